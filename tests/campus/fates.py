@@ -75,8 +75,8 @@ class Campus:
     """A made-up campus: `copies` of each kind of case, the same for the same seed."""
 
     copies: int
+    seed: int
     today: date
-    seed: int = 20261128
     cases: list[Case] = field(default_factory=list)
     _number: int = 0
 
@@ -278,6 +278,70 @@ def no_phone(user: Record) -> Record:
     return _contact("phone", [])(user)
 
 
+def shortened(_: Record) -> Record:
+    """An earlier expiry date."""
+    return {"expiry_date": "2027-01-31Z"}
+
+
+def corrected_name(user: Record) -> Record:
+    """The last name with an accent."""
+    return {"last_name": user["last_name"].replace("a", "á").replace("e", "é")}
+
+
+def corrected_birth_date(user: Record) -> Record:
+    """The birth date, a day later."""
+    day = date.fromisoformat(user["birth_date"].removesuffix("Z")) + timedelta(days=1)
+    return {"birth_date": f"{day}Z"}
+
+
+def other_phone(user: Record) -> Record:
+    """Another number in the same entry."""
+    (one,) = user["contact_info"]["phone"]
+    return _contact("phone", [{**one, "phone_number": "7015550199"}])(user)
+
+
+def other_email(user: Record) -> Record:
+    """Another personal email in the same entry."""
+    emails = [
+        {**one, "email_address": "typed.at.desk@example.net"}
+        if one["email_type"][0]["value"] == "personal"
+        else one
+        for one in user["contact_info"]["email"]
+    ]
+    return _contact("email", emails)(user)
+
+
+def personal_mark(user: Record) -> Record:
+    """The personal email is preferred."""
+    emails = [
+        {**one, "preferred": one["email_type"][0]["value"] == "personal"}
+        for one in user["contact_info"]["email"]
+    ]
+    return _contact("email", emails)(user)
+
+
+def no_address(user: Record) -> Record:
+    """The address is deleted."""
+    return _contact("address", [])(user)
+
+
+def inactive(_: Record) -> Record:
+    """The user is inactive."""
+    return {"status": {"value": "INACTIVE"}}
+
+
+def job_title(_: Record) -> Record:
+    """Another job."""
+    return {"job_description": "At the desk"}
+
+
+EDITS: tuple[Edit, ...] = (
+    *(extended, shortened, corrected_name, corrected_birth_date, other_phone, other_email),
+    *(personal_mark, no_address, no_phone, moved, second_address, own_email, note, block),
+    *(inactive, job_title),
+)
+
+
 def role_expired(user: Record) -> Record:
     """The Patron role ended long ago."""
     return {"user_role": [{**one, "expiry_date": "2020-05-31Z"} for one in user["user_role"]]}
@@ -312,9 +376,10 @@ for _roster in (COMMUNITY, STUDENTS, STAFF):
     _simple(f"{_roster}: another email", _roster, UPDATE, email="other@example.org")
     _simple(f"{_roster}: the group is blank", _roster, UPDATE, group="", expires=FALL)
     _simple(f"{_roster}: the role has ended", _roster, UPDATE, role_expired, expires=FALL)
-    for _edit in (extended, note, block, moved, second_address, own_email, no_phone):
-        _label = _edit.__name__.replace("_", " ")
-        _simple(f"{_roster}: staff edit {_label}", _roster, SAME, _edit)
+    for _edit in EDITS:
+        _label = f"{_roster}: staff edit {_edit.__name__.replace('_', ' ')}"
+        _simple(_label, _roster, SAME, _edit)
+        _simple(f"{_label}, and a renewal", _roster, UPDATE, _edit, expires=FALL)
 _simple("community: another group", COMMUNITY, UPDATE, group="FRIEND")
 _simple("community: staff edit the group", COMMUNITY, SAME, group("FRIEND"))
 _simple("community: staff edit the PIN", COMMUNITY, SAME, pin)
