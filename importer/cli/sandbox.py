@@ -33,6 +33,9 @@ def sandbox(
     ] = 100_000,
     faults: Annotated[Path | None, typer.Option(help="File of faults (YAML).")] = None,
     seed_users: Annotated[int, typer.Option(min=0, help="Start with N invented patrons.")] = 0,
+    linked_users: Annotated[
+        int, typer.Option(min=0, help="And N copies of another institution's patrons.")
+    ] = 0,
     latency: Annotated[str, typer.Option(help="Seconds for each reply, such as 0.3-2.")] = "",
     facts: Annotated[
         Path | None, typer.Option(help="Behave as `doctor --probe` has measured.")
@@ -52,6 +55,7 @@ def sandbox(
         daily=daily,
         faults=faults,
         seed_users=seed_users,
+        linked_users=linked_users,
         latency=_latency(latency),
         switches=(load_facts(facts).facts if facts else {})
         | dict(_switch(text) for text in switch),

@@ -45,8 +45,9 @@ class Options:
 
     `key` makes four keys, see `Gateway`. `rate` is calls a second for the whole institution, None
     or 0 for no limit; `daily` is calls a day. `latency` is the least and most seconds of an answer.
-    `seed_users` invented patrons are added if there is no user yet. `switches` are values by the
-    names of switches. `clock` is for tests.
+    `seed_users` invented patrons are added if there is no user yet, and `linked_users` copies of
+    another institution's patrons. `switches` are values by the names of switches. `clock` is for
+    tests.
     """
 
     port: int = 0
@@ -56,6 +57,7 @@ class Options:
     daily: int = 100_000
     faults: Path | None = None
     seed_users: int = 0
+    linked_users: int = 0
     latency: tuple[float, float] | None = None
     switches: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
@@ -181,13 +183,19 @@ def _application(options: Options, ready: Callable[[], None], stop: _Stop) -> we
     return application
 
 
+_OTHER = "01OTHER_INST"
+"""The institution whose patrons have copies here."""
+
+
 def _institution(options: Options) -> Institution:
     """Open the store; add the invented patrons if it has no user yet."""
     now = options.clock.now
     institution = Institution(Store(options.db), set_switches(options.switches), now)
     if not institution.store.count():
-        for body in people(options.seed_users):
+        for number, body in enumerate(people(options.seed_users + options.linked_users)):
             record = created(body, institution.switches, Stamp(now()))
+            if number >= options.seed_users:
+                record |= {"source_institution_code": _OTHER, "source_link_id": f"{number:08}"}
             institution.save(Stored(None, record))
     return institution
 

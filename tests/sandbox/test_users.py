@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from urllib.request import Request, urlopen
+
 import pytest
 from lxml import etree
 
+from importer.sandbox.server import Options, running
 from tests.sandbox.alma import XML, Alma, barcode, code_of, coded, email, person
 
 
@@ -232,6 +236,16 @@ def test_a_user_from_another_institution_is_found_by_source(alma: Alma) -> None:
     found = alma.call("GET", "/users/77?source_institution_code=01OTHER")
     assert found.json()["primary_id"] == "P1"
     assert alma.user("P1")["source_link_id"] == "77"
+
+
+def test_copies_of_another_institution_s_patrons_are_there_from_the_start() -> None:
+    """`linked_users` are after the invented patrons, and say whose they are."""
+    with running(Options(rate=None, seed_users=3, linked_users=2)) as base_url:
+        request = Request(f"{base_url}/almaws/v1/users?source_institution_code=01OTHER_INST")
+        request.add_header("Authorization", "apikey sandbox")
+        request.add_header("Accept", "application/json")
+        with urlopen(request) as answer:
+            assert json.load(answer)["total_record_count"] == 2
 
 
 def test_the_fields_that_alma_makes_are_read_over(alma: Alma) -> None:
