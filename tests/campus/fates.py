@@ -430,11 +430,15 @@ def new_card(campus: Campus, case: Case) -> None:
 @kind
 def two_new_cards(campus: Campus, case: Case) -> None:
     """The desk gave one card, and the roster has another: a person decides."""
-    row = campus.person(STUDENTS)
-    new = replace(row, card=campus.card())
-    case.first.append((STUDENTS, row))
-    case.edits.append((row.id, card_is(campus.card())))
-    case.second.append(_open(STUDENTS, new, "reject", "card-differs"))
+    for answer in ("reject", "update"):
+        row = campus.person(STUDENTS)
+        new = replace(row, card=campus.card())
+        case.first.append((STUDENTS, row))
+        case.edits.append((row.id, card_is(campus.card())))
+        user = f"{answer} {row.id}" if answer == "update" else answer
+        case.second.append(_open(STUDENTS, new, user, "card-differs"))
+        if answer == "update":
+            case.changes.append(_update(STUDENTS, row, new))
 
 
 @kind
@@ -512,8 +516,56 @@ def new_barcode(campus: Campus, case: Case) -> None:
     row = campus.person()
     new = replace(row, id=f"2{int(row.id) % 10**12 + 5 * 10**12:013}", expires=FALL)
     case.first.append((COMMUNITY, row))
+    case.edits += [(row.id, edit) for edit in (other_phone, own_email, note)]
     case.second.append(_open(COMMUNITY, new, f"rename {row.id}", "possible-match-in-alma"))
     case.changes.append(_rename(COMMUNITY, row, new))
+
+
+@kind
+def new_id_and_card(campus: Campus, case: Case) -> None:
+    """A student whose EMPL ID and card are both new is a possible match."""
+    row = campus.person(STUDENTS)
+    new = replace(row, id=campus.person(STUDENTS).id, card=campus.card())
+    case.first.append((STUDENTS, row))
+    case.edits.append((row.id, no_phone))
+    case.second.append(_open(STUDENTS, new, f"rename {row.id}", "possible-match-in-alma"))
+    case.changes.append(_rename(STUDENTS, row, new))
+
+
+@kind
+def new_barcode_at_the_desk(campus: Campus, case: Case) -> None:
+    """Staff gave a new barcode as primary ID; the roster's old one is found, and stays inactive."""
+    row, new = campus.person(), campus.person().id
+    old = {"id_type": {"value": "BARCODE"}, "value": row.id, "status": "INACTIVE"}
+    case.first.append((COMMUNITY, row))
+    case.edits.append((row.id, lambda _: {"primary_id": new, "user_identifier": [old]}))
+    renewed = replace(row, expires=FALL)
+    case.second.append(_open(COMMUNITY, renewed, f"update {new}", "primary-id-differs"))
+    case.changes.append(_update(COMMUNITY, row, renewed, new))
+
+
+@kind
+def another_identity(campus: Campus, case: Case) -> None:
+    """Another name and birth date under an ID: a person says that it is the same user."""
+    row, other = campus.person(), campus.person()
+    new = replace(row, first=other.first, last=other.last, born=other.born)
+    case.first.append((COMMUNITY, row))
+    case.edits.append((row.id, moved))
+    case.second.append(_open(COMMUNITY, new, f"update {row.id}", "another-person"))
+    case.changes.append(_update(COMMUNITY, row, new))
+
+
+@kind
+def swapped_barcodes(campus: Campus, case: Case) -> None:
+    """Two patrons with each other's barcode: each keeps the own one."""
+    one, two = campus.person(), campus.person()
+    for mine, wrong in ((one, two), (two, one)):
+        new = replace(mine, id=wrong.id, expires=FALL)
+        case.first.append((COMMUNITY, mine))
+        case.edits.append((mine.id, other_phone))
+        codes = ("another-person", "possible-match-in-alma")
+        case.second.append(_open(COMMUNITY, new, f"update {mine.id}", *codes))
+        case.changes.append(_update(COMMUNITY, mine, new, mine.id))
 
 
 @kind
@@ -675,10 +727,13 @@ def twins_and_homonyms(campus: Campus, case: Case) -> None:
 @kind
 def namesake_left(campus: Campus, case: Case) -> None:
     """A namesake with the own birth date does not keep somebody who left."""
-    leaver = campus.person()
-    namesake = replace(campus.person(), first=leaver.first, last=leaver.last)
-    _known(case, COMMUNITY, namesake, SAME)
-    _leaves(case, campus, COMMUNITY, leaver)
+    for at_home in (False, True):
+        leaver = campus.person()
+        namesake = replace(campus.person(), first=leaver.first, last=leaver.last)
+        if at_home:
+            namesake = replace(namesake, street=leaver.street, phone=leaver.phone)
+        _known(case, COMMUNITY, namesake, SAME)
+        _leaves(case, campus, COMMUNITY, leaver)
 
 
 @kind
