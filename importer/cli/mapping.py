@@ -12,7 +12,7 @@ import typer
 
 from importer.cli.console import Codes, Json, ShowValues, only_user_cache, saved_codes
 from importer.cli.new_mapping import new, ready
-from importer.cli.output import now, say, write, write_json
+from importer.cli.output import now, say, write, write_json, write_new
 from importer.errors import Exit, UsageError
 from importer.mapper.checks import Level
 from importer.mapper.checks import findings as checked
@@ -24,7 +24,7 @@ from importer.mapper.user_loader_profile import read_profile, to_mapping
 from importer.model.catalogue import Code
 from importer.model.fields import NO_CODES
 from importer.model.problem import Place
-from importer.model.text import counted
+from importer.model.text import command_line, counted
 from importer.pipeline.check import wrong_codes
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 from importer.pipeline.prove import ProvedRow, Texts, prove
@@ -140,13 +140,21 @@ def import_profile(
         Path | None,
         typer.Option("-m", "--mapping", help="With --prove: a finished mapping to compare with."),
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The new file; default: print to stdout.")
+    ] = None,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> None:
     """Print a profile of Ex Libris' CSV User Loader as a mapping."""
     profile = read_profile(exported, name)
+    if output is not None:
+        write_new(output, to_mapping(profile), "-o")
+        say(f"The mapping is in {output}. To check it, run:")
+        say(f"  {command_line('mapping', 'check', str(output))}")
     if roster is None:
-        sys.stdout.write(to_mapping(profile))
+        if output is None:
+            sys.stdout.write(to_mapping(profile))
         return
     with TemporaryDirectory() as folder, only_user_cache() as cache:
         if file is None:
@@ -208,7 +216,8 @@ def _proved(row: ProvedRow, *, show_values: bool) -> dict[str, Any]:
 
 def _write_proved(row: dict[str, Any]) -> None:
     """Write what the app and the importer do with a row."""
-    write(f"Row {row['row']}, {row['user']}: {row['result']}")
+    user = f", {row['user']}" if row["user"] else ""
+    write(f"Row {row['row']}{user}: {row['result']}")
     for who in ("app", "importer"):
         if row[who]["failure"]:
             write(f"  {who}: {row[who]['failure']}")

@@ -23,6 +23,7 @@ from importer.mapper.placeholders import (
     nearest,
 )
 from importer.mapper.schema import KeepHeaviest, PlusBy, RemovePart
+from importer.mapper.transforms import STEPS
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, OnUpdate, Shape
 from importer.model.user import AccountType, Reach
 
@@ -411,16 +412,27 @@ def _match_types(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding(("match", "by", at), f"{what}, so no user is found by it")
 
 
-_LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*")
+_LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*|(?:not |!=? ?|<> ?)(?P<other>\S.*)")
+_PIPED = re.compile(rf"\s*\|\s*({'|'.join(STEPS)})\b.*")
 
 
 def _patterns_as_words(mapping: Mapping) -> Iterator[MappingFinding]:
-    """A condition compares whole words; a comparison or a `*` in it is taken literally."""
+    """A condition compares whole words, and a text stays as it is: nothing in them is a command."""
     for steps, condition in mapping.conditions:
         for key, _, test in condition.every_test:
-            for word in filter(_LIKE_A_PATTERN.fullmatch, test.words):
-                wrong = f"`{word}` is compared literally; list the words that the cells contain"
+            for found in filter(None, map(_LIKE_A_PATTERN.fullmatch, test.words)):
+                wrong = f"`{found[0]}` is compared literally; list the words that the cells contain"
+                if found["other"]:
+                    wrong += f", or write `{key}: {{not: {found['other']}}}`"
                 yield MappingFinding((*steps, key), wrong)
+    for _, steps, part in mapping.parts:
+        for template in part.templates:
+            texts = [text for text in template.parts if isinstance(text, str)]
+            if template.cells and (found := _PIPED.fullmatch(texts[-1] if texts else "")):
+                value = template.text.removesuffix(found[0])
+                wrong = f"`{found[0].strip()}` is a text here and would be sent"
+                wrong += f"; write `{{from: {value}, clean: [{found[1]}]}}`"
+                yield MappingFinding(steps, wrong)
 
 
 CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ...]] = {

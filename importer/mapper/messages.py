@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 from importer.mapper.json_schema import known_keys
+from importer.mapper.lookups import OTHERWISE
 from importer.mapper.placeholders import nearest
 from importer.mapper.yaml_source import Source, Steps
 from importer.model.fields import FIELDS, LISTS
@@ -78,7 +79,15 @@ def in_our_words(error: ErrorDetails, place: Steps) -> str:
             return _WORDS.get(kind, "cannot be read").format(**context)
 
 
-_RENAMED = {"look_alike": "possible_match"}
+_INSTEAD = {
+    "look_alike": "is called `possible_match` now",
+    "if": "is not a known key; write `when`, as in `when: {Type: Staff}`",
+    "then": "is not a known key; write `when` for the condition, and `from` for the value",
+    "else": "is not a known key; write `default`, or `cases` with a last case without `when`",
+    OTHERWISE: "is for lookups in the mapping; in the file, add a row with `*` in the key column",
+}
+"""What is written in place of keys of other languages and of earlier versions."""
+
 _NOT_IN_RECORD = {
     "account_type": "is set once at the top of the mapping, not in `record`",
     "record_type": "is set once at the top of the mapping, not in `record`",
@@ -91,13 +100,13 @@ _NOT_IN_RECORD = {
 
 def _unknown(place: Steps, given: object) -> str:
     key = str(place[-1])
+    if key in _INSTEAD:
+        return _INSTEAD[key]
     if key.startswith("<") or (given == "" and not key.replace("_", "").islower()):
         return (
             "looks like a heading, not a key; put the value into quotation marks, "
             'as in {from: "<City>, <State>"}'
         )
-    if key in _RENAMED:
-        return f"is called `{_RENAMED[key]}` now"
     in_record = place[0] == "record"
     if in_record and len(place) == 2 and key in _NOT_IN_RECORD:
         return _NOT_IN_RECORD[key]
@@ -108,4 +117,7 @@ def _unknown(place: Steps, given: object) -> str:
     paths = [path for path in FIELDS if path.rsplit(".", 1)[-1] == key and "." in path]
     if in_record and paths:
         return f"is not allowed here; it belongs to `{paths[0].rsplit('.', 1)[0]}`"
-    return f"is not a known key{nearest(key, known_keys(place))}"
+    hint = nearest(key, known_keys(place))
+    if parent == "user_identifier" and key.isupper() and isinstance(given, str):
+        hint = f"; write `id_type: {key}` and, below it, `value: {given}`"
+    return f"is not a known key{hint}"

@@ -166,7 +166,7 @@ def test_headings_in_two_rows_are_asked_for(folder: Path, typed: Type) -> None:
 
 
 def test_a_profile_is_printed_as_a_mapping(folder: Path, typed: Type) -> None:
-    """On stdout; with several in the file, one is to be named."""
+    """On stdout, or in a new file; with several in the file, one is to be named."""
     fields = [{"header": "ID", "fieldName": "primary_id"}]
     profiles = [
         {"name": name, "accountType": "INTERNAL", "profileType": "ADD", "fields": fields}
@@ -178,6 +178,10 @@ def test_a_profile_is_printed_as_a_mapping(folder: Path, typed: Type) -> None:
     got = typed("mapping", "import", "p.json", "--profile", "two")
     assert "title: two" in got.out
     assert typed("mapping", "check", written(folder, got.out)).exit == Exit.DONE
+    saved = typed("mapping", "import", "p.json", "--profile", "two", "-o", "two.yaml")
+    assert (saved.out, (folder / "two.yaml").read_text("utf-8")) == ("", got.out)
+    again = typed("mapping", "import", "p.json", "--profile", "two", "-o", "two.yaml")
+    assert again.exit == Exit.USAGE
 
 
 def test_a_template_offers_what_there_is(folder: Path, typed: Type) -> None:

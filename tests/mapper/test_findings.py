@@ -30,14 +30,24 @@ def test_a_finding_names_line_and_key(
 
 
 @pytest.mark.parametrize(
-    ("place", "_words", "record", "top"), cases("Hints, and what is still to do")
+    ("place", "words", "record", "top"), cases("Hints, and what is still to do")
 )
 def test_what_has_no_effect_or_is_still_to_do_is_found(
-    tmp_path: Path, record: str, top: str, place: str, _words: str
+    tmp_path: Path, record: str, top: str, place: str, words: str
 ) -> None:
-    """Each alone, at its line."""
+    """Each alone, at its line, with what helps."""
     (found,) = lint(loaded(tmp_path, mapping_text(record, top)))
     assert found.startswith(f"m.yaml:{place}: "), found
+    assert all(word in found for word in words.split(" & ")), found
+
+
+def test_a_lookup_in_a_file_has_its_star_in_the_file(tmp_path: Path) -> None:
+    """In the mapping it is no key of such a lookup; as a row of the file it is for all others."""
+    (tmp_path / "a.csv").write_text("A,B\nstaff,STAFF\n*,COMM\n", "utf-8")
+    lookup = "middle_name: {from: <M>, lookup: {file: a.csv, key: A, value: B%s}}"
+    (found,) = findings(tmp_path, mapping_text(lookup % ', "*": ""'))
+    assert "a row with `*` in the key column" in found
+    assert findings(tmp_path, mapping_text(lookup % "")) == ()
 
 
 def test_a_name_that_is_too_long_for_a_file_is_a_finding(tmp_path: Path) -> None:
