@@ -428,10 +428,10 @@ def _patterns_as_words(mapping: Mapping) -> Iterator[MappingFinding]:
     for _, steps, part in mapping.parts:
         for template in part.templates:
             texts = [text for text in template.parts if isinstance(text, str)]
-            if template.cells and (found := _PIPED.fullmatch(texts[-1] if texts else "")):
-                value = template.text.removesuffix(found[0])
-                wrong = f"`{found[0].strip()}` is a text here and would be sent"
-                wrong += f"; write `{{from: {value}, clean: [{found[1]}]}}`"
+            if template.cells and (piped := _PIPED.fullmatch(texts[-1] if texts else "")):
+                value = template.text.removesuffix(piped[0])
+                wrong = f"`{piped[0].strip()}` is a text here and would be sent"
+                wrong += f"; write `{{from: {value}, clean: [{piped[1]}]}}`"
                 yield MappingFinding(steps, wrong)
 
 
