@@ -382,7 +382,11 @@ def _ask_if_by_chance(words: Sequence[bytes]) -> None:
 
 
 def _is_odd(word: str) -> bool:
-    """Return whether a word mixes scripts, or is a single letter of another one than Latin."""
+    """Return whether a word mixes scripts, or is a single letter of another one than Latin.
+
+    A picture is no letter: its four bytes are frequent characters of no other encoding.
+    """
     beyond = [char for char in word if char > _LATIN]
     scripts = {unicodedata.name(char, "?").split()[0] for char in word if not char.isascii()}
-    return bool(beyond) and (len(word) == 1 or len(scripts) > 1)
+    pictures = any(unicodedata.category(char) == "So" for char in beyond)
+    return bool(beyond) and not pictures and (len(word) == 1 or len(scripts) > 1)

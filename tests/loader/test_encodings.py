@@ -115,6 +115,14 @@ def test_signs_alone_are_western(text: str, tmp_path: Path) -> None:
     assert read(path, Layout()).frame[1].tolist() == [text, "Smith"]
 
 
+@pytest.mark.parametrize("text", ["😀", "Ana 😀", "🎓"])
+def test_a_picture_alone_is_utf_8(text: str, tmp_path: Path) -> None:
+    """Its four bytes are no name of two characters in an older encoding."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"ID,Name\n1,{text}\n2,Smith\n", "utf-8")
+    assert read(path, Layout()).frame[1].tolist() == [text, "Smith"]
+
+
 def test_utf_7_is_refused(tmp_path: Path) -> None:
     """A file in UTF-7 is ASCII; phone numbers and tagged addresses are not UTF-7."""
     path = tmp_path / "a.csv"

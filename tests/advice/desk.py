@@ -1,0 +1,202 @@
+"""A librarian's desk: a folder and files with blanks in their names, and whoever follows advice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import openpyxl
+
+from importer.ledger.ledger import Ledger
+from importer.model.plan import SafetyCheck
+from importer.model.problem import Problem
+from importer.model.roster import DECISION, REJECTS_SHEETS, read_row
+from importer.model.text import command_line, shell_word
+from tests.cli.conftest import Typed, type_in
+from tests.cli.test_ready_mappings import COMMUNITY, STUDENTS
+from tests.pipeline.runs import MAPPINGS
+
+Row = dict[str, str]
+ROSTER, MAPPING = "my roster (2).csv", "the mapping (1).yaml"
+TABLES = {
+    "UserGroups": dict.fromkeys(
+        ("COMM", "FRIEND", "EMER", "SPEC", "RECIP", "UGRD", "GRAD", "STAFF", "FACULTY"), ""
+    ),
+    "Campuses": {"MAIN": "Main", "DOWNTOWN": "Downtown"},
+}
+
+
+def person(number: int, usual: Row = COMMUNITY, **cells: str) -> Row:
+    """A row of a ready mapping, all of it right, but for these cells; `_` is a blank."""
+    row = {heading: text.format(number) for heading, text in usual.items()}
+    return row | {heading.replace("_", " ").strip(): text for heading, text in cells.items()}
+
+
+def student(number: int, **cells: str) -> Row:
+    """The same for students-and-staff.yaml."""
+    return person(number, STUDENTS, **cells)
+
+
+FOLLOWED: set[str] = set()
+"""The codes whose advice a test follows."""
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def follows(*codes: str) -> Callable[[Test], Test]:
+    """Record that a test follows the advice of these codes."""
+    FOLLOWED.update(codes)
+    return lambda test: test
+
+
+def pasted(command: str) -> Typed:
+    """Run a command as it is printed: a shell splits it into words."""
+    assert command.startswith("importer "), command
+    shell = "importer() { printf '%s\\0' \"$@\"; }; "
+    ran = subprocess.run(("bash", "-c", shell + command), capture_output=True, check=True)
+    return type_in(*ran.stdout.decode().split("\0")[:-1])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run: its folder, what was printed, its problems, and its counts."""
+
+    run: Path
+    printed: Typed
+    problems: tuple[Problem, ...]
+    counts: Mapping[str, int] = field(repr=False)
+
+    @property
+    def codes(self) -> set[str]:
+        """The codes of its problems."""
+        return {problem.code.value for problem in self.problems}
+
+    def advice(self, code: str, *says: str) -> str:
+        """The advice of the first problem of this code, which says this, also in print."""
+        found = [problem for problem in self.problems if problem.code == code]
+        assert found, (code, self.codes, self.printed)
+        for words in says:
+            assert words in found[0].advice, (code, found[0].advice)
+        with (self.run / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
+            printed = [line["message"] for line in csv.DictReader(file) if line["code"] == code]
+        assert all(any(words in text for text in printed) for words in says), printed
+        return found[0].advice
+
+    def command(self, verb: str) -> str:
+        """The command of this verb that was printed as the next step."""
+        lines = (self.printed.out + self.printed.err).splitlines()
+        found = [line.strip() for line in lines if line.strip().startswith(f"importer {verb} ")]
+        assert found, (verb, lines)
+        return found[0]
+
+
+@dataclass
+class Desk:
+    """The files of one load in the current folder. `runs` counts the runs that were made."""
+
+    folder: Path
+    mapping: str = MAPPING
+    roster: str = ROSTER
+    runs: int = 0
+
+    def take(self, name: str, *edits: tuple[str, str]) -> None:
+        """Copy a ready mapping, changed in these places."""
+        (self.folder / self.mapping).write_text((MAPPINGS / f"{name}.yaml").read_text("utf-8"))
+        self.edit(*edits)
+        (self.folder / "codes.json").write_text(json.dumps({"tables": TABLES}), "utf-8")
+
+    def edit(self, *edits: tuple[str, str]) -> None:
+        """Change the mapping; each text is in it once."""
+        path = self.folder / self.mapping
+        for old, new in edits:
+            text = path.read_text("utf-8")
+            assert text.count(old) == 1, (old, text.count(old))
+            path.write_text(text.replace(old, new), "utf-8")
+
+    def append(self, lines: str) -> None:
+        """Add lines at the end of the mapping."""
+        with (self.folder / self.mapping).open("a", encoding="utf-8") as file:
+            file.write(f"\n{lines}\n")
+
+    def write(self, rows: Sequence[Row], encoding: str = "utf-8") -> None:
+        """Write the roster."""
+        headings = list(dict.fromkeys(heading for row in rows for heading in row))
+        with (self.folder / self.roster).open("w", encoding=encoding, newline="") as file:
+            writer = csv.DictWriter(file, headings)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def check(self, *more: str) -> Outcome:
+        """Check the roster."""
+        return self.ran("check", self.roster, "-m", self.mapping, *more)
+
+    def plan(self, *more: str) -> Outcome:
+        """Compare the roster with Alma."""
+        return self.ran("plan", self.roster, "-m", self.mapping, *more)
+
+    def load(self) -> Outcome:
+        """Plan the roster, and apply all of that plan."""
+        return self.apply(self.plan().run)
+
+    def apply(self, run: Path) -> Outcome:
+        """Apply a plan, whatever the safety checks find."""
+        allowed = (word for check in SafetyCheck for word in ("--allow", check.value))
+        return self.outcome(run, type_in("apply", run, "--yes", *allowed))
+
+    def ran(self, *words: str) -> Outcome:
+        """Run a command with a run folder of its own."""
+        return self.paste(command_line(*words))
+
+    def paste(self, command: str) -> Outcome:
+        """Run a command that was printed, with a run folder of its own."""
+        self.runs += 1
+        run = self.folder / f"my run {self.runs}"
+        return self.outcome(run, pasted(f"{command} -o '{run.name}'"))
+
+    def outcome(self, run: Path, printed: Typed) -> Outcome:
+        """A run as it is now."""
+        assert (run / "summary.json").exists(), printed
+        counts = json.loads((run / "summary.json").read_text("utf-8"))
+        with Ledger.open(run) as ledger:
+            return Outcome(run, printed, tuple(ledger.problems()), counts)
+
+
+def correct(run: Path, corrections: Mapping[int, Row]) -> None:
+    """Type cells of a run's rejects.xlsx, by the row of the roster; a row without cells goes."""
+    book = openpyxl.load_workbook(run / "rejects.xlsx")
+    sheet = book.worksheets[0]
+    headings = [str(cell.value or "") for cell in sheet[1]]
+    numbers = [str(cell.value) for cell in sheet["A"]]
+    for row, cells in sorted(corrections.items(), reverse=True):
+        at = next(at for at, text in enumerate(numbers, 1) if read_row(text).number == row)
+        for heading, text in cells.items():
+            sheet.cell(at, headings.index(heading) + 1).value = text
+        if not cells:
+            sheet.delete_rows(at)
+    book.save(run / "rejects.xlsx")
+
+
+def sent_back(run: Path) -> str:
+    """The command that the rejects workbook says to run with it in place of the roster."""
+    steps = openpyxl.load_workbook(run / "rejects.xlsx")[REJECTS_SHEETS[1]]
+    texts = [str(cell.value) for cells in steps.iter_rows() for cell in cells]
+    (command,) = (text.split(": ", 1)[1] for text in texts if ". Save the file and run" in text)
+    return command.replace("THIS-FILE", shell_word(f"{run.name}/rejects.xlsx"))
+
+
+def decide(run: Path, decisions: Mapping[int, str]) -> None:
+    """Choose Decisions in a run's rejects.xlsx."""
+    correct(run, {row: {DECISION: text} for row, text in decisions.items()})
+
+
+def is_better(before: Outcome, after: Outcome, code: str, fresh: Iterable[str] = ()) -> None:
+    """The problem is gone, no other came but these, and no row is held back for it."""
+    assert code not in after.codes, after.problems
+    assert after.codes <= before.codes | set(fresh), after.codes - before.codes
+    counts = after.counts
+    assert counts["ready"] + counts["skipped"] + counts["blank"] == counts["rows"], after.problems

@@ -1,0 +1,421 @@
+"""The advice of each problem of a plan or a load, followed as it is written, beside Alma."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from importer.model.decisions import DECISIONS, Answer
+from importer.model.text import command_line
+from tests.advice.desk import (
+    Desk,
+    correct,
+    decide,
+    follows,
+    is_better,
+    pasted,
+    person,
+    sent_back,
+    student,
+)
+from tests.cli.conftest import Sandbox, type_in
+from tests.cli.small import ask, state
+
+RESOLVE = ("in the Decision column of rejects.xlsx", "`importer resolve`")
+LAST = "last_name: <Last Name>"
+
+
+@dataclass
+class AlmaDesk(Desk):
+    """A desk beside a practice Alma."""
+
+    alma: Sandbox | None = None
+
+    def in_alma(self, method: str, path: str, body: object = None) -> None:
+        """Do something in Alma, as staff."""
+        assert self.alma is not None
+        ask(self.alma, method, path, body)
+
+    def users(self) -> dict[str, dict[str, object]]:
+        """The users of Alma, by primary ID."""
+        assert self.alma is not None
+        return state(self.alma)
+
+    def advised(self, advice: str) -> None:
+        """Run each whole command that the advice names."""
+        for command in re.findall("`(importer (?:codes|users) [a-z]+)`", advice):
+            ran = pasted(command)
+            assert ran.exit == 0, ran.err
+
+
+@pytest.fixture
+def desk(folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AlmaDesk:
+    """A desk in a folder with a blank in its name."""
+    (place := folder / "spring load (2)").mkdir()
+    monkeypatch.chdir(place)
+    return AlmaDesk(place, alma=sandbox)
+
+
+@follows("codes-not-checked", "old-code-tables")
+def test_code_tables_are_fetched_with_the_command(desk: AlmaDesk) -> None:
+    """Missing ones and old ones; then the codes are checked."""
+    desk.take("community")
+    desk.write([person(1)])
+    tables = desk.folder / "codes.json"
+    old = json.loads(tables.read_text()) | {"fetched": "2020-01-02"}
+    for code, says in (
+        ("codes-not-checked", "Run `importer codes fetch`, then run the command again."),
+        ("old-code-tables", "Run `importer codes fetch`."),
+    ):
+        tables.unlink()
+        if code == "old-code-tables":
+            tables.write_text(json.dumps(old), "utf-8")
+        before = desk.check()
+        desk.advised(before.advice(code, says))
+        is_better(before, desk.check(), code)
+
+
+@follows("not-in-alma")
+def test_an_unknown_card_is_corrected_or_loaded_as_new(desk: AlmaDesk) -> None:
+    """By renewals.yaml, which creates nobody, or by a mapping that does."""
+    desk.take("community")
+    desk.write([person(1), person(2)])
+    desk.load()
+    desk.take("renewals")
+    dates = {"New Expiration": "05/31/2036"}
+    one, two, no = ({"Barcode": f"200011234{n}"} | dates for n in ("00001", "00002", "00009"))
+    desk.write([no, one])
+    before = desk.plan()
+    before.advice("not-in-alma", "Correct the identifier")
+    correct(before.run, {2: two})
+    is_better(before, desk.paste(sent_back(before.run)), "not-in-alma")
+    before.advice(
+        "not-in-alma", "load the row with a mapping that has `new: create` under `match:`"
+    )
+    desk.take("community")
+    desk.write([person(9)])
+    after = desk.plan()
+    is_better(before, after, "not-in-alma", {"names-not-compared"})
+    assert after.counts["create"] == 1
+
+
+@follows("names-not-compared")
+def test_users_are_compared_after_the_user_cache_is_refreshed(desk: AlmaDesk) -> None:
+    """For possible matches."""
+    desk.take("community")
+    desk.write([person(1), person(2)])
+    before = desk.plan("--no-refresh")
+    advice = before.advice("names-not-compared", "run `importer users refresh` and plan again")
+    type_in("apply", before.run, "--yes")
+    desk.advised(advice)
+    is_better(before, desk.plan(), "names-not-compared", {"no-end-date"})
+
+
+@follows("absent-not-compared", "missing-from-roster", "returned")
+def test_who_is_missing_is_looked_for_after_a_refresh(desk: AlmaDesk) -> None:
+    """Then those with loans are named, the others change, and are back as they were."""
+    desk.take("community")
+    everybody = [person(1), person(2), person(3)]
+    desk.write(everybody)
+    desk.load()
+    desk.in_alma("POST", "users/20001123400003/loans", {"loans": 2})
+    desk.take("community-leavers", ("after: 2 ", "after: 1 "))
+    desk.write(everybody[:1])
+    before = desk.plan("--no-refresh")
+    desk.advised(before.advice("absent-not-compared", "Run `importer users refresh`"))
+    before.advice("absent-not-compared", "then plan again with the whole roster")
+    after = desk.plan("--no-refresh")
+    is_better(before, after, "absent-not-compared", {"missing-from-roster"})
+    after.advice("missing-from-roster", "Look at the people with loans or fees")
+    applied = desk.apply(after.run)
+    assert applied.counts["updated"] == 2, applied
+    desk.write(everybody)
+    back = desk.plan()
+    back.advice("returned", "Nothing to do.")
+    assert (back.counts["update"], back.counts["rejected"], back.counts["review"]) == (2, 0, 0)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A row that needs review, and the Decision that its advice names."""
+
+    code: str
+    says: str
+    rows: tuple[dict[str, str], ...]
+    decisions: dict[int, Answer]
+    loaded: tuple[int, int]
+    known: tuple[dict[str, str], ...] = ()
+
+
+DOUBLE = (person(1), person(2, First_Name="Vera1", Last_Name="Quill1", DOB="03/01/1970"))
+DECIDED = (
+    Decided(
+        "two-people",
+        "resolve the row",
+        (person(1, First_Name="Ana & Bo"),),
+        {2: Answer.CREATE},
+        (1, 0),
+    ),
+    Decided(
+        "comma-in-name",
+        "If the name is right",
+        (person(1, Last_Name="Kim, Olivia"),),
+        {2: Answer.CREATE},
+        (1, 0),
+    ),
+    Decided(
+        "duplicate-person",
+        "resolve both rows as new",
+        DOUBLE,
+        {2: Answer.CREATE, 3: Answer.CREATE},
+        (2, 0),
+    ),
+    Decided(
+        "duplicate-person",
+        "resolve the other row as not to be loaded",
+        DOUBLE,
+        {3: Answer.REJECT, 2: Answer.CREATE},
+        (1, 0),
+    ),
+    Decided(
+        "duplicate-person",
+        "resolve the row with the new card as a new card",
+        DOUBLE,
+        {3: Answer.RENAME},
+        (0, 1),
+        DOUBLE[:1],
+    ),
+    Decided(
+        "possible-match-in-alma",
+        "then resolve the row",
+        DOUBLE[1:],
+        {2: Answer.CREATE},
+        (1, 0),
+        DOUBLE[:1],
+    ),
+    Decided(
+        "possible-match-in-alma",
+        "then resolve the row",
+        DOUBLE[1:],
+        {2: Answer.RENAME},
+        (0, 1),
+        DOUBLE[:1],
+    ),
+)
+
+
+@follows(*(case.code for case in DECIDED), "resolved")
+@pytest.mark.parametrize(
+    "case", DECIDED, ids=lambda case: f"{case.code} {[*case.decisions.values()]}"
+)
+def test_a_row_is_resolved_in_the_decision_column(case: Decided, desk: AlmaDesk) -> None:
+    """Or with the command; it can be resolved again until it is sent."""
+    desk.take("community")
+    if case.known:
+        desk.write(case.known)
+        desk.load()
+    desk.write(case.rows)
+    before = desk.plan()
+    before.advice(case.code, case.says, *RESOLVE)
+    decide(before.run, {row: DECISIONS[answer] for row, answer in case.decisions.items()})
+    typed = pasted(before.command("resolve"))
+    after = desk.outcome(before.run, typed)
+    assert after.counts["review"] == 0, (after, typed)
+    after.advice("resolved", "resolve")
+    applied = desk.apply(before.run)
+    assert (applied.counts["created"], applied.counts["updated"]) == case.loaded, applied
+
+
+@follows("same-name-in-alma")
+def test_a_namesake_is_not_created_twice(desk: AlmaDesk) -> None:
+    """The row goes from the roster, if it is the same person."""
+    desk.take("community")
+    desk.write(DOUBLE[:1])
+    desk.load()
+    desk.write(
+        [DOUBLE[1] | {"DOB": "", "Email": "x@example.org", "Phone": "", "Street": ""}, person(3)]
+    )
+    before = desk.plan()
+    before.advice("same-name-in-alma", "If it is the same person, do not create another one")
+    desk.write([person(3)])
+    is_better(before, desk.plan(), "same-name-in-alma")
+
+
+@follows("account-type-differs")
+def test_a_library_patron_in_the_sis_is_converted(desk: AlmaDesk) -> None:
+    """`account_type: convert` in the mapping, planned again, and the row resolved as a new card."""
+    desk.take("community")
+    desk.write([person(1)])
+    desk.load()
+    desk.take("students-and-staff", ("by: [primary_id] ", "by: [primary_id, BARCODE] "))
+    desk.write([student(1, Card_Barcode="20001123400001")])
+    before = desk.plan()
+    advice = before.advice(
+        "account-type-differs", "set `match: {account_type: convert}` in the mapping, plan again"
+    )
+    assert "resolve the row" in advice
+    desk.edit(("  new: create\n", "  new: create\n  account_type: convert\n"))
+    again = desk.plan()
+    again.advice("account-type-differs", "resolve the row with `--as rename` and the user's ID")
+    pasted(command_line("resolve", again.run.name, "2", "--as", "rename", "20001123400001"))
+    after = desk.outcome(again.run, again.printed)
+    assert (after.counts["review"], after.counts["update"]) == (0, 1)
+
+
+@follows("owning-system-differs")
+def test_the_owning_system_is_corrected_or_the_row_resolved(desk: AlmaDesk) -> None:
+    """Whichever system owns the patron, the row can be loaded."""
+    desk.take("students-and-staff")
+    desk.write([student(1)])
+    desk.load()
+    desk.edit(("owning_system: SIS ", "owning_system: OTHER "))
+    desk.write([student(1, Address="9 Elm St")])
+    before = desk.plan()
+    before.advice(
+        "owning-system-differs",
+        "correct `owning_system` there",
+        "Otherwise resolve the row",
+        *RESOLVE,
+    )
+    decide(before.run, {2: DECISIONS[Answer.UPDATE]})
+    pasted(before.command("resolve"))
+    assert desk.outcome(before.run, before.printed).counts["update"] == 1
+    desk.edit(("owning_system: OTHER ", "owning_system: SIS "))
+    is_better(before, desk.plan(), "owning-system-differs")
+
+
+@follows("patron-role-missing", "patron-role-expired")
+@pytest.mark.parametrize("code", ["patron-role-missing", "patron-role-expired"])
+def test_the_patron_role_is_set_in_the_mapping(code: str, desk: AlmaDesk) -> None:
+    """In the line of the advice; then the load adds or extends it."""
+    desk.take("community")
+    desk.write([person(1)])
+    desk.load()
+    expired = {"role_type": {"value": "200"}, "expiry_date": "2020-05-31Z"}
+    other = {"role_type": {"value": "32"}, "scope": {"value": "MAIN"}}
+    role = expired if code == "patron-role-expired" else other
+    desk.in_alma("PATCH", "users/20001123400001", {"user_role": [role]})
+    before = desk.plan()
+    advice = before.advice(code, "Set `patron_role: {expiry: <@expiry_date>}` in the mapping")
+    desk.append(re.findall("`([^`]+)`", advice)[0])
+    after = desk.plan()
+    is_better(before, after, code)
+    assert after.counts["update"] == 1
+
+
+@follows("cannot-borrow")
+def test_a_patron_who_cannot_borrow_gets_another_date(desk: AlmaDesk) -> None:
+    """Corrected in the roster."""
+    desk.take("community", ("    on_update: later\n  purge", "  purge"))
+    desk.write([person(1)])
+    desk.load()
+    desk.write([person(1, Expires="01/02/2025")])
+    before = desk.plan()
+    before.advice("cannot-borrow", "or correct the roster")
+    desk.write([person(1)])
+    is_better(before, desk.plan(), "cannot-borrow")
+
+
+@follows("no-preferred-email")
+def test_a_patron_without_an_email_gets_one(desk: AlmaDesk) -> None:
+    """In the roster."""
+    desk.take("community")
+    desk.write([person(1, Email="", Alternate_Email="")])
+    desk.load()
+    desk.write([person(1, Email="", Alternate_Email="", Street="9 Elm St")])
+    before = desk.plan()
+    before.advice("no-preferred-email", "Add an email to the roster")
+    desk.write([person(1)])
+    is_better(before, desk.plan(), "no-preferred-email")
+
+
+@follows("not-looked-up")
+def test_what_alma_did_not_answer_is_planned_again(desk: AlmaDesk) -> None:
+    """By the command that is printed."""
+    desk.take("community")
+    desk.write([person(1)])
+    desk.in_alma("POST", "faults", {"rules": [{"on": "GET", "path": "/users*", "do": "html"}]})
+    before = desk.plan("--no-refresh")
+    before.advice("not-looked-up", "Plan the roster again.")
+    desk.in_alma("POST", "faults", {"rules": []})
+    is_better(before, desk.paste(sent_back(before.run)), "not-looked-up", {"names-not-compared"})
+
+
+@follows("changed-in-alma")
+def test_what_changed_since_the_plan_is_planned_again(desk: AlmaDesk) -> None:
+    """By the command that is printed; the difference is an update."""
+    desk.take("community")
+    desk.write([person(1)])
+    desk.load()
+    desk.write([person(1, Last_Name="Novak")])
+    run = desk.plan().run
+    desk.in_alma("PATCH", "users/20001123400001", {"last_name": "Byhand"})
+    before = desk.apply(run)
+    before.advice(
+        "changed-in-alma", "Plan the roster, or the undo, again and review the difference"
+    )
+    after = desk.paste(before.command("plan"))
+    is_better(before, after, "changed-in-alma")
+    assert after.counts["update"] == 1
+
+
+@follows("not-undone", "not-deleted")
+def test_an_undo_deletes_a_user_once_nothing_is_open(desk: AlmaDesk) -> None:
+    """Without the flag the user stays; with it and a loan too; closed, it is deleted."""
+    desk.take("community")
+    desk.write([person(1)])
+    first = desk.load().run
+    before = desk.ran("undo", first.name)
+    before.advice("not-undone", "Add it only if these users should go.")
+    assert "--delete-created" in before.printed.err
+    before = desk.ran("undo", first.name, "--delete-created")
+    assert "not-undone" not in before.codes
+    desk.in_alma("POST", "users/20001123400001/loans", {"loans": 2})
+    before = desk.ran("undo", first.name, "--delete-created")
+    before.advice("not-deleted", "Close them in Alma and plan the undo again")
+    desk.in_alma("POST", "users/20001123400001/loans", {"loans": 0})
+    after = desk.ran("undo", first.name, "--delete-created")
+    assert "not-deleted" not in after.codes
+    desk.apply(after.run)
+    assert desk.users() == {}
+
+
+@follows("edited-in-alma", "kept-by-alma")
+@pytest.mark.parametrize("code", ["edited-in-alma", "kept-by-alma"])
+def test_a_protected_field_is_overridden(code: str, desk: AlmaDesk) -> None:
+    """`override: true` for the field in the mapping sends the roster's value."""
+    desk.take("students-and-staff", (", override: true}", "}"))
+    desk.write([student(1)])
+    desk.load()
+    if code == "edited-in-alma":
+        desk.in_alma("PATCH", "users/0000001", {"user_group": {"value": "STAFF"}})
+        before = desk.plan()
+    else:
+        desk.in_alma("POST", "users/0000001/edited", ["user_group"])
+        desk.write([student(1, Role="Staff")])
+        before = desk.load()
+    before.advice(code, "set `override: true` for the field in the mapping")
+    desk.edit(("{from: <Role>, lookup: groups}", "{from: <Role>, lookup: groups, override: true}"))
+    after = desk.load()
+    is_better(before, after, code)
+    wanted = "STAFF" if code == "kept-by-alma" else "GRAD"
+    assert wanted in str(desk.users()["0000001"]["user_group"])
+
+
+@follows("refused-by-alma")
+def test_what_alma_refuses_is_corrected(desk: AlmaDesk) -> None:
+    """A group that Alma does not have; with another one the row is created."""
+    desk.take("community", ("    Special: SPEC\n", "    Special: GUEST\n"))
+    tables = json.loads((desk.folder / "codes.json").read_text())
+    tables["tables"]["UserGroups"]["GUEST"] = "Guest"
+    (desk.folder / "codes.json").write_text(json.dumps(tables), "utf-8")
+    desk.write([person(1, Patron_Type="Special")])
+    before = desk.load()
+    before.advice("refused-by-alma", "Use a user group that Alma has")
+    correct(before.run, {2: {"Patron Type": "Friend"}})
+    after = desk.paste(before.command("plan"))
+    is_better(before, after, "refused-by-alma")
