@@ -9,13 +9,16 @@ from tests.advice.desk import FOLLOWED
 assert test_plans.DECIDED
 assert test_rosters.CASES
 
-ELSEWHERE = "tests/cli/test_decisions.py carries out each Decision that it names"
+DECIDED = "tests/cli/test_decisions.py carries out each Decision that it names"
+CAMPUS = "tests/campus carries out each Decision that it names"
 NOT_FOLLOWED = {
     "exists-in-alma": "there is nothing to do",
     "another-name": "a person compares the row with the record in Alma",
-    "another-person": ELSEWHERE,
-    "primary-id-differs": ELSEWHERE,
-    "matches-two-users": ELSEWHERE,
+    "primary-id-differs": DECIDED,
+    "matches-two-users": DECIDED,
+    "two-users-one-person": CAMPUS,
+    "managed-elsewhere": "the user is changed in the system that manages it",
+    "card-differs": CAMPUS,
 }
 """The codes whose advice no test here follows, and why."""
 

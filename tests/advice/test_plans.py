@@ -24,6 +24,7 @@ from tests.advice.desk import (
 )
 from tests.cli.conftest import Sandbox, type_in
 from tests.cli.small import ask, state
+from tests.cli.test_ready_mappings import STUDENTS
 
 RESOLVE = ("in the Decision column of rejects.xlsx", "`importer resolve`")
 LAST = "last_name: <Last Name>"
@@ -359,7 +360,7 @@ def test_what_changed_since_the_plan_is_planned_again(desk: AlmaDesk) -> None:
         "changed-in-alma", "Plan the roster, or the undo, again and review the difference"
     )
     after = desk.paste(before.command("plan"))
-    is_better(before, after, "changed-in-alma")
+    is_better(before, after, "changed-in-alma", {"replaces-edit"})
     assert after.counts["update"] == 1
 
 
@@ -384,26 +385,134 @@ def test_an_undo_deletes_a_user_once_nothing_is_open(desk: AlmaDesk) -> None:
     assert desk.users() == {}
 
 
-@follows("edited-in-alma", "kept-by-alma")
-@pytest.mark.parametrize("code", ["edited-in-alma", "kept-by-alma"])
-def test_a_protected_field_is_overridden(code: str, desk: AlmaDesk) -> None:
+@follows("edited-in-alma", "replaces-edit")
+def test_the_right_value_of_an_edited_field_is_set_where_it_is_wrong(desk: AlmaDesk) -> None:
+    """In Alma, or in the row."""
+    desk.take("community")
+    desk.write([person(1)])
+    desk.load()
+    street, user = "1 Maple St", "users/20001123400001"
+    desk.in_alma("PATCH", user, {"last_name": "Byhand"})
+    before = desk.plan()
+    before.advice("edited-in-alma", "If the roster is, correct the value in Alma.")
+    desk.in_alma("PATCH", user, {"last_name": "Quill1"})
+    is_better(before, desk.plan(), "edited-in-alma")
+    assert street in str(desk.users())
+    desk.in_alma("PATCH", user, {"last_name": "Byhand"})
+    desk.write([person(1, Last_Name="Novak")])
+    before = desk.plan()
+    before.advice("replaces-edit", "If Alma is, correct the row")
+    desk.write([person(1, Last_Name="Byhand")])
+    is_better(before, desk.plan(), "replaces-edit")
+
+
+@follows("kept-by-alma")
+def test_a_protected_field_is_overridden(desk: AlmaDesk) -> None:
     """`override: true` for the field in the mapping sends the roster's value."""
     desk.take("students-and-staff", (", override: true}", "}"))
     desk.write([student(1)])
     desk.load()
-    if code == "edited-in-alma":
-        desk.in_alma("PATCH", "users/0000001", {"user_group": {"value": "STAFF"}})
-        before = desk.plan()
-    else:
-        desk.in_alma("POST", "users/0000001/edited", ["user_group"])
-        desk.write([student(1, Role="Staff")])
-        before = desk.load()
-    before.advice(code, "set `override: true` for the field in the mapping")
+    desk.in_alma("POST", "users/0000001/edited", ["user_group"])
+    desk.write([student(1, Role="Staff")])
+    before = desk.load()
+    before.advice("kept-by-alma", "set `override: true` for the field in the mapping")
     desk.edit(("{from: <Role>, lookup: groups}", "{from: <Role>, lookup: groups, override: true}"))
-    after = desk.load()
-    is_better(before, after, code)
-    wanted = "STAFF" if code == "kept-by-alma" else "GRAD"
-    assert wanted in str(desk.users()["0000001"]["user_group"])
+    is_better(before, desk.load(), "kept-by-alma")
+    assert "STAFF" in str(desk.users()["0000001"]["user_group"])
+
+
+CARD = STUDENTS["Card Barcode"].format
+BORIS = student(2, First_Name="Boris", Last_Name="Kowalczyk", Birth_Date="11/30/1944")
+CHLOE = student(3, First_Name="Chloe", Last_Name="Zielinski", Birth_Date="07/19/1988")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A row with an ID that a user of Alma has, and the row or the Decision that its advice names.
+
+    Student 1 and Boris are in Alma, with their cards.
+    """
+
+    code: str
+    says: str
+    wrong: dict[str, str]
+    right: dict[str, str] | None = None
+    answer: Answer | None = None
+
+
+KNOWN = (
+    Known("another-birth-date", "If it is a typing error in the row, correct it.",
+          student(1, Birth_Date="11/30/1981"), student(1)),
+    Known("known-by-another-id", "choose *same person, new card* in the Decision column",
+          student(1, EMPL_ID="0000009"), answer=Answer.RENAME),
+    Known("known-by-another-id", "choose *same person, update*",
+          student(1, EMPL_ID="0000009", City="Harlow"), answer=Answer.UPDATE),
+    Known("identifier-of-another-person", "Correct the ID in the row.",
+          CHLOE | {"Card Barcode": CARD(1)}, CHLOE),
+    Known("identifier-of-another-person", "choose *another person, create* in the Decision column",
+          CHLOE | {"Card Barcode": CARD(1)}, answer=Answer.CREATE),
+    Known("identifier-taken", "Correct the other ID in the row.",
+          student(1, Card_Barcode=CARD(2)), student(1)),
+    Known("identifier-taken", "choose *same person, update* in the Decision column",
+          student(1, Card_Barcode=CARD(2), City="Harlow"), answer=Answer.UPDATE),
+    Known("another-person", "If the ID is wrong, correct it in the row",
+          CHLOE | {"EMPL ID": "0000001"}, CHLOE),
+    Known("another-person", "choose *same person, update* in the Decision column",
+          CHLOE | {"EMPL ID": "0000001"}, answer=Answer.UPDATE),
+)  # fmt: skip
+
+
+@follows(*(case.code for case in KNOWN))
+@pytest.mark.parametrize("case", KNOWN, ids=lambda case: f"{case.code}: {case.says[:24]}")
+def test_whose_id_it_is_is_corrected_or_decided(case: Known, desk: AlmaDesk) -> None:
+    """In the row, or in the Decision column; then the row is ready."""
+    desk.take("students-and-staff")
+    desk.write([student(1), BORIS])
+    desk.load()
+    desk.write([case.wrong])
+    before = desk.plan()
+    before.advice(case.code, case.says)
+    if case.answer:
+        decide(before.run, {2: DECISIONS[case.answer]})
+        printed = pasted(before.command("resolve"))
+        counts = desk.outcome(before.run, printed).counts
+        assert (counts["review"], counts["update"] + counts["create"]) == (0, 1), printed
+        return
+    assert case.right is not None
+    desk.write([case.right])
+    is_better(before, desk.plan(), case.code, {"names-not-compared"})
+
+
+@follows("many-other-people")
+def test_ids_that_were_sorted_alone_are_corrected(desk: AlmaDesk) -> None:
+    """Before single rows are resolved."""
+    desk.take("community")
+    people = [person(n, First_Name=name, Last_Name=f"{name}son") for n, name in enumerate(NAMES, 1)]
+    desk.write(people)
+    desk.load()
+    cards = [row["Barcode"] for row in people]
+    shifted = zip(people, [*cards[1:], cards[0]], strict=True)
+    desk.write([row | {"Barcode": card} for row, card in shifted])
+    before = desk.plan()
+    before.advice("many-other-people", "Correct the roster before you resolve single rows")
+    desk.write(people)
+    is_better(before, desk.plan(), "many-other-people")
+
+
+NAMES = ("Ana", "Boris", "Chloe", "Dmitri", "Esther", "Farid", "Greta", "Hugo")
+
+
+@follows("unclear-decision")
+def test_a_decision_is_chosen_from_the_list(desk: AlmaDesk) -> None:
+    """A text that is none of the choices is replaced by one."""
+    desk.take("community")
+    desk.write([person(1, First_Name="Ana & Bo")])
+    run = desk.plan().run
+    decide(run, {2: "perhaps"})
+    before = desk.paste(sent_back(run))
+    before.advice("unclear-decision", "Choose from the list in the cell", DECISIONS[Answer.REJECT])
+    decide(run, {2: DECISIONS[Answer.CREATE]})
+    is_better(before, desk.paste(sent_back(run)), "unclear-decision", {"resolved"})
 
 
 @follows("refused-by-alma")

@@ -129,7 +129,8 @@ CASES = (
     Case("purge-past", "Correct the date", {"Purge": "01/02/2020", "Expires": "08/31/2035"},
          {"Purge": "08/31/2037"}, slip=PURGED),
     Case("purge-past", "delete the row if the person has left", {"Purge": "01/02/2020"},
-         {}, slip=PURGED),
+         {}, slip=PURGED,
+         others=(person(8, Purge="08/31/2037"),)),
     Case("bad-email", "Correct the address", {"Email": "nobody"}, {"Email": "a@example.org"}),
     Case("bad-email", "clear the cell", {"Email": "none"}, {"Email": ""}),
     Case("bad-phone", "Correct the number", {"Phone": "12"}, {"Phone": "605-555-0199"}),
@@ -193,12 +194,13 @@ def test_the_advice_of_a_check_is_followed(case: Case, desk: Desk) -> None:
         assert (held, counts["ready"] >= 1) == (0, True), before.problems
         return
     desk.edit(*case.edit)
-    if case.right is not None and (before.counts["rejected"] or before.counts["review"]):
+    if case.right and (before.counts["rejected"] or before.counts["review"]):
         correct(before.run, {2: case.right})
         after = desk.paste(sent_back(before.run))
     else:
         if case.right is not None:
-            desk.write([rows[0] | case.right, *rows[1:]])
+            corrected = [rows[0] | case.right] if case.right else []
+            desk.write([*corrected, *rows[1:]])
         after = desk.check()
     is_better(before, after, case.code)
 
