@@ -112,7 +112,7 @@ class Campus:
             first,
             last,
             group=group,
-            born=f"{date(1930, 1, 1) + timedelta(days=number * 7)}",
+            born=f"{date(1930, 1, 1) + timedelta(days=number * 5 % 25_000)}",
             expires=SPRING,
             street=f"{number} Maple St",
             email=f"{first}.{last}{number}@example.org".lower(),
