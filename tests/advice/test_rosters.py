@@ -56,7 +56,7 @@ class Case:
         return f"{self.code}: {self.says[:30]}"
 
 
-CLERK = "Nothing to do"
+NOTHING = "Nothing to do"
 LAST = "last_name: <Last Name>"
 PURGED = ((PURGE, "purge_date: <Purge>"),)
 MOST = "each: {from: <Email>, most: 2}, email_address: {from: <Email>, clean: [lower]}"
@@ -151,14 +151,14 @@ CASES = (
     Case("duplicate-identifier", "Correct or clear one of them", {"Card Barcode": "20001987600009"},
          {"Card Barcode": ""}, of="students-and-staff", others=(student(9),)),
     # nothing to do: the row is sent
-    Case("whitespace-removed", CLERK, {"Barcode": "2000 1123 400 001"}),
-    Case("digits-normalized", CLERK, {"Barcode": "２０００１１２３４００００１"}),
-    Case("text-mark-removed", CLERK, {"Barcode": '="20001123400001"'}),
-    Case("zeros-restored", CLERK, {"EMPL ID": "99001"}, of="students-and-staff"),
-    Case("wrong-case-code", CLERK, {"Campus": "main"}, of="students-and-staff",
+    Case("whitespace-removed", NOTHING, {"Barcode": "2000 1123 400 001"}),
+    Case("digits-normalized", NOTHING, {"Barcode": "２０００１１２３４００００１"}),
+    Case("text-mark-removed", NOTHING, {"Barcode": '="20001123400001"'}),
+    Case("zeros-restored", NOTHING, {"EMPL ID": "99001"}, of="students-and-staff"),
+    Case("wrong-case-code", NOTHING, {"Campus": "main"}, of="students-and-staff",
          slip=(("{from: <Campus>, lookup: campuses}", "<Campus>"),)),
-    Case("blank-rows", CLERK, {}, others=({"Barcode": ""}, person(8))),
-    Case("skipped-duplicate", CLERK, {}, of="students-and-staff",
+    Case("blank-rows", NOTHING, {}, others=({"Barcode": ""}, person(8))),
+    Case("skipped-duplicate", NOTHING, {}, of="students-and-staff",
          others=(student(7), student(7, Role="Staff"))),
     Case("similar-person", "Both rows are sent", {},
          others=(person(7, First_Name="Katherine"),

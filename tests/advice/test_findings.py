@@ -1,0 +1,38 @@
+"""The advice of findings about a mapping, followed as it is written: then the mapping is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.advice.desk import MAPPING
+from tests.cli.conftest import type_in
+from tests.mapper.bench import mapping_text
+
+
+def _cases() -> list[list[str]]:
+    """Words, the record before and after, the top before and after."""
+    lines = (
+        Path(__file__).with_name("findings.txt").read_text("utf-8").split("\n\n")[1].splitlines()
+    )
+    return [[*line.replace("\\n", "\n").split(" | "), "", ""][:5] for line in lines]
+
+
+@pytest.mark.parametrize(("words", "wrong", "right", "before", "after"), _cases())
+def test_the_advice_of_a_finding_is_followed(
+    folder: Path, words: str, wrong: str, right: str, before: str, after: str
+) -> None:
+    """`mapping check` names it in a file with blanks in its name; followed, it finds nothing."""
+    path = folder / MAPPING
+    path.write_text(mapping_text(wrong, before), "utf-8")
+    found = type_in("mapping", "check", MAPPING)
+    assert found.exit == 2
+    assert words in found.err
+    assert found.err.startswith(f"importer: {MAPPING}:")
+    text = mapping_text(right, after)
+    if "account_type: EXTERNAL" in after:
+        text = text.replace("account_type: INTERNAL\n", "", 1)
+    path.write_text(text, "utf-8")
+    checked = type_in("mapping", "check", MAPPING)
+    assert checked.exit == 0, checked.err
