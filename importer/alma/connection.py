@@ -157,7 +157,7 @@ class Connection:
             async with asyncio.timeout(self._timeouts.total):
                 return await self._exchange(built, request.largest)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            return NotSent(f"{httpx.URL(self._base_url).host}: {_why(error)}")
+            return NotSent(f"{httpx.URL(self._base_url).netloc.decode()}: {_why(error)}")
         except (TimeoutError, httpx.TimeoutException):
             return ReplyLost(TOO_SLOW)
         except (httpx.RequestError, OSError):

@@ -16,7 +16,6 @@ import typer
 from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
@@ -58,6 +57,7 @@ Mappings = Annotated[
         "--mapping",
         help="The mapping (YAML): one for all rosters, or one for each in their order.",
         show_default=False,
+        metavar="MAPPING",
     ),
 ]
 Folder = Annotated[
@@ -82,7 +82,9 @@ def _names_of_runs(incomplete: str) -> list[str]:
 
 Run = Annotated[
     str,
-    typer.Argument(help="Run folder, or its name under runs/.", autocompletion=_names_of_runs),
+    typer.Argument(
+        help="Run folder, or its name under runs/.", metavar="RUN", autocompletion=_names_of_runs
+    ),
 ]
 ROW_HELP = "Row number, as in the spreadsheet; 2:14 is row 14 of the second roster."
 Row = Annotated[int, typer.Argument(help=ROW_HELP, parser=read_row_label, metavar="ROW")]
@@ -322,7 +324,7 @@ def progress(
         rate = done / (moment - began)
         left = f", about {(of - done) / rate:,.0f} s left" if rate and of else ""
         whole = f" of {of:,}" if of else ""
-        parts = filter(None, (f"{rate:.1f} a second{left}", counts, notice()))
+        parts = filter(None, (f"{_per_second(rate)} a second{left}", counts, notice()))
         say(f"{what}: {done:,}{whole} ({'; '.join(parts)})")
 
     yield advance
@@ -344,7 +346,7 @@ class Bar(Progress):
         super().__init__(
             TextColumn("{task.description}"),
             BarColumn(_WIDTH),
-            MofNCompleteColumn(),
+            _Done(),
             _Rate(),
             TimeRemainingColumn(),
             console=Console(stderr=True),
@@ -365,8 +367,24 @@ class Bar(Progress):
             yield Text(line, no_wrap=True, overflow="ellipsis")
 
 
+class _Done(ProgressColumn):
+    """Items done, and items in all where they are known."""
+
+    def render(self, task: Task) -> Text:
+        of = "" if task.total is None else f" of {task.total:,.0f}"
+        return Text(f"{task.completed:,.0f}{of}")
+
+
 class _Rate(ProgressColumn):
     """The current rate."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.1f} a second" if task.speed else "")
+        return Text(f"{_per_second(task.speed)} a second" if task.speed else "")
+
+
+def _per_second(rate: float) -> str:
+    """Return a rate as people read it: `3.2`, `13,087`."""
+    return f"{rate:,.1f}" if rate < _WHOLE_RATE else f"{rate:,.0f}"
+
+
+_WHOLE_RATE = 10

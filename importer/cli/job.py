@@ -78,7 +78,11 @@ def run(
     file: JobFile,
     allow: Annotated[
         list[str],
-        typer.Option(help="Let a guard or safety check pass for the load that is held."),
+        typer.Option(
+            help="Let a guard or safety check pass for the load that is held: "
+            f"{', '.join(GUARDS)}.",
+            metavar="CHECK",
+        ),
     ] = [],  # noqa: B006
     as_json: Json = False,
 ) -> int:

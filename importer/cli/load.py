@@ -131,7 +131,10 @@ def apply(
         int | None, typer.Option(min=0, help="Send at most N rows.", metavar="N")
     ] = None,
     allow: Annotated[
-        list[SafetyCheck], typer.Option(help="Let a safety check pass.", metavar="CHECK")
+        list[SafetyCheck],
+        typer.Option(
+            help=f"Let a safety check pass: {', '.join(SafetyCheck)}. Repeatable.", metavar="CHECK"
+        ),
     ] = [],  # noqa: B006
     yes: Yes = False,
     show_values: ShowValues = False,

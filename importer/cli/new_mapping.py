@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -49,7 +49,10 @@ def new(
     dates: Annotated[Order | None, typer.Option(help="How dates are typed.")] = None,
     group: Annotated[
         list[str] | None,
-        typer.Option(help="Alma's code for a word of the group column: Faculty=FAC. Repeatable."),
+        typer.Option(
+            help="Alma's code for a word of the group column: Faculty=FAC. Repeatable.",
+            metavar="WORD=CODE",
+        ),
     ] = None,
     codes: Codes = None,
     no_questions: Annotated[
@@ -159,24 +162,34 @@ def _ask(draft: Draft) -> Choices:
     if not choices.primary_id and possible:
         question = "Which column identifies a patron? Every value is different in:"
         choices = replace(choices, primary_id=_prompt(question, possible, draft.known_id))
-    if draft.has_dates and not draft.dates:
+    if draft.in_doubt and not draft.dates:
         order = _prompt("How are dates typed?", [*get_args(Order)], "")
         choices = replace(choices, dates=cast("Order | None", order or None))
     groups = dict(choices.groups)
-    known = [row.code for row in choices.codes.enabled("UserGroups")]
+    known = {row.code: row.description for row in choices.codes.enabled("UserGroups")}
+    listed = False
     for word, count in draft.group_words():
         code, near = draft.code("user_group", word)
         if not code:
             question = f"Alma's user group for {word} ({counted(count, 'row')}){near or '?'}"
-            groups[word] = _prompt(question, known, "")
+            groups[word] = _prompt(question, known, "", listed=not listed)
+            listed = True
     return replace(choices, groups={word: code for word, code in groups.items() if code})
 
 
-def _prompt(question: str, known: Sequence[str], usual: str) -> str:
-    """Ask until the answer is one of the known texts, or its number; without any, take the text."""
+def _prompt(
+    question: str, choices: Iterable[str] | Mapping[str, str], usual: str, *, listed: bool = True
+) -> str:
+    """Ask until the answer is one of the choices, or its number; without any, take the text.
+
+    `choices` may have descriptions, which are shown beside them; they are listed if `listed`.
+    """
+    known = [*choices]
     say(question)
-    for number, text in enumerate(known, start=1):
-        say(f"  {number}  {text}")
+    for number, text in enumerate(known if listed else (), start=1):
+        about = choices[text] if isinstance(choices, Mapping) else ""
+        say(f"  {number}  {text}{f'  {about}' if about and about != text else ''}")
+    say("  Enter = leave open" if not usual else f"  Enter = {usual}")
     while True:
         answer = typer.prompt("", default=usual, prompt_suffix="> ", err=True).strip()
         if answer.isdecimal() and answer not in known and 0 < int(answer) <= len(known):

@@ -10,7 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -99,10 +99,15 @@ def runs(as_json: Json = False) -> None:
             state = "applied" if one["applied"] else str(one["command"])
             broken = "" if one["history_intact"] else "  HISTORY CHANGED BY HAND"
             line += (
-                f"  {state}  {one['started']}  {one['operator']}  "
+                f"  {state}  {_local(str(one['started']))}  {one['operator']}  "
                 f"{one['roster']} with {one['mapping']}{broken}"
             )
         write(line, f"  {outcome}")
+
+
+def _local(moment: str) -> str:
+    """Return a moment in the time zone of this computer."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
 
 
 def _listed(saved: SavedRun, related: Lineage) -> tuple[dict[str, object], str]:
@@ -276,7 +281,9 @@ def purge(
                 "removed": yes,
             }
         )
-    what = "deleted" if yes else "would be deleted; run again with --yes to delete them"
+    any_old = old or page or decisions
+    how = "; run again with --yes to delete them" if any_old else ""
+    what = "deleted" if yes else f"would be deleted{how}"
     said = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
     say(f"{counted(len(old), 'run')}{said} {what}.")
     if page:

@@ -24,23 +24,32 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free port.")] = 8421,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0: any free port.")
+    ] = 8421,
     db: Annotated[Path | None, typer.Option(help="Keep the users in this file.")] = None,
     key: Annotated[str, typer.Option(help="API key that it accepts.")] = "sandbox",
-    rate: Annotated[float, typer.Option(min=0, help="Limit of calls a second; 0: no limit.")] = 25,
+    rate: Annotated[
+        float, typer.Option(metavar="N", min=0, help="Limit of calls a second; 0: no limit.")
+    ] = 25,
     daily: Annotated[
-        int, typer.Option(min=0, help="Limit of calls a day; 0: every call is refused.")
+        int,
+        typer.Option(metavar="N", min=0, help="Limit of calls a day; 0: every call is refused."),
     ] = 100_000,
     faults: Annotated[Path | None, typer.Option(help="File of faults (YAML).")] = None,
-    seed_users: Annotated[int, typer.Option(min=0, help="Start with N invented patrons.")] = 0,
+    seed_users: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Start with N invented patrons.")
+    ] = 0,
     linked_users: Annotated[
-        int, typer.Option(min=0, help="And N copies of another institution's patrons.")
+        int, typer.Option(metavar="N", min=0, help="And N copies of another institution's patrons.")
     ] = 0,
     latency: Annotated[str, typer.Option(help="Seconds for each reply, such as 0.3-2.")] = "",
     facts: Annotated[
         Path | None, typer.Option(help="Behave as `doctor --probe` has measured.")
     ] = None,
-    switch: Annotated[list[str], typer.Option(help="NAME=VALUE; `list` lists all.")] = [],  # noqa: B006
+    switch: Annotated[
+        list[str], typer.Option(metavar="NAME=VALUE", help="A switch; `list` lists all.")
+    ] = [],  # noqa: B006
 ) -> None:
     """Run a practice Alma on this computer until Ctrl-C."""
     if switch == ["list"]:

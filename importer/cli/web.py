@@ -42,7 +42,9 @@ _PRACTICE_RATE = "20"  # calls a second
 
 @app.command()
 def web(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free port.")] = PORT,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0: any free port.")
+    ] = PORT,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address; do not open a browser.")
     ] = False,

@@ -182,10 +182,10 @@ def compile_mapping(
         for key, use in work.columns.items()
     }
     positions = [use.position for use in work.columns.values()]
-    unused = [
-        Problem.of(Code.UNUSED_COLUMN, origin, "is not used by the mapping", place)
-        for place in headings.unused(positions, mapping.file.roster.unused)
-    ]
+    unused = []
+    if left := [*headings.unused(positions, mapping.file.roster.unused)]:
+        message = "is not used by the mapping" if len(left) == 1 else "are not used by the mapping"
+        unused.append(Problem.of(Code.UNUSED_COLUMN, origin, message, *left))
     named = {one.column.label: one for one in (*values, *scalars)}
     return CompiledMapping(
         mapping, run, layout, columns, named, scalars, entries, (*unused, *constants)

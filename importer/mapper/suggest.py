@@ -26,7 +26,7 @@ from importer.mapper.column_guesses import (
     guesses,
     is_us_state,
 )
-from importer.mapper.dates import Order
+from importer.mapper.dates import Dates, Order, Unread
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.yaml_source import cell, comment, scalar
 from importer.model.fields import FIELDS, NO_CODES, CodeTables, country_of
@@ -150,9 +150,10 @@ class Draft:
         return self.ids[0].place.heading if self.ids else ""
 
     @property
-    def has_dates(self) -> bool:
-        """Whether a column has dates."""
-        return not {*DATES}.isdisjoint(self.by_field)
+    def in_doubt(self) -> bool:
+        """Whether a column has dates that only an order of day, month and year can read."""
+        guesses = (guess for name in DATES for guess in self.by_field.get(name, ()))
+        return any(Dates().read(text) is Unread.TWO_WAYS for one in guesses for text in one.counts)
 
     def group_words(self) -> list[tuple[str, int]]:
         """Return the words for user groups that need Alma's codes, and in how many rows each is."""

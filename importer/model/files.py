@@ -7,6 +7,7 @@ import difflib
 import errno
 import json
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -220,6 +221,9 @@ def _require_regular(path: Path, status: os.stat_result) -> None:
         raise UnreadableFileError(msg)
 
 
+_WEB = re.compile(r"(https?|ftps?|sftp):[\\/]+(.+)")
+
+
 def _explained(path: Path, error: OSError | ValueError) -> UnreadableFileError:
     """Turn what the operating system reports into a sentence for a person."""
     name = shown(path)
@@ -229,6 +233,9 @@ def _explained(path: Path, error: OSError | ValueError) -> UnreadableFileError:
         case errno.ENOENT | errno.ENOTDIR:
             near = _similar(path)
             hint = f"Did you mean {near}?" if near else "Check the name and the folder."
+            if address := _WEB.fullmatch(name):  # a path has no doubled slash
+                name = f"{address[1]}://{address[2]}"
+                hint = "An address on the web is not read: download the file, and name it."
             return FileMissingError(f"{name} does not exist. {hint}")
         case errno.ENAMETOOLONG:
             return UnreadableFileError(f"{name} is too long for a file name.")

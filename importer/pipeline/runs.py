@@ -21,6 +21,7 @@ from importer.model.catalogue import Code
 from importer.model.files import exists, shown
 from importer.model.plan import RETURNING, Act, Create, Imprints, SafetyLimits, Step, Update
 from importer.model.problem import Problem
+from importer.model.roster import ADDED
 from importer.model.run import (
     Corrections,
     FailedCheck,
@@ -336,7 +337,7 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
     """Yield a notice for each roster whose headings changed since the last run with its mapping.
 
     Runs in the same parent folder as `folder` are compared. The order of headings and columns
-    that the mapping lists under `unused` do not matter.
+    that the mapping lists under `unused`, or that a rejects file adds, do not matter.
     """
     for inputs in rosters:
         last = _last_headings(folder, inputs.mapping.name)
@@ -352,7 +353,7 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
 def _differences(before: dict[str, None], inputs: Inputs) -> Iterator[str]:
     """Yield which headings are gone, and which are new."""
     now = {place.heading: None for place in inputs.roster.places if place.heading}
-    unused = {heading_key(heading) for heading in inputs.mapping.file.roster.unused}
+    unused = {heading_key(heading) for heading in (*inputs.mapping.file.roster.unused, *ADDED)}
     for word, these, others in (("gone", before, now), ("new", now, before)):
         names = [n for n in these if n not in others and heading_key(n) not in unused]
         if names:

@@ -14,7 +14,7 @@ from rich.text import Text
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger, to_create
 from importer.ledger.states import State
-from importer.model.catalogue import Severity
+from importer.model.catalogue import Code, Severity
 from importer.model.fields import fields_of
 from importer.model.run import RunFacts, Summary
 from importer.model.text import ROSTER_ROWS, row_label
@@ -88,6 +88,7 @@ def show_problems(
         console.print()
     applied = summary.created is not None
     found = group_problems(ledger.later_problems() if applied else ledger.problems())
+    found = tuple(sorted(found, key=lambda group: group.code is Code.UNUSED_COLUMN))
     whole = sum(group.whole for group in found)
     last = len(found) if most is None else whole + most
     several = bool(ledger.facts.others)

@@ -15,7 +15,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import Problem
 from importer.model.run import RosterCounts, RowHistory, RunFacts, Summary
-from importer.model.text import command_line, counted, is_whole_roster, spans
+from importer.model.text import command_line, counted, is_whole_roster, spans, word_list
 from importer.report.masking import said, shown, shown_word
 
 if TYPE_CHECKING:
@@ -375,6 +375,6 @@ def _value(problem: Problem, *, show_values: bool) -> str:
 
 def sentence(problem: Problem, *, show_values: bool) -> str:
     """Return what is wrong, in a sentence that starts with its columns, such as C "EMPL ID"."""
-    columns = " and ".join(map(str, problem.places))
+    columns = word_list([*map(str, problem.places)]) if problem.places else ""
     text = what(problem, show_values=show_values, begin=not columns)
     return f"{columns}: {text}" if columns else text

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
+import socket
+import time
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from importer.errors import Exit
+from importer.ledger.ledger import Ledger
+from importer.model.plan import SafetyCheck
 from importer.model.roster import ADDED, DECISION
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, codes, write
@@ -112,3 +119,81 @@ def test_one_person_twice_with_a_round_number_is_a_duplicate(folder: Path, typed
     typed(*CHECK)
     found = {code for _, code in codes(folder, "run")}
     assert "id-lost-digits" not in found
+
+
+def test_an_address_on_the_web_is_shown_as_it_was_typed(typed: Type) -> None:
+    """A path would lose one of its slashes."""
+    got = typed("check", "https://example.org/a.xlsx", "-m", "small.yaml")
+    assert "https://example.org/a.xlsx" in typed("mapping", "new", "https://example.org/a.xlsx").err
+    assert got.exit == Exit.USAGE
+
+
+def test_unreachable_alma_is_named_with_its_port(
+    folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The port is what differs between two practice Almas."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("ALMA_BASE_URL", f"http://{address}")
+    monkeypatch.setenv("ALMA_API_KEY", "sandbox")
+    write(folder, ANA)
+    assert address in typed("plan", *CHECK[1:]).err
+
+
+def test_runs_are_listed_with_the_time_of_this_computer(
+    folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the time zone was in which the run was made."""
+    write(folder, ANA)
+    typed("check", "people.csv", "-m", "small.yaml")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        (run,) = json.loads(typed("runs", "--json").out)
+        local = datetime.fromisoformat(run["started"]).astimezone(ZoneInfo("Asia/Tokyo"))
+        assert f"{local:%Y-%m-%d %H:%M}" in typed("runs").out
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+
+def test_nothing_to_purge_asks_for_no_second_command(typed: Type) -> None:
+    """`--yes` is advice only where something would be deleted."""
+    assert "--yes" not in typed("purge", "--older-than", "30d").err
+
+
+def test_unused_columns_are_one_finding_below_the_rejected_rows(folder: Path, typed: Type) -> None:
+    """Eight columns take one line, and do not push what must be corrected off the screen."""
+    path = write(folder, ANA, ("2002", "", *BO[2:]))
+    lines = path.read_text("utf-8").splitlines()
+    path.write_text("".join(f"{line},a,b,c\n" for line in lines).replace("a,b,c", "X,Y,Z", 1))
+    got = typed(*CHECK)
+    assert [code for _, code in codes(folder, "run")].count("unused-column") == 1
+    assert got.err.index("Must be corrected") < got.err.index("Unused column")
+
+
+def test_help_names_the_safety_checks_and_no_types(typed: Type) -> None:
+    """`--allow CHECK` lists what CHECK may be; an option's value has a name of ours."""
+    help_of_apply = " ".join(typed("apply", "--help").out.split())
+    assert all(check in help_of_apply for check in SafetyCheck)
+    commands = ("check", "plan", "apply", "convert", "mapping new", "sandbox", "web", "job run")
+    for command in map(str.split, commands):
+        options = typed(*command, "--help").out.partition("Options:")[2]
+        assert "<list[" not in options
+        assert "<int range>" not in options
+
+
+def test_columns_that_a_rejects_file_adds_are_no_changed_headings(
+    folder: Path, typed: Type
+) -> None:
+    """Also if the earlier run read a file in which some of them were left."""
+    write(folder, ANA, TWIN)
+    typed("check", "people.csv", "-m", "small.yaml", "-o", "runs/one")
+    text = (folder / "runs" / "one" / "rejects.csv").read_text("utf-8-sig")
+    (folder / "mine.csv").write_text(text.replace("Decision", "Choice", 1), "utf-8")
+    typed("check", "mine.csv", "-m", "small.yaml", "-o", "runs/two")
+    typed("check", "people.csv", "-m", "small.yaml", "-o", "runs/three")
+    with Ledger.open(folder / "runs" / "three") as ledger:
+        (changed,) = [one for one in ledger.problems(0) if one.code == "headings-changed"]
+    assert not any(f'"{heading}"' in changed.message for heading in ADDED)

@@ -39,7 +39,7 @@ def test_a_wait_is_seen_while_nothing_advances() -> None:
     console = Console(file=StringIO(), width=100, record=True)
     console.print(*bar.get_renderables())
     shown = console.export_text()
-    assert "7/10" in shown
+    assert "7 of 10" in shown
     assert "2.0 a second" in shown
     assert f"6 created, 1 updated · {WAIT}" in shown
 
