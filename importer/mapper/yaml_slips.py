@@ -18,14 +18,15 @@ from importer.mapper.schema import MappingFile
 from importer.model.text import counted
 
 _KEY = re.compile(
-    r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'\[\]{}#,][^:#{}\[\]]*?)\s*:(?:\s+|$)"""
+    r"""\A(?:(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*|[^\s"'\[\]{}#,][^:#{}\[\]]*):(?:\s+|$)"""
 )
 _GLUED = re.compile(r"([\w ]+:)(\S.*)")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
 _GROUP = re.compile(r"[{\[]([^{}\[\]]*)[}\]]")
 _COLON = re.compile(r":(?=\s|$)")
-_HEADING = re.compile(r"<[^<>\"']*(: |\s#)|[{\[].*<[^<>\"']*[,{}\[\]][^<>]*>")
-"""A placeholder without quotation marks whose heading means something to YAML."""
+_HEADING = re.compile(r"<[^<>\"']*(: |\s#)")
+_PLACEHOLDER = re.compile(r"<([^<>]*)>")
+_SIGNS = re.compile(r"[,{}\[\]]")
 _CLOSING = {"{": "}", "[": "]"}
 _NO_DASH = "a dash is missing"
 _BESIDE = 3
@@ -189,6 +190,18 @@ def _scanned(text: str) -> tuple[str, str]:
     return text, quote + brackets
 
 
+def _means_something(text: str) -> bool:
+    """Return whether a placeholder without quotation marks has a heading that YAML reads."""
+    if _HEADING.search(text):
+        return True
+    opened = re.search(r"[{\[]", text)
+    for found in _PLACEHOLDER.finditer(text, opened.start() if opened else len(text)):
+        front, *signs = _SIGNS.split(found[1], maxsplit=1)
+        if signs and not {'"', "'"} & {*front}:
+            return True
+    return False
+
+
 def _by_itself(line: _Line) -> Iterator[str]:
     """Yield what is wrong with a line, whatever is around it."""
     value = _KEY.sub("", line.code, count=1)
@@ -199,7 +212,7 @@ def _by_itself(line: _Line) -> Iterator[str]:
             "put a value or a key that starts with `*`, `%`, `@`, `&`, `!` or a backtick in "
             'quotation marks, as in "*"'
         )
-    if _HEADING.search(line.raw):
+    if _means_something(line.raw):
         yield 'put a heading with `#`, `:`, `,` or a brace in quotation marks, as in "<Phone #>"'
     if line.still_open:
         sign = line.still_open[-1]

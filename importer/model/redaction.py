@@ -49,7 +49,7 @@ def repeats(content: bytes, secret: str) -> bool:
     )
 
 
-_ESCAPE = re.compile(rb"\\+u00([2-7][0-9a-f])")
+_ESCAPE = re.compile(rb"(?<!\\)\\+u00([2-7][0-9a-f])")
 
 
 def _pattern(secret: str) -> re.Pattern[str]:

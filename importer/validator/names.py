@@ -17,7 +17,7 @@ _SYMBOLS = frozenset({"So", "Co"})
 _TWO = re.compile(r"[&+＆]|(?<=\S)\s(?:and|und(?!\szu\s)|et|u\.)\s(?=\S)", re.IGNORECASE)
 """What is between two people. Not `y` or `e`, which Spanish and Portuguese names contain."""
 
-_COMMA = re.compile(r"\s*[,;،，、]\s*")
+_COMMA = re.compile(r"[,;،，、]")
 
 _TITLES = frozenset({"dr", "prof", "mr", "mrs", "ms", "mx"})
 _TITLES_BEFORE_A_NAME = frozenset(
@@ -117,7 +117,7 @@ def _unusual(text: str, cell: str) -> CellFinding | None:
 
 def _without_suffixes(text: str) -> tuple[str, bool]:
     """Return a part of a name without the suffixes behind it, and whether it has any."""
-    parts = _COMMA.split(text)
+    parts = [part.strip() for part in _COMMA.split(text)]
     kept = len(parts)
     while kept > 1 and _is_suffix(parts[kept - 1], after_comma=True):
         kept -= 1

@@ -268,7 +268,7 @@ def _visited(client: httpx.Client, wanted: set[str]) -> dict[str, str]:
 def test_a_decision_is_about_the_user_that_it_names(office: tuple[Library, httpx.Client]) -> None:
     """Of two users in question the second is chosen on the page, and only that one changes."""
     library, client = office
-    for primary_id, first, code in (("3001", "Ida", "B1"), ("3002", "Jon", "B2")):
+    for primary_id, first, code in (("3001", "Jon", "B1"), ("3002", "Jon", "B2")):
         card = {"id_type": {"value": "BARCODE"}, "value": code, "status": "ACTIVE"}
         library.add(primary_id, first, "Zorn", user_identifier=[card])
     roster = "Id,First,Last,Code\n3001,Jon,Zorne,B2\n"
@@ -288,7 +288,7 @@ def test_an_approval_is_of_the_plan_that_was_shown(office: tuple[Library, httpx.
     library, client = office
     card = {"id_type": {"value": "BARCODE"}, "value": "P1", "status": "ACTIVE"}
     library.add("5001", "Ida", "Quist", user_identifier=[card])
-    roster = "Id,First,Last,Code\n5002,Jon,Rand,P2\n5003,Eva,Stout,P1\n"
+    roster = "Id,First,Last,Code\n5002,Jon,Rand,P2\n5003,Ida,Quist,P1\n"
     run = planned(client, drafted(client, "alma", roster, "two.yaml"))
     before, writes = shown_plan(client, run), library.written()
     followed(client, client.post(f"{run}/rows/3", data={"decision": "same person, new card"}))
