@@ -137,7 +137,7 @@ def _proxys_socket(path: Path, public_url: str) -> Iterator[socket.socket]:
         try:
             # two servers that start at once must not take each other's socket for a dead one
             stack.enter_context(FileLock(f"{path}.lock", timeout=0))
-            _remove_dead(path)
+            _remove_dead(path, socket.AF_UNIX)
             listening = stack.enter_context(socket.socket(socket.AF_UNIX))
             listening.bind(str(path))
             path.chmod(0o660)
@@ -153,10 +153,10 @@ def _proxys_socket(path: Path, public_url: str) -> Iterator[socket.socket]:
             path.unlink(missing_ok=True)
 
 
-def _remove_dead(path: Path) -> None:
+def _remove_dead(path: Path, family: int) -> None:
     """Remove a socket that a killed server left. Raises UsageError where a server listens."""
     if path.is_socket():
-        with socket.socket(socket.AF_UNIX) as client:
+        with socket.socket(family) as client:
             if client.connect_ex(str(path)) == 0:
                 raise _in_use(path)
         path.unlink()

@@ -164,10 +164,14 @@ def test_the_ready_mappings_are_listed_with_a_line_each(installed: Typed) -> Non
 
 
 def test_the_demo_needs_no_checkout(installed: Typed, tmp_path: Path) -> None:
-    """It loads the sample into a practice Alma, and leaves everything under runs/."""
+    """It loads the sample into a practice Alma, and leaves everything under runs/.
+
+    Only the key of what it remembers of the load is beside it.
+    """
     shown = installed("demo")
     assert shown.returncode == Exit.DONE, shown.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "users"]
+    assert [path.name for path in (tmp_path / "users").iterdir()] == ["edits.key"]
 
 
 def test_a_program_or_a_zip_application_starts_itself(
