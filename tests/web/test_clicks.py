@@ -114,6 +114,7 @@ def _click(client: httpx.Client, draft: str, click: Click) -> httpx.Response:
 
 
 def _plain(text: str) -> set[str]:
-    """Return findings, a line each, without the marks of code."""
+    """Return findings, a line each, without the marks of code; a list below one belongs to it."""
+    text = re.sub(r"\s*\n +| {2,}", " ", text)
     lines = html.unescape(re.sub(r"<[^>]+>", "", text)).replace("`", "").splitlines()
     return {line.strip() for line in lines if line.strip()}

@@ -34,7 +34,7 @@ record: {primary_id: <Id>, first_name: <First>, last_name: <Last>, user_group: C
 """
 
 TIMES = pytest.mark.parametrize(
-    "times", [pytest.param(2, id="few"), pytest.param(50, id="many", marks=pytest.mark.faults)]
+    "times", [pytest.param(2, id="few"), pytest.param(50, id="many", marks=pytest.mark.hunt)]
 )
 
 
