@@ -33,9 +33,9 @@ from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import CheckedRosters, Inputs, reopen_inputs
 from importer.pipeline.lookup import Users
-from importer.planner.absent import Among, counts_for, has_expired, leave, left
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
+from importer.planner.leavers import Among, counts_for, has_expired, leave, left
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import PersonQuery
 from importer.validator import check_rows

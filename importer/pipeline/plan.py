@@ -37,7 +37,7 @@ from importer.pipeline.lookup import (
     query_of,
 )
 from importer.pipeline.resolve import Review
-from importer.pipeline.row_plan import PlanContext, plan_context
+from importer.pipeline.row_plan import PlanContext, against_facts, plan_context
 from importer.pipeline.runs import (
     failed_checks,
     headings_changed,
@@ -46,7 +46,8 @@ from importer.pipeline.runs import (
     save_run,
 )
 from importer.planner.drafts import DraftUser
-from importer.planner.whole_plan import against_facts, many_other_people, review_collisions
+from importer.planner.safety_checks import many_other_people
+from importer.planner.who import review_collisions
 from importer.users.matching import PersonQuery
 
 

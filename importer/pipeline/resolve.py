@@ -40,7 +40,7 @@ from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import update_undone
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
-from importer.planner.whole_plan import review_collision
+from importer.planner.who import review_collision
 from importer.users.matching import PersonQuery, identifiers, search_alma
 
 _SAID = {

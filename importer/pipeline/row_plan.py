@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,17 +12,18 @@ from importer.ledger.edit_memory import EditMemory
 from importer.ledger.memory import AbsentMemory
 from importer.model.decisions import Answer
 from importer.model.people import Common
-from importer.model.plan import Planned, UserMemory, Written
+from importer.model.plan import Planned, Step, Update, UserMemory, Written
 from importer.model.run import AlmaFacts
-from importer.model.user import User
+from importer.model.text import counted
+from importer.model.user import AccountType, User
 from importer.pipeline.fates import Resolutions, answered_step
 from importer.pipeline.inputs import Rosters
 from importer.pipeline.remember import remember_earlier
-from importer.planner.absent import come_back
 from importer.planner.decide import decide, with_borrowing
 from importer.planner.drafts import DraftUser
+from importer.planner.entries import current, same_id
+from importer.planner.leavers import come_back
 from importer.planner.staff_edits import Earlier, keyed
-from importer.planner.whole_plan import follow_facts
 from importer.users.matching import MatchResult
 
 
@@ -101,3 +102,49 @@ def plan_context(
             measured,
             today,
         )
+
+
+# what was measured of this Alma
+
+
+def follow_facts(step: Step, facts: Facts | None) -> Step:
+    """Return the step as this Alma needs it.
+
+    Where Alma keeps the group of External users, an update that changes it overrides it.
+    """
+    if facts is None or facts.facts.get("external-group") != "kept":
+        return step
+    if not isinstance(step, Update) or not _is(step, AccountType.EXTERNAL):
+        return step
+    if "user_group" in step.override or step.before.user_group == step.after.user_group:
+        return step
+    return replace(step, override=(*step.override, "user_group"))
+
+
+def against_facts(steps: Iterable[Step], facts: Facts | None) -> Iterator[str]:
+    """Yield what this Alma will not do of a plan."""
+    if facts is None:
+        return
+    updates = [step for step in steps if isinstance(step, Update)]
+    cleared = [u for u in updates if _is(u, AccountType.INTERNAL) and not u.after.pin_number]
+    if cleared and facts.facts.get("get-pin") == "hide":
+        yield (
+            f"{counted(len(cleared), 'update')} of Internal users may clear their PINs, because "
+            "this Alma does not show PINs. Check one of these users before you apply the rest."
+        )
+    renamed = [u for u in updates if not same_id(u.before.primary_id, u.after.primary_id)]
+    if renamed and facts.facts.get("rename-by-put") == "refuse":
+        yield (
+            f"{counted(len(renamed), 'update')} would change a primary ID, which this Alma does "
+            "not do through the API. Change the IDs in Alma by hand, then plan again."
+        )
+    roles = [u for u in updates if u.before.user_role != u.after.user_role]
+    if roles and facts.facts.get("put-roles") == "ignore":
+        yield (
+            f"{counted(len(roles), 'update')} would change the patron role, which this Alma "
+            "ignores. Change the roles in Alma by hand."
+        )
+
+
+def _is(step: Update, kind: AccountType) -> bool:
+    return current(step.before, "account_type") == kind.value

@@ -35,7 +35,7 @@ from importer.model.user import User
 from importer.pipeline.fates import Decided
 from importer.pipeline.inputs import Inputs, Rosters, RunRequest
 from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
-from importer.planner.whole_plan import safety_checks
+from importer.planner.safety_checks import safety_checks
 
 RUNS = Path("runs")
 LOOKED_AT = 50

@@ -7,12 +7,15 @@ table: `identify`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code, Severity
 from importer.model.people import Common, in_words
+from importer.model.plan import Held, Unchanged, Update
+from importer.model.problem import Problem
+from importer.model.text import row_label
 from importer.planner.borrowing import has_other_roles
 from importer.planner.entries import current, same_id
 from importer.planner.person import (
@@ -30,8 +33,8 @@ from importer.planner.person import (
 from importer.users.matching import MatchedUser, MatchResult, user_keys
 
 if TYPE_CHECKING:
-    from importer.model.plan import Match
-    from importer.model.problem import Problem
+    from importer.model.plan import Match, Step
+    from importer.model.problem import Origin
     from importer.model.user import User
     from importer.planner.drafts import DraftUser
 
@@ -311,3 +314,40 @@ def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Ite
         yield draft.problem(
             Code.POSSIBLE_MATCH_IN_ALMA, message, "primary_id", primary_id, severity
         )
+
+
+# two rows about one user
+
+
+def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) -> list[Step]:
+    """Return the steps in their order; rows that update the same user need review instead.
+
+    The second would undo what the first did, and no rule can know which of them is right.
+    """
+    rows: dict[str, list[int]] = {}
+    for step in steps:
+        if isinstance(step, Update | Unchanged):
+            rows.setdefault(step.primary_id.casefold(), []).append(step.row)
+    return [review_collision(step, rows, origin) for step in steps]
+
+
+def review_collision(
+    step: Step, rows: Mapping[str, Iterable[int]], origin: Callable[[int], Origin]
+) -> Step:
+    """Return the step, or that its row needs review beside other rows of its user.
+
+    `rows` are by primary ID without case.
+    """
+    known = step.primary_id if isinstance(step, Update | Unchanged) else ""
+    others = sorted({*rows.get(known.casefold(), ())} - {step.row})
+    if not others:
+        return step
+    problem = Problem.of(
+        Code.DUPLICATE_PERSON,
+        origin(step.row),
+        f"matches the Alma user {{value}}, as row {', '.join(map(row_label, others))} does",
+        field="primary_id",
+        value=known,
+        advice="Decide which row is right. Resolve the others as not to be loaded.",
+    )
+    return Held(step.row, (problem,))

@@ -27,8 +27,8 @@ from importer.model.user import User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import merge
+from importer.planner.safety_checks import safety_checks
 from importer.planner.undo import undo_update
-from importer.planner.whole_plan import safety_checks
 from importer.sandbox.server import Options, running
 from tests.planner import people
 from tests.planner.people import email

@@ -13,8 +13,8 @@ from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Update
 from importer.model.problem import Origin
 from importer.model.user import User
 from importer.planner.decide import decide
+from importer.planner.safety_checks import many_other_people
 from importer.planner.staff_edits import nothing_earlier
-from importer.planner.whole_plan import many_other_people
 from importer.users.matching import MatchedUser, MatchResult
 from tests.planner.people import draft, email, identifier, user
 

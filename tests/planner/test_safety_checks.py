@@ -1,4 +1,4 @@
-"""What is seen only in all steps of a plan: rows of one user, and the safety checks."""
+"""Safety checks, and rows of one user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from importer.model.plan import (
 )
 from importer.model.problem import Origin
 from importer.model.user import User
-from importer.planner.whole_plan import review_collisions, safety_checks
+from importer.planner.safety_checks import safety_checks
+from importer.planner.who import review_collisions
 from tests.planner.people import user
 
 SAME = Unchanged(3, "9")

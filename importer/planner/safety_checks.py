@@ -1,28 +1,24 @@
-"""Look at all steps of a plan together: rows of one user, what this Alma needs, safety checks.
+"""Safety checks: find plans that change more of Alma's users than a usual load.
 
-The safety checks find plans that change more of Alma's users than a usual load. They look at
-matched users only; creating users is what a load is for.
+They look at matched users only; creating users is what a load is for.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code
 from importer.model.plan import ChangeKind, Held, SafetyCheck, Unchanged, Update
 from importer.model.problem import Problem
 from importer.model.run import FailedCheck
-from importer.model.text import counted, is_absent, row_label
-from importer.model.user import AccountType
+from importer.model.text import is_absent
 from importer.planner.borrowing import ROLE
 from importer.planner.entries import current, same_id
 from importer.planner.merge import STICKY
 
 if TYPE_CHECKING:
-    from importer.alma.doctor import Facts
     from importer.model.plan import Change, Planned, SafetyLimit, SafetyLimits, Step
     from importer.model.problem import Origin
 
@@ -43,83 +39,6 @@ def many_other_people(planned: Iterable[Planned], origin: Origin) -> Iterator[Pr
     if others > _MANY and others * 100 > _MANY_PERCENT * matched:
         message = f"{others:,} of {matched:,} known IDs find another person, or another birth date"
         yield Problem.of(Code.MANY_OTHER_PEOPLE, origin, message)
-
-
-def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) -> list[Step]:
-    """Return the steps in their order; rows that update the same user need review instead.
-
-    The second would undo what the first did, and no rule can know which of them is right.
-    """
-    rows: dict[str, list[int]] = {}
-    for step in steps:
-        if isinstance(step, Update | Unchanged):
-            rows.setdefault(step.primary_id.casefold(), []).append(step.row)
-    return [review_collision(step, rows, origin) for step in steps]
-
-
-def review_collision(
-    step: Step, rows: Mapping[str, Iterable[int]], origin: Callable[[int], Origin]
-) -> Step:
-    """Return the step, or that its row needs review beside other rows of its user.
-
-    `rows` are by primary ID without case.
-    """
-    known = step.primary_id if isinstance(step, Update | Unchanged) else ""
-    others = sorted({*rows.get(known.casefold(), ())} - {step.row})
-    if not others:
-        return step
-    problem = Problem.of(
-        Code.DUPLICATE_PERSON,
-        origin(step.row),
-        f"matches the Alma user {{value}}, as row {', '.join(map(row_label, others))} does",
-        field="primary_id",
-        value=known,
-        advice="Decide which row is right. Resolve the others as not to be loaded.",
-    )
-    return Held(step.row, (problem,))
-
-
-def follow_facts(step: Step, facts: Facts | None) -> Step:
-    """Return the step as this Alma needs it.
-
-    Where Alma keeps the group of External users, an update that changes it overrides it.
-    """
-    if facts is None or facts.facts.get("external-group") != "kept":
-        return step
-    if not isinstance(step, Update) or not _is(step, AccountType.EXTERNAL):
-        return step
-    if "user_group" in step.override or step.before.user_group == step.after.user_group:
-        return step
-    return replace(step, override=(*step.override, "user_group"))
-
-
-def against_facts(steps: Iterable[Step], facts: Facts | None) -> Iterator[str]:
-    """Yield what this Alma will not do of a plan."""
-    if facts is None:
-        return
-    updates = [step for step in steps if isinstance(step, Update)]
-    cleared = [u for u in updates if _is(u, AccountType.INTERNAL) and not u.after.pin_number]
-    if cleared and facts.facts.get("get-pin") == "hide":
-        yield (
-            f"{counted(len(cleared), 'update')} of Internal users may clear their PINs, because "
-            "this Alma does not show PINs. Check one of these users before you apply the rest."
-        )
-    renamed = [u for u in updates if not same_id(u.before.primary_id, u.after.primary_id)]
-    if renamed and facts.facts.get("rename-by-put") == "refuse":
-        yield (
-            f"{counted(len(renamed), 'update')} would change a primary ID, which this Alma does "
-            "not do through the API. Change the IDs in Alma by hand, then plan again."
-        )
-    roles = [u for u in updates if u.before.user_role != u.after.user_role]
-    if roles and facts.facts.get("put-roles") == "ignore":
-        yield (
-            f"{counted(len(roles), 'update')} would change the patron role, which this Alma "
-            "ignores. Change the roles in Alma by hand."
-        )
-
-
-def _is(step: Update, kind: AccountType) -> bool:
-    return current(step.before, "account_type") == kind.value
 
 
 _SENTENCES = {
