@@ -233,7 +233,7 @@ def conclude_resolved(ledger: Ledger, before: Mapping[int, RowHistory]) -> int:
     output.note("summary", **summary.model_dump(mode="json", exclude_none=True))
     changed = []
     for row, then in before.items():
-        now_is = ledger.life(row) or then
+        now_is = ledger.row(row) or then
         if (now_is.fate, now_is.act, now_is.result) != (then.fate, then.act, then.result):
             end = DISMISSED if now_is.fate is Fate.REJECTED else now_is.act or now_is.fate
             changed.append(f"Row {row_label(row)}: {ENDS[end]}.")

@@ -147,16 +147,16 @@ def show(
 ) -> None:
     """Show the history of one row: problems, plan, what was sent, and the result."""
     with _opened(run) as ledger:
-        life = row_history(ledger, row, show_values=show_values)
-        if life is None:
+        history = row_history(ledger, row, show_values=show_values)
+        if history is None:
             rows = [one.row for one in ledger.every_row()]
             there = f" Its rows are {row_label(rows[0])} to {row_label(rows[-1])}." if rows else ""
             msg = f"The roster of this run has no row {row_label(row)}.{there}"
             raise UsageError(msg)
     if as_json:
-        write_json({"run": run} | life)
+        write_json({"run": run} | history)
     else:
-        write(*as_lines(life))
+        write(*as_lines(history))
 
 
 @app.command("borrow-check")
@@ -403,8 +403,8 @@ def resolve(
                     "rejects file (importer resolve RUN --from rejects.xlsx)."
                 )
                 raise UsageError(msg)
-        before = {life.row: life for life in ledger.returning()}
-        before |= {one.row: life for one in decisions if (life := ledger.life(one.row))}
+        before = {one.row: one for one in ledger.returning()}
+        before |= {one.row: history for one in decisions if (history := ledger.row(one.row))}
         left += _resolve(review, decisions)
         if left and row is not None:
             raise UsageError(left[0])

@@ -231,15 +231,15 @@ class Ledger:
         query = "SELECT DISTINCT row FROM problems WHERE code = ? ORDER BY row"
         return tuple(row for (row,) in self.read(query, (code,)))
 
-    def life(self, row: int) -> RowHistory | None:
+    def row(self, row: int) -> RowHistory | None:
         """Return a row with what was planned for it and the result; None if there is none."""
         if row.bit_length() >= _INTEGER_BITS:
             return None
-        return next(self._lives("rows.row = ?", row), None)
+        return next(self._histories("rows.row = ?", row), None)
 
     def every_row(self) -> Iterator[RowHistory]:
         """Return every row, in order."""
-        return self._lives("1")
+        return self._histories("1")
 
     def returning(self, roster: int | None = None) -> Iterator[RowHistory]:
         """Return the rows to correct or resolve, of all rosters or one, in row order.
@@ -251,12 +251,12 @@ class Ledger:
             held += f" OR ({SENT} AND state IN ('refused', 'held'))"
         held = f"({held}) AND rows.row % {ROSTER_ROWS} <= {ABSENT_ROWS}"
         if roster is None:
-            return self._lives(held)
-        return self._lives(f"{held} AND rows.row / {ROSTER_ROWS} = ?", roster)
+            return self._histories(held)
+        return self._histories(f"{held} AND rows.row / {ROSTER_ROWS} = ?", roster)
 
     def planned(self) -> Iterator[RowHistory]:
         """Return the rows for which something was planned, in row order."""
-        return self._lives("act IS NOT NULL")
+        return self._histories("act IS NOT NULL")
 
     def count_rows(self, end: Fate | Act | Result | None) -> int:
         """Return how many rows have this fate, act or result; None: how many there are."""
@@ -267,14 +267,14 @@ class Ledger:
         self, end: Fate | Act | Result | None, offset: int, most: int
     ) -> Iterator[RowHistory]:
         """Return the rows that `count_rows` counts, in order, from an offset on."""
-        return self._lives(_having(end), limits=(most, offset))
+        return self._histories(_having(end), limits=(most, offset))
 
-    def _lives(
+    def _histories(
         self, condition: str, *values: int, limits: tuple[int, int] = (-1, 0)
     ) -> Iterator[RowHistory]:
         applied = self.was_applied
 
-        def life(*values: Any) -> RowHistory:
+        def history(*values: Any) -> RowHistory:
             number, fate, cells, act, primary_id, changes, state = values
             planned = None if act is None else Act(act)
             return RowHistory(
@@ -288,7 +288,7 @@ class Ledger:
             )
 
         return self.parsed(
-            life,
+            history,
             "SELECT rows.row, fate, cells, act, primary_id, changes, state FROM rows"  # noqa: S608
             " LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"
             f" WHERE {condition} ORDER BY rows.row LIMIT ? OFFSET ?",

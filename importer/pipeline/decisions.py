@@ -33,9 +33,9 @@ class Decision:
 def open_rows(ledger: Ledger) -> dict[int, frozenset[Code]]:
     """Return the rows that need review, each with the codes of the problems that hold it."""
     asked: dict[int, set[Code]] = {
-        life.row: set()
-        for life in ledger.returning()
-        if life.fate is Fate.REVIEW or life.result is Result.HELD
+        one.row: set()
+        for one in ledger.returning()
+        if one.fate is Fate.REVIEW or one.result is Result.HELD
     }
     for problem in ledger.problems():
         if problem.severity is Severity.REVIEW and problem.origin.row in asked:
@@ -88,8 +88,8 @@ def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[
     then = [use.heading for use in ledger.columns(position)]
     left, corrected = [], set()
     for row, *cells in roster.frame.itertuples(name=None):
-        life = ledger.life(row)
-        before, after = _filled(then, life.cells if life else ()), _filled(now, cells)
+        history = ledger.row(row)
+        before, after = _filled(then, history.cells if history else ()), _filled(now, cells)
         if row in roster.decisions and any(after.get(name) != before.get(name) for name in now):
             corrected.add(row)
             left.append(

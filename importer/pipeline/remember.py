@@ -59,7 +59,7 @@ def _put_back(memory: EditMemory, ledger: Ledger, last: int) -> None:
     """
     facts = ledger.facts
     undone = {image.row: image for image in images(ledger)}
-    done = {*undone, *(life.row for life in ledger.planned() if life.act is Act.UNCHANGED)}
+    done = {*undone, *(one.row for one in ledger.planned() if one.act is Act.UNCHANGED)}
     with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
         wrote = {image.row: image.new_id.casefold() for image in images(first)}
         now = {
@@ -92,11 +92,11 @@ def _of_write(
 def _unchanged(
     ledger: Ledger, values: Mapping[int, Mapping[str, Imprint]], facts: RunFacts
 ) -> Iterator[Remembered]:
-    for life in ledger.planned():
-        if life.act is Act.UNCHANGED and life.row in values and not is_absent(life.row):
-            name = _mapping(facts, life.row)
-            user = life.primary_id
-            yield Remembered(user, user, name, values[life.row], seen=facts.started)
+    for one in ledger.planned():
+        if one.act is Act.UNCHANGED and one.row in values and not is_absent(one.row):
+            name = _mapping(facts, one.row)
+            user = one.primary_id
+            yield Remembered(user, user, name, values[one.row], seen=facts.started)
 
 
 def remember_earlier(institution: str) -> None:

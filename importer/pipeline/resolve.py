@@ -111,12 +111,12 @@ class Review:
 
     def check(self, decision: Decision) -> Decision:
         """Return the decision with its user. Raises UsageError if the row cannot be resolved so."""
-        row, answer, life = decision.row, decision.answer, self.ledger.life(decision.row)
-        if wrong := self._why_not(decision, life):
+        row, answer, history = decision.row, decision.answer, self.ledger.row(decision.row)
+        if wrong := self._why_not(decision, history):
             raise UsageError(wrong)
         if not answer.names_user or decision.user.strip() or self._undoes:
             return decision
-        own = life.primary_id if life else ""
+        own = history.primary_id if history else ""
         if not own and open_rows(self.ledger).get(row, WHO) <= NAME:
             own = self._draft(row).key
         users = in_question(self.ledger.problems(row)) or tuple(filter(None, (own,)))
@@ -131,7 +131,7 @@ class Review:
             raise UsageError(msg)
         return replace(decision, user=users[0])
 
-    def _why_not(self, decision: Decision, life: RowHistory | None) -> str:
+    def _why_not(self, decision: Decision, history: RowHistory | None) -> str:
         """Return why a row cannot be resolved in this way; "" if it can."""
         answer, name = decision.answer, row_label(decision.row)
         if self.facts.command == "check":
@@ -141,10 +141,10 @@ class Review:
             )
         if not answer.names_user and decision.user:
             return f"An ID is given with --as update or rename, not with --as {answer}."
-        if life is None:
+        if history is None:
             return f"The roster of this run has no row {name}."
-        wrong = _closed(life, decided=life.row in self.ledger.rows_with(Code.RESOLVED))
-        if not wrong and answer is Answer.CREATE and life.result is Result.HELD:
+        wrong = _closed(history, decided=history.row in self.ledger.rows_with(Code.RESOLVED))
+        if not wrong and answer is Answer.CREATE and history.result is Result.HELD:
             wrong = (
                 "needs review since it was sent; use --as update or rename with the user's ID, or "
                 "--as reject"
@@ -222,7 +222,7 @@ class Review:
 
         Raises UsageError if another row of the run is for that user.
         """
-        taken = {life.row for life in self.ledger.planned() if life.primary_id.casefold() == user}
+        taken = {one.row for one in self.ledger.planned() if one.primary_id.casefold() == user}
         if rename:
             taken |= {draft.row for draft, _ in self._alike if draft.key == user}
         for other in sorted(taken - {row}):
@@ -265,8 +265,8 @@ class Review:
         found = await find_people(search, draft, query, self._context.common)
         planned = self._context.plan(draft, found)
         users: defaultdict[str, set[int]] = defaultdict(set)
-        for life in self.ledger.planned():
-            users[life.primary_id.casefold()].add(life.row)
+        for one in self.ledger.planned():
+            users[one.primary_id.casefold()].add(one.row)
         step = review_collision(planned.step, users, self.facts.origin)
         held = step if isinstance(step, Held) else None
         problems = [
@@ -374,9 +374,9 @@ class Review:
             memory.delete(own)
 
 
-def _closed(life: RowHistory, *, decided: bool) -> str:
+def _closed(history: RowHistory, *, decided: bool) -> str:
     """Return why a row cannot be resolved; "" if it can."""
-    match life.result:
+    match history.result:
         case Result.HELD:
             return ""
         case Result.REFUSED:
@@ -385,9 +385,9 @@ def _closed(life: RowHistory, *, decided: bool) -> str:
             pass
         case _:
             return "is done already; it cannot be resolved any more"
-    if life.fate is Fate.REVIEW or (decided and life.fate in {Fate.READY, Fate.REJECTED}):
+    if history.fate is Fate.REVIEW or (decided and history.fate in {Fate.READY, Fate.REJECTED}):
         return ""
-    if life.fate is Fate.REJECTED:
+    if history.fate is Fate.REJECTED:
         return "is rejected for its errors; correct it and plan it again"
     return "does not need review; there is nothing to resolve"
 

@@ -315,22 +315,22 @@ def cannot_borrow(ledger: Ledger) -> Iterator[Blocked]:
     does not change, by what the plan found. Nobody is looked up in Alma.
     """
     today = ledger.facts.today
-    for life in ledger.planned():
-        image = next(images(ledger, life.row), None)
+    for one in ledger.planned():
+        image = next(images(ledger, one.row), None)
         user = (image.answered or image.sent) if image is not None else None
-        ((after,),) = ledger.read("SELECT after FROM steps WHERE row = ?", (life.row,))
-        if life.act is Act.DELETE:
+        ((after,),) = ledger.read("SELECT after FROM steps WHERE row = ?", (one.row,))
+        if one.act is Act.DELETE:
             continue
         if user is None and after:
             user = User.from_json(after)
         if user is None:
-            found = [p.message for p in ledger.problems(life.row) if p.code in OBSTACLES]
+            found = [p.message for p in ledger.problems(one.row) if p.code in OBSTACLES]
         else:
-            roles = role_obstacles(user, today) if image or life.act is Act.UPDATE else ()
+            roles = role_obstacles(user, today) if image or one.act is Act.UPDATE else ()
             found = [sentence for _, sentence in (*obstacles(user, today), *roles)]
         if found:
-            primary_id = user.primary_id if user is not None else life.primary_id
-            yield Blocked(life.row, primary_id or "", tuple(found))
+            primary_id = user.primary_id if user is not None else one.primary_id
+            yield Blocked(one.row, primary_id or "", tuple(found))
 
 
 def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:

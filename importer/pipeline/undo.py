@@ -103,9 +103,9 @@ async def undo(
             }
         )
         cells = (
-            (life.row, life.cells)
-            for life in first.planned()
-            if isinstance(steps.get(life.row), Create | Update | Delete | Held) and life.cells
+            (one.row, one.cells)
+            for one in first.planned()
+            if isinstance(steps.get(one.row), Create | Update | Delete | Held) and one.cells
         )
         sent = [steps.get(row, LeftAlone(row)) for row in sorted(decided.rows(Fate.READY))]
         return write_run(

@@ -193,22 +193,22 @@ def row_history(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any
     `record`: the fields of a user to be created. `changes`: the fields that change of one to be
     updated.
     """
-    life = ledger.life(row)
-    if life is None:
+    known = ledger.row(row)
+    if known is None:
         return None
     user = next((user for _, user in to_create(ledger, row)), None)
     facts = ledger.facts
     return {
         "row": row % ROSTER_ROWS,
         **({"roster": facts.origin(row).roster} if facts.others else {}),
-        "fate": life.fate,
-        "planned": life.act,
+        "fate": known.fate,
+        "planned": known.act,
         "record": [
             {"path": path, "value": shown(path, text, show_values=show_values)}
             for path, text in (fields_of(user) if user else ())
         ],
-        "changes": list(map(asdict, differences(life.changes, show_values=show_values))),
-        "result": life.result,
+        "changes": list(map(asdict, differences(known.changes, show_values=show_values))),
+        "result": known.result,
         "problems": [
             {
                 "code": problem.code,

@@ -92,7 +92,7 @@ def row(visit: Visit) -> web.Response:
     with Ledger.open(visit.run) as ledger:
         return visit.page(
             "row.html.j2", run=visit.run.name,
-            life=found(row_history(ledger, wanted, show_values=True)),
+            row=found(row_history(ledger, wanted, show_values=True)),
             choices=choices(ledger.problems(wanted)),
             people=tuple(people(ledger, wanted, visit.space.users)),
         )  # fmt: skip

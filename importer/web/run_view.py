@@ -147,11 +147,11 @@ def people(ledger: Ledger, row: int, users: Path) -> Iterator[Person]:
 
     `users`: the folder of user caches; what a cache has of these users is shown.
     """
-    problems, life = tuple(ledger.problems(row)), ledger.life(row)
-    if life is None or not choices(problems):
+    problems, history = tuple(ledger.problems(row)), ledger.row(row)
+    if history is None or not choices(problems):
         return
     columns = ledger.columns(row // ROSTER_ROWS)
-    cells = ((use.heading, text) for use, text in zip(columns, life.cells, strict=False))
+    cells = ((use.heading, text) for use, text in zip(columns, history.cells, strict=False))
     yield "This row", tuple((name, text) for name, text in cells if text)
     alma, wanted = ledger.facts.alma, in_question(problems)
     path = cache_path(users, alma.institution, alma.environment) if alma and wanted else None

@@ -144,8 +144,8 @@ class Loaded:
         """The fate and the act of each row of a run, as it is now."""
         with Ledger.open(self.folder / run) as ledger:
             return {
-                row_label(life.row): f"{life.fate} {life.act} {life.primary_id}"
-                for life in ledger.every_row()
+                row_label(one.row): f"{one.fate} {one.act} {one.primary_id}"
+                for one in ledger.every_row()
             }
 
     def wrong_ends(self, run: str) -> Iterator[tuple[str, object, object]]:
@@ -156,10 +156,10 @@ class Loaded:
             for problem in ledger.problems():
                 if problem.severity.holds:
                     asked.setdefault(problem.origin.row, set()).add(problem.code)
-            for life in ledger.every_row():
-                found[life.row] = f"{life.fate} {life.act}".removesuffix(" None")
-                if is_absent(life.row):
-                    missing.add(life.primary_id)
+            for one in ledger.every_row():
+                found[one.row] = f"{one.fate} {one.act}".removesuffix(" None")
+                if is_absent(one.row):
+                    missing.add(one.primary_id)
         for number, roster in enumerate(ROSTERS):
             for place, (case, line) in enumerate(self.campus.lines(roster)):
                 row = place + 2 + number * ROSTER_ROWS
@@ -176,11 +176,11 @@ class Loaded:
     def open_again(self, run: str) -> Iterator[tuple[str, str, set[str]]]:
         """The rows that need review although they were answered: kind, answer, questions."""
         with Ledger.open(self.folder / run) as ledger:
-            lives = {life.row: life.fate for life in ledger.every_row()}
+            histories = {one.row: one.fate for one in ledger.every_row()}
             for number, roster in enumerate(ROSTERS):
                 for place, (case, line) in enumerate(self.campus.lines(roster)):
                     row = place + 2 + number * ROSTER_ROWS
-                    if line.answer and lives[row] == REVIEW:
+                    if line.answer and histories[row] == REVIEW:
                         held = {str(p.code) for p in ledger.problems(row) if p.severity.holds}
                         yield case.kind, line.answer, held
 

@@ -222,14 +222,14 @@ def test_rejects_know_their_roster_by_any_name(
         label = "2:3" if roster else "3"
         assert typed("show", f"again{number}", label).exit == Exit.DONE, again.err
         with Ledger.open(rosters / f"again{number}") as ledger:
-            life = ledger.life((ROSTER_ROWS if roster else 0) + 3)
-            assert life is not None
-            assert life.act is Act.CREATE
+            history = ledger.row((ROSTER_ROWS if roster else 0) + 3)
+            assert history is not None
+            assert history.act is Act.CREATE
     typed("resolve", "run", "--from", "mine.xlsx")
     with Ledger.open(rosters / "run") as ledger:
-        life = ledger.life(ROSTER_ROWS + 3)
-        assert life is not None
-        assert life.act is Act.CREATE
+        history = ledger.row(ROSTER_ROWS + 3)
+        assert history is not None
+        assert history.act is Act.CREATE
     sheet.append(["4", *(cell.value for cell in sheet[2][1:])])
     book.save(rosters / "mixed.xlsx")
     assert typed("resolve", "run", "--from", "mixed.xlsx").exit == Exit.USAGE

@@ -170,9 +170,9 @@ def load_first(folder: Path, typed: Type, sandbox: Sandbox, semester: Semester) 
 def ends(folder: Path, run: str, most: int) -> Iterator[tuple[str, str]]:
     """The fate and the act of each row of the first roster."""
     with Ledger.open(folder / run) as ledger:
-        for life in ledger.every_row():
-            if life.row <= most:
-                yield str(life.row), f"{life.fate} {life.act}"
+        for one in ledger.every_row():
+            if one.row <= most:
+                yield str(one.row), f"{one.fate} {one.act}"
 
 
 def test_a_plan_says_what_is_true(folder: Path, typed: Type, sandbox: Sandbox) -> None:

@@ -261,7 +261,7 @@ class Trial:
     def results(self) -> dict[int, str]:
         """What became of each row, by the ledger."""
         with Ledger.open(self.folder / self.run) as ledger:
-            return {life.row: str(life.result or "") for life in ledger.planned()}
+            return {one.row: str(one.result or "") for one in ledger.planned()}
 
     def counts(self) -> Counter[str]:
         """How often each."""

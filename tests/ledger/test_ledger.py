@@ -78,11 +78,11 @@ def test_every_kind_of_step_comes_back(tmp_path: Path) -> None:
         assert journal.step(2).before is None
         found = journal.step(3)
         assert (found.before, found.after, found.override) == (ANA, CHANGED, ("user_group",))
-        lives = {life.row: life for life in ledger.planned()}
-        assert [lives[row].act for row in (2, 3, 4, 5)] == [
+        rows = {one.row: one for one in ledger.planned()}
+        assert [rows[row].act for row in (2, 3, 4, 5)] == [
             Act.CREATE, Act.UPDATE, Act.UNCHANGED, Act.LEFT_ALONE,
         ]  # fmt: skip
-        assert lives[3].changes == update.changes
+        assert rows[3].changes == update.changes
         assert ledger.progress() == {State.PLANNED: 2}
 
 

@@ -48,7 +48,7 @@ def test_cells_that_are_not_used_hold_nothing_back(tmp_path: Path) -> None:
     ) as ledger:
         told = {(one.origin.row, one.code.value) for one in ledger.problems() if one.origin.row}
         assert told == {(4, "formula-error"), (5, "row-too-long")}
-        returning = {life.row: life.fate for life in ledger.returning()}
+        returning = {one.row: one.fate for one in ledger.returning()}
         assert returning == {4: Fate.REJECTED, 5: Fate.REJECTED}
         assert summarize(ledger).ready == 2
 

@@ -67,7 +67,7 @@ def test_birth_dates_as_numbers(tmp_path: Path) -> None:
     asked = template(tmp_path)
     material = validate(open_inputs(asked))
     with check(asked) as ledger:
-        fates = {life.row: life.fate for row in (2, 3, 4) if (life := ledger.life(row))}
+        fates = {history.row: history.fate for row in (2, 3, 4) if (history := ledger.row(row))}
     convert(material, fates, "jsonl", tmp_path / "out.jsonl")
     bodies = (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(body)["birth_date"] for body in bodies] == list(BORN.values())

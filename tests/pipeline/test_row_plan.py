@@ -142,10 +142,10 @@ def step_of(run: str) -> tuple[object, ...]:
     """What a run plans for row 2, and what it warns of; an edit by staff is reported once."""
     with Ledger.open(Path(run)) as ledger:
         query = "SELECT act, primary_id, before, after, changes, override FROM steps WHERE row = 2"
-        life = ledger.life(2)
-        assert life is not None
+        history = ledger.row(2)
+        assert history is not None
         codes = {one.code for one in ledger.problems(2)} - {Code.RESOLVED, Code.EDITED_IN_ALMA}
-        return (life.fate, *ledger.read(query), frozenset(codes))
+        return (history.fate, *ledger.read(query), frozenset(codes))
 
 
 def check_case(case: Case) -> None:
@@ -172,9 +172,9 @@ def check_case(case: Case) -> None:
     plan = ("plan", roster, "-m", "rows.yaml", "-o")
     type_in(*plan, "run")
     with Ledger.open(Path("run")) as ledger:
-        life = ledger.life(2)
-        assert life is not None
-        assert life.fate is Fate.REVIEW
+        history = ledger.row(2)
+        assert history is not None
+        assert history.fate is Fate.REVIEW
     if case.twin:  # the other row is not loaded, so this one is compared with Alma
         resolved = type_in("resolve", "run", "4", "--as", "reject")
     else:

@@ -56,7 +56,7 @@ def test_a_date_is_the_same_in_every_time_zone(tmp_path: Path) -> None:
     asked = order(tmp_path / "r.xlsx", tmp_path / "m.yaml", tmp_path / "run")
     with check(asked) as ledger:
         assert not [p for p in ledger.problems() if p.code is Code.UNPARSABLE_DATE]
-        fates = {life.row: life.fate for row in range(2, 7) if (life := ledger.life(row))}
+        fates = {history.row: history.fate for row in range(2, 7) if (history := ledger.row(row))}
     convert(validate(open_inputs(asked)), fates, "jsonl", tmp_path / "out.jsonl")
     text = (tmp_path / "out.jsonl").read_text("utf-8")
     assert text.count("2001-02-03") == len(BORN)

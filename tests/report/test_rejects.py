@@ -76,7 +76,7 @@ def test_exactly_the_rows_that_come_back_are_in(keep: Keep, run: Callable[[], Ru
     """Rejected, held for review and refused rows are in, every other row is not."""
     ledger = keep(run())
     rows = [int(line[0]) for line in table_of(book_of(ledger))[1:]]
-    assert rows == [life.row for life in ledger.returning()]
+    assert rows == [one.row for one in ledger.returning()]
 
 
 def test_the_rows_are_as_they_came_in_both_files(keep: Keep) -> None:
@@ -84,8 +84,8 @@ def test_the_rows_are_as_they_came_in_both_files(keep: Keep) -> None:
     ledger = keep(building.applied())
     heading, *lines = table_of(book_of(ledger))
     assert heading == [*ADDED, *(use.heading for use in building.COLUMNS)]
-    lives = {life.row: life.cells for life in ledger.returning()}
-    assert all(tuple(line[OWN]) == lives[int(line[0])] for line in lines)
+    rows = {one.row: one.cells for one in ledger.returning()}
+    assert all(tuple(line[OWN]) == rows[int(line[0])] for line in lines)
     assert csv_of(ledger) == [heading, *lines]
 
 
