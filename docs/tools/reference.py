@@ -8,8 +8,8 @@ from pathlib import Path
 from importer.alma.probe import EXPERIMENTS
 from importer.errors import Exit
 from importer.mapper.schema import TOP_FIELDS
-from importer.model.catalogue import CATALOGUE, Code, Severity
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Field, Shape
+from importer.model.problem import CATALOGUE, Code, Severity
 from importer.model.user import Reach
 from importer.sandbox.configuration import SWITCHES
 from importer.settings import DESTINATION, KEY, MAIL, WAY, Settings

@@ -9,8 +9,8 @@ from importlib.resources import files
 from pydantic import BaseModel, ConfigDict
 
 from importer.errors import RefusedError
-from importer.model.catalogue import Repairs
 from importer.model.fields import FIELDS
+from importer.model.problem import Repairs
 
 _SUPPORT = (
     "Try this row again later. If it fails again, send Alma's tracking ID to Ex Libris support."

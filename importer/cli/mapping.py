@@ -21,9 +21,8 @@ from importer.mapper.json_schema import schema_text
 from importer.mapper.load import load
 from importer.mapper.mapping import Mapping
 from importer.mapper.user_loader_profile import read_profile, to_mapping
-from importer.model.catalogue import Code
 from importer.model.fields import NO_CODES
-from importer.model.problem import Place
+from importer.model.problem import Code, Place
 from importer.model.text import command_line, counted
 from importer.pipeline.check import wrong_codes
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs

@@ -11,7 +11,7 @@ from importer.jobs.feed import PickedFile
 from importer.jobs.schema import Guards, Limit
 from importer.jobs.state import LastLoad
 from importer.ledger.ledger import Ledger
-from importer.model.catalogue import Code
+from importer.model.problem import Code
 from importer.model.run import Summary
 from importer.model.text import ROSTER_ROWS, counted, is_absent
 

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING
 
 from importer.errors import StalePlanError
 from importer.ledger.states import DECIDED, DOUBT, SENT, State, damaged
-from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.plan import Act, Fate
+from importer.model.problem import Code, Repairs, Severity
 
 if TYPE_CHECKING:
     from pathlib import Path

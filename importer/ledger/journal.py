@@ -34,7 +34,6 @@ from importer.ledger.integrity import (
 )
 from importer.ledger.ledger import CHANGES, COLUMNS, PLACES, TEXTS, Ledger
 from importer.ledger.states import DECIDED, DOUBT, SENT, State
-from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
     Act,
     Create,
@@ -48,6 +47,7 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
+from importer.model.problem import Code, Severity
 from importer.model.user import User
 
 if TYPE_CHECKING:

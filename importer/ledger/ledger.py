@@ -23,9 +23,8 @@ from importer.ledger.states import (
     file_identity,
     unusable,
 )
-from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.plan import Act, Change, Fate, Result
-from importer.model.problem import Place, Problem
+from importer.model.problem import Code, Place, Problem, Repairs, Severity
 from importer.model.run import (
     Calls,
     ColumnUse,

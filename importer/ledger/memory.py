@@ -22,9 +22,9 @@ from typing import Any, ClassVar
 from pydantic import TypeAdapter, ValidationError
 
 from importer.errors import LedgerError
-from importer.model.catalogue import Code
 from importer.model.decisions import DECISIONS, Answer
 from importer.model.plan import Written
+from importer.model.problem import Code
 from importer.model.user import User
 
 

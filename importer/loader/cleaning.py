@@ -10,8 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from importer.model.catalogue import Code
-from importer.model.problem import CellFinding
+from importer.model.problem import CellFinding, Code
 from importer.model.roster import FORMULA_ERRORS
 
 LONGEST = 131_072

@@ -14,8 +14,7 @@ from importer.loader.cleaning import LONGEST, Cleaned, clean
 from importer.loader.detect import NotReadableError
 from importer.loader.encodings import LATIN_9, WESTERN, decoded, find_encoding
 from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
-from importer.model.catalogue import Code, Severity
-from importer.model.problem import CellFinding, Problem
+from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.roster import Layout, Roster, Source
 from importer.model.text import counted, unescape
 

@@ -13,8 +13,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from xml.etree.ElementTree import iterparse
 
-from importer.model.catalogue import Code
-from importer.model.problem import CellFinding
+from importer.model.problem import CellFinding, Code
 
 DIGITS = 15
 """Significant digits of a number that Excel keeps."""

@@ -19,8 +19,7 @@ from importer.loader.table import CELLS, Columns, Sheet
 from importer.loader.watchdog import TooLongError, limited
 from importer.loader.xls import XlsWorkbook
 from importer.loader.xlsx import XlsxWorkbook
-from importer.model.catalogue import Code
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
 from importer.model.text import counted, spans, unescape
 

@@ -12,8 +12,7 @@ import pandas as pd
 
 from importer.loader.cleaning import Clean, clean, clean_column, writable
 from importer.loader.headings import Headings, MergedRange, added_at
-from importer.model.catalogue import Code
-from importer.model.problem import CellFinding, Place, Problem
+from importer.model.problem import CellFinding, Code, Place, Problem
 from importer.model.roster import (
     ADDED,
     DECISION,

@@ -19,9 +19,8 @@ from importer.mapper.placeholders import ANGLED, TO_CHOOSE, Cell, heading_key, n
 from importer.mapper.schema import EachPart, EntryPart, MappingFile
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
-from importer.model.catalogue import Code
 from importer.model.fields import Shape
-from importer.model.problem import Origin, Place, Problem
+from importer.model.problem import Code, Origin, Place, Problem
 from importer.model.roster import ADDED
 from importer.model.vocabulary import field_of, meaning_of
 

@@ -23,9 +23,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from importer.model.candidates import Yes
-from importer.model.catalogue import Code, Repairs
 from importer.model.plan import MappingPart
-from importer.model.problem import CellFinding
+from importer.model.problem import CellFinding, Code, Repairs
 from importer.model.text import folded
 
 Order = Literal["mdy", "dmy", "ymd"]

@@ -34,9 +34,8 @@ from importer.mapper.secret_columns import without_marks
 from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms, transform
 from importer.mapper.values import NO_SYSTEM, ONE_PART, Rows, Texts, Values, changed, texts_of
 from importer.model.candidates import ENDS, NAMES, Candidates
-from importer.model.catalogue import Code, Severity
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
-from importer.model.problem import CellFinding, Place, Problem
+from importer.model.problem import CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.text import ROSTER_ROWS, counted, spans
 from importer.model.user import AccountType

@@ -13,11 +13,10 @@ from pathlib import Path
 from importer.errors import UnreadableFileError
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.transforms import Reading, Word, without_blanks, without_invisible
-from importer.model.catalogue import Code, Repairs
 from importer.model.fields import JOINED, CodeTables, Field, Shape
 from importer.model.files import read_bounded
 from importer.model.plan import MappingPart
-from importer.model.problem import KNOWN, VALUE, CellFinding
+from importer.model.problem import KNOWN, VALUE, CellFinding, Code, Repairs
 from importer.model.text import means_one_of
 
 OTHERWISE = "*"

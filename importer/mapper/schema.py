@@ -29,11 +29,10 @@ from importer.mapper.lookups import LookupFile
 from importer.mapper.placeholders import Template, Variable, heading_key, parse
 from importer.mapper.transforms import Reading, Step, Word, Words, one_or_more
 from importer.model.candidates import IdRule, Yes
-from importer.model.catalogue import Code
 from importer.model.fields import FIELDS, JOINED, LISTS, OnUpdate
 from importer.model.patterns import Pattern, check_pattern
 from importer.model.plan import MappingPart, Match, SafetyLimits
-from importer.model.problem import CellFinding
+from importer.model.problem import CellFinding, Code
 from importer.model.roster import NO_HEADINGS
 from importer.model.user import AccountType
 

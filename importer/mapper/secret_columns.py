@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from importer.mapper.mapping import Mapping
 from importer.mapper.placeholders import heading_key
 from importer.mapper.values import Rows, Texts, Values
-from importer.model.catalogue import Code, Severity
 from importer.model.fields import SECRETS
-from importer.model.problem import CellFinding, Place
+from importer.model.problem import CellFinding, Code, Place, Severity
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.vocabulary import say_secret
 

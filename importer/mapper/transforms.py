@@ -21,12 +21,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from importer.mapper.placeholders import nearest
 from importer.model.candidates import IdRule
-from importer.model.catalogue import Code
 from importer.model.contacts import HOME_REGION, read_phone
 from importer.model.fields import country_of, region_of
 from importer.model.patterns import MOST_CHARACTERS, Pattern, compile_pattern, replaced
 from importer.model.plan import MappingPart
-from importer.model.problem import CellFinding
+from importer.model.problem import CellFinding, Code
 
 Reading = tuple[str, CellFinding | None]
 """What a step makes of a text, and what there is to report about it."""

@@ -17,10 +17,9 @@ import pandas as pd
 from pydantic import BeforeValidator
 from pydantic import Field as Key
 
-from importer.model.catalogue import Severity
 from importer.model.fields import FIELDS, Field, OnUpdate
 from importer.model.plan import MappingPart
-from importer.model.problem import Origin, Place, Problem
+from importer.model.problem import Origin, Place, Problem, Severity
 from importer.model.roster import Source
 from importer.model.user import AccountType
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from importer.model.catalogue import Code, Severity
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem, Severity
 
 
 class Answer(StrEnum):

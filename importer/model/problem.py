@@ -1,11 +1,161 @@
-"""Problems: what is wrong, or worth knowing, about a row."""
+"""Problems: what is wrong, or worth knowing, about a row; and the closed catalogue of their codes.
+
+Once released, a code keeps its meaning. `catalogue.toml` has the words of each code.
+"""
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
 
-from importer.model.catalogue import CATALOGUE, Code, Repairs, Severity
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
 from importer.model.text import ROSTER_ROWS, is_whole_roster
+
+
+class Code(StrEnum):
+    """Every kind of problem there is."""
+
+    # what the roster as a whole is like
+    MOST_OF_COLUMN = "most-of-column"
+    READ_WITH_NOTICE = "read-with-notice"
+    HIDDEN_ROWS = "hidden-rows"
+    HEADINGS_CHANGED = "headings-changed"
+    UNUSED_COLUMN = "unused-column"
+    CONSTANT_IS_HEADING = "constant-is-heading"
+    COLUMN_WITHOUT_HEADING = "column-without-heading"
+    ROW_LEFT_OUT = "row-left-out"
+    CODES_NOT_CHECKED = "codes-not-checked"
+    OLD_CODE_TABLES = "old-code-tables"
+    BLANK_ROWS = "blank-rows"
+    NO_END_DATE = "no-end-date"
+    ROWS_SKIPPED = "rows-skipped"
+    # rows and cells as they came
+    ROW_TOO_LONG = "row-too-long"
+    ROW_TOO_SHORT = "row-too-short"
+    CELL_TOO_LONG = "cell-too-long"
+    CONTROL_CHARACTER = "control-character"
+    MOJIBAKE = "mojibake"
+    FORMULA_ERROR = "formula-error"
+    WHITESPACE_REMOVED = "whitespace-removed"
+    DIGITS_NORMALIZED = "digits-normalized"
+    TEXT_MARK_REMOVED = "text-mark-removed"
+    ZEROS_RESTORED = "zeros-restored"
+    # values
+    MISSING_VALUE = "missing-value"
+    MISSING_EMPL_ID = "missing-empl-id"
+    MALFORMED_ID = "malformed-id"
+    ID_LOST_DIGITS = "id-lost-digits"
+    LOOKS_LIKE_EMPL_ID = "looks-like-empl-id"
+    UNKNOWN_CODE = "unknown-code"
+    WRONG_CASE_CODE = "wrong-case-code"
+    UNPARSABLE_DATE = "unparsable-date"
+    AMBIGUOUS_DATE = "ambiguous-date"
+    DATE_OUT_OF_RANGE = "date-out-of-range"
+    EXPIRY_PAST = "expiry-past"
+    PURGE_BEFORE_EXPIRY = "purge-before-expiry"
+    PURGE_PAST = "purge-past"
+    TOO_LONG = "too-long"
+    TOO_MANY_PARTS = "too-many-parts"
+    SYMBOL_IN_NAME = "symbol-in-name"
+    TWO_PEOPLE = "two-people"
+    COMMA_IN_NAME = "comma-in-name"
+    TITLE_IN_NAME = "title-in-name"
+    BAD_EMAIL = "bad-email"
+    BAD_PHONE = "bad-phone"
+    BAD_POSTAL_CODE = "bad-postal-code"
+    BAD_PIN = "bad-pin"
+    BAD_PASSWORD = "bad-password"  # noqa: S105  a problem's code, not a password
+    # rows beside one another
+    DUPLICATE_ID = "duplicate-id"
+    SKIPPED_DUPLICATE = "skipped-duplicate"
+    DUPLICATE_IDENTIFIER = "duplicate-identifier"
+    DUPLICATE_PERSON = "duplicate-person"
+    SIMILAR_PERSON = "similar-person"
+    SHARED_CONTACT = "shared-contact"
+    # beside what Alma holds
+    EXISTS_IN_ALMA = "exists-in-alma"
+    NOT_IN_ALMA = "not-in-alma"
+    POSSIBLE_MATCH_IN_ALMA = "possible-match-in-alma"
+    SAME_NAME_IN_ALMA = "same-name-in-alma"
+    NAMES_NOT_COMPARED = "names-not-compared"
+    MISSING_FROM_ROSTER = "missing-from-roster"
+    ABSENT_NOT_COMPARED = "absent-not-compared"
+    RETURNED = "returned"
+    MATCHES_TWO_USERS = "matches-two-users"
+    PRIMARY_ID_DIFFERS = "primary-id-differs"
+    ACCOUNT_TYPE_DIFFERS = "account-type-differs"
+    OWNING_SYSTEM_DIFFERS = "owning-system-differs"
+    ANOTHER_PERSON = "another-person"
+    KNOWN_BY_ANOTHER_ID = "known-by-another-id"
+    IDENTIFIER_OF_ANOTHER_PERSON = "identifier-of-another-person"
+    IDENTIFIER_TAKEN = "identifier-taken"
+    TWO_USERS_ONE_PERSON = "two-users-one-person"
+    MANAGED_ELSEWHERE = "managed-elsewhere"
+    ANOTHER_BIRTH_DATE = "another-birth-date"
+    MANY_OTHER_PEOPLE = "many-other-people"
+    ANOTHER_NAME = "another-name"
+    PATRON_ROLE_MISSING = "patron-role-missing"
+    PATRON_ROLE_EXPIRED = "patron-role-expired"
+    CANNOT_BORROW = "cannot-borrow"
+    NO_PREFERRED_EMAIL = "no-preferred-email"
+    NOT_LOOKED_UP = "not-looked-up"
+    CHANGED_IN_ALMA = "changed-in-alma"
+    NOT_DELETED = "not-deleted"
+    NOT_UNDONE = "not-undone"
+    UNCLEAR_DECISION = "unclear-decision"
+    RESOLVED = "resolved"
+    EDITED_IN_ALMA = "edited-in-alma"
+    REPLACES_EDIT = "replaces-edit"
+    CARD_DIFFERS = "card-differs"
+    KEPT_BY_ALMA = "kept-by-alma"
+    REFUSED_BY_ALMA = "refused-by-alma"
+
+
+class Severity(StrEnum):
+    """What a problem does to its row, worst first."""
+
+    REJECT = "reject"  # not sent
+    REVIEW = "review"  # not sent until a person decides
+    WARNING = "warning"  # sent
+    REPAIRED = "repaired"  # sent, changed by us
+
+    @property
+    def holds(self) -> bool:
+        """Whether a problem of this severity stops its row from being sent."""
+        return self in {Severity.REJECT, Severity.REVIEW}
+
+
+class Repairs(StrEnum):
+    """What one change of the mapping repairs, if the advice is followed there."""
+
+    ROW = "row"  # nothing: each row is corrected by itself
+    VALUE = "value"  # every row that has the same value
+    COLUMN = "column"  # every row with this problem in this column
+
+
+class Kind(BaseModel):
+    """A kind of problem: its title, what it means, what to do, and how bad it is.
+
+    A mapping can change the severity of single findings; `severity` is the default.
+    `repairs` belongs to the advice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    severity: Severity
+    title: str
+    meaning: str
+    advice: str
+    repairs: Repairs = Repairs.ROW
+
+
+CATALOGUE: dict[Code, Kind] = TypeAdapter(dict[Code, Kind]).validate_python(
+    tomllib.loads(files("importer.model").joinpath("catalogue.toml").read_text("utf-8"))
+)
+"""The kind of every code, in the order of the reference page."""
 
 VALUE = "{value}"
 """The place of the cell's own text in a message, where it can be masked."""

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from importer.model.catalogue import Code, Severity
-from importer.model.problem import Origin, Place, Problem
+from importer.model.problem import Code, Origin, Place, Problem, Severity
 from importer.model.text import row_label
 
 if TYPE_CHECKING:

@@ -22,11 +22,10 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
-from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.people import Common
 from importer.model.plan import Act, Planned
-from importer.model.problem import KNOWN, VALUE, Problem
+from importer.model.problem import KNOWN, VALUE, Code, Problem
 from importer.model.roster import Roster
 from importer.model.text import ABSENT_ROWS, counted, is_absent
 from importer.model.user import User

@@ -13,8 +13,7 @@ from importer.mapper.mapping import FieldRule
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.mapper.yaml_source import scalar
 from importer.model.candidates import FieldColumn
-from importer.model.catalogue import CATALOGUE, Code, Repairs, Severity
-from importer.model.problem import KNOWN, VALUE, Place, Problem
+from importer.model.problem import CATALOGUE, KNOWN, VALUE, Code, Place, Problem, Repairs, Severity
 from importer.model.text import counted
 from importer.pipeline.inputs import Inputs
 from importer.validator.code_checks import near_codes

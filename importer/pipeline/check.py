@@ -10,10 +10,9 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.messages import MappingFinding, in_order
-from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate
-from importer.model.problem import VALUE, Problem
+from importer.model.problem import VALUE, Code, Problem
 from importer.model.roster import ADDED, ROW, WHAT_TO_DO, Roster
 from importer.model.text import counted, spans, word_list
 from importer.pipeline.causes import column_causes

@@ -9,9 +9,9 @@ from pathlib import Path
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.loader.read import read
-from importer.model.catalogue import CATALOGUE, Code, Severity
 from importer.model.decisions import Answer, in_question, read_decision
 from importer.model.plan import Fate, Result
+from importer.model.problem import CATALOGUE, Code, Severity
 from importer.model.roster import Layout, Roster
 from importer.model.text import ROSTER_ROWS, row_label
 from importer.report.masking import shown_word

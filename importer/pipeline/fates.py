@@ -14,10 +14,9 @@ from types import MappingProxyType
 
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.memory import Resolution
-from importer.model.catalogue import Code, Severity
 from importer.model.decisions import NAME, WHO, Answer, concerned
 from importer.model.plan import Fate, Held, Match, Planned, Update
-from importer.model.problem import Origin, Problem
+from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.text import ROSTER_ROWS, is_whole_roster, row_label
 from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters

@@ -33,11 +33,10 @@ from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.placeholders import heading_key
 from importer.mapper.secret_columns import misplaced, secret_columns, without_secrets
 from importer.model.candidates import Candidates
-from importer.model.catalogue import Code
 from importer.model.fields import SECRETS, CodeTables
 from importer.model.files import read_bounded
 from importer.model.plan import Fate, Match
-from importer.model.problem import Origin, Place, Problem
+from importer.model.problem import Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
 from importer.model.text import ROSTER_ROWS, row_label

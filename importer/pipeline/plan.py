@@ -10,10 +10,9 @@ from importer.alma.models import Institution
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory, DecisionMemory
-from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.plan import Create, Fate, Held, Planned, Step
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.run import FailedCheck
 from importer.model.text import counted
 from importer.pipeline.absent import plan_absent

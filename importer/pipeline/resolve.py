@@ -16,11 +16,10 @@ from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory, Resolution
-from importer.model.catalogue import Code, Severity
 from importer.model.decisions import DOUBTS, NAME, WHO, Answer, concerned, in_question
 from importer.model.fields import CodeTables
 from importer.model.plan import Act, Fate, Held, Planned, Result, Update
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem, Severity
 from importer.model.run import RowHistory
 from importer.model.text import command_line, row_label
 from importer.model.user import User

@@ -17,10 +17,9 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
 from importer.loader.corrections import digest
 from importer.mapper.placeholders import heading_key
-from importer.model.catalogue import Code
 from importer.model.files import exists, shown
 from importer.model.plan import RETURNING, Act, Create, Imprints, SafetyLimits, Step, Update
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.roster import ADDED
 from importer.model.run import (
     Corrections,

@@ -13,7 +13,6 @@ from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images, write_run
 from importer.ledger.ledger import Ledger
-from importer.model.catalogue import Code
 from importer.model.plan import (
     Act,
     Create,
@@ -29,7 +28,7 @@ from importer.model.plan import (
     Update,
     Written,
 )
-from importer.model.problem import Origin, Problem
+from importer.model.problem import Code, Origin, Problem
 from importer.model.run import FailedCheck, RunFacts
 from importer.model.text import command_line, counted
 from importer.model.user import User

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.model.catalogue import Code
 from importer.model.fields import text
 from importer.model.plan import Change, ChangeKind
+from importer.model.problem import Code
 from importer.model.user import Coded, User, UserRole
 
 if TYPE_CHECKING:

@@ -7,11 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from importer.model.candidates import NAMES
-from importer.model.catalogue import Code, Severity
 from importer.model.decisions import NAME
 from importer.model.fields import OnUpdate
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem, Severity
 from importer.model.text import counted
 from importer.model.user import AccountType
 from importer.planner.borrowing import obstacles, role_obstacles

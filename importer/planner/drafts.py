@@ -15,8 +15,7 @@ from importer.planner.entries import ONLY_ADDED
 
 if TYPE_CHECKING:
     from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
-    from importer.model.catalogue import Code, Severity
-    from importer.model.problem import Origin
+    from importer.model.problem import Code, Origin, Severity
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
     parent: tuple(

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from importer.model.catalogue import Code
 from importer.model.people import may_be_same
 from importer.model.plan import Planned, Unchanged, Update, Written
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.user import AccountType, User
 from importer.planner.decide import update
 from importer.planner.entries import (

@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from importer.model.catalogue import Code
 from importer.model.plan import ChangeKind, Held, SafetyCheck, Unchanged, Update
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.run import FailedCheck
 from importer.model.text import is_absent
 from importer.planner.borrowing import ROLE

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importer.model.catalogue import Code, Severity
 from importer.model.people import Common, in_words
 from importer.model.plan import Held, Unchanged, Update
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem, Severity
 from importer.model.text import row_label
 from importer.planner.borrowing import has_other_roles
 from importer.planner.entries import current, same_id

@@ -15,9 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from importer.ledger.journal import ALLOWED, JournalEntry, history
 from importer.ledger.ledger import Ledger, to_create
-from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Result
-from importer.model.problem import KNOWN, VALUE, Problem
+from importer.model.problem import KNOWN, VALUE, Code, Problem, Severity
 from importer.model.run import ColumnUse, RowHistory, RunFacts, Summary
 from importer.model.text import ROSTER_ROWS, counted, row_label
 from importer.model.user import AccountType

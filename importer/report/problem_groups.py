@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from importer.ledger.ledger import Ledger
-from importer.model.catalogue import Code, Repairs, Severity
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem, Repairs, Severity
 from importer.model.run import RowHistory
 from importer.model.text import ROSTER_ROWS
 from importer.report.wording import sentence

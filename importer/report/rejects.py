@@ -13,9 +13,8 @@ import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 
 from importer.ledger.ledger import Ledger
-from importer.model.catalogue import Severity
 from importer.model.decisions import DECISIONS, choices
-from importer.model.problem import Place, Problem
+from importer.model.problem import Place, Problem, Severity
 from importer.model.roster import (
     ADDED,
     DECISION,

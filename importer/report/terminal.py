@@ -14,8 +14,8 @@ from rich.text import Text
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger, to_create
 from importer.ledger.states import State
-from importer.model.catalogue import Code, Severity
 from importer.model.fields import fields_of
+from importer.model.problem import Code, Severity
 from importer.model.run import RunFacts, Summary
 from importer.model.text import ROSTER_ROWS, row_label
 from importer.report.differences import differences

@@ -11,9 +11,8 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, ChangeKind, Fate, Result
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem, Severity
 from importer.model.run import RosterCounts, RowHistory, RunFacts, Summary
 from importer.model.text import command_line, counted, is_whole_roster, spans, word_list
 from importer.report.masking import said, shown, shown_word

@@ -9,9 +9,17 @@ from importlib.resources import files
 
 from rapidfuzz import fuzz
 
-from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.fields import COUNTRIES, CodeRow, CodeTables, Field, Shape, country_of
-from importer.model.problem import KNOWN, VALUE, CellFinding, Origin, Problem
+from importer.model.problem import (
+    KNOWN,
+    VALUE,
+    CellFinding,
+    Code,
+    Origin,
+    Problem,
+    Repairs,
+    Severity,
+)
 from importer.model.text import means_one_of
 from importer.validator.columns import Table
 

@@ -17,9 +17,8 @@ import pandas as pd
 
 from importer.model import people
 from importer.model.candidates import Candidates
-from importer.model.catalogue import Code, Severity
 from importer.model.plan import Duplicates
-from importer.model.problem import Origin, Place, Problem
+from importer.model.problem import Code, Origin, Place, Problem, Severity
 from importer.model.text import ROSTER_ROWS, folded, name_key, row_list
 from importer.validator.identifiers import is_no_id, rounded_ids
 

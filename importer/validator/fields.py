@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from datetime import date
 
 from importer.model.candidates import ENDS
-from importer.model.catalogue import Code, Severity
 from importer.model.contacts import is_email, read_phone
 from importer.model.fields import Shape
-from importer.model.problem import CellFinding, Problem
+from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.text import folded
 from importer.model.user import AccountType
 from importer.validator.columns import Column, Table

@@ -10,9 +10,8 @@ from functools import partial
 from itertools import combinations
 
 from importer.model.candidates import FieldColumn, IdRule
-from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.patterns import full_matches
-from importer.model.problem import CellFinding, Problem
+from importer.model.problem import CellFinding, Code, Problem, Repairs, Severity
 from importer.model.text import steering
 from importer.model.user import AccountType
 from importer.validator.columns import Column, Judge, Table

@@ -7,8 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from importer.model.candidates import NAMES
-from importer.model.catalogue import Code, Severity
-from importer.model.problem import CellFinding, Problem
+from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.validator.columns import Table
 
 _SYMBOLS = frozenset({"So", "Co"})

@@ -13,9 +13,8 @@ from itertools import chain, combinations
 
 import pandas as pd
 
-from importer.model.catalogue import Code
 from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, in_words, may_be_same
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.text import name_key
 from importer.validator.duplicates import RowKeys
 

@@ -11,9 +11,8 @@ from aiohttp import web
 
 from importer.errors import MappingError, RosterError
 from importer.loader.corrections import LEAVE_OUT, Correction, moment
-from importer.model.catalogue import Severity
 from importer.model.plan import Fate
-from importer.model.problem import Problem
+from importer.model.problem import Problem, Severity
 from importer.model.roster import NOT_KEPT
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import ENDS, sentence, what

@@ -29,9 +29,8 @@ from importer.errors import (
 )
 from importer.ledger.journal import Journal, Pending
 from importer.ledger.states import GONE, State
-from importer.model.catalogue import Code
 from importer.model.plan import Act
-from importer.model.problem import Origin, Problem
+from importer.model.problem import Code, Origin, Problem
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.entries import current

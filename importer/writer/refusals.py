@@ -11,9 +11,8 @@ import re
 from importer.alma.error_codes import Refusal, explain_refusal
 from importer.errors import RefusedError
 from importer.ledger.journal import Pending
-from importer.model.catalogue import Code, Repairs
 from importer.model.fields import LISTS, text
-from importer.model.problem import VALUE, Origin, Problem
+from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
 from importer.model.user import Part, User
 from importer.planner.borrowing import PATRON
 from importer.planner.entries import entries

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importer.model.catalogue import Code
+from importer.model.problem import Code
 from tests.advice import test_plans, test_rosters
 from tests.advice.desk import FOLLOWED
 

@@ -12,8 +12,8 @@ from importer.mapper.mapping import Mapping
 from importer.mapper.schema import MappingFile
 from importer.mapper.transforms import STEPS
 from importer.mapper.user_loader_profile import read_profile, to_mapping
-from importer.model.catalogue import Severity
 from importer.model.fields import NO_CODES, OnUpdate
+from importer.model.problem import Severity
 from importer.validator import check_rows
 from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.mapper.bench import TODAY, Bench, lint, loaded

@@ -12,8 +12,7 @@ from importer.alma.responses import CallResult, ReplyLost
 from importer.errors import AlmaError, ThrottledError
 from importer.ledger.journal import Journal
 from importer.ledger.states import State
-from importer.model.catalogue import Code
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.user import User
 from importer.pipeline import check
 from importer.writer import executor

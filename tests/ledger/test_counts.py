@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from importer.ledger.journal import Journal, write_run
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import RESULTS, State
-from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
     Act,
     Create,
@@ -25,7 +24,7 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.model.problem import Origin, Problem
+from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.run import OtherRoster
 from importer.model.text import ABSENT_ROWS, ROSTER_ROWS
 from importer.model.user import User

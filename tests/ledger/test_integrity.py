@@ -28,9 +28,8 @@ from importer.ledger.journal import Journal, history, images, write_run
 from importer.ledger.ledger import Ledger, summarize, to_create
 from importer.ledger.run_lock import open_alone
 from importer.ledger.states import State
-from importer.model.catalogue import Code
 from importer.model.plan import Fate, Planned, Result, Unchanged
-from importer.model.problem import Origin, Problem
+from importer.model.problem import Code, Origin, Problem
 from tests.ledger.test_ledger import ANA, CHANGED, FACTS, NOW, STEPS, made
 
 DECIDED = Problem.of(Code.RESOLVED, Origin("autumn.csv", "", 3), "told")

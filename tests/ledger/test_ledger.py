@@ -14,7 +14,6 @@ from importer.ledger import states
 from importer.ledger.journal import Journal, write_run
 from importer.ledger.ledger import VERSION, Ledger
 from importer.ledger.states import State
-from importer.model.catalogue import CATALOGUE, Code
 from importer.model.plan import (
     Act,
     Change,
@@ -25,7 +24,7 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.model.problem import Origin, Place, Problem
+from importer.model.problem import CATALOGUE, Code, Origin, Place, Problem
 from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
 from importer.model.user import AccountType, Coded, User
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.loader.cleaning import LONGEST, clean, clean_column, is_plain
-from importer.model.catalogue import Code
+from importer.model.problem import Code
 
 REMOVED = ["\u200b", "\ufeff", "\u200e", "\u200f", "\u00ad", "\u2060", "\u2066", "\u202a", "\u200d"]
 BLANKS = [" ", "\u00a0", "\u3000", "\u202f", "\u2009", "\t", "\n", "\r\n", "\u2028"]

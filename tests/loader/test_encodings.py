@@ -12,7 +12,7 @@ import pytest
 
 from importer.errors import RosterError
 from importer.loader.read import read
-from importer.model.catalogue import Code
+from importer.model.problem import Code
 from importer.model.roster import Layout
 from tests.loader.letters import FEW, PAIRS, SIZES, Pair, roster
 

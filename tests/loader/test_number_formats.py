@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.loader.number_formats import DATED, PLAIN, read_format, show
-from importer.model.catalogue import Code
-from importer.model.problem import CellFinding
+from importer.model.problem import CellFinding, Code
 
 
 def _code(finding: CellFinding | None) -> Code | None:

@@ -11,8 +11,8 @@ import pytest
 
 from importer.errors import RosterError
 from importer.loader.read import read
-from importer.model.catalogue import Code
 from importer.model.files import read_bounded
+from importer.model.problem import Code
 from importer.model.roster import ADDED, NO_HEADINGS, Layout, Roster
 from tests.zoo.books import TWO
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx

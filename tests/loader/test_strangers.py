@@ -12,7 +12,7 @@ import pytest
 from importer.errors import RosterError
 from importer.loader.number_formats import PLAIN, read_format
 from importer.loader.read import read
-from importer.model.catalogue import Code
+from importer.model.problem import Code
 from importer.model.roster import Layout, Roster
 from tests.zoo.other import biff, ods, ole, record
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx

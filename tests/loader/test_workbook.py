@@ -13,7 +13,7 @@ from importer.loader.headings import MergedRange
 from importer.loader.number_formats import show
 from importer.loader.read import read_workbook
 from importer.loader.table import Located, Sheet
-from importer.model.catalogue import Code
+from importer.model.problem import Code
 from importer.model.roster import ADDED, REJECTS_SHEETS, Layout, Roster, Source
 
 EXPECTED = frozenset({"ID", "Name"})

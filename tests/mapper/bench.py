@@ -16,9 +16,8 @@ from importer.mapper.evaluate import evaluate
 from importer.mapper.load import load
 from importer.mapper.mapping import Mapping
 from importer.model.candidates import Candidates
-from importer.model.catalogue import Code
 from importer.model.fields import NO_CODES, CodeTables
-from importer.model.problem import Place, Problem
+from importer.model.problem import Code, Place, Problem
 from importer.model.roster import Roster, Source, letter
 
 TODAY = date(2026, 8, 20)

@@ -8,8 +8,7 @@ import pytest
 
 from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
-from importer.model.catalogue import Severity
-from importer.model.problem import Place
+from importer.model.problem import Place, Severity
 from tests.mapper.bench import BASE, RUN, Bench, loaded, places, told, without_headings
 
 ROLES = ("Student", "Guest")

@@ -10,8 +10,7 @@ import pytest
 
 from importer.cli.app import run
 from importer.errors import Exit
-from importer.model.catalogue import CATALOGUE, Code
-from importer.model.problem import Problem
+from importer.model.problem import CATALOGUE, Code, Problem
 from importer.sandbox.server import Options, running
 from tests.model.rosters import LOCAL, House, offline, with_alma
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from importer.errors import RosterError, StalePlanError
 from importer.loader.corrections import LEAVE_OUT, Correction, read_corrections, write_corrections
-from importer.model.catalogue import Code
 from importer.model.plan import Fate
-from importer.model.problem import Place
+from importer.model.problem import Code, Place
 from importer.pipeline.check import check
 from importer.pipeline.inputs import check_sources
 from tests.pipeline.runs import order

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.ledger.journal import RESOLVED_ADVICE
-from importer.model.catalogue import Code, Severity
 from importer.model.plan import Fate
-from importer.model.problem import Origin, Problem
+from importer.model.problem import Code, Origin, Problem, Severity
 from importer.pipeline.fates import Answered, decide_fates
 
 CODES = (Code.BAD_EMAIL, Code.DUPLICATE_PERSON, Code.DUPLICATE_ID, Code.SKIPPED_DUPLICATE)

@@ -9,9 +9,9 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger, summarize
-from importer.model.catalogue import Code
 from importer.model.fields import NO_CODES
 from importer.model.plan import Fate
+from importer.model.problem import Code
 from importer.pipeline.check import check
 from importer.pipeline.inputs import reopen_inputs
 from tests.pipeline.runs import order

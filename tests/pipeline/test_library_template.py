@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 
 from importer.ledger.ledger import summarize
-from importer.model.catalogue import Code
+from importer.model.problem import Code
 from importer.pipeline.check import check, validate
 from importer.pipeline.convert import convert
 from importer.pipeline.inputs import RunRequest, open_inputs

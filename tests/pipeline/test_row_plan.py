@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from importer.ledger.ledger import Ledger
-from importer.model.catalogue import Code
 from importer.model.plan import Fate
+from importer.model.problem import Code
 from importer.sandbox.server import Options, running
 from tests.cli.conftest import Sandbox, type_in
 from tests.cli.small import ask

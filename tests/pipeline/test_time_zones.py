@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 
-from importer.model.catalogue import Code
+from importer.model.problem import Code
 from importer.pipeline.check import check, validate
 from importer.pipeline.convert import convert
 from importer.pipeline.inputs import open_inputs

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from importer.model.catalogue import Code
+from importer.model.problem import Code
 from importer.model.user import User
 from importer.planner.borrowing import (
     merge_roles,

@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from importer.model.catalogue import Code, Severity
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchanged, Update
+from importer.model.problem import Code, Severity
 from importer.model.user import AccountType, User
 from importer.planner.decide import decide
 from importer.planner.staff_edits import nothing_earlier

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
     Change,
     ChangeKind,
@@ -20,7 +19,7 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.model.problem import Origin
+from importer.model.problem import Code, Origin, Severity
 from importer.model.user import User
 from importer.planner.safety_checks import safety_checks
 from importer.planner.who import review_collisions

@@ -6,11 +6,10 @@ from datetime import date
 
 import pytest
 
-from importer.model.catalogue import Code
 from importer.model.decisions import choices
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Update
-from importer.model.problem import Origin
+from importer.model.problem import Code, Origin
 from importer.model.user import User
 from importer.planner.decide import decide
 from importer.planner.safety_checks import many_other_people

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from importer.ledger.journal import add_problems, write_run
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
-from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
     Change,
     ChangeKind,
@@ -21,7 +20,7 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.model.problem import Origin, Place, Problem
+from importer.model.problem import Code, Origin, Place, Problem, Severity
 from importer.model.run import (
     AlmaFacts,
     ColumnUse,

@@ -13,9 +13,8 @@ from rich.console import Console
 
 from importer.ledger.ledger import summarize
 from importer.ledger.states import RESULTS, State
-from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Create, Delete, Fate, Result, Update
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem, Severity
 from importer.report.files import write_all
 from importer.report.terminal import show_counts
 from importer.report.wording import DISMISSED, ENDS, headline

@@ -18,9 +18,8 @@ import pytest
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import summarize
 from importer.ledger.states import State
-from importer.model.catalogue import Code
 from importer.model.plan import Change, ChangeKind, Fate, Update
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.run import Summary
 from importer.report.differences import MOST_LINES
 from importer.report.files import write_all

@@ -7,8 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.model.catalogue import Code, Repairs, Severity
-from importer.model.problem import Place, Problem
+from importer.model.problem import Code, Place, Problem, Repairs, Severity
 from importer.report.problem_groups import group_problems
 from tests.report.building import BARCODE, LAST, at
 

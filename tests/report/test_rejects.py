@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from importer.ledger.ledger import summarize
 from importer.loader.cleaning import clean
 from importer.loader.read import read
-from importer.model.catalogue import Code
 from importer.model.plan import Fate
-from importer.model.problem import Place, Problem
+from importer.model.problem import Code, Place, Problem
 from importer.model.roster import ADDED, Layout
 from importer.model.run import ColumnUse
 from importer.model.text import unescape

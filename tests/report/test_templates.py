@@ -11,9 +11,8 @@ from jinja2 import Environment, nodes
 
 from importer.ledger.journal import ALLOWED, Journal
 from importer.ledger.ledger import summarize
-from importer.model.catalogue import Code
 from importer.model.plan import Change, ChangeKind, Create, Delete, Fate, Unchanged, Update
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.run import ColumnUse, FailedCheck, OtherRoster
 from importer.model.text import ROSTER_ROWS
 from importer.report import page

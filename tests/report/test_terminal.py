@@ -10,9 +10,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from importer.ledger.ledger import Ledger, summarize
-from importer.model.catalogue import Code
 from importer.model.plan import Fate
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.report.files import write_all
 from importer.report.terminal import MOST_GROUPS, show_counts, show_files, show_problems
 from importer.report.wording import headline, next_step

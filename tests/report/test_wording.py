@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from importer.ledger.ledger import summarize
 from importer.ledger.states import State
-from importer.model.catalogue import Code
 from importer.model.fields import FIELDS
 from importer.model.plan import Act, Fate, Result
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.run import Calls, OfThese, Summary
 from importer.report.field_names import field_name, part_name
 from importer.report.masking import CUT

@@ -18,8 +18,8 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
-from importer.model.catalogue import Code
 from importer.model.people import person_keys
+from importer.model.problem import Code
 from importer.model.user import User
 from importer.sandbox.server import Options, running
 from importer.users.cache import UserCache

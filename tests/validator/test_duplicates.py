@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importer.model.catalogue import Code, Severity
 from importer.model.plan import Duplicates
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem, Severity
 from importer.validator import duplicates
 from tests.validator.building import SHORT, across, across_rows, candidates, found
 

@@ -6,7 +6,7 @@ import pytest
 
 from importer.errors import MappingError
 from importer.model.candidates import IdRule
-from importer.model.catalogue import Code, Severity
+from importer.model.problem import Code, Severity
 from importer.model.user import AccountType
 from importer.validator.identifiers import has_check_digit
 from tests.validator.building import (

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.model.catalogue import Code, Severity
 from importer.model.fields import COUNTRIES, FIELDS, NO_CODES, CodeRow, CodeTables
-from importer.model.problem import KNOWN
+from importer.model.problem import KNOWN, Code, Severity
 from importer.model.user import AccountType
 from importer.validator.columns import Table
 from importer.validator.names import commas_and_titles, two_people

@@ -21,9 +21,8 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import open_alone
 from importer.ledger.states import FILE, State
 from importer.ledger.write_gate import WriteGate
-from importer.model.catalogue import Code
 from importer.model.plan import Create, Delete, Fate, Update
-from importer.model.problem import Origin, Problem
+from importer.model.problem import Code, Origin, Problem
 from importer.model.user import Coded, User, UserIdentifier
 from importer.sandbox.server import Options, running
 from importer.writer.executor import Executor, Progress, Stop, Waiting
