@@ -1,8 +1,8 @@
 """Corrections of a roster that are kept beside it; the roster itself is never written.
 
 A CSV file with a line for each change: `row,column,heading,was,now,who,when`. `row` and `column`
-are as the spreadsheet shows them; row 14 of the run's second roster is `2:14`. A line without a
-column leaves the whole row out.
+are as the spreadsheet shows them; row 14 of the run's second roster is `roster 2:14`. A line
+without a column leaves the whole row out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from importer.loader.cleaning import clean, writable
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.problem import CellFinding
 from importer.model.roster import Roster
-from importer.model.text import escape, read_row_label, row_label, unescape
+from importer.model.text import escape, read_row_label, row_cell, row_label, unescape
 
 LARGEST = 50_000_000
 """Bytes of a file of corrections."""
@@ -50,7 +50,7 @@ class Correction:
 
 HEADINGS = [field.name for field in fields(Correction)]
 
-_ROW = re.compile(r"([1-9][0-9]{0,2}:)?[0-9]{1,7}")
+_ROW = re.compile(r"((roster )?[1-9][0-9]{0,2}:)?[0-9]{1,7}")
 
 
 def read_corrections(path: Path) -> tuple[Correction, ...]:
@@ -78,7 +78,7 @@ def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADINGS)
-    writer.writerows((row_label(one.row), *map(escape, astuple(one)[1:])) for one in corrections)
+    writer.writerows((row_cell(one.row), *map(escape, astuple(one)[1:])) for one in corrections)
     write_atomically(path, text.getvalue().encode())
 
 

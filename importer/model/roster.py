@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from importer.model.problem import Code, Origin, Place, Problem, Severity
-from importer.model.text import row_label
+from importer.model.text import row_cell
 
 if TYPE_CHECKING:
     import pandas as pd  # loading it takes longer than the help of a command
@@ -180,14 +180,15 @@ class Mark(NamedTuple):
 
 _MARK = rf"({'|'.join(MARKS.values())})(?:\s+in\s+([A-Z]{{1,3}}))?"
 _ROW = re.compile(
-    rf"(?:([0-9]{{1,3}}):)?([0-9]{{1,9}})\s*((?:{_MARK}(?:\s*,\s*(?=\S)|$))*)", re.IGNORECASE
+    rf"(?:(?:roster )?([0-9]{{1,3}}):)?([0-9]{{1,9}})\s*((?:{_MARK}(?:\s*,\s*(?=\S)|$))*)",
+    re.IGNORECASE,
 )
 _CODES = {words: code for code, words in MARKS.items()}
 
 
 def row_text(row: int, marks: Iterable[Mark]) -> str:
-    """Return the `Row` cell of a row: `17 lost digits in F`, or `2:17` in the second roster."""
-    return f"{row_label(row)} {', '.join(map(str, marks))}".rstrip()
+    """Return the `Row` cell of a row: `17 lost digits in F`; see `row_cell`."""
+    return f"{row_cell(row)} {', '.join(map(str, marks))}".rstrip()
 
 
 class RowCell(NamedTuple):

@@ -222,9 +222,18 @@ def row_label(row: int) -> str:
     return f"{roster + 1}:{shown}" if roster else shown
 
 
+_ROSTER = "roster "
+
+
+def row_cell(row: int) -> str:
+    """Return a row for a cell: `14`, or `roster 2:14`, as Excel would read `2:14` as a time."""
+    label = row_label(row)
+    return f"{_ROSTER}{label}" if ":" in label else label
+
+
 def read_row_label(text: str) -> int:
-    """Return the row that `row_label` shows so. Raises ValueError for any other text."""
-    roster, colon, number = text.rpartition(":")
+    """Return the row that `row_label` or `row_cell` shows so. Raises ValueError for others."""
+    roster, colon, number = text.removeprefix(_ROSTER).rpartition(":")
     first = (int(roster) - 1 if colon else 0) * ROSTER_ROWS
     if number.startswith(_ABSENT):
         first += ABSENT_ROWS

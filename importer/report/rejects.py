@@ -163,7 +163,7 @@ DECIDES = ADDED.index(DECISION)
 def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     verb = "check" if facts.command == "check" else "plan"
     typed = printable(again(verb, facts, {roster: "THIS-FILE"}))
-    several = ", after the number of the roster (2:14)" if roster else ""
+    several = ", after the number of its roster (roster 2:14)" if roster else ""
     yield (
         "Red cells: correct them. Why and What to do are beside each row, and on the cell when you "
         "point at it. Where codes are needed, the cell has a list of them."

@@ -188,7 +188,7 @@ def test_sheets_of_one_workbook(rosters: Path, typed: Type) -> None:
 def test_one_file_of_corrections_for_all_rosters(rosters: Path, typed: Type) -> None:
     """A row of the second roster is named as everywhere; a row of no roster stops the command."""
     made = rosters / "made.csv"
-    lines = ("4,D,Last,,Lind,ana@desk,", "2:2,C,First,Cy,Sy,ana@desk,")
+    lines = ("4,D,Last,,Lind,ana@desk,", "roster 2:2,C,First,Cy,Sy,ana@desk,")
     made.write_text("\n".join((CORRECTED, *lines, "")), "utf-8")
     checked = typed("check", *PAIRS, "-o", "run", "--corrections", made, "--json")
     assert checked.summary["rejected"] == 0
@@ -204,7 +204,7 @@ def test_one_file_of_corrections_for_all_rosters(rosters: Path, typed: Type) -> 
 def test_rejects_know_their_roster_by_any_name(
     rosters: Path, typed: Type, sandbox: Sandbox
 ) -> None:
-    """The rows of the second roster are `2:3`, so a renamed file is resolved, or planned again."""
+    """Rows of the second roster are `roster 2:3`: a renamed file is resolved, or planned again."""
     typed("plan", *PAIRS, "-o", "first")
     typed("apply", "first")
     write(rosters, "staff.csv", ANA)
@@ -213,7 +213,7 @@ def test_rejects_know_their_roster_by_any_name(
     book = openpyxl.load_workbook(rosters / "run" / "rejects-2-students.xlsx")
     sheet = book.worksheets[0]
     headings = [cell.value for cell in sheet[1]]
-    assert [sheet.cell(2, 1).value, sheet.max_row] == ["2:3", 2]
+    assert [sheet.cell(2, 1).value, sheet.max_row] == ["roster 2:3", 2]
     sheet.cell(2, headings.index("Decision") + 1).value = "another person, create"
     book.save(rosters / "mine.xlsx")
     assert read(rosters / "mine.xlsx", Layout()).numbered_from(ROSTER_ROWS).rejects

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.model.text import TRIGGERS, escape, folded, means_one_of, unescape
+from importer.model.problem import Code
+from importer.model.roster import Mark, RowCell, read_row, row_text
+from importer.model.text import (
+    ROSTER_ROWS,
+    TRIGGERS,
+    escape,
+    folded,
+    means_one_of,
+    read_row_label,
+    row_cell,
+    row_label,
+    unescape,
+)
 
 AWKWARD = st.text(alphabet=st.sampled_from("'=+-@\t\r\n\0aZ 0é\"＝﹣⁺＠−\u200b\u00a0"), max_size=8)
 
@@ -26,6 +38,17 @@ def test_nothing_escaped_begins_like_a_formula(text: str) -> None:
     written = unicodedata.normalize("NFKC", escape(text))
     assert written[:1] not in TRIGGERS
     assert not re.match(r'[\s"\u200b]*[-=+@−]', written)
+
+
+@given(st.integers(0, 998), st.integers(1, 4_999_999))
+def test_no_program_rewrites_the_cell_of_a_row(roster: int, number: int) -> None:
+    """A number or words: nothing that is read as a time, a date or a fraction; it comes back."""
+    row = roster * ROSTER_ROWS + number
+    assert re.fullmatch(r"[0-9]+|roster [0-9]+:[0-9]+", row_cell(row))
+    assert read_row_label(row_cell(row)) == read_row_label(row_label(row)) == row
+    marks = (Mark(Code.ID_LOST_DIGITS, "F"),)
+    assert read_row(row_text(row, marks)) == RowCell(number, roster, marks)
+    assert read_row(row_label(row)) == RowCell(number, roster)
 
 
 @pytest.mark.parametrize("name", ["'Akamu", "'t Hooft", "O'Brien", "'", "", "Ana"])
