@@ -14,11 +14,8 @@ from importer.loader import headings, table
 from importer.loader.cleaning import Cleaned, clean
 from importer.loader.csv_file import read_csv
 from importer.loader.detect import Kind, NotReadableError, identify, read_bytes, unpack
-from importer.loader.ods import OdsWorkbook
 from importer.loader.table import CELLS, Columns, Sheet
 from importer.loader.watchdog import TooLongError, limited
-from importer.loader.xls import XlsWorkbook
-from importer.loader.xlsx import XlsxWorkbook
 from importer.model.problem import Code, Problem
 from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
 from importer.model.text import counted, spans, unescape
@@ -89,10 +86,18 @@ def read(path: Path, layout: Layout) -> Roster:
 
 
 def _open(content: bytes, kind: Kind) -> Workbook:
+    """Open a workbook. Loading all of these libraries takes longer than reading most CSV files."""
     if kind is Kind.XLS:
+        from importer.loader.xls import XlsWorkbook
+
         return XlsWorkbook(content)
-    parts = unpack(content)
-    return OdsWorkbook(content, parts) if kind is Kind.ODS else XlsxWorkbook(content, parts)
+    if kind is Kind.ODS:
+        from importer.loader.ods import OdsWorkbook
+
+        return OdsWorkbook(content, unpack(content))
+    from importer.loader.xlsx import XlsxWorkbook
+
+    return XlsxWorkbook(content, unpack(content))
 
 
 def _about_the_file(path: Path, kind: Kind) -> list[str]:
