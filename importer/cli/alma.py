@@ -28,6 +28,7 @@ from importer.cli.console import (
     CODES,
     FACTS,
     USERS,
+    Commands,
     Json,
     Yes,
     progress,
@@ -57,10 +58,8 @@ from importer.users.cache import delete_cache as remove
 from importer.users.export_csv import add_export, read_export
 from importer.users.refresh import refresh as refresh_cache
 
-app = typer.Typer(rich_markup_mode=None)
-codes = typer.Typer(
-    rich_markup_mode=None, help="The institution's code tables, saved for checking offline."
-)
+app = Commands()
+codes = Commands(help="The institution's code tables, saved for checking offline.")
 app.add_typer(codes, name="codes")
 
 File = Annotated[
@@ -76,7 +75,9 @@ def fetch(file: File = None) -> None:
 
 @codes.command("show")
 def show_codes(
-    table: Annotated[str, typer.Argument(help="Name of a table; default: list all.")] = "",
+    table: Annotated[
+        str, typer.Argument(help="Name of a table; default: list all.", metavar="TABLE")
+    ] = "",
     file: File = None,
     as_json: Json = False,
 ) -> None:
@@ -254,9 +255,8 @@ def _here() -> Iterator[Finding]:
         yield Finding("key file", State.WARN, wrong, "Type: chmod 600 .env")
 
 
-users = typer.Typer(
-    rich_markup_mode=None,
-    help="The user cache: a local copy of Alma's users, so that a plan needs few API calls.",
+users = Commands(
+    help="The user cache: a local copy of Alma's users, so that a plan needs few API calls."
 )
 app.add_typer(users, name="users")
 
@@ -267,7 +267,10 @@ def refresh(
         bool, typer.Option("--full", help="Read all users again, and drop those deleted in Alma.")
     ] = False,
 ) -> None:
-    """Read the users changed since the last refresh; the first time and once a month, read all."""
+    """Read the users changed since the last refresh.
+
+    The first time, and once a month, all users are read.
+    """
     settings = Settings.read()
 
     async def use(alma: Alma) -> None:
@@ -281,7 +284,7 @@ def refresh(
 
 @users.command()
 def status(as_json: Json = False) -> None:
-    """Show the number of users in the cache and its date, without a call to Alma."""
+    """Show the number of users in the cache and its date, offline."""
     caches: list[dict[str, object]] = []
     for path in _paths():
         with UserCache.open(path) as cache:
@@ -321,17 +324,20 @@ def delete(
 
 @users.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV export of all users.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A CSV export of all users.", metavar="FILE")],
     as_of: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], help="The day of the data; default: the day before the file."
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="The day of the data; default: the day before the file.",
         ),
     ] = None,
 ) -> None:
-    """Fill the cache from a CSV export of all users, such as one from Analytics, in one call.
+    """Fill the cache from a CSV export of all users.
 
-    The headings are Primary Identifier, First Name, Last Name, and Birth Date, Email, Barcode.
+    Alma Analytics makes one. The headings are Primary Identifier, First Name, Last Name, and Birth
+    Date, Email, Barcode. One API call is made.
     """
     day = as_of.replace(tzinfo=UTC) if as_of else _day_before(file)
     export = read_export(file)

@@ -129,7 +129,12 @@ app = typer.Typer(
 def _options(
     folder: Annotated[
         Path | None,
-        typer.Option("-C", "--folder", help="Work in this folder, as if it were the current one."),
+        typer.Option(
+            "-C",
+            "--folder",
+            metavar="PATH",
+            help="Work in this folder, as if it were the current one.",
+        ),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Write only errors and what stops a run.")
@@ -138,7 +143,8 @@ def _options(
         bool, typer.Option("-v", "--verbose", help="Show all problems, and the time that it took.")
     ] = False,
     log: Annotated[
-        Path | None, typer.Option(help="Add what happens to this file, as lines of JSON.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Add what happens to this file, as lines of JSON."),
     ] = None,
     version: Annotated[  # noqa: ARG001  its callback acts
         bool,

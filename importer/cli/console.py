@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 import typer
+import typer.core
 from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
@@ -39,6 +41,43 @@ from importer.report import terminal
 from importer.report.files import write_all
 from importer.report.wording import DISMISSED, ENDS, headline
 from importer.users.cache import UserCache
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Commands(typer.Typer):
+    """Commands whose help is plain text, and names arguments without their types."""
+
+    def __init__(self, help: str | None = None) -> None:  # noqa: A002  as the library calls it
+        """Start without commands; `help` is that of a group."""
+        super().__init__(rich_markup_mode=None, help=help)
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[Function], Function]:
+        """Return a decorator that adds a command."""
+        return super().command(name, cls=_Command, **options)
+
+
+class _Command(typer.core.TyperCommand):
+    """A command with a shorter help than the library's."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line."""
+        return [re.sub("[{}]", "", piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the lists of arguments and options."""
+        arguments, options = [], []
+        for param in self.get_params(ctx):
+            name, text = param.get_help_record(ctx) or ("", "")
+            if isinstance(param, typer.core.TyperArgument):
+                arguments.append((param.display_name_raw, text))
+            else:
+                options.append((name.replace("<str>", "TEXT").replace("<path>", "PATH"), text))
+        for title, rows in (("Arguments", arguments), ("Options", options)):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
 
 # options and arguments
 

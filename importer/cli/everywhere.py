@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from importer.cli.console import Commands
 from importer.cli.output import say, write
 from importer.errors import Exit, UsageError
 from importer.model.plan import Act, Fate, Result
@@ -19,7 +20,7 @@ from importer.model.run import Summary
 from importer.model.text import counted
 from importer.settings import importer_command
 
-app = typer.Typer(rich_markup_mode=None)
+app = Commands()
 
 
 @app.command("all")
@@ -116,7 +117,8 @@ def _run_in(folder: str, command: list[str], width: int, log: Path) -> Exit:
 def explain(
     context: typer.Context,
     topic: Annotated[
-        list[str] | None, typer.Argument(help="A command, such as mapping new, or exit-codes.")
+        list[str] | None,
+        typer.Argument(help="A command, such as mapping new, or exit-codes.", metavar="TOPIC"),
     ] = None,
 ) -> None:
     """Explain a command, or the exit codes."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from importer.cli.console import Json, write_findings
+from importer.cli.console import Commands, Json, write_findings
 from importer.cli.output import now, say, write_json, write_new
 from importer.errors import Exit, UsageError
 from importer.jobs.check import check_job
@@ -17,15 +17,15 @@ from importer.jobs.commands import Tools, run_command
 from importer.jobs.notify import Level, Message, channels, send
 from importer.jobs.reports import report_wrong_job
 from importer.jobs.run import GUARDS, JobRun
-from importer.jobs.schema import JobFileError, load_job
+from importer.jobs.schema import JobFileError, check_name, load_job
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line
 
-app = typer.Typer(rich_markup_mode=None)
-job = typer.Typer(rich_markup_mode=None, help="Loads that run by themselves.")
+app = Commands()
+job = Commands(help="Loads that run by themselves.")
 app.add_typer(job, name="job")
 
-JobFile = Annotated[Path, typer.Argument(help="The job (YAML).", show_default=False)]
+JobFile = Annotated[Path, typer.Argument(help="The job (YAML).", metavar="JOB")]
 
 
 @job.command()
@@ -40,6 +40,7 @@ def new(
     ] = "incoming/*.csv",
 ) -> None:
     """Write a first job, which only plans. Every key has a comment."""
+    check_name(file)
     template = files("importer.jobs").joinpath("new_job.yaml").read_text("utf-8")
     for key, value in (
         ("check", command_line("job", "check", str(file))),
@@ -86,7 +87,7 @@ def run(
     ] = [],  # noqa: B006
     as_json: Json = False,
 ) -> int:
-    """Run a job once: finish the open load, pick up the newest file, and load it."""
+    """Run a job once: finish the open load, then load the newest file."""
     if unknown := set(allow).difference(GUARDS):
         msg = f"--allow {min(unknown)}: it must be one of {', '.join(GUARDS)}."
         raise UsageError(msg)

@@ -21,6 +21,7 @@ from importer.cli.console import (
     USERS,
     Advance,
     Codes,
+    Commands,
     CorrectionsFile,
     Folder,
     Json,
@@ -66,7 +67,7 @@ from importer.report.wording import rows
 from importer.settings import TASK, Settings
 from importer.writer.executor import RowDone, Stop, Waiting
 
-app = typer.Typer(rich_markup_mode=None)
+app = Commands()
 
 _SPELLED_OUT = 20  # stretches of rows
 

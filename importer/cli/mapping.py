@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from importer.cli.console import Codes, Json, ShowValues, only_user_cache, saved_codes
+from importer.cli.console import Codes, Commands, Json, ShowValues, only_user_cache, saved_codes
 from importer.cli.new_mapping import new, ready
 from importer.cli.output import now, say, write, write_json, write_new
 from importer.errors import Exit, UsageError
@@ -30,11 +30,11 @@ from importer.pipeline.prove import ProvedRow, Texts, prove
 from importer.report.masking import shown as masked
 from importer.report.roster_template import version_of, write_blank
 
-app = typer.Typer(rich_markup_mode=None)
-mapping = typer.Typer(rich_markup_mode=None, help="Start, check and explain a mapping.")
+app = Commands()
+mapping = Commands(help="Start, check and explain a mapping.")
 app.add_typer(mapping, name="mapping")
 
-MappingFile = Annotated[Path, typer.Argument(help="The mapping (YAML).", show_default=False)]
+MappingFile = Annotated[Path, typer.Argument(help="The mapping (YAML).", metavar="MAPPING")]
 
 
 mapping.command()(new)
@@ -45,13 +45,13 @@ mapping.command()(ready)
 def check(
     file: MappingFile,
     roster: Annotated[
-        Path | None, typer.Argument(help="A roster to test the mapping with.", show_default=False)
+        Path | None, typer.Argument(help="A roster to test the mapping with.", metavar="ROSTER")
     ] = None,
     codes: Codes = None,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> None:
-    """Check a mapping: list errors with their lines, and what to complete or review."""
+    """Check a mapping: errors with their lines, and what to complete."""
     document, tables = load(file), saved_codes(codes)
     preview: dict[str, Any] = {}
     if roster is not None:  # first: a mapping that lacks headings of the roster is not valid
@@ -102,7 +102,10 @@ def template(
     codes: Codes = None,
     as_json: Json = False,
 ) -> None:
-    """Write a blank roster workbook, with drop-down lists and the required columns."""
+    """Write a blank roster workbook to fill in.
+
+    It has the columns that the mapping needs, with drop-down lists of codes.
+    """
     if output.suffix.lower() != ".xlsx":
         msg = f"{output} is a workbook's name only with the ending .xlsx."
         raise UsageError(msg)
@@ -124,7 +127,7 @@ def schema() -> None:
 @mapping.command("import")
 def import_profile(
     exported: Annotated[
-        Path, typer.Argument(help="A file exported by the CSV User Loader.", show_default=False)
+        Path, typer.Argument(help="A file exported by the CSV User Loader.", metavar="FILE")
     ],
     name: Annotated[
         str, typer.Option("--profile", help="Name of the profile, if the file has several.")

@@ -30,7 +30,7 @@ SCHEMA = "mapping.schema.json"
 
 
 def new(
-    roster: Annotated[Path, typer.Argument(help="A roster to start from.", show_default=False)],
+    roster: Annotated[Path, typer.Argument(help="A roster to start from.", metavar="ROSTER")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The new file; default: print to stdout.")
     ] = None,
@@ -59,9 +59,10 @@ def new(
         bool, typer.Option("--no-questions", help="On a terminal: do not ask, leave it open.")
     ] = False,
 ) -> None:
-    """Write a first mapping for a roster: guesses are marked, and you replace each `?`.
+    """Write a first mapping for a roster.
 
-    On a terminal, and with -o, it asks for what it cannot guess.
+    Guesses are marked, and you replace each `?`. On a terminal, and with -o, it asks for what it
+    cannot guess.
     """
     layout = Layout(
         sheet=sheet, encoding=encoding, header=_heading_rows(header), visible_only=visible_only
@@ -113,7 +114,9 @@ _SAMPLE = re.compile("^# Sample roster: (.+)$", re.MULTILINE)
 
 
 def ready(
-    name: Annotated[str, typer.Argument(help="A ready mapping; default: list them.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="A ready mapping; default: list them.", metavar="NAME")
+    ] = "",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The new file; default: NAME.yaml.")
     ] = None,

@@ -22,6 +22,7 @@ from importer.cli.console import (
     ROW_HELP,
     USERS,
     Codes,
+    Commands,
     Folder,
     Json,
     Row,
@@ -59,7 +60,7 @@ from importer.report.wording import headline
 from importer.settings import Settings
 from importer.web.workspace import unused_since
 
-app = typer.Typer(rich_markup_mode=None)
+app = Commands()
 
 
 @app.command()
@@ -358,12 +359,12 @@ def resolve(
     run: Run,
     row: Annotated[
         int | None,
-        typer.Argument(metavar="[ROW]", help=ROW_HELP, parser=read_row_label),
+        typer.Argument(metavar="ROW", help=ROW_HELP, parser=read_row_label),
     ] = None,
     user: Annotated[
         str,
         typer.Argument(
-            metavar="[ID]",
+            metavar="ID",
             help="With update or rename: the user's ID in Alma, if several users are in question.",
         ),
     ] = "",

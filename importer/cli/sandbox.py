@@ -11,7 +11,7 @@ import typer
 
 from importer.alma.doctor import load_facts
 from importer.cli.app import run
-from importer.cli.console import shipped
+from importer.cli.console import Commands, shipped
 from importer.cli.output import now, say
 from importer.errors import Exit, UsageError
 from importer.model.text import command_line, shell_word
@@ -19,7 +19,7 @@ from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running, serve
 
-app = typer.Typer(rich_markup_mode=None)
+app = Commands()
 
 
 @app.command()

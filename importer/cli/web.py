@@ -19,7 +19,7 @@ import typer
 from filelock import FileLock, Timeout
 
 from importer.cli.app import run
-from importer.cli.console import operator, shipped
+from importer.cli.console import Commands, operator, shipped
 from importer.cli.output import now, say
 from importer.errors import UsageError
 from importer.model.files import write_atomically
@@ -31,7 +31,7 @@ from importer.web.site import Site
 from importer.web.tasks import EXIT, LOCK, RUNNER, RUNNING, Tasks, remove_unused
 from importer.web.workspace import ALMA, CODES, PRACTICE, Workspace
 
-app = typer.Typer(rich_markup_mode=None)
+app = Commands()
 
 PORT = 8420
 

@@ -291,14 +291,19 @@ def _readable_notify(values: object) -> Notify | None:
     return Notify.model_validate(right) if right else None
 
 
+def check_name(path: Path) -> None:
+    """Raise MappingError where a job file's name cannot be that of the job."""
+    if not re.fullmatch(r"[\w.-]+", path.stem):
+        msg = f"{path.name}: name the file with letters, digits, `-` and `_` only"
+        raise MappingError((msg,))
+
+
 def load_job(path: Path) -> Job:
     """Load a job file. Raises MappingError with every finding, each with its line and key.
 
     It is a JobFileError where the file can be read at all.
     """
-    if not re.fullmatch(r"[\w.-]+", path.stem):
-        msg = f"{path.name}: name the file with letters, digits, `-` and `_` only"
-        raise MappingError((msg,))
+    check_name(path)
     try:
         source = read(path, read_bounded(path, SIZE_LIMIT))
     except UnreadableFileError as error:

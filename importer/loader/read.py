@@ -135,7 +135,9 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
     if workbook.starts_1904:
         texts.append("the workbook counts dates from 1904; they were read accordingly")
     if formulas := [letter(c) for c in columns.positions if c in sheet.formula_columns]:
-        texts.append(f"columns {', '.join(formulas)} have formulas; their last results were read")
+        names = ", ".join(formulas)
+        one, several = f"column {names} has formulas; its", f"columns {names} have formulas; their"
+        texts.append(f"{one if len(formulas) == 1 else several} last results were read")
     notices = [Problem.of(Code.READ_WITH_NOTICE, source.origin(), text) for text in texts]
     return table.build(
         source,

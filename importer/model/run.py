@@ -103,7 +103,8 @@ class RunFacts(Kept):
     """Everything about a run that is not about a row.
 
     `others` are the rosters after the first. `codes` is the file of code tables, as it was typed,
-    if one was named.
+    if one was named. `users_stay`: of an undo plan, the users that the undone run created and
+    that the plan does not delete.
     """
 
     command: Literal["check", "plan", "undo"]
@@ -125,6 +126,7 @@ class RunFacts(Kept):
     kept_in_alma: int = 0
     common: Common = NOTHING_COMMON
     undoes: str = ""
+    users_stay: int = 0
 
     @property
     def rosters(self) -> tuple[tuple[RosterFacts, MappingFacts], ...]:

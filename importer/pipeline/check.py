@@ -63,9 +63,11 @@ def validate(rosters: Iterable[Inputs]) -> CheckedRosters:
     checked: list[Inputs] = []
     problems: list[Problem] = []
     for inputs in rosters:
-        if inputs.roster.frame.empty and not inputs.roster.left_out:
+        roster = inputs.roster
+        # people delete the rows of a rejects file that should not be loaded
+        if roster.frame.empty and not roster.left_out and not roster.rejects:
             msg = (
-                f"{inputs.roster.source.path.name} has headings but no rows. Check that this is "
+                f"{roster.source.path.name} has headings but no rows. Check that this is "
                 "the right file and sheet, and fill it in."
             )
             raise RosterError(msg)

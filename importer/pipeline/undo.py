@@ -88,6 +88,7 @@ async def undo(
             for row, fate in first.fates()
         }
         decided = decide_fates(rows, problems)
+        created = sum(image.act is Act.CREATE for image in images(first))
         facts = first.facts.model_copy(
             update={
                 "command": "undo",
@@ -98,7 +99,9 @@ async def undo(
                 "rate": request.rate,
                 "calls_left": alma.limiter.available,
                 "failed_checks": _failed_checks(first.facts, steps),
+                "kept_in_alma": 0,
                 "undoes": str(first.folder.resolve()),
+                "users_stay": 0 if request.delete_created else created,
             }
         )
         cells = (

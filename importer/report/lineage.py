@@ -1,17 +1,21 @@
-"""How runs follow from one another: which run undoes another, or loads its corrected rejects."""
+"""How runs follow from one another, by an undo or by corrected rejects, and what to do next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import MappingProxyType
 
 from importer.errors import ImporterError
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
 from importer.model.plan import ALREADY, Fate, Result
-from importer.report.wording import REJECTS, WORKBOOK, kind_of
+from importer.model.problem import Code
+from importer.model.run import RunFacts, Summary
+from importer.model.text import command_line, counted
+from importer.report.wording import REJECTS, WORKBOOK, again, kind_of
 
 
 @dataclass(slots=True)
@@ -112,3 +116,89 @@ def _add(found: dict[Path, Lineage], ledger: Ledger) -> None:
         own.corrects = corrected
         if applied:
             found.setdefault(own.corrects, Lineage()).corrected_by.append(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What to do next and the command; a blank command where there is nothing to do."""
+
+    why: str
+    command: str = ""
+
+
+def next_step(
+    summary: Summary,
+    facts: RunFacts,
+    related: Lineage,
+    rejects: Mapping[int, str] = MappingProxyType({0: WORKBOOK}),
+) -> NextStep:
+    """Return what to do next, with the exact command.
+
+    `related`: later runs may have undone this one, or loaded its corrected rejects. `rejects`: the
+    names of the workbooks, by roster.
+    """
+    return next(_next_steps(summary, facts, related, rejects))
+
+
+def _next_steps(
+    summary: Summary, facts: RunFacts, related: Lineage, rejects: Mapping[int, str]
+) -> Iterator[NextStep]:
+    """Yield what there may be to do, the most urgent first."""
+    run, applied = summary.run, summary.created is not None
+    if not applied and Code.MOST_OF_COLUMN in summary.problems:
+        why = "Most of a column fails. Correct the mapping as described above, then run:"
+        yield NextStep(why, again("plan" if facts.alma else "check", facts))
+    if summary.unknown or summary.not_sent:
+        yield NextStep("Some rows are not done yet. To continue, run:", command_line("apply", run))
+    if not applied and (summary.create or summary.update or summary.delete):
+        checks = dict.fromkeys(summary.failed_checks or ())
+        flags = [part for check in checks for part in ("--allow", check.value)]
+        why = "Review the plan. If it is right, carry it out:"
+        if flags:
+            why = "A safety check failed. Review the changes, then run:"
+        yield NextStep(why, command_line("apply", run, *flags))
+    if facts.users_stay and not applied:
+        users = counted(facts.users_stay, "user")
+        why = f"Nothing else is to be undone. To delete the {users} that the run created too:"
+        yield NextStep(why, command_line("undo", shortest(Path(facts.undoes)), "--delete-created"))
+    if related.undone_by:
+        yield NextStep("This run was undone. There is nothing to do.")
+    if not (facts.undoes or related.corrected_by):
+        yield from _with_rejects(summary, facts, rejects)
+    if applied and summary.written:
+        why = "Everything is done. If it was wrong, plan the undo:"
+        yield NextStep(why, command_line("undo", run))
+    if summary.rows and not summary.patrons:
+        why = "There is nothing to load yet. Fill in the roster, then check it again:"
+        yield NextStep(why, again("check", facts))
+    if facts.command == "check" and (summary.ready or summary.review):
+        yield NextStep("Compare with Alma (read only):", again("plan", facts))
+    yield NextStep("Everything is done." if applied else "There is nothing to send.")
+
+
+def _with_rejects(
+    summary: Summary, facts: RunFacts, rejects: Mapping[int, str]
+) -> Iterator[NextStep]:
+    """Yield what to do about rejected rows and rows to review."""
+    names = " and ".join(rejects.values())
+    files = {roster: str(PurePath(summary.run, name)) for roster, name in rejects.items()}
+    wrong = summary.to_correct + (summary.refused or 0)
+    if not summary.run and wrong + summary.review:
+        why = "To get the rows that were left out, each with its problem:"
+        yield NextStep(why, again("check", facts))
+    if wrong:
+        verb = "check" if facts.command == "check" else "plan"
+        # a refusal of Alma is marked in no cell: its reason is beside the row
+        todo = "Correct the marked cells in" if summary.to_correct else "Follow the advice in"
+        if summary.review and verb == "plan":
+            todo = f"Decide about the rows to review, and {todo[0].lower()}{todo[1:]}"
+        why = f"{todo} {names}, save it, and {verb} those rows again:"
+        yield NextStep(why, again(verb, facts, files))
+    if summary.review and facts.command == "plan":
+        codes = ("--codes", facts.codes) if facts.codes else ()
+        why = f"Choose a Decision for each row in {names}, save it, and resolve the rows:"
+        file = next(iter(files.values()), "")
+        yield NextStep(why, command_line("resolve", summary.run, "--from", file, *codes))
+    if summary.held:
+        why = f"The rows to review in {names} need no correction; compare them with Alma again:"
+        yield NextStep(why, again("plan", facts, files))

@@ -29,7 +29,7 @@ from importer.report.differences import (
     new_users,
 )
 from importer.report.field_names import field_name
-from importer.report.lineage import Lineage
+from importer.report.lineage import Lineage, next_step
 from importer.report.masking import CUT, mask_all, printable, shown, takes_code
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
@@ -41,7 +41,6 @@ from importer.report.wording import (
     duration,
     effort,
     end_of,
-    next_step,
     roster_counts,
     row_numbers,
     rows,
@@ -96,7 +95,7 @@ def _render(
 ) -> str:
     """Return the page with this table of all rows."""
     facts, show_values = ledger.facts, table.show_values
-    step = next_step(summary, facts, workbooks((name for name, _ in files), facts), related)
+    step = next_step(summary, facts, related, workbooks((name for name, _ in files), facts))
     return (
         environment()
         .get_template("report.html.j2")
@@ -168,21 +167,27 @@ def environment(package: str = "importer.report") -> Environment:
 def _sections(
     found: Sequence[ProblemGroup],
 ) -> Iterator[tuple[str, str, tuple[ProblemGroup, ...], int]]:
-    """Yield key, title, groups and number of groups left out.
+    """Yield key, title, groups and number of groups left out of each section."""
+    for key, about in groupby(found, key=_section):
+        every = tuple(about)
+        yield key, _SECTIONS[key], every[:MOST_GROUPS], len(every[MOST_GROUPS:])
 
-    The sections: what to look at first, the whole roster, then each severity.
-    """
-    for (danger, whole), about in groupby(found, key=lambda group: (group.danger, group.whole)):
-        if danger:
-            every = tuple(about)
-            yield "first", "Look at these first", every[:MOST_GROUPS], len(every[MOST_GROUPS:])
-        elif whole:
-            yield "whole", "About the whole roster", tuple(about), 0
-        else:
-            for severity, groups in groupby(about, key=lambda group: group.severity):
-                every = tuple(groups)
-                more = len(every[MOST_GROUPS:])
-                yield severity.value, SEVERITIES[severity], every[:MOST_GROUPS], more
+
+_SECTIONS = {
+    "first": "Look at these first",
+    "whole": "About the whole roster",
+    **{severity.value: title for severity, title in SEVERITIES.items()},
+    "unused": "Columns that no rule uses",
+}
+"""The titles of the sections of problems, in their order."""
+
+
+def _section(group: ProblemGroup) -> str:
+    if group.danger:
+        return "first"
+    if group.unused:
+        return "unused"
+    return "whole" if group.whole else group.severity.value
 
 
 def details_of(

@@ -76,6 +76,11 @@ class ProblemGroup:
         return self.code in _DANGERS
 
     @property
+    def unused(self) -> bool:
+        """Whether it only lists columns that no rule uses."""
+        return self.code is Code.UNUSED_COLUMN
+
+    @property
     def title(self) -> str:
         """The title in the catalogue."""
         return self.first.title
@@ -106,7 +111,10 @@ class ProblemGroup:
 
 
 def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
-    """Return the groups: dangers, the whole roster, the worst severity, then those of most rows."""
+    """Return the groups: dangers, the whole roster, the worst severity, then those of most rows.
+
+    Columns that no rule uses come last.
+    """
     groups: dict[tuple[object, ...], ProblemGroup] = {}
     for problem in problems:
         origin = problem.origin
@@ -120,6 +128,7 @@ def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
         sorted(
             groups.values(),
             key=lambda one: (
+                one.unused,
                 _DANGERS.index(one.code) if one.danger else len(_DANGERS),
                 not one.whole,
                 _ORDER.index(one.severity),

@@ -180,7 +180,7 @@ def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
         "row, then delete the words. Do not change the headings; the first five columns stay, and "
         "are not loaded."
     )
-    yield "Delete rows that should not be loaded."
+    yield "Delete rows that should not be loaded. If no row is left, there is nothing more to do."
     yield f"Save the file and run the same command with it in place of the roster: {typed}"
     if facts.command != "check":
         resolve = command_line("resolve", run, "--from", "THIS-FILE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -15,13 +16,13 @@ from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger, to_create
 from importer.ledger.states import State
 from importer.model.fields import fields_of
-from importer.model.problem import Code, Severity
+from importer.model.problem import Severity
 from importer.model.run import RunFacts, Summary
 from importer.model.text import ROSTER_ROWS, row_label
 from importer.report.differences import differences
 from importer.report.field_names import field_name
 from importer.report.files import holds_personal_data, present
-from importer.report.lineage import lineage
+from importer.report.lineage import lineage, next_step
 from importer.report.masking import printable, shown
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import (
@@ -31,7 +32,6 @@ from importer.report.wording import (
     Tone,
     effort,
     headline,
-    next_step,
     roster_counts,
     row_numbers,
     rows,
@@ -80,7 +80,8 @@ def show_problems(
     """Print what the plan is for and the worst problems, masked unless `show_values`.
 
     Of an applied run only the problems that came up after the plan are shown. `reported`: the
-    run gets report files, which list all problems. `most`: groups shown; None for all.
+    run gets report files, which list all problems. `most`: groups shown of the dangers and those
+    about the whole roster, and as many of the others; None for all.
     """
     if lines := tuple(_plan(summary, ledger.facts)):
         for line in lines:
@@ -88,13 +89,17 @@ def show_problems(
         console.print()
     applied = summary.created is not None
     found = group_problems(ledger.later_problems() if applied else ledger.problems())
-    found = tuple(sorted(found, key=lambda group: group.code is Code.UNUSED_COLUMN))
-    whole = sum(group.whole for group in found)
-    last = len(found) if most is None else whole + most
     several = bool(ledger.facts.others)
-    for group in found[:last]:
-        console.print(_group(group, show_values=show_values, several=several))
-    if more := len(found[last:]):
+    seen: Counter[bool] = Counter()
+    more = 0
+    for group in found:
+        comes_first = group.danger or group.whole
+        seen[comes_first] += 1
+        if most is None or seen[comes_first] <= most:
+            console.print(_group(group, show_values=show_values, several=several))
+        else:
+            more += 1
+    if more:
         where = "see the report" if reported else "`importer check` makes a report of them all"
         console.print(_text(f"… and {more:,} more; {where}.", "dim"))
     if found and not (applied and _kept_back(summary)):
@@ -125,7 +130,7 @@ def show_files(ledger: Ledger, summary: Summary, console: Console, *, stopped: s
     related = lineage(ledger)
     for sentence in related.sentences():
         console.print(_text(sentence, "bold"))
-    step = next_step(summary, ledger.facts, rejects, related)
+    step = next_step(summary, ledger.facts, related, rejects)
     console.print(_text(step.why, "bold"))
     if step.command:
         # not wrapped, so that it can be copied whole

@@ -225,3 +225,50 @@ def test_a_question_shows_descriptions_once_and_what_enter_does(
     assert _prompt("Group for b?", codes_of_groups, "", listed=False) == ""
     shown = capsys.readouterr().err
     assert (shown.count("Community"), shown.count("leave open")) == (1, 2)
+
+
+@pytest.mark.parametrize("group", ["job", "mapping", "codes", "users"])
+def test_no_line_of_a_list_of_commands_is_cut(
+    typed: Type, monkeypatch: pytest.MonkeyPatch, group: str
+) -> None:
+    """Each first sentence fits beside its command's name at 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = typed(group, "--help").out.partition("Commands:")[2]
+    assert commands.strip()
+    assert "..." not in commands
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        ("plan", "ROSTER..."),
+        ("resolve", "RUN [ROW] [ID]"),
+        ("mapping check", "MAPPING [ROSTER]"),
+        ("job run", "JOB"),
+        ("codes show", "[TABLE]"),
+    ],
+)
+def test_help_shows_arguments_by_their_names_alone(typed: Type, command: str, usage: str) -> None:
+    """Neither a type nor braces stand at an argument, in the usage and in the list."""
+    words = command.split()
+    shown = typed(*words, "--help").out
+    assert shown.splitlines()[0] == f"Usage: importer {command} [OPTIONS] {usage}"
+    listed = shown.partition("Arguments:")[2].partition("Options:")[0]
+    names = [line.split()[0] for line in listed.splitlines() if line[:3].strip()]
+    assert names == usage.replace(".", "").replace("[", "").replace("]", "").split()
+    assert "<str" not in shown
+    assert "<path" not in shown
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_rejects_file_without_rows_leaves_nothing_to_do(
+    folder: Path, typed: Type, sandbox: Sandbox, command: str
+) -> None:
+    """Rows that should not be loaded are deleted, as its notes say; all of them may be."""
+    write(folder, ("2002", "", *BO[2:]))
+    typed("check", "people.csv", "-m", "small.yaml", "-o", "run")
+    rejects = folder / "run" / "rejects.csv"
+    rejects.write_text(rejects.read_text("utf-8-sig").splitlines()[0] + "\n", "utf-8")
+    got = typed(command, "run/rejects.csv", "-m", "small.yaml", "-o", "rest")
+    assert got.exit == Exit.DONE
+    assert got.err.rstrip().endswith("There is nothing to send.")

@@ -187,6 +187,20 @@ def test_a_kept_value_is_counted_apart(external: _Loads, typed: Type) -> None:
     assert external.load()[0] == 0
 
 
+def test_an_undo_does_not_count_the_edits_that_the_undone_plan_kept(
+    external: _Loads, typed: Type
+) -> None:
+    """An undo compares no roster, so it keeps no edit in Alma."""
+    external.load()
+    external.edit()
+    external.write(title="MR")
+    external.load()
+    run = f"run{external.number}"
+    assert typed("report", run, "--json").summary["of_these"]["kept_in_alma"] == 1
+    undone = typed("undo", run, "-o", "back", "--json").summary
+    assert (undone["update"], undone["of_these"]["kept_in_alma"]) == (1, 0)
+
+
 def test_undo_puts_back_what_is_remembered(external: _Loads, typed: Type) -> None:
     """After the undo of a load, the plan of the earlier roster is the one from before that load."""
     external.load()

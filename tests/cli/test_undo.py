@@ -72,6 +72,18 @@ def test_created_users_are_deleted_when_asked(folder: Path, typed: Type, sandbox
     assert state(sandbox) == before
 
 
+def test_an_undo_of_created_users_alone_names_the_option_that_deletes_them(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The next step is the whole command; carried out, it deletes the users."""
+    load(typed, write(folder, ANA, BO), "first")
+    shown = typed("undo", "first", "-o", "kept").err.splitlines()
+    command = shown[-1].split()
+    assert command == ["importer", "undo", "first", "--delete-created"]
+    planned = typed(*command[1:], "-o", "back", "--json")
+    assert planned.summary["delete"] == 2
+
+
 @pytest.mark.parametrize("when", ["before the plan", "after the plan"])
 @pytest.mark.parametrize("what", ["loans", "a change"])
 def test_users_in_use_or_in_hand_are_not_deleted(

@@ -105,3 +105,12 @@ def test_an_unknown_guard_is_refused(folder: Path, typed: Type) -> None:
     got = typed("job", "run", "nightly.yaml", "--allow", "everything")
     assert got.exit == Exit.USAGE
     assert "rows, creates, rejects, review, absent" in got.err
+
+
+def test_job_new_writes_no_file_whose_name_the_job_cannot_have(folder: Path, typed: Type) -> None:
+    """A name with a blank is refused before anything is written, as `job check` refuses it."""
+    prepare(folder)
+    got = typed("job", "new", "my job.yaml", "-m", "small.yaml")
+    assert (got.exit, (folder / "my job.yaml").exists()) == (Exit.USAGE, False)
+    (folder / "my job.yaml").write_text("version: 1\n", "utf-8")
+    assert typed("job", "check", "my job.yaml").err == got.err

@@ -170,7 +170,7 @@ def test_formulas_and_days_from_1904_are_told() -> None:
     """Each in a notice of its own."""
     roster = read(FakeBook({"Sheet": sheet_of(*PEOPLE, formula_columns={0, 7})}, starts_1904=True))
     assert codes(roster) == [Code.READ_WITH_NOTICE] * 2
-    assert "columns A have" in roster.notices[1].message
+    assert "column A has formulas; its" in roster.notices[1].message
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import State
 from importer.model.plan import Create, Fate
 from importer.report.files import write_all
-from importer.report.lineage import Lineage, lineage, lineages
-from importer.report.wording import next_step
+from importer.report.lineage import Lineage, lineage, lineages, next_step
 from tests.report import building
 from tests.report.building import Run
 from tests.report.conftest import Keep
@@ -87,7 +86,7 @@ def test_a_run_that_was_undone_says_so_and_offers_no_undo(keep: Keep) -> None:
     write_all(back, summarize(back))
     assert f"undone by {back.folder}" in text_of(first.folder)
     undone = Lineage(undone_by=[back.folder])
-    assert next_step(summarize(first), first.facts, related=undone).command == ""
+    assert next_step(summarize(first), first.facts, undone).command == ""
     assert "importer undo" not in text_of(first.folder)
 
 

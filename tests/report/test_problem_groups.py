@@ -91,6 +91,13 @@ def test_dangers_come_before_what_harms_nobody() -> None:
     assert [group.danger for group in found] == [True] * len(dangers) + [False] * 4
 
 
+def test_unused_columns_come_last() -> None:
+    """They ask for nothing, so neither a repaired value nor a warning comes after them."""
+    unused = Problem.of(Code.UNUSED_COLUMN, at(0), "are not used", BARCODE, LAST)
+    found = group_problems([unused, problem(3, Code.ZEROS_RESTORED), problem(0), problem(4)])
+    assert [group.unused for group in found] == [False, False, False, True]
+
+
 def test_one_change_is_promised_only_where_it_can_be() -> None:
     """A change of the mapping may repair all rows of a column, or all of a value, or none."""
     assert changes_once(Repairs.COLUMN, "a", "b")

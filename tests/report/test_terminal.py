@@ -13,8 +13,9 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.model.plan import Fate
 from importer.model.problem import Code, Problem
 from importer.report.files import write_all
+from importer.report.lineage import Lineage, next_step
 from importer.report.terminal import MOST_GROUPS, show_counts, show_files, show_problems
-from importer.report.wording import headline, next_step
+from importer.report.wording import headline
 from tests.report import building
 from tests.report.building import Run
 from tests.report.conftest import Keep
@@ -59,7 +60,7 @@ def test_the_screen_says_how_it_stands_and_what_to_type(keep: Keep, run: Callabl
     for path in files:
         mark = "  (personal data)" if path.name in personal else ""
         assert f"{path}{mark}" in lines
-    assert f"  {next_step(summary, ledger.facts).command}" in lines
+    assert f"  {next_step(summary, ledger.facts, Lineage()).command}" in lines
 
 
 def test_an_apply_tells_what_is_new(keep: Keep) -> None:
@@ -80,7 +81,7 @@ def test_why_an_apply_ended_early_stands_last(keep: Keep) -> None:
     ledger = keep(building.applied())
     told = screen(ledger, stopped="The quota is spent.\nTo go on:\n  importer apply x")
     assert told.endswith("\nThe quota is spent.\nTo go on:\n  importer apply x\n")
-    assert next_step(summarize(ledger), ledger.facts).why not in told
+    assert next_step(summarize(ledger), ledger.facts, Lineage()).why not in told
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -89,7 +90,7 @@ def test_a_narrow_terminal_is_enough(keep: Keep, run: Callable[[], Run]) -> None
     ledger = keep(run())
     told = screen(ledger, width=40)
     wide = [line for line in told.splitlines() if cell_len(line) > 40]
-    assert wide == [f"  {next_step(summarize(ledger), ledger.facts).command}"]
+    assert wide == [f"  {next_step(summarize(ledger), ledger.facts, Lineage()).command}"]
 
 
 def test_colour_is_only_for_terminals(keep: Keep) -> None:
@@ -124,6 +125,19 @@ def test_a_run_with_many_causes_still_fits(keep: Keep) -> None:
     assert "and 3 more" in told
     assert "and 3 more; see the report" in told
     assert "importer check" in screen(ledger, reported=False)
+
+
+def test_dangers_hide_no_other_group(keep: Keep) -> None:
+    """As many dangers as fit leave the groups that must be corrected on the screen."""
+    run = Run()
+    for row in range(2, 2 + MOST_GROUPS + 3):
+        danger = Problem.of(Code.ANOTHER_NAME, building.at(row), "differs", advice=f"Look {row}.")
+        run.row(row, Fate.READY, danger)
+    run.reject(40)
+    told = screen(keep(run))
+    assert told.count("→ Look") == MOST_GROUPS
+    assert "Must be corrected · " in told
+    assert "and 3 more" in told
 
 
 def test_markup_and_terminal_codes_are_only_text(keep: Keep) -> None:

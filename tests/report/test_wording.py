@@ -17,6 +17,7 @@ from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Code, Problem
 from importer.model.run import Calls, OfThese, Summary
 from importer.report.field_names import field_name, part_name
+from importer.report.lineage import Lineage, next_step
 from importer.report.masking import CUT
 from importer.report.wording import (
     DISMISSED,
@@ -24,7 +25,6 @@ from importer.report.wording import (
     duration,
     effort,
     headline,
-    next_step,
     row_numbers,
     sentence,
     tallies,
@@ -98,7 +98,7 @@ def test_where_nothing_had_to_be_sent_there_is_nothing_to_undo(keep: Keep) -> No
     ledger = keep(run)
     counted = summarize(ledger)
     assert headline(counted) == "Nothing was written to Alma. 4 already so in Alma."
-    assert next_step(counted, ledger.facts).command == ""
+    assert next_step(counted, ledger.facts, Lineage()).command == ""
 
 
 @pytest.mark.parametrize("run", [building.checked, building.planned, building.applied])
@@ -213,7 +213,7 @@ def test_the_next_command_continues_the_run(
     facts = building.FACTS.model_copy(
         update={"command": command, "codes": "our codes.json", "roster": roster}
     )
-    step = next_step(summary(rows=rows, **counts), facts)
+    step = next_step(summary(rows=rows, **counts), facts, Lineage())
     assert why in step.why
     assert step.command.startswith(f"importer {typed}" if typed else "")
     assert bool(step.command) is bool(typed)
@@ -222,14 +222,14 @@ def test_the_next_command_continues_the_run(
 def test_a_failed_safety_check_has_to_be_named(keep: Keep) -> None:
     """The command to apply allows it by name."""
     ledger = keep(building.planned())
-    command = next_step(summarize(ledger), ledger.facts).command
+    command = next_step(summarize(ledger), ledger.facts, Lineage()).command
     assert shlex.split(command) == ["importer", "apply", str(ledger.folder), "--allow", "removals"]
 
 
 def test_a_conversion_has_no_rejects_to_correct() -> None:
     """It leaves no run; a check of the same roster does."""
     converted = summary(rows=2, ready=1, rejected=1).model_copy(update={"run": ""})
-    step = next_step(converted, building.FACTS)
+    step = next_step(converted, building.FACTS, Lineage())
     assert step.command == f"importer check rosters/community.xlsx {MAPPING}"
 
 
@@ -237,7 +237,7 @@ def test_a_command_is_quoted_for_the_shell() -> None:
     """A name with blanks or a shell's own signs arrives as one argument."""
     roster = building.FACTS.roster.model_copy(update={"path": "my rosters/$(id) 'x'.csv"})
     facts = building.FACTS.model_copy(update={"roster": roster})
-    command = next_step(summary(rows=1, ready=1), facts).command
+    command = next_step(summary(rows=1, ready=1), facts, Lineage()).command
     assert shlex.split(command)[2] == "my rosters/$(id) 'x'.csv"
 
 
