@@ -25,7 +25,7 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import open_alone
 from importer.loader.read import read
 from importer.mapper.load import load
-from importer.mapper.mapping import Mapping
+from importer.mapper.mapping import MappingDocument
 from importer.model.plan import Fate, SafetyCheck
 from importer.model.problem import Problem
 from importer.model.roster import Layout, Roster
@@ -78,7 +78,7 @@ def read_roster(path: FileName, *, sheet: str = "") -> Roster:
     return read(Path(path), Layout(sheet=sheet))
 
 
-def load_mapping(path: FileName) -> Mapping:
+def load_mapping(path: FileName) -> MappingDocument:
     """Load a mapping. Raises MappingError with everything that is wrong in it."""
     return load(Path(path))
 

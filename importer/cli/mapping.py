@@ -19,8 +19,7 @@ from importer.mapper.checks import findings as checked
 from importer.mapper.explain import about, explain
 from importer.mapper.json_schema import schema_text
 from importer.mapper.load import load
-from importer.mapper.mapping import Mapping
-from importer.mapper.user_loader_profile import read_profile, to_mapping
+from importer.mapper.mapping import MappingDocument
 from importer.model.fields import NO_CODES
 from importer.model.problem import Code, Place
 from importer.model.text import command_line, counted
@@ -29,6 +28,7 @@ from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 from importer.pipeline.prove import ProvedRow, Texts, prove
 from importer.report.masking import shown as masked
 from importer.report.roster_template import version_of, write_blank
+from importer.suggest.user_loader_profile import read_profile, to_mapping
 
 app = Commands()
 mapping = Commands(help="Start, check and explain a mapping.")
@@ -228,7 +228,7 @@ def _write_proved(row: dict[str, Any]) -> None:
         write(f"  {one['field']}: app {one['app'] or '–'}; importer {one['importer'] or '–'}")
 
 
-def _write_findings(document: Mapping, found: dict[str, tuple[str, ...]]) -> None:
+def _write_findings(document: MappingDocument, found: dict[str, tuple[str, ...]]) -> None:
     """Write the findings, then the state of the mapping in one sentence."""
     titles = ("To do", "Codes that Alma does not have", "Please check")
     for title, part in zip(titles, found.values(), strict=True):

@@ -15,15 +15,15 @@ from importer.cli.console import Codes, VisibleOnly, saved_codes, shipped
 from importer.cli.output import say, write, write_new
 from importer.errors import RosterError, UsageError
 from importer.loader.read import read
-from importer.mapper.column_guesses import looks_like_a_person
 from importer.mapper.dates import Order
 from importer.mapper.load import load
 from importer.mapper.placeholders import heading_key, nearest
-from importer.mapper.suggest import Choices, Draft, suggest, to_do
+from importer.mapper.roster_columns import looks_like_a_person
 from importer.model.files import new_file
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import command_line, counted, word_list
 from importer.model.user import AccountType
+from importer.suggest.first_mapping import Choices, Draft, suggest, to_do
 
 SCHEMA = "mapping.schema.json"
 """The usual name of the output of `mapping schema`, beside the mappings."""

@@ -6,13 +6,12 @@ Everything here is decided without a roster.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from collections.abc import Mapping as MappingOf
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 
 from importer.mapper.dates import END_OF_TERM, as_plus_or_date, is_iso
-from importer.mapper.mapping import Mapping
+from importer.mapper.mapping import MappingDocument
 from importer.mapper.messages import MappingFinding, in_order
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
@@ -36,7 +35,7 @@ class Level(StrEnum):
     HINT = "hint"  # worth a second look
 
 
-def run(mapping: Mapping, *levels: Level) -> list[MappingFinding]:
+def run(mapping: MappingDocument, *levels: Level) -> list[MappingFinding]:
     """Return the findings of every check of these levels.
 
     What `match.absent` sets is checked as the record is.
@@ -51,7 +50,7 @@ def run(mapping: Mapping, *levels: Level) -> list[MappingFinding]:
     ]
 
 
-def findings(mapping: Mapping, *levels: Level) -> tuple[str, ...]:
+def findings(mapping: MappingDocument, *levels: Level) -> tuple[str, ...]:
     """Return the findings of these levels as lines: file, line, key, sentence; by line."""
     return in_order(mapping.source, run(mapping, *levels))
 
@@ -59,7 +58,7 @@ def findings(mapping: Mapping, *levels: Level) -> tuple[str, ...]:
 # --- errors ---
 
 
-def _account(mapping: Mapping) -> Iterator[MappingFinding]:
+def _account(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """An External user belongs to an external system, an Internal one to none (contract 1.2)."""
     external, owned = mapping.file.account_type is AccountType.EXTERNAL, mapping.file.owning_system
     match = mapping.file.match
@@ -73,7 +72,7 @@ def _account(mapping: Mapping) -> Iterator[MappingFinding]:
         yield MappingFinding(("match", "account_type"), wrong)
 
 
-def _required_fields(mapping: Mapping) -> Iterator[MappingFinding]:
+def _required_fields(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A new user needs some fields; a mapping that creates nobody, an ID to find people by."""
     given = {rule.field.path for rule in mapping.scalars}
     if mapping.file.match.creates:
@@ -85,7 +84,7 @@ def _required_fields(mapping: Mapping) -> Iterator[MappingFinding]:
         yield MappingFinding(("record",), wrong, lacking=True)
 
 
-def _rows(mapping: Mapping) -> Iterator[MappingFinding]:
+def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """`skip` leaves some rows; users who are missing from the roster have no row at all."""
     for at, skip in enumerate(mapping.file.roster.skip):
         if not skip.when:
@@ -111,7 +110,7 @@ def _rows(mapping: Mapping) -> Iterator[MappingFinding]:
 _NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
 
 
-def _rules(mapping: Mapping) -> Iterator[MappingFinding]:
+def _rules(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A password is set once, for Internal users; what every row needs is never dropped."""
     external = mapping.file.account_type is AccountType.EXTERNAL
     for rule in mapping.rules:
@@ -130,7 +129,7 @@ def _rules(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding((*rule.steps, "bad"), wrong)
 
 
-def _parts(mapping: Mapping) -> Iterator[MappingFinding]:
+def _parts(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """What is only for dates, constants of dates and flags, and keys of the whole rule."""
     for rule, steps, part in mapping.parts:
         shape, constant = rule.field.shape, part.constant
@@ -150,7 +149,7 @@ def _parts(mapping: Mapping) -> Iterator[MappingFinding]:
                 yield MappingFinding((*steps, key), wrong)
 
 
-def _lookups(mapping: Mapping) -> Iterator[MappingFinding]:
+def _lookups(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Lookups exist; what `plus` looks up are spans and dates, and weights are numbers."""
     known = mapping.file.lookups
     for steps, name in mapping.lookups:
@@ -179,7 +178,7 @@ def _instead(name: str, known: Iterable[str]) -> str:
     return nearest(name, names) or there
 
 
-def _variables(mapping: Mapping) -> Iterator[MappingFinding]:
+def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A `<@name>` is a run variable or a mapped field, a `<$name>` one of the values."""
     labels = [rule.field.path for rule in (*mapping.values, *mapping.scalars)]
     values = [name for name in labels if name.startswith(VALUE)]
@@ -202,7 +201,7 @@ def _variables(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding(steps, wrong + _instead(name, fields))
 
 
-def _circles(mapping: Mapping) -> Iterator[MappingFinding]:
+def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """No field and no value needs itself; terms by user group need the group."""
     needs = {rule.field.path: rule.needs for rule in (*mapping.values, *mapping.scalars)}
     for rule, steps, part in mapping.parts if isinstance(mapping.file.terms, dict) else ():
@@ -224,7 +223,7 @@ def _circles(mapping: Mapping) -> Iterator[MappingFinding]:
 _OF_LISTS = frozenset({OnUpdate.ADD, OnUpdate.REPLACE_ALL})
 
 
-def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
+def _policies(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """`on_update` of a field is set in its rule; that of a list, in the entry."""
     for rule in mapping.scalars:
         policy = rule.rule.on_update
@@ -250,7 +249,7 @@ def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
                 yield MappingFinding((*rule.steps, "on_update"), wrong)
 
 
-def _removals(mapping: Mapping) -> Iterator[MappingFinding]:
+def _removals(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """`remove` names entries of its own list, and is an item by itself."""
     for steps, part, removal in mapping.removals:
         given = part.remove.model_fields_set if part.remove is not None else set()
@@ -270,7 +269,7 @@ def _removals(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding((*steps, "remove"), wrong)
 
 
-def _entries(mapping: Mapping) -> Iterator[MappingFinding]:
+def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """An entry has its required parts, and repeats over one heading at most."""
     for entry in mapping.entries:
         each = entry.part.each
@@ -298,7 +297,7 @@ def _entries(mapping: Mapping) -> Iterator[MappingFinding]:
 # --- to do ---
 
 
-def _to_do(mapping: Mapping) -> Iterator[MappingFinding]:
+def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """What `mapping new` leaves to a person."""
     for rule in mapping.rules:
         if TO_CHOOSE in rule.cells:
@@ -316,7 +315,7 @@ def _to_do(mapping: Mapping) -> Iterator[MappingFinding]:
 # --- hints ---
 
 
-def _unreachable(mapping: Mapping) -> Iterator[MappingFinding]:
+def _unreachable(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A default or case after what is never blank, or an alternative after a constant."""
     for _, steps, part in mapping.parts:
         constants = [
@@ -336,7 +335,7 @@ def _unreachable(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding((*steps, "cases", open_ended[0]), wrong)
 
 
-def _no_effect(mapping: Mapping) -> Iterator[MappingFinding]:
+def _no_effect(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Rows that lack a required field, and keys that change nothing.
 
     Edits by staff stay in protected fields only (contract 3.1). `zip` changes nothing unless the
@@ -372,7 +371,7 @@ def _no_effect(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding((*entry.steps, "placeholder"), wrong)
 
 
-def _unused(mapping: Mapping) -> Iterator[MappingFinding]:
+def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Values, lookups, headings and terms that no rule uses."""
     file, parts = mapping.file, mapping.with_absent
     rules = (rule for part in parts for rule in (*part.values, *part.rules))
@@ -401,7 +400,7 @@ def _unused(mapping: Mapping) -> Iterator[MappingFinding]:
         yield MappingFinding(("terms",), "no rule uses `plus: end of term`")
 
 
-def _match_types(mapping: Mapping) -> Iterator[MappingFinding]:
+def _match_types(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Users are matched by IDs that the record contains."""
     given = mapping.match_keys
     for at, name in enumerate(mapping.file.match.by):
@@ -416,7 +415,7 @@ _LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*|(?:not |!=? ?|<> ?)(?P<ot
 _PIPED = re.compile(rf"\s*\|\s*({'|'.join(STEPS)})\b.*")
 
 
-def _patterns_as_words(mapping: Mapping) -> Iterator[MappingFinding]:
+def _patterns_as_words(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A condition compares whole words, and a text stays as it is: nothing in them is a command."""
     for steps, condition in mapping.conditions:
         for key, _, test in condition.every_test:
@@ -435,7 +434,7 @@ def _patterns_as_words(mapping: Mapping) -> Iterator[MappingFinding]:
                 yield MappingFinding(steps, wrong)
 
 
-CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ...]] = {
+CHECKS: Mapping[Level, tuple[Callable[[MappingDocument], Iterator[MappingFinding]], ...]] = {
     Level.ERROR: (
         _account, _required_fields, _rows, _rules, _lookups, _variables, _circles, _parts,
         _policies, _removals, _entries,

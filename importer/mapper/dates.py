@@ -289,6 +289,13 @@ def is_iso(text: str) -> bool:
     return bool(_ISO.fullmatch(text)) and isinstance(_day(*map(int, text.split("-"))), date)
 
 
+def is_any_date(text: str) -> bool:
+    """Return whether a text is a date in some order, also one that reads two ways."""
+    read = [Dates(order=order).read(text) for order in ORDER_WORDS]
+    dated = {Unread.TWO_WAYS, Unread.SHORT_YEAR, Unread.MOMENT, Unread.SERIAL}
+    return any(isinstance(day, date) or day in dated for day in read)
+
+
 def shown_order(texts: Iterable[str], dates: Dates) -> Order | None:
     """Return the order that a column shows: some texts fit it only, and none only the other."""
     first, second = (dates.model_copy(update={"order": order}) for order in ("mdy", "dmy"))

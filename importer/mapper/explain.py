@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from importer.mapper.dates import ORDER_WORDS, Terms
 from importer.mapper.lookups import LookupFile
-from importer.mapper.mapping import FieldRule, Mapping
+from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import Cell, heading_key
 from importer.mapper.schema import (
     DuplicatesPart,
@@ -69,7 +69,7 @@ _CLEAN = {
 """The steps of `clean`; the step's own value is filled in."""
 
 
-def about(mapping: Mapping) -> tuple[str, ...]:
+def about(mapping: MappingDocument) -> tuple[str, ...]:
     """Return what it does apart from the fields, a sentence each."""
     file, match = mapping.file, mapping.file.match
     return (
@@ -154,7 +154,7 @@ def _listed(words: Iterable[str], last: str = "or") -> str:
     return f" {last} ".join(f"`{word}`" for word in words)
 
 
-def _about_known_users(mapping: Mapping) -> Iterator[str]:
+def _about_known_users(mapping: MappingDocument) -> Iterator[str]:
     """Yield what `match` does beyond finding users."""
     match, absent = mapping.file.match, mapping.absent
     if match.account_type == "convert":
@@ -179,7 +179,7 @@ def _about_known_users(mapping: Mapping) -> Iterator[str]:
         )
 
 
-def explain(mapping: Mapping) -> dict[str, str]:
+def explain(mapping: MappingDocument) -> dict[str, str]:
     """Return a sentence about every mapped field, by its label, in the record's order.
 
     An entry with a condition, or one that does not depend on its cells, has one before its fields.
@@ -212,7 +212,7 @@ def _joined(parts: list[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _sentence(mapping: Mapping, rule: FieldRule) -> str:
+def _sentence(mapping: MappingDocument, rule: FieldRule) -> str:
     return _joined(
         _given(
             (True, _rule(mapping, rule.rule, rule.field.shape)),
@@ -225,7 +225,7 @@ def _sentence(mapping: Mapping, rule: FieldRule) -> str:
     )
 
 
-def _rule(mapping: Mapping, rule: Rule, shape: Shape) -> str:
+def _rule(mapping: MappingDocument, rule: Rule, shape: Shape) -> str:
     steps = [
         " or else ".join(t.text if "<" in t.text else f"always `{t.text}`" for t in rule.templates)
     ]
@@ -264,7 +264,7 @@ def _rule(mapping: Mapping, rule: Rule, shape: Shape) -> str:
     return text
 
 
-def _table(mapping: Mapping, lookup: str | LookupFile) -> str:
+def _table(mapping: MappingDocument, lookup: str | LookupFile) -> str:
     table = mapping.tables[lookup]
     parts = [counted(len(table.codes), "value")]
     if table.passes:
@@ -310,7 +310,7 @@ class NeededColumn:
 _IDENTIFIERS = frozenset({"primary_id", "user_identifier.value", "proxy_for_user.primary_id"})
 
 
-def needed_columns(mapping: Mapping) -> tuple[NeededColumn, ...]:
+def needed_columns(mapping: MappingDocument) -> tuple[NeededColumn, ...]:
     """Return the columns of a roster for this mapping, in the order of the record.
 
     Forms that differ by case or blanks are one column, and `<Email *>` needs at least `Email`.
@@ -325,7 +325,7 @@ def _plain(heading: str) -> str:
     return heading.removesuffix("*").rstrip()
 
 
-def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
+def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededColumn:
     """The column of a heading, which the mapping writes in these forms."""
     feeding = [rule for rule in mapping.rules if set(forms) & set(rule.cells)]
     selected = [
@@ -366,7 +366,7 @@ def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
 
 
 def _lookup_words(
-    mapping: Mapping, forms: list[str], feeding: list[FieldRule]
+    mapping: MappingDocument, forms: list[str], feeding: list[FieldRule]
 ) -> tuple[str, ...] | None:
     """The words of the lookup that the column goes through, none if it takes all others too."""
     for rule in feeding:

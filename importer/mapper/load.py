@@ -14,7 +14,7 @@ from importer.errors import FileMissingError, MappingError, UnreadableFileError
 from importer.mapper import checks
 from importer.mapper.checks import Level
 from importer.mapper.lookups import KeyFile, Lookup, UnusableLookupError, read_lookup
-from importer.mapper.mapping import Mapping, Tables
+from importer.mapper.mapping import MappingDocument, Tables
 from importer.mapper.messages import MISSING, MappingFinding, in_order, in_our_words
 from importer.mapper.schema import AS_FILE, AS_TABLE, AS_TEXT, MappingFile
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
@@ -22,7 +22,7 @@ from importer.model.files import exists, read_bounded, shown
 from importer.model.user import AccountType
 
 
-def load(path: Path) -> Mapping:
+def load(path: Path) -> MappingDocument:
     """Load a mapping. Raises MappingError with every finding, each with its line and key."""
     mapping, findings = examine(path)
     if mapping is None or findings:
@@ -30,7 +30,7 @@ def load(path: Path) -> Mapping:
     return mapping
 
 
-def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
+def examine(path: Path) -> tuple[MappingDocument | None, tuple[str, ...]]:
     """Return the mapping of a file as far as it is valid, and every finding against it.
 
     Its valid part can still be compared with a roster's headings, so that one run shows all
@@ -43,7 +43,7 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     file, wrong = _validated_part(source)
     if file is None:
         return None, in_order(source, wrong)
-    parsed = Mapping(path, file, source)
+    parsed = MappingDocument(path, file, source)
     tables, lookup_files, faults = _tables(parsed)
     # each file is hashed by itself, so that none can run into the next
     digests = (hashlib.sha256(content).digest() for content in (*contents, *lookup_files))
@@ -54,7 +54,7 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     return mapping, in_order(source, found)
 
 
-def _tables(mapping: Mapping) -> tuple[Tables, list[bytes], list[MappingFinding]]:
+def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[MappingFinding]]:
     """Every lookup, the bytes of those in files, and what is wrong with them."""
     tables: dict[str | KeyFile, Lookup] = {}
     contents: list[bytes] = []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from collections.abc import Mapping as MappingOf
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default  # a rule's `field` is another thing
 from functools import cached_property
@@ -58,7 +57,7 @@ class FieldRule:
     rule: Rule
     steps: Steps
     always_required: bool = False
-    values: MappingOf[str, Rule] = default(default_factory=dict)
+    values: Mapping[str, Rule] = default(default_factory=dict)
 
     @property
     def required(self) -> Literal["true", "warn", "false"]:
@@ -176,7 +175,7 @@ def _codes(part: Rule, steps: Steps, tables: Tables) -> Iterator[tuple[str, Step
             yield code, ("lookups", str(part.lookup), key) if named else (*steps, "lookup")
 
 
-def _named(rule: Rule, values: MappingOf[str, Rule]) -> tuple[str, ...]:
+def _named(rule: Rule, values: Mapping[str, Rule]) -> tuple[str, ...]:
     """The values that a rule takes, and those that these take, each once."""
     found: dict[str, None] = {}
     rules = [rule]
@@ -219,9 +218,9 @@ class EntryRules:
 
 def _field_rules(
     part: BaseModel,
-    fields: MappingOf[str, Field],
+    fields: Mapping[str, Field],
     steps: Steps,
-    values: MappingOf[str, Rule],
+    values: Mapping[str, Rule],
     needed: Collection[str] = (),
 ) -> tuple[FieldRule, ...]:
     return tuple(
@@ -231,7 +230,7 @@ def _field_rules(
     )
 
 
-Tables = MappingOf[str | KeyFile, Lookup]
+Tables = Mapping[str | KeyFile, Lookup]
 """Every lookup of the mapping that can be used, by its name or its file."""
 
 
@@ -239,7 +238,7 @@ _ABSENT: Steps = ("match", "absent", "set")
 
 
 @dataclass(frozen=True)
-class Mapping:
+class MappingDocument:
     """A mapping that has been read.
 
     `sha256` is over the file, the mappings it extends and its lookup files: equal if nothing
@@ -356,7 +355,7 @@ class Mapping:
                 yield steps, entry, Removal(parent, kind, part.matches or "")
 
     @property
-    def absent(self) -> Mapping | None:
+    def absent(self) -> MappingDocument | None:
         """What `match.absent` sets, as a mapping without a roster; None if it sets nothing."""
         if self.file.match.absent is None:
             return None
@@ -364,7 +363,7 @@ class Mapping:
         return replace(self, file=file, changes=self.file.match.absent.changes)
 
     @property
-    def with_absent(self) -> tuple[Mapping, ...]:
+    def with_absent(self) -> tuple[MappingDocument, ...]:
         """Itself and, as another mapping, what it sets for users missing from the roster."""
         return (self,) if self.absent is None else (self, self.absent)
 

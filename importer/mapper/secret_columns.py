@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from importer.mapper.mapping import Mapping
+from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
 from importer.mapper.values import Rows, Texts, Values
 from importer.model.fields import SECRETS
@@ -24,7 +24,7 @@ _BAD = {"password": Code.BAD_PASSWORD, "pin_number": Code.BAD_PIN}
 
 
 def secret_columns(
-    places: Iterable[Place], mapping: Mapping | None, others: Iterable[Mapping]
+    places: Iterable[Place], mapping: MappingDocument | None, others: Iterable[MappingDocument]
 ) -> frozenset[int]:
     """Return the positions of a roster's columns with passwords or PINs.
 
@@ -43,7 +43,7 @@ def secret_columns(
     return frozenset(secret)
 
 
-def _filled_from(place: Place, mapping: Mapping) -> set[str]:
+def _filled_from(place: Place, mapping: MappingDocument) -> set[str]:
     """Return the fields that a mapping takes from a column, by their paths."""
     if not (key := heading_key(place.heading)):
         return set()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importer.errors import RosterError
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
-from importer.mapper.mapping import Mapping as MappingDocument
+from importer.mapper.mapping import MappingDocument
 from importer.mapper.messages import MappingFinding, in_order
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate

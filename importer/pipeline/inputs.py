@@ -29,7 +29,7 @@ from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import needed_columns
 from importer.mapper.load import examine as read_mapping
 from importer.mapper.load import load as load_mapping
-from importer.mapper.mapping import Mapping as MappingDocument
+from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
 from importer.mapper.secret_columns import misplaced, secret_columns, without_secrets
 from importer.model.candidates import Candidates

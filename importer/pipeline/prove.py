@@ -13,13 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from importer.errors import UsageError
-from importer.mapper.user_loader_profile import (
-    AppFailureError,
-    Profile,
-    Record,
-    app_record,
-    app_update,
-)
 from importer.model.fields import FIELDS, JOINED, LISTS, TYPE_FIELD, Shape
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Fate, Held, Unchanged, Update
@@ -33,6 +26,13 @@ from importer.planner.drafts import DraftUser
 from importer.planner.entries import ONLY_ADDED
 from importer.planner.merge import new_user
 from importer.planner.staff_edits import nothing_earlier
+from importer.suggest.user_loader_profile import (
+    AppFailureError,
+    Profile,
+    Record,
+    app_record,
+    app_update,
+)
 from importer.users.cache import UnreadUsers
 from importer.users.matching import MatchResult, PersonQuery
 

@@ -18,7 +18,7 @@ from xlsxwriter.format import Format
 
 from importer.errors import MappingError
 from importer.mapper.explain import Kind, NeededColumn, needed_columns
-from importer.mapper.mapping import Mapping
+from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.fields import FIELDS, CodeRow, CodeTables
 from importer.model.files import new_file
@@ -132,12 +132,14 @@ class BlankColumn:
         return next((_EXAMPLES[name] for name in names if name in _EXAMPLES), "")
 
 
-def version_of(mapping: Mapping) -> str:
+def version_of(mapping: MappingDocument) -> str:
     """Return the text in a template that identifies its mapping."""
     return f"{mapping.name} {mapping.sha256[:12]}"
 
 
-def write_blank(mapping: Mapping, codes: CodeTables, path: Path) -> tuple[NeededColumn, ...]:
+def write_blank(
+    mapping: MappingDocument, codes: CodeTables, path: Path
+) -> tuple[NeededColumn, ...]:
     """Write a new workbook to be filled in, and return its columns.
 
     The same mapping and codes give the same bytes. Raises MappingError if a column is still to be
@@ -155,7 +157,7 @@ def write_blank(mapping: Mapping, codes: CodeTables, path: Path) -> tuple[Needed
     return tuple(column.needed for column in columns)
 
 
-def _columns(mapping: Mapping, codes: CodeTables) -> tuple[BlankColumn, ...]:
+def _columns(mapping: MappingDocument, codes: CodeTables) -> tuple[BlankColumn, ...]:
     needed = needed_columns(mapping)
     wrong = ""
     if TO_CHOOSE in mapping.headings:
@@ -192,7 +194,9 @@ def excel_date(order: str) -> str:
     return whole if known else _ORDERS[""]
 
 
-def _fill(book: xlsxwriter.Workbook, mapping: Mapping, columns: tuple[BlankColumn, ...]) -> None:
+def _fill(
+    book: xlsxwriter.Workbook, mapping: MappingDocument, columns: tuple[BlankColumn, ...]
+) -> None:
     layout = mapping.file.roster
     name = sheet_name(layout.sheet or "", "Roster")
     text = book.add_format({"num_format": "@", "valign": "top"})

@@ -17,11 +17,11 @@ from importer.loader.detect import LARGEST
 from importer.mapper.load import examine
 from importer.mapper.placeholders import heading_key
 from importer.mapper.secret_columns import secret_columns, without_secrets
-from importer.mapper.suggest import suggest
 from importer.model.files import write_atomically
 from importer.model.roster import Layout, Roster
 from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.report.wording import sentence
+from importer.suggest.first_mapping import suggest
 from importer.web.drafts import Draft, StaleError, mapping_text
 from importer.web.run_pages import listed
 from importer.web.site import PAGE, UNREADABLE, Visit, see

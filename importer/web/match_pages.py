@@ -12,9 +12,8 @@ from aiohttp import web
 
 from importer.errors import UsageError
 from importer.mapper import editing
-from importer.mapper.column_guesses import EMPL_ID, PRIMARY_ID, Guess, guesses
 from importer.mapper.load import examine
-from importer.mapper.mapping import EntryRules, FieldRule, Mapping
+from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.secret_columns import misplaced, secret_columns, without_secrets
 from importer.mapper.yaml_source import Steps, cell
@@ -23,6 +22,7 @@ from importer.model.problem import Place
 from importer.model.roster import Roster
 from importer.model.vocabulary import BARCODE, field_of
 from importer.report.field_names import field_name
+from importer.suggest.column_guesses import EMPL_ID, PRIMARY_ID, Guess, guesses
 from importer.web.drafts import Draft, mapping_text
 from importer.web.site import Visit, found, see
 from importer.web.workspace import Workspace
@@ -120,7 +120,7 @@ def _steps(key: str) -> Steps:
     return tuple(int(step) if step.isdigit() else step for step in key.split("/"))
 
 
-def _label(rule: FieldRule, document: Mapping) -> str:
+def _label(rule: FieldRule, document: MappingDocument) -> str:
     """Return a field in words; that of an entry with the entry's type, if it is a constant."""
     entry = next((one for one in document.entries if rule in one.fields), None)
     return _entry_label(entry, rule.field.name) if entry else field_name(rule.field.path)
@@ -131,7 +131,7 @@ def _entry_label(entry: EntryRules, name: str) -> str:
     return field_name(f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}")
 
 
-def _matching(roster: Roster, document: Mapping) -> Matching:
+def _matching(roster: Roster, document: MappingDocument) -> Matching:
     rules, targets = document.rules, tuple(_targets(document))
     guessed = {guess.place: guess for guess in guesses(roster)}
     marks = "\n".join(
@@ -191,7 +191,7 @@ def _likely(guess: Guess, targets: tuple[tuple[str, Targets], ...]) -> Iterator[
     yield from ((key, label) for label, key in found.items())
 
 
-def _targets(document: Mapping) -> Iterator[tuple[str, Targets]]:
+def _targets(document: MappingDocument) -> Iterator[tuple[str, Targets]]:
     """Yield the groups of fields that a column can go to."""
     yield "Patron", tuple((_key(("record", name)), field_name(name)) for name in _FIELDS)
     entries = {
@@ -231,7 +231,7 @@ def match(visit: Visit) -> web.Response:
     )
 
 
-def _read(draft: Draft, chosen: Path) -> tuple[Roster, Mapping, tuple[str, ...]]:
+def _read(draft: Draft, chosen: Path) -> tuple[Roster, MappingDocument, tuple[str, ...]]:
     """Return the roster, the mapping, and what is wrong with it. Raises RosterError.
 
     Raises HTTPSeeOther, to the page with the mapping's text, where too little of it is valid.
@@ -281,7 +281,7 @@ def _matched(draft: Draft, chosen: Path, letter: str, target: str) -> str:
     return text if unused == list(before) else editing.set_unused(text, unused)
 
 
-def _cleared(document: Mapping, steps: Steps) -> Steps:
+def _cleared(document: MappingDocument, steps: Steps) -> Steps:
     """Return what goes when a field takes no column any more: the field, or its whole entry.
 
     An entry that needs the field and takes no other column is not an entry without it.
@@ -344,7 +344,7 @@ def _codes(space: Workspace, draft: Draft, chosen: Path) -> tuple[CodesOf, ...]:
 
 
 def _codes_of(
-    rule: FieldRule, document: Mapping, roster: Roster, table: tuple[CodeRow, ...]
+    rule: FieldRule, document: MappingDocument, roster: Roster, table: tuple[CodeRow, ...]
 ) -> CodesOf:
     """Return the words of a rule that takes one column, those without a code first."""
     lookup = rule.rule.lookup if isinstance(rule.rule.lookup, str) else ""

@@ -17,9 +17,9 @@ from importer.cli.new_mapping import _prompt
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.loader.read import read
-from importer.mapper.suggest import Choices, Draft
 from importer.model.plan import SafetyCheck
 from importer.model.roster import ADDED, DECISION, Layout
+from importer.suggest.first_mapping import Choices, Draft
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, codes, write
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.mapper.user_loader_profile import (
+from importer.suggest.user_loader_profile import (
     AppFailureError,
     Profile,
     app_record,

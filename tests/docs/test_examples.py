@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from importer.mapper.load import load
-from importer.mapper.mapping import Mapping
+from importer.mapper.mapping import MappingDocument
 from importer.mapper.schema import MappingFile
 from importer.mapper.transforms import STEPS
-from importer.mapper.user_loader_profile import read_profile, to_mapping
 from importer.model.fields import NO_CODES, OnUpdate
 from importer.model.problem import Severity
+from importer.suggest.user_loader_profile import read_profile, to_mapping
 from importer.validator import check_rows
 from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.mapper.bench import TODAY, Bench, lint, loaded
@@ -69,7 +69,7 @@ def test_the_example_can_be_read(block: Block, tmp_path: Path) -> None:
     assert whole(tmp_path, block).headings
 
 
-def whole(folder: Path, block: Block) -> Mapping:
+def whole(folder: Path, block: Block) -> MappingDocument:
     """The mapping of an example, in a folder of its own."""
     if "version" in block.text:
         shutil.copy(ROOT / "mappings" / "community.yaml", folder)  # for the one that extends it

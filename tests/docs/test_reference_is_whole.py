@@ -21,7 +21,7 @@ from importer.mapper.conditions import Test
 from importer.mapper.explain import about, explain
 from importer.mapper.json_schema import known_keys
 from importer.mapper.load import load
-from importer.mapper.mapping import Mapping
+from importer.mapper.mapping import MappingDocument
 from importer.mapper.schema import EntryPart, MappingFile
 from importer.mapper.yaml_source import Plain, Steps
 from tests.docs.test_examples import EXAMPLES, FILES, whole
@@ -85,7 +85,7 @@ def _used(value: object, node: Plain, steps: Steps = ()) -> Iterator[tuple[Key, 
             yield from _used(value[key], below, (*steps, key))
 
 
-def _shown(mapping: Mapping) -> str:
+def _shown(mapping: MappingDocument) -> str:
     return "\n".join((mapping.title, *about(mapping), *explain(mapping).values()))
 
 
@@ -96,7 +96,7 @@ def _texts(node: Plain) -> Iterator[str]:
         yield from _texts(part)
 
 
-def _is_shown(mapping: Mapping, steps: Steps, other: Path) -> bool:
+def _is_shown(mapping: MappingDocument, steps: Steps, other: Path) -> bool:
     """Return whether `mapping show` prints a key: a text of it, or another line if it changes."""
     values: Any = copy.deepcopy(mapping.source.values)
     holder = values
@@ -118,7 +118,7 @@ def _is_shown(mapping: Mapping, steps: Steps, other: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Mapping]:
+def examples(tmp_path_factory: pytest.TempPathFactory) -> list[MappingDocument]:
     """The mappings of the examples, in one folder."""
     folder = tmp_path_factory.mktemp("examples")
     for name, text in FILES.items():
@@ -126,9 +126,11 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Mapping]:
     return [whole(folder, block) for block in EXAMPLES]
 
 
-def test_every_key_has_an_example_and_a_line_and_is_completed(examples: list[Mapping]) -> None:
+def test_every_key_has_an_example_and_a_line_and_is_completed(
+    examples: list[MappingDocument],
+) -> None:
     """Each key is in an example, changes what `mapping show` prints, and is in the schema."""
-    places: dict[Key, list[tuple[Mapping, Steps]]] = {key: [] for key in _declared()}
+    places: dict[Key, list[tuple[MappingDocument, Steps]]] = {key: [] for key in _declared()}
     for mapping in examples:
         for key, steps in _used(mapping.file, mapping.source.values):
             places[key].append((mapping, steps))

@@ -14,7 +14,7 @@ from importer.mapper import checks
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.load import load
-from importer.mapper.mapping import Mapping
+from importer.mapper.mapping import MappingDocument
 from importer.model.candidates import Candidates
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.problem import Code, Place, Problem
@@ -44,7 +44,7 @@ def mapping_text(record: str = "", top: str = "") -> str:
     return BASE + lines + (f"{top}\n" if top else "")
 
 
-def loaded(folder: Path, text: str, name: str = "m.yaml") -> Mapping:
+def loaded(folder: Path, text: str, name: str = "m.yaml") -> MappingDocument:
     """The mapping of a text."""
     path = folder / name
     path.write_text(text, "utf-8")
@@ -60,7 +60,7 @@ def findings(folder: Path, text: str) -> tuple[str, ...]:
     return ()
 
 
-def lint(mapping: Mapping) -> tuple[str, ...]:
+def lint(mapping: MappingDocument) -> tuple[str, ...]:
     """What is to do in a mapping and what is worth a second look."""
     return checks.findings(mapping, checks.Level.TO_DO, checks.Level.HINT)
 

@@ -23,13 +23,13 @@ from pathlib import Path
 import pytest
 
 from importer.mapper.checks import Level, findings
-from importer.mapper.user_loader_profile import read_profile, to_mapping
 from importer.model.fields import NO_CODES, fields_of
 from importer.model.plan import Fate
 from importer.pipeline.check import validate
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 from importer.planner.merge import new_user
+from importer.suggest.user_loader_profile import read_profile, to_mapping
 from tests.converters.programs_of_libraries import PROGRAMS, Program
 
 FOLDER = Path(__file__).parents[1] / "converters"

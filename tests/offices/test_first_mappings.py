@@ -12,9 +12,9 @@ from importer.cli.app import run
 from importer.errors import Exit
 from importer.loader.read import read
 from importer.mapper.checks import Level, findings
-from importer.mapper.column_guesses import guesses
 from importer.mapper.load import load
 from importer.model.roster import Layout
+from importer.suggest.column_guesses import guesses
 from tests.offices.offices import OFFICES, SAMPLES_OWED, Office
 from tests.pipeline.runs import SAMPLES
 

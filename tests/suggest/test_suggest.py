@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
 from importer.mapper.load import load
-from importer.mapper.mapping import Mapping
-from importer.mapper.suggest import suggest
+from importer.mapper.mapping import MappingDocument
 from importer.model.user import AccountType
+from importer.suggest.first_mapping import suggest
 from tests.mapper.bench import RUN, lint, loaded, roster
 
 STUDENTS = ("EMPL ID", "First Name", "LAST_NAME", "Role", "Contact", "Barcode", "DOB", "Fines: due")
@@ -26,7 +26,9 @@ ROWS = [
 ]
 
 
-def started(folder: Path, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Mapping:
+def started(
+    folder: Path, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]
+) -> MappingDocument:
     """What `mapping new` makes of a roster, read back."""
     return loaded(folder, suggest(roster(headings, rows)))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.mapper.suggest import suggest
+from importer.suggest.first_mapping import suggest
 from tests.mapper.bench import loaded, roster
 
 Column = tuple[str, frozenset[str], tuple[str, ...]]

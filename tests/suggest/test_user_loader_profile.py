@@ -11,9 +11,9 @@ from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.load import load
-from importer.mapper.mapping import Mapping
-from importer.mapper.user_loader_profile import read_profile, to_mapping
+from importer.mapper.mapping import MappingDocument
 from importer.model.fields import OnUpdate
+from importer.suggest.user_loader_profile import read_profile, to_mapping
 from tests.mapper.bench import RUN, lint, places, without_headings
 
 FIELDS = [
@@ -40,7 +40,7 @@ def profile(kind: str, account_type: str = "INTERNAL", *more: dict[str, str]) ->
     return json.dumps([{**whole, "fields": [*FIELDS, *more]}]).encode()
 
 
-def mapping_of(folder: Path, content: bytes) -> Mapping:
+def mapping_of(folder: Path, content: bytes) -> MappingDocument:
     """The mapping of a profile, as it is read back."""
     path = folder / "p.yaml"
     path.write_text(text_of(folder, content), "utf-8")

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from dataclasses import field as default
 from difflib import get_close_matches
 
-from importer.mapper.column_guesses import (
+from importer.mapper.dates import Dates, Order, Unread
+from importer.mapper.placeholders import TO_CHOOSE, heading_key
+from importer.mapper.yaml_source import cell, comment, scalar
+from importer.model.fields import FIELDS, NO_CODES, CodeTables, country_of
+from importer.model.roster import NO_HEADINGS, Layout, Roster
+from importer.model.text import counted, folded
+from importer.model.user import AccountType
+from importer.model.vocabulary import BARCODE, type_of
+from importer.suggest.column_guesses import (
     DATES,
     EMPL_ID,
     FIRST_LAST,
@@ -26,14 +34,6 @@ from importer.mapper.column_guesses import (
     guesses,
     is_us_state,
 )
-from importer.mapper.dates import Dates, Order, Unread
-from importer.mapper.placeholders import TO_CHOOSE, heading_key
-from importer.mapper.yaml_source import cell, comment, scalar
-from importer.model.fields import FIELDS, NO_CODES, CodeTables, country_of
-from importer.model.roster import NO_HEADINGS, Layout, Roster
-from importer.model.text import counted, folded
-from importer.model.user import AccountType
-from importer.model.vocabulary import BARCODE, type_of
 
 _GUESS = "   # guess"
 _BY_VALUES = "   # guess, by its values"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 
-from importer.mapper.dates import ORDER_WORDS, Dates, Order, Unread, shown_order
+from importer.mapper.dates import Dates, Order, Unread, is_any_date, shown_order
+from importer.mapper.roster_columns import EMAIL, digits_of
 from importer.model.problem import Place
 from importer.model.roster import Roster
 from importer.model.vocabulary import (
@@ -46,7 +46,6 @@ _SEVERAL = frozenset({"email", "phone", ""})
 
 # --- values ---
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"[+(]?[0-9][0-9 ().-]{6,}[0-9]")
 _CODE = re.compile(r"[A-Z0-9_-]{1,12}")
 _DIGITS = re.compile(r"[0-9]+")
@@ -66,18 +65,8 @@ def is_us_state(text: str) -> bool:
     return text.upper() in KNOWN.us_states
 
 
-def _digits(text: str) -> int:
-    return sum(char in "0123456789" for char in text)
-
-
 def _has_letters(text: str) -> bool:
     return any(char.isalpha() for char in text)
-
-
-def _is_date(text: str) -> bool:
-    read = [Dates(order=order).read(text) for order in ORDER_WORDS]
-    dated = {Unread.TWO_WAYS, Unread.SHORT_YEAR, Unread.MOMENT, Unread.SERIAL}
-    return any(isinstance(day, date) or day in dated for day in read)
 
 
 def _is_like_an_id(text: str) -> bool:
@@ -97,9 +86,9 @@ def _share(counts: Mapping[str, int], fits: Callable[[str], object]) -> float:
 
 
 _PLAUSIBLE: Mapping[str, Callable[[str], object]] = {
-    "email": _EMAIL.fullmatch,
-    "phone": lambda text: _digits(text) >= 7,
-    "postal_code": lambda text: _digits(text) >= 3 and len(text) <= 10,
+    "email": EMAIL.fullmatch,
+    "phone": lambda text: digits_of(text) >= 7,
+    "postal_code": lambda text: digits_of(text) >= 3 and len(text) <= 10,
     "state_province": lambda text: _has_letters(text) and len(text) <= 30,
     "line1": lambda text: "@" not in text,
     "user_title": lambda text: len(text) <= 10,
@@ -107,7 +96,7 @@ _PLAUSIBLE: Mapping[str, Callable[[str], object]] = {
     "pin_number": lambda text: text.isdecimal() and len(text) <= 10,
     OWNING_SYSTEM: lambda text: len(text) <= 30,
     **dict.fromkeys(("city", "first_name", "last_name", GIVEN, FULL_NAME), _has_letters),
-    **dict.fromkeys(DATES, _is_date),
+    **dict.fromkeys(DATES, is_any_date),
 }
 """Whether a value can be what the heading names, by field."""
 
@@ -156,7 +145,7 @@ class Guess:
         if is_left_out(self.place.heading):
             return False
         if words & KNOWN.id_words and not words & KNOWN.no_ids:
-            return not any(map(_EMAIL.fullmatch, self.counts))
+            return not any(map(EMAIL.fullmatch, self.counts))
         return not words & KNOWN.no_ids and all(map(_is_like_an_id, self.counts))
 
     @property
@@ -189,18 +178,7 @@ class Guess:
     @property
     def american(self) -> bool:
         """Whether most of its numbers have as many digits as US phone numbers."""
-        return _share(self.counts, lambda text: _digits(text) in _US_DIGITS) > 1 / 2
-
-
-def looks_like_a_person(headings: Iterable[str]) -> bool:
-    """Return whether the headings of a roster are rather the values of its first person.
-
-    One is an email address, or more are dates and numbers than are known as headings.
-    """
-    texts = [heading for heading in headings if heading.strip()]
-    values = sum(_digits(text) >= 5 or _is_date(text) for text in texts)
-    known = sum(bool(field_of(text) or named_by(text, IDENTITIES)) for text in texts)
-    return values > known or any(map(_EMAIL.fullmatch, texts))
+        return _share(self.counts, lambda text: digits_of(text) in _US_DIGITS) > 1 / 2
 
 
 def guesses(roster: Roster) -> tuple[Guess, ...]:
@@ -234,9 +212,9 @@ def _guess(place: Place, counts: Counter[str], others: frozenset[str]) -> Guess:
 
 def _by_values(counts: Counter[str]) -> str:
     """Recognize email addresses and phone numbers by their form, whatever the heading."""
-    if counts and _share(counts, _EMAIL.fullmatch) >= _MOST:
+    if counts and _share(counts, EMAIL.fullmatch) >= _MOST:
         return "email"
-    long = all(_digits(text) in _US_DIGITS and not _DIGITS.fullmatch(text) for text in counts)
+    long = all(digits_of(text) in _US_DIGITS and not _DIGITS.fullmatch(text) for text in counts)
     return "phone" if counts and long and _share(counts, _PHONE.fullmatch) >= _MOST else ""
 
 
