@@ -77,6 +77,10 @@ class _Candidate(NamedTuple):
     leads: Sequence[int] = ()
     rare: float = 0
 
+    def __str__(self) -> str:
+        """Return `windows-1250 (Central European)`."""
+        return f"{self.name} ({self.used_for})"
+
 
 _CANDIDATES = (
     _Candidate(WESTERN, "Western European", WESTERN_EUROPEAN, rare=-_USUAL),
@@ -164,9 +168,8 @@ def find_encoding(content: bytes, wanted: str) -> tuple[str, str]:
         return known, _doubt(content, wanted, known)
     if content.count(0) * 100 > len(content):
         raise NotReadableError(_full_of_nuls(content))
-    try:
-        text = content.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
+    text = _utf_8(content)
+    if text is None:
         return _western(_words(content)), ""
     if content.isascii():
         _ask_if_utf_7(text)
@@ -226,15 +229,19 @@ def _western(words: Sequence[bytes]) -> str:
     likely = sorted(first.values(), key=lambda one: -one.merit)[:_NAMED]
     if best < _NONE_FITS * letters - _POSSIBLE:
         likely = []
-    names = [f"{one.candidate.name} ({one.candidate.used_for})" for one in likely]
-    maybe = f" It may be {' or '.join(names)}." if names else ""
+    why = "is not UTF-8, and it is not certain which encoding its letters are in."
+    raise _undecided(why, likely)
+
+
+def _undecided(why: str, likely: Sequence[_Reading]) -> WhichEncodingError:
+    maybe = f" It may be {' or '.join(str(one.candidate) for one in likely)}." if likely else ""
+    name = likely[0].candidate.name if likely else "NAME"
     msg = (
-        "is not UTF-8, and it is not certain which encoding its letters are in."
-        f"{maybe} Save it as CSV UTF-8 or .xlsx from the program that made it, or name its "
-        f"encoding in the mapping: `encoding: {likely[0].candidate.name if likely else 'NAME'}` "
-        "under `roster:`. Then check the names in the report."
+        f"{why}{maybe} Save it as CSV UTF-8 or .xlsx from the program that made it, or name its "
+        f"encoding in the mapping: `encoding: {name}` under `roster:`. Then check the names in the "
+        "report."
     )
-    raise WhichEncodingError(msg, likely)
+    return WhichEncodingError(msg, likely)
 
 
 def _doubt(content: bytes, wanted: str, known: str) -> str:
@@ -245,7 +252,7 @@ def _doubt(content: bytes, wanted: str, known: str) -> str:
     words = _words(content)
     if not words or known.startswith(("utf-16", "utf-32")):
         return ""
-    if known == "utf-8" or _is_utf_8(content):
+    if known == "utf-8" or _utf_8(content) is not None:
         if known == "utf-8" or len(words) <= _FEW:
             return ""
         msg = (
@@ -264,17 +271,16 @@ def _doubt(content: bytes, wanted: str, known: str) -> str:
     )
     if best.merit <= merit + (_WRONG if best.candidate.leads else _DOUBTFUL):
         return ""
-    other = f"{best.candidate.name} ({best.candidate.used_for})"
     if same and not best.candidate.leads and best.merit > merit + _WRONG:
         msg = (
-            f"does not look like {wanted}, the encoding that the mapping names, but like {other}. "
-            f"Set `encoding: {best.candidate.name}` under `roster:` in the mapping, or save the "
-            "file as CSV UTF-8. Then check the names in the report."
+            f"does not look like {wanted}, the encoding that the mapping names, but like "
+            f"{best.candidate}. Set `encoding: {best.candidate.name}` under `roster:` in the "
+            "mapping, or save the file as CSV UTF-8. Then check the names in the report."
         )
         raise WhichEncodingError(msg, [*same[:1], best])
     return (
         f"the file was read as {wanted}, as the mapping sets it, but its letters look more "
-        f"like {other}: check the names"
+        f"like {best.candidate}: check the names"
     )
 
 
@@ -331,12 +337,11 @@ def _decode(words: Sequence[bytes], encoding: str) -> tuple[str, ...] | None:
         return None
 
 
-def _is_utf_8(content: bytes) -> bool:
+def _utf_8(content: bytes) -> str | None:
     try:
-        content.decode("utf-8", "surrogatepass")
+        return content.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        return False
-    return True
+        return None
 
 
 def _ask_if_utf_7(text: str) -> None:
@@ -368,17 +373,10 @@ def _ask_if_by_chance(words: Sequence[bytes]) -> None:
     texts = _decode(words, "utf-8") if len(words) <= _FEW else None
     if not texts or not all(map(_is_odd, texts)):
         return
-    likely = [one for one in _readings(words) if one.candidate.leads][:_NAMED]
-    if not likely:
-        return
-    names = [f"{one.candidate.name} ({one.candidate.used_for})" for one in likely]
-    msg = (
-        f"has only {len(words)} words with letters beyond ASCII, and they are no names in UTF-8. "
-        f"It may be {' or '.join(names)}. Save it as CSV UTF-8 or .xlsx from the program that made "
-        f"it, or name its encoding in the mapping: `encoding: {likely[0].candidate.name}` under "
-        "`roster:`."
-    )
-    raise WhichEncodingError(msg, likely)
+    if likely := [one for one in _readings(words) if one.candidate.leads][:_NAMED]:
+        count = f"has only {len(words)} words with letters beyond ASCII"
+        why = f"{count}, and they are no names in UTF-8."
+        raise _undecided(why, likely)
 
 
 def _is_odd(word: str) -> bool:

@@ -78,9 +78,8 @@ def find(
         raise RosterError(msg)
     notice = ""
     if not layout.header:
-        if not layout.expected or matches(top[chosen[0] - 1], layout.expected) < len(
-            layout.expected
-        ):
+        known = matches(top[chosen[0] - 1], layout.expected)
+        if not layout.expected or known < len(layout.expected):
             for number in range(max(1, chosen[0] - 1), chosen[0] + 1):
                 _refuse_two_rows(number, top, merged)
         if above := [number for number in filled if number < chosen[0]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from xml.parsers import expat
 
@@ -26,7 +26,7 @@ from importer.loader.detect import (
 )
 from importer.loader.headings import MergedRange
 from importer.loader.number_formats import show
-from importer.loader.table import CELLS, COLUMNS, ROWS, Located, Sheet
+from importer.loader.table import CELLS, COLUMNS, ROWS, Sheet
 from importer.model.problem import CellFinding
 
 TAGS = 8_000_000
@@ -67,23 +67,12 @@ class OdsWorkbook:
 
     def read(self, name: str, until: int = 0) -> Sheet:  # noqa: ARG002  all of it is in memory
         """Return a sheet."""
-        table = self._tables[name]
-        sheet = Sheet(
-            filtered=table.filtered,
-            hidden_rows=table.hidden_rows,
-            hidden_columns=table.hidden_columns,
-        )
+        sheet = replace(self._tables[name].hides, rows=[], findings=[])
         with library_errors():
             cells = self._book.get_sheet_by_name(name)
             left = [""] * (cells.start[1] if cells.start else 0)
-            for number, row in enumerate(cells.iter_rows(), start=1):
-                texts = list(left)
-                for value in row:
-                    text, finding = _text(value)
-                    if finding is not None:
-                        sheet.findings.append(Located(number, len(texts), finding))
-                    texts.append(text)
-                sheet.rows.append(texts)
+            for row in cells.iter_rows():
+                sheet.add(map(_text, (*left, *row)))
             sheet.merged = [
                 MergedRange(top + 1, bottom + 1, first, last)
                 for (top, first), (bottom, last) in cells.merged_cell_ranges or ()
@@ -113,9 +102,7 @@ def _text(value: object) -> tuple[str, CellFinding | None]:
 class _Table:
     """What a sheet hides, and how far it has been read: rows and columns, repeated ones counted."""
 
-    hidden_rows: set[int] = field(default_factory=set)
-    hidden_columns: set[int] = field(default_factory=set)
-    filtered: bool = False
+    hides: Sheet = field(default_factory=Sheet)
     row: int = 0
     cell: int = 0
     column: int = 0
@@ -158,15 +145,15 @@ def _take_row(table: _Table, attributes: dict[str, str]) -> None:
     table.row = _after(table.row, attributes.get("table:number-rows-repeated"), ROWS)
     visibility = attributes.get("table:visibility")
     if visibility in _HIDING:
-        table.hidden_rows.update(range(first, table.row + 1))
-        table.filtered |= visibility == "filter"
+        table.hides.hidden_rows.update(range(first, table.row + 1))
+        table.hides.filtered |= visibility == "filter"
 
 
 def _take_columns(table: _Table, attributes: dict[str, str]) -> None:
     first = table.column
     table.column = _after(first, attributes.get("table:number-columns-repeated"), COLUMNS)
     if attributes.get("table:visibility") in _HIDING:
-        table.hidden_columns.update(range(first, table.column))
+        table.hides.hidden_columns.update(range(first, table.column))
 
 
 def _take_cells(table: _Table, attributes: dict[str, str]) -> None:

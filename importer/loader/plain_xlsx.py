@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from xml.parsers import expat
 
+from openpyxl.utils.cell import column_index_from_string
 from python_calamine import CalamineWorkbook
 
 from importer.loader.detect import library_errors
@@ -66,7 +67,7 @@ def last_plain_row(part: bytes, strings: bytes) -> int:
             return 0
         last, at, filled = int(row[1]), row.end(), filled + len(letters)
         columns.update(letters)
-    width = max(map(position, columns), default=0)
+    width = max((column_index_from_string(at.decode()) for at in columns), default=0)
     fits = filled <= FILLED and width <= COLUMNS and last <= ROWS and width * last <= CELLS
     around = part[:start] + part[at:]
     plain = (
@@ -77,14 +78,6 @@ def last_plain_row(part: bytes, strings: bytes) -> int:
         and not any(mark in strings for mark in _IN_STRINGS)
     )
     return last if fits and plain and all(map(_is_well_formed, (part, strings))) else 0
-
-
-def position(letters: bytes) -> int:
-    """Return the number of a column, A being 1."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
 
 
 def _is_well_formed(part: bytes) -> bool:
@@ -113,7 +106,7 @@ def read_plain(
         for number, row in enumerate(values.iter_rows(), start=1):
             texts = left + row
             while cell is not None and int(cell[2]) == number:
-                column = position(cell[1]) - 1
+                column = column_index_from_string(cell[1].decode()) - 1
                 texts[column], finding = _show(texts[column], styles[cell[3]])
                 if finding is not None:
                     sheet.findings.append(Located(number, column, finding))

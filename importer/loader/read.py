@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,7 +19,6 @@ from importer.loader.cleaning import Cleaned, clean
 from importer.loader.csv_file import read_csv
 from importer.loader.detect import Kind, NotReadableError, identify, read_bytes, unpack
 from importer.loader.table import CELLS, Columns, Sheet
-from importer.loader.watchdog import TooLongError, limited
 from importer.model.problem import Code, Problem
 from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
 from importer.model.text import counted, spans, unescape
@@ -26,6 +29,7 @@ CPU_SECONDS = 300
 WIDEST = 1_000
 """Columns with text of a roster."""
 
+_OFTEN = 0.2  # seconds between two looks at the computing time
 _SPANS = 10  # stretches of hidden rows, or merged cells, that a notice names
 _NOUNS = {
     Kind.CSV: "a CSV file",
@@ -83,6 +87,37 @@ def read(path: Path, layout: Layout) -> Roster:
         Problem.of(Code.READ_WITH_NOTICE, origin, text) for text in _about_the_file(path, kind)
     )
     return replace(roster, notices=(*about_the_file, *roster.notices))
+
+
+class TooLongError(BaseException):
+    """The time of a `limited` block is over. No library takes this for an error of its own."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raise TooLongError in the block if the process computes for longer than that.
+
+    A second thread looks at the clock and interrupts the first one between two steps of Python, as
+    signals would, which Windows and the threads of the page do not have. A single call of a library
+    is not interrupted: the limits on sizes bound those.
+    """
+    thread, until, done = threading.get_ident(), time.process_time() + seconds, threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_OFTEN):
+            if time.process_time() > until:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread), ctypes.py_object(TooLongError)
+                )
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def _open(content: bytes, kind: Kind) -> Workbook:

@@ -23,6 +23,7 @@ from importer.model.roster import (
     WHY,
     DecisionCell,
     Roster,
+    RowCell,
     Source,
     letter,
     read_row,
@@ -66,6 +67,15 @@ class Sheet:
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
     filtered: bool = False
+
+    def add(self, cells: Iterable[tuple[str, CellFinding | None]]) -> None:
+        """Add the next row: the text of each cell, and what is wrong with it."""
+        row, texts = len(self.rows) + 1, list[str]()
+        for column, (text, finding) in enumerate(cells):
+            texts.append(text)
+            if finding is not None:
+                self.findings.append(Located(row, column, finding))
+        self.rows.append(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +136,17 @@ def build(
         last -= 1
     rows = sheet.rows[first - 1 : last]
     frame, located = _cleaned(columns, rows, first, clean)
-    marks = _added_column(rows, columns, ROW, first)
+    marks = {n: read_row(text) for n, text in _added_column(rows, columns, ROW, first).items()}
     located += sheet.findings
     located += [*_still_marked(marks, columns, located)]
     too_long = {found.row for found in located if found.finding.code is Code.ROW_TOO_LONG}
     # a row whose only text is beyond the headings is not blank
     filled = frame.index[frame.astype(bool).any(axis="columns") | frame.index.isin(too_long)]
     end = int(filled[-1]) if len(filled) else first - 1
-    empty = len(sheet.rows) - end
-    numbers = _fed_back_numbers({row: text for row, text in marks.items() if row <= end})
+    numbers = _fed_back_numbers({row: cell for row, cell in marks.items() if row <= end})
 
     out = sheet.hidden_rows.intersection(filled) if visible_only else set()
-    people = too_long.union(row for row, text in marks.items() if read_row(text).number)
+    people = too_long.union(row for row, cell in marks.items() if cell.number)
     heads = [sheet.rows[number - 1] for number in source.header if number]
     repeated = {*_repeated_headings(frame, columns, heads, clean)}
     not_people = dict.fromkeys(sorted(repeated - out), "repeats the headings")
@@ -166,10 +175,10 @@ def build(
         tuple(numbers.get(row, row) for row in blank.tolist()),
         tuple(numbers.get(row, row) for row in sorted(out.union(not_people))),
         tuple(problems),
-        (*notices, *_empty_notice(source, empty), *_heading_notices(source, columns)),
+        (*notices, *_notices(source, columns, len(sheet.rows) - end)),
         decisions,
         rejects=columns.added is not None,
-        parts=frozenset(cell.part for cell in map(read_row, marks.values()) if cell.number),
+        parts=frozenset(cell.part for cell in marks.values() if cell.number),
     )
 
 
@@ -209,13 +218,13 @@ def _cleaned(
 
 
 def _still_marked(
-    marks: Mapping[int, str], columns: Columns, located: Sequence[Located]
+    marks: Mapping[int, RowCell], columns: Columns, located: Sequence[Located]
 ) -> Iterator[Located]:
     """Find rows of a rejects file that nobody has corrected yet, as the words in them say."""
     positions = {letter(at - (columns.added or 0)): at for at in columns.positions}
     found = {(one.row, one.column, one.finding.code) for one in located}
-    for row, text in marks.items():
-        for mark in read_row(text).marks:
+    for row, cell in marks.items():
+        for mark in cell.marks:
             column = positions.get(mark.column, WHOLE_ROW)
             if mark.code in UNEVEN:
                 message = f"was {mark}, so its values may be under wrong headings"
@@ -225,22 +234,20 @@ def _still_marked(
                 yield Located(row, column, CellFinding(mark.code, message, MARKED_ADVICE))
 
 
-def _fed_back_numbers(marks: Mapping[int, str]) -> dict[int, int]:
+def _fed_back_numbers(marks: Mapping[int, RowCell]) -> dict[int, int]:
     """Return a number for each row of a rejects file: the first roster's where it still has one.
 
     Rows that were added or copied by hand get numbers after the largest.
     """
-    largest = max((read_row(text).number for text in marks.values()), default=0)
-    numbers: dict[int, int] = {}
-    taken: set[int] = set()
-    for row, text in marks.items():
-        number = read_row(text).number
-        if number < 1 or number in taken:
+    largest = max((cell.number for cell in marks.values()), default=0)
+    rows: dict[int, int] = {}
+    for row, cell in marks.items():
+        number = cell.number
+        if not number or number in rows:
             largest += 1
             number = largest
-        taken.add(number)
-        numbers[row] = number
-    return numbers
+        rows[number] = row
+    return {row: number for number, row in rows.items()}
 
 
 def _repeated_headings(
@@ -317,13 +324,10 @@ def _problems(
             yield finding.problem(origin, *places_of[column], value=writable(finding.value))
 
 
-def _empty_notice(source: Source, empty: int) -> Iterator[Problem]:
+def _notices(source: Source, columns: Columns, empty: int) -> Iterator[Problem]:
     if empty:
         message = f"skipped {counted(empty, 'empty row')} at the end"
         yield Problem.of(Code.READ_WITH_NOTICE, source.origin(), message)
-
-
-def _heading_notices(source: Source, columns: Columns) -> Iterator[Problem]:
     message = "has values under a blank heading, so no rule can use it"
     for place in columns.places:
         if not place.heading:

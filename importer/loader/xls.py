@@ -55,13 +55,7 @@ class XlsWorkbook:
         with library_errors():
             cells = self._book.sheet_by_name(name)
             for row in range(min(cells.nrows, until or cells.nrows)):
-                texts = []
-                for column, cell in enumerate(cells.row(row)):
-                    text, finding = self._text(cell)
-                    texts.append(text)
-                    if finding is not None:
-                        sheet.findings.append(Located(row + 1, column, finding))
-                sheet.rows.append(texts)
+                sheet.add(map(self._text, cells.row(row)))
             sheet.findings += (
                 Located(row + 1, column, formula_error(""))
                 for row, column in self._missing.get(name, ())

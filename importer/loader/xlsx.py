@@ -21,17 +21,12 @@ from xml.etree.ElementTree import Element, iterparse
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils.cell import coordinate_to_tuple
 from openpyxl.utils.datetime import from_ISO8601
+from openpyxl.utils.escape import unescape
 from openpyxl.worksheet import _reader
 from openpyxl.xml.constants import SHARED_STRINGS
 
 from importer.loader.cleaning import formula_error, is_formula_error
-from importer.loader.detect import (
-    DAMAGED,
-    TOO_LARGE,
-    NotReadableError,
-    library_errors,
-    packed,
-)
+from importer.loader.detect import DAMAGED, TOO_LARGE, NotReadableError, library_errors, packed
 from importer.loader.headings import MergedRange
 from importer.loader.number_formats import PLAIN, Format, read_styles, show
 from importer.loader.plain_xlsx import NotPlainError, last_plain_row, read_plain
@@ -68,7 +63,6 @@ _KNOWN_PARTS = (
     *("xl/styles.xml", _STRINGS),
 )
 _REFERENCE = re.compile(rb'(?:Target|PartName)="([^"<>]*+)"')
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # ECMA-376 part 1, 22.9.2.19, ST_Xstring
 _LARGE_PARTS = ("xl/worksheets/", "xl/sharedstrings")
 _TRUE = {"1", "true"}
 _NAMESPACE = _reader.ROW_TAG.removesuffix("row")
@@ -154,12 +148,7 @@ def _string(element: Element) -> str:
     runs = [element.findtext(_TEXT), *(run.findtext(_TEXT) for run in element.iterfind(_RUN))]
     text = "".join(filter(None, runs))
     element.clear()
-    return unescape(text) if "_x" in text else text
-
-
-def unescape(text: str) -> str:
-    """Return the text with `_x000D_` and the like as the characters that they mean."""
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    return unescape(text)
 
 
 def _transitional(parts: Mapping[str, bytes]) -> Mapping[str, bytes]:

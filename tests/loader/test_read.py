@@ -129,7 +129,7 @@ def test_reading_has_a_limit_of_time(
 
     path.write_text("ID,Name\n" + "1,Silva\n" * 150_000)
     monkeypatch.setattr("importer.loader.read.CPU_SECONDS", 0)
-    monkeypatch.setattr("importer.loader.watchdog._OFTEN", 0.001)
+    monkeypatch.setattr("importer.loader.read._OFTEN", 0.001)
     with pytest.raises(RosterError, match="seconds of computing"):
         run()
     monkeypatch.undo()
