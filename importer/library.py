@@ -33,7 +33,7 @@ from importer.model.run import RowHistory, Summary
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_request
 from importer.pipeline.check import save_check, validate
-from importer.pipeline.convert import convert as convert_inputs
+from importer.pipeline.convert import convert as convert_rosters
 from importer.pipeline.inputs import RosterRequest, RunRequest, open_inputs
 from importer.pipeline.plan import plan as plan_request
 from importer.report.files import write_all
@@ -167,10 +167,10 @@ def convert(
     """
     with TemporaryDirectory(prefix="importer-") as scratch:
         request = _request(((roster, mapping),), codes, scratch)
-        inputs = validate(open_inputs(request))
-        with save_check(inputs, request) as ledger:
+        rosters = validate(open_inputs(request))
+        with save_check(rosters, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
-            return convert_inputs(inputs, ready, to, Path(output))
+            return convert_rosters(rosters, ready, to, Path(output))
 
 
 def open_run(folder: FileName) -> Run:

@@ -52,7 +52,7 @@ from importer.model.text import command_line, spans
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_roster
 from importer.pipeline.check import save_check, validate
-from importer.pipeline.convert import convert as convert_inputs
+from importer.pipeline.convert import convert as convert_rosters
 from importer.pipeline.convert import sis_clears, sis_unmatched
 from importer.pipeline.inputs import (
     CheckedRosters,
@@ -168,14 +168,14 @@ def convert(
 ) -> int:
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
-        rosters = _paired(roster, mapping, corrections)
-        request = run_request(rosters, Path(scratch), codes, visible_only=visible_only)
-        inputs = validate(open_inputs(request))
-        clears = sis_clears(inputs) if to == "sis-xml" else ()
-        with save_check(inputs, request) as ledger:
+        paired = _paired(roster, mapping, corrections)
+        request = run_request(paired, Path(scratch), codes, visible_only=visible_only)
+        rosters = validate(open_inputs(request))
+        clears = sis_clears(rosters) if to == "sis-xml" else ()
+        with save_check(rosters, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
-            files = convert_inputs(inputs, ready, to, output)
-            unmatched = [] if to == "jsonl" else _unmatched(inputs, ready)
+            files = convert_rosters(rosters, ready, to, output)
+            unmatched = [] if to == "jsonl" else _unmatched(rosters, ready)
             summary = summarize(ledger).model_copy(update={"run": ""})
             code = conclude(
                 ledger, summary, as_json=as_json, show_values=show_values, reports="none"

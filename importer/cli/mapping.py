@@ -24,7 +24,7 @@ from importer.model.fields import NO_CODES
 from importer.model.problem import Code, Place
 from importer.model.text import command_line, counted
 from importer.pipeline.check import wrong_codes
-from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
+from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
 from importer.pipeline.prove import ProvedRow, Texts, prove
 from importer.report.masking import shown as masked
 from importer.report.roster_template import version_of, write_blank
@@ -55,8 +55,8 @@ def check(
     document, tables = load(file), saved_codes(codes)
     preview: dict[str, Any] = {}
     if roster is not None:  # first: a mapping that lacks headings of the roster is not valid
-        inputs = read_inputs(RosterRequest(roster, file), tables, now().date())
-        preview = _preview(inputs, show_values=show_values)
+        mapped = read_inputs(RosterRequest(roster, file), tables, now().date())
+        preview = _preview(mapped, show_values=show_values)
     found = {
         "to_do": checked(document, Level.TO_DO),
         "codes": wrong_codes(document, tables),
@@ -162,8 +162,8 @@ def import_profile(
         if file is None:
             file = Path(folder, "imported.yaml")
             file.write_text(to_mapping(profile), "utf-8")
-        inputs = read_inputs(RosterRequest(roster, file), NO_CODES, now().date())
-        rows = list(prove(profile, inputs, cache.find if cache else None))
+        mapped = read_inputs(RosterRequest(roster, file), NO_CODES, now().date())
+        rows = list(prove(profile, mapped, cache.find if cache else None))
     totals: dict[str, int] = {"rows": len(rows), **Counter(row.result for row in rows)}
     deleted = {
         "app": sum(row.app.deleted.total() for row in rows),
@@ -244,18 +244,18 @@ def _write_findings(document: MappingDocument, found: dict[str, tuple[str, ...]]
     write(f"{document.path.name} is valid{but}.")
 
 
-def _preview(inputs: Inputs, *, show_values: bool) -> dict[str, Any]:
+def _preview(mapped: MappedRoster, *, show_values: bool) -> dict[str, Any]:
     """Return what each column becomes, and one record, as JSON values."""
-    constants = [n for n in inputs.compiled.notices if n.code is Code.CONSTANT_IS_HEADING]
-    row, fields = inputs.sample() or (0, {})
+    constants = [n for n in mapped.compiled.notices if n.code is Code.CONSTANT_IS_HEADING]
+    row, fields = mapped.sample() or (0, {})
     texts = {name: masked(name, text, show_values=show_values) for name, text in fields.items()}
     return {
         "columns": [
             {"letter": c.letter, "heading": c.heading, "fields": c.labels, "how": c.how}
-            for c in inputs.columns()
+            for c in mapped.columns()
         ],
         "constants": [f"{notice.sentence()}. {notice.advice}" for notice in constants],
-        "unused": [place.heading for place in inputs.unused()],
+        "unused": [place.heading for place in mapped.unused()],
         "sample": {"row": row, "fields": texts} if row else None,
     }
 

@@ -13,7 +13,7 @@ from importer.jobs.state import LastLoad
 from importer.ledger.ledger import Ledger
 from importer.model.problem import Code
 from importer.model.run import Summary
-from importer.model.text import ROSTER_ROWS, counted, is_absent
+from importer.model.text import RowId, counted, is_absent
 
 FEW = 5
 """A percentage never allows fewer than this number of people."""
@@ -80,7 +80,9 @@ def _last_row_is_short(plan: Summary, roster: int) -> bool:
         return False
     with Ledger.open(Path(plan.run)) as ledger:
         rows = (
-            row for row, _ in ledger.fates() if row // ROSTER_ROWS == roster and not is_absent(row)
+            row
+            for row, _ in ledger.fates()
+            if RowId.of(row).roster == roster and not is_absent(row)
         )
         return max(rows, default=0) in ledger.rows_with(Code.ROW_TOO_SHORT)
 

@@ -37,7 +37,7 @@ from importer.model.candidates import ENDS, NAMES, Candidates
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
-from importer.model.text import ROSTER_ROWS, counted, spans
+from importer.model.text import RowId, counted, spans
 from importer.model.user import AccountType
 
 
@@ -133,7 +133,7 @@ class _Evaluation:
         for skip in part.skip:
             out = self._meeting(skip.when, rows, {})
             rows = rows & ~out
-            if left_out := [row % ROSTER_ROWS for row in compress(self.numbers, out)]:
+            if left_out := [RowId.of(row).number for row in compress(self.numbers, out)]:
                 count, listed = counted(len(left_out), "row"), spans(left_out, 50)
                 message = f"skipped {count} ({listed}): {skip.reason}"
                 origin = self.roster.source.origin()
@@ -328,7 +328,7 @@ class _Evaluation:
             self.scalar(self.mapping.named[part.name])
             return self.columns[part.name]
         if part.name == "row":
-            return texts_of(str(row % ROSTER_ROWS) for row in self.numbers)
+            return texts_of(str(RowId.of(row).number) for row in self.numbers)
         known = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
         return self._same(known[part.name])
 

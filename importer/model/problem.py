@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from importer.model.text import ROSTER_ROWS, is_whole_roster
+from importer.model.text import RowId, is_whole_roster
 
 
 class Code(StrEnum):
@@ -168,7 +168,7 @@ _SHOWN = 100  # characters of a heading in a message
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The place of a row. `row` is its number in the run; see `ROSTER_ROWS`."""
+    """The place of a row. `row` is packed; see `RowId`."""
 
     file: str
     sheet: str
@@ -176,7 +176,7 @@ class Origin:
 
     def __str__(self) -> str:
         """Return `autumn.xlsx[Staff]:4`."""
-        return f"{self.roster}:{self.row % ROSTER_ROWS}"
+        return f"{self.roster}:{RowId.of(self.row).number}"
 
     @property
     def roster(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from importer.model.problem import Code, Origin, Place, Problem, Severity
-from importer.model.text import row_cell
+from importer.model.text import RowId, row_cell
 
 if TYPE_CHECKING:
     import pandas as pd  # loading it takes longer than the help of a command
@@ -50,8 +50,8 @@ class Source:
     """The file of a roster, and how it was read.
 
     `kind`: csv, xlsx, xlsm, xls or ods. `sheet`: "" for CSV. `encoding`, `delimiter`: CSV only.
-    `header`: the numbers of the heading rows as Excel shows them, or NO_HEADINGS. `first`: the
-    number of the roster as a whole in its run; see `ROSTER_ROWS`.
+    `header`: the numbers of the heading rows as Excel shows them, or NO_HEADINGS. `position`: of
+    the roster in its run, from 0.
     """
 
     path: Path
@@ -61,11 +61,11 @@ class Source:
     encoding: str = ""
     delimiter: str = ""
     header: tuple[int, ...] = (1,)
-    first: int = 0
+    position: int = 0
 
     def origin(self, row: int = 0) -> Origin:
         """Return the place of a row of the run; without one, that of the whole roster."""
-        return Origin(self.path.name, self.sheet, row or self.first)
+        return Origin(self.path.name, self.sheet, row or RowId(self.position, 0).packed)
 
 
 class DecisionCell(NamedTuple):
@@ -109,8 +109,9 @@ class Roster:
             if one.code in MISPLACED and one.severity is Severity.REJECT
         )
 
-    def numbered_from(self, first: int) -> Roster:
-        """Return the roster with all its row numbers greater by `first`."""
+    def at_position(self, position: int) -> Roster:
+        """Return the roster with its rows numbered as those of this roster of a run."""
+        first = RowId(position, 0).packed
 
         def moved(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
             origins = (replace(one.origin, row=one.origin.row + first) for one in problems)
@@ -118,7 +119,7 @@ class Roster:
 
         return replace(
             self,
-            source=replace(self.source, first=first),
+            source=replace(self.source, position=position),
             frame=self.frame.set_axis(self.frame.index + first),
             blank=tuple(row + first for row in self.blank),
             left_out=tuple(row + first for row in self.left_out),

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from importer.model.people import NOTHING_COMMON, Common
 from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits
 from importer.model.problem import Origin
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import RowId
 from importer.model.user import AccountType
 
 
@@ -138,7 +138,7 @@ class RunFacts(Kept):
 
     def origin(self, row: int = 0) -> Origin:
         """Return the place of a row in its roster; 0 is the whole first roster."""
-        return self.rosters[row // ROSTER_ROWS][0].origin(row)
+        return self.rosters[RowId.of(row).roster][0].origin(row)
 
 
 class Calls(Kept):

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -187,26 +188,46 @@ def name_key(first: str, last: str) -> tuple[str, str]:
 # --- row numbers ---
 
 ROSTER_ROWS = 10_000_000
-"""A run numbers the rows of its first roster as Excel does, those of the second from here on.
+"""More rows than a roster has; see `RowId.packed`."""
 
-Those of the third are numbered from twice this number, and so on; a roster has fewer rows.
-"""
+ABSENT_ROWS = 5_000_000
+"""From here on, the numbers of a roster's rows stand for people who are missing from it."""
+
+
+class RowId(NamedTuple):
+    """A row of a run: its roster, counted from 0, and its number there, as Excel shows it.
+
+    Number 0 stands for the roster as a whole.
+    """
+
+    roster: int
+    number: int
+
+    @classmethod
+    def of(cls, row: int) -> RowId:
+        """Return the row that is packed as this number."""
+        return cls(*divmod(row, ROSTER_ROWS))
+
+    @property
+    def packed(self) -> int:
+        """The row as one number, for an index and for SQLite; those of a run sort in its order.
+
+        In the first roster it is Excel's number.
+        """
+        return self.roster * ROSTER_ROWS + self.number
 
 
 def is_whole_roster(row: int) -> bool:
     """Return whether the number stands for a whole roster."""
-    return not row % ROSTER_ROWS
+    return not RowId.of(row).number
 
-
-ABSENT_ROWS = 5_000_000
-"""From here on, the numbers of a roster's rows stand for people who are missing from it."""
 
 _ABSENT = "absent-"
 
 
 def is_absent(row: int) -> bool:
     """Return whether the number stands for somebody who is missing from the roster."""
-    return row % ROSTER_ROWS > ABSENT_ROWS
+    return RowId.of(row).number > ABSENT_ROWS
 
 
 def row_label(row: int) -> str:
@@ -215,7 +236,7 @@ def row_label(row: int) -> str:
     Somebody who is missing from the roster is `absent-3`, or `2:absent-3`. A number that no roster
     of a run can have stays as it was typed.
     """
-    roster, number = divmod(row, ROSTER_ROWS)
+    roster, number = RowId.of(row)
     shown = f"{_ABSENT}{number - ABSENT_ROWS}" if is_absent(row) else str(number)
     if not 0 <= roster < 1_000:
         return str(row)
@@ -234,10 +255,9 @@ def row_cell(row: int) -> str:
 def read_row_label(text: str) -> int:
     """Return the row that `row_label` or `row_cell` shows so. Raises ValueError for others."""
     roster, colon, number = text.removeprefix(_ROSTER).rpartition(":")
-    first = (int(roster) - 1 if colon else 0) * ROSTER_ROWS
-    if number.startswith(_ABSENT):
-        first += ABSENT_ROWS
-    return first + int(number.removeprefix(_ABSENT))
+    absent = ABSENT_ROWS if number.startswith(_ABSENT) else 0
+    counted_from_0 = int(roster) - 1 if colon else 0
+    return RowId(counted_from_0, absent + int(number.removeprefix(_ABSENT))).packed
 
 
 _NAMED = 5

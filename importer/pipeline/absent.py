@@ -27,10 +27,10 @@ from importer.model.people import Common
 from importer.model.plan import Act, Planned
 from importer.model.problem import KNOWN, VALUE, Code, Problem
 from importer.model.roster import Roster
-from importer.model.text import ABSENT_ROWS, counted, is_absent
+from importer.model.text import ABSENT_ROWS, RowId, counted, is_absent
 from importer.model.user import User
 from importer.pipeline.check import validate
-from importer.pipeline.inputs import CheckedRosters, Inputs, reopen_inputs
+from importer.pipeline.inputs import CheckedRosters, MappedRoster, reopen_inputs
 from importer.pipeline.lookup import Users
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
@@ -92,34 +92,34 @@ async def plan_absent(
     """Plan the changes of people who are missing, as `match.absent` of each mapping wants it."""
     plan = AbsentPlan()
     there: frozenset[str] | None = None
-    for inputs in rosters:
-        if inputs.mapping.file.match.absent is None:
+    for mapped in rosters:
+        if mapped.mapping.file.match.absent is None:
             continue
-        if inputs.roster.rejects:
+        if mapped.roster.rejects:
             why = "this is a rejects file, so nobody counts as missing from it"
-        elif inputs.asked.visible_only:
+        elif mapped.asked.visible_only:
             why = "hidden rows were left out, so nobody counts as missing"
         elif users.cache is None:
             why = "there is no complete user cache to look for missing people in"
         else:
             if there is None:
                 there = present(rosters, users.cache, common, memory.institution)
-            missing = _find(there, inputs, users.cache, memory, now)
-            await _plan(inputs, missing, users, memory, plan)
+            missing = _find(there, mapped, users.cache, memory, now)
+            await _plan(mapped, missing, users, memory, plan)
             continue
-        origin = inputs.roster.source.origin()
+        origin = mapped.roster.source.origin()
         plan.problems.append(Problem.of(Code.ABSENT_NOT_COMPARED, origin, why))
     return plan
 
 
-def among(inputs: Inputs, groups: Collection[str] = ()) -> Among:
+def among(mapped: MappedRoster, groups: Collection[str] = ()) -> Among:
     """Return whom a roster is expected to have: as the mapping names them, else these groups."""
-    part = inputs.mapping.file.match.absent
+    part = mapped.mapping.file.match.absent
     owners = part.among.external_id if part else ()
     wanted = part.among.user_group if part else groups
     return Among(
-        inputs.mapping.file.match,
-        inputs.mapping.file.account_type,
+        mapped.mapping.file.match,
+        mapped.mapping.file.account_type,
         frozenset(map(str.casefold, wanted)),
         frozenset(map(str.casefold, owners)),
     )
@@ -145,14 +145,14 @@ def present(
 
 
 def find_missing(
-    there: Collection[str], inputs: Inputs, cache: UserCache, whom: Among
+    there: Collection[str], mapped: MappedRoster, cache: UserCache, whom: Among
 ) -> dict[str, User]:
     """Return whom a roster is expected to have and who is not there, by primary ID without case."""
     expected = {_key(user): user for user in cache.in_groups(whom.groups) if whom.has(user)}
     return {
         key: user
         for key, user in expected.items()
-        if key not in there and not has_expired(user, inputs.today)
+        if key not in there and not has_expired(user, mapped.today)
     }
 
 
@@ -162,45 +162,45 @@ def _key(user: User) -> str:
 
 def _find(
     there: frozenset[str],
-    inputs: Inputs,
+    mapped: MappedRoster,
     cache: UserCache,
     memory: AbsentMemory,
     now: datetime,
 ) -> list[Missing]:
     """Find who is missing, and save it, so that the next roster knows."""
-    missing = find_missing(there, inputs, cache, among(inputs))
-    name = inputs.mapping.name
-    memory.see(name, inputs.roster.source.sha256, there, missing, now)
+    missing = find_missing(there, mapped, cache, among(mapped))
+    name = mapped.mapping.name
+    memory.see(name, mapped.roster.source.sha256, there, missing, now)
     counts = memory.counts(name)
     return [Missing(user, counts[key]) for key, user in missing.items()]
 
 
 async def _plan(
-    inputs: Inputs,
+    mapped: MappedRoster,
     missing: list[Missing],
     users: Users,
     memory: AbsentMemory,
     plan: AbsentPlan,
 ) -> None:
-    part = inputs.mapping.file.match.absent
+    part = mapped.mapping.file.match.absent
     assert part is not None  # noqa: S101  the caller asked
     changed = memory.leavers().keys()
     new = [one for one in missing if one.key not in changed]
     due = [one for one in new if one.rosters >= part.after]
     waiting = len(new) - len(due)
-    whom, template, first = among(inputs), _template(inputs), inputs.roster.source.first
+    whom, template = among(mapped), _template(mapped)
     found = await _read(due, users)
-    names = [_NAMES.intersection(column.labels) for column in inputs.columns()]
-    row = first + ABSENT_ROWS
+    names = [_NAMES.intersection(column.labels) for column in mapped.columns()]
+    row = first = RowId(mapped.roster.source.position, ABSENT_ROWS).packed
     for one in due:
         live = found[one.key]
-        if live is None or not whom.has(live) or has_expired(live, inputs.today):
+        if live is None or not whom.has(live) or has_expired(live, mapped.today):
             continue
         row += 1
         has = obligations(live)
-        draft = replace(template, row=row, origin=inputs.roster.source.origin(row))
-        match = inputs.mapping.file.match
-        planned = leave(draft, _without_obligations(live), match, inputs.today)
+        draft = replace(template, row=row, origin=mapped.roster.source.origin(row))
+        match = mapped.mapping.file.match
+        planned = leave(draft, _without_obligations(live), match, mapped.today)
         since = f", {one.rosters} rosters in a row" if part.after > 1 else ""
         problem = Problem.of(
             Code.MISSING_FROM_ROSTER,
@@ -213,14 +213,14 @@ async def _plan(
         plan.cells.append((row, tuple(cells)))
         plan.planned.append(replace(planned, warnings=(*planned.warnings, problem)))
     if missing:
-        planned_now = row - first - ABSENT_ROWS
+        planned_now = row - first
         others = len(missing) - planned_now - waiting
         parts = [f"{planned_now:,} would be changed now"]
         parts += [f"{waiting:,} only after {part.after} rosters in a row"] if waiting else []
         parts += [f"{others:,} were changed before or have left"] if others else []
         groups = " or ".join(part.among.user_group)
         message = f"{counted(len(missing), 'user')} of {groups} missing: {'; '.join(parts)}"
-        origin = inputs.roster.source.origin()
+        origin = mapped.roster.source.origin()
         plan.problems.append(Problem.of(Code.MISSING_FROM_ROSTER, origin, message))
 
 
@@ -236,20 +236,20 @@ async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
     return {key: user async for key, user in run_concurrently(users.alma.limiter, missing, read)}
 
 
-def _template(inputs: Inputs) -> DraftUser:
+def _template(mapped: MappedRoster) -> DraftUser:
     """Return a draft with what `match.absent` sets; everybody who is missing gets the same.
 
     Raises MappingError if it sets what Alma does not take.
     """
-    document = inputs.mapping.absent
+    document = mapped.mapping.absent
     assert document is not None  # noqa: S101  the caller asked
-    source = inputs.roster.source
-    run = RunVariables(inputs.today, source.path.name, source.sheet)
+    source = mapped.roster.source
+    run = RunVariables(mapped.today, source.path.name, source.sheet)
     nobody = Roster(source, (), pd.DataFrame(index=[1], dtype=object))
-    candidates = evaluate(compile_mapping(document, (), run), nobody, inputs.codes)
+    candidates = evaluate(compile_mapping(document, (), run), nobody, mapped.codes)
     problems = (
         *candidates.problems,
-        *check_rows(candidates, inputs.codes, inputs.today, creates=False),
+        *check_rows(candidates, mapped.codes, mapped.today, creates=False),
     )
     if wrong := [problem for problem in problems if problem.severity.holds]:
         findings = (
@@ -320,10 +320,10 @@ def list_missing(
     found: dict[str, Missing] = {}
     with UserCache.open(cache_path(users, facts.alma.institution, facts.alma.environment)) as cache:
         there = present(rosters, cache, facts.common, facts.alma.key)
-        for inputs in rosters:
-            wanted = groups or {*inputs.candidates.texts("user_group")} - {""}
-            counts = memory.counts(inputs.mapping.name)
-            missing = find_missing(there, inputs, cache, among(inputs, wanted))
+        for mapped in rosters:
+            wanted = groups or {*mapped.candidates.texts("user_group")} - {""}
+            counts = memory.counts(mapped.mapping.name)
+            missing = find_missing(there, mapped, cache, among(mapped, wanted))
             for key, user in missing.items():
                 found.setdefault(key, Missing(user, counts.get(key, 1)))
     return [found[key] for key in sorted(found)]

@@ -15,7 +15,7 @@ from importer.mapper.yaml_source import scalar
 from importer.model.candidates import FieldColumn
 from importer.model.problem import CATALOGUE, KNOWN, VALUE, Code, Place, Problem, Repairs, Severity
 from importer.model.text import counted
-from importer.pipeline.inputs import Inputs
+from importer.pipeline.inputs import MappedRoster
 from importer.validator.code_checks import near_codes
 
 FEWEST = 3
@@ -44,7 +44,7 @@ class FailingColumn:
     `advised`: of how many rows the own advice repairs the whole column.
     """
 
-    inputs: Inputs
+    mapped: MappedRoster
     place: Place
     target: FieldColumn
     texts: tuple[str, ...]
@@ -59,18 +59,18 @@ class FailingColumn:
     @property
     def rule(self) -> FieldRule:
         """The mapping's rule of the field that the column feeds."""
-        return next(r for r in self.inputs.mapping.rules if r.field is self.target.field)
+        return next(r for r in self.mapped.mapping.rules if r.field is self.target.field)
 
     @property
     def written(self) -> str:
         """The place of that rule in the mapping: `autumn.yaml:12: record.user_group`."""
-        return self.inputs.mapping.source.place(self.rule.steps)
+        return self.mapped.mapping.source.place(self.rule.steps)
 
     def problem(self, message: str, advice: str, value: str = "") -> Problem:
         """Return the problem of the column, which is one of the whole roster."""
         return Problem.of(
             Code.MOST_OF_COLUMN,
-            self.inputs.roster.source.origin(),
+            self.mapped.roster.source.origin(),
             message,
             self.place,
             field=self.target.label,
@@ -79,12 +79,12 @@ class FailingColumn:
         )
 
 
-def column_causes(inputs: Inputs, problems: Iterable[Problem]) -> Iterator[Problem]:
+def column_causes(mapped: MappedRoster, problems: Iterable[Problem]) -> Iterator[Problem]:
     """Yield a problem for each column of which most cells fail in the same way.
 
     Dates count as failing together if another order reads nearly all of them.
     """
-    targets, cells = inputs.candidates.layout.targets, inputs.roster.frame
+    targets, cells = mapped.candidates.layout.targets, mapped.roster.frame
     found: defaultdict[tuple[Place, str, Code], Counter[str]] = defaultdict(Counter)
     advised: Counter[tuple[Place, str, Code]] = Counter()
     for problem in problems:
@@ -98,9 +98,9 @@ def column_causes(inputs: Inputs, problems: Iterable[Problem]) -> Iterator[Probl
     for (place, label, code), values in found.items():
         if values.total() < FEWEST:
             continue
-        texts = tuple(filter(None, cells[inputs.roster.places.index(place)].tolist()))
+        texts = tuple(filter(None, cells[mapped.roster.places.index(place)].tolist()))
         target = targets[label]
-        column = FailingColumn(inputs, place, target, texts, values, advised[place, label, code])
+        column = FailingColumn(mapped, place, target, texts, values, advised[place, label, code])
         if cause := _CAUSES.get(code, _other)(column):
             yield cause
 
@@ -119,7 +119,7 @@ def _other(column: FailingColumn) -> Problem | None:
 
 def _dates(column: FailingColumn) -> Problem | None:
     """Return that the dates are written in another order than the mapping says."""
-    file = column.inputs.mapping.file
+    file = column.mapped.mapping.file
     rule = column.rule.rule
     declared = rule.dates.over(file.roster.dates) if rule.dates else file.roster.dates
     texts = column.texts
@@ -179,7 +179,7 @@ def _ends(column: FailingColumn) -> Problem | None:
     if not _most(column):
         return None
     rule = column.rule.rule
-    dates = column.inputs.mapping.file.dates(rule)
+    dates = column.mapped.mapping.file.dates(rule)
     read = {text: dates.read(text) for text in dict.fromkeys(column.texts)}
     never = {
         text: column.texts.count(text)
@@ -208,7 +208,7 @@ def _as_lookup(column: FailingColumn, what: str, entries: Sequence[str]) -> str:
 
     `what` is to be written in place of each `?`; "" if there is none.
     """
-    rule, file = column.rule.rule, column.inputs.mapping.file
+    rule, file = column.rule.rule, column.mapped.mapping.file
     name = rule.lookup if isinstance(rule.lookup, str) else _free_name(column)
     where, change, lines = f"under `{name}:` in the mapping", "", []
     if rule.lookup is None:
@@ -218,7 +218,7 @@ def _as_lookup(column: FailingColumn, what: str, entries: Sequence[str]) -> str:
         change = f", and write `{{{source}, lookup: {name}}}` for the field"
         if rule.model_fields_set != {"templates"}:
             change = f", and add `lookup: {name}` behind `{source}`"
-    elif column.inputs.mapping.tables[name].otherwise is not None:
+    elif column.mapped.mapping.tables[name].otherwise is not None:
         entries = [entry for entry in entries if not entry.startswith('"*"')]
     chosen = f", with {what} in place of each {TO_CHOOSE}" if what else ""
     advice = f"Add these lines {where}{chosen}{change} ({column.written})."
@@ -228,7 +228,7 @@ def _as_lookup(column: FailingColumn, what: str, entries: Sequence[str]) -> str:
 def _set_order(column: FailingColumn, declared: Dates, order: str) -> str:
     """Return where to write the order of dates, and how."""
     own = column.rule.rule.dates
-    parts = own or column.inputs.mapping.file.roster.dates
+    parts = own or column.mapped.mapping.file.roster.dates
     kept = [f"pivot: {parts.pivot}"] if parts.pivot is not None else []
     kept += ["serials: true"] if parts.serials else []
     text = f"{{order: {order}, {', '.join(kept)}}}" if kept else order
@@ -263,7 +263,7 @@ def _codes(column: FailingColumn) -> Problem | None:
 
 def _line(column: FailingColumn, text: str, count: int) -> str:
     """Return the line of a lookup for a value, with the code that is probably meant."""
-    near = near_codes(text, column.target.field, column.inputs.codes)
+    near = near_codes(text, column.target.field, column.mapped.codes)
     sure = len(near) == 1 and len(text) >= _TELLING
     code, guess = (near[0].code, ", guess") if sure else (TO_CHOOSE, "")
     return f"{scalar(text)}: {scalar(code)}  # {counted(count, 'row')}{guess}"
@@ -272,7 +272,7 @@ def _line(column: FailingColumn, text: str, count: int) -> str:
 def _free_name(column: FailingColumn) -> str:
     """Return a name for a new lookup, made from the heading."""
     name = re.sub(r"\W+", "_", column.place.heading.lower()).strip("_") or "codes"
-    return f"{name}_2" if name in column.inputs.mapping.file.lookups else name
+    return f"{name}_2" if name in column.mapped.mapping.file.lookups else name
 
 
 def _ids(column: FailingColumn) -> Problem | None:

@@ -21,7 +21,7 @@ from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import (
     SILENT,
     CheckedRosters,
-    Inputs,
+    MappedRoster,
     Progress,
     RunRequest,
     open_inputs,
@@ -54,16 +54,16 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress 
         return save_run(folder, run_facts("check", rosters, request), rosters, decided)
 
 
-def validate(rosters: Iterable[Inputs]) -> CheckedRosters:
+def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
     """Return the rosters with all problems that can be found without Alma.
 
     Values that `bad: drop` leaves out are gone: whatever makes records begins here. Raises
     RosterError if a roster has no rows.
     """
-    checked: list[Inputs] = []
+    checked: list[MappedRoster] = []
     problems: list[Problem] = []
-    for inputs in rosters:
-        roster = inputs.roster
+    for mapped in rosters:
+        roster = mapped.roster
         # people delete the rows of a rejects file that should not be loaded
         if roster.frame.empty and not roster.left_out and not roster.rejects:
             msg = (
@@ -71,12 +71,12 @@ def validate(rosters: Iterable[Inputs]) -> CheckedRosters:
                 "the right file and sheet, and fill it in."
             )
             raise RosterError(msg)
-        candidates, unreadable = inputs.candidates.without_bad(inputs.candidates.problems)
-        match = inputs.mapping.file.match
-        found = check_rows(candidates, inputs.codes, inputs.today, creates=match.creates)
+        candidates, unreadable = mapped.candidates.without_bad(mapped.candidates.problems)
+        match = mapped.mapping.file.match
+        found = check_rows(candidates, mapped.codes, mapped.today, creates=match.creates)
         candidates, bad = candidates.without_bad(found)
-        cells = [*inputs.without_secrets((*inputs.roster_problems(), *unreadable, *bad))]
-        one = replace(inputs, candidates=candidates)
+        cells = [*mapped.without_secrets((*mapped.roster_problems(), *unreadable, *bad))]
+        one = replace(mapped, candidates=candidates)
         checked.append(one)
         problems += (*one.compiled.notices, *column_causes(one, cells), *cells)
         if not match.creates:
@@ -85,27 +85,27 @@ def validate(rosters: Iterable[Inputs]) -> CheckedRosters:
     return CheckedRosters(checked, (*problems, *_of_rosters(checked)))
 
 
-def _of_rosters(rosters: Sequence[Inputs]) -> Iterator[Problem]:
+def _of_rosters(rosters: Sequence[MappedRoster]) -> Iterator[Problem]:
     """Yield the problems of several rows together, and of rosters as a whole."""
-    yield from duplicates([(inputs.candidates, inputs.mapping.duplicates) for inputs in rosters])
-    for inputs in rosters:
-        yield from inputs.roster.notices
-        yield from state_of_tables(inputs.codes, inputs.roster.source.origin(), inputs.today)
-        yield from _blank_rows(inputs)
-        yield from _of_rejects(inputs.roster)
+    yield from duplicates([(mapped.candidates, mapped.mapping.duplicates) for mapped in rosters])
+    for mapped in rosters:
+        yield from mapped.roster.notices
+        yield from state_of_tables(mapped.codes, mapped.roster.source.origin(), mapped.today)
+        yield from _blank_rows(mapped)
+        yield from _of_rejects(mapped.roster)
 
 
 _END_DATES = {"expiry_date": "expiration date", "purge_date": "purge date"}
 
 
-def no_end_dates(rosters: Sequence[Inputs], rows: Collection[int]) -> Iterator[Problem]:
+def no_end_dates(rosters: Sequence[MappedRoster], rows: Collection[int]) -> Iterator[Problem]:
     """Announce, for each roster, in how many of these rows a new patron gets no end date.
 
     Mappings that create no users do not count.
     """
-    for inputs in rosters:
-        candidates, counts = inputs.candidates, dict.fromkeys(_END_DATES, 0)
-        for name in counts if inputs.mapping.file.match.creates else ():
+    for mapped in rosters:
+        candidates, counts = mapped.candidates, dict.fromkeys(_END_DATES, 0)
+        for name in counts if mapped.mapping.file.match.creates else ():
             dropped = candidates.not_applicable.get(name, frozenset())
             dates = zip(candidates.rows, candidates.texts(name), strict=True)
             counts[name] = sum(row in rows and (not day or row in dropped) for row, day in dates)
@@ -114,7 +114,7 @@ def no_end_dates(rosters: Sequence[Inputs], rows: Collection[int]) -> Iterator[P
         ]
         if lacking:
             message = f"a new patron gets {word_list(lacking)}"
-            yield Problem.of(Code.NO_END_DATE, inputs.roster.source.origin(), message)
+            yield Problem.of(Code.NO_END_DATE, mapped.roster.source.origin(), message)
 
 
 def _of_rejects(roster: Roster) -> Iterator[Problem]:
@@ -134,11 +134,11 @@ def _of_rejects(roster: Roster) -> Iterator[Problem]:
         )
 
 
-def _blank_rows(inputs: Inputs) -> Iterator[Problem]:
-    if blank := inputs.roster.blank:
+def _blank_rows(mapped: MappedRoster) -> Iterator[Problem]:
+    if blank := mapped.roster.blank:
         count = "1 row is" if len(blank) == 1 else f"{len(blank):,} rows are"
         message = f"{count} blank: {spans(blank, _SPELLED_OUT)}"
-        yield Problem.of(Code.BLANK_ROWS, inputs.roster.source.origin(), message)
+        yield Problem.of(Code.BLANK_ROWS, mapped.roster.source.origin(), message)
 
 
 def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from importer.errors import UsageError
 from importer.model.files import new_file
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import RowId
 from importer.model.user import AccountType
 from importer.pipeline.inputs import CheckedRosters, Rosters
 from importer.planner.entries import current, same_id
@@ -45,14 +45,14 @@ def sis_clears(rosters: Rosters) -> tuple[str, ...]:
 
     Raises UsageError for an Internal mapping: such a load never touches Internal users.
     """
-    for inputs in rosters:
-        if inputs.mapping.file.account_type is AccountType.INTERNAL:
+    for mapped in rosters:
+        if mapped.mapping.file.account_type is AccountType.INTERNAL:
             msg = (
-                f"{inputs.mapping.path.name} makes Internal records, and an SIS load never "
+                f"{mapped.mapping.path.name} makes Internal records, and an SIS load never "
                 "touches Internal users. Use `plan` and `apply` for them."
             )
             raise UsageError(msg)
-    cleared = (cleared_fields(inputs.compiled.layout.targets) for inputs in rosters)
+    cleared = (cleared_fields(mapped.compiled.layout.targets) for mapped in rosters)
     return tuple(dict.fromkeys(chain.from_iterable(cleared)))
 
 
@@ -65,10 +65,10 @@ def sis_unmatched(
     (contract section 5). `find` looks users up in the user cache; without one, only rows that lack
     an ID of `match.by` are found.
     """
-    matches = [inputs.mapping.file.match for inputs in rosters]
+    matches = [mapped.mapping.file.match for mapped in rosters]
     for draft in rosters.drafts(ready):
         keys = {key for key, _ in draft.every_identifier}
-        lacking = [key for key in matches[draft.row // ROSTER_ROWS].by if key not in keys]
+        lacking = [key for key in matches[RowId.of(draft.row).roster].by if key not in keys]
         if lacking:
             yield draft.row, f"has no {' and no '.join(lacking)}"
         query = PersonQuery(draft.every_identifier)

@@ -13,7 +13,7 @@ from importer.model.decisions import Answer, in_question, read_decision
 from importer.model.plan import Fate, Result
 from importer.model.problem import CATALOGUE, Code, Severity
 from importer.model.roster import Layout, Roster
-from importer.model.text import ROSTER_ROWS, row_label
+from importer.model.text import row_label
 from importer.report.masking import shown_word
 from importer.report.wording import again, roster_of
 
@@ -80,7 +80,7 @@ def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[
     if position >= len(ledger.facts.rosters):
         msg = f"{path.name} has rows of roster {position + 1}, and the run has no such roster."
         raise UsageError(msg)
-    roster = roster.numbered_from(position * ROSTER_ROWS)
+    roster = roster.at_position(position)
     if not roster.decisions:
         msg = f"{path.name} has no decisions. Fill in the column Decision, and save the file."
         raise UsageError(msg)

@@ -17,7 +17,7 @@ from importer.ledger.memory import Resolution
 from importer.model.decisions import NAME, WHO, Answer, concerned
 from importer.model.plan import Fate, Held, Match, Planned, Update
 from importer.model.problem import Code, Origin, Problem, Severity
-from importer.model.text import ROSTER_ROWS, is_whole_roster, row_label
+from importer.model.text import RowId, is_whole_roster, row_label
 from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters
 from importer.planner.decide import create, obstacle_to_update, update
@@ -89,7 +89,7 @@ def decide_fates(
             continue
         lacking = []
         if only_new:
-            needed = only_new[row // ROSTER_ROWS]
+            needed = only_new[RowId.of(row).roster]
             lacking = [problem for problem in own if _depends_on_user(problem, needed)]
         decided = _answered([problem for problem in own if problem not in lacking], answer)
         if lacking and worst(decided) is Fate.READY:

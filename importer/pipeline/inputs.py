@@ -39,7 +39,7 @@ from importer.model.plan import Fate, Match
 from importer.model.problem import Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
-from importer.model.text import ROSTER_ROWS, row_label
+from importer.model.text import RowId, row_label
 from importer.planner.drafts import DraftUser, drafts
 
 SAMPLES = 3
@@ -107,7 +107,7 @@ SILENT = Progress()
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class MappedRoster:
     """A roster, the mapping that was compiled for its headings, and the mapped rows.
 
     `secret`: the positions of the columns with passwords or PINs, which are kept nowhere.
@@ -172,7 +172,7 @@ class Inputs:
             samples = tuple(dict.fromkeys(filter(None, head[position].tolist())))[:SAMPLES]
             labels, how = (use.labels, use.how) if use else ((), "")
             words = choices.get(heading_key(place.heading), ()) if use else ()
-            number = self.roster.source.first // ROSTER_ROWS
+            number = self.roster.source.position
             yield ColumnUse(place.letter, place.heading, labels, how, samples, words, number)
 
     def unused(self) -> tuple[Place, ...]:
@@ -202,14 +202,14 @@ class Inputs:
         return max(rows, key=lambda row: len(row[1]))
 
 
-class Rosters(tuple[Inputs, ...]):
+class Rosters(tuple[MappedRoster, ...]):
     """The rosters of a run, in order; nearly always one. Each has row numbers of its own."""
 
     __slots__ = ()
 
-    def of(self, row: int) -> Inputs:
+    def of(self, row: int) -> MappedRoster:
         """Return the roster that has this row."""
-        return self[row // ROSTER_ROWS]
+        return self[RowId.of(row).roster]
 
     def match(self, row: int) -> Match:
         """Return how this row finds its user in Alma."""
@@ -221,7 +221,7 @@ class Rosters(tuple[Inputs, ...]):
 
     def rows(self) -> dict[int, Fate]:
         """Return every row, in order: ready so far, blank, or skipped."""
-        return {row: fate for inputs in self for row, fate in inputs.rows().items()}
+        return {row: fate for mapped in self for row, fate in mapped.rows().items()}
 
 
 class CheckedRosters(Rosters):
@@ -233,7 +233,7 @@ class CheckedRosters(Rosters):
 
     problems: tuple[Problem, ...]
 
-    def __new__(cls, rosters: Iterable[Inputs], problems: Iterable[Problem]) -> Self:
+    def __new__(cls, rosters: Iterable[MappedRoster], problems: Iterable[Problem]) -> Self:
         """Use `check.validate` instead."""
         made = super().__new__(cls, rosters)
         made.problems = tuple(problems)
@@ -246,15 +246,15 @@ class CheckedRosters(Rosters):
         institution: str = "",
     ) -> Iterator[DraftUser]:
         """Yield the draft users of these rows, in order; `missing` by row."""
-        for inputs in self:
-            yield from drafts(inputs.candidates, rows, missing, institution=institution)
+        for mapped in self:
+            yield from drafts(mapped.candidates, rows, missing, institution=institution)
 
 
 def open_inputs(request: RunRequest) -> Rosters:
     """Read the rosters and mappings of a request. Raises MappingError, RosterError."""
     for path in {one.corrections for one in request.rosters if one.corrections}:
         for one in read_corrections(path):
-            if one.row // ROSTER_ROWS >= len(request.rosters):
+            if RowId.of(one.row).roster >= len(request.rosters):
                 msg = f"{path.name} corrects row {row_label(one.row)}, and there is no such roster."
                 raise RosterError(msg)
     return _read_all(request.rosters, request.codes, request.now.date())
@@ -281,7 +281,7 @@ def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
 
 def _read_all(asked: Iterable[RosterRequest], codes: CodeTables, today: date) -> Rosters:
     every = [read_inputs(one, codes, today, position) for position, one in enumerate(asked)]
-    mappings = [inputs.mapping for inputs in every]
+    mappings = [mapped.mapping for mapped in every]
     return Rosters(
         replace(one, secret=secret_columns(one.roster.places, one.mapping, mappings))
         for one in every
@@ -323,7 +323,9 @@ def _check_mapping(facts: MappingFacts) -> None:
         raise StalePlanError(msg)
 
 
-def read_inputs(asked: RosterRequest, codes: CodeTables, today: date, position: int = 0) -> Inputs:
+def read_inputs(
+    asked: RosterRequest, codes: CodeTables, today: date, position: int = 0
+) -> MappedRoster:
     """Read a mapping and its roster with its corrections, and map every row, all of it once.
 
     `position`: of the roster in its run. Raises MappingError with everything that is wrong in the
@@ -337,10 +339,10 @@ def read_inputs(asked: RosterRequest, codes: CodeTables, today: date, position: 
     try:
         opened = read(asked.roster, layout)
         if position:
-            opened = opened.numbered_from(position * ROSTER_ROWS)
+            opened = opened.at_position(position)
         if asked.corrections is not None:
             every = read_corrections(asked.corrections)
-            own = (one for one in every if one.row // ROSTER_ROWS == position)
+            own = (one for one in every if RowId.of(one.row).roster == position)
             opened = correct(opened, own, asked.corrections.name)
     except RosterError as error:
         raise MappingError(findings) if findings else error from None
@@ -354,7 +356,7 @@ def read_inputs(asked: RosterRequest, codes: CodeTables, today: date, position: 
         raise MappingError(findings)
     candidates = evaluate(compiled, opened, codes)
     secret = secret_columns(opened.places, document, ())
-    return Inputs(asked, document, opened, compiled, candidates, codes, today, secret)
+    return MappedRoster(asked, document, opened, compiled, candidates, codes, today, secret)
 
 
 _TRIED = 20

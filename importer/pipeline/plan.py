@@ -21,7 +21,7 @@ from importer.pipeline.decisions import decisions_in, open_rows
 from importer.pipeline.fates import Resolutions, decide_fates
 from importer.pipeline.inputs import (
     SILENT,
-    Inputs,
+    MappedRoster,
     Progress,
     Rosters,
     RunRequest,
@@ -119,9 +119,9 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
 
 
 def _many_other_people(planned: Sequence[Planned], rosters: Rosters) -> Iterator[Problem]:
-    for inputs in rosters:
-        own = (one for one in planned if rosters.of(one.step.row) is inputs)
-        yield from many_other_people(own, inputs.roster.source.origin())
+    for mapped in rosters:
+        own = (one for one in planned if rosters.of(one.step.row) is mapped)
+        yield from many_other_people(own, mapped.roster.source.origin())
 
 
 async def _carry_out_decisions(
@@ -172,13 +172,13 @@ async def _compare(
 def _names_not_compared(steps: Sequence[Step], rosters: Rosters) -> Iterator[Problem]:
     """Say what Alma's own search cannot find about the new patrons of a plan."""
     created = [rosters.of(step.row) for step in steps if isinstance(step, Create)]
-    for inputs in rosters:
-        new = sum(one is inputs for one in created)
-        if not new or not inputs.mapping.file.match.by_name:
+    for mapped in rosters:
+        new = sum(one is mapped for one in created)
+        if not new or not mapped.mapping.file.match.by_name:
             continue
         yield Problem.of(
             Code.NAMES_NOT_COMPARED,
-            inputs.roster.source.origin(),
+            mapped.roster.source.origin(),
             f"{counted(new, 'new patron')}: Alma was searched for the same email, and for the name "
             "as it is written here. Nicknames, other spellings and new last names were not looked "
             "for.",
@@ -196,15 +196,15 @@ def _failed_checks(
     return failed_checks(steps, [one.mapping.file.safety_checks for one in rosters], groups)
 
 
-def _expected_groups(inputs: Inputs, ready: Iterable[DraftUser]) -> set[str]:
+def _expected_groups(mapped: MappedRoster, ready: Iterable[DraftUser]) -> set[str]:
     """Return the codes of user groups that the mapping gives, and those of the ready rows.
 
     If groups come from the cells as they are, every group of the institution is expected.
     """
-    column = inputs.candidates.layout.targets.get("user_group")
+    column = mapped.candidates.layout.targets.get("user_group")
     if column is None:
         return set()
-    known = inputs.codes.known(column.field.facts.table) if column.from_cells else None
+    known = mapped.codes.known(column.field.facts.table) if column.from_cells else None
     return {
         *column.mapped_codes,
         *(known or ()),

@@ -20,7 +20,7 @@ from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.convert import Finder
 from importer.pipeline.fates import decide_fates
-from importer.pipeline.inputs import Inputs
+from importer.pipeline.inputs import MappedRoster
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import ONLY_ADDED
@@ -90,26 +90,26 @@ class ProvedRow:
                 return "different" if self.differences or lost else "the same"
 
 
-def prove(profile: Profile, inputs: Inputs, find: Finder | None) -> Iterator[ProvedRow]:
+def prove(profile: Profile, mapped: MappedRoster, find: Finder | None) -> Iterator[ProvedRow]:
     """Yield the comparison of each row that is not blank, in row order.
 
     `find` looks users up in the user cache; None if there is none. Raises UsageError if the cache
     is incomplete.
     """
-    rosters = validate((inputs,))
-    only_new = [inputs.mapping.needed_by_new_users if find is not None else ()]
-    decided = decide_fates(inputs.rows(), rosters.problems, only_new=only_new)
+    rosters = validate((mapped,))
+    only_new = [mapped.mapping.needed_by_new_users if find is not None else ()]
+    decided = decide_fates(mapped.rows(), rosters.problems, only_new=only_new)
     reasons: dict[int, str] = {}
     for problem in decided.problems:
         if problem.severity.holds:
             reasons.setdefault(problem.origin.row, str(problem.code))
     rows = decided.rows(Fate.READY)
     ready = {draft.row: draft for draft in rosters.drafts(rows, decided.missing)}
-    headings = [place.heading for place in inputs.roster.places]
-    for row, *cells in inputs.roster.frame.itertuples(name=None):
+    headings = [place.heading for place in mapped.roster.places]
+    for row, *cells in mapped.roster.frame.itertuples(name=None):
         app = _of_app(profile, dict(zip(headings, cells, strict=True)), find)
         if row in ready:
-            ours = _of_ours(inputs, ready[row], find)
+            ours = _of_ours(mapped, ready[row], find)
         else:
             ours = Outcome(failure=reasons.get(row, "skipped"))
         sent = not app.failure and not ours.failure
@@ -135,16 +135,16 @@ def _of_app(profile: Profile, cells: dict[str, str], find: Finder | None) -> Out
     return Outcome(after, refusal, Counter() if refusal else _deleted(live, after))
 
 
-def _of_ours(inputs: Inputs, draft: DraftUser, find: Finder | None) -> Outcome:
+def _of_ours(mapped: MappedRoster, draft: DraftUser, find: Finder | None) -> Outcome:
     if find is None:
         return Outcome(_record(new_user(draft)))
     found = _found(find, draft.every_identifier)
     match decide(
         draft,
         found,
-        inputs.mapping.file.match,
+        mapped.mapping.file.match,
         NOTHING_COMMON,
-        nothing_earlier(inputs.today),
+        nothing_earlier(mapped.today),
     ).step:
         case Create(user=user):
             return Outcome(_record(user))

@@ -14,7 +14,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
 from importer.model.plan import Act, Imprint
 from importer.model.run import RunFacts
-from importer.model.text import ROSTER_ROWS, is_absent
+from importer.model.text import RowId, is_absent
 from importer.pipeline.runs import RUNS
 from importer.planner.entries import changed_fields, changed_lists
 from importer.planner.staff_edits import Keyed, answered, keyed
@@ -48,7 +48,7 @@ def remember_loaded(ledger: Ledger, now: datetime) -> None:
 
 
 def _mapping(facts: RunFacts, row: int) -> str:
-    return facts.rosters[row // ROSTER_ROWS][1].name
+    return facts.rosters[RowId.of(row).roster][1].name
 
 
 def _put_back(memory: EditMemory, ledger: Ledger, last: int) -> None:

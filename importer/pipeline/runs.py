@@ -29,10 +29,10 @@ from importer.model.run import (
     RosterFacts,
     RunFacts,
 )
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import RowId
 from importer.model.user import User
 from importer.pipeline.fates import Decided
-from importer.pipeline.inputs import Inputs, Rosters, RunRequest
+from importer.pipeline.inputs import MappedRoster, Rosters, RunRequest
 from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
 from importer.planner.safety_checks import safety_checks
 
@@ -163,7 +163,7 @@ def save_run(
     """
     kept = decided.rows(*RETURNING)
     kept |= {step.row for step in steps if isinstance(step, Create | Update)}
-    cells = chain.from_iterable(inputs.cells(kept) for inputs in rosters)
+    cells = chain.from_iterable(mapped.cells(kept) for mapped in rosters)
     return write_run(
         folder,
         facts,
@@ -171,7 +171,7 @@ def save_run(
         problems=decided.problems,
         steps=steps,
         imprints=imprints,
-        columns=chain.from_iterable(inputs.columns() for inputs in rosters),
+        columns=chain.from_iterable(mapped.columns() for mapped in rosters),
         cells=chain(cells, absent),
     )
 
@@ -208,7 +208,7 @@ def failed_checks(
     """
     own: list[list[Step]] = [[] for _ in limits]
     for step in steps:
-        own[step.row // ROSTER_ROWS].append(step)
+        own[RowId.of(step.row).roster].append(step)
     found = []
     for number, parts in enumerate(zip(own, limits, groups, strict=True), start=1):
         for one in safety_checks(*parts):
@@ -217,8 +217,8 @@ def failed_checks(
     return tuple(found)
 
 
-def _roster_facts(inputs: Inputs) -> tuple[RosterFacts, MappingFacts]:
-    source, mapping, made = inputs.roster.source, inputs.mapping, inputs.asked.corrections
+def _roster_facts(mapped: MappedRoster) -> tuple[RosterFacts, MappingFacts]:
+    source, mapping, made = mapped.roster.source, mapped.mapping, mapped.asked.corrections
     roster = RosterFacts(
         **_paths(source.path),
         sha256=source.sha256,
@@ -227,7 +227,7 @@ def _roster_facts(inputs: Inputs) -> tuple[RosterFacts, MappingFacts]:
         encoding=source.encoding,
         delimiter=source.delimiter,
         header=source.header,
-        visible_only=inputs.asked.visible_only,
+        visible_only=mapped.asked.visible_only,
         corrections=Corrections(**_paths(made), sha256=digest(made)) if made else None,
     )
     return roster, MappingFacts(
@@ -338,21 +338,21 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
     Runs in the same parent folder as `folder` are compared. The order of headings and columns
     that the mapping lists under `unused`, or that a rejects file adds, do not matter.
     """
-    for inputs in rosters:
-        last = _last_headings(folder, inputs.mapping.name)
-        differences = () if last is None else tuple(_differences(last[1], inputs))
+    for mapped in rosters:
+        last = _last_headings(folder, mapped.mapping.name)
+        differences = () if last is None else tuple(_differences(last[1], mapped))
         if last is not None and differences:
             message = (
                 f"headings differ from the last run with this mapping ({last[0]}): "
                 f"{'; '.join(differences)}"
             )
-            yield Problem.of(Code.HEADINGS_CHANGED, inputs.roster.source.origin(), message)
+            yield Problem.of(Code.HEADINGS_CHANGED, mapped.roster.source.origin(), message)
 
 
-def _differences(before: dict[str, None], inputs: Inputs) -> Iterator[str]:
+def _differences(before: dict[str, None], mapped: MappedRoster) -> Iterator[str]:
     """Yield which headings are gone, and which are new."""
-    now = {place.heading: None for place in inputs.roster.places if place.heading}
-    unused = {heading_key(heading) for heading in (*inputs.mapping.file.roster.unused, *ADDED)}
+    now = {place.heading: None for place in mapped.roster.places if place.heading}
+    unused = {heading_key(heading) for heading in (*mapped.mapping.file.roster.unused, *ADDED)}
     for word, these, others in (("gone", before, now), ("new", now, before)):
         names = [n for n in these if n not in others and heading_key(n) not in unused]
         if names:

@@ -18,7 +18,7 @@ from importer.ledger.ledger import Ledger, to_create
 from importer.model.plan import Act, Result
 from importer.model.problem import KNOWN, VALUE, Code, Problem, Severity
 from importer.model.run import ColumnUse, RowHistory, RunFacts, Summary
-from importer.model.text import ROSTER_ROWS, counted, row_label
+from importer.model.text import RowId, counted, row_label
 from importer.model.user import AccountType
 from importer.report.differences import (
     MOST_USERS,
@@ -279,7 +279,7 @@ class _RowTable:
 
     def _cells(self, row: RowHistory, *fields: str) -> list[str]:
         """Return the cells of the columns of some fields, each column once, as may be shown."""
-        columns = self._columns[row.row // ROSTER_ROWS]
+        columns = self._columns[RowId.of(row.row).roster]
         places = {columns[name]: name for name in fields if name in columns}
         return [
             shown(name, row.cells[at], show_values=self.show_values)

@@ -9,7 +9,7 @@ from itertools import groupby
 from importer.ledger.ledger import Ledger
 from importer.model.problem import Code, Problem, Repairs, Severity
 from importer.model.run import RowHistory
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import RowId
 from importer.report.wording import sentence
 
 _ORDER = tuple(Severity)
@@ -121,7 +121,7 @@ def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
         # people who are compared have one question, whatever columns they share
         together = origin.whole or len(problem.places) > 1
         about = (origin.whole,) if together else (problem.places, problem.field)
-        roster = origin.row // ROSTER_ROWS
+        roster = RowId.of(origin.row).roster
         key = (problem.code, problem.severity, roster, *about, problem.advice)
         groups.setdefault(key, ProblemGroup(problem)).add(problem)
     return tuple(

@@ -30,7 +30,7 @@ from importer.model.roster import (
     row_text,
 )
 from importer.model.run import ColumnUse, RunFacts
-from importer.model.text import ROSTER_ROWS, command_line, escape, row_label
+from importer.model.text import RowId, command_line, escape, row_label
 from importer.report.masking import printable
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
@@ -132,7 +132,7 @@ def write_problems(ledger: Ledger, path: Path) -> None:
             columns = "; ".join(f"{place.letter} {place.heading}" for place in problem.places)
             message = f"{what(problem, show_values=True)} {problem.advice}".strip()
             texts = [columns, problem.field, problem.code, problem.severity, message]
-            row = row_label(problem.origin.row % ROSTER_ROWS)
+            row = row_label(RowId.of(problem.origin.row).number)
             if several:
                 texts.append(problem.origin.roster)
             lines.writerow((row, *map(escape, map(printable, texts))))
@@ -247,7 +247,7 @@ class _Rejects:
         self._write_rows()
         self.lists.write()
         problems = self.ledger.problems()
-        own = (one for one in problems if one.origin.row // ROSTER_ROWS == self.roster)
+        own = (one for one in problems if RowId.of(one.origin.row).roster == self.roster)
         self._write_groups(group_problems(own))
         self._write_notes()
 

@@ -18,7 +18,7 @@ from importer.ledger.states import State
 from importer.model.fields import fields_of
 from importer.model.problem import Severity
 from importer.model.run import RunFacts, Summary
-from importer.model.text import ROSTER_ROWS, row_label
+from importer.model.text import RowId, row_label
 from importer.report.differences import differences
 from importer.report.field_names import field_name
 from importer.report.files import holds_personal_data, present
@@ -204,7 +204,7 @@ def row_history(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any
     user = next((user for _, user in to_create(ledger, row)), None)
     facts = ledger.facts
     return {
-        "row": row % ROSTER_ROWS,
+        "row": RowId.of(row).number,
         **({"roster": facts.origin(row).roster} if facts.others else {}),
         "fate": known.fate,
         "planned": known.act,

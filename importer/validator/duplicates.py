@@ -19,7 +19,7 @@ from importer.model import people
 from importer.model.candidates import Candidates
 from importer.model.plan import Duplicates
 from importer.model.problem import Code, Origin, Place, Problem, Severity
-from importer.model.text import ROSTER_ROWS, folded, name_key, row_list
+from importer.model.text import RowId, folded, name_key, row_list
 from importer.validator.identifiers import is_no_id, rounded_ids
 
 PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
@@ -55,7 +55,7 @@ class RowKeys:
         self._policies = [policy for _, policy in rosters]
         self._texts: dict[str, list[str]] = {}
         self.rows = [row for candidates in self._candidates for row in candidates.rows]
-        self._starts = [bisect_left(self.rows, n * ROSTER_ROWS) for n in range(len(rosters) + 1)]
+        self._starts = [bisect_left(self.rows, RowId(n, 0).packed) for n in range(len(rosters) + 1)]
         texts = self.texts
         self.id_labels = (PRIMARY, *self._labels(IDENTIFIER))
         self.first = [*map(people.first_key, texts("first_name"))]
@@ -111,7 +111,7 @@ class RowKeys:
 
     def roster(self, position: int) -> int:
         """Return which of the rosters has the row."""
-        return self.rows[position] // ROSTER_ROWS
+        return RowId.of(self.rows[position]).roster
 
     def policy(self, position: int) -> Duplicates:
         """Return the rules of the row's mapping."""

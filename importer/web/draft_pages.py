@@ -235,14 +235,14 @@ def _try(
 ) -> tuple[tuple[str, ...], tuple[int, dict[str, str]] | None]:
     """Return what is wrong in a mapping for this roster, and one record as it would be made."""
     try:
-        inputs = read_inputs(
+        mapped = read_inputs(
             RosterRequest(draft.roster, path), space.codes(), draft.facts.created.date()
         )
     except MappingError as error:
         return error.findings, None
     except RosterError as error:
         return (str(error),), None
-    return (), inputs.sample()
+    return (), mapped.sample()
 
 
 def choose_mapping(visit: Visit) -> web.Response:

@@ -25,7 +25,7 @@ from importer.model.problem import Problem
 from importer.model.roster import Layout, Roster
 from importer.pipeline.check import validate
 from importer.pipeline.fates import Decided, decide_fates
-from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
+from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
 from importer.pipeline.runs import make_numbered
 
 DRAFT, CORRECTIONS, ROSTER = "draft.json", "corrections.csv", "roster"
@@ -244,13 +244,13 @@ class Checked:
     duplicates, is as it was at the last whole check.
     """
 
-    def __init__(self, inputs: Inputs) -> None:
+    def __init__(self, mapped: MappedRoster) -> None:
         """Find all problems and decide the fate of each row."""
-        self.decided: Decided = decide_fates(inputs.rows(), validate((inputs,)).problems)
+        self.decided: Decided = decide_fates(mapped.rows(), validate((mapped,)).problems)
         self.partial: set[int] = set()
-        none = replace(inputs.roster, frame=inputs.roster.frame.iloc[:0], problems=())
+        none = replace(mapped.roster, frame=mapped.roster.frame.iloc[:0], problems=())
         # the mapped rows are as large as the roster, and needed no more
-        self.inputs = replace(_mapped(inputs, none), roster=inputs.roster)
+        self.inputs = replace(_mapped(mapped, none), roster=mapped.roster)
 
     def correct(self, made: Correction) -> None:
         """Make one correction and check its row again, alone."""
@@ -292,6 +292,6 @@ class Checked:
         self.partial.add(row)
 
 
-def _mapped(inputs: Inputs, roster: Roster) -> Inputs:
-    candidates = evaluate(inputs.compiled, roster, inputs.codes, inputs.candidates.orders)
-    return replace(inputs, roster=roster, candidates=candidates)
+def _mapped(mapped: MappedRoster, roster: Roster) -> MappedRoster:
+    candidates = evaluate(mapped.compiled, roster, mapped.codes, mapped.candidates.orders)
+    return replace(mapped, roster=roster, candidates=candidates)

@@ -14,7 +14,7 @@ from importer.model.fields import fields_of
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Problem
 from importer.model.run import RowHistory, RunFacts, Summary
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import RowId
 from importer.pipeline.apply import check_unchanged, left_to_do
 from importer.report.differences import (
     MOST_USERS,
@@ -150,7 +150,7 @@ def people(ledger: Ledger, row: int, users: Path) -> Iterator[Person]:
     problems, history = tuple(ledger.problems(row)), ledger.row(row)
     if history is None or not choices(problems):
         return
-    columns = ledger.columns(row // ROSTER_ROWS)
+    columns = ledger.columns(RowId.of(row).roster)
     cells = ((use.heading, text) for use, text in zip(columns, history.cells, strict=False))
     yield "This row", tuple((name, text) for name, text in cells if text)
     alma, wanted = ledger.facts.alma, in_question(problems)

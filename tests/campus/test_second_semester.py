@@ -21,7 +21,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.text import ROSTER_ROWS, is_absent, row_label
+from importer.model.text import RowId, is_absent, row_label
 from tests.campus import model
 from tests.campus.fates import REVIEW, Campus, Users, expected, open_lines
 from tests.campus.mappings import MAPPINGS
@@ -162,7 +162,7 @@ class Loaded:
                     missing.add(one.primary_id)
         for number, roster in enumerate(ROSTERS):
             for place, (case, line) in enumerate(self.campus.lines(roster)):
-                row = place + 2 + number * ROSTER_ROWS
+                row = RowId(number, place + 2).packed
                 if found[row] != line.end:
                     yield case.kind, line.end, (row_label(row), found[row], asked.get(row))
                 elif line.codes and {*line.codes} != asked.get(row, set()):
@@ -179,7 +179,7 @@ class Loaded:
             histories = {one.row: one.fate for one in ledger.every_row()}
             for number, roster in enumerate(ROSTERS):
                 for place, (case, line) in enumerate(self.campus.lines(roster)):
-                    row = place + 2 + number * ROSTER_ROWS
+                    row = RowId(number, place + 2).packed
                     if line.answer and histories[row] == REVIEW:
                         held = {str(p.code) for p in ledger.problems(row) if p.severity.holds}
                         yield case.kind, line.answer, held

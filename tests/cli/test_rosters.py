@@ -14,7 +14,7 @@ from importer.ledger.ledger import Ledger
 from importer.loader.read import read
 from importer.model.plan import Act
 from importer.model.roster import Layout
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import RowId
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import TABLES, state
 
@@ -102,8 +102,9 @@ def test_one_plan_of_two_rosters(rosters: Path, typed: Type, sandbox: Sandbox) -
     assert ("students.csv", "3", "skipped-duplicate") in found
     assert ("staff.csv", "4", "missing-value") in found
     with Ledger.open(rosters / "run") as ledger:
-        assert [row for row, _ in ledger.fates()] == [2, 3, 4, ROSTER_ROWS + 2, ROSTER_ROWS + 3]
-        (skipped,) = ledger.problems(ROSTER_ROWS + 3)
+        rows = [RowId.of(row) for row, _ in ledger.fates()]
+        assert rows == [(0, 2), (0, 3), (0, 4), (1, 2), (1, 3)]
+        (skipped,) = ledger.problems(RowId(1, 3).packed)
         assert "row 2 of staff.csv" in skipped.message
     write(rosters, "students.csv", CY)
     assert typed("apply", "run").exit == Exit.STALE
@@ -216,18 +217,18 @@ def test_rejects_know_their_roster_by_any_name(
     assert [sheet.cell(2, 1).value, sheet.max_row] == ["roster 2:3", 2]
     sheet.cell(2, headings.index("Decision") + 1).value = "another person, create"
     book.save(rosters / "mine.xlsx")
-    assert read(rosters / "mine.xlsx", Layout()).numbered_from(ROSTER_ROWS).rejects
+    assert read(rosters / "mine.xlsx", Layout()).at_position(1).rejects
     for number, roster in enumerate((("staff.csv", "-m", "staff.yaml"), ())):
         again = typed("plan", *roster, "mine.xlsx", "-m", "students.yaml", "-o", f"again{number}")
         label = "2:3" if roster else "3"
         assert typed("show", f"again{number}", label).exit == Exit.DONE, again.err
         with Ledger.open(rosters / f"again{number}") as ledger:
-            history = ledger.row((ROSTER_ROWS if roster else 0) + 3)
+            history = ledger.row(RowId(bool(roster), 3).packed)
             assert history is not None
             assert history.act is Act.CREATE
     typed("resolve", "run", "--from", "mine.xlsx")
     with Ledger.open(rosters / "run") as ledger:
-        history = ledger.row(ROSTER_ROWS + 3)
+        history = ledger.row(RowId(1, 3).packed)
         assert history is not None
         assert history.act is Act.CREATE
     sheet.append(["4", *(cell.value for cell in sheet[2][1:])])

@@ -26,7 +26,7 @@ from importer.model.plan import (
 )
 from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.run import OtherRoster
-from importer.model.text import ABSENT_ROWS, ROSTER_ROWS
+from importer.model.text import ABSENT_ROWS, RowId
 from importer.model.user import User
 from tests.ledger.test_ledger import FACTS, NOW
 
@@ -36,7 +36,7 @@ SENT = (Act.CREATE, Act.UPDATE, Act.DELETE)
 ROWS = st.sets(
     st.integers(2, 40)
     | st.integers(ABSENT_ROWS + 1, ABSENT_ROWS + 3)
-    | st.integers(ROSTER_ROWS + 2, ROSTER_ROWS + 9),
+    | st.integers(RowId(1, 2).packed, RowId(1, 9).packed),
     min_size=4,
     max_size=12,
 )

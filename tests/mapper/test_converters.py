@@ -27,7 +27,7 @@ from importer.model.fields import NO_CODES, fields_of
 from importer.model.plan import Fate
 from importer.pipeline.check import validate
 from importer.pipeline.fates import decide_fates
-from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
+from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
 from importer.planner.merge import new_user
 from importer.suggest.user_loader_profile import read_profile, to_mapping
 from tests.converters.programs_of_libraries import PROGRAMS, Program
@@ -38,7 +38,7 @@ ADDED = re.compile(r"(record_type|account_type|external_id|.*\.(segment_type|pre
 """What an importer adds to a record by itself."""
 
 
-def _inputs(folder: Path) -> Inputs:
+def _inputs(folder: Path) -> MappedRoster:
     """Return the mapped roster of a folder."""
     mapping = folder / "mapping.yaml"
     if (profile := folder / "profile.json").exists():
@@ -47,10 +47,10 @@ def _inputs(folder: Path) -> Inputs:
     return read_inputs(request, NO_CODES, date(2026, 8, 20))
 
 
-def _result(inputs: Inputs) -> tuple[dict[int, Fate], dict[int, dict[str, str]]]:
+def _result(mapped: MappedRoster) -> tuple[dict[int, Fate], dict[int, dict[str, str]]]:
     """Return the fate of each row, and the records of those that are ready."""
-    checked = validate((inputs,))
-    fates = decide_fates(inputs.rows(), checked.problems).fates
+    checked = validate((mapped,))
+    fates = decide_fates(mapped.rows(), checked.problems).fates
     ready = [row for row, fate in fates.items() if fate is Fate.READY]
     records = {one.row: dict(fields_of(new_user(one))) for one in checked.drafts(ready)}
     return dict(fates), records
@@ -59,10 +59,10 @@ def _result(inputs: Inputs) -> tuple[dict[int, Fate], dict[int, dict[str, str]]]
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_converter_is_a_mapping(folder: Path, tmp_path: Path) -> None:
     """Its mapping has no findings, and gives the records that were written down by hand."""
-    inputs = _inputs(Path(shutil.copytree(folder, tmp_path / folder.name)))
-    assert findings(inputs.mapping, Level.TO_DO, Level.HINT) == ()
+    mapped = _inputs(Path(shutil.copytree(folder, tmp_path / folder.name)))
+    assert findings(mapped.mapping, Level.TO_DO, Level.HINT) == ()
     if folder.name not in PROGRAMS:
-        fates, records = _result(inputs)
+        fates, records = _result(mapped)
         lines = [f"{row} {fate}" for row, fate in fates.items() if fate is not Fate.READY]
         lines += [
             f"{n} {path} = {text}" for n, one in records.items() for path, text in one.items()

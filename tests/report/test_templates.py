@@ -14,7 +14,7 @@ from importer.ledger.ledger import summarize
 from importer.model.plan import Change, ChangeKind, Create, Delete, Fate, Unchanged, Update
 from importer.model.problem import Code, Problem
 from importer.model.run import ColumnUse, FailedCheck, OtherRoster
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import RowId
 from importer.report import page
 from importer.report.differences import MOST_LINES, MOST_USERS
 from importer.report.lineage import Lineage
@@ -74,7 +74,7 @@ def _two_rosters() -> Run:
     facts = run.facts
     other = OtherRoster(roster=facts.roster, mapping=facts.mapping)
     run.facts = facts.model_copy(update={"others": (other,)})
-    run.reject(ROSTER_ROWS + 2)
+    run.reject(RowId(1, 2).packed)
     return run
 
 

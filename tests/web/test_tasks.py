@@ -13,7 +13,7 @@ from filelock import FileLock
 from importer.loader.corrections import Correction, moment
 from importer.model.fields import NO_CODES, CodeRow, CodeTables
 from importer.model.plan import Fate
-from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
+from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
 from importer.web import drafts
 from importer.web.drafts import Draft
 from importer.web.tasks import EXIT, LOCK, RUNNING, TASK, Task, Tasks
@@ -78,7 +78,7 @@ def test_two_rosters_are_checked_at_a_time(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "people.yaml").write_text(MAPPING, "utf-8")
     most, now, both = 0, set(), Barrier(2)
 
-    def counted(asked: RosterRequest, codes: CodeTables, today: date) -> Inputs:
+    def counted(asked: RosterRequest, codes: CodeTables, today: date) -> MappedRoster:
         nonlocal most
         now.add(asked.roster)
         most = max(most, len(now))
