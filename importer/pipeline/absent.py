@@ -32,9 +32,10 @@ from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import CheckedRosters, MappedRoster, reopen_inputs
 from importer.pipeline.lookup import Users
+from importer.pipeline.row_plan import PlanContext
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
-from importer.planner.leavers import Among, counts_for, has_expired, leave, left
+from importer.planner.leavers import Among, counts_for, has_expired, left
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import PersonQuery
 from importer.validator import check_rows
@@ -83,11 +84,7 @@ class AbsentPlan:
 
 
 async def plan_absent(
-    rosters: CheckedRosters,
-    users: Users,
-    common: Common,
-    memory: AbsentMemory,
-    now: datetime,
+    rosters: CheckedRosters, users: Users, context: PlanContext, memory: AbsentMemory, now: datetime
 ) -> AbsentPlan:
     """Plan the changes of people who are missing, as `match.absent` of each mapping wants it."""
     plan = AbsentPlan()
@@ -103,9 +100,9 @@ async def plan_absent(
             why = "there is no complete user cache to look for missing people in"
         else:
             if there is None:
-                there = present(rosters, users.cache, common, memory.institution)
+                there = present(rosters, users.cache, context.common, memory.institution)
             missing = _find(there, mapped, users.cache, memory, now)
-            await _plan(mapped, missing, users, memory, plan)
+            await _plan(mapped, missing, users, context, plan)
             continue
         origin = mapped.roster.source.origin()
         plan.problems.append(Problem.of(Code.ABSENT_NOT_COMPARED, origin, why))
@@ -136,7 +133,7 @@ def present(
     former = EditMemory(institution).former()
     there: set[str] = set()
     rows = {row for one in rosters for row in one.candidates.rows}
-    for draft in rosters.drafts(rows):
+    for draft in rosters.drafts(rows, {}, ""):
         near = cache.near(PersonQuery(draft.every_identifier, person=draft.person))
         there |= counts_for(draft, near, rosters.match(draft.row), common)
         ids = (value.casefold() for _, value in draft.every_identifier)
@@ -179,13 +176,12 @@ async def _plan(
     mapped: MappedRoster,
     missing: list[Missing],
     users: Users,
-    memory: AbsentMemory,
+    context: PlanContext,
     plan: AbsentPlan,
 ) -> None:
     part = mapped.mapping.file.match.absent
     assert part is not None  # noqa: S101  the caller asked
-    changed = memory.leavers().keys()
-    new = [one for one in missing if one.key not in changed]
+    new = [one for one in missing if one.key not in context.leavers]
     due = [one for one in new if one.rosters >= part.after]
     waiting = len(new) - len(due)
     whom, template = among(mapped), _template(mapped)
@@ -199,8 +195,7 @@ async def _plan(
         row += 1
         has = obligations(live)
         draft = replace(template, row=row, origin=mapped.roster.source.origin(row))
-        match = mapped.mapping.file.match
-        planned = leave(draft, _without_obligations(live), match, mapped.today)
+        planned = context.leave(draft, _without_obligations(live))
         since = f", {one.rosters} rosters in a row" if part.after > 1 else ""
         problem = Problem.of(
             Code.MISSING_FROM_ROSTER,

@@ -47,7 +47,7 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress 
     """Save the run of rosters that were checked. Raises UsageError, LedgerError."""
     with new_run(request.name, request.now, request.folder) as folder:
         problems = [*headings_changed(folder, rosters), *rosters.problems]
-        decided = decide_fates(rosters.rows(), problems)
+        decided = decide_fates(rosters.rows(), problems, answers={}, only_new=())
         announced = no_end_dates(rosters, decided.rows(Fate.READY))
         decided = replace(decided, problems=(*decided.problems, *announced))
         progress.rows(len(decided.fates), 0)

@@ -28,7 +28,7 @@ def convert(
     rosters: CheckedRosters, ready: Collection[int], to: Format, out: Path
 ) -> tuple[Path, ...]:
     """Write the records of ready rows; return the files. Raises UsageError if one cannot be."""
-    users = map(new_user, rosters.drafts(ready))
+    users = map(new_user, rosters.drafts(ready, {}, ""))
     match to:
         case "jsonl":
             with new_file(
@@ -66,7 +66,7 @@ def sis_unmatched(
     an ID of `match.by` are found.
     """
     matches = [mapped.mapping.file.match for mapped in rosters]
-    for draft in rosters.drafts(ready):
+    for draft in rosters.drafts(ready, {}, ""):
         keys = {key for key, _ in draft.every_identifier}
         lacking = [key for key in matches[RowId.of(draft.row).roster].by if key not in keys]
         if lacking:

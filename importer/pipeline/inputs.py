@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Self
 
 from importer.alma.doctor import Facts
@@ -242,10 +241,13 @@ class CheckedRosters(Rosters):
     def drafts(
         self,
         rows: Collection[int],
-        missing: Mapping[int, tuple[Problem, ...]] = MappingProxyType({}),
-        institution: str = "",
+        missing: Mapping[int, tuple[Problem, ...]],
+        institution: str,
     ) -> Iterator[DraftUser]:
-        """Yield the draft users of these rows, in order; `missing` by row."""
+        """Yield the draft users of these rows, in order, with what a new user lacks, by row.
+
+        `institution`: its code, for the Patron role of a new user; "" if nothing is planned.
+        """
         for mapped in self:
             yield from drafts(mapped.candidates, rows, missing, institution=institution)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
@@ -15,12 +15,13 @@ from importer.model.plan import Create, Fate, Held, Planned, Step
 from importer.model.problem import Code, Problem
 from importer.model.run import FailedCheck
 from importer.model.text import counted
-from importer.pipeline.absent import plan_absent
+from importer.pipeline.absent import AbsentPlan, plan_absent
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.decisions import decisions_in, open_rows
-from importer.pipeline.fates import Resolutions, decide_fates
+from importer.pipeline.fates import Decided, decide_fates
 from importer.pipeline.inputs import (
     SILENT,
+    CheckedRosters,
     MappedRoster,
     Progress,
     Rosters,
@@ -35,17 +36,12 @@ from importer.pipeline.lookup import (
     plan_each,
     query_of,
 )
+from importer.pipeline.resolutions import Resolutions
 from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import PlanContext, against_facts, plan_context
-from importer.pipeline.runs import (
-    failed_checks,
-    headings_changed,
-    new_run,
-    run_facts,
-    save_run,
-)
+from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.drafts import DraftUser
-from importer.planner.safety_checks import many_other_people
+from importer.planner.safety_checks import many_other_people, safety_checks
 from importer.planner.who import review_collisions
 from importer.users.matching import PersonQuery
 
@@ -58,83 +54,45 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     """
     opened = open_inputs(request)
     institution = await check_institution(alma, request.codes)
-    facts = institution.facts(alma.base_url)
-    with new_run(request.name, request.now, request.folder) as folder, ExitStack() as stack:
+    of_alma = institution.facts(alma.base_url)
+    with new_run(request.name, request.now, request.folder) as folder:
         rosters = validate(opened)
-        resolutions = Resolutions(DecisionMemory(facts.key).load())
-        problems = [*headings_changed(folder, rosters), *rosters.problems]
-        answers = resolutions.same_person(rosters, problems)
-        only_new = [one.mapping.needed_by_new_users for one in rosters]
-        checked = decide_fates(rosters.rows(), problems, answers, only_new)
+        answers = Resolutions(DecisionMemory(of_alma.key).load())
+        checked = _decide_checked(rosters, folder, answers)
         progress.rows(len(checked.fates), 0)
-        rows = checked.rows(Fate.READY)
-        ready = tuple(rosters.drafts(rows, checked.missing, institution.code))
-        asked = [(draft, query_of(draft, rosters.match(draft.row))) for draft in ready]
+        ready = checked.rows(Fate.READY)
+        drafts = tuple(rosters.drafts(ready, checked.missing, institution.code))
+        asked = [(draft, query_of(draft, rosters.match(draft.row))) for draft in drafts]
+        queries = [query for _, query in asked]
+        needed = any(one.mapping.file.match.absent for one in rosters)
         async with open_users(
-            request,
-            alma,
-            institution,
-            [query for _, query in asked],
-            progress,
-            needed=any(one.mapping.file.match.absent for one in rosters),
+            request, alma, institution, queries, progress, needed=needed
         ) as users:
-            context = stack.enter_context(
-                plan_context(rosters, resolutions, users.common(), facts, request.facts)
-            )
-            compared = await _compare(asked, users, context, progress)
-            compared = context.answers.leave_out_old_cards(ready, compared)
-            absent = AbsentMemory(facts.key)
-            leaving = await plan_absent(rosters, users, context.common, absent, request.now)
-            planned = [*compared, *map(context.as_alma_needs, leaving.planned)]
-            for sentence in against_facts((one.step for one in planned), context.facts):
+            with plan_context(rosters, answers, users.common(), of_alma, request.facts) as context:
+                planned = await _plan_rows(asked, users, context, progress)
+                absent = AbsentMemory(of_alma.key)
+                leaving = await plan_absent(rosters, users, context, absent, request.now)
+            every = [one.step for one in (*planned, *leaving.planned)]
+            for sentence in against_facts(every, context.facts):
                 progress.note(sentence)
-            steps = review_collisions([one.step for one in planned], rosters.origin)
-            found = [
-                *_many_other_people(compared, rosters),
-                *checked.problems,
-                *(problem for one in planned for problem in one.warnings),
-                *(() if users.as_of else _names_not_compared(steps, rosters)),
-                *no_end_dates(rosters, {step.row for step in steps if isinstance(step, Create)}),
-                *(p for step in steps if isinstance(step, Held) for p in step.problems),
-                *leaving.problems,
-            ]
-            missed = {one.step.row: Fate.READY for one in leaving.planned}
-            decided = decide_fates({**checked.fates, **missed}, found)
-            of_plan = run_facts(
+            steps = review_collisions(every, rosters.origin)
+            decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
+            facts = run_facts(
                 "plan",
                 rosters,
                 request,
-                alma=facts,
+                alma=of_alma,
                 users_as_of=users.as_of,
                 rate=rate,
                 calls_left=alma.limiter.available,
-                failed_checks=_failed_checks(rosters, steps, ready),
+                failed_checks=_failed_checks(rosters, steps, drafts),
                 kept_in_alma=sum(one.kept for one in planned),
                 common=context.common,
             )
-            imprints = [(one.step.row, one.imprints) for one in compared]
-            ledger = save_run(folder, of_plan, rosters, decided, steps, leaving.cells, imprints)
+            imprints = [(one.step.row, one.imprints) for one in planned]
+            ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells, imprints)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
     return ledger
-
-
-def _many_other_people(planned: Sequence[Planned], rosters: Rosters) -> Iterator[Problem]:
-    for mapped in rosters:
-        own = (one for one in planned if rosters.of(one.step.row) is mapped)
-        yield from many_other_people(own, mapped.roster.source.origin())
-
-
-async def _carry_out_decisions(
-    ledger: Ledger, rosters: Rosters, request: RunRequest, alma: Alma, progress: Progress
-) -> None:
-    """Resolve the rows that need review as people decided in a rejects file."""
-    for roster in (one.roster for one in rosters if one.roster.decisions):
-        decisions, left = decisions_in(ledger, roster)
-        asked = open_rows(ledger)
-        review = Review(ledger, request.codes, request.facts, request.operator, lambda: request.now)
-        left += await review.resolve_all([one for one in decisions if one.row in asked], alma)
-        for sentence in left:
-            progress.note(sentence)
 
 
 async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
@@ -150,13 +108,24 @@ async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
     return institution
 
 
-async def _compare(
+def _decide_checked(rosters: CheckedRosters, folder: Path, answers: Resolutions) -> Decided:
+    """Decide which rows are compared with Alma."""
+    problems = [*headings_changed(folder, rosters), *rosters.problems]
+    return decide_fates(
+        rosters.rows(),
+        problems,
+        answers=answers.same_person(rosters, problems),
+        only_new=[one.mapping.needed_by_new_users for one in rosters],
+    )
+
+
+async def _plan_rows(
     asked: Sequence[tuple[DraftUser, PersonQuery]],
     users: Users,
     context: PlanContext,
     progress: Progress,
 ) -> list[Planned]:
-    """Find the step of each ready row, in row order. Raises DailyLimitError, UnavailableError."""
+    """Plan each ready row, in row order. Raises DailyLimitError, UnavailableError."""
 
     async def one(row: tuple[DraftUser, PersonQuery]) -> tuple[Planned, str]:
         draft, query = row
@@ -166,14 +135,43 @@ async def _compare(
     to_ask = users.to_ask([query for _, query in asked])
     most = sum(query.most_calls for query in to_ask)
     with check_call_budget(len(to_ask), most, users.alma.limiter, progress.note):
-        return await plan_each(users.alma, asked, len(asked), one, progress)
+        planned = await plan_each(users.alma, asked, len(asked), one, progress)
+    return context.answers.leave_out_old_cards([draft for draft, _ in asked], planned)
 
 
-def _names_not_compared(steps: Sequence[Step], rosters: Rosters) -> Iterator[Problem]:
-    """Say what Alma's own search cannot find about the new patrons of a plan."""
-    created = [rosters.of(step.row) for step in steps if isinstance(step, Create)]
+def _decide_compared(
+    rosters: CheckedRosters,
+    checked: Decided,
+    planned: Sequence[Planned],
+    leaving: AbsentPlan,
+    steps: Sequence[Step],
+    users: Users,
+) -> Decided:
+    """Decide the fates of all rows and missing people after the comparison."""
+    created = {step.row for step in steps if isinstance(step, Create)}
+    found = [
+        *_many_other_people(planned, rosters),
+        *checked.problems,
+        *(problem for one in (*planned, *leaving.planned) for problem in one.warnings),
+        *(() if users.as_of else _names_not_compared(created, rosters)),
+        *no_end_dates(rosters, created),
+        *(problem for step in steps if isinstance(step, Held) for problem in step.problems),
+        *leaving.problems,
+    ]
+    missing = {one.step.row: Fate.READY for one in leaving.planned}
+    return decide_fates({**checked.fates, **missing}, found, answers={}, only_new=())
+
+
+def _many_other_people(planned: Sequence[Planned], rosters: Rosters) -> Iterator[Problem]:
     for mapped in rosters:
-        new = sum(one is mapped for one in created)
+        own = (one for one in planned if rosters.of(one.step.row) is mapped)
+        yield from many_other_people(own, mapped.roster.source.origin())
+
+
+def _names_not_compared(created: Collection[int], rosters: Rosters) -> Iterator[Problem]:
+    """Report what Alma's own search cannot find about the new patrons of a plan."""
+    for mapped in rosters:
+        new = sum(rosters.of(row) is mapped for row in created)
         if not new or not mapped.mapping.file.match.by_name:
             continue
         yield Problem.of(
@@ -186,17 +184,17 @@ def _names_not_compared(steps: Sequence[Step], rosters: Rosters) -> Iterator[Pro
 
 
 def _failed_checks(
-    rosters: Rosters, steps: Sequence[Step], ready: Sequence[DraftUser]
+    rosters: Rosters, steps: Sequence[Step], drafts: Sequence[DraftUser]
 ) -> tuple[FailedCheck, ...]:
     """Return the safety checks that fail, each roster by the limits of its own mapping."""
     groups = [
-        _expected_groups(one, (draft for draft in ready if rosters.of(draft.row) is one))
+        _expected_groups(one, (draft for draft in drafts if rosters.of(draft.row) is one))
         for one in rosters
     ]
-    return failed_checks(steps, [one.mapping.file.safety_checks for one in rosters], groups)
+    return safety_checks(steps, [one.mapping.file.safety_checks for one in rosters], groups)
 
 
-def _expected_groups(mapped: MappedRoster, ready: Iterable[DraftUser]) -> set[str]:
+def _expected_groups(mapped: MappedRoster, drafts: Iterable[DraftUser]) -> set[str]:
     """Return the codes of user groups that the mapping gives, and those of the ready rows.
 
     If groups come from the cells as they are, every group of the institution is expected.
@@ -208,5 +206,18 @@ def _expected_groups(mapped: MappedRoster, ready: Iterable[DraftUser]) -> set[st
     return {
         *column.mapped_codes,
         *(known or ()),
-        *(draft.values.get("user_group", "") for draft in ready),
+        *(draft.values.get("user_group", "") for draft in drafts),
     }
+
+
+async def _carry_out_decisions(
+    ledger: Ledger, rosters: Rosters, request: RunRequest, alma: Alma, progress: Progress
+) -> None:
+    """Resolve the rows that need review as people decided in a rejects file."""
+    for roster in (one.roster for one in rosters if one.roster.decisions):
+        decisions, left = decisions_in(ledger, roster)
+        asked = open_rows(ledger)
+        review = Review(ledger, request.codes, request.facts, request.operator, lambda: request.now)
+        left += await review.resolve_all([one for one in decisions if one.row in asked], alma)
+        for sentence in left:
+            progress.note(sentence)

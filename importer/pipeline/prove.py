@@ -21,7 +21,8 @@ from importer.pipeline.check import validate
 from importer.pipeline.convert import Finder
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import MappedRoster
-from importer.planner.decide import decide
+from importer.pipeline.resolutions import Resolutions
+from importer.pipeline.row_plan import PlanContext
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import ONLY_ADDED
 from importer.planner.merge import new_user
@@ -98,18 +99,20 @@ def prove(profile: Profile, mapped: MappedRoster, find: Finder | None) -> Iterat
     """
     rosters = validate((mapped,))
     only_new = [mapped.mapping.needed_by_new_users if find is not None else ()]
-    decided = decide_fates(mapped.rows(), rosters.problems, only_new=only_new)
+    decided = decide_fates(mapped.rows(), rosters.problems, answers={}, only_new=only_new)
     reasons: dict[int, str] = {}
     for problem in decided.problems:
         if problem.severity.holds:
             reasons.setdefault(problem.origin.row, str(problem.code))
     rows = decided.rows(Fate.READY)
-    ready = {draft.row: draft for draft in rosters.drafts(rows, decided.missing)}
+    ready = {draft.row: draft for draft in rosters.drafts(rows, decided.missing, "")}
+    nothing = nothing_earlier(mapped.today)
+    context = PlanContext(rosters, Resolutions({}), {}, nothing, NOTHING_COMMON, None)
     headings = [place.heading for place in mapped.roster.places]
     for row, *cells in mapped.roster.frame.itertuples(name=None):
         app = _of_app(profile, dict(zip(headings, cells, strict=True)), find)
         if row in ready:
-            ours = _of_ours(mapped, ready[row], find)
+            ours = _of_ours(context, ready[row], find)
         else:
             ours = Outcome(failure=reasons.get(row, "skipped"))
         sent = not app.failure and not ours.failure
@@ -135,17 +138,11 @@ def _of_app(profile: Profile, cells: dict[str, str], find: Finder | None) -> Out
     return Outcome(after, refusal, Counter() if refusal else _deleted(live, after))
 
 
-def _of_ours(mapped: MappedRoster, draft: DraftUser, find: Finder | None) -> Outcome:
+def _of_ours(context: PlanContext, draft: DraftUser, find: Finder | None) -> Outcome:
     if find is None:
         return Outcome(_record(new_user(draft)))
     found = _found(find, draft.every_identifier)
-    match decide(
-        draft,
-        found,
-        mapped.mapping.file.match,
-        NOTHING_COMMON,
-        nothing_earlier(mapped.today),
-    ).step:
+    match context.plan(draft, found).step:
         case Create(user=user):
             return Outcome(_record(user))
         case Update(before=before, after=after):

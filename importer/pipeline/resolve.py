@@ -26,15 +26,10 @@ from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import validate
 from importer.pipeline.decisions import Decision, open_rows
-from importer.pipeline.fates import (
-    OTHER_LEFT_OUT,
-    Resolutions,
-    alike_rows,
-    person_hash,
-    worst,
-)
+from importer.pipeline.fates import worst
 from importer.pipeline.inputs import CheckedRosters, reopen_inputs
 from importer.pipeline.lookup import find_people, query_of
+from importer.pipeline.resolutions import OTHER_LEFT_OUT, Resolutions, alike_rows, person_hash
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import update_undone
 from importer.planner.drafts import DraftUser
@@ -306,7 +301,7 @@ class Review:
 
     def _draft(self, row: int) -> DraftUser:
         code = self.facts.alma.institution if self.facts.alma else ""
-        draft = next(self._rosters.drafts({row}, institution=code), None)
+        draft = next(self._rosters.drafts({row}, {}, code), None)
         if draft is None:
             msg = f"The mapping makes no record of row {row_label(row)}. Plan again."
             raise UsageError(msg)

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 
 from importer.alma.doctor import Facts
 from importer.ledger.edit_memory import EditMemory
 from importer.ledger.memory import AbsentMemory
 from importer.model.decisions import Answer
 from importer.model.people import Common
-from importer.model.plan import Planned, Step, Update, UserMemory, Written
+from importer.model.plan import Held, Planned, Step, Update, UserMemory, Written
 from importer.model.run import AlmaFacts
 from importer.model.text import counted
 from importer.model.user import AccountType, User
-from importer.pipeline.fates import Resolutions, answered_step
+from importer.pipeline.fates import as_warning, dismissed
 from importer.pipeline.inputs import Rosters
 from importer.pipeline.remember import remember_earlier
-from importer.planner.decide import decide, with_borrowing
+from importer.pipeline.resolutions import Resolutions
+from importer.planner.decide import decide, follow, with_borrowing
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
-from importer.planner.leavers import come_back
+from importer.planner.leavers import come_back, leave
 from importer.planner.staff_edits import Earlier, keyed
 from importer.users.matching import MatchResult
 
@@ -33,7 +33,7 @@ class PlanContext:
 
     `leavers`: what was changed of people who were missing, by primary ID without case. `earlier`:
     what earlier loads left. `common`: what too many users have to be evidence. `facts`: what was
-    measured of this Alma, None if nothing was. `today`: the day of the plan.
+    measured of this Alma, None if nothing was.
     """
 
     rosters: Rosters
@@ -42,33 +42,49 @@ class PlanContext:
     earlier: Earlier
     common: Common
     facts: Facts | None
-    today: date
 
     def plan(self, draft: DraftUser, found: MatchResult) -> Planned:
         """Return the step of a row; what people answered before is not asked again."""
         match = self.rosters.match(draft.row)
         planned = decide(draft, found, match, self.common, self.earlier)
-        return self._finish(draft, self.answers.apply(draft, found, planned, match, self.earlier))
+        asked = planned.step.problems if isinstance(planned.step, Held) else ()
+        kept = self.answers.fitting(draft, asked)
+        if kept is None:
+            return self._finish(draft, planned)
+        if kept.answer is Answer.REJECT:
+            warnings = (as_warning(problem, "") for problem in asked)
+            out = Held(draft.row, (*warnings, dismissed(draft.origin, kept.sentence)))
+            return self._finish(draft, replace(planned, step=out))
+        live = next((u for u in found.every_user if same_id(u.primary_id, kept.user)), None)
+        made = self.answer(kept.answer, draft, live, found)
+        if not isinstance(made, Planned):
+            return self._finish(draft, planned)
+        answered = (as_warning(problem, kept.sentence) for problem in asked)
+        return replace(made, warnings=(*answered, *planned.warnings, *made.warnings))
 
     def answer(
         self, answer: Answer, draft: DraftUser, live: User | None, found: MatchResult
     ) -> Planned | str:
         """Return the step that an answer asks for, or a sentence with why it cannot be sent.
 
-        `live` and `found` are those of `answered_step`.
+        `live` and `found` are those of `follow`.
         """
-        match = self.rosters.match(draft.row)
-        made = answered_step(answer, draft, live, found, match, self.earlier)
+        made = follow(answer, draft, live, found, self.rosters.match(draft.row), self.earlier)
         return self._finish(draft, made) if isinstance(made, Planned) else made
+
+    def leave(self, draft: DraftUser, live: User) -> Planned:
+        """Return the step of a user who is missing; `draft` has what the mapping sets then."""
+        return self._as_alma_needs(
+            leave(draft, live, self.rosters.match(draft.row), self.earlier.today)
+        )
 
     def _finish(self, draft: DraftUser, planned: Planned) -> Planned:
         match = self.rosters.match(draft.row)
         planned = come_back(draft, planned, self.leavers, match, self.earlier)
-        return self.as_alma_needs(with_borrowing(draft, planned, self.today))
+        return self._as_alma_needs(with_borrowing(draft, planned, self.earlier.today))
 
-    def as_alma_needs(self, planned: Planned) -> Planned:
-        """Return a step as this Alma needs it."""
-        return replace(planned, step=follow_facts(planned.step, self.facts))
+    def _as_alma_needs(self, planned: Planned) -> Planned:
+        return replace(planned, step=_follow_facts(planned.step, self.facts))
 
 
 @contextmanager
@@ -84,7 +100,6 @@ def plan_context(
     Facts of another institution do not count. Raises LedgerError.
     """
     measured = facts if facts is not None and facts.institution == alma.institution else None
-    today = rosters[0].today
     remember_earlier(alma.key)
     with closing(EditMemory(alma.key)) as memory:
 
@@ -97,17 +112,16 @@ def plan_context(
             rosters,
             answers,
             AbsentMemory(alma.key).leavers(),
-            Earlier(left, keyed(memory.key), today),
+            Earlier(left, keyed(memory.key), rosters[0].today),
             common,
             measured,
-            today,
         )
 
 
 # what was measured of this Alma
 
 
-def follow_facts(step: Step, facts: Facts | None) -> Step:
+def _follow_facts(step: Step, facts: Facts | None) -> Step:
     """Return the step as this Alma needs it.
 
     Where Alma keeps the group of External users, an update that changes it overrides it.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 from importer.errors import ImporterError, LedgerError, UsageError
 from importer.ledger.journal import images, write_run
@@ -18,10 +18,12 @@ from importer.ledger.states import FILE
 from importer.loader.corrections import digest
 from importer.mapper.placeholders import heading_key
 from importer.model.files import exists, shown
-from importer.model.plan import RETURNING, Act, Create, Imprints, SafetyLimits, Step, Update
+from importer.model.people import Common
+from importer.model.plan import RETURNING, Act, Create, Imprints, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.roster import ADDED
 from importer.model.run import (
+    AlmaFacts,
     Corrections,
     FailedCheck,
     MappingFacts,
@@ -29,12 +31,10 @@ from importer.model.run import (
     RosterFacts,
     RunFacts,
 )
-from importer.model.text import RowId
 from importer.model.user import User
 from importer.pipeline.fates import Decided
 from importer.pipeline.inputs import MappedRoster, Rosters, RunRequest
 from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
-from importer.planner.safety_checks import safety_checks
 
 RUNS = Path("runs")
 LOOKED_AT = 50
@@ -176,12 +176,27 @@ def save_run(
     )
 
 
+class OfPlan(TypedDict, total=False):
+    """The facts of a run that a plan has, and a check has not."""
+
+    alma: AlmaFacts
+    users_as_of: datetime | None
+    rate: float
+    calls_left: int | None
+    failed_checks: tuple[FailedCheck, ...]
+    kept_in_alma: int
+    common: Common
+
+
 def run_facts(
-    command: Literal["check", "plan"], rosters: Rosters, request: RunRequest, **found: object
+    command: Literal["check", "plan"],
+    rosters: Rosters,
+    request: RunRequest,
+    **found: Unpack[OfPlan],
 ) -> RunFacts:
-    """Return the facts of a run; `found` are those that Alma gave, by their names."""
+    """Return the facts of a run."""
     (roster, mapping), *others = map(_roster_facts, rosters)
-    facts = RunFacts(
+    return RunFacts(
         command=command,
         version=request.version,
         started=request.now,
@@ -193,28 +208,8 @@ def run_facts(
         codes="" if request.codes_file is None else str(request.codes_file),
         codes_institution=request.codes.institution,
         codes_fetched=request.codes.fetched,
+        **found,
     )
-    return facts.model_copy(update=found)
-
-
-def failed_checks(
-    steps: Iterable[Step],
-    limits: Sequence[SafetyLimits],
-    groups: Sequence[Collection[str]],
-) -> tuple[FailedCheck, ...]:
-    """Return the safety checks that fail, each roster's steps by the limits of its mapping.
-
-    `limits` and the expected user `groups` are by roster.
-    """
-    own: list[list[Step]] = [[] for _ in limits]
-    for step in steps:
-        own[RowId.of(step.row).roster].append(step)
-    found = []
-    for number, parts in enumerate(zip(own, limits, groups, strict=True), start=1):
-        for one in safety_checks(*parts):
-            of = f"Roster {number}: " if len(limits) > 1 else ""
-            found.append(one.model_copy(update={"sentence": of + one.sentence}))
-    return tuple(found)
 
 
 def _roster_facts(mapped: MappedRoster) -> tuple[RosterFacts, MappingFacts]:

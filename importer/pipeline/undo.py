@@ -36,8 +36,9 @@ from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
 from importer.pipeline.lookup import plan_each
-from importer.pipeline.runs import failed_checks, new_run
+from importer.pipeline.runs import new_run
 from importer.planner.entries import same_id
+from importer.planner.safety_checks import safety_checks
 from importer.planner.undo import (
     as_created,
     created_again,
@@ -87,22 +88,28 @@ async def undo(
             row: fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
             for row, fate in first.fates()
         }
-        decided = decide_fates(rows, problems)
+        decided = decide_fates(rows, problems, answers={}, only_new=())
         created = sum(image.act is Act.CREATE for image in images(first))
-        facts = first.facts.model_copy(
-            update={
-                "command": "undo",
-                "version": request.version,
-                "started": request.now,
-                "today": request.now.date(),
-                "operator": request.operator,
-                "rate": request.rate,
-                "calls_left": alma.limiter.available,
-                "failed_checks": _failed_checks(first.facts, steps),
-                "kept_in_alma": 0,
-                "undoes": str(first.folder.resolve()),
-                "users_stay": 0 if request.delete_created else created,
-            }
+        of_first = first.facts
+        facts = RunFacts(
+            command="undo",
+            version=request.version,
+            started=request.now,
+            today=request.now.date(),
+            operator=request.operator,
+            roster=of_first.roster,
+            mapping=of_first.mapping,
+            others=of_first.others,
+            alma=of_first.alma,
+            codes=of_first.codes,
+            codes_institution=of_first.codes_institution,
+            codes_fetched=of_first.codes_fetched,
+            users_as_of=of_first.users_as_of,
+            rate=request.rate,
+            calls_left=alma.limiter.available,
+            failed_checks=_failed_checks(of_first, steps),
+            undoes=str(first.folder.resolve()),
+            users_stay=0 if request.delete_created else created,
         )
         cells = (
             (one.row, one.cells)
@@ -208,7 +215,7 @@ def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck
         ("many_changes", "foreign_group", "absent"), SafetyLimit(percent=100, count=0)
     )
     limits = [mapping.safety_limits.model_copy(update=off) for _, mapping in facts.rosters]
-    return failed_checks(steps.values(), limits, [()] * len(limits))
+    return safety_checks(steps.values(), limits, [()] * len(limits))
 
 
 def undone(image: Image, live: User | None, origin: Origin) -> Planned:

@@ -7,20 +7,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from importer.model.candidates import NAMES
-from importer.model.decisions import NAME
+from importer.model.decisions import NAME, Answer
 from importer.model.fields import OnUpdate
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.problem import Code, Problem, Severity
-from importer.model.text import counted
+from importer.model.text import counted, row_label
 from importer.model.user import AccountType
 from importer.planner.borrowing import obstacles, role_obstacles
-from importer.planner.entries import current
+from importer.planner.entries import current, same_id
 from importer.planner.merge import merge, new_user
 from importer.planner.staff_edits import Edit, answered, first_load, review
 from importer.planner.who import Who, identify, is_managed_elsewhere
+from importer.users.matching import identifiers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import date
 
     from importer.model.people import Common
@@ -167,7 +168,57 @@ def _card_differs(draft: DraftUser, edit: Edit, primary_id: str) -> Problem:
     return draft.problem(Code.CARD_DIFFERS, message, edit.label, primary_id)
 
 
-def obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:
+def follow(
+    answer: Answer,
+    draft: DraftUser,
+    live: User | None,
+    found: MatchResult,
+    match: Match,
+    earlier: Earlier,
+) -> Planned | str:
+    """Return the step that a person's answer asks for, or a sentence with why it cannot be sent.
+
+    `live`: the user that the answer names, if any. `found`: who has the row's IDs in Alma.
+    """
+    name = row_label(draft.row)
+    mine = live.primary_id if live is not None else None
+    others = [one.user for one in found.users if not same_id(one.user.primary_id, mine)]
+    taken = {identifier for user in others for identifier in identifiers(user)}
+    is_taken = draft.primary_id.casefold() in taken
+    own = draft.without(_labels_of(draft, taken))
+    if answer is Answer.CREATE:
+        if not is_taken:
+            return create(own, earlier)
+        return (
+            f"Alma already has a user with the primary ID of row {name}. Use --as update with that "
+            "user's ID, or correct the row."
+        )
+    if live is None:
+        return "Alma has no user with this ID. Nothing was changed."
+    if obstacle := _obstacle_to_update(draft, live, match):
+        return obstacle
+    if answer is Answer.RENAME and is_taken:
+        return (
+            f"The primary ID of row {name} belongs to another user of Alma, so Alma would refuse "
+            "the update. Nothing was changed. Correct the row or that user, or reject the row."
+        )
+    rename = answer is Answer.RENAME or (match.id_change == "rename" and not is_taken)
+    planned = update(own, live, match, earlier, rename=rename)
+    answered = tuple(one for one in planned.warnings if not one.severity.holds)
+    return replace(planned, warnings=answered)
+
+
+def _labels_of(draft: DraftUser, ids: Collection[str]) -> frozenset[str]:
+    """Return the columns of the row's entries with one of these IDs, which are without case."""
+    return frozenset(
+        label
+        for item in draft.entries("user_identifier")
+        if item.values["value"].casefold() in ids
+        for label in item.entry.labels
+    )
+
+
+def _obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:
     """Return why a person's answer must not update this user; "" if it may.
 
     Alma makes an Internal user External, and never the other way around (contract 1.2).
@@ -260,7 +311,7 @@ def _differences(draft: DraftUser, live: User, match: Match) -> Iterator[Problem
     if current(live, "account_type") != ours and match.account_type != "any":
         kind = _account_type(live) or "without an account type"
         message = f"the user {{value}} is {kind} in Alma, but {ours.capitalize()} in the mapping"
-        converts = not obstacle_to_update(draft, live, match)
+        converts = not _obstacle_to_update(draft, live, match)
         advice = (
             "If it is the same person, resolve the row with `--as rename` and the user's ID: the "
             "user becomes External and gets the row's primary ID. Alma's API cannot reverse that."

@@ -6,13 +6,13 @@ They look at matched users only; creating users is what a load is for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from importer.model.plan import ChangeKind, Held, SafetyCheck, Unchanged, Update
 from importer.model.problem import Code, Problem
 from importer.model.run import FailedCheck
-from importer.model.text import is_absent
+from importer.model.text import RowId, is_absent
 from importer.planner.borrowing import ROLE
 from importer.planner.entries import current, same_id
 from importer.planner.merge import STICKY
@@ -53,13 +53,27 @@ _SENTENCES = {
 
 
 def safety_checks(
-    steps: Iterable[Step], limits: SafetyLimits, groups: Collection[str]
+    steps: Iterable[Step], limits: Sequence[SafetyLimits], groups: Sequence[Collection[str]]
 ) -> tuple[FailedCheck, ...]:
-    """Return the safety checks that a plan fails; the steps are read once.
+    """Return the safety checks that a plan fails, each roster's steps by the limits of its mapping.
 
-    `groups` are the codes of the user groups that the mapping gives; a user of another one who
-    keeps that group is as the mapping wants it. A user who does not change counts for no check.
+    `groups` are, by roster, the codes of the user groups that the mapping gives; a user of another
+    one who keeps that group is as the mapping wants it. A user who does not change counts for no
+    check.
     """
+    own: list[list[Step]] = [[] for _ in limits]
+    for step in steps:
+        own[RowId.of(step.row).roster].append(step)
+    return tuple(
+        failed
+        for number, parts in enumerate(zip(own, limits, groups, strict=True), start=1)
+        for failed in _of_roster(f"Roster {number}: " if len(limits) > 1 else "", *parts)
+    )
+
+
+def _of_roster(
+    name: str, steps: Iterable[Step], limits: SafetyLimits, groups: Collection[str]
+) -> Iterator[FailedCheck]:
     matched = 0
     counts: Counter[SafetyCheck] = Counter()
     given = frozenset(group.casefold() for group in ("", *groups))
@@ -67,16 +81,12 @@ def safety_checks(
         matched += isinstance(step, Update | Unchanged)
         if isinstance(step, Update):
             counts.update(_fires(step, given))
-    failed = []
     for check, what in _SENTENCES.items():
         limit: SafetyLimit = getattr(limits, check.replace("-", "_"))
         concerned = counts[check]
         if concerned > limit.count and concerned * 100 > limit.percent * matched:
-            sentence = f"{concerned} of {matched} known users {what}"
-            failed.append(
-                FailedCheck(check=check, concerned=concerned, matched=matched, sentence=sentence)
-            )
-    return tuple(failed)
+            sentence = f"{name}{concerned} of {matched} known users {what}"
+            yield FailedCheck(check=check, concerned=concerned, matched=matched, sentence=sentence)
 
 
 def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:

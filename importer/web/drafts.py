@@ -246,7 +246,7 @@ class Checked:
 
     def __init__(self, mapped: MappedRoster) -> None:
         """Find all problems and decide the fate of each row."""
-        self.decided: Decided = decide_fates(mapped.rows(), validate((mapped,)).problems)
+        self.decided: Decided = _decided(mapped)
         self.partial: set[int] = set()
         none = replace(mapped.roster, frame=mapped.roster.frame.iloc[:0], problems=())
         # the mapped rows are as large as the roster, and needed no more
@@ -269,7 +269,7 @@ class Checked:
         )
         alone = correct(before, [made], "The correction")
         one_row = _mapped(self.inputs, alone)
-        found = decide_fates(one_row.rows(), validate((one_row,)).problems)
+        found = _decided(one_row)
         frame = roster.frame
         if alone.frame.empty:
             frame = frame.drop(index=row)
@@ -288,6 +288,7 @@ class Checked:
         self.decided = Decided(
             {**self.decided.fates, **found.fates},
             tuple(sorted(problems, key=lambda one: one.origin.row)),
+            {},
         )
         self.partial.add(row)
 
@@ -295,3 +296,9 @@ class Checked:
 def _mapped(mapped: MappedRoster, roster: Roster) -> MappedRoster:
     candidates = evaluate(mapped.compiled, roster, mapped.codes, mapped.candidates.orders)
     return replace(mapped, roster=roster, candidates=candidates)
+
+
+def _decided(mapped: MappedRoster) -> Decided:
+    """Return what `check` finds in a roster."""
+    problems = validate((mapped,)).problems
+    return decide_fates(mapped.rows(), problems, answers={}, only_new=())

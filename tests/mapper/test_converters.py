@@ -50,9 +50,9 @@ def _inputs(folder: Path) -> MappedRoster:
 def _result(mapped: MappedRoster) -> tuple[dict[int, Fate], dict[int, dict[str, str]]]:
     """Return the fate of each row, and the records of those that are ready."""
     checked = validate((mapped,))
-    fates = decide_fates(mapped.rows(), checked.problems).fates
+    fates = decide_fates(mapped.rows(), checked.problems, answers={}, only_new=()).fates
     ready = [row for row, fate in fates.items() if fate is Fate.READY]
-    records = {one.row: dict(fields_of(new_user(one))) for one in checked.drafts(ready)}
+    records = {one.row: dict(fields_of(new_user(one))) for one in checked.drafts(ready, {}, "")}
     return dict(fates), records
 
 

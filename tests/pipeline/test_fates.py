@@ -41,7 +41,7 @@ def test_every_row_has_one_fate_and_its_problems_say_why(
     Only severities and messages change. `plan` decides again after the comparison with Alma, which
     changes nothing.
     """
-    decided = decide_fates(rows, problems, answers)
+    decided = decide_fates(rows, problems, answers=answers, only_new=())
     assert list(decided.fates) == list(rows)
     parts = [decided.rows(fate) for fate in Fate]
     assert sum(map(len, parts)) == len(rows) == len(frozenset().union(*parts))
@@ -62,7 +62,7 @@ def test_every_row_has_one_fate_and_its_problems_say_why(
         after = [found.code for found in decided.problems if found.origin.row == row]
         assert after[: len(before)] == before
         assert set(after[len(before) :]) <= {Code.RESOLVED}
-    again = decide_fates(decided.fates, decided.problems)
+    again = decide_fates(decided.fates, decided.problems, answers={}, only_new=())
     assert (again.fates, again.problems) == (decided.fates, decided.problems)
 
 
@@ -81,13 +81,13 @@ def test_what_only_a_new_user_needs_rejects_no_known_one(
     """A row that lacks only this is ready, and says what it lacks; else it lacks it as well."""
     lacks = replace(problem(2, Code.MISSING_VALUE, Severity.REJECT), field="last_name")
     rows, problems = {2: Fate.READY}, [lacks, problem(2, code, severity)]
-    decided = decide_fates(rows, problems, only_new=[{"last_name"}])
+    decided = decide_fates(rows, problems, answers={}, only_new=[{"last_name"}])
     ready = fate is Fate.READY
     expected = Fate.REJECTED if fate is Fate.REVIEW else fate
     assert decided.fates == {2: expected}
     assert decided.missing == ({2: (lacks,)} if ready else {})
     assert len(decided.problems) == (1 if ready else 2)
-    assert decide_fates(rows, problems, only_new=[set()]).missing == {}
+    assert decide_fates(rows, problems, answers={}, only_new=[set()]).missing == {}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_what_only_a_new_user_needs_rejects_no_known_one(
 def test_the_gravest_problem_decides(severities: Sequence[Severity], fate: Fate) -> None:
     """A row is rejected before it is reviewed, and reviewed before it is ready."""
     problems = [problem(2, Code.BAD_EMAIL, severity) for severity in severities]
-    assert decide_fates({2: Fate.READY}, problems).fates == {2: fate}
+    assert decide_fates({2: Fate.READY}, problems, answers={}, only_new=()).fates == {2: fate}
 
 
 @pytest.mark.parametrize(("loads", "fate"), [(True, Fate.READY), (False, Fate.REJECTED)])
@@ -111,14 +111,14 @@ def test_an_answered_question_is_not_asked_again(loads: bool, fate: Fate) -> Non
     asked = problem(2, Code.DUPLICATE_PERSON, Severity.REVIEW)
     other = problem(2, Code.DUPLICATE_ID, Severity.REVIEW)
     answers = {2: Answered("decided", loads)}
-    decided = decide_fates({2: Fate.READY}, [asked], answers)
+    decided = decide_fates({2: Fate.READY}, [asked], answers=answers, only_new=())
     assert (decided.fates, decided.problems[0].advice) == ({2: fate}, RESOLVED_ADVICE)
-    both = decide_fates({2: Fate.READY}, [asked, other], answers).fates
+    both = decide_fates({2: Fate.READY}, [asked, other], answers=answers, only_new=()).fates
     assert both == {2: Fate.REVIEW if fate is Fate.READY else fate}
 
 
 def test_a_problem_of_the_whole_roster_is_told_once() -> None:
     """Row 0 decides no row's fate."""
     notice = problem(0, Code.BAD_EMAIL, Severity.REJECT)
-    decided = decide_fates({2: Fate.READY}, [notice, notice])
+    decided = decide_fates({2: Fate.READY}, [notice, notice], answers={}, only_new=())
     assert (decided.fates, decided.problems) == ({2: Fate.READY}, (notice,))

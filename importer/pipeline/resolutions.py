@@ -1,0 +1,133 @@
+"""What people decided about rows in earlier runs, and what it answers now.
+
+A question about a person is not asked twice. An answer is used as long as no other user is in
+question than then, and nothing else is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from importer.ledger.memory import Resolution
+from importer.model.decisions import NAME, WHO, Answer, concerned
+from importer.model.plan import Held, Planned, Update
+from importer.model.problem import Code, Problem
+from importer.pipeline.fates import Answered, dismissed
+from importer.pipeline.inputs import CheckedRosters
+from importer.planner.drafts import DraftUser
+from importer.planner.entries import same_id
+
+OTHER_LEFT_OUT = "the other row of this person is not loaded"
+
+
+class KeptAnswer(NamedTuple):
+    """An answer of an earlier run: about which user, and a sentence with who gave it and when."""
+
+    answer: Answer
+    user: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolutions:
+    """What people decided in earlier runs, by the row's primary ID without case."""
+
+    by_id: Mapping[str, Resolution]
+
+    def same_person(
+        self, rosters: CheckedRosters, problems: Iterable[Problem]
+    ) -> dict[int, Answered]:
+        """Return by row the decisions that answer whether it is the same person as another row.
+
+        If rows are different people, both rows of each pair must have been decided; a row that is
+        not to be sent stays so whatever was decided about the other, and one whose others are all
+        not to be sent needs no decision.
+        """
+        answered: dict[int, Answered] = {}
+        for draft, others in alike_rows(rosters, problems) if self.by_id else ():
+            own, decision = draft.key, self.by_id.get(draft.key)
+            theirs = [
+                their
+                for other in others
+                if (their := self.by_id.get(other)) and own in their.against
+            ]
+            everybody = len(theirs) == len(others)
+            if decision is not None and others <= decision.against:
+                loads = decision.answer is not Answer.REJECT
+                if everybody or not loads:
+                    answered[draft.row] = Answered(decision.sentence, loads)
+            elif theirs and everybody and all(one.answer is Answer.REJECT for one in theirs):
+                answered[draft.row] = Answered(f"{OTHER_LEFT_OUT}, {theirs[0].sentence}")
+        return answered
+
+    def fitting(self, draft: DraftUser, asked: Sequence[Problem]) -> KeptAnswer | None:
+        """Return the answer to everything that is asked about a row, if there is one."""
+        decision = self.by_id.get(draft.key)
+        if not asked or decision is None or decision.person not in {"", person_hash(draft)}:
+            return None
+        codes, questioned = {problem.code for problem in asked}, {*concerned(asked)}
+        answer, user = decision.answer, decision.user
+        if answer is Answer.CREATE and codes == {Code.IDENTIFIER_TAKEN}:
+            answer, user = Answer.UPDATE, draft.primary_id  # was created since, without that ID
+            questioned.discard(user.casefold())
+        if codes & NAME:
+            questioned.add(draft.key)
+        if codes - WHO - NAME - decision.doubts or questioned - decision.against:
+            return None
+        return KeptAnswer(answer, user, decision.sentence)
+
+    def leave_out_old_cards(
+        self, drafts: Sequence[DraftUser], planned: Sequence[Planned]
+    ) -> list[Planned]:
+        """Return the steps, without those of old cards that gave way to a row with the new one.
+
+        The row of an old card counts again in a roster without the new one.
+        """
+        renamed = {
+            one.step.primary_id.casefold(): draft.key
+            for draft, one in zip(drafts, planned, strict=True)
+            if isinstance(one.step, Update)
+            and not same_id(one.step.after.primary_id, one.step.primary_id)
+        }
+        kept = []
+        for draft, one in zip(drafts, planned, strict=True):
+            decision = self.by_id.get(draft.key)
+            if (
+                decision is not None
+                and decision.answer is Answer.REJECT
+                and renamed.get(draft.key) in decision.against
+            ):
+                kept.append(Planned(Held(draft.row, (dismissed(draft.origin, decision.sentence),))))
+            else:
+                kept.append(one)
+        return kept
+
+
+def person_hash(draft: DraftUser) -> str:
+    """Return a hash of a row's ID with the person of the row, for an answer that is about both."""
+    known = (draft.key, *draft.person.name, draft.person.born)
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()
+
+
+def alike_rows(
+    rosters: CheckedRosters, problems: Iterable[Problem]
+) -> Iterator[tuple[DraftUser, frozenset[str]]]:
+    """Yield the rows that may be one person, each with the IDs of the others.
+
+    All such rows of one name, or about one user, count as one group; a person may be asked once
+    too often.
+    """
+    about = {p.origin.row: p.value.casefold() for p in problems if p.code is Code.DUPLICATE_PERSON}
+    groups: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    found: list[tuple[DraftUser, set[tuple[str, ...]]]] = []
+    for draft in rosters.drafts(about, {}, "") if about else ():
+        keys = {draft.person.name, (draft.key,), (about[draft.row],)} - {("",)}
+        found.append((draft, keys))
+        for key in keys:
+            groups[key].add(draft.key)
+    for draft, keys in found:
+        yield draft, frozenset().union(*(groups[key] for key in keys)) - {draft.key}
