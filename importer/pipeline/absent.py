@@ -17,17 +17,17 @@ from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
 from importer.errors import MappingError, UsageError
 from importer.ledger.edit_memory import EditMemory
-from importer.ledger.journal import applied_since, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
+from importer.mapper.schema import AbsentPart
 from importer.model.fields import CodeTables
 from importer.model.people import Common
-from importer.model.plan import Act, Planned
+from importer.model.plan import Planned
 from importer.model.problem import KNOWN, VALUE, Code, Problem
 from importer.model.roster import Roster
-from importer.model.text import ABSENT_ROWS, RowId, counted, is_absent
+from importer.model.text import ABSENT_ROWS, RowId, counted
 from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import CheckedRosters, MappedRoster, reopen_inputs
@@ -35,16 +35,12 @@ from importer.pipeline.lookup import Users
 from importer.pipeline.row_plan import PlanContext
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
-from importer.planner.leavers import Among, counts_for, has_expired, left
+from importer.planner.leavers import Among, counts_for, has_expired
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import PersonQuery
 from importer.validator import check_rows
 
 _NAMES = frozenset({"primary_id", "first_name", "middle_name", "last_name"})
-
-SEEN = "absent until"
-"""The name under which a ledger keeps which entry was the last that counted here."""
-
 
 ABSENT_COLUMNS = (
     "primary_id", "first_name", "last_name", "user_group", "status", "expiry_date", "rosters",
@@ -90,7 +86,8 @@ async def plan_absent(
     plan = AbsentPlan()
     there: frozenset[str] | None = None
     for mapped in rosters:
-        if mapped.mapping.file.match.absent is None:
+        part = mapped.match.absent
+        if part is None:
             continue
         if mapped.roster.rejects:
             why = "this is a rejects file, so nobody counts as missing from it"
@@ -101,21 +98,24 @@ async def plan_absent(
         else:
             if there is None:
                 there = present(rosters, users.cache, context.common, memory.institution)
-            missing = _find(there, mapped, users.cache, memory, now)
-            await _plan(mapped, missing, users, context, plan)
+            name = mapped.mapping.name
+            missing = find_missing(there, mapped, users.cache, among(mapped))
+            memory.see(name, mapped.roster.source.sha256, there, missing, now)
+            counts = memory.counts(name)
+            since = [Missing(user, counts[key]) for key, user in missing.items()]
+            await _plan(mapped, part, since, users, context, plan)
             continue
-        origin = mapped.roster.source.origin()
-        plan.problems.append(Problem.of(Code.ABSENT_NOT_COMPARED, origin, why))
+        plan.problems.append(mapped.problem(Code.ABSENT_NOT_COMPARED, why))
     return plan
 
 
 def among(mapped: MappedRoster, groups: Collection[str] = ()) -> Among:
     """Return whom a roster is expected to have: as the mapping names them, else these groups."""
-    part = mapped.mapping.file.match.absent
+    part = mapped.match.absent
     owners = part.among.external_id if part else ()
     wanted = part.among.user_group if part else groups
     return Among(
-        mapped.mapping.file.match,
+        mapped.match,
         mapped.mapping.file.account_type,
         frozenset(map(str.casefold, wanted)),
         frozenset(map(str.casefold, owners)),
@@ -157,30 +157,14 @@ def _key(user: User) -> str:
     return (user.primary_id or "").casefold()
 
 
-def _find(
-    there: frozenset[str],
-    mapped: MappedRoster,
-    cache: UserCache,
-    memory: AbsentMemory,
-    now: datetime,
-) -> list[Missing]:
-    """Find who is missing, and save it, so that the next roster knows."""
-    missing = find_missing(there, mapped, cache, among(mapped))
-    name = mapped.mapping.name
-    memory.see(name, mapped.roster.source.sha256, there, missing, now)
-    counts = memory.counts(name)
-    return [Missing(user, counts[key]) for key, user in missing.items()]
-
-
 async def _plan(
     mapped: MappedRoster,
+    part: AbsentPart,
     missing: list[Missing],
     users: Users,
     context: PlanContext,
     plan: AbsentPlan,
 ) -> None:
-    part = mapped.mapping.file.match.absent
-    assert part is not None  # noqa: S101  the caller asked
     new = [one for one in missing if one.key not in context.leavers]
     due = [one for one in new if one.rosters >= part.after]
     waiting = len(new) - len(due)
@@ -215,8 +199,7 @@ async def _plan(
         parts += [f"{others:,} were changed before or have left"] if others else []
         groups = " or ".join(part.among.user_group)
         message = f"{counted(len(missing), 'user')} of {groups} missing: {'; '.join(parts)}"
-        origin = mapped.roster.source.origin()
-        plan.problems.append(Problem.of(Code.MISSING_FROM_ROSTER, origin, message))
+        plan.problems.append(mapped.problem(Code.MISSING_FROM_ROSTER, message))
 
 
 async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
@@ -261,40 +244,6 @@ def _without_obligations(user: User) -> User:
     plain = user.model_copy(update=dict.fromkeys(names))
     plain.model_fields_set.difference_update(names)
     return plain
-
-
-def remember_applied(ledger: Ledger, now: datetime) -> None:
-    """Save who was changed because they were missing, and who of them is back.
-
-    Each outcome of a run counts once, also if an apply was stopped before it came here. Raises
-    LedgerError.
-    """
-    facts = ledger.facts
-    if facts.alma is None:
-        return
-    memory = AbsentMemory(facts.alma.key)
-    rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
-    if not rows:
-        return
-    undoes, folder = facts.command == "undo", str(ledger.folder.resolve())
-    applied = [image for image in images(ledger) if image.row in rows]
-    gone = {
-        image.primary_id: left(image.before, image.sent, image.answered or image.sent)
-        for image in applied
-        if is_absent(image.row) and not undoes and image.before is not None
-    }
-    back = [
-        image.primary_id
-        for image in applied
-        if image.primary_id not in gone and image.act is Act.UPDATE
-    ]
-    if undoes:
-        again = memory.take_back(facts.undoes, [image.primary_id for image in applied])
-        there = (image.primary_id for image in applied if is_absent(image.row))
-        back = [primary_id for primary_id in there if primary_id.casefold() not in again]
-    memory.save_leavers(gone, back, folder, now)
-    with ledger.transaction():
-        ledger.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (SEEN, str(last)))
 
 
 def list_missing(

@@ -23,10 +23,9 @@ from importer.model.network_shares import mounted_share
 from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts
 from importer.model.text import command_line
-from importer.pipeline.absent import remember_applied
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import PASSWORD, check_sources, reopen_inputs
-from importer.pipeline.remember import remember_loaded
+from importer.pipeline.remember import remember_applied, remember_loaded
 from importer.users.refresh import add_applied
 from importer.writer.executor import Executor, Progress, Stop
 

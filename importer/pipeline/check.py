@@ -13,7 +13,7 @@ from importer.mapper.messages import MappingFinding, in_order
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate
 from importer.model.problem import VALUE, Code, Problem
-from importer.model.roster import ADDED, ROW, WHAT_TO_DO, Roster
+from importer.model.roster import ADDED, ROW, WHAT_TO_DO
 from importer.model.text import counted, spans, word_list
 from importer.pipeline.causes import column_causes
 from importer.pipeline.decisions import NOT_A_CHOICE, unclear_decisions
@@ -72,7 +72,7 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
             )
             raise RosterError(msg)
         candidates, unreadable = mapped.candidates.without_bad(mapped.candidates.problems)
-        match = mapped.mapping.file.match
+        match = mapped.match
         found = check_rows(candidates, mapped.codes, mapped.today, creates=match.creates)
         candidates, bad = candidates.without_bad(found)
         cells = [*mapped.without_secrets((*mapped.roster_problems(), *unreadable, *bad))]
@@ -92,7 +92,7 @@ def _of_rosters(rosters: Sequence[MappedRoster]) -> Iterator[Problem]:
         yield from mapped.roster.notices
         yield from state_of_tables(mapped.codes, mapped.roster.source.origin(), mapped.today)
         yield from _blank_rows(mapped)
-        yield from _of_rejects(mapped.roster)
+        yield from _of_rejects(mapped)
 
 
 _END_DATES = {"expiry_date": "expiration date", "purge_date": "purge date"}
@@ -105,7 +105,7 @@ def no_end_dates(rosters: Sequence[MappedRoster], rows: Collection[int]) -> Iter
     """
     for mapped in rosters:
         candidates, counts = mapped.candidates, dict.fromkeys(_END_DATES, 0)
-        for name in counts if mapped.mapping.file.match.creates else ():
+        for name in counts if mapped.match.creates else ():
             dropped = candidates.not_applicable.get(name, frozenset())
             dates = zip(candidates.rows, candidates.texts(name), strict=True)
             counts[name] = sum(row in rows and (not day or row in dropped) for row, day in dates)
@@ -114,23 +114,22 @@ def no_end_dates(rosters: Sequence[MappedRoster], rows: Collection[int]) -> Iter
         ]
         if lacking:
             message = f"a new patron gets {word_list(lacking)}"
-            yield Problem.of(Code.NO_END_DATE, mapped.roster.source.origin(), message)
+            yield mapped.problem(Code.NO_END_DATE, message)
 
 
-def _of_rejects(roster: Roster) -> Iterator[Problem]:
+def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:
     """Yield what a person lost or mistyped in our own columns of a rejects file."""
-    message = NOT_A_CHOICE.format(VALUE)
+    roster, message = mapped.roster, NOT_A_CHOICE.format(VALUE)
     for row, text in unclear_decisions(roster):
         yield Problem.of(Code.UNCLEAR_DECISION, roster.source.origin(row), message, value=text)
     path = roster.source.path
     of_run = path.name.startswith("rejects") and (path.parent / FILE).is_file()
     if not roster.rejects and (of_run or ROW in {place.heading for place in roster.places}):
-        yield Problem.of(
+        yield mapped.problem(
             Code.READ_WITH_NOTICE,
-            roster.source.origin(),
             f"the columns {ROW} to {WHAT_TO_DO} of this rejects file were changed or deleted, so "
             "its rows have new numbers and the Decisions are lost",
-            advice=f"To keep them, restore these {len(ADDED)} columns as the importer wrote them.",
+            f"To keep them, restore these {len(ADDED)} columns as the importer wrote them.",
         )
 
 
@@ -138,7 +137,7 @@ def _blank_rows(mapped: MappedRoster) -> Iterator[Problem]:
     if blank := mapped.roster.blank:
         count = "1 row is" if len(blank) == 1 else f"{len(blank):,} rows are"
         message = f"{count} blank: {spans(blank, _SPELLED_OUT)}"
-        yield Problem.of(Code.BLANK_ROWS, mapped.roster.source.origin(), message)
+        yield mapped.problem(Code.BLANK_ROWS, message)
 
 
 def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def sis_unmatched(
     (contract section 5). `find` looks users up in the user cache; without one, only rows that lack
     an ID of `match.by` are found.
     """
-    matches = [mapped.mapping.file.match for mapped in rosters]
+    matches = [mapped.match for mapped in rosters]
     for draft in rosters.drafts(ready, {}, ""):
         keys = {key for key, _ in draft.every_identifier}
         lacking = [key for key in matches[RowId.of(draft.row).roster].by if key not in keys]

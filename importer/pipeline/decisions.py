@@ -1,4 +1,4 @@
-"""Decisions about rows that need review: which rows those are, and what a rejects file decides."""
+"""Decisions about rows that need review: which are possible, and what a rejects file decides."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from importer.model.decisions import Answer, in_question, read_decision
 from importer.model.plan import Fate, Result
 from importer.model.problem import CATALOGUE, Code, Severity
 from importer.model.roster import Layout, Roster
+from importer.model.run import RowHistory
 from importer.model.text import row_label
 from importer.report.masking import shown_word
 from importer.report.wording import again, roster_of
@@ -60,6 +61,49 @@ def rows_with(ledger: Ledger, code: str) -> list[int]:
         msg += f"Rows need review for: {others}." if others else "No row needs review."
         raise UsageError(msg)
     return found
+
+
+def why_not(ledger: Ledger, decision: Decision) -> str:
+    """Return why a row cannot be resolved in this way; "" if it can."""
+    answer, label = decision.answer, row_label(decision.row)
+    if ledger.facts.command == "check":
+        return (
+            f"{ledger.folder} is a check, without data from Alma. Make a plan with "
+            "`importer plan`, then resolve the row."
+        )
+    if not answer.names_user and decision.user:
+        return f"An ID is given with --as update or rename, not with --as {answer}."
+    row = ledger.row(decision.row)
+    if row is None:
+        return f"The roster of this run has no row {label}."
+    wrong = _closed(row, decided=row.row in ledger.rows_with(Code.RESOLVED))
+    if not wrong and answer is Answer.CREATE and row.result is Result.HELD:
+        wrong = (
+            "needs review since it was sent; use --as update or rename with the user's ID, or "
+            "--as reject"
+        )
+    undoes = ledger.facts.command == "undo"
+    if not wrong and answer in {Answer.CREATE, Answer.RENAME} and undoes:
+        wrong = "belongs to an undo plan; use --as update or --as reject"
+    return f"Row {label} {wrong}." if wrong else ""
+
+
+def _closed(row: RowHistory, *, decided: bool) -> str:
+    """Return why a row cannot be resolved; "" if it can."""
+    match row.result:
+        case Result.HELD:
+            return ""
+        case Result.REFUSED:
+            return "was refused by Alma; correct it in the rejects and plan those rows again"
+        case None | Result.NOT_SENT:
+            pass
+        case _:
+            return "is done already; it cannot be resolved any more"
+    if row.fate is Fate.REVIEW or (decided and row.fate in {Fate.READY, Fate.REJECTED}):
+        return ""
+    if row.fate is Fate.REJECTED:
+        return "is rejected for its errors; correct it and plan it again"
+    return "does not need review; there is nothing to resolve"
 
 
 def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[str]]:

@@ -30,6 +30,7 @@ from importer.mapper.load import examine as read_mapping
 from importer.mapper.load import load as load_mapping
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
+from importer.mapper.schema import MatchPart
 from importer.mapper.secret_columns import misplaced, secret_columns, without_secrets
 from importer.model.candidates import Candidates
 from importer.model.fields import SECRETS, CodeTables
@@ -76,14 +77,14 @@ class RunRequest:
 
     rosters: tuple[RosterRequest, ...]
     codes: CodeTables
+    codes_file: Path | None
+    facts: Facts | None
     folder: Path | None
     now: datetime
     operator: str
     version: str
-    users_folder: Path | None = None
-    refresh: bool = True
-    codes_file: Path | None = None
-    facts: Facts | None = None
+    users_folder: Path | None
+    refresh: bool
 
     @property
     def name(self) -> str:
@@ -120,6 +121,15 @@ class MappedRoster:
     codes: CodeTables
     today: date
     secret: frozenset[int]
+
+    @property
+    def match(self) -> MatchPart:
+        """How a row finds its user in Alma."""
+        return self.mapping.file.match
+
+    def problem(self, code: Code, message: str, advice: str = "") -> Problem:
+        """Return a problem of the roster as a whole."""
+        return Problem.of(code, self.roster.source.origin(), message, advice=advice)
 
     def rows(self) -> dict[int, Fate]:
         """Every row of the roster, in order: ready so far, blank, or skipped."""
@@ -212,7 +222,7 @@ class Rosters(tuple[MappedRoster, ...]):
 
     def match(self, row: int) -> Match:
         """Return how this row finds its user in Alma."""
-        return self.of(row).mapping.file.match
+        return self.of(row).match
 
     def origin(self, row: int) -> Origin:
         """Return the place of this row."""

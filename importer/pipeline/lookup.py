@@ -124,7 +124,7 @@ async def open_users(
     queries: Collection[PersonQuery],
     progress: Progress,
     *,
-    needed: bool = False,
+    needed: bool,
 ) -> AsyncIterator[Users]:
     """Open the user cache of the institution, or Alma itself, for the block.
 

@@ -64,7 +64,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         drafts = tuple(rosters.drafts(ready, checked.missing, institution.code))
         asked = [(draft, query_of(draft, rosters.match(draft.row))) for draft in drafts]
         queries = [query for _, query in asked]
-        needed = any(one.mapping.file.match.absent for one in rosters)
+        needed = any(one.match.absent for one in rosters)
         async with open_users(
             request, alma, institution, queries, progress, needed=needed
         ) as users:
@@ -172,11 +172,10 @@ def _names_not_compared(created: Collection[int], rosters: Rosters) -> Iterator[
     """Report what Alma's own search cannot find about the new patrons of a plan."""
     for mapped in rosters:
         new = sum(rosters.of(row) is mapped for row in created)
-        if not new or not mapped.mapping.file.match.by_name:
+        if not new or not mapped.match.by_name:
             continue
-        yield Problem.of(
+        yield mapped.problem(
             Code.NAMES_NOT_COMPARED,
-            mapped.roster.source.origin(),
             f"{counted(new, 'new patron')}: Alma was searched for the same email, and for the name "
             "as it is written here. Nicknames, other spellings and new last names were not looked "
             "for.",

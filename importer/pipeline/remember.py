@@ -1,4 +1,4 @@
-"""After an apply: remember what was loaded, so that later plans know what staff changed since."""
+"""After an apply: remember what was loaded and who left, for the plans that follow."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from importer.errors import ImporterError
 from importer.ledger.edit_memory import EditMemory, Remembered, imprints_in
 from importer.ledger.journal import Image, applied_since, images
 from importer.ledger.ledger import Ledger
+from importer.ledger.memory import AbsentMemory
 from importer.ledger.states import FILE
 from importer.model.plan import Act, Imprint
 from importer.model.run import RunFacts
 from importer.model.text import RowId, is_absent
 from importer.pipeline.runs import RUNS
 from importer.planner.entries import changed_fields, changed_lists
+from importer.planner.leavers import left
 from importer.planner.staff_edits import Keyed, answered, keyed
+
+SEEN = "absent until"
+"""The name under which a ledger keeps which entry was the last that counted here."""
 
 
 def run_name(facts: RunFacts) -> str:
@@ -97,6 +102,40 @@ def _unchanged(
             name = _mapping(facts, one.row)
             user = one.primary_id
             yield Remembered(user, user, name, values[one.row], seen=facts.started)
+
+
+def remember_applied(ledger: Ledger, now: datetime) -> None:
+    """Save who was changed because they were missing, and who of them is back.
+
+    Each outcome of a run counts once, also if an apply was stopped before it came here. Raises
+    LedgerError.
+    """
+    facts = ledger.facts
+    if facts.alma is None:
+        return
+    memory = AbsentMemory(facts.alma.key)
+    rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
+    if not rows:
+        return
+    undoes, folder = facts.command == "undo", str(ledger.folder.resolve())
+    applied = [image for image in images(ledger) if image.row in rows]
+    gone = {
+        image.primary_id: left(image.before, image.sent, image.answered or image.sent)
+        for image in applied
+        if is_absent(image.row) and not undoes and image.before is not None
+    }
+    back = [
+        image.primary_id
+        for image in applied
+        if image.primary_id not in gone and image.act is Act.UPDATE
+    ]
+    if undoes:
+        again = memory.take_back(facts.undoes, [image.primary_id for image in applied])
+        there = (image.primary_id for image in applied if is_absent(image.row))
+        back = [primary_id for primary_id in there if primary_id.casefold() not in again]
+    memory.save_leavers(gone, back, folder, now)
+    with ledger.transaction():
+        ledger.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (SEEN, str(last)))
 
 
 def remember_earlier(institution: str) -> None:

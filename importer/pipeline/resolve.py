@@ -18,14 +18,13 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory, Resolution
 from importer.model.decisions import DOUBTS, NAME, WHO, Answer, concerned, in_question
 from importer.model.fields import CodeTables
-from importer.model.plan import Act, Fate, Held, Planned, Result, Update
+from importer.model.plan import Act, Fate, Held, Planned, Update
 from importer.model.problem import Code, Problem, Severity
-from importer.model.run import RowHistory
 from importer.model.text import command_line, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import validate
-from importer.pipeline.decisions import Decision, open_rows
+from importer.pipeline.decisions import Decision, open_rows, why_not
 from importer.pipeline.fates import worst
 from importer.pipeline.inputs import CheckedRosters, reopen_inputs
 from importer.pipeline.lookup import find_people, query_of
@@ -106,7 +105,7 @@ class Review:
     def check(self, decision: Decision) -> Decision:
         """Return the decision with its user. Raises UsageError if the row cannot be resolved so."""
         row, answer, history = decision.row, decision.answer, self.ledger.row(decision.row)
-        if wrong := self._why_not(decision, history):
+        if wrong := why_not(self.ledger, decision):
             raise UsageError(wrong)
         if not answer.names_user or decision.user.strip() or self._undoes:
             return decision
@@ -124,28 +123,6 @@ class Review:
             )
             raise UsageError(msg)
         return replace(decision, user=users[0])
-
-    def _why_not(self, decision: Decision, history: RowHistory | None) -> str:
-        """Return why a row cannot be resolved in this way; "" if it can."""
-        answer, name = decision.answer, row_label(decision.row)
-        if self.facts.command == "check":
-            return (
-                f"{self.ledger.folder} is a check, without data from Alma. Make a plan with "
-                "`importer plan`, then resolve the row."
-            )
-        if not answer.names_user and decision.user:
-            return f"An ID is given with --as update or rename, not with --as {answer}."
-        if history is None:
-            return f"The roster of this run has no row {name}."
-        wrong = _closed(history, decided=history.row in self.ledger.rows_with(Code.RESOLVED))
-        if not wrong and answer is Answer.CREATE and history.result is Result.HELD:
-            wrong = (
-                "needs review since it was sent; use --as update or rename with the user's ID, or "
-                "--as reject"
-            )
-        if not wrong and answer in {Answer.CREATE, Answer.RENAME} and self._undoes:
-            wrong = "belongs to an undo plan; use --as update or --as reject"
-        return f"Row {name} {wrong}." if wrong else ""
 
     def reject(self, row: int) -> None:
         """Send the row neither now nor in later plans.
@@ -366,24 +343,6 @@ class Review:
             memory.save(kept)
         else:
             memory.delete(own)
-
-
-def _closed(history: RowHistory, *, decided: bool) -> str:
-    """Return why a row cannot be resolved; "" if it can."""
-    match history.result:
-        case Result.HELD:
-            return ""
-        case Result.REFUSED:
-            return "was refused by Alma; correct it in the rejects and plan those rows again"
-        case None | Result.NOT_SENT:
-            pass
-        case _:
-            return "is done already; it cannot be resolved any more"
-    if history.fate is Fate.REVIEW or (decided and history.fate in {Fate.READY, Fate.REJECTED}):
-        return ""
-    if history.fate is Fate.REJECTED:
-        return "is rejected for its errors; correct it and plan it again"
-    return "does not need review; there is nothing to resolve"
 
 
 async def _user(user_id: str, alma: Alma) -> User:

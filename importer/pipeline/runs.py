@@ -341,7 +341,7 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
                 f"headings differ from the last run with this mapping ({last[0]}): "
                 f"{'; '.join(differences)}"
             )
-            yield Problem.of(Code.HEADINGS_CHANGED, mapped.roster.source.origin(), message)
+            yield mapped.problem(Code.HEADINGS_CHANGED, message)
 
 
 def _differences(before: dict[str, None], mapped: MappedRoster) -> Iterator[str]:

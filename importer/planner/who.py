@@ -167,7 +167,8 @@ def _with_p(
     elif rename and (match.id_change == "review" or _is_kept(draft, p.user)):
         message = "the user's primary identifier in Alma is {value}"
         questions = (draft.problem(Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs),)
-    return Who(p.user, questions, tuple(_differences(draft, p)), rename and not questions)
+    differences = tuple(_differences(draft, p)) if p.is_same else ()
+    return Who(p.user, questions, differences, rename and not questions)
 
 
 def _is_kept(draft: DraftUser, user: User) -> bool:

@@ -32,8 +32,12 @@ def order(
     return RunRequest(
         rosters=(RosterRequest(roster, mapping, corrections=corrections),),
         codes=codes,
+        codes_file=None,
+        facts=None,
         folder=folder,
         now=NOW,
         operator="librarian@desk",
         version="0",
+        users_folder=None,
+        refresh=True,
     )
