@@ -14,8 +14,8 @@ from statistics import median
 
 from benchmarks.throughput import moment, planned
 from importer.ledger.journal import Journal
+from importer.ledger.run_lock import WriteGate
 from importer.ledger.states import State
-from importer.ledger.write_gate import WriteGate
 
 
 def main(rows: int) -> None:

@@ -56,6 +56,7 @@ from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
 from importer.users.cache import delete_cache as remove
 from importer.users.export_csv import add_export, read_export
+from importer.users.matching import forget_answers
 from importer.users.refresh import refresh as refresh_cache
 
 app = Commands()
@@ -305,10 +306,10 @@ def delete(
     yes: Yes = False,
 ) -> None:
     """Delete the user cache from this computer. Nothing changes in Alma."""
-    answers = (path.with_suffix(".sqlite") for path in USERS.glob("*.answers"))
-    paths = sorted({*_paths(), *answers})
+    paths = _paths()
     if not paths:
-        say("There is no user cache here.")
+        kept = forget_answers()
+        say("What Alma answered was deleted." if kept else "There is no user cache here.")
         return
     if not yes:
         confirm(
@@ -317,6 +318,7 @@ def delete(
             "Give --yes to delete the user cache without confirmation.",
             "Nothing was deleted.",
         )
+    forget_answers()
     for path in paths:
         remove(path)
         say(f"{path} was deleted.")

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -65,6 +66,7 @@ from importer.pipeline.plan import plan as plan_roster
 from importer.report import wording
 from importer.report.wording import rows
 from importer.settings import TASK, Settings
+from importer.users.query import find_users
 from importer.writer.executor import RowDone, Stop, Waiting
 
 app = Commands()
@@ -193,7 +195,9 @@ def _unmatched(rosters: CheckedRosters, ready: Collection[int]) -> list[str]:
     """Return a sentence for each reason why an SIS load would not match rows to their user."""
     found: dict[str, list[int]] = {}
     with only_user_cache() as cache:
-        for row, why in sis_unmatched(rosters, ready, cache.find if cache else None):
+        for row, why in sis_unmatched(
+            rosters, ready, partial(find_users, cache) if cache else None
+        ):
             found.setdefault(why, []).append(row)
     return [
         f"The load would not find the user of row {spans(numbers, _SPELLED_OUT)}: it {why}."

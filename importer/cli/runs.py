@@ -38,10 +38,9 @@ from importer.cli.console import (
 )
 from importer.cli.output import now, program, say, write, write_json
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
-from importer.ledger.edit_memory import EditMemory
 from importer.ledger.integrity import check_whole, fault, first_broken, mark_paths
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.memory import AbsentMemory, DecisionMemory
+from importer.ledger.memory import count_decisions, forget
 from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
 from importer.model.files import new_file
@@ -251,7 +250,7 @@ def purge(
         msg = f"{older_than} is not an age in days. Write it like 30d."
         raise UsageError(msg)
     limit = now() - timedelta(days=int(found[1]))
-    kept_runs, decisions = list_runs(), DecisionMemory().count(limit)
+    kept_runs, decisions = list_runs(), count_decisions(limit)
     old: list[Path] = []
     stay = {kept.folder: kept.fault for kept in kept_runs if kept.since is None}
     for kept in kept_runs:
@@ -269,8 +268,7 @@ def purge(
     if yes:
         undeleted = {folder: why for folder in page if (why := _delete(folder))}
         page, stay = [folder for folder in page if folder not in undeleted], stay | undeleted
-        for memory in (DecisionMemory(), EditMemory(), AbsentMemory()):
-            memory.forget(limit)
+        forget(limit)
     if as_json:
         told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]
         write_json(

@@ -24,7 +24,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from importer.errors import StalePlanError
-from importer.ledger.states import DECIDED, DOUBT, SENT, State, damaged
+from importer.ledger.states import DECIDED, DOUBT, SENT, State
 from importer.model.plan import Act, Fate
 from importer.model.problem import Code, Repairs, Severity
 
@@ -143,7 +143,7 @@ def check_whole(ledger: Ledger) -> None:
         f" WHERE ({ready}) <> (act IS NOT NULL)"
     )
     if next(ledger.read(wrong), None) or not _states_agree(ledger):
-        raise damaged(ledger.folder)
+        raise ledger.damaged
 
 
 def _states_agree(ledger: Ledger) -> bool:
@@ -165,7 +165,7 @@ def _states_agree(ledger: Ledger) -> bool:
 def check_history(ledger: Ledger) -> None:
     """Raise UsageError if an entry of the history was changed or is missing."""
     if first_broken(ledger) is not None:
-        raise damaged(ledger.folder)
+        raise ledger.damaged
 
 
 def mark_paths(folder: Path) -> tuple[Path, Path]:

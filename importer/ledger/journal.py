@@ -1,26 +1,22 @@
-"""What is written into a ledger: a new run at once, then the journal of resolve and apply.
+"""The journal of a run: what resolve and apply write into its ledger, and what became of it.
 
 The journal of an apply has each write before it is sent, and its outcome before it is counted. One
 process at a time writes to a run, under `run_lock`. Every method of the journal is one transaction
 that is durable when it returns, and adds one entry whose hash covers the entry before it. The hash
 of the last entry is also kept in the ledger and in two files beside it: see `integrity`. What is
-checked between an intent and its write is in `write_gate`.
+checked between an intent and its write is in `run_lock`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from importer.ledger.edit_memory import add_imprints
 from importer.ledger.integrity import (
-    add_seal,
     chained,
     change_seal,
     end_is_lost,
@@ -32,138 +28,21 @@ from importer.ledger.integrity import (
     step_seal,
     write_mark,
 )
-from importer.ledger.ledger import CHANGES, COLUMNS, PLACES, TEXTS, Ledger
+from importer.ledger.ledger import TEXTS, Ledger
+from importer.ledger.new_run import add_imprints, add_problems, add_steps
 from importer.ledger.states import DECIDED, DOUBT, SENT, State
-from importer.model.plan import (
-    Act,
-    Create,
-    Delete,
-    Fate,
-    Held,
-    Imprints,
-    LeftAlone,
-    Planned,
-    Step,
-    Unchanged,
-    Update,
-)
+from importer.model.plan import Act, Fate, Planned
 from importer.model.problem import Code, Severity
 from importer.model.user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from importer.model.problem import Problem
-    from importer.model.run import ColumnUse, RunFacts
 
 INTENT, ALLOWED, PASSWORDS = "intent", "allowed", "passwords"
 """Events of entries that are read again. The event of an outcome is the step's new state."""
 
 RESOLVED_ADVICE = "Nothing to do: a person decided."
 """The advice of a review problem once its row is resolved."""
-
-_places_json = cache(lambda places: PLACES.dump_json(places).decode())
-
-
-def write_run(
-    folder: Path,
-    facts: RunFacts,
-    fates: Mapping[int, Fate],
-    *,
-    problems: Iterable[Problem] = (),
-    steps: Iterable[Step] = (),
-    imprints: Iterable[tuple[int, Imprints]] = (),
-    columns: Iterable[ColumnUse] = (),
-    cells: Iterable[tuple[int, tuple[str, ...]]] = (),
-) -> Ledger:
-    """Write the ledger of a new run, in one transaction. Raises LedgerError if it cannot be.
-
-    `fates`, `imprints` and `cells` are by row, `columns` in the order of the rosters. Facts and
-    steps are sealed. Problems added later are those of resolve and apply.
-    """
-    ledger = Ledger.create(folder)
-    with suppress(OSError):
-        mark_paths(folder)[1].unlink(missing_ok=True)  # of a run that was here before
-    write = ledger.connection.executemany
-    values = {
-        "columns": COLUMNS.dump_json(tuple(columns)).decode(),
-        "facts": facts.model_dump_json(),
-        "finished": facts.started.isoformat(),
-    }
-    try:
-        with ledger.transaction():
-            write("INSERT INTO run VALUES (?, ?)", values.items())
-            write("INSERT INTO rows VALUES (?, ?)", fates.items())
-            write("INSERT INTO cells VALUES (?, ?)", ((row, _json(texts)) for row, texts in cells))
-            add_problems(ledger, problems)
-            add_steps(ledger, steps)
-            add_imprints(ledger, imprints)
-            add_seal(ledger)
-            ledger.connection.execute(
-                "INSERT INTO run SELECT 'last problem', CAST(coalesce(max(id), 0) AS TEXT)"
-                " FROM problems"
-            )
-    except BaseException:
-        ledger.close()
-        raise
-    return ledger
-
-
-def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
-    """Add problems, inside a transaction of the caller."""
-    ledger.connection.executemany(
-        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, repairs)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                problem.origin.row,
-                problem.code.value,
-                problem.severity.value,
-                problem.field,
-                _places_json(problem.places),
-                problem.value,
-                problem.message,
-                problem.advice,
-                problem.repairs.value,
-            )
-            for problem in problems
-        ),
-    )
-
-
-def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:
-    """Add what is planned for ready rows, inside a transaction of the caller.
-
-    A row that needs review has only its problems.
-    """
-    ledger.connection.executemany(
-        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')",
-        (_columns_of(step) for step in steps if not isinstance(step, Held)),
-    )
-
-
-def _columns_of(
-    step: Create | Update | Delete | Unchanged | LeftAlone,
-) -> tuple[int, str, str, str, str, str, str]:
-    match step:
-        case Create(row, user):
-            return row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]"
-        case Update(row, primary_id, before, after, changes, override):
-            images = before.to_json(), after.to_json()
-            differences = CHANGES.dump_json(changes).decode()
-            return row, Act.UPDATE, primary_id, *images, differences, _json(override)
-        case Delete(row, primary_id, before):
-            image = before.to_json()
-            return row, Act.DELETE, primary_id, image, image, "[]", "[]"
-        case Unchanged(row, primary_id):
-            return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
-        case LeftAlone(row):
-            return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)

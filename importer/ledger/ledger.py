@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from importer.errors import Exit, UsageError
-from importer.ledger.states import (
-    FAILURES,
-    FILE,
-    RESULTS,
-    SENT,
-    FileIdentity,
-    State,
-    damaged,
-    file_identity,
-    unusable,
-)
-from importer.model.plan import Act, Change, Fate, Result
+from importer.errors import Exit, LedgerError, UsageError
+from importer.ledger.database import Database, FileIdentity, file_identity
+from importer.ledger.states import FILE, RESULTS, SENT, State
+from importer.model.plan import Act, Change, Fate, Imprint, Result
 from importer.model.problem import Code, Place, Problem, Repairs, Severity
 from importer.model.run import (
     Calls,
@@ -42,40 +32,50 @@ if TYPE_CHECKING:
 
 VERSION = 4
 
-T = TypeVar("T")
-
 TEXTS = TypeAdapter(tuple[str, ...])
 CHANGES = TypeAdapter(tuple[Change, ...])
 PLACES = TypeAdapter(tuple[Place, ...])
 COLUMNS = TypeAdapter(tuple[ColumnUse, ...])
+IMPRINTS: TypeAdapter[dict[str, Imprint]] = TypeAdapter(dict[str, Imprint])
+
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
+"""SQLite's names for a damaged file; the last one: a table of ours is missing."""
+
+_WHY = {
+    "full": "the disk is full",
+    "readonly": "it is read-only",
+    "unable to open": "its ledger cannot be opened",
+    "locked": "another program is using its ledger",
+}
+"""SQLite's reason in a librarian's words, by a word of it."""
 
 _INTEGER_BITS = 64
 """The size of SQLite's integers, with their sign; it takes no greater one, not even to compare."""
 
 
-class Ledger:
+class Ledger(Database):
     """The ledger of one run, in its folder.
 
     `files` are its files and, where the run is locked, the lock, as they were opened.
     """
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, folder: Path) -> None:
         """Use `create` or `open` instead."""
+        super().__init__(folder / FILE)
         self.folder = folder
-        self.connection = connection
         self.files: dict[Path, FileIdentity | None] = {}
 
     @classmethod
     def create(cls, folder: Path) -> Ledger:
         """Create an empty ledger. Raises LedgerError if the folder cannot be written."""
         tables = files("importer.ledger").joinpath("schema.sql").read_text("utf-8")
+        ledger = cls(folder)
         try:
-            connection = _connect(folder / FILE)
-            connection.executescript(tables)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+            ledger.connection.executescript(tables)
+            ledger.connection.execute(f"PRAGMA user_version = {VERSION}")
         except sqlite3.Error as error:
-            raise unusable(folder, error) from error
-        return cls(folder, connection)
+            raise ledger.failure(error) from error
+        return ledger
 
     @classmethod
     def open(cls, folder: Path) -> Ledger:
@@ -84,14 +84,10 @@ class Ledger:
         Raises UsageError if there is none, or it is damaged, unfinished or of another version;
         LedgerError if the disk or the folder prevents it.
         """
-        path = folder / FILE
-        if not path.is_file():
+        ledger = cls(folder)
+        if not ledger.path.is_file():
             msg = f"{folder} is not a run: it contains no {FILE}. `importer runs` lists the runs."
             raise UsageError(msg)
-        try:
-            ledger = cls(folder, _connect(path))
-        except FAILURES as error:
-            raise unusable(folder, error) from error
         try:
             ledger._check_version()
         except BaseException:
@@ -106,7 +102,7 @@ class Ledger:
         ((version,),) = self.read("PRAGMA user_version")
         if version not in {0, VERSION}:
             msg = (
-                f"{self.folder / FILE} was made by another version of the importer. "
+                f"{self.path} was made by another version of the importer. "
                 "Plan again from the roster."
             )
             raise UsageError(msg)
@@ -118,52 +114,32 @@ class Ledger:
             )
             raise UsageError(msg)
 
-    def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
+    @property
+    def damaged(self) -> UsageError:
+        """The error for a ledger that contains what the importer did not write."""
+        return UsageError(
+            f"{self.path} is damaged, so it is not used and nothing more is sent. If you have a "
+            "backup of the run's folder, restore it and run the same command again. Otherwise plan "
+            "again from the roster: users who are in Alma already are found there."
+        )
 
-    def __enter__(self) -> Self:
-        """Close at the end of the block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Write all or nothing, durable when the block ends. Raises LedgerError."""
-        try:
-            with self.connection:  # commits, or rolls back
-                self.connection.execute("BEGIN IMMEDIATE")
-                yield
-        except sqlite3.Error as error:
-            raise unusable(self.folder, error) from error
-
-    def read(self, query: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        """Return the rows of a query, one by one. Raises errors as `open` does."""
-        try:
-            # not `yield from`: after Ctrl-C it would close a cursor of a closed connection
-            for row in self.connection.execute(query, parameters):
-                if bytes in map(type, row):  # there are none in a ledger
-                    raise damaged(self.folder)
-                yield row
-        except FAILURES as error:
-            raise unusable(self.folder, error) from error
-
-    def parsed(
-        self, make: Callable[..., T], query: str, parameters: tuple[object, ...] = ()
-    ) -> Iterator[T]:
-        """Return what `make` makes of each row of a query.
-
-        Raises UsageError where a value is none that the importer writes, and as `open` does.
-        """
-        for values in self.read(query, parameters):
-            try:
-                made = make(*values)
-            except (ValueError, TypeError):  # pydantic's and JSON's errors are some
-                raise damaged(self.folder) from None
-            yield made
+    def failure(self, error: sqlite3.Error | UnicodeError) -> LedgerError | UsageError:
+        """Return the error for a failure of SQLite."""
+        name = getattr(error, "sqlite_errorname", None) or ""
+        said = str(error).lower()
+        if (
+            isinstance(error, UnicodeError)
+            or name.startswith(_DAMAGED)
+            or "could not decode" in said
+        ):
+            return self.damaged
+        why = next(
+            (words for sign, words in _WHY.items() if sign in said), "the disk reports an error"
+        )
+        return LedgerError(
+            f"The run's folder {self.folder} cannot be used: {why}. Nothing more was sent. "
+            "Free some space on the disk or check the folder, then run the same command again."
+        )
 
     def version_seen(self) -> int:
         """Return a number that changes when another connection has written to the ledger."""
@@ -181,7 +157,7 @@ class Ledger:
         try:
             return RunFacts.model_validate_json(self.value("facts") or "")
         except ValidationError:
-            raise damaged(self.folder) from None
+            raise self.damaged from None
 
     @property
     def was_applied(self) -> bool:
@@ -219,6 +195,16 @@ class Ledger:
             f" FROM problems WHERE {condition} ORDER BY row, id",
             values,
         )
+
+    def imprints(self) -> dict[int, dict[str, Imprint]]:
+        """Return what is to be remembered of the rows when they were applied.
+
+        None in a run that was made before loads were remembered.
+        """
+        if not [*self.read("SELECT 1 FROM sqlite_master WHERE name = 'imprints'")]:
+            return {}
+        query = "SELECT row, imprints FROM imprints"
+        return dict(self.parsed(lambda row, text: (int(row), IMPRINTS.validate_json(text)), query))
 
     def fates(self) -> Iterator[tuple[int, Fate]]:
         """Return the fate of each row, in row order."""
@@ -425,12 +411,3 @@ def _by_roster(ledger: Ledger, facts: RunFacts) -> Iterator[RosterCounts]:
             rows=sum(own.values()),
             **own,
         )
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open a connection on which a commit is on the disk when it returns."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection

@@ -1,4 +1,4 @@
-"""What earlier runs leave for later plans, in files beside the runs.
+"""What earlier runs leave for later plans, in one private file beside the runs.
 
 - `DecisionMemory`: what people answered about rows that need review, so nobody is asked twice. An
   answer belongs to a person and an institution, not to a roster: the next roster with the same
@@ -7,106 +7,165 @@
   still has the same value and Alma has another one, someone edited it there, and the edit stays.
 - `AbsentMemory`: who was missing from rosters, and what was changed for that. A roster counts once,
   however often it is planned. Who is in a roster again counts from the start.
+- `KeptAnswers` (in `users.matching`): Alma's answers to a plan that was stopped.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from importer.errors import LedgerError
+from importer.ledger.database import Database
 from importer.model.decisions import DECISIONS, Answer
 from importer.model.plan import Written
 from importer.model.problem import Code
 from importer.model.user import User
 
+PATH = Path("runs", "memory.sqlite")
 
-class Memory:
-    """What one institution's earlier runs left in a file; the file need not be there.
+_EARLIER = tuple(Path("runs", f"{name}.sqlite") for name in ("decisions", "absent", "edits"))
+"""The files of earlier versions, whose tables are in one file now."""
 
-    `tables` is the SQL that makes its tables, and `times` the SQL of an entry's time by table.
-    `damage`: what a damaged file contains, and what is lost with it. Every method raises
-    LedgerError if the file is damaged or cannot be written.
+_EDITS = (
+    "INSERT OR IGNORE INTO loaded SELECT institution, primary_id, mapping, 'before ' || run,"
+    " imprints, imprinted, key FROM earlier.before WHERE mapping <> ''",
+    "INSERT OR IGNORE INTO loaded SELECT institution, primary_id, mapping, coalesce((SELECT run"
+    " FROM earlier.before WHERE before.institution = edits.institution"
+    " AND before.primary_id = edits.primary_id AND before.time = edits.time), ''),"
+    " imprints, time, key FROM earlier.edits",
+)
+"""How `loaded` is filled from `edits`, which had the newest values, and `before`, older ones."""
+
+_FORGET = (
+    "DELETE FROM answers WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)",
+    *(
+        f"DELETE FROM {table} WHERE julianday(time) < julianday(?)"  # noqa: S608  tables of ours
+        for table in ("missing", "leavers", "lookups")
+    ),
+    "DELETE FROM loaded WHERE EXISTS (SELECT 1 FROM loaded AS later WHERE later.time > loaded.time"
+    " AND later.institution = loaded.institution AND later.primary_id = loaded.primary_id"
+    " AND later.mapping = loaded.mapping AND julianday(later.time) < julianday(?))",
+)
+"""What is older than a time: of values, those that were replaced before it."""
+
+
+class Memory(Database):
+    """What one institution's earlier runs left; the file need not be there.
+
+    Subclasses have the methods of their tables. Each opens the file and closes it, except in a
+    `with` block, which keeps it open. Every method raises LedgerError if the file is damaged or
+    cannot be written.
     """
 
-    path: ClassVar[Path]
-    tables: ClassVar[str]
-    times: ClassVar[tuple[tuple[str, str], ...]]
-    damage: ClassVar[tuple[str, str]]
-
-    def __init__(self, institution: str = "") -> None:
-        """Use the entries of this institution, by its key; `count` and `forget` need none."""
+    def __init__(self, institution: str) -> None:
+        """Use the entries of this institution, by its key."""
+        super().__init__(PATH)
         self.institution = institution
+        self._blocks = 0
 
-    @contextmanager
-    def opened(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for one transaction.
+    def __enter__(self) -> Self:
+        """Keep the file open for the block."""
+        self._blocks += 1
+        return self
 
-        It is made, for its owner only, if it is not there. What is deleted leaves no trace.
-        """
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-            with closing(sqlite3.connect(self.path)) as connection, connection:
-                connection.execute("PRAGMA secure_delete = ON")
-                connection.executescript(self.tables)
-                yield connection
-        except (OSError, sqlite3.Error) as error:
-            raise self.damaged from error
+    def __exit__(self, *_: object) -> None:
+        """Close the file at the end of the outermost block."""
+        self._blocks -= 1
+        if not self._blocks:
+            self.close()
 
     @property
     def damaged(self) -> LedgerError:
         """The error for a file that cannot be used."""
-        contents, loss = self.damage
         return LedgerError(
-            f"The file of {contents}, {self.path}, cannot be read or written. Check the folder and "
-            f"the disk. If the file is damaged, delete it: {loss}"
+            f"The file of what earlier runs left, {self.path}, cannot be read or written. Check "
+            "the folder and the disk. If the file is damaged, delete it: you are then asked again "
+            "about rows that were resolved, edits that staff made are known only as far as the "
+            "runs are still there, and missing people are counted from the start."
         )
 
-    def read(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query whose first value is the institution; none without a file."""
-        if not self.path.is_file():
-            return []
-        with self.opened() as connection:
-            return connection.execute(query, (self.institution, *values)).fetchall()
+    def make_file(self) -> None:
+        """Make the file, for its owner only, if it is not there."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+        except OSError as error:
+            raise self.damaged from error
 
-    def write(self, *changes: tuple[str, list[tuple[str | None, ...]]]) -> None:
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Make tables that are missing, and take in the files of earlier versions.
+
+        What is deleted leaves no trace.
+        """
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.executescript(files("importer.ledger").joinpath("memory.sql").read_text("utf-8"))
+        for path in filter(Path.is_file, _EARLIER):
+            connection.execute("ATTACH ? AS earlier", (str(path),))
+            names = "SELECT name FROM {}sqlite_master WHERE type = 'table'"
+            tables = {name for (name,) in connection.execute(names.format("earlier."))}
+            same = tables & {name for (name,) in connection.execute(names.format(""))}
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                for table in same:
+                    connection.execute(
+                        f"INSERT OR IGNORE INTO {table} SELECT * FROM earlier.{table}"  # noqa: S608
+                    )
+                for query in _EDITS if {"edits", "before"} <= tables else ():
+                    connection.execute(query)
+            connection.execute("DETACH earlier")
+            path.unlink(missing_ok=True)
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was left so far."""
+        return "connection" in self.__dict__ or any(map(Path.is_file, (self.path, *_EARLIER)))
+
+    def read(self, query: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """Return the rows of a query; none if there is no file yet."""
+        if not self.exists:
+            return iter(())
+        with self:
+            return iter([*super().read(query, values)])
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing; done when the outermost block ends."""
+        with self, super().transaction() as connection:
+            yield connection
+
+    def write(self, *changes: tuple[str, Iterable[tuple[str, ...]]]) -> None:
         """Execute queries, each for rows of values before which the institution comes.
 
         All or nothing is written.
         """
-        if any(rows for _, rows in changes):
-            with self.opened() as connection:
-                for query, rows in changes:
-                    connection.executemany(query, ((self.institution, *row) for row in rows))
+        found = [(query, [(self.institution, *row) for row in rows]) for query, rows in changes]
+        if any(rows for _, rows in found):
+            with self.transaction() as connection:
+                for query, rows in found:
+                    connection.executemany(query, rows)
 
-    def count(self, limit: datetime) -> int:
-        """Count the entries of all institutions before a time."""
-        return sum(self._each_table("SELECT count(*)", limit))
 
-    def forget(self, limit: datetime) -> None:
-        """Delete the entries of all institutions before a time."""
-        self._each_table("DELETE", limit)
+def forget(limit: datetime) -> None:
+    """Delete the entries of all institutions before a time. Raises LedgerError."""
+    memory = Memory("")
+    if memory.exists:
+        with memory.transaction() as connection:
+            for query in _FORGET:
+                connection.execute(query, (limit.isoformat(),))
 
-    def _each_table(self, verb: str, limit: datetime) -> list[int]:
-        if not self.path.is_file():
-            return []
-        with self.opened() as connection:
-            return [
-                value
-                for table, time in self.times
-                for (value,) in connection.execute(
-                    f"{verb} FROM {table} WHERE julianday({time}) < julianday(?)",
-                    (limit.isoformat(),),
-                )
-            ]
+
+def utc(time: datetime) -> str:
+    """Return a time as text that is in the order of time."""
+    return time.astimezone(UTC).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,23 +198,11 @@ _JSON = TypeAdapter(Resolution)
 class DecisionMemory(Memory):
     """The resolutions of one institution, by primary identifier."""
 
-    path = Path("runs", "decisions.sqlite")
-    tables = """
-CREATE TABLE IF NOT EXISTS answers (
-  institution TEXT NOT NULL, primary_id TEXT NOT NULL, resolution TEXT NOT NULL,
-  PRIMARY KEY (institution, primary_id)
-) STRICT
-"""
-    times = (("answers", "json_extract(resolution, '$.time')"),)
-    damage = ("resolutions", "you are then asked about these rows again.")
-
     def load(self) -> dict[str, Resolution]:
-        """Return the resolutions by primary identifier; none if there is no file yet."""
-        query = "SELECT primary_id, resolution FROM answers WHERE institution = ?"
-        try:
-            return {key: _JSON.validate_json(text) for key, text in self.read(query)}
-        except ValidationError as error:
-            raise self.damaged from error
+        """Return the resolutions by primary identifier."""
+        query = "SELECT resolution FROM answers WHERE institution = ?"
+        found = self.parsed(_JSON.validate_json, query, (self.institution,))
+        return {one.primary_id: one for one in found}
 
     def save(self, resolution: Resolution) -> None:
         """Save a resolution in place of an earlier one."""
@@ -165,32 +212,22 @@ CREATE TABLE IF NOT EXISTS answers (
 
     def delete(self, primary_id: str) -> None:
         """Delete a person's resolution."""
-        if self.path.is_file():
-            query = "DELETE FROM answers WHERE institution = ? AND primary_id = ?"
+        query = "DELETE FROM answers WHERE institution = ? AND primary_id = ?"
+        if self.exists:
             self.write((query, [(primary_id.casefold(),)]))
+
+
+def count_decisions(limit: datetime) -> int:
+    """Count the resolutions of all institutions before a time. Raises LedgerError."""
+    query = (
+        "SELECT count(*) FROM answers"
+        " WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)"
+    )
+    return sum(count for (count,) in Memory("").read(query, (limit.isoformat(),)))
 
 
 class AbsentMemory(Memory):
     """The missing people of one institution, by primary ID without case."""
-
-    path = Path("runs", "absent.sqlite")
-    tables = """
-CREATE TABLE IF NOT EXISTS missing (
-  institution TEXT NOT NULL, mapping TEXT NOT NULL, primary_id TEXT NOT NULL, roster TEXT NOT NULL,
-  time TEXT NOT NULL, PRIMARY KEY (institution, mapping, primary_id, roster)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS leavers (
-  institution TEXT NOT NULL, primary_id TEXT NOT NULL, before TEXT NOT NULL, sent TEXT NOT NULL,
-  answered TEXT NOT NULL, back TEXT NOT NULL, time TEXT NOT NULL,
-  PRIMARY KEY (institution, primary_id)
-) STRICT, WITHOUT ROWID;
-"""
-    times = (("missing", "time"), ("leavers", "time"))
-    damage = (
-        "people who left",
-        "who is missing is then counted from the start, and who comes back is changed only by the "
-        "roster.",
-    )
 
     def counts(self, mapping: str) -> Mapping[str, int]:
         """Return from how many rosters of a mapping in a row people were missing."""
@@ -198,7 +235,7 @@ CREATE TABLE IF NOT EXISTS leavers (
             "SELECT primary_id, count(*) FROM missing WHERE institution = ? AND mapping = ?"
             " GROUP BY primary_id"
         )
-        return dict(self.read(query, mapping))
+        return dict(self.read(query, (self.institution, mapping)))
 
     def see(
         self,
@@ -212,8 +249,8 @@ CREATE TABLE IF NOT EXISTS leavers (
         seen = "DELETE FROM missing WHERE institution = ? AND mapping = ? AND primary_id = ?"
         not_seen = "INSERT OR IGNORE INTO missing VALUES (?, ?, ?, ?, ?)"
         self.write(
-            (seen, [(mapping, key) for key in present]),
-            (not_seen, [(mapping, key, roster, time.isoformat()) for key in missing]),
+            (seen, ((mapping, key) for key in present)),
+            (not_seen, ((mapping, key, roster, utc(time)) for key in missing)),
         )
 
     def leavers(self) -> Mapping[str, Written]:
@@ -222,10 +259,7 @@ CREATE TABLE IF NOT EXISTS leavers (
             "SELECT primary_id, before, sent, answered FROM leavers"
             " WHERE institution = ? AND back = ''"
         )
-        return {
-            key: Written(User.from_json(before), User.from_json(sent), User.from_json(answered))
-            for key, before, sent, answered in self.read(query)
-        }
+        return dict(self.parsed(_leaver, query, (self.institution,)))
 
     def save_leavers(
         self, gone: Mapping[str, Written], back: Collection[str], run: str, time: datetime
@@ -242,8 +276,8 @@ CREATE TABLE IF NOT EXISTS leavers (
             "UPDATE leavers SET back = ?2 WHERE institution = ?1 AND primary_id = ?3 AND back = ''"
         )
         self.write(
-            (left, [(key, *texts, time.isoformat()) for key, texts in records.items()]),
-            (returned, [(run, key.casefold()) for key in back]),
+            (left, ((key, *texts, utc(time)) for key, texts in records.items())),
+            (returned, ((run, key.casefold()) for key in back)),
         )
 
     def take_back(self, run: str, primary_ids: Collection[str]) -> set[str]:
@@ -252,8 +286,13 @@ CREATE TABLE IF NOT EXISTS leavers (
         Return those of these people, by primary ID without case.
         """
         query = "SELECT primary_id FROM leavers WHERE institution = ? AND back = ?"
-        were_back = {key for (key,) in self.read(query, run)}
+        were_back = {key for (key,) in self.read(query, (self.institution, run))}
         again = were_back.intersection(map(str.casefold, primary_ids))
         gone = "UPDATE leavers SET back = '' WHERE institution = ? AND primary_id = ?"
-        self.write((gone, [(key,) for key in again]))
+        self.write((gone, ((key,) for key in again)))
         return again
+
+
+def _leaver(primary_id: str, *records: str) -> tuple[str, Written]:
+    before, sent, answered = map(User.from_json, records)
+    return primary_id, Written(before, sent, answered)

@@ -1,7 +1,8 @@
-"""The lock of a run's folder: one command at a time changes a run, on this computer.
+"""Who may write to a run: the lock of its folder, and the check before each write to Alma.
 
-The system releases the lock even when the process is killed. On a network share it may have no
-effect: `write_gate` notices another writer there.
+The lock lets one command at a time change a run, on this computer. The system releases it even when
+the process is killed. On a network share it may have no effect: `WriteGate` notices another writer
+there, and a ledger that is not the one on the disk any more.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from importer.errors import LedgerError
-from importer.ledger.integrity import check_history, check_whole
+from importer.errors import LedgerError, UsageError
+from importer.ledger.database import file_identity
+from importer.ledger.integrity import MARK, check_history, check_whole
 from importer.ledger.ledger import Ledger
-from importer.ledger.states import file_identity
+from importer.ledger.states import FILE
+
+if TYPE_CHECKING:
+    from importer.ledger.journal import Journal
 
 LOCK, HOLDER = "ledger.lock", "held-by.json"
 
@@ -87,3 +93,57 @@ def _held_by(folder: Path) -> tuple[str, datetime | None]:
         return str(held_by["operator"]), datetime.fromisoformat(held_by["since"])
     except (OSError, ValueError, KeyError, TypeError):
         return "", None
+
+
+class WriteGate:
+    """The checks before each write of one apply; make it when the run is open and locked.
+
+    They take a tenth of a millisecond. Called, it raises UsageError where the ledger is not
+    there any more, and LedgerError where the same command can continue.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        """Watch the files of the journal's ledger and of its lock, and who else writes."""
+        self._journal = journal
+        self._ledger = journal.ledger
+        self._version = self._ledger.version_seen()
+        if self._ledger.folder / LOCK not in self._ledger.files:
+            msg = "a run is applied without its lock"
+            raise AssertionError(msg)
+
+    def __call__(self) -> None:
+        """Check the files, the mark and the history. Raises UsageError, LedgerError."""
+        folder = self._ledger.folder
+        for path, opened in self._ledger.files.items():
+            found = file_identity(path)
+            if found is None and path.name == FILE:
+                raise _gone(self._journal)
+            if found != opened:
+                msg = (
+                    f"{path} was {'deleted' if found is None else 'replaced'} while this command "
+                    "was using it. Nothing more was sent. Leave the run's folder alone until the "
+                    "command has ended."
+                )
+                raise LedgerError(msg)
+        if self._ledger.version_seen() != self._version:
+            msg = (
+                f"Another program wrote to the run in {folder} at the same time, so nothing more "
+                "was sent. Make sure that nobody else applies this run; on a network share the "
+                "lock may not work."
+            )
+            raise LedgerError(msg)
+        if self._journal.mark_went_back():
+            msg = (
+                f"{folder / MARK} was replaced by an older copy while this command was using it. "
+                "Nothing more was sent. The next apply first looks up in Alma what was sent."
+            )
+            raise LedgerError(msg)
+
+
+def _gone(journal: Journal) -> UsageError:
+    return UsageError(
+        f"The run's folder {journal.ledger.folder} was moved, renamed or deleted while this "
+        "command was using it. Nothing more was sent. If the folder has a new name, apply that. "
+        "If it was deleted, restore it from a backup and apply it again, or plan again from the "
+        "roster: users who are in Alma already are found there."
+    )

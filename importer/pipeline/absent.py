@@ -38,6 +38,7 @@ from importer.planner.entries import current
 from importer.planner.leavers import Among, counts_for, has_expired
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import PersonQuery
+from importer.users.query import find_in_groups, find_near
 from importer.validator import check_rows
 
 _NAMES = frozenset({"primary_id", "first_name", "middle_name", "last_name"})
@@ -134,7 +135,7 @@ def present(
     there: set[str] = set()
     rows = {row for one in rosters for row in one.candidates.rows}
     for draft in rosters.drafts(rows, {}, ""):
-        near = cache.near(PersonQuery(draft.every_identifier, person=draft.person))
+        near = find_near(cache, PersonQuery(draft.every_identifier, person=draft.person))
         there |= counts_for(draft, near, rosters.match(draft.row), common)
         ids = (value.casefold() for _, value in draft.every_identifier)
         there.update(former[value] for value in ids if value in former)
@@ -145,7 +146,7 @@ def find_missing(
     there: Collection[str], mapped: MappedRoster, cache: UserCache, whom: Among
 ) -> dict[str, User]:
     """Return whom a roster is expected to have and who is not there, by primary ID without case."""
-    expected = {_key(user): user for user in cache.in_groups(whom.groups) if whom.has(user)}
+    expected = {_key(user): user for user in find_in_groups(cache, whom.groups) if whom.has(user)}
     return {
         key: user
         for key, user in expected.items()

@@ -15,8 +15,8 @@ from importer.errors import LedgerError, SafetyCheckError, StalePlanError, Usage
 from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
 from importer.ledger.ledger import Ledger
+from importer.ledger.run_lock import WriteGate
 from importer.ledger.states import State
-from importer.ledger.write_gate import WriteGate
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
 from importer.model.network_shares import mounted_share

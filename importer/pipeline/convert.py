@@ -14,8 +14,8 @@ from importer.model.user import AccountType
 from importer.pipeline.inputs import CheckedRosters, Rosters
 from importer.planner.entries import current, same_id
 from importer.planner.merge import new_user
-from importer.users.cache import UnreadUsers
 from importer.users.matching import MatchResult, PersonQuery
+from importer.users.query import UnreadUsers
 from importer.writer.sis_xml import cleared_fields, write_sis_zip
 
 Format = Literal["jsonl", "sis-xml"]

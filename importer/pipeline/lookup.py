@@ -19,9 +19,9 @@ from importer.model.text import counted
 from importer.pipeline.inputs import Progress, RunRequest
 from importer.planner.drafts import DraftUser
 from importer.planner.who import needs_people
-from importer.users.answers import KeptAnswers, answers_path
 from importer.users.cache import UserCache, cache_path
-from importer.users.matching import MatchResult, PersonQuery, search_alma
+from importer.users.matching import KeptAnswers, MatchResult, PersonQuery, search_alma
+from importer.users.query import find_common, find_users
 from importer.users.refresh import calls_to_complete, catch_up, read_again, refresh
 from importer.writer.executor import FAILURES_IN_A_ROW
 
@@ -80,7 +80,7 @@ class Users:
 
     def common(self) -> Common:
         """Return what many users of the cache have in common; nothing is known without a cache."""
-        return self.cache.common() if self.cache is not None else NOTHING_COMMON
+        return find_common(self.cache) if self.cache is not None else NOTHING_COMMON
 
     def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
         """Return the queries that take calls: with a user cache hardly any."""
@@ -102,7 +102,7 @@ class Users:
     async def _in_cache(self, cache: UserCache, query: PersonQuery) -> MatchResult | None:
         """Return what the cache has; None for identifiers that Alma alone keeps apart, by case."""
         for _ in range(READINGS):
-            found = cache.find(query)
+            found = find_users(cache, query)
             if isinstance(found, MatchResult):
                 return found
             try:
@@ -143,7 +143,7 @@ async def open_users(
         yield Users(alma, now)
         return
     path = cache_path(request.users_folder, institution.code, institution.environment)
-    kept = KeptAnswers(answers_path(path), request.now)
+    kept = KeptAnswers(institution.facts(alma.base_url).key, request.now)
     by_row = Users(alma, now, kept=kept)
     done, completes = _pages_done(path), False
     if done is not None and request.refresh and needed:
@@ -161,8 +161,9 @@ async def open_users(
             progress.note(
                 f"Alma answered about {counted(known, 'row')} already, to a plan that was stopped."
             )
-        yield by_row
-        kept.forget(queries)
+        with kept:
+            yield by_row
+            kept.forget(queries)
         return
     with UserCache.make(path, institution.code, institution.environment) as cache:
         if completes:

@@ -34,8 +34,8 @@ from importer.suggest.user_loader_profile import (
     app_record,
     app_update,
 )
-from importer.users.cache import UnreadUsers
 from importer.users.matching import MatchResult, PersonQuery
+from importer.users.query import UnreadUsers
 
 Texts = tuple[tuple[str, str], ...]
 """The names and texts of one entry of a list, or of a single field."""

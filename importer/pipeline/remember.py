@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from importer.errors import ImporterError
-from importer.ledger.edit_memory import EditMemory, Remembered, imprints_in
+from importer.ledger.edit_memory import EditMemory, Remembered
 from importer.ledger.journal import Image, applied_since, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
@@ -45,7 +45,7 @@ def remember_loaded(ledger: Ledger, now: datetime) -> None:
     if facts.command == "undo":
         _put_back(memory, ledger, last)
         return
-    values, hashed = imprints_in(ledger), keyed(memory.key)
+    values, hashed = ledger.imprints(), keyed(memory.key)
     found = [_of_write(image, values, facts, hashed) for image in written]
     if before is None:
         found += _unchanged(ledger, values, facts)

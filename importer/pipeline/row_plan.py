@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from importer.alma.doctor import Facts
@@ -101,7 +101,7 @@ def plan_context(
     """
     measured = facts if facts is not None and facts.institution == alma.institution else None
     remember_earlier(alma.key)
-    with closing(EditMemory(alma.key)) as memory:
+    with EditMemory(alma.key) as memory:
 
         def left(draft: DraftUser, live: User) -> UserMemory:
             own = (value for _, value in draft.every_identifier)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
 from importer.errors import ImporterError, LedgerError, UsageError
-from importer.ledger.journal import images, write_run
+from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger
+from importer.ledger.new_run import write_run
 from importer.ledger.states import FILE
 from importer.loader.corrections import digest
 from importer.mapper.placeholders import heading_key

@@ -11,8 +11,9 @@ from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
-from importer.ledger.journal import PASSWORDS, Image, history, images, write_run
+from importer.ledger.journal import PASSWORDS, Image, history, images
 from importer.ledger.ledger import Ledger
+from importer.ledger.new_run import write_run
 from importer.model.plan import (
     Act,
     Create,

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from importer.model.plan import Match
     from importer.planner.drafts import DraftUser
     from importer.planner.staff_edits import Earlier
-    from importer.users.cache import NearUser
+    from importer.users.query import NearUser
 
 HISTORY = frozenset({"user_note"})
 """Lists whose new entries stay when a person is back: they say what happened."""

@@ -20,8 +20,8 @@ from importer.alma.pacing import run_concurrently
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import GONE
 from importer.model.user import User
-from importer.users.answers import answers_path
 from importer.users.cache import CacheState, UserCache, cache_path, refresh_lock
+from importer.users.matching import forget_answers
 
 SWEEP_EVERY = timedelta(days=30)
 """The age at which the next refresh reads all users again."""
@@ -109,7 +109,7 @@ async def _sweep(cache: UserCache, alma: Alma, now: Clock, tell: Tell) -> None:
         swept = state.sweeping or now()  # one that was interrupted continues
         if state.sweeping is None:
             begun = state.model_copy(update={"sweeping": swept, "sweep": state.sweep + 1})
-            with cache.writing() as connection:
+            with cache.transaction() as connection:
                 connection.execute("DELETE FROM pages")
                 cache.set_state(begun)
         await _pages(cache, alma, now, tell)
@@ -128,7 +128,7 @@ def _end(cache: UserCache, swept: datetime, as_of: datetime, total: int, *, last
     state = cache.state
     met = cache.count("sweep = ?", (state.sweep,))
     whole = _joined(cache)
-    with cache.writing() as connection:
+    with cache.transaction() as connection:
         connection.execute("DELETE FROM pages")
         if whole:
             connection.execute("DELETE FROM users WHERE sweep < ?", (state.sweep,))
@@ -167,7 +167,7 @@ async def _pages(cache: UserCache, alma: Alma, now: Clock, tell: Tell) -> None:
         # Contacts without a primary identifier, and records that are not users.
         others = max(0, min(PAGE, page.total - first) - len(page.users))
         keys = "\n".join((user.primary_id or "").casefold() for user in page.users)
-        with cache.writing() as connection:
+        with cache.transaction() as connection:
             cache.put(page.users, seen)
             connection.execute(
                 "INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (first, keys, others)
@@ -246,17 +246,17 @@ def add_applied(ledger: Ledger, folder: Path) -> int:
     stopped plan no longer count.
 
     Return how many records were stored; none if there is no cache. Raises UsageError if the cache
-    cannot be used.
+    cannot be used, LedgerError.
     """
     if (alma := ledger.facts.alma) is None:
         return 0
     path = cache_path(folder, alma.institution, alma.environment)
-    answers_path(path).unlink(missing_ok=True)
+    forget_answers(alma.key)
     if not path.is_file():
         return 0
     stored, renamed = 0, []
     with UserCache.open(path) as cache:
-        with cache.writing():
+        with cache.transaction():
             for old_id, answered, time in ledger.read(
                 "SELECT primary_id, answered, (SELECT max(time) FROM entries"
                 " WHERE entries.row = images.row AND event = state)"

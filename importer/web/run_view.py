@@ -34,6 +34,7 @@ from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import ENDS, end_of
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import MatchResult, PersonQuery
+from importer.users.query import find_users
 from importer.web.drafts import Draft
 from importer.web.workspace import Workspace
 
@@ -159,7 +160,7 @@ def people(ledger: Ledger, row: int, users: Path) -> Iterator[Person]:
         return
     with UserCache.open(path) as cache:
         for primary_id in wanted:
-            found = cache.find(PersonQuery((("primary_id", primary_id),)))
+            found = find_users(cache, PersonQuery((("primary_id", primary_id),)))
             for user in found.every_user if isinstance(found, MatchResult) else ():
                 fields = (
                     (field_name(name), shown(name, text, show_values=True))

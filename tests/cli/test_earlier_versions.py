@@ -18,8 +18,9 @@ from importer.ledger.memory import DecisionMemory
 from importer.model.decisions import Answer
 from importer.model.people import person_keys
 from importer.model.user import User
-from importer.users.cache import UnreadUsers, UserCache
+from importer.users.cache import UserCache
 from importer.users.matching import MatchResult, PersonQuery
+from importer.users.query import UnreadUsers, find_users
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import delete, state
 from tests.earlier.make import FILES
@@ -98,8 +99,8 @@ def test_an_earlier_user_cache_is_used(earlier: Path, typed: Type, sandbox: Sand
         assert cache.count() == 3
         assert cache.state.as_of is not None
         for query in (by_id, by_name):
-            found = cache.find(query)
+            found = find_users(cache, query)
             assert isinstance(found, MatchResult)
             users = (*found.possible_matches, *(matched.user for matched in found.users))
             assert [user.primary_id for user in users] == ["2003"]
-            assert unread.find(query) == UnreadUsers(("2003",))
+            assert find_users(unread, query) == UnreadUsers(("2003",))

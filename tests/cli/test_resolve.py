@@ -11,6 +11,7 @@ from importer.errors import Exit
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
+from importer.ledger.memory import DecisionMemory
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
@@ -68,7 +69,7 @@ def test_an_answer_counts_until_another_is_given(
     assert set(state(sandbox)) == {"2001", "2002", "2009"}
     with Ledger.open(folder / "run") as ledger:
         assert first_broken(ledger) is None
-    assert stat.S_IMODE((folder / "runs" / "decisions.sqlite").stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / "runs" / "memory.sqlite").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("answer", ["create", "reject"])
@@ -265,7 +266,7 @@ def test_another_roster_or_mapping_is_refused(
     for arguments in (("--as", "create"), ("2001", "--as", "update")):
         assert typed("resolve", "run", "2", *arguments).exit == Exit.STALE
     assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.DONE
-    assert not (folder / "runs" / "decisions.sqlite").exists()
+    assert not DecisionMemory("01SANDBOX_INST sandbox").load()
 
 
 def test_an_identifier_of_somebody_else_is_not_given(

@@ -240,7 +240,7 @@ def test_nothing_of_a_patron_is_left_by_purge(folder: Path, typed: Type) -> None
     )  # fmt: skip
     found = typed("purge", "--older-than", "30d", "--json").summary
     assert (found["decisions"], found["runs"]) == (1, ["runs/left-empty"])
-    assert b"canary" in (folder / "runs" / "decisions.sqlite").read_bytes()
+    assert b"canary" in (folder / "runs" / "memory.sqlite").read_bytes()
     typed("purge", "--older-than", "30d", "--yes")
-    assert [path.name for path in (folder / "runs").iterdir()] == ["decisions.sqlite"]
-    assert b"canary" not in (folder / "runs" / "decisions.sqlite").read_bytes()
+    assert [path.name for path in (folder / "runs").iterdir()] == ["memory.sqlite"]
+    assert b"canary" not in (folder / "runs" / "memory.sqlite").read_bytes()

@@ -164,7 +164,7 @@ def test_erasing_a_sticky_field_overrides_it(external: _Loads) -> None:
 def test_a_user_that_others_loaded_is_protected_too(external: _Loads) -> None:
     """A plan that finds the roster's value in Alma remembers it, whoever wrote it."""
     external.load()
-    (external.folder / "runs" / "edits.sqlite").unlink()
+    (external.folder / "runs" / "memory.sqlite").unlink()
     external.load()
     external.edit()
     assert external.load() == (0, {"edited-in-alma": 2})
@@ -224,7 +224,7 @@ def test_runs_under_runs_fill_the_memory_once(external: _Loads, typed: Type) -> 
     assert planned.exit == 0
     (run,) = (path.parent.name for path in Path("runs").glob("*/ledger.sqlite"))
     assert typed("apply", run, "--yes").exit == 0
-    Path("runs", "edits.sqlite").unlink()
+    Path("runs", "memory.sqlite").unlink()
     external.edit()
     assert external.load() == (0, {"edited-in-alma": 2})
 
@@ -232,7 +232,7 @@ def test_runs_under_runs_fill_the_memory_once(external: _Loads, typed: Type) -> 
 def test_without_the_key_nothing_is_remembered(external: _Loads) -> None:
     """The hashes in the file of what was loaded say nothing to whoever has no key."""
     external.load()
-    text = Path("runs", "edits.sqlite").read_bytes()
+    text = Path("runs", "memory.sqlite").read_bytes()
     assert b"COMM" not in text
     assert b"Ann" not in text
     Path("users", "edits.key").unlink()

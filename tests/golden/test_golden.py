@@ -138,7 +138,7 @@ def test_golden(
     typed("plan", *load, "-o", "earlier")
     typed("apply", "earlier", "--limit", str(KNOWN))
     if name not in REMEMBERED:
-        Path("runs", "edits.sqlite").unlink()
+        Path("runs", "memory.sqlite").unlink()
     ids = [str(user["primary_id"]) for user in _users(alma)]
     assert len(ids) == KNOWN
     by_hand: list[dict[str, object]] = [

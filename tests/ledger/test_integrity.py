@@ -24,8 +24,9 @@ from importer.ledger.integrity import (
     is_sealed,
     mark_paths,
 )
-from importer.ledger.journal import Journal, history, images, write_run
+from importer.ledger.journal import Journal, history, images
 from importer.ledger.ledger import Ledger, summarize, to_create
+from importer.ledger.new_run import write_run
 from importer.ledger.run_lock import open_alone
 from importer.ledger.states import State
 from importer.model.plan import Fate, Planned, Result, Unchanged

@@ -11,8 +11,9 @@ import pytest
 
 from importer.errors import LedgerError, UsageError
 from importer.ledger import states
-from importer.ledger.journal import Journal, write_run
+from importer.ledger.journal import Journal
 from importer.ledger.ledger import VERSION, Ledger
+from importer.ledger.new_run import write_run
 from importer.ledger.states import State
 from importer.model.plan import (
     Act,
@@ -201,6 +202,6 @@ def test_each_way_of_failing_has_words(tmp_path: Path) -> None:
         ("database is locked", "another program"),
         ("disk I/O error", "the disk reports an error"),
     ):
-        error = states.unusable(tmp_path, sqlite3.OperationalError(said))
+        error = Ledger(tmp_path).failure(sqlite3.OperationalError(said))
         assert words in str(error)
         assert isinstance(error, LedgerError)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
-from importer.ledger.journal import add_problems, write_run
 from importer.ledger.ledger import Ledger
+from importer.ledger.new_run import add_problems, write_run
 from importer.ledger.states import State
 from importer.model.plan import (
     Change,

@@ -5,10 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from importer.model.people import person_keys
 from importer.model.user import User
-from importer.users.answers import VALID, KeptAnswers
-from importer.users.matching import MatchedUser, MatchResult, PersonQuery
+from importer.users.matching import (
+    VALID,
+    KeptAnswers,
+    MatchedUser,
+    MatchResult,
+    PersonQuery,
+    forget_answers,
+)
 
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
 ANA = User.from_json('{"primary_id": "2001", "last_name": "Ñ\\u2028", "strange": {"from": "Alma"}}')
@@ -27,38 +35,64 @@ FOUND = (
 )
 
 
-def test_an_answer_is_kept_as_it_was(tmp_path: Path) -> None:
+ALMA = "01INST sandbox"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_an_answer_is_kept_as_it_was() -> None:
     """Users with every field, possible matches and namesakes; the last answer counts."""
-    path = tmp_path / "users" / "a.answers"
     for found in FOUND:
-        KeptAnswers(path, NOW).keep(ASKED, found)
-        got = KeptAnswers(path, NOW + VALID / 2).get(ASKED)
+        KeptAnswers(ALMA, NOW).keep(ASKED, found)
+        got = KeptAnswers(ALMA, NOW + VALID / 2).get(ASKED)
         assert got == found
         assert [user.to_json() for user in got.every_user] == [
             user.to_json() for user in found.every_user
         ]
 
 
-def test_what_does_not_count(tmp_path: Path) -> None:
-    """Another query, no clear answer, an old answer, one from the future, and a line cut off."""
-    path, other = tmp_path / "a.answers", PersonQuery((("primary_id", "2001"),))
-    KeptAnswers(path, NOW).keep(ASKED, FOUND[1])
-    KeptAnswers(path, NOW).keep(other, MatchResult(failed="no answer"))
-    assert KeptAnswers(path, NOW).get(other) is None
+def test_what_does_not_count() -> None:
+    """Another query, no clear answer, an old answer, one from the future, and another Alma's."""
+    other = PersonQuery((("primary_id", "2001"),))
+    KeptAnswers(ALMA, NOW).keep(ASKED, FOUND[1])
+    KeptAnswers(ALMA, NOW).keep(other, MatchResult(failed="no answer"))
+    assert KeptAnswers(ALMA, NOW).get(other) is None
     for time in (NOW + VALID, NOW - timedelta(seconds=1)):
-        assert KeptAnswers(path, time).get(ASKED) is None
-    path.write_bytes(path.read_bytes()[:-40])
-    assert KeptAnswers(path, NOW).get(ASKED) is None
+        assert KeptAnswers(ALMA, time).get(ASKED) is None
+    assert KeptAnswers("01INST production", NOW).get(ASKED) is None
 
 
-def test_a_saved_plan_forgets_its_own_answers(tmp_path: Path) -> None:
-    """Those of another plan stay, and with the last of them the file goes."""
-    path, other = tmp_path / "a.answers", PersonQuery((("primary_id", "2001"),))
-    kept = KeptAnswers(path, NOW)
+def test_a_damaged_file_of_answers_stops_nothing(tmp_path: Path) -> None:
+    """Alma is asked again."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "memory.sqlite").write_bytes(b"no database" * 100)
+    kept = KeptAnswers(ALMA, NOW)
     kept.keep(ASKED, FOUND[1])
-    kept.keep(other, FOUND[1])
-    KeptAnswers(path, NOW).forget([ASKED])
-    assert KeptAnswers(path, NOW).get(ASKED) is None
-    assert KeptAnswers(path, NOW).get(other) == FOUND[1]
-    KeptAnswers(path, NOW).forget([other])
-    assert not path.exists()
+    assert kept.get(ASKED) is None
+    kept.forget([ASKED])
+
+
+def test_a_saved_plan_forgets_its_own_answers() -> None:
+    """Those of another plan stay for a day."""
+    other = PersonQuery((("primary_id", "2001"),))
+    with KeptAnswers(ALMA, NOW) as kept:
+        kept.keep(ASKED, FOUND[1])
+        kept.keep(other, FOUND[1])
+        kept.forget([ASKED])
+    assert KeptAnswers(ALMA, NOW).get(ASKED) is None
+    assert KeptAnswers(ALMA, NOW).get(other) == FOUND[1]
+    KeptAnswers(ALMA, NOW + VALID).forget([])
+    assert forget_answers() == 0
+
+
+def test_after_an_apply_no_answer_counts() -> None:
+    """Those of one institution, or of all."""
+    for alma in (ALMA, "01OTHER sandbox"):
+        KeptAnswers(alma, NOW).keep(ASKED, FOUND[1])
+    assert forget_answers(ALMA) == 1
+    assert KeptAnswers(ALMA, NOW).get(ASKED) is None
+    assert KeptAnswers("01OTHER sandbox", NOW).get(ASKED) == FOUND[1]
+    assert forget_answers() == 1

@@ -10,9 +10,10 @@ import pytest
 from importer.errors import UsageError
 from importer.model.people import person_keys
 from importer.pipeline.lookup import Users
-from importer.users.cache import UnreadUsers, UserCache
+from importer.users.cache import UserCache
 from importer.users.export_csv import add_export, read_export
 from importer.users.matching import MatchResult, PersonQuery
+from importer.users.query import UnreadUsers, find_users
 from tests.users.conftest import World, now
 
 DAY = datetime(2026, 8, 20, tzinfo=UTC)
@@ -47,11 +48,11 @@ def test_users_of_an_export_are_known_by_their_marks(world: World, export: Path)
         assert add_export(cache, got, DAY) == 2
         assert cache.state.as_of == DAY
         for value in ("1000001", "22222000000001", "extra"):
-            assert cache.find(by(value)) == UnreadUsers(("1000001",))
-        assert cache.find(by("9")) == UnreadUsers(("1000001",))  # by name and birth date
+            assert find_users(cache, by(value)) == UnreadUsers(("1000001",))
+        assert find_users(cache, by("9")) == UnreadUsers(("1000001",))  # by name and birth date
         person = person_keys("Ivanova", "Zoe", emails=["ZOE@example.org"])
         mail = PersonQuery((), person=person, by_name=True)
-        assert cache.find(mail) == UnreadUsers(("1000002",))
+        assert find_users(cache, mail) == UnreadUsers(("1000002",))
 
 
 def test_a_match_costs_one_call_once(world: World, export: Path) -> None:
@@ -74,7 +75,7 @@ def test_an_export_never_hides_a_record(world: World, export: Path) -> None:
         assert add_export(cache, read_export(export), DAY) == 0
         assert cache.count("record = ''") == 0
         assert cache.state.as_of == as_of
-        assert isinstance(cache.find(by("1000001")), MatchResult)
+        assert isinstance(find_users(cache, by("1000001")), MatchResult)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_exports_of_every_kind_are_read(
     export.write_text(text.replace(",", delimiter), encoding)
     with UserCache.make(tmp_path / "m.sqlite", "I", "") as cache:
         assert add_export(cache, read_export(export), DAY) == 2
-        assert cache.find(by("EXTRA")) == UnreadUsers(("1000001",))
+        assert find_users(cache, by("EXTRA")) == UnreadUsers(("1000001",))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from importer.model.people import PersonKeys, person_keys
 from importer.model.user import User
 from importer.pipeline.lookup import Users
 from importer.sandbox.server import Options, running
-from importer.users.cache import UnreadUsers, UserCache
+from importer.users.cache import UserCache
 from importer.users.matching import MatchResult, PersonQuery, search_alma
+from importer.users.query import UnreadUsers, find_users
 from tests.users.conftest import World, now
 
 FIRST = ("Ada", "Zoë", "José María", "Noor")
@@ -127,7 +128,7 @@ def test_the_mirror_says_what_alma_says(
         with empty.cache() as cache:
             empty.refresh(cache)
             for one, answer in zip(query, asked, strict=True):
-                found = cache.find(one)
+                found = find_users(cache, one)
                 assert isinstance(found, MatchResult)
                 assert said(found) == said(answer)
     finally:
@@ -147,10 +148,10 @@ def test_names_are_found_however_they_are_written(tmp_path: Path, first: str, la
     with UserCache.make(tmp_path / "m.sqlite", "I", "") as cache:
         for key, (given_name, family) in people.items():
             cache.put([body((key, (), given_name, family, BORN[0], "one@example.org"))], now())
-        answer = cache.find(new_person(first, last, born=BORN[0]))
+        answer = find_users(cache, new_person(first, last, born=BORN[0]))
         assert isinstance(answer, MatchResult)
         assert len(answer.possible_matches) == 1
-        other = cache.find(new_person(first, last, born=BORN[1]))
+        other = find_users(cache, new_person(first, last, born=BORN[1]))
         assert other == MatchResult()
 
 
@@ -164,11 +165,11 @@ def test_a_changed_primary_identifier_is_found_out(world: World) -> None:
         assert calls[-1].startswith(f"GET /almaws/v1/users/{sandbox_id}")
         assert cache.count() == 250
         barcode = PersonQuery((("BARCODE", "22222000000001"),))
-        by_barcode = cache.find(barcode)
+        by_barcode = find_users(cache, barcode)
         assert isinstance(by_barcode, MatchResult)
         assert [found.user.primary_id for found in by_barcode.users] == ["1999999"]
         old = PersonQuery((("primary_id", sandbox_id),))
-        assert cache.find(old) == MatchResult()
+        assert find_users(cache, old) == MatchResult()
 
 
 def test_a_record_out_of_date_is_read_when_a_row_needs_it(world: World) -> None:
@@ -179,9 +180,9 @@ def test_a_record_out_of_date_is_read_when_a_row_needs_it(world: World) -> None:
         cache.put([taker], now())
         world.delete("1000001")
         old = PersonQuery((("BARCODE", "22222000000001"),))
-        assert cache.find(old) == UnreadUsers(("1000001",))
+        assert find_users(cache, old) == UnreadUsers(("1000001",))
         assert world.asked(lambda alma: Users(alma, now, cache).find(old)) == MatchResult()
-        assert cache.find(old) == MatchResult()
+        assert find_users(cache, old) == MatchResult()
 
 
 def test_identifiers_that_differ_in_case_only_end(world: World) -> None:

@@ -17,6 +17,7 @@ from importer.errors import UnavailableError, UsageError
 from importer.model.user import User
 from importer.users.cache import CacheState, UserCache, cache_path, delete_cache, refresh_lock
 from importer.users.matching import MatchResult, PersonQuery
+from importer.users.query import find_users
 from importer.users.refresh import SWEEP_EVERY, catch_up, refresh, sweep_due
 from tests.users.conftest import World, now
 
@@ -30,7 +31,7 @@ def query(value: str) -> PersonQuery:
 
 def found(cache: UserCache, value: str) -> list[str | None]:
     """The primary identifiers of those who hold a value."""
-    answer = cache.find(query(value))
+    answer = find_users(cache, query(value))
     assert isinstance(answer, MatchResult)
     return [matched.user.primary_id for matched in answer.users]
 
@@ -46,7 +47,7 @@ def test_the_first_refresh_reads_everybody(world: World) -> None:
         assert cache.state.as_of >= began
         # Three pages of everybody; all were seeded today, so all are changes too; two counts.
         assert len(calls) == 8
-        one = cache.find(query(SOMEBODY))
+        one = find_users(cache, query(SOMEBODY))
         assert isinstance(one, MatchResult)
         assert one.users[0].user == world.asked(lambda alma: alma.get_user(SOMEBODY))
 
@@ -213,7 +214,7 @@ def test_later_knowledge_wins(cache: UserCache) -> None:
     """What was seen earlier never replaces what was seen later."""
     cache.put([User(primary_id="P1", last_name="New")], now())
     cache.put([User(primary_id="p1", last_name="Old")], now() - timedelta(hours=1))
-    answer = cache.find(query("P1"))
+    answer = find_users(cache, query("P1"))
     assert isinstance(answer, MatchResult)
     assert [matched.user.last_name for matched in answer.users] == ["New"]
 
@@ -233,15 +234,15 @@ def test_a_damaged_file_is_told_and_forgotten(tmp_path: Path, spoiled: bytes) ->
 def test_a_damaged_record_is_told(cache: UserCache) -> None:
     """A record that is none is damage, not a crash."""
     cache.put([User(primary_id="P1")], now())
-    with cache.writing() as connection:
+    with cache.transaction() as connection:
         connection.execute("UPDATE users SET record = '{'")
     with pytest.raises(UsageError):
-        cache.find(query("P1"))
+        find_users(cache, query("P1"))
 
 
 def test_another_version_is_told(cache: UserCache) -> None:
     """A file of a later importer is left as it is."""
-    with cache.writing() as connection:
+    with cache.transaction() as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(UsageError):
         UserCache.open(cache.path)

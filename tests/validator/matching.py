@@ -24,6 +24,7 @@ from importer.model.user import User
 from importer.sandbox.server import Options, running
 from importer.users.cache import UserCache
 from importer.users.matching import MatchResult, PersonQuery, search_alma
+from importer.users.query import find_users
 from tests.validator.building import SHORT, across_rows
 
 PAIRS = Path(__file__).with_name("pairs.csv")
@@ -138,7 +139,10 @@ async def judged_in_alma(folder: Path) -> list[InAlma]:
             cache.put(users.values(), datetime.now(UTC))
             results = []
             for pair in pairs:
-                found = [cache.find(_query(pair.one)), await search_alma(alma, _query(pair.one))]
+                found = [
+                    find_users(cache, _query(pair.one)),
+                    await search_alma(alma, _query(pair.one)),
+                ]
                 wanted = pair.two["primary_id"]
                 told = [
                     isinstance(one, MatchResult)

@@ -1,0 +1,131 @@
+"""A SQLite file of the importer: how it is opened, read, and written in transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+
+from importer.errors import ImporterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+T = TypeVar("T")
+
+FAILURES = (sqlite3.Error, UnicodeError)
+"""What reading a file may raise; for a damaged one even SQLite's message may not be text."""
+
+FileIdentity = tuple[int, int]
+"""The device and the number of a file; no other file has them while this one is open."""
+
+
+def file_identity(path: Path) -> FileIdentity | None:
+    """Return which file is at a path; None if there is none, or it cannot be looked at."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+class Database:
+    """One SQLite file, opened when it is first used.
+
+    Subclasses say what its failures mean. `durable`: a commit is on the disk when it returns;
+    otherwise a power cut takes whole transactions away.
+    """
+
+    durable: ClassVar[bool] = True
+
+    def __init__(self, path: Path) -> None:
+        """Use the file at a path."""
+        self.path = path
+
+    @property
+    def damaged(self) -> ImporterError:
+        """The error for a file that contains what the importer did not write."""
+        raise NotImplementedError
+
+    def failure(self, error: sqlite3.Error | UnicodeError) -> ImporterError:  # noqa: ARG002
+        """Return the error for a failure of SQLite, where it is not the same."""
+        return self.damaged
+
+    def make_file(self) -> None:
+        """Make the file if it is not there, before it is opened."""
+
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Make what is missing in the file that was just opened."""
+
+    @cached_property
+    def connection(self) -> sqlite3.Connection:
+        """The open file. Raises the subclass' error if it cannot be used."""
+        self.make_file()
+        try:
+            connection = sqlite3.connect(self.path, isolation_level=None, timeout=10)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
+                connection.execute("PRAGMA foreign_keys = ON")
+                self.prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except FAILURES as error:
+            raise self.failure(error) from error
+        return connection
+
+    def opened(self) -> Self:
+        """Open the file now, not when it is first used, and return it."""
+        assert self.connection is not None  # noqa: S101
+        return self
+
+    def close(self) -> None:
+        """Close the file."""
+        if connection := self.__dict__.pop("connection", None):
+            connection.close()
+
+    def __enter__(self) -> Self:
+        """Close at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing; done when the outermost block ends."""
+        if self.connection.in_transaction:
+            yield self.connection
+            return
+        try:
+            with self.connection:  # commits, or rolls back
+                self.connection.execute("BEGIN IMMEDIATE")
+                yield self.connection
+        except sqlite3.Error as error:
+            raise self.failure(error) from error
+
+    def read(self, query: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """Return the rows of a query, one by one."""
+        try:
+            # not `yield from`: after Ctrl-C it would close a cursor of a closed connection
+            for row in self.connection.execute(query, values):
+                if bytes in map(type, row):  # there are none in our files
+                    raise self.damaged
+                yield row
+        except FAILURES as error:
+            raise self.failure(error) from error
+
+    def parsed(
+        self, make: Callable[..., T], query: str, values: tuple[object, ...] = ()
+    ) -> Iterator[T]:
+        """Return what `make` makes of each row, one by one; a value that it refuses is damage."""
+        for row in self.read(query, values):
+            try:
+                made = make(*row)
+            except (ValueError, TypeError):  # pydantic's and JSON's errors are some
+                raise self.damaged from None
+            yield made

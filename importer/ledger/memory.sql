@@ -1,0 +1,46 @@
+-- What the runs of every institution left for later plans; primary IDs are without case.
+
+-- What people answered about rows that needed review, as JSON.
+CREATE TABLE IF NOT EXISTS answers (
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, resolution TEXT NOT NULL,
+  PRIMARY KEY (institution, primary_id)
+) STRICT;
+
+-- Who was missing from which rosters of a mapping, by the hash of the roster.
+CREATE TABLE IF NOT EXISTS missing (
+  institution TEXT NOT NULL, mapping TEXT NOT NULL, primary_id TEXT NOT NULL, roster TEXT NOT NULL,
+  time TEXT NOT NULL, PRIMARY KEY (institution, mapping, primary_id, roster)
+) STRICT, WITHOUT ROWID;
+
+-- What was changed of people who were missing; `back` is the run with which they were back.
+CREATE TABLE IF NOT EXISTS leavers (
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, before TEXT NOT NULL, sent TEXT NOT NULL,
+  answered TEXT NOT NULL, back TEXT NOT NULL, time TEXT NOT NULL,
+  PRIMARY KEY (institution, primary_id)
+) STRICT, WITHOUT ROWID;
+
+-- What each run left of a user's values, as hashes made with a key; `key` shows with which one.
+-- Of each mapping the newest counts. The older ones are for the undo of a run, which deletes its.
+CREATE TABLE IF NOT EXISTS loaded (
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, mapping TEXT NOT NULL, run TEXT NOT NULL,
+  imprints TEXT NOT NULL, time TEXT NOT NULL, key TEXT NOT NULL,
+  PRIMARY KEY (institution, primary_id, mapping, run)
+) STRICT, WITHOUT ROWID;
+
+-- Primary IDs that loads replaced, and those that these users have now.
+CREATE TABLE IF NOT EXISTS former (
+  institution TEXT NOT NULL, former TEXT NOT NULL, primary_id TEXT NOT NULL,
+  PRIMARY KEY (institution, former)
+) STRICT, WITHOUT ROWID;
+
+-- Up to which entry of its history a run is remembered.
+CREATE TABLE IF NOT EXISTS runs (
+  institution TEXT NOT NULL, run TEXT NOT NULL, entry INTEGER NOT NULL,
+  PRIMARY KEY (institution, run)
+) STRICT, WITHOUT ROWID;
+
+-- Alma's answers to a plan that is not saved yet, as JSON by what was asked.
+CREATE TABLE IF NOT EXISTS lookups (
+  institution TEXT NOT NULL, query TEXT NOT NULL, found TEXT NOT NULL, time TEXT NOT NULL,
+  PRIMARY KEY (institution, query)
+) STRICT;

@@ -1,0 +1,159 @@
+"""What runs leave for later plans: one file for all, with the files of earlier versions in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from importer.errors import LedgerError
+from importer.ledger.edit_memory import EditMemory, Remembered
+from importer.ledger.memory import AbsentMemory, DecisionMemory, forget
+from importer.model.plan import Imprint, Where
+
+ALMA = "01INST sandbox"
+DAY = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
+GROUP, NAME = Where("user_group"), Where("first_name")
+
+
+def left(group: str, where: Where = GROUP) -> dict[str, Imprint]:
+    """A value that a load left."""
+    return {where.path: Imprint(where, "cells", "rule", group, group, "2026-08-20")}
+
+
+def load(memory: EditMemory, day: int, *found: Remembered, run: str = "") -> None:
+    """Remember a run of a day."""
+    memory.remember(run or f"run {day}", 1, found, DAY + timedelta(days=day))
+
+
+def one(user: str, values: dict[str, Imprint], before: str = "", mapping: str = "m") -> Remembered:
+    """What a run left of a user."""
+    return Remembered(user, before or user, mapping, values)
+
+
+def known(memory: EditMemory, *users: str) -> list[str]:
+    """The group that is remembered of each user, "" if none."""
+    found = (memory.of("m", [user]).own or {} for user in users)
+    return [values["user_group"].made if "user_group" in values else "" for values in found]
+
+
+@pytest.fixture(autouse=True)
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterable[EditMemory]:
+    """An empty memory in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    with EditMemory(ALMA) as opened:
+        yield opened
+
+
+def test_reading_makes_no_file(memory: EditMemory) -> None:
+    """Where nothing was remembered nothing is made, and nothing is known."""
+    assert known(memory, "1") == [""]
+    assert (DecisionMemory(ALMA).load(), AbsentMemory(ALMA).leavers()) == ({}, {})
+    forget(DAY)
+    assert not Path("runs").exists()
+
+
+def test_the_newest_load_of_a_mapping_counts(memory: EditMemory) -> None:
+    """Values that the newest did not write stay; other mappings come after it, the newest first."""
+    load(memory, 1, one("1", left("A") | left("Ana", NAME)), one("1", left("X"), mapping="x"))
+    load(memory, 2, one("1", left("Y"), mapping="y"))
+    load(memory, 3, one("1", left("B")))
+    found = memory.of("m", ["9", "1"])
+    assert found.own == left("B") | left("Ana", NAME)
+    assert found.others == (left("Y"), left("X"))
+    assert EditMemory("01OTHER sandbox").of("m", ["1"]).is_blank
+
+
+def test_undo_takes_away_what_its_run_left_and_what_came_after(memory: EditMemory) -> None:
+    """The load before counts again, of users who were undone only."""
+    for day, group in enumerate("ABC"):
+        load(memory, day, one("1", left(group)), one("2", left(group)))
+    load(memory, 3, one("3", left("D")), run="run 1")
+    memory.put_back("undo", 1, "run 1", {"3": ""}, {"2"})
+    assert known(memory, "1", "2", "3") == ["A", "C", ""]
+    assert memory.entry("undo") == 1
+
+
+def test_ids_are_handed_on_in_one_run(memory: EditMemory) -> None:
+    """Each user's values go with the user, in whatever order the rows are, and back by undo."""
+    load(memory, 1, one("1", left("A")), one("2", left("B")))
+    load(memory, 2, one("2", left("A"), before="1"), one("3", {}, before="2"))
+    assert known(memory, "1", "2", "3") == ["", "A", "B"]
+    assert memory.former() == {"1": "2"}  # 2 is somebody's again
+    memory.put_back("undo", 1, "run 2", {"2": "1", "3": "2"}, set())
+    assert known(memory, "1", "2", "3") == ["A", "B", ""]
+
+
+def test_purge_keeps_what_counts_and_what_undoes_a_later_run(memory: EditMemory) -> None:
+    """Of values, only those that were replaced before the limit are forgotten."""
+    for day, group in enumerate("ABC"):
+        load(memory, day, one("1", left(group)))
+    forget(DAY + timedelta(days=1, hours=1))
+    memory.put_back("undo", 1, "run 2", {}, set())
+    assert known(memory, "1") == ["B"]
+    memory.put_back("undo again", 1, "run 1", {}, set())
+    assert known(memory, "1") == [""]
+
+
+EARLIER = {
+    "decisions": """
+CREATE TABLE answers (institution TEXT, primary_id TEXT, resolution TEXT);
+INSERT INTO answers VALUES ('01INST sandbox', '7', '{"primary_id": "7", "answer": "reject",
+ "user": "", "against": [], "doubts": [], "operator": "jo", "time": "2026-08-20T09:30:00Z"}');
+""",
+    "absent": """
+CREATE TABLE missing (institution TEXT, mapping TEXT, primary_id TEXT, roster TEXT, time TEXT);
+INSERT INTO missing VALUES ('01INST sandbox', 'm', '8', 'r', '2026-08-20T09:30:00+00:00');
+""",
+    "edits": """
+CREATE TABLE edits (institution TEXT, primary_id TEXT, mapping TEXT, imprints TEXT, time TEXT,
+ key TEXT);
+CREATE TABLE before (institution TEXT, run TEXT, primary_id TEXT, mapping TEXT, imprints TEXT,
+ imprinted TEXT, key TEXT, time TEXT);
+CREATE TABLE runs (institution TEXT, run TEXT, entry INTEGER);
+INSERT INTO edits VALUES ('01INST sandbox', '1', 'm', '{new}', '2026-08-20T09:30:00+00:00',
+ '{key}');
+INSERT INTO before VALUES ('01INST sandbox', 'run 2', '1', '', '', '', '',
+ '2026-08-20T09:30:00+00:00');
+INSERT INTO before VALUES ('01INST sandbox', 'run 2', '1', 'm', '{old}',
+ '2026-08-01T09:30:00+00:00', '{key}', '2026-08-20T09:30:00+00:00');
+INSERT INTO runs VALUES ('01INST sandbox', 'run 2', 5);
+""",
+}
+"""What earlier versions had in three files."""
+
+
+def test_the_files_of_earlier_versions_are_taken_in(memory: EditMemory) -> None:
+    """What they contain is known as before, an undo finds the load before, and they are deleted."""
+    load(memory, 0, one("1", left("OLD")))
+    load(memory, 1, one("1", left("NEW")))
+    memory.close()
+    with closing(sqlite3.connect("runs/memory.sqlite")) as connection:
+        rows = "SELECT imprints, key FROM loaded ORDER BY time"
+        (old, key), (new, _) = connection.execute(rows).fetchall()
+    Path("runs/memory.sqlite").unlink()
+    for name, script in EARLIER.items():
+        with closing(sqlite3.connect(f"runs/{name}.sqlite")) as connection:
+            for sign, text in (("{old}", old), ("{new}", new), ("{key}", key)):
+                script = script.replace(sign, text)  # noqa: PLW2901
+            connection.executescript(script)
+    with EditMemory(ALMA) as opened:
+        assert known(opened, "1") == ["NEW"]
+        assert opened.entry("run 2") == 5
+        assert AbsentMemory(ALMA).counts("m") == {"8": 1}
+        assert [*DecisionMemory(ALMA).load()] == ["7"]
+        opened.put_back("undo", 1, "run 2", {}, set())
+        assert known(opened, "1") == ["OLD"]
+    assert [path.name for path in Path("runs").iterdir()] == ["memory.sqlite"]
+
+
+def test_a_damaged_file_is_named(memory: EditMemory) -> None:
+    """The message says what is lost with it."""
+    Path("runs").mkdir()
+    Path("runs/memory.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(LedgerError, match=r"memory\.sqlite"):
+        memory.of("m", ["1"])
