@@ -130,7 +130,7 @@ class EditMemory(Memory):
     def _rename(self, renamed: Mapping[str, str]) -> None:
         """Move what is known of users to their new primary IDs, without case.
 
-        All at once: an ID that one of them gives up may be another one's now.
+        All at once: the former ID of one may be the new ID of another.
         """
         mine, own = self.institution, "WHERE institution = ? AND primary_id = ?"
         with self.transaction() as connection:
