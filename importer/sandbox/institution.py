@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from importer.sandbox import rules
 from importer.sandbox.answers import refusal, refuse
 from importer.sandbox.configuration import CodeTables, Switches
-from importer.sandbox.merge import Stamp, created, sticky_changes, updated
 from importer.sandbox.record import INTERNAL, Record, entries, text, timestamp
+from importer.sandbox.rules import Stamp, check, check_whole, created, sticky_changes, updated
 from importer.sandbox.store import Claim, Store, Stored
 
 ALL_UNIQUE = "all_unique"
@@ -63,19 +62,19 @@ class Institution:
             while self.store.find(str(number)):
                 number += 1
             body = {**body, "primary_id": str(number)}
-        rules.check(body, self.tables, self.switches)
-        rules.check_whole(body, self.tables, self.switches)
+        check(body, self.tables, self.switches)
+        check_whole(body, self.tables, self.switches)
         record = created(body, self.switches, Stamp(self.now())) | source
         return self.save(Stored(None, record, secret=_secret(body, "")))
 
     def update(self, old: Stored, body: Record, override: frozenset[str]) -> Stored:
         """Replace a user's record (PUT), except for what Alma keeps."""
-        rules.check(body, self.tables, self.switches)
+        check(body, self.tables, self.switches)
         renamed = text(body, "primary_id") != text(old.record, "primary_id")
         if renamed and self.switches["rename-by-put"] == "refuse":
             refuse("not_updated")
         record, edited = updated(old, body, override, self.switches, Stamp(self.now()))
-        rules.check_whole(record, self.tables, self.switches)
+        check_whole(record, self.tables, self.switches)
         secret = _secret(body, old.secret)
         return self.save(replace(old, record=record, edited=edited, secret=secret))
 

@@ -16,11 +16,11 @@ from lxml import etree
 from pydantic import BaseModel, ConfigDict
 
 from importer.errors import UsageError
-from importer.sandbox import formats, rules
+from importer.sandbox import formats
 from importer.sandbox.answers import RefusalError, refuse
 from importer.sandbox.institution import Institution
-from importer.sandbox.merge import Stamp, created, loaded
 from importer.sandbox.record import EXTERNAL, INTERNAL, Json, Record, entries, text
+from importer.sandbox.rules import Stamp, check, check_whole, created, loaded
 from importer.sandbox.store import Stored
 
 PRIMARY = "primary_id"
@@ -100,12 +100,12 @@ class _Load:
             skips = not skips and switches["sis-unmatched"] == "skip"
         if skips:
             return "skipped"
-        rules.check(body, institution.tables, switches)
+        check(body, institution.tables, switches)
         when = Stamp(institution.now(), "SIS")
         record, edited = loaded(old, body, switches, when)
         if old is None:
             record = created(record, switches, when)
-        rules.check_whole(record, institution.tables, switches)
+        check_whole(record, institution.tables, switches)
         institution.save(replace(old or Stored(None, record), record=record, edited=edited))
         self.claimed |= keys
         return "updated" if old else "created"
