@@ -29,8 +29,9 @@ from importer.pipeline.inputs import (
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.decide import unidentified
 from importer.planner.drafts import drafts
-from importer.validator import check_rows, duplicates
+from importer.validator import check_rows
 from importer.validator.code_checks import state_of_tables, wrong_in_mapping
+from importer.validator.duplicates import find_duplicates
 
 _SPELLED_OUT = 50  # stretches of blank rows
 
@@ -87,7 +88,8 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
 
 def _of_rosters(rosters: Sequence[MappedRoster]) -> Iterator[Problem]:
     """Yield the problems of several rows together, and of rosters as a whole."""
-    yield from duplicates([(mapped.candidates, mapped.mapping.duplicates) for mapped in rosters])
+    policies = [(mapped.candidates, mapped.mapping.duplicates) for mapped in rosters]
+    yield from find_duplicates(policies)
     for mapped in rosters:
         yield from mapped.roster.notices
         yield from state_of_tables(mapped.codes, mapped.roster.source.origin(), mapped.today)

@@ -1,4 +1,4 @@
-"""Checks across rows: the same ID twice, the same person twice, contacts that people share.
+"""Checks across rows: the same ID twice, the same or a similar person twice, shared contacts.
 
 Every row of a group is reported and names the others. Rows that are rejected for other reasons
 count as well: which of two duplicates is right is a person's decision.
@@ -6,33 +6,19 @@ count as well: which of two duplicates is right is a person's decision.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import cached_property
-from itertools import chain, pairwise
-from typing import Literal
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, combinations
 
 import pandas as pd
 
 from importer.model import people
 from importer.model.candidates import Candidates
+from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, in_words, may_be_same
 from importer.model.plan import Duplicates
-from importer.model.problem import Code, Origin, Place, Problem, Severity
-from importer.model.text import RowId, folded, name_key, row_list
-from importer.validator.identifiers import is_no_id, rounded_ids
-
-PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
-PATHS = {
-    people.BORN: "birth_date",
-    people.EMAIL: "contact_info.email.email_address",
-    people.PHONE: "contact_info.phone.phone_number",
-    people.ADDRESS: "contact_info.address.line1",
-}
-"""The field of each kind of trait."""
-
-Keys = list[str]
-"""One key per row, by position; "" is a blank."""
+from importer.model.problem import Code, Problem, Severity
+from importer.model.text import name_key
+from importer.validator.row_keys import PRIMARY, RowKeys, connected, sharing
 
 _UNLISTED = float("-inf")
 """The weight of a user group that the policy does not list: less than any other."""
@@ -40,202 +26,22 @@ _UNLISTED = float("-inf")
 _BY_POLICY = {"review": Severity.REVIEW, "reject": Severity.REJECT, "warn": Severity.WARNING}
 
 
-class RowKeys:
-    """What rows are compared by: IDs without case, names, and what people share.
+def find_duplicates(rosters: Sequence[tuple[Candidates, Duplicates]]) -> Iterator[Problem]:
+    """Yield the problems across the rows of all rosters, each with the rules of its mapping.
 
-    Positions count through the rows of all rosters. `ids` has one list per column, the primary IDs
-    first. `names`: of each row, folded, the same for both orders of first and last. `shared`: the
-    traits of two or more rows, a line for each row: `position`, `kind`, `key` and its `name`.
-    `same_id`: the positions of rows that share an ID, in groups; see `_same_id`.
+    Kind by kind, each kind in the order of the rows.
     """
-
-    def __init__(self, rosters: Sequence[tuple[Candidates, Duplicates]]) -> None:
-        """Fold every value that rows are compared by."""
-        self._candidates = [candidates for candidates, _ in rosters]
-        self._policies = [policy for _, policy in rosters]
-        self._texts: dict[str, list[str]] = {}
-        self.rows = [row for candidates in self._candidates for row in candidates.rows]
-        self._starts = [bisect_left(self.rows, RowId(n, 0).packed) for n in range(len(rosters) + 1)]
-        texts = self.texts
-        self.id_labels = (PRIMARY, *self._labels(IDENTIFIER))
-        self.first = [*map(people.first_key, texts("first_name"))]
-        self.last = [*map(folded, texts("last_name"))]
-        names = map(name_key, self.first, self.last)
-        self.names = [" ".join(name).strip() for name in names]
-        every_id = [[text.casefold() for text in texts(at)] for at in self.id_labels]
-        self.rounded = rounded_ids(every_id, self.names)
-        self.ids = _known_ids(every_id, self.rounded)
-        labels = {kind: self._labels(path) for kind, path in PATHS.items()}
-        self._traits = {
-            people.BORN: [[*map(people.born_trait, texts(at))] for at in labels[people.BORN]],
-            people.EMAIL: [[*map(people.email_trait, texts(at))] for at in labels[people.EMAIL]],
-            people.PHONE: [[*map(people.phone_trait, texts(at))] for at in labels[people.PHONE]],
-            people.ADDRESS: [
-                [*map(people.address_trait, texts(at), texts(_postal_code(at)))]
-                for at in labels[people.ADDRESS]
-            ],
-        }
-        shared = (_repeated(columns).assign(kind=kind) for kind, columns in self._traits.items())
-        self.shared = pd.concat(shared).drop_duplicates(["position", "key"])
-        self.shared["name"] = self.shared["position"].map(self.names.__getitem__)
-        self.same_id = _same_id(self)
-        self._persons = {at: group[0] for group in self.same_id for at in group}
-
-    def _labels(self, path: str) -> tuple[str, ...]:
-        """Return the labels of a field that any of the mappings sets."""
-        every = (label for one in self._candidates for label in one.layout.labels(path))
-        return tuple(dict.fromkeys(every))
-
-    def texts(self, label: str) -> list[str]:
-        """Return the values of a column by position; blanks where the field is not mapped."""
-        if label not in self._texts:
-            self._texts[label] = [t for one in self._candidates for t in one.texts(label)]
-        return self._texts[label]
-
-    @cached_property
-    def _contents(self) -> list[list[str]]:
-        columns = [c for one in self._candidates for c in one.layout.targets.values()]
-        passing = {PRIMARY, *(column.label for column in columns if column.run_dependent)}
-        labels = dict.fromkeys(column.label for column in columns)
-        return [self.texts(label) for label in labels if label not in passing]
-
-    def content(self, position: int) -> tuple[str, ...]:
-        """Return what a row contains besides its primary ID and what the run writes into it."""
-        return tuple(column[position] for column in self._contents)
-
-    def person_keys(self, position: int, common: Collection[str]) -> people.PersonKeys:
-        """Return what the person of a row is compared by; traits in `common` do not count."""
-        traits = {column[position] for columns in self._traits.values() for column in columns}
-        own = traits.difference(common, [""])
-        return people.PersonKeys(self.first[position], self.last[position], frozenset(own))
-
-    def roster(self, position: int) -> int:
-        """Return which of the rosters has the row."""
-        return RowId.of(self.rows[position]).roster
-
-    def policy(self, position: int) -> Duplicates:
-        """Return the rules of the row's mapping."""
-        return self._policies[self.roster(position)]
-
-    def off(self, rule: Literal["same_person", "similar_person"]) -> frozenset[int]:
-        """Return the positions of rows whose mapping turns a rule off."""
-        rosters = {at for at, one in enumerate(self._policies) if getattr(one, rule) == "off"}
-        if not rosters:
-            return frozenset()
-        return frozenset(at for at in range(len(self.rows)) if self.roster(at) in rosters)
-
-    def id(self, position: int) -> str:
-        """Return the first ID of the row as it is there; blank if it has none."""
-        return next(filter(None, (self.texts(label)[position] for label in self.id_labels)), "")
-
-    def person(self, position: int) -> int:
-        """Return the first position with an ID of the row."""
-        return self._persons.get(position, position)
-
-    def listed(self, positions: Sequence[int], own: int, without: Collection[int] = ()) -> str:
-        """List rows, in order, for a message to one of them, without some of them.
-
-        Those of other rosters have their file. Of many rows only the first are looked at, because
-        each of them may get its own list.
-        """
-        parts = []
-        for roster, (start, end) in enumerate(pairwise(self._starts)):
-            first, last = bisect_left(positions, start), bisect_left(positions, end)
-            count = last - first - sum(start <= position < end for position in without)
-            if count:
-                every = (positions[at] for at in range(first, last))
-                rows = row_list((self.rows[at] for at in every if at not in without), count)
-                file = self._candidates[roster].source.path.name
-                parts.append(rows if roster == self.roster(own) else f"{rows} of {file}")
-        return " and ".join(parts)
-
-    def places(self, position: int, *labels: str) -> tuple[Place, ...]:
-        """Return the columns of the row's roster behind some labels."""
-        return self._candidates[self.roster(position)].layout.places(*labels)
-
-    def origin(self, position: int, *, whole: bool = False) -> Origin:
-        """Return the place of the row, or of its whole roster."""
-        source = self._candidates[self.roster(position)].source
-        return source.origin() if whole else source.origin(self.rows[position])
-
-    def labels(self, kinds: Iterable[str]) -> list[str]:
-        """The labels of some kinds of traits, in the order of their kinds."""
-        known = set(kinds)
-        paths = (path for kind, path in PATHS.items() if kind in known)
-        return [label for path in paths for label in self._labels(path)]
-
-    def problem(
-        self,
-        code: Code,
-        position: int,
-        message: str,
-        *labels: str,
-        value: str = "",
-        advice: str = "",
-        severity: Severity | None = None,
-    ) -> Problem:
-        """Return a problem of one row, about the field of the first label."""
-        return Problem.of(
-            code,
-            self.origin(position),
-            message,
-            *self.places(position, *labels),
-            field=labels[0],
-            value=value,
-            advice=advice,
-            severity=severity,
-        )
-
-
-def _postal_code(label: str) -> str:
-    """Return the label of the ZIP code beside a street."""
-    return f"{label.rpartition('.')[0]}.postal_code"
-
-
-def _known_ids(columns: list[Keys], rounded: Collection[str]) -> list[Keys]:
-    """Blank the IDs that identify nobody, such as rounded ones, where rows share them."""
-    unknown = {*rounded} | {text for text in _repeated(columns)["key"].unique() if is_no_id(text)}
-    return [["" if key in unknown else key for key in column] for column in columns]
-
-
-def _repeated(columns: Sequence[Keys]) -> pd.DataFrame:
-    """Return each place of a key that is more than once in some columns, blanks left out.
-
-    `position`, `column` and `key`, one column after the other.
-    """
-    every = pd.Series([*chain.from_iterable(columns)], dtype=object)
-    keys = every[every.duplicated(keep=False) & (every != "")]
-    rows = max(map(len, columns), default=0) or 1
-    return pd.DataFrame({"position": keys.index % rows, "column": keys.index // rows, "key": keys})
-
-
-def _sharing(columns: Sequence[Keys], skipped: Collection[int] = ()) -> list[list[tuple[int, int]]]:
-    """Find the places that share a key that is not blank, as (position, column), two or more.
-
-    Places are in order, and so are groups, by their first place.
-    """
-    groups: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    places = _repeated(columns)
-    for position, column, key in zip(*(places[name].tolist() for name in places), strict=True):
-        if position not in skipped:
-            groups[key].append((position, column))
-    return sorted(sorted(group) for group in groups.values() if len(group) > 1)
+    keys = RowKeys(rosters)
+    found, skipped = duplicate_ids(keys)
+    yield from found
+    yield from lost_digits(keys)
+    yield from duplicate_identifiers(keys, skipped)
+    yield from duplicate_people(keys, skipped | keys.off("same_person"))
+    yield from similar_people(keys, skipped | keys.off("similar_person"))
+    yield from shared_contacts(keys)
 
 
 # --- the same ID ---
-
-
-def _same_id(keys: RowKeys) -> list[list[int]]:
-    """Return groups of positions: of one primary ID or, in different rosters, with any ID shared.
-
-    A person's primary ID may be another one in each roster.
-    """
-    groups = [[position for position, _ in places] for places in _sharing(keys.ids[:1])]
-    if not keys.rows or keys.roster(0) == keys.roster(-1):
-        return groups
-    everywhere = ({position for position, _ in places} for places in _sharing(keys.ids))
-    across = [sorted(one) for one in everywhere if len(set(map(keys.roster, one))) > 1]
-    return _connected([*groups, *across])
 
 
 def duplicate_ids(keys: RowKeys) -> tuple[list[Problem], frozenset[int]]:
@@ -328,7 +134,7 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
     but not a value that is the primary ID in one place and an additional ID in another.
     """
     found: list[tuple[int, int, Problem]] = []
-    for places in _sharing(keys.ids, skipped):
+    for places in sharing(keys.ids, skipped):
         columns: defaultdict[int, list[int]] = defaultdict(list)
         for position, column in places:
             columns[position].append(column)
@@ -363,13 +169,13 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
 
 def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]:
     """Find rows with one name and one birth date or email, but different primary IDs."""
-    lines = keys.shared[keys.shared["kind"].isin([people.BORN, people.EMAIL])]
+    lines = keys.shared[keys.shared["kind"].isin([BORN, EMAIL])]
     lines = lines[~lines["position"].isin([*skipped]) & (lines["name"] != "")]
     alike = lines[lines.duplicated(["key", "name"], keep=False)]
     shared = alike.groupby("position")["kind"].agg(set).to_dict()
     groups = alike.groupby(["key", "name"])["position"].agg(list)
     problems: list[tuple[int, Problem]] = []
-    for members in _connected(groups):
+    for members in connected(groups):
         by_id: defaultdict[int, list[int]] = defaultdict(list)
         for position in members:
             by_id[keys.person(position)].append(position)
@@ -387,7 +193,7 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
                     keys.problem(
                         Code.DUPLICATE_PERSON,
                         position,
-                        f"the same {people.in_words(shared[position], 'name')} as in {named}",
+                        f"the same {in_words(shared[position], 'name')} as in {named}",
                         PRIMARY,
                         "last_name",
                         "first_name",
@@ -401,16 +207,66 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
     yield from (problem for _, problem in sorted(problems, key=lambda entry: entry[0]))
 
 
-def _connected(groups: Iterable[Sequence[int]]) -> list[list[int]]:
-    """Return the positions that are connected through groups, each set in order."""
-    sets: dict[int, set[int]] = {}
-    for group in groups:
-        joined = max((sets[at] for at in group if at in sets), key=len, default=set[int]())
-        for position in group:
-            if (other := sets.get(position, {position})) is not joined:
-                joined |= other
-                sets.update(dict.fromkeys(other, joined))
-    return sorted(sorted(members) for members in {id(one): one for one in sets.values()}.values())
+# --- similar people ---
+#
+# Only rows that share a birth date, an email, a phone number or an address, and beside it a name, a
+# nickname of it or the initials, are compared. So that the work grows with the roster and not
+# with its square, what more than 200 rows share does not count: as a contact it is an office's.
+
+
+def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]:
+    """Yield a warning for each row that has similar ones under other primary IDs.
+
+    The same name with the same birth date or email is a duplicate person, another check's.
+    """
+    others: defaultdict[int, list[int]] = defaultdict(list)
+    shared: defaultdict[int, set[str]] = defaultdict(set)
+    lines = keys.shared
+    common = (lines.groupby("key")["key"].transform("size") > COMMON) & (lines["kind"] != BORN)
+    contacts = frozenset(lines["key"][common])
+    pairs = _pairs(keys, lines[~common & ~lines["position"].isin([*skipped])])
+    rows = {at: keys.person_keys(at, contacts) for at in {*chain.from_iterable(pairs)}}
+    for one, two in sorted(pairs):
+        left, right = rows[one], rows[two]
+        kinds = left.shared(right)
+        duplicate = left.name == right.name and not {BORN, EMAIL}.isdisjoint(kinds)
+        if not duplicate and may_be_same(left, right):
+            for own, other in ((one, two), (two, one)):
+                others[own].append(other)
+                shared[own].update(kinds)
+    for position in sorted(others):
+        named = keys.listed(sorted(others[position]), position)
+        yield keys.problem(
+            Code.SIMILAR_PERSON,
+            position,
+            f"the name is similar to the one in {named}, with the same "
+            f"{in_words(shared[position])}",
+            "last_name",
+            "first_name",
+            *keys.labels(shared[position]),
+        )
+
+
+def _pairs(keys: RowKeys, lines: pd.DataFrame) -> set[tuple[int, int]]:
+    """Find the pairs of positions that share something and whose names may be similar.
+
+    These have a part of the name, one that a nickname stands for, or the initials in common.
+    `lines`: as `keys.shared`.
+    """
+    has_name = lines["position"].map(keys.last.__getitem__) != ""
+    named = lines.loc[has_name, ["position", "key"]]
+    positions = named["position"].tolist()
+    first, last = ([names[at] for at in positions] for names in (keys.first, keys.last))
+    initials = [" ".join(name_key(one[:1], two[:1])) for one, two in zip(first, last, strict=True)]
+    parts = pd.concat([named.assign(part=parts) for parts in (first, last, initials)])
+    long = parts.assign(part=parts["part"].map(NICKNAMES)).dropna().explode("part")
+    every = pd.concat([parts, long])
+    alike = every[every.duplicated(["key", "part"], keep=False)].drop_duplicates()
+    pairs: set[tuple[int, int]] = set()
+    for group in alike.groupby(["key", "part"])["position"].agg(list):
+        if len(group) <= COMMON:
+            pairs.update(combinations(sorted(group), 2))
+    return {(a, b) for a, b in pairs if keys.person(a) != keys.person(b)}
 
 
 # --- contacts ---
@@ -422,7 +278,7 @@ def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
     It is one sentence however many rows share them: in some rosters everybody has the office's
     number. Rows of one name do not count; other checks cover them.
     """
-    for kind, what in ((people.EMAIL, "email addresses"), (people.PHONE, "phone numbers")):
+    for kind, what in ((EMAIL, "email addresses"), (people.PHONE, "phone numbers")):
         lines = keys.shared[keys.shared["kind"] == kind]
         names = lines.drop_duplicates(["key", "name"])["key"]
         lines = lines[lines["key"].isin(names[names.duplicated()])]
@@ -431,7 +287,7 @@ def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
         count, positions = lines["key"].nunique(), sorted({*lines["position"].tolist()})
         labels = keys.labels([kind])
         first = positions[0]
-        one = what.removesuffix("es" if kind == people.EMAIL else "s")
+        one = what.removesuffix("es" if kind == EMAIL else "s")
         which = f"{count:,} {what} are" if count > 1 else f"1 {one} is"
         yield Problem.of(
             Code.SHARED_CONTACT,

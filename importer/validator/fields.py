@@ -21,16 +21,11 @@ from importer.validator.identifiers import TYPOGRAPHIC
 def too_long(table: Table) -> Iterator[Problem]:
     """Find values with more characters than Alma's field takes (contract 1.2 and 1.3)."""
     for column in table.columns.values():
-        limit = column.target.field.facts.length
-        if limit and max(map(len, column.texts), default=0) > limit:
+        if limit := column.target.field.facts.length:
+            long = (text for text in column.distinct if len(text) > limit)
+            sentence = "has {:,} characters, and Alma takes {:,}"
             yield from column.flag(
-                {
-                    text: CellFinding(
-                        Code.TOO_LONG, f"has {len(text):,} characters, and Alma takes {limit:,}"
-                    )
-                    for text in column.distinct
-                    if len(text) > limit
-                }
+                {t: CellFinding(Code.TOO_LONG, sentence.format(len(t), limit)) for t in long}
             )
 
 

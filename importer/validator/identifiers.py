@@ -46,7 +46,7 @@ _PAD = (
 
 def is_no_id(text: str) -> bool:
     """Return whether a text stands for a missing or a rounded ID, and so identifies nobody."""
-    return _lost_digits(text) is not None or _placeholder(text) is not None
+    return _no_id(text) is not None
 
 
 def rounded_ids(columns: Iterable[Iterable[str]], names: Sequence[str]) -> frozenset[str]:
@@ -70,29 +70,20 @@ def identifiers(table: Table) -> Iterator[Problem]:
         rule = rule_judge(column.target)
         if rule is None:
             primary = column.target.field.path == "primary_id"
-            rule = _without_rule if internal and primary else _decimal
+            rule = _internal_id if internal and primary else _decimal
         yield from column.judge(partial(_worst, rule))
 
 
 def _worst(rule: Judge, text: str) -> CellFinding | None:
     """Return the gravest finding about an ID; `rule` judges for its column."""
-    return (
-        _lost_digits(text)
-        or _placeholder(text)
-        or _characters(text)
-        or rule(text)
-        or _not_found_again(text)
-    )
+    return _no_id(text) or _characters(text) or rule(text) or _not_found_again(text)
 
 
-def _lost_digits(text: str) -> CellFinding | None:
+def _no_id(text: str) -> CellFinding | None:
+    """Return a finding for a text that stands for a missing or a rounded ID."""
     if _ROUNDED.fullmatch(text):
         sentence = "{value} is what the spreadsheet program left of a longer number"
         return CellFinding(Code.ID_LOST_DIGITS, sentence)
-    return None
-
-
-def _placeholder(text: str) -> CellFinding | None:
     if _FILLING.fullmatch(text) or text.casefold() in _PLACEHOLDERS:
         return CellFinding(
             Code.MALFORMED_ID,
@@ -111,20 +102,16 @@ def _characters(text: str) -> CellFinding | None:
     if text.isascii() and text.isprintable():
         return None
     for mark in text:
+        what = advice = ""
         if unicodedata.category(mark) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
-            return CellFinding(Code.MALFORMED_ID, "{value} contains an invisible character")
-        if not mark.isascii() and mark.isnumeric():
-            return CellFinding(
-                Code.MALFORMED_ID,
-                "{value} contains digits other than 0 to 9",
-                "Type the ID again with the digits 0 to 9.",
-            )
-        if mark in TYPOGRAPHIC:
-            return CellFinding(
-                Code.MALFORMED_ID,
-                "{value} contains a typographic dash or quotation mark",
-                "Type the ID again, with the plain characters of the keyboard.",
-            )
+            what = "an invisible character"
+        elif not mark.isascii() and mark.isnumeric():
+            what, advice = "digits other than 0 to 9", "Type the ID again with the digits 0 to 9."
+        elif mark in TYPOGRAPHIC:
+            what = "a typographic dash or quotation mark"
+            advice = "Type the ID again, with the plain characters of the keyboard."
+        if what:
+            return CellFinding(Code.MALFORMED_ID, f"{{value}} contains {what}", advice)
     return None
 
 
@@ -150,17 +137,13 @@ def _decimal(text: str) -> CellFinding | None:
     return None
 
 
-def _empl_id(text: str) -> CellFinding | None:
+def _internal_id(text: str) -> CellFinding | None:
+    """Return a finding about the primary ID of an Internal user whose column has no rule."""
     if _EMPL_ID.fullmatch(text):
         return CellFinding(
             Code.LOOKS_LIKE_EMPL_ID, "{value} looks like an EMPL ID, and the record is Internal"
         )
-    return None
-
-
-def _without_rule(text: str) -> CellFinding | None:
-    """Return a finding about the primary ID of an Internal user whose column has no rule."""
-    return _decimal(text) or _empl_id(text)
+    return _decimal(text)
 
 
 def own_proxies(table: Table) -> Iterator[Problem]:

@@ -31,23 +31,10 @@ _SUFFIXES = frozenset({"jr", "sr", "phd", "edd", "esq"})
 _NUMERALS = frozenset({"II", "III", "IV"})
 _DEGREES = frozenset(
     {
-        "md",
-        "do",
-        "jd",
-        "rn",
-        "ba",
-        "bs",
-        "ma",
-        "ms",
-        "msc",
-        "mba",
-        "mls",
-        "mlis",
-        "dds",
-        "dvm",
+        "md", "do", "jd", "rn", "ba", "bs", "ma", "ms", "msc", "mba", "mls", "mlis", "dds", "dvm",
         "cpa",
     }
-)
+)  # fmt: skip
 """Only behind a comma: Ma and Do are names, and so is Md at the front of one."""
 
 

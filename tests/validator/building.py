@@ -15,8 +15,9 @@ from importer.model.plan import Duplicates
 from importer.model.problem import Place, Problem
 from importer.model.roster import Source, letter
 from importer.model.user import AccountType
-from importer.validator import CHECKS, duplicates
+from importer.validator import CHECKS
 from importer.validator.columns import Table
+from importer.validator.duplicates import find_duplicates
 
 TODAY = date(2026, 8, 20)
 FIRST_ROW = 2
@@ -123,4 +124,4 @@ def across_rows(*people: Mapping[str, str], policy: Duplicates | None = None) ->
 
 def across(*people: Mapping[str, str], policy: Duplicates | None = None) -> list[Problem]:
     """All that is found across some rows, what concerns the whole roster included."""
-    return list(duplicates([(candidates(*people), policy or Duplicates())]))
+    return list(find_duplicates([(candidates(*people), policy or Duplicates())]))

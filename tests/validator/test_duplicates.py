@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from importer.model.plan import Duplicates
 from importer.model.problem import Code, Problem, Severity
-from importer.validator import duplicates
+from importer.validator.duplicates import find_duplicates
 from tests.validator.building import SHORT, across, across_rows, candidates, found
 
 WEIGHTS = {"FAC": 9, "COMM": 3}
@@ -141,7 +141,7 @@ def test_run_variables_make_no_difference() -> None:
     targets = chunk.layout.targets
     varied = {**targets, label: replace(targets[label], run_dependent=True)}
     mapped = replace(chunk, layout=replace(chunk.layout, targets=varied))
-    problems = duplicates([(mapped, Duplicates(same_id="keep first"))])
+    problems = find_duplicates([(mapped, Duplicates(same_id="keep first"))])
     assert [(p.origin.row, p.code) for p in problems] == [(3, Code.SKIPPED_DUPLICATE)]
 
 

@@ -1,0 +1,238 @@
+"""What rows are compared by: IDs, names, and what people share."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
+from itertools import chain, pairwise
+from typing import Literal
+
+import pandas as pd
+
+from importer.model import people
+from importer.model.candidates import Candidates
+from importer.model.plan import Duplicates
+from importer.model.problem import Code, Origin, Place, Problem, Severity
+from importer.model.text import RowId, folded, name_key, row_list
+from importer.validator.identifiers import is_no_id, rounded_ids
+
+PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
+PATHS = {
+    people.BORN: "birth_date",
+    people.EMAIL: "contact_info.email.email_address",
+    people.PHONE: "contact_info.phone.phone_number",
+    people.ADDRESS: "contact_info.address.line1",
+}
+"""The field of each kind of trait."""
+
+Keys = list[str]
+"""One key per row, by position; "" is a blank."""
+
+
+class RowKeys:
+    """What rows are compared by: IDs without case, names, and what people share.
+
+    Positions count through the rows of all rosters. `ids` has one list per column, the primary IDs
+    first. `names`: of each row, folded, the same for both orders of first and last. `shared`: the
+    traits of two or more rows, a line for each row: `position`, `kind`, `key` and its `name`.
+    `same_id`: the positions of rows that share an ID, in groups; see `_same_id`.
+    """
+
+    def __init__(self, rosters: Sequence[tuple[Candidates, Duplicates]]) -> None:
+        """Fold every value that rows are compared by."""
+        self._candidates = [candidates for candidates, _ in rosters]
+        self._policies = [policy for _, policy in rosters]
+        self._texts: dict[str, list[str]] = {}
+        self.rows = [row for candidates in self._candidates for row in candidates.rows]
+        self._starts = [bisect_left(self.rows, RowId(n, 0).packed) for n in range(len(rosters) + 1)]
+        texts = self.texts
+        self.id_labels = (PRIMARY, *self._labels(IDENTIFIER))
+        self.first = [*map(people.first_key, texts("first_name"))]
+        self.last = [*map(folded, texts("last_name"))]
+        names = map(name_key, self.first, self.last)
+        self.names = [" ".join(name).strip() for name in names]
+        every_id = [[text.casefold() for text in texts(at)] for at in self.id_labels]
+        self.rounded = rounded_ids(every_id, self.names)
+        self.ids = _known_ids(every_id, self.rounded)
+        labels = {kind: self._labels(path) for kind, path in PATHS.items()}
+        self._traits = {
+            people.BORN: [[*map(people.born_trait, texts(at))] for at in labels[people.BORN]],
+            people.EMAIL: [[*map(people.email_trait, texts(at))] for at in labels[people.EMAIL]],
+            people.PHONE: [[*map(people.phone_trait, texts(at))] for at in labels[people.PHONE]],
+            people.ADDRESS: [
+                [*map(people.address_trait, texts(at), texts(_postal_code(at)))]
+                for at in labels[people.ADDRESS]
+            ],
+        }
+        shared = (_repeated(columns).assign(kind=kind) for kind, columns in self._traits.items())
+        self.shared = pd.concat(shared).drop_duplicates(["position", "key"])
+        self.shared["name"] = self.shared["position"].map(self.names.__getitem__)
+        self.same_id = _same_id(self)
+        self._persons = {at: group[0] for group in self.same_id for at in group}
+
+    def _labels(self, path: str) -> tuple[str, ...]:
+        """Return the labels of a field that any of the mappings sets."""
+        every = (label for one in self._candidates for label in one.layout.labels(path))
+        return tuple(dict.fromkeys(every))
+
+    def texts(self, label: str) -> list[str]:
+        """Return the values of a column by position; blanks where the field is not mapped."""
+        if label not in self._texts:
+            self._texts[label] = [t for one in self._candidates for t in one.texts(label)]
+        return self._texts[label]
+
+    @cached_property
+    def _contents(self) -> list[list[str]]:
+        columns = [c for one in self._candidates for c in one.layout.targets.values()]
+        passing = {PRIMARY, *(column.label for column in columns if column.run_dependent)}
+        labels = dict.fromkeys(column.label for column in columns)
+        return [self.texts(label) for label in labels if label not in passing]
+
+    def content(self, position: int) -> tuple[str, ...]:
+        """Return what a row contains besides its primary ID and what the run writes into it."""
+        return tuple(column[position] for column in self._contents)
+
+    def person_keys(self, position: int, common: Collection[str]) -> people.PersonKeys:
+        """Return what the person of a row is compared by; traits in `common` do not count."""
+        traits = {column[position] for columns in self._traits.values() for column in columns}
+        own = traits.difference(common, [""])
+        return people.PersonKeys(self.first[position], self.last[position], frozenset(own))
+
+    def roster(self, position: int) -> int:
+        """Return which of the rosters has the row."""
+        return RowId.of(self.rows[position]).roster
+
+    def policy(self, position: int) -> Duplicates:
+        """Return the rules of the row's mapping."""
+        return self._policies[self.roster(position)]
+
+    def off(self, rule: Literal["same_person", "similar_person"]) -> frozenset[int]:
+        """Return the positions of rows whose mapping turns a rule off."""
+        rosters = {at for at, one in enumerate(self._policies) if getattr(one, rule) == "off"}
+        if not rosters:
+            return frozenset()
+        return frozenset(at for at in range(len(self.rows)) if self.roster(at) in rosters)
+
+    def id(self, position: int) -> str:
+        """Return the first ID of the row as it is there; blank if it has none."""
+        return next(filter(None, (self.texts(label)[position] for label in self.id_labels)), "")
+
+    def person(self, position: int) -> int:
+        """Return the first position with an ID of the row."""
+        return self._persons.get(position, position)
+
+    def listed(self, positions: Sequence[int], own: int, without: Collection[int] = ()) -> str:
+        """List rows, in order, for a message to one of them, without some of them.
+
+        Those of other rosters have their file. Of many rows only the first are looked at, because
+        each of them may get its own list.
+        """
+        parts = []
+        for roster, (start, end) in enumerate(pairwise(self._starts)):
+            first, last = bisect_left(positions, start), bisect_left(positions, end)
+            count = last - first - sum(start <= position < end for position in without)
+            if count:
+                every = (positions[at] for at in range(first, last))
+                rows = row_list((self.rows[at] for at in every if at not in without), count)
+                file = self._candidates[roster].source.path.name
+                parts.append(rows if roster == self.roster(own) else f"{rows} of {file}")
+        return " and ".join(parts)
+
+    def places(self, position: int, *labels: str) -> tuple[Place, ...]:
+        """Return the columns of the row's roster behind some labels."""
+        return self._candidates[self.roster(position)].layout.places(*labels)
+
+    def origin(self, position: int, *, whole: bool = False) -> Origin:
+        """Return the place of the row, or of its whole roster."""
+        source = self._candidates[self.roster(position)].source
+        return source.origin() if whole else source.origin(self.rows[position])
+
+    def labels(self, kinds: Iterable[str]) -> list[str]:
+        """The labels of some kinds of traits, in the order of their kinds."""
+        known = set(kinds)
+        paths = (path for kind, path in PATHS.items() if kind in known)
+        return [label for path in paths for label in self._labels(path)]
+
+    def problem(
+        self,
+        code: Code,
+        position: int,
+        message: str,
+        *labels: str,
+        value: str = "",
+        advice: str = "",
+        severity: Severity | None = None,
+    ) -> Problem:
+        """Return a problem of one row, about the field of the first label."""
+        return Problem.of(
+            code,
+            self.origin(position),
+            message,
+            *self.places(position, *labels),
+            field=labels[0],
+            value=value,
+            advice=advice,
+            severity=severity,
+        )
+
+
+def _postal_code(label: str) -> str:
+    """Return the label of the ZIP code beside a street."""
+    return f"{label.rpartition('.')[0]}.postal_code"
+
+
+def _known_ids(columns: list[Keys], rounded: Collection[str]) -> list[Keys]:
+    """Blank the IDs that identify nobody, such as rounded ones, where rows share them."""
+    unknown = {*rounded} | {text for text in _repeated(columns)["key"].unique() if is_no_id(text)}
+    return [["" if key in unknown else key for key in column] for column in columns]
+
+
+def _repeated(columns: Sequence[Keys]) -> pd.DataFrame:
+    """Return each place of a key that is more than once in some columns, blanks left out.
+
+    `position`, `column` and `key`, one column after the other.
+    """
+    every = pd.Series([*chain.from_iterable(columns)], dtype=object)
+    keys = every[every.duplicated(keep=False) & (every != "")]
+    rows = max(map(len, columns), default=0) or 1
+    return pd.DataFrame({"position": keys.index % rows, "column": keys.index // rows, "key": keys})
+
+
+def sharing(columns: Sequence[Keys], skipped: Collection[int] = ()) -> list[list[tuple[int, int]]]:
+    """Find the places that share a key that is not blank, as (position, column), two or more.
+
+    Places are in order, and so are groups, by their first place.
+    """
+    groups: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    places = _repeated(columns)
+    for position, column, key in zip(*(places[name].tolist() for name in places), strict=True):
+        if position not in skipped:
+            groups[key].append((position, column))
+    return sorted(sorted(group) for group in groups.values() if len(group) > 1)
+
+
+def _same_id(keys: RowKeys) -> list[list[int]]:
+    """Return groups of positions: of one primary ID or, in different rosters, with any ID shared.
+
+    A person's primary ID may be another one in each roster.
+    """
+    groups = [[position for position, _ in places] for places in sharing(keys.ids[:1])]
+    if not keys.rows or keys.roster(0) == keys.roster(-1):
+        return groups
+    everywhere = ({position for position, _ in places} for places in sharing(keys.ids))
+    across = [sorted(one) for one in everywhere if len(set(map(keys.roster, one))) > 1]
+    return connected([*groups, *across])
+
+
+def connected(groups: Iterable[Sequence[int]]) -> list[list[int]]:
+    """Return the positions that are connected through groups, each set in order."""
+    sets: dict[int, set[int]] = {}
+    for group in groups:
+        joined = max((sets[at] for at in group if at in sets), key=len, default=set[int]())
+        for position in group:
+            if (other := sets.get(position, {position})) is not joined:
+                joined |= other
+                sets.update(dict.fromkeys(other, joined))
+    return sorted(sorted(members) for members in {id(one): one for one in sets.values()}.values())
