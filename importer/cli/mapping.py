@@ -15,9 +15,9 @@ from importer.cli.console import Codes, Commands, Json, ShowValues, only_user_ca
 from importer.cli.new_mapping import new, ready
 from importer.cli.output import now, say, write, write_json, write_new
 from importer.errors import Exit, UsageError
-from importer.mapper.checks import Level
 from importer.mapper.checks import findings as checked
 from importer.mapper.explain import about, explain
+from importer.mapper.findings import Level
 from importer.mapper.json_schema import schema_text
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument

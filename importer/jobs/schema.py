@@ -24,8 +24,9 @@ from pydantic import (
 
 from importer.alma.address import is_loopback
 from importer.errors import MappingError, UnreadableFileError, UsageError
+from importer.mapper.findings import MappingFinding, in_order
 from importer.mapper.json_schema import known_keys
-from importer.mapper.messages import MappingFinding, in_order, in_our_words
+from importer.mapper.messages import in_our_words
 from importer.mapper.placeholders import nearest
 from importer.mapper.yaml_source import SIZE_LIMIT, Steps, read
 from importer.model.files import read_bounded

@@ -6,13 +6,11 @@ Everything here is decided without a roster.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from importer.mapper.dates import END_OF_TERM, as_plus_or_date, is_iso
+from importer.mapper.findings import Level, MappingFinding, in_order
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.messages import MappingFinding, in_order
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
     TO_CHOOSE,
@@ -21,18 +19,11 @@ from importer.mapper.placeholders import (
     heading_key,
     nearest,
 )
-from importer.mapper.schema import KeepHeaviest, PlusBy, RemovePart
-from importer.mapper.transforms import STEPS
-from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, OnUpdate, Shape
+from importer.mapper.schema import KeepHeaviest
+from importer.mapper.steps.step import EntryPlace, RulePart
+from importer.mapper.yaml_source import Steps
+from importer.model.fields import ALWAYS_REQUIRED, FIELDS
 from importer.model.user import AccountType, Reach
-
-
-class Level(StrEnum):
-    """What a finding means."""
-
-    ERROR = "error"  # the mapping cannot be used
-    TO_DO = "to do"  # a person still has to choose a column or a code
-    HINT = "hint"  # worth a second look
 
 
 def run(mapping: MappingDocument, *levels: Level) -> list[MappingFinding]:
@@ -43,16 +34,29 @@ def run(mapping: MappingDocument, *levels: Level) -> list[MappingFinding]:
     return [
         found
         for part in mapping.with_absent
-        for level in levels
-        for check in CHECKS[level]
+        for check in CHECKS
         if part is mapping or check not in _OF_WHOLE
         for found in check(part)
+        if found.level in levels
     ]
 
 
 def findings(mapping: MappingDocument, *levels: Level) -> tuple[str, ...]:
     """Return the findings of these levels as lines: file, line, key, sentence; by line."""
     return in_order(mapping.source, run(mapping, *levels))
+
+
+# --- the keys of rules and entries ---
+
+
+def _keys(mapping: MappingDocument) -> Iterator[MappingFinding]:
+    """What each key has to say."""
+    for rule, steps, part in mapping.parts:
+        for step in part.steps:
+            yield from step.check(RulePart(mapping, rule, part, steps))
+    for entry in mapping.every_entry:
+        for key in entry.part.keys:
+            yield from key.check(EntryPlace(mapping, entry))
 
 
 # --- errors ---
@@ -95,7 +99,7 @@ def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
         yield MappingFinding(("match", "absent", "set"), "sets nothing; name the fields to change")
     no_cells = "users who are missing from the roster have no cells; write a constant"
     for entry in absent.entries if absent is not None else ():
-        if entry.part.when.headings:
+        if entry.deciding:
             yield MappingFinding((*entry.steps, "when"), no_cells)
     for rule in absent.values if absent is not None else ():
         if rule.headings and not rule.cells:  # cells are found in the rules that use the value
@@ -107,62 +111,22 @@ def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
             yield MappingFinding(rule.steps, "cannot be changed here; delete this line")
 
 
-_NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
-
-
-def _rules(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """A password is set once, for Internal users; what every row needs is never dropped."""
+def _passwords(mapping: MappingDocument) -> Iterator[MappingFinding]:
+    """A password is for Internal users."""
     external = mapping.file.account_type is AccountType.EXTERNAL
     for rule in mapping.rules:
-        path, policy = rule.field.path, rule.rule.on_update
         if external and rule.field.facts.reach is Reach.INTERNAL_ONLY:
             wrong = "is for Internal users only; Alma keeps no passwords of others"
             yield MappingFinding(rule.steps, wrong)
-        if path == "password" and policy not in {None, OnUpdate.NEVER}:
-            wrong = (
-                f"`{policy}` has no effect: the importer sets a password only when it creates the "
-                "user; delete `on_update`"
-            )
-            yield MappingFinding((*rule.steps, "on_update"), wrong)
-        if rule.rule.bad == "drop" and (rule.required == "true" or path in _NEVER_DROPPED):
-            wrong = f"`drop` is not for `{rule.field.name}`, which every row needs as it is"
-            yield MappingFinding((*rule.steps, "bad"), wrong)
-
-
-def _parts(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """What is only for dates, constants of dates and flags, and keys of the whole rule."""
-    for rule, steps, part in mapping.parts:
-        shape, constant = rule.field.shape, part.constant
-        if shape is not Shape.DATE and (part.plus or part.dates):
-            wrong = f"is for dates, but `{rule.field.name}` is not a date"
-            yield MappingFinding((*steps, "plus" if part.plus else "dates"), wrong)
-        if part.plus == END_OF_TERM and not mapping.file.terms:
-            yield MappingFinding((*steps, "plus"), "`end of term` needs `terms` in this mapping")
-        if shape is Shape.DATE and constant is not None and not is_iso(constant):
-            wrong = f"`{constant}` is not a date; write it as 2027-05-15"
-            yield MappingFinding(steps, wrong)
-        if shape is Shape.FLAG and constant not in {None, "true", "false"}:
-            yield MappingFinding(steps, f"must be `true` or `false`, not `{constant}`")
-        for key in ("required", "bad", "on_update", "override"):
-            if part is not rule.rule and key in part.model_fields_set:
-                wrong = "belongs to the rule itself, not to a case or its default"
-                yield MappingFinding((*steps, key), wrong)
 
 
 def _lookups(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """Lookups exist; what `plus` looks up are spans and dates, and weights are numbers."""
+    """Lookups exist, and weights are numbers."""
     known = mapping.file.lookups
     for steps, name in mapping.lookups:
         if isinstance(name, str) and name not in known:
             wrong = f"`{name}` is not a table of `lookups`{_instead(name, known)}"
             yield MappingFinding(steps, wrong)
-    for _, steps, part in mapping.parts:
-        if isinstance(part.plus, PlusBy) and (table := mapping.tables.get(part.plus.lookup)):
-            for code in sorted(table.every_code):
-                try:
-                    as_plus_or_date(code)
-                except ValueError as error:
-                    yield MappingFinding((*steps, "plus", "lookup"), str(error))
     same_id = mapping.file.duplicates.same_id
     name = same_id.weights if isinstance(same_id, KeepHeaviest) else ""
     for code in sorted(mapping.tables[name].every_code) if name in mapping.tables else ():
@@ -205,11 +169,11 @@ def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """No field and no value needs itself; terms by user group need the group."""
     needs = {rule.field.path: rule.needs for rule in (*mapping.values, *mapping.scalars)}
     for rule, steps, part in mapping.parts if isinstance(mapping.file.terms, dict) else ():
-        if part.plus == END_OF_TERM or isinstance(part.plus, PlusBy):
+        for step in (step for step in part.steps if step.uses_terms):
             needs[rule.field.path] = needs.get(rule.field.path, rule.needs) | {"user_group"}
             if "user_group" not in needs:
                 wrong = "`terms` by user group need `user_group` in this mapping"
-                yield MappingFinding((*steps, "plus"), wrong)
+                yield MappingFinding((*steps, step.key), wrong)
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
@@ -220,65 +184,9 @@ def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
                 yield MappingFinding(rule.steps, wrong)
 
 
-_OF_LISTS = frozenset({OnUpdate.ADD, OnUpdate.REPLACE_ALL})
-
-
-def _policies(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """`on_update` of a field is set in its rule; that of a list, in the entry."""
-    for rule in mapping.scalars:
-        policy = rule.rule.on_update
-        if policy in _OF_LISTS:
-            wrong = f"`{policy}` is for the entries of a list"
-            yield MappingFinding((*rule.steps, "on_update"), wrong)
-        if policy is OnUpdate.LATER and rule.field.shape is not Shape.DATE:
-            yield MappingFinding((*rule.steps, "on_update"), "`later` is for dates")
-    for entry in mapping.entries:
-        policy = entry.part.on_update
-        if policy not in {OnUpdate.REPLACE, OnUpdate.NEVER, *_OF_LISTS}:
-            wrong = (
-                f"`{policy}` is for single fields; an entry takes replace, add, replace_all or "
-                "never"
-            )
-            yield MappingFinding((*entry.steps, "on_update"), wrong)
-        for rule in entry.fields:
-            core = rule.field.facts.required or rule.field.name == TYPE_FIELD[entry.parent]
-            if rule.rule.on_update not in {None, *(() if core else (OnUpdate.NEVER,))}:
-                wrong = "write `on_update` beside the fields of the entry, for the whole entry"
-                if not core:
-                    wrong += "; a single field of an entry only takes `never`"
-                yield MappingFinding((*rule.steps, "on_update"), wrong)
-
-
-def _removals(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """`remove` names entries of its own list, and is an item by itself."""
-    for steps, part, removal in mapping.removals:
-        given = part.remove.model_fields_set if part.remove is not None else set()
-        kind = TYPE_FIELD[removal.parent]
-        if kind not in RemovePart.model_fields:
-            wrong = "is for notes, blocks and statistics; delete it"
-            yield MappingFinding((*steps, "remove"), wrong)
-            continue
-        for key in sorted(given - {kind, "matches"}):
-            wrong = f"is for another list; write `{kind}` or `matches`"
-            yield MappingFinding((*steps, "remove", key), wrong)
-        if not given:
-            wrong = f"would remove every entry; write `{kind}` or `matches`"
-            yield MappingFinding((*steps, "remove"), wrong)
-        if part.model_fields_set - {"remove"}:
-            wrong = "is an item of its own; write what is added as another item"
-            yield MappingFinding((*steps, "remove"), wrong)
-
-
 def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """An entry has its required parts, and repeats over one heading at most."""
     for entry in mapping.entries:
-        each = entry.part.each
-        if each and heading_key(each.heading) not in map(heading_key, entry.cells):
-            wrong = f"no field of the entry takes `<{each.heading}>`, which stands for one part"
-            yield MappingFinding((*entry.steps, "each"), wrong)
-        if entry.part.replaces and entry.parent != "user_statistic":
-            wrong = "is for statistics; other entries replace the one of their type"
-            yield MappingFinding((*entry.steps, "replaces"), wrong)
         mapped = {rule.field.path for rule in entry.fields}
         for path, field in FIELDS.items():
             if field.parent == entry.parent and field.facts.required and path not in mapped:
@@ -299,76 +207,36 @@ def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """What `mapping new` leaves to a person."""
-    for rule in mapping.rules:
-        if TO_CHOOSE in rule.cells:
-            wrong = "to do: write the heading of the column instead of `?`"
-            yield MappingFinding(rule.steps, wrong)
-    for steps, advice in mapping.open_codes:
-        yield MappingFinding(steps, f"to do: {advice}")
+    left = [
+        (rule.steps, "write the heading of the column instead of `?`")
+        for rule in mapping.rules
+        if TO_CHOOSE in rule.cells
+    ]
+    left += mapping.open_codes
     for name, table in mapping.file.lookups.items():
         for key, code in table.items() if isinstance(table, dict) else ():
             if code == TO_CHOOSE:
-                wrong = "to do: write Alma's code instead of `?`"
-                yield MappingFinding(("lookups", name, key), wrong)
+                left.append((("lookups", name, key), "write Alma's code instead of `?`"))
+    for steps, advice in left:
+        yield MappingFinding(steps, f"to do: {advice}", level=Level.TO_DO)
 
 
 # --- hints ---
 
 
-def _unreachable(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """A default or case after what is never blank, or an alternative after a constant."""
-    for _, steps, part in mapping.parts:
-        constants = [
-            not template.cells and all(part.of_run for part in template.variables)
-            for template in part.templates
-        ]
-        if any(constants[:-1]):
-            first = part.templates[constants.index(True)].text
-            yield MappingFinding((*steps, "from"), f"nothing after `{first}` is ever used")
-        reached = not any(constants) or part.clean or part.lookup or part.when
-        if part.default is not None and not reached:
-            wrong = "is never used, because the value before it is never blank"
-            yield MappingFinding((*steps, "default"), wrong)
-        open_ended = [at for at, case in enumerate(part.cases[:-1]) if not case.when]
-        if open_ended:
-            wrong = "no case after this one is ever used; give it a `when`, or write it last"
-            yield MappingFinding((*steps, "cases", open_ended[0]), wrong)
+def _hint(steps: Steps, wrong: str) -> MappingFinding:
+    return MappingFinding(steps, wrong, level=Level.HINT)
 
 
-def _no_effect(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """Rows that lack a required field, and keys that change nothing.
-
-    Edits by staff stay in protected fields only (contract 3.1). `zip` changes nothing unless the
-    address says that it is in the USA.
-    """
-    country = "contact_info.address.country"
-    located = {rule.steps[:-1] for rule in mapping.rules if rule.field.path == country}
+def _no_value(mapping: MappingDocument) -> Iterator[MappingFinding]:
+    """Rows to which the rule of a required field does not apply, or gives a blank code."""
     for rule in mapping.rules:
-        part = rule.rule
-        open_ended = any(not case.when for case in part.cases) if part.cases else not part.when
-        if rule.required == "true" and part.default is None and not open_ended:
+        if rule.required == "true" and not (rule.has_default or rule.rule.everywhere):
             wrong = "rows to which no `when` applies are rejected, because every record needs it"
-            yield MappingFinding(rule.steps, f"{wrong}; add a `default`, or skip the rows")
+            yield _hint(rule.steps, f"{wrong}; add a `default`, or skip the rows")
         for steps in rule.blank_codes(mapping.tables) if rule.required == "true" else ():
             wrong = f"a code is blank, and rows without `{rule.field.name}` are rejected"
-            yield MappingFinding(steps, f"{wrong}; write Alma's code")
-        if part.override and not (rule.field.facts.sticky or rule.field.parent):
-            wrong = "has no effect: this field is not protected"
-            yield MappingFinding((*rule.steps, "override"), wrong)
-    for rule, steps, part in mapping.parts:
-        if rule.steps[:-1] not in located and any(step.word == "zip" for step in part.clean):
-            wrong = "`zip` has no effect without a `country` in the same address, such as USA"
-            yield MappingFinding((*steps, "clean"), wrong)
-    for entry in mapping.entries:
-        filled = any(
-            part.constant is not None
-            for rule in entry.fields
-            for _, part in rule.parts
-            if rule.field.facts.required and rule.field.name != TYPE_FIELD[entry.parent]
-        )
-        if entry.part.placeholder and not filled:
-            wrong = "has no effect: the entry's main part has no constant and no `default`"
-            yield MappingFinding((*entry.steps, "placeholder"), wrong)
+            yield _hint(steps, f"{wrong}; write Alma's code")
 
 
 def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -380,24 +248,24 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     needed |= {key.strip("< >") for one in conditions for key, _, _ in one.every_test}
     for name in file.values:
         if f"{VALUE}{name}" not in needed:
-            yield MappingFinding(("values", name), f"no rule uses `<{VALUE}{name}>`")
+            yield _hint(("values", name), f"no rule uses `<{VALUE}{name}>`")
     lookups = {name for part in parts for _, name in part.lookups}
     for name in file.lookups:
         if name not in lookups:
-            yield MappingFinding(("lookups", name), "no rule uses this lookup")
+            yield _hint(("lookups", name), "no rule uses this lookup")
     used = {heading_key(name) for name in mapping.headings}
     starts = tuple(name.removesuffix("*") for name in used if name.endswith("*"))
     for section, names in (("ids", file.ids), ("headings", file.headings)):
         for name in names:
             key = heading_key(name)
             if key not in used and not (starts and key.startswith(starts)):
-                yield MappingFinding((section, name), f"no rule uses a column `{name}`")
+                yield _hint((section, name), f"no rule uses a column `{name}`")
     for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:
-            yield MappingFinding(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
-    spans = [rule.plus for part in parts for _, _, rule in part.parts]
-    if file.terms and not any(isinstance(p, PlusBy) or p == END_OF_TERM for p in spans):
-        yield MappingFinding(("terms",), "no rule uses `plus: end of term`")
+            yield _hint(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
+    steps = [step for part in parts for _, _, rule in part.parts for step in rule.steps]
+    if file.terms and not any(step.uses_terms for step in steps):
+        yield _hint(("terms",), "no rule uses `plus: end of term`")
 
 
 def _match_types(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -408,41 +276,28 @@ def _match_types(mapping: MappingDocument) -> Iterator[MappingFinding]:
             what = "the mapping has no `primary_id`"
             if name != "primary_id":
                 what = f"no entry of `user_identifier` has the type `{name}`"
-            yield MappingFinding(("match", "by", at), f"{what}, so no user is found by it")
+            yield _hint(("match", "by", at), f"{what}, so no user is found by it")
 
 
 _LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*|(?:not |!=? ?|<> ?)(?P<other>\S.*)")
-_PIPED = re.compile(rf"\s*\|\s*({'|'.join(STEPS)})\b.*")
 
 
 def _patterns_as_words(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """A condition compares whole words, and a text stays as it is: nothing in them is a command."""
+    """A condition compares whole words: nothing in them is a command."""
     for steps, condition in mapping.conditions:
         for key, _, test in condition.every_test:
             for found in filter(None, map(_LIKE_A_PATTERN.fullmatch, test.words)):
                 wrong = f"`{found[0]}` is compared literally; list the words that the cells contain"
                 if found["other"]:
                     wrong += f", or write `{key}: {{not: {found['other']}}}`"
-                yield MappingFinding((*steps, key), wrong)
-    for _, steps, part in mapping.parts:
-        for template in part.templates:
-            texts = [text for text in template.parts if isinstance(text, str)]
-            if template.cells and (piped := _PIPED.fullmatch(texts[-1] if texts else "")):
-                value = template.text.removesuffix(piped[0])
-                wrong = f"`{piped[0].strip()}` is a text here and would be sent"
-                wrong += f"; write `{{from: {value}, clean: [{piped[1]}]}}`"
-                yield MappingFinding(steps, wrong)
+                yield _hint((*steps, key), wrong)
 
 
-CHECKS: Mapping[Level, tuple[Callable[[MappingDocument], Iterator[MappingFinding]], ...]] = {
-    Level.ERROR: (
-        _account, _required_fields, _rows, _rules, _lookups, _variables, _circles, _parts,
-        _policies, _removals, _entries,
-    ),
-    Level.TO_DO: (_to_do,),
-    Level.HINT: (_unreachable, _no_effect, _unused, _match_types, _patterns_as_words),
-}  # fmt: skip
-"""Every check by its level. To add one, write a function and name it here."""
+CHECKS: tuple[Callable[[MappingDocument], Iterator[MappingFinding]], ...] = (
+    _account, _required_fields, _rows, _keys, _passwords, _lookups, _variables, _circles, _entries,
+    _to_do, _no_value, _unused, _match_types, _patterns_as_words,
+)  # fmt: skip
+"""Every check. To add one about a mapping as a whole, write a function and name it here."""
 
 _OF_WHOLE = frozenset({_account, _required_fields, _rows, _unused, _match_types})
 """Checks that are not about rules alone; the other ones are made of `match.absent` as well."""

@@ -8,18 +8,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import product
+from typing import TYPE_CHECKING
 
 from importer.errors import MappingError
-from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
+from importer.mapper.field_rule import FieldRule
+from importer.mapper.mapping import EntryRules, MappingDocument
 from importer.mapper.placeholders import Cell, heading_key
 from importer.mapper.roster_columns import Headings, Use
-from importer.mapper.schema import EachPart, EntryPart
+from importer.mapper.schema import Entry
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import Shape
 from importer.model.problem import Code, Origin, Place, Problem
 
-CellsOf = tuple[str, EachPart | None, int]
+if TYPE_CHECKING:
+    from importer.mapper.steps.entry import EachPart
+
+CellsOf = tuple[str, "EachPart | None", int]
 """A column by the `heading_key` that the mapping has for it, or a part of its cells by number."""
 
 Bindings = Mapping[str, CellsOf]
@@ -64,7 +69,7 @@ class CompiledEntry:
     """An entry of a list, and its fields."""
 
     entry: ListEntry
-    part: EntryPart
+    part: Entry
     fields: tuple[CompiledField, ...]
 
     @property
@@ -150,7 +155,7 @@ def compile_mapping(
         mapping.file.record_type,
         {one.column.label: one.column for one in fields},
         tuple(entry.entry for entry in entries),
-        tuple(removal for _, _, removal in mapping.removals),
+        tuple(entry.removal for entry in mapping.removals if entry.removal),
     )
     columns = {
         key: replace(
@@ -215,15 +220,16 @@ class _Compiler:
         """Compile the entries; one that repeats over headings or parts becomes several."""
         counts: Counter[str] = Counter()
         for entry in self.mapping.entries:
-            each = entry.part.each
-            parts = [(each, number) for number in range(each.most)] if each else [None]
-            if each is not None:
-                self.column(each.heading, (*entry.steps, "each"))
-            for bound, part in product(self._bindings(entry), parts):
+            parts: list[Bindings | None] = []
+            for key in entry.part.keys:
+                for heading, bindings in key.bindings:
+                    self.column(heading, (*entry.steps, key.key))
+                    parts.append(bindings)
+            for bound, part in product(self._bindings(entry), parts or [None]):
                 prefix = f"{entry.parent}[{counts[entry.parent]}]"
                 counts[entry.parent] += 1
                 fields = tuple(
-                    self.field(rule, f"{prefix}.{rule.field.name}", bound, part, entry.part)
+                    self.field(rule, f"{prefix}.{rule.field.name}", bound, part, entry)
                     for rule in entry.fields
                 )
                 constants = {
@@ -232,9 +238,9 @@ class _Compiler:
                     if (text := one.rule.rule.constant) is not None
                 }
                 labels = tuple(one.column.label for one in fields)
-                whole = ListEntry(
-                    entry.parent, labels, entry.part.on_update, constants, entry.part.replaces
-                )
+                whole = ListEntry(entry.parent, labels, constants=constants)
+                for key in entry.part.keys:
+                    whole = key.mark(whole)
                 yield CompiledEntry(whole, entry.part, fields)
 
     def _bindings(self, entry: EntryRules) -> list[dict[str, str]]:
@@ -252,12 +258,12 @@ class _Compiler:
         rule: FieldRule,
         label: str,
         bound: Mapping[str, str],
-        part: tuple[EachPart, int] | None = None,
-        entry: EntryPart | None = None,
+        part: Bindings | None = None,
+        entry: EntryRules | None = None,
     ) -> CompiledField:
         """Compile a field, of an entry if it has one.
 
-        `bound` is what `<Email *>` stands for in it, `part` one of a cell.
+        `bound` is what `<Email *>` stands for in it; `part`: headings that are parts of cells.
         """
         used = [self.column(bound.get(name, name), rule.steps) for name in rule.headings]
         places = [use.place for use in used[: len(rule.cells)] if use is not None]
@@ -267,10 +273,10 @@ class _Compiler:
             rule.field,
             tuple(dict.fromkeys(places)),
             rule.on_update,
-            rule.rule.override,
+            rule.overrides,
             self._id_rule(rule, bound),
             rule.run_dependent,
-            rule.rule.bad == "drop",
+            rule.drops_bad,
             {
                 code: self.mapping.source.place(steps)
                 for code, steps in rule.mapped_codes(tables).items()
@@ -281,13 +287,10 @@ class _Compiler:
         other: dict[str, CellsOf] = {
             heading_key(name): (heading_key(heading), None, 0) for name, heading in bound.items()
         }
-        if part is not None:
-            key = heading_key(part[0].heading)
-            other[key] = (key, *part)
-        return CompiledField(column, rule, other)
+        return CompiledField(column, rule, {**other, **(part or {})})
 
     def _deciding(
-        self, rule: FieldRule, bound: Mapping[str, str], entry: EntryPart | None
+        self, rule: FieldRule, bound: Mapping[str, str], entry: EntryRules | None
     ) -> tuple[tuple[int, ...], str]:
         """Return the positions of all columns that decide a value, and its rule as a text.
 
@@ -303,12 +306,12 @@ class _Compiler:
                     rules[name] = scalars[name]
                     left.append(scalars[name])
         headings = {name: one.steps for one in rules.values() for name in one.headings}
-        if entry is not None:
-            headings |= dict.fromkeys(entry.when.headings, rule.steps)
+        conditions = [*entry.part.conditions] if entry else []
+        headings |= dict.fromkeys(entry.deciding if entry else (), rule.steps)
         uses = [self.column(bound.get(name, name), steps) for name, steps in headings.items()]
         written = [one.as_text(self.mapping.tables) for one in rules.values()]
         ids = [file.id_rule(bound.get(name, name)) for name in headings]
-        text = repr((written, file.roster.dates, ids, entry and entry.when))
+        text = repr((written, file.roster.dates, ids, conditions))
         digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         return tuple(sorted({use.position for use in uses if use is not None})), digest
 
@@ -328,7 +331,7 @@ class _Compiler:
 
     def _id_rule(self, rule: FieldRule, bound: Mapping[str, str]) -> IdRule | None:
         """The `ids:` rule of the columns that feed a field, if they all have the same."""
-        if not all(part.cases or part.lone_cells for _, part in rule.parts):
+        if not all(part.lone_cells for _, part in rule.parts if part.templates):
             return None
         rules = [self.mapping.file.id_rule(bound.get(name, name)) for name in rule.cells]
         return rules[0] if rules and all(other == rules[0] for other in rules) else None

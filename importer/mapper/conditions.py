@@ -12,9 +12,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from importer.mapper.dates import Span, first_later, is_iso
+from importer.mapper.dates import is_iso
 from importer.mapper.lookups import KeyFile, Lookup
 from importer.mapper.placeholders import Cell, Variable, heading_key, parse
+from importer.mapper.time_spans import Span, first_later
 from importer.mapper.transforms import Word, Words
 from importer.model.candidates import Yes
 from importer.model.patterns import Pattern, full_matches
@@ -142,10 +143,11 @@ Texts = Annotated[Test, BeforeValidator(_as_test, json_schema_input_type=Word | 
 """A test, or the words of which the text must be one."""
 Test.model_rebuild()
 
-Key = Cell | Variable
+Subject = Cell | Variable
+"""What a test is about."""
 
 
-def _key(text: str) -> Key:
+def _key(text: str) -> Subject:
     """The column, field or value that a key of a condition names. Raises ValueError."""
     parts = parse(text).parts if "<" in text else (Cell(text),)
     if len(parts) != 1 or isinstance(parts[0], str):
@@ -175,13 +177,13 @@ class Condition(MappingPart):
         return bool(self.__pydantic_extra__ or self.any)
 
     @property
-    def tests(self) -> Iterator[tuple[str, Key, Test]]:
+    def tests(self) -> Iterator[tuple[str, Subject, Test]]:
         """Its own tests, without those under `any`, with their keys as the mapping writes them."""
         for key, test in (self.__pydantic_extra__ or {}).items():
             yield key, _key(key), test
 
     @property
-    def every_test(self) -> Iterator[tuple[str, Key, Test]]:
+    def every_test(self) -> Iterator[tuple[str, Subject, Test]]:
         """Its tests and those under `any`, with their keys as the mapping writes them."""
         yield from self.tests
         for one in self.any:

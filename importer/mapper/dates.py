@@ -9,18 +9,16 @@ time in UTC may be of another day here, and is a problem.
 
 from __future__ import annotations
 
-import calendar
 import re
 import tomllib
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Hashable, Iterable
 from datetime import date, datetime, timedelta
 from enum import Enum
 from importlib.resources import files
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from importer.model.candidates import Yes
 from importer.model.plan import MappingPart
@@ -339,116 +337,3 @@ def pattern_fault(pattern: str) -> str:
     except (ValueError, re.error) as error:
         return "" if "does not match" in str(error) else "the pattern has a part twice"
     return ""
-
-
-# --- some time later ---
-
-END_OF_MONTH = "end of month"
-END_OF_TERM = "end of term"
-_SPAN = re.compile(r"([0-9]{1,4}) (day|week|month|year)s?")
-_DAYS, _MONTHS_OF = {"day": 1, "week": 7}, {"month": 1, "year": 12}
-
-
-def _checked_span(
-    text: str, known: tuple[str, ...] = (), example: str = "`14 days` or `1 month`"
-) -> str:
-    plain = " ".join(text.split()).lower()
-    if plain not in known and not _SPAN.fullmatch(plain):
-        sentence = f"`{text}` is not a span of time; write {example}"
-        raise ValueError(sentence)
-    return plain
-
-
-def _plus(text: str) -> str:
-    example = "`1 year`, `6 months`, `14 days`, `end of month` or `end of term`"
-    return _checked_span(text, (END_OF_MONTH, END_OF_TERM), example)
-
-
-def as_plus_or_date(text: str) -> str:
-    """Return a `plus` of a lookup, which may also be a date. Raises ValueError."""
-    return text if _ISO.fullmatch(text) else _plus(text)
-
-
-def _ends(text: str) -> str:
-    try:
-        datetime.strptime(f"2000-{text}", "%Y-%m-%d")  # noqa: DTZ007  a date has no zone
-    except ValueError:
-        sentence = f"`{text}` is not a day of the year; write month and day, as in `05-15`"
-        raise ValueError(sentence) from None
-    return text
-
-
-Span = Annotated[str, AfterValidator(_checked_span)]
-"""A span of time, such as `14 days`."""
-
-Plus = Annotated[str, AfterValidator(_plus)]
-"""A span of time, or the end of the month or term."""
-
-
-class Term(MappingPart):
-    """When a term ends, and how long patrons may borrow after it."""
-
-    ends: Annotated[str, AfterValidator(_ends)]
-    grace: Span = "0 days"
-
-    def end(self, year: int) -> date:
-        """Return its end in a year; February 29 becomes the 28th in other years."""
-        month, day = map(int, self.ends.split("-"))
-        return date(year, month, min(day, calendar.monthrange(year, month)[1]))
-
-
-Terms = tuple[Term, ...] | dict[str, tuple[Term, ...]]
-"""The terms, for everybody or by user group; those of `*` are for all other groups."""
-
-
-def moved(day: date, plus: str, terms: Terms) -> tuple[str, CellFinding | None]:
-    """Return a date moved by `plus` as ISO, or the finding that the group has no terms.
-
-    `plus` is a span, the end of a month or term (with the group, if terms depend on it), a date
-    that is taken instead, or blank: then there is no date.
-    """
-    if plus.startswith(END_OF_TERM) and isinstance(terms, dict):
-        group = plus.removeprefix(END_OF_TERM).strip()
-        own = terms.get(group) or terms.get("*")
-        if own is None:
-            message = f"cannot be computed, because no terms are set for the user group {group}"
-            advice = "Add the group under `terms:` in the mapping."
-            return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
-        return later(day, END_OF_TERM, own).isoformat(), None
-    if _ISO.fullmatch(plus) or not plus:
-        return plus, None
-    return later(day, plus, terms if isinstance(terms, tuple) else ()).isoformat(), None
-
-
-def first_later(span: str, today: date) -> str:
-    """Return, as ISO, the first day whose date after a span of time is later than today."""
-    days = range(1, date.max.toordinal())
-    at = bisect_right(days, today, key=lambda day: later(date.fromordinal(day), span))
-    return date.fromordinal(at + 1).isoformat()
-
-
-def later(day: date, plus: str, terms: tuple[Term, ...] = ()) -> date:
-    """Return a date moved by `plus`, at most the last day there is.
-
-    February 29 becomes the 28th in other years. The end of the term is that of the first one
-    that ends on or after the day.
-    """
-    if plus == END_OF_MONTH:
-        return day.replace(day=calendar.monthrange(day.year, day.month)[1])
-    if plus == END_OF_TERM:
-        years = (day.year, min(day.year + 1, date.max.year))
-        ends = [(term.end(year), term.grace) for year in years for term in terms]
-        end, grace = min(
-            (one for one in ends if one[0] >= day),
-            key=lambda one: one[0],
-            default=(date.max, "0 days"),
-        )
-        return later(end, grace)
-    count, unit = plus.rstrip("s").split()
-    months = day.year * 12 + day.month - 1 + int(count) * _MONTHS_OF.get(unit, 0)
-    year, month = months // 12, months % 12 + 1
-    if year > date.max.year:
-        return date.max
-    moved = date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
-    days = int(count) * _DAYS.get(unit, 0)
-    return date.max if (date.max - moved).days < days else moved + timedelta(days)

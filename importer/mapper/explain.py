@@ -6,21 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from importer.mapper.dates import ORDER_WORDS, Terms
-from importer.mapper.lookups import LookupFile
-from importer.mapper.mapping import FieldRule, MappingDocument
+from importer.mapper.field_rule import FieldRule
+from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import Cell, heading_key
-from importer.mapper.schema import (
-    DuplicatesPart,
-    KeepHeaviest,
-    MappingFile,
-    PlusBy,
-    Rule,
-)
+from importer.mapper.schema import DuplicatesPart, KeepHeaviest, MappingFile
+from importer.mapper.steps.step import RulePart
+from importer.mapper.time_spans import Terms
 from importer.model.candidates import IdRule
-from importer.model.fields import OnUpdate, Shape
+from importer.model.fields import Shape
 from importer.model.roster import NO_HEADINGS
-from importer.model.text import counted
 
 # --- in words ---
 
@@ -40,33 +34,6 @@ _DUPLICATES = {
     "ignore": "are not looked for",
 }
 """What happens to rows or users that may be the same person."""
-_ON_UPDATE = {
-    OnUpdate.KEEP: "for a known user only if Alma has nothing",
-    OnUpdate.ERASE: "a blank cell clears it in Alma",
-    OnUpdate.LATER: "for a known user never earlier than Alma's date",
-    OnUpdate.NEVER: "only when the user is created",
-    OnUpdate.ADD: "added to those in Alma",
-    OnUpdate.REPLACE_ALL: "in place of all those in Alma",
-}
-_CLEAN = {
-    "upper": "in upper case",
-    "lower": "in lower case",
-    "name": "with capitals as people write names",
-    "digits": "only the digits",
-    "email": "as an email address",
-    "zip": "as a ZIP code",
-    "phone": "as a phone number, without a country one of {}",
-    "first": "the first {} characters",
-    "last": "the last {} characters",
-    "pad": "zeros in front up to {} digits",
-    "strip": "without `{}`",
-    "split": "part {0.take} between `{0.on}`",
-    "replace": "with `{0.text}` for `{0.find}`",
-    "extract": "only what `{}` finds",
-    "country": "as Alma's code of the country",
-    "unless": "blank if it is {}",
-}
-"""The steps of `clean`; the step's own value is filled in."""
 
 
 def about(mapping: MappingDocument) -> tuple[str, ...]:
@@ -78,10 +45,7 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
         f"{_USER[match.new]}, one that is known {_USER[match.known]}. "
         f"Possible matches {_DUPLICATES[match.possible_match]}.",
         *_about_roster(file),
-        *(
-            f"`<{v.field.name}>` is: {_rule(mapping, v.rule, v.field.shape)}."
-            for v in mapping.values
-        ),
+        *(f"`<{v.field.name}>` is: {_described(mapping, v)}." for v in mapping.values),
         *_about_terms(file.terms),
         *_about_known_users(mapping),
         _about_duplicates(file.duplicates),
@@ -185,25 +149,12 @@ def explain(mapping: MappingDocument) -> dict[str, str]:
     An entry with a condition, or one that does not depend on its cells, has one before its fields.
     """
     told = {rule.field.path: _sentence(mapping, rule) for rule in mapping.scalars}
-    for entry in mapping.entries:
-        label, part, each = f"{entry.parent}[{entry.position}]", entry.part, entry.part.each
-        parts = _given(
-            (part.when, f"only if {part.when}"),
-            (each, f"for each part of {each}"),
-            (part.placeholder, "also if its cells are blank"),
-            (part.on_update in _ON_UPDATE, _ON_UPDATE.get(part.on_update, "")),
-            (part.replaces, f"in place of {' or '.join(part.replaces)}"),
-        )
-        if parts:
-            told[label] = _joined(parts)
+    for entry in (*mapping.entries, *mapping.removals):
+        label = f"{entry.parent}[{entry.position}]"
+        if phrases := [key.phrase for key in entry.part.keys if key.phrase]:
+            told[label] = _joined(phrases)
         for rule in entry.fields:
             told[f"{label}.{rule.field.name}"] = _sentence(mapping, rule)
-    for (*_, at), _, removal in mapping.removals:
-        which = _given(
-            (removal.type, f"type {removal.type}"),
-            (removal.pattern, f"a text that matches `{removal.pattern}`"),
-        )
-        told[f"{removal.parent}[{at}]"] = f"Removes Alma's entries of {' with '.join(which)}."
     return told
 
 
@@ -212,68 +163,13 @@ def _joined(parts: list[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def _described(mapping: MappingDocument, rule: FieldRule) -> str:
+    return RulePart(mapping, rule, rule.rule, rule.steps).describe()
+
+
 def _sentence(mapping: MappingDocument, rule: FieldRule) -> str:
-    return _joined(
-        _given(
-            (True, _rule(mapping, rule.rule, rule.field.shape)),
-            (rule.required == "true", "a blank rejects the row"),
-            (rule.required == "warn", "a blank is a warning"),
-            (rule.rule.bad == "drop", "a bad value is left out with a warning"),
-            (rule.on_update in _ON_UPDATE, _ON_UPDATE.get(rule.on_update, "")),
-            (rule.rule.override, "also over a value that was edited by hand in Alma"),
-        )
-    )
-
-
-def _rule(mapping: MappingDocument, rule: Rule, shape: Shape) -> str:
-    steps = [
-        " or else ".join(t.text if "<" in t.text else f"always `{t.text}`" for t in rule.templates)
-    ]
-    if rule.cases:
-        steps = [
-            " – ".join(
-                ("" if case.when else "otherwise: ") + _rule(mapping, case, shape)
-                for case in rule.cases
-            )
-        ]
-    for step in rule.clean:
-        setting = step.phone.region if step.phone else getattr(step, step.word, "")
-        words = " or ".join(setting) if isinstance(setting, tuple) else setting
-        steps.append(_CLEAN[step.word].format(words))
-    if rule.lookup is not None:
-        steps.append(f"looked up in {_table(mapping, rule.lookup)}")
-    if shape is Shape.DATE and any(template.cells for template in rule.templates):
-        dates = mapping.file.dates(rule)
-        order = ORDER_WORDS.get(dates.order, dates.order)
-        steps.append(f"read as {order or 'the column itself shows'}")
-        if dates.pivot is not None:
-            steps.append(f"with years of two digits below {dates.pivot:02} as 20xx")
-        if dates.serials:
-            steps.append("also from day numbers")
-    if isinstance(rule.plus, PlusBy):
-        by = rule.plus.by.text
-        steps.append(f"plus the span for {by}, looked up in {_table(mapping, rule.plus.lookup)}")
-    elif rule.plus:
-        steps.append(f"plus {rule.plus}" if not rule.plus.startswith("end") else f"at {rule.plus}")
-    text = ", ".join(steps)
-    if rule.when:
-        text = f"if {rule.when}: {text}"
-    if rule.default is not None:
-        when = "otherwise" if rule.when or rule.cases else "if that is blank"
-        text += f"; {when}: {_rule(mapping, rule.default, shape)}"
-    return text
-
-
-def _table(mapping: MappingDocument, lookup: str | LookupFile) -> str:
-    table = mapping.tables[lookup]
-    parts = [counted(len(table.codes), "value")]
-    if table.passes:
-        parts.append("otherwise the cell's own text")
-    elif table.otherwise is not None:
-        parts.append(f"otherwise {table.otherwise}")
-    if isinstance(lookup, LookupFile):
-        return f"`{lookup.file}` ({lookup.key} to {lookup.value}, {', '.join(parts)})"
-    return f"`{lookup}` ({', '.join(parts)})"
+    phrases = [policy.phrase for policy in rule.policies if policy.phrase]
+    return _joined([_described(mapping, rule), *phrases])
 
 
 # --- the columns of a roster ---
@@ -340,12 +236,7 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
     coded = [r for r in feeding if r.field.shape is Shape.CODE and r.takes_cells(tables)]
     table = coded[0].field.facts.table if coded and not choices else ""
     dates = [rule for rule in feeding if rule.field.shape is Shape.DATE]
-    needed = [
-        rule
-        for rule in feeding
-        if rule.required == "true" and len(rule.cells) == 1
-        if rule.rule.default is None and not rule.rule.cases and not rule.rule.when
-    ]
+    needed = [rule for rule in feeding if rule.needs_cell]
     id_rule = mapping.file.id_rule(heading)
     if id_rule is not None or any(rule.field.path in _IDENTIFIERS for rule in feeding):
         kind = Kind.ID
@@ -360,7 +251,7 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
         bool(selected or needed),
         choices,
         table,
-        mapping.file.dates(dates[0].rule).order if kind is Kind.DATE else "",
+        mapping.file.dates(dates[0].dates).order if kind is Kind.DATE else "",
         id_rule,
     )
 
@@ -372,8 +263,8 @@ def _lookup_words(
     for rule in feeding:
         for _, step in rule.giving_parts:
             lone = [template.parts for template in step.templates]
-            taken = any((Cell(name),) in lone for name in forms)
-            if step.lookup is not None and taken and not step.clean:
-                table = mapping.tables[step.lookup]
-                return tuple(table.written.values()) if table.otherwise is None else ()
+            if any((Cell(name),) in lone for name in forms):
+                words = step.words(mapping.tables)
+                if words is not None:
+                    return words
     return None

@@ -12,11 +12,20 @@ from pydantic import ValidationError
 
 from importer.errors import FileMissingError, MappingError, UnreadableFileError
 from importer.mapper import checks
-from importer.mapper.checks import Level
-from importer.mapper.lookups import KeyFile, Lookup, UnusableLookupError, read_lookup
-from importer.mapper.mapping import MappingDocument, Tables
-from importer.mapper.messages import MISSING, MappingFinding, in_order, in_our_words
-from importer.mapper.schema import AS_FILE, AS_TABLE, AS_TEXT, MappingFile
+from importer.mapper.findings import Level, MappingFinding, in_order
+from importer.mapper.lookups import (
+    AS_FILE,
+    AS_TABLE,
+    AS_TEXT,
+    KeyFile,
+    Lookup,
+    Tables,
+    UnusableLookupError,
+    read_lookup,
+)
+from importer.mapper.mapping import MappingDocument
+from importer.mapper.messages import MISSING, in_our_words
+from importer.mapper.schema import MappingFile
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
 from importer.model.files import exists, read_bounded, shown
 from importer.model.user import AccountType

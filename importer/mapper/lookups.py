@@ -9,6 +9,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Discriminator, Tag
 
 from importer.errors import UnreadableFileError
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
@@ -42,6 +45,23 @@ class LookupFile(KeyFile):
     """A lookup in a CSV file: the column to compare, and that of the codes."""
 
     value: Word
+
+
+AS_TEXT, AS_TABLE, AS_FILE = "as text", "as table", "as file"
+"""Which of its forms a value has; pydantic's places contain these words, ours do not."""
+
+LookupName = Annotated[
+    Annotated[Word, Tag(AS_TEXT)] | Annotated[LookupFile, Tag(AS_FILE)],
+    Discriminator(lambda value: AS_TEXT if isinstance(value, str) else AS_FILE),
+]
+"""A table of `lookups:` by its name, or a CSV file beside the mapping."""
+
+
+def form(value: object) -> str:
+    """Return which of its forms a value has."""
+    if isinstance(value, LookupFile) or (isinstance(value, dict) and "file" in value):
+        return AS_FILE
+    return AS_TABLE if isinstance(value, dict | BaseModel) else AS_TEXT
 
 
 class UnusableLookupError(ValueError):
@@ -106,6 +126,10 @@ class Lookup:
             repair = "Correct the cell, or add the value to the lookup."
             advice = f"Did you mean {words}? {repair}" if near else ""
         return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
+
+
+Tables = Mapping[str | KeyFile, Lookup]
+"""Every lookup of the mapping that can be used, by its name or its file."""
 
 
 # --- files ---

@@ -1,39 +1,15 @@
-"""Findings about a mapping, with their places; pydantic's ones in a librarian's words."""
+"""What pydantic finds in a mapping, in a librarian's words."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from pydantic_core import ErrorDetails
 
 from importer.mapper.json_schema import known_keys
 from importer.mapper.lookups import OTHERWISE
 from importer.mapper.placeholders import nearest
-from importer.mapper.yaml_source import Source, Steps
+from importer.mapper.yaml_source import Steps
 from importer.model.fields import FIELDS, LISTS
 from importer.model.user import User
-
-
-@dataclass(frozen=True, slots=True)
-class MappingFinding:
-    """A finding about a mapping: the steps to the key, and what is wrong with it.
-
-    `lacking`: a part is missing, possibly only because it could not be read.
-    """
-
-    steps: Steps
-    wrong: str
-    lacking: bool = False
-
-
-def in_order(source: Source, found: list[MappingFinding]) -> tuple[str, ...]:
-    """Return findings with their places, each once, by file and line."""
-    marked = {}
-    for one in found:
-        mark, _ = source.locate(one.steps)
-        marked[f"{source.place(one.steps)}: {one.wrong}"] = (mark.file, mark.line)
-    return tuple(sorted(marked, key=lambda text: marked[text]))
-
 
 _WORDS = {
     "missing": "is missing",

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pydantic_core import PydanticKnownError
+
 RUN_VARIABLES = ("today", "file", "sheet", "row")
 """What the run knows; every other `<@name>` is a field of the same record."""
 
@@ -69,6 +71,11 @@ class Template:
         return lone if lone.startswith(VALUE) else ""
 
     @property
+    def never_blank(self) -> bool:
+        """Whether it is a constant, or takes variables of the run only."""
+        return not self.cells and all(part.of_run for part in self.variables)
+
+    @property
     def lone_cell(self) -> bool:
         """Whether it is one cell without any text around it."""
         return len(self.parts) == len(self.cells) == 1
@@ -106,6 +113,17 @@ def parse(text: str) -> Template:
         else:
             parts.append(Cell(name.strip()))
     return Template(text, tuple(parts))
+
+
+def written_template(value: object) -> Template:
+    """Return the template of what the mapping writes, for pydantic."""
+    if isinstance(value, Template):
+        return value
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")  # noqa: EM101  pydantic's own name of it
+    if not value:
+        raise PydanticKnownError("string_too_short", {"min_length": 1})  # noqa: EM101
+    return parse(value)
 
 
 def _hint(text: str) -> str:

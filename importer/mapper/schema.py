@@ -8,150 +8,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
     create_model,
-    model_validator,
 )
-from pydantic_core import PydanticKnownError
 
+import importer.mapper.steps  # noqa: F401  registers every key
 from importer.mapper.conditions import EVERY_ROW, Condition
-from importer.mapper.dates import Dates, DatesPart, Plus, Term
-from importer.mapper.lookups import LookupFile
-from importer.mapper.placeholders import Template, Variable, heading_key, parse
-from importer.mapper.transforms import Reading, Step, Word, Words, one_or_more
-from importer.model.candidates import IdRule, Yes
-from importer.model.fields import FIELDS, JOINED, LISTS, OnUpdate
-from importer.model.patterns import Pattern, check_pattern
+from importer.mapper.dates import Dates, DatesPart
+from importer.mapper.lookups import AS_FILE, AS_TABLE, AS_TEXT, LookupFile, form
+from importer.mapper.placeholders import Template, heading_key
+from importer.mapper.steps.rule import Rule, Value, fields_of
+from importer.mapper.steps.step import EntryKey
+from importer.mapper.time_spans import Term
+from importer.mapper.transforms import Word, Words, one_or_more
+from importer.model.candidates import IdRule
+from importer.model.fields import FIELDS, JOINED, LISTS
+from importer.model.patterns import check_pattern
 from importer.model.plan import MappingPart, Match, SafetyLimits
-from importer.model.problem import CellFinding, Code
 from importer.model.roster import NO_HEADINGS
 from importer.model.user import AccountType
 
 if TYPE_CHECKING:
     from importer.mapper.yaml_source import Steps
 
-AS_TEXT, AS_TABLE, AS_FILE = "as text", "as table", "as file"
-"""Which of its forms a value has; pydantic's places contain these words, ours do not."""
-
-
-def form(value: object) -> str:
-    """Return which of its forms a value has."""
-    if isinstance(value, LookupFile) or (isinstance(value, dict) and "file" in value):
-        return AS_FILE
-    return AS_TABLE if isinstance(value, dict | BaseModel) else AS_TEXT
-
-
-def _template(value: object) -> Template:
-    if isinstance(value, Template):
-        return value
-    if not isinstance(value, str):
-        raise PydanticKnownError("string_type")  # noqa: EM101  pydantic's own name of it
-    if not value:
-        raise PydanticKnownError("string_too_short", {"min_length": 1})  # noqa: EM101
-    return parse(value)
-
-
-Templates = Annotated[
-    tuple[Annotated[Template, BeforeValidator(_template)], ...],
-    Field(min_length=1),
-    BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
-]
-LookupName = Annotated[
-    Annotated[Word, Tag(AS_TEXT)] | Annotated[LookupFile, Tag(AS_FILE)],
-    Discriminator(lambda value: AS_TEXT if isinstance(value, str) else AS_FILE),
-]
-"""A table of `lookups:` by its name, or a CSV file beside the mapping."""
-
-
-# --- rules ---
-
-
-class PlusBy(MappingPart):
-    """A span of time, or a date, by a lookup of this text."""
-
-    by: Annotated[Template, BeforeValidator(_template, json_schema_input_type=Word)]
-    lookup: LookupName
-
-
-def _as_rule(value: object) -> object:
-    if isinstance(value, list):
-        sentence = "must be one value, not a list; write alternatives after `from`"
-        raise ValueError(sentence)  # noqa: TRY004  pydantic takes ValueErrors only
-    return {"from": value} if isinstance(value, str) else value
-
-
-class Rule(MappingPart):
-    """How a field gets its value. The steps apply in the order of these keys."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["from"]}, {"required": ["cases"]}]}
-    )
-
-    when: Condition = EVERY_ROW
-    templates: Templates = Field(default=(), alias="from")
-    cases: Annotated[tuple[Value, ...], Field(min_length=1)] = ()
-    clean: tuple[Step, ...] = ()
-    lookup: LookupName | None = None
-    dates: DatesPart | None = None
-    plus: (
-        Annotated[
-            Annotated[Plus, Tag(AS_TEXT)] | Annotated[PlusBy, Tag(AS_TABLE)], Discriminator(form)
-        ]
-        | None
-    ) = None
-    default: Value | None = None
-    required: Literal["true", "warn", "false"] = "false"
-    bad: Literal["reject", "drop"] = "reject"
-    on_update: OnUpdate | None = None
-    override: Yes = False
-
-    @model_validator(mode="after")
-    def _has_one_source(self) -> Rule:
-        if bool(self.templates) == bool(self.cases):
-            sentence = (
-                "`from` is missing" if not self.cases else "has `from` and `cases`; delete one"
-            )
-            raise ValueError(sentence)
-        return self
-
-    @property
-    def constant(self) -> str | None:
-        """The text that it gives to every row, if it is one and nothing is done with it."""
-        steps = self.when or self.clean or self.lookup or self.dates or self.plus
-        return None if steps or len(self.templates) != 1 else self.templates[0].constant
-
-    @property
-    def lone_cells(self) -> bool:
-        """Whether it takes cells as they are, without any text around them."""
-        return not self.cases and all(template.lone_cell for template in self.templates)
-
-    @property
-    def lone_variable(self) -> str:
-        """The name of the value or field that it takes as it is, as in `<@name>`; "" if none."""
-        parts = self.templates[0].parts if len(self.templates) == 1 else ()
-        return parts[0].name if len(parts) == 1 and isinstance(parts[0], Variable) else ""
-
-    def parts(self, steps: Steps = ()) -> Iterator[tuple[Steps, Rule]]:
-        """Yield the rule, its cases and its defaults, each with the steps that lead to it."""
-        yield steps, self
-        for at, case in enumerate(self.cases):
-            yield from case.parts((*steps, "cases", at))
-        if self.default is not None:
-            yield from self.default.parts((*steps, "default"))
-
-
-Value = Annotated[Rule, BeforeValidator(_as_rule, json_schema_input_type=Word | Rule)]
-"""A value of the record: a template, or a rule."""
-Rule.model_rebuild()
+# --- the record ---
 
 
 def _as_types(value: object) -> object:
@@ -174,73 +61,28 @@ Types = Annotated[
 """The types of an address, email or phone: a value, or a list of codes."""
 
 
-# --- the record ---
-
-
-def _one_heading(template: Template) -> Template:
-    if not template.lone_cell:
-        sentence = f"`{template.text}` must be one heading in angle brackets"
-        raise ValueError(sentence)
-    return template
-
-
-class EachPart(MappingPart):
-    """A cell of several parts, each of which makes an entry; `most` entries at most."""
-
-    template: Annotated[
-        Template,
-        BeforeValidator(_template, json_schema_input_type=Word),
-        AfterValidator(_one_heading),
-    ] = Field(alias="from")
-    on: Word = ","
-    most: Annotated[int, Field(ge=2, le=20)] = 5
+class Entry(MappingPart):
+    """One entry of a list: its keys of the language; its other keys are Alma's."""
 
     @property
-    def heading(self) -> str:
-        """The heading of the cell."""
-        return self.template.cells[0].heading
+    def keys(self) -> tuple[EntryKey[Any], ...]:
+        """The keys of the language that the mapping writes, in their order."""
+        found = (self.__dict__.get(key) for key in ENTRY_KEYS)
+        return tuple(key for key in found if key is not None)
 
-    def __str__(self) -> str:
-        """In words, after `for each part of`."""
-        return f"<{self.heading}> between `{self.on}`, up to {self.most}"
-
-    def checked(self, text: str, _country: str = "") -> Reading:
-        """Return the text, with a finding if it has more than `most` parts."""
-        if len(self.parts(text)) <= self.most:
-            return text, None
-        message = f"{{value}} has more than {self.most} parts; the others are left out"
-        return text, CellFinding(Code.TOO_MANY_PARTS, message)
-
-    def parts(self, text: str) -> list[str]:
-        """Return the parts of a text that are not blank."""
-        return list(filter(None, (part.strip() for part in text.split(self.on))))
-
-    def part(self, text: str, number: int) -> str:
-        """Return one of the parts, from 0; "" if there are fewer."""
-        return "".join(self.parts(text)[number : number + 1])
+    @property
+    def conditions(self) -> Iterator[tuple[Steps, Condition]]:
+        """The conditions of its keys, with the steps that lead to them from here."""
+        return (pair for key in self.keys for pair in key.needs.conditions)
 
 
-class RemovePart(MappingPart):
-    """Which of Alma's entries go: those of this type, and with a text that matches as a whole."""
+ENTRY_KEYS = dict(sorted(EntryKey.every.items(), key=lambda item: item[1].position))
+"""The keys of an entry beside Alma's own, in their order."""
 
-    note_type: Word | None = None
-    statistic_category: Word | None = None
-    block_type: Word | None = None
-    matches: Pattern | None = None
+EntryPart = create_model("EntryPart", __base__=Entry, **fields_of(ENTRY_KEYS))  # type: ignore[call-overload]
 
 
-class EntryPart(MappingPart):
-    """One entry of a list; its other keys are Alma's. Or, with `remove`, entries that go."""
-
-    remove: RemovePart | None = None
-    when: Condition = EVERY_ROW
-    each: EachPart | None = None
-    placeholder: Yes = False
-    replaces: Words = ()
-    on_update: OnUpdate = OnUpdate.REPLACE
-
-
-def _entry_model(parent: str) -> type[EntryPart]:
+def _entry_model(parent: str) -> type[Entry]:
     fields = {
         f.name: ((Types if f.several else Value) | None, None)
         for f in FIELDS.values()
@@ -250,7 +92,7 @@ def _entry_model(parent: str) -> type[EntryPart]:
     return create_model(f"{name}Entry", __base__=EntryPart, **fields)  # type: ignore[call-overload,no-any-return]
 
 
-ENTRY_MODELS: dict[str, type[EntryPart]] = {parent: _entry_model(parent) for parent in LISTS}
+ENTRY_MODELS: dict[str, type[Entry]] = {parent: _entry_model(parent) for parent in LISTS}
 """The closed entry of each list, by the list's path."""
 
 TOP_FIELDS = ("account_type", "record_type", "external_id")
@@ -426,9 +268,9 @@ class MappingFile(MappingPart):
     patron_role: PatronRolePart | None = None
     record: Record  # type: ignore[valid-type]
 
-    def dates(self, rule: Rule) -> Dates:
+    def dates(self, own: Dates | None) -> Dates:
         """Return how the dates of a rule are read: its own settings, then those of the roster."""
-        return rule.dates.over(self.roster.dates) if rule.dates else self.roster.dates
+        return own.over(self.roster.dates) if own else self.roster.dates
 
     def id_rule(self, heading: str) -> IdRule | None:
         """Return the `ids:` rule of a heading."""

@@ -61,6 +61,10 @@ class Values:
         texts = np.where(applies, texts, "")
         return cls(texts, texts, content & applies, applies, content & applies)
 
+    def only(self, rows: Rows) -> Values:
+        """Return the values of some of the rows; the rule does not apply to the others."""
+        return Values.of(self.texts, self.content, rows)
+
     @property
     def filled(self) -> Rows:
         """By row, whether its text is not blank."""

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from importer.mapper.dates import END_OF_MONTH, ORDER_WORDS, Dates, Unread, later
-from importer.mapper.mapping import FieldRule
+from importer.mapper.dates import ORDER_WORDS, Dates, Unread
+from importer.mapper.field_rule import FieldRule
 from importer.mapper.placeholders import TO_CHOOSE
+from importer.mapper.time_spans import END_OF_MONTH, later
 from importer.mapper.yaml_source import scalar
 from importer.model.candidates import FieldColumn
 from importer.model.problem import CATALOGUE, KNOWN, VALUE, Code, Place, Problem, Repairs, Severity
@@ -120,8 +121,7 @@ def _other(column: FailingColumn) -> Problem | None:
 def _dates(column: FailingColumn) -> Problem | None:
     """Return that the dates are written in another order than the mapping says."""
     file = column.mapped.mapping.file
-    rule = column.rule.rule
-    declared = rule.dates.over(file.roster.dates) if rule.dates else file.roster.dates
+    declared = file.dates(column.rule.dates)
     texts = column.texts
 
     def read_by(order: str) -> int:
@@ -178,8 +178,7 @@ def _ends(column: FailingColumn) -> Problem | None:
     """Return the cells of expiration or purge dates that probably mean that there is no end."""
     if not _most(column):
         return None
-    rule = column.rule.rule
-    dates = column.mapped.mapping.file.dates(rule)
+    dates = column.mapped.mapping.file.dates(column.rule.dates)
     read = {text: dates.read(text) for text in dict.fromkeys(column.texts)}
     never = {
         text: column.texts.count(text)
@@ -208,7 +207,7 @@ def _as_lookup(column: FailingColumn, what: str, entries: Sequence[str]) -> str:
 
     `what` is to be written in place of each `?`; "" if there is none.
     """
-    rule, file = column.rule.rule, column.mapped.mapping.file
+    rule, file = column.rule, column.mapped.mapping.file
     name = rule.lookup if isinstance(rule.lookup, str) else _free_name(column)
     where, change, lines = f"under `{name}:` in the mapping", "", []
     if rule.lookup is None:
@@ -216,7 +215,7 @@ def _as_lookup(column: FailingColumn, what: str, entries: Sequence[str]) -> str:
         lines = [*([] if file.lookups else ["lookups:"]), f"  {name}:"]
         source = f"from: <{column.place.heading}>"
         change = f", and write `{{{source}, lookup: {name}}}` for the field"
-        if rule.model_fields_set != {"templates"}:
+        if len(rule.rule.steps) > 1:
             change = f", and add `lookup: {name}` behind `{source}`"
     elif column.mapped.mapping.tables[name].otherwise is not None:
         entries = [entry for entry in entries if not entry.startswith('"*"')]
@@ -227,7 +226,7 @@ def _as_lookup(column: FailingColumn, what: str, entries: Sequence[str]) -> str:
 
 def _set_order(column: FailingColumn, declared: Dates, order: str) -> str:
     """Return where to write the order of dates, and how."""
-    own = column.rule.rule.dates
+    own = column.rule.dates
     parts = own or column.mapped.mapping.file.roster.dates
     kept = [f"pivot: {parts.pivot}"] if parts.pivot is not None else []
     kept += ["serials: true"] if parts.serials else []
@@ -249,7 +248,7 @@ def _codes(column: FailingColumn) -> Problem | None:
         return _other(column)
     rows, ordered = sum(own.values()), Counter(own).most_common()
     listed = _listed(ordered)
-    rule, table = column.rule.rule, column.target.field.facts.table
+    rule, table = column.rule, column.target.field.facts.table
     which = f"codes of Alma's table {table}" if rule.lookup is None and table else "in the lookup"
     message = f"{rows:,} of {counted(len(column.texts), 'value')} are not {which}: "
     if len(ordered) * 2 > rows:  # hardly any is repeated: they may be names

@@ -8,8 +8,8 @@ from dataclasses import replace
 from importer.errors import RosterError
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
+from importer.mapper.findings import MappingFinding, in_order
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.messages import MappingFinding, in_order
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate
 from importer.model.problem import VALUE, Code, Problem

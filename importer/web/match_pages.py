@@ -12,8 +12,9 @@ from aiohttp import web
 
 from importer.errors import UsageError
 from importer.mapper import editing
+from importer.mapper.field_rule import FieldRule
 from importer.mapper.load import examine
-from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
+from importer.mapper.mapping import EntryRules, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.secret_columns import misplaced, secret_columns, without_secrets
 from importer.mapper.yaml_source import Steps, cell
@@ -347,7 +348,7 @@ def _codes_of(
     rule: FieldRule, document: MappingDocument, roster: Roster, table: tuple[CodeRow, ...]
 ) -> CodesOf:
     """Return the words of a rule that takes one column, those without a code first."""
-    lookup = rule.rule.lookup if isinstance(rule.rule.lookup, str) else ""
+    lookup = rule.lookup if isinstance(rule.lookup, str) else ""
     labels = {
         row.code: f"{row.code}: {row.description}" if row.description else row.code for row in table
     }
@@ -378,7 +379,7 @@ def _spellings(rule: FieldRule, roster: Roster, secret: Collection[int]) -> dict
     found: dict[str, Counter[str]] = {}
     if rule.field.shape is not Shape.CODE or not rule.rule.lone_cells or len(rule.cells) != 1:
         return found
-    if not isinstance(rule.rule.lookup, str | None):
+    if not isinstance(rule.lookup, str | None):
         return found
     wanted = heading_key(rule.cells[0])
     columns = [at for at, place in enumerate(roster.places) if heading_key(place.heading) == wanted]

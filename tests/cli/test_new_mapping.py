@@ -11,7 +11,8 @@ import pytest
 
 from importer.cli.app import run
 from importer.errors import Exit
-from importer.mapper.checks import Level, findings
+from importer.mapper.checks import findings
+from importer.mapper.findings import Level
 from importer.mapper.load import load
 from tests.cli.conftest import Type
 

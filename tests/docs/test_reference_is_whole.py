@@ -23,17 +23,20 @@ from importer.mapper.json_schema import known_keys
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.schema import EntryPart, MappingFile
+from importer.mapper.steps.clean import KINDS, CleanStep
+from importer.mapper.steps.rule import Rule, rule_model
+from importer.mapper.steps.step import Key
 from importer.mapper.yaml_source import Plain, Steps
 from tests.docs.test_examples import EXAMPLES, FILES, whole
 
-Key = tuple[str, str]
+Name = tuple[str, str]
 """The model that declares a key, and the key."""
 
 NOT_SHOWN = {("MappingFile", "version"), ("MappingFile", "name")}
 """Keys that do nothing to a record; `extends` is no key of a mapping that was read."""
 
 
-def _key(model: type[BaseModel], name: str) -> Key:
+def _key(model: type[BaseModel], name: str) -> Name:
     """Return a key with its owner: entries of all lists share theirs."""
     owner = next(c for c in reversed(model.__mro__) if name in getattr(c, "model_fields", ()))
     return owner.__name__, model.model_fields[name].alias or name
@@ -46,14 +49,22 @@ def _of_record(model: type[BaseModel], name: str) -> bool:
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if annotation is Rule:
+        yield rule_model()
+    elif annotation is CleanStep:
+        for kind in KINDS.values():
+            yield from _models(kind.form)
+    elif isinstance(annotation, type) and issubclass(annotation, Key):
+        yield from _models(annotation.form)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in typing.get_args(annotation):
         yield from _models(part)
 
 
-def _declared() -> Iterator[Key]:
+def _declared() -> Iterator[Name]:
     """Yield every key of the language, apart from the fields of the record."""
+    yield from (("CleanStep", key) for key, kind in KINDS.items() if kind.form)
     waiting: list[type[BaseModel]] = [MappingFile, Test]
     seen = set(waiting)
     while waiting:
@@ -66,9 +77,15 @@ def _declared() -> Iterator[Key]:
             waiting += new
 
 
-def _used(value: object, node: Plain, steps: Steps = ()) -> Iterator[tuple[Key, Steps]]:
+def _used(value: object, node: Plain, steps: Steps = ()) -> Iterator[tuple[Name, Steps]]:
     """Yield the keys in a part of a mapping, with the steps that lead to them."""
-    if isinstance(value, BaseModel) and isinstance(node, dict):
+    if isinstance(value, CleanStep):
+        if isinstance(node, dict):
+            yield ("CleanStep", value.name), (*steps, value.name)
+            yield from _used(value.setting, node[value.name], (*steps, value.name))
+    elif isinstance(value, Key):
+        yield from _used(value.value, node, steps)
+    elif isinstance(value, BaseModel) and isinstance(node, dict):
         for name in value.model_fields_set & {*type(value).model_fields}:
             alias = type(value).model_fields[name].alias or name
             if alias in node:
@@ -130,7 +147,7 @@ def test_every_key_has_an_example_and_a_line_and_is_completed(
     examples: list[MappingDocument],
 ) -> None:
     """Each key is in an example, changes what `mapping show` prints, and is in the schema."""
-    places: dict[Key, list[tuple[MappingDocument, Steps]]] = {key: [] for key in _declared()}
+    places: dict[Name, list[tuple[MappingDocument, Steps]]] = {key: [] for key in _declared()}
     for mapping in examples:
         for key, steps in _used(mapping.file, mapping.source.values):
             places[key].append((mapping, steps))

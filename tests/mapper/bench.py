@@ -13,6 +13,7 @@ from importer.errors import MappingError
 from importer.mapper import checks
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
+from importer.mapper.findings import Level
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.model.candidates import Candidates
@@ -62,7 +63,7 @@ def findings(folder: Path, text: str) -> tuple[str, ...]:
 
 def lint(mapping: MappingDocument) -> tuple[str, ...]:
     """What is to do in a mapping and what is worth a second look."""
-    return checks.findings(mapping, checks.Level.TO_DO, checks.Level.HINT)
+    return checks.findings(mapping, Level.TO_DO, Level.HINT)
 
 
 def places(headings: Sequence[str]) -> tuple[Place, ...]:

@@ -22,7 +22,8 @@ from pathlib import Path
 
 import pytest
 
-from importer.mapper.checks import Level, findings
+from importer.mapper.checks import findings
+from importer.mapper.findings import Level
 from importer.model.fields import NO_CODES, fields_of
 from importer.model.plan import Fate
 from importer.pipeline.check import validate

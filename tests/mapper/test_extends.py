@@ -25,11 +25,11 @@ def test_parts_are_overridden_and_the_rest_stays(tmp_path: Path) -> None:
         "  last_name: {from: <Last>, clean: [name]}\nids: {ID: {pattern: x}}\n"
         "lookups: {campuses: {South: SOUTH}}\nmatch: {known: skip}\n",
     )
-    rules = {rule.field.path: rule.rule for rule in mapping.scalars}
+    rules = {rule.field.path: rule for rule in mapping.scalars}
     assert "middle_name" not in rules
     assert rules["campus_code"].lookup is None
-    assert len(rules["last_name"].clean) == 1
-    assert rules["first_name"].templates[0].text == "<First>"
+    assert [step.key for step in rules["last_name"].rule.steps] == ["from", "clean"]
+    assert rules["first_name"].rule.templates[0].text == "<First>"
     assert set(mapping.tables["campuses"].codes) == {"main", "north", "south"}
     assert (mapping.file.match.new, mapping.file.match.known) == ("skip", "skip")
     assert mapping.file.ids["ID"].pad is False

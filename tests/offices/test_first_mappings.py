@@ -11,8 +11,10 @@ import pytest
 from importer.cli.app import run
 from importer.errors import Exit
 from importer.loader.read import read
-from importer.mapper.checks import Level, findings
+from importer.mapper.checks import findings
+from importer.mapper.findings import Level
 from importer.mapper.load import load
+from importer.mapper.steps.clean import Clean
 from importer.model.roster import Layout
 from importer.suggest.column_guesses import guesses
 from tests.offices.offices import OFFICES, SAMPLES_OWED, Office
@@ -105,8 +107,9 @@ def test_whole_names_are_split_and_capitals_are_changed(tmp_path: Path) -> None:
     for office, folder in ((OFFICES[1], staff), (OFFICES[0], banner)):
         folder.mkdir()
         for rule in load(first_mapping(office.write(folder), folder)).scalars:
-            steps[office.name, rule.field.path] = rule.rule.clean
-    assert [step.split and step.split.take for step in steps["staff", "first_name"]] == [2]
-    assert [step.split and step.split.take for step in steps["staff", "last_name"]] == [1]
-    assert [step.word for step in steps["banner", "last_name"]] == ["name"]
-    assert steps["banner", "middle_name"] == ()
+            clean = rule.rule.get(Clean)
+            steps[office.name, rule.field.path] = [*map(str, clean.value)] if clean else []
+    assert steps["staff", "first_name"] == ["part 2 between `,`"]
+    assert steps["staff", "last_name"] == ["part 1 between `,`"]
+    assert steps["banner", "last_name"] == ["with capitals as people write names"]
+    assert steps["banner", "middle_name"] == []

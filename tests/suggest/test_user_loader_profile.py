@@ -11,7 +11,7 @@ from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.load import load
-from importer.mapper.mapping import MappingDocument
+from importer.mapper.mapping import EntryRules, MappingDocument
 from importer.model.fields import OnUpdate
 from importer.suggest.user_loader_profile import read_profile, to_mapping
 from tests.mapper.bench import RUN, lint, places, without_headings
@@ -54,6 +54,12 @@ def text_of(folder: Path, content: bytes, chosen: str = "") -> str:
     return to_mapping(read_profile(path, chosen))
 
 
+def _policy(entry: EntryRules) -> OnUpdate:
+    """What the entry does to the list of a known user."""
+    given = (key.value for key in entry.part.keys if key.key == "on_update")
+    return next(given, OnUpdate.REPLACE)
+
+
 @pytest.mark.parametrize(
     ("kind", "new", "known", "lists"),
     [
@@ -71,7 +77,7 @@ def test_a_profile_becomes_a_mapping_that_loads(
     assert (mapping.file.match.new, mapping.file.match.known) == (new, known)
     assert mapping.title == "My: profile"
     assert mapping.file.roster.dates.order == "ymd"
-    assert {entry.part.on_update for entry in mapping.entries} == {lists}
+    assert {_policy(entry) for entry in mapping.entries} == {lists}
     assert {rule.on_update for rule in mapping.scalars} == {OnUpdate.REPLACE}
 
 
@@ -84,7 +90,7 @@ def test_libis_choices_for_each_field_are_kept(tmp_path: Path) -> None:
     mapping = mapping_of(tmp_path, json.dumps(whole).encode())
     policies = {rule.field.path: rule.on_update for rule in mapping.scalars}
     assert (policies["last_name"], policies["first_name"]) == (OnUpdate.NEVER, OnUpdate.REPLACE)
-    assert {entry.parent: entry.part.on_update for entry in mapping.entries} == {
+    assert {entry.parent: _policy(entry) for entry in mapping.entries} == {
         "contact_info.email": OnUpdate.REPLACE,
         "user_identifier": OnUpdate.NEVER,
         "user_note": OnUpdate.ADD,

@@ -1,0 +1,295 @@
+"""`clean`: named steps on a text. Each is an entry of one table."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import regex
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    StringConstraints,
+    WrapValidator,
+    create_model,
+    model_validator,
+)
+from pydantic_core import core_schema
+
+from importer.mapper.findings import Level, MappingFinding
+from importer.mapper.lookups import Tables
+from importer.mapper.placeholders import nearest
+from importer.mapper.steps.rule import optional
+from importer.mapper.steps.step import RulePart, Step, Widget
+from importer.mapper.transforms import (
+    TIDIED,
+    Reading,
+    Word,
+    Words,
+    as_email,
+    as_phone,
+    as_zip,
+    capitalize,
+    padded,
+    searched,
+)
+from importer.mapper.values import ONE_PART, Values
+from importer.model.contacts import HOME_REGION
+from importer.model.fields import Field as RecordField
+from importer.model.fields import country_of, region_of
+from importer.model.patterns import Pattern, compile_pattern
+from importer.model.plan import MappingPart
+
+if TYPE_CHECKING:
+    from importer.mapper.steps.step import Codes
+    from importer.mapper.steps.work import RuleWork
+    from importer.mapper.yaml_source import Steps
+
+# --- settings of steps ---
+
+Count = Annotated[int, Field(ge=1, le=100)]
+
+
+class Phone(MappingPart):
+    """How phone numbers are read where the country of the address is not known."""
+
+    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = HOME_REGION
+
+
+class Split(MappingPart):
+    """Take one part of a text, counted from 1, or from the end: -1 is the last of several."""
+
+    on: Word
+    take: Annotated[int, Field(ge=-100, le=100)]
+
+    @model_validator(mode="after")
+    def _is_a_part(self) -> Split:
+        if self.take == 0:
+            sentence = "`take` counts from 1; the last part is -1"
+            raise ValueError(sentence)
+        return self
+
+    def part(self, text: str) -> str:
+        """Return the part of a text; "" if it has too few.
+
+        The one part of a text is its first, not its last: "Cher" has no last name.
+        """
+        parts = text.split(self.on)
+        if len(parts) == 1 and self.take < 0:
+            return ""
+        at = self.take - 1 if self.take > 0 else self.take
+        return parts[at].strip() if -len(parts) <= at < len(parts) else ""
+
+
+class Replace(MappingPart):
+    r"""Replace what a pattern finds; `\1` is its first group."""
+
+    find: Pattern
+    text: str = Field(alias="with")
+
+    def model_post_init(self, _context: object, /) -> None:
+        """Try the replacement: it may name a group that the pattern does not have."""
+        try:
+            compile_pattern(self.find + "|").sub(self.text, "")
+        except (ValueError, regex.error, IndexError):
+            sentence = f"`{self.text}` names a group that the pattern does not have"
+            raise ValueError(sentence) from None
+
+
+# --- the steps ---
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A step: in words (with its setting), and what it makes of a text in a country.
+
+    `form`: of its setting, for pydantic; None if it has none. `alone`: the setting if only its name
+    is written. `selects`: it is meant to leave out parts of the text, possibly all of it.
+    `divides`: it looks for parts of the text, so that blanks in IDs are removed after it.
+    """
+
+    phrase: str
+    read: Callable[[Any, str, str], Reading]
+    form: object = None
+    alone: object = None
+    selects: bool = False
+    divides: bool = False
+
+
+def _text(change: Callable[[Any, str], str]) -> Callable[[Any, str, str], Reading]:
+    return lambda setting, text, _: (change(setting, text), None)
+
+
+def _phone(setting: Phone, text: str, country: str) -> Reading:
+    return as_phone(text, region_of(country) or setting.region), None
+
+
+def _unless(words: tuple[str, ...], text: str) -> str:
+    left_out = (" ".join(word.split()).casefold() for word in words)
+    return "" if text.casefold() in left_out else text
+
+
+KINDS: dict[str, Kind] = {
+    "upper": Kind("in upper case", _text(lambda _, text: text.upper())),
+    "lower": Kind("in lower case", _text(lambda _, text: text.lower())),
+    "name": Kind("with capitals as people write names", _text(lambda _, text: capitalize(text))),
+    "digits": Kind("only the digits", _text(lambda _, text: re.sub("[^0-9]+", "", text))),
+    "email": Kind("as an email address", _text(lambda _, text: as_email(text))),
+    "zip": Kind("as a ZIP code", lambda _, text, country: as_zip(text, country)),
+    "phone": Kind("as a phone number, without a country one of {0.region}", _phone, Phone, Phone()),
+    "country": Kind(
+        "as Alma's code of the country", _text(lambda _, text: country_of(text) or text)
+    ),
+    "pad": Kind(
+        "zeros in front up to {} digits", lambda width, text, _: padded(text, width), Count
+    ),
+    "first": Kind(
+        "the first {} characters",
+        _text(lambda count, text: text[:count].rstrip()),
+        Count,
+        selects=True,
+    ),
+    "last": Kind(
+        "the last {} characters",
+        _text(lambda count, text: text[-count:].lstrip()),
+        Count,
+        selects=True,
+    ),
+    "split": Kind(
+        "part {0.take} between `{0.on}`", _text(Split.part), Split, selects=True, divides=True
+    ),
+    "replace": Kind(
+        "with `{0.text}` for `{0.find}`",
+        lambda part, text, _: searched(part.find, part.text, text),
+        Replace,
+        selects=True,
+        divides=True,
+    ),
+    "extract": Kind(
+        "only what `{}` finds",
+        lambda pattern, text, _: searched(pattern, None, text),
+        Pattern,
+        selects=True,
+        divides=True,
+    ),
+    "strip": Kind(
+        "without `{}`",
+        _text(lambda chars, text: text.translate(str.maketrans("", "", chars)).strip()),
+        Word,
+        selects=True,
+    ),
+    "unless": Kind("blank if it is {}", _text(_unless), Words, selects=True),
+}
+"""Every step, by its name. To add one, write an entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class CleanStep:
+    """One step of `clean`: a name, or one of the keys with its setting."""
+
+    name: str
+    setting: object
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, _source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Validate a step by its name, or by the model with a key for each setting."""
+        return handler.generate_schema(_written_step())
+
+    @property
+    def kind(self) -> Kind:
+        """What it does."""
+        return KINDS[self.name]
+
+    def read(self, text: str, country: str) -> Reading:
+        """Return what it makes of a text that is not blank, and what there is to report."""
+        return self.kind.read(self.setting, text, country)
+
+    def __str__(self) -> str:
+        """In words."""
+        words = " or ".join(self.setting) if isinstance(self.setting, tuple) else self.setting
+        return self.kind.phrase.format(words)
+
+
+@functools.cache
+def _written_step() -> object:
+    """Return the type of a step as the mapping writes it, for pydantic."""
+    names = tuple(key for key, kind in KINDS.items() if not kind.form or kind.alone)
+    keyed: dict[str, object] = {k: optional(kind.form) for k, kind in KINDS.items() if kind.form}
+    model = create_model("CleanStep", __base__=MappingPart, **keyed)  # type: ignore[call-overload]
+
+    def read(value: object, handler: Callable[[object], object]) -> CleanStep:
+        words = [value] if isinstance(value, str) else [*value] if isinstance(value, dict) else []
+        for word in words:
+            if word not in (names if isinstance(value, str) else keyed):
+                known = ", ".join(KINDS)
+                sentence = f"`{word}` is not a step of `clean`; the steps are {known}"
+                raise ValueError(sentence + nearest(word, KINDS))
+        if isinstance(value, dict) and len(value) != 1:
+            sentence = "a step has one key; write each step by itself, as in `[digits, {last: 4}]`"
+            raise ValueError(sentence)
+        if isinstance(value, str):
+            return CleanStep(value, KINDS[value].alone)
+        return CleanStep(words[0], getattr(handler(value), words[0]))
+
+    return Annotated[model, WrapValidator(read, json_schema_input_type=Literal[names] | model)]
+
+
+class Clean(Step[tuple[CleanStep, ...]]):
+    """Named steps on the text, in order."""
+
+    key = "clean"
+    form = tuple[CleanStep, ...]
+    widget = Widget.STEPS
+    position = 40
+    leaves_blank = True
+
+    @classmethod
+    def implied(cls, field: RecordField) -> Clean | None:
+        """IDs and email addresses contain no blanks."""
+        return cls(()) if field.path in TIDIED else None
+
+    def check(self, part: RulePart) -> Iterator[MappingFinding]:
+        """Only an address that says where it is can be in the USA."""
+        country, entry = "contact_info.address.country", part.of.steps[:-1]
+        rules = (rule for rule in part.mapping.rules if rule.field.path == country)
+        located = any(rule.steps[:-1] == entry for rule in rules)
+        if not located and any(step.name == "zip" for step in self.value):
+            wrong = "`zip` has no effect without a `country` in the same address, such as USA"
+            yield MappingFinding((*part.steps, "clean"), wrong, level=Level.HINT)
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """`, only the digits, the last 4 characters`."""
+        return ", ".join((said, *map(str, self.value)))
+
+    def codes(self, given: Codes, steps: Steps, tables: Tables) -> Codes:
+        """Return the codes as the steps leave them."""
+        for text, where in given:
+            left = text
+            for step in self.value:
+                left = step.read(left, "")[0] if left else ""
+            yield left, where
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Take the steps; blanks in IDs go before, or after what looks for parts."""
+        tidied = TIDIED.get(work.one.rule.field.path) if work.rule.lone_cells else None
+        divided = any(step.kind.divides for step in self.value)
+        if tidied is not None and not divided:
+            values.step(tidied)
+        for step in self.value:
+            values.step(step.read, work.located)
+            if step.kind.selects:  # it may leave the text out on purpose: nothing is missing
+                values.content &= values.filled
+        if tidied is not None and divided:
+            values.step(tidied)
+        return values
+
+    @property
+    def emptied(self) -> tuple[str, str] | None:
+        """A cell of one part has no second one."""
+        splits = any(step.name == "split" for step in self.value)
+        return ("has one part only, so a part is missing", ONE_PART) if splits else None

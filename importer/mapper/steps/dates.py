@@ -1,0 +1,164 @@
+"""The steps of dates: how they are read, and what is a time later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import BeforeValidator, Discriminator, Tag
+
+from importer.mapper.dates import ORDER_WORDS, Dates, DatesPart, order_notice, order_of
+from importer.mapper.findings import MappingFinding
+from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
+from importer.mapper.placeholders import Template, Variable, written_template
+from importer.mapper.steps.lookup import about
+from importer.mapper.steps.step import Needs, RulePart, Step, Widget
+from importer.mapper.time_spans import END_OF_TERM, Plus, as_plus_or_date, moved
+from importer.mapper.transforms import Reading, Word
+from importer.mapper.values import Values
+from importer.model.fields import Field as RecordField
+from importer.model.fields import Shape
+from importer.model.plan import MappingPart
+
+if TYPE_CHECKING:
+    from importer.mapper.steps.work import RuleWork
+
+
+def _for_dates(step: DatesStep | PlusStep, part: RulePart) -> Iterator[MappingFinding]:
+    if part.of.field.shape is not Shape.DATE:
+        yield part.finding(step.key, f"is for dates, but `{part.of.field.name}` is not a date")
+
+
+class DatesStep(Step[Dates]):
+    """How the dates of this column are read: mdy, dmy, ymd, or a pattern such as `%d %b %Y`."""
+
+    key = "dates"
+    form = DatesPart
+    widget = Widget.DATES
+    position = 60
+    of_dates = True
+
+    @classmethod
+    def implied(cls, field: RecordField) -> DatesStep | None:
+        """Every date is read."""
+        return cls(Dates()) if field.shape is Shape.DATE else None
+
+    def check(self, part: RulePart) -> Iterator[MappingFinding]:
+        """It is for dates."""
+        return _for_dates(self, part)
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """`, read as month/day/year`."""
+        if part.of.field.shape is not Shape.DATE or not any(t.cells for t in part.rule.templates):
+            return said
+        dates = part.mapping.file.dates(self.value)
+        order = ORDER_WORDS.get(dates.order, dates.order)
+        said += f", read as {order or 'the column itself shows'}"
+        if dates.pivot is not None:
+            said += f", with years of two digits below {dates.pivot:02} as 20xx"
+        return f"{said}, also from day numbers" if dates.serials else said
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Read the dates, and write them as ISO."""
+        dates = work.evaluation.file.dates(self.value)
+        if not dates.order and work.rule.templates:
+            dates = self._shown(dates, work)
+        values.step(lambda text, _: dates.iso(text))
+        return values
+
+    def _shown(self, dates: Dates, work: RuleWork) -> Dates:
+        """Return how dates whose order the mapping does not declare are read: as the column shows.
+
+        If the column shows no order, its dates stay ambiguous, and each is a problem.
+        """
+        column, evaluation = work.one.column, work.evaluation
+        texts, read_by = work.whole_column(self).texts, (column.label, *work.rule.templates)
+        order = order_of(read_by, texts, dates, evaluation.orders)
+        if order is None:
+            return dates
+        evaluation.report([(None, order_notice(order), "")], column.label, column.places)
+        return dates.model_copy(update={"order": order})
+
+
+class SpanBy(MappingPart):
+    """A span of time, or a date, by a lookup of this text."""
+
+    by: Annotated[Template, BeforeValidator(written_template, json_schema_input_type=Word)]
+    lookup: LookupName
+
+
+class PlusStep(Step[str | SpanBy]):
+    """A time later: `1 year`, `14 days`, `end of month`, `end of term`, or a span by a lookup."""
+
+    key = "plus"
+    form = Annotated[
+        Annotated[Plus, Tag(AS_TEXT)] | Annotated[SpanBy, Tag(AS_TABLE)], Discriminator(form)
+    ]
+    widget = Widget.SPAN
+    position = 70
+    of_dates = True
+
+    @property
+    def needs(self) -> Needs:
+        """What is looked up, and where."""
+        if not isinstance(self.value, SpanBy):
+            return Needs()
+        by = self.value.by
+        lookup = (("plus", "lookup"), self.value.lookup)
+        return Needs(deciding=(*by.cells, *by.variables), lookups=(lookup,))
+
+    @property
+    def uses_terms(self) -> bool:
+        """Whether it may be the end of a term."""
+        return self.value == END_OF_TERM or isinstance(self.value, SpanBy)
+
+    def check(self, part: RulePart) -> Iterator[MappingFinding]:
+        """It is for dates; terms are there; what is looked up are spans and dates."""
+        yield from _for_dates(self, part)
+        if self.value == END_OF_TERM and not part.mapping.file.terms:
+            yield part.finding("plus", "`end of term` needs `terms` in this mapping")
+        if isinstance(self.value, SpanBy) and self.value.lookup in part.mapping.tables:
+            for code in sorted(part.mapping.tables[self.value.lookup].every_code):
+                try:
+                    as_plus_or_date(code)
+                except ValueError as error:
+                    yield MappingFinding((*part.steps, "plus", "lookup"), str(error))
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """`, plus 1 year`."""
+        if isinstance(self.value, SpanBy):
+            table = about(self.value.lookup, part.mapping.tables)
+            return f"{said}, plus the span for {self.value.by.text}, looked up in {table}"
+        return f"{said}, {'at' if self.value.startswith('end') else 'plus'} {self.value}"
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Move the dates."""
+        terms, plus = work.evaluation.file.terms, self.value if isinstance(self.value, str) else ""
+        spans = self._spans(values, work)
+
+        def move(day: str, span: str) -> Reading:
+            return moved(date.fromisoformat(day), span or plus, terms)
+
+        values.step(move, spans.texts if spans else None, writes=True)
+        values.found += spans.found if spans else ()
+        return values
+
+    def _spans(self, values: Values, work: RuleWork) -> Values | None:
+        """Return the span of each row if it differs from row to row.
+
+        That of a term whose dates depend on the group is followed by the row's group.
+        """
+        rows, by_group = values.applies, isinstance(work.evaluation.file.terms, dict)
+        if isinstance(self.value, SpanBy):
+            spans = Values.of(*work.fill(self.value.by), rows)
+            spans.step(work.evaluation.tables[self.value.lookup].find)
+        elif self.value == END_OF_TERM and by_group:
+            spans = Values.of(work.column(END_OF_TERM), rows, rows)
+        else:
+            return None
+        if by_group:
+            groups = " " + work.column(Variable("user_group"))
+            spans.texts = spans.texts + np.where(spans.texts == END_OF_TERM, groups, "")
+        return spans

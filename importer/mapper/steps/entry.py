@@ -1,0 +1,256 @@
+"""The keys of an entry of a list, beside Alma's own fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from importer.mapper.conditions import Condition
+from importer.mapper.findings import Level, MappingFinding
+from importer.mapper.placeholders import Template, heading_key, written_template
+from importer.mapper.steps.step import EntryKey, EntryPlace, Needs, Widget
+from importer.mapper.steps.updates import OF_LISTS, ON_UPDATE_WORDS
+from importer.mapper.transforms import Reading, Transform, Word, Words
+from importer.model.candidates import ListEntry, Removal, Yes
+from importer.model.fields import TYPE_FIELD, OnUpdate
+from importer.model.patterns import Pattern
+from importer.model.plan import MappingPart
+from importer.model.problem import CellFinding, Code
+
+if TYPE_CHECKING:
+    from importer.mapper.compile import Bindings
+    from importer.mapper.steps.work import EntryWork
+    from importer.mapper.values import Rows
+
+
+class EntryWhen(EntryKey[Condition]):
+    """The rows that may have the entry."""
+
+    key = "when"
+    form = Condition
+    widget = Widget.CONDITION
+    position = 10
+
+    @property
+    def needs(self) -> Needs:
+        """The condition."""
+        return Needs(conditions=((("when",), self.value),))
+
+    @property
+    def phrase(self) -> str:
+        """In words."""
+        return f"only if {self.value}" if self.value else ""
+
+    def rows(self, rows: Rows, work: EntryWork) -> Rows:
+        """Those that meet the condition."""
+        return work.meeting(self.value, rows)
+
+
+def _one_heading(template: Template) -> Template:
+    if not template.lone_cell:
+        sentence = f"`{template.text}` must be one heading in angle brackets"
+        raise ValueError(sentence)
+    return template
+
+
+class EachPart(MappingPart):
+    """A cell of several parts, each of which makes an entry; `most` entries at most."""
+
+    template: Annotated[
+        Template,
+        BeforeValidator(written_template, json_schema_input_type=Word),
+        AfterValidator(_one_heading),
+    ] = Field(alias="from")
+    on: Word = ","
+    most: Annotated[int, Field(ge=2, le=20)] = 5
+
+    @property
+    def heading(self) -> str:
+        """The heading of the cell."""
+        return self.template.cells[0].heading
+
+    def parts(self, text: str) -> list[str]:
+        """Return the parts of a text that are not blank."""
+        return list(filter(None, (part.strip() for part in text.split(self.on))))
+
+    def part(self, text: str, number: int) -> str:
+        """Return one of the parts, from 0; "" if there are fewer."""
+        return "".join(self.parts(text)[number : number + 1])
+
+
+class Each(EntryKey[EachPart]):
+    """One entry for each part of a cell."""
+
+    key = "each"
+    form = EachPart
+    widget = Widget.COLUMN
+    position = 20
+
+    @property
+    def bindings(self) -> list[tuple[str, Bindings]]:
+        """An entry for each part that a cell may have."""
+        key = heading_key(self.value.heading)
+        numbers = range(self.value.most)
+        return [(self.value.heading, {key: (key, self.value, number)}) for number in numbers]
+
+    @property
+    def cell_check(self) -> tuple[str, Transform]:
+        """A cell has no more parts than `most`."""
+
+        def check(text: str, _country: str) -> Reading:
+            if len(self.value.parts(text)) <= self.value.most:
+                return text, None
+            message = f"{{value}} has more than {self.value.most} parts; the others are left out"
+            return text, CellFinding(Code.TOO_MANY_PARTS, message)
+
+        return self.value.heading, check
+
+    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+        """A field takes the parts."""
+        heading = self.value.heading
+        if heading_key(heading) not in map(heading_key, place.entry.cells):
+            wrong = f"no field of the entry takes `<{heading}>`, which stands for one part"
+            yield place.finding("each", wrong)
+
+    @property
+    def phrase(self) -> str:
+        """In words."""
+        part = self.value
+        return f"for each part of <{part.heading}> between `{part.on}`, up to {part.most}"
+
+    def present(self, rows: Rows, work: EntryWork) -> Rows:
+        """Those whose cell has the part."""
+        there: Rows = work.column(self.value.template.cells[0]).astype(bool)
+        return rows & there
+
+
+class Placeholder(EntryKey[bool]):
+    """Whether the entry is there although its cells are blank."""
+
+    key = "placeholder"
+    form = Yes
+    widget = Widget.CHOICE
+    position = 30
+
+    @property
+    def stays_blank(self) -> bool:
+        """Whether it is set."""
+        return self.value
+
+    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+        """The main part has something to be there with."""
+        filled = any(
+            part.constant is not None
+            for rule in place.entry.fields
+            for _, part in rule.parts
+            if rule.field.facts.required and rule.field.name != TYPE_FIELD[place.entry.parent]
+        )
+        if self.value and not filled:
+            wrong = "has no effect: the entry's main part has no constant and no `default`"
+            yield replace(place.finding("placeholder", wrong), level=Level.HINT)
+
+    @property
+    def phrase(self) -> str:
+        """In words."""
+        return "also if its cells are blank" if self.value else ""
+
+
+class EntryOnUpdate(EntryKey[OnUpdate]):
+    """What happens to the list of a user whom Alma already has."""
+
+    key = "on_update"
+    form = OnUpdate
+    widget = Widget.CHOICE
+    position = 40
+
+    def mark(self, entry: ListEntry) -> ListEntry:
+        """Set the policy of the entry."""
+        return replace(entry, on_update=self.value)
+
+    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+        """Lists have policies of their own."""
+        if self.value not in {OnUpdate.REPLACE, OnUpdate.NEVER, *OF_LISTS}:
+            wrong = (
+                f"`{self.value}` is for single fields; an entry takes replace, add, replace_all or "
+                "never"
+            )
+            yield place.finding("on_update", wrong)
+
+    @property
+    def phrase(self) -> str:
+        """In words."""
+        return ON_UPDATE_WORDS.get(self.value, "")
+
+
+class Replaces(EntryKey[tuple[str, ...]]):
+    """The types of Alma's statistics whose place it takes, beside its own."""
+
+    key = "replaces"
+    form = Words
+    widget = Widget.WORDS
+    position = 50
+
+    def mark(self, entry: ListEntry) -> ListEntry:
+        """Set the types."""
+        return replace(entry, replaces=self.value)
+
+    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+        """It is for statistics."""
+        if place.entry.parent != "user_statistic":
+            wrong = "is for statistics; other entries replace the one of their type"
+            yield place.finding("replaces", wrong)
+
+    @property
+    def phrase(self) -> str:
+        """In words."""
+        return f"in place of {' or '.join(self.value)}"
+
+
+class RemovePart(MappingPart):
+    """Which of Alma's entries go: those of this type, and with a text that matches as a whole."""
+
+    note_type: Word | None = None
+    statistic_category: Word | None = None
+    block_type: Word | None = None
+    matches: Pattern | None = None
+
+
+class Remove(EntryKey[RemovePart]):
+    """Entries of known users that go."""
+
+    key = "remove"
+    form = RemovePart
+    widget = Widget.PATTERN
+    position = 60
+
+    def removal(self, parent: str) -> Removal:
+        """Return what goes."""
+        kind = getattr(self.value, TYPE_FIELD[parent], None) or ""
+        return Removal(parent, kind, self.value.matches or "")
+
+    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+        """It names entries of its own list, and is an item by itself."""
+        given, kind = self.value.model_fields_set, TYPE_FIELD[place.entry.parent]
+        if kind not in RemovePart.model_fields:
+            yield place.finding("remove", "is for notes, blocks and statistics; delete it")
+            return
+        for key in sorted(given - {kind, "matches"}):
+            wrong = f"is for another list; write `{kind}` or `matches`"
+            yield MappingFinding((*place.entry.steps, "remove", key), wrong)
+        if not given:
+            wrong = f"would remove every entry; write `{kind}` or `matches`"
+            yield place.finding("remove", wrong)
+        if place.entry.part.model_fields_set - {"remove"}:
+            wrong = "is an item of its own; write what is added as another item"
+            yield place.finding("remove", wrong)
+
+    @property
+    def phrase(self) -> str:
+        """In words."""
+        given = self.value.model_dump(exclude_none=True)
+        kinds = [f"type {text}" for key, text in given.items() if key != "matches"]
+        texts = [f"a text that matches `{self.value.matches}`"] if self.value.matches else []
+        return f"removes Alma's entries of {' with '.join((*kinds, *texts))}"

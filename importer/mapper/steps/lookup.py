@@ -1,0 +1,85 @@
+"""`lookup`: from the roster's words to codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from importer.mapper.lookups import (
+    NO_CODE,
+    OTHERWISE,
+    LookupFile,
+    LookupName,
+    Tables,
+)
+from importer.mapper.steps.step import Needs, RulePart, Step, Widget
+from importer.model.text import counted
+
+if TYPE_CHECKING:
+    from importer.mapper.steps.step import Codes
+    from importer.mapper.steps.work import RuleWork
+    from importer.mapper.values import Values
+    from importer.mapper.yaml_source import Steps
+
+
+class Lookup(Step[str | LookupFile]):
+    """A table under `lookups:`, or a CSV file beside the mapping, with Alma's codes."""
+
+    key = "lookup"
+    form = LookupName
+    widget = Widget.LOOKUP
+    position = 50
+    leaves_blank = True
+
+    @property
+    def needs(self) -> Needs:
+        """The table."""
+        return Needs(lookups=((("lookup",), self.value),))
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """`, looked up in `groups` (2 values, otherwise COMM)`."""
+        return f"{said}, looked up in {about(self.value, part.mapping.tables)}"
+
+    def codes(self, given: Codes, steps: Steps, tables: Tables) -> Codes:
+        """Return its codes, each at its key, or where the lookup's file is named."""
+        table = tables.get(self.value)
+        if table is None:
+            return
+        keys = {table.written[key]: code for key, code in table.codes.items()}
+        if table.otherwise is not None and not table.passes:
+            keys[OTHERWISE] = table.otherwise
+        for key, code in keys.items():
+            named = isinstance(self.value, str)
+            yield code, ("lookups", str(self.value), key) if named else (*steps, "lookup")
+
+    def words(self, tables: Tables) -> tuple[str, ...] | None:
+        """Its own, unless it takes all others too."""
+        table = tables[self.value]
+        return tuple(table.written.values()) if table.otherwise is None else ()
+
+    def passes(self, tables: Tables) -> bool:
+        """Whether it gives a text that it does not know as it is."""
+        return (table := tables.get(self.value)) is None or table.passes
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Look the texts up. One whose code is blank is blank on purpose."""
+        values.step(work.evaluation.tables[self.value].find, writes=True)
+        values.content[values.unexplained(values.applies)] = False
+        return values
+
+    @property
+    def emptied(self) -> tuple[str, str] | None:
+        """A text may have a blank code."""
+        return NO_CODE
+
+
+def about(lookup: str | LookupFile, tables: Tables) -> str:
+    """Return a lookup in words: its name or its file, and how much is in it."""
+    table = tables[lookup]
+    parts = [counted(len(table.codes), "value")]
+    if table.passes:
+        parts.append("otherwise the cell's own text")
+    elif table.otherwise is not None:
+        parts.append(f"otherwise {table.otherwise}")
+    if isinstance(lookup, LookupFile):
+        return f"`{lookup.file}` ({lookup.key} to {lookup.value}, {', '.join(parts)})"
+    return f"`{lookup}` ({', '.join(parts)})"

@@ -1,0 +1,172 @@
+"""Where a rule's value comes from: `when`, `from` and `cases`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+
+from importer.mapper.conditions import Condition
+from importer.mapper.dates import is_iso
+from importer.mapper.findings import Level, MappingFinding
+from importer.mapper.lookups import Tables
+from importer.mapper.placeholders import Template, written_template
+from importer.mapper.steps.clean import KINDS
+from importer.mapper.steps.rule import Rule, Value
+from importer.mapper.steps.step import Needs, RulePart, Step, Widget
+from importer.mapper.transforms import Word, one_or_more
+from importer.mapper.values import Rows, Values
+from importer.model.fields import Shape
+
+if TYPE_CHECKING:
+    from importer.mapper.steps.step import Codes
+    from importer.mapper.steps.work import RuleWork
+    from importer.mapper.yaml_source import Steps
+
+_PIPED = re.compile(rf"\s*\|\s*({'|'.join(KINDS)})\b.*")
+
+
+class When(Step[Condition]):
+    """The rows to which the rule applies; in others the `default` is used."""
+
+    key = "when"
+    form = Condition
+    widget = Widget.CONDITION
+    position = 10
+    changes = False
+    leaves_blank = True
+    bypasses = True
+
+    @property
+    def needs(self) -> Needs:
+        """The condition."""
+        return Needs(conditions=((("when",), self.value),))
+
+    @property
+    def everywhere(self) -> bool:
+        """No: it leaves out rows, if it tests anything."""
+        return not self.value
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """`if Type is Staff: `."""
+        return f"{said}if {self.value}: " if self.value else said
+
+    def met(self, rows: Rows, work: RuleWork) -> Rows:
+        """Return which of the rows it is met by."""
+        return work.meeting(self.value, rows)
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Leave out the rows that do not meet the condition."""
+        return values.only(self.met(values.applies, work))
+
+
+class From(Step[tuple[Template, ...]]):
+    """A template, or several: the first one that is not blank."""
+
+    key = "from"
+    form = Annotated[
+        tuple[Annotated[Template, BeforeValidator(written_template)], ...],
+        Field(min_length=1),
+        BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
+    ]
+    widget = Widget.COLUMNS
+    position = 20
+    source = True
+    changes = False
+
+    @property
+    def needs(self) -> Needs:
+        """The templates."""
+        return Needs(templates=self.value)
+
+    def check(self, part: RulePart) -> Iterator[MappingFinding]:
+        """A constant fits its field; nothing comes after one; a text is no command."""
+        shape, constant = part.of.field.shape, part.rule.constant
+        if shape is Shape.DATE and constant is not None and not is_iso(constant):
+            wrong = f"`{constant}` is not a date; write it as 2027-05-15"
+            yield MappingFinding(part.steps, wrong)
+        if shape is Shape.FLAG and constant not in {None, "true", "false"}:
+            yield MappingFinding(part.steps, f"must be `true` or `false`, not `{constant}`")
+        fixed = next((t for t in self.value[:-1] if t.never_blank), None)
+        if fixed is not None:
+            wrong = f"nothing after `{fixed.text}` is ever used"
+            yield MappingFinding((*part.steps, "from"), wrong, level=Level.HINT)
+        for template in self.value:
+            texts = [text for text in template.parts if isinstance(text, str)]
+            if template.cells and (piped := _PIPED.fullmatch(texts[-1] if texts else "")):
+                value = template.text.removesuffix(piped[0])
+                wrong = f"`{piped[0].strip()}` is a text here and would be sent"
+                wrong += f"; write `{{from: {value}, clean: [{piped[1]}]}}`"
+                yield MappingFinding(part.steps, wrong, level=Level.HINT)
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """`<Called> or else always none`."""
+        ways = (t.text if "<" in t.text else f"always `{t.text}`" for t in self.value)
+        return said + " or else ".join(ways)
+
+    def codes(self, given: Codes, steps: Steps, tables: Tables) -> Codes:
+        """The constants."""
+        return [(template.constant, steps) for template in self.value if template.constant]
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Fill in the templates."""
+        texts, content = work.fill(self.value[0])
+        for template in self.value[1:]:
+            more, contributes = work.fill(template)
+            texts, content = np.where(texts != "", texts, more), content | contributes
+        found = Values.of(texts, content, values.applies)
+        found.own = found.own & work.evaluation.own_texts(work.rule.lone_variable)
+        return found
+
+
+class Cases(Step[tuple[Rule, ...]]):
+    """Several rules in place of `from`: the first whose `when` is met is used."""
+
+    key = "cases"
+    form = Annotated[tuple[Value, ...], Field(min_length=1)]
+    widget = Widget.RULES
+    position = 30
+    source = True
+    changes = False
+    leaves_blank = True
+    bypasses = True
+
+    @property
+    def needs(self) -> Needs:
+        """The cases."""
+        return Needs(rules=tuple((("cases", at), case) for at, case in enumerate(self.value)))
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether one of them is for every row."""
+        return any(case.everywhere for case in self.value)
+
+    def check(self, part: RulePart) -> Iterator[MappingFinding]:
+        """Nothing comes after a case for every row."""
+        open_ended = [at for at, case in enumerate(self.value[:-1]) if case.get(When) is None]
+        if open_ended:
+            wrong = "no case after this one is ever used; give it a `when`, or write it last"
+            steps = (*part.steps, "cases", open_ended[0])
+            yield MappingFinding(steps, wrong, level=Level.HINT)
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """`if Type is Staff: <Dept> – otherwise: always OTHER`."""
+        ways = (
+            ("" if case.get(When) else "otherwise: ") + part.inside(case).describe()
+            for case in self.value
+        )
+        return said + " – ".join(ways)
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Evaluate for each row the first case that is for it."""
+        rows = values.applies
+        found = values.only(np.zeros_like(rows))
+        for case in self.value:
+            when = case.get(When)
+            met = when.met(rows, work) if when else rows
+            found = work.evaluate(case.without(When), met).over(found, met)
+            rows = rows & ~met
+        return found

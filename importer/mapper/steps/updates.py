@@ -1,0 +1,90 @@
+"""What happens to the field of a known user: `on_update` and `override`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from importer.mapper.findings import Level, MappingFinding
+from importer.mapper.steps.step import Policy, RulePart, Widget
+from importer.model.candidates import Yes
+from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
+
+if TYPE_CHECKING:
+    from importer.mapper.field_rule import FieldRule
+
+CREATE_ONLY = frozenset({"password", "force_password_change", "pin_number"})
+"""Fields that are set only when the user is created, unless the mapping sets `on_update`."""
+
+OF_LISTS = frozenset({OnUpdate.ADD, OnUpdate.REPLACE_ALL})
+"""What only the entries of a list take."""
+
+ON_UPDATE_WORDS = {
+    OnUpdate.KEEP: "for a known user only if Alma has nothing",
+    OnUpdate.ERASE: "a blank cell clears it in Alma",
+    OnUpdate.LATER: "for a known user never earlier than Alma's date",
+    OnUpdate.NEVER: "only when the user is created",
+    OnUpdate.ADD: "added to those in Alma",
+    OnUpdate.REPLACE_ALL: "in place of all those in Alma",
+}
+
+
+class OnUpdateStep(Policy[OnUpdate]):
+    """What happens to the field of a user whom Alma already has."""
+
+    key = "on_update"
+    form = OnUpdate
+    widget = Widget.CHOICE
+    position = 130
+
+    @classmethod
+    def of(cls, rule: FieldRule) -> OnUpdateStep | None:
+        """Secrets are set only when the user is created."""
+        usual = cls(OnUpdate.NEVER) if rule.field.path in CREATE_ONLY else None
+        return rule.rule.get(cls) or usual
+
+    @property
+    def phrase(self) -> str:
+        """In words."""
+        return ON_UPDATE_WORDS.get(self.value, "")
+
+    def check_rule(self, part: RulePart) -> Iterator[MappingFinding]:
+        """Of a field it is in its rule; of a list, in the entry."""
+        field, word = part.of.field, self.value
+        if field.path == "password" and word is not OnUpdate.NEVER:
+            wrong = (
+                f"`{word}` has no effect: the importer sets a password only when it creates the "
+                "user; delete `on_update`"
+            )
+            yield part.finding("on_update", wrong)
+        if field.parent in TYPE_FIELD:
+            core = field.facts.required or field.name == TYPE_FIELD[field.parent]
+            if core or word is not OnUpdate.NEVER:
+                wrong = "write `on_update` beside the fields of the entry, for the whole entry"
+                if not core:
+                    wrong += "; a single field of an entry only takes `never`"
+                yield part.finding("on_update", wrong)
+        elif word in OF_LISTS:
+            yield part.finding("on_update", f"`{word}` is for the entries of a list")
+        elif word is OnUpdate.LATER and field.shape is not Shape.DATE:
+            yield part.finding("on_update", "`later` is for dates")
+
+
+class Override(Policy[bool]):
+    """Whether the field is replaced even if somebody edited it by hand in Alma."""
+
+    key = "override"
+    form = Yes
+    widget = Widget.CHOICE
+    position = 140
+
+    @property
+    def phrase(self) -> str:
+        """In words."""
+        return "also over a value that was edited by hand in Alma" if self.value else ""
+
+    def check_rule(self, part: RulePart) -> Iterator[MappingFinding]:
+        """Edits by staff stay in protected fields only (contract 3.1)."""
+        if self.value and not (part.of.field.facts.sticky or part.of.field.parent):
+            wrong = "has no effect: this field is not protected"
+            yield MappingFinding((*part.steps, "override"), wrong, level=Level.HINT)
