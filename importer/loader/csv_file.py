@@ -14,7 +14,7 @@ from importer.loader.cleaning import LONGEST, Cleaned, clean
 from importer.loader.detect import NotReadableError
 from importer.loader.encodings import LATIN_9, WESTERN, decoded, find_encoding
 from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
-from importer.model.problem import CellFinding, Code, Problem, Severity
+from importer.model.problem import CellFinding, Code, Severity
 from importer.model.roster import Layout, Roster, Source
 from importer.model.text import counted, unescape
 
@@ -73,7 +73,7 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
         columns,
         sheet,
         clean=_cleaner(delimiter, last, columns),
-        notices=[Problem.of(Code.READ_WITH_NOTICE, source.origin(), one) for one in notices],
+        notices=map(source.notice, notices),
     )
 
 

@@ -82,10 +82,7 @@ def read(path: Path, layout: Layout) -> Roster:
     except NotReadableError as error:
         msg = f"{path.name} {error}"
         raise RosterError(msg, error.cells) from None
-    origin = roster.source.origin()
-    about_the_file = (
-        Problem.of(Code.READ_WITH_NOTICE, origin, text) for text in _about_the_file(path, kind)
-    )
+    about_the_file = map(roster.source.notice, _about_the_file(path, kind))
     return replace(roster, notices=(*about_the_file, *roster.notices))
 
 
@@ -173,7 +170,6 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
         names = ", ".join(formulas)
         one, several = f"column {names} has formulas; its", f"columns {names} have formulas; their"
         texts.append(f"{one if len(formulas) == 1 else several} last results were read")
-    notices = [Problem.of(Code.READ_WITH_NOTICE, source.origin(), text) for text in texts]
     return table.build(
         source,
         columns,
@@ -181,7 +177,7 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
         clean=_clean_unescaped if escaped else clean,
         visible_only=layout.visible_only,
         notices=(
-            *notices,
+            *map(source.notice, texts),
             *_merged_notice(sheet, source),
             *_hidden_notices(sheet, source, columns, layout),
         ),
@@ -221,9 +217,7 @@ def _merged_notice(sheet: Sheet, source: Source) -> Iterator[Problem]:
                 ranges.append(f"{left}{area.first_row}:{right}{area.last_row}")
     if ranges:
         shown = ", ".join(ranges[:_SPANS]) + (", …" if len(ranges) > _SPANS else "")
-        yield Problem.of(
-            Code.READ_WITH_NOTICE,
-            source.origin(),
+        yield source.notice(
             f"cells are merged over several rows, and only the first row has their text: {shown}",
             advice="Unmerge them, and enter the text in every row that it is meant for.",
         )
@@ -241,13 +235,12 @@ def _hidden_notices(
             what, advice = "skipped", "To load them too, leave --visible-only out."
         count = counted(len(rows), "row")
         message = f"{count} hidden {by}, and {what}: {spans(rows, _SPANS)}"
-        yield Problem.of(Code.HIDDEN_ROWS, source.origin(), message, advice=advice)
+        yield source.notice(message, code=Code.HIDDEN_ROWS, advice=advice)
     pairs = zip(columns.places, columns.positions, strict=True)
     if hidden := [str(place) for place, column in pairs if column in sheet.hidden_columns]:
-        yield Problem.of(
-            Code.HIDDEN_ROWS,
-            source.origin(),
+        yield source.notice(
             f"hidden columns are included: {', '.join(hidden)}",
+            code=Code.HIDDEN_ROWS,
             advice="Nothing to do, if the mapping is meant to use them.",
         )
 

@@ -326,9 +326,8 @@ def _problems(
 
 def _notices(source: Source, columns: Columns, empty: int) -> Iterator[Problem]:
     if empty:
-        message = f"skipped {counted(empty, 'empty row')} at the end"
-        yield Problem.of(Code.READ_WITH_NOTICE, source.origin(), message)
+        yield source.notice(f"skipped {counted(empty, 'empty row')} at the end")
     message = "has values under a blank heading, so no rule can use it"
     for place in columns.places:
         if not place.heading:
-            yield Problem.of(Code.COLUMN_WITHOUT_HEADING, source.origin(), message, place)
+            yield source.notice(message, place, code=Code.COLUMN_WITHOUT_HEADING)

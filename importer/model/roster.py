@@ -67,6 +67,12 @@ class Source:
         """Return the place of a row of the run; without one, that of the whole roster."""
         return Origin(self.path.name, self.sheet, row or RowId(self.position, 0).packed)
 
+    def notice(
+        self, message: str, *places: Place, code: Code = Code.READ_WITH_NOTICE, advice: str = ""
+    ) -> Problem:
+        """Return a problem of the roster as a whole."""
+        return Problem.of(code, self.origin(), message, *places, advice=advice)
+
 
 class DecisionCell(NamedTuple):
     """What a person wrote in the Decision cell of a row, and the row's Why cell."""

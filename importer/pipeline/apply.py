@@ -19,7 +19,7 @@ from importer.ledger.run_lock import WriteGate
 from importer.ledger.states import State
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
-from importer.model.network_shares import mounted_share
+from importer.model.files import mounted_share
 from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts
 from importer.model.text import command_line

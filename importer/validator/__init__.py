@@ -8,7 +8,7 @@ from datetime import date
 from importer.model.candidates import Candidates
 from importer.model.fields import CodeTables
 from importer.model.problem import Problem
-from importer.validator import code_checks, fields, identifiers, names
+from importer.validator import code_checks, fields, identifiers
 from importer.validator.columns import Table
 
 CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
@@ -16,9 +16,9 @@ CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
     identifiers.own_proxies,
     identifiers.swapped_identifiers,
     fields.too_long,
-    names.symbols_in_names,
-    names.two_people,
-    names.commas_and_titles,
+    fields.symbols_in_names,
+    fields.two_people,
+    fields.commas_and_titles,
     code_checks.codes_in_table,
     code_checks.flags,
     fields.out_of_range,

@@ -12,17 +12,17 @@ from itertools import chain, combinations
 
 import pandas as pd
 
-from importer.model import people
 from importer.model.candidates import Candidates
-from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, in_words, may_be_same
+from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PHONE, in_words, may_be_same
 from importer.model.plan import Duplicates
-from importer.model.problem import Code, Problem, Severity
+from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.text import name_key
 from importer.validator.row_keys import PRIMARY, RowKeys, connected, sharing
 
 _UNLISTED = float("-inf")
 """The weight of a user group that the policy does not list: less than any other."""
 
+_NAME = ("last_name", "first_name")
 _BY_POLICY = {"review": Severity.REVIEW, "reject": Severity.REJECT, "warn": Severity.WARNING}
 
 
@@ -67,27 +67,16 @@ def duplicate_ids(keys: RowKeys) -> tuple[list[Problem], frozenset[int]]:
             ids = zip(keys.id_labels, (column[position] for column in keys.ids), strict=True)
             label = next(label for label, key in ids if key and holders[key] > 1)
             same = f"{{value}} is also {'the primary ID' if label == PRIMARY else 'an ID'} of"
+            value = keys.texts(label)[position]
             if keeper is None:
-                code, sentence = (
-                    Code.DUPLICATE_ID,
-                    f"{same} {keys.listed(group, position, [position])}",
-                )
+                sentence = f"{same} {keys.listed(group, position, [position])}"
+                found = CellFinding(Code.DUPLICATE_ID, sentence, advice, severity, value=value)
             else:
                 skipped.add(position)
                 kept = keys.listed([keeper], position)
                 sentence = f"{same} {kept}, which the `duplicates` rule keeps"
-                code, severity = Code.SKIPPED_DUPLICATE, Severity.WARNING
-            problems.append(
-                keys.problem(
-                    code,
-                    position,
-                    sentence,
-                    label,
-                    value=keys.texts(label)[position],
-                    advice=advice,
-                    severity=severity,
-                )
-            )
+                found = CellFinding(Code.SKIPPED_DUPLICATE, sentence, value=value)
+            problems.append(keys.problem(position, found, label))
     return sorted(problems, key=lambda problem: problem.origin.row), frozenset(skipped)
 
 
@@ -124,7 +113,8 @@ def lost_digits(keys: RowKeys) -> Iterator[Problem]:
         for label in keys.id_labels:
             text = keys.texts(label)[position]
             if text in keys.rounded:
-                yield keys.problem(Code.ID_LOST_DIGITS, position, message, label, value=text)
+                finding = CellFinding(Code.ID_LOST_DIGITS, message, value=text)
+                yield keys.problem(position, finding, label)
 
 
 def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Problem]:
@@ -153,14 +143,9 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
                 parts.append(f"is more than once in this row ({listed})")
             if len(columns) > 1:
                 parts.append(f"is also an ID in {keys.listed(rows, position, [position])}")
-            problem = keys.problem(
-                Code.DUPLICATE_IDENTIFIER,
-                position,
-                f"{{value}} {' and '.join(parts)}",
-                *labels,
-                value=keys.texts(labels[0])[position],
-            )
-            found.append((position, own[0], problem))
+            sentence, value = f"{{value}} {' and '.join(parts)}", keys.texts(labels[0])[position]
+            finding = CellFinding(Code.DUPLICATE_IDENTIFIER, sentence, value=value)
+            found.append((position, own[0], keys.problem(position, finding, *labels)))
     yield from (problem for _, _, problem in sorted(found, key=lambda entry: entry[:2]))
 
 
@@ -174,7 +159,7 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
     alike = lines[lines.duplicated(["key", "name"], keep=False)]
     shared = alike.groupby("position")["kind"].agg(set).to_dict()
     groups = alike.groupby(["key", "name"])["position"].agg(list)
-    problems: list[tuple[int, Problem]] = []
+    problems: list[Problem] = []
     for members in connected(groups):
         by_id: defaultdict[int, list[int]] = defaultdict(list)
         for position in members:
@@ -187,24 +172,16 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
             own = {*same}
             other = next(position for position in members if position not in own)
             named = f"{keys.listed(members, same[0], own)}, {which}"
-            problems += (
-                (
-                    position,
-                    keys.problem(
-                        Code.DUPLICATE_PERSON,
-                        position,
-                        f"the same {in_words(shared[position], 'name')} as in {named}",
-                        PRIMARY,
-                        "last_name",
-                        "first_name",
-                        *keys.labels(shared[position]),
-                        value=keys.id(other) if pair else "",
-                        severity=_BY_POLICY[keys.policy(position).same_person],
-                    ),
+            for position in same:
+                finding = CellFinding(
+                    Code.DUPLICATE_PERSON,
+                    f"the same {in_words(shared[position], 'name')} as in {named}",
+                    severity=_BY_POLICY[keys.policy(position).same_person],
+                    value=keys.id(other) if pair else "",
                 )
-                for position in same
-            )
-    yield from (problem for _, problem in sorted(problems, key=lambda entry: entry[0]))
+                labels = keys.labels(shared[position])
+                problems.append(keys.problem(position, finding, PRIMARY, *_NAME, *labels))
+    yield from sorted(problems, key=lambda problem: problem.origin.row)
 
 
 # --- similar people ---
@@ -236,15 +213,10 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
                 shared[own].update(kinds)
     for position in sorted(others):
         named = keys.listed(sorted(others[position]), position)
-        yield keys.problem(
-            Code.SIMILAR_PERSON,
-            position,
-            f"the name is similar to the one in {named}, with the same "
-            f"{in_words(shared[position])}",
-            "last_name",
-            "first_name",
-            *keys.labels(shared[position]),
-        )
+        what = f"with the same {in_words(shared[position])}"
+        sentence = f"the name is similar to the one in {named}, {what}"
+        finding = CellFinding(Code.SIMILAR_PERSON, sentence)
+        yield keys.problem(position, finding, *_NAME, *keys.labels(shared[position]))
 
 
 def _pairs(keys: RowKeys, lines: pd.DataFrame) -> set[tuple[int, int]]:
@@ -278,7 +250,7 @@ def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
     It is one sentence however many rows share them: in some rosters everybody has the office's
     number. Rows of one name do not count; other checks cover them.
     """
-    for kind, what in ((EMAIL, "email addresses"), (people.PHONE, "phone numbers")):
+    for kind, what in ((EMAIL, "email addresses"), (PHONE, "phone numbers")):
         lines = keys.shared[keys.shared["kind"] == kind]
         names = lines.drop_duplicates(["key", "name"])["key"]
         lines = lines[lines["key"].isin(names[names.duplicated()])]

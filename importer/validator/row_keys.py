@@ -14,7 +14,7 @@ import pandas as pd
 from importer.model import people
 from importer.model.candidates import Candidates
 from importer.model.plan import Duplicates
-from importer.model.problem import Code, Origin, Place, Problem, Severity
+from importer.model.problem import CellFinding, Origin, Place, Problem
 from importer.model.text import RowId, folded, name_key, row_list
 from importer.validator.identifiers import is_no_id, rounded_ids
 
@@ -155,27 +155,10 @@ class RowKeys:
         paths = (path for kind, path in PATHS.items() if kind in known)
         return [label for path in paths for label in self._labels(path)]
 
-    def problem(
-        self,
-        code: Code,
-        position: int,
-        message: str,
-        *labels: str,
-        value: str = "",
-        advice: str = "",
-        severity: Severity | None = None,
-    ) -> Problem:
+    def problem(self, position: int, finding: CellFinding, *labels: str) -> Problem:
         """Return a problem of one row, about the field of the first label."""
-        return Problem.of(
-            code,
-            self.origin(position),
-            message,
-            *self.places(position, *labels),
-            field=labels[0],
-            value=value,
-            advice=advice,
-            severity=severity,
-        )
+        places = self.places(position, *labels)
+        return finding.problem(self.origin(position), *places, field=labels[0])
 
 
 def _postal_code(label: str) -> str:

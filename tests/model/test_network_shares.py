@@ -6,7 +6,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 
-from importer.model.network_shares import mounted_share, network_share
+from importer.model.files import mounted_share, network_share
 
 MOUNTS = r"""
 /dev/sda2 / ext4 rw,relatime 0 0
