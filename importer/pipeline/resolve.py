@@ -33,6 +33,7 @@ from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import update_undone
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
+from importer.planner.person import Verdict, compare, person_of_row, person_of_user, verdict
 from importer.planner.who import review_collision
 from importer.users.matching import PersonQuery, identifiers, search_alma
 
@@ -157,6 +158,8 @@ class Review:
         draft, answer = self._draft(decision.row), decision.answer
         live = await self._live(decision, alma) if answer.names_user else None
         user = current(live, "primary_id").casefold() if live is not None else ""
+        if live is not None:
+            self._check_named(draft, live)
         found = await search_alma(alma, PersonQuery(draft.every_identifier))
         if found.failed:
             raise UnavailableError(found.failed)
@@ -172,6 +175,25 @@ class Review:
         done = replace(decision, answer=Answer.RENAME) if renames else decision
         self._record(done, planned, _SAID[done.answer][0])
         self._keep(answer, user, draft)
+
+    def _check_named(self, draft: DraftUser, live: User) -> None:
+        """Raise UsageError if a user whom no question is about is another person than the row.
+
+        Whoever a mistyped ID finds would be overwritten.
+        """
+        history = self.ledger.row(draft.row)
+        known = concerned(self.ledger.problems(draft.row)) | {draft.key}
+        if history is not None:
+            known |= {history.primary_id.casefold()}
+        if known.isdisjoint(identifiers(live)):
+            evidence = compare(person_of_row(draft), person_of_user(live), self._context.common)
+            if verdict(evidence, rival=False) is Verdict.ANOTHER:
+                msg = (
+                    f"The user with this ID in Alma is another person than row "
+                    f"{row_label(draft.row)}, by name or birth date. Nothing was changed. Check "
+                    "the ID. If it is right, correct the row or the user in Alma, and plan again."
+                )
+                raise UsageError(msg)
 
     async def _live(self, decision: Decision, alma: Alma) -> User:
         """Return the user that an answer names, which may be by the ID of another row."""

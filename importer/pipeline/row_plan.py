@@ -24,7 +24,7 @@ from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.leavers import come_back, leave
 from importer.planner.staff_edits import Earlier, keyed
-from importer.users.matching import MatchResult
+from importer.users.matching import MatchResult, identifiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,9 @@ def plan_context(
     with EditMemory(alma.key) as memory:
 
         def left(draft: DraftUser, live: User) -> UserMemory:
-            own = (value for _, value in draft.every_identifier)
+            # an ID of the row that this user has not is another user's, and so is what it left
+            theirs = identifiers(live)
+            own = (value for _, value in draft.every_identifier if value.casefold() in theirs)
             mapping = rosters.of(draft.row).mapping.name
             return memory.of(mapping, (live.primary_id or "", *own))
 

@@ -361,3 +361,35 @@ def test_resolve_shows_what_changed(folder: Path, typed: Type, sandbox: Sandbox)
     assert "importer apply run" in last.err
     assert len(last.err.splitlines()) < 20
     assert last.exit == Exit.DONE  # nothing is left to do
+
+
+def test_a_mistyped_id_does_not_overwrite_whoever_has_it(
+    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A user whom no question is about, and who is another person than the row, is not taken."""
+    load(typed, write(folder, BO, name="bo.csv"), "bo")
+    before = state(sandbox)
+    for answer in ("update", "rename"):
+        refused = typed("resolve", "run", "2", "2002", "--as", answer)
+        assert refused.exit == Exit.USAGE
+    assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.DONE
+    typed("apply", "run")
+    assert state(sandbox)["2002"] == before["2002"]
+
+
+def test_what_loads_left_of_another_user_is_not_compared_with_the_one_who_was_named(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The row has another person's ID. The user of the answer, never loaded before, is updated."""
+    load(typed, write(folder, ANA, BO), "first")
+    ask(sandbox, "PATCH", "users/2001", {"user_group": {"value": "STAFF"}})
+    (folder / "runs" / "memory.sqlite").unlink()
+    for run in (folder / "first").glob("*"):
+        run.unlink()
+    load(typed, write(folder, BO), "again")  # of Ana, nothing is remembered any more
+    roster = write(folder, ("2002", *ANA[1:3], "FRIEND", *ANA[4:]))
+    typed("plan", roster, *PLAN, "run")
+    assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.DONE
+    assert ("2", "edited-in-alma") not in codes(folder, "run")
+    typed("apply", "run", "--yes")
+    assert state(sandbox)["2001"]["user_group"]["value"] == "FRIEND"
