@@ -254,7 +254,8 @@ def review(
             elif not (value.where.flag and value.made in edited):  # of an entry that is reported
                 edits.append(edit)
             edited.add(value.made)
-            if not edit.replaced:  # what stays, stays edited
+            stays = decided is Ruling.LATER and value.day < edit.shown
+            if stays or decided is Ruling.KEEP_EDIT:  # what stays, stays edited
                 now = now._replace(answered=last.answered, since=last.since, noticed=edit.noticed)
         imprints[value.key] = now
         if decided in {Ruling.KEEP, Ruling.KEEP_EDIT}:

@@ -89,10 +89,10 @@ class Alma:
             merged = merge(reviewed.draft, self.live, **keep)  # type: ignore[arg-type]
         return merged.after
 
-    def load(self, roster: Roster, today: date) -> Reviewed:
-        """Plan and apply a roster; a card that needs an answer is not loaded."""
+    def load(self, roster: Roster, today: date, *, answered_so: bool = False) -> Reviewed:
+        """Plan and apply a roster; a card that needs an answer is loaded with `answered_so`."""
         reviewed = self.reviewed(roster, today)
-        if reviewed.asks:
+        if reviewed.asks and not answered_so:
             return reviewed
         self.live = self.after(reviewed)
         old = self.memory.pop(roster.name, {})
@@ -152,6 +152,26 @@ def test_a_new_card_in_the_roster_beside_a_card_of_staff_is_a_question() -> None
     alma.edit(user_identifier=[identifier("BARCODE", "2999999")])
     reviewed = alma.load(person(card="2900002"), LATER)
     assert [one.label for one in reviewed.asks] == [CARD]
+
+
+def test_a_card_that_an_answer_wrote_is_ours() -> None:
+    """After the answer that the roster's card is right, its next new card is no question."""
+    alma = loaded(person())
+    alma.edit(user_identifier=[identifier("BARCODE", "2999999")])
+    alma.load(person(card="2900002"), LATER, answered_so=True)
+    assert not alma.reviewed(person(card="2900003"), LATER + timedelta(days=1)).asks
+
+
+def test_a_later_date_that_the_changed_rule_wrote_is_ours() -> None:
+    """It replaced the shorter one of staff, so it moves with the day as any other date of ours."""
+    roster = person()
+    alma = loaded(roster)
+    alma.edit(expiry_date="2026-10-01")
+    roster.by_day, roster.rules[EXPIRY] = True, "a year from the day"
+    alma.load(roster, TODAY)
+    reviewed = alma.load(roster, TODAY + timedelta(days=60))
+    assert alma.live.expiry_date == TODAY + timedelta(days=425)
+    assert not reviewed.edits
 
 
 def test_a_preferred_mark_that_staff_moved_stays() -> None:
