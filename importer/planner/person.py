@@ -277,8 +277,9 @@ def agree(one: str, other: str) -> bool | None:
     """Return whether two names of a kind agree; None if there is nothing to compare.
 
     They are equal without case, accents, apostrophes and particles, all words of one are in the
-    other, or one is an initial or a nickname, or differs by one typing error. Names in two scripts
-    cannot be compared.
+    other, or one is an initial or a nickname, or differs by one typing error. The initial of a
+    middle name is nobody's whole name: Mary J. is not Jane. Names in two scripts cannot be
+    compared.
     """
     ours, theirs = _words(one), _words(other)
     if not ours or not theirs or not _scripts(ours) & _scripts(theirs):
@@ -286,19 +287,23 @@ def agree(one: str, other: str) -> bool | None:
     if "".join(ours) == "".join(theirs) or folded(one) == folded(other):
         return True
     short, long = sorted((ours, theirs), key=len)
-    left = list(long)
+    left, names_it = list(long), _word_agrees(short[0], long[0])
     for word in short:
         fitting = next((there for there in left if _word_agrees(word, there)), None)
         if fitting is None:
             return _mistyped("".join(ours), "".join(theirs))
+        names_it = names_it or min(len(word), len(fitting)) > 1
         left.remove(fitting)
-    return True
+    return names_it
 
 
 def _words(name: str) -> tuple[str, ...]:
-    """Return the words of a name, folded, without particles unless it has no other."""
+    """Return the words of a name, folded, without particles unless only initials are left."""
+    if folded(name) in _UNNAMED:
+        return ()
     words = [word for part in _APART.split(name) if (word := folded(part)) not in _UNNAMED]
-    return tuple(word for word in words if word not in _PARTICLES) or tuple(words)
+    others = [word for word in words if word not in _PARTICLES]
+    return tuple(others if any(len(word) > 1 for word in others) else words)
 
 
 def _word_agrees(one: str, other: str) -> bool:

@@ -39,14 +39,17 @@ def test_names_agree_as_people_write_them(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Wang", "Wong"), ("Kovacs", "Prieto"), ("Ann", "Zoltan"), ("Jane", "June"), ("Li", "Lin")],
+    [
+        *(("Wang", "Wong"), ("Kovacs", "Prieto"), ("Ann", "Zoltan"), ("Jane", "June")),
+        *(("Li", "Lin"), ("Mary J.", "Jane"), ("Ben J.", "Jane"), ("J. R.", "Rose")),
+    ],
 )
 def test_other_names_do_not_agree(one: str, other: str) -> None:
-    """A short name with another letter is another name."""
-    assert agree(one, other) is False
+    """A short name with another letter, and one that only a middle initial fits."""
+    assert agree(one, other) is agree(other, one) is False
 
 
-@pytest.mark.parametrize("filler", ["", "-", "FNU", "LNU", "Unknown", "王"])
+@pytest.mark.parametrize("filler", ["", "-", "FNU", "LNU", "N/A", "Unknown", "王"])
 def test_fillers_and_other_scripts_are_no_evidence(filler: str) -> None:
     """What stands for no name, and a name in other letters, neither agree nor contradict."""
     assert agree(filler, "Wang") is None
