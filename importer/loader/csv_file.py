@@ -73,6 +73,7 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
         columns,
         sheet,
         clean=_cleaner(delimiter, last, columns),
+        visible_only=layout.visible_only,
         notices=map(source.notice, notices),
     )
 

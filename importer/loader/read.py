@@ -15,7 +15,7 @@ from typing import Protocol
 
 from importer.errors import RosterError, WhichSheetError
 from importer.loader import headings, table
-from importer.loader.cleaning import Cleaned, clean
+from importer.loader.cleaning import clean
 from importer.loader.csv_file import read_csv
 from importer.loader.detect import Kind, NotReadableError, identify, read_bytes, unpack
 from importer.loader.table import CELLS, Columns, Sheet
@@ -174,7 +174,7 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
         source,
         columns,
         sheet,
-        clean=_clean_unescaped if escaped else clean,
+        clean=(lambda text: clean(unescape(text))) if escaped else clean,
         visible_only=layout.visible_only,
         notices=(
             *map(source.notice, texts),
@@ -188,10 +188,6 @@ def _from_our_csv(workbook: Workbook, texts: Sequence[str]) -> bool:
     """Return whether this is a rejects.csv that was saved as a workbook: its texts are escaped."""
     names = {name.removesuffix(" (2)") for name, _ in workbook.sheets}
     return headings.added_at(texts) is not None and names.isdisjoint(REJECTS_SHEETS)
-
-
-def _clean_unescaped(text: str) -> Cleaned:
-    return clean(unescape(text))
 
 
 def _check_size(sheet: Sheet, columns: Columns, source: Source) -> None:

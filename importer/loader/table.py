@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from importer.loader.cleaning import Clean, clean, clean_column, writable
+from importer.loader.cleaning import Clean, clean_column, writable
 from importer.loader.headings import Headings, MergedRange, added_at
 from importer.model.problem import CellFinding, Code, Place, Problem
 from importer.model.roster import (
@@ -97,7 +97,7 @@ class Columns:
         return own if self.added is None else max(own, self.added + len(ADDED))
 
 
-def find_columns(headings: Headings, sheet: Sheet, width: int, *, escaped: bool = False) -> Columns:
+def find_columns(headings: Headings, sheet: Sheet, width: int, *, escaped: bool) -> Columns:
     """Return the columns with a heading, and those without one that have text in a row.
 
     `width`: columns of the file that are looked at. `escaped`: in our own CSV files, some texts
@@ -125,9 +125,9 @@ def build(
     columns: Columns,
     sheet: Sheet,
     *,
-    clean: Clean = clean,
-    visible_only: bool = False,
-    notices: Iterable[Problem] = (),
+    clean: Clean,
+    visible_only: bool,
+    notices: Iterable[Problem],
 ) -> Roster:
     """Return the roster of a sheet: its rows below the headings, short ones padded."""
     first = source.header[-1] + 1

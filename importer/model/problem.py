@@ -221,16 +221,17 @@ class CellFinding:
         self, origin: Origin, *places: Place, field: str = "", value: str | None = None
     ) -> Problem:
         """Return the problem of a row, with this value instead of the finding's own, if given."""
-        return Problem.of(
+        kind = CATALOGUE[self.code]
+        return Problem(
             self.code,
             origin,
+            self.severity or kind.severity,
             self.message,
-            *places,
-            field=field,
-            value=self.value if value is None else value,
-            advice=self.advice,
-            severity=self.severity,
-            repairs=self.repairs,
+            self.advice or kind.advice,
+            field,
+            places,
+            self.value if value is None else value,
+            self.repairs if self.advice else kind.repairs,
         )
 
 
@@ -266,9 +267,8 @@ class Problem:
             return message.replace(KNOWN, self.value)
         return message.replace(VALUE, self.value if shown is None else shown)
 
-    @classmethod
+    @staticmethod
     def of(
-        cls,
         code: Code,
         origin: Origin,
         message: str,
@@ -279,22 +279,9 @@ class Problem:
         severity: Severity | None = None,
         repairs: Repairs = Repairs.ROW,
     ) -> Problem:
-        """Return a problem with the catalogue's severity and advice, if none are given.
-
-        `repairs` goes with the given advice; the catalogue's advice has its own.
-        """
-        kind = CATALOGUE[code]
-        return cls(
-            code,
-            origin,
-            severity or kind.severity,
-            message,
-            advice or kind.advice,
-            field,
-            places,
-            value,
-            repairs if advice else kind.repairs,
-        )
+        """Return the problem of a row with this finding; see `CellFinding`."""
+        finding = CellFinding(code, message, advice, severity, repairs, value)
+        return finding.problem(origin, *places, field=field)
 
     @property
     def title(self) -> str:

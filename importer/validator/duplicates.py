@@ -263,7 +263,7 @@ def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
         which = f"{count:,} {what} are" if count > 1 else f"1 {one} is"
         yield Problem.of(
             Code.SHARED_CONTACT,
-            keys.origin(first, whole=True),
+            keys.source(first).origin(),
             f"{which} shared by different people ({keys.listed(positions, first)})",
             *keys.places(first, *labels),
             field=labels[0],

@@ -14,7 +14,8 @@ import pandas as pd
 from importer.model import people
 from importer.model.candidates import Candidates
 from importer.model.plan import Duplicates
-from importer.model.problem import CellFinding, Origin, Place, Problem
+from importer.model.problem import CellFinding, Place, Problem
+from importer.model.roster import Source
 from importer.model.text import RowId, folded, name_key, row_list
 from importer.validator.identifiers import is_no_id, rounded_ids
 
@@ -62,7 +63,7 @@ class RowKeys:
             people.EMAIL: [[*map(people.email_trait, texts(at))] for at in labels[people.EMAIL]],
             people.PHONE: [[*map(people.phone_trait, texts(at))] for at in labels[people.PHONE]],
             people.ADDRESS: [
-                [*map(people.address_trait, texts(at), texts(_postal_code(at)))]
+                [*map(people.address_trait, texts(at), texts(at.replace("line1", "postal_code")))]
                 for at in labels[people.ADDRESS]
             ],
         }
@@ -144,10 +145,9 @@ class RowKeys:
         """Return the columns of the row's roster behind some labels."""
         return self._candidates[self.roster(position)].layout.places(*labels)
 
-    def origin(self, position: int, *, whole: bool = False) -> Origin:
-        """Return the place of the row, or of its whole roster."""
-        source = self._candidates[self.roster(position)].source
-        return source.origin() if whole else source.origin(self.rows[position])
+    def source(self, position: int) -> Source:
+        """Return the file of the row's roster."""
+        return self._candidates[self.roster(position)].source
 
     def labels(self, kinds: Iterable[str]) -> list[str]:
         """The labels of some kinds of traits, in the order of their kinds."""
@@ -158,12 +158,8 @@ class RowKeys:
     def problem(self, position: int, finding: CellFinding, *labels: str) -> Problem:
         """Return a problem of one row, about the field of the first label."""
         places = self.places(position, *labels)
-        return finding.problem(self.origin(position), *places, field=labels[0])
-
-
-def _postal_code(label: str) -> str:
-    """Return the label of the ZIP code beside a street."""
-    return f"{label.rpartition('.')[0]}.postal_code"
+        origin = self.source(position).origin(self.rows[position])
+        return finding.problem(origin, *places, field=labels[0])
 
 
 def _known_ids(columns: list[Keys], rounded: Collection[str]) -> list[Keys]:

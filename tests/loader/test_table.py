@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from importer.errors import RosterError
 from importer.loader import csv_file
+from importer.loader.cleaning import clean
 from importer.loader.headings import Headings
 from importer.loader.read import read
 from importer.loader.table import Sheet, build, find_columns
@@ -32,7 +33,8 @@ def test_a_fed_back_row_has_one_number(marks: list[str]) -> None:
     rows = [(mark, "r", "", "w", "d", "A") for mark in marks]
     headings = Headings((1,), (*ADDED, "ID"))
     sheet = Sheet([(*ADDED, "ID"), *rows])
-    roster = build(SOURCE, find_columns(headings, sheet, 6), sheet)
+    columns = find_columns(headings, sheet, 6, escaped=False)
+    roster = build(SOURCE, columns, sheet, clean=clean, visible_only=False, notices=())
     numbers = roster.frame.index.tolist()
     assert len(set(numbers)) == len(marks)
     for at, mark in enumerate(marks):
