@@ -38,12 +38,11 @@ from importer.cli.console import (
 from importer.cli.output import (
     PACKAGE,
     confirm,
+    emit,
     now,
     printable,
     program,
     say,
-    write,
-    write_json,
     write_new,
 )
 from importer.errors import Exit, ImporterError, UsageError
@@ -94,21 +93,18 @@ def show_codes(
         msg = f"There is no table {table}. {hint}`importer codes show` lists the tables."
         raise UsageError(msg)
     table = names.get(table.casefold(), "")
-    if as_json:
-        chosen = {table: tables.tables[table]} if table else tables.tables
-        rows = {name: [asdict(row) for row in part] for name, part in chosen.items()}
-        write_json({"institution": tables.institution, "tables": rows})
-    elif not table:
+    chosen = {table: tables.tables[table]} if table else tables.tables
+    rows = {name: [asdict(row) for row in part] for name, part in chosen.items()}
+    if table:
+        lines = [
+            f"{row.code}  {row.description}{'' if row.enabled else '  (disabled)'}"
+            for row in tables.tables[table]
+        ]
+    else:
         day = f", read on {tables.fetched}" if tables.fetched else ""
         say(f"{tables.institution or 'Code tables'}{day}")
-        write(*(f"{name}: {len(part)}" for name, part in tables.tables.items()))
-    else:
-        write(
-            *(
-                f"{row.code}  {row.description}{'' if row.enabled else '  (disabled)'}"
-                for row in tables.tables[table]
-            )
-        )
+        lines = [f"{name}: {len(part)}" for name, part in tables.tables.items()]
+    emit({"institution": tables.institution, "tables": rows}, lines, as_json=as_json)
 
 
 @app.command()
@@ -220,15 +216,16 @@ def _probe(path: Path, external_id: str, *, as_json: bool) -> None:
     save_facts(path, measured)
     usual = {name: switch.values[0] for name, switch in SWITCHES.items()}
     others = [name for name, value in measured.facts.items() if value != usual[name]]
-    if as_json:
-        write_json({**measured.model_dump(mode="json"), "different": others, "exit": 0})
-        return
-    for name in others:
-        say(f"{name} is {measured.facts[name]}, not {usual[name]}: {SWITCHES[name].text}")
-    for name, why in measured.unclear.items():
-        say(f"{name} could not be measured: {why}.")
-    for finding in consequences(measured):
-        say(f"{finding.sentence} {finding.advice}".rstrip())
+    lines = (
+        *(
+            f"{one} is {measured.facts[one]}, not {usual[one]}: {SWITCHES[one].text}"
+            for one in others
+        ),
+        *(f"{name} could not be measured: {why}." for name, why in measured.unclear.items()),
+        *(f"{one.sentence} {one.advice}".rstrip() for one in consequences(measured)),
+    )
+    values = {**measured.model_dump(mode="json"), "different": others, "exit": 0}
+    emit(values, lines, as_json=as_json)
     say(
         f"{len(measured.facts)} facts of {measured.institution} are in {path}; {len(others)} are "
         "not as expected. All users of the probe were deleted. To practice with these facts:"
@@ -287,17 +284,16 @@ def refresh(
 def status(as_json: Json = False) -> None:
     """Show the number of users in the cache and its date, offline."""
     caches: list[dict[str, object]] = []
+    lines: list[str] = []
     for path in _paths():
         with UserCache.open(path) as cache:
             state = cache.state.model_dump(mode="json", exclude={"sweep"})
             unread = cache.count("record = ''")
             pages = {"unread": unread, "pages_done": cache.pages_done}
             caches.append({**state, "users": cache.count(), **pages})
-            if not as_json:
-                say(_sentence(cache))
-    if as_json:
-        write_json({"caches": caches, "exit": int(Exit.DONE)})
-    elif not caches:
+            lines.append(_sentence(cache))
+    emit({"caches": caches, "exit": int(Exit.DONE)}, lines, as_json=as_json)
+    if not caches:
         say("There is no user cache here. `importer users refresh` creates one.")
 
 

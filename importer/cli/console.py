@@ -28,7 +28,7 @@ from rich.text import Text
 
 from importer.alma.code_tables import read_file
 from importer.alma.doctor import Facts, Finding, load_facts
-from importer.cli.output import now, output, say, write, write_json
+from importer.cli.output import emit, now, output, say
 from importer.errors import Exit, LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import open_alone as open_locked
@@ -311,11 +311,9 @@ def write_findings(findings: Iterable[Finding], *, as_json: bool, **values: obje
     """Write what is right and wrong, after `values` in JSON; return the exit code."""
     findings = tuple(findings)
     code = Exit.worst({finding.exit for finding in findings})
-    if as_json:
-        write_json({**values, "findings": [one.as_json() for one in findings], "exit": int(code)})
-    else:
-        lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
-        write(*map(str.rstrip, lines))
+    found = {**values, "findings": [one.as_json() for one in findings], "exit": int(code)}
+    lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
+    emit(found, map(str.rstrip, lines), as_json=as_json)
     return code
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from importer.cli.console import Commands, Json, write_findings
-from importer.cli.output import now, say, write_json, write_new
+from importer.cli.output import emit, now, say, write_new
 from importer.errors import Exit, UsageError
 from importer.jobs.check import check_job
 from importer.jobs.commands import Tools, run_command
@@ -98,18 +98,6 @@ def run(
         raise
     load = JobRun(loaded, Tools(run_command, now, time.sleep, say), frozenset(allow))
     code = load.run()
-    if as_json:
-        results = [
-            {
-                "level": message.level.name.lower(),
-                "exit": int(message.exit),
-                "headline": message.headline,
-                "lines": message.lines,
-                "summary": message.summary.model_dump(mode="json", exclude_none=True)
-                if message.summary
-                else None,
-            }
-            for message in load.messages
-        ]
-        write_json({"job": loaded.name, "results": results, "exit": int(code)})
+    results = [message.as_json() for message in load.messages]
+    emit({"job": loaded.name, "results": results, "exit": int(code)}, (), as_json=as_json)
     return code

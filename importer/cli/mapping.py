@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ import typer
 
 from importer.cli.console import Codes, Commands, Json, ShowValues, only_user_cache, saved_codes
 from importer.cli.new_mapping import new, ready
-from importer.cli.output import now, say, write, write_json, write_new
+from importer.cli.output import emit, now, say, write_new
 from importer.errors import Exit, UsageError
 from importer.mapper.checks import findings as checked
 from importer.mapper.explain import about, explain
@@ -64,16 +65,15 @@ def check(
         "codes": wrong_codes(document, tables),
         "remarks": checked(document, Level.HINT),
     }
-    if not as_json:
-        _write_findings(document, found)
-        if not tables.tables:
-            write("Its codes were not checked; `importer codes fetch` gets Alma's code tables.")
-    if as_json:
-        write_json({"mapping": document.name, **found, **preview, "exit": int(Exit.DONE)})
-    elif preview:
-        _write_preview(preview)
-        if preview["sample"] and not show_values:
-            write("", "Values are masked; --show-values shows them.")
+    lines = [*_findings(document, found)]
+    if not tables.tables:
+        lines.append("Its codes were not checked; `importer codes fetch` gets Alma's code tables.")
+    if preview:
+        lines += _preview_lines(preview)
+    if preview and preview["sample"] and not show_values:
+        lines += ("", "Values are masked; --show-values shows them.")
+    values = {"mapping": document.name, **found, **preview, "exit": int(Exit.DONE)}
+    emit(values, lines, as_json=as_json)
 
 
 @mapping.command()
@@ -81,18 +81,16 @@ def show(file: MappingFile, as_json: Json = False) -> None:
     """Explain in words the value of each field."""
     document = load(file)
     fields = explain(document)
-    if as_json:
-        told = {
-            "title": document.title,
-            **document.file.model_dump(include={"account_type", "record_type"}),
-        }
-        sentences = [{"field": name, "sentence": text} for name, text in fields.items()]
-        about_it = {"mapping": document.name, **told, "about": about(document)}
-        write_json({**about_it, "fields": sentences})
-        return
-    write(document.title, *about(document), "")
+    values = {
+        "mapping": document.name,
+        "title": document.title,
+        **document.file.model_dump(include={"account_type", "record_type"}),
+        "about": about(document),
+        "fields": [{"field": name, "sentence": text} for name, text in fields.items()],
+    }
     width = max(map(len, fields))
-    write(*(f"{name:{width}}  {text}" for name, text in fields.items()))
+    lines = (f"{name:{width}}  {text}" for name, text in fields.items())
+    emit(values, (document.title, *about(document), "", *lines), as_json=as_json)
 
 
 @mapping.command()
@@ -113,11 +111,10 @@ def template(
         raise UsageError(msg)
     chosen = load(file)
     columns = write_blank(chosen, saved_codes(codes), output)
-    if as_json:
-        listed = [{"heading": one.heading, "required": one.required} for one in columns]
-        write_json({"file": str(output), "version": version_of(chosen), "columns": listed})
-    else:
-        say(f"The roster template with {len(columns)} columns is in {output}.")
+    listed = [{"heading": one.heading, "required": one.required} for one in columns]
+    values = {"file": str(output), "version": version_of(chosen), "columns": listed}
+    sentence = f"The roster template with {len(columns)} columns is in {output}."
+    emit(values, (sentence,), as_json=as_json)
 
 
 @mapping.command()
@@ -172,21 +169,17 @@ def import_profile(
         "importer": sum(row.ours.deleted.total() for row in rows),
     }
     listed = [_proved(row, show_values=show_values) for row in rows]
-    if as_json:
-        found = {"profile": profile.name, "users_from": str(cache.path) if cache else ""}
-        write_json({**found, "rows": listed, "totals": totals, "deleted": deleted})
-        return
-    for values in listed:
-        _write_proved(values)
-    parts = [f"{text}: {count}" for text, count in totals.items()]
-    write("", ", ".join(parts) + ".")
-    if cache is None:
-        write("Without one user cache here, no user was taken as known to Alma.")
-    else:
-        write(
-            f"Entries of known users that would be deleted: {deleted['app']} by the app, "
-            f"{deleted['importer']} by the importer."
-        )
+    found = {"profile": profile.name, "users_from": str(cache.path) if cache else ""}
+    values = {**found, "rows": listed, "totals": totals, "deleted": deleted}
+    parts = ", ".join(f"{text}: {count}" for text, count in totals.items())
+    last = (
+        f"Entries of known users that would be deleted: {deleted['app']} by the app, "
+        f"{deleted['importer']} by the importer."
+        if cache
+        else "Without one user cache here, no user was taken as known to Alma."
+    )
+    lines = (*(line for one in listed for line in _proved_lines(one)), "", f"{parts}.", last)
+    emit(values, lines, as_json=as_json)
 
 
 def _proved(row: ProvedRow, *, show_values: bool) -> dict[str, Any]:
@@ -218,24 +211,24 @@ def _proved(row: ProvedRow, *, show_values: bool) -> dict[str, Any]:
     }
 
 
-def _write_proved(row: dict[str, Any]) -> None:
-    """Write what the app and the importer do with a row."""
+def _proved_lines(row: dict[str, Any]) -> Iterator[str]:
+    """Yield what the app and the importer do with a row."""
     user = f", {row['user']}" if row["user"] else ""
-    write(f"Row {row['row']}{user}: {row['result']}")
+    yield f"Row {row['row']}{user}: {row['result']}"
     for who in ("app", "importer"):
         if row[who]["failure"]:
-            write(f"  {who}: {row[who]['failure']}")
-        write(*(f"  {who}: deletes {n} of {path}" for path, n in row[who]["deleted"].items()))
+            yield f"  {who}: {row[who]['failure']}"
+        yield from (f"  {who}: deletes {n} of {path}" for path, n in row[who]["deleted"].items())
     for one in row["differences"]:
-        write(f"  {one['field']}: app {one['app'] or '–'}; importer {one['importer'] or '–'}")
+        yield f"  {one['field']}: app {one['app'] or '–'}; importer {one['importer'] or '–'}"
 
 
-def _write_findings(document: MappingDocument, found: dict[str, tuple[str, ...]]) -> None:
-    """Write the findings, then the state of the mapping in one sentence."""
+def _findings(document: MappingDocument, found: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    """Yield the findings, then the state of the mapping in one sentence."""
     titles = ("To do", "Codes that Alma does not have", "Please check")
     for title, part in zip(titles, found.values(), strict=True):
         if part:
-            write(f"{title}:", *(f"  {finding}" for finding in part), "")
+            yield from (f"{title}:", *(f"  {finding}" for finding in part), "")
     counts = (("code", len(found["codes"]), "unknown"), ("point", len(found["to_do"]), "to do"))
     parts = [
         f"{counted(count, noun)} {'is' if count == 1 else 'are'} {state}"
@@ -243,7 +236,7 @@ def _write_findings(document: MappingDocument, found: dict[str, tuple[str, ...]]
         if count
     ]
     but = f", but {' and '.join(parts)}" if parts else ""
-    write(f"{document.path.name} is valid{but}.")
+    yield f"{document.path.name} is valid{but}."
 
 
 def _preview(mapped: MappedRoster, *, show_values: bool) -> dict[str, Any]:
@@ -262,9 +255,9 @@ def _preview(mapped: MappedRoster, *, show_values: bool) -> dict[str, Any]:
     }
 
 
-def _write_preview(preview: dict[str, Any]) -> None:
-    """Write what each column becomes, and one record."""
-    write("", "Columns:")
+def _preview_lines(preview: dict[str, Any]) -> Iterator[str]:
+    """Yield what each column becomes, and one record."""
+    yield from ("", "Columns:")
     for column in preview["columns"]:
         heading, how = column["heading"], column["how"]
         use = ", ".join(column["fields"]) or "used in conditions"
@@ -274,13 +267,13 @@ def _write_preview(preview: dict[str, Any]) -> None:
             use = "not loaded" if heading.strip() else "has no heading"
         elif how != "exact":
             use += f" ({how})"
-        write(f"  {Place(column['letter'], heading)} → {use}")
+        yield f"  {Place(column['letter'], heading)} → {use}"
     if preview["constants"]:
-        write("", "Please check:", *(f"  {text}" for text in preview["constants"]))
+        yield from ("", "Please check:", *(f"  {text}" for text in preview["constants"]))
     sample = preview["sample"]
     if not sample:
-        write("", "The roster has no row that the mapping takes.")
+        yield from ("", "The roster has no row that the mapping takes.")
         return
-    write("", f"Row {sample['row']} becomes:")
+    yield from ("", f"Row {sample['row']} becomes:")
     width = max(map(len, sample["fields"]), default=0)
-    write(*(f"  {label:{width}}  {text}" for label, text in sample["fields"].items()))
+    yield from (f"  {label:{width}}  {text}" for label, text in sample["fields"].items())

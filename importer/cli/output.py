@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -137,9 +138,12 @@ def write(*lines: str) -> None:
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
 
-def write_json(values: object) -> None:
-    """Write one line of JSON to stdout."""
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+def emit(values: object, lines: Iterable[str], *, as_json: bool) -> None:
+    """Write a result to stdout: as one line of JSON, or as lines for people."""
+    if as_json:
+        sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    else:
+        write(*lines)
 
 
 def confirm(question: str, answer: str, without: str, refused: str) -> None:

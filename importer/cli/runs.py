@@ -36,7 +36,7 @@ from importer.cli.console import (
     saved_codes,
     saved_facts,
 )
-from importer.cli.output import now, program, say, write, write_json
+from importer.cli.output import emit, now, program, say
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken, mark_paths
 from importer.ledger.ledger import Ledger, summarize
@@ -88,26 +88,23 @@ def runs(as_json: Json = False) -> None:
     saved = list_runs()
     related = lineages(one.folder for one in saved if not one.fault)
     listed = [_listed(one, related.get(one.folder.resolve(), Lineage())) for one in saved]
-    if as_json:
-        write_json([one for one, _ in listed])
-        return
+    lines = (line for one, outcome in listed for line in (_line(one), f"  {outcome}"))
+    emit([one for one, _ in listed], lines, as_json=as_json)
     if not listed:
         say("There are no runs under runs/ yet.")
-    for one, outcome in listed:
-        line = str(one["run"])
-        if "fault" not in one:
-            state = "applied" if one["applied"] else str(one["command"])
-            broken = "" if one["history_intact"] else "  HISTORY CHANGED BY HAND"
-            line += (
-                f"  {state}  {_local(str(one['started']))}  {one['operator']}  "
-                f"{one['roster']} with {one['mapping']}{broken}"
-            )
-        write(line, f"  {outcome}")
 
 
-def _local(moment: str) -> str:
-    """Return a moment in the time zone of this computer."""
-    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
+def _line(run: dict[str, object]) -> str:
+    """Return a run in one line, with its time in the time zone of this computer."""
+    if "fault" in run:
+        return str(run["run"])
+    state = "applied" if run["applied"] else run["command"]
+    started = datetime.fromisoformat(str(run["started"])).astimezone()
+    broken = "" if run["history_intact"] else "  HISTORY CHANGED BY HAND"
+    return (
+        f"{run['run']}  {state}  {started:%Y-%m-%d %H:%M}  {run['operator']}  "
+        f"{run['roster']} with {run['mapping']}{broken}"
+    )
 
 
 def _listed(saved: SavedRun, related: Lineage) -> tuple[dict[str, object], str]:
@@ -153,10 +150,7 @@ def show(
             there = f" Its rows are {row_label(rows[0])} to {row_label(rows[-1])}." if rows else ""
             msg = f"The roster of this run has no row {row_label(row)}.{there}"
             raise UsageError(msg)
-    if as_json:
-        write_json({"run": run} | history)
-    else:
-        write(*as_lines(history))
+    emit({"run": run} | history, as_lines(history), as_json=as_json)
 
 
 @app.command("borrow-check")
@@ -168,17 +162,17 @@ def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = Fals
             raise UsageError(msg)
         blocked = list(cannot_borrow(ledger))
         returning = sum(1 for _ in ledger.returning())
-    if as_json:
-        rows = [
-            {"row": one.row, "reasons": one.reasons}
-            | ({"primary_id": one.primary_id} if show_values else {})
-            for one in blocked
-        ]
-        write_json({"run": str(ledger.folder), "rows": rows, "not_loaded": returning})
-        return
-    for one in blocked:
-        named = f" ({one.primary_id})" if show_values else ""
-        write(f"Row {one.row}{named}: {'; '.join(one.reasons)}.")
+    rows = [
+        {"row": one.row, "reasons": one.reasons}
+        | ({"primary_id": one.primary_id} if show_values else {})
+        for one in blocked
+    ]
+    lines = (
+        f"Row {one.row}{f' ({one.primary_id})' if show_values else ''}: {'; '.join(one.reasons)}."
+        for one in blocked
+    )
+    found = {"run": str(ledger.folder), "rows": rows, "not_loaded": returning}
+    emit(found, lines, as_json=as_json)
     say(f"{counted(len(blocked), 'user')} cannot borrow or gets no notices.")
     if returning:
         say(f"{counted(returning, 'row')} to correct or resolve are not listed.")
@@ -204,24 +198,24 @@ def absent(
     with _opened(run) as ledger:
         codes = saved_codes(Path(ledger.facts.codes) if ledger.facts.codes else None)
         missing = list_missing(ledger, codes, USERS, group)
-    lines = [dict(zip(ABSENT_COLUMNS, one.texts, strict=True)) for one in missing]
+    people = [dict(zip(ABSENT_COLUMNS, one.texts, strict=True)) for one in missing]
     if output is not None:
-        _write_csv(output, lines)
+        _write_csv(output, people)
     masked = [
         {
             path: text if path == "rosters" else shown(path, text, show_values=show_values)
             for path, text in line.items()
         }
-        for line in lines
+        for line in people
     ]
-    if as_json:
-        write_json({"run": run, "missing": len(masked), "people": masked})
-        return
-    for line in masked:
-        write("  ".join(text for text in line.values() if text))
-    groups = Counter(line["user_group"] for line in lines)
+    found = {"run": run, "missing": len(masked), "people": masked}
+    lines = ("  ".join(text for text in line.values() if text) for line in masked)
+    emit(found, lines, as_json=as_json)
+    groups = Counter(line["user_group"] for line in people)
     by_group = ", ".join(f"{code} {count:,}" for code, count in sorted(groups.items()))
-    say(f"{counted(len(lines), 'user')} missing from the roster{f': {by_group}' if groups else ''}")
+    say(
+        f"{counted(len(people), 'user')} missing from the roster{f': {by_group}' if groups else ''}"
+    )
     if output is not None:
         say(f"{output}  (personal data)")
 
@@ -263,23 +257,19 @@ def purge(
         if kept.fault:
             say(f"{kept.fault} Its age is that of its newest file.")
     page = unused_since(Path(), limit)
-    for folder in (*old, *page) if not as_json else ():
-        write(str(folder))
+    listed = (*old, *page)
     if yes:
         undeleted = {folder: why for folder in page if (why := _delete(folder))}
         page, stay = [folder for folder in page if folder not in undeleted], stay | undeleted
         forget(limit)
-    if as_json:
-        told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]
-        write_json(
-            {
-                "runs": list(map(str, old)),
-                "page": list(map(str, page)),
-                "stay": told,
-                "decisions": decisions,
-                "removed": yes,
-            }
-        )
+    found_old = {
+        "runs": list(map(str, old)),
+        "page": list(map(str, page)),
+        "stay": [{"run": str(folder), "fault": why} for folder, why in stay.items()],
+        "decisions": decisions,
+        "removed": yes,
+    }
+    emit(found_old, map(str, listed), as_json=as_json)
     any_old = old or page or decisions
     how = "; run again with --yes to delete them" if any_old else ""
     what = "deleted" if yes else f"would be deleted{how}"

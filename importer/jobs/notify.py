@@ -85,6 +85,17 @@ class Message:
         where = f"Job {self.job} on {socket.gethostname()}, in {Path.cwd()}"
         return "\n".join((*start, *self.lines, "", where)).lstrip() + "\n"
 
+    def as_json(self) -> dict[str, object]:
+        """Return the values for scripts."""
+        summary = self.summary
+        return {
+            "level": self.level.name.lower(),
+            "exit": int(self.exit),
+            "headline": self.headline,
+            "lines": self.lines,
+            "summary": summary.model_dump(mode="json", exclude_none=True) if summary else None,
+        }
+
 
 Channel = Literal["email", "chat"]
 Event = Literal["start", "end", "fail"]
@@ -164,15 +175,9 @@ def _chat_body(notify: Notify, message: Message) -> dict[str, object]:
             kind = "application/vnd.microsoft.card.adaptive"
             return {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
         case "json":
-            summary = message.summary
-            counts = summary.model_dump(mode="json", exclude_none=True) if summary else None
-            return {
-                "job": message.job,
-                "level": message.level.name.lower(),
-                "exit": int(message.exit),
-                "text": text,
-                "summary": counts,
-            }
+            values = message.as_json()
+            kept = {name: values[name] for name in ("level", "exit", "summary")}
+            return {"job": message.job, "text": text, **kept}
 
 
 def _url(address: str) -> str:

@@ -35,7 +35,7 @@ def test_the_facts_are_saved_and_used(folder: Path, typed: Type, sandbox: Sandbo
     examined = typed("doctor", "--json").summary["findings"]
     assert "get-pin" in {finding["name"] for finding in examined}
     shown = typed("doctor", "--probe")
-    assert "get-pin is hide, not show" in shown.err
+    assert "get-pin is hide, not show" in shown.out
     (folder / "facts.json").write_text("{}", "utf-8")
     assert typed("sandbox", "--facts", "facts.json").exit == Exit.USAGE
 

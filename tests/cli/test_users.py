@@ -86,7 +86,7 @@ def test_status_and_forget(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     assert typed("users", "status", "--json").summary["caches"] == []
     typed("users", "refresh")
     before = len(sandbox.log())
-    assert "0 users" in typed("users", "status").err
+    assert "0 users" in typed("users", "status").out
     assert typed("users", "delete").exit == Exit.USAGE
     assert list((folder / "users").glob("*.sqlite"))
     assert typed("users", "delete", "--yes").exit == Exit.DONE
