@@ -14,8 +14,7 @@ from importer.cli.output import emit, now, say, write_new
 from importer.errors import Exit, UsageError
 from importer.jobs.check import check_job
 from importer.jobs.commands import Tools, run_command
-from importer.jobs.notify import Level, Message, channels, send
-from importer.jobs.reports import report_wrong_job
+from importer.jobs.notify import Level, Message, channels, report_wrong_job, send
 from importer.jobs.run import GUARDS, JobRun
 from importer.jobs.schema import JobFileError, check_name, load_job
 from importer.mapper.yaml_source import scalar

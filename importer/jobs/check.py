@@ -9,7 +9,8 @@ from pathlib import Path
 
 from importer.alma.doctor import Finding, State
 from importer.errors import Exit, ImporterError
-from importer.jobs.places import matching, opened
+from importer.jobs.feed import opened
+from importer.jobs.places import matching
 from importer.jobs.schema import Job, Location, required
 from importer.mapper.load import load
 from importer.settings import mail_settings, named_address

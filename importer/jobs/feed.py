@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from importer.errors import PlaceError, RosterError
-from importer.jobs.places import LOADED, SUPERSEDED, FoundFile, Place, matching
-from importer.jobs.schema import RosterPart
+from importer.errors import PlaceError, RosterError, UsageError
+from importer.jobs.places import LOADED, SUPERSEDED, FoundFile, LocalFolder, Place, matching
+from importer.jobs.schema import Location, Login, RosterPart
 from importer.loader.detect import LARGEST
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -90,6 +90,24 @@ class Feed(BaseModel):
     def _with_earlier(self, files: Iterable[SeenFile | None]) -> Self:
         earlier = (*self.earlier, *files)[-_REMEMBERED:]
         return self.model_copy(update={"earlier": earlier})
+
+
+@contextmanager
+def opened(location: Location, login: Login) -> Iterator[Place]:
+    """Open the place of a location. Raises PlaceError, AccessError, UsageError."""
+    if not location.host:
+        yield LocalFolder(Path(location.folder))
+        return
+    try:
+        from importer.jobs.sftp import connected  # an optional extra
+    except ImportError:
+        msg = (
+            "SFTP needs the extra `sftp` of the importer. Install it, for example with: "
+            'pip install "alma-roster-importer[sftp]"'
+        )
+        raise UsageError(msg) from None
+    with connected(location, login) as place:
+        yield place
 
 
 def superseded(

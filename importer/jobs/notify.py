@@ -1,4 +1,4 @@
-"""Notify people of a job: an email, a message in a chat, and pings of a monitoring service.
+"""Report what a job did: on the terminal, by email, in a chat, and to a monitoring service.
 
 No text contains patron data: it consists of counts, names of files and commands. The report that is
 attached is the masked one.
@@ -10,9 +10,10 @@ import json
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from enum import IntEnum
@@ -31,9 +32,12 @@ from urllib.request import (
 
 from importer.alma.address import is_loopback
 from importer.alma.connection import trusted
-from importer.errors import Exit, ImporterError, PlaceError, UsageError
-from importer.jobs.schema import Notify, required, web_address
+from importer.errors import Exit, ImporterError, LedgerError, PlaceError, UsageError
+from importer.jobs.schema import JobFileError, Notify, required, web_address
+from importer.jobs.state import Load, Reported, Store
+from importer.model.redaction import hide
 from importer.model.run import Summary
+from importer.report import wording
 from importer.settings import Settings, mail_settings, named_address
 
 TIMEOUT = 30
@@ -116,14 +120,6 @@ def send(channel: Channel, notify: Notify, message: Message) -> None:
         body = json.dumps(_chat_body(notify, message)).encode()
         with _trouble("The chat"):
             _call(Settings.read(), _url(notify.chat or ""), body)
-
-
-def ping(notify: Notify, event: Event) -> None:
-    """Ping the monitoring service. Raises PlaceError where it cannot be reached, UsageError."""
-    if notify.ping:
-        ending = "" if event == "end" else f"/{event}"
-        with _trouble("The address of `ping`"):
-            _call(Settings.read(), f"{_url(notify.ping).rstrip('/')}{ending}", None)
 
 
 def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
@@ -246,21 +242,100 @@ def _why(error: Exception) -> str:
     return next(fitting, f" did not take the message ({type(reason).__name__}).")
 
 
-def notify_all(
-    notify: Notify, message: Message, done: tuple[str, ...], say: Callable[[str], None]
-) -> tuple[str, ...]:
-    """Send a message where it was not sent yet; return the channels that have it now.
+REPEAT_AFTER = timedelta(hours=20)
+"""The same trouble is reported again after this time."""
 
-    A channel that fails is reported through `say`.
-    """
-    have = list(done)
-    for channel in channels(notify, message.level):
-        if channel in have:
-            continue
+
+class Reporter:
+    """Reports for one job. `messages` are what it reported: one for each load, or for trouble."""
+
+    def __init__(self, job: str, notify: Notify, say: Callable[[str], None]) -> None:
+        """Prepare it."""
+        self._job = job
+        self._notify = notify
+        self._say = say
+        self.messages: list[Message] = []
+
+    def message(
+        self,
+        level: Level,
+        code: Exit,
+        headline: str,
+        lines: Iterable[str] = (),
+        load: Load | None = None,
+    ) -> Message:
+        """Return a message, with the counts and the masked report of a load."""
+        report = Path(load.run) / wording.MASKED if load is not None and load.run else None
+        summary = load.summary if load is not None else None
+        shown = tuple(map(hide, lines))
+        return Message(self._job, level, code, hide(headline), shown, summary, report)
+
+    def send(self, message: Message, done: tuple[str, ...] = ()) -> tuple[tuple[str, ...], bool]:
+        """Show a message and send it where it was not sent; return who has it, and if all have."""
+        self.messages.append(message)
+        self._say("\n".join((message.headline, *message.lines)))
+        have, wanted = list(done), channels(self._notify, message.level)
+        for channel in wanted:
+            if channel not in have:
+                with self._said():
+                    send(channel, self._notify, message)
+                    have.append(channel)
+        return tuple(have), set(have) >= set(wanted)
+
+    def trouble(
+        self,
+        error: ImporterError,
+        before: Reported | None,
+        now: datetime,
+        lines: tuple[str, ...] = (),
+        load: Load | None = None,
+    ) -> tuple[Reported | None, bool]:
+        """Report why a run stopped; people are notified unless they were a short time ago.
+
+        Return the last trouble that was reported, and whether everybody has this message.
+        `lines` are what else people have not been notified of.
+        """
+        sentence, code = str(error), error.exit
+        headline, *more = sentence.split("\n")
+        message = self.message(Level.TROUBLE, code, headline, (*more, *lines), load)
+        repeated = (
+            not lines
+            and before is not None
+            and (before.exit, before.sentence) == (code, sentence)
+            and now - before.at < REPEAT_AFTER
+        )
+        _, all_have = self.send(message, channels(self._notify, Level.TROUBLE) if repeated else ())
+        if repeated or not all_have:
+            return before, all_have
+        return Reported(at=now, exit=code, sentence=sentence), True
+
+    def ping(self, event: Event) -> None:
+        """Ping the monitoring service, which never stops a load."""
+        ending = "" if event == "end" else f"/{event}"
+        with self._said(), _trouble("The address of `ping`"):
+            if self._notify.ping:
+                _call(Settings.read(), f"{_url(self._notify.ping).rstrip('/')}{ending}", None)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Show why a message cannot be sent, in place of the error."""
         try:
-            send(channel, notify, message)
+            yield
         except ImporterError as error:
-            say(str(error))
-        else:
-            have.append(channel)
-    return tuple(have)
+            self._say(str(error))
+
+
+def report_wrong_job(path: Path, error: JobFileError, now: datetime) -> None:
+    """Notify people of a job file that is wrong, as far as its `notify:` can be read.
+
+    The caller shows the error itself.
+    """
+    if error.notify is None:
+        return
+    store = Store(path.stem)
+    reporter = Reporter(path.stem, error.notify, lambda _: None)
+    with suppress(LedgerError), store.locked():
+        state = store.read()
+        reported, _ = reporter.trouble(error, state.reported, now)
+        store.write(state.model_copy(update={"reported": reported}))
+    reporter.ping("fail")

@@ -1,4 +1,4 @@
-"""Where files are picked up and delivered: a folder of this computer, or of an SFTP server."""
+"""The places where files are picked up and delivered; a folder of this computer is one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
-from importer.errors import PlaceError, UsageError
-from importer.jobs.schema import Location, Login
+from importer.errors import PlaceError
 from importer.model.files import flush
 
 DELIVERED = 0o640
@@ -67,24 +66,6 @@ class Place(Protocol):
     def delete(self, name: str) -> None:
         """Delete a file."""
         ...
-
-
-@contextmanager
-def opened(location: Location, login: Login) -> Iterator[Place]:
-    """Open the place of a location. Raises PlaceError, AccessError, UsageError."""
-    if not location.host:
-        yield LocalFolder(Path(location.folder))
-        return
-    try:
-        from importer.jobs.sftp import connected  # an optional extra
-    except ImportError:
-        msg = (
-            "SFTP needs the extra `sftp` of the importer. Install it, for example with: "
-            'pip install "alma-roster-importer[sftp]"'
-        )
-        raise UsageError(msg) from None
-    with connected(location, login) as place:
-        yield place
 
 
 def matching(place: Place, pattern: str) -> list[FoundFile]:

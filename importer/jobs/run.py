@@ -28,17 +28,16 @@ from importer.jobs.commands import StepError, Tools
 from importer.jobs.feed import (
     Feed,
     MissingFileError,
-    PickedFile,
     in_one_line,
+    opened,
     pick_up,
     put_aside,
     put_away,
     superseded,
 )
 from importer.jobs.guards import FailedGuard, cut_off, failed_guards
-from importer.jobs.notify import Level, Message
-from importer.jobs.places import FoundFile, Place, opened
-from importer.jobs.reports import Reporter
+from importer.jobs.notify import Level, Message, Reporter
+from importer.jobs.places import FoundFile, Place
 from importer.jobs.schema import Guards, Job, RosterPart
 from importer.jobs.state import LastLoad, Load, State, Step, Store
 from importer.ledger.ledger import Ledger
@@ -138,11 +137,11 @@ class JobRun:
                 recent = last and part.max_age and now() - last.finished < part.max_age
                 if not (isinstance(error, MissingFileError) and (self._loaded or recent)):
                     shutil.rmtree(folder, ignore_errors=True)
-                    self._remove_copies(files)
+                    self._store.remove_copies(files)
                     raise
                 missing.append(error)
         if missing:
-            self._remove_copies(files)
+            self._store.remove_copies(files)
             if new := [file for file in files if last is None or file.sha256 not in last.hashes]:
                 msg = f"{new[0].name} waits, as the rosters of a job are loaded together."
                 msg = f"{msg} {missing[0]}"
@@ -150,13 +149,13 @@ class JobRun:
             return None
         load = Load(stamp=stamp, files=tuple(files))
         if last is not None and load.hashes == last.hashes:
-            self._remove_copies(load.files)
+            self._store.remove_copies(load.files)
             self._save(feeds=self._feeds_after(load))
             for sentence in self._put_away(load):
                 self._tools.say(sentence)
             return None
         if held is not None and held.hashes == load.hashes:
-            self._remove_copies(load.files)
+            self._store.remove_copies(load.files)
             return held
         return load
 
@@ -167,8 +166,12 @@ class JobRun:
 
         Where the result cannot be reported, the next run tries once more.
         """
-        steps = {Step.PICKED_UP: self._plan, Step.PLANNED: self._act, Step.HELD: self._allow,
-                 Step.DONE: self._finish}  # fmt: skip
+        steps = {
+            Step.PICKED_UP: self._plan,
+            Step.PLANNED: self._act,
+            Step.HELD: self._allow,
+            Step.DONE: self._finish,
+        }
         try:
             load = self._still_valid(load)
             while load.step is not Step.PUT_AWAY:
@@ -176,7 +179,7 @@ class JobRun:
                 self._save(open=load)
         except ImporterError as error:
             if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
-                self._remove_copies(load.files)
+                self._store.remove_copies(load.files)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
                 self._save(open=None)
             return self._report_trouble(error)
@@ -221,9 +224,9 @@ class JobRun:
             msg = "The job has other rosters than when it picked up its files. The next run picks "
             msg += "them up again."
             raise StepError(Exit.STOPPED, msg)
-        pairs = zip(load.files, self._job.file.rosters, strict=True)
-        words = [word for file, part in pairs
-                 for word in (file.copied_to, "-m", str(part.mapping))]  # fmt: skip
+        words: list[str] = []
+        for file, part in zip(load.files, self._job.file.rosters, strict=True):
+            words += (file.copied_to, "-m", str(part.mapping))
         folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
         ended = self._tools.command(self._planning, *words, "-o", str(folder), "--json")
         summary = ended.result
@@ -281,17 +284,13 @@ class JobRun:
 
     def _feeds_after(self, load: Load) -> dict[str, Feed]:
         """Return what is known of the rosters' files after a load."""
-        feeds = dict(self._state.feeds)
-        for part, file in zip(self._job.file.rosters, load.files, strict=False):
-            feeds[part.source.address] = self._feed(part).after_loading(file)
-        return feeds
-
-    def _feed(self, part: RosterPart) -> Feed:
-        return self._state.feeds.get(part.source.address, Feed())
+        addresses = (part.source.address for part in self._job.file.rosters)
+        files = zip(addresses, load.files, strict=False)
+        loaded = {address: self._state.feed(address).after_loading(file) for address, file in files}
+        return self._state.feeds | loaded
 
     def _held(self, failed: list[FailedGuard], load: Load) -> str:
-        names = dict.fromkeys(guard.name for guard in failed)
-        allow = [word for name in names for word in ("--allow", name)]
+        allow = _allowing(dict.fromkeys(guard.name for guard in failed))
         return "\n".join(
             (
                 "The load is held: nothing was written.",
@@ -309,8 +308,7 @@ class JobRun:
 
     def _apply(self, load: Load) -> Load:
         """Apply the plan, or continue with it; plan again where it is stale."""
-        checks = [word for check in SafetyCheck if check in load.allowed
-                  for word in ("--allow", check)]  # fmt: skip
+        checks = _allowing(check for check in SafetyCheck if check in load.allowed)
         ended = self._tools.command("apply", load.run, "--yes", "--json", *checks)
         if ended.exit is Exit.STALE and not load.planned_again:
             self._tools.say(f"{ended.error} The roster is planned again.")
@@ -353,7 +351,7 @@ class JobRun:
 
         Return those that are superseded and may still be there.
         """
-        feed = self._feed(part)
+        feed = self._state.feed(part.source.address)
         old, new = superseded(part, place, feed, self._store.folder)
         if new and feed.last is not None:
             feeds = {**self._state.feeds, part.source.address: feed.after_superseding(new)}
@@ -417,22 +415,18 @@ class JobRun:
         self._state = self._state.model_copy(update=changes)
         self._store.write(self._state)
 
-    def _remove_copies(self, files: Iterable[PickedFile]) -> None:
-        for folder in {Path(file.copied_to).parent for file in files}:
-            if folder.parent == self._store.folder:  # whatever a damaged state names
-                shutil.rmtree(folder, ignore_errors=True)
-
     def _purge(self) -> None:
         """Delete runs and picked-up files that are older than the job keeps them."""
         keep = self._job.file.keep
         if keep is None:
             return
         self._tools.command("purge", "--older-than", f"{keep.days}d", "--yes")
-        oldest = (self._tools.now() - keep).timestamp()
-        for folder in self._store.folder.iterdir():
-            with suppress(OSError):
-                if folder.is_dir() and folder.stat().st_mtime < oldest:
-                    shutil.rmtree(folder)
+        self._store.remove_copies_before(self._tools.now() - keep)
+
+
+def _allowing(names: Iterable[str]) -> list[str]:
+    """Return the options that let these guards and safety checks pass."""
+    return [word for name in names for word in ("--allow", name)]
 
 
 def _files(load: Load) -> list[str]:

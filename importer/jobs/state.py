@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -96,6 +97,10 @@ class State(_Kept):
     feeds: dict[str, Feed] = Field(default_factory=dict)
     superseded: tuple[str, ...] = ()
 
+    def feed(self, address: str) -> Feed:
+        """Return what is known of the files of a roster."""
+        return self.feeds.get(address, Feed())
+
 
 class Store:
     """The file of one job's state, and the folder of its files."""
@@ -125,6 +130,19 @@ class Store:
         except OSError as error:
             msg = f"{self._path} cannot be written ({error.strerror}). Free some space on the disk."
             raise LedgerError(msg) from error
+
+    def remove_copies(self, files: Iterable[PickedFile]) -> None:
+        """Delete the copies of files that were picked up."""
+        for folder in {Path(file.copied_to).parent for file in files}:
+            if folder.parent == self.folder:  # whatever a damaged state names
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def remove_copies_before(self, oldest: datetime) -> None:
+        """Delete copies that are older than this."""
+        for folder in self.folder.iterdir():
+            with suppress(OSError):
+                if folder.is_dir() and folder.stat().st_mtime < oldest.timestamp():
+                    shutil.rmtree(folder)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importer.model.fields import fields_of
 from importer.model.plan import Change, ChangeKind
 from importer.model.user import User
-from importer.report.field_names import field_name, part_name
 from importer.report.masking import shown, shown_change
+from importer.report.wording import field_name, part_name
 
 MOST_LINES = 200
 """Lines shown of one kind; the table of all rows has the others."""

@@ -28,7 +28,6 @@ from importer.report.differences import (
     differences,
     new_users,
 )
-from importer.report.field_names import field_name
 from importer.report.lineage import Lineage, next_step
 from importer.report.masking import CUT, mask_all, printable, shown, takes_code
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
@@ -41,6 +40,7 @@ from importer.report.wording import (
     duration,
     effort,
     end_of,
+    field_name,
     roster_counts,
     row_numbers,
     rows,

@@ -20,7 +20,6 @@ from importer.model.problem import Severity
 from importer.model.run import RunFacts, Summary
 from importer.model.text import RowId, row_label
 from importer.report.differences import differences
-from importer.report.field_names import field_name
 from importer.report.files import holds_personal_data, present
 from importer.report.lineage import lineage, next_step
 from importer.report.masking import printable, shown
@@ -31,6 +30,7 @@ from importer.report.wording import (
     WORKBOOK,
     Tone,
     effort,
+    field_name,
     headline,
     roster_counts,
     row_numbers,

@@ -22,7 +22,7 @@ from importer.model.fields import ALWAYS_REQUIRED, CodeRow, Shape
 from importer.model.problem import Place
 from importer.model.roster import Roster
 from importer.model.vocabulary import BARCODE, field_of
-from importer.report.field_names import field_name
+from importer.report.wording import field_name
 from importer.suggest.column_guesses import EMPL_ID, PRIMARY_ID, Guess, guesses
 from importer.web.drafts import Draft, mapping_text
 from importer.web.site import Visit, found, see

@@ -25,13 +25,12 @@ from importer.report.differences import (
     differences,
     new_users,
 )
-from importer.report.field_names import field_name
 from importer.report.files import present
 from importer.report.lineage import lineage
 from importer.report.masking import shown
 from importer.report.page import Line, approvals, details_of
 from importer.report.problem_groups import ProblemGroup, group_problems
-from importer.report.wording import ENDS, end_of
+from importer.report.wording import ENDS, end_of, field_name
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import MatchResult, PersonQuery
 from importer.users.query import find_users

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from importer.cli.output import now, say
-from importer.jobs import notify, places, reports
+from importer.jobs import notify, places
 from importer.jobs.commands import Ended, Tools
 from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
@@ -59,7 +59,7 @@ def main(kill_at: int, job: Path) -> int:
     points = Points(kill_at)
     points.wrap(Store, "write")
     points.wrap(notify, "send")
-    points.wrap(notify, "ping")
+    points.wrap(notify.Reporter, "ping")
     for name in ("fetch", "put", "rename", "delete"):
         points.wrap(places.LocalFolder, name)
 
@@ -68,7 +68,6 @@ def main(kill_at: int, job: Path) -> int:
         points.reach()
         return ended
 
-    setattr(reports, "ping", notify.ping)  # noqa: B010  imported there by its name
     JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
     return DONE_AT_ALL
 

@@ -18,7 +18,8 @@ import pytest
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from importer.errors import AccessError, Exit
-from importer.jobs.places import FoundFile, Place, matching, opened
+from importer.jobs.feed import opened
+from importer.jobs.places import FoundFile, Place, matching
 from importer.jobs.schema import Location, Login
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import MAPPING, state

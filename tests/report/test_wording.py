@@ -16,7 +16,6 @@ from importer.model.fields import FIELDS
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Code, Problem
 from importer.model.run import Calls, OfThese, Summary
-from importer.report.field_names import field_name, part_name
 from importer.report.lineage import Lineage, next_step
 from importer.report.masking import CUT
 from importer.report.wording import (
@@ -24,7 +23,9 @@ from importer.report.wording import (
     ENDS,
     duration,
     effort,
+    field_name,
     headline,
+    part_name,
     row_numbers,
     sentence,
     tallies,
