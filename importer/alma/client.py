@@ -23,7 +23,6 @@ from pydantic_core import PydanticSerializationError
 
 from importer.alma.address import segment
 from importer.alma.connection import MANY_RECORDS, Connection, Request, Timeouts
-from importer.alma.error_codes import NO_SUCH_TABLE
 from importer.alma.models import (
     OBLIGATIONS,
     Institution,
@@ -37,7 +36,7 @@ from importer.alma.models import (
     user_reader,
 )
 from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError
-from importer.alma.responses import NotFoundError, Reply, judge, unclear
+from importer.alma.responses import NO_SUCH_TABLE, NotFoundError, Reply, judge, unclear
 from importer.errors import (
     AccessError,
     DailyLimitError,

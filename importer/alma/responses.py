@@ -3,24 +3,21 @@
 A call is either done, refused, refused because there is no such user, too fast, beyond the daily
 limit, without access, not available, or of unknown outcome (contract 2.3 and 2.4). What is safe to
 conclude about a read is not safe for a write: a write without a clear reply may have happened.
+What each of Alma's error codes means is in `error_codes.toml`.
 """
 
 from __future__ import annotations
 
 import html
 import re
+import tomllib
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from importlib.resources import files
 from urllib.parse import urlsplit
 
-from importer.alma.error_codes import (
-    ACCESS_CODES,
-    DAILY_LIMIT_CODE,
-    NOT_FOUND_CODES,
-    OUTAGE_CODES,
-    PER_SECOND_CODE,
-    REFUSALS,
-)
+from pydantic import BaseModel, ConfigDict
+
 from importer.alma.models import ApiError, read_error
 from importer.errors import (
     AccessError,
@@ -31,10 +28,49 @@ from importer.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
+from importer.model.fields import FIELDS
+from importer.model.problem import Repairs
 from importer.model.redaction import hide
 
 LONGEST_WAIT = 600.0
 """Seconds; a server that asks for a longer wait is not believed."""
+
+_SUPPORT = (
+    "Try this row again later. If it fails again, send Alma's tracking ID to Ex Libris support."
+)
+
+
+class Refusal(BaseModel):
+    """Why Alma refuses a record. `field` is the path of the field, blank if it is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    codes: tuple[str, ...] = ()
+    sentence: str
+    advice: str = _SUPPORT
+    field: str = ""
+    repairs: Repairs = Repairs.ROW
+
+
+class _Codes(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    outage: frozenset[str]
+    access: dict[str, str]
+    refusal: tuple[Refusal, ...]
+
+
+_CODES = _Codes.model_validate(
+    tomllib.loads(files("importer.alma").joinpath("error_codes.toml").read_text("utf-8"))
+)
+
+OUTAGE_CODES = _CODES.outage
+ACCESS_CODES = _CODES.access
+REFUSALS = {code: refusal for refusal in _CODES.refusal for code in refusal.codes}
+NOT_FOUND_CODES = frozenset(REFUSALS["401861"].codes)
+NO_SUCH_TABLE = "40166411"
+DAILY_LIMIT_CODE = "DAILY_THRESHOLD"
+PER_SECOND_CODE = "PER_SECOND_THRESHOLD"
 
 NOT_ALMAS = "The reply is not one of Alma's"
 ALMAS_FAULT = "Alma reports an error of its own"
@@ -202,3 +238,54 @@ def _error_in_xml(text: str) -> ApiError | None:
     names = ("errorCode", "errorMessage", "trackingId")
     found = ApiError(**{name: element(name) for name in names})
     return found if found.code else None
+
+
+_TYPES = {
+    **{name: f"contact_info.{name}.{name}_type" for name in ("address", "email", "phone")},
+    "identifier": "user_identifier.id_type",
+    **{name: f"user_{name}.{name}_type" for name in ("note", "block")},
+    **dict.fromkeys(("statistic", "statistical"), "user_statistic.statistic_category"),
+    "title": "user_title",
+    "job": "job_category",
+    "campus": "campus_code",
+    "language": "preferred_language",
+}
+"""The field that Alma's text means, by the first word of its name there."""
+
+_NAMED = (
+    re.compile(r"Mandatory field is missing:\s*(?P<field>[\w. ]+)"),
+    re.compile(r"Given field\s+(?P<field>[\w. ]+?)\s+has invalid value"),
+    re.compile(r"Given\s+(?P<field>[\w. ]+?)\s+type\s+\("),
+    re.compile(r"Given\s+(?P<field>[\w. ]+?)\s+\("),
+)
+
+
+def explain_refusal(error: RefusedError) -> Refusal:
+    """Return what a refusal means, with the field that Alma's text names, if it names one."""
+    known = REFUSALS.get(error.code)
+    if known is None:
+        advice = "Read Alma's message and correct the row." if error.said else _SUPPORT
+        return Refusal(sentence=str(error), advice=advice)
+    field = known.field or _named(error.said)
+    if error.code == "401851" and "of type" in error.said:
+        mine = re.search(r"of type\s+primary.id\b", error.said, re.IGNORECASE)
+        field = "primary_id" if mine else "user_identifier.value"
+    return known.model_copy(update={"field": field})
+
+
+def _named(said: str) -> str:
+    """Return the path of the field that Alma's text names, or blank."""
+    match = next(filter(None, (pattern.search(said) for pattern in _NAMED)), None)
+    if match is None:
+        return ""
+    name = "_".join(match["field"].strip().lower().split())
+    if name in _TYPES and f"{match['field']} type" in said:
+        return _TYPES[name]
+    parent, _, part = name.partition("_")
+    inside = f"contact_info.{parent}.{part}"
+    if inside in FIELDS:
+        return inside
+    endings = [path for path in FIELDS if path == name or path.endswith(f".{name}")]
+    if len(endings) == 1 or name in endings:
+        return name if name in endings else endings[0]
+    return _TYPES.get(name.split("_")[0], "")

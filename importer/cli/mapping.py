@@ -74,6 +74,9 @@ def check(
         lines += ("", "Values are masked; --show-values shows them.")
     values = {"mapping": document.name, **found, **preview, "exit": int(Exit.DONE)}
     emit(values, lines, as_json=as_json)
+    if roster is not None and not found["to_do"]:
+        say("To check every row of the roster, run:")
+        say(f"  {command_line('check', str(roster), '-m', str(file))}")
 
 
 @mapping.command()

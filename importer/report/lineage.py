@@ -186,6 +186,9 @@ def _with_rejects(
     if not summary.run and wrong + summary.review:
         why = "To get the rows that were left out, each with its problem:"
         yield NextStep(why, again("check", facts))
+    if wrong and facts.command == "check" and summary.ready:
+        why = f"Correct the rows in {names} now or later. To compare the ready rows with Alma "
+        yield NextStep(f"{why}(read only):", again("plan", facts))
     if wrong:
         verb = "check" if facts.command == "check" else "plan"
         # a refusal of Alma is marked in no cell: its reason is beside the row

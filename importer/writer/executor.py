@@ -36,13 +36,13 @@ from importer.planner.borrowing import role_obstacles
 from importer.planner.entries import current
 from importer.planner.merge import STICKY
 from importer.planner.three_way import Conflict, same_as_sent, three_way
-from importer.writer.refusals import refusal_problem
-from importer.writer.verification import (
+from importer.writer.outcomes import (
     NoWrite,
     WriteFound,
     has_id,
     has_more,
     is_renamed,
+    refusal_problem,
     verify,
 )
 

@@ -6,15 +6,20 @@ from collections.abc import Callable
 
 import pytest
 
-from importer.alma.error_codes import (
+from importer.alma.responses import (
     ACCESS_CODES,
     DAILY_LIMIT_CODE,
     OUTAGE_CODES,
     PER_SECOND_CODE,
     REFUSALS,
+    NotFoundError,
+    NotSent,
+    Reply,
+    ReplyLost,
+    error_in,
     explain_refusal,
+    judge,
 )
-from importer.alma.responses import NotFoundError, NotSent, Reply, ReplyLost, error_in, judge
 from importer.errors import (
     AccessError,
     AlmaError,

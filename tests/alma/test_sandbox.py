@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from importer.alma.client import Alma
 from importer.alma.code_tables import LIBRARIES, TABLES, fetch
 from importer.alma.doctor import State, examine
-from importer.alma.error_codes import explain_refusal
 from importer.alma.pacing import RateLimiter, run_concurrently
+from importer.alma.responses import explain_refusal
 from importer.errors import (
     AccessError,
     DailyLimitError,

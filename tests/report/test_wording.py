@@ -189,6 +189,8 @@ _DECIDED = f"resolve runs/x --from runs/x/rejects.xlsx {_NAMED}"
         ("check", {"ready": 2}, "Compare with Alma",
          f"plan rosters/community.xlsx {MAPPING} {_NAMED} --visible-only"),
         ("check", {"rejected": 2}, "marked cells", f"check runs/x/rejects.xlsx {MAPPING} {_NAMED}"),
+        ("check", {"ready": 2, "rejected": 2}, "the ready rows",
+         f"plan rosters/community.xlsx {MAPPING} {_NAMED} --visible-only"),
         ("check", {"skipped": 1}, "Fill in the roster",
          f"check rosters/community.xlsx {MAPPING} {_NAMED} --visible-only"),
         ("plan", {"ready": 1, "create": 1}, "Review the plan", "apply runs/x"),

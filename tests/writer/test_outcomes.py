@@ -10,7 +10,7 @@ from importer.ledger.journal import Pending, Write
 from importer.ledger.states import State
 from importer.model.plan import Act
 from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
-from importer.writer.verification import (
+from importer.writer.outcomes import (
     NoWrite,
     WriteFound,
     verify,
