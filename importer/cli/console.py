@@ -360,9 +360,10 @@ def progress(
         last = moment
         rate = done / (moment - began)
         left = f", about {(of - done) / rate:,.0f} s left" if rate and of else ""
+        pace = f"{_per_second(rate)} a second{left}" if done else ""
         whole = f" of {of:,}" if of else ""
-        parts = filter(None, (f"{_per_second(rate)} a second{left}", counts, notice()))
-        say(f"{what}: {done:,}{whole} ({'; '.join(parts)})")
+        parts = "; ".join(filter(None, (pace, counts, notice())))
+        say(f"{what}: {done:,}{whole}{f' ({parts})' if parts else ''}")
 
     yield advance
 

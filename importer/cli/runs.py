@@ -173,7 +173,9 @@ def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = Fals
     )
     found = {"run": str(ledger.folder), "rows": rows, "not_loaded": returning}
     emit(found, lines, as_json=as_json)
-    say(f"{counted(len(blocked), 'user')} cannot borrow or gets no notices.")
+    people = {0: "Everybody can borrow and gets", 1: "1 user cannot borrow or gets no"}
+    usual = f"{len(blocked):,} users cannot borrow or get no"
+    say(f"{people.get(len(blocked), usual)} notices.")
     if returning:
         say(f"{counted(returning, 'row')} to correct or resolve are not listed.")
 

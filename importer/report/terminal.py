@@ -123,7 +123,8 @@ def show_files(ledger: Ledger, summary: Summary, console: Console, *, stopped: s
         if holds_personal_data(path):
             line.append("  (personal data)", "dim")
         console.print(line, soft_wrap=True)
-    console.print()
+    if files:
+        console.print()
     if stopped:
         console.print(_lines(stopped), soft_wrap=True)
         return
@@ -251,8 +252,9 @@ def as_lines(row: dict[str, Any]) -> list[str]:
     if row["result"]:
         lines.append(f"Result: {ENDS[row['result']]}")
     for problem in row["problems"]:
-        parts = (", ".join(problem["columns"]), problem["message"], problem["advice"])
-        lines.append(f"{problem['severity']}: {' '.join(filter(None, parts))} [{problem['code']}]")
+        where = f"{', '.join(problem['columns'])}: " if problem["columns"] else ""
+        told = f"{where}{problem['message']} {problem['advice']}".rstrip()
+        lines.append(f"{problem['severity']}: {told} [{problem['code']}]")
     for entry in row["history"]:
         detail = f"({entry['detail']})" if entry["event"] == State.INTENT else entry["detail"]
         lines.append(f"{entry['time']}  {entry['operator']}  {entry['event']}  {detail}".rstrip())

@@ -348,5 +348,6 @@ def _entry_name(path: str) -> str:
 
 
 def _words(name: str) -> str:
+    name = name.replace("state_province", "state_or_province")
     words = re.sub(r"(?<=[a-z])(?=[0-9])", " ", name.replace("_", " "))
     return words[:1].upper() + words[1:]

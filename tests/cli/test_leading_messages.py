@@ -272,3 +272,20 @@ def test_a_rejects_file_without_rows_leaves_nothing_to_do(
     got = typed(command, "run/rejects.csv", "-m", "small.yaml", "-o", "rest")
     assert got.exit == Exit.DONE
     assert got.err.rstrip().endswith("There is nothing to send.")
+
+
+def test_a_checked_mapping_leads_to_the_check_of_the_whole_roster(
+    folder: Path, typed: Type
+) -> None:
+    """The last line is the command, and it can be typed."""
+    write(folder, ANA, BO)
+    command = typed("mapping", "check", "small.yaml", "people.csv").err.splitlines()[-1].split()
+    assert command == ["importer", "check", "people.csv", "-m", "small.yaml"]
+    assert typed(*command[1:]).exit == Exit.DONE
+
+
+def test_rejects_of_a_check_do_not_keep_the_ready_rows_back(folder: Path, typed: Type) -> None:
+    """The next step is the plan of the whole roster, of which the ready rows are sent."""
+    write(folder, ANA, ("2002", "", *BO[2:]))
+    shown = typed("check", "people.csv", "-m", "small.yaml").err.splitlines()
+    assert shown[-1].split() == ["importer", "plan", "people.csv", "-m", "small.yaml"]
