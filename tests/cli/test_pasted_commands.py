@@ -93,7 +93,7 @@ def test_the_commands_that_are_shown_run_as_they_are(typed: Type, sandbox: Sandb
         (("mapping", "ready", "community", "-o", MAPPING), "mapping"),
         (("mapping", "new", ROSTER, "-o", "own mapping.yaml"), "mapping"),
         (("job", "new", "my jobs/nightly.yaml", "-m", MAPPING, "--from", "Fr*.xlsx"), "job"),
-        (("check", ROSTER, "-m", MAPPING, "-o", "my check"), "check"),
+        (("check", ROSTER, "-m", MAPPING, "-o", "my check"), "plan"),
         (("plan", ROSTER, "-m", MAPPING, "-o", RUN), "apply"),
         (("apply", RUN, "--limit", "3"), "apply"),
         (("apply", RUN), "plan"),
