@@ -107,8 +107,9 @@ class EditMemory(Memory):
     def _remember(self, run: str, one: Remembered, time: str) -> None:
         execute, key = self.connection.execute, one.primary_id.casefold()
         user = "institution = ? AND primary_id = ?"
-        if one.new:
-            execute(f"DELETE FROM loaded WHERE {user}", (self.institution, key))  # noqa: S608
+        if one.new:  # a run that is remembered late leaves what followed it
+            older = f"DELETE FROM loaded WHERE {user} AND time < ?"  # noqa: S608
+            execute(older, (self.institution, key, time))
         if one.seen is not None:
             later = f"SELECT 1 FROM loaded WHERE {user} AND julianday(time) > julianday(?)"  # noqa: S608
             if execute(later, (self.institution, key, one.seen.isoformat())).fetchone():

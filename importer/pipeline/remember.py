@@ -139,20 +139,21 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
 
 
 def remember_earlier(institution: str) -> None:
-    """Remember the applied runs under `runs/` that are not remembered yet, oldest first.
+    """Remember what runs under `runs/` applied and is not remembered yet, the oldest run first.
 
-    Nothing is read if the last one is. Raises LedgerError.
+    An apply that was killed left some, or one that could not write. Raises LedgerError.
     """
-    memory = EditMemory(institution)
-    missing: list[Path] = []
-    for path in sorted(RUNS.glob(f"*/{FILE}"), reverse=True):
-        with suppress(ImporterError), Ledger.open(path.parent) as ledger:
-            facts = ledger.facts
-            if facts.alma is None or facts.alma.key != institution or not ledger.was_applied:
-                continue
-            if memory.entry(run_name(facts)) is not None:
-                break
-            missing.append(path.parent)
-    for run in reversed(missing):
+    missing: list[tuple[datetime, Path]] = []
+    with EditMemory(institution) as memory:
+        for path in RUNS.glob(f"*/{FILE}"):
+            with suppress(ImporterError), Ledger.open(path.parent) as ledger:
+                facts = ledger.facts
+                if facts.alma is None or facts.alma.key != institution or not ledger.was_applied:
+                    continue
+                entry = memory.entry(run_name(facts))
+                if entry is None or applied_since(ledger, entry)[0]:
+                    applied = datetime.fromisoformat(ledger.value("applied") or "")
+                    missing.append((applied, path.parent))
+    for applied, run in sorted(missing):
         with suppress(ImporterError), Ledger.open(run) as ledger:
-            remember_loaded(ledger, datetime.fromisoformat(ledger.value("applied") or ""))
+            remember_loaded(ledger, applied)

@@ -218,6 +218,37 @@ def test_undo_puts_back_what_is_remembered(external: _Loads, typed: Type) -> Non
     assert {name: after[name] for name in counted} == {name: before[name] for name in counted}
 
 
+def _apply(typed: Type, run: str, roster: str = "people.csv") -> None:
+    assert typed("plan", roster, "-m", "sticky.yaml", "-o", f"runs/{run}").exit == 0
+    assert typed("apply", run, "--yes").exit == 0
+
+
+def test_runs_fill_the_memory_in_the_order_of_their_loads(external: _Loads, typed: Type) -> None:
+    """Whatever their folders are called: the newest load is what staff's edits are seen by."""
+    _apply(typed, "spring")
+    external.write(group="GRAD", nickname="Anita")
+    _apply(typed, "autumn")
+    Path("runs", "memory.sqlite").unlink()
+    external.edit()
+    assert external.load() == (0, {"edited-in-alma": 2})
+
+
+def test_a_load_that_was_killed_before_it_was_remembered_is_remembered_later(
+    external: _Loads, typed: Type
+) -> None:
+    """Also if another load was remembered since."""
+    _apply(typed, "first")
+    external.write(nickname="Anita")
+    copy = Path("runs", "memory.sqlite").read_bytes()
+    _apply(typed, "second")
+    Path("runs", "memory.sqlite").write_bytes(copy)
+    rows = external.folder.joinpath("people.csv").read_text("utf-8").replace("1001", "1002")
+    external.folder.joinpath("others.csv").write_text(rows, "utf-8")
+    _apply(typed, "third", "others.csv")
+    external.edit()
+    assert external.load() == (0, {"edited-in-alma": 2})
+
+
 def test_runs_under_runs_fill_the_memory_once(external: _Loads, typed: Type) -> None:
     """Without its file, what was loaded is read from the runs that are still there."""
     planned = typed("plan", "people.csv", "-m", "sticky.yaml")
