@@ -12,11 +12,11 @@ from importer.model.fields import OnUpdate
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import counted, row_label
-from importer.model.user import AccountType
+from importer.model.user import AccountType, User
 from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.entries import current, same_id
 from importer.planner.merge import merge, new_user
-from importer.planner.staff_edits import Edit, answered, first_load, review
+from importer.planner.staff_edits import NO_MEMORY, Edit, answered, review
 from importer.planner.who import Who, identify, is_managed_elsewhere
 from importer.users.matching import identifiers
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from importer.model.people import Common
     from importer.model.plan import Match, Step
-    from importer.model.user import User
     from importer.planner.drafts import DraftUser
     from importer.planner.staff_edits import Earlier
     from importer.users.matching import MatchResult
@@ -98,7 +97,8 @@ def _held(planned: Planned) -> Planned:
 
 def create(draft: DraftUser, earlier: Earlier) -> Planned:
     """Return the step that creates the row's user, whatever Alma may have."""
-    return Planned(Create(draft.row, new_user(draft)), imprints=first_load(draft, earlier))
+    first_load = review(draft, User(), NO_MEMORY, earlier, rename=False)
+    return Planned(Create(draft.row, new_user(draft)), imprints=first_load.imprints)
 
 
 def update(
@@ -118,7 +118,7 @@ def update(
     """
     primary_id = current(live, "primary_id")
     memory = earlier.of(draft, live)
-    reviewed = review(draft, live, memory, earlier.hashed, earlier.today, rename=rename)
+    reviewed = review(draft, live, memory, earlier, rename=rename)
     merged_with = partial(
         merge,
         live=live,

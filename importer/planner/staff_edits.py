@@ -1,4 +1,4 @@
-"""What staff changed in Alma since the last load stays, unless the roster has news.
+"""What staff changed in Alma since the last load stays, unless the roster has a new value.
 
 An unchanged roster says nothing about what a colleague decided since. So for every value that a
 load wrote, keyed hashes are remembered: of the cells that it came from, of its rule, of the value,
@@ -35,8 +35,6 @@ PRIMARY_ID, ROLE_EXPIRY = "primary_id", "patron_role.expiry"
 _MEMBERSHIP = frozenset({"expiry_date", "purge_date", ROLE_EXPIRY})
 """Dates of which the later one counts, if the rule has changed and staff's value differs."""
 
-_IDS = "user_identifier"
-
 REPEATED = timedelta(days=120)
 """An edit is reported again after this time."""
 
@@ -71,12 +69,6 @@ def nothing_earlier(today: date) -> Earlier:
 
 
 NO_MEMORY = UserMemory(None, ())
-
-
-def first_load(draft: DraftUser, earlier: Earlier) -> Imprints:
-    """Return what to remember of a new user's row when it was applied."""
-    blank = User()
-    return review(draft, blank, NO_MEMORY, earlier.hashed, earlier.today, rename=False).imprints
 
 
 def texts(where: Where, user: User) -> list[str]:
@@ -137,7 +129,7 @@ class Value:
     settled: bool = False
 
 
-class News(StrEnum):
+class Reason(StrEnum):
     """Why a row's value differs from that of the last load."""
 
     SAME = "same"
@@ -158,39 +150,39 @@ class Ruling(StrEnum):
     ASK = "ask"
 
 
-_RULINGS: Mapping[tuple[News, bool], Ruling] = {
-    (News.SAME, False): Ruling.KEEP,  # Alma took something else
-    (News.SAME, True): Ruling.KEEP_EDIT,
-    (News.NEW, False): Ruling.WRITE,
-    (News.NEW, True): Ruling.REPLACE_EDIT,
-    (News.RULE, False): Ruling.WRITE,
-    (News.RULE, True): Ruling.KEEP_EDIT,
-    (News.DAY, False): Ruling.WRITE_BESIDE,
-    (News.DAY, True): Ruling.KEEP_EDIT,
+_RULINGS: Mapping[tuple[Reason, bool], Ruling] = {
+    (Reason.SAME, False): Ruling.KEEP,  # Alma took something else
+    (Reason.SAME, True): Ruling.KEEP_EDIT,
+    (Reason.NEW, False): Ruling.WRITE,
+    (Reason.NEW, True): Ruling.REPLACE_EDIT,
+    (Reason.RULE, False): Ruling.WRITE,
+    (Reason.RULE, True): Ruling.KEEP_EDIT,
+    (Reason.DAY, False): Ruling.WRITE_BESIDE,
+    (Reason.DAY, True): Ruling.KEEP_EDIT,
 }
 
 
-def ruling(news: News, value: Value, *, edited: bool) -> Ruling:
+def ruling(reason: Reason, value: Value, *, edited: bool) -> Ruling:
     """Return what to do with a value that Alma does not have.
 
     `edited`: Alma's value is neither what it answered nor what another roster of ours wrote.
     """
-    if edited and news is News.NEW and value.where.is_id:
+    if edited and reason is Reason.NEW and value.where.is_id:
         return Ruling.ASK
-    if edited and news is News.NEW and value.where.flag:
+    if edited and reason is Reason.NEW and value.where.flag:
         return Ruling.KEEP_EDIT
-    if edited and news is News.RULE and value.where.path in _MEMBERSHIP and value.day:
+    if edited and reason is Reason.RULE and value.where.path in _MEMBERSHIP and value.day:
         return Ruling.LATER
-    return _RULINGS[news, edited]
+    return _RULINGS[reason, edited]
 
 
-def news_of(value: Value, last: Imprint, *, first: bool) -> News:
+def reason_of(value: Value, last: Imprint, *, first: bool) -> Reason:
     """Return why a value differs from the last one; `first`: this roster never loaded the user."""
     if value.made == last.made:
-        return News.SAME
+        return Reason.SAME
     if first or value.rule != last.rule:
-        return News.RULE
-    return News.NEW if value.cells != last.cells else News.DAY
+        return Reason.RULE
+    return Reason.NEW if value.cells != last.cells else Reason.DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +221,7 @@ class Reviewed:
 
 
 def review(
-    draft: DraftUser, live: User, memory: UserMemory, hashed: Keyed, today: date, *, rename: bool
+    draft: DraftUser, live: User, memory: UserMemory, earlier: Earlier, *, rename: bool
 ) -> Reviewed:
     """Compare a row's values with what earlier loads of its user left in Alma.
 
@@ -243,9 +235,10 @@ def review(
     asks: list[Edit] = []
     edited: set[str] = set()
     imprints: dict[str, Imprint] = {}
-    for value in values_of(draft, live, hashed, rename=rename):
+    today = earlier.today
+    for value in values_of(draft, live, earlier.hashed, rename=rename):
         last = last_of(value, memory)
-        decided = _decide(value, last, live, memory, hashed, today)
+        decided = _decide(value, last, live, memory, earlier)
         now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
         if last is not None and decided in _EDITED:
             edit = _edit(value, last, live, today, replaced=decided is Ruling.REPLACE_EDIT)
@@ -274,26 +267,20 @@ _EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.LATER, Ruling.ASK, Ruling.REPLACE_
 
 
 def _decide(
-    value: Value,
-    last: Imprint | None,
-    live: User,
-    memory: UserMemory,
-    hashed: Keyed,
-    today: date,
+    value: Value, last: Imprint | None, live: User, memory: UserMemory, earlier: Earlier
 ) -> Ruling:
     """Return what to do with a value; to write what Alma has changes nothing."""
-    there = map(hashed, texts(value.where, live))
+    there = map(earlier.hashed, texts(value.where, live))
     if last is None or value.settled or value.made in there:
         return Ruling.WRITE
-    edited = not _is_as_left(last, live, memory, hashed)
-    news = news_of(value, last, first=memory.own is None)
-    decided = ruling(news, value, edited=edited)
-    alma = shown(value.where, live)
-    if news is News.DAY and value.day:
-        if edited:
-            return Ruling.WRITE if "" != alma < today.isoformat() else decided
-        return Ruling.WRITE if _moves(alma, value.day) else decided
-    return decided
+    edited = not _is_as_left(last, live, memory, earlier.hashed)
+    reason = reason_of(value, last, first=memory.own is None)
+    if reason is Reason.DAY and value.day:
+        alma = shown(value.where, live)
+        has_passed = "" != alma < earlier.today.isoformat()
+        if has_passed if edited else _moves(alma, value.day):
+            return Ruling.WRITE
+    return ruling(reason, value, edited=edited)
 
 
 def _is_as_left(last: Imprint, live: User, memory: UserMemory, hashed: Keyed) -> bool:
@@ -335,7 +322,7 @@ def shown(where: Where, user: User) -> str:
 def values_of(draft: DraftUser, live: User, hashed: Keyed, *, rename: bool) -> Iterator[Value]:
     """Yield the values of a row that are remembered, each with a key of its own.
 
-    A blank is no news, unless the mapping erases by it. Left out is what `override`,
+    A blank is not compared, unless the mapping erases by it. Left out is what `override`,
     `replace_all` and `remove` write in any case, and what only new users get.
     """
 

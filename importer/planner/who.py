@@ -134,8 +134,9 @@ def identify(draft: DraftUser, found: MatchResult, match: Match, common: Common)
     elsewhere = [one for one in (*known, *others) if is_managed_elsewhere(one.user, match)]
     if elsewhere:
         return Who(questions=tuple(_elsewhere(draft, one) for one in elsewhere))
-    if len(known) > 1:
-        return Who(questions=tuple(_one_of_several(draft, one) for one in known))
+    if len(known) > 1:  # somebody who is another person is named, and not offered
+        several = {True: Code.MATCHES_TWO_USERS, False: Code.IDENTIFIER_OF_ANOTHER_PERSON}
+        return Who(questions=tuple(_of(draft, several[one.is_same], one) for one in known))
     same = [one for one in others if one.is_same]
     clear = known and known[0].is_same
     alike = () if clear else tuple(_possible_matches(draft, found, match))
@@ -157,13 +158,14 @@ def _with_p(
     rename = not same_id(draft.primary_id or theirs, theirs)
     questions: tuple[Problem, ...] = ()
     if not p.is_same:
-        questions = tuple(_another_person(draft, p, same, alike))
+        by_other_ids = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
+        questions = (_of(draft, Code.ANOTHER_PERSON, p), *(by_other_ids or alike))
     elif same:
-        by = same[0].matched.by
-        questions = (_of(draft, Code.TWO_USERS_ONE_PERSON, p, _has_too(same[0]), by),)
+        who = "another user who seems to be the same person"
+        questions = (_of_two(draft, Code.TWO_USERS_ONE_PERSON, p, same[0], who),)
     elif others:
-        by = others[0].matched.by
-        questions = (_of(draft, Code.IDENTIFIER_TAKEN, p, _has(others[0]), by),)
+        who = "another person in Alma"
+        questions = (_of_two(draft, Code.IDENTIFIER_TAKEN, p, others[0], who),)
     elif rename and (match.id_change == "review" or _is_kept(draft, p.user)):
         message = "the user's primary identifier in Alma is {value}"
         questions = (draft.problem(Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs),)
@@ -209,20 +211,19 @@ def _without_p(
 # what is said
 
 
-def _of(
-    draft: DraftUser, code: Code, one: Judged, more: str = "", by: tuple[str, ...] = ()
-) -> Problem:
+def _of(draft: DraftUser, code: Code, one: Judged) -> Problem:
     """Return a problem about a user with an ID of the row, and how the two compare."""
-    key = (by or one.matched.by)[0]
+    key = one.matched.by[0]
     name = "primary ID" if key == "primary_id" else key
-    has = f"this {name} belongs to" if not more else "the row's user is"
-    message = f"{has} the Alma user {{value}}{_kind(one.user)}{_agreement(one.evidence)}{more}"
+    message = f"this {name} belongs to {_compared(one)}"
     return draft.problem(code, message, draft.label_of(key), current(one.user, "primary_id"))
 
 
-def _kind(user: User) -> str:
-    kind = current(user, "account_type").capitalize()
-    return f" ({kind})" if kind else ""
+def _of_two(draft: DraftUser, code: Code, p: Judged, other: Judged, who: str) -> Problem:
+    """Return a problem about the row's user, at the column of an ID that is another user's."""
+    by, theirs = other.matched.by, current(p.user, "primary_id")
+    message = f"the row's user is {_compared(p)}; its {' and '.join(by)} belongs to {who}"
+    return draft.problem(code, message, draft.label_of(by[0]), theirs)
 
 
 _NAMES = {
@@ -240,38 +241,12 @@ _BORN = {
 }
 
 
-def _agreement(evidence: Evidence) -> str:
+def _compared(one: Judged) -> str:
+    """Describe a user, and how it compares with the row."""
+    kind, evidence = current(one.user, "account_type").capitalize(), one.evidence
     contact = ", an email or phone agrees" if evidence.contact else ""
-    return f"; {_NAMES[evidence.names]}, {_BORN[evidence.born]}{contact}"
-
-
-def _has_too(other: Judged) -> str:
-    keys = " and ".join(other.matched.by)
-    return f"; its {keys} belongs to another user who seems to be the same person"
-
-
-def _has(other: Judged) -> str:
-    return f"; its {' and '.join(other.matched.by)} belongs to another person in Alma"
-
-
-def _one_of_several(draft: DraftUser, one: Judged) -> Problem:
-    """Return the question whether a row is one of the users that its IDs find.
-
-    Somebody who is another person is named, and not offered.
-    """
-    code = Code.MATCHES_TWO_USERS if one.is_same else Code.IDENTIFIER_OF_ANOTHER_PERSON
-    return _of(draft, code, one)
-
-
-def _another_person(
-    draft: DraftUser, p: Judged, same: Sequence[Judged], alike: tuple[Problem, ...]
-) -> Iterator[Problem]:
-    """Yield the questions about a row whose ID finds another person."""
-    yield _of(draft, Code.ANOTHER_PERSON, p)
-    for one in same:
-        yield _of(draft, Code.KNOWN_BY_ANOTHER_ID, one)
-    if not same:
-        yield from alike
+    agreement = f"{_NAMES[evidence.names]}, {_BORN[evidence.born]}{contact}"
+    return f"the Alma user {{value}}{kind and f' ({kind})'}; {agreement}"
 
 
 def _elsewhere(draft: DraftUser, one: Judged) -> Problem:

@@ -16,7 +16,7 @@ from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
 from importer.planner.merge import merge
-from importer.planner.staff_edits import Reviewed, answered, keyed, review
+from importer.planner.staff_edits import Earlier, Reviewed, answered, keyed, review
 from tests.planner.people import email, identifier, scheme, user
 
 HASHED = keyed(b"a key of tests")
@@ -79,7 +79,8 @@ class Alma:
         """Compare a roster's row with what was left."""
         others = tuple(seen for name, seen in self.memory.items() if name != roster.name)
         known = UserMemory(self.memory.get(roster.name), others)
-        return review(roster.row(today), self.live, known, HASHED, today, rename=False)
+        earlier = Earlier(lambda _draft, _live: known, HASHED, today)
+        return review(roster.row(today), self.live, known, earlier, rename=False)
 
     def after(self, reviewed: Reviewed) -> User:
         """What the user would be after the load."""
