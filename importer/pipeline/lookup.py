@@ -12,15 +12,22 @@ from typing import TypeAlias, TypeVar
 from importer.alma.client import Alma
 from importer.alma.models import Institution
 from importer.alma.pacing import RateLimiter, run_concurrently
-from importer.errors import DailyLimitError, RefusedError, UnavailableError
+from importer.errors import DailyLimitError, RefusedError, UnavailableError, UsageError
 from importer.model.people import NOTHING_COMMON, Common
 from importer.model.plan import Match, Planned
 from importer.model.text import counted
+from importer.model.user import User
 from importer.pipeline.inputs import Progress, RunRequest
 from importer.planner.drafts import DraftUser
 from importer.planner.who import needs_people
 from importer.users.cache import UserCache, cache_path
-from importer.users.matching import KeptAnswers, MatchResult, PersonQuery, search_alma
+from importer.users.matching import (
+    KeptAnswers,
+    MatchResult,
+    PersonQuery,
+    identifiers,
+    search_alma,
+)
 from importer.users.query import find_common, find_users
 from importer.users.refresh import calls_to_complete, catch_up, read_again, refresh
 from importer.writer.executor import FAILURES_IN_A_ROW
@@ -59,6 +66,15 @@ async def find_people(
     known = {matched.user.primary_id for matched in found.users}
     alike = tuple(user for user in more.possible_matches if user.primary_id not in known)
     return replace(found, possible_matches=alike)
+
+
+async def named_user(user_id: str, alma: Alma) -> User:
+    """Read the user with this ID in Alma. Raises UsageError if there is none."""
+    live = await alma.get_user(user_id)
+    if live is None or user_id.casefold() not in identifiers(live):
+        msg = "Alma has no user with this ID. Nothing was changed."
+        raise UsageError(msg)
+    return live
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
-from importer.ledger.memory import Resolution
-from importer.model.decisions import NAME, WHO, Answer, concerned
+from importer.ledger.memory import DecisionMemory, Resolution
+from importer.model.decisions import DOUBTS, NAME, WHO, Answer, concerned
 from importer.model.plan import Held, Planned, Update
 from importer.model.problem import Code, Problem
 from importer.pipeline.fates import Answered, dismissed
@@ -105,6 +106,31 @@ class Resolutions:
             else:
                 kept.append(one)
         return kept
+
+
+def keep_answer(
+    institution: str,
+    draft: DraftUser,
+    answer: Answer,
+    user: str,
+    problems: Collection[Problem],
+    others: frozenset[str],
+    operator: str,
+    now: datetime,
+) -> None:
+    """Save the answer to a row's problems; without anybody in question, delete an earlier one.
+
+    `user`: whom it names. `others`: the IDs of rows that may be the same person.
+    """
+    own, memory = draft.key, DecisionMemory(institution)
+    against = others | concerned(problems)
+    against |= {own for problem in problems if problem.code in NAME}
+    doubts = DOUBTS.intersection(problem.code for problem in problems)
+    person = person_hash(draft)
+    if against:
+        memory.save(Resolution(own, answer, user, against, doubts, operator, now, person))
+    else:
+        memory.delete(own)
 
 
 def person_hash(draft: DraftUser) -> str:

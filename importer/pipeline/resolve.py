@@ -8,17 +8,16 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, partial
-from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.alma.doctor import Facts
 from importer.errors import StalePlanError, UnavailableError, UsageError
-from importer.ledger.journal import Journal, images
+from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import DecisionMemory, Resolution
-from importer.model.decisions import DOUBTS, NAME, WHO, Answer, concerned, in_question
+from importer.ledger.memory import DecisionMemory
+from importer.model.decisions import NAME, WHO, Answer, in_question
 from importer.model.fields import CodeTables
-from importer.model.plan import Act, Fate, Held, Planned, Update
+from importer.model.plan import Fate, Held, Planned, Update
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import command_line, row_label
 from importer.model.user import User
@@ -27,15 +26,15 @@ from importer.pipeline.check import validate
 from importer.pipeline.decisions import Decision, open_rows, why_not
 from importer.pipeline.fates import worst
 from importer.pipeline.inputs import CheckedRosters, reopen_inputs
-from importer.pipeline.lookup import find_people, query_of
-from importer.pipeline.resolutions import OTHER_LEFT_OUT, Resolutions, alike_rows, person_hash
+from importer.pipeline.lookup import find_people, named_user, query_of
+from importer.pipeline.resolutions import OTHER_LEFT_OUT, Resolutions, alike_rows, keep_answer
 from importer.pipeline.row_plan import PlanContext, plan_context
-from importer.pipeline.undo import update_undone
+from importer.pipeline.undo import answer_undo
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.person import Verdict, compare, person_of_row, person_of_user, verdict
 from importer.planner.who import review_collision
-from importer.users.matching import PersonQuery, identifiers, search_alma
+from importer.users.matching import PersonQuery, search_alma
 
 _SAID = {
     Answer.CREATE: ("create a new user", "creates a user"),
@@ -152,7 +151,7 @@ class Review:
             await check_same_institution(self.facts, alma)
             self._knows_institution = True
         if self._undoes:
-            undone = await self._undo_step(decision, alma)
+            undone = await answer_undo(self.facts, decision.row, decision.user, alma)
             self._record(decision, undone, "restore what nobody changed since")
             return
         draft, answer = self._draft(decision.row), decision.answer
@@ -198,7 +197,7 @@ class Review:
     async def _live(self, decision: Decision, alma: Alma) -> User:
         """Return the user that an answer names, which may be by the ID of another row."""
         try:
-            return await _user(decision.user, alma)
+            return await named_user(decision.user, alma)
         except UsageError as error:
             named = decision.user.casefold()
             other = next((one.row for one, _ in self._alike if one.key == named), None)
@@ -306,25 +305,6 @@ class Review:
             raise UsageError(msg)
         return draft
 
-    async def _undo_step(self, decision: Decision, alma: Alma) -> Planned:
-        """Return the step that undoes a row's update, except what somebody changed since."""
-        row = decision.row
-        with Ledger.open(Path(self.facts.undoes)) as first:
-            image = next(images(first, row), None)
-        if image is None or image.act is not Act.UPDATE:
-            msg = (
-                f"Row {row_label(row)} is not an update; it can only be rejected, which leaves the "
-                "user unchanged."
-            )
-            raise UsageError(msg)
-        live = await _user(decision.user or image.new_id, alma)
-        origin = self.facts.origin(row)
-        undone = update_undone(image, live, origin, stays_external=True)
-        if isinstance(undone.step, Held):
-            msg = f"Row {row_label(row)}: {undone.step.problems[0].message}"
-            raise UsageError(msg)
-        return undone
-
     def _record(self, decision: Decision, planned: Planned | None, said: str) -> None:
         """Record the answer in the run with its warnings; without a step the row is rejected."""
         advice = "The row is not sent, unless you resolve it again."
@@ -348,28 +328,9 @@ class Review:
     def _keep(
         self, answer: Answer, user: str, draft: DraftUser, against: frozenset[str] = frozenset()
     ) -> None:
-        """Save the answer for later plans; without anybody in question, delete an earlier one."""
-        if self.facts.alma is None:
-            return
-        problems = tuple(self.ledger.problems(draft.row))
-        against = against.union(
-            concerned(problems), *(ids for one, ids in self._alike if one.row == draft.row)
-        )
-        against |= {draft.key for problem in problems if problem.code in NAME}
-        own, memory = draft.key, DecisionMemory(self.facts.alma.key)
-        if against:
-            doubts = DOUBTS.intersection(problem.code for problem in problems)
-            kept = Resolution(
-                own, answer, user, against, doubts, self._operator, self._now(), person_hash(draft)
-            )
-            memory.save(kept)
-        else:
-            memory.delete(own)
-
-
-async def _user(user_id: str, alma: Alma) -> User:
-    live = await alma.get_user(user_id)
-    if live is None or user_id.casefold() not in identifiers(live):
-        msg = "Alma has no user with this ID. Nothing was changed."
-        raise UsageError(msg)
-    return live
+        """Save the answer for later plans."""
+        if self.facts.alma is not None:
+            others = against.union(*(ids for one, ids in self._alike if one.row == draft.row))
+            problems = tuple(self.ledger.problems(draft.row))
+            given = self._operator, self._now()
+            keep_answer(self.facts.alma.key, draft, answer, user, problems, others, *given)

@@ -31,12 +31,12 @@ from importer.model.plan import (
 )
 from importer.model.problem import Code, Origin, Problem
 from importer.model.run import FailedCheck, RunFacts
-from importer.model.text import command_line, counted
+from importer.model.text import command_line, counted, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
-from importer.pipeline.lookup import plan_each
+from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.runs import new_run
 from importer.planner.entries import same_id
 from importer.planner.safety_checks import safety_checks
@@ -163,7 +163,7 @@ async def _compare(
             live = await alma.get_user(image.new_id, expand=expand)
         except (UnavailableError, RefusedError) as error:
             sentence = f"could not be looked up in Alma: {error}"
-            return held_back(origin, Code.NOT_LOOKED_UP, sentence, "Undo again."), str(error)
+            return _held_back(origin, Code.NOT_LOOKED_UP, sentence, "Undo again."), str(error)
         return undone(image, live, origin), ""
 
     wrote = sum(1 for _ in images(first))
@@ -225,15 +225,15 @@ def undone(image: Image, live: User | None, origin: Origin) -> Planned:
     A user that the run created was read with its loans, requests and fees.
     """
     back = {Act.CREATE: _create_undone, Act.DELETE: _delete_undone}
-    return back.get(image.act, update_undone)(image, live, origin)
+    return back.get(image.act, _update_undone)(image, live, origin)
 
 
-def held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned:
+def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned:
     """Return a step that needs review."""
     return Planned(Held(origin.row, (Problem.of(code, origin, sentence, advice=advice),)))
 
 
-def update_undone(
+def _update_undone(
     image: Image, live: User | None, origin: Origin, *, stays_external: bool = False
 ) -> Planned:
     """Return the step that undoes one update, given the record as it is now.
@@ -245,7 +245,7 @@ def update_undone(
     if live is None or image.before is None or not _is_of(image, live):
         sentence = "This user was deleted in Alma since the run, or has another ID now."
         advice = "Look for the user in Alma; what the run changed can only be fixed there."
-        return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
     if not stays_external and made_external(image.before, live):
         sentence = (
             "The run made this user External, and Alma's API cannot make an External user Internal."
@@ -254,7 +254,7 @@ def update_undone(
             "Make the user Internal in Alma, then undo again. Or resolve the row with "
             "`--as update`: the user stays External, and the rest is restored."
         )
-        return held_back(origin, Code.ACCOUNT_TYPE_DIFFERS, sentence, advice)
+        return _held_back(origin, Code.ACCOUNT_TYPE_DIFFERS, sentence, advice)
     written = Written(image.before, image.sent, image.answered, image.override)
     undone = undo_update(image.row, written, live)
     if not undone.theirs:
@@ -263,15 +263,37 @@ def update_undone(
     return Planned(undone.step, (Problem.of(Code.NOT_UNDONE, origin, sentence),))
 
 
+async def answer_undo(facts: RunFacts, row: int, user_id: str, alma: Alma) -> Planned:
+    """Return the step that undoes a row's update, except what somebody changed since.
+
+    `user_id`: the user that a person named, "" for the one whom the run updated. Raises UsageError
+    if the row cannot be undone so.
+    """
+    with Ledger.open(Path(facts.undoes)) as first:
+        image = next(images(first, row), None)
+    if image is None or image.act is not Act.UPDATE:
+        msg = (
+            f"Row {row_label(row)} is not an update; it can only be rejected, which leaves the "
+            "user unchanged."
+        )
+        raise UsageError(msg)
+    live = await named_user(user_id or image.new_id, alma)
+    planned = _update_undone(image, live, facts.origin(row), stays_external=True)
+    if isinstance(planned.step, Held):
+        msg = f"Row {row_label(row)}: {planned.step.problems[0].message}"
+        raise UsageError(msg)
+    return planned
+
+
 def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:
     if live is None or not _is_of(image, live):
         return Planned(Unchanged(image.row, image.primary_id))
     if not as_created(image.sent, image.answered, live):
         sentence = "Someone changed this user in Alma since the run created it."
         advice = "Check the user in Alma, and delete it there if it should go."
-        return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
     if has := obligations(live):
-        return held_back(origin, Code.NOT_DELETED, f"This user has {has}.", "")
+        return _held_back(origin, Code.NOT_DELETED, f"This user has {has}.", "")
     return Planned(Delete(image.row, image.primary_id, live))
 
 
@@ -282,7 +304,7 @@ def _delete_undone(image: Image, live: User | None, origin: Origin) -> Planned:
         return Planned(Unchanged(image.row, image.primary_id))
     sentence = "Another user has the ID of the deleted one."
     advice = "Check that user in Alma. The deleted user can only be created with another ID."
-    return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+    return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
 
 
 def _is_of(image: Image, live: User) -> bool:

@@ -21,7 +21,6 @@ from importer.planner.person import (
     Born,
     Evidence,
     Names,
-    Person,
     Verdict,
     compare,
     is_rival,
@@ -81,21 +80,19 @@ def judge(
         for user in found.every_user
         if not is_managed_elsewhere(user, match)
     }
-    judged = [_judged(one, row, people, match, common) for one in found.users]
-    known = [one for one in judged if set(one.matched.by) & set(match.by)]
-    return known, [one for one in judged if one not in known]
 
+    def judged(matched: MatchedUser) -> Judged:
+        evidence = compare(row, person_of_user(matched.user), common)
+        own = current(matched.user, "primary_id")
+        rival = any(is_rival(row, one, common) for key, one in people.items() if key != own)
+        result = verdict(evidence, rival=rival)
+        if result is Verdict.ANOTHER and match.another_person == "update":
+            result = Verdict.RENAMED
+        return Judged(matched, evidence, result)
 
-def _judged(
-    matched: MatchedUser, row: Person, people: dict[str, Person], match: Match, common: Common
-) -> Judged:
-    evidence = compare(row, person_of_user(matched.user), common)
-    own = current(matched.user, "primary_id")
-    rival = any(is_rival(row, one, common) for key, one in people.items() if key != own)
-    result = verdict(evidence, rival=rival)
-    if result is Verdict.ANOTHER and match.another_person == "update":
-        result = Verdict.RENAMED
-    return Judged(matched, evidence, result)
+    every = [judged(one) for one in found.users]
+    known = [one for one in every if {*one.matched.by} & {*match.by}]
+    return known, [one for one in every if one not in known]
 
 
 def needs_people(draft: DraftUser, found: MatchResult, common: Common) -> bool:
