@@ -34,6 +34,18 @@ def test_every_switch_belongs_to_a_fact() -> None:
     assert set(re.findall(r"\[`([a-z-]+)`\]", words)) == SWITCHES.keys()
 
 
+def test_the_way_of_a_row_is_the_code_s() -> None:
+    """Each module that the page for engineers names is there, with the functions it names."""
+    words = (DOCS / "explanation" / "a-rows-way.md").read_text("utf-8")
+    for module in re.findall(r"`((?:\w+/)+\w+\.py)`", words):
+        assert (ROOT / "importer" / module).is_file(), module
+    named = re.findall(r"`([\w.]+)` in\s+`((?:\w+/)+\w+\.py)`", words)
+    assert len(named) > 7
+    for called, module in named:
+        code = (ROOT / "importer" / module).read_text("utf-8")
+        assert f"def {called.rpartition('.')[2]}(" in code, (called, module)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every link and picture inside the repository exists, and so does the heading it names."""
