@@ -163,12 +163,6 @@ def are_namesakes(one: PersonKeys, other: PersonKeys) -> bool:
     return any(one.name) and one.name == other.name and not (one.born and other.born)
 
 
-def are_strangers(one: PersonKeys, other: PersonKeys) -> bool:
-    """Return whether no part of one's name is similar to a part of the other's."""
-    ours, theirs = {one.first, one.last} - {""}, {other.first, other.last} - {""}
-    return bool(ours and theirs) and not any(_near(a, b) for a in ours for b in theirs)
-
-
 def _conflict(one: str, other: str) -> bool:
     """Return whether two birth dates are known and differ by more than one typing error.
 

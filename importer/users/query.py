@@ -13,7 +13,6 @@ from importer.model.people import (
     Common,
     PersonKeys,
     are_namesakes,
-    are_strangers,
     may_be_same,
 )
 from importer.model.user import User
@@ -62,8 +61,8 @@ def find_users(cache: UserCache, query: PersonQuery) -> MatchResult | UnreadUser
 def find_near(cache: UserCache, query: PersonQuery) -> list[NearUser]:
     """Return everybody who may be the person of a row, for a closer look.
 
-    Besides the users with an ID of the row these are those of whom a part of the name is similar,
-    and who share the last name or anything else with the row: the ID may be mistyped.
+    Besides the users with an ID of the row these are those who share the last name or anything else
+    with the row: the ID may be mistyped.
     """
     person = query.person
     holders = {n for _, value in query.identifiers for n in _with_key(cache, id_key(value))}
@@ -72,20 +71,15 @@ def find_near(cache: UserCache, query: PersonQuery) -> list[NearUser]:
         last = "SELECT number FROM users WHERE last IN (?, ?) ORDER BY number LIMIT ?"
         names = (person.last, person.first, COMMON)
         people |= _known(cache, {n for (n,) in cache.read(last, names)} - people.keys())
-    found = {
-        number: one
-        for number, one in people.items()
-        if number in holders or not are_strangers(person, one.keys)
-    }
 
     def record(number: int) -> User | None:
         query = "SELECT record FROM users WHERE number = ? AND record <> ''"
         return next(cache.parsed(User.from_json, query, (number,)), None)
 
-    alone = len(found) == 1  # there is nobody to compare with
+    alone = {*people} <= holders and len(people) == 1  # there is nobody to compare with
     return [
         NearUser(one.primary_id, one.keys, None if alone else record(number), number in holders)
-        for number, one in found.items()
+        for number, one in people.items()
     ]
 
 

@@ -124,6 +124,19 @@ def test_nobody_is_missing_because_of_a_mistake(known: Path, typed: Type, sandbo
     assert not inactive(sandbox)
 
 
+def test_nobody_is_missing_because_names_are_written_in_another_order(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """With a new card, the words of both names in another order, birth date and email agreeing."""
+    name, same = ("Maria del Carmen", "Lopez Garcia"), ("Carmen Maria", "Garcia Lopez")
+    rest = ("COMM", "1980-05-06", "carmen@example.org", "")
+    load(typed, write(folder, ANA, ("2005", *name, *rest)), "first")
+    (folder / "leavers.yaml").write_text(LEAVERS, "utf-8")
+    planned = typed("plan", write(folder, ANA, ("2505", *same, *rest)), *PLAN, "gone", "--json")
+    assert planned.summary["of_these"]["absent"] == 0
+    assert not inactive(sandbox)
+
+
 def test_nobody_is_missing_because_a_row_has_the_id_of_somebody_else(
     known: Path, typed: Type, sandbox: Sandbox
 ) -> None:
