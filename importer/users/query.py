@@ -76,7 +76,7 @@ def find_near(cache: UserCache, query: PersonQuery) -> list[NearUser]:
         query = "SELECT record FROM users WHERE number = ? AND record <> ''"
         return next(cache.parsed(User.from_json, query, (number,)), None)
 
-    alone = {*people} <= holders and len(people) == 1  # there is nobody to compare with
+    alone = people.keys() == holders and len(people) == 1  # there is nobody to compare with
     return [
         NearUser(one.primary_id, one.keys, None if alone else record(number), number in holders)
         for number, one in people.items()
