@@ -24,6 +24,7 @@ from importer.model.plan import (
     Planned,
     Result,
     SafetyLimit,
+    SafetyLimits,
     Step,
     Unchanged,
     Update,
@@ -80,17 +81,21 @@ async def undo(
     with new_run(name, request.now, request.folder) as folder:
         planned = await _compare(first, alma, request, progress)
         steps = {one.step.row: one.step for one in planned}
+        created = sum(image.act is Act.CREATE for image in images(first))
+        stay = 0 if request.delete_created else created
         problems = [
             *(problem for one in planned for problem in one.warnings),
             *(p for step in steps.values() if isinstance(step, Held) for p in step.problems),
-            *_what_stays(first, steps, request),
+            *(
+                Problem.of(Code.NOT_UNDONE, first.facts.origin(), sentence, advice=advice)
+                for sentence, advice in _what_stays(first, steps, stay)
+            ),
         ]
         rows = {
             row: fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
             for row, fate in first.fates()
         }
         decided = decide_fates(rows, problems, answers={}, only_new=())
-        created = sum(image.act is Act.CREATE for image in images(first))
         of_first = first.facts
         facts = RunFacts(
             command="undo",
@@ -110,7 +115,7 @@ async def undo(
             calls_left=alma.limiter.available,
             failed_checks=_failed_checks(of_first, steps),
             undoes=str(first.folder.resolve()),
-            users_stay=0 if request.delete_created else created,
+            users_stay=stay,
         )
         cells = (
             (one.row, one.cells)
@@ -170,35 +175,27 @@ async def _compare(
     return await plan_each(alma, images(first), wrote, one, progress)
 
 
-def _what_stays(first: Ledger, steps: dict[int, Step], request: UndoRequest) -> Iterator[Problem]:
-    """Yield what the undo plan does not undo."""
-    origin = first.facts.origin()
-    created = sum(image.act is Act.CREATE for image in images(first))
-    if created and not request.delete_created:
-        yield Problem.of(
-            Code.NOT_UNDONE,
-            origin,
+def _what_stays(first: Ledger, steps: dict[int, Step], created: int) -> Iterator[tuple[str, str]]:
+    """Yield what the undo plan does not undo, each with its advice; `created` users stay."""
+    if created:
+        yield (
             f"{_users_were(created)} created by this run; they stay, unless you add "
             "--delete-created.",
-            advice="Alma cannot restore a deleted user. Add it only if these users should go.",
+            "Alma cannot restore a deleted user. Add it only if these users should go.",
         )
     if there := first.results().get(Result.WAS_THERE, 0):
-        yield Problem.of(
-            Code.NOT_UNDONE,
-            origin,
+        yield (
             f"{_users_were(there)} in Alma already, with the same values, when this run was to "
             "create them; they stay.",
-            advice="If another run created them, undo that one. Otherwise check them in Alma.",
+            "If another run created them, undo that one. Otherwise check them in Alma.",
         )
     if any(entry.event == PASSWORDS for entry in history(first, 0)):
-        sentence = "The run sent passwords. The passwords before the run are not known."
-        yield Problem.of(Code.NOT_UNDONE, origin, sentence)
+        yield "The run sent passwords. The passwords before the run are not known.", ""
     if any(isinstance(step, Create) for step in steps.values()):
-        yield Problem.of(
-            Code.NOT_UNDONE,
-            origin,
+        yield (
             "Users that were deleted are created again with the roles of a new user and without "
             "a password.",
+            "",
         )
 
 
@@ -212,10 +209,19 @@ def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck
     It changes every user of the run back to their old groups, which is what an undo is for, so
     `many-changes`, `foreign-group` and `absent` do not apply.
     """
-    off = dict.fromkeys(
-        ("many_changes", "foreign_group", "absent"), SafetyLimit(percent=100, count=0)
-    )
-    limits = [mapping.safety_limits.model_copy(update=off) for _, mapping in facts.rosters]
+    off = SafetyLimit(percent=100, count=0)
+    own = [mapping.safety_limits for _, mapping in facts.rosters]
+    limits = [
+        SafetyLimits(
+            many_changes=off,
+            removals=one.removals,
+            renames=one.renames,
+            foreign_group=off,
+            first_contact=one.first_contact,
+            absent=off,
+        )
+        for one in own
+    ]
     return safety_checks(steps.values(), limits, [()] * len(limits))
 
 
