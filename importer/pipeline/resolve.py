@@ -15,7 +15,7 @@ from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
-from importer.model.decisions import NAME, WHO, Answer, in_question
+from importer.model.decisions import NAME, WHO, Answer, concerned, in_question
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate, Held, Planned, Update
 from importer.model.problem import Code, Problem, Severity
@@ -32,9 +32,8 @@ from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import answer_undo
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
-from importer.planner.person import Verdict, compare, person_of_row, person_of_user, verdict
-from importer.planner.who import review_collision
-from importer.users.matching import PersonQuery, search_alma
+from importer.planner.who import is_another, review_collision
+from importer.users.matching import PersonQuery, identifiers, search_alma
 
 _SAID = {
     Answer.CREATE: ("create a new user", "creates a user"),
@@ -184,15 +183,15 @@ class Review:
         known = concerned(self.ledger.problems(draft.row)) | {draft.key}
         if history is not None:
             known |= {history.primary_id.casefold()}
-        if known.isdisjoint(identifiers(live)):
-            evidence = compare(person_of_row(draft), person_of_user(live), self._context.common)
-            if verdict(evidence, rival=False) is Verdict.ANOTHER:
-                msg = (
-                    f"The user with this ID in Alma is another person than row "
-                    f"{row_label(draft.row)}, by name or birth date. Nothing was changed. Check "
-                    "the ID. If it is right, correct the row or the user in Alma, and plan again."
-                )
-                raise UsageError(msg)
+        if not known.isdisjoint(identifiers(live)):
+            return
+        if is_another(draft, live, self._context.common):
+            msg = (
+                f"The user with this ID in Alma is another person than row {row_label(draft.row)}, "
+                "by name or birth date. Nothing was changed. Check the ID. If it is right, correct "
+                "the row or the user in Alma, and plan again."
+            )
+            raise UsageError(msg)
 
     async def _live(self, decision: Decision, alma: Alma) -> User:
         """Return the user that an answer names, which may be by the ID of another row."""

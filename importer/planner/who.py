@@ -95,6 +95,12 @@ def judge(
     return known, [one for one in every if one not in known]
 
 
+def is_another(draft: DraftUser, user: User, common: Common) -> bool:
+    """Return whether a user is another person than the row, by what both have."""
+    evidence = compare(person_of_row(draft), person_of_user(user), common)
+    return verdict(evidence, rival=False) is Verdict.ANOTHER
+
+
 def needs_people(draft: DraftUser, found: MatchResult, common: Common) -> bool:
     """Return whether people of the row's name must be looked for although users have its IDs.
 
