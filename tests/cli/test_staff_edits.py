@@ -218,8 +218,8 @@ def test_undo_puts_back_what_is_remembered(external: _Loads, typed: Type) -> Non
     assert {name: after[name] for name in counted} == {name: before[name] for name in counted}
 
 
-def _apply(typed: Type, run: str, roster: str = "people.csv") -> None:
-    assert typed("plan", roster, "-m", "sticky.yaml", "-o", f"runs/{run}").exit == 0
+def _apply(typed: Type, run: str) -> None:
+    assert typed("plan", "people.csv", "-m", "sticky.yaml", "-o", f"runs/{run}").exit == 0
     assert typed("apply", run, "--yes").exit == 0
 
 
@@ -236,15 +236,16 @@ def test_runs_fill_the_memory_in_the_order_of_their_loads(external: _Loads, type
 def test_a_load_that_was_killed_before_it_was_remembered_is_remembered_later(
     external: _Loads, typed: Type
 ) -> None:
-    """Also if another load was remembered since."""
+    """Also if another load, which was planned before, was remembered since."""
     _apply(typed, "first")
+    rows = external.folder.joinpath("people.csv").read_text("utf-8").replace("1001", "1002")
+    external.folder.joinpath("others.csv").write_text(rows, "utf-8")
+    assert typed("plan", "others.csv", "-m", "sticky.yaml", "-o", "runs/third").exit == 0
     external.write(nickname="Anita")
     copy = Path("runs", "memory.sqlite").read_bytes()
     _apply(typed, "second")
     Path("runs", "memory.sqlite").write_bytes(copy)
-    rows = external.folder.joinpath("people.csv").read_text("utf-8").replace("1001", "1002")
-    external.folder.joinpath("others.csv").write_text(rows, "utf-8")
-    _apply(typed, "third", "others.csv")
+    assert typed("apply", "third", "--yes").exit == 0
     external.edit()
     assert external.load() == (0, {"edited-in-alma": 2})
 
