@@ -50,7 +50,7 @@ class Resolutions:
         """
         answered: dict[int, Answered] = {}
         for draft, others in alike_rows(rosters, problems) if self.by_id else ():
-            own, decision = draft.key, self.by_id.get(draft.key)
+            own, decision = draft.key, self._about(draft)
             theirs = [
                 their
                 for other in others
@@ -67,19 +67,24 @@ class Resolutions:
 
     def fitting(self, draft: DraftUser, asked: Sequence[Problem]) -> KeptAnswer | None:
         """Return the answer to everything that is asked about a row, if there is one."""
-        decision = self.by_id.get(draft.key)
-        if not asked or decision is None or decision.person not in {"", person_hash(draft)}:
+        decision = self._about(draft)
+        if not asked or decision is None:
             return None
-        codes, questioned = {problem.code for problem in asked}, {*concerned(asked)}
+        codes, questioned = {problem.code for problem in asked}, {*_questioned(draft, asked)}
         answer, user = decision.answer, decision.user
         if answer is Answer.CREATE and codes == {Code.IDENTIFIER_TAKEN}:
             answer, user = Answer.UPDATE, draft.primary_id  # was created since, without that ID
             questioned.discard(user.casefold())
-        if codes & NAME:
-            questioned.add(draft.key)
         if codes - WHO - NAME - decision.doubts or questioned - decision.against:
             return None
         return KeptAnswer(answer, user, decision.sentence)
+
+    def _about(self, draft: DraftUser) -> Resolution | None:
+        """Return what was decided about a row's ID, if it was about the row's person, too."""
+        decision = self.by_id.get(draft.key)
+        if decision is None or decision.person not in {"", person_hash(draft)}:
+            return None
+        return decision
 
     def leave_out_old_cards(
         self, drafts: Sequence[DraftUser], planned: Sequence[Planned]
@@ -96,7 +101,7 @@ class Resolutions:
         }
         kept = []
         for draft, one in zip(drafts, planned, strict=True):
-            decision = self.by_id.get(draft.key)
+            decision = self._about(draft)
             if (
                 decision is not None
                 and decision.answer is Answer.REJECT
@@ -123,14 +128,26 @@ def keep_answer(
     `user`: whom it names. `others`: the IDs of rows that may be the same person.
     """
     own, memory = draft.key, DecisionMemory(institution)
-    against = others | concerned(problems)
-    against |= {own for problem in problems if problem.code in NAME}
+    against = others | _questioned(draft, problems)
     doubts = DOUBTS.intersection(problem.code for problem in problems)
     person = person_hash(draft)
     if against:
         memory.save(Resolution(own, answer, user, against, doubts, operator, now, person))
     else:
         memory.delete(own)
+
+
+def _questioned(draft: DraftUser, problems: Collection[Problem]) -> frozenset[str]:
+    """Return the IDs, without case, that an answer to a row's problems is about.
+
+    Beside users in question: the row's own ID if its name is, and all of its IDs if staff gave the
+    user another one, so that the next card is another question.
+    """
+    codes = {problem.code for problem in problems}
+    own = {draft.key} if codes & NAME else set()
+    if Code.CARD_DIFFERS in codes:
+        own.update(value.casefold() for _, value in draft.every_identifier)
+    return concerned(problems) | own
 
 
 def person_hash(draft: DraftUser) -> str:

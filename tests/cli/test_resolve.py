@@ -393,3 +393,29 @@ def test_what_loads_left_of_another_user_is_not_compared_with_the_one_who_was_na
     assert ("2", "edited-in-alma") not in codes(folder, "run")
     typed("apply", "run", "--yes")
     assert state(sandbox)["2001"]["user_group"]["value"] == "FRIEND"
+
+
+def test_an_answer_about_one_card_is_none_about_the_next(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The same pair of cards is not asked about twice; another pair is another question."""
+    (folder / "barcode.yaml").write_text(BY_BARCODE, "utf-8")
+
+    def plan(card: str, run: str) -> int:
+        (folder / "cards.csv").write_text(f"{BARCODED}2001,Ana,Nunez,{card}\n", "utf-8")
+        planned = typed("plan", "cards.csv", "-m", "barcode.yaml", "-o", run, "--json")
+        return int(planned.summary["review"])
+
+    def staff_gives(card: str) -> None:
+        cards = [{"id_type": {"value": "BARCODE"}, "value": card, "status": "ACTIVE"}]
+        ask(sandbox, "PATCH", "users/2001", {"user_identifier": cards})
+
+    assert plan("C1", "first") == 0
+    assert typed("apply", "first", "--yes").exit == 0
+    staff_gives("S1")
+    assert plan("C2", "second") == 1
+    assert typed("resolve", "second", "2", "--as", "update").exit == 0
+    assert plan("C2", "again") == 0
+    assert typed("apply", "second", "--yes").exit == 0
+    staff_gives("S2")
+    assert plan("C3", "third") == 1
