@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
-from importlib.resources import files
 
 from rapidfuzz import fuzz
 
@@ -21,7 +19,7 @@ from importer.model.problem import (
     Severity,
 )
 from importer.model.text import means_one_of
-from importer.validator.columns import Table
+from importer.validator.columns import STATES, Table
 
 _SUGGESTIONS = 3
 _NEAR = 60.0
@@ -178,10 +176,7 @@ def flags(table: Table) -> Iterator[Problem]:
             yield from column.judge(lambda text: None if text in {"true", "false"} else finding)
 
 
-_STATES: dict[str, str] = tomllib.loads(
-    files("importer.validator").joinpath("states.toml").read_text("utf-8")
-)
-_STATE_BY_NAME = {name.casefold(): code for code, name in _STATES.items()}
+_STATE_BY_NAME = {name.casefold(): code for code, name in STATES.items()}
 
 
 def states(table: Table) -> Iterator[Problem]:
@@ -190,7 +185,7 @@ def states(table: Table) -> Iterator[Problem]:
     Without a country, only the name of a state is recognized as one.
     """
     for column in table.of("contact_info.address.state_province"):
-        found = {text: _not_a_state(text) for text in column.distinct if text not in _STATES}
+        found = {text: _not_a_state(text) for text in column.distinct if text not in STATES}
         pairs = zip(table.countries(column), column.texts, strict=True)
         in_usa = (at == "USA" or bool(not at and text and _state_of(text)) for at, text in pairs)
         yield from column.flag(found, in_usa)
@@ -210,4 +205,4 @@ def _state_of(text: str) -> str:
     """Return the code of a state written with its name or in lower case; "" if it is not one."""
     plain = " ".join(text.replace(".", "").split())
     upper = plain.upper()
-    return _STATE_BY_NAME.get(plain.casefold()) or (upper if upper in _STATES else "")
+    return _STATE_BY_NAME.get(plain.casefold()) or (upper if upper in STATES else "")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from importlib.resources import files
 from itertools import repeat
 
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.fields import SECRETS, CodeTables
 from importer.model.problem import CellFinding, Problem
+
+_FILE = tomllib.loads(files("importer.validator").joinpath("words.toml").read_text("utf-8"))
+STATES: dict[str, str] = _FILE.pop("states")
+WORDS: dict[str, list[str]] = _FILE
+"""Words that the checks know: placeholders, common passwords, titles, suffixes and degrees."""
 
 Judge = Callable[[str], CellFinding | None]
 """Returns what is wrong with one value that is not blank, or None."""

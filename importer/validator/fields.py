@@ -13,7 +13,7 @@ from importer.model.fields import Shape
 from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.text import folded
 from importer.model.user import AccountType
-from importer.validator.columns import Column, Table
+from importer.validator.columns import WORDS, Column, Table
 from importer.validator.identifiers import TYPOGRAPHIC
 
 # --- text ---
@@ -40,24 +40,12 @@ _TWO = re.compile(r"[&+＆]|(?<=\S)\s(?:and|und(?!\szu\s)|et|u\.)\s(?=\S)", re.I
 
 _COMMA = re.compile(r"[,;،，、]")
 
-_TITLES = frozenset({"dr", "prof", "mr", "mrs", "ms", "mx"})
-_TITLES_BEFORE_A_NAME = frozenset(
-    {"doctor", "professor", "miss", "reverend", "herr", "frau", "madame", "mme", "monsieur"}
-)
-_DOTTED_TITLES = frozenset(
-    {"rev", "hon", "fr", "sr", "sra", "srta", "capt", "col", "lt", "sgt", "ing", "mag", "dipl"}
-)
-"""Without the dot these are names, too: Rev, Hon, Mag."""
-
-_SUFFIXES = frozenset({"jr", "sr", "phd", "edd", "esq"})
+_TITLES = frozenset(WORDS["titles"])
+_TITLES_BEFORE_A_NAME = frozenset(WORDS["titles_before_a_name"])
+_DOTTED_TITLES = frozenset(WORDS["dotted_titles"])
+_SUFFIXES = frozenset(WORDS["suffixes"])
 _NUMERALS = frozenset({"II", "III", "IV"})
-_DEGREES = frozenset(
-    {
-        "md", "do", "jd", "rn", "ba", "bs", "ma", "ms", "msc", "mba", "mls", "mlis", "dds", "dvm",
-        "cpa",
-    }
-)  # fmt: skip
-"""Only behind a comma: Ma and Do are names, and so is Md at the front of one."""
+_DEGREES = frozenset(WORDS["degrees"])
 
 
 def symbols_in_names(table: Table) -> Iterator[Problem]:
@@ -334,16 +322,7 @@ _SHORTEST = 8
 _LONG_ENOUGH = 4
 """Shorter parts of a name occur in too many words to be recognized in a password."""
 
-_COMMON = frozenset(
-    {
-        "00000000", "11111111", "12341234", "12345678", "123456789", "1234567890", "1q2w3e4r",
-        "1qaz2wsx", "87654321", "88888888", "abc12345", "abcd1234", "abcdefgh", "administrator",
-        "baseball", "changeme", "changeit", "computer", "football", "iloveyou", "internet",
-        "letmein1", "library1", "liverpool", "password", "password1", "password12",
-        "password123", "princess", "qwer1234", "qwerty12", "qwerty123", "qwertyuiop",
-        "starwars", "sunshine", "superman", "trustno1", "welcome1", "welcome123", "whatever",
-    }
-)  # fmt: skip
+_COMMON = frozenset(WORDS["passwords"])
 
 
 def pins(table: Table) -> Iterator[Problem]:

@@ -14,18 +14,12 @@ from importer.model.patterns import full_matches
 from importer.model.problem import CellFinding, Code, Problem, Repairs, Severity
 from importer.model.text import steering
 from importer.model.user import AccountType
-from importer.validator.columns import Column, Judge, Table
+from importer.validator.columns import WORDS, Column, Judge, Table
 
 TYPOGRAPHIC = frozenset("‘’“”‚„‹›«»′″‐‑‒–—―−")
 """Quotation marks and dashes of word processors; no ID or email address has them."""
 
-_PLACEHOLDERS = frozenset(
-    {
-        "n/a", "na", "n.a.", "none", "null", "nil", "tbd", "tba", "tbc", "unknown", "pending",
-        "missing", "blank", "empty", "not available", "#n/a", "x", "xx", "xxx", "xxxx", "?", "??",
-        "???", "-", "--", "---", ".",
-    }
-)  # fmt: skip
+_PLACEHOLDERS = frozenset(WORDS["placeholders"])
 _FILLING = re.compile(r"0+|9{5,}")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee][0-9]{1,3}")
 _ZEROS = re.compile(r"[1-9][0-9]{4,}0{4,}")
