@@ -174,7 +174,8 @@ class Resolution:
 
     `against` are the people it was compared with, duplicates in the roster among them; all are
     casefolded primary identifiers. `doubts` are the codes of other problems that were resolved
-    with it. `person`: a hash of the row's ID and person, "" in answers of earlier versions.
+    with it. `person`: a hash of the row's ID and person; `theirs`: one of that user's, as it was
+    then. "" in answers of earlier versions, and where no user is named.
     """
 
     primary_id: str
@@ -185,6 +186,7 @@ class Resolution:
     operator: str
     time: datetime
     person: str = ""
+    theirs: str = ""
 
     @property
     def sentence(self) -> str:

@@ -15,22 +15,33 @@ from typing import NamedTuple
 
 from importer.ledger.memory import DecisionMemory, Resolution
 from importer.model.decisions import DOUBTS, NAME, WHO, Answer, concerned
+from importer.model.people import PersonKeys
 from importer.model.plan import Held, Planned, Update
 from importer.model.problem import Code, Problem
+from importer.model.user import User
 from importer.pipeline.fates import Answered, dismissed
 from importer.pipeline.inputs import CheckedRosters
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import same_id
+from importer.planner.entries import current, same_id
+from importer.users.matching import user_keys
 
 OTHER_LEFT_OUT = "the other row of this person is not loaded"
 
 
 class KeptAnswer(NamedTuple):
-    """An answer of an earlier run: about which user, and a sentence with who gave it and when."""
+    """An answer of an earlier run: about which user, and a sentence with who gave it and when.
+
+    `theirs`: the hash of who that user was then, "" if it does not matter.
+    """
 
     answer: Answer
     user: str
     sentence: str
+    theirs: str
+
+    def is_about(self, live: User | None) -> bool:
+        """Return whether the user is still who it was: an ID may be somebody else's by now."""
+        return live is None or self.theirs in {"", _user_hash(live)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +82,13 @@ class Resolutions:
         if not asked or decision is None:
             return None
         codes, questioned = {problem.code for problem in asked}, {*_questioned(draft, asked)}
-        answer, user = decision.answer, decision.user
+        answer, user, theirs = decision.answer, decision.user, decision.theirs
         if answer is Answer.CREATE and codes == {Code.IDENTIFIER_TAKEN}:
             answer, user = Answer.UPDATE, draft.primary_id  # was created since, without that ID
             questioned.discard(user.casefold())
         if codes - WHO - NAME - decision.doubts or questioned - decision.against:
             return None
-        return KeptAnswer(answer, user, decision.sentence)
+        return KeptAnswer(answer, user, decision.sentence, theirs)
 
     def _about(self, draft: DraftUser) -> Resolution | None:
         """Return what was decided about a row's ID, if it was about the row's person, too."""
@@ -117,7 +128,7 @@ def keep_answer(
     institution: str,
     draft: DraftUser,
     answer: Answer,
-    user: str,
+    live: User | None,
     problems: Collection[Problem],
     others: frozenset[str],
     operator: str,
@@ -125,14 +136,15 @@ def keep_answer(
 ) -> None:
     """Save the answer to a row's problems; without anybody in question, delete an earlier one.
 
-    `user`: whom it names. `others`: the IDs of rows that may be the same person.
+    `live`: the user whom it names. `others`: the IDs of rows that may be the same person.
     """
     own, memory = draft.key, DecisionMemory(institution)
     against = others | _questioned(draft, problems)
     doubts = DOUBTS.intersection(problem.code for problem in problems)
-    person = person_hash(draft)
+    user = current(live, "primary_id").casefold() if live is not None else ""
+    hashes = person_hash(draft), _user_hash(live) if live is not None else ""
     if against:
-        memory.save(Resolution(own, answer, user, against, doubts, operator, now, person))
+        memory.save(Resolution(own, answer, user, against, doubts, operator, now, *hashes))
     else:
         memory.delete(own)
 
@@ -152,8 +164,15 @@ def _questioned(draft: DraftUser, problems: Collection[Problem]) -> frozenset[st
 
 def person_hash(draft: DraftUser) -> str:
     """Return a hash of a row's ID with the person of the row, for an answer that is about both."""
-    known = (draft.key, *draft.person.name, draft.person.born)
-    return hashlib.sha256("\n".join(known).encode()).hexdigest()
+    return _hash(draft.key, draft.person)
+
+
+def _user_hash(live: User) -> str:
+    return _hash(current(live, "primary_id").casefold(), user_keys(live))
+
+
+def _hash(key: str, person: PersonKeys) -> str:
+    return hashlib.sha256("\n".join((key, *person.name, person.born)).encode()).hexdigest()
 
 
 def alike_rows(

@@ -137,7 +137,7 @@ class Review:
                 said += "; later plans ask again, because the roster or the mapping was changed"
         self._record(Decision(row, Answer.REJECT), None, said)
         if draft is not None:
-            self._keep(Answer.REJECT, "", draft)
+            self._keep(Answer.REJECT, None, draft)
 
     async def resolve(self, decision: Decision, alma: Alma) -> None:
         """Plan to create the row's user, or to update or rename the user with this ID.
@@ -172,7 +172,7 @@ class Review:
                 self._leave_out(other, draft)
         done = replace(decision, answer=Answer.RENAME) if renames else decision
         self._record(done, planned, _SAID[done.answer][0])
-        self._keep(answer, user, draft)
+        self._keep(answer, live, draft)
 
     def _check_named(self, draft: DraftUser, live: User) -> None:
         """Raise UsageError if a user whom no question is about is another person than the row.
@@ -230,7 +230,7 @@ class Review:
         """Reject the row with the old card of a person, also for later plans."""
         said = f"not to be sent, because row {row_label(new.row)} is the same person's new card"
         self._record(Decision(old.row, Answer.REJECT), None, said)
-        self._keep(Answer.REJECT, "", old, frozenset({new.key}))
+        self._keep(Answer.REJECT, None, old, frozenset({new.key}))
 
     async def _plan_free_rows(self, alma: Alma) -> None:
         """Compare rows with Alma that only needed review beside rows that are left out by now."""
@@ -325,11 +325,15 @@ class Review:
         self._journal.record_resolution(decision.row, fate, planned, found, decision.answer)
 
     def _keep(
-        self, answer: Answer, user: str, draft: DraftUser, against: frozenset[str] = frozenset()
+        self,
+        answer: Answer,
+        live: User | None,
+        draft: DraftUser,
+        against: frozenset[str] = frozenset(),
     ) -> None:
         """Save the answer for later plans."""
         if self.facts.alma is not None:
             others = against.union(*(ids for one, ids in self._alike if one.row == draft.row))
             problems = tuple(self.ledger.problems(draft.row))
             given = self._operator, self._now()
-            keep_answer(self.facts.alma.key, draft, answer, user, problems, others, *given)
+            keep_answer(self.facts.alma.key, draft, answer, live, problems, others, *given)

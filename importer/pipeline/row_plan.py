@@ -56,6 +56,8 @@ class PlanContext:
             out = Held(draft.row, (*warnings, dismissed(draft.origin, kept.sentence)))
             return self._finish(draft, replace(planned, step=out))
         live = next((u for u in found.every_user if same_id(u.primary_id, kept.user)), None)
+        if not kept.is_about(live):
+            return self._finish(draft, planned)
         made = self.answer(kept.answer, draft, live, found)
         if not isinstance(made, Planned):
             return self._finish(draft, planned)

@@ -419,3 +419,18 @@ def test_an_answer_about_one_card_is_none_about_the_next(
     assert typed("apply", "second", "--yes").exit == 0
     staff_gives("S2")
     assert plan("C3", "third") == 1
+
+
+def test_an_answer_does_not_count_for_the_next_person_with_the_id(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The user of the answer is somebody else by now: staff gave the card to another person."""
+    load(typed, write(folder, ANA), "first")
+    roster = write(folder, ("2001", "Zoe", "Adler", "FRIEND", "", "zoe@example.org", ""))
+    typed("plan", roster, *PLAN, "second")
+    assert typed("resolve", "second", "2", "--as", "update").exit == 0
+    assert typed("plan", roster, *PLAN, "again", "--json").summary["review"] == 0
+    typed("apply", "second", "--yes")
+    others = {"first_name": "Ivo", "last_name": "Park", "birth_date": "1970-07-07Z"}
+    ask(sandbox, "PATCH", "users/2001", others)
+    assert typed("plan", roster, *PLAN, "third", "--json").summary["review"] == 1
