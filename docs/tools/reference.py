@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from importer.errors import Exit
 from importer.mapper.schema import TOP_FIELDS
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Field, Shape
 from importer.model.problem import CATALOGUE, Code, Severity
+from importer.model.run import Summary
 from importer.model.user import Reach
 from importer.sandbox.configuration import SWITCHES
 from importer.settings import DESTINATION, KEY, MAIL, WAY, Settings
@@ -331,6 +333,15 @@ def _roff(line: str) -> str:
     return rf"\&{text}" if text.startswith((".", "'")) else text
 
 
+def summary_schema() -> Iterator[str]:
+    """Yield the JSON Schema of `summary.json` and `--json`."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Summary.model_json_schema(mode="validation"),
+    }
+    yield json.dumps(schema, indent=2, ensure_ascii=False)
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "commands.md": commands,
     "exit-codes.md": exits,
@@ -338,6 +349,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "importer.1": man,
     "problems.md": problems,
     "settings.md": settings,
+    "summary.schema.json": summary_schema,
     "switches.md": switches,
 }
 """Each page's name and the function that yields its lines."""

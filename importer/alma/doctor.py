@@ -55,20 +55,11 @@ class Finding:
         }
 
 
-async def examine(alma: Alma | None, codes: CodeTables, today: date) -> tuple[Finding, ...]:
+async def examine(alma: Alma, codes: CodeTables, today: date) -> tuple[Finding, ...]:
     """Check the key, its rights, the institution, the clock and the code tables.
 
-    `alma` is None if no key is set. An AlmaError becomes a finding.
+    An AlmaError becomes a finding.
     """
-    if alma is None:
-        missing = Finding(
-            "key",
-            State.BAD,
-            "No API key is set; `check` and `convert` work without one.",
-            "Make a key at developers.exlibrisgroup.com and put it into ALMA_API_KEY.",
-            Exit.ACCESS,
-        )
-        return missing, _codes(codes, "", today)
     institution, code = await _institution(alma)
     if institution.exit is Exit.STOPPED:
         return replace(institution, name="connection"), _codes(codes, "", today)

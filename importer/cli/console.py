@@ -102,6 +102,9 @@ Mappings = Annotated[
 Folder = Annotated[
     Path | None, typer.Option("-o", "--output", help="Run folder; default: a new one under runs/.")
 ]
+NewFile = Annotated[
+    Path | None, typer.Option("-o", "--output", help="The new file; default: print to stdout.")
+]
 Codes = Annotated[
     Path | None,
     typer.Option(help="Saved code tables; default: codes.json in this folder, if there."),

@@ -7,7 +7,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
@@ -86,8 +85,8 @@ def check(
     as_json: Json = False,
 ) -> int:
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
-    rosters = _paired(roster, mapping, corrections)
-    request = run_request(rosters, output, codes, visible_only=visible_only)
+    rosters = _paired(roster, mapping, corrections, visible_only=visible_only)
+    request = run_request(rosters, output, codes, refresh=False)
     with progress("Checking") as advance:
         checked = check_roster(request, Progress(advance))
     with checked as ledger:
@@ -109,7 +108,8 @@ def plan(
     as_json: Json = False,
 ) -> int:
     """Check, then compare with Alma (read only): what would be created and changed."""
-    settings, rosters = Settings.read(), _paired(roster, mapping, corrections)
+    settings = Settings.read()
+    rosters = _paired(roster, mapping, corrections, visible_only=visible_only)
 
     async def use(alma: Alma) -> Ledger:
         if codes is None and not CODES.is_file():
@@ -117,9 +117,7 @@ def plan(
                 load_mapping(one.mapping)  # one with errors is found before any call
             say("No code tables are saved here, so they are read from Alma first.")
             await fetch_codes(alma, CODES)
-        request = run_request(
-            rosters, output, codes, visible_only=visible_only, refresh=not no_refresh
-        )
+        request = run_request(rosters, output, codes, refresh=not no_refresh)
         with progress("Planning", lambda: alma.limiter.notice) as advance:
             return await plan_roster(request, alma, settings.alma_rate, Progress(advance, say))
 
@@ -170,8 +168,8 @@ def convert(
 ) -> int:
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
-        paired = _paired(roster, mapping, corrections)
-        request = run_request(paired, Path(scratch), codes, visible_only=visible_only)
+        paired = _paired(roster, mapping, corrections, visible_only=visible_only)
+        request = run_request(paired, Path(scratch), codes, refresh=False)
         rosters = validate(open_inputs(request))
         clears = sis_clears(rosters) if to == "sis-xml" else ()
         with save_check(rosters, request) as ledger:
@@ -210,12 +208,11 @@ def run_request(
     output: Path | None,
     codes: Path | None,
     *,
-    visible_only: bool = False,
-    refresh: bool = True,
+    refresh: bool,
 ) -> RunRequest:
     """Return what a run is asked to do, with the saved codes and facts of this folder."""
     return RunRequest(
-        rosters=tuple(replace(one, visible_only=visible_only) for one in rosters),
+        rosters=rosters,
         codes=saved_codes(codes),
         codes_file=codes,
         facts=saved_facts(),
@@ -229,7 +226,7 @@ def run_request(
 
 
 def _paired(
-    rosters: list[str], mappings: list[Path], corrections: Path | None
+    rosters: list[str], mappings: list[Path], corrections: Path | None, *, visible_only: bool
 ) -> tuple[RosterRequest, ...]:
     """Return each roster with its mapping. Raises UsageError if they do not match in number."""
     if len(mappings) == 1:
@@ -240,19 +237,22 @@ def _paired(
             "all rosters, or one for each, in the order of the rosters."
         )
         raise UsageError(msg)
-    pairs = tuple(_asked(*pair, corrections) for pair in zip(rosters, mappings, strict=True))
+    pairs = tuple(
+        RosterRequest(book, mapping, sheet, corrections, visible_only)
+        for (book, sheet), mapping in zip(map(_book_and_sheet, rosters), mappings, strict=True)
+    )
     if len(set(pairs)) < len(pairs):
         msg = "The same roster is given twice with the same mapping. Give it once."
         raise UsageError(msg)
     return pairs
 
 
-def _asked(roster: str, mapping: Path, corrections: Path | None) -> RosterRequest:
-    """Return the request of `BOOK` or of `BOOK[SHEET]`."""
+def _book_and_sheet(roster: str) -> tuple[Path, str]:
+    """Return the parts of `BOOK` or of `BOOK[SHEET]`."""
     book, bracket, sheet = roster.removesuffix("]").partition("[")
     if bracket and roster.endswith("]") and not Path(roster).exists():
-        return RosterRequest(Path(book), mapping, sheet, corrections)
-    return RosterRequest(Path(roster), mapping, "", corrections)
+        return Path(book), sheet
+    return Path(roster), ""
 
 
 def _apply_run(

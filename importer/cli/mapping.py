@@ -12,7 +12,15 @@ from typing import Annotated, Any
 
 import typer
 
-from importer.cli.console import Codes, Commands, Json, ShowValues, only_user_cache, saved_codes
+from importer.cli.console import (
+    Codes,
+    Commands,
+    Json,
+    NewFile,
+    ShowValues,
+    only_user_cache,
+    saved_codes,
+)
 from importer.cli.new_mapping import new, ready
 from importer.cli.output import emit, now, say, write_new
 from importer.errors import Exit, UsageError
@@ -144,9 +152,7 @@ def import_profile(
         Path | None,
         typer.Option("-m", "--mapping", help="With --prove: a finished mapping to compare with."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The new file; default: print to stdout.")
-    ] = None,
+    output: NewFile = None,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from importer.cli.console import Codes, VisibleOnly, saved_codes, shipped
+from importer.cli.console import Codes, NewFile, VisibleOnly, saved_codes, shipped
 from importer.cli.output import say, write, write_new
 from importer.errors import RosterError, UsageError
 from importer.loader.read import read
@@ -31,9 +31,7 @@ SCHEMA = "mapping.schema.json"
 
 def new(
     roster: Annotated[Path, typer.Argument(help="A roster to start from.", metavar="ROSTER")],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The new file; default: print to stdout.")
-    ] = None,
+    output: NewFile = None,
     header: Annotated[
         str, typer.Option(help="The heading row or rows, as in 3 or 3,4; or none.")
     ] = "",

@@ -144,6 +144,7 @@ def emit(values: object, lines: Iterable[str], *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
     else:
         write(*lines)
+    sys.stdout.flush()  # before the messages that follow
 
 
 def confirm(question: str, answer: str, without: str, refused: str) -> None:

@@ -85,44 +85,43 @@ def matching(place: Place, pattern: str) -> list[FoundFile]:
     return sorted(found, key=lambda file: (file.modified, file.name))
 
 
+@dataclass(frozen=True, slots=True)
 class LocalFolder:
     """A folder of this computer, or a network share that it has mounted."""
 
-    def __init__(self, folder: Path) -> None:
-        """Use a folder that exists."""
-        self._folder = folder
+    folder: Path
 
     def files(self) -> list[FoundFile]:
         """Return the ordinary files of the folder."""
         with self._trouble("cannot be read"):
             return [
                 FoundFile(path.name, path.stat().st_size, path.stat().st_mtime)
-                for path in self._folder.iterdir()
+                for path in self.folder.iterdir()
                 if path.is_file()
             ]
 
     def fetch(self, name: str, target: Path) -> None:
         """Copy a file to this computer."""
         with self._trouble(f"{name} cannot be read"):
-            shutil.copyfile(self._folder / name, target)
+            shutil.copyfile(self.folder / name, target)
 
     def put(self, source: Path, name: str) -> None:
         """Copy a file into the folder under a hidden name, then rename it."""
-        part = self._folder / f".{name}.part"
+        part = self.folder / f".{name}.part"
         with self._trouble(f"{name} cannot be written"):
             shutil.copyfile(source, part)
             flush(part, DELIVERED)
-            part.replace(self._folder / name)
+            part.replace(self.folder / name)
 
     def rename(self, name: str, new: str) -> None:
         """Give a file another name."""
         with self._trouble(f"{name} cannot be renamed"):
-            (self._folder / name).replace(self._folder / new)
+            (self.folder / name).replace(self.folder / new)
 
     def delete(self, name: str) -> None:
         """Delete a file."""
         with self._trouble(f"{name} cannot be deleted"):
-            (self._folder / name).unlink()
+            (self.folder / name).unlink()
 
     @contextmanager
     def _trouble(self, what: str) -> Iterator[None]:
@@ -130,5 +129,5 @@ class LocalFolder:
             yield
         except OSError as error:
             why = error.strerror or os.strerror(error.errno or 0)
-            msg = f"The folder {self._folder}: {what} ({why}). Check its name and permissions."
+            msg = f"The folder {self.folder}: {what} ({why}). Check its name and permissions."
             raise PlaceError(msg) from error

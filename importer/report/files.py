@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import json
 import os
 import re
 from collections.abc import Callable
@@ -208,12 +207,3 @@ def edited(path: Path, stamp: datetime) -> bool:
 def _is_open(path: Path) -> bool:
     """Return whether LibreOffice or Excel has the file open: they leave such a file beside it."""
     return any(path.with_name(name).exists() for name in (f".~lock.{path.name}#", f"~${path.name}"))
-
-
-def summary_schema() -> str:
-    """Return the JSON Schema of `summary.json` and `--json`: docs/reference/summary.schema.json."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Summary.model_json_schema(mode="validation"),
-    }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -159,7 +159,7 @@ def _next_steps(
         yield NextStep(why, command_line("apply", run, *flags))
     if facts.users_stay and not applied:
         users = counted(facts.users_stay, "user")
-        why = f"Nothing else is to be undone. To delete the {users} that the run created too:"
+        why = f"There is nothing to send. To delete the {users} that the run created:"
         yield NextStep(why, command_line("undo", shortest(Path(facts.undoes)), "--delete-created"))
     if related.undone_by:
         yield NextStep("This run was undone. There is nothing to do.")

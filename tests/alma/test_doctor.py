@@ -126,10 +126,3 @@ def test_what_is_bad_tells_how_a_load_would_end() -> None:
         (answers(), NO_CODES, set()),
     ]:
         assert {found.exit for found in findings(transport, codes)} - {Exit.DONE} == exits
-
-
-def test_no_key_is_a_finding() -> None:
-    """Without a key nothing is asked of Alma."""
-    key, codes = asyncio.run(examine(None, FRESH, TODAY))
-    assert (key.name, key.state) == ("key", State.BAD)
-    assert (codes.name, codes.state) == ("code tables", State.OK)
