@@ -219,7 +219,7 @@ class RowId(NamedTuple):
 
 def is_whole_roster(row: int) -> bool:
     """Return whether the number stands for a whole roster."""
-    return not RowId.of(row).number
+    return not row % ROSTER_ROWS
 
 
 _ABSENT = "absent-"
@@ -227,7 +227,7 @@ _ABSENT = "absent-"
 
 def is_absent(row: int) -> bool:
     """Return whether the number stands for somebody who is missing from the roster."""
-    return RowId.of(row).number > ABSENT_ROWS
+    return row % ROSTER_ROWS > ABSENT_ROWS
 
 
 def row_label(row: int) -> str:
