@@ -270,9 +270,8 @@ class Review:
             *planned.warnings,
             *(held.problems if held else ()),
         ]
-        fate = worst(problems)
         done = None if held else replace(planned, step=step)
-        self._journal.record_resolution(draft.row, fate, done, problems, "free")
+        self._journal.record_resolution(draft.row, worst(problems), done, problems, "free")
 
     @cached_property
     def _rosters(self) -> CheckedRosters:
@@ -318,11 +317,10 @@ class Review:
             advice=advice,
             severity=Severity.WARNING if planned else Severity.REJECT,
         )
-        fate = Fate.READY if planned else Fate.REJECTED
         known = {(one.code, one.value) for one in self.ledger.problems(decision.row)}
         new = [one for one in warnings if (one.code, one.value) not in known]
         found = [problem, *new]
-        self._journal.record_resolution(decision.row, fate, planned, found, decision.answer)
+        self._journal.record_resolution(decision.row, worst(found), planned, found, decision.answer)
 
     def _keep(
         self,
@@ -333,7 +331,13 @@ class Review:
     ) -> None:
         """Save the answer for later plans."""
         if self.facts.alma is not None:
-            others = against.union(*(ids for one, ids in self._alike if one.row == draft.row))
-            problems = tuple(self.ledger.problems(draft.row))
-            given = self._operator, self._now()
-            keep_answer(self.facts.alma.key, draft, answer, live, problems, others, *given)
+            keep_answer(
+                self.facts.alma.key,
+                draft,
+                answer,
+                live,
+                tuple(self.ledger.problems(draft.row)),
+                against.union(*(ids for one, ids in self._alike if one.row == draft.row)),
+                self._operator,
+                self._now(),
+            )
