@@ -17,7 +17,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from importer.errors import PlaceError, RosterError, UsageError
-from importer.jobs.places import LOADED, SUPERSEDED, FoundFile, LocalFolder, Place, matching
+from importer.jobs.places import LOADED, SUPERSEDED, FoundFile, LocalFolder, RosterFolder, matching
 from importer.jobs.schema import Location, Login, RosterPart
 from importer.loader.detect import LARGEST
 
@@ -93,7 +93,7 @@ class Feed(BaseModel):
 
 
 @contextmanager
-def opened(location: Location, login: Login) -> Iterator[Place]:
+def opened(location: Location, login: Login) -> Iterator[RosterFolder]:
     """Open the place of a location. Raises PlaceError, AccessError, UsageError."""
     if not location.host:
         yield LocalFolder(Path(location.folder))
@@ -111,7 +111,7 @@ def opened(location: Location, login: Login) -> Iterator[Place]:
 
 
 def superseded(
-    part: RosterPart, place: Place, feed: Feed, folder: Path
+    part: RosterPart, place: RosterFolder, feed: Feed, folder: Path
 ) -> tuple[list[FoundFile], list[SeenFile]]:
     """Return the files that match and are superseded, and those of them not seen as such before.
 
@@ -144,7 +144,7 @@ def superseded(
     return old, new
 
 
-def _digest(place: Place, file: FoundFile, folder: Path) -> str:
+def _digest(place: RosterFolder, file: FoundFile, folder: Path) -> str:
     """Return the hash of a file's content; blank where it cannot be read or is no roster."""
     if file.size > LARGEST:
         return ""
@@ -164,7 +164,7 @@ def in_one_line(files: list[SeenFile], last: SeenFile) -> str:
 
 def pick_up(
     part: RosterPart,
-    place: Place,
+    place: RosterFolder,
     passed_over: list[FoundFile],
     folder: Path,
     now: Callable[[], datetime],
@@ -219,7 +219,7 @@ def pick_up(
     )
 
 
-def _check_unchanged(place: Place, file: FoundFile, where: str) -> None:
+def _check_unchanged(place: RosterFolder, file: FoundFile, where: str) -> None:
     """Raise RosterError where the file is not as it was a moment ago."""
     if file not in place.files():
         msg = (
@@ -229,7 +229,7 @@ def _check_unchanged(place: Place, file: FoundFile, where: str) -> None:
         raise RosterError(msg)
 
 
-def put_away(part: RosterPart, place: Place, file: PickedFile, stamp: str) -> None:
+def put_away(part: RosterPart, place: RosterFolder, file: PickedFile, stamp: str) -> None:
     """Rename or delete a file that was loaded, unless it was replaced by another one since.
 
     Raises PlaceError where that is not possible.
@@ -247,7 +247,7 @@ def put_away(part: RosterPart, place: Place, file: PickedFile, stamp: str) -> No
         raise PlaceError(msg) from error
 
 
-def put_aside(part: RosterPart, place: Place, old: list[FoundFile], stamp: str) -> None:
+def put_aside(part: RosterPart, place: RosterFolder, old: list[FoundFile], stamp: str) -> None:
     """Rename files that are superseded, unless the job keeps files.
 
     They are not deleted, as nobody has loaded them. Raises PlaceError where one is not possible.

@@ -44,7 +44,7 @@ class FoundFile:
         return f"{self.name} ({self.changed:%Y-%m-%d %H:%M})"
 
 
-class Place(Protocol):
+class RosterFolder(Protocol):
     """A folder. Every method raises PlaceError if the folder cannot be reached or refuses it."""
 
     def files(self) -> list[FoundFile]:
@@ -68,7 +68,7 @@ class Place(Protocol):
         ...
 
 
-def matching(place: Place, pattern: str) -> list[FoundFile]:
+def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
     """Return the files that match, oldest first; hidden ones and those put away do not.
 
     Neither does a name that could lead to another folder, whatever a server lists.

@@ -37,7 +37,7 @@ from importer.jobs.feed import (
 )
 from importer.jobs.guards import FailedGuard, cut_off, failed_guards
 from importer.jobs.notify import Level, Message, Reporter
-from importer.jobs.places import FoundFile, Place
+from importer.jobs.places import FoundFile, RosterFolder
 from importer.jobs.schema import Guards, Job, RosterPart
 from importer.jobs.state import LastLoad, Load, State, Step, Store
 from importer.ledger.ledger import Ledger
@@ -346,7 +346,7 @@ class JobRun:
                 trouble.append(str(error))
         return tuple(trouble)
 
-    def _supersede(self, part: RosterPart, place: Place, stamp: str) -> list[FoundFile]:
+    def _supersede(self, part: RosterPart, place: RosterFolder, stamp: str) -> list[FoundFile]:
         """Put files aside that are older than the last load, and remember to report new ones.
 
         Return those that are superseded and may still be there.

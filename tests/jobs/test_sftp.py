@@ -19,7 +19,7 @@ from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from importer.errors import AccessError, Exit
 from importer.jobs.feed import opened
-from importer.jobs.places import FoundFile, Place, matching
+from importer.jobs.places import FoundFile, RosterFolder, matching
 from importer.jobs.schema import Location, Login
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import MAPPING, state
@@ -224,5 +224,5 @@ class _Listing:
 
 def test_a_name_that_leads_elsewhere_never_matches() -> None:
     """A server cannot make the importer write outside of the job's folder."""
-    listing = cast("Place", _Listing())
+    listing = cast("RosterFolder", _Listing())
     assert [file.name for file in matching(listing, "*.csv")] == ["right.csv"]
