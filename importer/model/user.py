@@ -125,7 +125,7 @@ class Address(Segment):
 
 
 class Email(Segment):
-    """An e-mail address."""
+    """An email address."""
 
     preferred: Annotated[Flag, Facts(0)] = None
     email_address: Annotated[Text, Facts(required=True)] = None
