@@ -5,16 +5,13 @@ An update may extend or add the Patron role. No other role is touched.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from datetime import date
 
 from importer.model.fields import text
 from importer.model.plan import Change, ChangeKind
 from importer.model.problem import Code
 from importer.model.user import Coded, User, UserRole
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import date
 
 PATRON = "200"
 """Alma's code of the Patron role (contract 1.3, user_role)."""

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
 
 from importer.model.candidates import NAMES
 from importer.model.decisions import NAME, Answer
 from importer.model.fields import OnUpdate
-from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
+from importer.model.people import Common
+from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Step, Unchanged, Update
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import counted, row_label
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import obstacles, role_obstacles
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.merge import merge, new_user
-from importer.planner.staff_edits import NO_MEMORY, Edit, answered, review
+from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, answered, review
 from importer.planner.who import Who, identify, is_managed_elsewhere
-from importer.users.matching import identifiers
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from datetime import date
-
-    from importer.model.people import Common
-    from importer.model.plan import Match, Step
-    from importer.planner.drafts import DraftUser
-    from importer.planner.staff_edits import Earlier
-    from importer.users.matching import MatchResult
+from importer.users.matching import MatchResult, identifiers
 
 
 def decide(

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from rapidfuzz.distance import OSA
 
@@ -22,17 +21,14 @@ from importer.model.people import (
     EMAIL,
     PHONE,
     Common,
+    PersonKeys,
     are_nicknames,
     email_trait,
     phone_trait,
 )
 from importer.model.text import folded
-from importer.model.user import ContactInfo
-
-if TYPE_CHECKING:
-    from importer.model.people import PersonKeys
-    from importer.model.user import User
-    from importer.planner.drafts import DraftUser
+from importer.model.user import ContactInfo, User
+from importer.planner.drafts import DraftUser
 
 
 class Names(StrEnum):

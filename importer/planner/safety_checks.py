@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from importer.model.plan import ChangeKind, Held, SafetyCheck, Unchanged, Update
-from importer.model.problem import Code, Problem
+from importer.model.plan import (
+    Change,
+    ChangeKind,
+    Held,
+    Planned,
+    SafetyCheck,
+    SafetyLimit,
+    SafetyLimits,
+    Step,
+    Unchanged,
+    Update,
+)
+from importer.model.problem import Code, Origin, Problem
 from importer.model.run import FailedCheck
 from importer.model.text import RowId, is_absent
 from importer.planner.borrowing import ROLE
 from importer.planner.entries import current, same_id
 from importer.planner.merge import STICKY
-
-if TYPE_CHECKING:
-    from importer.model.plan import Change, Planned, SafetyLimit, SafetyLimits, Step
-    from importer.model.problem import Origin
-
 
 _MANY_PERCENT, _MANY = 5, 5
 """More rows than both of these whose IDs find other people: the column itself may be wrong."""

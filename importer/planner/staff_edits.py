@@ -13,19 +13,16 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
 from importer.model.plan import Imprint, Imprints, UserMemory, Where
-from importer.model.user import User
+from importer.model.user import Part, User
 from importer.planner.borrowing import role_days
+from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import FLAGS, current, entries, main_value, normal, types
 from importer.planner.list_merge import SET_ELSEWHERE, resolve_value
 from importer.planner.merge import SET_APART
-
-if TYPE_CHECKING:
-    from importer.model.user import Part
-    from importer.planner.drafts import DraftEntry, DraftUser
 
 Keyed: TypeAlias = Callable[[str], str]
 """Hashes a text with a secret key, so that nobody can find it by trying values."""

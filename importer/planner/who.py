@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from importer.model.people import Common, in_words
-from importer.model.plan import Held, Unchanged, Update
-from importer.model.problem import Code, Problem, Severity
+from importer.model.plan import Held, Match, Step, Unchanged, Update
+from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.text import row_label
+from importer.model.user import User
 from importer.planner.borrowing import has_other_roles
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.person import (
     Born,
@@ -29,12 +30,6 @@ from importer.planner.person import (
     verdict,
 )
 from importer.users.matching import MatchedUser, MatchResult, user_keys
-
-if TYPE_CHECKING:
-    from importer.model.plan import Match, Step
-    from importer.model.problem import Origin
-    from importer.model.user import User
-    from importer.planner.drafts import DraftUser
 
 
 @dataclass(frozen=True, slots=True)
