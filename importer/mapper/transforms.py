@@ -17,9 +17,9 @@ from pydantic import (
 )
 
 from importer.model.candidates import IdRule
-from importer.model.contacts import read_phone
 from importer.model.fields import region_of
 from importer.model.patterns import MOST_CHARACTERS, replaced
+from importer.model.people import read_phone
 from importer.model.problem import CellFinding, Code
 
 Reading = tuple[str, CellFinding | None]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from importer.model.candidates import ENDS, NAMES
-from importer.model.contacts import is_email, read_phone
 from importer.model.fields import Shape
+from importer.model.people import is_email, read_phone
 from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.text import folded
 from importer.model.user import AccountType

@@ -8,8 +8,8 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from importer.model import contacts
-from importer.model.contacts import is_email, read_phone
+from importer.model import people
+from importer.model.people import is_email, read_phone
 
 LOCALS = st.text(st.sampled_from("ab.1+-_'\"<> @\\éа́"), max_size=6) | st.text(max_size=4)
 DOMAINS = st.text(st.sampled_from("aé.-1@[]>ß、xn"), max_size=8) | st.sampled_from(
@@ -46,7 +46,7 @@ def test_a_domain_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(text)
         return validate_email(text, check_deliverability=check_deliverability)
 
-    monkeypatch.setattr(contacts, "validate_email", counting)
+    monkeypatch.setattr(people, "validate_email", counting)
     assert all(is_email(f"person{n}@once.example.org") for n in range(50))
     assert len(asked) == 1
 
@@ -72,7 +72,7 @@ def test_a_number_is_read_in_its_region(
 
 def test_a_number_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The number that the mapper writes is not read again when the validator asks about it."""
-    monkeypatch.setattr(contacts, "_MOST_KEPT", 10)
+    monkeypatch.setattr(people, "_MOST_KEPT", 10)
     whole = read_phone("020 7946 0188", "GB").whole
     parse, asked = phonenumbers.parse, []
 
@@ -86,4 +86,4 @@ def test_a_number_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == []
     for number in range(30):
         read_phone(f"701-555-01{number:02}")
-    assert len(contacts._phones) <= 12
+    assert len(people._phones) <= 12

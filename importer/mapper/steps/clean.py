@@ -37,10 +37,10 @@ from importer.mapper.transforms import (
     searched,
 )
 from importer.mapper.values import ONE_PART, Values
-from importer.model.contacts import HOME_REGION
 from importer.model.fields import Field as RecordField
 from importer.model.fields import country_of, region_of
 from importer.model.patterns import Pattern, compile_pattern
+from importer.model.people import HOME_REGION
 from importer.model.plan import MappingPart
 
 if TYPE_CHECKING:
