@@ -185,4 +185,4 @@ def _request(
 ) -> RunRequest:
     rosters = tuple(RosterRequest(Path(roster), Path(mapping)) for roster, mapping in pairs)
     output, file = (None if path is None else Path(path) for path in (folder, codes))
-    return run_request(rosters, output, file, refresh=True)
+    return run_request(rosters, output, file, refresh=True, overwrite_edits=())

@@ -86,7 +86,7 @@ def check(
 ) -> int:
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
     rosters = _paired(roster, mapping, corrections, visible_only=visible_only)
-    request = run_request(rosters, output, codes, refresh=False)
+    request = run_request(rosters, output, codes, refresh=False, overwrite_edits=())
     with progress("Checking") as advance:
         checked = check_roster(request, Progress(advance))
     with checked as ledger:
@@ -104,6 +104,13 @@ def plan(
     no_refresh: Annotated[
         bool, typer.Option("--no-refresh", help="Use the user cache as it is.")
     ] = False,
+    overwrite_edits: Annotated[
+        list[str],
+        typer.Option(
+            help="Write this field of the mapping although staff edited it in Alma. Repeatable.",
+            metavar="FIELD",
+        ),
+    ] = [],  # noqa: B006
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
@@ -117,7 +124,9 @@ def plan(
                 load_mapping(one.mapping)  # one with errors is found before any call
             say("No code tables are saved here, so they are read from Alma first.")
             await fetch_codes(alma, CODES)
-        request = run_request(rosters, output, codes, refresh=not no_refresh)
+        request = run_request(
+            rosters, output, codes, refresh=not no_refresh, overwrite_edits=overwrite_edits
+        )
         with progress("Planning", lambda: alma.limiter.notice) as advance:
             return await plan_roster(request, alma, settings.alma_rate, Progress(advance, say))
 
@@ -169,7 +178,7 @@ def convert(
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
         paired = _paired(roster, mapping, corrections, visible_only=visible_only)
-        request = run_request(paired, Path(scratch), codes, refresh=False)
+        request = run_request(paired, Path(scratch), codes, refresh=False, overwrite_edits=())
         rosters = validate(open_inputs(request))
         clears = sis_clears(rosters) if to == "sis-xml" else ()
         with save_check(rosters, request) as ledger:
@@ -209,6 +218,7 @@ def run_request(
     codes: Path | None,
     *,
     refresh: bool,
+    overwrite_edits: Collection[str],
 ) -> RunRequest:
     """Return what a run is asked to do, with the saved codes and facts of this folder."""
     return RunRequest(
@@ -222,6 +232,7 @@ def run_request(
         version=program(),
         users_folder=USERS,
         refresh=refresh,
+        overwrite_edits=tuple(overwrite_edits),
     )
 
 

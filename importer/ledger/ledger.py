@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -196,13 +196,13 @@ class Ledger(Database):
             values,
         )
 
-    def imprints(self) -> dict[int, dict[str, Imprint]]:
+    def imprints(self) -> Mapping[int, Mapping[str, Imprint]] | None:
         """Return what is to be remembered of the rows when they were applied.
 
         None in a run that was made before loads were remembered.
         """
         if not [*self.read("SELECT 1 FROM sqlite_master WHERE name = 'imprints'")]:
-            return {}
+            return None
         query = "SELECT row, imprints FROM imprints"
         return dict(self.parsed(lambda row, text: (int(row), IMPRINTS.validate_json(text)), query))
 

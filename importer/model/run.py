@@ -104,7 +104,8 @@ class RunFacts(Kept):
 
     `others` are the rosters after the first. `codes` is the file of code tables, as it was typed,
     if one was named. `users_stay`: of an undo plan, the users that the undone run created and
-    that the plan does not delete.
+    that the plan does not delete. `overwrite_edits`: paths of values that are written
+    although staff edited them.
     """
 
     command: Literal["check", "plan", "undo"]
@@ -124,6 +125,7 @@ class RunFacts(Kept):
     calls_left: int | None = None
     failed_checks: tuple[FailedCheck, ...] = ()
     kept_in_alma: int = 0
+    overwrite_edits: tuple[str, ...] = ()
     common: Common = NOTHING_COMMON
     undoes: str = ""
     users_stay: int = 0

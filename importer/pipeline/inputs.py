@@ -73,6 +73,7 @@ class RunRequest:
     is None for a new one under `runs/`. `operator`: who asks, on which computer. `version` is the
     importer's. `users_folder`: that of the user cache, None to ask Alma about each row; `refresh`:
     first read who changed since. `facts`: what `doctor --probe` measured of this Alma.
+    `overwrite_edits`: fields that are written although staff edited them in Alma.
     """
 
     rosters: tuple[RosterRequest, ...]
@@ -85,6 +86,7 @@ class RunRequest:
     version: str
     users_folder: Path | None
     refresh: bool
+    overwrite_edits: tuple[str, ...]
 
     @property
     def name(self) -> str:

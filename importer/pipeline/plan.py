@@ -38,7 +38,7 @@ from importer.pipeline.lookup import (
 )
 from importer.pipeline.resolutions import Resolutions
 from importer.pipeline.resolve import Review
-from importer.pipeline.row_plan import PlanContext, against_facts, plan_context
+from importer.pipeline.row_plan import PlanContext, against_facts, paths_of, plan_context
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.drafts import DraftUser
 from importer.planner.safety_checks import many_other_people, safety_checks
@@ -64,11 +64,14 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         drafts = tuple(rosters.drafts(ready, checked.missing, institution.code))
         asked = [(draft, query_of(draft, rosters.match(draft.row))) for draft in drafts]
         queries = [query for _, query in asked]
+        overwrites = paths_of(rosters, request.overwrite_edits)
         needed = any(one.match.absent for one in rosters)
         async with open_users(
             request, alma, institution, queries, progress, needed=needed
         ) as users:
-            with plan_context(rosters, answers, users.common(), of_alma, request.facts) as context:
+            with plan_context(
+                rosters, answers, users.common(), of_alma, request.facts, overwrites
+            ) as context:
                 planned = await _plan_rows(asked, users, context, progress)
                 absent = AbsentMemory(of_alma.key)
                 leaving = await plan_absent(rosters, users, context, absent, request.now)
@@ -87,6 +90,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 calls_left=alma.limiter.available,
                 failed_checks=_failed_checks(rosters, steps, drafts),
                 kept_in_alma=sum(one.kept for one in planned),
+                overwrite_edits=overwrites,
                 common=context.common,
             )
             imprints = [(one.step.row, one.imprints) for one in planned]

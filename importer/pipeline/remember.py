@@ -13,13 +13,13 @@ from importer.ledger.journal import Image, applied_since, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
 from importer.ledger.states import FILE
-from importer.model.plan import Act, Imprint
+from importer.model.plan import Act, Imprints
 from importer.model.run import RunFacts
 from importer.model.text import RowId, is_absent
 from importer.pipeline.runs import RUNS
 from importer.planner.entries import changed_fields, changed_lists
+from importer.planner.imprints import Keyed, answered, as_written, keyed
 from importer.planner.leavers import left
-from importer.planner.staff_edits import Keyed, answered, keyed
 
 SEEN = "absent until"
 """The name under which a ledger keeps which entry was the last that counted here."""
@@ -33,7 +33,8 @@ def run_name(facts: RunFacts) -> str:
 def remember_loaded(ledger: Ledger, now: datetime) -> None:
     """Remember what a run applied, and which rows Alma had so already.
 
-    What it applied earlier is remembered once. Raises LedgerError.
+    What it applied earlier is remembered once; of a run that was made before loads were remembered,
+    what its records show. Raises LedgerError.
     """
     facts = ledger.facts
     if facts.alma is None:
@@ -46,6 +47,11 @@ def remember_loaded(ledger: Ledger, now: datetime) -> None:
         _put_back(memory, ledger, last)
         return
     values, hashed = ledger.imprints(), keyed(memory.key)
+    if values is None:
+        values = {
+            image.row: as_written(image.before, image.sent, hashed, facts.today)
+            for image in written
+        }
     found = [_of_write(image, values, facts, hashed) for image in written]
     if before is None:
         found += _unchanged(ledger, values, facts)
@@ -77,7 +83,7 @@ def _put_back(memory: EditMemory, ledger: Ledger, last: int) -> None:
 
 
 def _of_write(
-    image: Image, values: Mapping[int, Mapping[str, Imprint]], facts: RunFacts, hashed: Keyed
+    image: Image, values: Mapping[int, Imprints], facts: RunFacts, hashed: Keyed
 ) -> Remembered:
     after = image.answered or image.sent
     forgets: set[str] = set()
@@ -95,7 +101,7 @@ def _of_write(
 
 
 def _unchanged(
-    ledger: Ledger, values: Mapping[int, Mapping[str, Imprint]], facts: RunFacts
+    ledger: Ledger, values: Mapping[int, Imprints], facts: RunFacts
 ) -> Iterator[Remembered]:
     for one in ledger.planned():
         if one.act is Act.UNCHANGED and one.row in values and not is_absent(one.row):

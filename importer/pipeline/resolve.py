@@ -287,6 +287,7 @@ class Review:
                 self.facts.common,
                 self.facts.alma,
                 self._measured,
+                self.facts.overwrite_edits,
             )
         )
 

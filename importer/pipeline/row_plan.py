@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from importer.alma.doctor import Facts
+from importer.errors import UsageError
 from importer.ledger.edit_memory import EditMemory
 from importer.ledger.memory import AbsentMemory
 from importer.model.decisions import Answer
@@ -22,8 +23,9 @@ from importer.pipeline.resolutions import Resolutions
 from importer.planner.decide import decide, follow, with_borrowing
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
+from importer.planner.imprints import keyed
 from importer.planner.leavers import come_back, leave
-from importer.planner.staff_edits import Earlier, keyed
+from importer.planner.staff_edits import Earlier
 from importer.users.matching import MatchResult, identifiers
 
 
@@ -96,10 +98,12 @@ def plan_context(
     common: Common,
     alma: AlmaFacts,
     facts: Facts | None,
+    overwrites: Collection[str],
 ) -> Iterator[PlanContext]:
     """Read what earlier runs left for this Alma.
 
-    Facts of another institution do not count. Raises LedgerError.
+    Facts of another institution do not count. `overwrites`: as `paths_of` returns them. Raises
+    LedgerError.
     """
     measured = facts if facts is not None and facts.institution == alma.institution else None
     remember_earlier(alma.key)
@@ -116,10 +120,29 @@ def plan_context(
             rosters,
             answers,
             AbsentMemory(alma.key).leavers(),
-            Earlier(left, keyed(memory.key), rosters[0].today),
+            Earlier(left, keyed(memory.key), rosters[0].today, frozenset(overwrites)),
             common,
             measured,
         )
+
+
+def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
+    """Return the paths of fields and lists that are named as in the mapping, or by the last part.
+
+    Raises UsageError for a field that no mapping of the run has.
+    """
+    known: dict[str, str] = {}
+    for mapped in rosters:
+        layout = mapped.compiled.layout
+        names = [target.field.name for target in layout.scalars]
+        for path in (*names, *(entry.parent for entry in layout.entries)):
+            known |= {path: path, path.rpartition(".")[2]: path}
+    for field in fields:
+        if field not in known:
+            names = ", ".join(sorted({*known.values()}))
+            msg = f"The mapping has no field {field}. Its fields are: {names}."
+            raise UsageError(msg)
+    return tuple(dict.fromkeys(known[field] for field in fields))
 
 
 # what was measured of this Alma

@@ -186,6 +186,7 @@ class OfPlan(TypedDict, total=False):
     calls_left: int | None
     failed_checks: tuple[FailedCheck, ...]
     kept_in_alma: int
+    overwrite_edits: tuple[str, ...]
     common: Common
 
 

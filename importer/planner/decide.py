@@ -18,8 +18,9 @@ from importer.model.user import AccountType, User
 from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
+from importer.planner.imprints import answered
 from importer.planner.merge import merge, new_user
-from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, answered, review
+from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, review
 from importer.planner.who import Who, identify, is_managed_elsewhere
 from importer.users.matching import MatchResult, identifiers
 
@@ -118,6 +119,7 @@ def update(
         rename=reviewed.renames,
         convert=match.account_type == "convert",
         keep_old_id=match.keep_old_id,
+        overrides=earlier.overwrites,
     )
     merged = merged_with(reviewed.quiet)
     if merged.changes and reviewed.quiet is not reviewed.draft:
@@ -145,7 +147,10 @@ def _edited(draft: DraftUser, edit: Edit) -> Problem:
     if edit.since == edit.noticed:
         when = f"edited there after the load of {edit.since}"
     if edit.replaced:
-        message = f"Alma has {{value}}, {when}; the roster has a new value, which replaces it"
+        why = "--overwrite-edits replaces it by the roster's value"
+        if not edit.asked:
+            why = "the roster has a new value, which replaces it"
+        message = f"Alma has {{value}}, {when}; {why}"
         return draft.problem(Code.REPLACES_EDIT, message, edit.label, edit.shown)
     has = "Alma has {value}" if edit.shown else "Alma has no such value any more"
     message = f"{has}, {when}; the roster's value is not sent"

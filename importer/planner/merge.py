@@ -29,7 +29,7 @@ from importer.planner.entries import (
 from importer.planner.list_merge import ListMerge, new_list, resolve_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from importer.model.plan import KeepOldId
     from importer.planner.drafts import DraftUser
@@ -95,12 +95,14 @@ def merge(
     rename: bool = False,
     convert: bool = False,
     keep_old_id: KeepOldId | None = None,
+    overrides: Collection[str] = (),
 ) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
     Entries' fields with a run variable are written only if something else changes. `rename`: the
     user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for. `convert`: an
-    Internal user becomes External if the mapping is.
+    Internal user becomes External if the mapping is. `overrides`: fields and lists that Alma is to
+    take although it protects them, beside those of the mapping.
     """
     update: dict[str, object] = {}
     if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
@@ -111,7 +113,7 @@ def merge(
         update["account_type"] = Coded(value=external.value)
         update["external_id"] = draft.values.get("external_id", "")
     identified = live.model_copy(update=update) if update else live
-    merge_with = partial(_merged, draft, live, identified, keep_old_id)
+    merge_with = partial(_merged, draft, live, identified, keep_old_id, overrides)
     merged = merge_with(run_values=False)
     targets = draft.layout.targets.values()
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
@@ -144,6 +146,7 @@ def _merged(
     live: User,
     after: User,
     keep_old_id: KeepOldId | None,
+    overridden: Collection[str],
     *,
     run_values: bool,
 ) -> Merged:
@@ -159,7 +162,8 @@ def _merged(
         will = resolve_value(target.on_update, name, was, value)
         if will != was:
             after = with_value(after, target.field, will)
-            if target.field.facts.sticky and (target.override or not will):
+            wanted = target.override or name in overridden
+            if target.field.facts.sticky and (wanted or not will):
                 override.append(name)
     expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
     after = with_patron_role(after, expiry, scope, draft.institution)
@@ -168,7 +172,7 @@ def _merged(
     for parent in _parents(draft):
         merging = ListMerge(parent, entries(live, parent), account, adopts=converts)
         merging.update(draft, after.primary_id, run_values=run_values)
-        overrides = any(item.override for item in merging.items)
+        overrides = parent in overridden or any(item.override for item in merging.items)
         if differences := list_changes(parent, merging.edits):
             lists[parent] = merging.parts
             changes += differences

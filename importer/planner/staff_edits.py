@@ -7,9 +7,8 @@ and of what Alma answered. `ruling` is the table of what is done then with a val
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -17,17 +16,20 @@ from typing import TypeAlias
 
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
 from importer.model.plan import Imprint, Imprints, UserMemory, Where
-from importer.model.user import Part, User
-from importer.planner.borrowing import role_days
+from importer.model.user import User
 from importer.planner.drafts import DraftEntry, DraftUser
-from importer.planner.entries import FLAGS, current, entries, main_value, normal, types
+from importer.planner.entries import FLAGS, current, normal
+from importer.planner.imprints import (
+    PRIMARY_ID,
+    ROLE_EXPIRY,
+    Keyed,
+    entry_text,
+    keyed,
+    shown,
+    texts,
+)
 from importer.planner.list_merge import SET_ELSEWHERE, resolve_value
 from importer.planner.merge import SET_APART
-
-Keyed: TypeAlias = Callable[[str], str]
-"""Hashes a text with a secret key, so that nobody can find it by trying values."""
-
-PRIMARY_ID, ROLE_EXPIRY = "primary_id", "patron_role.expiry"
 
 _MEMBERSHIP = frozenset({"expiry_date", "purge_date", ROLE_EXPIRY})
 """Dates of which the later one counts, if the rule has changed and staff's value differs."""
@@ -39,59 +41,26 @@ _A_MONTH = timedelta(days=28)
 """A date that moves with the day of the load by less than this is no reason for an update."""
 
 
-def keyed(key: bytes) -> Keyed:
-    """Return the function that hashes with this key; 16 hexadecimal digits."""
-
-    def hashed(text: str) -> str:
-        return hashlib.blake2b(text.encode(), key=key, digest_size=8).hexdigest()
-
-    return hashed
-
-
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """What earlier loads left, for the rows of a plan.
 
     `of` returns that of a row's user. `hashed` makes the hashes. `today`: the day of the plan.
+    `overwrites`: paths of fields and lists that are written although staff edited them.
     """
 
     of: Callable[[DraftUser, User], UserMemory]
     hashed: Keyed
     today: date
+    overwrites: frozenset[str]
 
 
 def nothing_earlier(today: date) -> Earlier:
     """Return what is left where no load is remembered."""
-    return Earlier(lambda _draft, _live: NO_MEMORY, keyed(b""), today)
+    return Earlier(lambda _draft, _live: NO_MEMORY, keyed(b""), today, frozenset())
 
 
 NO_MEMORY = UserMemory(None, ())
-
-
-def texts(where: Where, user: User) -> list[str]:
-    """Return what a user has in a place, one text for each entry; equal texts mean the same."""
-    if where.path == ROLE_EXPIRY:
-        return role_days(user)
-    if not where.names:
-        return [normal(where.path, current(user, where.path))]
-    return [
-        _text(where, {name: current(part, name) for name in where.names})
-        for part in _parts(where, user)
-    ]
-
-
-def _text(where: Where, values: Mapping[str, str]) -> str:
-    return "\x1f".join(normal(name, values[name]) for name in where.names)
-
-
-def _parts(where: Where, user: User) -> list[Part]:
-    """Return the entries of a user's list with the flag, or with the types."""
-    sought = {*where.types}
-    return [
-        part
-        for part in entries(user, where.path)
-        if (getattr(part, where.flag) if where.flag else sought <= {*types(where.path, part)})
-    ]
 
 
 def last_of(value: Value, memory: UserMemory) -> Imprint | None:
@@ -188,7 +157,7 @@ class Edit:
 
     `shown`: Alma's value now, "" if there is none. `since`, `noticed`: the loads between which it
     happened, as ISO days. `replaced`: the row's value is sent all the same. `again`: it was
-    reported before, not long ago.
+    reported before, not long ago. `asked`: it is replaced only because the plan was asked to.
     """
 
     label: str
@@ -197,6 +166,7 @@ class Edit:
     noticed: str
     replaced: bool = False
     again: bool = False
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +208,10 @@ def review(
         decided = _decide(value, last, live, memory, earlier)
         now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
         if last is not None and decided in _EDITED:
-            edit = _edit(value, last, live, today, replaced=decided is Ruling.REPLACE_EDIT)
+            asked = decided is not Ruling.REPLACE_EDIT and value.where.path in earlier.overwrites
+            decided = Ruling.REPLACE_EDIT if asked else decided
+            replaced = decided is Ruling.REPLACE_EDIT
+            edit = replace(_edit(value, last, live, today, replaced=replaced), asked=asked)
             if decided is Ruling.ASK:
                 asks.append(edit)
             elif not (value.where.flag and value.made in edited):  # of an entry that is reported
@@ -307,15 +280,6 @@ def _edit(value: Value, last: Imprint, live: User, today: date, *, replaced: boo
     return Edit(value.labels[0], alma, last.since, noticed, replaced, again and not replaced)
 
 
-def shown(where: Where, user: User) -> str:
-    """Return what a user has in a place, for a person; "" if nothing."""
-    if where.path == ROLE_EXPIRY:
-        return max(role_days(user), default="")
-    if not where.names:
-        return current(user, where.path)
-    return next((main_value(where.path, part) for part in _parts(where, user)), "")
-
-
 def values_of(draft: DraftUser, live: User, hashed: Keyed, *, rename: bool) -> Iterator[Value]:
     """Yield the values of a row that are remembered, each with a key of its own.
 
@@ -372,12 +336,12 @@ def _entry_values(draft: DraftUser, parent: str, made: _Maker) -> Iterator[Value
         key = f"{parent}[{'+'.join(where.types)}]{numbers[where.types]}"
         main = item.targets[where.names[0]].label
         labels = tuple(dict.fromkeys((main, *item.entry.labels)))
-        yield made(key, where, labels, _text(where, item.values))
+        yield made(key, where, labels, entry_text(where, item.values))
     for flag in FLAGS.get(parent, ()):
         for item in [one for one in items if one.values.get(flag) == "true"][:1]:
             where = Where(parent, flag, (), _compared(item))
             labels = tuple(one.targets[flag].label for one in items if flag in one.targets)
-            yield made(f"{parent}.{flag}", where, labels, _text(where, item.values))
+            yield made(f"{parent}.{flag}", where, labels, entry_text(where, item.values))
 
 
 def _compared(item: DraftEntry) -> tuple[str, ...]:
@@ -390,22 +354,3 @@ def _compared(item: DraftEntry) -> tuple[str, ...]:
     return tuple(name for name, text in item.values.items() if text and name not in apart) or (
         kind,
     )
-
-
-def answered(imprints: Imprints, user: User, hashed: Keyed) -> dict[str, Imprint]:
-    """Return what is remembered of an applied row, whose user Alma has so now.
-
-    Where Alma wrote a value in its own way, that is what it answered.
-    """
-    every = {one.made for one in imprints.values()}
-    return {
-        key: one if one.answered else one._replace(answered=_answer(one, user, hashed, every))
-        for key, one in imprints.items()
-    }
-
-
-def _answer(imprint: Imprint, user: User, hashed: Keyed, others: Collection[str]) -> str:
-    there = [hashed(text) for text in texts(imprint.where, user)]
-    if imprint.made in there:
-        return imprint.made
-    return next((text for text in there if text not in others), "")

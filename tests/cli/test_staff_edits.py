@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ask
 
@@ -30,6 +33,7 @@ record:
     from: <Nickname>
     override: {override}
 """
+PLAN = ("people.csv", "-m", "sticky.yaml")
 _EDITS = {"user_group": {"value": "STAFF"}, "pref_first_name": "Annie"}
 
 
@@ -259,6 +263,45 @@ def test_runs_under_runs_fill_the_memory_once(external: _Loads, typed: Type) -> 
     Path("runs", "memory.sqlite").unlink()
     external.edit()
     assert external.load() == (0, {"edited-in-alma": 2})
+
+
+def test_runs_from_before_loads_were_remembered_fill_the_memory(
+    external: _Loads, typed: Type
+) -> None:
+    """What such a run sent and what Alma answered are in its ledger."""
+    assert typed("plan", "people.csv", "-m", "sticky.yaml").exit == 0
+    (run,) = Path("runs").glob("*/ledger.sqlite")
+    assert typed("apply", run.parent.name, "--yes").exit == 0
+    Path("runs", "memory.sqlite").unlink()
+    with closing(sqlite3.connect(run)) as ledger:
+        ledger.execute("DROP TABLE imprints")
+    external.edit()
+    assert external.load() == (0, {"edited-in-alma": 2})
+    assert external.load() == (0, {})
+
+
+@pytest.mark.parametrize("account", ["EXTERNAL", "INTERNAL"])
+def test_a_plan_overwrites_the_edits_that_it_is_asked_to(
+    folder: Path, typed: Type, sandbox: Sandbox, account: str
+) -> None:
+    """Of one field, also where Alma protects it; the other edits stay."""
+    loads = _Loads(folder, typed, sandbox, account)
+    loads.load()
+    loads.edit()
+    planned = typed("plan", *PLAN, "--overwrite-edits", "pref_first_name", "-o", "over", "--json")
+    found = planned.summary["problems"]
+    assert (found["edited-in-alma"], found["replaces-edit"]) == (1, 1)
+    assert typed("apply", "over", "--yes").exit == 0
+    assert loads.user()["pref_first_name"] == "Ann"
+    assert loads.user()["user_group"] == {"value": "STAFF", "desc": "Staff"}
+    assert loads.load() == (0, {})
+
+
+def test_a_field_to_overwrite_is_one_of_the_mapping(external: _Loads, typed: Type) -> None:
+    """Another name is refused with those that there are."""
+    refused = typed("plan", *PLAN, "--overwrite-edits", "nickname", "-o", "over")
+    assert refused.exit == Exit.USAGE
+    assert "pref_first_name" in refused.err
 
 
 def test_without_the_key_nothing_is_remembered(external: _Loads) -> None:

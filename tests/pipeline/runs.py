@@ -40,4 +40,5 @@ def order(
         version="0",
         users_folder=None,
         refresh=True,
+        overwrite_edits=(),
     )

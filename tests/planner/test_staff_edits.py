@@ -15,8 +15,9 @@ from importer.model.problem import Origin
 from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
+from importer.planner.imprints import answered, as_written, keyed
 from importer.planner.merge import merge
-from importer.planner.staff_edits import Earlier, Reviewed, answered, keyed, review
+from importer.planner.staff_edits import Earlier, Reviewed, review
 from tests.planner.people import email, identifier, scheme, user
 
 HASHED = keyed(b"a key of tests")
@@ -74,12 +75,13 @@ class Alma:
     live: User
     memory: dict[str, dict[str, Imprint]] = field(default_factory=dict)
     """By roster, the newest load first."""
+    overwrites: frozenset[str] = frozenset()
 
     def reviewed(self, roster: Roster, today: date) -> Reviewed:
         """Compare a roster's row with what was left."""
         others = tuple(seen for name, seen in self.memory.items() if name != roster.name)
         known = UserMemory(self.memory.get(roster.name), others)
-        earlier = Earlier(lambda _draft, _live: known, HASHED, today)
+        earlier = Earlier(lambda _draft, _live: known, HASHED, today, self.overwrites)
         return review(roster.row(today), self.live, known, earlier, rename=False)
 
     def after(self, reviewed: Reviewed) -> User:
@@ -251,6 +253,36 @@ def test_what_another_roster_of_ours_wrote_is_no_edit() -> None:
     reviewed = alma.load(autumn, LATER)
     assert not reviewed.edits
     assert group_of(alma) == "STAFF"
+
+
+def test_what_the_plan_was_asked_to_overwrite_replaces_an_edit() -> None:
+    """Only the field that is named; it is reported as such, and what is not edited is no reason."""
+    roster = person()
+    alma = loaded(roster)
+    alma.overwrites = frozenset({GROUP})
+    assert not alma.load(roster, LATER).edits
+    alma.edit(user_group={"value": "DESK"}, expiry_date="2030-01-01")
+    reviewed = alma.load(roster, LATER)
+    assert {(one.label, one.replaced, one.asked) for one in reviewed.edits} == {
+        (GROUP, True, True),
+        (EXPIRY, False, False),
+    }
+    assert (group_of(alma), str(alma.live.expiry_date)) == ("COMM", "2030-01-01")
+
+
+def test_of_an_old_run_its_records_show_what_it_wrote() -> None:
+    """The edits after it stay; a new value of the roster is written where nobody edited."""
+    roster, later = person(), person(group="STAFF")
+    alma = loaded(roster)
+    written = as_written(None, alma.live, HASHED, TODAY)
+    alma.memory = {"autumn": answered(written, alma.live, HASHED)}
+    assert not alma.reviewed(roster, LATER).edits
+    own = emails(email("own@example.org"))
+    alma.edit(expiry_date="2030-01-01", user_identifier=[], contact_info=own)
+    reviewed = alma.load(roster, LATER)
+    assert {one.label for one in reviewed.edits} == {EXPIRY, EMAIL, CARD}
+    alma.load(later, LATER)
+    assert (group_of(alma), str(alma.live.expiry_date)) == ("STAFF", "2030-01-01")
 
 
 def _histories(count: int, seed: int) -> int:
