@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -37,6 +37,22 @@ class Remembered:
     new: bool = False
     forgets: frozenset[str] = frozenset()
     seen: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastLoad:
+    """What loads with one mapping left, by primary ID without case, and who was in the last one.
+
+    `day`: of the last load. `values`: as JSON; `imprints` reads those of one user.
+    """
+
+    day: date
+    values: Mapping[str, str]
+    there: frozenset[str]
+
+    def imprints(self, primary_id: str) -> Imprints:
+        """Return the values of a user."""
+        return IMPRINTS.validate_json(self.values[primary_id])
 
 
 class EditMemory(Memory):
@@ -85,6 +101,30 @@ class EditMemory(Memory):
             )
         )
 
+    def last_load(self, mapping: str) -> LastLoad | None:
+        """Return what loads with a mapping left; None if none is remembered.
+
+        The last load is that of the last whole roster, with what its rejects files added.
+        """
+        if not self.exists or not self.key_path.is_file():
+            return None
+        mine = (self.institution, mapping)
+        query = "SELECT max(time) FROM loads WHERE institution = ? AND mapping = ?"
+        since = next(self.read(query, mine), (None,))[0] or ""
+        query = (
+            "SELECT primary_id, imprints, max(time) FROM loaded"
+            " WHERE institution = ? AND mapping = ? AND key = ? GROUP BY primary_id"
+        )
+        found = {user: (text, time) for user, text, time in self.read(query, (*mine, self._mark))}
+        if not found:
+            return None
+        last = since or max(time for _, time in found.values())
+        return LastLoad(
+            datetime.fromisoformat(last).date(),
+            {user: text for user, (text, _) in found.items()},
+            frozenset(user for user, (_, time) in found.items() if time >= since),
+        )
+
     def former(self) -> Mapping[str, str]:
         """Return the primary IDs of users by those that loads took from them, without case."""
         query = "SELECT former, primary_id FROM former WHERE institution = ?"
@@ -95,13 +135,25 @@ class EditMemory(Memory):
         query = "SELECT entry FROM runs WHERE institution = ? AND run = ?"
         return next((int(entry) for (entry,) in self.read(query, (self.institution, run))), None)
 
-    def remember(self, run: str, entry: int, found: Collection[Remembered], time: datetime) -> None:
-        """Save what a run left of users, up to an entry of its history."""
+    def remember(
+        self,
+        run: str,
+        entry: int,
+        found: Collection[Remembered],
+        time: datetime,
+        mappings: Collection[str],
+    ) -> None:
+        """Save what a run left of users, up to an entry of its history.
+
+        `mappings`: those of its whole rosters.
+        """
         pairs = {one.before.casefold(): one.primary_id.casefold() for one in found if not one.new}
         with self.transaction():
             self._rename({old: new for old, new in pairs.items() if old != new})
             for one in found:
                 self._remember(run, one, utc(time))
+            add = "INSERT OR IGNORE INTO loads VALUES (?, ?, ?, ?)"
+            self.write((add, ((mapping, run, utc(time)) for mapping in mappings)))
             self._done(run, entry)
 
     def _remember(self, run: str, one: Remembered, time: str) -> None:
@@ -163,6 +215,7 @@ class EditMemory(Memory):
             self.write(
                 (delete, ((user,) for user, key in now.items() if not key)),
                 (delete + since, ((user, undone) for user in users.difference(kept))),
+                ("DELETE FROM loads WHERE institution = ? AND run = ?", [(undone,)]),
             )
             self._rename({user: key for user, key in now.items() if key not in {"", user}})
             self._done(run, entry)
@@ -171,3 +224,14 @@ class EditMemory(Memory):
         self.connection.execute(
             "INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (self.institution, run, entry)
         )
+
+
+def institutions(mapping: str, code: str) -> Iterator[str]:
+    """Yield the keys of institutions that have loads with a mapping, the last load first.
+
+    `code`: of the institution, if it is known. Raises LedgerError.
+    """
+    query = "SELECT institution FROM loaded WHERE mapping = ? GROUP BY 1 ORDER BY max(time) DESC"
+    for (key,) in Memory("").read(query, (mapping,)):
+        if not code or key.startswith(f"{code} "):
+            yield key

@@ -383,6 +383,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         repaired=severities.get(Severity.REPAIRED, 0),
         problems=ledger.count("problems", "code"),
         rosters=rosters,
+        since_last_load=facts.since_last_load or None,
         calls=calls,
         of_these=OfThese(
             dismissed=dismissed,

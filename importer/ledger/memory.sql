@@ -39,6 +39,12 @@ CREATE TABLE IF NOT EXISTS runs (
   PRIMARY KEY (institution, run)
 ) STRICT, WITHOUT ROWID;
 
+-- When the load of a whole roster began to be remembered; a rejects file has only some of its rows.
+CREATE TABLE IF NOT EXISTS loads (
+  institution TEXT NOT NULL, mapping TEXT NOT NULL, run TEXT NOT NULL, time TEXT NOT NULL,
+  PRIMARY KEY (institution, mapping, run)
+) STRICT, WITHOUT ROWID;
+
 -- Alma's answers to a plan that is not saved yet, as JSON by what was asked.
 CREATE TABLE IF NOT EXISTS lookups (
   institution TEXT NOT NULL, query TEXT NOT NULL, found TEXT NOT NULL, time TEXT NOT NULL,

@@ -51,6 +51,7 @@ class RosterFacts(FileFacts):
     delimiter: str = ""
     header: tuple[int, ...] = ()
     visible_only: bool = False
+    rejects: bool = False
     corrections: Corrections | None = None
 
     def origin(self, row: int) -> Origin:
@@ -99,6 +100,22 @@ class FailedCheck(Kept):
     sentence: str
 
 
+class SinceLoad(Kept):
+    """How a roster differs from the last load with its mapping, found without Alma.
+
+    `day`: of that load. `new`: people whom no load with the mapping had. `changed`: people with
+    another value; `fields`: in how many of them each field or list differs. `missing`: people of
+    that load who are not in the roster.
+    """
+
+    mapping: str
+    day: date
+    new: int
+    changed: int
+    fields: dict[str, int]
+    missing: int
+
+
 class RunFacts(Kept):
     """Everything about a run that is not about a row.
 
@@ -126,6 +143,7 @@ class RunFacts(Kept):
     failed_checks: tuple[FailedCheck, ...] = ()
     kept_in_alma: int = 0
     overwrite_edits: tuple[str, ...] = ()
+    since_last_load: tuple[SinceLoad, ...] = ()
     common: Common = NOTHING_COMMON
     undoes: str = ""
     users_stay: int = 0
@@ -196,7 +214,7 @@ class Summary(Kept):
     in these sums. `was_there` were created by somebody else, `was_so` had the planned values
     already, and `was_gone` were deleted already: this run wrote none of them. `of_these` counts
     rows once more. `warnings` and `repaired` count problems of these severities. `rosters`: only
-    if several.
+    if several. `since_last_load`: of a check, by roster, where a load is remembered.
     """
 
     schema_version: Literal[2] = 2
@@ -211,6 +229,7 @@ class Summary(Kept):
     problems: dict[str, int] = Field(default_factory=dict)
     of_these: OfThese = OfThese()
     rosters: tuple[RosterCounts, ...] | None = None
+    since_last_load: tuple[SinceLoad, ...] | None = None
     create: int | None = None
     update: int | None = None
     delete: int | None = None

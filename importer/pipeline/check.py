@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from importer.errors import RosterError
+from importer.ledger.edit_memory import EditMemory, LastLoad, institutions
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
 from importer.mapper.findings import MappingFinding, in_order
@@ -14,6 +17,7 @@ from importer.model.fields import CodeTables
 from importer.model.plan import Fate
 from importer.model.problem import VALUE, Code, Problem
 from importer.model.roster import ADDED, ROW, WHAT_TO_DO
+from importer.model.run import SinceLoad
 from importer.model.text import counted, spans, word_list
 from importer.pipeline.causes import column_causes
 from importer.pipeline.decisions import NOT_A_CHOICE, unclear_decisions
@@ -28,7 +32,9 @@ from importer.pipeline.inputs import (
 )
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.decide import unidentified
-from importer.planner.drafts import drafts
+from importer.planner.drafts import DraftUser, drafts
+from importer.planner.imprints import keyed
+from importer.planner.staff_edits import changed_since
 from importer.validator import check_rows
 from importer.validator.code_checks import state_of_tables, wrong_in_mapping
 from importer.validator.duplicates import find_duplicates
@@ -52,7 +58,54 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress 
         announced = no_end_dates(rosters, decided.rows(Fate.READY))
         decided = replace(decided, problems=(*decided.problems, *announced))
         progress.rows(len(decided.fates), 0)
-        return save_run(folder, run_facts("check", rosters, request), rosters, decided)
+        since = tuple(_since_last_load(rosters, request.codes.institution))
+        facts = run_facts("check", rosters, request, since_last_load=since)
+        return save_run(folder, facts, rosters, decided)
+
+
+def _since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[SinceLoad]:
+    """Yield how each roster differs from the last load with its mapping, if one is remembered.
+
+    `institution`: its code, if it is known; otherwise the one that was loaded last. A rejects file
+    is not compared, because it has only some of the rows.
+    """
+    for mapped in rosters:
+        name, wanted = mapped.mapping.name, not mapped.roster.rejects
+        for key in islice(institutions(name, institution), wanted):
+            with EditMemory(key) as memory:
+                if (last := memory.last_load(name)) is not None:
+                    rows = frozenset(mapped.candidates.rows)
+                    yield _differences(rosters.drafts(rows, {}, ""), last, memory, name)
+
+
+def _differences(
+    drafts: Iterable[DraftUser], last: LastLoad, memory: EditMemory, mapping: str
+) -> SinceLoad:
+    """Compare rows with the last load; several rows of one person count once."""
+    former, hashed = memory.former(), keyed(memory.key)
+    new: set[str] = set()
+    changed: dict[str, set[str]] = {}
+    seen: set[str] = set()
+    for draft in drafts:
+        ids = [value.casefold() for _, value in draft.every_identifier]
+        ids += [former[value] for value in ids if value in former]
+        seen.update(ids)
+        known = next((value for value in ids if value in last.values), None)
+        if known is not None:
+            changed.setdefault(known, set()).update(
+                changed_since(draft, last.imprints(known), hashed)
+            )
+        elif ids:
+            new.add(ids[0])
+    fields = Counter(path for paths in changed.values() for path in paths)
+    return SinceLoad(
+        mapping=mapping,
+        day=last.day,
+        new=len(new),
+        changed=sum(map(bool, changed.values())),
+        fields=dict(fields.most_common()),
+        missing=len(last.there - seen),
+    )
 
 
 def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:

@@ -55,7 +55,8 @@ def remember_loaded(ledger: Ledger, now: datetime) -> None:
     found = [_of_write(image, values, facts, hashed) for image in written]
     if before is None:
         found += _unchanged(ledger, values, facts)
-    memory.remember(run, last, found, now)
+    whole = {mapping.name for roster, mapping in facts.rosters if not roster.rejects}
+    memory.remember(run, last, found, now, whole)
 
 
 def _mapping(facts: RunFacts, row: int) -> str:

@@ -139,8 +139,8 @@ def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
             known |= {path: path, path.rpartition(".")[2]: path}
     for field in fields:
         if field not in known:
-            names = ", ".join(sorted({*known.values()}))
-            msg = f"The mapping has no field {field}. Its fields are: {names}."
+            there = ", ".join(sorted({*known.values()}))
+            msg = f"The mapping has no field {field}. Its fields are: {there}."
             raise UsageError(msg)
     return tuple(dict.fromkeys(known[field] for field in fields))
 

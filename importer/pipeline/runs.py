@@ -31,6 +31,7 @@ from importer.model.run import (
     OtherRoster,
     RosterFacts,
     RunFacts,
+    SinceLoad,
 )
 from importer.model.user import User
 from importer.pipeline.fates import Decided
@@ -178,7 +179,7 @@ def save_run(
 
 
 class OfPlan(TypedDict, total=False):
-    """The facts of a run that a plan has, and a check has not."""
+    """The facts of a run that only a plan or only a check has."""
 
     alma: AlmaFacts
     users_as_of: datetime | None
@@ -187,6 +188,7 @@ class OfPlan(TypedDict, total=False):
     failed_checks: tuple[FailedCheck, ...]
     kept_in_alma: int
     overwrite_edits: tuple[str, ...]
+    since_last_load: tuple[SinceLoad, ...]
     common: Common
 
 
@@ -225,6 +227,7 @@ def _roster_facts(mapped: MappedRoster) -> tuple[RosterFacts, MappingFacts]:
         delimiter=source.delimiter,
         header=source.header,
         visible_only=mapped.asked.visible_only,
+        rejects=mapped.roster.rejects,
         corrections=Corrections(**_paths(made), sha256=digest(made)) if made else None,
     )
     return roster, MappingFacts(

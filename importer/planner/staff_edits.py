@@ -151,6 +151,27 @@ def reason_of(value: Value, last: Imprint, *, first: bool) -> Reason:
     return Reason.NEW if value.cells != last.cells else Reason.DAY
 
 
+def changed_since(draft: DraftUser, left: Imprints, hashed: Keyed) -> set[str]:
+    """Return the fields and lists of which a row has something else than at the last load.
+
+    So other cells that give another value. Of what only a load's record shows, a value that it does
+    not have is not known.
+    """
+    memory, whole = UserMemory(left, ()), all(one.cells for one in left.values())
+    found = set()
+    for value in values_of(draft, User(), hashed, rename=False):
+        last = last_of(value, memory)
+        if last is None:
+            differs = whole
+        elif last.cells:
+            differs = value.made != last.made and value.cells != last.cells
+        else:
+            differs = value.made != last.made and value.where == last.where
+        if differs:
+            found.add(value.where.path)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """A value that staff changed in Alma.

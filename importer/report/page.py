@@ -46,6 +46,7 @@ from importer.report.wording import (
     rows,
     sentence,
     sentences_of,
+    since_last_load,
     tallies,
     workbooks,
 )
@@ -155,6 +156,7 @@ def environment(package: str = "importer.report") -> Environment:
         "effort": effort,
         "most_words": MOST_WORDS,
         "roster_counts": roster_counts,
+        "since_last_load": since_last_load,
         "ends": ENDS,
         "tones": TONES,
         "kinds": KINDS,

@@ -35,6 +35,7 @@ from importer.report.wording import (
     roster_counts,
     row_numbers,
     rows,
+    since_last_load,
     tallies,
     what,
     workbooks,
@@ -65,6 +66,8 @@ def show_counts(summary: Summary, console: Console) -> None:
     console.print(Padding(table, (1, 0, 0, 2)))
     for one in summary.rosters or ():
         console.print(_text(f"  {roster_counts(one)}", "dim"))
+    for since in summary.since_last_load or ():
+        console.print(_text(f"  {since_last_load(since)}"))
     console.print()
 
 

@@ -13,8 +13,9 @@ from typing import Literal
 from importer.model.fields import LISTS
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import Code, Problem, Severity
-from importer.model.run import RosterCounts, RowHistory, RunFacts, Summary
+from importer.model.run import RosterCounts, RowHistory, RunFacts, SinceLoad, Summary
 from importer.model.text import command_line, counted, is_whole_roster, spans, word_list
+from importer.report.field_names import field_name
 from importer.report.masking import said, shown, shown_word
 
 PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY = (
@@ -252,6 +253,16 @@ def roster_counts(one: RosterCounts) -> str:
     counts = one.model_dump(include=set(map(str, Fate)))
     parts = (f"{counts[fate]:,} {ENDS[fate]}" for fate in Fate if counts[fate])
     return f"{name}: {', '.join((rows(one.rows), *parts))}"
+
+
+def since_last_load(one: SinceLoad) -> str:
+    """Return how a roster differs from the last load with its mapping, in one sentence."""
+    fields = ", ".join(f"{field_name(path)} {count:,}" for path, count in one.fields.items())
+    return (
+        f"Since the load of {one.day} with the mapping {one.mapping}: "
+        f"{counted(one.new, 'new patron')}, {one.changed:,} changed"
+        f"{f' ({fields})' if fields else ''}, {one.missing:,} not in this roster."
+    )
 
 
 def _ready(summary: Summary) -> str:

@@ -297,6 +297,57 @@ def test_a_plan_overwrites_the_edits_that_it_is_asked_to(
     assert loads.load() == (0, {})
 
 
+_SINCE = """version: 1
+name: since
+account_type: INTERNAL
+record_type: PUBLIC
+roster: {dates: ymd}
+match: {possible_match: ignore}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: {from: <Group>, lookup: groups}
+  expiry_date: {from: <@today>, plus: 1 year}
+  contact_info:
+    email:
+      - {email_address: <Email>, email_type: personal, preferred: true}
+lookups:
+  groups: {c: COMM, s: STAFF}
+"""
+_HEADINGS = "Id,First,Last,Group,Email\n"
+
+
+def _roster(folder: Path, *rows: str, mapping: str = _SINCE) -> tuple[str, ...]:
+    (folder / "since.yaml").write_text(mapping, "utf-8")
+    (folder / "people.csv").write_text(_HEADINGS + "".join(f"{row}\n" for row in rows), "utf-8")
+    return ("people.csv", "-m", "since.yaml", "--json")
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_check_says_what_changed_since_the_last_load(folder: Path, typed: Type) -> None:
+    """Offline: new people, changed ones by field, and those of the last load who are not there.
+
+    What only the mapping or the day changed does not count, nor does a rejected row's person as
+    missing. Nothing is said where no load is remembered, and nothing is written by saying it.
+    """
+    ana, bo, cy = "1,Ana,Nunez,c,a@example.org", "2,Bo,Doe,c,b@example.org", "3,Cy,Roe,c,"
+    load = _roster(folder, ana, bo, cy, "4,Dee,Poe,c,d@example.org")
+    assert "since_last_load" not in typed("check", *load, "-o", "first").summary
+    assert not (folder / "runs").exists()
+    assert typed("plan", *load, "-o", "run").exit == 0
+    assert typed("apply", "run", "--yes").exit == 0
+    (same,) = typed("check", *load, "-o", "same").summary["since_last_load"]
+    assert [same[name] for name in ("new", "changed", "fields", "missing")] == [0, 0, {}, 0]
+    other = _SINCE.replace("c: COMM", "c: GRAD").replace("1 year", "2 years")
+    rows = (ana.replace("a@", "ana@"), "2,Bo,Doe,x,b@example.org", "3,Cy,Poe,s,", "5,Eve,Doe,c,")
+    checked = typed("check", *_roster(folder, *rows, mapping=other), "-o", "again")
+    (since,) = checked.summary["since_last_load"]
+    assert (since["new"], since["changed"], since["missing"]) == (1, 2, 1)
+    assert since["fields"] == {"contact_info.email": 1, "user_group": 1, "last_name": 1}
+    assert "1 new patron, 2 changed" in (folder / "again" / "report.html").read_text("utf-8")
+
+
 def test_a_field_to_overwrite_is_one_of_the_mapping(external: _Loads, typed: Type) -> None:
     """Another name is refused with those that there are."""
     refused = typed("plan", *PLAN, "--overwrite-edits", "nickname", "-o", "over")

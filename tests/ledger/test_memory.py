@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError
-from importer.ledger.edit_memory import EditMemory, Remembered
+from importer.ledger.edit_memory import EditMemory, Remembered, institutions
 from importer.ledger.memory import AbsentMemory, DecisionMemory, forget
 from importer.model.plan import Imprint, Where
 
@@ -25,9 +25,9 @@ def left(group: str, where: Where = GROUP) -> dict[str, Imprint]:
     return {where.path: Imprint(where, "cells", "rule", group, group, "2026-08-20")}
 
 
-def load(memory: EditMemory, day: int, *found: Remembered, run: str = "") -> None:
-    """Remember a run of a day."""
-    memory.remember(run or f"run {day}", 1, found, DAY + timedelta(days=day))
+def load(memory: EditMemory, day: int, *found: Remembered, run: str = "", part: str = "") -> None:
+    """Remember a run of a day; `part`: the mapping of a rejects file."""
+    memory.remember(run or f"run {day}", 1, found, DAY + timedelta(days=day), {"m"} - {*part})
 
 
 def one(user: str, values: dict[str, Imprint], before: str = "", mapping: str = "m") -> Remembered:
@@ -76,6 +76,25 @@ def test_undo_takes_away_what_its_run_left_and_what_came_after(memory: EditMemor
     memory.put_back("undo", 1, "run 1", {"3": ""}, {"2"})
     assert known(memory, "1", "2", "3") == ["A", "C", ""]
     assert memory.entry("undo") == 1
+
+
+def test_the_last_load_is_that_of_a_whole_roster(memory: EditMemory) -> None:
+    """With what its rejects file added; undone, the one before is the last."""
+    load(memory, 1, one("1", left("A")), one("2", left("A")))
+    load(memory, 2, one("2", left("A")), one("3", left("A")))
+    load(memory, 3, one("4", left("A")), part="m")
+    last = memory.last_load("m")
+    assert last is not None
+    assert (str(last.day), last.there) == ("2026-08-22", frozenset("234"))
+    assert last.imprints("1") == left("A")
+    memory.put_back("undo", 1, "run 3", {"4": ""}, set())
+    memory.put_back("undo", 1, "run 2", {"3": ""}, set())
+    last = memory.last_load("m")
+    assert last is not None
+    assert (str(last.day), last.there) == ("2026-08-21", frozenset("12"))
+    assert [*institutions("m", "01INST")] == [*institutions("m", "")] == [ALMA]
+    assert memory.last_load("x") is None
+    assert not [*institutions("m", "01OTHER")]
 
 
 def test_ids_are_handed_on_in_one_run(memory: EditMemory) -> None:
