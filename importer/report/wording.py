@@ -15,7 +15,6 @@ from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import Code, Problem, Severity
 from importer.model.run import RosterCounts, RowHistory, RunFacts, SinceLoad, Summary
 from importer.model.text import command_line, counted, is_whole_roster, spans, word_list
-from importer.report.field_names import field_name
 from importer.report.masking import said, shown, shown_word
 
 PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY = (
