@@ -30,8 +30,8 @@ from importer.sandbox.configuration import set_switches
 from importer.sandbox.faults import read_faults
 from importer.sandbox.gateway import Gateway, Handler, key_in_header
 from importer.sandbox.institution import Institution
-from importer.sandbox.record import STICKY, Json
 from importer.sandbox.sis_load import Profile, run_load
+from importer.sandbox.users import STICKY, Json
 
 _Seconds = Annotated[float, Field(ge=0, le=3600)]
 _T = TypeVar("_T")

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 from lxml import etree
 
-from importer.sandbox.record import Json
+from importer.sandbox.users import Json
 
 Element: TypeAlias = "etree._Element"
 

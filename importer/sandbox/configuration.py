@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from importer.errors import UsageError
 from importer.sandbox.answers import json_answer, refuse, xml_answer
-from importer.sandbox.record import Json
+from importer.sandbox.users import Json
 
 _FILE = tomllib.loads(Path(__file__).with_name("institution.toml").read_text("utf-8"))
 INSTITUTION: tuple[str, str] = (_FILE["institution"]["code"], _FILE["institution"]["name"])

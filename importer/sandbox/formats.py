@@ -16,7 +16,7 @@ from lxml import etree
 
 from importer.sandbox.answers import ILLEGAL, Element, RefusalError, refuse
 from importer.sandbox.configuration import Switches
-from importer.sandbox.record import (
+from importer.sandbox.users import (
     USER,
     Field,
     Json,

@@ -31,7 +31,7 @@ from importer.sandbox.answers import (
 )
 from importer.sandbox.faults import Fault, Faults, Rule
 from importer.sandbox.institution import Institution
-from importer.sandbox.record import timestamp
+from importer.sandbox.users import timestamp
 
 Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 _Process: TypeAlias = "Callable[[], Awaitable[web.StreamResponse]]"

@@ -14,9 +14,8 @@ from datetime import datetime
 
 from importer.sandbox.answers import refusal, refuse
 from importer.sandbox.configuration import CodeTables, Switches
-from importer.sandbox.record import INTERNAL, Record, entries, text, timestamp
 from importer.sandbox.rules import Stamp, check, check_whole, created, sticky_changes, updated
-from importer.sandbox.store import Claim, Store, Stored
+from importer.sandbox.users import INTERNAL, Claim, Record, Store, Stored, entries, text, timestamp
 
 ALL_UNIQUE = "all_unique"
 _FIRST_GENERATED = 1_000_001

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from importer.sandbox.answers import refuse
 from importer.sandbox.configuration import INSTITUTION, CodeTables, Switches
-from importer.sandbox.record import (
+from importer.sandbox.users import (
     EXTERNAL,
     INTERNAL,
     OUTPUT_ONLY,
@@ -22,6 +22,7 @@ from importer.sandbox.record import (
     USER,
     Part,
     Record,
+    Stored,
     all_entries,
     codes,
     entries,
@@ -29,7 +30,6 @@ from importer.sandbox.record import (
     text,
     timestamp,
 )
-from importer.sandbox.store import Stored
 
 _PATRON_ROLE = "200"
 # Each list and its mark that at most one entry may have.

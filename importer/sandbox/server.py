@@ -27,9 +27,8 @@ from importer.sandbox.configuration import SEED, conf_routes, set_switches
 from importer.sandbox.faults import Faults, load_faults
 from importer.sandbox.gateway import ADMIN, MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
 from importer.sandbox.institution import Institution
-from importer.sandbox.record import Record
 from importer.sandbox.rules import Stamp, created
-from importer.sandbox.store import Store, Stored
+from importer.sandbox.users import Record, Store, Stored
 from importer.sandbox.users_api import UsersApi
 
 _LOGGER = logging.getLogger(__name__)

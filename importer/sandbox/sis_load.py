@@ -19,9 +19,8 @@ from importer.errors import UsageError
 from importer.sandbox import formats
 from importer.sandbox.answers import RefusalError, refuse
 from importer.sandbox.institution import Institution
-from importer.sandbox.record import EXTERNAL, INTERNAL, Json, Record, entries, text
 from importer.sandbox.rules import Stamp, check, check_whole, created, loaded
-from importer.sandbox.store import Stored
+from importer.sandbox.users import EXTERNAL, INTERNAL, Json, Record, Stored, entries, text
 
 PRIMARY = "primary_id"
 _MAX_FILES = 50

@@ -15,8 +15,7 @@ from importer.sandbox import formats
 from importer.sandbox.answers import json_answer, refuse, wants_xml, xml_answer
 from importer.sandbox.gateway import ROOT
 from importer.sandbox.institution import ALL_UNIQUE, Institution
-from importer.sandbox.record import Json, Record, text
-from importer.sandbox.store import SEARCH_FIELDS, Stored
+from importer.sandbox.users import SEARCH_FIELDS, Json, Record, Stored, text
 
 # Parameter → field.
 _SOURCE = {

@@ -18,7 +18,7 @@ import pytest
 from importer.errors import UsageError
 from importer.sandbox.configuration import SWITCHES, set_switches
 from importer.sandbox.server import Options, people, running
-from importer.sandbox.store import Store
+from importer.sandbox.users import Store
 from tests.sandbox.alma import Alma, barcode, code_of, person, practice, student
 
 

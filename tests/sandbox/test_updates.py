@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from importer.sandbox.record import STICKY
+from importer.sandbox.users import STICKY
 from tests.sandbox.alma import XML, Alma, barcode, code_of, coded, email, person, student
 from tests.sandbox.clock import ManualClock
 from tests.sandbox.people import as_xml
