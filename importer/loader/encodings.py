@@ -10,20 +10,15 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import tomllib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from typing import NamedTuple
 
 from importer.errors import RosterError
 from importer.loader.detect import NotReadableError
-from importer.loader.letters import (
-    BALTIC,
-    CENTRAL,
-    CYRILLIC,
-    WESTERN_EUROPEAN,
-    ideographs,
-    likelihood,
-)
+from importer.loader.letters import ideographs, likelihood
 
 WESTERN = "cp1252"
 LATIN_9 = "iso8859-15"
@@ -48,7 +43,6 @@ _CELLS = 3
 """Words that it shows as each of them would read."""
 
 # Logarithms of likelihoods, all of them guesses that a test has confirmed
-_USUAL = 3.0  # what Windows-1252 has in advance: most files of Windows are in it
 _CLOSE = 3.0  # another encoding so near to the best reads the words about as well
 _POSSIBLE = 8.0  # one so near is named
 _DOUBTFUL, _WRONG = 8.0, 30.0  # how much better another encoding than the mapping's reads them
@@ -73,42 +67,26 @@ class _Candidate(NamedTuple):
 
     name: str
     used_for: str
-    languages: Sequence[str] = ()
-    leads: Sequence[int] = ()
-    rare: float = 0
+    languages: tuple[str, ...]
+    leads: frozenset[int]
+    rare: float
 
     def __str__(self) -> str:
         """Return `windows-1250 (Central European)`."""
         return f"{self.name} ({self.used_for})"
 
 
-_CANDIDATES = (
-    _Candidate(WESTERN, "Western European", WESTERN_EUROPEAN, rare=-_USUAL),
-    _Candidate(LATIN_9, "Western European", WESTERN_EUROPEAN, rare=-_USUAL),
-    _Candidate("windows-1250", "Central European", CENTRAL),
-    _Candidate("iso8859-2", "Central European", CENTRAL),
-    _Candidate("cp852", "Central European, from DOS", CENTRAL, rare=2),
-    _Candidate("windows-1257", "Baltic", BALTIC),
-    _Candidate("windows-1254", "Turkish", ("Turkish",)),
-    _Candidate("mac_roman", "Western European, from an old Macintosh program", WESTERN_EUROPEAN),
-    _Candidate("cp850", "Western European, from DOS", WESTERN_EUROPEAN, rare=1),
-    _Candidate("cp437", "Western European, from DOS", WESTERN_EUROPEAN, rare=1),
-    _Candidate("windows-1251", "Cyrillic", CYRILLIC),
-    _Candidate("koi8-r", "Cyrillic", ("Russian",)),
-    _Candidate("iso8859-5", "Cyrillic", CYRILLIC),
-    _Candidate("cp866", "Cyrillic, from DOS", ("Russian",)),
-    _Candidate("windows-1253", "Greek", ("Greek",)),
-    _Candidate("iso8859-7", "Greek", ("Greek",), rare=1),
-    _Candidate("windows-1255", "Hebrew", ("Hebrew",)),
-    _Candidate("windows-1256", "Arabic", ("Arabic",)),
-    _Candidate("cp874", "Thai", ("Thai",), rare=1),
-    _Candidate("windows-1258", "Vietnamese", ("Vietnamese",), rare=3),
-    _Candidate("shift_jis", "Japanese", leads=(0x82, 0x83, *range(0x88, 0x98)), rare=8),
-    _Candidate("euc_jp", "Japanese", leads=(0xA4, 0xA5, *range(0xB0, 0xD0)), rare=8),
-    _Candidate("gb18030", "Chinese, simplified", leads=range(0xB0, 0xD8), rare=8),
-    _Candidate("big5", "Chinese, traditional", leads=range(0xA4, 0xC7), rare=8),
-    _Candidate("cp949", "Korean", leads=range(0xB0, 0xC9), rare=8),
-)
+def _candidates() -> Iterator[_Candidate]:
+    file = tomllib.loads((files(__package__) / "encodings.toml").read_text("utf-8"))
+    groups: dict[str, list[str]] = file["groups"]
+    for name, row in file["encodings"].items():
+        languages = (one for key in row.get("languages", ()) for one in groups.get(key, [key]))
+        leads = (byte for first, last in row.get("leads", ()) for byte in range(first, last + 1))
+        rare = row.get("rare", 0)
+        yield _Candidate(name, row["used_for"], tuple(languages), frozenset(leads), rare)
+
+
+_CANDIDATES = tuple(_candidates())
 
 
 class _Reading(NamedTuple):

@@ -14,16 +14,8 @@ from importlib.resources import files
 from math import log
 from typing import NamedTuple
 
-WESTERN_EUROPEAN = (
-    *("German", "French", "Spanish", "Portuguese", "Italian", "Dutch", "Danish", "Norwegian"),
-    *("Swedish", "Finnish", "Icelandic", "Irish"),
-)
-CENTRAL = (
-    *("Czech", "Slovak", "Polish", "Hungarian", "Croatian", "Slovenian", "Romanian", "German"),
-)
-BALTIC = ("Lithuanian", "Latvian", "Estonian")
-CYRILLIC = ("Russian", "Ukrainian", "Bulgarian")
-LATIN = frozenset((*WESTERN_EUROPEAN, *CENTRAL, *BALTIC, "Turkish", "Vietnamese"))
+_FIRST_OTHER = "\u0250"
+"""Behind the letters of Latin that names have."""
 
 # Probabilities, all of them guesses that a test has confirmed
 _OTHER_NEIGHBOR = 0.08  # that a neighbor is not in the table, for all of them together
@@ -56,6 +48,11 @@ def _table(language: str) -> Mapping[str, _Letter]:
         letter: _Letter(log(share / 1000), _neighbors(before), _neighbors(behind))
         for letter, (share, before, behind) in _tables()[language].items()
     }
+
+
+@cache
+def _is_latin(language: str) -> bool:
+    return min(_table(language)) < _FIRST_OTHER
 
 
 @cache
@@ -102,7 +99,7 @@ def _in_languages(word: str, languages: Sequence[str]) -> list[float]:
     known = _case(word)
     places = [at for at, char in enumerate(padded) if not char.isascii()]
     return [
-        known + sum(_at(padded, at, _table(one), latin=one in LATIN) for at in places)
+        known + sum(_at(padded, at, _table(one), latin=_is_latin(one)) for at in places)
         for one in languages
     ]
 
