@@ -14,10 +14,18 @@ from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
+from importer.errors import LedgerError
 from importer.ledger.ledger import IMPRINTS
 from importer.ledger.memory import Memory, utc
 from importer.model.files import write_new
 from importer.model.plan import Imprint, Imprints, UserMemory
+
+_KEY = 32
+"""The bytes of a key."""
+
+
+def _mark_of(key: bytes) -> str:
+    return hashlib.sha256(key).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +66,43 @@ class LastLoad:
 class EditMemory(Memory):
     """The values that loads left of one institution's users, by primary ID without case.
 
-    Hashes are made with a key that is kept elsewhere; what was made with another key is not read.
+    Hashes are made with a key that is kept elsewhere; what was made with another key is not read,
+    nor what was undone: its mark is followed by the run that undid it.
     """
 
     key_path = Path("users", "edits.key")
 
     @cached_property
     def key(self) -> bytes:
-        """The secret of the hashes; it is made, for its owner only, if it is not there."""
+        """The secret of the hashes; it is made, for its owner only, where nothing was hashed yet.
+
+        Raises LedgerError if it is lost, or is not the one that the values were hashed with.
+        """
+        hashed = next(self.read("SELECT 1 FROM loaded LIMIT 1"), None) is not None
         try:
-            self.key_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with suppress(FileExistsError):
-                write_new(self.key_path, secrets.token_hex(32).encode())
-            return bytes.fromhex(self.key_path.read_text("ascii"))
-        except (OSError, ValueError) as error:
-            raise self.damaged from error
+            if not hashed:
+                self.key_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with suppress(FileExistsError):
+                    write_new(self.key_path, secrets.token_hex(_KEY).encode())
+            key = bytes.fromhex(self.key_path.read_text("ascii"))
+        except (OSError, ValueError):
+            key = b""
+        own = "SELECT 1 FROM loaded WHERE substr(key, 1, 16) = ? LIMIT 1"
+        if len(key) < _KEY or (hashed and not [*self.read(own, (_mark_of(key),))]):
+            msg = (
+                f"{self.key_path} cannot be read, or is not the key that {self.path} was made "
+                "with, so edits that staff made since the last loads cannot be seen. Restore it "
+                "from a backup, or copy it from the computer that made the loads. If it is lost, "
+                f"delete it and {self.path}: you are then asked again about rows that were "
+                "resolved, and missing people are counted from the start."
+            )
+            raise LedgerError(msg)
+        return key
 
     @cached_property
     def _mark(self) -> str:
         """What shows that hashes were made with the present key."""
-        return hashlib.sha256(self.key).hexdigest()[:16]
+        return _mark_of(self.key)
 
     def of(self, mapping: str, primary_ids: Iterable[str]) -> UserMemory:
         """Return what is remembered of a user under the first of these IDs that is known."""
@@ -163,8 +188,10 @@ class EditMemory(Memory):
             older = f"DELETE FROM loaded WHERE {user} AND time < ?"  # noqa: S608
             execute(older, (self.institution, key, time))
         if one.seen is not None:
-            later = f"SELECT 1 FROM loaded WHERE {user} AND julianday(time) > julianday(?)"  # noqa: S608
-            if execute(later, (self.institution, key, one.seen.isoformat())).fetchone():
+            later = (
+                f"SELECT 1 FROM loaded WHERE {user} AND key = ? AND julianday(time) > julianday(?)"  # noqa: S608
+            )
+            if execute(later, (self.institution, key, self._mark, one.seen.isoformat())).fetchone():
                 return
         known = self._values(key)
         if one.values:
@@ -201,20 +228,34 @@ class EditMemory(Memory):
     ) -> None:
         """Remember of users what was remembered before a run, which was undone by `run`.
 
+        What that run left, and what came after, counts again when the undo is undone.
         All are primary IDs as the undone run left them, without case. `now`: those that are others
         now, "" if the user was deleted. `kept`: users who are still as that run left them.
         """
-        query = "SELECT DISTINCT primary_id FROM loaded WHERE institution = ? AND run = ?"
-        users = {user for (user,) in self.read(query, (self.institution, undone))}
-        delete = "DELETE FROM loaded WHERE institution = ?1 AND primary_id = ?2"
-        since = (
-            " AND time >= (SELECT min(time) FROM loaded"
-            " WHERE institution = ?1 AND primary_id = ?2 AND run = ?3)"
+        query = (
+            "SELECT DISTINCT primary_id FROM loaded WHERE institution = ?"
+            " AND (run = ? OR key = ? || ' ' || ?)"
         )
+        values = (self.institution, undone, self._mark, undone)
+        users = {user for (user,) in self.read(query, values)}
+        delete = "DELETE FROM loaded WHERE institution = ?1 AND primary_id = ?2"
+        user = " WHERE institution = ?1 AND primary_id = ?2 AND key = "
+        hide = (
+            f"UPDATE loaded SET key = key || ' ' || ?4 {user} ?5 AND time >= (SELECT min(time)"  # noqa: S608
+            " FROM loaded WHERE institution = ?1 AND primary_id = ?2 AND run = ?3)"
+        )
+        again = (
+            "INSERT OR REPLACE INTO loaded SELECT institution, primary_id, mapping, ?4, imprints,"  # noqa: S608
+            f" time, ?5 FROM loaded {user} ?5 || ' ' || ?3 ORDER BY time"
+        )
+        others = users.difference(kept)
         with self.transaction():
             self.write(
                 (delete, ((user,) for user, key in now.items() if not key)),
-                (delete + since, ((user, undone) for user in users.difference(kept))),
+                *(
+                    (one, ((user, undone, run, self._mark) for user in others))
+                    for one in (hide, again)
+                ),
                 ("DELETE FROM loads WHERE institution = ? AND run = ?", [(undone,)]),
             )
             self._rename({user: key for user, key in now.items() if key not in {"", user}})

@@ -93,6 +93,15 @@ class Memory(Database):
             "runs are still there, and missing people are counted from the start."
         )
 
+    def failure(self, error: sqlite3.Error | UnicodeError) -> LedgerError:
+        """Return the error for a failure of SQLite; nothing is wrong if another command writes."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            return LedgerError(
+                f"{self.path} is in use by another command of the importer, so it could not be "
+                "read or written now. The next plan writes what is missing."
+            )
+        return self.damaged
+
     def make_file(self) -> None:
         """Make the file, for its owner only, if it is not there."""
         try:

@@ -355,12 +355,35 @@ def test_a_field_to_overwrite_is_one_of_the_mapping(external: _Loads, typed: Typ
     assert "pref_first_name" in refused.err
 
 
-def test_without_the_key_nothing_is_remembered(external: _Loads) -> None:
+def test_what_is_remembered_contains_no_value(external: _Loads) -> None:
     """The hashes in the file of what was loaded say nothing to whoever has no key."""
     external.load()
     text = Path("runs", "memory.sqlite").read_bytes()
     assert b"COMM" not in text
     assert b"Ann" not in text
-    Path("users", "edits.key").unlink()
+
+
+def test_an_edit_after_the_undo_of_an_undo_stays(external: _Loads, typed: Type) -> None:
+    """The load counts again, so its roster brings nothing new."""
+    external.load()
+    external.write(nickname="Anita")
+    external.load()
+    for undone, back in ((f"run{external.number}", "back"), ("back", "forth")):
+        assert typed("undo", undone, "-o", back).exit == 0
+        assert typed("apply", back, "--yes").exit == 0
+    assert external.user()["pref_first_name"] == "Anita"
     external.edit()
-    assert external.load()[0] == 1
+    assert external.load() == (0, {"edited-in-alma": 2})
+
+
+def test_a_plan_without_the_key_of_what_is_remembered_stops(external: _Loads, typed: Type) -> None:
+    """The edits would be replaced without a word; with the key they are known again."""
+    external.load()
+    external.edit()
+    key = Path("users", "edits.key")
+    key.rename("edits.key")
+    refused = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "stopped")
+    assert refused.exit == Exit.STOPPED
+    assert not key.exists()
+    Path("edits.key").rename(key)
+    assert external.load() == (0, {"edited-in-alma": 2})

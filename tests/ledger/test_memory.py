@@ -97,6 +97,50 @@ def test_the_last_load_is_that_of_a_whole_roster(memory: EditMemory) -> None:
     assert not [*institutions("m", "01OTHER")]
 
 
+def test_the_undo_of_an_undo_counts_as_the_load_did(memory: EditMemory) -> None:
+    """Of the users who were undone; and each can be undone again, and that again."""
+    for day, group in enumerate("AB"):
+        load(memory, day, one("1", left(group)), one("2", left(group)))
+    memory.put_back("undo", 1, "run 1", {"1": "11"}, {"2"})
+    assert known(memory, "11", "2") == ["A", "B"]
+    memory.put_back("undo of the undo", 1, "undo", {"11": "1"}, set())
+    assert known(memory, "1", "2") == ["B", "B"]
+    memory.put_back("third", 1, "undo of the undo", {}, set())
+    assert known(memory, "1", "2") == ["A", "B"]
+    memory.put_back("fourth", 1, "third", {}, set())
+    assert known(memory, "1", "2") == ["B", "B"]
+
+
+@pytest.mark.parametrize("key", [None, "", "ab", "0" * 64])
+def test_a_lost_key_is_no_reason_to_forget(memory: EditMemory, key: str | None) -> None:
+    """Where values were hashed with another key, nothing is read, and no other key is made."""
+    load(memory, 1, one("1", left("A")))
+    memory.close()
+    path = EditMemory.key_path
+    own = path.read_bytes()
+    path.unlink()
+    if key is not None:
+        path.write_text(key, "ascii")
+    with pytest.raises(LedgerError, match=r"edits\.key"), EditMemory(ALMA) as opened:
+        opened.of("m", ["1"])
+    path.write_bytes(own)
+    with EditMemory(ALMA) as opened:
+        assert known(opened, "1") == ["A"]
+
+
+def test_a_file_that_another_command_writes_is_not_called_damaged(
+    memory: EditMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told to delete it."""
+    load(memory, 1, one("1", left("A")))
+    memory.connection.execute("PRAGMA busy_timeout = 10")
+    with closing(sqlite3.connect("runs/memory.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError) as caught:
+            load(memory, 2, one("1", left("B")))
+    assert "delete" not in str(caught.value)
+
+
 def test_ids_are_handed_on_in_one_run(memory: EditMemory) -> None:
     """Each user's values go with the user, in whatever order the rows are, and back by undo."""
     load(memory, 1, one("1", left("A")), one("2", left("B")))
