@@ -248,7 +248,9 @@ class EditMemory(Memory):
             "INSERT OR REPLACE INTO loaded SELECT institution, primary_id, mapping, ?4, imprints,"  # noqa: S608
             f" time, ?5 FROM loaded {user} ?5 || ' ' || ?3 ORDER BY time"
         )
-        others = users.difference(kept)
+        newest = self.former()
+        now = {newest.get(user, user): key for user, key in now.items()}
+        others = users.difference(newest.get(user, user) for user in kept)
         with self.transaction():
             self.write(
                 (delete, ((user,) for user, key in now.items() if not key)),

@@ -111,6 +111,14 @@ def test_the_undo_of_an_undo_counts_as_the_load_did(memory: EditMemory) -> None:
     assert known(memory, "1", "2") == ["B", "B"]
 
 
+def test_who_was_renamed_since_and_not_undone_is_remembered(memory: EditMemory) -> None:
+    """The undone run knew the user by an ID that a later load replaced."""
+    load(memory, 1, one("1", left("A")), one("2", left("A")))
+    load(memory, 2, one("9", left("B"), before="1"))
+    memory.put_back("undo", 1, "run 1", {}, {"1"})
+    assert known(memory, "9", "2") == ["B", ""]
+
+
 @pytest.mark.parametrize("key", [None, "", "ab", "0" * 64])
 def test_a_lost_key_is_no_reason_to_forget(memory: EditMemory, key: str | None) -> None:
     """Where values were hashed with another key, nothing is read, and no other key is made."""
