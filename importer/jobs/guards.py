@@ -39,23 +39,14 @@ def failed_guards(guards: Guards, plan: Summary, last: LastLoad | None) -> Itera
             f"The file has {_people(people)}, the last load had "
             f"{last.rows:,}; at least {fewest:,} are expected. It may be cut off.",
         )
-    if (most := _most(guards.creates, people)) is not None and (plan.create or 0) > most:
-        yield FailedGuard(
-            "creates",
-            f"{counted(plan.create or 0, 'user')} would be created; at most {most:,} are expected. "
-            "They may be known in Alma under other IDs.",
-        )
-    if (most := _most(guards.rejects, people)) is not None and plan.to_correct > most:
-        yield FailedGuard(
-            "rejects",
-            f"{counted(plan.to_correct, 'row')} would be rejected; at most {most:,} are expected.",
-        )
-    if (most := _most(guards.review, people)) is not None and plan.review > most:
-        yield FailedGuard(
-            "review",
-            f"{counted(plan.review, 'row')} would need review; at most {most:,} are expected. "
-            "Their people may be known in Alma under other IDs.",
-        )
+    for name, limit, count, noun, would in (
+        ("creates", guards.creates, plan.create or 0, "user", "be created"),
+        ("rejects", guards.rejects, plan.to_correct, "row", "be rejected"),
+        ("review", guards.review, plan.review, "row", "need review"),
+    ):
+        if (most := _most(limit, people)) is not None and count > most:
+            sentence = f"{counted(count, noun)} would {would}; at most {most:,} are expected."
+            yield FailedGuard(name, f"{sentence}{_WHY.get(name, '')}")
     if last is not None and (most := _most(guards.absent, last.rows)) is not None:
         yield from _absent(plan, last, most)
     for check in plan.failed_checks or ():
@@ -85,6 +76,13 @@ def _last_row_is_short(plan: Summary, roster: int) -> bool:
             if RowId.of(row).roster == roster and not is_absent(row)
         )
         return max(rows, default=0) in ledger.rows_with(Code.ROW_TOO_SHORT)
+
+
+_WHY = {
+    "creates": " They may be known in Alma under other IDs.",
+    "review": " Their people may be known in Alma under other IDs.",
+}
+"""What may be behind a guard that fails."""
 
 
 def _people(count: int) -> str:

@@ -169,7 +169,9 @@ def no_end_dates(rosters: Sequence[MappedRoster], rows: Collection[int]) -> Iter
         ]
         if lacking:
             message = f"a new patron gets {word_list(lacking)}"
-            yield mapped.problem(Code.NO_END_DATE, message)
+            fields = word_list([f"`{name}`" for name, count in counts.items() if count])
+            advice = f"Map {fields} under `record:` in the mapping, and fill in blank cells."
+            yield mapped.problem(Code.NO_END_DATE, message, advice)
 
 
 def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:

@@ -316,7 +316,11 @@ _FIELDS = {
     "pref_last_name": "Preferred last name",
     "pref_name_suffix": "Name suffix",
 }
-_LISTS = {"user_statistic": "statistical category", "rs_library": "resource-sharing library"}
+_LISTS = {
+    "user_identifier": "ID",
+    "user_statistic": "statistical category",
+    "rs_library": "resource-sharing library",
+}
 """Names of an entry that are not the list's own."""
 _MAIN = {"email_address", "phone_number", "value", "note_text", "statistic_category", "code"}
 """Fields of a list's entry that are called as the entry itself."""
@@ -328,7 +332,7 @@ def field_name(path: str) -> str:
     """Return a field in words, without Alma's names.
 
     `last_name`: Last name. `contact_info.address[home].line1`: Home address, line 1.
-    `user_identifier[BARCODE]`: Identifier (BARCODE). `contact_info.email[1].email_address`:
+    `user_identifier[BARCODE]`: ID (BARCODE). `contact_info.email[1].email_address`:
     Email 2, as positions count from 0.
     """
     found = _PATH.fullmatch(path)

@@ -61,7 +61,7 @@ _NEW = {
     "mobile": NewEntry("Mobile phone", _PHONE, "phone_number", "phone_type", "mobile"),
     "home-phone": NewEntry("Home phone", _PHONE, "phone_number", "phone_type", "home"),
     "address": NewEntry("Home address, line 1", _ADDRESSES, "line1", "address_type", "home"),
-    "barcode": NewEntry("Identifier (BARCODE)", _IDENTIFIERS, "value", "id_type", "BARCODE"),
+    "barcode": NewEntry("ID (BARCODE)", _IDENTIFIERS, "value", "id_type", "BARCODE"),
     "note": NewEntry("Library note", _NOTES, "note_text", "note_type", "LIBRARY"),
 }
 """Entries that can be added, by the key of their option."""

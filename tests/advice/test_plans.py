@@ -91,7 +91,7 @@ def test_an_unknown_card_is_corrected_or_loaded_as_new(desk: AlmaDesk) -> None:
     one, two, no = ({"Barcode": f"200011234{n}"} | dates for n in ("00001", "00002", "00009"))
     desk.write([no, one])
     before = desk.plan()
-    before.advice("not-in-alma", "Correct the identifier")
+    before.advice("not-in-alma", "Correct the ID")
     correct(before.run, {2: two})
     is_better(before, desk.paste(sent_back(before.run)), "not-in-alma")
     before.advice(

@@ -113,7 +113,7 @@ CASES = (
     Case("missing-value", "Fill in the cell", {"Last Name": ""}, {"Last Name": "Ray"}),
     Case("missing-empl-id", "Ask the Registrar for the EMPL ID", {"EMPL ID": ""},
          {"EMPL ID": "0990001"}, of="students-and-staff"),
-    Case("malformed-id", "Correct the identifier", {"Barcode": "12345"},
+    Case("malformed-id", "Correct the ID", {"Barcode": "12345"},
          {"Barcode": "20001123499999"}),
     Case("id-lost-digits", "export it again", {"Barcode": "2.00012E+13"},
          {"Barcode": "20001123499999"}),

@@ -241,6 +241,7 @@ def test_new_patrons_without_an_end_date_are_announced_by_count(
         ("ends.csv", True),
         ("more.csv", False),
     ]
+    assert ["purge_date" in one.advice for one in found] == [True, False]
     for name in ("report.html", "summary.json"):
         assert "no-end-date" in (folder / "plan" / name).read_text("utf-8")
     for new in ("skip", "reject"):

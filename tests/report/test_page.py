@@ -110,7 +110,7 @@ def test_the_page_tells_the_run(rendered: Rendered) -> None:
     """Headline, causes, advice, columns and facts are on it."""
     text = Outline(rendered.shown).text
     assert all(sentence in text for sentence in sentences_of(rendered.summary))
-    for told in ("Identifier not valid", "Did you mean Community?", "12–14, 17", "abababab"):
+    for told in ("ID not valid", "Did you mean Community?", "12–14, 17", "abababab"):
         assert told in text
     assert all(use.heading in text for use in building.COLUMNS)
 

@@ -67,11 +67,11 @@ def test_an_apply_tells_what_is_new(keep: Keep) -> None:
     """Alma's refusals and what was held are told; what the plan said already is one line."""
     planned = screen(keep(building.planned()))
     assert "Safety check removals" in planned
-    assert "Identifier not valid" in planned
+    assert "ID not valid" in planned
     applied = screen(keep(building.applied()))
     assert "Refused by Alma · 1 row (3)" in applied
     assert "Changed in Alma since the plan · 1 row (7)" in applied
-    assert "Identifier not valid" not in applied
+    assert "ID not valid" not in applied
     assert "Safety check" not in applied
     assert "7 rows were not sent because the plan found problems; see rejects.xlsx." in applied
 

@@ -254,7 +254,7 @@ def test_a_command_is_quoted_for_the_shell() -> None:
         ("contact_info.address[0].postal_code", "Address, postal code", "Address"),
         ("contact_info.email[1].email_address", "Email 2", "Email"),
         ("contact_info.email[work]", "Work email", "Email"),
-        ("user_identifier[BARCODE].value", "Identifier (BARCODE)", "Identifier"),
+        ("user_identifier[BARCODE].value", "ID (BARCODE)", "ID"),
         ("user_note[LIBRARY].popup_note", "Note (LIBRARY), popup note", "Note"),
     ],
 )
