@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -48,12 +48,12 @@ from importer.ledger.states import RESULTS, State
 from importer.mapper.load import load as load_mapping
 from importer.model.plan import Fate, Result, SafetyCheck
 from importer.model.run import RunFacts
-from importer.model.text import command_line, spans
+from importer.model.text import command_line, spans, word_list
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_roster
 from importer.pipeline.check import save_check, validate
 from importer.pipeline.convert import convert as convert_rosters
-from importer.pipeline.convert import sis_clears, sis_unmatched
+from importer.pipeline.convert import sis_clears, sis_undoes, sis_unmatched
 from importer.pipeline.inputs import (
     CheckedRosters,
     Progress,
@@ -63,7 +63,7 @@ from importer.pipeline.inputs import (
 )
 from importer.pipeline.plan import plan as plan_roster
 from importer.report import wording
-from importer.report.wording import rows
+from importer.report.wording import field_name, rows
 from importer.settings import TASK, Settings
 from importer.users.query import find_users
 from importer.writer.executor import RowDone, Stop, Waiting
@@ -172,6 +172,12 @@ def convert(
     codes: Codes = None,
     corrections: CorrectionsFile = None,
     visible_only: VisibleOnly = False,
+    keep_edits: Annotated[
+        bool,
+        typer.Option(
+            "--keep-edits", help="For the SIS load: leave out rows that would undo edits by staff."
+        ),
+    ] = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
@@ -183,13 +189,22 @@ def convert(
         clears = sis_clears(rosters) if to == "sis-xml" else ()
         with save_check(rosters, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
+            undoing = {} if to == "jsonl" else _undoing(rosters, ready, request.codes.institution)
+            ready -= {*undoing} if keep_edits else set()
             files = convert_rosters(rosters, ready, to, output)
             unmatched = [] if to == "jsonl" else _unmatched(rosters, ready)
             summary = summarize(ledger).model_copy(update={"run": ""})
             code = conclude(
                 ledger, summary, as_json=as_json, show_values=show_values, reports="none"
             )
-    say(f"{summary.ready:,} records in {', '.join(map(str, files))}")
+    say(f"{len(ready):,} records in {', '.join(map(str, files))}")
+    for fields, numbers in _by_reason(undoing.items()).items():
+        if keep_edits:
+            say(f"Left out, because staff edited {fields} in Alma: row {numbers}.")
+        else:
+            say(f"The load would undo what staff edited in Alma ({fields}): row {numbers}.")
+    if undoing and not keep_edits:
+        say("With --keep-edits, these rows are left out.")
     if clears:
         say("Loading this file clears these fields in Alma, which the mapping does not set:")
         say(f"  {', '.join(clears)}")
@@ -200,16 +215,30 @@ def convert(
 
 def _unmatched(rosters: CheckedRosters, ready: Collection[int]) -> list[str]:
     """Return a sentence for each reason why an SIS load would not match rows to their user."""
-    found: dict[str, list[int]] = {}
     with only_user_cache() as cache:
-        for row, why in sis_unmatched(
-            rosters, ready, partial(find_users, cache) if cache else None
-        ):
-            found.setdefault(why, []).append(row)
+        find = partial(find_users, cache) if cache else None
+        found = _by_reason(sis_unmatched(rosters, ready, find))
     return [
-        f"The load would not find the user of row {spans(numbers, _SPELLED_OUT)}: it {why}."
+        f"The load would not find the user of row {numbers}: it {why}."
         for why, numbers in found.items()
     ]
+
+
+def _by_reason(found: Iterable[tuple[int, str]]) -> dict[str, str]:
+    """Return the rows of each reason, as `2–5, 9`."""
+    grouped: dict[str, list[int]] = {}
+    for row, why in found:
+        grouped.setdefault(why, []).append(row)
+    return {why: spans(numbers, _SPELLED_OUT) for why, numbers in grouped.items()}
+
+
+def _undoing(rosters: CheckedRosters, ready: Collection[int], institution: str) -> dict[int, str]:
+    """Return the rows whose record would undo edits by staff, with the names of the fields."""
+    with only_user_cache() as cache:
+        return {
+            row: word_list([field_name(path) for path in paths])
+            for row, paths in sis_undoes(rosters, ready, cache, institution)
+        }
 
 
 def run_request(

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from importer.errors import UsageError
+from importer.ledger.edit_memory import EditMemory, institutions
 from importer.model.files import new_file
 from importer.model.text import RowId
-from importer.model.user import AccountType
+from importer.model.user import AccountType, User
 from importer.pipeline.inputs import CheckedRosters, Rosters
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
+from importer.planner.imprints import keyed
 from importer.planner.merge import new_user
+from importer.planner.staff_edits import nothing_earlier, undone_edits
+from importer.users.cache import UserCache
 from importer.users.matching import MatchResult, PersonQuery
-from importer.users.query import UnreadUsers
+from importer.users.query import UnreadUsers, find_users
 from importer.writer.sis_xml import cleared_fields, write_sis_zip
 
 Format = Literal["jsonl", "sis-xml"]
@@ -54,6 +60,38 @@ def sis_clears(rosters: Rosters) -> tuple[str, ...]:
             raise UsageError(msg)
     cleared = (cleared_fields(mapped.compiled.layout.targets) for mapped in rosters)
     return tuple(dict.fromkeys(chain.from_iterable(cleared)))
+
+
+def sis_undoes(
+    rosters: CheckedRosters, ready: Collection[int], cache: UserCache | None, institution: str
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the ready rows whose record would undo edits by staff, with the fields and lists.
+
+    An SIS load replaces what the record has, also a protected field that has the value from before
+    the edit (contract section 5). `institution`: its code, if it is known. Raises LedgerError.
+    """
+    for mapped in rosters:
+        name = mapped.mapping.name
+        if cache is not None:
+            key = cache.state.key
+        elif (key := next(institutions(name, institution), "")) == "":
+            continue
+        with EditMemory(key) as memory:
+            if not memory.exists:
+                return
+            earlier = replace(nothing_earlier(mapped.today), hashed=keyed(memory.key))
+            for draft in rosters.drafts(mapped.rows().keys() & ready, {}, ""):
+                left = memory.of(name, (value for _, value in draft.every_identifier))
+                live = None if left.is_blank or cache is None else _user(cache, draft)
+                if fields := undone_edits(draft, live, left, earlier):
+                    yield draft.row, tuple(sorted(fields))
+
+
+def _user(cache: UserCache, draft: DraftUser) -> User | None:
+    """Return the one user with the IDs of a row whose record is known."""
+    found = find_users(cache, PersonQuery(draft.every_identifier))
+    users = found.users if isinstance(found, MatchResult) else ()
+    return users[0].user if len(users) == 1 else None
 
 
 def sis_unmatched(

@@ -78,6 +78,25 @@ def last_of(value: Value, memory: UserMemory) -> Imprint | None:
     return None
 
 
+def undone_edits(
+    draft: DraftUser, live: User | None, memory: UserMemory, earlier: Earlier
+) -> set[str]:
+    """Return the fields and lists in which a record made of the row alone would undo an edit.
+
+    `live`: the user in Alma; without it only edits that an earlier plan reported are known.
+    """
+    if live is not None:
+        reviewed = review(draft, live, memory, earlier, rename=False)
+        edits = (*(one for one in reviewed.edits if not one.replaced), *reviewed.asks)
+        fields = [draft.layout.targets[one.label].field for one in edits]
+        return {field.parent or field.name for field in fields}
+    return {
+        value.where.path
+        for value in values_of(draft, User(), earlier.hashed, rename=False)
+        if (last := last_of(value, memory)) and last.noticed and last.made == value.made
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """One value of a row as it would be written now; `labels` are its columns.

@@ -49,6 +49,11 @@ class CacheState(BaseModel):
     total: int | None = None
     others: int = 0
 
+    @property
+    def key(self) -> str:
+        """The institution as the memory of earlier runs has it."""
+        return f"{self.institution} {self.environment}"
+
 
 @dataclass(frozen=True, slots=True)
 class KnownUser:
