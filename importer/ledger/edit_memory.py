@@ -228,7 +228,7 @@ class EditMemory(Memory):
     ) -> None:
         """Remember of users what was remembered before a run, which was undone by `run`.
 
-        What that run left, and what came after, counts again when the undo is undone.
+        What later loads left otherwise stays; when the undo is undone, all counts as before it.
         All are primary IDs as the undone run left them, without case. `now`: those that are others
         now, "" if the user was deleted. `kept`: users who are still as that run left them.
         """
@@ -260,8 +260,42 @@ class EditMemory(Memory):
                 ),
                 ("DELETE FROM loads WHERE institution = ? AND run = ?", [(undone,)]),
             )
+            self._remember_later(run, undone)
             self._rename({user: key for user, key in now.items() if key not in {"", user}})
             self._done(run, entry)
+
+    def _remember_later(self, run: str, undone: str) -> None:
+        """Save again what loads after an undone run left, where it is not the same as that run's.
+
+        All that these loads left was just hidden with it.
+        """
+        hidden = (self.institution, f"{self._mark} {run}")
+        query = (
+            "SELECT DISTINCT primary_id FROM loaded WHERE institution = ? AND key = ? AND run <> ?"
+        )
+        for (user,) in self.read(query, (*hidden, undone)):
+            before = self._values(user)
+            own: dict[str, dict[str, Imprint]] = {}
+            now: dict[str, tuple[dict[str, Imprint], str]] = {}
+            query = (
+                "SELECT mapping, run, imprints, time FROM loaded"
+                " WHERE institution = ? AND key = ? AND primary_id = ? ORDER BY time"
+            )
+            for mapping, by, text, time in self.read(query, (*hidden, user)):
+                left = IMPRINTS.validate_json(text)
+                if by == undone:
+                    own[mapping] = left
+                else:
+                    now[mapping] = left, time
+            for mapping, (left, time) in now.items():
+                first = own.get(mapping, {})
+                later = {
+                    k: it for k, it in left.items() if k not in first or it.made != first[k].made
+                }
+                kept = {**before.get(mapping, {}), **later}
+                text = IMPRINTS.dump_json(kept).decode()
+                row = (self.institution, user, mapping, run, text, time, self._mark)
+                self.connection.execute("INSERT INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def _done(self, run: str, entry: int) -> None:
         self.connection.execute(

@@ -68,14 +68,27 @@ def test_the_newest_load_of_a_mapping_counts(memory: EditMemory) -> None:
     assert EditMemory("01OTHER sandbox").of("m", ["1"]).is_blank
 
 
-def test_undo_takes_away_what_its_run_left_and_what_came_after(memory: EditMemory) -> None:
-    """The load before counts again, of users who were undone only."""
+def test_undo_takes_away_what_its_run_left(memory: EditMemory) -> None:
+    """The load before counts again, of users who were undone, unless a later one left another."""
     for day, group in enumerate("ABC"):
         load(memory, day, one("1", left(group)), one("2", left(group)))
     load(memory, 3, one("3", left("D")), run="run 1")
     memory.put_back("undo", 1, "run 1", {"3": ""}, {"2"})
-    assert known(memory, "1", "2", "3") == ["A", "C", ""]
+    assert known(memory, "1", "2", "3") == ["C", "C", ""]
     assert memory.entry("undo") == 1
+
+
+def test_undo_of_an_older_run_leaves_what_later_loads_left(memory: EditMemory) -> None:
+    """They had its group too, which goes, and a name of their own, which stays; and back."""
+    load(memory, 1, one("1", left("A") | left("Ana", NAME)))
+    load(memory, 2, one("1", left("B") | left("Ana", NAME)))
+    load(memory, 3, one("1", left("B") | left("Anita", NAME)), one("1", left("X"), mapping="x"))
+    newest = memory.of("m", ["1"])
+    memory.put_back("undo", 1, "run 2", {}, set())
+    found = memory.of("m", ["1"])
+    assert (found.own, found.others) == (left("A") | left("Anita", NAME), (left("X"),))
+    memory.put_back("undo of the undo", 1, "undo", {}, set())
+    assert memory.of("m", ["1"]) == newest
 
 
 def test_the_last_load_is_that_of_a_whole_roster(memory: EditMemory) -> None:
