@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -246,15 +246,14 @@ REPEAT_AFTER = timedelta(hours=20)
 """The same trouble is reported again after this time."""
 
 
+@dataclass
 class Reporter:
     """Reports for one job. `messages` are what it reported: one for each load, or for trouble."""
 
-    def __init__(self, job: str, notify: Notify, say: Callable[[str], None]) -> None:
-        """Prepare it."""
-        self._job = job
-        self._notify = notify
-        self._say = say
-        self.messages: list[Message] = []
+    job: str
+    notify: Notify
+    say: Callable[[str], None]
+    messages: list[Message] = field(default_factory=list, init=False)
 
     def message(
         self,
@@ -268,17 +267,17 @@ class Reporter:
         report = Path(load.run) / wording.MASKED if load is not None and load.run else None
         summary = load.summary if load is not None else None
         shown = tuple(map(hide, lines))
-        return Message(self._job, level, code, hide(headline), shown, summary, report)
+        return Message(self.job, level, code, hide(headline), shown, summary, report)
 
     def send(self, message: Message, done: tuple[str, ...] = ()) -> tuple[tuple[str, ...], bool]:
         """Show a message and send it where it was not sent; return who has it, and if all have."""
         self.messages.append(message)
-        self._say("\n".join((message.headline, *message.lines)))
-        have, wanted = list(done), channels(self._notify, message.level)
+        self.say("\n".join((message.headline, *message.lines)))
+        have, wanted = list(done), channels(self.notify, message.level)
         for channel in wanted:
             if channel not in have:
                 with self._said():
-                    send(channel, self._notify, message)
+                    send(channel, self.notify, message)
                     have.append(channel)
         return tuple(have), set(have) >= set(wanted)
 
@@ -304,7 +303,7 @@ class Reporter:
             and (before.exit, before.sentence) == (code, sentence)
             and now - before.at < REPEAT_AFTER
         )
-        _, all_have = self.send(message, channels(self._notify, Level.TROUBLE) if repeated else ())
+        _, all_have = self.send(message, channels(self.notify, Level.TROUBLE) if repeated else ())
         if repeated or not all_have:
             return before, all_have
         return Reported(at=now, exit=code, sentence=sentence), True
@@ -313,8 +312,8 @@ class Reporter:
         """Ping the monitoring service, which never stops a load."""
         ending = "" if event == "end" else f"/{event}"
         with self._said(), _trouble("The address of `ping`"):
-            if self._notify.ping:
-                _call(Settings.read(), f"{_url(self._notify.ping).rstrip('/')}{ending}", None)
+            if self.notify.ping:
+                _call(Settings.read(), f"{_url(self.notify.ping).rstrip('/')}{ending}", None)
 
     @contextmanager
     def _said(self) -> Iterator[None]:
@@ -322,7 +321,7 @@ class Reporter:
         try:
             yield
         except ImporterError as error:
-            self._say(str(error))
+            self.say(str(error))
 
 
 def report_wrong_job(path: Path, error: JobFileError, now: datetime) -> None:
