@@ -235,7 +235,7 @@ def _template(mapped: MappedRoster) -> DraftUser:
             f"{p.field} {p.message.replace(KNOWN, VALUE).replace(VALUE, p.value)}" for p in wrong
         )
         raise MappingError(tuple(f"match: absent: set: {finding}" for finding in findings))
-    (draft,) = drafts(candidates, {1})
+    (draft,) = drafts(candidates, {1}, {}, "")
     return draft
 
 

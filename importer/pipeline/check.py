@@ -134,7 +134,9 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
         checked.append(one)
         problems += (*one.compiled.notices, *column_causes(one, cells), *cells)
         if not match.creates:
-            made = (unidentified(draft, match) for draft in drafts(candidates, candidates.rows))
+            made = (
+                unidentified(draft, match) for draft in drafts(candidates, candidates.rows, {}, "")
+            )
             problems += filter(None, made)
     return CheckedRosters(checked, (*problems, *_of_rosters(checked)))
 

@@ -261,7 +261,7 @@ class CheckedRosters(Rosters):
         `institution`: its code, for the Patron role of a new user; "" if nothing is planned.
         """
         for mapped in self:
-            yield from drafts(mapped.candidates, rows, missing, institution=institution)
+            yield from drafts(mapped.candidates, rows, missing, institution)
 
 
 def open_inputs(request: RunRequest) -> Rosters:

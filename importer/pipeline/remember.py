@@ -17,9 +17,9 @@ from importer.model.plan import Act, Imprints
 from importer.model.run import RunFacts
 from importer.model.text import RowId, is_absent
 from importer.pipeline.runs import RUNS
-from importer.planner.entries import changed_fields, changed_lists
 from importer.planner.imprints import Keyed, answered, as_written, keyed
 from importer.planner.leavers import left
+from importer.planner.patch import diff
 
 SEEN = "absent until"
 """The name under which a ledger keeps which entry was the last that counted here."""
@@ -89,8 +89,8 @@ def _of_write(
     after = image.answered or image.sent
     forgets: set[str] = set()
     if is_absent(image.row) and image.before is not None:
-        forgets = {*changed_fields(image.before, image.sent)}
-        forgets.update(changed_lists(image.before, image.sent))
+        patch = diff(image.before, image.sent)
+        forgets = {*patch.fields, *patch.lists}
     return Remembered(
         image.new_id,
         image.primary_id,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, TYPE_FIELD, OnUpdate
@@ -68,9 +67,10 @@ class DraftEntry:
         return replace(self, values=values)
 
     @property
-    def enforced(self) -> bool:
-        """Whether every update applies it, not only the one that adds it."""
-        return self.entry.on_update is not OnUpdate.ADD and self.steady is not None
+    def compared(self) -> DraftEntry | None:
+        """The entry as every update of a known user compares it; None if none does."""
+        known = self.for_known_users()
+        return known.steady if known is not None else None
 
     def for_known_users(self) -> DraftEntry | None:
         """Return the entry without the fields that only new users get; None if it is for them."""
@@ -101,9 +101,9 @@ class DraftUser:
     layout: RecordLayout
     values: Mapping[str, str]
     cells: tuple[str, ...]
-    not_applicable: frozenset[str] = frozenset()
-    missing: tuple[Problem, ...] = ()
-    institution: str = ""
+    not_applicable: frozenset[str]
+    missing: tuple[Problem, ...]
+    institution: str
 
     @property
     def key(self) -> str:
@@ -188,8 +188,8 @@ class DraftUser:
     def entries(self, parent: str) -> tuple[DraftEntry, ...]:
         """Return the row's entries of a list that have every required part.
 
-        In the mapping's order, but those that every update applies come first, so that if two
-        entries contradict each other, a later update does not undo what creating the user did.
+        In the mapping's order, but those that every update compares come first, and of these those
+        that it applies, so that a later update finds what creating the user made.
         """
         there = []
         for entry, columns in _columns(self.layout, self.not_applicable).get(parent, ()):
@@ -198,7 +198,7 @@ class DraftUser:
             if all(values.get(name) for name in _REQUIRED[parent]):
                 there.append(DraftEntry(entry, values, columns))
         if len(there) > 1:
-            there.sort(key=lambda item: not item.enforced)
+            there.sort(key=lambda one: (not one.compared, one.entry.on_update is OnUpdate.ADD))
         return tuple(there)
 
     def sets_whole_list(self, parent: str) -> bool:
@@ -238,9 +238,8 @@ def _columns(
 def drafts(
     candidates: Candidates,
     rows: Collection[int],
-    missing: Mapping[int, tuple[Problem, ...]] = MappingProxyType({}),
-    *,
-    institution: str = "",
+    missing: Mapping[int, tuple[Problem, ...]],
+    institution: str,
 ) -> Iterator[DraftUser]:
     """Return the draft users of these rows, in the roster's order; `missing` by row."""
     labels = tuple(candidates.frame.columns)

@@ -8,34 +8,25 @@ describes the entry.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from importer.model.fields import JOINED, LISTS, TYPE_FIELD, Field, Shape, text
-from importer.model.patterns import full_matches
-from importer.model.plan import Change, ChangeKind
 from importer.model.user import (
-    AccountType,
     Coded,
     ContactInfo,
     Facts,
     Part,
     Reach,
-    Segment,
     User,
-    UserNote,
 )
 
 if TYPE_CHECKING:
-    from importer.model.candidates import Removal
-    from importer.planner.drafts import DraftEntry
+    pass
 
 P = TypeVar("P", bound=Part)
-
-Edit: TypeAlias = "tuple[Part | None, Part | None]"
-"""An entry of a list before and after: None before if it was added, and after if it was removed."""
 
 CONTACT = "contact_info."
 
@@ -65,6 +56,8 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "contact_info.phone": ("preferred", "preferred_sms"),
 }
 """By list: the flags that at most one entry has. Exactly one must have `preferred`."""
+
+PREFERRED = "preferred"
 
 # values
 
@@ -224,175 +217,38 @@ def equal(parent: str, one: Part, other: Part) -> bool:
     )
 
 
-def matches(item: DraftEntry, part: Part) -> bool:
-    """Return whether an entry of the record has everything that the row's entry has."""
-    return set(item.types) <= set(types(item.parent, part)) and all(
-        same_text(name, value, current(part, name))
-        for name in CORE[item.parent]
-        if (value := item.values.get(name))
-    )
+def same(one: Part, other: Part) -> bool:
+    """Return whether two entries of a record are the same in every compared field."""
+    return comparable(one) == comparable(other)
 
 
-def goes(removal: Removal, part: Part) -> bool:
-    """Return whether a removal names an entry. Raises MappingError if its pattern is too slow."""
-    if removal.type and removal.type not in types(removal.parent, part):
-        return False
-    shown = current(part, main_field(removal.parent))
-    return not removal.pattern or bool(full_matches(removal.pattern, [shown]))
+Fits: TypeAlias = "Callable[[Part, Part], bool]"
 
 
-def find(parts: Iterable[Part], sought: Part) -> int | None:
-    """Return the place of an entry that is the same in every compared field."""
-    shape = comparable(sought)
-    return next((place for place, part in enumerate(parts) if comparable(part) == shape), None)
+def pairing(
+    ones: Sequence[Part], others: Sequence[Part], *fits: Fits
+) -> list[tuple[int | None, int | None]]:
+    """Return the places of the entries of two lists in pairs, each once; None where one is alone.
 
-
-def paired(
-    ones: Iterable[Part],
-    others: Iterable[Part],
-    fits: Callable[[Part, Part], bool] = lambda one, other: comparable(one) == comparable(other),
-    prefers: Callable[[Part, Part], bool] = lambda _one, _other: True,
-) -> list[Edit]:
-    """Return the entries of two lists in pairs, each once: the first list's, then what is left.
-
-    An entry goes with the first that fits it, of those that it prefers if there are any. Without
-    `fits`, two entries fit if they are the same in every compared field.
+    In the order of the first list, then what is left of the other. Of the rules, the first pairs
+    as many as it can, and each other what is still alone.
     """
-    left = list(others)
-    pairs: list[Edit] = []
-    for one in ones:
-        fitting = [place for place, other in enumerate(left) if fits(one, other)]
-        place = min(fitting, key=lambda place: not prefers(one, left[place]), default=None)
-        pairs.append((one, None if place is None else left.pop(place)))
-    return [*pairs, *((None, other) for other in left)]
+    left = dict(enumerate(others))
+    found: dict[int, int] = {}
+    for rule in fits:
+        for at, one in enumerate(ones):
+            there = (other for other, part in left.items() if rule(one, part))
+            if at not in found and (place := next(there, None)) is not None:
+                found[at] = place
+                del left[place]
+    return [*((at, found.get(at)) for at in range(len(ones))), *((None, other) for other in left)]
 
 
-def without(parts: Iterable[Part], others: Iterable[Part]) -> list[Part]:
-    """Return the parts without an equal among the others; each equal counts once."""
-    return [part for part, equal in paired(parts, others) if part is not None and equal is None]
-
-
-def same_entries(ones: Iterable[Part], others: Iterable[Part]) -> bool:
+def same_entries(ones: Sequence[Part], others: Sequence[Part]) -> bool:
     """Return whether two lists have the same entries, in any order."""
-    return all(one is not None and other is not None for one, other in paired(ones, others))
+    return all(None not in pair for pair in pairing(ones, others, same))
 
 
-def segment(part: Part, account: AccountType) -> str:
-    """Return an entry's segment, Internal or External; "" in lists without segments.
-
-    Everything in an Internal user is Internal; what is not Internal in an External user counts
-    as External (contract 3.1).
-    """
-    if not isinstance(part, Segment):
-        return ""
-    if account is AccountType.INTERNAL or part.segment_type == "Internal":
-        return "Internal"
-    return "External"
-
-
-def our_segment(parent: str, account: AccountType, asked: str = "") -> str:
-    """Return the segment of a new entry: the one that is asked for, else the account type's."""
-    if not issubclass(LISTS[parent], Segment):
-        return ""
-    return (account is AccountType.EXTERNAL and asked) or account.segment
-
-
-def new_entry(item: DraftEntry, account: AccountType) -> Part:
-    """Return a new entry of the record, without blank fields.
-
-    A note always has the flags for "patron sees it" and "pops up" (contract 1.3); an address, email
-    or phone has `preferred`.
-    """
-    kind = LISTS[item.parent]
-    held = {
-        name: to_field(item.targets[name].field, value)
-        for name, value in item.values.items()
-        if value
-    }
-    if issubclass(kind, Segment):
-        held["segment_type"] = our_segment(item.parent, account, item.segment)
-    if kind is UserNote:
-        held = {"user_viewable": False, "popup_note": False} | held
-    elif item.parent.startswith(CONTACT):
-        held = {"preferred": False} | held
-    return kind.model_validate(held)
-
-
-def set_preferred(
-    parent: str,
-    parts: Iterable[Part],
-    account: AccountType,
-    wanted: Sequence[tuple[DraftEntry, int]],
-) -> tuple[Part, ...]:
-    """Return the parts with each flag of their list set in one of them.
-
-    `wanted` are the row's entries with their places. The flag goes to the entry that the row marks;
-    else it stays where Alma has it, of several places an Internal one, because a librarian chose it
-    (contract 3.1); else, `preferred` only, it goes to the row's first entry without it refused, or
-    to the first that is there. An External entry never takes it from an Internal one, which only
-    the library sets.
-    """
-    flagged = list(parts)
-    for flag in FLAGS.get(parent, ()):
-        held = [place for place, part in enumerate(flagged) if getattr(part, flag)]
-        internal = [place for place in held if segment(flagged[place], account) == "Internal"]
-        marked = [
-            place
-            for item, place in wanted
-            if item.values.get(flag) == "true"
-            and not (internal and segment(flagged[place], account) == "External")
-        ]
-        free = [place for item, place in wanted if item.values.get(flag) != "false"]
-        first = (*free, 0) if flag == "preferred" else ()
-        chosen = next(iter((*marked, *internal, *held, *first)), None)
-        for place, part in enumerate(flagged):
-            if bool(getattr(part, flag)) != (place == chosen):
-                flagged[place] = part.model_copy(update={flag: place == chosen})
-    return tuple(flagged)
-
-
-# changes
-
-
-def change(where: str, old: str, new: str) -> Change:
-    """Return a change; its kind follows from which text is blank."""
-    kind = ChangeKind.REPLACE if old and new else ChangeKind.ADD if new else ChangeKind.REMOVE
-    return Change(kind, where, old, new)
-
-
-def changed_fields(old: User, new: User) -> list[str]:
-    """Return the fields in which two records differ outside their lists."""
-    return [name for name in compared_fields(User) if current(old, name) != current(new, name)]
-
-
-def changed_lists(old: User, new: User) -> list[str]:
-    """Return the lists in which two records differ, whatever the order of their entries."""
-    return [name for name in LISTS if not same_entries(entries(old, name), entries(new, name))]
-
-
-def scalar_changes(old: User, new: User) -> list[Change]:
-    """Return the differences between two records outside their lists."""
-    names = changed_fields(old, new)
-    return [change(name, current(old, name), current(new, name)) for name in names]
-
-
-def entry_changes(parent: str, old: Part | None, new: Part | None) -> Iterator[Change]:
-    """Yield how an entry differs: field by field, or as a whole if it was added or removed."""
-    if old is not None and new is not None:
-        was, will, where = comparable(old), comparable(new), path(parent, old)
-        for name in dict.fromkeys((*compared_fields(type(new)), *was, *will)):
-            if was.get(name) != will.get(name):
-                blank = "false" if isinstance(getattr(new, name, None), bool) else ""
-                place = where if name == main_field(parent) else f"{where}.{name}"
-                texts = was.get(name, blank), will.get(name, blank)
-                kind = ChangeKind.REPLACE if texts[0] else ChangeKind.ADD
-                yield Change(kind, place, *texts)
-    elif old is not None:
-        yield change(path(parent, old), main_value(parent, old), "")
-    elif new is not None:
-        yield change(path(parent, new), "", main_value(parent, new))
-
-
-def list_changes(parent: str, edits: Iterable[Edit]) -> list[Change]:
-    """Return how a list differs."""
-    return [change for edit in edits for change in entry_changes(parent, *edit)]
+def flagged(part: Part, flag: str, *, on: bool) -> Part:
+    """Return the entry with a flag set or not; a flag that is not set may be absent."""
+    return part if bool(getattr(part, flag)) == on else part.model_copy(update={flag: on})

@@ -14,8 +14,6 @@ from importer.model.user import Part, User
 from importer.planner.borrowing import role_days
 from importer.planner.entries import (
     FLAGS,
-    changed_fields,
-    changed_lists,
     comparable,
     current,
     entries,
@@ -24,6 +22,7 @@ from importer.planner.entries import (
     types,
 )
 from importer.planner.list_merge import SET_ELSEWHERE
+from importer.planner.patch import diff
 
 Keyed: TypeAlias = Callable[[str], str]
 """Hashes a text with a secret key, so that nobody can find it by trying values."""
@@ -102,14 +101,15 @@ def as_written(before: User | None, sent: User, hashed: Keyed, day: date) -> Imp
     neither is a value that Alma had already.
     """
     was = before if before is not None else User()
+    patch = diff(was, sent)
     found: dict[str, Imprint] = {}
 
     def add(key: str, where: Where, text: str) -> None:
         found[key] = Imprint(where, "", "", hashed(text), "", day.isoformat())
 
-    for name in changed_fields(was, sent):
+    for name in patch.fields:
         add(name, Where(name), normal(name, current(sent, name)))
-    for parent in changed_lists(was, sent):
+    for parent in patch.lists:
         kind, numbers = TYPE_FIELD[parent], Counter[tuple[str, ...]]()
         for part in (one for one in entries(sent, parent) if one not in entries(was, parent)):
             values = {name: current(part, name) for name in comparable(part)}

@@ -16,14 +16,13 @@ from importer.model.problem import Code, Problem
 from importer.model.user import AccountType, User
 from importer.planner.decide import update
 from importer.planner.entries import (
-    changed_fields,
-    changed_lists,
     current,
     entries,
     same_id,
     with_entries,
     with_fields,
 )
+from importer.planner.patch import diff, differences
 from importer.planner.person import (
     Born,
     Verdict,
@@ -36,7 +35,7 @@ from importer.planner.person import (
     verdict,
 )
 from importer.planner.staff_edits import nothing_earlier
-from importer.planner.undo import differences, undo_update
+from importer.planner.undo import undo_update
 from importer.planner.who import is_managed_elsewhere
 
 if TYPE_CHECKING:
@@ -139,12 +138,12 @@ def leave(draft: DraftUser, live: User, match: Match, today: date) -> Planned:
 
 def left(before: User, sent: User, answered: User) -> Written:
     """Return what is remembered of a user who left: only what the change was about."""
-    names = changed_fields(before, sent)
-    lists = [name for name in changed_lists(before, sent) if name not in HISTORY]
+    patch = diff(before, sent)
+    lists = [name for name in patch.lists if name not in HISTORY]
 
     def part(user: User) -> User:
         return with_entries(
-            with_fields(User(), user, names), {name: entries(user, name) for name in lists}
+            with_fields(User(), user, patch.fields), {name: entries(user, name) for name in lists}
         )
 
     return Written(part(before), part(sent), part(answered))

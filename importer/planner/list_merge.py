@@ -1,318 +1,272 @@
-"""One list of a user: a new one, or Alma's merged with the entries of a row.
+"""One list of a user: the row's entries, merged with those that Alma has.
 
 An address, email or phone replaces Alma's entry of the same type in our segment (the preferred
 one, if there are several), an identifier replaces the only one of its type, and everything else
-stays: in the entry, and in the list.
+stays: in the entry, and in the list. A new user's list is merged with an empty one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from importer.model.fields import TYPE_FIELD, OnUpdate
-from importer.model.user import Part, Segment
+from importer.model.fields import LISTS, TYPE_FIELD, OnUpdate
+from importer.model.patterns import full_matches
+from importer.model.user import AccountType, Segment, UserNote
 from importer.planner.entries import (
+    CONTACT,
     CORE,
+    FLAGS,
     ONLY_ADDED,
+    PREFERRED,
     current,
     equal,
-    goes,
-    matches,
-    new_entry,
-    our_segment,
+    flagged,
+    main_field,
     same_id,
     same_text,
-    segment,
-    set_preferred,
+    to_field,
     types,
     with_value,
 )
+from importer.planner.patch import Edit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from importer.model.user import AccountType
+    from importer.model.candidates import Removal
+    from importer.model.user import Part
     from importer.planner.drafts import DraftEntry, DraftUser
-    from importer.planner.entries import Edit
-
-
-def resolve_value(policy: OnUpdate, name: str, old: str, new: str, *, clears: bool = False) -> str:
-    """Return the text that a known user's field gets: `old` if nothing changes.
-
-    A blank `new` leaves Alma's value, unless the policy is `erase` or the field belongs to
-    something that is replaced as a whole (`clears`).
-    """
-    if not new:
-        replaces = policy in {OnUpdate.REPLACE, OnUpdate.REPLACE_ALL}
-        return "" if policy is OnUpdate.ERASE or (clears and replaces) else old
-    match policy:
-        case OnUpdate.NEVER:
-            return old
-        case OnUpdate.KEEP if old:
-            return old
-        case OnUpdate.LATER if new <= old:
-            return old
-        case _:
-            return old if same_text(name, old, new) else new
-
 
 SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
 """Set by other rules; Alma changes start dates by itself (contract 3.1)."""
 
-
-_LOADS = 3
-"""At most N further loads are looked ahead: one may free an ID for another type, or make an entry
-that the next one finds in place of another."""
+IDS = "user_identifier"
 
 
-@dataclass(slots=True, eq=False)
-class _Place:
-    """An entry of the list: Alma's, None if it is added, and as it is to be.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a list of a known user depends on, beside the row.
 
-    `taken`: an entry of the row belongs here. `gone`: the entry is removed.
+    `account` and `primary_id` are those after the update. `adopts`: the user becomes External, and
+    entries of Alma that the row has too move to the row's segment. `run_values`: entries with a run
+    variable are written.
     """
 
-    old: Part | None
-    new: Part
-    taken: bool = False
-    gone: bool = False
+    account: AccountType
+    primary_id: str | None
+    adopts: bool
+    run_values: bool
 
 
-def new_list(parent: str, draft: DraftUser) -> tuple[Part, ...]:
-    """Return a list of a new user: the row's entries, each once, and one of them preferred."""
-    account = draft.layout.account_type
-    parts, placed = _each_once(draft.entries(parent), account)
-    return set_preferred(parent, parts, account, placed)
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry of the row as it is written, and as every load compares it."""
+
+    written: DraftEntry
+    compared: DraftEntry
+
+    @property
+    def is_kept_up(self) -> bool:
+        """Whether an update changes Alma's entry by it, not only adds one."""
+        return self.written.entry.on_update is not OnUpdate.ADD
 
 
-def _each_once(
-    items: Iterable[DraftEntry], account: AccountType
-) -> tuple[list[Part], list[tuple[DraftEntry, int]]]:
-    """Return the new entries that a row needs, and each of the row's entries with its place there.
-
-    One that says no more than an earlier one has the same place, such as an address for one type
-    after the same address for two.
-    """
-    parts: list[Part] = []
-    placed: list[tuple[DraftEntry, int]] = []
-    for item in items:
-        place = next((at for at, part in enumerate(parts) if matches(item, part)), len(parts))
-        if place == len(parts):
-            parts.append(new_entry(item, account))
-        placed.append((item, place))
-    return parts, placed
+Found: TypeAlias = tuple[Item, int | None]
+"""An entry of the row, and the place of the entry that has all that it has, if there is one."""
 
 
 class ListMerge:
-    """One list of a known user, merged with the row's entries.
+    """One list of a user, merged with the row's entries: with all of them for a new user.
 
-    `adopts`: the user becomes External, and entries of Alma that the row has too move to the row's
-    segment. Exactly one address, email and phone is preferred afterwards.
+    First each entry that Alma does not have is written. Then, in the list as it is then, each finds
+    its entry anew, and by that the rest is decided: what else goes, what is updated, and which
+    entry is preferred. None of it changes which entries are found, so the next load finds the same
+    ones and has nothing to do.
+
+    `items` are the row's entries that are written, those that every load writes first. `parts` are
+    the entries of the list: Alma's, then those that are added. `taken` are the places of those that
+    the row has.
     """
 
     def __init__(
-        self, parent: str, live: tuple[Part, ...], account: AccountType, *, adopts: bool = False
+        self, parent: str, draft: DraftUser, live: Sequence[Part], known: Known | None
     ) -> None:
-        """Begin with Alma's list."""
-        self.parent, self.live, self.account, self._adopts = parent, live, account, adopts
-        self.items: list[DraftEntry] = []
-        self._places = [_Place(part, part) for part in live]
-        self._placed: list[tuple[DraftEntry, _Place]] = []
+        """Merge the row; `known` is None for a new user."""
+        self.parent, self.live, self.draft = parent, live, draft
+        self.account = draft.layout.account_type if known is None else known.account
+        self.adopts = known is not None and known.adopts
+        self.owned = draft.sets_whole_list(parent)
+        self.items: list[Item] = []
+        self.parts = list(live)
+        self.taken: set[int] = set()
+        self._not_written: set[str] = set()
+        self._waiting: set[str] = set()
+        for item in draft.entries(parent):
+            self._take(item, known)
+        found = self._found()
+        self._write(found)
+        if self.adopts or self.parts != [*live]:
+            self.adopts = False
+            found = self._found()
+        self.edits = self._result(found)
 
-    def update(self, draft: DraftUser, primary_id: str | None, *, run_values: bool) -> None:
-        """Merge the row of a known user, whose ID after the update is `primary_id`.
+    def _take(self, item: DraftEntry, known: Known | None) -> None:
+        """Note what is to be written of an entry: by this load, by others, or never."""
+        lasting = item.for_known_users()
+        written = lasting if known is not None and known.run_values else item.compared
+        if known is None:
+            written = item
+        elif self.parent == IDS and same_id(item.values["value"], known.primary_id):
+            return  # Alma takes no value twice (contract 3.2)
+        if written is not None:
+            self.items.append(Item(written, item.compared or written))
+        else:
+            self._not_written.update(item.types)
+            self._waiting.update(item.types if lasting is not None else ())
 
-        Entries with `on_update: never` are not written, run variables only with `run_values`. The
-        result is one in which the next load of the same row changes nothing.
-        """
-        self._update_once(draft, primary_id, run_values=run_values)
-        for _ in range(_LOADS if self.parts != self.live else 0):
-            before, left = self.parts, self._left
-            following = ListMerge(self.parent, before, self.account)
-            following._update_once(draft, primary_id, run_values=run_values)
-            if following.parts == before:
-                break
-            for place, then in zip(left, following._places, strict=False):
-                place.new, place.gone = then.new, then.gone
-            self._places += following._places[len(left) :]
-
-    def _update_once(self, draft: DraftUser, primary_id: str | None, *, run_values: bool) -> None:
-        not_written: set[str] = set()
-        waiting: set[str] = set()
-        for item in draft.entries(self.parent):
-            if self.parent == "user_identifier" and self._is_had(item, primary_id):
+    def _write(self, found: list[Found]) -> None:
+        """Write the entries of the row that Alma does not have."""
+        missing: list[Item] = []
+        for item, place in found:
+            if place is None:
+                missing.append(item)
                 continue
-            known = item.for_known_users()
-            written = known if run_values or known is None else known.steady
-            if written is None:
-                not_written.update(item.types)
-                waiting.update(item.types if known is not None else ())
-            else:
-                self.items.append(written)
-        owned = draft.sets_whole_list(self.parent)
-        self._write(owned=owned)
-        if owned:
-            self._remove_others(not_written)
-        self._remove_named(draft, waiting)
-        if self.items or any(place.gone for place in self._places):
-            self._prefer()
+            if item.is_kept_up:
+                if place not in self.taken:
+                    self._revise(place, item, item.written)
+                missing += [] if matches(item.written, self.parts[place]) else [item]
+            self.taken.add(place)
+        # an ID that is written may free the value of another, which Alma has under another type
+        while ready := [item for item in missing if not self._is_had(item)]:
+            missing.remove(ready[0])
+            self.taken.add(self._place(ready[0]))
 
-    def _write(self, *, owned: bool) -> None:
-        """Find Alma's entries with the row's values, and write the row's others.
+    def _result(self, found: list[Found]) -> list[Edit]:
+        """Return the edits of the list, in which the row's entries have these places."""
+        there = [(item, place) for item, place in found if place is not None]
+        self.taken.clear()
+        for item, place in there:
+            if item.is_kept_up and place not in self.taken:
+                self._revise(place, item, item.compared)
+            self.taken.add(place)
+        gone = {at for at in range(len(self.parts)) if self._goes(at)}
+        left = [at for at in range(len(self.parts)) if at not in gone]
+        if self.items or gone:
+            old = range(len(self.live))
+            wanted = [(i.written, at) for i, at in there if i.is_kept_up or at not in old]
+            self._prefer(left, wanted)
+        olds = (*self.live, *(None for _ in self.parts[len(self.live) :]))
+        news = (None if at in gone else part for at, part in enumerate(self.parts))
+        edits = (Edit(old, new) for old, new in zip(olds, news, strict=True))
+        return [edit for edit in edits if edit.old or edit.new]
 
-        Each finds the same entry as at the last load, and an entry of the row that says no more
-        than an earlier one shares its place.
+    def _found(self) -> list[Found]:
+        """Return the place of each entry of the row.
+
+        One that says no more than an earlier one shares its place. Else it is one that no earlier
+        one found, if possible; of these one of our segment, and of these one without other types: a
+        row may have an address both for one and for two types. Nothing but the types, the segments
+        and the values of the entries decides.
         """
-        _, each = _each_once(self.items, self.account)
-        first = {place: item for item, place in reversed(each)}
-        left = [first[place] for place in sorted(first)]
-        for item in [item for item in left if not self._pair(item)]:
-            self._place(item, owned=owned)
-        self._placed += [
-            (item, place)
-            for item, at in each
-            for placed, place in self._placed
-            if placed is first[at] and placed is not item
-        ]
+        found: list[Found] = []
+        for item in self.items:
+            entry, used = item.compared, [place for _, place in found]
+            fitting = (
+                (at in used, not self._is_ours(at, entry), not self._has_only(at, entry), at)
+                for at, part in enumerate(self.parts)
+                if matches(entry, part)
+            )
+            same = [place for earlier, place in found if covers(earlier.compared, entry)]
+            found.append((item, same[0] if same else min(fitting, default=(None,))[-1]))
+        return found
 
-    @property
-    def edits(self) -> list[Edit]:
-        """Alma's entries in their order and the result of each, then the added ones."""
-        return [(place.old, None if place.gone else place.new) for place in self._places]
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The list as it is to be."""
-        return tuple(place.new for place in self._left)
-
-    @property
-    def _left(self) -> list[_Place]:
-        return [place for place in self._places if not place.gone]
-
-    def _is_had(self, item: DraftEntry, primary_id: str | None) -> bool:
-        """Return whether the user has the ID as primary ID, or under another type.
+    def _is_had(self, item: Item) -> bool:
+        """Return whether the user keeps the ID under another type.
 
         Such an ID only finds the user: Alma takes no value twice (contract 3.2).
         """
-        value = item.values["value"]
-        had = [part for part in self.live if same_id(value, current(part, "value"))]
-        under_type = any(matches(item, part) for part in had)
-        return same_id(value, primary_id) or (bool(had) and not under_type)
-
-    def _of_alma(self, item: DraftEntry) -> list[tuple[_Place, Part]]:
-        """Return the places of Alma's entries in the segment of the row's entry."""
-        asked = our_segment(self.parent, self.account, item.segment)
-        return [
-            (place, place.old)
-            for place in self._places
-            if place.old is not None and (self._adopts or segment(place.old, self.account) == asked)
-        ]
-
-    def _pair(self, item: DraftEntry) -> bool:
-        """Find Alma's entry that already has the row's values, one of our segment first.
-
-        Of these, one without other types: a row may have an address both for one and for two types.
-        """
-        ours = [place for place, _ in self._of_alma(item)]
-        place = min(
-            (
-                place
-                for place in self._places
-                if place.old is not None and not place.taken and matches(item, place.old)
-            ),
-            key=lambda place: (place not in ours, not self._has_only(item, place)),
-            default=None,
+        return self.parent == IDS and any(
+            same_id(item.written.values["value"], current(part, "value")) and not self._goes(at)
+            for at, part in enumerate(self.parts[: len(self.live)])
         )
-        if place is None:
-            return False
-        place.taken = True
-        if item.entry.on_update is not OnUpdate.ADD:
-            self._placed.append((item, place))
-            if place in ours and (self.parent not in ONLY_ADDED or self.parent == "user_block"):
-                self._revise(place, item)
-            for other in self._family(item):
-                other.gone = True
-        return True
 
-    def _place(self, item: DraftEntry, *, owned: bool) -> None:
-        """Put an entry that Alma does not have in the place of another, or at the end.
+    def _place(self, item: Item) -> int:
+        """Write an entry in the place of another, or at the end; return its place.
 
-        An earlier entry of the row may have the same values.
+        An entry that was written since may have the same values.
         """
-        place = next((place for place in self._places if matches(item, place.new)), None)
-        if place is None:
-            place = self._overwritten(item, owned=owned)
-        if place is None:
-            place = _Place(None, new_entry(item, self.account))
-            self._places.append(place)
-        self._placed.append((item, place))
-
-    def _overwritten(self, item: DraftEntry, *, owned: bool) -> _Place | None:
-        """Write an entry in the place of another and return that place; None if it takes none."""
-        if item.entry.on_update is OnUpdate.ADD or self.parent in ONLY_ADDED:
-            family = self._family(item)
-            for other in family:
-                other.gone = other is not family[0]
-            if not family:
-                return None
-            place = family[0]
-            place.new = new_entry(item, self.account)
-        else:
-            replaced = self._replaced(item, owned=owned)
-            if replaced is None or not self._release(replaced, item):
-                return None
+        entry = item.written
+        there = (at for at, part in enumerate(self.parts) if matches(entry, part))
+        if (place := next(there, None)) is not None:
+            return place
+        if not item.is_kept_up or self.parent in ONLY_ADDED:
+            place = next((at for at in self._free(entry) if self._replaces(at, entry)), None)
+            if place is not None:
+                self.parts[place] = new_entry(entry, self.account)
+        elif (replaced := self._replaced(entry)) is not None and self._release(replaced, entry):
             place = replaced
-            self._revise(place, item)
-        place.taken = True
+            self._revise(place, item, entry)
+        if place is None:
+            place = len(self.parts)
+            self.parts.append(new_entry(entry, self.account))
         return place
 
-    def _has_only(self, item: DraftEntry, place: _Place) -> bool:
-        return set(types(self.parent, place.new)).issubset(item.types)
+    def _free(self, item: DraftEntry) -> list[int]:
+        """Return the places of Alma's entries that an entry of the row might replace."""
+        every = range(len(self.live))
+        return [at for at in every if at not in self.taken and self._is_ours(at, item)]
 
-    def _family(self, item: DraftEntry) -> list[_Place]:
-        """Return the places of Alma's entries that an entry replaces by its `replaces`."""
-        return [
-            place
-            for place, part in self._of_alma(item)
-            if not place.taken and set(item.entry.replaces) & set(types(self.parent, part))
-        ]
+    def _is_ours(self, at: int, item: DraftEntry) -> bool:
+        """Return whether an entry is in the segment of the row's entry."""
+        ours = our_segment(item.parent, self.account, item.segment)
+        return self.adopts or segment(self.parts[at], self.account) == ours
 
-    def _replaced(self, item: DraftEntry, *, owned: bool) -> _Place | None:
+    def _has_only(self, at: int, item: DraftEntry) -> bool:
+        return {*types(self.parent, self.parts[at])} <= {*item.types}
+
+    def _replaces(self, at: int, item: DraftEntry) -> bool:
+        """Return whether the row's entry takes the place of this one by its `replaces`."""
+        return not {*item.entry.replaces}.isdisjoint(types(self.parent, self.parts[at]))
+
+    def _replaced(self, item: DraftEntry) -> int | None:
         """Return the place of the entry that a row's entry replaces, if there is one.
 
         It is one without other types, if possible; of these one with most of the row's types.
         """
-        own = set(item.types)
-        ours = self._of_alma(item)
-        if self.parent == "user_identifier":  # a lost card stays one: the new card is another
-            ours = [(place, part) for place, part in ours if current(part, "status") != "INACTIVE"]
-        shared = {id(place): own.intersection(types(self.parent, place.new)) for place, _ in ours}
-        free = [place for place, _ in ours if not place.taken and shared[id(place)]]
-        if owned:
-            free = [place for place in free if self._has_only(item, place)]
-        if self.parent == "user_identifier" and item.entry.on_update is not OnUpdate.REPLACE_ALL:
-            every = [part for _, part in ours if own.intersection(types(self.parent, part))]
-            return free[0] if len(every) == 1 and free else None
-        return min(
-            free,
-            key=lambda place: (
-                not self._has_only(item, place),
-                -len(shared[id(place)]),
-                not getattr(place.old, "preferred", False),
-            ),
-            default=None,
-        )
+        parent, parts = self.parent, self.parts
+        shared = {
+            at: {*item.types}.intersection(types(parent, parts[at])) for at in self._free(item)
+        }
+        free = [at for at in shared if shared[at]]
+        if self.owned:
+            free = [at for at in free if self._has_only(at, item)]
+        if parent == IDS:  # a lost card stays one: the new card is another
+            free = [at for at in free if current(self.live[at], "status") != "INACTIVE"]
+            if item.entry.on_update is not OnUpdate.REPLACE_ALL:
+                every = [
+                    part
+                    for at, part in enumerate(self.live)
+                    if self._is_ours(at, item)
+                    and current(part, "status") != "INACTIVE"
+                    and not {*item.types}.isdisjoint(types(parent, part))
+                ]
+                return free[0] if len(every) == 1 and free else None
 
-    def _release(self, place: _Place, item: DraftEntry) -> bool:
+        def rank(at: int) -> tuple[bool, int, bool]:
+            is_preferred = getattr(self.live[at], PREFERRED, False)
+            return not self._has_only(at, item), -len(shared[at]), not is_preferred
+
+        return min(free, key=rank, default=None)
+
+    def _release(self, at: int, item: DraftEntry) -> bool:
         """Adjust the types of an entry that is to be replaced; return whether it may be replaced.
 
         An entry with other types too only loses those of the row, so that its other uses stay,
         unless another entry has those types and the same values.
         """
-        if self._has_only(item, place):
+        if self._has_only(at, item):
             return True
-        name, old = TYPE_FIELD[self.parent], place.new
+        name, old = TYPE_FIELD[item.parent], self.parts[at]
         own, rest = (
             old.model_copy(
                 update={
@@ -321,70 +275,157 @@ class ListMerge:
             )
             for ours in (True, False)
         )
-        served = any(equal(self.parent, rest, other.new) for other in self._places)
-        place.new = own if served else rest
+        served = any(equal(item.parent, rest, other) for other in self.parts)
+        self.parts[at] = own if served else rest
         return served
 
-    def _revise(self, place: _Place, item: DraftEntry) -> None:
+    def _revise(self, at: int, item: Item, entry: DraftEntry) -> None:
         """Update an entry with the row's values; what the mapping does not name stays.
 
         If the core changes, it is another address or number, so mapped fields that are blank in
-        the row become blank; otherwise a blank leaves Alma's value.
+        the row become blank; otherwise a blank leaves Alma's value. Notes and statistics stay.
         """
-        new = place.new
-        moved = not all(
-            same_text(name, value, current(new, name))
-            for name in CORE[self.parent]
-            if (value := item.values.get(name))
-        )
-        for name, value in item.values.items():
-            if name in SET_ELSEWHERE or name == TYPE_FIELD[self.parent]:
+        parent, part = self.parent, self.parts[at]
+        if not self._is_ours(at, entry) or (parent in ONLY_ADDED and parent != "user_block"):
+            return
+        moved = not has_core(item.compared, part)
+        kind = TYPE_FIELD[parent]
+        for name, value in entry.values.items():
+            if name in SET_ELSEWHERE or name == kind or not (value or moved):
                 continue
-            target, was = item.targets[name], current(new, name)
-            will = resolve_value(target.on_update, name, was, value, clears=moved)
-            if will != was:
-                new = with_value(new, target.field, will)
-        if not set(item.types).issubset(types(self.parent, new)):
-            name = TYPE_FIELD[self.parent]
-            new = with_value(new, item.targets[name].field, item.values[name])
-        if moved and (start := item.values.get("start_date")):
-            new = with_value(new, item.targets["start_date"].field, start)
-        if self._adopts and isinstance(new, Segment):
-            ours = our_segment(self.parent, self.account, item.segment)
-            new = new.model_copy(update={"segment_type": ours})
-        place.new = new
+            if not same_text(name, value, current(part, name)):
+                part = with_value(part, entry.targets[name].field, value)
+        if not {*entry.types} <= {*types(parent, part)}:
+            part = with_value(part, entry.targets[kind].field, entry.values[kind])
+        if moved and (start := entry.values.get("start_date")):
+            part = with_value(part, entry.targets["start_date"].field, start)
+        if self.adopts and isinstance(part, Segment):
+            ours = our_segment(parent, self.account, entry.segment)
+            part = part.model_copy(update={"segment_type": ours})
+        self.parts[at] = part
 
-    def _remove_others(self, not_written: set[str]) -> None:
-        """Remove the other entries of our segment, except of types that this update skips."""
-        asked = {item.segment for item in self.items} or {""}
-        ours = {our_segment(self.parent, self.account, one) for one in asked}
-        for place in self._places:
-            if place.old is not None and not place.taken:
-                kept = not not_written.isdisjoint(types(self.parent, place.old))
-                place.gone |= segment(place.old, self.account) in ours and not kept
+    def _goes(self, at: int) -> bool:
+        """Return whether an entry that the row does not have is removed.
 
-    def _remove_named(self, draft: DraftUser, waiting: set[str]) -> None:
-        """Remove our entries that the mapping's `remove` names, and that the row does not have.
-
-        Those of a type that this update is still to write (`waiting`) stay until it does.
+        That is each in our segment if the row sets the whole list, one that `remove` names, and
+        one that an entry of the row replaces; but not one of a type that other loads write.
         """
-        ours = our_segment(self.parent, self.account)
-        for removal in draft.layout.removals:
-            for place in self._places if removal.parent == self.parent else ():
-                if place.old is not None and not place.taken:
-                    free = waiting.isdisjoint(types(self.parent, place.old))
-                    if free and segment(place.old, self.account) == ours:
-                        place.gone |= goes(removal, place.old)
-
-    def _prefer(self) -> None:
-        """Set the flags of the entries that are left."""
-        left = self._left
-        wanted = [
-            (item, left.index(place))
+        part = self.parts[at]
+        if at in self.taken:
+            return False
+        kinds, owner = types(self.parent, part), segment(part, self.account)
+        if self.owned and self._not_written.isdisjoint(kinds):
+            asked = {item.written.segment for item in self.items} or {""}
+            if owner in {our_segment(self.parent, self.account, one) for one in asked}:
+                return True
+        if not self._waiting.isdisjoint(kinds):
+            return False
+        return any(
+            self._replaces(at, item.written) and self._is_ours(at, item.written)
             for item in self.items
-            for placed, place in self._placed
-            if placed is item and not place.gone
-        ]
-        flagged = set_preferred(self.parent, (place.new for place in left), self.account, wanted)
-        for place, part in zip(left, flagged, strict=True):
-            place.new = part
+        ) or any(
+            owner == our_segment(self.parent, self.account, "") and is_named(removal, part)
+            for removal in self.draft.layout.removals
+            if removal.parent == self.parent
+        )
+
+    def _prefer(self, left: Sequence[int], wanted: Sequence[tuple[DraftEntry, int]]) -> None:
+        """Set each flag in one of the entries that are left.
+
+        `wanted` are the row's entries with their places. The flag goes to the entry that the row
+        marks; else it stays where Alma has it, of several places an Internal one, because a
+        librarian chose it (contract 3.1); else, `preferred` only, it goes to the row's first entry
+        without it refused, or to the first that is there. An External entry never takes it from an
+        Internal one, which only the library sets.
+        """
+        owner = {at: segment(self.parts[at], self.account) for at in left}
+        for flag in FLAGS.get(self.parent, ()):
+            held = [at for at in left if getattr(self.parts[at], flag)]
+            internal = [at for at in held if owner[at] == "Internal"]
+            marked = [
+                at
+                for item, at in wanted
+                if item.values.get(flag) == "true" and not (internal and owner[at] == "External")
+            ]
+            free = [at for item, at in wanted if item.values.get(flag) != "false"]
+            first = (*free, *left[:1]) if flag == PREFERRED else ()
+            chosen = next(iter((*marked, *internal, *held, *first)), None)
+            for at in left:
+                self.parts[at] = flagged(self.parts[at], flag, on=at == chosen)
+
+
+def has_core(item: DraftEntry, part: Part) -> bool:
+    """Return whether an entry of the record has the core of the row's entry."""
+    return all(
+        same_text(name, value, current(part, name))
+        for name in CORE[item.parent]
+        if (value := item.values.get(name))
+    )
+
+
+def covers(one: DraftEntry, other: DraftEntry) -> bool:
+    """Return whether an entry of the row says all that another one says."""
+    return {*other.types} <= {*one.types} and all(
+        same_text(name, value, one.values.get(name, ""))
+        for name in CORE[other.parent]
+        if (value := other.values.get(name))
+    )
+
+
+def matches(item: DraftEntry, part: Part) -> bool:
+    """Return whether an entry of the record has everything that the row's entry has."""
+    return {*item.types} <= {*types(item.parent, part)} and has_core(item, part)
+
+
+def is_named(removal: Removal, part: Part) -> bool:
+    """Return whether a removal names an entry. Raises MappingError if its pattern is too slow."""
+    if removal.type and removal.type not in types(removal.parent, part):
+        return False
+    shown = current(part, main_field(removal.parent))
+    return not removal.pattern or bool(full_matches(removal.pattern, [shown]))
+
+
+def segment(part: Part, account: AccountType) -> str:
+    """Return an entry's segment, Internal or External; "" in lists without segments.
+
+    Everything in an Internal user is Internal; what is not Internal in an External user counts
+    as External (contract 3.1).
+    """
+    if not isinstance(part, Segment):
+        return ""
+    if account is AccountType.INTERNAL or part.segment_type == "Internal":
+        return "Internal"
+    return "External"
+
+
+def our_segment(parent: str, account: AccountType, asked: str) -> str:
+    """Return the segment of a new entry: the one that is asked for, else the account type's."""
+    if not issubclass(LISTS[parent], Segment):
+        return ""
+    return (account is AccountType.EXTERNAL and asked) or account.segment
+
+
+def new_entry(item: DraftEntry, account: AccountType) -> Part:
+    """Return a new entry of the record, without blank fields.
+
+    A note always has the flags for "patron sees it" and "pops up" (contract 1.3); an address, email
+    or phone has `preferred`.
+    """
+    kind = LISTS[item.parent]
+    held = {
+        name: to_field(item.targets[name].field, value)
+        for name, value in item.values.items()
+        if value
+    }
+    if issubclass(kind, Segment):
+        held["segment_type"] = our_segment(item.parent, account, item.segment)
+    if kind is UserNote:
+        held = {"user_viewable": False, "popup_note": False} | held
+    elif item.parent.startswith(CONTACT):
+        held = {"preferred": False} | held
+    return kind.model_validate(held)
+
+
+def entries_after(edits: Iterable[Edit]) -> tuple[Part, ...]:
+    """Return the entries of a list after its edits."""
+    return tuple(edit.new for edit in edits if edit.new is not None)

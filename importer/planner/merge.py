@@ -10,28 +10,27 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from importer.model.fields import FIELDS
-from importer.model.plan import Change, ChangeKind
-from importer.model.user import AccountType, Coded, Part, User, UserIdentifier
-from importer.planner.borrowing import role_changes, with_patron_role
+from importer.model.fields import FIELDS, OnUpdate
+from importer.model.user import AccountType, Coded, User, UserIdentifier
+from importer.planner.borrowing import with_patron_role
 from importer.planner.entries import (
     coded,
     current,
     entries,
-    list_changes,
-    paired,
     same_id,
-    scalar_changes,
+    same_text,
     to_field,
     with_entries,
     with_value,
 )
-from importer.planner.list_merge import ListMerge, new_list, resolve_value
+from importer.planner.list_merge import IDS, Known, ListMerge, entries_after
+from importer.planner.patch import Edit, changes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable
 
-    from importer.model.plan import KeepOldId
+    from importer.model.plan import Change, KeepOldId
+    from importer.model.user import Part
     from importer.planner.drafts import DraftUser
 
 OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
@@ -64,7 +63,7 @@ def new_user(draft: DraftUser) -> User:
         held["external_id"] = draft.values.get("external_id", "")
     lists: dict[str, tuple[Part, ...]] = {}
     for parent in _parents(draft):
-        if parts := new_list(parent, draft):
+        if parts := entries_after(ListMerge(parent, draft, (), None).edits):
             lists[parent] = parts
     return with_entries(User.model_validate(held), lists)
 
@@ -92,10 +91,10 @@ def merge(
     draft: DraftUser,
     live: User,
     *,
-    rename: bool = False,
-    convert: bool = False,
-    keep_old_id: KeepOldId | None = None,
-    overrides: Collection[str] = (),
+    rename: bool,
+    convert: bool,
+    keep_old_id: KeepOldId | None,
+    overrides: Collection[str],
 ) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
@@ -119,26 +118,6 @@ def merge(
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
         return merge_with(run_values=True)
     return merged
-
-
-def _other_ids(before: User, after: User, keep: KeepOldId | None) -> Iterator[Part]:
-    """Yield the identifiers of a user whose primary ID changes.
-
-    The new one may have been one of them, and Alma takes no value twice (contract 3.2). The old
-    one is kept in the Internal segment, where no SIS load removes it.
-    """
-    others = entries(after, "user_identifier")
-    for part in others:
-        if not same_id(current(part, "value"), after.primary_id):
-            yield part
-    old = current(before, "primary_id")
-    if keep is not None and not any(same_id(current(part, "value"), old) for part in others):
-        yield UserIdentifier(
-            segment_type=AccountType.INTERNAL.segment,
-            id_type=Coded(value=keep.type),
-            value=old,
-            status=keep.status,
-        )
 
 
 def _merged(
@@ -167,25 +146,61 @@ def _merged(
                 override.append(name)
     expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
     after = with_patron_role(after, expiry, scope, draft.institution)
-    changes = [*scalar_changes(live, after), *role_changes(live, after)]
-    lists: dict[str, tuple[Part, ...]] = {}
+    known = Known(account, after.primary_id, converts, run_values)
+    lists: dict[str, list[Edit]] = {}
     for parent in _parents(draft):
-        merging = ListMerge(parent, entries(live, parent), account, adopts=converts)
-        merging.update(draft, after.primary_id, run_values=run_values)
-        overrides = parent in overridden or any(item.override for item in merging.items)
-        if differences := list_changes(parent, merging.edits):
-            lists[parent] = merging.parts
-            changes += differences
-            if parent in OVERRIDE_NAMES and (overrides or not merging.parts):
+        merging = ListMerge(parent, draft, entries(live, parent), known)
+        if any(edit.changes for edit in merging.edits):
+            lists[parent] = merging.edits
+            overrides = parent in overridden or any(one.written.override for one in merging.items)
+            if parent in OVERRIDE_NAMES and (overrides or not entries_after(merging.edits)):
                 override.append(OVERRIDE_NAMES[parent])
-    after = with_entries(after, lists)
     if not same_id(after.primary_id, live.primary_id):
-        parent, ids = "user_identifier", tuple(_other_ids(live, after, keep_old_id))
-        if differences := list_changes(parent, paired(entries(after, parent), ids)):
-            changes += differences
-            after = with_entries(after, {parent: ids})
-    if not changes:
+        ids = lists.get(IDS) or [Edit(part, part) for part in entries(live, IDS)]
+        lists[IDS] = _other_ids(live, after, ids, keep_old_id)
+    found = changes(live, after, lists)
+    if not found:
         return Merged(live)
-    changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
     protected = account is AccountType.EXTERNAL
-    return Merged(after, tuple(changes), tuple(override) if protected else ())
+    after = with_entries(after, {parent: entries_after(edits) for parent, edits in lists.items()})
+    return Merged(after, found, tuple(override) if protected else ())
+
+
+def _other_ids(
+    before: User, after: User, ids: Iterable[Edit], keep: KeepOldId | None
+) -> list[Edit]:
+    """Return the identifiers of a user whose primary ID changes.
+
+    The new one may have been one of them, and Alma takes no value twice (contract 3.2). The old
+    one is kept in the Internal segment, where no SIS load removes it.
+    """
+    edits = [
+        Edit(old, None if new and same_id(current(new, "value"), after.primary_id) else new)
+        for old, new in ids
+    ]
+    value = current(before, "primary_id")
+    has_old = any(same_id(current(part, "value"), value) for part in entries_after(edits))
+    if keep is not None and not has_old:
+        kept = UserIdentifier(
+            segment_type=AccountType.INTERNAL.segment,
+            id_type=Coded(value=keep.type),
+            value=value,
+            status=keep.status,
+        )
+        edits.append(Edit(None, kept))
+    return [edit for edit in edits if edit.old or edit.new]
+
+
+def resolve_value(policy: OnUpdate, name: str, old: str, new: str) -> str:
+    """Return the text that a known user's field gets: `old` if nothing changes."""
+    match policy:
+        case OnUpdate.ERASE if not new:
+            return ""
+        case OnUpdate.NEVER:
+            return old
+        case OnUpdate.KEEP if old:
+            return old
+        case OnUpdate.LATER if new <= old:
+            return old
+        case _:
+            return new if new and not same_text(name, old, new) else old

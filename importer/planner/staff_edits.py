@@ -28,8 +28,8 @@ from importer.planner.imprints import (
     shown,
     texts,
 )
-from importer.planner.list_merge import SET_ELSEWHERE, resolve_value
-from importer.planner.merge import SET_APART
+from importer.planner.list_merge import SET_ELSEWHERE
+from importer.planner.merge import SET_APART, resolve_value
 
 _MEMBERSHIP = frozenset({"expiry_date", "purge_date", ROLE_EXPIRY})
 """Dates of which the later one counts, if the rule has changed and staff's value differs."""
@@ -365,11 +365,10 @@ def _entry_values(draft: DraftUser, parent: str, made: _Maker) -> Iterator[Value
     numbers: Counter[tuple[str, ...]] = Counter()
     items = []
     for item in draft.entries(parent):
-        known = item.for_known_users()
-        steady = known.steady if known is not None else None
+        compared = item.compared
         in_any_case = item.override or item.entry.on_update is OnUpdate.REPLACE_ALL
-        if steady is not None and not in_any_case:
-            items.append(steady)
+        if compared is not None and not in_any_case:
+            items.append(compared)
     for item in items:
         where = Where(parent, "", tuple(sorted(item.types)), _compared(item))
         numbers[where.types] += 1

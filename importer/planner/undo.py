@@ -11,27 +11,22 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from importer.model.fields import LISTS, text
-from importer.model.plan import Change, ChangeKind, Unchanged, Update, Written
+from importer.model.plan import Change, Unchanged, Update, Written
 from importer.model.user import AccountType, User
-from importer.planner.borrowing import merge_roles, role_changes
+from importer.planner.borrowing import merge_roles
 from importer.planner.entries import (
-    changed_fields,
-    changed_lists,
     comparable,
     compared_fields,
     current,
     entries,
-    list_changes,
-    paired,
+    pairing,
     same_entries,
     same_id,
-    scalar_changes,
     with_entries,
     with_fields,
-    without,
 )
 from importer.planner.merge import OVERRIDE_NAMES, STICKY
-from importer.planner.three_way import Conflict, list_edits, three_way
+from importer.planner.patch import Conflict, apply, diff, differences, invert, rebase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,42 +56,22 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
 
     A user who was made External stays External.
     """
-    put = _as_kept(written)
-    target = written.before
-    if made_external(target, live):
-        target = with_fields(target, live, ("account_type", "external_id"))
-    theirs: dict[str, None] = {}
-    while isinstance(merged := three_way(put, target, live, skip=theirs), Conflict):
-        theirs |= dict.fromkeys(merged.paths)
-    primary_id = current(live, "primary_id")
-    if not same_id(primary_id, merged.primary_id):  # Alma takes no value twice (contract 3.2)
-        ids = entries(merged, "user_identifier")
-        others = (one for one in ids if not same_id(current(one, "value"), merged.primary_id))
-        merged = with_entries(merged, {"user_identifier": tuple(others)})
-    changes = differences(live, merged)
-    if not changes:
-        return Undone(Unchanged(row, primary_id), tuple(theirs))
-    override = _override(written, live, merged, changes)
-    own = not any(_removed_of_others(parent, put, written.before, live, merged) for parent in LISTS)
-    step = Update(row, primary_id, live, merged, changes, override, takes_back=own)
-    return Undone(step, tuple(theirs))
-
-
-def _removed_of_others(parent: str, put: User, before: User, live: User, after: User) -> list[Part]:
-    """Return the entries of a list that would go although the update did not add them."""
-    added = without(entries(put, parent), entries(before, parent))
-    edits = list_edits(parent, entries(live, parent), entries(after, parent))
-    return without((old for old, new in edits if old is not None and new is None), added)
-
-
-def differences(old: User, new: User) -> tuple[Change, ...]:
-    """Return how a record differs from another, removals first."""
-    changes = [*scalar_changes(old, new), *role_changes(old, new)]
-    for parent in LISTS:
-        edits = list_edits(parent, entries(old, parent), entries(new, parent))
-        changes += list_changes(parent, edits)
-    changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
-    return tuple(changes)
+    before = written.before
+    if made_external(before, live):
+        before = with_fields(before, live, ("account_type", "external_id"))
+    patch = rebase(invert(diff(before, _as_kept(written))), live)
+    theirs, patch = (patch.paths, patch.rest) if isinstance(patch, Conflict) else ((), patch)
+    after = apply(patch, live)
+    primary_id, ids = current(live, "primary_id"), entries(after, "user_identifier")
+    others = ids
+    if not same_id(primary_id, after.primary_id):  # Alma takes no value twice (contract 3.2)
+        others = tuple(one for one in ids if not same_id(current(one, "value"), after.primary_id))
+        after = with_entries(after, {"user_identifier": others})
+    if not (found := differences(live, after)):
+        return Undone(Unchanged(row, primary_id), theirs)
+    override = _override(written, live, after, found)
+    own = len(others) == len(ids)  # nothing goes but what the update added
+    return Undone(Update(row, primary_id, live, after, found, override, takes_back=own), theirs)
 
 
 def as_created(sent: User, answered: User | None, live: User) -> bool:
@@ -122,8 +97,9 @@ def _as_kept(written: Written) -> User:
     """Return the record before the update with what the update changed, as Alma shows it."""
     before, sent = written.before, written.sent
     answered = written.answered or sent
-    lists = {parent: _echo(parent, sent, answered) for parent in changed_lists(before, sent)}
-    kept = with_entries(with_fields(before, answered, changed_fields(before, sent)), lists)
+    patch = diff(before, sent)
+    lists = {parent: _echo(parent, sent, answered) for parent in patch.lists}
+    kept = with_entries(with_fields(before, answered, patch.fields), lists)
     return merge_roles(before, sent, kept) or kept
 
 
@@ -132,13 +108,16 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
 
     Other entries of the answer are left out: they are not ours.
     """
-    pairs = paired(
-        entries(answered, parent),
-        entries(sent, parent),
-        lambda there, own: _shape(own).items() <= _shape(there).items(),
-        lambda there, own: _shape(own) == _shape(there),
+    there, own = entries(answered, parent), entries(sent, parent)
+    pairs = pairing(
+        own,
+        there,
+        lambda one, other: _shape(one) == _shape(other),
+        lambda one, other: _shape(one).items() <= _shape(other).items(),
     )
-    return tuple(there or own for there, own in pairs if own is not None)
+    return tuple(
+        own[at] if found is None else there[found] for at, found in pairs if at is not None
+    )
 
 
 _shape = partial(comparable, fold_codes=True)

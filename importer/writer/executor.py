@@ -35,7 +35,7 @@ from importer.model.user import AccountType, User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.entries import current
 from importer.planner.merge import STICKY
-from importer.planner.three_way import Conflict, same_as_sent, three_way
+from importer.planner.patch import Conflict, apply, diff, rebase, same_as_sent
 from importer.writer.outcomes import (
     NoWrite,
     WriteFound,
@@ -242,10 +242,11 @@ class Executor:
             nonlocal ended, sends, before, body
             if current is None or not has_id(current, step.primary_id):
                 return None
-            merged = three_way(step.before or step.after, step.after, current)
-            if isinstance(merged, Conflict):
+            patch = rebase(diff(step.before or step.after, step.after), current)
+            if isinstance(patch, Conflict):
                 ended = self._hold(step, CHANGED)
                 return None
+            merged = apply(patch, current)
             if merged == current:
                 ended = self._already(step, sends, "was so already", current)
                 return None
@@ -291,7 +292,7 @@ class Executor:
                 ended = self._hold(step, message, code=Code.NOT_DELETED)
                 return False
             planned = step.before or step.after
-            if same_as_sent(planned, current) or same_as_sent(current, planned):
+            if same_as_sent(planned, current, None) or same_as_sent(current, planned, None):
                 ended = self._hold(step, CHANGED)
                 return False
             sends += 1

@@ -19,7 +19,7 @@ from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
 from importer.model.user import Part, User
 from importer.planner.borrowing import PATRON
 from importer.planner.entries import comparable, entries, same_id
-from importer.planner.three_way import Conflict, same_as_sent, three_way
+from importer.planner.patch import Conflict, diff, rebase, same_as_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _verify_create(step: Pending, found: User) -> WriteFound | NoWrite:
     also is if Alma's user is the same person, and staff have edited it since. Any other user has
     the ID by accident: the create did not arrive, and Alma will refuse it.
     """
-    differing = same_as_sent(step.body, found)
+    differing = same_as_sent(step.body, found, None)
     if differing and not (step.attempts and _same_person(step.body, found)):
         return NoWrite.MISSING
     return WriteFound(edited=differing)
@@ -90,7 +90,7 @@ def _verify_update(step: Pending, found: User) -> WriteFound | NoWrite:
     changes = same_as_sent(body, before, before)
     if changes and not missing:
         return WriteFound()
-    if isinstance(three_way(before, body, found), Conflict):
+    if isinstance(rebase(diff(before, body), found), Conflict):
         return NoWrite.EDITED
     # Alma takes a record whole: if any of it is there, the rest was kept by Alma. Where Alma
     # answers nothing that could show it (a PIN alone), sending it again does no harm.

@@ -107,10 +107,14 @@ def first_twin_wins() -> None:
 def put_without_merge() -> None:
     """What was planned is put, whatever the record is now."""
 
-    def called(before: User, after: User, now: User) -> User:
+    def second(_first: object, after: User) -> User:
         return after
 
-    setattr(executor, "three_way", called)  # noqa: B010
+    def first(after: User, _now: User) -> User:
+        return after
+
+    for name, called in (("diff", second), ("rebase", first), ("apply", first)):
+        setattr(executor, name, called)
 
 
 def absent_on_any_error() -> None:

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from importer.cli.app import run
-from importer.model.fields import LISTS
 from importer.model.plan import (
     ChangeKind,
     SafetyCheck,
@@ -26,7 +25,6 @@ from importer.model.plan import (
 from importer.model.user import User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import comparable, entries
-from importer.planner.merge import merge
 from importer.planner.safety_checks import safety_checks
 from importer.planner.undo import undo_update
 from importer.sandbox.server import Options, running
@@ -68,17 +66,11 @@ ALLOW = ("many-changes", "removals", "renames", "foreign-group")
 BY_ALMA = ("modified", "edited", "status_date")
 
 
-def shapes(user: User) -> tuple[Any, ...]:
-    """Everything about a user that counts."""
-    lists = {parent: [comparable(part) for part in entries(user, parent)] for parent in LISTS}
-    return comparable(user), lists
-
-
 @given(pairs())
 def test_the_reverse_gives_the_record_before(pair: tuple[DraftUser, User]) -> None:
     """Whatever a row changed: its reverse gives every field and entry back, and once is enough."""
     draft, live = pair
-    merged = merge(draft, live)
+    merged = people.updated(draft, live)
     assume(merged.changes)
     written = Written(live, merged.after, merged.after)
     assert isinstance(undo_update(draft.row, written, live).step, Unchanged)
@@ -86,20 +78,20 @@ def test_the_reverse_gives_the_record_before(pair: tuple[DraftUser, User]) -> No
     assume(not undone.theirs)
     back = undone.step
     if isinstance(back, Update):
-        assert shapes(back.after) == shapes(live)
+        assert people.shape(back.after) == people.shape(live)
         written = Written(merged.after, back.after, back.after)
         forth = undo_update(draft.row, written, back.after).step
         assert isinstance(forth, Update)
-        assert shapes(forth.after) == shapes(merged.after)
+        assert people.shape(forth.after) == people.shape(merged.after)
     else:
-        assert shapes(merged.after) == shapes(live)
+        assert people.shape(merged.after) == people.shape(live)
 
 
 @given(pairs())
 def test_the_reverse_puts_back_field_by_field(pair: tuple[DraftUser, User]) -> None:
     """What somebody changed since stays theirs, and everything else is as before."""
     draft, live = pair
-    merged = merge(draft, live)
+    merged = people.updated(draft, live)
     assume(merged.changes)
     written = Written(live, merged.after, merged.after)
     plain = undo_update(draft.row, written, merged.after)
@@ -111,7 +103,7 @@ def test_the_reverse_puts_back_field_by_field(pair: tuple[DraftUser, User]) -> N
     assert after.last_name == "Byhand"
     if not plain.theirs:
         named = {"last_name": live.last_name}
-        assert shapes(after.model_copy(update=named)) == shapes(live)
+        assert people.shape(after.model_copy(update=named)) == people.shape(live)
 
 
 def test_of_a_list_only_the_entries_that_somebody_changed_are_theirs() -> None:
@@ -124,6 +116,50 @@ def test_of_a_list_only_the_entries_that_somebody_changed_are_theirs() -> None:
     assert isinstance(undone.step, Update)
     (left,) = entries(undone.step.after, "contact_info.email")
     assert comparable(left)["email_address"] == "staff@b.org"
+
+
+OLD, NEW = "old@example.org", "new@example.org"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_undo_does_not_bring_back_an_entry_that_staff_deleted(order: int) -> None:
+    """The run only took its mark, whichever way Alma orders the entries in its answer."""
+    before = people.user(contact_info={"email": [email(OLD, preferred=True)]})
+    parts = [email(OLD), email(NEW, preferred=True)]
+    sent = people.user(contact_info={"email": parts})
+    answered = people.user(contact_info={"email": parts[::order]})
+    now = people.user(contact_info={"email": [email(NEW, preferred=True)]})
+    undone = undo_update(2, Written(before, sent, answered), now)
+    assert undone.theirs == ("contact_info.email[personal]",)
+    assert isinstance(undone.step, Update)
+    assert entries(undone.step.after, "contact_info.email") == ()
+
+
+def test_who_loses_the_mark_of_a_deleted_entry_keeps_it() -> None:
+    """One entry must be preferred: where the one that was is gone, the one that is stays so."""
+    before = people.user(contact_info={"email": [email(OLD, preferred=True), email(NEW, "work")]})
+    sent = people.user(contact_info={"email": [email(OLD), email(NEW, "work", preferred=True)]})
+    now = people.user(contact_info={"email": [email(NEW, "work", preferred=True)]})
+    undone = undo_update(2, Written(before, sent, sent), now)
+    assert undone.theirs == ("contact_info.email[personal]",)
+    assert isinstance(undone.step, Unchanged)
+
+
+def test_where_staff_moved_the_mark_the_rest_of_the_list_is_put_back() -> None:
+    """A mark of theirs is a conflict of its own; the address that the run wrote is undone."""
+    before = people.user(contact_info={"email": [email(OLD, preferred=True), email(NEW, "work")]})
+    sent = people.user(contact_info={"email": [email("b@example.org"), email(NEW, "work")]})
+    now = people.user(
+        contact_info={"email": [email("b@example.org"), email(NEW, "work", preferred=True)]}
+    )
+    undone = undo_update(2, Written(before, sent, sent), now)
+    assert undone.theirs == ("contact_info.email.preferred",)
+    assert isinstance(undone.step, Update)
+    shown = [
+        (comparable(part)["email_address"], bool(getattr(part, "preferred", False)))
+        for part in entries(undone.step.after, "contact_info.email")
+    ]
+    assert shown == [(OLD, False), (NEW, True)]
 
 
 def test_an_id_that_is_put_back_as_primary_id_goes_where_it_was_kept() -> None:

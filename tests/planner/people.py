@@ -8,11 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
-from importer.model.fields import FIELDS, OnUpdate
+from importer.model.fields import FIELDS, LISTS, OnUpdate
 from importer.model.problem import Place
 from importer.model.roster import Source
 from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser, drafts
+from importer.planner.entries import comparable, entries
+from importer.planner.merge import Merged, merge
+from importer.planner.patch import Conflict, apply, diff, rebase
 
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
 FIRST = 2  # the row under the heading
@@ -112,7 +115,7 @@ def draft(
         [row],
         {label: frozenset({FIRST}) for label in not_applicable},
     )
-    return next(drafts(made, [FIRST]))
+    return next(drafts(made, [FIRST], {}, ""))
 
 
 def user(**fields: object) -> User:
@@ -138,3 +141,23 @@ def address(line: str, kind: str = "home", **more: object) -> dict[str, object]:
     """A postal address as Alma's JSON has it."""
     held = {"line1": line, "address_type": [{"value": kind, "desc": kind.title()}]}
     return {"segment_type": "Internal", "preferred": False} | held | more
+
+
+def updated(row: DraftUser, live: User) -> Merged:
+    """The row merged into a user who keeps ID and account type."""
+    return merge(row, live, rename=False, convert=False, keep_old_id=None, overrides=())
+
+
+def carried(before: User, after: User, now: User) -> User | Conflict:
+    """An update carried over to a record that somebody else changed since."""
+    patch = rebase(diff(before, after), now)
+    return patch if isinstance(patch, Conflict) else apply(patch, now)
+
+
+def shape(one: User) -> tuple[object, ...]:
+    """Everything about a user that counts, whatever the order of the entries in a list."""
+    lists = {
+        parent: sorted(sorted(comparable(part).items()) for part in entries(one, parent))
+        for parent in LISTS
+    }
+    return comparable(one), lists, one.user_role

@@ -8,8 +8,8 @@ import pytest
 
 from importer.model.user import AccountType
 from importer.planner.entries import current, entries
-from importer.planner.merge import merge, new_user
-from tests.planner.people import draft, user
+from importer.planner.merge import new_user
+from tests.planner.people import draft, updated, user
 
 E0, E1 = "contact_info.email[0]", "contact_info.email[1]"
 
@@ -167,7 +167,7 @@ def test_constants_alone_make_no_entry() -> None:
         f"{E1}.email_type": "work",
         f"{E1}.email_address": "w@example.org",
     }
-    for made in (new_user(draft(row)), merge(draft(row), user()).after):
+    for made in (new_user(draft(row)), updated(draft(row), user()).after):
         assert (made.user_identifier, made.user_note) == (None, None)
         assert made.contact_info is not None
         (only,) = made.contact_info.email or ()

@@ -14,7 +14,7 @@ ONE = "contact_info.email[0]"
 def test_only_the_rows_asked_for_have_drafts() -> None:
     """Drafts come in the roster's order, for the rows asked for that the frame holds."""
     made = candidates(scheme(["last_name"]), [{"last_name": name} for name in "ABC"])
-    found = list(drafts(made, {FIRST + 2, FIRST, 99}))
+    found = list(drafts(made, {FIRST + 2, FIRST, 99}, {}, ""))
     assert [(one.row, one.name[1], one.origin.row) for one in found] == [(2, "A", 2), (4, "C", 4)]
 
 

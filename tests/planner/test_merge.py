@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 
@@ -11,7 +12,7 @@ from importer.model.plan import Change, ChangeKind, KeepOldId
 from importer.model.user import AccountType, User
 from importer.planner.entries import current, entries
 from importer.planner.merge import Merged, merge
-from tests.planner.people import address, draft, email, identifier, scheme, user
+from tests.planner.people import address, draft, email, identifier, scheme, updated, user
 
 E0 = "contact_info.email[0]"
 A0 = "contact_info.address[0]"
@@ -50,7 +51,7 @@ def merged(
     plan = scheme(
         list(row), account, policies=policies, lists=lists, volatile=volatile, override=override
     )
-    return merge(draft(row, plan=plan), live)
+    return updated(draft(row, plan=plan), live)
 
 
 def shown(made: Merged) -> list[tuple[str, str, bool, str]]:
@@ -81,7 +82,7 @@ def test_what_the_row_does_not_speak_of_is_not_erased() -> None:
     plan = scheme(["middle_name"], policies={"middle_name": OnUpdate.ERASE})
     one = draft({"middle_name": ""}, plan=plan, not_applicable=frozenset({"middle_name"}))
     live = user(middle_name="Q")
-    assert merge(one, live).after is live
+    assert updated(one, live).after is live
 
 
 def test_identity_is_never_changed() -> None:
@@ -108,14 +109,29 @@ def test_a_renamed_user_has_each_id_once(
 ) -> None:
     """The old ID is kept if the mapping says so; the new one is no second identifier (3.2)."""
     live = user(user_identifier=[identifier(*pair) for pair in has])
-    made = merge(draft({"primary_id": "999"}), live, rename=True, keep_old_id=keep)
+    renamed = partial(
+        merge,
+        draft({"primary_id": "999"}),
+        rename=True,
+        convert=False,
+        keep_old_id=keep,
+        overrides=(),
+    )
+    made = renamed(live)
     assert made.after.primary_id == "999"
     assert Change(ChangeKind.REPLACE, "primary_id", "21234", "999") in made.changes
     assert [
         (current(part, "id_type"), current(part, "value"), current(part, "status"))
         for part in entries(made.after, "user_identifier")
     ] == expected
-    again = merge(draft({"primary_id": "999"}), made.after, rename=True, keep_old_id=keep)
+    again = merge(
+        draft({"primary_id": "999"}),
+        made.after,
+        rename=True,
+        convert=False,
+        keep_old_id=keep,
+        overrides=(),
+    )
     assert again.after is made.after
 
 
@@ -124,7 +140,9 @@ def test_a_community_patron_becomes_external() -> None:
     live = emails(email("a@example.org", "personal"), email("b@example.org", "work"))
     row = {"primary_id": "0012345", "external_id": "SIS", **email_row("new@example.org")}
     one = draft(row, plan=scheme(list(row), AccountType.EXTERNAL))
-    after = merge(one, live, rename=True, convert=True, keep_old_id=KeepOldId(type="BARCODE")).after
+    after = merge(
+        one, live, rename=True, convert=True, keep_old_id=KeepOldId(type="BARCODE"), overrides=()
+    ).after
     ids = [current(after, name) for name in ("primary_id", "account_type", "external_id")]
     assert ids == ["0012345", "EXTERNAL", "SIS"]
     names = ("email_address", "segment_type")
@@ -133,7 +151,7 @@ def test_a_community_patron_becomes_external() -> None:
     ] == [["new@example.org", "External"], ["b@example.org", "Internal"]]
     (old,) = entries(after, "user_identifier")
     assert (current(old, "value"), current(old, "segment_type")) == ("21234", "Internal")
-    assert merge(one, after).after is after
+    assert updated(one, after).after is after
 
 
 def test_a_title_that_alma_answers_in_small_letters_is_no_difference() -> None:
@@ -459,9 +477,9 @@ def test_replace_all_of_a_row_that_does_not_speak_removes_nothing() -> None:
     """A blank list is empty; a list of which the row does not speak is left alone."""
     live, row = emails(OLD), email_row("", "")
     plan = scheme(list(row), lists={E0: OnUpdate.REPLACE_ALL})
-    assert entries(merge(draft(row, plan=plan), live).after, "contact_info.email") == ()
+    assert entries(updated(draft(row, plan=plan), live).after, "contact_info.email") == ()
     silent = draft(row, plan=plan, not_applicable=frozenset({f"{E0}.email_address"}))
-    assert merge(silent, live).after is live
+    assert updated(silent, live).after is live
 
 
 def test_entries_of_the_run_never_make_a_difference() -> None:

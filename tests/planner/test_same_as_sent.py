@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from importer.model.user import User
-from importer.planner.three_way import same_as_sent
+from importer.planner.patch import same_as_sent
 from tests.planner.people import address, email, user
 
 SENT = user(
@@ -56,7 +56,7 @@ def answer(**fields: object) -> User:
 
 def test_what_alma_says_by_itself_is_no_difference() -> None:
     """Descriptions, defaults, roles, start dates, the password and the PIN do not count."""
-    assert same_as_sent(SENT, answer()) == ()
+    assert same_as_sent(SENT, answer(), None) == ()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_alma_says_by_itself_is_no_difference() -> None:
 )
 def test_what_alma_kept_is_named(fields: dict[str, object], path: str) -> None:
     """A field, an entry or a flag that is not as it was sent is named by its path."""
-    assert path in same_as_sent(SENT, answer(**fields))
+    assert path in same_as_sent(SENT, answer(**fields), None)
 
 
 def test_after_an_update_only_its_own_changes_count() -> None:

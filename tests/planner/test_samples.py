@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, entries
-from importer.planner.merge import merge
-from importer.planner.three_way import same_as_sent, three_way
-from tests.planner.people import draft
+from importer.planner.patch import same_as_sent
+from tests.planner.people import carried, draft, shape, updated
 from tests.planner.strategies import drafts
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "alma" / "samples"
@@ -35,10 +34,10 @@ def test_only_the_mapped_field_of_a_real_record_changes(body: Path) -> None:
         {"last_name": "Changed", "primary_id": current(user, "primary_id")},
         AccountType(current(user, "account_type")),
     )
-    made = merge(one, user)
+    made = updated(one, user)
     expected = json.loads(user.to_json()) | {"last_name": "Changed"}
     assert json.loads(made.after.to_json()) == expected
-    assert merge(one, made.after).changes == ()
+    assert updated(one, made.after).changes == ()
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: body.stem)
@@ -54,10 +53,12 @@ def test_any_row_merges_into_a_real_record(body: Path, data: st.DataObject) -> N
     user = live(body)
     account = AccountType(current(user, "account_type"))
     one: DraftUser = data.draw(drafts(account))
-    made = merge(one, user)
+    made = updated(one, user)
     assert made.after.user_role == user.user_role
-    assert merge(one, made.after).changes == ()
-    assert three_way(user, made.after, user) == made.after
+    assert updated(one, made.after).changes == ()
+    same = carried(user, made.after, user)
+    assert isinstance(same, User)
+    assert shape(same) == shape(made.after)
     assert same_as_sent(made.after, User.from_json(made.after.to_json()), user) == ()
     parents = {entry.parent for entry in one.layout.entries}
     for parent in ("user_block", "user_note", "contact_info.address", "proxy_for_user"):

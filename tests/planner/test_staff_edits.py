@@ -16,9 +16,8 @@ from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
 from importer.planner.imprints import answered, as_written, keyed
-from importer.planner.merge import merge
 from importer.planner.staff_edits import Earlier, Reviewed, review
-from tests.planner.people import email, identifier, scheme, user
+from tests.planner.people import email, identifier, scheme, updated, user
 
 HASHED = keyed(b"a key of tests")
 TODAY = date(2026, 8, 20)
@@ -59,7 +58,7 @@ class Roster:
             values[EXPIRY] = (today + timedelta(days=365)).isoformat()
         plan = _plan(tuple(sorted(self.rules.items())), by_day=self.by_day)
         cells = tuple(values[label] for label in LABELS)
-        return DraftUser(2, Origin("autumn.csv", "", 2), plan, values, cells)
+        return DraftUser(2, Origin("autumn.csv", "", 2), plan, values, cells, frozenset(), (), "")
 
 
 @cache
@@ -86,10 +85,9 @@ class Alma:
 
     def after(self, reviewed: Reviewed) -> User:
         """What the user would be after the load."""
-        keep = {"rename": False, "convert": False, "keep_old_id": None}
-        merged = merge(reviewed.quiet, self.live, **keep)  # type: ignore[arg-type]
+        merged = updated(reviewed.quiet, self.live)
         if merged.changes:
-            merged = merge(reviewed.draft, self.live, **keep)  # type: ignore[arg-type]
+            merged = updated(reviewed.draft, self.live)
         return merged.after
 
     def load(self, roster: Roster, today: date, *, answered_so: bool = False) -> Reviewed:

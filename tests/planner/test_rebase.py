@@ -6,8 +6,8 @@ import pytest
 
 from importer.model.user import User
 from importer.planner.entries import current, entries
-from importer.planner.three_way import Conflict, three_way
-from tests.planner.people import address, email, identifier, user
+from importer.planner.patch import Conflict
+from tests.planner.people import address, carried, email, identifier, user
 
 
 def people(*parts: dict[str, object], **fields: object) -> User:
@@ -33,7 +33,7 @@ def block(description: str) -> dict[str, object]:
 
 def joined(before: User, after: User, now: User) -> User:
     """The merged record, where there is no conflict."""
-    made = three_way(before, after, now)
+    made = carried(before, after, now)
     assert isinstance(made, User)
     return made
 
@@ -127,7 +127,9 @@ def test_the_same_entry_changed_twice_is_for_a_person(
     before: User, after: User, now: User, path: str
 ) -> None:
     """An entry that both changed, or both added of one type, or two preferred, is a conflict."""
-    assert three_way(before, after, now) == Conflict((path,))
+    made = carried(before, after, now)
+    assert isinstance(made, Conflict)
+    assert made.paths == (path,)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_a_change_is_not_made_in_an_entry_that_took_the_place(
     before: User, after: User, now: User
 ) -> None:
     """Another block or street of the same type is not what was planned: a person looks."""
-    assert isinstance(three_way(before, after, now), Conflict)
+    assert isinstance(carried(before, after, now), Conflict)
 
 
 def test_an_entry_that_is_gone_already_need_not_go() -> None:
@@ -161,4 +163,6 @@ def test_an_entry_that_is_gone_already_need_not_go() -> None:
 def test_a_note_that_was_edited_is_not_taken_for_gone() -> None:
     """Another text of the same type may be the note that was to go: a person looks."""
     before, after, now = (user(user_note=notes) for notes in ([NOTE], [], [THEIRS]))
-    assert three_way(before, after, now) == Conflict(("user_note[LIBRARY]",))
+    made = carried(before, after, now)
+    assert isinstance(made, Conflict)
+    assert made.paths == ("user_note[LIBRARY]",)

@@ -1,0 +1,395 @@
+"""What a write changes in a record, as a value: a patch.
+
+`diff` finds it, `apply` makes it in the record, `rebase` carries it over to a record that somebody
+else changed meanwhile, and `invert` reverses it. A list of a record is a keyed set: an entry is
+known by its types, its segment and its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from importer.model.fields import LISTS
+from importer.model.plan import Change, ChangeKind
+from importer.model.user import User
+from importer.planner.borrowing import ROLE, merge_roles, role_changes, roles_kept
+from importer.planner.entries import (
+    CORE,
+    FLAGS,
+    ONLY_ADDED,
+    PREFERRED,
+    comparable,
+    compared_fields,
+    current,
+    entries,
+    equal,
+    flagged,
+    main_field,
+    main_value,
+    normal,
+    pairing,
+    path,
+    same,
+    same_entries,
+    types,
+    with_entries,
+    with_fields,
+)
+
+if TYPE_CHECKING:
+    from importer.model.user import Part
+    from importer.planner.entries import Fits
+
+_ROLES = "user_role"
+
+
+Entries: TypeAlias = "tuple[tuple[Part, ...], tuple[Part, ...]]"
+"""The entries of a list before and after a write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What a write changes in a record.
+
+    `before` and `after` have only the fields outside lists that change, and the roles if they do.
+    `lists`: each list that changes, by path.
+    """
+
+    before: User
+    after: User
+    lists: Mapping[str, Entries]
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of the fields outside lists that change, in the record's order."""
+        given = self.before.model_fields_set | self.after.model_fields_set
+        return [name for name in compared_fields(User) if name in given]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The paths that a patch changes and that somebody else changed, and the patch without them."""
+
+    paths: tuple[str, ...]
+    rest: Patch
+
+
+def diff(before: User, after: User) -> Patch:
+    """Return what differs between two records; what Alma writes by itself does not count."""
+    names = changed_fields(before, after)
+    if before.user_role != after.user_role:
+        names.append(_ROLES)
+    lists = {name: (entries(before, name), entries(after, name)) for name in LISTS}
+    return _patch(before, after, names, lists)
+
+
+def apply(patch: Patch, live: User) -> User:
+    """Return a record with a patch that was made for it, or was carried over to it.
+
+    Raises ValueError if a list or a role that the patch changes is another one.
+    """
+    with_roles = merge_roles(patch.before, patch.after, live)
+    fits = all(same_entries(entries(live, name), old) for name, (old, _) in patch.lists.items())
+    if with_roles is None or not fits:
+        msg = "the patch was made for another record"
+        raise ValueError(msg)
+    lists = {name: new for name, (_, new) in patch.lists.items()}
+    return with_entries(with_fields(with_roles, patch.after, patch.fields), lists)
+
+
+def rebase(patch: Patch, live: User) -> Patch | Conflict:
+    """Return a patch as one for a record that somebody else may have changed since.
+
+    What the patch changes must be as it was, or already as it is to be; everything else may
+    differ. A scalar field can conflict, each entry of a list, and the flags of a list.
+    """
+    wanted = [name for name in patch.fields if current(live, name) != current(patch.after, name)]
+    names = [name for name in wanted if current(live, name) == current(patch.before, name)]
+    conflicts = [name for name in wanted if name not in names]
+    lists: dict[str, Entries] = {}
+    for parent, (old, new) in patch.lists.items():
+        is_now = entries(live, parent)
+        made, theirs = _list_rebased(parent, old, new, is_now)
+        lists[parent] = is_now, made
+        conflicts += theirs
+    if merge_roles(patch.before, patch.after, live) is None:
+        conflicts.append(ROLE)
+    else:
+        names.append(_ROLES)
+    rest = _patch(patch.before, patch.after, names, lists)
+    return Conflict(tuple(dict.fromkeys(conflicts)), rest) if conflicts else rest
+
+
+def invert(patch: Patch) -> Patch:
+    """Return the patch that takes another one back."""
+    lists = {name: (new, old) for name, (old, new) in patch.lists.items()}
+    return Patch(patch.after, patch.before, lists)
+
+
+def _patch(
+    before: User, after: User, names: Collection[str], lists: Mapping[str, Entries]
+) -> Patch:
+    """Return the patch of these fields and lists, without lists in which nothing changes."""
+    changed = {name: one for name, one in lists.items() if not same_entries(*one)}
+    return Patch(with_fields(User(), before, names), with_fields(User(), after, names), changed)
+
+
+# one list
+
+
+class Edit(NamedTuple):
+    """An entry before and after a write; None before if it is added, after if it is removed."""
+
+    old: Part | None
+    new: Part | None
+
+    @property
+    def part(self) -> Part:
+        """The entry before, or the one that is added."""
+        part = self.old or self.new
+        assert part is not None  # noqa: S101  an edit has one of them
+        return part
+
+    @property
+    def changes(self) -> bool:
+        """Whether the entry does not stay as it is."""
+        return self.old is None or self.new is None or not same(self.old, self.new)
+
+
+def _key(parent: str, part: Part) -> tuple[frozenset[str], str, str]:
+    """Return the types of an entry, its segment, and its value; "" where it has none."""
+    name = main_field(parent)
+    value = normal(name, current(part, name)) if CORE[parent] else ""
+    return frozenset(types(parent, part)), getattr(part, "segment_type", None) or "", value
+
+
+def _alike(parent: str, depth: int) -> Fits:
+    """Return the rule that two entries have the first parts of their keys in common."""
+    return lambda one, other: _key(parent, one)[:depth] == _key(parent, other)[:depth]
+
+
+def list_edits(parent: str, before: Sequence[Part], after: Sequence[Part]) -> list[Edit]:
+    """Return the entries of two lists in pairs: those that are there before, then added ones.
+
+    So an entry of which only the mark changed is not one that was removed.
+    """
+    alike = (_alike(parent, depth) for depth in (3, 2, 1))
+    return [
+        Edit(None if at is None else before[at], None if then is None else after[then])
+        for at, then in pairing(before, after, same, *alike)
+    ]
+
+
+def _list_rebased(
+    parent: str, before: Sequence[Part], after: tuple[Part, ...], live: tuple[Part, ...]
+) -> tuple[tuple[Part, ...], list[str]]:
+    """Return a list as it is now with the edits of a patch, and the paths of conflicts."""
+    if same_entries(live, before):
+        return after, []
+    edits = list_edits(parent, before, after)
+    made = [Edit(part, part) for part in live]
+    theirs: dict[int, Part] = {}
+    missing: list[Edit] = []
+    for at, number in pairing(live, before, same):
+        if number is None and at is not None:
+            theirs[at] = live[at]
+        elif at is None and number is not None:
+            missing.append(edits[number])
+        elif at is not None and number is not None and edits[number].changes:
+            made[at] = Edit(live[at], edits[number].new)
+    conflicts: list[str] = []
+    open_: list[Edit] = []
+    for edit in (*missing, *(edit for edit in edits if edit.old is None)):
+        if found := _found(parent, edit, theirs):
+            at, part = found
+            made[at] = Edit(theirs.pop(at), part)
+        else:
+            open_ += [edit] if edit.changes else []
+    for edit in open_:
+        if not _is_free(parent, edit, theirs.values()):
+            conflicts.append(path(parent, edit.part))
+        elif edit.old is None:
+            made.append(edit)
+    made, disputed = _with_flags(parent, made, after)
+    parts = tuple(edit.new for edit in made if edit.new is not None)
+    return parts, [*conflicts, *disputed]
+
+
+def _with_flags(
+    parent: str, made: list[Edit], after: Iterable[Part]
+) -> tuple[list[Edit], list[str]]:
+    """Return the edits of a list with each flag once, and the paths of flags that conflict."""
+    conflicts = []
+    for flag in FLAGS.get(parent, ()):
+        marks = [bool(getattr(edit.new, flag, False)) for edit in made]
+        wanted = sum(bool(getattr(part, flag)) for part in after)
+        if sum(marks) > max(wanted, 1):
+            conflicts.append(f"{parent}.{flag}")
+            marks = [bool(getattr(edit.old, flag, False)) for edit in made]
+        elif flag == PREFERRED and wanted and not any(marks):  # the one that it prefers is gone
+            left = [at for at, edit in enumerate(made) if edit.new]
+            held = [at for at in left if getattr(made[at].old, flag, False)]
+            marks = [at in (held or left)[:1] for at in range(len(made))]
+        made = [
+            Edit(edit.old, edit.new and flagged(edit.new, flag, on=on))
+            for edit, on in zip(made, marks, strict=True)
+        ]
+    return made, conflicts
+
+
+def _found(parent: str, edit: Edit, theirs: Mapping[int, Part]) -> tuple[int, Part] | None:
+    """Return the place of the entry of `theirs` that an edit is about now, and what it becomes.
+
+    Somebody made the same edit, added an equal entry, or changed other fields of the entry. One
+    with another core, such as another street, is another entry.
+    """
+    old, new = edit
+    if new is None or not edit.changes:
+        return None
+    for at, part in theirs.items():
+        settled = old is None and parent != "library_notice" and equal(parent, new, part)
+        if settled or same(part, new):
+            return at, part
+    if old is None:
+        return None
+    was, will, takes_place = comparable(old), comparable(new), _alike(parent, 2)
+    ours = [name for name in {**was, **will} if was.get(name) != will.get(name)]
+    rivals = [(at, part) for at, part in theirs.items() if takes_place(part, old)]
+    for at, part in sorted(rivals, key=lambda one: _key(parent, one[1]) != _key(parent, old)):
+        held = comparable(part)
+        if all(
+            held.get(name) in {was.get(name), will.get(name)} for name in (*ours, *CORE[parent])
+        ):
+            return at, part.model_copy(update={name: getattr(new, name, None) for name in ours})
+    return None
+
+
+def _is_free(parent: str, edit: Edit, theirs: Iterable[Part]) -> bool:
+    """Return whether an edit whose entry is not there can be made, or need not be any more.
+
+    Who wrote something of its type and segment since may have meant the same entry.
+    """
+    if edit.old is not None and edit.new is not None:
+        return False
+    takes_place, is_added = _alike(parent, 2), edit.old is None and parent in ONLY_ADDED
+    return is_added or not any(takes_place(part, edit.part) for part in theirs)
+
+
+# in words
+
+
+def differences(before: User, after: User) -> tuple[Change, ...]:
+    """Return how a record differs from another, value by value, removals first."""
+    lists = {name: list_edits(name, *one) for name, one in diff(before, after).lists.items()}
+    return changes(before, after, lists)
+
+
+def changes(before: User, after: User, lists: Mapping[str, Iterable[Edit]]) -> tuple[Change, ...]:
+    """Return how a record differs from another whose `lists` have these edits, removals first."""
+    found = [
+        *(
+            _change(name, current(before, name), current(after, name))
+            for name in changed_fields(before, after)
+        ),
+        *role_changes(before, after),
+        *(
+            change
+            for parent, edits in lists.items()
+            for edit in edits
+            for change in _entry_changes(parent, edit)
+        ),
+    ]
+    return tuple(sorted(found, key=lambda change: change.kind is not ChangeKind.REMOVE))
+
+
+def changed_fields(before: User, after: User) -> list[str]:
+    """Return the fields in which two records differ outside their lists."""
+    names = compared_fields(User)
+    return [name for name in names if current(before, name) != current(after, name)]
+
+
+def _change(where: str, old: str, new: str) -> Change:
+    """Return a change; its kind follows from which text is blank."""
+    kind = ChangeKind.REPLACE if old and new else ChangeKind.ADD if new else ChangeKind.REMOVE
+    return Change(kind, where, old, new)
+
+
+def _entry_changes(parent: str, edit: Edit) -> Iterator[Change]:
+    """Yield how an entry differs: field by field, or as a whole if it was added or removed."""
+    old, new = edit
+    if old is None or new is None:
+        was, will = (main_value(parent, part) if part is not None else "" for part in (old, new))
+        yield _change(path(parent, edit.part), was, will)
+        return
+    olds, news, where = comparable(old), comparable(new), path(parent, old)
+    for name in dict.fromkeys((*compared_fields(type(new)), *olds, *news)):
+        if olds.get(name) != news.get(name):
+            blank = "false" if isinstance(getattr(new, name, None), bool) else ""
+            place = where if name == main_field(parent) else f"{where}.{name}"
+            texts = olds.get(name, blank), news.get(name, blank)
+            yield Change(ChangeKind.REPLACE if texts[0] else ChangeKind.ADD, place, *texts)
+
+
+# what Alma kept
+
+_NOT_ANSWERED = frozenset({"pin_number", "force_password_change"})
+"""Alma may answer these otherwise than they were sent (contract 1.2)."""
+_COMPARED_FLAGS = ("preferred", "preferred_sms", "user_viewable", "popup_note", "value")
+
+
+def same_as_sent(sent: User, answered: User, before: User | None) -> tuple[str, ...]:
+    """Return the paths that Alma keeps otherwise than they were sent; none if all is as sent.
+
+    With `before`, Alma's record from before an update, only what `sent` changes in it counts;
+    without it, the user was created and all of `sent` counts. Left out is what Alma decides by
+    itself: see `compared_fields`, and the PIN, which it need not answer. Codes are compared
+    without case.
+    """
+    patch = diff(before or User(), sent)
+    ours, theirs = comparable(sent, fold_codes=True), comparable(answered, fold_codes=True)
+    missing = [
+        name
+        for name in patch.fields
+        if name not in _NOT_ANSWERED and ours.get(name) != theirs.get(name)
+    ]
+    if roles_kept(sent, answered, before):
+        missing.append(ROLE)
+    for parent, (old, new) in patch.lists.items():
+        missing += _missing_entries(parent, old, new, entries(answered, parent))
+    return tuple(dict.fromkeys(missing))
+
+
+def _missing_entries(
+    parent: str, before: Sequence[Part], sent: Sequence[Part], answered: Sequence[Part]
+) -> Iterator[str]:
+    """Yield the paths of entries that Alma did not store, and of those that it did not remove."""
+    others = []
+    is_stored = partial(_is_stored, (*CORE[parent], *_COMPARED_FLAGS))
+    for at, there in pairing(sent, answered, is_stored):
+        if at is None and there is not None:
+            others.append(_shape(answered[there]))
+        elif at is not None and there is None:
+            yield path(parent, sent[at])
+    for at, kept in pairing(before, sent, lambda one, other: _shape(one) == _shape(other)):
+        if at is not None and kept is None and _shape(before[at]) in others:
+            yield path(parent, before[at])
+
+
+def _shape(part: Part) -> Mapping[str, str]:
+    """Return an entry's fields without its segment, which Alma sets by its own rules."""
+    held = comparable(part, fold_codes=True)
+    return {name: shown for name, shown in held.items() if name != "segment_type"}
+
+
+def _is_stored(exact: Iterable[str], sent: Part, answered: Part) -> bool:
+    """Return whether one of Alma's entries has all values of one that was sent.
+
+    In the `exact` fields it has no more than that: Alma fills in others, such as a status.
+    """
+    ours, theirs = _shape(sent), _shape(answered)
+    return ours.items() <= theirs.items() and all(
+        ours.get(name) == theirs.get(name) for name in exact
+    )
