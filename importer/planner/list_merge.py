@@ -78,8 +78,8 @@ Found: TypeAlias = tuple[Item, int | None]
 class ListMerge:
     """One list of a user, merged with the row's entries: with all of them for a new user.
 
-    First each entry that Alma does not have is written. Then, in the list as it is then, each finds
-    its entry anew, and by that the rest is decided: what else goes, what is updated, and which
+    First each entry that Alma does not have is written. Then each finds its entry again, in the
+    list as it is then, and by that the rest is decided: what else goes, what is updated, and which
     entry is preferred. None of it changes which entries are found, so the next load finds the same
     ones and has nothing to do.
 
