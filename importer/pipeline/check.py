@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 
-from importer.errors import RosterError
+from importer.errors import LedgerError, RosterError
 from importer.ledger.edit_memory import EditMemory, LastLoad, institutions
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
@@ -58,7 +58,9 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress 
         announced = no_end_dates(rosters, decided.rows(Fate.READY))
         decided = replace(decided, problems=(*decided.problems, *announced))
         progress.rows(len(decided.fates), 0)
-        since = tuple(_since_last_load(rosters, request.codes.institution))
+        since: tuple[SinceLoad, ...] = ()
+        with suppress(LedgerError):  # a check needs no memory; a plan names what is wrong with it
+            since = tuple(_since_last_load(rosters, request.codes.institution))
         facts = run_facts("check", rosters, request, since_last_load=since)
         return save_run(folder, facts, rosters, decided)
 
@@ -70,12 +72,14 @@ def _since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[Sinc
     is not compared, because it has only some of the rows.
     """
     for mapped in rosters:
-        name, wanted = mapped.mapping.name, not mapped.roster.rejects
-        for key in islice(institutions(name, institution), wanted):
-            with EditMemory(key) as memory:
-                if (last := memory.last_load(name)) is not None:
-                    rows = frozenset(mapped.candidates.rows)
-                    yield _differences(rosters.drafts(rows, {}, ""), last, memory, name)
+        name = mapped.mapping.name
+        key = next(institutions(name, institution), "")
+        if not key or mapped.roster.rejects:
+            continue
+        with EditMemory(key) as memory:
+            if (last := memory.last_load(name)) is not None:
+                rows = frozenset(mapped.candidates.rows)
+                yield _differences(rosters.drafts(rows, {}, ""), last, memory, name)
 
 
 def _differences(

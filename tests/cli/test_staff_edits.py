@@ -367,6 +367,8 @@ def test_check_says_what_changed_since_the_last_load(folder: Path, typed: Type) 
     assert (since["new"], since["changed"], since["missing"]) == (1, 2, 1)
     assert since["fields"] == {"contact_info.email": 1, "user_group": 1, "last_name": 1}
     assert "1 new patron, 2 changed" in (folder / "again" / "report.html").read_text("utf-8")
+    (folder / "runs" / "memory.sqlite").write_bytes(b"no database" * 100)
+    assert "since_last_load" not in typed("check", *load, "-o", "damaged").summary
 
 
 def test_a_field_to_overwrite_is_one_of_the_mapping(external: _Loads, typed: Type) -> None:
