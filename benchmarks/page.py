@@ -127,30 +127,32 @@ def _measure(server: Measured, client: httpx.Client, roster: Path) -> None:
     server.time("takes the roster", 1, drop)
     form = {"do": "choose", "mapping": "community.yaml", "version": "0"}
     client.post(f"{draft}/mapping", data=form)
-    server.time("checks all rows", 1, lambda _: client.get(f"{draft}/problems"))
-    page = client.get(f"{draft}/problems").text
-    cause = re.findall(r"\?cause=(\w+)[^>]*>.*?>([0-9,]+) rows<", page)
-    cause.sort(key=lambda one: -int(one[1].replace(",", "")))
-    here = f"{draft}/problems?cause={cause[0][0]}"
+    rows = f"{draft}/grid/rows"
+    server.time("checks all rows", 1, lambda _: client.get(rows))
+    first = client.get(rows).json()
+    causes = sorted((one for one in first["causes"] if one["count"]), key=lambda one: -one["count"])
+    here = f"{rows}?show={causes[0]['key']}"
     server.time("shows the first page after that", 1, lambda _: client.get(here), 1)
     server.time("shows the next page", PAGES, lambda n: client.get(f"{here}&page={n % 9 + 2}"), 0.3)
-    every = [f"{draft}/problems?cause={key}" for key, _ in cause]
+    every = [f"{rows}?show={one['key']}" for one in causes]
     server.time("filters by a cause", PAGES, lambda n: client.get(every[n % len(every)]), 0.3)
+    server.time("finds a name", 10, lambda n: client.get(f"{rows}?show=all&find=ab{n}"), 0.3)
     server.time("shows a page of the sheet", 10, lambda n: client.get(f"{draft}/sheet?page={n}"))
-    pages = "".join(client.get(f"{here}&page={number}").text for number in range(1, 11))
-    cell = r'name="row" value="(\d+)".*?name="cell-(\w+)" value="([^"]*)"'
-    shown = re.findall(cell, pages, re.DOTALL)
-    version = int(re.findall(r'name="version" value="(\d+)"', page)[0])
+    at = {one["letter"]: one["at"] for one in first["columns"]}
+    texts = {
+        (line["row"], letter): line["cells"][at[letter]]
+        for number in range(1, 6)
+        for line in client.get(f"{here}&page={number}").json()["lines"]
+        for letter in line["wrong"]
+    }
 
     def edit(number: int) -> None:
-        row, letter, text = shown[number % len(shown)]
-        again = "" if number < len(shown) else "9"
-        form = {
-            "do": "save", "version": str(version + number), "row": row, "cause": cause[0][0],
-            f"cell-{letter}": f"{text}{number % 10}{again}00000"[-14:],
-        }  # fmt: skip
-        answer = client.post(f"{draft}/problems", data=form)
-        if answer.status_code != 303:
+        row, letter = list(texts)[number % len(texts)]
+        was = texts[row, letter]
+        now = texts[row, letter] = f"{was}{number}"[-14:]
+        change = {"row": row, "column": letter, "was": was, "now": now}
+        answer = client.post(f"{draft}/grid/cells", json={"edits": [change]})
+        if answer.status_code != 200:
             raise SystemExit(answer.text)
 
     server.time("corrects a cell", EDITS, edit, 0.1)

@@ -243,19 +243,23 @@ class Ledger(Database):
         """Return the rows for which something was planned, in row order."""
         return self._histories("act IS NOT NULL")
 
-    def count_rows(self, end: Fate | Act | Result | None) -> int:
-        """Return how many rows have this fate, act or result; None: how many there are."""
-        query = f"SELECT count(*) FROM rows LEFT JOIN steps USING (row) WHERE {_having(end)}"  # noqa: S608
-        return int(next(self.read(query))[0])
+    def count_rows(self, end: Fate | Act | Result | None, containing: str) -> int:
+        """Return how many rows have this fate, act or result (None: any), and contain a text."""
+        query = (
+            "SELECT count(*) FROM rows LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"  # noqa: S608
+            f" WHERE {_having(end)} AND {_CONTAINS}"
+        )
+        return int(next(self.read(query, (containing,)))[0])
 
     def some_rows(
-        self, end: Fate | Act | Result | None, offset: int, most: int
+        self, end: Fate | Act | Result | None, containing: str, offset: int, most: int
     ) -> Iterator[RowHistory]:
         """Return the rows that `count_rows` counts, in order, from an offset on."""
-        return self._histories(_having(end), limits=(most, offset))
+        condition = f"{_having(end)} AND {_CONTAINS}"
+        return self._histories(condition, containing, limits=(most, offset))
 
     def _histories(
-        self, condition: str, *values: int, limits: tuple[int, int] = (-1, 0)
+        self, condition: str, *values: int | str, limits: tuple[int, int] = (-1, 0)
     ) -> Iterator[RowHistory]:
         applied = self.was_applied
 
@@ -316,8 +320,12 @@ def _having(end: Fate | Act | Result | None) -> str:
             return f"act = '{end.value}'"
         case Result():
             pairs = [pair for pair, result in RESULTS.items() if result is end]
-            return " OR ".join(f"(act = '{act}' AND state = '{state}')" for act, state in pairs)
+            ends = (f"(act = '{act}' AND state = '{state}')" for act, state in pairs)
+            return f"({' OR '.join(ends)})"
 
+
+_CONTAINS = "instr(lower(coalesce(cells, '') || ' ' || coalesce(primary_id, '')), lower(?1))"
+"""The SQL condition of the rows that have a text in a cell or in the ID; "" is in every row."""
 
 _places = cache(PLACES.validate_json)  # a roster has few combinations of columns
 

@@ -30,6 +30,11 @@ _DANGERS = (
 """Problems that may be about somebody else's record, or undo an edit; the worst first."""
 
 
+def is_danger(code: Code) -> bool:
+    """Return whether a problem may be about somebody else's record, or undo an edit."""
+    return code in _DANGERS
+
+
 @dataclass(slots=True)
 class ProblemGroup:
     """Problems of one roster with equal code, severity, places, field and advice, and their rows.
@@ -73,7 +78,7 @@ class ProblemGroup:
     @property
     def danger(self) -> bool:
         """Whether it may be about somebody else's record, or undo what a colleague edited."""
-        return self.code in _DANGERS
+        return is_danger(self.code)
 
     @property
     def unused(self) -> bool:

@@ -57,11 +57,12 @@ COLORS = {
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """One row: the texts of the columns ADDED, as many cells as there are columns, its problems.
+    """A row, the texts of the columns ADDED, as many cells as there are columns, its problems.
 
     The problems that hold it back come first.
     """
 
+    row: int
     added: tuple[str, ...]
     cells: tuple[str, ...]
     problems: tuple[Problem, ...]
@@ -86,6 +87,7 @@ def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
         number = row_text(row.row, marks)
         result = ENDS[row.result] if row.result else row.fate.value
         yield Returned(
+            row.row,
             (number, result, "", " ".join(why), " ".join(to_do)),
             (row.cells + blank)[: len(blank)],
             tuple(sorted(problems, key=lambda problem: not problem.severity.holds)),

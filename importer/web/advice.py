@@ -65,7 +65,7 @@ _WORDS = tuple(
         ),
         (r"Make (a plan|one) with `importer plan`\.", "“Compare with Alma” makes one."),
         (r"run `importer resolve` again\.", "answer the row again."),
-        (r"`importer runs` lists the runs\.", "“Runs” lists the runs."),
+        (r"`importer runs` lists the runs\.", "“Loads” lists them."),
     )
 )
 

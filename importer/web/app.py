@@ -15,10 +15,13 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from importer.web import (
+    decision_pages,
     draft_pages,
+    grid_pages,
+    home_pages,
     load_pages,
     match_pages,
-    problem_pages,
+    review_pages,
     run_pages,
     settings_page,
 )
@@ -41,28 +44,36 @@ _LOOK = 60.0
 Page = Callable[[Visit], web.StreamResponse]
 
 _PAGES: dict[str, Page] = {
-    "": draft_pages.start,
+    "": home_pages.home,
     "drafts/{draft}/sheet": draft_pages.sheet,
     "drafts/{draft}/mapping": draft_pages.mapping,
     "drafts/{draft}/match": match_pages.match,
     "drafts/{draft}/codes": match_pages.codes,
-    "drafts/{draft}/problems": problem_pages.problems,
+    "drafts/{draft}/grid": grid_pages.grid,
+    "drafts/{draft}/grid/rows": grid_pages.grid_rows,
     "tasks/{task}": run_pages.task,
-    "runs": run_pages.runs,
-    "runs/{run}": run_pages.run,
-    "runs/{run}/rows": run_pages.rows,
+    "runs/{run}": review_pages.run,
     "runs/{run}/rows/{row}": run_pages.row,
-    "runs/{run}/approve": load_pages.approve,
+    "runs/{run}/decisions": decision_pages.decisions,
     "runs/{run}/live": load_pages.live,
     "runs/{run}/files/{name}": run_pages.download,
     "settings": settings_page.settings,
 }
 _FORMS: dict[str, Page] = {
-    "samples": draft_pages.take_sample,
+    "samples": home_pages.take_sample,
     "tasks/{task}/again": run_pages.again,
-    "drafts/{draft}/delete": draft_pages.delete,
-    "runs/{run}/rows/{row}": run_pages.resolve,
-    "runs/{run}/approve": load_pages.start_apply,
+    "tasks/{task}/cancel": run_pages.cancel,
+    "drafts/{draft}/trash": home_pages.trash,
+    "drafts/{draft}/restore": home_pages.restore,
+    "drafts/{draft}/delete": home_pages.delete,
+    "drafts/{draft}/grid/cells": grid_pages.save_cells,
+    "drafts/{draft}/grid/undo": grid_pages.undo,
+    "drafts/{draft}/grid/check": grid_pages.check_again,
+    "runs/{run}/decisions": decision_pages.answer,
+    "runs/{run}/decisions/undo": decision_pages.take_back,
+    "runs/{run}/decisions/use": decision_pages.use,
+    "runs/{run}/decisions/users": decision_pages.get_users,
+    "runs/{run}/approve": review_pages.start_apply,
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
     "settings/key": settings_page.save_key,
@@ -72,7 +83,6 @@ _DRAFT_FORMS: dict[str, Page] = {
     "drafts/{draft}/mapping": draft_pages.choose_mapping,
     "drafts/{draft}/match": match_pages.save_match,
     "drafts/{draft}/codes": match_pages.save_codes,
-    "drafts/{draft}/problems": problem_pages.correct,
     "drafts/{draft}/plan": draft_pages.plan,
 }
 """Forms that change a draft, if it is as their page showed it."""
@@ -125,7 +135,7 @@ ROUTES = [
         for path, page in _DRAFT_FORMS.items()
     ),
     web.post("/{place}/runs/{run}/pause", _pause),
-    web.post("/{place}/rosters", draft_pages.take_roster),
+    web.post("/{place}/rosters", home_pages.take_roster),
     web.get("/{place}/runs/{run}/events", load_pages.events),
 ]
 """Every page and form, by its address. `{place}` is `practice` or `alma`."""
@@ -139,20 +149,14 @@ def application(site: Site, guard: Guard) -> web.Application:
     app[SITE] = site
     app[CLOSING] = asyncio.Event()
 
-    # the report and the pages have one style
-    base = (files("importer.report") / "templates" / "style.css.j2").read_text("utf-8")
-
     async def front(_: web.Request) -> web.StreamResponse:
         return see(f"/{ALMA if ALMA in site.workspaces else PRACTICE}/")
-
-    async def style(_: web.Request) -> web.StreamResponse:
-        return web.Response(text=base, content_type="text/css")
 
     async def close(app: web.Application) -> None:
         app[CLOSING].set()
 
     app.on_shutdown.append(close)
-    app.add_routes([web.get("/", front), web.get("/static/base.css", style), *ROUTES])
+    app.add_routes([web.get("/", front), *ROUTES])
     app.router.add_static("/static", Path(str(files("importer.web") / "static")))
     return app
 

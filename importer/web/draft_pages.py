@@ -1,19 +1,16 @@
-"""The pages before a plan: the start, the sheet as it was read, and its mapping."""
+"""The pages of a draft: the sheet as it was read, its mapping, and the plan."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from importer.errors import MappingError, RosterError, UnreadableFileError, WhichSheetError
-from importer.loader.detect import LARGEST
 from importer.mapper.load import examine
 from importer.mapper.placeholders import heading_key
 from importer.mapper.secret_columns import secret_columns, without_secrets
@@ -23,85 +20,9 @@ from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.report.wording import sentence
 from importer.suggest.first_mapping import suggest
 from importer.web.drafts import Draft, StaleError, mapping_text
-from importer.web.run_pages import listed
-from importer.web.site import PAGE, UNREADABLE, Visit, see
+from importer.web.site import PAGE, Visit, see
 from importer.web.tasks import RUN
 from importer.web.workspace import Workspace
-
-RUNS_SHOWN = 5
-
-DRAFTS_SHOWN = 5
-"""Drafts on the start page that are listed at once; older ones are folded away."""
-
-SAMPLE, SAMPLE_MAPPING = "samples/community-patrons.xlsx", "community.yaml"
-
-ARRIVING = "arriving"
-"""The name of a roster in its draft's folder until all of it is there."""
-
-_CHUNK = 262_144  # bytes
-
-
-def start(visit: Visit) -> web.Response:
-    """Show where to drop a roster, and what was begun."""
-    space = visit.space
-    return visit.page(
-        "start.html.j2",
-        drafts=list(space.drafts()),
-        most=DRAFTS_SHOWN,
-        runs=listed(space, RUNS_SHOWN),
-        codes_age=space.codes_age(visit.now.date()),
-        largest=LARGEST // 1_000_000,
-    )
-
-
-def take_sample(visit: Visit) -> web.Response:
-    """Begin with the sample roster and its mapping."""
-    source = visit.space.shipped / SAMPLE
-    draft = visit.space.new_draft(source.name, visit.now)
-    shutil.copyfile(source, draft.roster)
-    visit.space.mapping(SAMPLE_MAPPING)
-    draft.choose(SAMPLE_MAPPING)
-    return see(f"{visit.base}/drafts/{draft.name}/sheet")
-
-
-async def take_roster(request: web.Request) -> web.StreamResponse:
-    """Save the dropped file, and show it as it was read."""
-    visit, part = Visit(request), None
-    back = f"{visit.base}/"
-    if request.content_type == "multipart/form-data":
-        with suppress(*UNREADABLE):  # it has no parts
-            part = await (await request.multipart()).next()
-    if not isinstance(part, BodyPartReader) or part.name != "roster" or not part.filename:
-        sentence_ = "Choose a CSV, Excel or OpenDocument file."
-        return visit.refusal(422, "No file was chosen", sentence_, back)
-    draft = visit.space.new_draft(part.filename, visit.now)
-    try:
-        await _save(part, draft)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(visit.site.threads, draft.read, Layout())
-    except RosterError as error:
-        if "`roster:`" not in str(error):  # the mapping can name a sheet or an encoding
-            shutil.rmtree(draft.folder)
-            return visit.refusal(422, "This file cannot be read", str(error), back)
-    except BaseException:
-        shutil.rmtree(draft.folder)
-        raise
-    return see(f"{visit.base}/drafts/{draft.name}/sheet")
-
-
-async def _save(part: BodyPartReader, draft: Draft) -> None:
-    """Save a file as it arrives; one that did not arrive whole never becomes the roster.
-
-    Raises HTTPRequestEntityTooLarge.
-    """
-    arriving, size = draft.folder / ARRIVING, 0
-    with arriving.open("xb") as file:
-        while chunk := await part.read_chunk(_CHUNK):
-            size += len(chunk)
-            if size > LARGEST:
-                raise web.HTTPRequestEntityTooLarge(LARGEST, size)
-            file.write(chunk)
-    arriving.rename(draft.roster)
 
 
 def sheet(visit: Visit) -> web.Response:
@@ -118,9 +39,10 @@ def sheet(visit: Visit) -> web.Response:
     if roster is not None:
         secret = secret_columns(roster.places, document, ())
         part = without_secrets(roster, roster.frame.iloc[(at - 1) * PAGE : at * PAGE], secret)
-    return visit.page(
+    return visit.step_page(
         "sheet.html.j2",
-        draft=draft,
+        "Sheet",
+        draft,
         roster=roster,
         problem=problem,
         notices=[sentence(one, show_values=True) for one in roster.notices] if roster else (),
@@ -162,9 +84,10 @@ def mapping(visit: Visit) -> web.Response:
     with suppress(UnreadableFileError):
         text = mapping_text(chosen) if chosen else None
     findings, sample = _try(visit.space, draft, chosen) if chosen else ((), None)
-    return visit.page(
+    return visit.step_page(
         "mapping.html.j2",
-        draft=draft,
+        "Mapping",
+        draft,
         fits=fits,
         proposed=fits[0].file if fits and fits[0].proposed else "",
         absent=next((fit.absent for fit in fits if chosen and fit.file == chosen.name), ()),
@@ -285,26 +208,6 @@ def plan(visit: Visit) -> web.Response:
         "--json",
         title="Comparing with Alma",
         then=f"{visit.base}/runs/{RUN}",
-        back=f"{visit.base}/drafts/{draft.name}/problems",
+        back=f"{visit.base}/drafts/{draft.name}/grid",
         run_of=draft.roster.stem,
     )  # fmt: skip
-
-
-def delete(visit: Visit) -> web.Response:
-    """Delete a draft; the runs made from it stay, but their plans become stale.
-
-    It is refused while a load or a plan of it is not done.
-    """
-    draft, space = visit.draft, visit.space
-    if space.tasks.doing(("plan", space.typed(draft.roster))):
-        sentence = f"{draft.facts.file} is being compared with Alma. Wait until that is done."
-        return visit.refusal(409, "This roster was not deleted", sentence, f"{visit.base}/")
-    for run in space.loads(draft):
-        sentence = (
-            f"The load of {draft.facts.file} is not finished and needs the roster. Continue the "
-            "load first; a roster whose load is complete can be deleted."
-        )
-        address = f"{visit.base}/runs/{run.name}"
-        return visit.refusal(409, "This roster was not deleted", sentence, address)
-    shutil.rmtree(draft.folder)
-    return see(f"{visit.base}/")

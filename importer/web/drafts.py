@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -14,21 +14,22 @@ from threading import BoundedSemaphore
 from pydantic import BaseModel, ConfigDict
 
 from importer.errors import UsageError
-from importer.loader.corrections import Correction, correct, read_corrections, write_corrections
+from importer.loader.corrections import Correction, read_corrections, write_corrections
 from importer.loader.read import read
-from importer.mapper.evaluate import evaluate
 from importer.mapper.load import examine
 from importer.mapper.yaml_source import SIZE_LIMIT
 from importer.model.fields import CodeTables
 from importer.model.files import read_text_bounded, write_atomically
-from importer.model.problem import Problem
+from importer.model.plan import Fate
 from importer.model.roster import Layout, Roster
-from importer.pipeline.check import validate
-from importer.pipeline.fates import Decided, decide_fates
-from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
+from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.pipeline.runs import make_numbered
+from importer.web.checked import Checked
 
 DRAFT, CORRECTIONS, ROSTER = "draft.json", "corrections.csv", "roster"
+
+COUNTS = "counts.json"
+"""The counts of the last check of a draft."""
 
 KEPT = 3
 """Checked rosters that are kept in memory, the last ones used."""
@@ -44,19 +45,39 @@ _NAME = re.compile(r"[^\w .()-]+")
 class DraftFacts(BaseModel):
     """What is saved of a draft. `version` grows with each change, so that an old page is seen.
 
-    `file`: the roster's name. `run`: the run whose rejects it is, which stay in the run's folder,
-    so that later runs are known to correct it; "" for a roster that was dropped. `edited`: the
-    digests of the mapping after each change made here that can be undone, in order.
+    `file`: the roster's name. `by`: who dropped it. `load`: the name of its load, "" if that is
+    named after the file. `run`: the run whose rejects it is, which stay in the run's folder, so
+    that later runs are known to correct it; "" for a roster that was dropped. `edited`: the digests
+    of the mapping after each change made here that can be undone, in order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
     created: datetime
+    by: str = ""
+    load: str = ""
     run: str = ""
     mapping: str = ""
     version: int = 0
     edited: tuple[str, ...] = ()
+    trashed: bool = False
+
+
+class Counts(BaseModel):
+    """How many rows a draft of this version has, and how many of them must be corrected."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int
+    rows: int
+    wrong: int
+
+
+def title(stem: str) -> str:
+    """Return the name of a load that is named after a file: `community-patrons` in words."""
+    words = " ".join(stem.replace("_", " ").replace("-", " ").split())
+    return words[:1].upper() + words[1:]
 
 
 def mapping_text(path: Path) -> str:
@@ -86,7 +107,7 @@ class Draft:
         self.facts = facts
 
     @classmethod
-    def create(cls, drafts: Path, file: str, now: datetime, run: str = "") -> Draft:
+    def create(cls, drafts: Path, file: str, now: datetime, by: str = "", run: str = "") -> Draft:
         """Make the folder of a new draft; `file` is the name of the roster's file.
 
         There is no such draft for `open` before that file is there.
@@ -94,7 +115,7 @@ class Draft:
         safe = _NAME.sub("_", Path(file.replace("\\", "/")).name).lstrip(".")[-80:] or "roster"
         folder = make_numbered(drafts / f"{now:%Y%m%dT%H%M%S}")
         (folder / ROSTER).mkdir(mode=0o700)
-        draft = cls(folder, DraftFacts(file=safe, created=now, run=run))
+        draft = cls(folder, DraftFacts(file=safe, created=now, by=by, run=run))
         draft._save()
         return draft
 
@@ -112,6 +133,20 @@ class Draft:
     def name(self) -> str:
         """Its name in addresses."""
         return self.folder.name
+
+    @property
+    def title(self) -> str:
+        """The name of its load: that of its file in words, such as `Community patrons`."""
+        return self.facts.load or title(Path(self.facts.file).stem)
+
+    @property
+    def counts(self) -> Counts | None:
+        """The counts of its last check, None if it was changed since or never checked."""
+        try:
+            found = Counts.model_validate_json((self.folder / COUNTS).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if found.version == self.facts.version else None
 
     @property
     def roster(self) -> Path:
@@ -148,6 +183,14 @@ class Draft:
             path.unlink()
         self._changed(mapping=mapping, edited=())
 
+    def follow(self, earlier: Draft) -> None:
+        """Take the name and the mapping of the load of an earlier term."""
+        self._changed(load=earlier.title, mapping=earlier.facts.mapping)
+
+    def trash(self, *, trashed: bool) -> None:
+        """Move it to the trash, or back."""
+        self._changed(trashed=trashed)
+
     def made(self) -> tuple[Correction, ...]:
         """Return the corrections, in order."""
         return read_corrections(self.corrections) if self.corrections else ()
@@ -157,11 +200,25 @@ class Draft:
         write_corrections(self.folder / CORRECTIONS, (*self.made(), *corrections))
         self._changed()
 
-    def take_back(self) -> None:
-        """Take the last correction back."""
-        if made := self.made():
-            write_corrections(self.folder / CORRECTIONS, made[:-1])
-            self._changed()
+    def take_back(self, who: str) -> tuple[Correction, ...]:
+        """Take back, and return, what a person corrected last, which were all at one time.
+
+        Raises StaleError if somebody else corrected one of these cells since.
+        """
+        made = self.made()
+        moment = next((one.when for one in reversed(made) if one.who == who), "")
+        last = tuple(one for one in made if (one.who, one.when) == (who, moment))
+        if not last:
+            return ()
+        cells = {(one.row, one.column) for one in last}
+        later = made[made.index(last[-1]) + 1 :]
+        if any((one.row, one.column) in cells or one.leaves_out for one in later):
+            msg = "Somebody else corrected one of these cells since."
+            raise StaleError(msg)
+        kept = [one for one in made if (one.who, one.when) != (who, moment)]
+        write_corrections(self.folder / CORRECTIONS, kept)
+        self._changed()
+        return last
 
     def edit(self, mapping: Path, text: str) -> None:
         """Change the mapping's text, and keep the old one for `undo_edit`. Raises OSError."""
@@ -222,6 +279,9 @@ class Draft:
         """Keep a check that is up to date with the last correction."""
         self._checked.pop(self.folder, None)
         self._checked[self.folder] = (self._key(mapping, codes, today), checked)
+        fates = Counter(checked.decided.fates.values())
+        counts = Counts(version=self.facts.version, rows=fates.total(), wrong=fates[Fate.REJECTED])
+        write_atomically(self.folder / COUNTS, counts.model_dump_json().encode())
         for oldest in list(self._checked)[:-KEPT]:
             self._checked.pop(oldest, None)
 
@@ -235,70 +295,3 @@ class Draft:
 @lru_cache(maxsize=1)
 def _read(path: Path, _changed: int, layout: Layout) -> Roster:
     return read(path, layout)
-
-
-class Checked:
-    """The check of a roster, brought up to date row by row as cells are corrected.
-
-    `partial`: the rows that were checked again alone, so that what concerns several rows, such as
-    duplicates, is as it was at the last whole check.
-    """
-
-    def __init__(self, mapped: MappedRoster) -> None:
-        """Find all problems and decide the fate of each row."""
-        self.decided: Decided = _decided(mapped)
-        self.partial: set[int] = set()
-        none = replace(mapped.roster, frame=mapped.roster.frame.iloc[:0], problems=())
-        # the mapped rows are as large as the roster, and needed no more
-        self.inputs = replace(_mapped(mapped, none), roster=mapped.roster)
-
-    def correct(self, made: Correction) -> None:
-        """Make one correction and check its row again, alone."""
-        row, roster = made.row, self.inputs.roster
-
-        def others(problems: Iterable[Problem]) -> list[Problem]:
-            return [one for one in problems if one.origin.row != row]
-
-        before = replace(
-            roster,
-            frame=roster.frame.loc[[row]],
-            blank=(),
-            left_out=(),
-            notices=(),
-            problems=tuple(one for one in roster.problems if one.origin.row == row),
-        )
-        alone = correct(before, [made], "The correction")
-        one_row = _mapped(self.inputs, alone)
-        found = _decided(one_row)
-        frame = roster.frame
-        if alone.frame.empty:
-            frame = frame.drop(index=row)
-        else:  # in place: a copy of all rows would take longer than the check
-            frame.loc[row] = alone.frame.loc[row]
-        corrected = replace(
-            roster,
-            frame=frame,
-            blank=(*roster.blank, *alone.blank),
-            left_out=(*roster.left_out, *alone.left_out),
-            problems=(*others(roster.problems), *alone.problems),
-        )
-        self.inputs = replace(self.inputs, roster=corrected)
-        problems = others(self.decided.problems)
-        problems += (one for one in found.problems if one.origin.row == row)
-        self.decided = Decided(
-            {**self.decided.fates, **found.fates},
-            tuple(sorted(problems, key=lambda one: one.origin.row)),
-            {},
-        )
-        self.partial.add(row)
-
-
-def _mapped(mapped: MappedRoster, roster: Roster) -> MappedRoster:
-    candidates = evaluate(mapped.compiled, roster, mapped.codes, mapped.candidates.orders)
-    return replace(mapped, roster=roster, candidates=candidates)
-
-
-def _decided(mapped: MappedRoster) -> Decided:
-    """Return what `check` finds in a roster."""
-    problems = validate((mapped,)).problems
-    return decide_fates(mapped.rows(), problems, answers={}, only_new=())

@@ -221,9 +221,10 @@ def match(visit: Visit) -> web.Response:
     roster, document, findings = _read(draft, chosen)
     text = mapping_text(chosen)
     before = draft.text_before(chosen)
-    return visit.page(
+    return visit.step_page(
         "match.html.j2",
-        draft=draft,
+        "Mapping",
+        draft,
         chosen=chosen,
         shown=_matching(roster, document),
         findings=findings,
@@ -331,7 +332,7 @@ def codes(visit: Visit) -> web.Response:
     """Show the words of the columns that become codes, each with a list of Alma's codes."""
     draft, chosen = visit.draft, visit.mapping
     fields = _codes(visit.space, draft, chosen)
-    return visit.page("codes.html.j2", draft=draft, chosen=chosen, fields=fields)
+    return visit.step_page("codes.html.j2", "Mapping", draft, chosen=chosen, fields=fields)
 
 
 def _codes(space: Workspace, draft: Draft, chosen: Path) -> tuple[CodesOf, ...]:

@@ -1,123 +1,33 @@
-"""The pages of a run, its rows and its files, and of the commands that run beside the page."""
+"""The pages of a row and of the files of a run, and of the commands that run beside the page."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
-from importer.errors import FINE, Exit, ImporterError
-from importer.ledger.ledger import Ledger, summarize
-from importer.model.decisions import choices, read_decision
-from importer.model.text import row_label
-from importer.pipeline.runs import SavedRun
+from importer.errors import FINE, Exit
+from importer.ledger.ledger import Ledger
+from importer.model.decisions import choices
 from importer.report.files import present
 from importer.report.terminal import row_history
-from importer.report.wording import headline, workbooks
+from importer.report.wording import workbooks
 from importer.web.advice import on_page
 from importer.web.drafts import Draft
-from importer.web.run_view import people, rows_page, view
-from importer.web.site import PAGE, Visit, found, number, see
+from importer.web.review import draft_of
+from importer.web.site import Visit, found, number, see
 from importer.web.tasks import RUN, Task
-from importer.web.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A run in the list. `fault`: why it cannot be read."""
-
-    name: str
-    kind: str = ""
-    when: str = ""
-    operator: str = ""
-    roster: str = ""
-    sentence: str = ""
-    fault: str = ""
-
-
-def runs(visit: Visit) -> web.Response:
-    """List the runs, newest first."""
-    return visit.page("runs.html.j2", runs=listed(visit.space))
-
-
-def listed(space: Workspace, most: int | None = None) -> list[Listed]:
-    """Return the last runs, at most N if a number is given."""
-    return [_listed(saved) for saved in space.saved_runs()[:most]]
-
-
-def _listed(saved: SavedRun) -> Listed:
-    name = saved.folder.name
-    if saved.fault:
-        return Listed(name, fault=saved.fault)
-    try:
-        with Ledger.open(saved.folder) as ledger:
-            facts = ledger.facts
-            return Listed(
-                name,
-                "applied" if ledger.was_applied else facts.command,
-                f"{facts.started:%Y-%m-%d %H:%M}",
-                facts.operator,
-                Path(facts.roster.path).name,
-                headline(summarize(ledger)),
-            )
-    except ImporterError as error:
-        return Listed(name, fault=str(error))
-
-
-def run(visit: Visit) -> web.Response:
-    """Show a run: what would change or what became of it, and what can be done next."""
-    if visit.space.is_busy(visit.run):
-        return see(f"{visit.run_address}/live")
-    shown = view(visit.space, visit.run)
-    return visit.page(
-        "run.html.j2", run=visit.run.name, view=shown, draft=shown.draft,
-        workbooks=workbooks(shown.files, shown.facts),
-    )  # fmt: skip
-
-
-def rows(visit: Visit) -> web.Response:
-    """Show the rows of a run, those of one end or all, a page at a time."""
-    end, at = visit.text("end"), visit.page_number
-    lines, total = rows_page(visit.run, end, (at - 1) * PAGE, PAGE)
-    return visit.page(
-        "rows.html.j2", run=visit.run.name, lines=lines, end=end, at=at, total=total,
-        pages=-(-total // PAGE),
-    )  # fmt: skip
 
 
 def row(visit: Visit) -> web.Response:
     """Show the history of a row, and the form that resolves it."""
     wanted = number(visit.request.match_info["row"])
     with Ledger.open(visit.run) as ledger:
-        return visit.page(
-            "row.html.j2", run=visit.run.name,
+        return visit.step_page(
+            "row.html.j2", "Review", draft_of(visit.space, ledger.facts), visit.run.name,
             row=found(row_history(ledger, wanted, show_values=True)),
-            choices=choices(ledger.problems(wanted)),
-            people=tuple(people(ledger, wanted, visit.space.users)),
+            asks=bool(choices(ledger.problems(wanted))),
         )  # fmt: skip
-
-
-def resolve(visit: Visit) -> web.Response:
-    """Start `resolve` with the answer."""
-    wanted, text = number(visit.request.match_info["row"]), visit.text("decision")
-    with Ledger.open(visit.run) as ledger:
-        allowed = choices(ledger.problems(wanted))
-    decision = read_decision(text) if text in allowed else None
-    address = f"{visit.run_address}/rows/{wanted}"
-    if decision is None:
-        return visit.refusal(
-            422, "This row has no such decision",
-            "Choose one of the decisions that the row's page lists. Nothing was changed.", address,
-        )  # fmt: skip
-    answer, user = decision
-    return visit.start(
-        "resolve", f"runs/{visit.run.name}", row_label(wanted), *([user] if user else []),
-        "--as", answer, "--json",
-        title=f"Resolving row {row_label(wanted)}",
-        then=address,
-        back=address,
-    )  # fmt: skip
 
 
 def undo(visit: Visit) -> web.Response:
@@ -138,11 +48,11 @@ def correct(visit: Visit) -> web.Response:
     with Ledger.open(visit.run) as ledger:
         facts = ledger.facts
     workbook = found(workbooks((one.name for one in present(visit.run)), facts).get(position))
-    draft = visit.space.draft_of_rejects(visit.run.name, workbook, visit.now)
+    draft = visit.space.draft_of_rejects(visit.run.name, workbook, visit.now, visit.operator)
     if not draft.facts.mapping:
         _, mapping = facts.rosters[position]
         draft.choose(Path(mapping.path).name)
-    return see(f"{visit.base}/drafts/{draft.name}/problems")
+    return see(f"{visit.base}/drafts/{draft.name}/grid")
 
 
 def download(visit: Visit) -> web.StreamResponse:
@@ -170,6 +80,15 @@ def task(visit: Visit) -> web.Response:
         draft=_draft(visit, shown), no_access=code == Exit.ACCESS,
         settings="Settings" in on_page("\n".join((error, *messages))),
     )  # fmt: skip
+
+
+def cancel(visit: Visit) -> web.Response:
+    """Stop a command, and go back to where it was started; a load is paused in its place."""
+    tasks = visit.space.tasks
+    task = found(tasks.find(visit.request.match_info["task"]))
+    if task.words[0] != "apply":
+        tasks.cancel(task)
+    return see(task.back)
 
 
 def _draft(visit: Visit, task: Task) -> Draft | None:

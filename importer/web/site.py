@@ -23,8 +23,9 @@ from importer.model.text import counted
 from importer.report.page import environment, fact_lines
 from importer.report.wording import sentences_of, tallies
 from importer.web.advice import on_page
-from importer.web.drafts import Draft, StaleError
+from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import Handler, remote_user
+from importer.web.loads import newest_run, see_run, steps
 from importer.web.workspace import PRACTICE, Workspace
 
 T = TypeVar("T")
@@ -59,6 +60,8 @@ class Site:
         return any(any(space.tasks.running()) for space in self.workspaces.values())
 
 
+JSON = "application/json"
+
 SITE = web.AppKey("site", Site)
 
 UNREADABLE = (ValueError, LookupError, RuntimeError, web.RequestPayloadError, HttpProcessingError)
@@ -69,22 +72,24 @@ UNREADABLE = (ValueError, LookupError, RuntimeError, web.RequestPayloadError, Ht
 class Visit:
     """A request: what its address and its fields name, and the answers to it.
 
-    `fields`: those of the form or, where no form was sent, of the address. What the address names
-    and is not there raises HTTPNotFound.
+    `fields`: those of the form or, where no form was sent, of the address. `body`: JSON that was
+    sent. What the address names and is not there raises HTTPNotFound.
     """
 
     request: web.Request
     fields: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
 
     @classmethod
     async def of(cls, request: web.Request) -> Visit:
         """Read the form of a request, except files. Raises HTTPBadRequest if it is none."""
         try:
             sent = request.query if request.method == "GET" else await request.post()
+            body = await request.read() if request.content_type == JSON else b""
         except UNREADABLE as error:
             raise web.HTTPBadRequest from error
         fields = ((name, text) for name, text in sent.items() if isinstance(text, str))
-        return cls(request, tuple(fields))
+        return cls(request, tuple(fields), body)
 
     def texts(self, name: str) -> list[str]:
         """Return every value of a field."""
@@ -185,15 +190,42 @@ class Visit:
         )
         return see(f"{shown_by}?task={task.id}" if shown_by else f"{self.base}/tasks/{task.id}")
 
+    def step_page(
+        self,
+        template: str,
+        step: str,
+        draft: Draft | None,
+        run: str = "",
+        *,
+        status: int = 200,
+        **values: object,
+    ) -> web.Response:
+        """Return a page of a load, with its steps in the header: by default of its newest run."""
+        seen = see_run(self.space.runs / run) if run else newest_run(self.space, draft)
+        name, known = (seen.name, seen.known) if seen else ("", None)
+        file = PurePath(known.facts.roster.path).stem if known else name
+        return self.page(
+            template,
+            status=status,
+            draft=draft,
+            run=run,
+            crumb=draft.title if draft else title(file),
+            steps=tuple(steps(self.base, draft, name, known, step)),
+            **values,
+        )
+
     def page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
         """Return a page made by a template."""
-        known = {"place": self.place, "base": self.base, "path": self.request.path}
+        known: dict[str, object] = {"steps": (), "crumb": ""}
+        known |= {"place": self.place, "base": self.base, "path": self.request.path}
         made = _environment().get_template(template)
         text = made.render(known | values, practice=self.place == PRACTICE)
         return web.Response(status=status, text=text, content_type="text/html")
 
     def refusal(self, status: int, heading: str, sentence: str, back: str) -> web.Response:
-        """Return a page with one message, and a link to continue from."""
+        """Return a page with one message, and a link to continue from; as JSON if asked for."""
+        if JSON in {self.request.headers.get("Accept"), self.request.content_type}:
+            return web.json_response({"sentence": on_page(sentence)}, status=status)
         return self.page(
             "message.html.j2", status=status, heading=heading, sentence=sentence, back=back
         )
@@ -237,8 +269,9 @@ def _came_from(request: web.Request) -> str:
 def _page_above(address: str) -> str:
     """Return the page of an address that only takes forms, such as when it is loaded again."""
     above, _, _ = address.rpartition("/")
-    if "/drafts/" in above:
-        return f"{above}/problems"
+    place, kind, *names = address[1:].split("/")
+    if kind == "drafts":
+        return f"/{place}/{kind}/{names[0]}/grid"
     return above if "/" in above[1:] else f"{above}/"
 
 

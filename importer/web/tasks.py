@@ -1,14 +1,16 @@
 """Commands of the importer that run beside the page, as child processes.
 
 A task is a folder: `task.json` (what was started), `out.json` (its summary), `messages.txt` (its
-progress), `running` (it has begun) and `exit` (its exit code). The child holds the file `lock`
-while it runs, so that any later server knows whether it does. Stopping the server stops no task.
+progress), `process` (its ID), `running` (it has begun) and `exit` (its exit code). The child holds
+the file `lock` while it runs, so that any later server knows whether it does. Stopping the server
+stops no task.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -25,7 +27,7 @@ from importer.settings import TASK as TASK_VARIABLE
 from importer.settings import importer_command
 
 TASK, OUT, MESSAGES = "task.json", "out.json", "messages.txt"
-LOCK, RUNNING, EXIT = "lock", "running", "exit"
+LOCK, RUNNING, EXIT, PROCESS = "lock", "running", "exit", "process"
 
 RUNNER = "run-task"
 """The hidden command that runs a task: `importer run-task FOLDER -- COMMAND …`."""
@@ -117,7 +119,7 @@ class Tasks:
         if operator:
             environment["LOGNAME"] = operator  # the name that `getpass` finds first
         with (folder / OUT).open("wb") as out, (folder / MESSAGES).open("wb") as messages:
-            subprocess.Popen(  # noqa: S603  our own command, without a shell
+            child = subprocess.Popen(  # noqa: S603  our own command, without a shell
                 command,
                 cwd=self._cwd,
                 env=environment,
@@ -126,7 +128,14 @@ class Tasks:
                 stderr=messages,
                 start_new_session=True,
             )
+        write_atomically(folder / PROCESS, str(child.pid).encode())
         return task
+
+    def cancel(self, task: Task) -> None:
+        """Ask a command to stop, as Ctrl-C does; one that has ended stays as it is."""
+        with suppress(OSError, ValueError):
+            if self.exit(task) is None:
+                os.killpg(int((self.folder / task.id / PROCESS).read_text("utf-8")), signal.SIGINT)
 
     def find(self, name: str) -> Task | None:
         """Return a task by its ID, None if there is none."""

@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 from importer.alma.code_tables import read_file
-from importer.errors import ImporterError, UsageError
-from importer.ledger.ledger import Ledger
+from importer.errors import UsageError
 from importer.ledger.run_lock import LOCK, held_since
 from importer.ledger.states import FILE
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import exists
-from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import SavedRun, list_runs
 from importer.web.drafts import Draft
 from importer.web.tasks import LOCK as TASK_LOCK
@@ -89,39 +86,29 @@ class Workspace:
         """Return a path as a command is given it, from this folder if it is inside."""
         return str(path.relative_to(self.folder) if path.is_relative_to(self.folder) else path)
 
-    def loads(self, draft: Draft) -> Iterator[Path]:
-        """Yield the runs that load a draft and are not done."""
-        for saved in self.saved_runs():
-            with suppress(ImporterError), Ledger.open(saved.folder) as ledger:
-                facts = ledger.facts
-                rosters = {roster.path for roster, _ in facts.rosters}
-                begun = ledger.was_applied or self.is_busy(saved.folder)
-                needed = facts.command == "plan" and str(draft.roster) in rosters and begun
-                if needed and left_to_do(ledger):
-                    yield saved.folder
-
-    def drafts(self) -> Iterator[Draft]:
-        """Yield the drafts, newest first."""
+    def drafts(self, *, trashed: bool = False) -> Iterator[Draft]:
+        """Yield the drafts, newest first; `trashed`: with those in the trash."""
         folder = self.folder / DRAFTS
         for path in sorted(folder.iterdir(), reverse=True) if folder.is_dir() else ():
-            if (draft := Draft.open(path)) is not None:
+            if (draft := Draft.open(path)) is not None and (trashed or not draft.facts.trashed):
                 yield draft
 
-    def draft(self, name: str) -> Draft | None:
-        """Return a draft by its name, None if there is none."""
-        return Draft.open(self.folder / DRAFTS / name) if Path(name).name == name else None
+    def draft(self, name: str, *, trashed: bool = False) -> Draft | None:
+        """Return a draft by its name, None if there is none; one in the trash if asked for."""
+        found = Draft.open(self.folder / DRAFTS / name) if Path(name).name == name else None
+        return found if found and (trashed or not found.facts.trashed) else None
 
-    def new_draft(self, file: str, now: datetime) -> Draft:
-        """Return a new draft for a roster with this file name."""
-        return Draft.create(self.folder / DRAFTS, file, now)
+    def new_draft(self, file: str, now: datetime, by: str) -> Draft:
+        """Return a new draft for a roster with this file name, which somebody dropped."""
+        return Draft.create(self.folder / DRAFTS, file, now, by)
 
-    def draft_of_rejects(self, run: str, file: str, now: datetime) -> Draft:
+    def draft_of_rejects(self, run: str, file: str, now: datetime, by: str) -> Draft:
         """Return the draft that corrects the rejects of a run, a new one if there is none."""
         for draft in self.drafts():
             if (draft.facts.run, draft.facts.file) == (run, file):
                 return draft
         os.utime(self.runs / run / file)  # one that was edited is kept when reports are written
-        return Draft.create(self.folder / DRAFTS, file, now, run)
+        return Draft.create(self.folder / DRAFTS, file, now, by, run)
 
     def codes(self) -> CodeTables:
         """Return the saved code tables, or none. Raises UsageError where the file is wrong."""

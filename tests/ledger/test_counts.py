@@ -62,11 +62,11 @@ def check_counts(ledger: Ledger) -> None:
     """Hold every way of counting against the rows themselves, one by one."""
     rows, summary = list(ledger.every_row()), summarize(ledger)
     assert summary.adds_up()
-    assert ledger.count_rows(None) == summary.rows == len(rows)
+    assert ledger.count_rows(None, "") == summary.rows == len(rows)
     for end in (*Fate, *Act, *(Result if ledger.was_applied else ())):
         ours = [row.row for row in rows if end in {row.fate, row.act, row.result}]
-        assert [row.row for row in ledger.some_rows(end, 0, -1)] == ours
-        assert ledger.count_rows(end) == len(ours)
+        assert [row.row for row in ledger.some_rows(end, "", 0, -1)] == ours
+        assert ledger.count_rows(end, "") == len(ours)
     for row in rows:
         assert (row.act is not None) is (row.fate is Fate.READY)
         assert (row.result is not None) is (row.act in SENT and ledger.was_applied)

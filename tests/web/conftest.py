@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import pytest
@@ -256,21 +257,36 @@ def until(happened: Callable[[], object]) -> None:
 CODE = "01SANDBOX_INST"
 
 
-def approve(client: httpx.Client, run: str, *checks: str, **form: str) -> httpx.Response:
+def approve(
+    client: httpx.Client, run: str, *checks: str, **form: str | list[str]
+) -> httpx.Response:
     """Send the form of approval, by default for all rows and with the institution's code."""
     fields = {**approval(client, run), **form, "allow": list(checks)}
     return client.post(f"{run}/approve", data=fields)
 
 
-def approval(client: httpx.Client, run: str) -> dict[str, str]:
-    """The form of approval as it is now, for all rows and with the institution's code."""
-    return {"some": "no", "code": CODE, "plan": shown_plan(client, run)}
+def approval(client: httpx.Client, run: str) -> dict[str, str | list[str]]:
+    """The form of approval as it is now, filled in rightly but for the safety checks."""
+    page = client.get(run).text
+    deletions = re.search(r"Type (\d+) to delete", page)
+    return {
+        "some": "no",
+        "code": CODE,
+        "plan": shown_plan(client, run),
+        "viewed": re.findall(r'name="viewed" value="([a-z-]+)"', page),
+        "deletions": deletions[1] if deletions else "",
+    }
 
 
 def shown_plan(client: httpx.Client, run: str) -> str:
     """The plan that the form of approval shows now, "" where it has none."""
-    found = re.search(r'name="plan" value="(\w+)"', client.get(f"{run}/approve").text)
+    found = re.search(r'name="plan" value="(\w+)"', client.get(run).text)
     return found[1] if found else ""
+
+
+def failed_checks(client: httpx.Client, run: str) -> list[str]:
+    """The safety checks that the form of approval asks to allow."""
+    return re.findall(r'name="allow" value="([a-z-]+)"', client.get(run).text)
 
 
 @pytest.fixture(scope="module")  # not longer: it keeps an event loop in this thread
@@ -289,3 +305,37 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+def grid_rows(client: httpx.Client, draft: str, **query: str | int) -> dict[str, Any]:
+    """A page of the grid of a draft as the browser gets it."""
+    answer = client.get(f"{draft}/grid/rows", params=query)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def correct(client: httpx.Client, draft: str, cells: Mapping[tuple[int, str], str]) -> None:
+    """Correct cells, by row and column letter, in one request, as the grid does."""
+    edits = []
+    for (row, letter), now in cells.items():
+        shown = grid_rows(client, draft, show="all", find=row)
+        line = next(one for one in shown["lines"] if one["row"] == row)
+        at = next(one["at"] for one in shown["columns"] if one["letter"] == letter)
+        edits.append({"row": row, "column": letter, "was": line["cells"][at], "now": now})
+    answer = client.post(f"{draft}/grid/cells", json={"edits": edits})
+    assert answer.status_code == 200, answer.text
+
+
+def leave_out(client: httpx.Client, draft: str, *rows: int) -> None:
+    """Leave rows out, as the grid does."""
+    answer = client.post(f"{draft}/grid/cells", json={"leave_out": rows})
+    assert answer.status_code == 200, answer.text
+
+
+def decide(client: httpx.Client, run: str, answers: Mapping[int, str]) -> str:
+    """Answer rows in the queue of decisions, and use the answers; return the run's page."""
+    for row, text in answers.items():
+        answer = client.post(f"{run}/decisions", data={"row": str(row), "decision": text})
+        assert answer.status_code == 303, answer.text
+    return followed(client, client.post(f"{run}/decisions/use"))

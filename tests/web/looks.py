@@ -25,7 +25,7 @@ TARGET = 24
 
 RUN = re.compile(r".*/runs/[^/?]*$")
 
-GUIDE = ("match", "codes", "problems", "plan-review", "row-review", "running")
+GUIDE = ("match", "codes", "grid", "decisions", "review", "running")
 """The states that the guide shows."""
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
@@ -71,7 +71,9 @@ def entered(browser: Browser, server: Server) -> Iterator[Page]:
 
     Nothing but refused forms is written to its console, and nothing asked of another host.
     """
-    context = browser.new_context(viewport={"width": WIDE, "height": HEIGHT})
+    size = {"width": WIDE, "height": HEIGHT}
+    # no color is looked at on its way to another one
+    context = browser.new_context(viewport=size, reduced_motion="reduce")  # type: ignore[arg-type]
     context.set_default_timeout(120_000)
     tab = context.new_page()
     errors: list[str] = []

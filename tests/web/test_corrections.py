@@ -15,9 +15,12 @@ from tests.web.conftest import (
     Library,
     Server,
     approve,
+    correct,
     drafted,
     followed,
+    grid_rows,
     launch,
+    leave_out,
     planned,
     until,
     version,
@@ -41,9 +44,8 @@ def test_edits_plan_the_same_as_a_roster_edited_by_hand(
     for (row, heading), text in EDITS.items():
         at = rows[0].index(heading)
         rows[row - 1][at] = text
-        cell = {f"cell-{chr(ord('A') + at)}": text, "row": str(row), "do": "save"}
-        _correct(client, draft, cell)
-    _correct(client, draft, {"do": "leave-out", "row": "11"})
+        correct(client, draft, {(row, chr(ord("A") + at)): text})
+    leave_out(client, draft, 11)
     rows[10] = [""] * len(rows[10])
     by_hand = tmp_path / "community-patrons.csv"  # the name is in a note of each record
     with by_hand.open("w", encoding="utf-8", newline="") as file:
@@ -55,11 +57,6 @@ def test_edits_plan_the_same_as_a_roster_edited_by_hand(
     )
     assert other.pop(11) == ("blank", None, None, None)
     assert edited == other
-
-
-def _correct(client: httpx.Client, draft: str, form: dict[str, str]) -> None:
-    answer = client.post(f"{draft}/problems", data={**form, "version": version(client, draft)})
-    assert answer.status_code == 303, answer.text
 
 
 def _content(server: Server, run: str) -> dict[int, tuple[object, ...]]:
@@ -77,19 +74,16 @@ def test_corrected_rejects_name_their_run(opened: tuple[Server, httpx.Client]) -
     first = planned(client, drafted(client, "practice", SAMPLE, "community.yaml"))
     workbook = server.folder / first.lstrip("/") / "rejects.xlsx"
     content = workbook.read_bytes()
-    draft = client.post(f"{first}/correct").headers["Location"].removesuffix("/problems")
-    again = client.post(f"{first}/correct").headers["Location"].removesuffix("/problems")
+    draft = client.post(f"{first}/correct").headers["Location"].removesuffix("/grid")
+    again = client.post(f"{first}/correct").headers["Location"].removesuffix("/grid")
     assert again == draft
-    page = client.get(f"{draft}/problems").text
-    cause = re.search(r"\?cause=(\w+)[^>]*><b>Email not valid", page)
-    assert cause is not None
-    page = client.get(f"{draft}/problems?cause={cause[1]}").text
-    cell = re.search(r'name="row" value="(\d+)".*?name="(cell-\w+)" value="[^"]*"[^>]*aria-invalid',
-                     page, re.DOTALL)  # fmt: skip
-    assert cell is not None
-    _correct(client, draft, {"do": "save", "row": cell[1], cell[2]: "hugo@example.org"})
+    causes = grid_rows(client, draft)["causes"]
+    cause = next(one["key"] for one in causes if one["title"] == "Email not valid")
+    (line,) = grid_rows(client, draft, show=cause)["lines"]
+    (letter,) = line["wrong"]
+    correct(client, draft, {(line["row"], letter): "hugo@example.org"})
     followed(client, approve(client, first))
-    after = client.post(f"{first}/correct").headers["Location"].removesuffix("/problems")
+    after = client.post(f"{first}/correct").headers["Location"].removesuffix("/grid")
     assert after == draft  # nothing was refused
     second = planned(client, draft)
     assert f"corrected rejects of {_name(first)}" in _told(client, second)
@@ -124,14 +118,14 @@ def test_two_operators_do_not_lose_each_others_work(library: Library) -> None:
     )
     draft = drafted(ana, "alma", SAMPLE, "community.yaml")
     shown = version(bo, draft)
-    _correct(ana, draft, {"do": "leave-out", "row": "11"})
-    answer = bo.post(f"{draft}/problems", data={"do": "leave-out", "row": "12", "version": shown})
+    leave_out(ana, draft, 11)
+    answer = bo.post(f"{draft}/plan", data={"version": shown})
     assert (answer.status_code, "changed in another window" in answer.text) == (409, True)
-    _correct(bo, draft, {"do": "leave-out", "row": "12"})
+    leave_out(bo, draft, 12)
     made = (library.folder / draft.removeprefix("/alma/") / "corrections.csv").read_text("utf-8")
     assert [line.split(",")[5] for line in made.splitlines()[1:]] == ["ana", "bo"]
     planned(ana, draft)
-    assert re.search(r"20\d\d-\d\d-\d\d \d\d:\d\d, ana@", bo.get("/alma/runs").text)
+    assert '<td class="soft clip wide-only">ana</td>' in bo.get("/alma/").text
     ana.close()
     bo.close()
     process.terminate()

@@ -29,14 +29,16 @@ from tests.web.conftest import (
     Library,
     approval,
     approve,
+    correct,
+    decide,
     drafted,
+    failed_checks,
     followed,
     new_library,
     planned,
     shown_plan,
     start,
     until,
-    version,
 )
 
 MAPPING = """version: 1
@@ -106,9 +108,9 @@ def test_nothing_is_written_that_was_not_approved(office: tuple[Library, httpx.C
         with changed(path, text):
             _is_stale(client, run, f"The {word}")
             assert "Plan again" in client.get(run).text
-            assert "Write to Alma" not in client.get(f"{run}/approve").text
+            assert "Write to Alma" not in client.get(run).text
 
-    _correct(client, draft, "Stone")
+    correct(client, draft, {(2, "C"): "Stone"})
     _is_stale(client, run, "was corrected since")
     ledger = library.folder / run.removeprefix("/alma/") / "ledger.sqlite"
     with sqlite3.connect(ledger) as connection:
@@ -116,7 +118,7 @@ def test_nothing_is_written_that_was_not_approved(office: tuple[Library, httpx.C
     _is_stale(client, run, "changed after it was made")
 
     run = planned(client, draft)
-    _correct(client, draft, "Stein")
+    correct(client, draft, {(2, "C"): "Stein"})
     _is_stale(client, run, "The corrections")
     assert library.written() == writes
 
@@ -124,11 +126,6 @@ def test_nothing_is_written_that_was_not_approved(office: tuple[Library, httpx.C
 def _is_stale(client: httpx.Client, run: str, reason: str) -> None:
     answer = approve(client, run, "renames")
     assert (answer.status_code, reason in answer.text) == (409, True), answer.text
-
-
-def _correct(client: httpx.Client, draft: str, last_name: str) -> None:
-    form = {"do": "save", "row": "2", "cell-C": last_name, "version": version(client, draft)}
-    assert client.post(f"{draft}/problems", data=form).status_code == 303
 
 
 def test_what_is_no_number_of_rows_starts_nothing(office: tuple[Library, httpx.Client]) -> None:
@@ -220,7 +217,7 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
     client.post(live.replace("/live", "/pause"))
     until(lambda: "The load is paused" in client.get(live).text)
     assert before <= len(library.written()) <= before + 12  # 3 s at this rate
-    pages = _visited(client, {"/alma/", "/practice/", live, f"{run}/approve"})
+    pages = _visited(client, {"/alma/", "/practice/", live, run})
     assert len(pages) > 20
     assert not [path for path, text in pages.items() if any(one in text for one in secrets)]
 
@@ -255,7 +252,7 @@ def _processes(folder: Path) -> bytes:
 def _visited(client: httpx.Client, wanted: set[str]) -> dict[str, str]:
     """Visit these pages and what they link to, except rows and parts of a page; return them."""
     visited: dict[str, str] = {}
-    rows = re.compile(r"/rows/\d|[?&](cause|page|end)=")
+    rows = re.compile(r"/rows/\d|[?&](page|end|find|kind|after)=")
     while left := sorted(wanted - visited.keys()):
         answer = client.get(left[0], follow_redirects=True)
         assert answer.status_code == 200, left[0]
@@ -273,11 +270,11 @@ def test_a_decision_is_about_the_user_that_it_names(office: tuple[Library, httpx
         library.add(primary_id, first, "Zorn", user_identifier=[card])
     roster = "Id,First,Last,Code\n3001,Jon,Zorne,B2\n"
     run = planned(client, drafted(client, "alma", roster, "two.yaml"))
-    assert client.get(f"{run}/rows/2").text.count('name="decision"') == 3
-    refused = client.post(f"{run}/rows/2", data={"decision": "same person, update: 9999"})
-    assert refused.status_code == 422
-    followed(client, client.post(f"{run}/rows/2", data={"decision": "same person, update: 3002"}))
-    checks = re.findall(r'name="allow" value="([a-z-]+)"', client.get(f"{run}/approve").text)
+    assert client.get(f"{run}/decisions").text.count('name="decision"') == 3
+    form = {"row": "2", "decision": "same person, update: 9999"}
+    assert client.post(f"{run}/decisions", data=form).status_code == 422
+    decide(client, run, {2: "same person, update: 3002"})
+    checks = failed_checks(client, run)
     followed(client, approve(client, run, *checks))
     users = library.users()
     assert (users["3001"], users["3002"]) == ("Zorn", "Zorne")
@@ -291,7 +288,7 @@ def test_an_approval_is_of_the_plan_that_was_shown(office: tuple[Library, httpx.
     roster = "Id,First,Last,Code\n5002,Jon,Rand,P2\n5003,Ida,Quist,P1\n"
     run = planned(client, drafted(client, "alma", roster, "two.yaml"))
     before, writes = shown_plan(client, run), library.written()
-    followed(client, client.post(f"{run}/rows/3", data={"decision": "same person, new card"}))
+    decide(client, run, {3: "same person, new card"})
     assert shown_plan(client, run) != before
     assert approve(client, run, plan=before).status_code == 409
     assert library.written() == writes
@@ -346,7 +343,7 @@ def test_each_roster_has_its_rejects(office: tuple[Library, httpx.Client]) -> No
     assert positions == ["0", "1"]
     for position, last, mapping in zip("01", ("Young", "Zander"), ("one", "other"), strict=True):
         answer = client.post(f"{run}/correct", data={"roster": position})
-        draft = answer.headers["Location"].removesuffix("/problems")
+        draft = answer.headers["Location"].removesuffix("/grid")
         assert last in client.get(f"{draft}/sheet").text
         facts = json.loads((folder / draft.removeprefix("/alma/") / DRAFT).read_text("utf-8"))
         assert facts["mapping"] == f"{mapping}.yaml"
@@ -355,5 +352,5 @@ def test_each_roster_has_its_rejects(office: tuple[Library, httpx.Client]) -> No
 
 def _rejects(client: httpx.Client, run: str) -> set[str]:
     """The words on the sheet of the draft in which the rejects of a run are corrected."""
-    draft = client.post(f"{run}/correct").headers["Location"].removesuffix("/problems")
+    draft = client.post(f"{run}/correct").headers["Location"].removesuffix("/grid")
     return set(re.findall(r"\w+", client.get(f"{draft}/sheet").text))

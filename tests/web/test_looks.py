@@ -120,9 +120,9 @@ def follow(tab: Page, name: str) -> None:
 
 
 def drop(tab: Page, file: Path) -> None:
-    """Choose a roster on the start page."""
-    tab.get_by_label("Choose a roster, or drop it here").set_input_files(file)
-    press(tab, "Read the roster")
+    """Choose a roster among the loads."""
+    with tab.expect_navigation():
+        reached(tab.get_by_label("New load")).set_input_files(file)
 
 
 def heading(tab: Page, text: str) -> None:
@@ -137,17 +137,13 @@ def test_every_page_in_every_state(
     """Each page can be used by everyone; the records are those that the roster means."""
     tab, practice = looks.tab, tmp_path / "practice"
     assert ROSTER in TUTORIAL.read_text("utf-8")
-    looks("start-empty")
-    follow(tab, "Runs")
-    looks("runs-empty")
+    looks("loads-empty")
     prepare(looks, tmp_path)
     correct(looks)
-    press(tab, "Compare with Alma (plan)")
+    press(tab, "Compare with Alma")
     tab.wait_for_url(RUN)
     answer(looks)
-    follow(tab, "Approve and load")
-    looks("approve")
-    press(tab, "Write to Alma")
+    press(tab, "Write 6 people to Sandbox University")
     heading(tab, "5 created")
     looks("result")
     assert settled(practice / "alma.sqlite", AFTER)
@@ -158,7 +154,8 @@ def test_every_page_in_every_state(
     looks("no-page")
     every = {one.path for one in ROUTES if one.method == "GET"}
     seen = {one for one in every for path in looks.paths if re.fullmatch(_pattern(one), path)}
-    assert every - seen == {"/{place}/runs/{run}/events", "/{place}/runs/{run}/files/{name}"}
+    others = {"runs/{run}/events", "runs/{run}/files/{name}", "drafts/{draft}/grid/rows"}
+    assert every - seen == {f"/{{place}}/{path}" for path in others}
 
 
 def _pattern(route: str) -> str:
@@ -171,7 +168,6 @@ def prepare(looks: Looks, folder: Path) -> None:
     roster.write_text(ROSTER, "utf-8")
     broken = folder / "broken.xlsx"
     broken.write_bytes(b"PK\x03\x04 not a workbook")
-    follow(tab, "Start")
     drop(tab, broken)
     looks("file-refused")
     follow(tab, "Go back")
@@ -207,67 +203,85 @@ def prepare(looks: Looks, folder: Path) -> None:
 
 
 def correct(looks: Looks) -> None:
-    """Correct four cells, two of them at once; a page of an old window changes nothing."""
+    """Correct four cells, two of them at once; a cell of an old window is not overwritten."""
     tab = looks.tab
     follow(tab, "Check the rows")
     heading(tab, "3 rows need correction")
-    looks("problems")
+    expect(tab.get_by_role("grid")).to_be_visible()
+    looks("grid")
     old = tab.context.new_page()
     old.goto(tab.url)
-    reached(tab.get_by_label("Kind").first).fill("Neighbor")
-    press(tab, "Save, and change all equal cells")
+    expect(old.get_by_role("grid")).to_be_visible()
+    write(tab, "4", "Kind", "Neighbor")
+    reached(tab.get_by_role("button", name="Change the other one too")).click()
     heading(tab, "2 rows need correction")
-    looks("problems-corrected")
-    old.get_by_label("Kind").first.fill("Friend")
-    press(old, "Save")
-    Looks(old, looks.pictures)("out-of-date")
-    follow(old, "Go back")
-    heading(old, "2 rows need correction")
+    looks("grid-corrected")
+    write(old, "4", "Kind", "Friend")
+    expect(old.get_by_role("alert")).to_contain_text("the cell is “Neighbor” now")
+    Looks(old, looks.pictures)("grid-changed")
     old.close()
-    for cause, label, text in (
-        ("Email not valid", "Email", "bo@example.org"),
-        ("Value missing", "Family Name", "Cole"),
-    ):
-        reached(tab.get_by_role("link", name=re.compile(cause))).click()
-        reached(tab.get_by_label(label, exact=True)).fill(text)
-        press(tab, "Save")
-        expect(tab.get_by_role("status")).to_contain_text("ready")
+    reached(tab.get_by_role("button", name=re.compile("Email not valid"))).click()
+    expect(tab.locator("tbody tr")).to_have_count(1)
+    looks("grid-cause")
+    write(tab, "3", "Email", "bo@example.org")
+    reached(tab.get_by_role("button", name=re.compile("All findings"))).click()
+    write(tab, "4", "Family Name", "Cole")
     heading(tab, "No row needs correction")
-    looks("problems-none")
+    looks("grid-none")
+
+
+def write(tab: Page, row: str, column: str, text: str) -> None:
+    """Type a text into a cell of the grid."""
+    line = tab.locator("tr", has=tab.locator("th.rn span", has_text=re.compile(rf"^{row}$")))
+    line.locator(f"[data-col='{column}']").click()
+    tab.keyboard.type(text)
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#said")).not_to_contain_text("Saving")
 
 
 def answer(looks: Looks) -> None:
     """Say that Ruth is the same person with a new card."""
     tab = looks.tab
-    looks("plan-review")
+    looks("review-open")
     follow(tab, "Answer 1 row")
-    looks("rows-review")
-    follow(tab, "7")
-    looks("row-review")
+    if tab.get_by_role("button", name="Read the users of Alma").is_visible():
+        looks("decisions-no-users")
+        press(tab, "Read the users of Alma")
+        tab.wait_for_url("**/decisions")
+    expect(tab.locator("th", has_text="User 20001123400123 in Alma")).to_be_visible()
+    looks("decisions")
     reached(tab.get_by_role("radio").first)  # the arrow keys lead from it to the others
     tab.get_by_label("Same person, new card").check()
     press(tab, "Save the answer")
-    tab.wait_for_url("**/rows/7")
-    looks("row-resolved")
+    heading(tab, "Every question is answered")
+    looks("decisions-answered")
+    press(tab, "Use this answer")
+    tab.wait_for_url(RUN)
+    looks("review")
+    follow(tab, "7")
+    looks("row")
     follow(tab, "Back to the run")
-    looks("plan")
+
+
+def view(tab: Page) -> None:
+    """Mark all that is dangerous as viewed."""
+    for box in tab.locator("input[form=approve]").all():
+        reached(box).check()
 
 
 def undo(looks: Looks) -> None:
-    """Undo the load, from the list of runs."""
+    """Undo the load, from the list of loads."""
     tab = looks.tab
-    follow(tab, "Start")
-    looks("start")
-    follow(tab, "Runs")
-    looks("runs")
-    reached(tab.locator(".runs a").first).click()
+    reached(tab.get_by_role("link", name="Loads")).click()
+    looks("loads")
+    follow(tab, "Friends")
     reached(tab.get_by_role("checkbox")).check()
     press(tab, "Plan the undo")
     heading(tab, "5 to delete")
     looks("undo-plan")
-    follow(tab, "Approve and load")
-    looks("undo-approve")
-    press(tab, "Write to Alma")
+    view(tab)
+    reached(tab.get_by_label(re.compile("Alma cannot undo deletions"))).fill("5")
+    press(tab, "Write 1 person and delete 5 users from Sandbox University")
     heading(tab, "5 deleted")
     looks("undone")
 
@@ -275,8 +289,9 @@ def undo(looks: Looks) -> None:
 def production(looks: Looks, library: Library) -> None:
     """Load the sample into the library's own Alma: settings, approval, pause and an error."""
     tab = looks.tab
+    reached(tab.get_by_role("link", name="Loads")).click()
     follow(tab, "Go to your Alma")
-    looks("alma-start")
+    looks("alma-loads")
     (library.folder / ".env").unlink()
     follow(tab, "Settings")
     looks("settings-no-key")
@@ -292,20 +307,20 @@ def production(looks: Looks, library: Library) -> None:
     tab.reload()
     expect(tab.get_by_role("heading", name="What the doctor found")).to_be_visible(timeout=120_000)
     looks("settings-checked")
-    follow(tab, "Start")
+    reached(tab.get_by_role("link", name="Alma patron loads")).click()
     press(tab, "Take the sample roster")
     follow(tab, "Check the rows")
-    press(tab, "Compare with Alma (plan)")
+    press(tab, "Compare with Alma, without 12 rows")
     tab.wait_for_url(RUN)
-    looks("plan-safety-check")
-    follow(tab, "Approve and load")
+    looks("review-safety-check")
+    starts = re.compile("^Write .* people to")
+    view(tab)
     reached(tab.get_by_label(re.compile("Type the institution's code"))).fill("01OTHER_INST")
-    press(tab, "Write to Alma")
+    reached(tab.get_by_role("button", name=starts)).click()
     expect(tab.get_by_role("alert")).to_contain_text("Nothing was sent")
     looks("approve-refused")
-    reached(tab.get_by_role("checkbox")).check()
     reached(tab.get_by_label(re.compile("Type the institution's code"))).fill(CODE)
-    press(tab, "Write to Alma")
+    reached(tab.get_by_role("button", name=starts)).click()
     expect(tab.locator("#sentence")).to_contain_text(re.compile("^[1-9]"), timeout=120_000)
     tab.route("**/events*", lambda _: None)  # the page stays as it is
     tab.reload()
@@ -318,7 +333,7 @@ def production(looks: Looks, library: Library) -> None:
     looks("paused")
     follow(tab, "Continue the load")
     reached(tab.get_by_label(re.compile("Type the institution's code"))).fill(CODE)
-    press(tab, "Write to Alma")
+    press(tab, "Continue the load")
     heading(tab, "27 created")
     looks("result-rejects")
 
@@ -336,16 +351,19 @@ def test_the_sample_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
         press_key(tab, "button", "Take the sample roster")
         tab.wait_for_url("**/sheet")
         press_key(tab, "link", "Check the rows")
-        tab.wait_for_url("**/problems")
-        press_key(tab, "button", "Leave this row out")
-        expect(tab.get_by_role("status")).to_contain_text("skipped", timeout=60_000)
-        press_key(tab, "button", "Undo the last correction")
-        expect(tab.get_by_role("status")).not_to_be_attached(timeout=60_000)
-        press_key(tab, "button", "Compare with Alma (plan)")
+        tab.wait_for_url("**/grid")
+        expect(tab.get_by_role("grid")).to_be_visible(timeout=60_000)
+        press_key(tab, "button", "Leave row out")
+        expect(tab.locator("#said")).to_contain_text("saved", timeout=60_000)
+        press_key(tab, "button", "Undo Ctrl Z")
+        expect(tab.locator("#said")).to_contain_text("taken back", timeout=60_000)
+        press_key(tab, "button", "Compare with Alma, without 12 rows")
         tab.wait_for_url(RUN)
-        press_key(tab, "link", "Approve and load")
-        tab.wait_for_url("**/approve")
-        press_key(tab, "button", "Write to Alma")
+        for box in tab.locator("input[form=approve]").all():
+            reached(box)
+            tab.keyboard.press("Space")
+        reached(tab.get_by_role("button", name=re.compile("^Write .* people to")))
+        tab.keyboard.press("Enter")
         tab.wait_for_url(RUN)
         heading(tab, "28 created")
         run_command(tmp_path, "demo")

@@ -45,7 +45,7 @@ def test_a_mapping_that_changes_missing_people_is_never_chosen_beforehand(
         form = {"do": "choose", "mapping": names[0], "version": version(client, draft)}
         assert client.post(f"{draft}/mapping", data=form).status_code == 303
     page = client.get(f"{draft}/mapping").text
-    red = re.findall(r'<strong class="wrong">(.*?)</strong>', page)
+    red = re.findall(r'<strong class="bad-text">(.*?)</strong>', page)
     assert len(red) == 2  # of the chosen one, and in the list
     assert all("missing from the roster" in one and "COMM or FRIEND" in one for one in red)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import html
-import re
 
 import httpx
 import pytest
 
 from importer.model.roster import NOT_KEPT
 from tests.cli.test_passwords import CANARIES, LISTED, MAPPED, kept_in
-from tests.web.conftest import Server, drafted, planned, version
+from tests.web.conftest import Server, correct, drafted, grid_rows, planned, version
 
 
 @pytest.mark.parametrize("mapped", ["nowhere", "as password and PIN"])
@@ -27,17 +26,17 @@ def test_no_page_and_no_file_but_the_roster_has_a_password(
     sheet = client.get(f"{draft}/sheet").text
     assert NOT_KEPT in sheet
     pages = [sheet, *(client.get(f"{draft}/{one}").text for one in ("mapping", "match", "codes"))]
-    problems = client.get(f"{draft}/problems").text
-    causes = set(re.findall(r"\?cause=(\w+)", problems))
-    pages += [client.get(f"{draft}/problems?cause={cause}").text for cause in causes]
-    form = {"row": "3", "do": "save", "cell-B": "Freya", "cell-D": "Canary-typed", "cell-F": "1"}
-    client.post(f"{draft}/problems", data={**form, "version": version(client, draft)})
-    form = {"row": "5", "do": "save", "cell-C": "Canary-typed"}  # a row with a cell too few
-    client.post(f"{draft}/problems", data={**form, "version": version(client, draft)})
-    pages.append(client.get(f"{draft}/problems").text)
+    grid = grid_rows(client, draft, show="all")
+    pages += [client.get(f"{draft}/grid/rows?show={one['key']}").text for one in grid["causes"]]
+    correct(client, draft, {(3, "B"): "Freya"})
+    for row, column in ((3, "D"), (3, "F"), (5, "C")):  # row 5 has a cell too few
+        edit = {"row": row, "column": column, "was": "", "now": "Canary-typed"}
+        refused = client.post(f"{draft}/grid/cells", json={"edits": [edit]})
+        pages.append(refused.text)
+    pages.append(client.get(f"{draft}/grid/rows?show=all").text)
     run = planned(client, draft)
-    pages += [client.get(run).text, client.get(f"{run}/rows").text]
-    texts = [html.unescape(page) for page in (problems, *pages)]
+    pages += [client.get(run).text]
+    texts = [html.unescape(page) for page in pages]
     assert [one for one in texts if any(canary in one for canary in CANARIES)] == []
     form = {"do": "new", "version": version(client, draft)}
     assert client.post(f"{draft}/mapping", data=form).status_code == 303

@@ -139,7 +139,7 @@ def test_a_corrected_row_is_read_as_its_columns_show(tmp_path: Path) -> None:
     checked = draft.checked(tmp_path / "people.yaml", NO_CODES, today)
     assert checked.decided.fates == {2: Fate.READY, 3: Fate.REJECTED}
     made = Correction(3, "C", "Last", "", "Berg", "ana", moment(datetime.now(UTC)))
-    checked.correct(made)
+    checked.correct([made])
     draft.add([made])
     whole = draft.checked(tmp_path / "people.yaml", NO_CODES, today)
     assert checked.decided.fates == whole.decided.fates == {2: Fate.READY, 3: Fate.READY}

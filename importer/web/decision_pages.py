@@ -1,0 +1,420 @@
+"""The queue of decisions: one row at a time beside the users in question, and what was answered.
+
+Answers are kept beside the run until all are given; then one `resolve` carries them out.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import takewhile
+from pathlib import Path
+from urllib.parse import urlencode
+
+from aiohttp import web
+from pydantic import TypeAdapter
+
+from importer.errors import ImporterError
+from importer.ledger.ledger import Ledger
+from importer.model.decisions import Answer, choices, in_question, read_decision
+from importer.model.fields import fields_of
+from importer.model.files import write_atomically
+from importer.model.problem import CATALOGUE, Code, Problem, Severity
+from importer.model.roster import ADDED, DECISION
+from importer.model.text import RowId, counted, escape, row_label
+from importer.model.user import User
+from importer.pipeline.check import validate
+from importer.pipeline.decisions import open_rows
+from importer.pipeline.inputs import reopen_inputs
+from importer.planner.merge import new_user
+from importer.report.masking import shown
+from importer.report.problem_groups import is_danger
+from importer.report.rejects import returned
+from importer.report.wording import field_name, what
+from importer.users.cache import UserCache, cache_path
+from importer.users.matching import MatchResult, PersonQuery
+from importer.users.query import find_users
+from importer.web.review import Names, draft_of
+from importer.web.site import Visit, see
+from importer.web.workspace import Workspace
+
+ANSWERS, SENT = "answers.json", "answers.csv"
+"""In a run's folder: the answers that are not carried out yet, and those of the last `resolve`."""
+
+_KEPT = TypeAdapter(dict[int, str])
+
+MOST_USERS = 3
+"""Users in question that are shown beside a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A field of the row and of each user: the equal beginning, what differs, the equal end."""
+
+    name: str
+    texts: tuple[tuple[str, str, str], ...]
+    verdict: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether both sides have it, and not the same."""
+        return self.verdict == "differs"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An answer: its text as the command line has it, and what it does.
+
+    `overwrites`: it changes the record of somebody who may be another person.
+    """
+
+    text: str
+    does: str
+    overwrites: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A row that needs an answer, and the users whom it may be about.
+
+    `titles`: of each column, with a note. `unseen`: the user cache lacks one of the users. `more`:
+    fields that only the user in Alma has. `alike`: the other open rows with the same question and
+    as much evidence.
+    """
+
+    row: int
+    kind: str
+    danger: bool
+    name: str
+    problems: tuple[str, ...]
+    titles: tuple[tuple[str, str], ...]
+    unseen: bool
+    fields: tuple[Compared, ...]
+    more: int
+    options: tuple[Option, ...]
+    alike: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The open rows of a run by kind, dangers first, and the answers that were given."""
+
+    rows: Mapping[int, tuple[Problem, ...]]
+    answers: Mapping[int, str]
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Queue:
+        """Read the questions of a run, and the answers that still fit them."""
+        rows = {
+            row: tuple(p for p in ledger.problems(row) if p.severity is Severity.REVIEW)
+            for row in open_rows(ledger)
+        }
+        rows = {row: found for row, found in rows.items() if choices(found)}
+        ordered = sorted(rows, key=lambda row: (not _danger(rows[row]), _kind(rows[row]), row))
+        answers: dict[int, str] = {}
+        with suppress(OSError, ValueError):
+            answers = _KEPT.validate_json((ledger.folder / ANSWERS).read_bytes())
+        valid = {row: text for row, text in answers.items() if text in choices(rows.get(row, ()))}
+        return cls({row: rows[row] for row in ordered}, valid)
+
+    def keep(self, folder: Path, answers: Mapping[int, str]) -> None:
+        """Save answers in place of those that were given."""
+        write_atomically(folder / ANSWERS, _KEPT.dump_json(dict(answers)))
+
+    def open(self, kind: str = "") -> list[int]:
+        """Return the rows without an answer, of one kind or all, in order."""
+        return [
+            row
+            for row, found in self.rows.items()
+            if row not in self.answers and kind in {"", _kind(found)}
+        ]
+
+    def kinds(self) -> list[tuple[str, bool, int]]:
+        """Return each kind of question, whether it is dangerous, and how many are open."""
+        left = Counter(_kind(self.rows[row]) for row in self.open())
+        dangers = {_kind(found): _danger(found) for found in self.rows.values()}
+        return [(kind, danger, left[kind]) for kind, danger in dangers.items() if left[kind]]
+
+
+def _first(problems: tuple[Problem, ...]) -> Problem:
+    return max(problems, key=lambda one: is_danger(one.code))
+
+
+def _kind(problems: tuple[Problem, ...]) -> str:
+    return CATALOGUE[_first(problems).code].title
+
+
+def _danger(problems: tuple[Problem, ...]) -> bool:
+    return is_danger(_first(problems).code)
+
+
+def decisions(visit: Visit) -> web.Response:
+    """Show the question that the address names, or the next one; after the last, the answers."""
+    with Ledger.open(visit.run) as ledger:
+        queue, facts = Queue.of(ledger), ledger.facts
+        kind, wanted = visit.text("kind"), visit.number("row", -1)
+        left = queue.open(kind) or queue.open()
+        row = wanted if wanted in queue.rows else next(iter(left), None)
+        question = None if row is None else Desk(visit.space, ledger, queue).question(row)
+        read = Names(ledger)
+        names = {one: read.of(ledger.row(one)) for one in queue.answers}
+    order = list(queue.rows)
+    at = order.index(row) if row is not None else 0
+    return visit.step_page(
+        "decisions.html.j2", "Decisions", draft_of(visit.space, facts), visit.run.name,
+        queue=queue, kind=kind if kind in {one for one, *_ in queue.kinds()} else "",
+        question=question, chosen=queue.answers.get(row, "") if row is not None else "",
+        number=at + 1, total=len(order), names=names,
+        before=order[at - 1] if at else None, after=next(iter(order[at + 1 :]), None),
+        done=visit.number("done", -1),
+    )  # fmt: skip
+
+
+def answer(visit: Visit) -> web.Response:
+    """Keep the answer to a question, or to all that are alike, and show the next."""
+    row, text, kind = visit.number("row", -1), visit.text("decision"), visit.text("kind")
+    here = f"{visit.run_address}/decisions"
+    with Ledger.open(visit.run) as ledger:
+        queue = Queue.of(ledger)
+        if text not in choices(queue.rows.get(row, ())):
+            return visit.refusal(
+                422, "This row has no such decision",
+                "Choose one of the decisions that the row's page lists. Nothing was changed.", here,
+            )  # fmt: skip
+        same = visit.text("same") == "yes"
+        alike = Desk(visit.space, ledger, queue).question(row).alike if same else ()
+    fitting = [one for one in alike if text in choices(queue.rows[one])]
+    queue.keep(visit.run, {**queue.answers, **dict.fromkeys((row, *fitting), text)})
+    return see(f"{here}?{urlencode({'kind': kind, 'done': row})}")
+
+
+def take_back(visit: Visit) -> web.Response:
+    """Take the answer to a question back, and show it again."""
+    row = visit.number("row", -1)
+    with Ledger.open(visit.run) as ledger:
+        queue = Queue.of(ledger)
+    queue.keep(visit.run, {one: text for one, text in queue.answers.items() if one != row})
+    return see(f"{visit.run_address}/decisions?row={row}")
+
+
+def use(visit: Visit) -> web.Response:
+    """Start `resolve` with the answers; of several rosters, with those of the first that has any.
+
+    The file is one of rejects with its column Decision filled in.
+    """
+    with Ledger.open(visit.run) as ledger:
+        queue = Queue.of(ledger)
+        if not queue.answers:
+            return see(f"{visit.run_address}/decisions")
+        roster = RowId.of(min(queue.answers)).roster
+        used = {row: text for row, text in queue.answers.items() if RowId.of(row).roster == roster}
+        file = io.StringIO(newline="")
+        lines = csv.writer(file)
+        lines.writerow(map(escape, (*ADDED, *(use.heading for use in ledger.columns(roster)))))
+        for one in returned(ledger, roster):
+            if one.row in used:
+                texts = dict(zip(ADDED, one.added, strict=True)) | {DECISION: used[one.row]}
+                lines.writerow(map(escape, (*texts.values(), *one.cells)))
+    write_atomically(visit.run / SENT, file.getvalue().encode())
+    return visit.start(
+        "resolve", f"runs/{visit.run.name}", "--from", f"runs/{visit.run.name}/{SENT}", "--json",
+        title=f"Using {counted(len(used), 'answer')}",
+        then=visit.run_address,
+        back=f"{visit.run_address}/decisions",
+    )  # fmt: skip
+
+
+def get_users(visit: Visit) -> web.Response:
+    """Start to read Alma's users, so that they can be seen beside the rows."""
+    here = f"{visit.run_address}/decisions"
+    title = "Reading the users of Alma"
+    return visit.start("users", "refresh", title=title, then=here, back=here)
+
+
+# --- one question ---
+
+
+class Desk:
+    """What is known of the people of a queue: the records of the rows, and users of Alma."""
+
+    def __init__(self, space: Workspace, ledger: Ledger, queue: Queue) -> None:
+        """Read the records and the users in question."""
+        self.ledger, self.queue, self.names = ledger, queue, Names(ledger)
+        self.records: Mapping[int, User] = {}
+        with suppress(ImporterError):  # the roster was changed
+            self.records = _records_of(space, ledger.folder, ledger.value("seal") or "")
+        wanted = dict.fromkeys(user for one in queue.rows.values() for user in in_question(one))
+        self.known = dict(_users(space, ledger, tuple(wanted)))
+
+    def question(self, row: int) -> Question:
+        """Return the question about a row."""
+        problems = self.queue.rows[row]
+        users = in_question(problems)[:MOST_USERS]
+        people = [self.records.get(row), *(self._user(user, row) for user in users)]
+        fields = tuple(_compare(list(map(_texts, people))))
+        more = _texts(people[1]).keys() - {one.name for one in fields} if users else ()
+        return Question(
+            row=row,
+            kind=_kind(problems),
+            danger=_danger(problems),
+            name=self.names.of(self.ledger.row(row)),
+            problems=tuple(what(one, show_values=True, begin=True) for one in problems),
+            titles=(self._row_title(row), *(self._title(user, row) for user in users)),
+            unseen=any(one is None for one in people[1:]),
+            fields=fields,
+            more=len(more),
+            options=tuple(self._options(row, problems)),
+            alike=tuple(self._alike(row)),
+        )
+
+    def _user(self, user: str, row: int) -> User | None:
+        """Return a user of Alma, or the record of another row with this primary ID."""
+        other = self._other(user, row)
+        return self.known.get(user) or (None if other is None else self.records[other])
+
+    def _other(self, user: str, row: int) -> int | None:
+        """Return the other row that has a primary ID."""
+        rows = (one for one, user_ in self.records.items() if user_.primary_id == user)
+        return next((one for one in rows if one != row), None)
+
+    def _options(self, row: int, problems: tuple[Problem, ...]) -> Iterator[Option]:
+        """Yield the answers that the command line offers too, each with what it does."""
+        users, danger = in_question(problems), _danger(problems)
+        for text in choices(problems):
+            found, named = read_decision(text) or (Answer.REJECT, "")
+            user = named or next(iter(users), "")
+            whom = f"The user {user}".strip()
+            if user in self.known:
+                whom = f"{_person(self.known[user])} ({user})"
+            does = {
+                Answer.UPDATE: f"{whom} gets the values of this row, and keeps the primary ID.",
+                Answer.RENAME: f"{whom} gets the values of this row, and its primary ID.",
+                Answer.CREATE: (
+                    "A new user is created with the values of this row. Nobody else changes."
+                ),
+                Answer.REJECT: f"Nothing is written. Row {row_label(row)} stays out of Alma.",
+            }[found]
+            yield Option(text, does, danger and found.names_user)
+
+    def _title(self, user: str, row: int) -> tuple[str, str]:
+        """Return the heading of a user's column, and whose user it is."""
+        if found := self.known.get(user):
+            fields = dict(fields_of(found))
+            source = fields.get("source_institution_code", "")
+            owner = fields.get("external_id", "") or "your library's own"
+            kind = fields.get("account_type", "").capitalize()
+            whose = f"linked from {source}" if source else owner
+            return f"User {user} in Alma", ", ".join(filter(None, (kind, whose)))
+        if (other := self._other(user, row)) is not None:
+            return f"Row {row_label(other)} of the roster", "not in Alma"
+        return f"User {user} in Alma", "not in the user cache"
+
+    def _row_title(self, row: int) -> tuple[str, str]:
+        facts = self.ledger.facts.rosters[RowId.of(row).roster][0]
+        file = facts.path.replace("\\", "/").rpartition("/")[2]
+        sheet = f", sheet {facts.sheet}" if facts.sheet else ""
+        return f"Row {row_label(row)} of the roster", f"{file}{sheet}"
+
+    def _alike(self, row: int) -> Iterator[int]:
+        """Yield the other open rows with the same question and at least as much evidence.
+
+        That is both names and one more value; for an ID of another person, the last name and an
+        email or phone.
+        """
+        codes = {one.code for one in self.queue.rows[row]}
+        other_person = Code.ANOTHER_PERSON in codes
+        needed = {"Last name"} if other_person else {"First name", "Last name"}
+        mine = self._agreed(row)
+        more = {one for one in mine - needed if not other_person or _is_contact(one)}
+        if not needed <= mine or not more:
+            return
+        for other in self.queue.open(_kind(self.queue.rows[row])):
+            same = codes == {one.code for one in self.queue.rows[other]}
+            if other != row and same and mine <= self._agreed(other):
+                yield other
+
+    def _agreed(self, row: int) -> frozenset[str]:
+        """Return what says who somebody is and is equal in a row and the only user in question."""
+        users = in_question(self.queue.rows[row])
+        user = self.known.get(users[0]) if len(users) == 1 else None
+        left, right = _texts(self.records.get(row)), _texts(user)
+        names = [one for one in left.keys() & right.keys() if one in _PERSON or _is_contact(one)]
+        return frozenset(one for one in names if left[one].casefold() == right[one].casefold())
+
+
+_PERSON = frozenset({"First name", "Last name", "Birth date"})
+
+
+def _is_contact(field: str) -> bool:
+    return any(word in field.casefold() for word in ("email", "phone"))
+
+
+def _person(user: User) -> str:
+    return " ".join(filter(None, (user.first_name, user.last_name))) or "The user"
+
+
+_QUIET = ("preferred", "segment", "account type", "record type", "user viewable", "popup note")
+"""Parts of the names of fields that say nothing about who somebody is."""
+
+
+def _texts(user: User | None) -> dict[str, str]:
+    """Return the fields of a record by name, several values of one name together."""
+    found: dict[str, list[str]] = {}
+    for path, text in fields_of(user) if user else ():
+        name = field_name(path)
+        if not any(word in name.casefold() for word in _QUIET):
+            found.setdefault(name, []).append(shown(path, text, show_values=True))
+    return {name: " · ".join(texts) for name, texts in found.items()}
+
+
+def _compare(sides: list[dict[str, str]]) -> Iterator[Compared]:
+    """Yield the fields of the first record, each beside those of the others."""
+    for name, text in sides[0].items():
+        found = [side.get(name, "") for side in sides[1:]]
+        differ = [other for other in found if other and other.casefold() != text.casefold()]
+        verdict = "differs" if differ else "equal" if any(found) else "only here" if found else ""
+        row = _split(text, differ[0]) if differ else (text, "", "")
+        yield Compared(name, (row, *(_split(one, text) for one in found)), verdict)
+
+
+def _split(text: str, other: str) -> tuple[str, str, str]:
+    """Return the beginning of a text that another has too, what differs, and the equal end."""
+    if not text or not other or text.casefold() == other.casefold():
+        return text, "", ""
+    start = _same(text, other)
+    stop = len(text) - _same(text[start:][::-1], other[start:][::-1])
+    return text[:start], text[start:stop], text[stop:]
+
+
+def _same(one: str, other: str) -> int:
+    """Return with how many equal characters two texts begin."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _users(space: Workspace, ledger: Ledger, wanted: tuple[str, ...]) -> Iterator[tuple[str, User]]:
+    """Yield users of Alma by primary ID, as far as the user cache has them."""
+    alma = ledger.facts.alma
+    path = cache_path(space.users, alma.institution, alma.environment) if alma and wanted else None
+    if path is None or not path.is_file():
+        return
+    with UserCache.open(path) as cache:
+        for one in wanted:
+            match = find_users(cache, PersonQuery((("primary_id", one),)))
+            if isinstance(match, MatchResult):
+                yield from ((one, user) for user in match.every_user)
+
+
+@lru_cache(maxsize=2)
+def _records_of(space: Workspace, folder: Path, _seal: str) -> Mapping[int, User]:
+    """Return the records that the open rows of a run would make. Raises StalePlanError."""
+    with Ledger.open(folder) as ledger:
+        rosters = validate(reopen_inputs(ledger.facts, space.codes()))
+        code = ledger.facts.alma.institution if ledger.facts.alma else ""
+        drafts = rosters.drafts(open_rows(ledger), {}, institution=code)
+        return {one.row: new_user(one) for one in drafts}

@@ -1,0 +1,351 @@
+"""The grid: every row with its mapped columns, what is wrong beside it, and cells to correct.
+
+The page itself is a frame; `grid.js` asks for the rows and sends each correction as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from difflib import get_close_matches
+from functools import cached_property
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from importer.errors import MappingError, RosterError
+from importer.loader.cleaning import clean
+from importer.loader.corrections import LEAVE_OUT, Correction
+from importer.mapper.load import examine
+from importer.model.plan import Fate
+from importer.model.problem import Problem, Severity
+from importer.model.roster import NOT_KEPT
+from importer.model.run import ColumnUse
+from importer.model.text import counted
+from importer.report.problem_groups import ProblemGroup, group_problems
+from importer.report.wording import ENDS, field_name, sentence, what
+from importer.web.checked import Checked
+from importer.web.drafts import Draft, StaleError
+from importer.web.site import Visit, see
+
+PAGE = 100
+"""Rows that the grid shows at once."""
+
+MOST_CHOICES = 200
+"""Words of a list to choose from; a longer one is no help."""
+
+FOUND, WRONG, EVERY, EDITED, OUT, READY = "", "wrong", "all", "edited", "out", "ready"
+"""What the grid shows beside the rows of one cause."""
+
+_SEARCHED = ("primary_id", "first_name", "last_name")
+
+
+class Edit(BaseModel):
+    """A cell as it was shown, and as it shall be; `alike`: so do all equal cells of the column."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    row: int
+    column: str
+    was: str
+    now: str
+    alike: bool = False
+
+
+class Edits(BaseModel):
+    """What one request changes: cells, or rows that are left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    edits: tuple[Edit, ...] = ()
+    leave_out: tuple[int, ...] = ()
+
+
+def grid(visit: Visit) -> web.Response:
+    """Show the frame of the grid."""
+    if examine(visit.mapping)[0] is None:
+        return see("mapping")
+    counts = visit.draft.counts
+    return visit.step_page("grid.html.j2", "Grid", visit.draft, wrong=counts.wrong if counts else 0)
+
+
+def grid_rows(visit: Visit) -> web.Response:
+    """Return a page of rows, with the causes and counts."""
+    try:
+        shown = Grid(visit.draft, _checked(visit))
+    except (MappingError, RosterError):
+        return web.json_response(
+            {"see": f"{visit.base}/drafts/{visit.draft.name}/mapping"}, status=409
+        )
+    rows = shown.rows(visit.text("show"), visit.text("find"))
+    at = visit.page_number
+    return web.json_response(
+        {
+            **shown.state(),
+            "columns": shown.columns(visit.text("show")),
+            "found": len(rows),
+            "page": at,
+            "pages": max(1, -(-len(rows) // PAGE)),
+            "lines": shown.lines(rows[(at - 1) * PAGE : at * PAGE]),
+        }
+    )
+
+
+def save_cells(visit: Visit) -> web.Response:
+    """Correct cells or leave rows out, all or nothing; return the rows as they are judged now.
+
+    A request that comes twice changes nothing the second time. A cell that is not as it was shown
+    raises StaleError.
+    """
+    try:
+        asked = Edits.model_validate_json(visit.body)
+    except ValidationError as error:
+        raise web.HTTPBadRequest from error
+    draft, checked = visit.draft, _checked(visit)
+    made = list(dict.fromkeys(_corrections(visit, checked, asked)))
+    if made:
+        draft.add(made)
+        checked.correct(made)
+        draft.keep(checked, visit.mapping, visit.space.codes(), visit.now.date())
+    rows = dict.fromkeys((*(one.row for one in asked.edits), *asked.leave_out))
+    rows |= dict.fromkeys(one.row for one in made)
+    shown = Grid(draft, checked)
+    return web.json_response(
+        {
+            **shown.state(),
+            "lines": shown.lines(list(rows)[:PAGE]),
+            "saved": len(made),
+            "alike": sum(shown.alike(one) for one in asked.edits) if len(asked.edits) == 1 else 0,
+        }
+    )
+
+
+def undo(visit: Visit) -> web.Response:
+    """Take back what the person corrected last; return it, so that it can be done again."""
+    last = visit.draft.take_back(visit.operator)
+    redo = Edits(
+        edits=tuple(
+            Edit(row=one.row, column=one.column, was=one.was, now=one.now)
+            for one in last if not one.leaves_out
+        ),
+        leave_out=tuple(one.row for one in last if one.leaves_out),
+    )  # fmt: skip
+    return web.json_response({"undone": len(last), "redo": redo.model_dump()})
+
+
+def check_again(visit: Visit) -> web.Response:
+    """Check all rows again."""
+    visit.draft.add(())
+    return web.json_response({})
+
+
+def _checked(visit: Visit) -> Checked:
+    return visit.draft.checked(visit.mapping, visit.space.codes(), visit.now.date())
+
+
+def _corrections(visit: Visit, checked: Checked, asked: Edits) -> Iterator[Correction]:
+    """Yield the corrections that are asked for and not made yet. Raises StaleError."""
+    roster = checked.inputs.roster
+    by = visit.operator, visit.now.isoformat(timespec="milliseconds")
+    positions = {place.letter: at for at, place in enumerate(roster.places)}
+    for row in asked.leave_out:
+        if row in roster.frame.index:
+            yield Correction(row, "", "", "", LEAVE_OUT, *by)
+    shown = dict(checked.inputs.cells({one.row for one in asked.edits}))
+    for one in asked.edits:
+        at, wanted = positions.get(one.column), clean(one.now)[0]
+        if at is None or shown.get(one.row, {at: NOT_KEPT})[at] == NOT_KEPT:
+            msg = f"Row {one.row}, column {one.column} cannot be corrected here."
+            raise StaleError(msg)
+        now = str(roster.frame.at[one.row, at])
+        if now not in {one.was, wanted}:
+            msg = f"Row {one.row} was corrected by somebody else: the cell is “{now}” now."
+            raise StaleError(msg)
+        others = roster.frame.index[roster.frame[at] == one.was] if one.alike else ()
+        for row in dict.fromkeys((one.row, *map(int, others))):
+            was = str(roster.frame.at[row, at])
+            if was != wanted:
+                heading = roster.places[at].heading
+                yield Correction(row, one.column, heading, was, one.now, *by)
+
+
+class Grid:
+    """The rows of a check as the grid shows them."""
+
+    def __init__(self, draft: Draft, checked: Checked) -> None:
+        """Use the check as it is now."""
+        self.draft, self.checked = draft, checked
+        self.roster, self.fates = checked.inputs.roster, checked.decided.fates
+
+    @cached_property
+    def causes(self) -> dict[str, ProblemGroup]:
+        """The problems by cause, each with a name that stays when others are gone."""
+        return {
+            _key(group): group
+            for group in group_problems(self.checked.decided.problems)
+            if group.severity is not Severity.REPAIRED or group.whole
+        }
+
+    @cached_property
+    def uses(self) -> tuple[ColumnUse, ...]:
+        """The columns of the roster, in order."""
+        return tuple(self.checked.inputs.columns())
+
+    @cached_property
+    def edited(self) -> frozenset[tuple[int, str]]:
+        """The cells that were corrected."""
+        return frozenset((one.row, one.column) for one in self.draft.made())
+
+    def state(self) -> dict[str, object]:
+        """Return what the page says about the whole roster."""
+        counts = Counter(self.fates.values())
+        wrong, rows = counts[Fate.REJECTED], counts.total()
+        heading = f"{counted(wrong, 'row')} {'needs' if wrong == 1 else 'need'} correction"
+        ends = ", ".join(
+            f"{counts[fate]:,} {ENDS[fate]}" for fate in Fate if counts[fate]
+        )  # fmt: skip
+        return {
+            "version": self.draft.facts.version,
+            "heading": heading if wrong else "No row needs correction",
+            "sub": f"{counted(rows, 'row')}: {ends}.",
+            "wrong": wrong,
+            "partial": len(self.checked.partial),
+            "causes": [
+                {
+                    "key": key,
+                    "title": group.title,
+                    "holds": group.severity.holds,
+                    "count": 0 if group.whole else group.count,
+                    "columns": [place.heading or place.letter for place in group.first.places],
+                    "told": group.sentences(show_values=True) if group.whole else [],
+                    "advice": group.to_do,
+                }
+                for key, group in self.causes.items()
+            ],
+            "counts": {
+                FOUND: len(self.rows(FOUND, "")),
+                WRONG: wrong,
+                EVERY: rows,
+                EDITED: len({row for row, _ in self.edited}),
+                OUT: len(self.roster.left_out),
+                READY: counts[Fate.READY],
+            },
+        }
+
+    def columns(self, cause: str) -> list[dict[str, object]]:
+        """Return the columns in their order: those of the cause, then those with a field."""
+        group = self.causes.get(cause)
+        first = [place.letter for place in group.first.places] if group else []
+        ordered = sorted(
+            enumerate(self.uses),
+            key=lambda one: (one[1].letter not in first, not one[1].labels, one[0]),
+        )
+        return [
+            {
+                "letter": use.letter,
+                "heading": use.heading,
+                "field": ", ".join(dict.fromkeys(map(field_name, use.labels))),
+                "at": at,
+                "fixed": at in self.checked.inputs.secret,
+                "choices": use.choices if len(use.choices) <= MOST_CHOICES else (),
+            }
+            for at, use in ordered
+        ]
+
+    def rows(self, show: str, find: str) -> list[int]:
+        """Return the rows of a cause, or of one of the other lists, that contain a text."""
+        rows = self._shown(show)
+        if not (text := find.strip().casefold()):
+            return rows
+        frame = self.roster.frame
+        found = frame.index[:0]
+        for at in self._positions(*_SEARCHED):
+            has = frame[at].str.casefold().str.contains(text, regex=False)
+            found = found.union(frame.index[has])
+        return [row for row in rows if row in found or str(row) == text]
+
+    def _shown(self, show: str) -> list[int]:
+        if group := self.causes.get(show):
+            return [] if group.whole else list(group.rows)
+        lists: dict[str, Callable[[], Iterable[int]]] = {
+            WRONG: lambda: self.checked.rows(Fate.REJECTED),
+            READY: lambda: self.checked.rows(Fate.READY),
+            EVERY: lambda: self.fates,
+            EDITED: lambda: {row for row, _ in self.edited},
+            OUT: lambda: self.roster.left_out,
+        }
+        causes = (one for one in self.causes.values() if not one.whole)
+        return sorted(lists.get(show, lambda: {row for one in causes for row in one.rows})())
+
+    def _positions(self, *labels: str) -> list[int]:
+        """Return the positions of the columns of some fields, each once, in the fields' order."""
+        known = {label: at for at, use in enumerate(self.uses) for label in use.labels}
+        return list(dict.fromkeys(known[label] for label in labels if label in known))
+
+    def alike(self, edit: Edit) -> int:
+        """Return how many other cells of the column are still as this one was."""
+        position = next(at for at, use in enumerate(self.uses) if use.letter == edit.column)
+        return int((self.roster.frame[position] == edit.was).sum()) if edit.was else 0
+
+    def lines(self, rows: Collection[int]) -> list[dict[str, object]]:
+        """Return rows as the grid shows them."""
+        wanted = {*rows}
+        cells = dict(self.checked.inputs.cells(wanted))
+        problems: dict[int, list[Problem]] = {}
+        for one in self.checked.decided.problems:
+            if one.origin.row in wanted and one.severity is not Severity.REPAIRED:
+                problems.setdefault(one.origin.row, []).append(one)
+        names = self._positions("first_name", "last_name")
+        return [self._line(row, cells.get(row), problems.get(row, ()), names) for row in rows]
+
+    def _line(
+        self,
+        row: int,
+        cells: tuple[str, ...] | None,
+        problems: Iterable[Problem],
+        names: Iterable[int],
+    ) -> dict[str, object]:
+        wrong: dict[str, list[dict[str, object]]] = {}
+        told = []
+        for one in sorted(problems, key=lambda one: not one.severity.holds):
+            place = one.places[0] if one.places else None
+            text, holds = what(one, show_values=True, begin=True), one.severity.holds
+            for each in one.places:
+                why = text if len(one.places) == 1 else sentence(one, show_values=True)
+                shown = {"text": why, "advice": one.advice, "holds": holds}
+                wrong.setdefault(each.letter, []).append(shown)
+            column = (place.heading or place.letter) if place else ""
+            short = what(one, show_values=True) if place else text
+            told.append({"column": column, "text": short, "holds": holds})
+        return {
+            "row": row,
+            "name": " ".join(filter(None, (cells[at] for at in names))) if cells else "",
+            "fate": ENDS[self.fates[row]] if row in self.fates else "",
+            "ready": self.fates.get(row) is Fate.READY,
+            "out": cells is None,
+            "cells": [text if text != NOT_KEPT else None for text in cells or ()],
+            "wrong": wrong,
+            "told": told,
+            "edited": [letter for at, letter in self.edited if at == row and letter],
+            "likely": self._likely(cells, wrong) if cells else {},
+        }
+
+    def _likely(self, cells: tuple[str, ...], wrong: Collection[str]) -> dict[str, str]:
+        """Return, by column, the closest of the words that a wrong cell may have."""
+        found: dict[str, str] = {}
+        for at, use in enumerate(self.uses):
+            if use.letter in wrong and cells[at] and use.choices:
+                words = {word.casefold(): word for word in use.choices}
+                close = get_close_matches(cells[at].casefold(), words, n=1, cutoff=0.6)
+                if close and words[close[0]] != cells[at]:
+                    found[use.letter] = words[close[0]]
+        return found
+
+
+def _key(group: ProblemGroup) -> str:
+    first = group.first
+    text = "|".join(
+        (first.code, first.severity, *map(str, first.places), first.field, first.advice)
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

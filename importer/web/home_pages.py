@@ -1,0 +1,162 @@
+"""Home: the list of loads, where to drop a roster, and the trash."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from contextlib import suppress
+from urllib.parse import urlencode
+
+from aiohttp import BodyPartReader, web
+
+from importer.errors import RosterError
+from importer.loader.detect import LARGEST
+from importer.model.roster import Layout
+from importer.web.drafts import Draft
+from importer.web.loads import Load, Show, loads, open_loads
+from importer.web.site import UNREADABLE, Visit, found, see
+
+SAMPLE, SAMPLE_MAPPING = "samples/community-patrons.xlsx", "community.yaml"
+
+ARRIVING = "arriving"
+"""The name of a roster in its draft's folder until all of it is there."""
+
+_CHUNK = 262_144  # bytes
+
+_PAGE = 25
+"""Loads on one page."""
+
+_TABS = {
+    Show.ALL: "All",
+    Show.YOU: "Needs you",
+    Show.LOADING: "Loading",
+    Show.DONE: "Done",
+    Show.TRASH: "Trash",
+}
+
+
+def home(visit: Visit) -> web.Response:
+    """Show the loads, and where to drop a roster."""
+    space, find, at = visit.space, visit.text("find").strip(), visit.page_number
+    show = next((one for one in Show if one == visit.text("show")), Show.ALL)
+    every = loads(space)
+    shown = [load for load in every if _is_in(load, show) and load.has(find)]
+    return visit.page(
+        "loads.html.j2",
+        show=show,
+        find=find,
+        tabs=[(one, words, sum(_is_in(load, one) for load in every))
+              for one, words in _TABS.items()],
+        shown=shown[(at - 1) * _PAGE : at * _PAGE],
+        total=len(every),
+        at=at,
+        pages=-(-len(shown) // _PAGE),
+        more=f"{visit.base}/?{urlencode({'show': show, 'find': find})}&",
+        after=space.draft(visit.text("after")),
+        trashed=space.draft(visit.text("trashed"), trashed=True),
+        today=visit.now.date(),
+        codes_age=space.codes_age(visit.now.date()),
+        largest=LARGEST // 1_000_000,
+    )  # fmt: skip
+
+
+def _is_in(load: Load, show: Show) -> bool:
+    if load.trashed or show is Show.TRASH:
+        return load.trashed and show is Show.TRASH
+    return show in {Show.ALL, load.next.shows}
+
+
+def take_sample(visit: Visit) -> web.Response:
+    """Begin with the sample roster and its mapping."""
+    source = visit.space.shipped / SAMPLE
+    draft = visit.space.new_draft(source.name, visit.now, visit.operator)
+    shutil.copyfile(source, draft.roster)
+    visit.space.mapping(SAMPLE_MAPPING)
+    draft.choose(SAMPLE_MAPPING)
+    return see(f"{visit.base}/drafts/{draft.name}/sheet")
+
+
+async def take_roster(request: web.Request) -> web.StreamResponse:
+    """Save the dropped file, and show it as it was read."""
+    visit, part = Visit(request), None
+    back = f"{visit.base}/"
+    if request.content_type == "multipart/form-data":
+        with suppress(*UNREADABLE):  # it has no parts
+            part = await (await request.multipart()).next()
+    if not isinstance(part, BodyPartReader) or part.name != "roster" or not part.filename:
+        sentence_ = "Choose a CSV, Excel or OpenDocument file."
+        return visit.refusal(422, "No file was chosen", sentence_, back)
+    draft = visit.space.new_draft(part.filename, visit.now, visit.operator)
+    try:
+        await _save(part, draft)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(visit.site.threads, draft.read, Layout())
+    except RosterError as error:
+        if "`roster:`" not in str(error):  # the mapping can name a sheet or an encoding
+            shutil.rmtree(draft.folder)
+            return visit.refusal(422, "This file cannot be read", str(error), back)
+    except BaseException:
+        shutil.rmtree(draft.folder)
+        raise
+    if earlier := visit.space.draft(request.query.get("after", "")):
+        draft.follow(earlier)
+    return see(f"{visit.base}/drafts/{draft.name}/sheet")
+
+
+async def _save(part: BodyPartReader, draft: Draft) -> None:
+    """Save a file as it arrives; one that did not arrive whole never becomes the roster.
+
+    Raises HTTPRequestEntityTooLarge.
+    """
+    arriving, size = draft.folder / ARRIVING, 0
+    with arriving.open("xb") as file:
+        while chunk := await part.read_chunk(_CHUNK):
+            size += len(chunk)
+            if size > LARGEST:
+                raise web.HTTPRequestEntityTooLarge(LARGEST, size)
+            file.write(chunk)
+    arriving.rename(draft.roster)
+
+
+def trash(visit: Visit) -> web.Response:
+    """Move a draft to the trash, with the runs made from it, unless a load of it is not done."""
+    draft = visit.draft
+    if refused := _in_use(visit, draft):
+        return refused
+    draft.trash(trashed=True)
+    return see(f"{visit.base}/?trashed={draft.name}")
+
+
+def restore(visit: Visit) -> web.Response:
+    """Take a draft back from the trash."""
+    _thrown(visit).trash(trashed=False)
+    return see(f"{visit.base}/")
+
+
+def delete(visit: Visit) -> web.Response:
+    """Delete a draft in the trash; the runs made from it stay, but their plans become stale."""
+    draft = _thrown(visit)
+    if refused := _in_use(visit, draft):
+        return refused
+    shutil.rmtree(draft.folder)
+    return see(f"{visit.base}/?show={Show.TRASH}")
+
+
+def _thrown(visit: Visit) -> Draft:
+    draft = found(visit.space.draft(visit.request.match_info["draft"], trashed=True))
+    return found(draft if draft.facts.trashed else None)
+
+
+def _in_use(visit: Visit, draft: Draft) -> web.Response | None:
+    """Return why a draft is needed: it is being planned, or a load of it is not done."""
+    space, heading = visit.space, "This roster is still needed"
+    if space.tasks.doing(("plan", space.typed(draft.roster))):
+        sentence = f"{draft.facts.file} is being compared with Alma. Wait until that is done."
+        return visit.refusal(409, heading, sentence, f"{visit.base}/")
+    for run in open_loads(space, draft):
+        sentence = (
+            f"The load of {draft.facts.file} is not finished and needs the roster. Continue the "
+            "load first; a roster whose load is complete can be deleted."
+        )
+        return visit.refusal(409, heading, sentence, f"{visit.base}/runs/{run}")
+    return None

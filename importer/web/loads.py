@@ -1,0 +1,389 @@
+"""Loads: a roster on its way into Alma, its state, and the one thing to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from importer.errors import ImporterError
+from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.states import FILE
+from importer.loader.corrections import digest
+from importer.model.run import RunFacts, Summary
+from importer.model.text import counted
+from importer.pipeline.apply import OPEN, left_to_do
+from importer.pipeline.runs import SavedRun
+from importer.web.drafts import Counts, Draft, title
+from importer.web.tasks import Task
+from importer.web.workspace import Workspace
+
+Tone = Literal["", "good", "warn", "info"]
+
+
+class State(StrEnum):
+    """How far a load has come; the value is the name of its icon."""
+
+    DRAFT = "pencil"
+    CHECKED = "check"
+    PLANNING = "clock"
+    DECISIONS = "people"
+    PLANNED = "eye"
+    LOADING = "play"
+    STOPPED = "pause"
+    DONE = "done"
+    UNDONE = "undo"
+    FAULT = "alert"
+
+
+class Show(StrEnum):
+    """Which loads a list shows."""
+
+    ALL = ""
+    YOU = "you"
+    LOADING = "loading"
+    DONE = "done"
+    TRASH = "trash"
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The state of a load in words, and the button for what comes next.
+
+    `why`: one sentence about it. `address`: below the place. `version`: of the draft, if the button
+    sends a form with it.
+    """
+
+    state: State
+    words: str
+    button: str
+    address: str
+    why: str = ""
+    tone: Tone = ""
+    version: int | None = None
+
+    @property
+    def shows(self) -> Show:
+        """The list that the load is in, beside all."""
+        if self.state in {State.LOADING, State.PLANNING}:
+            return Show.LOADING
+        return Show.DONE if self.state in {State.DONE, State.UNDONE} else Show.YOU
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRun:
+    """What is known of a run from its ledger, without its rows."""
+
+    facts: RunFacts
+    summary: Summary
+    applied: bool
+    left: int
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that decides what comes next: a draft, the newest run made from it, and its commands.
+
+    `draft`: its name and version, if there is one. `counts`: of its last check, if nothing changed
+    since. `planning`: the task that compares it with Alma. `fresh`: the draft was not changed since
+    the run.
+    """
+
+    draft: tuple[str, int] | None = None
+    mapping: str = ""
+    counts: Counts | None = None
+    planning: str = ""
+    run: str = ""
+    known: KnownRun | None = None
+    fault: str = ""
+    fresh: bool = True
+    busy: bool = False
+    undone: bool = False
+
+
+def next_step(now: Situation) -> NextStep:
+    """Return the state of a load and what to do next with it."""
+    if now.planning:
+        address = f"tasks/{now.planning}"
+        return NextStep(State.PLANNING, "Comparing with Alma", "Watch", address, tone="info")
+    if now.fault:
+        return NextStep(State.FAULT, "Cannot be read", "", "", now.fault, "warn")
+    known, run = now.known, f"runs/{now.run}"
+    if known is None or (now.draft and not (now.fresh or known.applied or now.busy)):
+        return _of_draft(now)
+    if now.busy:
+        words = f"Loading {known.done:,} of {known.of:,}"
+        return NextStep(State.LOADING, words, "Watch", f"{run}/live", tone="info")
+    return _of_load(now, known, run) if known.applied else _of_plan(known, run)
+
+
+def _of_plan(known: KnownRun, run: str) -> NextStep:
+    """Return the next step with a check or a plan that nothing was written of."""
+    if known.facts.command == "check":
+        return NextStep(State.CHECKED, "Checked", "Open", run, "Drop the roster to plan it.")
+    if review := known.summary.review:
+        why = f"{counted(review, 'row')} {'needs' if review == 1 else 'need'} your answer."
+        words, button = counted(review, "decision"), f"Decide {review:,}"
+        return NextStep(State.DECISIONS, words, button, f"{run}/decisions", why, "warn")
+    if known.left:
+        words, why = "Waiting for approval", "Nothing has been written to Alma."
+        return NextStep(State.PLANNED, words, "Review and approve", run, why, "warn")
+    return NextStep(State.PLANNED, "Nothing to write", "Open", run, "Alma has it all already.")
+
+
+def _of_load(now: Situation, known: KnownRun, run: str) -> NextStep:
+    """Return the next step after a load has begun."""
+    if known.left:
+        words = f"Stopped at {known.done:,} of {known.of:,}"
+        why = f"{counted(known.left, 'row')} {'is' if known.left == 1 else 'are'} not done yet."
+        button = "Continue the load"
+        return NextStep(State.STOPPED, words, button, f"{run}#approving", why, "warn")
+    if now.undone:
+        return NextStep(State.UNDONE, "Undone", "Open", run)
+    refused = known.summary.refused or 0
+    words = f"Done, {refused:,} refused" if refused else "Done"
+    if now.draft is None or known.facts.command == "undo":
+        return NextStep(State.DONE, words, "Open", run, tone="good")
+    after = f"?after={now.draft[0]}"
+    return NextStep(State.DONE, words, "Start the next term", after, tone="good")
+
+
+def _of_draft(now: Situation) -> NextStep:
+    """Return the next step before there is a plan, or after the draft was changed since."""
+    name, version = now.draft or ("", 0)
+    address = f"drafts/{name}"
+    if not now.mapping:
+        return NextStep(State.DRAFT, "Draft", "Choose the mapping", f"{address}/sheet")
+    if now.counts is None:
+        return NextStep(State.DRAFT, "Draft", "Check the rows", f"{address}/grid")
+    if wrong := now.counts.wrong:
+        rows = counted(wrong, "row")
+        words, button = f"{rows} to correct", f"Correct {rows}"
+        return NextStep(State.DRAFT, words, button, f"{address}/grid", tone="warn")
+    why = "Comparing with Alma writes nothing."
+    button, address = "Compare with Alma", f"{address}/plan"
+    return NextStep(State.CHECKED, "Checked", button, address, why, version=version)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A line of the list of loads."""
+
+    name: str
+    file: str
+    rows: int | None
+    who: str
+    when: datetime
+    next: NextStep
+    address: str
+    draft: str = ""
+    trashed: bool = False
+
+    def has(self, text: str) -> bool:
+        """Return whether its name, file or person contains a text."""
+        return text.casefold() in f"{self.name}\n{self.file}\n{self.who}".casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRun:
+    """A run: its name, when it was made, and what is known of it, or why nothing is."""
+
+    name: str
+    since: datetime
+    known: KnownRun | None
+    fault: str
+
+    def is_from(self, draft: Draft) -> bool:
+        """Return whether it is a plan of a draft."""
+        facts = self.known.facts if self.known else None
+        return bool(facts and facts.command == "plan" and facts.roster.path == str(draft.roster))
+
+
+def loads(space: Workspace) -> list[Load]:
+    """Return all loads with those in the trash, newest first."""
+    seen = [_seen(saved) for saved in space.saved_runs()]
+    running = list(space.tasks.running())
+    found, taken = [], set[str]()
+    for draft in space.drafts(trashed=True):
+        runs = [one for one in seen if one.is_from(draft)]
+        taken |= {one.name for one in runs}
+        found.append(_load(space, draft, runs[0] if runs else None, seen, running))
+    found += (_load(space, None, one, seen, running) for one in seen if one.name not in taken)
+    return sorted(found, key=lambda load: load.when, reverse=True)
+
+
+def _load(
+    space: Workspace,
+    draft: Draft | None,
+    run: SeenRun | None,
+    seen: Iterable[SeenRun],
+    running: Iterable[Task],
+) -> Load:
+    known = run.known if run else None
+    now = situation(space, draft, run, seen, running)
+    step = next_step(now)
+    roster = Path(known.facts.roster.path) if known else None
+    file = draft.facts.file if draft else roster.name if roster else ""
+    name = draft.title if draft else title(roster.stem) if roster else run.name if run else ""
+    if known and known.facts.command == "undo":
+        name = f"Undo of {name}"
+    rows = known.summary.rows if known else now.counts.rows if now.counts else None
+    times = [*([run.since] if run else []), *([draft.facts.created] if draft else [])]
+    return Load(
+        name=name,
+        file=file,
+        rows=rows,
+        who=known.facts.operator if known else draft.facts.by if draft else "",
+        when=max(times).astimezone(),
+        next=step,
+        address=_address(draft, run if now.fresh and not now.fault else None),
+        draft=draft.name if draft else "",
+        trashed=bool(draft and draft.facts.trashed),
+    )
+
+
+def _address(draft: Draft | None, run: SeenRun | None) -> str:
+    """Return the page of a load: of its newest run or, without one, of the draft's roster."""
+    if run:
+        return f"runs/{run.name}"
+    return f"drafts/{draft.name}/sheet" if draft else ""
+
+
+def situation(
+    space: Workspace,
+    draft: Draft | None,
+    run: SeenRun | None,
+    seen: Iterable[SeenRun],
+    running: Iterable[Task],
+) -> Situation:
+    """Return what decides what comes next with a draft and the newest run made from it."""
+    known = run.known if run else None
+    planning = ""
+    if draft:
+        words = ("plan", space.typed(draft.roster))
+        planning = next((task.id for task in running if task.subject == words), "")
+    folder = space.runs / run.name if run else None
+    return Situation(
+        (draft.name, draft.facts.version) if draft else None,
+        draft.facts.mapping if draft else "",
+        draft.counts if draft else None,
+        planning,
+        run.name if run else "",
+        known,
+        run.fault if run else "",
+        not (draft and known) or _is_fresh(known.facts, draft),
+        folder is not None and space.is_busy(folder),
+        folder is not None and any(_undoes(one.known, folder) for one in seen),
+    )
+
+
+def _is_fresh(facts: RunFacts, draft: Draft) -> bool:
+    """Return whether a run has the corrections that a draft has now."""
+    made = facts.roster.corrections
+    now = digest(draft.corrections) if draft.corrections else ""
+    same_mapping = Path(facts.mapping.path).name == draft.facts.mapping
+    return same_mapping and now == (made.sha256 if made else "")
+
+
+def _undoes(known: KnownRun | None, folder: Path) -> bool:
+    return known is not None and known.applied and Path(known.facts.undoes).name == folder.name
+
+
+def open_loads(space: Workspace, draft: Draft) -> Iterator[str]:
+    """Yield the names of the runs that load a draft and are not done."""
+    for one in map(_seen, space.saved_runs()):
+        is_open = one.known and one.known.left and one.is_from(draft)
+        if one.known and is_open and (one.known.applied or space.is_busy(space.runs / one.name)):
+            yield one.name
+
+
+def newest_run(space: Workspace, draft: Draft | None) -> SeenRun | None:
+    """Return the newest run that was made from a draft, None if there is none."""
+    seen = map(_seen, space.saved_runs()) if draft else ()
+    return next((one for one in seen if draft and one.is_from(draft)), None)
+
+
+def _seen(saved: SavedRun) -> SeenRun:
+    since = saved.since or datetime.fromtimestamp(0, UTC)
+    if saved.fault:
+        return SeenRun(saved.folder.name, since, None, saved.fault)
+    return replace(see_run(saved.folder), since=since)
+
+
+def last_load(space: Workspace, facts: RunFacts) -> Summary | None:
+    """Return the counts of the last load before a run with the same mapping, None if none."""
+    mapping = Path(facts.mapping.path).name
+    for one in map(_seen, space.saved_runs()):
+        known = one.known
+        if known and known.applied and known.facts.started < facts.started:
+            same = Path(known.facts.mapping.path).name == mapping
+            if same and (known.facts.command, facts.command) == ("plan", "plan"):
+                return known.summary
+    return None
+
+
+def ledger_stamp(folder: Path) -> tuple[tuple[int, int], ...]:
+    """Return what is another value after any change of a run's ledger. Raises OSError."""
+    paths = (folder / FILE, folder / f"{FILE}-wal")
+    stats = (path.stat() for path in paths if path.exists())
+    return tuple((one.st_mtime_ns, one.st_size) for one in stats)
+
+
+def see_run(folder: Path) -> SeenRun:
+    """Return what is known of a run, or why nothing is."""
+    since = datetime.fromtimestamp(0, UTC)
+    try:
+        known = _known(folder, ledger_stamp(folder))
+        return SeenRun(folder.name, since, known, "")
+    except (ImporterError, OSError) as error:
+        return SeenRun(folder.name, since, None, str(error))
+
+
+@lru_cache(maxsize=2000)
+def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
+    """Read a run; the result is kept until a file of its ledger changes."""
+    with Ledger.open(folder) as ledger:
+        states = ledger.progress()
+        of = sum(states.values())
+        left = 0 if ledger.facts.command == "check" else left_to_do(ledger)
+        done = of - sum(states.get(one, 0) for one in OPEN)
+        return KnownRun(ledger.facts, summarize(ledger), ledger.was_applied, left, done, of)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a load in the header. `address`: "" where it has not been reached."""
+
+    name: str
+    address: str
+    done: bool
+    current: bool
+    count: int = 0
+
+
+def steps(
+    base: str, draft: Draft | None, run: str, known: KnownRun | None, current: str
+) -> Iterator[Step]:
+    """Yield the steps of a load, each that was reached with a link."""
+    at, to = f"{base}/drafts/{draft.name}" if draft else "", f"{base}/runs/{run}" if run else ""
+    mapped = bool(draft and draft.facts.mapping)
+    planned, applied = bool(to and known), bool(known and known.applied)
+    wrong = draft.counts.wrong if draft and draft.counts else 0
+    review = known.summary.review if known and not known.applied else 0
+    decide = f"{to}/decisions" if review else ""
+    reached = (
+        ("Sheet", f"{at}/sheet" if at else "", mapped or planned, 0),
+        ("Mapping", f"{at}/mapping" if mapped else "", planned, 0),
+        ("Grid", f"{at}/grid" if mapped else "", planned, wrong),
+        ("Decisions", decide, planned and not review, review),
+        ("Review", to if planned else "", applied, 0),
+        ("Load", f"{to}/live" if applied else "", bool(known and applied and not known.left), 0),
+    )
+    for name, address, done, count in reached:
+        yield Step(name, address, done, name == current, count)

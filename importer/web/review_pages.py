@@ -1,0 +1,120 @@
+"""The page of a run: review the plan and approve it, or see what became of the load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from importer.ledger.run_lock import HOLDER, LOCK, holder
+from importer.report.wording import workbooks
+from importer.web.loads import last_load
+from importer.web.review import Review, compared, review, rows_page
+from importer.web.site import Visit, see
+from importer.web.tasks import is_locked
+
+ALL, FEW = "no", 10
+"""In the form of approval: all rows are to be written; how many the form proposes otherwise."""
+
+PAGE = 25
+"""Rows of a run on one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong in a form of approval.
+
+    `unviewed`: what must be looked at first. `unticked`: failed safety checks that were not
+    allowed. `limit`: not all rows were chosen, and no number of rows was typed. `deletions`:
+    another number than that of the users who would be deleted was typed.
+    """
+
+    unviewed: frozenset[str]
+    unticked: tuple[str, ...]
+    code: bool
+    limit: bool
+    deletions: bool
+
+    def __bool__(self) -> bool:
+        """Whether anything is."""
+        found = self.code or self.limit or self.deletions
+        return bool(self.unviewed) or bool(self.unticked) or found
+
+
+def run(visit: Visit) -> web.Response:
+    """Show a run: what would change or what became of it, and what can be done next."""
+    if visit.space.is_busy(visit.run):
+        return see(f"{visit.run_address}/live")
+    return _shown(visit, review(visit.space, visit.run))
+
+
+def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Response:
+    """Return the page and, if the form of approval was filled in wrongly, what is wrong."""
+    end, find, at = visit.text("end"), visit.text("find").strip(), visit.page_number
+    rows, total = rows_page(visit.run, end, find, (at - 1) * PAGE, PAGE)
+    allowed = {*visit.texts("allow"), *visit.texts("viewed")}
+    return visit.step_page(
+        "run.html.j2",
+        "Load" if shown.applied else "Review",
+        shown.draft,
+        visit.run.name,
+        status=422 if wrong else 200,
+        view=shown,
+        workbooks=workbooks(shown.files, shown.facts),
+        before=compared(shown.summary, last_load(visit.space, shown.facts)),
+        wrong=wrong,
+        viewed=allowed if wrong else frozenset(),
+        every=not wrong or visit.text("some") == ALL,
+        limit=visit.text("limit") if wrong else FEW,
+        rows=rows,
+        total=total,
+        end=end,
+        find=find,
+        at=at,
+        pages=-(-total // PAGE),
+        more=f"?{urlencode({'end': end, 'find': find})}&",
+    )
+
+
+def start_apply(visit: Visit) -> web.Response:
+    """Start `apply` of the plan that the form showed, if it was filled in rightly."""
+    run, address = visit.run, visit.run_address
+    if visit.space.is_busy(run):
+        by = held_by(visit)
+        sentence = f"{by} is working on it. Nothing was started." if by else "It was just started."
+        return visit.refusal(409, "This load is running already", sentence, f"{address}/live")
+    shown = review(visit.space, run)
+    if shown.stale:
+        return visit.refusal(409, "This plan is out of date", shown.stale, address)
+    if visit.text("plan") != shown.seal:
+        sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
+        return visit.refusal(409, "The plan was changed", sentence, address)
+    ticked, failed = set(visit.texts("allow")), shown.facts.failed_checks
+    limit = None if visit.text("some") == ALL else visit.number("limit")
+    code = shown.facts.alma.institution if shown.facts.alma else ""
+    wrong = Wrong(
+        shown.to_view - set(visit.texts("viewed")),
+        () if shown.applied else tuple(one.check for one in failed if one.check not in ticked),
+        shown.production and visit.text("code").strip().casefold() != code.casefold(),
+        limit == 0,
+        shown.deletions > 0 and visit.number("deletions") != shown.deletions,
+    )
+    if wrong:
+        return _shown(visit, shown, wrong)
+    return visit.start(
+        "apply", f"runs/{run.name}",
+        *(word for one in sorted(ticked) for word in ("--allow", one)),
+        *(("--limit", str(limit)) if limit else ()),
+        "--yes", "--json",
+        title="Writing to Alma",
+        then=address,
+        back=address,
+        shown_by=f"{address}/live",
+    )  # fmt: skip
+
+
+def held_by(visit: Visit) -> str:
+    """Return who works on a run, and since when; "" while the command for it only starts."""
+    run = visit.run
+    return holder(run) if is_locked(run / LOCK) and (run / HOLDER).exists() else ""

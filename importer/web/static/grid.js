@@ -1,0 +1,435 @@
+// The grid: rows and columns to correct. Each change is sent at once and the row judged again.
+import { Refusal, ask, at, make } from "./api.js";
+
+const work = at("work"), box = at("box"), address = work.dataset.address;
+const LISTS = { "": "All findings", wrong: "Must be corrected", all: "All rows", edited: "Corrected", out: "Left out", ready: "Ready" };
+
+/** What the server said last; `columns` and `lines` as the grid shows them. @type {any} */
+let state = null;
+let show = new URLSearchParams(location.search).get("show") ?? "", find = "", page = 1;
+/** The cell with the focus and the other corner of the selection, counted from the first. */
+let active = { row: 0, column: 0 }, corner = active;
+/** @type {{input: HTMLInputElement, was: string} | null} */
+let editing = null;
+/** @type {any[]} */ let redo = [];
+/** @type {Map<string, any>} changes that are not saved, by cell */
+const unsaved = new Map();
+let queue = Promise.resolve();
+
+const say = (text) => { at("said").textContent = text; };
+const line = (row = active.row) => state?.lines[row];
+const column = (position = active.column) => state?.columns[position];
+const text = (row, position) => state.lines[row]?.cells[state.columns[position]?.at];
+const cell = (row = active.row, position = active.column) => box.querySelector(`[data-r="${row}"][data-c="${position}"]`);
+const can = (row, position) => !state.lines[row].out && !state.columns[position].fixed && text(row, position) !== null;
+const range = () => ({
+  top: Math.min(active.row, corner.row), bottom: Math.max(active.row, corner.row),
+  left: Math.min(active.column, corner.column), right: Math.max(active.column, corner.column),
+});
+
+// --- what is shown ---
+
+async function load() {
+  const query = new URLSearchParams({ show, find, page: String(page) });
+  work.setAttribute("aria-busy", "true");
+  try {
+    const found = await ask(`${address}/grid/rows?${query}`);
+    if (page > found.pages) { page = found.pages; return await load(); }
+    state = found;
+    active = corner = { row: 0, column: 0 };
+    if (state.lines.length) {
+      const wrong = wrongCells()[0];
+      if (wrong) active = corner = wrong;
+    }
+    draw();
+  } catch (error) { fail(error); }
+  work.removeAttribute("aria-busy");
+}
+
+function fail(error) {
+  if (error instanceof Refusal && error.see) location.replace(error.see);
+  const retry = make("button", { class: "btn mini", type: "button" }, "Try again");
+  retry.onclick = () => { at("notes").replaceChildren(); sendAgain(); queue.then(load); };
+  const words = error instanceof TypeError ? "The server does not answer." : error.message;
+  const kept = unsaved.size ? " What you typed is kept here until it is saved." : "";
+  at("notes").replaceChildren(make("div", { class: "banner bad", role: "alert" }, make("p", {}, words + kept), retry));
+}
+
+function summarize() {
+  at("heading").textContent = state.heading;
+  document.title = `${state.heading} – Alma patron loads`;
+  at("sub").textContent = state.sub + (state.wrong ? " Rows that are wrong are not loaded." : " Comparing with Alma writes nothing.");
+  at("plan").textContent = state.wrong ? `Compare with Alma, without ${state.wrong.toLocaleString("en")} ${state.wrong === 1 ? "row" : "rows"}` : "Compare with Alma";
+  at("plan").classList.toggle("primary", !state.wrong);
+  at("plan").form.elements.version.value = state.version;
+  at("again").hidden = !state.partial;
+  at("only").setAttribute("aria-pressed", String(show === "wrong"));
+  const entry = (key, title, count, columns = []) => {
+    const button = make("button", { type: "button", "aria-pressed": String(key === show) },
+      make("span", {}, title, ...(columns.length ? [make("small", {}, ` ${columns.slice(0, 2).join(", ")}`)] : [])),
+      make("span", { class: "count" }, count ? count.toLocaleString("en") : "roster"));
+    button.onclick = () => choose(key);
+    return make("li", {}, button);
+  };
+  const part = (title, entries) => (entries.length ? [...(title ? [make("h2", {}, title)] : []), make("ul", {}, ...entries)] : []);
+  const causes = (holds) => state.causes.filter((one) => one.holds === holds).map((one) => entry(one.key, one.title, one.count, one.columns));
+  const lists = (...keys) => keys.filter((key) => state.counts[key]).map((key) => entry(key, LISTS[key], state.counts[key]));
+  const held = at("facets").contains(document.activeElement);
+  at("facets").replaceChildren(...part("", lists("")), ...part("Must be corrected", causes(true)),
+    ...part("Only a warning", causes(false)), ...part("Rows", lists("edited", "out", "ready", "all")));
+  if (held) at("facets").querySelector("[aria-pressed=true]")?.focus();
+}
+
+function draw() {
+  stop();
+  summarize();
+  const cause = state.causes.find((one) => one.key === show);
+  at("notes").replaceChildren(...(cause ? [make("div", { class: "banner" }, make("p", {}, [...cause.told, cause.advice].join(" ")))] : []));
+  document.querySelector(".toolbar").hidden = document.querySelector(".status").hidden = false;
+  at("shown").textContent = `${state.found.toLocaleString("en")} of ${state.counts.all.toLocaleString("en")} rows`;
+  at("earlier").hidden = page <= 1;
+  at("later").hidden = page >= state.pages;
+  if (!state.lines.length) {
+    const every = make("button", { class: "btn", type: "button" }, "Show all rows");
+    every.onclick = () => { at("find").value = find = ""; choose("all"); };
+    const words = find ? "No row is like this" : show && !state.counts[show] && !cause ? "No such row" : cause ? "This is about the whole roster" : "Nothing is wrong";
+    box.replaceChildren(make("div", { class: "empty" }, make("h2", {}, words), make("p", { class: "row" }, every)));
+    at("where").textContent = "";
+    return;
+  }
+  const head = make("tr", { role: "row" }, make("th", { role: "columnheader", class: "rn", scope: "col" }, make("span", {}, "#"), "Patron"),
+    make("th", { role: "columnheader", class: "why", scope: "col" }, "What is wrong"),
+    ...state.columns.map((one) => make("th", { role: "columnheader", scope: "col" }, `${one.letter} ${one.heading}`, make("small", {}, one.field || "not used"))));
+  const body = make("tbody", {}, ...state.lines.map((_, row) => drawn(row)));
+  box.replaceChildren(make("table", { class: "grid", role: "grid", "aria-label": "Rows of the roster", "aria-rowcount": state.found + 1, "aria-colcount": state.columns.length + 2 },
+    make("thead", {}, head), body), ...state.columns.filter((one) => one.choices.length).map((one) =>
+    make("datalist", { id: `words-${one.letter}` }, ...one.choices.map((word) => make("option", { value: word })))));
+  mark(false);
+}
+
+/** Return a row of the grid. */
+function drawn(row) {
+  const { row: number, name, told, out, fate, cells, wrong, edited } = line(row);
+  const why = make("td", { class: "why", role: "gridcell", id: `why-${row}` });
+  const first = told[0];
+  if (first) {
+    why.append(make("span", { title: told.map((one) => one.text).join(" ") },
+      ...(first.column ? [make("b", { class: first.holds ? "warn-text" : null }, `${first.column}: `)] : []),
+      first.text + (told.length > 1 ? ` (and ${told.length - 1} more)` : "")));
+  } else why.append(make("span", {}, edited.length && line(row).ready ? "✓ correct now" : fate));
+  return make("tr", { role: "row", class: out ? "gone" : null, "aria-rowindex": (page - 1) * 100 + row + 2, "data-row": row },
+    make("th", { scope: "row", role: "rowheader", class: "rn" }, make("span", {}, String(number)), name), why,
+    ...state.columns.map((one, position) => {
+      const found = wrong[one.letter] ?? [], holds = found.some((each) => each.holds), held = unsaved.get(`${number} ${one.letter}`);
+      const shown = held ? held.now : cells[one.at];
+      const words = out ? "" : shown === null ? "not shown" : shown || "blank";
+      const classes = [holds ? "wrong" : found.length ? "hint" : "", edited.includes(one.letter) || held ? "edited" : "", held ? "unsaved" : ""].filter(Boolean).join(" ");
+      return make("td", { role: "gridcell", tabindex: "-1", class: classes || null, "data-r": row, "data-c": position, "data-col": one.heading,
+        "aria-invalid": holds && "true", "aria-describedby": found.length ? `why-${row}` : null, "aria-readonly": can(row, position) ? null : "true" },
+      make("span", { class: shown ? null : "blank" }, words));
+    }));
+}
+
+/** Mark the selection, and give its cell the focus if `focus`. */
+function mark(focus = true) {
+  for (const one of box.querySelectorAll("[aria-selected], td[tabindex='0']")) {
+    one.removeAttribute("aria-selected");
+    one.tabIndex = -1;
+  }
+  const { top, bottom, left, right } = range();
+  if (top < bottom || left < right) {
+    for (let row = top; row <= bottom; row++) for (let c = left; c <= right; c++) cell(row, c)?.setAttribute("aria-selected", "true");
+  }
+  const one = cell();
+  if (!one) return;
+  one.tabIndex = 0;
+  at("where").textContent = `Row ${line().row}, ${column().heading || column().letter}`;
+  if (focus) { one.focus({ preventScroll: true }); reveal(one); note(); }
+}
+
+/** Scroll a cell into view, beside what stays where it is. */
+function reveal(one) {
+  one.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const covered = box.querySelector("tbody .rn").getBoundingClientRect(), seen = one.getBoundingClientRect();
+  if (seen.left < covered.right && getComputedStyle(one.closest("tr")).display === "table-row") box.scrollLeft -= covered.right - seen.left;
+  const head = box.querySelector("thead").getBoundingClientRect();
+  if (seen.top < head.bottom && head.height > 9) box.scrollTop -= head.bottom - seen.top;
+}
+
+/** Show, beside the cell, what is wrong with it and the likely value. */
+function note() {
+  document.querySelector(".pop")?.remove();
+  const found = line()?.wrong[column().letter];
+  if (!found) return;
+  const likely = line().likely[column().letter], one = cell().getBoundingClientRect();
+  const pop = make("div", { class: "pop", role: "group", "aria-label": "About this cell" },
+    ...found.map((each) => make("p", {}, make("b", {}, each.text), each.holds ? ` ${each.advice}` : "")));
+  if (likely && can(active.row, active.column)) {
+    const take = make("button", { class: "btn mini primary", type: "button", tabindex: "-1" }, `Use “${likely}” in all equal cells `, make("kbd", {}, "Ctrl Enter"));
+    take.onclick = takeLikely;
+    pop.append(make("div", { class: "row" }, take));
+  }
+  document.body.append(pop);
+  pop.style.left = `${Math.max(8, Math.min(one.left, innerWidth - pop.offsetWidth - 8))}px`;
+  pop.style.top = `${one.bottom + pop.offsetHeight + 8 > innerHeight ? Math.max(8, one.top - pop.offsetHeight - 4) : one.bottom + 4}px`;
+}
+
+function choose(key) {
+  show = key;
+  page = 1;
+  const query = key ? `?show=${key}` : location.pathname;
+  history.replaceState(null, "", query);
+  load();
+}
+
+// --- what is changed ---
+
+/** Send changes of cells, or rows to leave out; the rows come back as they are judged now. */
+function save(edits, leaveOut = [], again = false) {
+  const changed = edits.filter((one) => one.alike || one.was !== one.now);
+  if (!changed.length && !leaveOut.length) return;
+  if (!again) redo = [];
+  for (const one of changed) unsaved.set(`${one.row} ${one.column}`, one);
+  say("Saving …");
+  queue = queue.then(() => send(changed, leaveOut));
+}
+
+async function send(edits, leaveOut) {
+  try {
+    const found = await ask(`${address}/grid/cells`, { edits, leave_out: leaveOut });
+    for (const one of edits) if (unsaved.get(`${one.row} ${one.column}`) === one) unsaved.delete(`${one.row} ${one.column}`);
+    merge(found);
+    const single = edits.length === 1 && !edits[0].alike && found.alike > 0 ? edits[0] : null;
+    const rows = [...new Set([...edits.map((one) => one.row), ...leaveOut])];
+    say(rows.length === 1 ? `Row ${rows[0]} saved` : `${found.saved} cells saved`);
+    if (single) offer(single, found.alike);
+  } catch (error) {
+    if (error instanceof Refusal) for (const one of edits) unsaved.delete(`${one.row} ${one.column}`);
+    say("Not saved");
+    if (error instanceof Refusal) await load();
+    fail(error);
+  }
+}
+
+function sendAgain() {
+  const kept = [...unsaved.values()];
+  unsaved.clear();
+  if (kept.length) save(kept, [], true);
+}
+
+/** Offer the same change for the equal cells of the column. */
+function offer(edit, count) {
+  const more = make("button", { class: "btn mini", type: "button" }, `Change ${count === 1 ? "the other one" : `the ${count} others`} too`);
+  more.onclick = () => { at("notes").replaceChildren(); save([{ ...edit, alike: true }]); cell()?.focus(); };
+  at("notes").replaceChildren(make("div", { class: "banner" }, make("p", {}, `${count} other ${count === 1 ? "cell has" : "cells have"} “${edit.was}” as well.`), more));
+}
+
+/** Take what the server said about some rows and about the roster. */
+function merge(found) {
+  const fresh = new Map(found.lines.map((one) => [one.row, one]));
+  Object.assign(state, { ...found, lines: state.lines.map((one) => fresh.get(one.row) ?? one) });
+  state.lines.forEach((one, row) => { if (fresh.has(one.row) && !(editing && row === active.row)) redraw(row); });
+  summarize();
+  if (!editing) mark(box.contains(document.activeElement));
+}
+
+function redraw(row) {
+  const old = box.querySelector(`tr[data-row="${row}"]`), had = old?.contains(document.activeElement);
+  old?.replaceWith(drawn(row));
+  if (had) cell(active.row, active.column)?.focus({ preventScroll: true });
+}
+
+async function undo(again) {
+  await queue;
+  if (again) {
+    const last = redo.pop();
+    if (last) save(last.edits, last.leave_out, true);
+    return;
+  }
+  try {
+    const found = await ask(`${address}/grid/undo`, {});
+    if (found.undone) redo.push(found.redo);
+    say(found.undone ? `${found.undone === 1 ? "1 correction" : `${found.undone} corrections`} taken back` : "You corrected nothing that can be taken back");
+    const was = active, hasFocus = box.contains(document.activeElement);
+    await load();
+    if (state.lines[was.row] && state.columns[was.column]) active = corner = was;
+    mark(hasFocus);
+  } catch (error) { fail(error); }
+}
+
+const change = (row, position, now) => ({ row: line(row).row, column: column(position).letter, was: text(row, position), now });
+
+function takeLikely() {
+  const likely = line()?.likely[column().letter];
+  if (likely) save([{ ...change(active.row, active.column, likely), alike: true }]);
+  cell()?.focus();
+}
+
+/** Give every cell of the selection the text of its first row; of one cell, that of the cell above. */
+function fill() {
+  const { top, bottom, left, right } = range(), from = top === bottom ? top - 1 : top, edits = [];
+  if (from < 0) return;
+  for (let row = from + 1; row <= bottom; row++) for (let c = left; c <= right; c++) if (can(row, c) && can(from, c)) edits.push(change(row, c, text(from, c)));
+  save(edits);
+}
+
+function leaveOut() {
+  const { top, bottom } = range(), rows = [];
+  for (let row = top; row <= bottom; row++) if (line(row) && !line(row).out) rows.push(line(row).row);
+  save([], rows);
+}
+
+// --- one cell ---
+
+function edit(start) {
+  if (editing || !can(active.row, active.column)) return;
+  const was = text(active.row, active.column), { letter, heading, choices } = column();
+  const input = make("input", { "aria-label": `${heading || letter}, row ${line().row}`, autocomplete: "off", list: choices.length ? `words-${letter}` : null,
+    "aria-describedby": line().wrong[letter] ? `why-${active.row}` : null });
+  input.value = start ?? was;
+  editing = { input, was };
+  cell().classList.add("editing");
+  cell().replaceChildren(input);
+  input.focus();
+  if (start === undefined) input.select();
+  input.addEventListener("blur", () => stop(true));
+}
+
+/** End editing; the text is saved if `keep`. */
+function stop(keep = false, alike = false) {
+  if (!editing) return;
+  const { input, was } = editing, row = active.row, now = input.value;
+  editing = null;
+  if (keep && (now !== was || alike)) save([{ ...change(row, active.column, now), alike }]);
+  redraw(row);
+}
+
+function move(down, right, extend = false) {
+  const next = { row: Math.max(0, Math.min(state.lines.length - 1, active.row + down)), column: Math.max(0, Math.min(state.columns.length - 1, active.column + right)) };
+  active = next;
+  if (!extend) corner = next;
+  mark();
+}
+
+/** The wrong cells, row by row. */
+function wrongCells() {
+  return state.lines.flatMap((one, row) => state.columns.flatMap((each, position) =>
+    (one.wrong[each.letter] ?? []).some((problem) => problem.holds) && !one.out ? [{ row, column: position }] : []));
+}
+
+function nextWrong(back) {
+  const found = wrongCells(), after = (one) => one.row - active.row || one.column - active.column;
+  const next = back ? found.reverse().find((one) => after(one) < 0) : found.find((one) => after(one) > 0);
+  if (next) { active = corner = next; mark(); } else if (!back && page < state.pages) turn(1);
+}
+
+function turn(by) {
+  page += by;
+  load().then(() => mark());
+}
+
+const KEYS = {
+  ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1], PageDown: [15, 0], PageUp: [-15, 0], Home: [0, -1e9], End: [0, 1e9],
+};
+
+box.addEventListener("keydown", (event) => {
+  if (!state?.lines.length || !event.target.closest("td")) return;
+  const { key } = event, control = event.ctrlKey || event.metaKey;
+  const take = (act) => { event.preventDefault(); act(); };
+  if (editing) {
+    if (key === "Enter") take(() => { stop(true, control); move(control ? 0 : 1, 0); });
+    else if (key === "Tab") take(() => { stop(true); move(0, event.shiftKey ? -1 : 1); });
+    else if (key === "Escape") take(() => { stop(); mark(); });
+    return;
+  }
+  if (key in KEYS) {
+    const [down, right] = KEYS[key], far = control ? 1e9 : 1;
+    if (key === "PageDown" && active.row === state.lines.length - 1 && page < state.pages) take(() => turn(1));
+    else if (key === "PageUp" && active.row === 0 && page > 1) take(() => turn(-1));
+    else take(() => move(key === "Home" && control ? -1e9 : key === "End" && control ? 1e9 : down * far, right * far, event.shiftKey));
+  } else if (key === "Enter" && control) take(takeLikely);
+  else if (key === "Enter" || key === "F2") take(() => edit());
+  else if (key === "F8") take(() => nextWrong(event.shiftKey));
+  else if (control && key.toLowerCase() === "d") take(fill);
+  else if (key === "Delete" || key === "Backspace") take(() => block([[""]], true));
+  else if (key === "Escape") take(() => document.querySelector(".pop")?.remove());
+  else if (key.length === 1 && !control && !event.altKey) take(() => edit(key));
+});
+
+document.addEventListener("keydown", (event) => {
+  if (editing || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.target.closest("input")) return;
+  event.preventDefault();
+  undo(event.shiftKey);
+});
+
+box.addEventListener("mousedown", (event) => {
+  const one = event.target.closest("td[data-c]");
+  if (!one || event.target.closest("input")) return;
+  event.preventDefault();
+  if (editing) stop(true);
+  const next = { row: Number(one.dataset.r), column: Number(one.dataset.c) }, same = next.row === active.row && next.column === active.column;
+  active = next;
+  if (!event.shiftKey) corner = next;
+  mark();
+  if (event.detail === 2 || (same && event.detail === 1 && matchMedia("(max-width: 40rem)").matches)) edit();
+});
+
+box.addEventListener("focusin", (event) => { if (event.target.matches("td[data-c]")) note(); });
+box.addEventListener("focusout", () => setTimeout(() => { if (!box.contains(document.activeElement) && !document.querySelector(".pop")?.contains(document.activeElement)) document.querySelector(".pop")?.remove(); }));
+box.addEventListener("scroll", () => document.querySelector(".pop")?.remove());
+
+box.addEventListener("copy", (event) => {
+  if (editing || !state?.lines.length) return;
+  const { top, bottom, left, right } = range(), rows = [];
+  for (let row = top; row <= bottom; row++) {
+    const cells = [];
+    for (let c = left; c <= right; c++) cells.push((text(row, c) ?? "").replace(/[\t\r\n]+/g, " "));
+    rows.push(cells.join("\t"));
+  }
+  event.clipboardData.setData("text/plain", rows.join("\n"));
+  event.preventDefault();
+});
+
+box.addEventListener("paste", (event) => {
+  if (editing || !state?.lines.length) return;
+  event.preventDefault();
+  block(event.clipboardData.getData("text/plain").replace(/\r?\n$/, "").split(/\r?\n/).map((one) => one.split("\t")));
+});
+
+/** Write a block of texts from the first selected cell on; one text fills the whole selection. */
+function block(texts, whole = texts.length === 1 && texts[0].length === 1) {
+  const { top, bottom, left, right } = range(), edits = [];
+  const down = whole ? bottom - top + 1 : texts.length, over = whole ? right - left + 1 : Math.max(...texts.map((one) => one.length));
+  for (let r = 0; r < down; r++) {
+    for (let c = 0; c < over; c++) {
+      const now = whole ? texts[0][0] : texts[r][c];
+      if (now !== undefined && line(top + r) && column(left + c) && can(top + r, left + c)) edits.push(change(top + r, left + c, now));
+    }
+  }
+  save(edits);
+  const cut = whole ? 0 : Math.max(0, top + down - state.lines.length);
+  if (cut) fail(new Refusal(`${cut} ${cut === 1 ? "line" : "lines"} of the block did not fit below the last row that is shown, and were not pasted.`));
+}
+
+// --- the tools ---
+
+at("only").onclick = () => choose(show === "wrong" ? "" : "wrong");
+at("fill").onclick = () => { fill(); cell()?.focus(); };
+at("out").onclick = () => { leaveOut(); cell()?.focus(); };
+at("undo").onclick = () => undo(false);
+at("again").onclick = () => ask(`${address}/grid/check`, {}).then(load, fail);
+at("earlier").onclick = () => turn(-1);
+at("later").onclick = () => turn(1);
+let typing = 0;
+at("find").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => { find = at("find").value; page = 1; load(); }, 250);
+});
+at("plan").form.addEventListener("submit", (event) => {
+  if (editing) stop(true);
+  if (!unsaved.size) return;
+  event.preventDefault();
+  queue.then(() => { if (!unsaved.size) event.target.submit(); });
+});
+window.addEventListener("beforeunload", (event) => { if (editing && editing.input.value !== editing.was) stop(true); if (unsaved.size) event.preventDefault(); });
+load();

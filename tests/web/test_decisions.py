@@ -1,0 +1,249 @@
+"""The queue of decisions: what is asked, which answers there are, and what becomes of them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from importer.ledger.ledger import Ledger
+from importer.model.decisions import choices
+from tests.web.conftest import (
+    Library,
+    approve,
+    decide,
+    drafted,
+    failed_checks,
+    followed,
+    new_library,
+    planned,
+    run_command,
+    start,
+)
+
+MAPPING = """version: 1
+account_type: INTERNAL
+match: {by: [primary_id], possible_match: review}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  birth_date: <Born>
+  user_group: COMM
+  contact_info: {email: [{email_type: personal, email_address: <Email>}]}
+"""
+PEOPLE = {
+    "901": ("Ana", "Silva", "1988-03-14", "ana@example.org"),
+    "902": ("Bo", "Berg", "1971-11-22", "bo@example.org"),
+    "503": ("Edgar", "Hollins", "1961-07-22", "ed@example.org"),
+    "904": ("Cy", "Cole", "1990-07-21", ""),
+}
+ROSTER = """Id,First,Last,Born,Email
+501,Ana,Silva,1988-03-14,ana@example.org
+502,Bo,Berg,1971-11-22,bo@example.org
+503,Di,Dahl,1965-01-30,di@example.org
+504,Cy,Cole,1990-07-21,cy@example.org
+505,Fay,Far,1999-01-02,fay@example.org
+"""
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
+    """A library with some users and a copy of them, and a client that has entered its page."""
+    with new_library(tmp_path_factory.mktemp("library")) as library:
+        fill(library)
+        server = start(library.folder)
+        yield library, server.client()
+        assert server.stop() == 0
+
+
+def fill(library: Library) -> None:
+    """Add the people and the mapping above, and make the user cache."""
+    (library.folder / "mappings").mkdir()
+    (library.folder / "mappings" / "born.yaml").write_text(MAPPING, "utf-8")
+    for primary_id, (first, last, born, email) in PEOPLE.items():
+        entry = {"email_address": email, "email_type": [{"value": "personal"}], "preferred": True}
+        contact = {"email": [entry] if email else []}
+        library.add(primary_id, first, last, birth_date=f"{born}Z", contact_info=contact)
+    run_command(library.folder, "users", "refresh")
+
+
+@pytest.fixture
+def run(office: tuple[Library, httpx.Client]) -> str:
+    """The address of a new plan of the roster above."""
+    _, client = office
+    return planned(client, drafted(client, "alma", ROSTER, "born.yaml"))
+
+
+def _kinds(page: str) -> dict[str, int]:
+    aside = page.partition("<aside")[2].partition("</aside>")[0]
+    found = re.findall(r'\?kind=[^>]*><span>(.*?)</span>.*?class="count">(\d+)<', aside)
+    return {name: int(count) for name, count in found}
+
+
+def _heading(page: str) -> str:
+    found = re.search(r"<h1>(.*?)</h1>", page)
+    assert found is not None
+    return found[1]
+
+
+def _answer(client: httpx.Client, run: str, row: int, text: str, **more: str) -> str:
+    form = {"row": str(row), "decision": text, **more}
+    answer = client.post(f"{run}/decisions", data=form)
+    assert answer.status_code == 303
+    return client.get(answer.headers["Location"]).text
+
+
+def test_the_most_dangerous_question_is_first(
+    office: tuple[Library, httpx.Client], run: str
+) -> None:
+    """An ID of another person comes before a possible match; each kind has its count."""
+    page = office[1].get(f"{run}/decisions").text
+    assert _heading(page).startswith("Di Dahl, row 4: ")
+    assert list(_kinds(page).values()) == [1, 3]
+
+
+def test_the_answers_are_those_of_the_command_line(
+    office: tuple[Library, httpx.Client], run: str
+) -> None:
+    """For each row in question the same choices, in the same order."""
+    library, client = office
+    with Ledger.open(library.folder / run.removeprefix("/alma/")) as ledger:
+        for row in (2, 3, 4, 5):
+            page = client.get(f"{run}/decisions?row={row}").text
+            offered = re.findall(r'name="decision" value="([^"]*)"', page)
+            assert tuple(offered) == choices(ledger.problems(row))
+
+
+def test_row_and_user_are_aligned_field_by_field(
+    office: tuple[Library, httpx.Client], run: str
+) -> None:
+    """As the record will be, with what differs marked; answers that overwrite a person are red."""
+    page = office[1].get(f"{run}/decisions?row=4").text
+    line = page.partition('<th scope="row">Birth date</th>')[2].partition("</tr>")[0]
+    cells = [re.sub(r"<[^>]+>", "", one).strip() for one in line.split("</td>")[:3]]
+    assert cells == ["1965-01-30", "1961-07-22", "differs"]
+    assert re.findall(r"<mark>(.*?)</mark>", line) == ["5-01-30", "1-07-22"]
+    assert re.findall(r'class="option( red)?"', page) == [" red", ""]
+    page = office[1].get(f"{run}/decisions?row=2").text
+    assert re.findall(r'class="option( red)?"', page) == [""] * 4
+
+
+def test_after_an_answer_comes_the_next_question(
+    office: tuple[Library, httpx.Client], run: str
+) -> None:
+    """In the same kind while it has any; an answer is kept over a reload, and taken back."""
+    client = office[1]
+    page = _answer(client, run, 2, "same person, new card", kind="Possible match in Alma")
+    assert _heading(page).startswith("Bo Berg, row 3")
+    assert list(_kinds(client.get(f"{run}/decisions").text).values()) == [1, 2]
+    back = client.post(f"{run}/decisions/undo", data={"row": "2"})
+    page = client.get(back.headers["Location"]).text
+    assert _heading(page).startswith("Ana Silva, row 2")
+    assert "checked" not in page
+
+
+def test_the_same_answer_for_all_alike(office: tuple[Library, httpx.Client], run: str) -> None:
+    """Those with the same question and as much evidence: not one whom Alma knows without email."""
+    client = office[1]
+    page = client.get(f"{run}/decisions?row=2").text
+    assert "The same for 1 other" in page
+    page = _answer(client, run, 2, "same person, new card", same="yes")
+    answered = page.partition("Answered")[2].partition("</aside>")[0]
+    assert re.findall(r"row=(\d+)", answered) == ["2", "3"]
+
+
+def test_the_answers_become_the_plan(office: tuple[Library, httpx.Client]) -> None:
+    """One command carries them all out, and Alma gets what they say."""
+    library, client = office
+    run = planned(client, drafted(client, "alma", ROSTER, "born.yaml"))
+    decide(client, run, {
+        4: "do not load",
+        2: "same person, new card",
+        3: "same person, update",
+        5: "another person, create",
+    })  # fmt: skip
+    checks = failed_checks(client, run)
+    followed(client, approve(client, run, *checks))
+    users = library.users()
+    assert users["503"] == "Hollins"
+    assert ("901" in users, users["501"], users["902"], "502" in users) == (
+        False, "Silva", "Berg", False,
+    )  # fmt: skip
+    assert {"504", "505", "904"} <= users.keys()
+    assert "Nothing to decide" in client.get(f"{run}/decisions").text
+
+
+def test_answers_of_several_rosters_are_used_one_by_one(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """Those of the second roster stay in the queue until the first one's are carried out."""
+    library, client = office
+    words = []
+    for name, number in (("one", 71), ("two", 72)):
+        line = f"{number}1,Edgar,Hollins,1961-07-22,ed@example.org\n"
+        (library.folder / f"{name}.csv").write_text(f"Id,First,Last,Born,Email\n{line}", "utf-8")
+        words += [f"{name}.csv", "-m", "mappings/born.yaml"]
+    command = [sys.executable, "-m", "importer", "plan", *words, "-o", "runs/both"]
+    subprocess.run(command, cwd=library.folder, check=False, capture_output=True)
+    run = "/alma/runs/both"
+    rows = list(
+        map(int, dict.fromkeys(re.findall(r"row=(\d+)", client.get(f"{run}/decisions").text)))
+    )
+    asked = [2, 10_000_002]
+    assert set(rows) <= {0, *asked}
+    decide(client, run, dict.fromkeys(asked, "do not load"))
+    assert len(_kinds(client.get(f"{run}/decisions").text)) <= 1
+    if "Use this answer" in client.get(f"{run}/decisions").text:
+        followed(client, client.post(f"{run}/decisions/use"))
+    assert "Nothing to decide" in client.get(f"{run}/decisions").text
+
+
+def test_decisions_by_keys_alone(browser: Browser, tmp_path: Path) -> None:
+    """1 to 4 choose, Enter saves and the next question comes, J and K move, A means all alike."""
+    with new_library(tmp_path) as library:
+        fill(library)
+        server = start(library.folder)
+        client = server.client()
+        run = planned(client, drafted(client, "alma", ROSTER, "born.yaml"))
+        context = browser.new_context()
+        context.add_cookies(
+            [{"name": name, "value": value, "url": server.base}
+             for name, value in client.cookies.items()]
+        )  # fmt: skip
+        tab = context.new_page()
+        tab.goto(f"{server.base}{run}/decisions")
+        heading, key = tab.get_by_role("heading", level=1), tab.keyboard.press
+
+        def see(text: str) -> None:
+            expect(heading).to_contain_text(text)
+            tab.wait_for_load_state()  # the keys are listened to
+
+        see("Di Dahl")
+        key("j")
+        see("Ana Silva")
+        key("k")
+        see("Di Dahl")
+        key("2")
+        key("Enter")
+        see("Ana Silva")
+        key("a")
+        key("1")
+        key("Enter")
+        see("Cy Cole")
+        key("Control+z")
+        see("Ana Silva")
+        key("1")
+        key("Enter")
+        see("Cy Cole")
+        key("4")
+        key("Enter")
+        see("Every question is answered")
+        context.close()
+        assert server.stop() == 0

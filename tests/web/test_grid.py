@@ -1,0 +1,306 @@
+"""The grid: what a correction changes, for whom, and how it is typed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.conftest import Server, correct, drafted, grid_rows, leave_out, start
+from tests.web.looks import entered
+
+MAPPING = """version: 1
+account_type: INTERNAL
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: {from: <Kind>, lookup: kinds}
+lookups:
+  kinds: {Neighbor: COMM, Friend: FRIEND}
+"""
+ROSTER = """Id,First,Last,Kind,Notes
+101,Ana,Abt,Neighbor,
+102,Bo,,Nieghbor,
+103,Cy,Cole,Friend,x
+103,Di,Dahl,Nieghbor,
+105,Ed,Ende,Neighbor,
+"""
+
+
+@pytest.fixture
+def draft(opened: tuple[Server, httpx.Client]) -> str:
+    """The address of a new draft of the roster above, with its mapping."""
+    server, client = opened
+    folder = server.folder / "practice" / "mappings"
+    folder.mkdir(exist_ok=True)
+    (folder / "kinds.yaml").write_text(MAPPING, "utf-8")
+    return drafted(client, "practice", ROSTER, "kinds.yaml")
+
+
+def _line(shown: dict[str, Any], row: int) -> dict[str, Any]:
+    return next(one for one in shown["lines"] if one["row"] == row)
+
+
+def _send(client: httpx.Client, draft: str, *edits: tuple[int, str, str, str]) -> httpx.Response:
+    names = ("row", "column", "was", "now")
+    edits_ = [dict(zip(names, one, strict=True)) for one in edits]
+    return client.post(f"{draft}/grid/cells", json={"edits": edits_})
+
+
+def _corrections(opened: tuple[Server, httpx.Client], draft: str) -> list[str]:
+    path = opened[0].folder / draft.lstrip("/") / "corrections.csv"
+    return path.read_text("utf-8").splitlines()[1:] if path.exists() else []
+
+
+def test_wrong_cells_are_marked_with_the_reason(
+    opened: tuple[Server, httpx.Client], draft: str
+) -> None:
+    """Each in its column, with what is wrong and the closest word; other cells are not."""
+    shown = grid_rows(opened[1], draft)
+    assert [one["row"] for one in shown["lines"]] == [3, 4, 5]
+    assert set(_line(shown, 3)["wrong"]) == {"C", "D"}
+    assert "row 5" in _line(shown, 4)["wrong"]["A"][0]["text"]
+    assert _line(shown, 5)["likely"] == {"D": "Neighbor"}
+    assert shown["heading"] == "3 rows need correction"
+
+
+def test_a_cause_is_a_filter_and_brings_its_column_first(
+    opened: tuple[Server, httpx.Client], draft: str
+) -> None:
+    """Each cause lists its rows only; a search looks for names and IDs among them."""
+    client = opened[1]
+    causes = {one["title"]: one["key"] for one in grid_rows(client, draft)["causes"]}
+    words = grid_rows(client, draft, show=causes["Unknown code"])
+    assert [one["row"] for one in words["lines"]] == [3, 5]
+    assert words["columns"][0]["letter"] == "D"
+    assert [one["row"] for one in grid_rows(client, draft, show="all", find="DAHL")["lines"]] == [5]
+    assert [one["row"] for one in grid_rows(client, draft, show="all", find="103")["lines"]] == [
+        4,
+        5,
+    ]
+
+
+def test_a_corrected_cell_is_judged_at_once(
+    opened: tuple[Server, httpx.Client], draft: str
+) -> None:
+    """And so is the other row of a duplicate, which nobody touched."""
+    client = opened[1]
+    found = _send(client, draft, (5, "A", "103", "104")).json()
+    assert set(_line(found, 5)["wrong"]) == {"D"}
+    shown = grid_rows(client, draft, show="all")
+    assert _line(shown, 4)["ready"]
+    assert (shown["wrong"], _line(shown, 5)["edited"]) == (2, ["A"])
+
+
+def test_the_same_request_twice_changes_nothing_more(
+    opened: tuple[Server, httpx.Client], draft: str
+) -> None:
+    """A correction that comes again is answered as before, and written once."""
+    client = opened[1]
+    first, again = (_send(client, draft, (3, "C", "", "Berg")).json() for _ in "12")
+    assert (first["saved"], again["saved"]) == (1, 0)
+    assert first["lines"] == again["lines"]
+    assert first["version"] == again["version"]
+    assert len(_corrections(opened, draft)) == 1
+
+
+def test_a_cell_that_somebody_else_corrected_is_not_overwritten(
+    opened: tuple[Server, httpx.Client], draft: str
+) -> None:
+    """The whole request is refused with the text that is there now, and nothing of it is saved."""
+    client = opened[1]
+    correct(client, draft, {(3, "C"): "Berg"})
+    refused = _send(client, draft, (2, "C", "Abt", "Abbot"), (3, "C", "", "Borg"))
+    assert refused.status_code == 409
+    assert "“Berg”" in refused.json()["sentence"]
+    assert len(_corrections(opened, draft)) == 1
+
+
+def test_equal_cells_are_corrected_together(
+    opened: tuple[Server, httpx.Client], draft: str
+) -> None:
+    """One answer for a word that is wrong in many rows, and one undo for all of them."""
+    client = opened[1]
+    edit = {"row": 3, "column": "D", "was": "Nieghbor", "now": "Neighbor", "alike": True}
+    found = client.post(f"{draft}/grid/cells", json={"edits": [edit]}).json()
+    assert (found["saved"], {one["row"] for one in found["lines"]}) == (2, {3, 5})
+    correct(client, draft, {(6, "E"): "new"})
+    assert client.post(f"{draft}/grid/undo", json={}).json()["undone"] == 1
+    undone = client.post(f"{draft}/grid/undo", json={}).json()
+    assert (undone["undone"], len(undone["redo"]["edits"])) == (2, 2)
+    assert _corrections(opened, draft) == []
+    again = client.post(f"{draft}/grid/cells", json=undone["redo"])
+    assert again.json()["saved"] == 2
+
+
+def test_a_row_is_left_out_and_taken_back(opened: tuple[Server, httpx.Client], draft: str) -> None:
+    """It is in the list of rows left out, and as before after undo."""
+    client = opened[1]
+    before = grid_rows(client, draft, show="all")["lines"]
+    leave_out(client, draft, 3)
+    shown = grid_rows(client, draft, show="out")
+    assert [(one["row"], one["out"]) for one in shown["lines"]] == [(3, True)]
+    assert client.post(f"{draft}/grid/undo", json={}).json()["redo"]["leave_out"] == [3]
+    assert grid_rows(client, draft, show="all")["lines"] == before
+
+
+def test_a_row_may_become_blank(opened: tuple[Server, httpx.Client], draft: str) -> None:
+    """Every cell of it emptied is a blank row, not an error."""
+    client = opened[1]
+    correct(client, draft, {(6, letter): "" for letter in "ABCD"})
+    assert _line(grid_rows(client, draft, show="all"), 6)["fate"] == "blank"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"[]", b'{"edits": [{"row": "x"}]}', b'{"edits": 1}', b'{"other": 1}'],
+)
+def test_json_that_is_no_correction_is_refused(
+    opened: tuple[Server, httpx.Client], draft: str, body: bytes
+) -> None:
+    """400, and nothing is saved."""
+    headers = {"Content-Type": "application/json"}
+    answer = opened[1].post(f"{draft}/grid/cells", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert _corrections(opened, draft) == []
+
+
+@pytest.mark.parametrize("edit", [(99, "A", "", "x"), (2, "Z", "", "x"), (2, "", "", "x")])
+def test_a_cell_that_is_not_there_is_refused(
+    opened: tuple[Server, httpx.Client], draft: str, edit: tuple[int, str, str, str]
+) -> None:
+    """409, and nothing is saved."""
+    assert _send(opened[1], draft, edit).status_code == 409
+    assert _corrections(opened, draft) == []
+
+
+def test_json_of_another_page_is_refused(opened: tuple[Server, httpx.Client], draft: str) -> None:
+    """Each JSON route asks for the page's own Origin, as forms do."""
+    body = {"leave_out": [2]}
+    for path in ("cells", "undo", "check"):
+        for headers in ({"Origin": "https://other.example.org"}, {"Origin": ""}):
+            answer = opened[1].post(f"{draft}/grid/{path}", json=body, headers=headers)
+            assert answer.status_code == 403
+    assert _corrections(opened, draft) == []
+
+
+# --- in the browser ---
+
+
+def _open(tab: Page, server: Server, folder: Path) -> None:
+    (server.folder / "practice" / "mappings").mkdir(exist_ok=True)
+    (server.folder / "practice" / "mappings" / "kinds.yaml").write_text(MAPPING, "utf-8")
+    roster = folder / "kinds.csv"
+    roster.write_text(ROSTER, "utf-8")
+    tab.get_by_label("New load").set_input_files(roster)
+    tab.wait_for_url("**/sheet")
+    tab.get_by_role("link", name="Choose the mapping").click()
+    tab.locator("input[value='kinds.yaml']").check()
+    tab.get_by_role("button", name="Use this mapping").click()
+    tab.get_by_role("link", name="Check the rows").click()
+    expect(tab.get_by_role("grid")).to_be_visible()
+
+
+def _cell(tab: Page, row: int, column: str) -> Any:
+    line = tab.locator("tr", has=tab.locator("th.rn span", has_text=re.compile(rf"^{row}$")))
+    return line.locator(f"[data-col='{column}']")
+
+
+def _paste(tab: Page, text: str) -> None:
+    tab.evaluate(
+        """text => {
+          const data = new DataTransfer();
+          data.setData("text/plain", text);
+          document.activeElement.dispatchEvent(
+            new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+        }""",
+        text,
+    )
+
+
+def test_the_grid_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
+    """Type, take the likely value, go to the next wrong cell, undo and redo."""
+    server = start(tmp_path)
+    with entered(browser, server) as tab:
+        _open(tab, server, tmp_path)
+        heading, key = tab.get_by_role("heading", level=1), tab.keyboard.press
+        expect(heading).to_have_text("3 rows need correction")
+        for _ in range(40):
+            if tab.evaluate("document.activeElement.matches('td')"):
+                break
+            key("Tab")
+        expect(_cell(tab, 3, "Last")).to_be_focused()  # the first wrong cell
+        expect(tab.locator(".pop")).to_contain_text("Is blank.")
+        tab.keyboard.type("Berg")
+        key("Tab")  # saves, and goes right
+        expect(_cell(tab, 3, "Kind")).to_be_focused()
+        expect(tab.locator(".pop")).to_contain_text("Use “Neighbor” in all equal cells")
+        key("Control+Enter")
+        expect(heading).to_have_text("2 rows need correction")
+        expect(_cell(tab, 5, "Kind")).to_have_text("Neighbor")
+        expect(_cell(tab, 3, "Kind")).to_be_focused()
+        key("F8")
+        expect(_cell(tab, 4, "Id")).to_be_focused()
+        key("F2")
+        tab.keyboard.type("104")
+        key("Enter")
+        expect(heading).to_have_text("No row needs correction")
+        expect(_cell(tab, 5, "Id")).to_be_focused()
+        key("Control+z")
+        expect(heading).to_have_text("2 rows need correction")
+        key("Control+Shift+z")
+        expect(heading).to_have_text("No row needs correction")
+    assert server.stop() == 0
+
+
+def test_blocks_of_cells(browser: Browser, tmp_path: Path) -> None:
+    """Fill down, paste a block, and leave a row out; all of it is there after a reload."""
+    server = start(tmp_path)
+    with entered(browser, server) as tab:
+        _open(tab, server, tmp_path)
+        key = tab.keyboard.press
+        tab.get_by_role("button", name=re.compile("All rows")).click()
+        expect(_cell(tab, 6, "Last")).to_be_visible()
+        _cell(tab, 2, "First").click()
+        key("Shift+ArrowDown")
+        key("Shift+ArrowDown")
+        key("Control+d")
+        expect(_cell(tab, 4, "First")).to_have_text("Ana")
+        _cell(tab, 5, "First").click()
+        _paste(tab, "Dee\tDoe\nEve\tEnd\nFay\tFar\n")
+        expect(_cell(tab, 6, "Last")).to_have_text("End")
+        expect(tab.get_by_role("alert")).to_contain_text("1 line of the block did not fit")
+        expect(tab.locator("#said")).to_contain_text("4 cells saved")
+        _cell(tab, 6, "Last").click()
+        tab.get_by_role("button", name="Leave row out").click()
+        expect(tab.locator("tr.gone")).to_have_count(1)
+        key("Escape")
+        tab.reload()
+        expect(tab.get_by_role("grid")).to_be_visible()
+        expect(tab.get_by_role("button", name=re.compile("Left out"))).to_contain_text("1")
+    assert server.stop() == 0
+
+
+def test_nothing_that_was_typed_is_lost(browser: Browser, tmp_path: Path) -> None:
+    """A correction that the server did not get stays in its cell, and is sent on request."""
+    server = start(tmp_path)
+    with entered(browser, server) as tab:
+        _open(tab, server, tmp_path)
+        tab.route("**/grid/cells", lambda route: route.fulfill(status=404, body="no"))
+        _cell(tab, 3, "Last").click()
+        tab.keyboard.type("Berg")
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("alert")).to_be_visible()
+        expect(_cell(tab, 3, "Last")).to_have_text("Berg")
+        expect(_cell(tab, 3, "Last")).to_have_class(re.compile("unsaved"))
+        tab.unroute("**/grid/cells")
+        tab.get_by_role("button", name="Try again").click()
+        expect(tab.locator("#said")).to_contain_text("Row 3 saved")
+        tab.reload()
+        expect(_cell(tab, 3, "Last")).to_have_text("Berg")
+    assert server.stop() == 0

@@ -1,0 +1,180 @@
+"""Loads: what comes next with each, and the list of them."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from importer.model.run import Summary
+from importer.web.drafts import Counts
+from importer.web.loads import KnownRun, Show, Situation, State, next_step, steps
+from tests.report.building import FACTS
+from tests.web.conftest import SAMPLE, Server, approve, drafted, followed, planned, version
+
+DRAFT = ("d1", 7)
+
+
+def _run(
+    *,
+    command: str = "plan",
+    review: int = 0,
+    left: int = 0,
+    of: int = 0,
+    refused: int | None = None,
+) -> KnownRun:
+    summary = Summary(
+        rows=400, ready=400 - review, rejected=0, review=review, blank=0, skipped=0, warnings=0,
+        repaired=0, refused=refused, run="r1", exit=0,
+    )  # fmt: skip
+    return KnownRun(
+        FACTS.model_copy(update={"command": command}),
+        summary,
+        refused is not None,
+        left,
+        of - left,
+        of,
+    )
+
+
+CASES: dict[str, tuple[Situation, State, str, str, str]] = {
+    "no mapping": (Situation(DRAFT), State.DRAFT, "Draft", "Choose the mapping", "drafts/d1/sheet"),
+    "never checked": (
+        Situation(DRAFT, "a.yaml"),
+        State.DRAFT, "Draft", "Check the rows", "drafts/d1/grid",
+    ),
+    "wrong rows": (
+        Situation(DRAFT, "a.yaml", Counts(version=7, rows=45, wrong=11)),
+        State.DRAFT, "11 rows to correct", "Correct 11 rows", "drafts/d1/grid",
+    ),
+    "nothing wrong": (
+        Situation(DRAFT, "a.yaml", Counts(version=7, rows=45, wrong=0)),
+        State.CHECKED, "Checked", "Compare with Alma", "drafts/d1/plan",
+    ),
+    "being planned": (
+        Situation(DRAFT, "a.yaml", planning="t1", run="r1", known=_run(left=3, of=3)),
+        State.PLANNING, "Comparing with Alma", "Watch", "tasks/t1",
+    ),
+    "questions": (
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(review=17, left=300, of=300)),
+        State.DECISIONS, "17 decisions", "Decide 17", "runs/r1/decisions",
+    ),
+    "a plan": (
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=300, of=300)),
+        State.PLANNED, "Waiting for approval", "Review and approve", "runs/r1",
+    ),
+    "an empty plan": (
+        Situation(DRAFT, "a.yaml", run="r1", known=_run()),
+        State.PLANNED, "Nothing to write", "Open", "runs/r1",
+    ),
+    "corrected since the plan": (
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=300, of=300), fresh=False),
+        State.DRAFT, "Draft", "Check the rows", "drafts/d1/grid",
+    ),
+    "loading": (
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), busy=True),
+        State.LOADING, "Loading 120 of 400", "Watch", "runs/r1/live",
+    ),
+    "just approved": (
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=400, of=400), busy=True),
+        State.LOADING, "Loading 0 of 400", "Watch", "runs/r1/live",
+    ),
+    "stopped": (
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), fresh=False),
+        State.STOPPED, "Stopped at 120 of 400", "Continue the load", "runs/r1#approving",
+    ),
+    "done": (
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(of=400, refused=3)),
+        State.DONE, "Done, 3 refused", "Start the next term", "?after=d1",
+    ),
+    "done, and the roster deleted": (
+        Situation(run="r1", known=_run(of=400, refused=0)),
+        State.DONE, "Done", "Open", "runs/r1",
+    ),
+    "undone": (
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(of=400, refused=0), undone=True),
+        State.UNDONE, "Undone", "Open", "runs/r1",
+    ),
+    "a check of the command line": (
+        Situation(run="r1", known=_run(command="check")),
+        State.CHECKED, "Checked", "Open", "runs/r1",
+    ),
+    "a damaged ledger": (
+        Situation(run="r1", fault="It cannot be read."), State.FAULT, "Cannot be read", "", "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_next_step_of_a_load(case: str) -> None:
+    """Each state has its words, and one button that leads on."""
+    now, *expected = CASES[case]
+    step = next_step(now)
+    assert [step.state, step.words, step.button, step.address] == expected
+
+
+def test_only_finished_loads_need_nobody() -> None:
+    """A load needs a person unless it runs or is done."""
+    shown = {case: next_step(now).shows for case, (now, *_) in CASES.items()}
+    assert {case for case, show in shown.items() if show is Show.LOADING} == {
+        "being planned", "loading", "just approved",
+    }  # fmt: skip
+    assert {case for case, show in shown.items() if show is Show.DONE} == {
+        "done", "done, and the roster deleted", "undone",
+    }  # fmt: skip
+
+
+def test_a_step_that_was_not_reached_is_no_link() -> None:
+    """Of a plan without a draft, only its own pages are links."""
+    shown = {one.name: one.address for one in steps("/alma", None, "r1", _run(review=2), "Review")}
+    assert shown == {
+        "Sheet": "", "Mapping": "", "Grid": "", "Decisions": "/alma/runs/r1/decisions",
+        "Review": "/alma/runs/r1", "Load": "",
+    }  # fmt: skip
+
+
+def _names(page: str) -> list[str]:
+    return re.findall(r'<(?:a|span) class="name"[^>]*>(.*?)</', page)
+
+
+def test_loads_are_found_by_name_state_and_trash(opened: tuple[Server, httpx.Client]) -> None:
+    """The search looks at name and file; what is in the trash is there only, and comes back."""
+    _, client = opened
+    first = drafted(client, "practice", SAMPLE, "")
+    roster = b"Barcode,First Name,Last Name\n1,Ana,Roe\n"
+    client.post("/practice/rosters", files={"roster": ("spring_term-staff.csv", roster)})
+    assert _names(client.get("/practice/").text) == ["Spring term staff", "Community patrons"]
+    assert _names(client.get("/practice/?find=STAFF.csv").text) == ["Spring term staff"]
+    assert _names(client.get("/practice/?show=done").text) == []
+    answer = client.post(f"{first}/trash")
+    page = client.get(answer.headers["Location"]).text
+    assert "“Community patrons” is in the trash." in page
+    assert _names(page) == ["Spring term staff"]
+    assert client.get(f"{first}/sheet").status_code == 404
+    assert _names(client.get("/practice/?show=trash").text) == ["Community patrons"]
+    assert client.post(f"{first}/restore").status_code == 303
+    assert client.get(f"{first}/sheet").status_code == 200
+    assert client.post(f"{first}/delete").status_code == 404  # only what is in the trash
+    client.post(f"{first}/trash")
+    assert client.post(f"{first}/delete").status_code == 303
+    assert _names(client.get("/practice/?show=trash").text) == []
+
+
+def test_the_next_term_takes_name_and_mapping_along(opened: tuple[Server, httpx.Client]) -> None:
+    """From the line of a load that is done, however the new file is called."""
+    _, client = opened
+    draft = drafted(client, "practice", SAMPLE, "community.yaml")
+    run = planned(client, draft)
+    followed(client, approve(client, run))
+    after = re.search(
+        r'href="/practice/(\?after=[^"]+)"[^>]*>Start the next term<', client.get("/practice/").text
+    )
+    assert after is not None
+    assert "The next term of Community patrons" in client.get(f"/practice/{after[1]}").text
+    file = {"roster": ("export (7).xlsx", SAMPLE.read_bytes())}
+    new = client.post(f"/practice/rosters{after[1]}", files=file).headers["Location"]
+    page = client.get(new).text
+    assert "<b>Community patrons</b>" in page
+    assert "Mapping: community.yaml" in page
+    assert version(client, new.removesuffix("/sheet")) == "1"

@@ -1,0 +1,147 @@
+"""Review and approve: what must be looked at, what is counted, and what may start a load."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.web.conftest import (
+    Library,
+    approval,
+    approve,
+    decide,
+    drafted,
+    failed_checks,
+    followed,
+    new_library,
+    planned,
+    start,
+)
+from tests.web.test_decisions import ROSTER, fill
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
+    """A library with some users, and a client that has entered its page."""
+    with new_library(tmp_path_factory.mktemp("library")) as library:
+        fill(library)
+        server = start(library.folder)
+        yield library, server.client()
+        assert server.stop() == 0
+
+
+def _text(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def _looks(page: str) -> list[str]:
+    section = page.partition('id="look"')[2].partition("</section>")[0]
+    return re.findall(r'class="n">[^<]*</span><span><b>(.*?)</b>', section)
+
+
+def _rows(page: str) -> list[str]:
+    section = page.partition('id="rows"')[2].partition("</section>")[0]
+    return re.findall(r'<th scope="row">([^<]*)</th><td class="tn', section)
+
+
+def test_what_is_dangerous_is_viewed_before_anything_is_written(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """The most dangerous first; without each mark the form is refused, and keeps those given."""
+    library, client = office
+    run = planned(client, drafted(client, "alma", ROSTER, "born.yaml"))
+    page = client.get(run).text
+    assert _looks(page)[0] == "Perhaps another person&#39;s ID"
+    assert re.findall(r'name="viewed" value="([a-z-]+)" required', page) == ["another-person"]
+    writes = library.written()
+    checks = failed_checks(client, run)
+    refused = approve(client, run, *checks, viewed=[])
+    assert (refused.status_code, "mark it as viewed" in refused.text) == (422, True)
+    refused = approve(client, run, *checks, code="no")
+    assert refused.status_code == 422
+    assert re.search(r'value="another-person" required[^>]* checked', refused.text)
+    assert library.written() == writes
+    followed(client, approve(client, run, *checks))
+    assert "505" in library.users()
+
+
+def test_changes_are_counted_and_every_row_is_found(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """By name or ID, whatever becomes of it, with its old and its new values."""
+    _, client = office
+    roster = ROSTER.replace("Ana,Silva", "Ana,Silvano").replace("501,", "901,")
+    run = planned(client, drafted(client, "alma", roster, "born.yaml"))
+    page = client.get(run).text
+    fields = page.partition('id="byfield"')[2].partition("</section>")[0]
+    assert re.search(r'<th scope="row">Last name</th>.*?<td class="num">1</td>', fields)
+    assert _rows(page)[:4] == ["Ana Silvano", "Bo Berg", "Di Dahl", "Cy Cole"]
+    for query, names in (
+        ("?find=silvano", ["Ana Silvano"]),
+        ("?find=901", ["Ana Silvano"]),
+        ("?end=update", ["Ana Silvano"]),
+        ("?end=review&find=bo", ["Bo Berg"]),
+        ("?find=nobody", []),
+    ):
+        assert _rows(client.get(f"{run}{query}").text) == names
+    line = client.get(f"{run}?find=silvano").text.partition("Fields of Ana Silvano")[2]
+    cells = re.search(r"Last name</th><td><del>(.*?)</del></td><td><ins>(.*?)</ins>", line)
+    assert cells is not None
+    assert cells.groups() == ("Silva", "Silvano")
+
+
+def test_deletions_are_listed_by_name_and_their_number_is_typed(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """The undo of a load that created people: nothing but the right number deletes anybody."""
+    library, client = office
+    roster = "Id,First,Last,Born,Email\n601,Gus,Gray,1970-01-02,\n602,Hal,Hart,1971-02-03,\n"
+    run = planned(client, drafted(client, "alma", roster, "born.yaml"))
+    followed(client, approve(client, run, *failed_checks(client, run)))
+    undo = followed(client, client.post(f"{run}/undo", data={"delete": "yes"}))
+    page = client.get(undo).text
+    assert "Deletions" in _looks(page)
+    deletions = page.partition('aria-label="Deletions"')[2].partition("</table>")[0]
+    assert re.findall(r'<th scope="row">(.*?)</th>', deletions) == ["Gus Gray", "Hal Hart"]
+    assert "Delete 2 users from" in _text(page)
+    assert "A load can be undone" not in page
+    checks = failed_checks(client, undo)
+    for typed in ("", "1", "two", "22"):
+        refused = approve(client, undo, *checks, deletions=typed)
+        assert (refused.status_code, "not the number of deletions" in refused.text) == (422, True)
+    assert {"601", "602"} <= library.users().keys()
+    assert approval(client, undo)["deletions"] == "2"
+    followed(client, approve(client, undo, *checks))
+    assert not {"601", "602"} & library.users().keys()
+
+
+def test_the_last_load_with_the_mapping_is_beside_this_one(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """Rows, new and changed users and rejects of both."""
+    _, client = office
+    run = ""
+    for last, people in (("one", 1), ("two", 3)):
+        lines = [f"70{n},{last.title()},Nr{n},19{60 + n}-05-05," for n in range(people)]
+        roster = "\n".join(["Id,First,Last,Born,Email", *lines, ""])
+        run = planned(client, drafted(client, "alma", roster, "born.yaml"))
+        if last == "one":
+            followed(client, approve(client, run, *failed_checks(client, run)))
+    table = client.get(run).text.partition('id="bylast"')[2].partition("</section>")[0]
+    rows = re.search(r"Rows</th><td[^>]*>(\d+)</td><td[^>]*>(\d+)</td>", table)
+    assert rows is not None
+    assert rows.groups() == ("1", "3")
+
+
+def test_answers_make_a_plan_of_everything(office: tuple[Library, httpx.Client]) -> None:
+    """While questions are open the way leads to them; then the button names what happens."""
+    _, client = office
+    line = "Id,First,Last,Born,Email\n801,Cy,Cole,1990-07-21,\n"
+    run = planned(client, drafted(client, "alma", line, "born.yaml"))
+    page = client.get(run).text
+    if "Answer 1 row" in page:
+        decide(client, run, {2: "another person, create"})
+    assert "Write 1 person to " in _text(client.get(run).text)
