@@ -14,10 +14,13 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
+from importer.ledger.edit_memory import EditMemory
+from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
 from importer.model.decisions import Answer
 from importer.model.people import person_keys
 from importer.model.user import User
+from importer.pipeline.remember import remember_earlier, run_name
 from importer.users.cache import UserCache
 from importer.users.matching import MatchResult, PersonQuery
 from importer.users.query import UnreadUsers, find_users
@@ -45,7 +48,8 @@ def seed(sandbox: Sandbox, users: list[dict[str, object]]) -> None:
 @pytest.fixture(params=EVERY, ids=lambda path: path.name)
 def earlier(request: pytest.FixtureRequest, folder: Path) -> Path:
     """The folder of one version; its files are where the importer has them."""
-    for target, source in FILES.items():
+    there = ((to, name) for to, name in FILES.items() if (request.param / name).is_file())
+    for target, source in there:
         (folder / target).parent.mkdir(exist_ok=True)
         shutil.copyfile(request.param / source, folder / target)
     return Path(request.param)
@@ -79,6 +83,38 @@ def test_earlier_resolutions_count(earlier: Path) -> None:
     memory = DecisionMemory("01SANDBOX_INST sandbox")
     (found,) = memory.load().values()
     assert (found.primary_id, found.answer) == ("2005", Answer.REJECT)
+
+
+@pytest.mark.parametrize(
+    "earlier", [path for path in EVERY if (path / "edits.key").is_file()], indirect=True
+)
+def test_earlier_loads_are_remembered(earlier: Path) -> None:
+    """What staff edited since stays, and the undo of the last run finds what was left before it."""
+    assert earlier.is_dir()
+    with EditMemory("01SANDBOX_INST sandbox") as memory, Ledger.open(Path("second")) as ledger:
+        run, cy = run_name(ledger.facts), "2003"
+        assert memory.entry(run) == 8
+        known = {user: memory.of("small", [user]).own for user in ("2001", "2002", cy)}
+        memory.put_back("undo", 1, run, {cy: ""}, set())
+        before = {user: memory.of("small", [user]).own for user in known}
+    assert all(known.values())
+    assert before[cy] is None
+    assert before["2001"] not in (None, known["2001"])
+
+
+@pytest.mark.parametrize(
+    "earlier", [path for path in EVERY if not (path / "edits.key").is_file()], indirect=True
+)
+def test_an_earlier_run_under_runs_fills_the_memory(earlier: Path) -> None:
+    """A run from before loads were remembered counts as far as its records show."""
+    assert earlier.is_dir()
+    Path("second").rename(Path("runs", "second"))
+    remember_earlier("01SANDBOX_INST sandbox")
+    with EditMemory("01SANDBOX_INST sandbox") as memory:
+        created = memory.of("small", ["2003"]).own or {}
+        updated = memory.of("small", ["2001"]).own or {}
+    assert {"first_name", "user_group", "birth_date"} <= created.keys()
+    assert 0 < len(updated) < len(created)
 
 
 def test_an_earlier_user_cache_is_used(earlier: Path, typed: Type, sandbox: Sandbox) -> None:

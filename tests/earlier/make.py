@@ -1,4 +1,4 @@
-"""Save a run, a file of resolutions and a user cache as this version of the importer writes them.
+"""Save a run, what it left and a user cache as this version of the importer writes them.
 
 `python -m tests.earlier.make FOLDER` makes them; each change of a format adds a folder beside this
 file, made just before the change.
@@ -25,7 +25,10 @@ SAME_PERSON = ("2005", "Bo", "Doe", "COMM", "1980-03-04", "bo2@example.org", "")
 FILES = {
     "second/ledger.sqlite": "ledger.sqlite",
     "second/ledger.mark": "ledger.mark",
-    "runs/decisions.sqlite": "resolutions.sqlite",
+    "runs/memory.sqlite": "memory.sqlite",
+    "runs/decisions.sqlite": "resolutions.sqlite",  # by earlier versions, as the next
+    "runs/edits.sqlite": "edits.sqlite",
+    "users/edits.key": "edits.key",
     "users/01SANDBOX_INST-sandbox.sqlite": "users.sqlite",
 }
 
@@ -50,6 +53,8 @@ def make(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "alma.json").write_text(json.dumps(states, indent=1) + "\n", "utf-8")
         for source, target in FILES.items():
+            if not Path(source).is_file():
+                continue
             if source.endswith(".sqlite"):
                 _shrink(Path(source))
             shutil.copyfile(source, out / target)
