@@ -13,7 +13,7 @@ from importer.ledger.journal import ALLOWED, Journal
 from importer.ledger.ledger import summarize
 from importer.model.plan import Change, ChangeKind, Create, Delete, Fate, Unchanged, Update
 from importer.model.problem import Code, Problem
-from importer.model.run import ColumnUse, FailedCheck, OtherRoster
+from importer.model.run import ColumnUse, FailedCheck, OtherRoster, SinceLoad
 from importer.model.text import RowId
 from importer.report import page
 from importer.report.differences import MOST_LINES, MOST_USERS
@@ -75,6 +75,21 @@ def _two_rosters() -> Run:
     other = OtherRoster(roster=facts.roster, mapping=facts.mapping)
     run.facts = facts.model_copy(update={"others": (other,)})
     run.reject(RowId(1, 2).packed)
+    return run
+
+
+def _since_a_load() -> Run:
+    """A check of a roster whose mapping was loaded before."""
+    run = building.checked()
+    since = SinceLoad(
+        mapping="community",
+        day=run.facts.today,
+        new=1,
+        changed=2,
+        fields={"user_group": 2},
+        missing=0,
+    )
+    run.facts = run.facts.model_copy(update={"since_last_load": (since,)})
     return run
 
 
@@ -169,6 +184,7 @@ RUNS: tuple[Callable[[], Run], ...] = (
     building.planned,
     building.applied,
     _two_rosters,
+    _since_a_load,
     lambda: building.hostile("x"),
     _bare,
     Run,
