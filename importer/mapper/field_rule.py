@@ -11,11 +11,11 @@ from importer.mapper.dates import Dates
 from importer.mapper.lookups import LookupFile, Tables
 from importer.mapper.placeholders import TO_CHOOSE, VALUE, Cell, Template, Variable
 from importer.mapper.steps.dates import DatesStep
-from importer.mapper.steps.fallback import Bad, Default, Required
 from importer.mapper.steps.lookup import Lookup
+from importer.mapper.steps.policies import Bad, OnUpdateStep, Override, Required
 from importer.mapper.steps.rule import Rule, steps_in_order
+from importer.mapper.steps.source import Default
 from importer.mapper.steps.step import Policy
-from importer.mapper.steps.updates import OnUpdateStep, Override
 from importer.mapper.yaml_source import Steps
 from importer.model.fields import Field, OnUpdate, Shape
 

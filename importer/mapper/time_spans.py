@@ -115,11 +115,21 @@ def later(day: date, plus: str, terms: tuple[Term, ...] = ()) -> date:
             default=(date.max, "0 days"),
         )
         return later(end, grace)
-    count, unit = plus.rstrip("s").split()
-    months = day.year * 12 + day.month - 1 + int(count) * _MONTHS_OF.get(unit, 0)
-    year, month = months // 12, months % 12 + 1
-    if year > date.max.year:
-        return date.max
-    moved = date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
-    days = int(count) * _DAYS.get(unit, 0)
-    return date.max if (date.max - moved).days < days else moved + timedelta(days)
+    return _shifted(day, plus, 1)
+
+
+def earlier(day: date, span: str) -> date:
+    """Return a date moved back by a span of time, at least the first day there is."""
+    return _shifted(day, span, -1)
+
+
+def _shifted(day: date, span: str, sign: int) -> date:
+    number, unit = span.rstrip("s").split()
+    count = sign * int(number)
+    year, month = divmod(day.year * 12 + day.month - 1 + count * _MONTHS_OF.get(unit, 0), 12)
+    try:
+        last = calendar.monthrange(year, month + 1)[1]
+        moved = date(year, month + 1, min(day.day, last))
+        return moved + timedelta(count * _DAYS.get(unit, 0))
+    except (ValueError, OverflowError):
+        return date.max if sign > 0 else date.min

@@ -15,7 +15,7 @@ from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
 from importer.mapper.placeholders import Template, Variable, written_template
 from importer.mapper.steps.lookup import about
 from importer.mapper.steps.step import Needs, RulePart, Step, Widget
-from importer.mapper.time_spans import END_OF_TERM, Plus, as_plus_or_date, moved
+from importer.mapper.time_spans import END_OF_TERM, Plus, Span, as_plus_or_date, earlier, moved
 from importer.mapper.transforms import Reading, Word
 from importer.mapper.values import Values
 from importer.model.fields import Field as RecordField
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from importer.mapper.steps.work import RuleWork
 
 
-def _for_dates(step: DatesStep | PlusStep, part: RulePart) -> Iterator[MappingFinding]:
+def _for_dates(step: DatesStep | PlusStep | MinusStep, part: RulePart) -> Iterator[MappingFinding]:
     if part.of.field.shape is not Shape.DATE:
         yield part.finding(step.key, f"is for dates, but `{part.of.field.name}` is not a date")
 
@@ -162,3 +162,30 @@ class PlusStep(Step[str | SpanBy]):
             groups = " " + work.column(Variable("user_group"))
             spans.texts = spans.texts + np.where(spans.texts == END_OF_TERM, groups, "")
         return spans
+
+
+class MinusStep(Step[str]):
+    """A time earlier: `2 years`, `6 months`, `14 days`."""
+
+    key = "minus"
+    form = Span
+    widget = Widget.SPAN
+    position = 80
+    of_dates = True
+
+    def check(self, part: RulePart) -> Iterator[MappingFinding]:
+        """It is for dates."""
+        return _for_dates(self, part)
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """`, minus 2 years`."""
+        return f"{said}, minus {self.value}"
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Move the dates back."""
+
+        def move(day: str, _beside: str) -> Reading:
+            return earlier(date.fromisoformat(day), self.value).isoformat(), None
+
+        values.step(move, writes=True)
+        return values

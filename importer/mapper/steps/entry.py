@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from importer.mapper.conditions import Condition
 from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.placeholders import Template, heading_key, written_template
+from importer.mapper.steps.policies import OF_LISTS, ON_UPDATE_WORDS
 from importer.mapper.steps.step import EntryKey, EntryPlace, Needs, Widget
-from importer.mapper.steps.updates import OF_LISTS, ON_UPDATE_WORDS
 from importer.mapper.transforms import Reading, Transform, Word, Words
 from importer.model.candidates import ListEntry, Removal, Yes
 from importer.model.fields import TYPE_FIELD, OnUpdate

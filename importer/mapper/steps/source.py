@@ -1,4 +1,4 @@
-"""Where a rule's value comes from: `when`, `from` and `cases`."""
+"""Where a rule's value comes from: `when`, `from`, `cases` and `default`."""
 
 from __future__ import annotations
 
@@ -170,3 +170,39 @@ class Cases(Step[tuple[Rule, ...]]):
             found = work.evaluate(case.without(When), met).over(found, met)
             rows = rows & ~met
         return found
+
+
+class Default(Step[Rule]):
+    """Another value or rule, used where all that came before is blank."""
+
+    key = "default"
+    form = Value
+    widget = Widget.RULE
+    position = 100
+    changes = False
+    bypasses = True
+
+    @property
+    def needs(self) -> Needs:
+        """The other rule."""
+        return Needs(rules=((("default",), self.value),))
+
+    def check(self, part: RulePart) -> Iterator[MappingFinding]:
+        """Something before it can be blank."""
+        fixed = any(template.never_blank for template in part.rule.templates)
+        if fixed and not any(step.leaves_blank for step in part.rule.steps):
+            wrong = "is never used, because the value before it is never blank"
+            yield MappingFinding((*part.steps, "default"), wrong, level=Level.HINT)
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """`; if that is blank: always en`."""
+        otherwise = any(step.bypasses for step in part.rule.steps if step is not self)
+        when = "otherwise" if otherwise else "if that is blank"
+        return f"{said}; {when}: {part.inside(self.value).describe()}"
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Evaluate it where the rest is blank and nothing failed."""
+        blank = work.rows & ~values.filled
+        blank[[row for row, _, _ in values.found]] = False
+        other = work.evaluate(self.value, blank)
+        return values.over(other, ~(blank & other.filled))

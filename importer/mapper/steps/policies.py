@@ -1,9 +1,9 @@
-"""What happens to the field of a known user: `on_update` and `override`."""
+"""Keys about a rule's value as a whole: `required`, `bad`, `on_update` and `override`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.steps.step import Policy, RulePart, Widget
@@ -12,6 +12,8 @@ from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
 
 if TYPE_CHECKING:
     from importer.mapper.field_rule import FieldRule
+
+_NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
 
 CREATE_ONLY = frozenset({"password", "force_password_change", "pin_number"})
 """Fields that are set only when the user is created, unless the mapping sets `on_update`."""
@@ -27,6 +29,48 @@ ON_UPDATE_WORDS = {
     OnUpdate.ADD: "added to those in Alma",
     OnUpdate.REPLACE_ALL: "in place of all those in Alma",
 }
+
+
+class Required(Policy[str]):
+    """Whether a blank rejects the row (`true`), or is a warning (`warn`)."""
+
+    key = "required"
+    form = Literal["true", "warn", "false"]
+    widget = Widget.CHOICE
+    position = 110
+
+    @classmethod
+    def of(cls, rule: FieldRule) -> Required | None:
+        """Some fields are required, whatever the mapping says."""
+        return cls("true") if rule.always_required else rule.rule.get(cls)
+
+    @property
+    def phrase(self) -> str:
+        """In words."""
+        words = {"true": "a blank rejects the row", "warn": "a blank is a warning"}
+        return words.get(self.value, "")
+
+
+class Bad(Policy[str]):
+    """Whether a bad value rejects its row (`reject`), or is left out with a warning (`drop`)."""
+
+    key = "bad"
+    form = Literal["reject", "drop"]
+    widget = Widget.CHOICE
+    position = 120
+
+    def check_rule(self, part: RulePart) -> Iterator[MappingFinding]:
+        """What every row needs is never dropped."""
+        rule = part.of
+        needed = rule.required == "true" or rule.field.path in _NEVER_DROPPED
+        if self.value == "drop" and needed:
+            wrong = f"`drop` is not for `{rule.field.name}`, which every row needs as it is"
+            yield part.finding("bad", wrong)
+
+    @property
+    def phrase(self) -> str:
+        """In words."""
+        return "a bad value is left out with a warning" if self.value == "drop" else ""
 
 
 class OnUpdateStep(Policy[OnUpdate]):
