@@ -255,11 +255,13 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
             yield _hint(("lookups", name), "no rule uses this lookup")
     used = {heading_key(name) for name in mapping.headings}
     starts = tuple(name.removesuffix("*") for name in used if name.endswith("*"))
-    for section, names in (("ids", file.ids), ("headings", file.headings)):
-        for name in names:
-            key = heading_key(name)
-            if key not in used and not (starts and key.startswith(starts)):
-                yield _hint((section, name), f"no rule uses a column `{name}`")
+    named: list[tuple[Steps, str]] = [(("ids", name), name) for name in file.ids]
+    named += [(("headings", name), name) for name in file.headings]
+    named += [(("roster", "optional", at), name) for at, name in enumerate(file.roster.optional)]
+    for place, name in named:
+        key = heading_key(name)
+        if key not in used and not (starts and key.startswith(starts)):
+            yield _hint(place, f"no rule uses a column `{name}`")
     for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:
             yield _hint(("roster", "unused", at), f"a rule uses `{name}`; delete it here")

@@ -18,7 +18,7 @@ from importer.mapper.roster_columns import Headings, Use
 from importer.mapper.schema import Entry
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
-from importer.model.fields import Shape
+from importer.model.fields import OnUpdate, Shape
 from importer.model.problem import Code, Origin, Place, Problem
 
 if TYPE_CHECKING:
@@ -94,13 +94,15 @@ class CompiledMapping:
     """A mapping ready for one roster.
 
     `columns`: the roster's columns that it uses, by `heading_key` of the heading as the mapping
-    writes it. `named`: its values and scalars by label.
+    writes it. `missing`: the keys of those that the roster may lack, and does. `named`: its values
+    and scalars by label.
     """
 
     mapping: MappingDocument
     run: RunVariables
     layout: RecordLayout
     columns: Mapping[str, Use]
+    missing: frozenset[str]
     named: Mapping[str, CompiledField]
     scalars: tuple[CompiledField, ...]
     entries: tuple[CompiledEntry, ...]
@@ -126,7 +128,7 @@ def compile_mapping(
         tuple(work.field(rule, rule.field.path, {}) for rule in rules)
         for rules in (mapping.values, mapping.scalars)
     )
-    entries = tuple(work.entries())
+    entries = _without_lost_lists([*work.entries()])
     for steps, condition in mapping.conditions:
         for name in condition.headings:
             work.column(name, steps)
@@ -171,7 +173,30 @@ def compile_mapping(
         unused.append(Problem.of(Code.UNUSED_COLUMN, origin, message, *left))
     named = {one.column.label: one for one in (*values, *scalars)}
     return CompiledMapping(
-        mapping, run, layout, columns, named, scalars, entries, (*unused, *constants)
+        mapping,
+        run,
+        layout,
+        columns,
+        frozenset(work.missing),
+        named,
+        scalars,
+        entries,
+        (*unused, *constants),
+    )
+
+
+def _without_lost_lists(entries: list[CompiledEntry]) -> tuple[CompiledEntry, ...]:
+    """Return the entries; a list is not replaced as a whole if the roster lacks a column of it."""
+    lost = {
+        one.entry.parent
+        for one in entries
+        if any(field.rule.cells and not field.column.places for field in one.deciding)
+    }
+    return tuple(
+        replace(one, entry=replace(one.entry, on_update=OnUpdate.REPLACE))
+        if one.entry.parent in lost and one.entry.on_update is OnUpdate.REPLACE_ALL
+        else one
+        for one in entries
     )
 
 
@@ -215,6 +240,7 @@ class _Compiler:
     headings: Headings
     columns: dict[str, Use] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
 
     def entries(self) -> Iterator[CompiledEntry]:
         """Compile the entries; one that repeats over headings or parts becomes several."""
@@ -248,7 +274,7 @@ class _Compiler:
         for name in entry.cells:
             if name.endswith("*") and not self.headings.exact(name):
                 found = self.headings.repeated(name)
-                if not found:
+                if not found and not self._is_optional(name):
                     self._fault(name, entry.steps, f"the roster has no column like `{name}`")
                 return [{name: heading} for heading in found]
         return [{}]
@@ -267,12 +293,15 @@ class _Compiler:
         """
         used = [self.column(bound.get(name, name), rule.steps) for name in rule.headings]
         places = [use.place for use in used[: len(rule.cells)] if use is not None]
+        policy = rule.on_update
+        if policy is OnUpdate.ERASE and rule.cells and not places:
+            policy = OnUpdate.REPLACE  # a column that the roster lacks clears nothing
         tables = self.mapping.tables
         column = FieldColumn(
             label,
             rule.field,
             tuple(dict.fromkeys(places)),
-            rule.on_update,
+            policy,
             rule.overrides,
             self._id_rule(rule, bound),
             rule.run_dependent,
@@ -318,13 +347,19 @@ class _Compiler:
     def column(self, heading: str, steps: Steps) -> Use | None:
         """Return the column of a heading; None, with a fault, if there is not one of its own."""
         key = heading_key(heading)
-        if key not in self.columns and key not in self.faults:
+        if self.headings.lacks(heading) and self._is_optional(heading):
+            self.missing.add(key)
+        elif key not in self.columns and key not in self.faults:
             found = self.headings.column(heading)
             if isinstance(found, Use):
                 self.columns[key] = found
             else:
                 self._fault(heading, steps, found)
         return self.columns.get(key)
+
+    def _is_optional(self, heading: str) -> bool:
+        optional = map(heading_key, self.mapping.file.roster.optional)
+        return heading_key(heading) in optional
 
     def _fault(self, heading: str, steps: Steps, wrong: str) -> None:
         self.faults.setdefault(heading_key(heading), f"{self.mapping.source.place(steps)}: {wrong}")

@@ -123,6 +123,7 @@ class Evaluation:
                 self.report(values.found, use.labels[0], (use.place,))
                 texts = values.texts
             self.cells[heading] = texts
+        self.cells |= dict.fromkeys(mapping.missing, self.same(""))
 
     # --- rows ---
 
@@ -155,10 +156,10 @@ class Evaluation:
             if key.cell_check is None:
                 continue
             heading, check = key.cell_check
-            use = self.mapping.columns[heading_key(heading)]
-            values = Values.of(self.cells[heading_key(heading)], self.every, self.every)
-            values.step(check)
-            self.report(values.found, "", (use.place,))
+            if use := self.mapping.columns.get(heading_key(heading)):
+                values = Values.of(self.cells[heading_key(heading)], self.every, self.every)
+                values.step(check)
+                self.report(values.found, "", (use.place,))
 
     def meeting(self, condition: Condition, rows: Rows, bound: Bindings) -> Rows:
         """Return which of the rows meet a condition."""
@@ -181,7 +182,8 @@ class Evaluation:
         if at in self.dates:
             return self.dates[at]
         if isinstance(key, Cell):
-            places = (self.mapping.columns[heading_key(key.heading)].place,)
+            use = self.mapping.columns.get(heading_key(key.heading))
+            places = (use.place,) if use else ()
         elif self.mapping.named[key.name].rule.field.shape is Shape.DATE:
             return texts
         values = Values.of(texts, self.every, self.every)

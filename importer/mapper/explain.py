@@ -78,6 +78,7 @@ def _about_roster(file: MappingFile) -> Iterator[str]:
         (roster.only, f"Takes only the rows where {roster.only}."),
         *((True, f"Skips the rows where {skip.when}: {skip.reason}.") for skip in roster.skip),
         (roster.blank, f"A cell that contains {_listed(roster.blank)} is blank."),
+        (roster.optional, f"The roster may lack {_listed(roster.optional, 'and')}."),
         (roster.unused, f"Takes nothing from {_listed(roster.unused, 'and')}."),
     )
     for heading, others in file.headings.items():

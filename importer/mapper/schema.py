@@ -166,6 +166,7 @@ class RosterPart(MappingPart):
     only: Condition = EVERY_ROW
     skip: tuple[SkipPart, ...] = ()
     blank: Words = ()
+    optional: Words = ()
     unused: Words = ()
 
 
