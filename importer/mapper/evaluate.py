@@ -33,7 +33,7 @@ from importer.mapper.secret_columns import without_marks
 from importer.mapper.steps.rule import Rule
 from importer.mapper.steps.step import Step
 from importer.mapper.steps.work import EntryWork, RuleWork
-from importer.mapper.transforms import id_transforms
+from importer.mapper.transforms import id_transforms, is_dash
 from importer.mapper.values import NO_SYSTEM, Rows, Texts, Values, changed, texts_of
 from importer.model.candidates import ENDS, NAMES, Candidates
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
@@ -190,7 +190,7 @@ class Evaluation:
         dates = self.file.roster.dates
         order = None if dates.order else order_of(at, texts, dates, self.orders)
         dates = dates.model_copy(update={"order": order}) if order else dates
-        values.step(lambda text, _: dates.iso(text))
+        values.step(lambda text, _: ("", None) if is_dash(text) else dates.iso(text))
         self.report(values.found, "", places)
         self.dates[at] = values.texts
         return values.texts

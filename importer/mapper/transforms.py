@@ -43,6 +43,14 @@ Words = Annotated[
 ]
 
 
+_DASHES = frozenset({"-", "--", "---", "–", "—", "none", "n/a"})
+
+
+def is_dash(text: str) -> bool:
+    """Return whether a text is what people type in place of nothing."""
+    return text.casefold() in _DASHES
+
+
 def padded(text: str, width: int) -> Reading:
     """Return the text with leading zeros, if it consists of digits only."""
     if len(text) >= width or not (text.isascii() and text.isdigit()):

@@ -13,18 +13,22 @@ from importer.mapper.conditions import Condition
 from importer.mapper.dates import is_iso
 from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.lookups import Tables
-from importer.mapper.placeholders import Template, written_template
+from importer.mapper.placeholders import Template, heading_key, written_template
 from importer.mapper.steps.clean import KINDS
+from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.rule import Rule, Value
 from importer.mapper.steps.step import Needs, RulePart, Step, Widget
-from importer.mapper.transforms import Word, one_or_more
-from importer.mapper.values import Rows, Values
-from importer.model.fields import Shape
+from importer.mapper.transforms import Word, is_dash, one_or_more
+from importer.mapper.values import Rows, Texts, Values, changed
+from importer.model.fields import OnUpdate, Shape
 
 if TYPE_CHECKING:
     from importer.mapper.steps.step import Codes
     from importer.mapper.steps.work import RuleWork
     from importer.mapper.yaml_source import Steps
+
+_DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})
+"""Fields in whose cells a dash means nothing, beside dates."""
 
 _PIPED = re.compile(rf"\s*\|\s*({'|'.join(KINDS)})\b.*")
 
@@ -114,12 +118,33 @@ class From(Step[tuple[Template, ...]]):
     def run(self, values: Values, work: RuleWork) -> Values:
         """Fill in the templates."""
         texts, content = work.fill(self.value[0])
+        texts, dashed = self._without_dashes(texts, work)
         for template in self.value[1:]:
             more, contributes = work.fill(template)
+            more, other = self._without_dashes(more, work)
             texts, content = np.where(texts != "", texts, more), content | contributes
-        found = Values.of(texts, content, values.applies)
+            dashed = dashed | other
+        dashed = dashed & (texts == "")
+        found = Values.of(texts, content & ~dashed, values.applies)
+        if work.one.rule.on_update is OnUpdate.ERASE:  # a dash is no order to erase
+            found.applies = found.applies & ~dashed
         found.own = found.own & work.evaluation.own_texts(work.rule.lone_variable)
         return found
+
+    def _without_dashes(self, texts: Texts, work: RuleWork) -> tuple[Texts, Rows]:
+        """Return the texts of dates, emails and phones without dashes, and where there was one.
+
+        A word that the rule's lookup has is no dash.
+        """
+        nothing = np.zeros(len(texts), dtype=bool)
+        field, lookup = work.one.rule.field, work.rule.get(Lookup)
+        if not work.rule.lone_cells or not (field.shape is Shape.DATE or field.path in _DASHED):
+            return texts, nothing
+        known = work.evaluation.tables[lookup.value].codes if lookup else {}
+        left = changed(
+            texts, lambda text: "" if is_dash(text) and heading_key(text) not in known else text
+        )
+        return left, left != texts
 
 
 class Cases(Step[tuple[Rule, ...]]):
