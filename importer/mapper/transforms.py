@@ -90,6 +90,12 @@ def as_phone(text: str, region: str) -> str:
     return text if phone.abroad or not phone.whole else phone.whole
 
 
+def parts_of(text: str, separators: tuple[str, ...]) -> list[str]:
+    """Return the parts of a text between any of these, without blanks around them."""
+    longest_first = sorted(separators, key=len, reverse=True)
+    return [part.strip() for part in re.split("|".join(map(re.escape, longest_first)), text)]
+
+
 def searched(find: str, replacement: str | None, text: str) -> Reading:
     """Return a text with what a pattern finds replaced; without one, only what it finds."""
     if len(text) > MOST_CHARACTERS:

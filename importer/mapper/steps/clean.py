@@ -34,6 +34,7 @@ from importer.mapper.transforms import (
     as_zip,
     capitalize,
     padded,
+    parts_of,
     searched,
 )
 from importer.mapper.values import ONE_PART, Values
@@ -62,8 +63,13 @@ class Phone(MappingPart):
 class Split(MappingPart):
     """Take one part of a text, counted from 1, or from the end: -1 is the last of several."""
 
-    on: Word
+    on: Words
     take: Annotated[int, Field(ge=-100, le=100)]
+
+    @property
+    def separators(self) -> str:
+        """What is between the parts, in words."""
+        return " or ".join(f"`{text}`" for text in self.on)
 
     @model_validator(mode="after")
     def _is_a_part(self) -> Split:
@@ -77,11 +83,11 @@ class Split(MappingPart):
 
         The one part of a text is its first, not its last: "Cher" has no last name.
         """
-        parts = text.split(self.on)
+        parts = parts_of(text, self.on)
         if len(parts) == 1 and self.take < 0:
             return ""
         at = self.take - 1 if self.take > 0 else self.take
-        return parts[at].strip() if -len(parts) <= at < len(parts) else ""
+        return parts[at] if -len(parts) <= at < len(parts) else ""
 
 
 class Replace(MappingPart):
@@ -159,7 +165,7 @@ KINDS: dict[str, Kind] = {
         selects=True,
     ),
     "split": Kind(
-        "part {0.take} between `{0.on}`", _text(Split.part), Split, selects=True, divides=True
+        "part {0.take} between {0.separators}", _text(Split.part), Split, selects=True, divides=True
     ),
     "replace": Kind(
         "with `{0.text}` for `{0.find}`",

@@ -13,7 +13,7 @@ from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.placeholders import Template, heading_key, written_template
 from importer.mapper.steps.policies import OF_LISTS, ON_UPDATE_WORDS
 from importer.mapper.steps.step import EntryKey, EntryPlace, Needs, Widget
-from importer.mapper.transforms import Reading, Transform, Word, Words
+from importer.mapper.transforms import Reading, Transform, Word, Words, parts_of
 from importer.model.candidates import ListEntry, Removal, Yes
 from importer.model.fields import TYPE_FIELD, OnUpdate
 from importer.model.patterns import Pattern
@@ -64,7 +64,7 @@ class EachPart(MappingPart):
         BeforeValidator(written_template, json_schema_input_type=Word),
         AfterValidator(_one_heading),
     ] = Field(alias="from")
-    on: Word = ","
+    on: Words = (",",)
     most: Annotated[int, Field(ge=2, le=20)] = 5
 
     @property
@@ -74,7 +74,7 @@ class EachPart(MappingPart):
 
     def parts(self, text: str) -> list[str]:
         """Return the parts of a text that are not blank."""
-        return list(filter(None, (part.strip() for part in text.split(self.on))))
+        return [part for part in parts_of(text, self.on) if part]
 
     def part(self, text: str, number: int) -> str:
         """Return one of the parts, from 0; "" if there are fewer."""
@@ -119,7 +119,8 @@ class Each(EntryKey[EachPart]):
     def phrase(self) -> str:
         """In words."""
         part = self.value
-        return f"for each part of <{part.heading}> between `{part.on}`, up to {part.most}"
+        between = " or ".join(f"`{text}`" for text in part.on)
+        return f"for each part of <{part.heading}> between {between}, up to {part.most}"
 
     def present(self, rows: Rows, work: EntryWork) -> Rows:
         """Those whose cell has the part."""
