@@ -20,6 +20,7 @@ from importer.mapper.placeholders import (
     nearest,
 )
 from importer.mapper.schema import KeepHeaviest
+from importer.mapper.steps.dates import ONLY_ENDS
 from importer.mapper.steps.step import EntryPlace, RulePart
 from importer.mapper.yaml_source import Steps
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS
@@ -90,6 +91,9 @@ def _required_fields(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """`skip` leaves some rows; users who are missing from the roster have no row at all."""
+    dates = mapping.file.roster.dates
+    if dates.month or dates.year:
+        yield MappingFinding(("roster", "dates"), ONLY_ENDS)
     for at, skip in enumerate(mapping.file.roster.skip):
         if not skip.when:
             wrong = "skips every row; name a column and what it must be"

@@ -9,6 +9,7 @@ time in UTC may be of another day here, and is a problem.
 
 from __future__ import annotations
 
+import calendar
 import re
 import tomllib
 import unicodedata
@@ -47,6 +48,11 @@ _NAMED = re.compile(
     r"([0-9]{4}|[0-9]{2})(?: г\.?)?",
     re.IGNORECASE,
 )
+_MONTH = re.compile(
+    r"(?:(?P<name>[^\W\d_]{3,12})\.?,?|(?P<number>[0-9]{1,2}))(?: ?[-/. ] ?)(?:(?:de|of) )?"
+    r"(?P<year>[0-9]{4}|[0-9]{2})"
+)
+_YEAR_FIRST = re.compile(r"\A([0-9]{4})[-/.]([0-9]{1,2})\Z")
 _EAST_ASIAN = re.compile(
     r"([^\W\d]{2})?([0-9]{1,4}|元) ?[年년] ?([0-9]{1,2}) ?[月월] ?([0-9]{1,2}) ?[日일]?"
 )
@@ -81,8 +87,14 @@ class Unread(Enum):
     )
     YEAR = (
         "is a year, not a whole date",
-        "Type the whole date, such as 2027-12-31. If each year means its last day, add to the "
-        r"field in the mapping: `clean: [{replace: {find: '^([0-9]{4})$', with: '\1-12-31'}}]`.",
+        "Type the whole date, such as 2027-12-31. If each year means its last day, set for the "
+        "expiration or purge date in the mapping: `dates: {year: end}`.",
+        Repairs.COLUMN,
+    )
+    MONTH = (
+        "is a month, not a whole date",
+        "Type the whole date, such as 2027-12-31. If each month means its last day, set for the "
+        "expiration or purge date in the mapping: `dates: {month: end}`.",
         Repairs.COLUMN,
     )
     SERIAL = (
@@ -102,6 +114,10 @@ class Dates(MappingPart):
     """Two-digit years below it are 20xx, the others 19xx."""
     serials: Yes = False
     """Whether day numbers of spreadsheet programs are read."""
+    month: Literal["end"] | None = None
+    """`end`: a month with its year is its last day."""
+    year: Literal["end"] | None = None
+    """`end`: a year is its last day."""
 
     def model_post_init(self, _context: object, /) -> None:
         """Check the order or pattern."""
@@ -142,7 +158,7 @@ class Dates(MappingPart):
             return self._by_order(text[:at], text[at : at + 2], text[at + 2 :])
         if named := _NAMED.fullmatch(text):
             return self._named(named)
-        return Unread.UNKNOWN
+        return self._month(text)
 
     def _by_pattern(self, text: str) -> date | Unread:
         if _ISO.fullmatch(text):
@@ -153,7 +169,7 @@ class Dates(MappingPart):
         try:
             found = datetime.strptime(text, pattern).date()  # noqa: DTZ007  a date has no zone
         except ValueError:
-            return self._serial(int(text)) if _NUMBER.fullmatch(text) else Unread.UNKNOWN
+            return self._serial(int(text)) if _NUMBER.fullmatch(text) else self._month(text)
         if "%y" in self.order and self.pivot is not None:
             return _day(self._century(found.year % 100), found.month, found.day)
         return found
@@ -184,24 +200,33 @@ class Dates(MappingPart):
         first, before, behind, second, written = named.groups()
         if (first is None) == (second is None):
             return Unread.UNKNOWN
-        name = folded(before or behind)
-        months = [
-            number
-            for number, names in enumerate(_MONTHS, 1)
-            if any(month.startswith(name) or name == month[:4] for month in names)
-        ]
-        if len(months) != 1:
+        if not (month := _month_of(before or behind)):
             return Unread.UNKNOWN
         year = int(written)
         if len(written) == 2:
             if self.pivot is None:
                 return Unread.SHORT_YEAR
             year = self._century(year)
-        return _day(year, months[0], int(first or second))
+        return _day(year, month, int(first or second))
+
+    def _month(self, text: str) -> date | Unread:
+        """Return the last day of a month; its number with a year of two digits only by `month`."""
+        found = _MONTH.fullmatch(_YEAR_FIRST.sub(r"\2/\1", text))
+        if found is None or (len(found["year"]) == 2 and (self.month is None or found["name"])):
+            return Unread.UNKNOWN
+        month = _month_of(found["name"]) if found["name"] else int(found["number"])
+        if not 1 <= month <= 12:
+            return Unread.UNKNOWN
+        if self.month is None:
+            return Unread.MONTH
+        year = int(found["year"])
+        if len(found["year"]) == 2:
+            year = self._century(year) if self.pivot is not None else 2000 + year
+        return date(year, month, calendar.monthrange(year, month)[1]) if year else Unread.UNKNOWN
 
     def _serial(self, number: int) -> date | Unread:
         if number in YEARS:
-            return Unread.YEAR
+            return date(number, 12, 31) if self.year else Unread.YEAR
         if not self.serials:
             return Unread.SERIAL
         if not 0 < number <= _LAST_SERIAL or number == 60:  # 60 is a 29 February 1900
@@ -231,6 +256,17 @@ DatesPart = Annotated[
         json_schema_input_type=str | Dates,
     ),
 ]
+
+
+def _month_of(name: str) -> int:
+    """Return the month of a name or its beginning; 0 if it is not one month's."""
+    name = folded(name)
+    months = [
+        number
+        for number, names in enumerate(_MONTHS, 1)
+        if any(month.startswith(name) or name == month[:4] for month in names)
+    ]
+    return months[0] if len(months) == 1 else 0
 
 
 def _whole(text: str, pattern: str) -> str:

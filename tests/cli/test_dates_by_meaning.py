@@ -143,7 +143,7 @@ def follow(folder: Path, advised: str, chosen: str = "2031-05-15") -> None:
     """Change the mapping as an advice says, word for word, with a date in place of each `?`."""
     path = folder / "ends.yaml"
     text, (first, *lines) = path.read_text("utf-8"), advised.split("\n")
-    if added := re.search(r"`(clean: .*)`\.$", first):
+    if added := re.search(r"`((?:clean|dates): .*)`\.$", first):
         text = text.replace("expiry_date: <Until>", f"expiry_date: {{from: <Until>, {added[1]}}}")
     if written := re.search(r"write `(\{.*\})` for the field", first):
         assert "at the end of the mapping" in first

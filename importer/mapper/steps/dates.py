@@ -18,12 +18,17 @@ from importer.mapper.steps.step import Needs, RulePart, Step, Widget
 from importer.mapper.time_spans import END_OF_TERM, Plus, Span, as_plus_or_date, earlier, moved
 from importer.mapper.transforms import Reading, Word
 from importer.mapper.values import Values
+from importer.model.candidates import ENDS
 from importer.model.fields import Field as RecordField
 from importer.model.fields import Shape
 from importer.model.plan import MappingPart
 
 if TYPE_CHECKING:
     from importer.mapper.steps.work import RuleWork
+
+
+_ENDS = frozenset({*ENDS, "patron_role.expiry"})
+ONLY_ENDS = "`month` and `year` are for expiry and purge dates; write them in the rules of these"
 
 
 def _for_dates(step: DatesStep | PlusStep | MinusStep, part: RulePart) -> Iterator[MappingFinding]:
@@ -46,8 +51,10 @@ class DatesStep(Step[Dates]):
         return cls(Dates()) if field.shape is Shape.DATE else None
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
-        """It is for dates."""
-        return _for_dates(self, part)
+        """It is for dates; the last day of a month or year for those on which a record ends."""
+        yield from _for_dates(self, part)
+        if (self.value.month or self.value.year) and part.of.field.path not in _ENDS:
+            yield part.finding("dates", ONLY_ENDS)
 
     def describe(self, said: str, part: RulePart) -> str:
         """`, read as month/day/year`."""
@@ -58,6 +65,8 @@ class DatesStep(Step[Dates]):
         said += f", read as {order or 'the column itself shows'}"
         if dates.pivot is not None:
             said += f", with years of two digits below {dates.pivot:02} as 20xx"
+        for key, given in (("month", dates.month), ("year", dates.year)):
+            said += f", with a {key} as its last day" if given else ""
         return f"{said}, also from day numbers" if dates.serials else said
 
     def run(self, values: Values, work: RuleWork) -> Values:
