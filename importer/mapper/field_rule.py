@@ -128,6 +128,12 @@ class FieldRule:
         return tuple(dict.fromkeys((*self.cells, *deciding)))
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """The headings whose cells must agree with it."""
+        steps = (step for part in self._every_part for step in part.steps)
+        return tuple(cell.heading for step in steps for cell in step.needs.compared)
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """The fields of the record that it takes by `<@…>`."""
         names = (part.name for t in self.templates for part in t.variables if not part.of_run)

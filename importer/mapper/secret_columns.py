@@ -54,7 +54,9 @@ def _filled_from(place: Place, mapping: MappingDocument) -> set[str]:
         start = heading_key(heading.removesuffix("*"))
         return start in names or (heading.endswith("*") and key.startswith(f"{start} "))
 
-    return {rule.field.path for rule in mapping.rules if any(map(takes, rule.cells))}
+    return {
+        rule.field.path for rule in mapping.rules if any(map(takes, (*rule.cells, *rule.compared)))
+    }
 
 
 def misplaced(roster: Roster, secret: Collection[int]) -> frozenset[int]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from importer.mapper.secret_columns import secret_columns
 from importer.model.vocabulary import field_of, say_secret
+from tests.mapper.bench import Bench, places
 
 SECRET = (
     """
@@ -61,3 +65,10 @@ def test_a_pin_code_beside_an_address_without_a_postal_code_is_one(
 ) -> None:
     """It is the postal code of India there; anywhere else it is a PIN."""
     assert say_secret(headings.split("|")) == set(filter(None, [secret]))
+
+
+def test_what_a_password_is_compared_with_is_as_secret(tmp_path: Path) -> None:
+    """Whatever its heading says."""
+    record = "password: {from: <Login word>, agrees_with: <Again>}"
+    bench = Bench(tmp_path, record, "", "Login word|Again|Notes")
+    assert secret_columns(places(bench.headings), bench.mapping, ()) == {3, 4}

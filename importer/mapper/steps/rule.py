@@ -117,7 +117,7 @@ class Rule(MappingPart):
     def deciding(self) -> Iterator[Subject]:
         """The cells and variables that only decide what its value is."""
         for step in (step for _, part in self.parts() for step in part.steps):
-            yield from step.needs.deciding
+            yield from (*step.needs.deciding, *step.needs.compared)
             for _, condition in step.needs.conditions:
                 yield from (subject for _, subject, _ in condition.every_test)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from importer.mapper.field_rule import FieldRule
     from importer.mapper.lookups import KeyFile, Tables
     from importer.mapper.mapping import EntryRules, MappingDocument
-    from importer.mapper.placeholders import Template
+    from importer.mapper.placeholders import Cell, Template
     from importer.mapper.steps.rule import Rule
     from importer.mapper.steps.work import EntryWork, RuleWork
     from importer.mapper.transforms import Transform
@@ -60,11 +60,13 @@ class Needs:
     """What a key takes: its parts are listed with the steps that lead to them from here.
 
     `templates`: their texts may become the value. `deciding`: the cells and variables that only
-    decide what it is, beside those of `conditions`. `rules`: those inside it.
+    decide what it is, beside those of `conditions`; `compared`: with these it must agree, so that
+    they are as secret as it is. `rules`: those inside it.
     """
 
     templates: tuple[Template, ...] = ()
     deciding: tuple[Subject, ...] = ()
+    compared: tuple[Cell, ...] = ()
     conditions: tuple[tuple[Steps, Condition], ...] = ()
     lookups: tuple[tuple[Steps, str | KeyFile], ...] = ()
     rules: tuple[tuple[Steps, Rule], ...] = ()
