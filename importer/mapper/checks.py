@@ -250,6 +250,7 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     needed = {name for rule in rules for name in rule.needs}
     conditions = (condition for part in parts for _, condition in part.conditions)
     needed |= {key.strip("< >") for one in conditions for key, _, _ in one.every_test}
+    needed |= {name.partition(".")[0] for name in needed}
     for name in file.values:
         if f"{VALUE}{name}" not in needed:
             yield _hint(("values", name), f"no rule uses `<{VALUE}{name}>`")

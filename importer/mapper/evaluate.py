@@ -28,6 +28,7 @@ from importer.mapper.conditions import Condition
 from importer.mapper.dates import Orders, order_of
 from importer.mapper.lookups import code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM
+from importer.mapper.placeholders import VALUE as VALUE_NAME
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.secret_columns import without_marks
 from importer.mapper.steps.rule import Rule
@@ -64,7 +65,8 @@ def evaluate(
     columns = {label: work.columns[label] for label in mapping.layout.targets}
     frame = pd.DataFrame(columns, index=work.numbers, dtype=object)
     skipped = tuple(roster.frame.index.difference(frame.index, sort=False).tolist())
-    problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
+    each_once = dict.fromkeys(work.problems)
+    problems = tuple(sorted(each_once, key=lambda problem: problem.origin.row))
     behind = {name: work.behind[name].tolist() for name in NAMES if name in work.behind}
     own = {name: work.own[name].tolist() for name in ENDS if name in work.own}
     silent, orders = work.not_applicable, work.orders
@@ -394,4 +396,5 @@ class Evaluation:
         for row, finding, text in found:
             origin = self.roster.source.origin(0 if row is None else self.numbers[row])
             shown = "" if label in SECRETS else text
-            self.problems.append(finding.problem(origin, *places, field=label, value=shown))
+            field = label.partition(".")[0] if label.startswith(VALUE_NAME) else label
+            self.problems.append(finding.problem(origin, *places, field=field, value=shown))

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from importer.mapper.field_rule import FieldRule
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.placeholders import Cell, heading_key
+from importer.mapper.placeholders import VALUE, Cell, heading_key
 from importer.mapper.schema import DuplicatesPart, KeepHeaviest, MappingFile
 from importer.mapper.steps.step import RulePart
 from importer.mapper.time_spans import Terms
@@ -45,7 +45,10 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
         f"{_USER[match.new]}, one that is known {_USER[match.known]}. "
         f"Possible matches {_DUPLICATES[match.possible_match]}.",
         *_about_roster(file),
-        *(f"`<{v.field.name}>` is: {_described(mapping, v)}." for v in mapping.values),
+        *(
+            f"`<{VALUE}{rule.steps[-1]}>` is: {_described(mapping, rule)}."
+            for rule in {rule.steps: rule for rule in mapping.values}.values()
+        ),
         *_about_terms(file.terms),
         *_about_known_users(mapping),
         _about_duplicates(file.duplicates),

@@ -20,6 +20,11 @@ from importer.mapper.yaml_source import Steps
 from importer.model.fields import Field, OnUpdate, Shape
 
 
+def value_steps(name: str) -> Steps:
+    """Return the steps that lead to a value, by its name with its `$`, or that of a part of it."""
+    return ("values", name.removeprefix(VALUE).partition(".")[0])
+
+
 @dataclass(frozen=True, slots=True)
 class FieldRule:
     """A field and its rule. `steps` lead to it in the mapping file.
@@ -90,7 +95,7 @@ class FieldRule:
         yield from self.parts
         for name in self._named:
             if any(t.lone_value == name for _, part in self.parts for t in part.templates):
-                yield from self.values[name].parts(("values", name.removeprefix(VALUE)))
+                yield from self.values[name].parts(value_steps(name))
 
     @property
     def _named(self) -> tuple[str, ...]:

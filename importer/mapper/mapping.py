@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from importer.mapper.conditions import Condition
-from importer.mapper.field_rule import FieldRule
+from importer.mapper.field_rule import FieldRule, value_steps
 from importer.mapper.lookups import KeyFile, Tables
 from importer.mapper.placeholders import TO_CHOOSE, VALUE
 from importer.mapper.schema import Entry, KeepHeaviest, MappingFile, RosterPart
@@ -93,7 +93,8 @@ class MappingDocument:
 
     @cached_property
     def _named(self) -> dict[str, Rule]:
-        return {f"{VALUE}{name}": rule for name, rule in self.file.values.items()}
+        values = self.file.values.items()
+        return {k: v for name, rule in values for k, v in rule.by_part(f"{VALUE}{name}").items()}
 
     @cached_property
     def values(self) -> tuple[FieldRule, ...]:
@@ -102,7 +103,7 @@ class MappingDocument:
         for name, rule in self._named.items():
             shape = Shape.DATE if any(step.of_dates for step in rule.steps) else Shape.TEXT
             pseudo = Field(name, VALUE, name, shape, Facts(0))
-            found[name] = FieldRule(pseudo, rule, ("values", name[1:]), values=self._named)
+            found[name] = FieldRule(pseudo, rule, value_steps(name), values=self._named)
         if self.changes is None:
             return tuple(found.values())
         needed: set[str] = set()

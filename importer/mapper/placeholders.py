@@ -106,7 +106,7 @@ def parse(text: str) -> Template:
         elif not name.strip().removeprefix("@").strip():
             msg = "`<>` names no heading; write `<<` for a plain `<`"
             raise ValueError(msg)
-        elif re.fullmatch(r"\$\w+", name.strip()):
+        elif re.fullmatch(r"\$\w+(?:\.\w+)?", name.strip()):
             parts.append(Variable(name.strip()))
         elif name.strip().startswith("@"):
             parts.append(Variable(name.strip()[1:].strip()))

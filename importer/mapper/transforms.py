@@ -18,6 +18,7 @@ from pydantic import (
 
 from importer.model.candidates import IdRule
 from importer.model.fields import region_of
+from importer.model.name_words import PARTICLES
 from importer.model.patterns import MOST_CHARACTERS, replaced
 from importer.model.people import read_phone
 from importer.model.problem import CellFinding, Code
@@ -153,9 +154,6 @@ def id_transforms(rule: IdRule) -> Iterator[Transform]:
 
 # --- capitals as people write names: McKay, O'Neil, de la Cruz ---
 
-_PARTICLES = re.compile(
-    "al|bin|da|das|de|del|della|den|der|di|do|dos|du|e|ibn|la|las|los|ten|ter|van|von|y|zu"
-)
 _NUMERALS = re.compile("ii|iii|iv|vi|vii|viii")
 _WORD = re.compile(r"[^\s\-.'’]+")
 _MC = re.compile(r"mc[^\W\d_]{2,}")
@@ -189,7 +187,7 @@ def capitalize(name: str) -> str:
         return upper(text[:1]) + text[1:]
 
     def word(text: str, at: int) -> str:
-        if at < last and _PARTICLES.fullmatch(text.lower()):
+        if at < last and text.lower() in PARTICLES:
             return lower(text)
         if at and _NUMERALS.fullmatch(text.lower().rstrip(".,")):
             return text.upper()

@@ -52,7 +52,7 @@ The value of these problems, and of those in WHO, is the ID of the user in quest
 person it is the other row's ID, if there is one other.
 """
 
-NAME = frozenset({Code.TWO_PEOPLE, Code.COMMA_IN_NAME, Code.TITLE_IN_NAME})
+NAME = frozenset({Code.TWO_PEOPLE, Code.COMMA_IN_NAME, Code.UNCLEAR_NAME, Code.TITLE_IN_NAME})
 """Problems that ask whether the row's name is right; the user in question is the row's own."""
 
 _NEW = frozenset(

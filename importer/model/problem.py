@@ -62,6 +62,7 @@ class Code(StrEnum):
     SYMBOL_IN_NAME = "symbol-in-name"
     TWO_PEOPLE = "two-people"
     COMMA_IN_NAME = "comma-in-name"
+    UNCLEAR_NAME = "unclear-name"
     TITLE_IN_NAME = "title-in-name"
     BAD_EMAIL = "bad-email"
     BAD_PHONE = "bad-phone"

@@ -9,6 +9,7 @@ from datetime import date
 
 from importer.model.candidates import ENDS, NAMES
 from importer.model.fields import Shape
+from importer.model.name_words import COMMA, TWO_PEOPLE, is_suffix, is_title
 from importer.model.people import is_email, read_phone
 from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.text import folded
@@ -35,18 +36,6 @@ def too_long(table: Table) -> Iterator[Problem]:
 _SYMBOLS = frozenset({"So", "Co"})
 """Unicode categories of pictures, emoji among them, and of characters of a single font."""
 
-_TWO = re.compile(r"[&+＆]|(?<=\S)\s(?:and|und(?!\szu\s)|et|u\.)\s(?=\S)", re.IGNORECASE)
-"""What is between two people. Not `y` or `e`, which Spanish and Portuguese names contain."""
-
-_COMMA = re.compile(r"[,;،，、]")
-
-_TITLES = frozenset(WORDS["titles"])
-_TITLES_BEFORE_A_NAME = frozenset(WORDS["titles_before_a_name"])
-_DOTTED_TITLES = frozenset(WORDS["dotted_titles"])
-_SUFFIXES = frozenset(WORDS["suffixes"])
-_NUMERALS = frozenset({"II", "III", "IV"})
-_DEGREES = frozenset(WORDS["degrees"])
-
 
 def symbols_in_names(table: Table) -> Iterator[Problem]:
     """Find names with an emoji or another picture. Letters of every script are fine."""
@@ -69,7 +58,7 @@ def two_people(table: Table) -> Iterator[Problem]:
     reported: set[tuple[int, str]] = set()
     for column in table.of(*NAMES):
         whole = table.candidates.behind.get(column.target.label, column.texts)
-        two = {text for text in {*whole, *column.texts} if _TWO.search(text)}
+        two = {text for text in {*whole, *column.texts} if TWO_PEOPLE.search(text)}
         for row, text, cell in zip(table.candidates.rows, column.texts, whole, strict=True):
             found = text if text in two else cell
             if text and found in two and (row, found) not in reported:
@@ -95,11 +84,11 @@ def commas_and_titles(table: Table) -> Iterator[Problem]:
 def _unusual(text: str, cell: str) -> CellFinding | None:
     """Return what is unusual about a part of a name, which may be from a longer cell."""
     words, suffixes = _without_suffixes(text)
-    if _COMMA.search(words):
+    if COMMA.search(words):
         return CellFinding(Code.COMMA_IN_NAME, "{value} contains a comma")
     first, _, rest = words.partition(" ")
     divided = cell != text
-    title = _is_title(first, before=rest != "" or (divided and cell.startswith(f"{first} ")))
+    title = is_title(first, before=rest != "" or (divided and cell.startswith(f"{first} ")))
     if not words or (title and not rest):
         if words or divided:
             sentence = "{value} is a title or a suffix, and not a part of a name"
@@ -113,30 +102,15 @@ def _unusual(text: str, cell: str) -> CellFinding | None:
 
 def _without_suffixes(text: str) -> tuple[str, bool]:
     """Return a part of a name without the suffixes behind it, and whether it has any."""
-    parts = [part.strip() for part in _COMMA.split(text)]
+    parts = [part.strip() for part in COMMA.split(text)]
     kept = len(parts)
-    while kept > 1 and _is_suffix(parts[kept - 1], after_comma=True):
+    while kept > 1 and is_suffix(parts[kept - 1], after_comma=True):
         kept -= 1
     found, words = kept < len(parts), parts[kept - 1].split()
-    while words and _is_suffix(words[-1], after_comma=False):
+    while words and is_suffix(words[-1], after_comma=False):
         found = True
         words.pop()
     return ", ".join([*parts[: kept - 1], " ".join(words)]), found
-
-
-def _is_suffix(text: str, *, after_comma: bool) -> bool:
-    plain = text.replace(".", "").replace(" ", "")
-    small = plain.casefold()
-    return small in _SUFFIXES or plain in _NUMERALS or (after_comma and small in _DEGREES)
-
-
-def _is_title(word: str, *, before: bool) -> bool:
-    """Return whether a word is a title; `before`: a name follows it, here or in the cell."""
-    plain = word.rstrip(".").casefold()
-    if plain in _TITLES:
-        return True
-    dotted = word.endswith(".") and plain in _DOTTED_TITLES
-    return before and (dotted or plain in _TITLES_BEFORE_A_NAME)
 
 
 # --- dates; ISO dates sort as text ---

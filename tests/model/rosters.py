@@ -25,6 +25,7 @@ record:
   primary_id: <Id>
   first_name: <First>
   last_name: <Last>
+  pref_last_name: <$whole.last>
   user_group: {from: <Group>, lookup: groups}
   campus_code: <Campus>
   birth_date: <Born>
@@ -42,6 +43,8 @@ record:
       - {phone_number: {from: <Phone>, clean: [phone]}, phone_type: mobile}
   user_identifier:
     - {id_type: BARCODE, value: <Card>}
+values:
+  whole: {from: <Whole>, read: name}
 lookups:
   groups: {Community: COMM}
 """
@@ -50,7 +53,7 @@ CODES = {
     "tables": {"Campuses": {"MAIN": "Main"}, "UserGroups": {"COMM": "Community"}},
 }
 _HEADINGS = ("Id", "First", "Last", "Group", "Campus", "Born", "Ends", "Purge", "Job", "Pin",
-             "Password", "Street", "Zip", "Email", "Phone", "Card")  # fmt: skip
+             "Password", "Street", "Zip", "Email", "Phone", "Card", "Whole")  # fmt: skip
 _FIRST = ("Ana", "Boris", "Chloe", "Dmitri", "Esther", "Farid", "Greta", "Hugo", "Ingrid", "Jamal",
           "Keiko", "Lars", "Mina", "Nadia", "Oskar", "Petra", "Quinn", "Rosa", "Silas", "Tuula",
           "Ugo", "Vera", "Wanda", "Xavier", "Yara", "Zoltan", "Amara", "Bruno")  # fmt: skip
@@ -65,6 +68,7 @@ _WRONG: tuple[dict[str, str], ...] = (
     {"First": "Ana & Bo"},
     {"Last": "Kim, Olivia"},
     {"First": "Dr. Ana"},
+    {"Whole": "Ana Maria Lee Kim Roe"},
     {"Purge": "2020-01-02"},
     {"Job": "#REF!"},
     {"Job": "x" * 140_000},

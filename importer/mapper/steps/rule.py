@@ -75,6 +75,14 @@ class Rule(MappingPart):
         step: S | None = self.__dict__.get(kind.key)
         return step
 
+    def by_part(self, name: str) -> dict[str, Rule]:
+        """Return the rule by its name, or by that of each part if its result has parts."""
+        for step in self.steps:
+            if step.parts:
+                taking = {part: {step.key: step.taking(part)} for part in step.parts}
+                return {f"{name}.{p}": self.model_copy(update=new) for p, new in taking.items()}
+        return {name: self}
+
     def without(self, kind: type[S]) -> Rule:
         """Return the rule without a step."""
         return self.model_copy(update={kind.key: None})

@@ -142,6 +142,8 @@ class Step(Key[V]):
     """Whether it may make nothing of a text, on purpose."""
     bypasses: ClassVar[bool] = False
     """Whether rows may get along without the cells of `from`."""
+    parts: ClassVar[tuple[str, ...]] = ()
+    """The parts of its result, which are used as `<$name.part>`."""
     of_dates: ClassVar[bool] = False
     """Whether it makes a date."""
 
@@ -154,6 +156,10 @@ class Step(Key[V]):
     def implied(cls, field: Field) -> Step[V] | None:
         """Return the step that is taken for a field if the mapping does not write one."""
         return None
+
+    def taking(self, part: str) -> Step[V]:
+        """Return the step that takes one of its parts."""
+        return self
 
     @property
     def everywhere(self) -> bool:
