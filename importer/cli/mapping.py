@@ -35,6 +35,7 @@ from importer.model.problem import Code, Place
 from importer.model.text import command_line, counted
 from importer.pipeline.check import wrong_codes
 from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
+from importer.pipeline.mapping_tests import failing_tests
 from importer.pipeline.prove import ProvedRow, Texts, prove
 from importer.report.masking import shown as masked
 from importer.report.roster_template import version_of, write_blank
@@ -61,7 +62,7 @@ def check(
     codes: Codes = None,
     show_values: ShowValues = False,
     as_json: Json = False,
-) -> None:
+) -> Exit:
     """Check a mapping: errors with their lines, and what to complete."""
     document, tables = load(file), saved_codes(codes)
     preview: dict[str, Any] = {}
@@ -72,6 +73,7 @@ def check(
         "to_do": checked(document, Level.TO_DO),
         "codes": wrong_codes(document, tables),
         "remarks": checked(document, Level.HINT),
+        "tests": failing_tests(document),
     }
     lines = [*_findings(document, found)]
     if not tables.tables:
@@ -80,11 +82,13 @@ def check(
         lines += _preview_lines(preview)
     if preview and preview["sample"] and not show_values:
         lines += ("", "Values are masked; --show-values shows them.")
-    values = {"mapping": document.name, **found, **preview, "exit": int(Exit.DONE)}
+    done = Exit.USAGE if found["tests"] else Exit.DONE
+    values = {"mapping": document.name, **found, **preview, "exit": int(done)}
     emit(values, lines, as_json=as_json)
-    if roster is not None and not found["to_do"]:
+    if roster is not None and not (found["to_do"] or found["tests"]):
         say("To check every row of the roster, run:")
         say(f"  {command_line('check', str(roster), '-m', str(file))}")
+    return done
 
 
 @mapping.command()
@@ -234,11 +238,15 @@ def _proved_lines(row: dict[str, Any]) -> Iterator[str]:
 
 def _findings(document: MappingDocument, found: dict[str, tuple[str, ...]]) -> Iterator[str]:
     """Yield the findings, then the state of the mapping in one sentence."""
-    titles = ("To do", "Codes that Alma does not have", "Please check")
+    titles = ("To do", "Codes that Alma does not have", "Please check", "Its own tests fail")
     for title, part in zip(titles, found.values(), strict=True):
         if part:
             yield from (f"{title}:", *(f"  {finding}" for finding in part), "")
-    counts = (("code", len(found["codes"]), "unknown"), ("point", len(found["to_do"]), "to do"))
+    counts = (
+        ("code", len(found["codes"]), "unknown"),
+        ("point", len(found["to_do"]), "to do"),
+        ("test", len(found["tests"]), "not passed"),
+    )
     parts = [
         f"{counted(count, noun)} {'is' if count == 1 else 'are'} {state}"
         for noun, count, state in counts

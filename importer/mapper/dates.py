@@ -323,6 +323,14 @@ def is_iso(text: str) -> bool:
     return bool(_ISO.fullmatch(text)) and isinstance(_day(*map(int, text.split("-"))), date)
 
 
+def iso_day(text: str) -> str:
+    """Return a date as 2027-05-15, for pydantic. Raises ValueError for anything else."""
+    if not is_iso(text):
+        sentence = f"`{text}` is not a date; write it as 2027-05-15"
+        raise ValueError(sentence)
+    return text
+
+
 def is_any_date(text: str) -> bool:
     """Return whether a text is a date in some order, also one that reads two ways."""
     read = [Dates(order=order).read(text) for order in ORDER_WORDS]

@@ -21,7 +21,7 @@ from pydantic import (
 
 import importer.mapper.steps  # noqa: F401  registers every key
 from importer.mapper.conditions import EVERY_ROW, Condition
-from importer.mapper.dates import Dates, DatesPart
+from importer.mapper.dates import Dates, DatesPart, iso_day
 from importer.mapper.lookups import AS_FILE, AS_TABLE, AS_TEXT, LookupFile, form
 from importer.mapper.placeholders import Template, heading_key
 from importer.mapper.steps.rule import Rule, Value, fields_of
@@ -219,6 +219,24 @@ class DuplicatesPart(MappingPart):
     similar_person: Literal["warn", "off"] = "warn"
 
 
+class OwnRow(MappingPart):
+    """A row of a roster, and what the mapping must make of it.
+
+    `record`: texts by the labels of `mapping show`. `problems`: the codes of all its problems.
+    """
+
+    cells: dict[Word, str]
+    record: dict[Word, str] = Field(default_factory=dict)
+    problems: tuple[Word, ...] = ()
+
+
+class OwnTests(MappingPart):
+    """Rows by which a mapping tests itself, as on this day."""
+
+    today: Annotated[Word, AfterValidator(iso_day)]
+    rows: Annotated[tuple[OwnRow, ...], Field(min_length=1)]
+
+
 def _check_names(value: object) -> object:
     """The safety checks' own names, such as `many-changes`, as keys."""
     if isinstance(value, dict):
@@ -267,6 +285,7 @@ class MappingFile(MappingPart):
     values: dict[Annotated[Word, AfterValidator(_value_name)], Value] = Field(default_factory=dict)
     lookups: dict[Word, Table] = Field(default_factory=dict)
     patron_role: PatronRolePart | None = None
+    tests: OwnTests | None = None
     record: Record  # type: ignore[valid-type]
 
     def dates(self, own: Dates | None) -> Dates:
