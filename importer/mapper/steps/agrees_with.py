@@ -29,6 +29,7 @@ class AgreesWith(Step[Template]):
     """A second column that must have the same text, such as a password typed again."""
 
     key = "agrees_with"
+    in_words = "the same as {0.text}"
     form = Annotated[Template, BeforeValidator(written_template, json_schema_input_type=Word)]
     widget = Widget.COLUMN
     position = 25
@@ -46,10 +47,6 @@ class AgreesWith(Step[Template]):
             yield part.finding(self.key, wrong)
         if not self.value.lone_cell or not part.rule.lone_cells:
             yield part.finding(self.key, "compares one column with another; write a heading each")
-
-    def describe(self, said: str, part: RulePart) -> str:
-        """`, the same as <Verify password>`."""
-        return f"{said}, the same as {self.value.text}"
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Compare the cells as they came, before any other step."""

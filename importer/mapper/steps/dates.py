@@ -31,11 +31,6 @@ _ENDS = frozenset({*ENDS, "patron_role.expiry"})
 ONLY_ENDS = "`month` and `year` are for expiry and purge dates; write them in the rules of these"
 
 
-def _for_dates(step: DatesStep | PlusStep | MinusStep, part: RulePart) -> Iterator[MappingFinding]:
-    if part.of.field.shape is not Shape.DATE:
-        yield part.finding(step.key, f"is for dates, but `{part.of.field.name}` is not a date")
-
-
 class DatesStep(Step[Dates]):
     """How the dates of this column are read: mdy, dmy, ymd, or a pattern such as `%d %b %Y`."""
 
@@ -52,7 +47,7 @@ class DatesStep(Step[Dates]):
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
         """It is for dates; the last day of a month or year for those on which a record ends."""
-        yield from _for_dates(self, part)
+        yield from super().check(part)
         if (self.value.month or self.value.year) and part.of.field.path not in _ENDS:
             yield part.finding("dates", ONLY_ENDS)
 
@@ -125,7 +120,7 @@ class PlusStep(Step[str | SpanBy]):
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
         """It is for dates; terms are there; what is looked up are spans and dates."""
-        yield from _for_dates(self, part)
+        yield from super().check(part)
         if self.value == END_OF_TERM and not part.mapping.file.terms:
             yield part.finding("plus", "`end of term` needs `terms` in this mapping")
         if isinstance(self.value, SpanBy) and self.value.lookup in part.mapping.tables:
@@ -177,18 +172,11 @@ class MinusStep(Step[str]):
     """A time earlier: `2 years`, `6 months`, `14 days`."""
 
     key = "minus"
+    in_words = "minus {}"
     form = Span
     widget = Widget.SPAN
     position = 80
     of_dates = True
-
-    def check(self, part: RulePart) -> Iterator[MappingFinding]:
-        """It is for dates."""
-        return _for_dates(self, part)
-
-    def describe(self, said: str, part: RulePart) -> str:
-        """`, minus 2 years`."""
-        return f"{said}, minus {self.value}"
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Move the dates back."""

@@ -30,6 +30,7 @@ class EntryWhen(EntryKey[Condition]):
     """The rows that may have the entry."""
 
     key = "when"
+    in_words = "only if {}"
     form = Condition
     widget = Widget.CONDITION
     position = 10
@@ -38,11 +39,6 @@ class EntryWhen(EntryKey[Condition]):
     def needs(self) -> Needs:
         """The condition."""
         return Needs(conditions=((("when",), self.value),))
-
-    @property
-    def phrase(self) -> str:
-        """In words."""
-        return f"only if {self.value}" if self.value else ""
 
     def rows(self, rows: Rows, work: EntryWork) -> Rows:
         """Those that meet the condition."""
@@ -132,6 +128,7 @@ class Placeholder(EntryKey[bool]):
     """Whether the entry is there although its cells are blank."""
 
     key = "placeholder"
+    in_words = {True: "also if its cells are blank"}
     form = Yes
     widget = Widget.CHOICE
     position = 30
@@ -153,16 +150,12 @@ class Placeholder(EntryKey[bool]):
             wrong = "has no effect: the entry's main part has no constant and no `default`"
             yield replace(place.finding("placeholder", wrong), level=Level.HINT)
 
-    @property
-    def phrase(self) -> str:
-        """In words."""
-        return "also if its cells are blank" if self.value else ""
-
 
 class EntryOnUpdate(EntryKey[OnUpdate]):
     """What happens to the list of a user whom Alma already has."""
 
     key = "on_update"
+    in_words = ON_UPDATE_WORDS
     form = OnUpdate
     widget = Widget.CHOICE
     position = 40
@@ -179,11 +172,6 @@ class EntryOnUpdate(EntryKey[OnUpdate]):
                 "never"
             )
             yield place.finding("on_update", wrong)
-
-    @property
-    def phrase(self) -> str:
-        """In words."""
-        return ON_UPDATE_WORDS.get(self.value, "")
 
 
 class Replaces(EntryKey[tuple[str, ...]]):

@@ -35,6 +35,7 @@ class Required(Policy[str]):
     """Whether a blank rejects the row (`true`), or is a warning (`warn`)."""
 
     key = "required"
+    in_words = {"true": "a blank rejects the row", "warn": "a blank is a warning"}
     form = Literal["true", "warn", "false"]
     widget = Widget.CHOICE
     position = 110
@@ -44,17 +45,12 @@ class Required(Policy[str]):
         """Some fields are required, whatever the mapping says."""
         return cls("true") if rule.always_required else rule.rule.get(cls)
 
-    @property
-    def phrase(self) -> str:
-        """In words."""
-        words = {"true": "a blank rejects the row", "warn": "a blank is a warning"}
-        return words.get(self.value, "")
-
 
 class Bad(Policy[str]):
     """Whether a bad value rejects its row (`reject`), or is left out with a warning (`drop`)."""
 
     key = "bad"
+    in_words = {"drop": "a bad value is left out with a warning"}
     form = Literal["reject", "drop"]
     widget = Widget.CHOICE
     position = 120
@@ -67,16 +63,12 @@ class Bad(Policy[str]):
             wrong = f"`drop` is not for `{rule.field.name}`, which every row needs as it is"
             yield part.finding("bad", wrong)
 
-    @property
-    def phrase(self) -> str:
-        """In words."""
-        return "a bad value is left out with a warning" if self.value == "drop" else ""
-
 
 class OnUpdateStep(Policy[OnUpdate]):
     """What happens to the field of a user whom Alma already has."""
 
     key = "on_update"
+    in_words = ON_UPDATE_WORDS
     form = OnUpdate
     widget = Widget.CHOICE
     position = 130
@@ -86,11 +78,6 @@ class OnUpdateStep(Policy[OnUpdate]):
         """Secrets are set only when the user is created."""
         usual = cls(OnUpdate.NEVER) if rule.field.path in CREATE_ONLY else None
         return rule.rule.get(cls) or usual
-
-    @property
-    def phrase(self) -> str:
-        """In words."""
-        return ON_UPDATE_WORDS.get(self.value, "")
 
     def check_rule(self, part: RulePart) -> Iterator[MappingFinding]:
         """Of a field it is in its rule; of a list, in the entry."""
@@ -118,14 +105,10 @@ class Override(Policy[bool]):
     """Whether the field is replaced even if somebody edited it by hand in Alma."""
 
     key = "override"
+    in_words = {True: "also over a value that was edited by hand in Alma"}
     form = Yes
     widget = Widget.CHOICE
     position = 140
-
-    @property
-    def phrase(self) -> str:
-        """In words."""
-        return "also over a value that was edited by hand in Alma" if self.value else ""
 
     def check_rule(self, part: RulePart) -> Iterator[MappingFinding]:
         """Edits by staff stay in protected fields only (contract 3.1)."""

@@ -27,9 +27,6 @@ class ReadPart(MappingPart):
     name: Order = "auto"
 
 
-_ORDERS = {"auto": "", "last-first": ", last name first", "first-last": ", first name first"}
-
-
 @dataclass(frozen=True)
 class Read(Step[ReadPart]):
     """A whole name, of which each part is used as `<$name.first>`, `.middle` or `.last`."""
@@ -38,6 +35,7 @@ class Read(Step[ReadPart]):
     """The part that is taken."""
 
     key = "read"
+    in_words = "divided as a name (order: {0.name})"
     form = Annotated[
         ReadPart,
         BeforeValidator(
@@ -58,10 +56,6 @@ class Read(Step[ReadPart]):
         if part.of.field.parent != VALUE:
             wrong = "is for a rule under `values:`, whose parts are written `<$name.first>`"
             yield part.finding(self.key, wrong)
-
-    def describe(self, said: str, part: RulePart) -> str:
-        """`, divided as a name, last name first`."""
-        return f"{said}, divided as a name{_ORDERS[self.value.name]}"
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Take the part of each name. One that has several readings needs review."""

@@ -6,7 +6,7 @@ has; none of them knows one by its name. A key is added by a class in this packa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from pydantic_core import core_schema
 
 from importer.mapper.findings import MappingFinding
+from importer.model.fields import Shape
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -86,6 +87,8 @@ class Key(Generic[V]):
     widget: ClassVar[Widget]
     position: ClassVar[int]
     """Its place among the keys: in this order they apply, and are explained."""
+    in_words: ClassVar[str | Mapping[Any, str]] = ""
+    """It in words, with its value filled in; or the words for each value that has any."""
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -93,6 +96,13 @@ class Key(Generic[V]):
     ) -> core_schema.CoreSchema:
         """Validate what is written by `form`."""
         return core_schema.no_info_after_validator_function(cls, handler.generate_schema(cls.form))
+
+    @property
+    def phrase(self) -> str:
+        """It in words, "" if that is a matter of course."""
+        if isinstance(self.in_words, str):
+            return self.in_words.format(self.value)
+        return self.in_words.get(self.value, "")
 
     @property
     def needs(self) -> Needs:
@@ -175,11 +185,13 @@ class Step(Key[V]):
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
         """Yield what is wrong with it, or worth a second look."""
-        yield from ()
+        if self.of_dates and part.of.field.shape is not Shape.DATE:
+            name = part.of.field.name
+            yield part.finding(self.key, f"is for dates, but `{name}` is not a date")
 
     def describe(self, said: str, part: RulePart) -> str:
         """Return the sentence about the rule so far, with this step."""
-        return said
+        return f"{said}, {self.phrase}" if self.phrase else said
 
     def codes(self, given: Codes, steps: Steps, tables: Tables) -> Codes:
         """Return the codes that the rule can give after it, from those before it."""
@@ -226,11 +238,6 @@ class Policy(Step[V]):
     def check_rule(self, part: RulePart) -> Iterator[MappingFinding]:
         """Yield what is wrong with it in the rule of a field."""
         yield from ()
-
-    @property
-    def phrase(self) -> str:
-        """It in words, "" if that is a matter of course."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,11 +292,6 @@ class EntryKey(Key[V]):
     def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
         """Yield what is wrong with it, or worth a second look."""
         yield from ()
-
-    @property
-    def phrase(self) -> str:
-        """It in words, "" if that is a matter of course."""
-        raise NotImplementedError
 
     # what it does
 
