@@ -371,6 +371,24 @@ def test_check_says_what_changed_since_the_last_load(folder: Path, typed: Type) 
     assert "since_last_load" not in typed("check", *load, "-o", "damaged").summary
 
 
+def test_a_resolved_row_overwrites_what_its_plan_was_asked_to(
+    external: _Loads, typed: Type
+) -> None:
+    """The answer that the row is this user after all plans it as the other rows were."""
+    external.write(nickname="Quincy")
+    external.load()
+    external.edit()
+    roster = external.folder / "people.csv"
+    roster.write_text(roster.read_text("utf-8").replace("Ana,Nunez", "Zoe,Other"), "utf-8")
+    planned = typed("plan", *PLAN, "--overwrite-edits", "pref_first_name", "-o", "over", "--json")
+    assert planned.summary["review"] == 1
+    typed("resolve", "over", "2", "--as", "update", "--json")
+    typed("apply", "over", "--yes")
+    user = external.user()
+    assert (user["last_name"], user["pref_first_name"]) == ("Other", "Quincy")
+    assert user["user_group"] == {"value": "STAFF", "desc": "Staff"}
+
+
 def test_a_field_to_overwrite_is_one_of_the_mapping(external: _Loads, typed: Type) -> None:
     """Another name is refused with those that there are."""
     refused = typed("plan", *PLAN, "--overwrite-edits", "nickname", "-o", "over")
