@@ -205,7 +205,8 @@ _FEW = 4
 
 
 _MISSING_ADVICE = (
-    "write the roster's heading in place of a missing one, or delete the lines that use it"
+    "write the roster's heading in place of a missing one, or delete the lines that use it",
+    "list a column that only some rosters have in `optional` under `roster:`",
 )
 
 
@@ -218,7 +219,7 @@ def _findings(
     several = len(missing) > max(_FEW, len(names) / 2)
     summary = headings.summary(file)
     if headings.recognized and missing:
-        summary += f"\n{mapping.path.name}: {_MISSING_ADVICE}"
+        summary += "".join(f"\n{mapping.path.name}: {advice}" for advice in _MISSING_ADVICE)
     if several and not headings.recognized:
         yield summary
     if several:

@@ -28,8 +28,9 @@ def test_a_column_that_a_roster_may_lack_is_blank_there(tmp_path: Path) -> None:
 
 def test_other_columns_are_still_missing(tmp_path: Path) -> None:
     """Only what is listed may be missing; a list of them that no rule uses is reported."""
-    with pytest.raises(MappingError, match="column `Job` is missing"):
+    with pytest.raises(MappingError, match="column `Job` is missing") as raised:
         Bench(tmp_path, "job_description: <Job>", OPTIONAL)
+    assert "`optional` under `roster:`" in raised.value.findings[-1]
     bench = Bench(tmp_path, "middle_name: <Middle>", OPTIONAL)
     assert lint(bench.mapping) == ("m.yaml:9: roster.optional[1]: no rule uses a column `Email *`",)
 
