@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches, ndiff
 from pathlib import Path
@@ -19,8 +19,10 @@ from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.secret_columns import misplaced, secret_columns, without_secrets
 from importer.mapper.yaml_source import Steps, cell
 from importer.model.fields import ALWAYS_REQUIRED, CodeRow, Shape
+from importer.model.files import write_atomically
 from importer.model.problem import Place
 from importer.model.roster import Roster
+from importer.model.text import word_list
 from importer.model.vocabulary import BARCODE, field_of
 from importer.report.wording import field_name
 from importer.suggest.column_guesses import EMPL_ID, PRIMARY_ID, Guess, guesses
@@ -229,7 +231,7 @@ def match(visit: Visit) -> web.Response:
         shown=_matching(roster, document),
         findings=findings,
         lines=list(_marked(text if before is None else before, text)),
-        at=visit.text("at"),
+        saved=visit.text("saved") == "1",
     )
 
 
@@ -245,14 +247,43 @@ def _read(draft: Draft, chosen: Path) -> tuple[Roster, MappingDocument, tuple[st
 
 
 def save_match(visit: Visit) -> web.Response:
-    """Let a column go to another field, or undo the last change of the mapping."""
+    """Let columns go to other fields, all of them together, or undo the mapping's last change."""
+    draft, chosen = visit.draft, visit.mapping
     if visit.text("do") == "undo":
-        visit.draft.undo_edit(visit.mapping)
+        draft.undo_edit(chosen)
         return see("match")
-    letter = visit.text("column")
-    text = _matched(visit.draft, visit.mapping, letter, visit.text("target"))
-    visit.draft.edit(visit.mapping, text)
-    return see(f"match?at={letter}#column-{letter}")
+    roster, document, _ = _read(draft, chosen)
+    shown = _matching(roster, document)
+    wanted = {name.removeprefix("target-"): text for name, text in visit.fields
+              if name.startswith("target-")}  # fmt: skip
+    _refuse_one_field_twice(shown, wanted)
+    trial = chosen.with_name(f".{chosen.name}")  # all columns are saved, or none
+    try:
+        write_atomically(trial, mapping_text(chosen).encode())
+        for column in shown.columns:
+            target = wanted.get(column.place.letter, column.target)
+            if column.place.letter in wanted and (column.doubt or target != column.target):
+                text = _matched(draft, trial, column.place.letter, target or "")
+                write_atomically(trial, text.encode())
+        draft.edit(chosen, mapping_text(trial))
+    finally:
+        trial.unlink(missing_ok=True)
+    return see("codes" if visit.text("do") == "next" else "match?saved=1")
+
+
+def _refuse_one_field_twice(shown: Matching, wanted: Mapping[str, str]) -> None:
+    """Raise UsageError if two columns are to go to one field, which would take it from one."""
+    names = {key: label for _, group in shown.targets for key, label in group}
+    takers: dict[str, list[str]] = {}
+    for column in shown.columns:
+        if target := wanted.get(column.place.letter, column.target):
+            takers.setdefault(target, []).append(column.place.heading)
+    for target, headings in takers.items():
+        if len(headings) > 1 and target not in _NEW:
+            told = word_list([f"“{one}”" for one in headings])
+            field = names.get(target, target)
+            msg = f"{told} both go to {field}. Choose another field for one of them."
+            raise UsageError(msg)
 
 
 def _matched(draft: Draft, chosen: Path, letter: str, target: str) -> str:
@@ -409,4 +440,4 @@ def save_codes(visit: Visit) -> web.Response:
     for word, code in changed.items():
         text = editing.set_code(text, lookup, word, code)
     draft.edit(chosen, text)
-    return see("codes")
+    return see("grid" if visit.text("do") == "next" else "codes")

@@ -88,10 +88,34 @@ def test_a_column_can_be_matched_and_taken_back(opened: tuple[Server, httpx.Clie
         ("E", ""),
         ("E", "personal-email"),
     ):
-        form = {"column": column, "target": target, "version": version(client, draft)}
+        form = {f"target-{column}": target, "version": version(client, draft)}
         answer = client.post(f"{draft}/match", data=form)
         assert answer.status_code == 303, answer.text
         assert 'id="findings"' not in client.get(f"{draft}/mapping").text, (column, target)
+
+
+def test_columns_are_saved_together_or_not_at_all(opened: tuple[Server, httpx.Client]) -> None:
+    """One step of undo for all; two columns for one field are refused, and both are named."""
+    server, client = opened
+    answer = client.post("/practice/rosters", files={"roster": ("both.csv", FRIENDS.encode())})
+    draft = answer.headers["Location"].removesuffix("/sheet")
+    client.post(f"{draft}/mapping", data={"do": "new", "version": "0"})
+    mapping = server.folder / "practice" / "mappings" / "both.yaml"
+    first = mapping.read_bytes()
+    form = {"target-D": "record/user_group", "target-F": "record/user_group"}
+    refused = client.post(f"{draft}/match", data={**form, "version": version(client, draft)})
+    assert (refused.status_code, "“Kind” and “Joined” both go to User group" in refused.text) == (
+        422, True,
+    )  # fmt: skip
+    assert mapping.read_bytes() == first
+    form = {"target-D": "record/user_group", "target-F": "note", "do": "next"}
+    saved = client.post(f"{draft}/match", data={**form, "version": version(client, draft)})
+    assert saved.headers["Location"] == "codes"
+    assert b"<Joined>" in mapping.read_bytes()
+    undo = {"do": "undo", "version": version(client, draft)}
+    assert client.post(f"{draft}/match", data=undo).status_code == 303
+    assert mapping.read_bytes() == first
+    assert [path.name for path in mapping.parent.glob(".*")] == []
 
 
 def _click(client: httpx.Client, draft: str, click: Click) -> httpx.Response:

@@ -210,11 +210,11 @@ def test_undo_does_not_take_back_what_others_wrote(opened: tuple[Server, httpx.C
     server, client = opened
     draft, other = (drafted(client, "practice", SAMPLE, "community.yaml") for _ in range(2))
     mapping = server.folder / "practice" / "mappings" / "community.yaml"
-    form = {"column": "D", "target": "record/middle_name", "version": version(client, draft)}
+    form = {"target-D": "record/job_category", "version": version(client, draft)}
     assert client.post(f"{draft}/match", data=form).status_code == 303
     clicked = mapping.read_bytes()
     assert 'value="undo"' in client.get(f"{draft}/match").text
-    form = {"column": "D", "target": "", "version": version(client, other)}
+    form = {"target-D": "", "version": version(client, other)}
     assert client.post(f"{other}/match", data=form).status_code == 303
     undo = {"do": "undo", "version": version(client, draft)}
     assert 'value="undo"' not in client.get(f"{draft}/match").text

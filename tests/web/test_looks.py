@@ -181,10 +181,10 @@ def prepare(looks: Looks, folder: Path) -> None:
     first = mapping.read_bytes()
     for column, field in {"Kind": "User group", "Joined": "not used"}.items():
         reached(tab.get_by_label(f"{column} goes to")).select_option(label=field)
-        press(tab, f"Save {column}")
+    press(tab, "Save")
     looks("match-saved")
     until((folder / "practice" / "codes.json").exists)
-    follow(tab, "Choose the codes")
+    press(tab, "Save, and choose the codes")
     looks("codes")
     for word, code in {"Neighbor": "COMM", "Volunteer": "FRIEND", "Retired": "EMER"}.items():
         reached(tab.get_by_label(word, exact=True)).select_option(value=code)

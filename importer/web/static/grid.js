@@ -320,7 +320,8 @@ function wrongCells() {
 function nextWrong(back) {
   const found = wrongCells(), after = (one) => one.row - active.row || one.column - active.column;
   const next = back ? found.reverse().find((one) => after(one) < 0) : found.find((one) => after(one) > 0);
-  if (next) { active = corner = next; mark(); } else if (!back && page < state.pages) turn(1);
+  if (!next && !back && page < state.pages) turn(1);
+  else if (next ?? found[0]) { active = corner = next ?? found[0]; mark(); }
 }
 
 function turn(by) {
