@@ -119,7 +119,7 @@ def what_staff_did_since_stays(meeting: Meeting) -> None:
     """What a patch meets stays: nothing comes back, and nothing goes that it did not change.
 
     An entry that staff removed comes back neither as it was nor as it was to be, what they wrote in
-    one stays, and so does the mark that they set.
+    one stays, and so does the mark that they set, which nothing else has then.
     """
     patch, made_for, now = meeting
     met = rebase(patch, now)
@@ -141,6 +141,10 @@ def what_staff_did_since_stays(meeting: Meeting) -> None:
             [part for part in entries(one, parent) if getattr(part, PREFERRED, False)]
             for one in (made_for, now, after)
         )
+        _, wanted = patch.lists.get(parent, ((), ()))
+        several = max(len(was), sum(bool(getattr(part, PREFERRED, False)) for part in wanted)) > 1
+        if parent in FLAGS and not several:
+            assert len(marked) <= 1
         for part in chosen if parent in FLAGS else ():
             assert plain([part]) <= plain(was) or any(
                 path(parent, part) == path(parent, one)

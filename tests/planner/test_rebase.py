@@ -6,7 +6,7 @@ import pytest
 
 from importer.model.user import User
 from importer.planner.entries import current, entries
-from importer.planner.patch import Conflict
+from importer.planner.patch import Conflict, apply
 from tests.planner.people import address, carried, email, identifier, user
 
 
@@ -166,3 +166,12 @@ def test_a_note_that_was_edited_is_not_taken_for_gone() -> None:
     made = carried(before, after, now)
     assert isinstance(made, Conflict)
     assert made.paths == ("user_note[LIBRARY]",)
+
+
+def test_an_entry_of_which_only_the_mark_changes_is_not_replaced() -> None:
+    """It is found by its value, wherever it is, so an entry that goes is not taken for it."""
+    old, new = email("old@example.org"), email("new@example.org", preferred=True)
+    before, after, now = people(new, old), people(old | {"preferred": True}), people(new)
+    made = carried(before, after, now)
+    assert isinstance(made, Conflict)
+    assert entries(apply(made.rest, now), "contact_info.email") == ()
