@@ -28,11 +28,10 @@ from importer.planner.person import (
     Verdict,
     agrees,
     compare,
-    is_rival,
+    judge,
     person_of_keys,
     person_of_row,
     person_of_user,
-    verdict,
 )
 from importer.planner.staff_edits import nothing_earlier
 from importer.planner.undo import undo_update
@@ -85,36 +84,26 @@ def counts_for(
     That is everybody who has one of its IDs or agrees with it. But where a user with an ID of the
     row is its person, whoever fits its birth date less well is somebody else.
     """
-    row = person_of_row(draft)
+    row, users = person_of_row(draft), {one.primary_id.casefold(): one for one in near}
     people = {
-        one.primary_id.casefold(): person_of_user(one.record)
-        if one.record is not None
-        else person_of_keys(one.keys)
-        for one in near
+        key: person_of_keys(one.keys) if one.record is None else person_of_user(one.record)
+        for key, one in users.items()
     }
-    born = {key: compare(row, person, common) for key, person in people.items()}
     rivals = {
-        one.primary_id.casefold()
-        for one in near
+        key: people[key]
+        for key, one in users.items()
         if one.record is None or not is_managed_elsewhere(one.record, match)
     }
-    holders = {one.primary_id.casefold() for one in near if one.holds}
-    least = max(
-        (
-            _FITS[born[key].born]
-            for key in holders
-            if verdict(
-                born[key],
-                rival=any(is_rival(row, people[one], common) for one in rivals - {key}),
-            )
-            is not Verdict.ANOTHER
-        ),
-        default=0,
-    )
+    holders, least = {key for key, one in users.items() if one.holds}, 0
+    for key in holders:
+        others = (person for other, person in rivals.items() if other != key)
+        evidence, result = judge(row, people[key], others, common)
+        if result is not Verdict.ANOTHER:
+            least = max(least, _FITS[evidence.born])
     alike = {
         key
-        for one in near
-        if _FITS[born[key := one.primary_id.casefold()].born] >= least
+        for key, one in users.items()
+        if _FITS[compare(row, people[key], common).born] >= least
         and (may_be_same(draft.person, one.keys) or agrees(row, people[key], common))
     }
     return frozenset(holders | alike)

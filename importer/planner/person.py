@@ -189,6 +189,17 @@ def verdict(evidence: Evidence, *, rival: bool) -> Verdict:
     return Verdict.RENAMED if renamed else Verdict.ANOTHER
 
 
+def judge(
+    row: Person, user: Person, others: Iterable[Person], common: Common
+) -> tuple[Evidence, Verdict]:
+    """Return how a user whom an ID of a row finds compares with it, and who the user is to it.
+
+    `others`: everybody else who may be the row's person.
+    """
+    evidence = compare(row, user, common)
+    return evidence, verdict(evidence, rival=any(is_rival(row, one, common) for one in others))
+
+
 # birth dates
 
 _FILLERS = frozenset({"1900-01-01", "1901-01-01", "1899-12-30", "1899-12-31", "1800-01-01"})

@@ -23,11 +23,9 @@ from importer.planner.person import (
     Evidence,
     Names,
     Verdict,
-    compare,
-    is_rival,
+    judge,
     person_of_row,
     person_of_user,
-    verdict,
 )
 from importer.users.matching import MatchedUser, MatchResult, user_keys
 
@@ -65,7 +63,7 @@ class Who:
     renames: bool = False
 
 
-def judge(
+def judged(
     draft: DraftUser, found: MatchResult, match: Match, common: Common
 ) -> tuple[list[Judged], list[Judged]]:
     """Return the users whom the IDs of `match.by` find, and those with another ID of the row."""
@@ -76,24 +74,23 @@ def judge(
         if not is_managed_elsewhere(user, match)
     }
 
-    def judged(matched: MatchedUser) -> Judged:
-        evidence = compare(row, person_of_user(matched.user), common)
+    def one_of(matched: MatchedUser) -> Judged:
         own = current(matched.user, "primary_id")
-        rival = any(is_rival(row, one, common) for key, one in people.items() if key != own)
-        result = verdict(evidence, rival=rival)
+        others = (one for key, one in people.items() if key != own)
+        evidence, result = judge(row, person_of_user(matched.user), others, common)
         if result is Verdict.ANOTHER and match.another_person == "update":
             result = Verdict.RENAMED
         return Judged(matched, evidence, result)
 
-    every = [judged(one) for one in found.users]
+    every = [one_of(one) for one in found.users]
     known = [one for one in every if {*one.matched.by} & {*match.by}]
     return known, [one for one in every if one not in known]
 
 
 def is_another(draft: DraftUser, user: User, common: Common) -> bool:
     """Return whether a user is another person than the row, by what both have."""
-    evidence = compare(person_of_row(draft), person_of_user(user), common)
-    return verdict(evidence, rival=False) is Verdict.ANOTHER
+    _, result = judge(person_of_row(draft), person_of_user(user), (), common)
+    return result is Verdict.ANOTHER
 
 
 def needs_people(draft: DraftUser, found: MatchResult, common: Common) -> bool:
@@ -103,9 +100,9 @@ def needs_people(draft: DraftUser, found: MatchResult, common: Common) -> bool:
     """
     row = person_of_row(draft)
     for matched in found.users:
-        evidence = compare(row, person_of_user(matched.user), common)
+        evidence, result = judge(row, person_of_user(matched.user), (), common)
         clear = evidence.names in {Names.BOTH, Names.UNKNOWN}
-        if not clear or verdict(evidence, rival=False) is Verdict.ANOTHER:
+        if not clear or result is Verdict.ANOTHER:
             return True
     return False
 
@@ -128,7 +125,7 @@ def is_managed_elsewhere(user: User, match: Match) -> bool:
 
 def identify(draft: DraftUser, found: MatchResult, match: Match, common: Common) -> Who:
     """Return whom a row is about, or the questions that are open: the first line that fits."""
-    known, others = judge(draft, found, match, common)
+    known, others = judged(draft, found, match, common)
     elsewhere = [one for one in (*known, *others) if is_managed_elsewhere(one.user, match)]
     if elsewhere:
         return Who(questions=tuple(_elsewhere(draft, one) for one in elsewhere))

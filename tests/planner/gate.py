@@ -17,13 +17,7 @@ from random import Random
 
 from importer.model.people import NOTHING_COMMON, email_trait, phone_trait
 from importer.model.text import folded
-from importer.planner.person import (
-    Person,
-    Verdict,
-    compare,
-    is_rival,
-    verdict,
-)
+from importer.planner.person import Person, Verdict, judge
 
 NOTHING = NOTHING_COMMON
 
@@ -155,8 +149,8 @@ class Campus:
         row = replace(row, ids=user.ids)
         keys = filter(None, (row.born, *row.contacts))
         near = {one for key in keys for one in self._by_trait[key]}
-        rival = any(is_rival(row, one, NOTHING) for one in near if one.ids != user.ids)
-        return verdict(compare(row, user, NOTHING), rival=rival) is Verdict.ANOTHER
+        others = (one for one in near if one.ids != user.ids)
+        return judge(row, user, others, NOTHING)[1] is Verdict.ANOTHER
 
 
 def measure(pool: str, renewals: int, seed: int, *, traits: bool) -> Rates:
