@@ -268,17 +268,22 @@ class Draft:
                 _read.cache_clear()
                 asked = RosterRequest(self.roster, mapping, corrections=self.corrections)
                 checked = Checked(read_inputs(asked, codes, today))
-                self.keep(checked, mapping, codes, today)
+                self._keep(key, checked)
         return checked
 
     def _kept(self, key: tuple[object, ...]) -> Checked | None:
         known = self._checked.get(self.folder)
         return known[1] if known is not None and known[0] == key else None
 
-    def keep(self, checked: Checked, mapping: Path, codes: CodeTables, today: date) -> None:
-        """Keep a check that is up to date with the last correction."""
+    def keep_corrected(self, checked: Checked) -> None:
+        """Keep a check in which the last corrections were made; all else is as it was."""
+        known = self._checked.get(self.folder)
+        if known is not None and known[1] is checked:
+            self._keep((self.facts.version, *known[0][1:]), checked)
+
+    def _keep(self, key: tuple[object, ...], checked: Checked) -> None:
         self._checked.pop(self.folder, None)
-        self._checked[self.folder] = (self._key(mapping, codes, today), checked)
+        self._checked[self.folder] = (key, checked)
         fates = Counter(checked.decided.fates.values())
         counts = Counts(version=self.facts.version, rows=fates.total(), wrong=fates[Fate.REJECTED])
         write_atomically(self.folder / COUNTS, counts.model_dump_json().encode())

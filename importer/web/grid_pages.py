@@ -107,7 +107,7 @@ def save_cells(visit: Visit) -> web.Response:
     if made:
         draft.add(made)
         checked.correct(made)
-        draft.keep(checked, visit.mapping, visit.space.codes(), visit.now.date())
+        draft.keep_corrected(checked)
     rows = dict.fromkeys((*(one.row for one in asked.edits), *asked.leave_out))
     rows |= dict.fromkeys(one.row for one in made)
     shown = Grid(draft, checked)
@@ -224,7 +224,9 @@ class Grid:
                 for key, group in self.causes.items()
             ],
             "counts": {
-                FOUND: len(self.rows(FOUND, "")),
+                FOUND: len(
+                    {row for one in self.causes.values() if not one.whole for row in one.found}
+                ),
                 WRONG: wrong,
                 EVERY: rows,
                 EDITED: len({row for row, _ in self.edited}),
