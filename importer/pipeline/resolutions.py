@@ -39,9 +39,9 @@ class KeptAnswer(NamedTuple):
     sentence: str
     theirs: str
 
-    def is_about(self, live: User | None) -> bool:
+    def is_about(self, live: User) -> bool:
         """Return whether the user is still who it was: an ID may be somebody else's by now."""
-        return live is None or self.theirs in {"", _user_hash(live)}
+        return self.theirs in {"", _user_hash(live)}
 
 
 @dataclass(frozen=True, slots=True)

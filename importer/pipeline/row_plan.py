@@ -26,6 +26,7 @@ from importer.planner.entries import current, same_id
 from importer.planner.imprints import keyed
 from importer.planner.leavers import come_back, leave
 from importer.planner.staff_edits import Earlier
+from importer.planner.who import is_another
 from importer.users.matching import MatchResult, identifiers
 
 
@@ -58,7 +59,7 @@ class PlanContext:
             out = Held(draft.row, (*warnings, dismissed(draft.origin, kept.sentence)))
             return self._finish(draft, replace(planned, step=out))
         live = next((u for u in found.every_user if same_id(u.primary_id, kept.user)), None)
-        if not kept.is_about(live):
+        if live is not None and not kept.is_about(live) and is_another(draft, live, self.common):
             return self._finish(draft, planned)
         made = self.answer(kept.answer, draft, live, found)
         if not isinstance(made, Planned):

@@ -135,7 +135,11 @@ class Tasks:
         """Ask a command to stop, as Ctrl-C does; one that has ended stays as it is."""
         with suppress(OSError, ValueError):
             if self.exit(task) is None:
-                os.killpg(int((self.folder / task.id / PROCESS).read_text("utf-8")), signal.SIGINT)
+                process = int((self.folder / task.id / PROCESS).read_text("utf-8"))
+                if hasattr(os, "killpg"):
+                    os.killpg(process, signal.SIGINT)
+                else:  # Windows has no signal that reaches a process without a console
+                    os.kill(process, signal.SIGTERM)
 
     def find(self, name: str) -> Task | None:
         """Return a task by its ID, None if there is none."""
