@@ -101,7 +101,7 @@ def first_twin_wins() -> None:
 
         return called
 
-    _replace(check, "duplicates", made)
+    _replace(check, "find_duplicates", made)
 
 
 def put_without_merge() -> None:
