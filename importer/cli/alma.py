@@ -1,4 +1,4 @@
-"""The commands `codes`, `users` and `doctor`."""
+"""The commands `codes` and `doctor`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -27,20 +26,17 @@ from importer.cli.connection import fetch_codes, with_alma
 from importer.cli.console import (
     CODES,
     FACTS,
-    USERS,
     Commands,
     Json,
-    Yes,
     progress,
     saved_codes,
+    user_caches,
     write_findings,
 )
 from importer.cli.output import (
     PACKAGE,
-    confirm,
     emit,
     now,
-    printable,
     program,
     say,
     write_new,
@@ -52,11 +48,6 @@ from importer.model.text import command_line
 from importer.pipeline.runs import SavedRun, list_runs
 from importer.sandbox.configuration import SWITCHES
 from importer.settings import Settings
-from importer.users.cache import UserCache, cache_path
-from importer.users.cache import delete_cache as remove
-from importer.users.export_csv import add_export, read_export
-from importer.users.matching import forget_answers
-from importer.users.refresh import refresh as refresh_cache
 
 app = Commands()
 codes = Commands(help="The institution's code tables, saved for checking offline.")
@@ -175,7 +166,7 @@ def _diagnostics(tables: CodeTables) -> dict[str, object]:
         },
         "code tables": {name: len(rows) for name, rows in tables.tables.items()},
         "code tables of": str(tables.fetched or ""),
-        "user caches": [path.stat().st_size for path in _paths()],
+        "user caches": [path.stat().st_size for path in user_caches()],
         "runs": [_run_facts(saved) for saved in list_runs()[-_RUNS:]],
     }
 
@@ -251,144 +242,3 @@ def _here() -> Iterator[Finding]:
     if mode & stat.S_IRGRP and not mode & stat.S_IROTH:  # settings refuse what everybody can read
         wrong = "Others of your group can read .env, which contains the key."
         yield Finding("key file", State.WARN, wrong, "Type: chmod 600 .env")
-
-
-users = Commands(
-    help="The user cache: a local copy of Alma's users, so that a plan needs few API calls."
-)
-app.add_typer(users, name="users")
-
-
-@users.command()
-def refresh(
-    full: Annotated[
-        bool, typer.Option("--full", help="Read all users again, and drop those deleted in Alma.")
-    ] = False,
-) -> None:
-    """Read the users changed since the last refresh.
-
-    The first time, and once a month, all users are read.
-    """
-    settings = Settings.read()
-
-    async def use(alma: Alma) -> None:
-        with await _cache(alma) as cache:
-            with progress("Reading users", lambda: alma.limiter.notice) as advance:
-                await refresh_cache(cache, alma, now, advance, say, full=full)
-            say(_sentence(cache))
-
-    with_alma(settings, use)
-
-
-@users.command()
-def status(as_json: Json = False) -> None:
-    """Show the number of users in the cache and its date, offline."""
-    caches: list[dict[str, object]] = []
-    lines: list[str] = []
-    for path in _paths():
-        with UserCache.open(path) as cache:
-            state = cache.state.model_dump(mode="json", exclude={"sweep"})
-            unread = cache.count("record = ''")
-            pages = {"unread": unread, "pages_done": cache.pages_done}
-            caches.append({**state, "users": cache.count(), **pages})
-            lines.append(_sentence(cache))
-    emit({"caches": caches, "exit": int(Exit.DONE)}, lines, as_json=as_json)
-    if not caches:
-        say("There is no user cache here. `importer users refresh` creates one.")
-
-
-@users.command()
-def delete(
-    yes: Yes = False,
-) -> None:
-    """Delete the user cache from this computer. Nothing changes in Alma."""
-    paths = _paths()
-    if not paths:
-        kept = forget_answers()
-        say("What Alma answered was deleted." if kept else "There is no user cache here.")
-        return
-    if not yes:
-        confirm(
-            f"This deletes {', '.join(map(str, paths))}. Type yes to continue:",
-            "yes",
-            "Give --yes to delete the user cache without confirmation.",
-            "Nothing was deleted.",
-        )
-    forget_answers()
-    for path in paths:
-        remove(path)
-        say(f"{path} was deleted.")
-
-
-@users.command("import")
-def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV export of all users.", metavar="FILE")],
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"],
-            metavar="YYYY-MM-DD",
-            help="The day of the data; default: the day before the file.",
-        ),
-    ] = None,
-) -> None:
-    """Fill the cache from a CSV export of all users.
-
-    Alma Analytics makes one. The headings are Primary Identifier, First Name, Last Name, and Birth
-    Date, Email, Barcode. One API call is made.
-    """
-    day = as_of.replace(tzinfo=UTC) if as_of else _day_before(file)
-    export = read_export(file)
-
-    async def use(alma: Alma) -> int:
-        with await _cache(alma) as cache:
-            return add_export(cache, export, day)
-
-    new, known = with_alma(Settings.read(), use), len(export.users)
-    say(f"{known:,} users as of {day:%Y-%m-%d}, {new:,} of them new in the cache.")
-    if export.nameless:
-        say(f"{export.nameless:,} rows have no primary ID and were skipped.")
-    if export.dateless:
-        say(
-            f"The birth dates of {export.dateless:,} users were skipped: they are not written like "
-            "1990-03-01. These people are found by ID, or by name and email."
-        )
-
-
-async def _cache(alma: Alma) -> UserCache:
-    """Return the cache of the institution that the key belongs to."""
-    of = await alma.general()
-    return UserCache.make(cache_path(USERS, of.code, of.environment), of.code, of.environment)
-
-
-def _paths() -> list[Path]:
-    return sorted(USERS.glob("*.sqlite"))
-
-
-def _day_before(file: Path) -> datetime:
-    """Return the day before the file's date: Analytics shows Alma as of the night before."""
-    try:
-        written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-    except OSError as error:
-        msg = f"{file} cannot be read ({error.strerror}). Name the CSV file of the export."
-        raise UsageError(msg) from error
-    return written - timedelta(days=1)
-
-
-def _sentence(cache: UserCache) -> str:
-    """Return the state of a cache in one sentence."""
-    state, known = cache.state, cache.count()
-    name = f"{state.institution} ({state.environment}): {known:,} users"
-    if state.as_of is None:
-        return printable(
-            f"{name}, not complete: {cache.pages_done:,} calls were made. "
-            "`importer users refresh` continues."
-        )
-    text = f"{name}, as of {state.as_of.astimezone():%Y-%m-%d %H:%M}"
-    if state.swept is not None:
-        text += f", all read on {state.swept.astimezone():%Y-%m-%d}"
-    if unread := cache.count("record = ''"):
-        text += f"; {unread:,} of them are read when a row matches them"
-    if state.total is not None and known != state.total - state.others:
-        text += f". Alma has {state.total - state.others:,}"
-    return printable(f"{text}.")

@@ -50,7 +50,7 @@ COMMANDS = {
     "purge": ("runs", "Delete old runs."),
     "mapping": ("mapping", "Start, check and explain a mapping."),
     "codes": ("alma", "Save the institution's code tables for checking offline."),
-    "users": ("alma", "Keep the user cache, a local copy of Alma's users."),
+    "users": ("users", "Keep the user cache, a local copy of Alma's users."),
     "doctor": ("alma", "Check the key, its rights and this computer."),
     "job": ("job", "Run loads by themselves: pick up, plan, apply or deliver, notify."),
     "web": ("web", "Open the local page: everything without a terminal."),

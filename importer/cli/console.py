@@ -160,10 +160,15 @@ def saved_facts() -> Facts | None:
     return load_facts(FACTS) if FACTS.is_file() else None
 
 
+def user_caches() -> list[Path]:
+    """Return the files of the user caches of this folder."""
+    return sorted(USERS.glob("*.sqlite"))
+
+
 @contextmanager
 def only_user_cache() -> Iterator[UserCache | None]:
     """Open the user cache of this folder for the block; None if there is none, or several."""
-    caches = sorted(USERS.glob("*.sqlite"))
+    caches = user_caches()
     with UserCache.open(caches[0]) if len(caches) == 1 else nullcontext() as cache:
         yield cache
 
