@@ -4,7 +4,7 @@ GET, DELETE /_sandbox/log            the calls so far, as JSON Lines; forget the
 GET    /_sandbox/state               every user, whole, with its edited fields
 PATCH  /_sandbox/users/{id}          staff change the given fields only; sticky ones become edited
 POST   /_sandbox/users/{id}/edited   mark sticky fields as edited by hand: ["user_group", …]
-POST   /_sandbox/users/{id}/loans    {"loans": 2}: a user with loans cannot be deleted
+POST   /_sandbox/users/{id}/loans    {"loans": 2, "requests": 1}: what the user has open
 POST   /_sandbox/settings            {"rate", "remaining", "latency", "switches"}
 POST   /_sandbox/faults              the rules of a faults file; an empty body removes them
 POST   /_sandbox/codes/{table}       {"CODE": "description"}: rows added by the institution
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -37,6 +37,15 @@ _Seconds = Annotated[float, Field(ge=0, le=3600)]
 _T = TypeVar("_T")
 
 
+class _Open(BaseModel):
+    """The numbers of a user's loans and requests; those that are not given stay."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    loans: int | None = Field(None, ge=0)
+    requests: int | None = Field(None, ge=0)
+
+
 class _Settings(BaseModel):
     """The settings that can change while the server runs; those that are not given stay."""
 
@@ -48,7 +57,7 @@ class _Settings(BaseModel):
     switches: dict[str, str] = {}
 
 
-_LOANS = TypeAdapter(dict[Literal["loans"], Annotated[int, Field(ge=0)]])
+_OPEN = TypeAdapter(_Open)
 _EDITED = TypeAdapter(list[str])
 _CODES = TypeAdapter(dict[str, str])
 
@@ -125,9 +134,11 @@ class AdminApi:
         return web.Response(status=204)
 
     async def _set_loans(self, request: web.Request) -> web.Response:
-        given = _read(_LOANS, await request.read(), 'the body is {"loans": a number from 0}')
+        sentence = 'the body is {"loans": a number from 0, "requests": a number from 0}'
+        given = _read(_OPEN, await request.read(), sentence)
         old = self.institution.find(request.match_info["id"])
-        self.institution.save(replace(old, loans=given.get("loans", old.loans)))
+        now = replace(old.activity, **given.model_dump(exclude_none=True))
+        self.institution.save(replace(old, activity=now))
         return web.Response(status=204)
 
     async def _add_codes(self, request: web.Request) -> web.Response:

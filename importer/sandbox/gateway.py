@@ -313,7 +313,7 @@ def _is_loopback(url: str) -> bool:
 def _is_write(request: web.Request) -> bool:
     """Return whether the call changes a user if it succeeds; POST checks passwords too."""
     if request.method == "POST":
-        return request.path == f"{ROOT}/users"
+        return request.path == f"{ROOT}/users" or "/fees" in request.path
     return request.method in {"PUT", "DELETE"}
 
 

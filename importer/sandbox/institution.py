@@ -120,8 +120,8 @@ class Institution:
         return found
 
     def delete(self, user: Stored, asked: str, kind: str) -> None:
-        """Delete a user, unless there are loans (401850)."""
-        if user.loans:
+        """Delete a user, unless there are loans or fees (401850); requests are canceled."""
+        if user.activity.loans or user.activity.owed:
             refuse("undeletable", value=asked, kind=kind)
         self.store.remove(user.number or 0)
 

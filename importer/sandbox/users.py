@@ -12,7 +12,7 @@ import json
 import sqlite3
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -131,7 +131,7 @@ def timestamp(moment: datetime) -> str:
 # Primary and additional identifiers share one index, because Alma keeps them unique together
 # (contract 3.2). The server calls `commit` several times a second and when it stops.
 
-_VERSION = 2
+_VERSION = 3
 # Search field → list and the field of its entries; a list of "" is the user itself.
 _PLAIN = (
     "primary_id", "first_name", "last_name", "middle_name", "job_category", "birth_date",
@@ -158,7 +158,7 @@ CREATE TABLE users (
     modified TEXT NOT NULL,
     edited TEXT NOT NULL,
     secret TEXT NOT NULL,
-    loans INTEGER NOT NULL,
+    activity TEXT NOT NULL,
     {", ".join(f"{name} TEXT AS (json_extract(record, '$.{name}'))" for name in _COLUMNS)}
 );
 CREATE INDEX by_name ON users (last_name, first_name, primary_id);
@@ -186,6 +186,23 @@ _INSERT_WORDS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """What a user has open: the numbers of loans and requests, and the fees as the API shows them.
+
+    A fee has an `id`, a `balance` and a `status`; a fee that is paid stays, with nothing left.
+    """
+
+    loans: int = 0
+    requests: int = 0
+    fees: tuple[dict[str, Json], ...] = ()
+
+    @property
+    def owed(self) -> float:
+        """The sum of the balances of the fees."""
+        return sum(due for fee in self.fees if isinstance(due := fee.get("balance"), int | float))
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A stored user; `number` is None before it is stored.
 
@@ -198,7 +215,7 @@ class Stored:
     modified: str = ""
     edited: Record = field(default_factory=dict)
     secret: str = ""
-    loans: int = 0
+    activity: Activity = Activity()
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,13 +273,14 @@ class Store:
         """Store a new or a changed user with all its identifiers; return it with its number."""
         if user.number is not None:
             self.remove(user.number)
-        record, edited = (
-            json.dumps(part, ensure_ascii=False) for part in (user.record, user.edited)
+        record, edited, activity = (
+            json.dumps(part, ensure_ascii=False)
+            for part in (user.record, user.edited, asdict(user.activity))
         )
         number = self._db.execute(
-            "INSERT INTO users (number, record, modified, edited, secret, loans)"
+            "INSERT INTO users (number, record, modified, edited, secret, activity)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (user.number, record, user.modified, edited, user.secret, user.loans),
+            (user.number, record, user.modified, edited, user.secret, activity),
         ).lastrowid
         self._db.executemany(
             "INSERT INTO identifiers (key, type, value, active, number) VALUES (?, ?, ?, ?, ?)",
@@ -282,13 +300,15 @@ class Store:
     ) -> list[Stored]:
         """Return the users that meet an SQL condition, in an SQL order."""
         rows = self._db.execute(
-            "SELECT number, record, modified, edited, secret, loans FROM users"  # noqa: S608
+            "SELECT number, record, modified, edited, secret, activity FROM users"  # noqa: S608
             f" WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
             (*values, limit, offset),
         )
         return [
-            Stored(number, json.loads(record), modified, json.loads(edited), secret, loans)
-            for number, record, modified, edited, secret, loans in rows
+            Stored(
+                number, json.loads(record), modified, json.loads(edited), secret, _read(activity)
+            )
+            for number, record, modified, edited, secret, activity in rows
         ]
 
     def count(self, where: str = "1", values: tuple[str | int, ...] = ()) -> int:
@@ -305,6 +325,11 @@ class Store:
         self._db.execute(
             "INSERT OR REPLACE INTO added_codes VALUES (?, ?, ?)", (table, code, words)
         )
+
+
+def _read(activity: str) -> Activity:
+    known = json.loads(activity)
+    return Activity(known["loans"], known["requests"], tuple(known["fees"]))
 
 
 def _words(record: Record) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from urllib.parse import quote, unquote
 
@@ -57,6 +57,9 @@ class UsersApi:
             web.delete(user, self.delete),
             web.post(user, self.authenticate),
             web.get(f"{user}/{{name:{'|'.join(_ACTIVITY)}}}", self.activity),
+            web.post(f"{user}/fees", self.charge),
+            web.get(f"{user}/fees/{{fee:[^/]+}}", self.fee),
+            web.post(f"{user}/fees/{{fee:[^/]+}}", self.operate),
         ]
 
     async def list_users(self, request: web.Request) -> web.Response:
@@ -129,21 +132,61 @@ class UsersApi:
         return web.Response(status=204)
 
     async def activity(self, request: web.Request) -> web.Response:
-        """Return a user's loans, of which only the number is known, requests or fees (none)."""
+        """Return a user's open fees, or loans or requests, of which only the number is known."""
         user, name = self._find(request), request.match_info["name"]
-        rows: list[Json] = [
-            {"loan_id": str(number), "user_id": text(user.record, "primary_id")}
-            for number in range(1, user.loans + 1 if name == "loans" else 1)
-        ]
+        known, primary_id = user.activity, text(user.record, "primary_id")
+        rows: list[Json] = []
+        match name:
+            case "loans":
+                rows += ({"loan_id": f"{n + 1}", "user_id": primary_id} for n in range(known.loans))
+            case "requests":
+                for number in range(known.requests):
+                    rows.append({"request_id": f"{number + 1}", "user_primary_id": primary_id})
+            case _:
+                rows += (fee for fee in known.fees if fee["balance"])
         sums: dict[str, Json] = {"total_record_count": len(rows)}
         if name == "fees":
-            sums |= {"total_sum": 0.0, "currency": "USD"}
+            sums |= {"total_sum": known.owed, "currency": "USD"}
         if self._wants_xml(request):
             root = etree.Element(f"item_{name}" if name == "loans" else name)
             for key, value in sums.items():
                 root.set(key, str(value))
             return xml_answer(root)
         return json_answer({**({_ACTIVITY[name]: rows} if rows else {}), **sums})
+
+    async def charge(self, request: web.Request) -> web.Response:
+        """Add a fee to a user; the answer is 200 with the fee."""
+        user, body = self._find(request), formats.parse_json(await request.read())
+        amount = body.get("original_amount") if isinstance(body, Mapping) else None
+        if not isinstance(body, Mapping) or not isinstance(amount, int | float) or amount <= 0:
+            refuse("missing", field="original_amount")
+        number = f"{user.number:06}{len(user.activity.fees):03}"
+        return self._set_fee(user, {**body, "id": number, **_due(float(amount))})
+
+    async def fee(self, request: web.Request) -> web.Response:
+        """Return one fee."""
+        return json_answer(_fee(self._find(request), request))
+
+    async def operate(self, request: web.Request) -> web.Response:
+        """Pay or waive a fee, whole or in part (`amount`); the answer is 200 with the fee."""
+        user = self._find(request)
+        fee = _fee(user, request)
+        if request.query.get("op") not in {"pay", "waive"}:
+            refuse("invalid_parameter", parameter="op")
+        balance = fee["balance"] if isinstance(fee["balance"], float) else 0.0
+        try:
+            amount = float(request.query.get("amount", balance))
+        except ValueError:
+            refuse("invalid_parameter", parameter="amount")
+        if not 0 < amount <= balance:
+            refuse("invalid_parameter", parameter="amount")
+        return self._set_fee(user, fee | _due(balance - amount))
+
+    def _set_fee(self, user: Stored, fee: dict[str, Json]) -> web.Response:
+        others = (one for one in user.activity.fees if one["id"] != fee["id"])
+        known = replace(user.activity, fees=(*others, fee))
+        self.institution.save(replace(user, activity=known))
+        return json_answer(fee)
 
     def _find(self, request: web.Request) -> Stored:
         return self.institution.find(*_asked(request))
@@ -172,7 +215,8 @@ class UsersApi:
     def _answer(self, request: web.Request, user: Stored) -> web.Response:
         shown = self._show(user, brief=request.query.get("view") == "brief")
         expand = request.query.get("expand", "").split(",")
-        counts = {"loans": user.loans, "requests": 0, "fees": 0.0}
+        known = user.activity
+        counts = {"loans": known.loans, "requests": known.requests, "fees": known.owed}
         shown |= {
             name: {"value": count, "link": f"{self._link(request, user)}/{name}"}
             for name, count in counts.items()
@@ -202,6 +246,20 @@ class UsersApi:
     def _link(self, request: web.Request, user: Stored) -> str:
         primary_id = quote(text(user.record, "primary_id"), safe="")
         return f"http://{request.host}{ROOT}/users/{primary_id}"
+
+
+def _fee(user: Stored, request: web.Request) -> dict[str, Json]:
+    wanted = request.match_info["fee"]
+    found = next((fee for fee in user.activity.fees if fee["id"] == wanted), None)
+    if found is None:
+        refuse("general")
+    return found
+
+
+def _due(balance: float) -> dict[str, Json]:
+    """Return what a fee has by what is left of it."""
+    code = "ACTIVE" if balance else "CLOSED"
+    return {"balance": balance, "status": {"value": code, "desc": code.title()}}
 
 
 def _asked(request: web.Request) -> tuple[str, str]:

@@ -204,6 +204,27 @@ def test_brief_view_and_expanded_loans(alma: Alma) -> None:
     assert alma.call("GET", "/users/P1/loans").json()["total_record_count"] == 2
 
 
+def test_fees_are_charged_paid_and_waived(alma: Alma) -> None:
+    """A fee has a balance until it is paid or waived; open fees and loans keep a user."""
+    alma.create()
+    charged = alma.call("POST", "/users/P1/fees", {"type": coded("OTHER"), "original_amount": 20})
+    path = f"/users/P1/fees/{charged.json()['id']}"
+    assert alma.call("GET", path).json()["balance"] == 20
+    listed = alma.call("GET", "/users/P1/fees").json()
+    assert (listed["total_record_count"], listed["total_sum"]) == (1, 20)
+    assert code_of(alma.call("DELETE", "/users/P1")) == "401850"
+    part = alma.call("POST", f"{path}?op=pay&amount=5").json()
+    assert (part["balance"], part["status"]["value"]) == (15, "ACTIVE")
+    assert code_of(alma.call("POST", f"{path}?op=pay&amount=16")) == "401666"
+    assert alma.call("POST", f"{path}?op=waive").json()["status"]["value"] == "CLOSED"
+    assert alma.call("GET", "/users/P1/fees").json()["total_record_count"] == 0
+    alma.admin("POST", "/users/P1/loans", {"requests": 3})
+    open_now = alma.call("GET", "/users/P1?expand=loans,requests,fees").json()
+    assert [open_now[name]["value"] for name in ("loans", "requests", "fees")] == [0, 3, 0]
+    assert alma.call("GET", "/users/P1/requests").json()["total_record_count"] == 3
+    assert alma.call("DELETE", "/users/P1").status_code == 204
+
+
 @pytest.mark.parametrize("name", ["requests", "fees", "loans"])
 def test_a_user_without_loans_fees_and_requests(alma: Alma, name: str) -> None:
     """Their lists are empty, in both formats."""
