@@ -23,6 +23,8 @@ _FILE = tomllib.loads(Path(__file__).with_name("institution.toml").read_text("ut
 INSTITUTION: tuple[str, str] = (_FILE["institution"]["code"], _FILE["institution"]["name"])
 SEED: dict[str, list[Any]] = _FILE["seed"]
 LIBRARIES: list[dict[str, Json]] = _FILE["libraries"]
+# The user groups that are not set up for a record type.
+GROUPS_UNFIT: dict[str, list[str]] = _FILE["groups_unfit"]
 _VENDOR_ONLY: dict[str, list[str]] = _FILE["vendor_only"]
 # Not code tables in Alma: campuses and libraries have menus of their own.
 _UNLISTED = frozenset({"Campuses", "Libraries", "Scopes"})

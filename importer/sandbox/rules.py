@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from importer.sandbox.answers import refuse
-from importer.sandbox.configuration import INSTITUTION, CodeTables, Switches
+from importer.sandbox.configuration import GROUPS_UNFIT, INSTITUTION, CodeTables, Switches
 from importer.sandbox.users import (
     EXTERNAL,
     INTERNAL,
@@ -77,7 +77,8 @@ def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
             refuse("missing", field=name)
     group = text(record, "user_group")
     excused = text(record, "record_type") == "CONTACT" or switches["empty-user-group"] == "accept"
-    if not tables.has("UserGroups", group) and (group or not excused):
+    unfit = group in GROUPS_UNFIT.get(text(record, "record_type"), ())
+    if unfit or (not tables.has("UserGroups", group) and (group or not excused)):
         refuse("illegal_group")
     if switches["mandatory-email"] == "on" and not entries(record, "email"):
         refuse("missing", field="email")
@@ -240,7 +241,9 @@ def loaded(
         body,
         undo_edits=switches["original-value"] != "off",
         keep_blank=switches["sis-empty-sticky"] == "keep",
+        keep_names=switches["sis-edited-names"] == "keep",
     )
+    _take(record, old.record, "proxy_for_user")  # no part of a load
     for name in SEGMENTED:
         kept = [row for row in entries(old.record, name) if text(row, "segment_type") == "Internal"]
         record[name] = kept + entries(record, name)
@@ -259,15 +262,18 @@ def _keep_sticky(
     undo_edits: bool,
     keep_blank: bool,
     keep_group: bool = False,
+    keep_names: bool = False,
 ) -> Record:
     """Put the sticky fields that Alma keeps back into `record`; return those still edited.
 
-    With `undo_edits`, a value that the field had before the edit is taken, and ends the edit.
+    With `undo_edits`, a value that the field had before the edit is taken, and ends the edit; with
+    `keep_names`, not of a preferred name.
     """
     edited = {name: value for name, value in old.edited.items() if name not in override}
     for name, field in STICKY.items():
         given = body.get(field)
-        if undo_edits and given and given == edited.get(name):
+        restorable = undo_edits and not (keep_names and name.startswith("pref_"))
+        if restorable and given and given == edited.get(name):
             del edited[name]
         kept = name in edited or (keep_blank and not given) or (keep_group and name == "user_group")
         if kept and name not in override:

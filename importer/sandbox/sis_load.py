@@ -93,7 +93,7 @@ class _Load:
             body.setdefault("primary_id", text(old.record, "primary_id"))
         elif not text(body, "primary_id"):
             body["primary_id"] = _generated_id(institution, body)
-        keys = self._claim(body)
+        keys = self._claim(body, old)
         skips = self.profile.mode == "import"
         if old is None:
             skips = not skips and switches["sis-unmatched"] == "skip"
@@ -124,15 +124,20 @@ class _Load:
         except RefusalError:
             return None
 
-    def _claim(self, body: Record) -> set[str]:
+    def _claim(self, body: Record, old: Stored | None) -> set[str]:
         """Return the keys of a record's identifiers.
 
-        Refuses one that an earlier record of the load has, and one that the record has twice.
+        Refuses one that an earlier record of the load has, one that the record has twice, and one
+        of another user.
         """
         keys: set[str] = set()
         for claim in self.institution.claims(body):
+            words = {"kind": claim.type or "Primary id", "value": claim.value}
             if claim.key in self.claimed | keys:
-                refuse("sis_taken", kind=claim.type or "Primary id", value=claim.value)
+                refuse("sis_taken", **words)
+            holder = self.institution.store.find(claim.key)
+            if holder is not None and holder[1] != (old.number if old else None):
+                refuse("sis_taken_by_user", **words)
             keys.add(claim.key)
         return keys
 

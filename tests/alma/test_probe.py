@@ -18,7 +18,10 @@ from importer.errors import UsageError
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running
 
-_NOT_BY_THE_API = {"original-value", "sis-empty-sticky", "sis-unmatched", "environment"}
+_NOT_BY_THE_API = {
+    *("original-value", "sis-empty-sticky", "sis-edited-names", "sis-unmatched"),
+    "environment",
+}
 _USUAL = {name: switch.values[0] for name, switch in SWITCHES.items()}
 
 

@@ -31,7 +31,7 @@ _NEEDED = {"segment_type", "status", "block_status", "user_viewable", "popup_not
 _ATTRIBUTES = ("preferred", "preferred_sms", "segment_type")
 _CODES = {
     "record_type": ("PUBLIC", "STAFF"),
-    "user_group": ("COMM", "STAFF", "UGRD"),
+    "user_group": ("COMM", "STAFF", "GRAD"),
     "user_title": ("MR", "DR"),
     "job_category": ("Cataloger", "Librarian"),
     "gender": ("FEMALE", "OTHER"),

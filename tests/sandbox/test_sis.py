@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,3 +229,119 @@ def test_a_load_is_not_a_call_of_the_day(alma: Alma) -> None:
     _load(alma, *(_user(str(number)) for number in range(200)))
     assert alma.log() == []
     assert alma.call("POST", "/users", person()).headers["X-Exl-Api-Remaining"] == "99999"
+
+
+@pytest.mark.parametrize(
+    ("position", "after"), [("keep", ["Addy", "Addy"]), ("restore", ["Addy", "Ada"])]
+)
+def test_edited_preferred_names_are_a_switch(alma: Alma, position: str, after: list[str]) -> None:
+    """An edited preferred name stays until it is restored, or until the value from before comes."""
+    alma.set(switches={"sis-edited-names": position})
+    _load(alma, _user("1", "<pref_first_name>Ada</pref_first_name>"))
+    alma.admin("PATCH", "/users/1", {"pref_first_name": "Addy"})
+    shown = []
+    for name in ("", "Ada"):
+        _load(alma, _user("1", f"<pref_first_name>{name}</pref_first_name>"))
+        shown.append(alma.user("1")["pref_first_name"])
+    assert shown == after
+
+
+@pytest.mark.parametrize(
+    ("inside", "reason"),
+    [
+        ("<user_identifiers><user_identifier><id_type>NONE</id_type><value>1</value>"
+         "</user_identifier></user_identifiers>", "identifier type (NONE)"),
+        ("<user_identifiers><user_identifier><id_type>BARCODE</id_type><value/>"
+         "</user_identifier></user_identifiers>", "user_identifier value"),
+        ("<contact_info><emails><email><email_address/><email_types><email_type>work</email_type>"
+         "</email_types></email></emails></contact_info>", "email email_address"),
+        ("<user_statistics><user_statistic><statistic_category/></user_statistic>"
+         "</user_statistics>", "user_statistic statistic_category"),
+        (_barcodes("THEIRS"), "value THEIRS is already taken AcrossInstitution."),
+        (_barcodes("S1"), "value S1 is already taken AcrossInstitution in this feed"),
+    ],
+    ids=["type", "blank ID", "blank email", "blank category", "another user's", "own ID twice"],
+)  # fmt: skip
+def test_a_record_is_rejected_with_a_reason(alma: Alma, inside: str, reason: str) -> None:
+    """A wrong type, a blank part or an ID of somebody else rejects the record, not the load."""
+    alma.create(user_identifier=[barcode("THEIRS")])
+    loaded = _load(alma, _user("S1", inside), _user("S2"))
+    assert loaded["created"] == 1
+    assert reason in loaded["rejected"][0]["reason"]
+
+
+def test_a_group_must_fit_the_record_type(alma: Alma) -> None:
+    """A group that is not set up for the record type of the profile, or of the user, is refused."""
+    alma.create(**student(primary_id="4", record_type=coded("STAFF"), user_group=coded("GRAD")))
+    reasons = [
+        [entry["primary_id"] for entry in _load(alma, *users, query=query).get("rejected", ())]
+        for query, users in (
+            ("?record_type=STAFF", (_user("1"), _user("2", group="GRAD"))),
+            ("?record_type=CONTACT", (_user("3"),)),
+            ("", (_user("4"), _user("5"))),
+        )
+    ]
+    assert reasons == [["1"], ["3"], ["4"]]
+
+
+def test_what_is_no_part_of_a_load_stays(alma: Alma) -> None:
+    """Proxies, roles, record type and external system are no part of a load."""
+    alma.create(primary_id="P9")
+    sponsor = {"primary_id": "P9"}
+    alma.create(**student(record_type=coded("STAFF"), user_group=coded("GRAD"), external_id="HR",
+                          proxy_for_user=[sponsor]))  # fmt: skip
+    before = alma.user("1000001")
+    assert _load(alma, _user("1000001", group="GRAD"), query="?external_id=SIS") == {"updated": 1}
+    after = alma.user("1000001")
+    kept = ("proxy_for_user", "user_role", "record_type", "external_id", "account_type")
+    assert [after[name] for name in kept] == [before[name] for name in kept]
+    assert before["proxy_for_user"]
+
+
+def test_the_case_of_an_id_does_not_matter(alma: Alma) -> None:
+    """A record finds its user in another case; blanks around an ID make another person."""
+    _load(alma, _user("Ada1"))
+    assert _load(alma, _user("ADA1")) == {"updated": 1}
+    assert _load(alma, _user(" ada1 ")) == {"created": 1}
+
+
+def test_without_a_mark_nothing_is_preferred(alma: Alma) -> None:
+    """A load sets no preferred mark by itself."""
+    mail = (
+        "<contact_info><emails><email><email_address>a@example.org</email_address><email_types>"
+        "<email_type>work</email_type></email_types></email></emails></contact_info>"
+    )
+    _load(alma, _user("1", mail))
+    assert [one["preferred"] for one in alma.user("1")["contact_info"]["email"]] == [False]
+
+
+_REAL = Path(__file__).parents[2].parent / "shared" / "alma" / "samples"
+
+_LIKE_REAL = """<userRecords><user><record_type desc="Public">PUBLIC</record_type>
+<primary_id>1</primary_id><first_name>Ada</first_name><middle_name/><last_name>Almeida</last_name>
+<user_title desc=""/><user_group>UGRD</user_group><campus_code desc=""/>
+<expiry_date>2028-09-01Z</expiry_date><password/><status_date/><contact_info><addresses>
+<address preferred="true" segment_type="External"><line1>1 Elm Street</line1><country desc=""/>
+<address_types><address_type desc="Work">work</address_type></address_types></address></addresses>
+</contact_info></user></userRecords>"""
+"""A record with the faults of real files: another root, empty dates and codes."""
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["like a real file", "MIT's file"])
+def test_files_of_real_libraries_are_read(alma: Alma, *, real: bool) -> None:
+    """A file with the faults of files in production is loaded, as Alma does."""
+    if real and not _REAL.is_dir():
+        pytest.skip("the files of real libraries are not beside the repository")
+    text = (_REAL / "sis_student_patrons_mit.xml").read_text() if real else _LIKE_REAL
+    tables = {
+        "user_group": "UserGroups",
+        "id_type": "UserIdentifierTypes",
+        "statistic_category": "UserStatCategories",
+        "category_type": "UserStatisticalTypes",
+    }
+    for tag, table in tables.items():
+        for code in set(re.findall(f"<{tag}[^>/]*>([^<]+)", text)):
+            alma.admin("POST", f"/codes/{table}", {code: code})
+    loaded = alma.load(_zip(text.encode())).json()
+    named = len(re.findall("<last_name>[^<]", text))
+    assert (loaded["created"], loaded["failed"]) == (named, [])
