@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import re
 import shutil
 from collections import Counter
@@ -43,8 +41,7 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.memory import count_decisions, forget
 from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
-from importer.model.files import new_file
-from importer.model.text import counted, escape, read_row_label, row_label
+from importer.model.text import counted, read_row_label, row_label
 from importer.pipeline.absent import ABSENT_COLUMNS, list_missing
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress
@@ -54,6 +51,7 @@ from importer.pipeline.undo import UndoRequest, check_undoable
 from importer.pipeline.undo import undo as plan_undo
 from importer.report.lineage import Lineage, lineages
 from importer.report.masking import shown
+from importer.report.people_lists import List, write_list, write_people
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 from importer.settings import Settings
@@ -63,10 +61,40 @@ app = Commands()
 
 
 @app.command()
-def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> int:
-    """Write the reports of a run again, from its ledger."""
+def report(
+    run: Run,
+    kind: Annotated[
+        List | None,
+        typer.Option(
+            "--as",
+            help="Write a list of the users instead: for letters, or for a set of Alma.",
+        ),
+    ] = None,
+    pin: Annotated[
+        bool, typer.Option("--pin", help="With mail-merge: also the PINs that were sent.")
+    ] = False,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Write the reports of a run again, from its ledger.
+
+    mail-merge: who was created, and who was renewed, as two CSV files. set: the primary IDs, as
+    Alma takes them to create a set from a file.
+    """
+    if pin and kind != "mail-merge":
+        msg = "--pin needs --as mail-merge."
+        raise UsageError(msg)
     with _opened(run) as ledger:
-        return conclude(ledger, as_json=as_json, show_values=show_values)
+        if kind is None:
+            return conclude(ledger, as_json=as_json, show_values=show_values)
+        if not ledger.was_applied:
+            msg = f"{ledger.folder} was not applied, so it created and changed nobody."
+            raise UsageError(msg)
+        written = write_people(ledger, kind, pins=pin)
+    lines = (f"{path}  {counted(count, 'user')} (personal data)" for path, count in written.items())
+    files = {str(path): count for path, count in written.items()}
+    emit({"run": run, "files": files, "exit": int(Exit.DONE)}, lines, as_json=as_json)
+    return Exit.DONE
 
 
 @contextmanager
@@ -202,7 +230,7 @@ def absent(
         missing = list_missing(ledger, codes, USERS, group)
     people = [dict(zip(ABSENT_COLUMNS, one.texts, strict=True)) for one in missing]
     if output is not None:
-        _write_csv(output, people)
+        write_list(output, ABSENT_COLUMNS, (one.texts for one in missing))
     masked = [
         {
             path: text if path == "rosters" else shown(path, text, show_values=show_values)
@@ -220,16 +248,6 @@ def absent(
     )
     if output is not None:
         say(f"{output}  (personal data)")
-
-
-def _write_csv(path: Path, lines: list[dict[str, str]]) -> None:
-    """Write a new file for its owner only. Raises UsageError if it cannot be written."""
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\r\n")
-    table.writerow(ABSENT_COLUMNS)
-    table.writerows([escape(text) for text in line.values()] for line in lines)
-    with new_file(path, private=True, option="-o") as file:
-        file.write(text.getvalue().encode("utf-8-sig"))
 
 
 @app.command()

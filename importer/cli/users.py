@@ -10,9 +10,22 @@ import typer
 
 from importer.alma.client import Alma
 from importer.cli.connection import with_alma
-from importer.cli.console import USERS, Commands, Json, Yes, progress, user_caches
+from importer.cli.console import (
+    USERS,
+    Commands,
+    Json,
+    ShowValues,
+    Yes,
+    only_user_cache,
+    progress,
+    user_caches,
+)
 from importer.cli.output import confirm, emit, now, printable, say
 from importer.errors import Exit, UsageError
+from importer.model.text import counted
+from importer.pipeline.user_duplicates import COLUMNS, find_pairs
+from importer.report.masking import shown
+from importer.report.people_lists import write_list
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
 from importer.users.cache import delete_cache as remove
@@ -156,3 +169,61 @@ def _sentence(cache: UserCache) -> str:
     if state.total is not None and known != state.total - state.others:
         text += f". Alma has {state.total - state.others:,}"
     return printable(f"{text}.")
+
+
+_PATHS = {"emails": "contact_info.email", "phones": "contact_info.phone"}
+_PUBLIC = frozenset({"roles", "last_patron_activity_date"})
+
+
+@users.command()
+def duplicates(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Write the pairs to this CSV file, for Alma's Merge Users."
+        ),
+    ] = None,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> None:
+    """List pairs of users in Alma who seem to be one person, from the user cache.
+
+    The second of a pair would stay. Copies from other institutions are named, not offered. Nobody
+    is changed.
+    """
+    with only_user_cache() as cache:
+        if cache is None:
+            msg = "This needs one user cache in this folder. Run `importer users refresh`."
+            raise UsageError(msg)
+        pairs, unread = list(find_pairs(cache)), cache.count("record = ''")
+    if output is not None:
+        both = (f"{end}: {name}" for end in ("From", "To") for name in COLUMNS[1:])
+        heads = ("From user", "To user", "Agreement", "Why not to merge", *both)
+        rows = (
+            (one[0], other[0], pair.agreement, pair.obstacle, *one[1:], *other[1:])
+            for pair in pairs
+            for one, other in (pair.texts,)
+        )
+        write_list(output, heads, rows)
+    found, lines = [], list[str]()
+    for pair in pairs:
+        people = [
+            {
+                name: text
+                if name in _PUBLIC
+                else shown(_PATHS.get(name, name), text, show_values=show_values)
+                for name, text in zip(COLUMNS, texts, strict=True)
+            }
+            for texts in pair.texts
+        ]
+        found.append({"users": people, "agreement": pair.agreement, "obstacle": pair.obstacle})
+        why = f"; not to merge: {pair.obstacle}" if pair.obstacle else ""
+        lines.append(f"{pair.agreement}{why}")
+        lines += ("  " + "  ".join(filter(None, one.values())) for one in people)
+    offered = sum(not pair.obstacle for pair in pairs)
+    emit({"pairs": found, "offered": offered, "unread": unread}, lines, as_json=as_json)
+    say(f"{counted(len(pairs), 'pair')} of users; {offered:,} can be merged with Merge Users.")
+    if unread:
+        say(f"{counted(unread, 'user')} were not read yet. `importer users refresh --full` does.")
+    if output is not None:
+        say(f"{output}  (personal data)")

@@ -68,6 +68,10 @@ class PersonKeys:
         """The birth date, ISO; blank if it is not known."""
         return next((t[len(BORN) + 1 :] for t in self.traits if t.startswith(f"{BORN} ")), "")
 
+    def of(self, kind: str) -> frozenset[str]:
+        """Return the traits of a kind."""
+        return frozenset(trait for trait in self.traits if trait.startswith(f"{kind} "))
+
     def shared(self, other: PersonKeys) -> tuple[str, ...]:
         """Return the kinds of traits in which both have an equal one."""
         kinds = {trait.partition(" ")[0] for trait in self.traits & other.traits}

@@ -62,6 +62,12 @@ def has_other_roles(user: User) -> bool:
     return any(text(role.role_type) not in {"", PATRON} for role in user.user_role or ())
 
 
+def role_name(role: UserRole) -> str:
+    """Return a role as Alma calls it; its code if Alma gives no name."""
+    kind = role.role_type or Coded()
+    return kind.desc or kind.value or ""
+
+
 def role_days(user: User) -> list[str]:
     """Return the days on which the Patron roles of a user expire, ISO; "" for never."""
     return [_day(role) for role in patron_roles(user).values()]

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
+from importer.model.name_words import is_suffix
 from importer.model.people import (
     EMAIL,
     PHONE,
@@ -63,13 +64,15 @@ class Person:
     """What is known of a person. Blank: not known.
 
     `names`: pairs of a first and a last name that the person goes by. `born`: ISO. `contacts`:
-    emails and phone numbers as traits (see `model.people`). `ids`: without case.
+    emails and phone numbers as traits (see `model.people`). `ids`: without case. `suffixes`: such
+    as Jr., folded, of a user of Alma.
     """
 
     names: tuple[tuple[str, str], ...]
     born: str = ""
     contacts: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
+    suffixes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,10 @@ def person_of_user(user: User) -> Person:
     ]
     born = user.birth_date.isoformat() if user.birth_date else ""
     ids = [user.primary_id or "", *(one.value or "" for one in user.user_identifier or ())]
-    return _person([getattr(user, name) or "" for name in _NAME_FIELDS], born, contacts, ids)
+    names = [getattr(user, name) or "" for name in _NAME_FIELDS]
+    words = [*" ".join(names).split()[1:], user.pref_name_suffix or ""]
+    suffixes = frozenset(folded(word) for word in words if is_suffix(word, after_comma=False))
+    return replace(_person(names, born, contacts, ids), suffixes=suffixes)
 
 
 _NAME_FIELDS = (
@@ -165,9 +171,52 @@ def is_rival(row: Person, other: Person, common: Common) -> bool:
     Both names agree, and the birth date or an email does.
     """
     evidence = compare(row, other, common)
-    emails = {one for one in row.contacts & other.contacts if one.startswith(f"{EMAIL} ")}
     return evidence.names is Names.BOTH and (
-        evidence.born is Born.AGREES or bool(emails - common.contacts)
+        evidence.born is Born.AGREES or _share_email(row, other, common)
+    )
+
+
+def _share_email(one: Person, other: Person, common: Common) -> bool:
+    shared = one.contacts & other.contacts - common.contacts
+    return any(contact.startswith(f"{EMAIL} ") for contact in shared)
+
+
+def are_one(one: Person, other: Person, common: Common, *, address: bool) -> Evidence | None:
+    """Return the evidence that two users of Alma are one person; None if they are not.
+
+    `address`: they share one. A father and a son share all but the birth date and a suffix,
+    siblings born on one day all but the first name, which may differ by one letter. A new last name
+    needs the birth date and something else.
+    """
+    born = _compare_births(one.born, other.born, common.born)
+    if born is Born.CONTRADICTS or (born is not Born.AGREES and one.suffixes != other.suffixes):
+        return None
+    evidence = compare(one, other, common)
+    close = evidence.contact or address
+    match evidence.names, born:
+        case Names.BOTH, Born.AGREES:
+            agree = _share_first_name(one, other) or _share_email(one, other, common)
+        case Names.FIRST, Born.AGREES:
+            agree = close and _share_first_name(one, other)
+        case Names.BOTH, Born.TYPO:
+            agree = close
+        case Names.BOTH, _:
+            agree = evidence.contact
+        case _:
+            agree = False
+    return evidence if agree else None
+
+
+def _share_first_name(one: Person, other: Person) -> bool:
+    """Return whether a first name of one is a name of the other, or its nickname or initial."""
+    ours = {word for first, _ in one.names for word in _words(first)}
+    theirs = {word for name in other.names for part in name for word in _words(part)}
+    return any(
+        word == name
+        or are_nicknames(word, name)
+        or (min(len(word), len(name)) == 1 and word[0] == name[0])
+        for word in ours
+        for name in theirs
     )
 
 

@@ -110,17 +110,26 @@ def needs_people(draft: DraftUser, found: MatchResult, common: Common) -> bool:
 def is_managed_elsewhere(user: User, match: Match) -> bool:
     """Return whether another institution or system manages the user, or Alma has deleted it.
 
-    Such users are shown, and never matched, updated, renamed or expired: a linked copy, one of an
-    external system in `match.managed_elsewhere`, a contact.
+    Such users are shown, and never matched, updated, renamed or expired.
     """
-    owner = current(user, "external_id").casefold()
-    return bool(
-        user.source_institution_code
-        or user.source_link_id
-        or owner in map(str.casefold, match.managed_elsewhere)
-        or current(user, "status").upper() == "DELETED"
-        or current(user, "record_type").upper() == "CONTACT"
-    )
+    return bool(managed_elsewhere(user, match))
+
+
+def managed_elsewhere(user: User, match: Match) -> str:
+    """Return why a user is not ours to change, as `is a contact, not a patron`; "" if it is ours.
+
+    It is a linked copy, one of an external system in `match.managed_elsewhere`, a contact, or
+    deleted.
+    """
+    owner = current(user, "external_id")
+    if current(user, "status").upper() == "DELETED":
+        return "is deleted in Alma"
+    if home := user.source_institution_code or user.source_link_id:
+        return f"is a copy of a user of another institution ({home})"
+    if current(user, "record_type").upper() == "CONTACT":
+        return "is a contact, not a patron"
+    managed = owner.casefold() in map(str.casefold, match.managed_elsewhere)
+    return f"is managed by {owner}" if managed else ""
 
 
 def identify(draft: DraftUser, found: MatchResult, match: Match, common: Common) -> Who:
@@ -128,7 +137,7 @@ def identify(draft: DraftUser, found: MatchResult, match: Match, common: Common)
     known, others = judged(draft, found, match, common)
     elsewhere = [one for one in (*known, *others) if is_managed_elsewhere(one.user, match)]
     if elsewhere:
-        return Who(questions=tuple(_elsewhere(draft, one) for one in elsewhere))
+        return Who(questions=tuple(_elsewhere(draft, one, match) for one in elsewhere))
     if len(known) > 1:  # somebody who is another person is named, and not offered
         several = {True: Code.MATCHES_TWO_USERS, False: Code.IDENTIFIER_OF_ANOTHER_PERSON}
         return Who(questions=tuple(_of(draft, several[one.is_same], one) for one in known))
@@ -238,24 +247,20 @@ _BORN = {
 
 def _compared(one: Judged) -> str:
     """Describe a user, and how it compares with the row."""
-    kind, evidence = current(one.user, "account_type").capitalize(), one.evidence
+    kind = current(one.user, "account_type").capitalize()
+    return f"the Alma user {{value}}{kind and f' ({kind})'}; {agreement(one.evidence)}"
+
+
+def agreement(evidence: Evidence) -> str:
+    """Describe how two people compare."""
     contact = ", an email or phone agrees" if evidence.contact else ""
-    agreement = f"{_NAMES[evidence.names]}, {_BORN[evidence.born]}{contact}"
-    return f"the Alma user {{value}}{kind and f' ({kind})'}; {agreement}"
+    return f"{_NAMES[evidence.names]}, {_BORN[evidence.born]}{contact}"
 
 
-def _elsewhere(draft: DraftUser, one: Judged) -> Problem:
-    user = one.user
-    if current(user, "status").upper() == "DELETED":
-        why = "is deleted in Alma"
-    elif home := user.source_institution_code or user.source_link_id:
-        why = f"is a copy of a user of another institution ({home})"
-    elif current(user, "record_type").upper() == "CONTACT":
-        why = "is a contact, not a patron"
-    else:
-        why = f"is managed by {current(user, 'external_id')}"
+def _elsewhere(draft: DraftUser, one: Judged, match: Match) -> Problem:
+    why = managed_elsewhere(one.user, match)
     label = draft.label_of(one.matched.by[0])
-    theirs = current(user, "primary_id")
+    theirs = current(one.user, "primary_id")
     return draft.problem(Code.MANAGED_ELSEWHERE, f"the Alma user {{value}} {why}", label, theirs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from importer.model.people import (
     BORN,
@@ -107,6 +108,29 @@ def find_in_groups(cache: UserCache, groups: Collection[str]) -> Iterator[User]:
         f" AND lower(json_extract(record, '$.user_group.value')) IN ({marks}) ORDER BY key"
     )
     return cache.parsed(User.from_json, query, tuple(groups))
+
+
+def find_sharing(cache: UserCache) -> Iterator[tuple[User, User]]:
+    """Yield the pairs of users who share a birth date, email, phone number or address.
+
+    A trait that very many have leads to no pair, nor does a user whose record was never read.
+    """
+    pairs = cache.read(
+        "SELECT DISTINCT one.user, other.user FROM keys AS one JOIN keys AS other"
+        " ON one.key = other.key AND one.user < other.user WHERE one.key IN (SELECT key FROM keys"
+        " WHERE key NOT LIKE 'id %' GROUP BY key HAVING count(*) BETWEEN 2 AND ?) ORDER BY 1, 2",
+        (COMMON,),
+    )
+
+    @lru_cache(maxsize=100_000)
+    def record(number: int) -> User | None:
+        query = "SELECT record FROM users WHERE number = ? AND record <> ''"
+        return next(cache.parsed(User.from_json, query, (number,)), None)
+
+    for numbers in pairs:
+        one, other = map(record, numbers)
+        if one is not None and other is not None:
+            yield one, other
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,17 @@ def delete(sandbox: Sandbox, primary_id: str) -> None:
         pass
 
 
+def link(sandbox: Sandbox, user: dict[str, Any]) -> None:
+    """Create a copy of another institution's user, as a network does."""
+    query = f"source_institution_code=01OTHER&source_user_id={user['primary_id']}"
+    url = f"{sandbox.host}/almaws/v1/users?{query}"
+    request = Request(url, json.dumps(user).encode(), method="POST")
+    request.add_header("Authorization", "apikey sandbox")
+    request.add_header("Content-Type", "application/json")
+    with urlopen(request):
+        pass
+
+
 def state(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     """Every user by primary identifier, without what Alma writes by itself."""
     users = {}

@@ -1,0 +1,197 @@
+"""Users of Alma who are one person: who is found among people who resemble each other."""
+
+from __future__ import annotations
+
+import random
+import tomllib
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from importer.model.people import NICKNAMES
+from importer.model.user import Address, Coded, ContactInfo, Email, Phone, User, UserRole
+from importer.pipeline.user_duplicates import DuplicatePair, find_pairs
+from importer.users.cache import UserCache
+
+NAMES = tomllib.loads(
+    (Path(__file__).parents[1] / "planner" / "names.toml").read_text(encoding="utf-8")
+)
+TODAY = datetime(2026, 8, 20, tzinfo=UTC)
+LAST = [name for part in NAMES.values() for name in part["last"].split() if len(name) > 3]
+KINDS = ("nickname", "married", "internal-external", "typo")
+
+
+def user(
+    key: str,
+    first: str,
+    last: str,
+    born: date | None,
+    *,
+    email: str = "",
+    phone: str = "",
+    street: str = "",
+    kind: str = "EXTERNAL",
+    **others: object,
+) -> User:
+    """A user of Alma."""
+    contact = ContactInfo(
+        email=(Email(email_address=email, preferred=True),) if email else (),
+        phone=(Phone(phone_number=phone),) if phone else (),
+        address=(Address(line1=street, postal_code="94110"),) if street else (),
+    )
+    return User(
+        primary_id=key,
+        first_name=first,
+        last_name=last,
+        birth_date=born,
+        account_type=Coded(value=kind),
+        user_group=Coded(value="UGRD"),
+        contact_info=contact,
+        **others,  # type: ignore[arg-type]
+    )
+
+
+def campus(chance: random.Random) -> tuple[list[User], dict[frozenset[str], str]]:
+    """2,000 users: 60 planted pairs by kind, families, roommates, namesakes and strangers."""
+    firsts = sorted(name for name, nick in NICKNAMES.items() if len(name) > 3 and nick)
+    users: list[User] = []
+    planted: dict[frozenset[str], str] = {}
+
+    def born(first: int = 1960, last: int = 2006) -> date:
+        days = (date(last, 12, 31) - date(first, 1, 1)).days
+        return date(first, 1, 1) + timedelta(chance.randrange(days))
+
+    def surname() -> str:
+        return chance.choice(LAST) + chance.choice(("", "", "", "son", "berg", "ez"))
+
+    def add(first: str, last: str, day: date | None, **rest: object) -> User:
+        number = len(users)
+        one = user(f"U{number:05}", first, last, day, **rest)  # type: ignore[arg-type]
+        users.append(one)
+        return one
+
+    def pair(kind: str) -> None:
+        first, last, day = chance.choice(firsts), surname(), born()
+        number = len(users)
+        mail, phone = f"p{number}@example.org", f"701555{number:04}"
+        one = add(first, last, day, email=mail, phone=phone, street=f"{number} Elm St")
+        match kind:
+            case "nickname":
+                other = add(chance.choice(NICKNAMES[first]), last, day, email=f"n{mail}")
+            case "married":
+                other = add(first, f"{surname()}y", day, email=f"m{mail}", phone=phone)
+            case "internal-external":
+                other = add(first, last, chance.choice((day, None)), email=mail, kind="INTERNAL")
+            case _:
+                moved = day + timedelta(1)
+                other = add(first, last, moved, email=f"t{mail}", phone=phone)
+        planted[frozenset({one.primary_id or "", other.primary_id or ""})] = kind
+
+    def family() -> None:
+        """Twins, and a father with his son: all share the address, the phone and the email."""
+        last, number, day = surname(), len(users), born(1998, 2006)
+        home = {"email": f"home{number}@example.org", "phone": f"702555{number:04}"}
+        home |= {"street": f"{number} Oak Ave"}
+        father = chance.choice(firsts)
+        add(father, last, born(1960, 1975), **home)
+        add(father, last, day, pref_name_suffix=chance.choice(("Jr.", "")), **home)
+        twins = chance.choice((("Maria", "Marie"), ("Anna", "Nora"), ("Daniel", "Denise")))
+        twin_day = born(1998, 2006)
+        mails = [{**home, "email": f"{name}{number}@example.org"} for name in twins]
+        for name, own in zip(twins, mails, strict=True):
+            add(name, last, twin_day, **own)
+
+    for kind in KINDS:
+        for _ in range(15):
+            pair(kind)
+    for _ in range(60):
+        family()
+    for number in range(40):  # a hall of residence: one address, one phone for all
+        add(chance.choice(firsts), surname(), born(), street="1 Campus Way", phone="7035550100")
+        add(chance.choice(firsts), surname(), None, email=f"r{number}@example.org")
+    while len(users) < 2000:
+        number = len(users)
+        add(
+            chance.choice(firsts), surname(), born() if chance.random() < 0.8 else None,
+            email=f"s{number}@example.org", street=f"{number // 4} Pine Rd",
+        )  # fmt: skip
+    chance.shuffle(users)
+    return users, planted
+
+
+def pairs_of(path: Path, users: list[User]) -> list[DuplicatePair]:
+    """The pairs that are found among these users."""
+    with UserCache.make(path / "cache.sqlite", "01INST", "sandbox") as cache:
+        cache.put(users, TODAY)
+        return list(find_pairs(cache))
+
+
+def ids(pair: DuplicatePair) -> frozenset[str]:
+    """The primary IDs of a pair."""
+    return frozenset({pair.removed.primary_id or "", pair.kept.primary_id or ""})
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_one_person_with_two_records_is_found(seed: int, tmp_path: Path) -> None:
+    """All of the four kinds are, and at least 95 % of what is found is right."""
+    users, planted = campus(random.Random(seed))  # noqa: S311
+    assert (len(users), len(planted)) == (2000, 60)
+    found = {ids(pair) for pair in pairs_of(tmp_path, users)}
+    assert {kind for pair, kind in planted.items() if pair not in found} == set()
+    assert len(found & planted.keys()) >= 0.95 * len(found)
+
+
+HOME = {"email": "home@example.org", "phone": "7025550101", "street": "1 Oak Ave"}
+BORN = date(2001, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Maria", "Roe", BORN), ("Marie", "Roe", BORN)),  # twins
+        (("John", "Roe", date(1970, 5, 6)), ("John", "Roe", BORN)),  # a father and a son
+        (("John", "Roe Sr.", None), ("John", "Roe Jr.", BORN)),
+        (("Ann", "Roe", BORN), ("Bo", "Roe", BORN)),
+        (("Ann", "Roe", BORN), ("Ann", "Poe", date(2001, 5, 7))),  # roommates
+    ],
+)
+def test_a_family_is_several_people(
+    one: tuple[str, str, date | None], other: tuple[str, str, date | None], tmp_path: Path
+) -> None:
+    """Whoever shares an address and a phone is not one person for that."""
+    home = {name: value for name, value in HOME.items() if name != "email"}
+    both = [user("1", *one, **home), user("2", *other, **home)]
+    assert pairs_of(tmp_path, both) == []
+
+
+def test_who_stays_and_who_is_not_offered(tmp_path: Path) -> None:
+    """Staff and External users stay; copies are named, deleted users are not."""
+    staff = UserRole(role_type=Coded(value="221", desc="Circulation Desk Operator"))
+    cases: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+        "external stays": ({"kind": "INTERNAL"}, {}),
+        "staff stays": ({}, {"kind": "INTERNAL", "user_role": (staff,)}),
+        "both staff": ({"user_role": (staff,)}, {"user_role": (staff,)}),
+        "copy": ({"source_institution_code": "01OTHER"}, {}),
+        "deleted": ({"status": Coded(value="DELETED")}, {}),
+    }
+    users = [
+        user(
+            f"{name} {at}",
+            f"Ada{place}",
+            f"Quill{place}",
+            BORN,
+            email=f"{place}@example.org",
+            **own,
+        )  # type: ignore[arg-type]
+        for place, (name, both) in enumerate(cases.items())
+        for at, own in enumerate(both)
+    ]
+    found = {
+        (pair.kept.primary_id or "").rpartition(" ")[0]: pair for pair in pairs_of(tmp_path, users)
+    }
+    assert found.keys() == cases.keys() - {"deleted"}
+    for name in ("external stays", "staff stays"):
+        assert (found[name].kept.primary_id, found[name].obstacle) == (f"{name} 1", "")
+    assert found["both staff"].obstacle
+    assert "01OTHER" in found["copy"].obstacle
