@@ -6,6 +6,7 @@ import random
 import tomllib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,9 @@ NAMES = tomllib.loads(
     (Path(__file__).parents[1] / "planner" / "names.toml").read_text(encoding="utf-8")
 )
 TODAY = datetime(2026, 8, 20, tzinfo=UTC)
-LAST = [name for part in NAMES.values() for name in part["last"].split() if len(name) > 3]
+LAST: list[str] = [
+    name for part in NAMES.values() for name in part["last"].split() if len(name) > 3
+]
 KINDS = ("nickname", "married", "internal-external", "typo")
 
 
@@ -32,7 +35,7 @@ def user(
     phone: str = "",
     street: str = "",
     kind: str = "EXTERNAL",
-    **others: object,
+    **others: Any,
 ) -> User:
     """A user of Alma."""
     contact = ContactInfo(
@@ -48,7 +51,7 @@ def user(
         account_type=Coded(value=kind),
         user_group=Coded(value="UGRD"),
         contact_info=contact,
-        **others,  # type: ignore[arg-type]
+        **others,
     )
 
 
@@ -65,9 +68,9 @@ def campus(chance: random.Random) -> tuple[list[User], dict[frozenset[str], str]
     def surname() -> str:
         return chance.choice(LAST) + chance.choice(("", "", "", "son", "berg", "ez"))
 
-    def add(first: str, last: str, day: date | None, **rest: object) -> User:
+    def add(first: str, last: str, day: date | None, **rest: Any) -> User:
         number = len(users)
-        one = user(f"U{number:05}", first, last, day, **rest)  # type: ignore[arg-type]
+        one = user(f"U{number:05}", first, last, day, **rest)
         users.append(one)
         return one
 
@@ -160,7 +163,7 @@ def test_a_family_is_several_people(
     one: tuple[str, str, date | None], other: tuple[str, str, date | None], tmp_path: Path
 ) -> None:
     """Whoever shares an address and a phone is not one person for that."""
-    home = {name: value for name, value in HOME.items() if name != "email"}
+    home: dict[str, Any] = {name: value for name, value in HOME.items() if name != "email"}
     both = [user("1", *one, **home), user("2", *other, **home)]
     assert pairs_of(tmp_path, both) == []
 
@@ -168,7 +171,7 @@ def test_a_family_is_several_people(
 def test_who_stays_and_who_is_not_offered(tmp_path: Path) -> None:
     """Staff and External users stay; copies are named, deleted users are not."""
     staff = UserRole(role_type=Coded(value="221", desc="Circulation Desk Operator"))
-    cases: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "external stays": ({"kind": "INTERNAL"}, {}),
         "staff stays": ({}, {"kind": "INTERNAL", "user_role": (staff,)}),
         "both staff": ({"user_role": (staff,)}, {"user_role": (staff,)}),
@@ -183,7 +186,7 @@ def test_who_stays_and_who_is_not_offered(tmp_path: Path) -> None:
             BORN,
             email=f"{place}@example.org",
             **own,
-        )  # type: ignore[arg-type]
+        )
         for place, (name, both) in enumerate(cases.items())
         for at, own in enumerate(both)
     ]
