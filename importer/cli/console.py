@@ -89,6 +89,14 @@ Rosters = Annotated[
         metavar="ROSTER",
     ),
 ]
+NoRosters = Annotated[
+    list[str],
+    typer.Argument(
+        help="The spreadsheet, as for check; none where the mapping has `from: alma`.",
+        show_default=False,
+        metavar="[ROSTER]",
+    ),
+]
 Mappings = Annotated[
     list[Path],
     typer.Option(

@@ -26,6 +26,7 @@ from importer.cli.console import (
     Folder,
     Json,
     Mappings,
+    NoRosters,
     Rosters,
     Run,
     ShowValues,
@@ -95,8 +96,8 @@ def check(
 
 @app.command()
 def plan(
-    roster: Rosters,
     mapping: Mappings,
+    roster: NoRosters = [],  # noqa: B006
     output: Folder = None,
     codes: Codes = None,
     corrections: CorrectionsFile = None,
@@ -268,7 +269,15 @@ def run_request(
 def _paired(
     rosters: list[str], mappings: list[Path], corrections: Path | None, *, visible_only: bool
 ) -> tuple[RosterRequest, ...]:
-    """Return each roster with its mapping. Raises UsageError if they do not match in number."""
+    """Return each roster with its mapping, or mappings that take their rows from Alma.
+
+    Raises UsageError if they do not match in number.
+    """
+    if not rosters:
+        if corrections is not None or visible_only:
+            msg = "Corrections and --visible-only are for files. Name the roster as well."
+            raise UsageError(msg)
+        return tuple(RosterRequest(None, mapping) for mapping in mappings)
     if len(mappings) == 1:
         mappings *= len(rosters)
     if len(mappings) != len(rosters):

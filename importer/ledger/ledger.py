@@ -155,9 +155,10 @@ class Ledger(Database):
     def facts(self) -> RunFacts:
         """Everything about the run that is not about a row. Raises UsageError if damaged."""
         try:
-            return RunFacts.model_validate_json(self.value("facts") or "")
+            facts = RunFacts.model_validate_json(self.value("facts") or "")
         except ValidationError:
             raise self.damaged from None
+        return facts.in_folder(self.folder)
 
     @property
     def was_applied(self) -> bool:

@@ -74,6 +74,7 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
         sheet,
         clean=_cleaner(delimiter, last, columns),
         visible_only=layout.visible_only,
+        all_people=False,
         notices=map(source.notice, notices),
     )
 

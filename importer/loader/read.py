@@ -176,6 +176,7 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
         sheet,
         clean=(lambda text: clean(unescape(text))) if escaped else clean,
         visible_only=layout.visible_only,
+        all_people=False,
         notices=(
             *map(source.notice, texts),
             *_merged_notice(sheet, source),

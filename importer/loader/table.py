@@ -127,9 +127,13 @@ def build(
     *,
     clean: Clean,
     visible_only: bool,
+    all_people: bool,
     notices: Iterable[Problem],
 ) -> Roster:
-    """Return the roster of a sheet: its rows below the headings, short ones padded."""
+    """Return the roster of a sheet: its rows below the headings, short ones padded.
+
+    `all_people`: no row is a total, a signature, an example or the headings once more.
+    """
     first = source.header[-1] + 1
     last = len(sheet.rows)
     while last >= first and not any(sheet.rows[last - 1]):
@@ -148,9 +152,11 @@ def build(
     out = sheet.hidden_rows.intersection(filled) if visible_only else set()
     people = too_long.union(row for row, cell in marks.items() if cell.number)
     heads = [sheet.rows[number - 1] for number in source.header if number]
-    repeated = {*_repeated_headings(frame, columns, heads, clean)}
-    not_people = dict.fromkeys(sorted(repeated - out), "repeats the headings")
-    not_people |= _footers(frame, filled.difference([*out, *repeated]).tolist(), people)
+    not_people: dict[int, str] = {}
+    if not all_people:
+        repeated = {*_repeated_headings(frame, columns, heads, clean)}
+        not_people |= dict.fromkeys(sorted(repeated - out), "repeats the headings")
+        not_people |= _footers(frame, filled.difference([*out, *repeated]).tolist(), people)
     kept = filled.difference([*out, *not_people])
     there = set(kept)
     problems = [

@@ -23,7 +23,7 @@ from importer.mapper.schema import KeepHeaviest
 from importer.mapper.steps.dates import ONLY_ENDS
 from importer.mapper.steps.step import EntryPlace, RulePart
 from importer.mapper.yaml_source import Steps
-from importer.model.fields import ALWAYS_REQUIRED, FIELDS
+from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, is_cell
 from importer.model.user import AccountType, Reach
 
 
@@ -113,6 +113,31 @@ def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
             yield MappingFinding(rule.steps, no_cells)
         if rule.field.path in {"primary_id", "password"}:
             yield MappingFinding(rule.steps, "cannot be changed here; delete this line")
+
+
+def _from_alma(mapping: MappingDocument) -> Iterator[MappingFinding]:
+    """Rows from Alma are users that it has; their headings are the names of fields."""
+    file = mapping.file
+    if not mapping.from_alma:
+        return
+    if file.match.creates:
+        wrong = "set `new: reject`, because a mapping with rows from Alma creates nobody"
+        yield MappingFinding(("match", "new"), wrong)
+    if file.match.absent is not None:
+        yield MappingFinding(("match", "absent"), "nobody is missing from a roster from Alma")
+    for key in ("sheet", "encoding", "header"):
+        if key in file.roster.model_fields_set:
+            yield MappingFinding(("roster", key), "is for files only; delete this line")
+    rules = (*mapping.values, *mapping.rules)
+    wanted = {heading: rule.steps for rule in rules for heading in rule.headings}
+    wanted |= {name: steps for steps, one in mapping.conditions for name in one.headings}
+    for heading, steps in wanted.items():
+        if not is_cell(heading):
+            wrong = (
+                f"Alma's users have no field `{heading}`{nearest(heading, CELLS)}; that of an "
+                "entry is written as `<contact_info.email[work].email_address>`"
+            )
+            yield MappingFinding(steps, wrong)
 
 
 def _passwords(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -301,10 +326,10 @@ def _patterns_as_words(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 
 CHECKS: tuple[Callable[[MappingDocument], Iterator[MappingFinding]], ...] = (
-    _account, _required_fields, _rows, _keys, _passwords, _lookups, _variables, _circles, _entries,
-    _to_do, _no_value, _unused, _match_types, _patterns_as_words,
+    _account, _required_fields, _rows, _from_alma, _keys, _passwords, _lookups, _variables,
+    _circles, _entries, _to_do, _no_value, _unused, _match_types, _patterns_as_words,
 )  # fmt: skip
 """Every check. To add one about a mapping as a whole, write a function and name it here."""
 
-_OF_WHOLE = frozenset({_account, _required_fields, _rows, _unused, _match_types})
+_OF_WHOLE = frozenset({_account, _required_fields, _rows, _from_alma, _unused, _match_types})
 """Checks that are not about rules alone; the other ones are made of `match.absent` as well."""

@@ -84,6 +84,13 @@ def evaluate(
     )
 
 
+def taken(mapping: CompiledMapping, roster: Roster) -> list[int]:
+    """Return the numbers of the rows that `roster.only` takes."""
+    work = Evaluation(mapping, roster, NO_CODES)
+    rows = work.meeting(work.file.roster.only, work.every, {})
+    return list(compress(work.numbers, rows))
+
+
 class Evaluation:
     """One roster on its way to candidates.
 

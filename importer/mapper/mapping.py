@@ -214,6 +214,11 @@ class MappingDocument:
         )
 
     @property
+    def from_alma(self) -> bool:
+        """Whether its rows are users of Alma, under the headings of `model.fields.cells_of`."""
+        return self.file.roster.source == "alma"
+
+    @property
     def maps_password(self) -> bool:
         """Whether it sets passwords, which are read from the roster again when they are sent."""
         return any(rule.field.path == "password" for rule in self.scalars)

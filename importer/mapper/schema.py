@@ -150,8 +150,9 @@ class SkipPart(MappingPart):
 
 
 class RosterPart(MappingPart):
-    """How the roster is read."""
+    """Where the roster is from, and how it is read."""
 
+    source: Literal["file", "alma"] = Field(default="file", alias="from")
     sheet: Word | None = None
     encoding: Annotated[Word, AfterValidator(_encoding)] = "auto"
     header: Annotated[

@@ -5,7 +5,9 @@ A field's path is Alma's own, without positions: `user_group`, `contact_info.ema
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -122,6 +124,9 @@ PATRON_ROLE: dict[str, Field] = {
 }
 """The fields of the Patron role that a mapping may set. They belong to no list of `LISTS`."""
 
+PATRON = "200"
+"""Alma's code of the Patron role (contract 1.3, user_role)."""
+
 ALWAYS_REQUIRED = ("primary_id", "first_name", "last_name", "user_group")
 """Every record needs these, whatever the mapping says (contract 4.1, the library's own rule)."""
 
@@ -166,13 +171,66 @@ def fields_of(user: User) -> Iterator[tuple[str, str]]:
     The path of an entry's field names its type: `contact_info.email[work].email_address`.
     """
     yield from _texts_of(user, "")
+    for parent, kind, part in _entries_of(user):
+        fields = tuple(_texts_of(part, f"{parent}[{kind}].", TYPE_FIELD[parent]))
+        yield from fields or ((parent, kind),)
+
+
+def cells_of(user: User) -> dict[str, str]:
+    """Return the record as the cells of a row, without blank ones, passwords and PINs.
+
+    The headings are the fields' paths, in an entry with its type:
+    `contact_info.email[work].email_address`. The second entry of a type has ` 2` at the end, and
+    one of several types is there under each. The Patron role is the one that expires first.
+    """
+    cells = {path: shown for path, shown in _texts_of(user, "") if path not in SECRETS}
+    roles = [
+        (role.expiry_date or "", text(role.scope))
+        for role in user.user_role or ()
+        if text(role.role_type) == PATRON
+    ]
+    if roles:
+        expiry, scope = min(roles, key=lambda role: (not role[0], role))
+        cells |= {"patron_role.expiry": expiry[:10], "patron_role.scope": scope}
+    numbers: Counter[str] = Counter()
+    for parent, kinds, part in _entries_of(user):
+        for kind in kinds.split(JOINED):
+            entry = f"{parent}[{kind}]"
+            numbers[entry] += 1
+            end = f" {numbers[entry]}" if numbers[entry] > 1 else ""
+            cells |= {f"{path}{end}": shown for path, shown in _texts_of(part, f"{entry}.")}
+    return cells
+
+
+_OF_ENTRY = re.compile(r"([\w.]+)\[[^\[\]]+\]\.(\w+)(?: (?:[2-9]|[1-9]\d+|\*))?")
+
+
+def is_cell(heading: str) -> bool:
+    """Return whether `cells_of` a user can have this heading, or those that `… *` stands for."""
+    if found := _OF_ENTRY.fullmatch(heading.strip()):
+        parent, name = found.groups()
+        return parent in LISTS and name in LISTS[parent].model_fields
+    return heading.strip() in CELLS
+
+
+def _entries_of(user: User) -> Iterator[tuple[str, str, Part]]:
+    """Yield the entries of every list, with the list's path and the types, joined by `+`."""
     for parent in LISTS:
         holder, _, name = parent.rpartition(".")
         owner = getattr(user, holder) if holder else user
         for part in (getattr(owner, name) if owner is not None else None) or ():
-            kind = text(getattr(part, TYPE_FIELD[parent]))
-            fields = tuple(_texts_of(part, f"{parent}[{kind}].", TYPE_FIELD[parent]))
-            yield from fields or ((parent, kind),)
+            yield parent, text(getattr(part, TYPE_FIELD[parent])), part
+
+
+CELLS: tuple[str, ...] = (
+    *(
+        name
+        for name, info in User.model_fields.items()
+        if info.annotation in _SHAPES and name not in SECRETS
+    ),
+    *(field.path for field in PATRON_ROLE.values()),
+)
+"""The headings of `cells_of` that are no entry's."""
 
 
 def _texts_of(part: Part, prefix: str, but: str = "") -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -42,7 +43,10 @@ class Corrections(FileFacts):
 
 
 class RosterFacts(FileFacts):
-    """Which roster a run was made from, and how it was read."""
+    """Which roster a run was made from, and how it was read.
+
+    `kept`: it came without a file, and the run keeps it in its own folder.
+    """
 
     sha256: str
     kind: str
@@ -52,6 +56,7 @@ class RosterFacts(FileFacts):
     header: tuple[int, ...] = ()
     visible_only: bool = False
     rejects: bool = False
+    kept: bool = False
     corrections: Corrections | None = None
 
     def origin(self, row: int) -> Origin:
@@ -156,9 +161,25 @@ class RunFacts(Kept):
             *((other.roster, other.mapping) for other in self.others),
         )
 
+    def in_folder(self, folder: Path) -> RunFacts:
+        """Return the facts with the paths of the rosters that this run keeps in its folder."""
+        if not any(roster.kept for roster, _ in self.rosters):
+            return self
+        others = tuple(
+            one.model_copy(update={"roster": _found(one.roster, folder)}) for one in self.others
+        )
+        return self.model_copy(update={"roster": _found(self.roster, folder), "others": others})
+
     def origin(self, row: int = 0) -> Origin:
         """Return the place of a row in its roster; 0 is the whole first roster."""
         return self.rosters[RowId.of(row).roster][0].origin(row)
+
+
+def _found(roster: RosterFacts, folder: Path) -> RosterFacts:
+    """Return the facts of a roster with its path; one that an undone run keeps has it already."""
+    if not roster.kept:
+        return roster
+    return roster.model_copy(update={"path": str(folder.resolve() / roster.path)})
 
 
 class Calls(Kept):

@@ -122,8 +122,10 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
     problems: list[Problem] = []
     for mapped in rosters:
         roster = mapped.roster
-        # people delete the rows of a rejects file that should not be loaded
-        if roster.frame.empty and not roster.left_out and not roster.rejects:
+        # people delete the rows of a rejects file that should not be loaded, and a list of Alma's
+        # users that are done is as short
+        may_be_empty = roster.left_out or roster.rejects or mapped.mapping.from_alma
+        if roster.frame.empty and not may_be_empty:
             msg = (
                 f"{roster.source.path.name} has headings but no rows. Check that this is "
                 "the right file and sheet, and fill it in."

@@ -17,12 +17,14 @@ from importer.errors import (
     RosterError,
     StalePlanError,
     UnreadableFileError,
+    UsageError,
 )
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
 from importer.loader.corrections import correct, digest, read_corrections
 from importer.loader.detect import LARGEST
 from importer.loader.read import read
+from importer.loader.rows import Rows, read_rows
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import needed_columns
@@ -54,11 +56,13 @@ PASSWORD = "password"  # noqa: S105  a field's name
 class RosterRequest:
     """A roster, the mapping for it, and the file with its corrections, if any.
 
-    `sheet`: of a workbook, in place of the mapping's. Several rosters may share one file of
-    corrections. `visible_only`: rows that the sheet hides are skipped.
+    `roster`: its file, its rows where there is no file, or None where the mapping takes them from
+    Alma (see `pipeline.alma_rows`). `sheet`: of a workbook, in place of the mapping's. Several
+    rosters may share one file of corrections. `visible_only`: rows that the sheet hides are
+    skipped.
     """
 
-    roster: Path
+    roster: Path | Rows | None
     mapping: Path
     sheet: str = ""
     corrections: Path | None = None
@@ -90,8 +94,11 @@ class RunRequest:
 
     @property
     def name(self) -> str:
-        """The names of the rosters, for the run's folder."""
-        return "-".join(dict.fromkeys(one.roster.stem for one in self.rosters))
+        """The names of the rosters, or of mappings whose roster has no file, for the folder."""
+        files = (
+            one.roster if isinstance(one.roster, Path) else one.mapping for one in self.rosters
+        )
+        return "-".join(dict.fromkeys(path.stem for path in files))
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +289,7 @@ def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
     check_sources(facts)
     asked = (
         RosterRequest(
-            Path(roster.path),
+            Rows(read_bounded(Path(roster.path), LARGEST)) if roster.kept else Path(roster.path),
             Path(mapping.path),
             roster.sheet,
             None if roster.corrections is None else Path(roster.corrections.path),
@@ -296,10 +303,27 @@ def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
 def _read_all(asked: Iterable[RosterRequest], codes: CodeTables, today: date) -> Rosters:
     every = [read_inputs(one, codes, today, position) for position, one in enumerate(asked)]
     mappings = [mapped.mapping for mapped in every]
-    return Rosters(
+    rosters = Rosters(
         replace(one, secret=secret_columns(one.roster.places, one.mapping, mappings))
         for one in every
     )
+    for one in rosters:
+        _refuse_secrets(one)
+    return rosters
+
+
+def _refuse_secrets(mapped: MappedRoster) -> None:
+    """Raise UsageError if a roster without a file, which the run keeps, has passwords or PINs."""
+    if not isinstance(mapped.asked.roster, Rows):
+        return
+    columns = [str(mapped.roster.places[position]) for position in sorted(mapped.secret)]
+    if columns or mapped.mapping.maps_password:
+        what = f"Column {' and '.join(columns)} has" if columns else "The mapping sets"
+        msg = (
+            f"{what} passwords or PINs. The rows of a roster without a file are kept in the run's "
+            "folder, and passwords are not. Leave them out, or save the roster as a file."
+        )
+        raise UsageError(msg)
 
 
 def check_sources(facts: RunFacts) -> None:
@@ -348,10 +372,8 @@ def read_inputs(
     document, findings = read_mapping(asked.mapping)
     if document is None:
         raise MappingError(findings)
-    layout = document.layout()
-    layout = replace(layout, sheet=asked.sheet or layout.sheet, visible_only=asked.visible_only)
     try:
-        opened = read(asked.roster, layout)
+        opened = _opened(asked, document, kept_name(position))
         if position:
             opened = opened.at_position(position)
         if asked.corrections is not None:
@@ -373,28 +395,52 @@ def read_inputs(
     return MappedRoster(asked, document, opened, compiled, candidates, codes, today, secret)
 
 
+def kept_name(position: int) -> str:
+    """Return the name of the file in which a run keeps a roster that came without one."""
+    return f"roster-{position + 1}.csv" if position else "roster.csv"
+
+
+def _opened(asked: RosterRequest, mapping: MappingDocument, kept: str) -> Roster:
+    """Return the roster of a file or of rows. Raises RosterError, UsageError."""
+    match asked.roster:
+        case Rows() as rows:
+            return read_rows(Path(kept), rows)
+        case Path() as path:
+            layout = mapping.layout()
+            sheet = asked.sheet or layout.sheet
+            return read(path, replace(layout, sheet=sheet, visible_only=asked.visible_only))
+        case None:
+            msg = f"The mapping {asked.mapping.name} needs a roster. Name its file."
+            if mapping.from_alma:
+                msg = (
+                    f"The mapping {asked.mapping.name} takes its rows from Alma. Use "
+                    "`importer plan`, which reads them."
+                )
+            raise UsageError(msg)
+
+
 _TRIED = 20
 """Mappings in the same folder that are tried on a roster that the named one does not fit."""
 
 
 def _better(asked: RosterRequest, opened: Roster, run: RunVariables) -> Iterator[str]:
     """Name the mapping that a roster belongs to: that of its run, or one that has its headings."""
-    own = asked.mapping.resolve()
-    folder, name = asked.roster.parent, asked.roster.name
-    if name.startswith("rejects") and (folder / FILE).is_file():
-        with suppress(ImporterError), Ledger.open(folder) as ledger:
+    own, path = asked.mapping.resolve(), asked.roster
+    name = opened.source.path.name
+    if isinstance(path, Path) and name.startswith("rejects") and (path.parent / FILE).is_file():
+        with suppress(ImporterError), Ledger.open(path.parent) as ledger:
             used = {Path(mapping.path).resolve() for _, mapping in ledger.facts.rosters}
             if own not in used:
-                names = ", ".join(f"`{path.name}`" for path in sorted(used))
+                names = ", ".join(f"`{one.name}`" for one in sorted(used))
                 yield f"{name}: these are the rejects of a run with {names}; use it with -m"
             return
     fitting = []
-    for path in sorted(own.parent.glob("*.y*ml"))[:_TRIED]:
-        document, wrong = read_mapping(path) if path.resolve() != own else (None, ())
+    for other in sorted(own.parent.glob("*.y*ml"))[:_TRIED]:
+        document, wrong = read_mapping(other) if other.resolve() != own else (None, ())
         if document is not None and not wrong:
             with suppress(MappingError):
                 compile_mapping(document, opened.places, run)
-                fitting.append(f"`{path.name}`")
+                fitting.append(f"`{other.name}`")
     if fitting:
         which = f"mapping {fitting[0]}; use it" if len(fitting) == 1 else ""
         which = which or f"mappings {', '.join(fitting)}; use one of them"

@@ -140,12 +140,12 @@ async def open_users(
     queries: Collection[PersonQuery],
     progress: Progress,
     *,
-    needed: bool,
+    needed: str,
 ) -> AsyncIterator[Users]:
     """Open the user cache of the institution, or Alma itself, for the block.
 
     The cache first reads who changed since its last refresh. One that is missing or incomplete is
-    completed if it is `needed`, to see who is missing from the roster, or if that takes fewer calls
+    completed if a key of the mapping, `needed`, is about all users, or if that takes fewer calls
     than asking about each row. Otherwise it is not used: it does not know who is missing in Alma.
     The request may turn both off. Alma's own answers are kept until the block ends without an
     error. The operator gets a sentence about the cache. Raises UsageError if it is damaged,
@@ -163,7 +163,7 @@ async def open_users(
     by_row = Users(alma, now, kept=kept)
     done, completes = _pages_done(path), False
     if done is not None and request.refresh and needed:
-        progress.note("First reading all users of Alma into the user cache, for `match.absent`.")
+        progress.note(f"First reading all users of Alma into the user cache, for `{needed}`.")
         completes = True
     elif done is not None and request.refresh:
         completes = await _saves_calls(alma, by_row.to_ask(queries), done, progress.note)

@@ -16,6 +16,7 @@ from importer.model.problem import Code, Problem
 from importer.model.run import FailedCheck
 from importer.model.text import counted
 from importer.pipeline.absent import AbsentPlan, plan_absent
+from importer.pipeline.alma_rows import takes_rows, with_rows
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.decisions import decisions_in, open_rows
 from importer.pipeline.fates import Decided, decide_fates
@@ -52,8 +53,11 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     `rate` is in calls a second. Raises RosterError, MappingError, LedgerError, AlmaError, and
     UsageError for code tables of another institution or a damaged user cache.
     """
-    opened = open_inputs(request)
+    opened = None if takes_rows(request) else open_inputs(request)
     institution = await check_institution(alma, request.codes)
+    if opened is None:
+        request = await with_rows(request, alma, institution, progress)
+        opened = open_inputs(request)
     of_alma = institution.facts(alma.base_url)
     with new_run(request.name, request.now, request.folder) as folder:
         rosters = validate(opened)
@@ -65,7 +69,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         asked = [(draft, query_of(draft, rosters.match(draft.row))) for draft in drafts]
         queries = [query for _, query in asked]
         overwrites = paths_of(rosters, request.overwrite_edits)
-        needed = any(one.match.absent for one in rosters)
+        needed = "match.absent" if any(one.match.absent for one in rosters) else ""
         async with open_users(
             request, alma, institution, queries, progress, needed=needed
         ) as users:

@@ -17,8 +17,9 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.new_run import write_run
 from importer.ledger.states import FILE
 from importer.loader.corrections import digest
+from importer.loader.rows import Rows
 from importer.mapper.placeholders import heading_key
-from importer.model.files import exists, shown
+from importer.model.files import exists, new_file, shown
 from importer.model.people import Common
 from importer.model.plan import RETURNING, Act, Create, Imprints, Step, Update
 from importer.model.problem import Code, Problem
@@ -47,6 +48,9 @@ UNFINISHED = "unfinished"
 
 A command that was killed leaves it there.
 """
+
+KEPT = "roster*.csv"
+"""The files of rosters that came without one; one that is being written has more around it."""
 
 _LISTED = 10
 _SHOWN = 100  # characters of a heading
@@ -117,7 +121,7 @@ def new_run(name: str, now: datetime, wanted: Path | None) -> Iterator[Path]:
         try:
             yield folder
         except BaseException:
-            for path in folder.glob(f"{FILE}*"):
+            for path in (*folder.glob(f"{FILE}*"), *folder.glob(KEPT)):
                 path.unlink()
             claim.unlink()
             if not was_there:
@@ -158,11 +162,16 @@ def save_run(
 ) -> Ledger:
     """Write the ledger of a new check or plan, with the cells of rows that return or are sent.
 
+    Rosters without a file are written beside it, for their owner only.
     `absent`: cells for people who are missing from the rosters. `imprints`: what to remember of
     rows when they were applied.
 
-    Raises LedgerError if it cannot be written.
+    Raises LedgerError if it cannot be written, UsageError if a roster cannot.
     """
+    for mapped in rosters:
+        if isinstance(rows := mapped.asked.roster, Rows):
+            with new_file(folder / mapped.roster.source.path, private=True) as file:
+                file.write(rows.content)
     kept = decided.rows(*RETURNING)
     kept |= {step.row for step in steps if isinstance(step, Create | Update)}
     cells = chain.from_iterable(mapped.cells(kept) for mapped in rosters)
@@ -218,8 +227,10 @@ def run_facts(
 
 def _roster_facts(mapped: MappedRoster) -> tuple[RosterFacts, MappingFacts]:
     source, mapping, made = mapped.roster.source, mapped.mapping, mapped.asked.corrections
+    kept = isinstance(mapped.asked.roster, Rows)
     roster = RosterFacts(
-        **_paths(source.path),
+        **({"path": source.path.name} if kept else _paths(source.path)),
+        kept=kept,
         sha256=source.sha256,
         kind=source.kind,
         sheet=source.sheet,
@@ -285,8 +296,8 @@ def _saved_run(folder: Path) -> SavedRun | None:
         modified = datetime.fromtimestamp(max(path.stat().st_mtime for path in lasting), UTC)
     except OSError as error:
         return SavedRun(folder, None, f"{folder} cannot be read ({error.strerror}).")
-    if {path.name for path in files} <= {UNFINISHED}:
-        return SavedRun(folder, modified, f"{folder} is empty.")
+    if all(path.name == UNFINISHED or path.match(f"*{KEPT}*") for path in files):
+        return SavedRun(folder, modified, f"{folder} contains no run: it was not finished.")
     if folder / FILE not in files:
         return None
     try:

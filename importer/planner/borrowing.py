@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from importer.model.fields import text
+from importer.model.fields import PATRON, text
 from importer.model.plan import Change, ChangeKind
 from importer.model.problem import Code
 from importer.model.user import Coded, User, UserRole
-
-PATRON = "200"
-"""Alma's code of the Patron role (contract 1.3, user_role)."""
 
 ROLE = "user_role[Patron]"
 """The path of the Patron role in a list of changes."""

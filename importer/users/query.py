@@ -133,6 +133,12 @@ def find_sharing(cache: UserCache) -> Iterator[tuple[User, User]]:
             yield one, other
 
 
+def find_all(cache: UserCache) -> Iterator[User]:
+    """Yield every user whose record was read, by primary ID; `UserCache.stale` names the others."""
+    query = "SELECT record FROM users WHERE record <> '' ORDER BY key"
+    return cache.parsed(User.from_json, query)
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What a user is compared by."""

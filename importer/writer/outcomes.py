@@ -13,11 +13,10 @@ from enum import Enum
 from importer.alma.responses import Refusal, explain_refusal
 from importer.errors import RefusedError
 from importer.ledger.journal import Pending
-from importer.model.fields import LISTS, text
+from importer.model.fields import LISTS, PATRON, text
 from importer.model.plan import Act
 from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
 from importer.model.user import Part, User
-from importer.planner.borrowing import PATRON
 from importer.planner.entries import comparable, entries, same_id
 from importer.planner.patch import Conflict, diff, rebase, same_as_sent
 

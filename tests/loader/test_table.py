@@ -34,7 +34,9 @@ def test_a_fed_back_row_has_one_number(marks: list[str]) -> None:
     headings = Headings((1,), (*ADDED, "ID"))
     sheet = Sheet([(*ADDED, "ID"), *rows])
     columns = find_columns(headings, sheet, 6, escaped=False)
-    roster = build(SOURCE, columns, sheet, clean=clean, visible_only=False, notices=())
+    roster = build(
+        SOURCE, columns, sheet, clean=clean, visible_only=False, all_people=False, notices=()
+    )
     numbers = roster.frame.index.tolist()
     assert len(set(numbers)) == len(marks)
     for at, mark in enumerate(marks):

@@ -1,0 +1,69 @@
+"""Rows from Alma: users of the user cache as a roster, planned, applied and undone."""
+
+from __future__ import annotations
+
+import csv
+import stat
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import load, state, write
+
+HEAD = """version: 1
+account_type: INTERNAL
+match: {new: reject}
+"""
+RENEW = (
+    HEAD
+    + """name: renew
+roster:
+  from: alma
+  only: {user_group: [COMM], expiry_date: {before: 2027-07-01}}
+record:
+  primary_id: <primary_id>
+  expiry_date: {from: <expiry_date>, plus: 1 year}
+"""
+)
+PEOPLE = (
+    ("3001", "Ana", "Nunez", "COMM", "1990-01-02", "ana@example.org", ""),
+    ("3002", "Bo", "Doe", "FRIEND", "1980-03-04", "bo@example.org", ""),
+    ("3003", "Cy", "Total", "COMM", "1970-05-06", "", ""),
+)
+
+
+@pytest.fixture
+def people(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
+    """Three people in Alma, two of them in COMM, who expire in 2027. The folder."""
+    roster = write(folder, *PEOPLE)
+    text = (folder / "small.yaml").read_text("utf-8").replace("record:", "record:\n  expiry_date: 2027-06-30")
+    (folder / "small.yaml").write_text(text, "utf-8")
+    load(typed, roster, "first")
+    return folder
+
+
+def test_users_of_alma_are_a_roster(people: Path, typed: Type, sandbox: Sandbox) -> None:
+    """The rows are kept privately in the run; apply changes them, a second plan is empty, undo."""
+    before = state(sandbox)
+    (people / "renew.yaml").write_text(RENEW, "utf-8")
+    planned = typed("plan", "-m", "renew.yaml", "-o", "run", "--json")
+    assert (planned.exit, planned.summary["update"], planned.summary["rows"]) == (0, 2, 2), planned.err
+    kept = people / "run" / "roster.csv"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    with kept.open(encoding="utf-8", newline="") as file:
+        rows = [*csv.reader(file)]
+    assert rows[0] == ["primary_id", "first_name", "last_name", "expiry_date", "user_group"]
+    assert [row[0] for row in rows[1:]] == ["3001", "3003"]
+    applied = typed("apply", "run", "--json", "--allow", "many-changes")
+    assert (applied.exit, applied.summary["updated"]) == (0, 2), applied.err
+    assert {key: user["expiry_date"][:10] for key, user in state(sandbox).items()} == {
+        "3001": "2028-06-30", "3002": "2027-06-30", "3003": "2028-06-30"
+    }
+    again = typed("plan", "-m", "renew.yaml", "-o", "again", "--json")
+    assert (again.exit, again.summary["rows"]) == (0, 0), again.err
+    undone = typed("undo", "run", "-o", "back", "--json")
+    assert undone.summary["update"] == 2
+    assert typed("apply", "back", "--json", "--allow", "many-changes").exit == 0
+    assert state(sandbox) == before
