@@ -15,6 +15,7 @@ from importer.mapper.placeholders import (
     RUN_VARIABLES,
     TO_CHOOSE,
     VALUE,
+    Cell,
     Variable,
     heading_key,
     nearest,
@@ -130,7 +131,12 @@ def _from_alma(mapping: MappingDocument) -> Iterator[MappingFinding]:
             yield MappingFinding(("roster", key), "is for files only; delete this line")
     rules = (*mapping.values, *mapping.rules)
     wanted = {heading: rule.steps for rule in rules for heading in rule.headings}
-    wanted |= {name: steps for steps, one in mapping.conditions for name in one.headings}
+    wanted |= {
+        cell.heading: (*steps, key)
+        for steps, condition in mapping.conditions
+        for key, cell, _ in condition.every_test
+        if isinstance(cell, Cell)
+    }
     for heading, steps in wanted.items():
         if not is_cell(heading):
             wrong = (

@@ -137,3 +137,34 @@ def test_findings_are_free_of_programmers_words(tmp_path: Path) -> None:
             for found in findings(tmp_path, text):
                 assert "cannot be read" not in found, found
                 assert not any(word in found for word in ("Input", "dict", "tuple", "valid")), found
+
+
+ABSENT = ", absent: {among: {user_group: [A]}, set: {expiry_date: <@today>}}"
+FROM_ALMA = """version: 1
+account_type: INTERNAL
+match: {{new: {new}{more}}}
+roster: {{from: alma{roster}}}
+record: {{primary_id: <primary_id>, job_description: "<{heading}>"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "words", "changed"),
+    [
+        ("3: match.new", "creates nobody", {"new": "create"}),
+        ("3: match.absent", "nobody is missing", {"more": ABSENT}),
+        ("4: roster.sheet", "files only", {"roster": ", sheet: A"}),
+        ("4: roster.only.usergroup", "`user_group`", {"roster": ", only: {usergroup: [A]}"}),
+        ("5: record.job_description", "email[work]", {"heading": "email[work].email_address"}),
+        ("5: record.job_description", "no field", {"heading": "pin_number"}),
+        ("5: record.job_description", "no field", {"heading": "user_note[A].text"}),
+    ],
+)
+def test_what_rows_from_alma_cannot_be(
+    tmp_path: Path, place: str, words: str, changed: dict[str, str]
+) -> None:
+    """They create nobody, nobody is missing, and their headings are the fields of a user."""
+    usual = {"new": "reject", "more": "", "roster": "", "heading": "user_note[A].note_text 2"}
+    assert findings(tmp_path, FROM_ALMA.format_map(usual)) == ()
+    found = findings(tmp_path, FROM_ALMA.format_map(usual | changed))
+    assert any(one.startswith(f"m.yaml:{place}") and words in one for one in found), found
