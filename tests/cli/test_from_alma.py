@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import load, state, write
 
@@ -38,7 +37,11 @@ PEOPLE = (
 def people(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
     """Three people in Alma, two of them in COMM, who expire in 2027. The folder."""
     roster = write(folder, *PEOPLE)
-    text = (folder / "small.yaml").read_text("utf-8").replace("record:", "record:\n  expiry_date: 2027-06-30")
+    text = (
+        (folder / "small.yaml")
+        .read_text("utf-8")
+        .replace("record:", "record:\n  expiry_date: 2027-06-30")
+    )
     (folder / "small.yaml").write_text(text, "utf-8")
     load(typed, roster, "first")
     return folder
@@ -49,7 +52,9 @@ def test_users_of_alma_are_a_roster(people: Path, typed: Type, sandbox: Sandbox)
     before = state(sandbox)
     (people / "renew.yaml").write_text(RENEW, "utf-8")
     planned = typed("plan", "-m", "renew.yaml", "-o", "run", "--json")
-    assert (planned.exit, planned.summary["update"], planned.summary["rows"]) == (0, 2, 2), planned.err
+    assert (planned.exit, planned.summary["update"], planned.summary["rows"]) == (0, 2, 2), (
+        planned.err
+    )
     kept = people / "run" / "roster.csv"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     with kept.open(encoding="utf-8", newline="") as file:
@@ -59,7 +64,9 @@ def test_users_of_alma_are_a_roster(people: Path, typed: Type, sandbox: Sandbox)
     applied = typed("apply", "run", "--json", "--allow", "many-changes")
     assert (applied.exit, applied.summary["updated"]) == (0, 2), applied.err
     assert {key: user["expiry_date"][:10] for key, user in state(sandbox).items()} == {
-        "3001": "2028-06-30", "3002": "2027-06-30", "3003": "2028-06-30"
+        "3001": "2028-06-30",
+        "3002": "2027-06-30",
+        "3003": "2028-06-30",
     }
     again = typed("plan", "-m", "renew.yaml", "-o", "again", "--json")
     assert (again.exit, again.summary["rows"]) == (0, 0), again.err
