@@ -1,22 +1,26 @@
-"""The commands `job new`, `check` and `run`: loads that run by themselves."""
+"""The commands `job new`, `check`, `run`, `list`, `allow` and `skip`."""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from importer.cli.console import Commands, Json, write_findings
-from importer.cli.output import emit, now, say, write_new
-from importer.errors import Exit, UsageError
+from importer.cli.console import Commands, Json, operator, write_findings
+from importer.cli.output import emit, now, output, say, write_new
+from importer.errors import Exit, ImporterError, defect
+from importer.jobs import decisions
 from importer.jobs.check import check_job
 from importer.jobs.commands import Tools, run_command
 from importer.jobs.notify import Level, Message, channels, report_wrong_job, send
-from importer.jobs.run import GUARDS, JobRun
+from importer.jobs.overview import in_lines, job_files, jobs_in
+from importer.jobs.run import JobRun
 from importer.jobs.schema import JobFileError, check_name, load_job
+from importer.jobs.state import Decision
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line
 
@@ -75,28 +79,98 @@ def check(
 
 @job.command()
 def run(
-    file: JobFile,
-    allow: Annotated[
-        list[str],
-        typer.Option(
-            help="Let a guard or safety check pass for the load that is held: "
-            f"{', '.join(GUARDS)}.",
-            metavar="CHECK",
-        ),
-    ] = [],  # noqa: B006
+    file: Annotated[
+        Path, typer.Argument(help="The job (YAML), or a folder of jobs.", metavar="JOB")
+    ],
     as_json: Json = False,
 ) -> int:
-    """Run a job once: finish the open load, then load the newest file."""
-    if unknown := set(allow).difference(GUARDS):
-        msg = f"--allow {min(unknown)}: it must be one of {', '.join(GUARDS)}."
-        raise UsageError(msg)
+    """Run a job once: finish the open load, then load what is new. Of a folder, run each job."""
+    if not file.is_dir():
+        code, result = _run(file)
+        emit(result, (), as_json=as_json)
+        return code
+    paths, results, codes = job_files(file), list[dict[str, object]](), set[Exit]()
+    for path in paths:  # so that none of them has to wait until its file is whole
+        with suppress(ImporterError):
+            JobRun(load_job(path), TOOLS).look()
+    for path in paths:
+        say(f"{path.stem}:")
+        try:
+            code, result = _run(path)
+        except Exception as error:  # noqa: BLE001  no job stops those after it
+            known = isinstance(error, ImporterError)
+            say(str(error) if known else defect(error))
+            code = error.exit if isinstance(error, ImporterError) else Exit.BUG
+            result = {"job": path.stem, "results": [], "exit": int(code)}
+        results.append(result)
+        codes.add(code)
+        if code is Exit.INTERRUPTED:
+            break
+    code = Exit.worst(codes)
+    emit({"jobs": results, "exit": int(code)}, (), as_json=as_json)
+    return code
+
+
+TOOLS = Tools(run_command, now, time.sleep, say)
+
+
+def _run(file: Path) -> tuple[Exit, dict[str, object]]:
+    """Run a job; return its exit code and its messages, which are also in the log."""
     try:
         loaded = load_job(file)
     except JobFileError as error:
         report_wrong_job(file, error, now())
         raise
-    load = JobRun(loaded, Tools(run_command, now, time.sleep, say), frozenset(allow))
+    load = JobRun(loaded, TOOLS)
     code = load.run()
-    results = [message.as_json() for message in load.messages]
-    emit({"job": loaded.name, "results": results, "exit": int(code)}, (), as_json=as_json)
-    return code
+    messages = [message.as_json() for message in load.messages]
+    result = {"job": loaded.name, "results": messages, "exit": int(code)}
+    output.note("job", **result)
+    return code, result
+
+
+@job.command("list")
+def list_jobs(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of the job files.", metavar="FOLDER")
+    ] = Path(),
+    as_json: Json = False,
+) -> None:
+    """List the jobs of a folder: last load, state, next trouble, and what a person can do."""
+    jobs = list(jobs_in(folder, now()))
+    emit({"jobs": [one.as_json() for one in jobs]}, in_lines(jobs), as_json=as_json)
+
+
+Why = Annotated[
+    str, typer.Option(help="The reason, for the history of the job.", show_default=False)
+]
+
+
+@job.command()
+def allow(
+    file: JobFile,
+    checks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Guards or safety checks that may fail; without any, all that hold the load.",
+            metavar="[CHECK]...",
+        ),
+    ] = None,
+    *,
+    why: Why,
+    as_json: Json = False,
+) -> None:
+    """Let the load that a guard holds pass. The next run of the job loads it."""
+    _decided(file, decisions.allow(load_job(file), checks or (), operator(), why, now()), as_json)
+
+
+@job.command()
+def skip(file: JobFile, *, why: Why, as_json: Json = False) -> None:
+    """Skip the file that is held or cannot be read. The next run of the job puts it aside."""
+    _decided(file, decisions.skip(load_job(file), operator(), why, now()), as_json)
+
+
+def _decided(file: Path, decision: Decision, as_json: bool) -> None:  # noqa: FBT001
+    """Show a decision, and the command that carries it out at once."""
+    lines = (f"{decision}", f"To run the job now, type: {command_line('job', 'run', str(file))}")
+    emit(decision.model_dump(mode="json"), lines, as_json=as_json)

@@ -30,13 +30,14 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding]]]:
     for part in job.file.rosters:
         yield "mapping", partial(_mapping, part.mapping)
         yield "pick-up", partial(_pick_up, job, part.source)
-    if job.file.deliver_to is not None:
-        yield "delivery", partial(_delivery, job, job.file.deliver_to)
+    for name, folder in (("delivery", job.file.deliver_to), ("rejects", job.file.rejects_to)):
+        if folder is not None:
+            yield name, partial(_delivery, name, job, folder)
     notify = job.file.notify
     for name, address in (("chat", notify.chat), ("ping", notify.ping)):
         if address is not None and address.startswith("$"):
             yield name, partial(_secret, name, address)
-    if notify.email:
+    if notify.email or notify.office:
         yield "email", _email
     elif notify.chat is None:
         yield "notify", _nobody
@@ -60,13 +61,13 @@ def _pick_up(job: Job, location: Location) -> Finding:
     return Finding("pick-up", State.OK, sentence)
 
 
-def _delivery(job: Job, location: Location) -> Finding:
+def _delivery(name: str, job: Job, location: Location) -> Finding:
     with opened(location, job.login(location)) as place:
         count = len(place.files())
     if not location.host and not os.access(location.folder, os.W_OK):
         sentence = f"The folder {location} cannot be written."
-        return Finding("delivery", State.BAD, sentence, exit=Exit.STOPPED)
-    return Finding("delivery", State.OK, f"{location} can be read; it contains {count:,} files.")
+        return Finding(name, State.BAD, sentence, exit=Exit.STOPPED)
+    return Finding(name, State.OK, f"{location} can be read; it contains {count:,} files.")
 
 
 def _secret(name: str, address: str) -> Finding:

@@ -1,24 +1,35 @@
-"""The feed of a roster: its files in sequence, and how the newest one is picked up and put away.
+"""The feed of a roster: its files in sequence, and how the next one is picked up and put away.
 
-The files of a roster are ordered by time, and by name where the times are the same. A file that is
-older than the last load is superseded: it is put away and never loaded.
+The files of a roster are ordered by time, or by name where the job file has `order: name`. A file
+that is older than the last load is superseded: it is put away and never loaded.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from importer.errors import PlaceError, RosterError, UsageError
-from importer.jobs.places import LOADED, SUPERSEDED, FoundFile, LocalFolder, RosterFolder, matching
-from importer.jobs.schema import Location, Login, RosterPart
+from importer.jobs.places import (
+    LOADED,
+    SKIPPED,
+    SUPERSEDED,
+    FoundFile,
+    LocalFolder,
+    RosterFolder,
+    matching,
+)
+from importer.jobs.schema import Every, Location, Login, Order, RosterPart
 from importer.loader.detect import LARGEST
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -28,7 +39,7 @@ _AHEAD = timedelta(days=1)
 """How far in the future a file may be: clocks and time zones of servers are not always right."""
 
 _REMEMBERED = 10_000
-"""The most earlier files that are remembered for a roster."""
+"""The most files that are remembered for a roster."""
 
 _NAMED = 5
 """The most superseded files that a message names."""
@@ -51,45 +62,141 @@ class PickedFile(BaseModel):
     complete: bool
     """Whether it ends with a line break; true for a workbook."""
 
+    @property
+    def found(self) -> FoundFile:
+        """The file as it was in its place."""
+        return FoundFile(self.name, self.size, self.modified)
+
     def __str__(self) -> str:
         """For messages: its name, time and size."""
-        return f"{FoundFile(self.name, self.size, self.modified)}, {self.size:,} bytes"
+        return f"{self.found}, {self.size:,} bytes"
 
 
-class SeenFile(BaseModel):
-    """A file that was loaded or superseded; `sha256` is blank where nobody read it."""
+class FileState(StrEnum):
+    """What became of a file of a feed."""
+
+    SEEN = "seen"  # it waits
+    HELD = "held"  # by guards
+    REFUSED = "refused"  # it could not be read or planned; each run tries again
+    LOADED = "loaded"
+    SUPERSEDED = "superseded"
+    SKIPPED = "skipped"  # by a person
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the file is never loaded again."""
+        return self in {FileState.LOADED, FileState.SUPERSEDED, FileState.SKIPPED}
+
+
+class FeedFile(BaseModel):
+    """A file of a feed. `at`: since when it is in its state; `sha256`: blank if nobody read it."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     modified: float
-    sha256: str
+    size: int = 0
+    sha256: str = ""
+    state: FileState = FileState.SEEN
+    at: datetime | None = None
+
+    @property
+    def found(self) -> FoundFile:
+        """The file as it was in its place."""
+        return FoundFile(self.name, self.size, self.modified)
+
+    def is_of(self, file: FoundFile) -> bool:
+        """Whether this is a file of a place, as it is there now."""
+        return (self.name, self.modified) == (file.name, file.modified) and (
+            self.size in {0, file.size}  # 0: by an earlier version, which did not keep it
+        )
 
 
 class Feed(BaseModel):
-    """What a job remembers of the files of one roster: the last that was loaded, and earlier ones.
-
-    `earlier` are those that were loaded before, and those that were superseded and reported.
-    """
+    """What a job remembers of the files of one roster, in the order in which they were decided."""
 
     model_config = ConfigDict(frozen=True)
 
-    last: SeenFile | None = None
-    earlier: tuple[SeenFile, ...] = ()
+    files: tuple[FeedFile, ...] = ()
 
-    def after_loading(self, file: PickedFile) -> Self:
-        """Return the feed after a load."""
-        last = SeenFile(name=file.name, modified=file.modified, sha256=file.sha256)
-        before = () if self.last in {None, last} else (self.last,)
-        return self._with_earlier(before).model_copy(update={"last": last})
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_version(cls, values: object) -> object:
+        """Take the memory of a version that kept the last file beside the earlier ones."""
+        if not isinstance(values, dict) or "last" not in values:
+            return values
+        earlier, last = values.get("earlier"), values["last"]
+        old = [*earlier] if isinstance(earlier, list) else []
+        files = [{**one, "state": "superseded"} for one in old if isinstance(one, dict)]
+        return {
+            "files": [*files, *([{**last, "state": "loaded"}] if isinstance(last, dict) else ())]
+        }
 
-    def after_superseding(self, files: Iterable[SeenFile]) -> Self:
-        """Return the feed after files were reported as superseded."""
-        return self._with_earlier(files)
+    @property
+    def last(self) -> FeedFile | None:
+        """The file that was loaded last."""
+        return next((one for one in reversed(self.files) if one.state is FileState.LOADED), None)
 
-    def _with_earlier(self, files: Iterable[SeenFile | None]) -> Self:
-        earlier = (*self.earlier, *files)[-_REMEMBERED:]
-        return self.model_copy(update={"earlier": earlier})
+    def state(self, file: FoundFile) -> FileState:
+        """Return the state of a file of a place."""
+        one = self._by_time.get((file.name, file.modified))
+        return one.state if one is not None and one.is_of(file) else FileState.SEEN
+
+    def seen_at(self, file: FoundFile) -> datetime | None:
+        """Return since when a file has been as it is; None if nobody looked before."""
+        one = self._by_time.get((file.name, file.modified))
+        return one.at if one is not None and one.is_of(file) else None
+
+    @cached_property
+    def _by_time(self) -> dict[tuple[str, float], FeedFile]:
+        return {(one.name, one.modified): one for one in self.files}
+
+    def looked(self, there: Iterable[FoundFile], now: datetime) -> Self:
+        """Return the feed after a look at its place: new files wait, and those gone do not."""
+        present = set(there)
+        kept = [f for f in self.files if f.state is not FileState.SEEN or f.found in present]
+        known = {(one.name, one.modified) for one in kept if one.found in present}
+        seen = [
+            FeedFile(name=file.name, modified=file.modified, size=file.size, at=now)
+            for file in present
+            if (file.name, file.modified) not in known and self.seen_at(file) is None
+        ]
+        return self._with((*kept, *seen))
+
+    def marked(
+        self, files: Iterable[PickedFile | FeedFile], state: FileState, now: datetime
+    ) -> Self:
+        """Return the feed with these files in another state."""
+        changed = [
+            FeedFile(**file.model_dump(include={"name", "modified", "size", "sha256"}),
+                     state=state, at=now)
+            for file in files
+        ]  # fmt: skip
+        found = [one.found for one in changed]
+        return self._with((*(one for one in self.files if one.found not in found), *changed))
+
+    def repeats(self, file: PickedFile) -> FeedFile | None:
+        """Return the earlier file whose content a file has again; None where it is new.
+
+        The last load is none: its content again is nothing new.
+        """
+        if self.last is None or self.last.sha256 == file.sha256:
+            return None
+        same = (one for one in self.files if one.sha256 == file.sha256 and one.state.is_over)
+        return next(same, None)
+
+    def _with(self, files: tuple[FeedFile, ...]) -> Self:
+        return self.__class__(files=files[-_REMEMBERED:])
+
+
+Position = tuple[object, ...]
+
+
+def position(file: FoundFile, order: Order) -> Position:
+    """Return what the files of a feed are sorted by; numbers in a name count as numbers."""
+    parts = re.split(r"(\d+)", file.name)
+    name = (*(int(text) if at % 2 else text for at, text in enumerate(parts)), file.name)
+    return (file.modified, name) if order == "time" else (name, file.modified)
 
 
 @contextmanager
@@ -110,37 +217,42 @@ def opened(location: Location, login: Login) -> Iterator[RosterFolder]:
         yield place
 
 
+def in_order(part: RosterPart, place: RosterFolder) -> list[FoundFile]:
+    """Return the files of a roster that are in its place, in the order of its feed."""
+    found = matching(place, part.source.pattern)
+    return sorted(found, key=lambda file: position(file, part.order))
+
+
 def superseded(
-    part: RosterPart, place: RosterFolder, feed: Feed, folder: Path
-) -> tuple[list[FoundFile], list[SeenFile]]:
-    """Return the files that match and are superseded, and those of them not seen as such before.
+    part: RosterPart, place: RosterFolder, there: list[FoundFile], feed: Feed, folder: Path
+) -> tuple[list[FoundFile], list[FeedFile]]:
+    """Return the files of a place that are over, and those of them that are superseded only now.
 
     A file is superseded if it is older than the last load, or if its name and content are those of
     a file before it: then only its time is new, as after a copy of the whole folder. Files are
-    read in `folder` for this. Raises PlaceError.
+    read in `folder` for this. The last load itself is not over. Raises PlaceError.
     """
     last = feed.last
     if last is None:
-        return [], []
-    known = {(seen.name, seen.modified) for seen in feed.earlier}
-    contents = {(seen.name, seen.sha256) for seen in feed.earlier if seen.name != last.name}
-    names = {name for name, _ in contents}
+        return [file for file in there if feed.state(file).is_over], []
+    over = [one for one in feed.files if one.state.is_over and one.name != last.name]
+    contents = {(one.name, one.sha256) for one in over}
+    names = {one.name for one in over}
     old, new = [], []
-    for file in matching(place, part.source.pattern):
-        if (file.name, file.modified) in known:
+    for file in there:
+        if last.is_of(file):
+            continue
+        if feed.state(file).is_over:
             old.append(file)
             continue
-        older = (file.modified, file.name) < (last.modified, last.name)
-        repeated = not older and file.name in names
-        read = repeated or (older and part.after == "keep")
-        seen = SeenFile(
-            name=file.name,
-            modified=file.modified,
-            sha256=_digest(place, file, folder) if read else "",
-        )
-        if older or (repeated and seen.sha256 and (seen.name, seen.sha256) in contents):
+        older = position(file, part.order) < position(last.found, part.order)
+        if not older and file.name not in names:
+            continue
+        digest = _digest(place, file, folder)
+        if older or (digest and (file.name, digest) in contents):
             old.append(file)
-            new.append(seen)
+            values = {"name": file.name, "modified": file.modified, "size": file.size}
+            new.append(FeedFile(**values, sha256=digest))
     return old, new
 
 
@@ -154,37 +266,41 @@ def _digest(place: RosterFolder, file: FoundFile, folder: Path) -> str:
     return ""
 
 
-def in_one_line(files: list[SeenFile], last: SeenFile) -> str:
+def in_one_line(files: list[FeedFile], last: FeedFile) -> str:
     """Return the sentence about files that were superseded."""
-    shown = [str(FoundFile(file.name, 0, file.modified)) for file in files[-_NAMED:]]
+    shown = [str(file.found) for file in files[-_NAMED:]]
     more = f", and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
-    newer = FoundFile(last.name, 0, last.modified)
-    return f"Not loaded, as {newer} is newer: {', '.join(shown)}{more}."
+    return f"Not loaded, as {last.found} is newer: {', '.join(shown)}{more}."
 
 
 def pick_up(
     part: RosterPart,
     place: RosterFolder,
-    passed_over: list[FoundFile],
+    there: list[FoundFile],
+    feed: Feed,
+    every: Every,
     folder: Path,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> PickedFile:
-    """Copy the newest file that matches into `folder`, and return it.
+    """Copy the file that is to be loaded into `folder`, and return it.
 
-    `passed_over` are the files that are superseded. Raises RosterError where there is no other
-    one, or it is empty, too old, of a future time, or still being written.
+    `there` are the files of the place that are not over. The newest of them is taken, or the
+    oldest one that waits if the job loads `every` file. Where none waits, it is the last one that
+    was loaded, if it is still there. Raises RosterError where there is none, or it is empty, too
+    old, of a future time, or still being written.
     """
     where, pattern = part.source, part.source.pattern
-    found = [file for file in matching(place, pattern) if file not in passed_over]
-    if not found:
-        msg = f"There is no {'new ' if passed_over else ''}file {pattern} in {where}. Ask the "
+    if not there:
+        msg = f"There is no {'new ' if feed.files else ''}file {pattern} in {where}. Ask the "
         msg += "office that sends it."
         raise MissingFileError(msg)
-    newest = found[-1]
-    if newest.changed - now() > _AHEAD:
+    newest = there[-1]
+    waiting = (file for file in there if not feed.state(file).is_over)
+    chosen = next(waiting, newest) if every == "file" else newest
+    if part.order == "time" and chosen.changed - now() > _AHEAD:
         msg = (
-            f"The file {newest} in {where} is from the future, so it is not known which file is "
+            f"The file {chosen} in {where} is from the future, so it is not known which file is "
             "the newest. Check the clock of the computer that writes the file, and that of this "
             "one. Then ask the office to send the file again."
         )
@@ -196,23 +312,24 @@ def pick_up(
             "office that sends it."
         )
         raise RosterError(msg)
-    sleep(part.unchanged_for.total_seconds())
-    target = folder / newest.name
-    _check_unchanged(place, newest, where=str(where))
-    if not newest.size:
-        msg = f"The file {newest.name} in {where} is empty. Ask the office to send it again."
+    seen_for = now() - (feed.seen_at(chosen) or now())
+    sleep(max(part.unchanged_for - seen_for, timedelta()).total_seconds())
+    target = folder / chosen.name
+    _check_unchanged(place, chosen, where=str(where))
+    if not chosen.size:
+        msg = f"The file {chosen.name} in {where} is empty. Ask the office to send it again."
         raise RosterError(msg)
-    if newest.size > LARGEST:
-        msg = f"The file {newest.name} in {where} is too large for a roster. Is it the right file?"
+    if chosen.size > LARGEST:
+        msg = f"The file {chosen.name} in {where} is too large for a roster. Is it the right file?"
         raise RosterError(msg)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.fetch(newest.name, target)
-    _check_unchanged(place, newest, where=str(where))
+    place.fetch(chosen.name, target)
+    _check_unchanged(place, chosen, where=str(where))
     content = target.read_bytes()
     return PickedFile(
-        name=newest.name,
-        size=newest.size,
-        modified=newest.modified,
+        name=chosen.name,
+        size=chosen.size,
+        modified=chosen.modified,
         sha256=hashlib.sha256(content).hexdigest(),
         copied_to=str(target),
         complete=content.startswith(_WORKBOOKS) or content.endswith((b"\n", b"\r", b"\n\0")),
@@ -234,8 +351,7 @@ def put_away(part: RosterPart, place: RosterFolder, file: PickedFile, stamp: str
 
     Raises PlaceError where that is not possible.
     """
-    there = FoundFile(file.name, file.size, file.modified)
-    if part.after == "keep" or there not in place.files():
+    if part.after == "keep" or file.found not in place.files():
         return
     try:
         if part.after == "rename":
@@ -247,15 +363,18 @@ def put_away(part: RosterPart, place: RosterFolder, file: PickedFile, stamp: str
         raise PlaceError(msg) from error
 
 
-def put_aside(part: RosterPart, place: RosterFolder, old: list[FoundFile], stamp: str) -> None:
-    """Rename files that are superseded, unless the job keeps files.
+def put_aside(
+    part: RosterPart, place: RosterFolder, feed: Feed, old: list[FoundFile], stamp: str
+) -> None:
+    """Rename files that are superseded or skipped, unless the job keeps files.
 
     They are not deleted, as nobody has loaded them. Raises PlaceError where one is not possible.
     """
     if part.after == "keep":
         return
     for file in old:
-        place.rename(file.name, f"{file.name}{SUPERSEDED}{stamp}")
+        mark = SKIPPED if feed.state(file) is FileState.SKIPPED else SUPERSEDED
+        place.rename(file.name, f"{file.name}{mark}{stamp}")
 
 
 def in_words(time: timedelta) -> str:

@@ -2,55 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from statistics import median
 
 from importer.errors import ImporterError
-from importer.jobs.feed import PickedFile
+from importer.jobs.feed import Feed, PickedFile
 from importer.jobs.schema import Guards, Limit
-from importer.jobs.state import LastLoad
+from importer.jobs.state import FailedGuard, LastLoad, Load, State
 from importer.ledger.ledger import Ledger
 from importer.model.problem import Code
 from importer.model.run import Summary
-from importer.model.text import RowId, counted, is_absent
+from importer.model.text import RowId, counted, is_absent, word_list
+
+DRIFTS = 3
+"""How many loads are needed before a slow drift is looked for."""
 
 FEW = 5
 """A percentage never allows fewer than this number of people."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailedGuard:
-    """A guard that stops a load, and why."""
-
-    name: str
-    sentence: str
+NOT_OF_CORRECTIONS = frozenset({"rows", "drift", "rejects", "review", "absent", "mapping"})
+"""Guards that compare whole rosters: corrected rows are few, and what is wrong goes back again."""
 
 
-def failed_guards(guards: Guards, plan: Summary, last: LastLoad | None) -> Iterator[FailedGuard]:
-    """Yield the guards that a plan fails, and the safety checks of its mapping.
+def failed_guards(
+    guards: Guards, load: Load, state: State, feeds: Iterable[Feed]
+) -> Iterator[FailedGuard]:
+    """Yield the guards that the plan of a load fails, and the safety checks of its mapping.
 
-    Before the first load there is nothing to compare `rows` and `absent` with.
+    `feeds` are those of its files. Before the first load there is nothing to compare it with.
     """
-    people = plan.patrons
-    if last is not None and (fewest := guards.rows.of(last.rows)) is not None and people < fewest:
-        yield FailedGuard(
-            "rows",
-            f"The file has {_people(people)}, the last load had "
-            f"{last.rows:,}; at least {fewest:,} are expected. It may be cut off.",
-        )
+    plan, last = load.planned, state.last
+    whole = last.rows if load.corrects is not None and last is not None else plan.patrons
+    found = [
+        *_few(guards, plan.patrons, state.loads),
+        *_many(guards, plan, whole),
+        *(_absent(plan, last, guards.absent) if last is not None else ()),
+        *(_changed_mapping(load, last) if guards.mapping == "hold" and last is not None else ()),
+        *(_earlier(load, feeds) if guards.earlier == "hold" else ()),
+    ]
+    corrections = load.corrects is not None
+    yield from (one for one in found if not (corrections and one.name in NOT_OF_CORRECTIONS))
+    for check in plan.failed_checks or ():
+        yield FailedGuard(name=check, sentence=f"The safety check {check} of the mapping failed.")
+
+
+def _few(guards: Guards, people: int, loads: tuple[LastLoad, ...]) -> Iterator[FailedGuard]:
+    """Compare the people of a file with the last load, and with the median of the last ones."""
+    if not loads:
+        return
+    last = loads[-1].rows
+    if (fewest := guards.rows.of(last)) is not None and people < fewest:
+        sentence = f"The file has {_people(people)}, the last load had {last:,}; at least "
+        sentence += f"{fewest:,} are expected. It may be cut off."
+        yield FailedGuard(name="rows", sentence=sentence)
+        return
+    began = [at for at, one in enumerate(loads) if {"rows", "drift"} & set(one.allowed)]
+    compared = [one.rows for one in loads[began[-1] if began else 0 :]]
+    if len(compared) < DRIFTS:
+        return
+    middle = int(median(compared))
+    if (fewest := guards.drift.of(middle)) is not None and people < fewest:
+        sentence = f"The file has {_people(people)}. The last {len(compared)} loads had {middle:,} "
+        sentence += f"(median); at least {fewest:,} are expected. Each may have lost a few people."
+        yield FailedGuard(name="drift", sentence=sentence)
+
+
+def _many(guards: Guards, plan: Summary, whole: int) -> Iterator[FailedGuard]:
+    """Compare what would happen to the rows with `whole`, the people of which a part is usual."""
     for name, limit, count, noun, would in (
         ("creates", guards.creates, plan.create or 0, "user", "be created"),
         ("rejects", guards.rejects, plan.to_correct, "row", "be rejected"),
         ("review", guards.review, plan.review, "row", "need review"),
     ):
-        if (most := _most(limit, people)) is not None and count > most:
+        if (most := _most(limit, whole)) is not None and count > most:
             sentence = f"{counted(count, noun)} would {would}; at most {most:,} are expected."
-            yield FailedGuard(name, f"{sentence}{_WHY.get(name, '')}")
-    if last is not None and (most := _most(guards.absent, last.rows)) is not None:
-        yield from _absent(plan, last, most)
-    for check in plan.failed_checks or ():
-        yield FailedGuard(check, f"The safety check {check} of the mapping failed.")
+            yield FailedGuard(name=name, sentence=f"{sentence}{_WHY.get(name, '')}")
+
+
+def _changed_mapping(load: Load, last: LastLoad) -> Iterator[FailedGuard]:
+    """Compare the mappings of the plan with those of the last load."""
+    now = mappings_of(load.run)
+    if last.mappings and now and [sha for _, sha in now] != list(last.mappings):
+        before = dict(enumerate(last.mappings))
+        changed = [name for at, (name, sha) in enumerate(now) if before.get(at) != sha]
+        sentence = f"The mapping {word_list(changed)} changed since the last load, "
+        sentence += f"{last.finished:%Y-%m-%d %H:%M}. See what the new one changes."
+        yield FailedGuard(name="mapping", sentence=sentence)
+
+
+def mappings_of(run: str) -> list[tuple[str, str]]:
+    """Return the name and the SHA-256 of each mapping of a run; none where it cannot be read."""
+    try:
+        with Ledger.open(Path(run)) as ledger:
+            return [(mapping.shown, mapping.sha256) for _, mapping in ledger.facts.rosters]
+    except ImporterError:
+        return []
+
+
+def _earlier(load: Load, feeds: Iterable[Feed]) -> Iterator[FailedGuard]:
+    """Find a file with the content of an earlier one than the last."""
+    for feed, file in zip(feeds, load.files, strict=False):
+        if before := feed.repeats(file):
+            then = before.found
+            sentence = f"{file.name} has the same content as {then}, which was {before.state}. "
+            sentence += "Newer files were loaded since, so older values would replace newer ones."
+            yield FailedGuard(name="earlier", sentence=sentence)
 
 
 def cut_off(files: tuple[PickedFile, ...], plan: Summary, last: LastLoad | None) -> str:
@@ -94,17 +152,20 @@ def _most(limit: Limit, whole: int) -> int | None:
     return max(number, FEW) if number is not None and limit.percent else number
 
 
-def _absent(plan: Summary, last: LastLoad, most: int) -> Iterator[FailedGuard]:
+def _absent(plan: Summary, last: LastLoad, limit: Limit) -> Iterator[FailedGuard]:
     """Compare the people of a plan with those of the last load; a check has none.
 
     People whose row is rejected or needs review are in the file, but not in the plan.
     """
+    most = _most(limit, last.rows)
+    if most is None:
+        return
     before, now = _ids(last.run), _ids(plan.run)
     if before is None and now:
         yield FailedGuard(
-            "absent",
-            f"The run of the last load, {last.run}, was purged or cannot be read, so it is not "
-            f"known who of its {_people(last.rows)} is not in this file, which has "
+            name="absent",
+            sentence=f"The run of the last load, {last.run}, was purged or cannot be read, so it "
+            f"is not known who of its {_people(last.rows)} is not in this file, which has "
             f"{_people(plan.patrons)}.",
         )
     if before is None or now is None:
@@ -112,8 +173,8 @@ def _absent(plan: Summary, last: LastLoad, most: int) -> Iterator[FailedGuard]:
     absent = len(before - now) - plan.rejected - plan.review
     if absent > most:
         yield FailedGuard(
-            "absent",
-            f"{_people(absent)} of the last load are not in this file; at "
+            name="absent",
+            sentence=f"{_people(absent)} of the last load are not in this file; at "
             f"most {most:,} are expected.",
         )
 

@@ -20,7 +20,8 @@ DELIVERED = 0o640
 
 LOADED = ".done-"
 SUPERSEDED = ".superseded-"
-"""In the names of files that were loaded or superseded; such a file is never picked up again."""
+SKIPPED = ".skipped-"
+"""In the names of files that are over; such a file is never picked up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
         for file in place.files()
         if fnmatchcase(file.name, pattern)
         and not file.name.startswith(".")
-        and not any(mark in file.name for mark in (LOADED, SUPERSEDED))
+        and not any(mark in file.name for mark in (LOADED, SUPERSEDED, SKIPPED))
         and file.name.isprintable()
         and not set(file.name) & set("/\\:")
     ]

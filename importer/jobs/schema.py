@@ -98,6 +98,10 @@ class Limit:
     number: int | None
     percent: bool = False
 
+    def __str__(self) -> str:
+        """The text of the job file."""
+        return "off" if self.number is None else f"{self.number}{'%' if self.percent else ''}"
+
     def of(self, whole: int) -> int | None:
         """Return the number that a percentage of `whole` is."""
         if self.number is None or not self.percent:
@@ -114,6 +118,15 @@ def _limit(value: object) -> Limit:
         raise ValueError(msg)
     return Limit(int(found[1]), percent=bool(found[2]))
 
+
+Every = Literal["newest", "file"]
+"""Which files of a feed a job loads."""
+
+Order = Literal["time", "name"]
+"""What puts the files of a feed into their sequence."""
+
+Hold = Literal["hold", "off"]
+"""Whether a guard without a number holds a load."""
 
 _TEXT = WithJsonSchema({"type": "string"})
 Duration = Annotated[timedelta, BeforeValidator(_duration), _TEXT]
@@ -201,11 +214,13 @@ class _Part(BaseModel):
 class RosterPart(_Part):
     """One roster: where it is picked up, its mapping, and what happens to the file afterwards.
 
-    `unchanged_for`: how long size and time must stay the same; `max_age`: how old it may be.
+    `order`: what makes a file newer than another; `unchanged_for`: how long size and time must
+    stay the same; `max_age`: how old it may be.
     """
 
     source: PickUp = Field(alias="from")
     mapping: Path
+    order: Order = "time"
     unchanged_for: Duration = timedelta(seconds=60)
     max_age: Duration | None = None
     after: Literal["rename", "keep", "delete"] = "rename"
@@ -214,21 +229,27 @@ class RosterPart(_Part):
 class Guards(_Part):
     """What an unattended load may do: fewest rows; most creates, rejects, reviews, absent people.
 
-    A percentage of `rows` is of the last load; the others are of this roster or the last one.
+    A percentage of `rows` is of the last load, that of `drift` of the median of the last ten; the
+    others are of this roster or the last one. `mapping`: a changed mapping; `earlier`: the content
+    of an earlier file again.
     """
 
     rows: GuardLimit = Field(default_factory=lambda: Limit(80, percent=True))
+    drift: GuardLimit = Field(default_factory=lambda: Limit(80, percent=True))
     creates: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
     rejects: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
     review: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
     absent: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
+    mapping: Hold = "hold"
+    earlier: Hold = "hold"
 
 
 class Notify(_Part):
-    """Who is notified of what."""
+    """Who is notified of what; `office`: who corrects the rows in `rejects_to`."""
 
     when: Literal["trouble", "changes", "always"] = "changes"
     email: tuple[str, ...] = ()
+    office: tuple[str, ...] = ()
     chat: Address | None = None
     chat_format: Literal["slack", "teams", "json"] = "json"
     ping: Address | None = None
@@ -248,8 +269,10 @@ class JobFile(_Part):
 
     version: Literal["1"]
     rosters: tuple[RosterPart, ...] = Field(min_length=1)
+    every: Every = "newest"
     do: Literal["plan", "apply", "sis-zip"]
     deliver_to: Folder | None = None
+    rejects_to: Folder | None = None
     guards: Guards = Field(default_factory=Guards)
     notify: Notify = Field(default_factory=Notify)
     sftp: dict[str, Login] = Field(default_factory=dict)
@@ -347,8 +370,11 @@ def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
             yield ("guards", guard), "needs `do: plan` or `do: apply`, which ask Alma"
     elif file.deliver_to is not None:
         yield ("deliver_to",), "is only for `do: sis-zip`"
-    for number, address in enumerate(file.notify.email):
-        if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address) or not address.isascii():
-            yield ("notify", "email", number), "is not an email address in ASCII"
+    for key, addresses in (("email", file.notify.email), ("office", file.notify.office)):
+        for number, address in enumerate(addresses):
+            if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address) or not address.isascii():
+                yield ("notify", key, number), "is not an email address in ASCII"
+    if file.notify.office and file.rejects_to is None:
+        yield ("notify", "office"), "needs `rejects_to`, the folder with the rows to correct"
     if file.keep is not None and file.keep < timedelta(days=1):
         yield ("keep",), "must be at least `1d`"

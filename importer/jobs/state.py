@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from importer.errors import Exit, LedgerError, UnreadableFileError
 from importer.jobs.feed import Feed, PickedFile
@@ -39,20 +39,59 @@ class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class FailedGuard(_Kept):
+    """A guard, or a safety check of the mapping, that holds a load, and why."""
+
+    name: str
+    sentence: str
+
+
+class Decision(_Kept):
+    """What a person decided about a load: who, when and why, and what it was about.
+
+    `checks` are the guards that were allowed; none where the files were skipped.
+    """
+
+    at: datetime
+    who: str
+    why: str
+    checks: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    run: str = ""
+
+    def __str__(self) -> str:
+        """For messages."""
+        what = f"Allowed ({', '.join(self.checks)})" if self.checks else "Skipped"
+        return f"{what} by {self.who}, {self.at:%Y-%m-%d %H:%M}: {self.why}"
+
+
 class Load(_Kept):
-    """One load, from the pick-up of its files until everybody was notified."""
+    """One load, from the pick-up of its files until everybody was notified.
+
+    `held`: the guards that hold it. `corrects`: the roster, counted from 0, whose corrected rows
+    the file contains; None for the rosters themselves.
+    """
 
     stamp: str
     files: tuple[PickedFile, ...]
     step: Step = Step.PICKED_UP
     run: str = ""
     summary: Summary | None = None
+    corrects: int | None = None
+    held: tuple[FailedGuard, ...] = ()
     allowed: tuple[str, ...] = ()
     zips: tuple[str, ...] = ()
     delivered: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
     planned_again: bool = False
     notified: tuple[str, ...] = ()
+
+    @property
+    def planned(self) -> Summary:
+        """The counts of its plan; a load that was not planned has none, which is a defect."""
+        if self.summary is None:  # pragma: no cover  no step after the plan is without it
+            raise AssertionError
+        return self.summary
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -62,18 +101,56 @@ class Load(_Kept):
     @property
     def to_plan_again(self) -> Self:
         """This load as it was picked up: its plan, what was allowed and its zip do not count."""
-        kept = {"stamp": self.stamp, "files": self.files, "planned_again": self.planned_again}
-        return self.__class__.model_validate(kept)
+        return self.__class__(
+            stamp=self.stamp,
+            files=self.files,
+            corrects=self.corrects,
+            planned_again=self.planned_again,
+        )
 
 
 class LastLoad(_Kept):
-    """The last load that was done: what the next one is compared with."""
+    """A load of the rosters that was done: what the next one is compared with.
+
+    `mappings`: the SHA-256 of each. `allowed`: the guards that a person let pass.
+    """
 
     finished: datetime
     hashes: tuple[str, ...]
     complete: tuple[bool, ...]
     rows: int
     run: str
+    files: tuple[str, ...] = ()
+    mappings: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+
+class Returned(_Kept):
+    """A workbook of rejects that goes back to the office, by its name in `rejects_to`.
+
+    `path`: where it is in its run; `roster`, counted from 0, and `of`: the file whose rows these
+    are; `rows`: how many. `sha256` is that of what was put there, blank before; `modified`: its
+    time, once it was found unchanged. `told`: whether the office has the email. `replaced`: whether
+    a later load made it void; `gone`: whether it was deleted for this.
+    """
+
+    path: str
+    roster: int
+    of: str
+    rows: int
+    sha256: str = ""
+    modified: float = 0
+    told: bool = False
+    replaced: bool = False
+    gone: bool = False
+
+
+class Ran(_Kept):
+    """How the last run of a job ended."""
+
+    at: datetime
+    exit: Exit
+    headline: str
 
 
 class Reported(_Kept):
@@ -84,18 +161,51 @@ class Reported(_Kept):
     sentence: str
 
 
+COMPARED = 10
+"""How many loads are kept to compare the next one with."""
+
+_DECISIONS = 200
+"""How many decisions of people are kept."""
+
+
 class State(_Kept):
     """Everything that a job remembers.
 
-    `feeds` are by the `from` of a roster; `superseded` are sentences that no message had yet.
+    `loads` are the last ones that were done, oldest first; `feeds` are by the `from` of a roster;
+    `superseded` are sentences that no message had yet.
     """
 
     version: int = 1
     open: Load | None = None
-    last: LastLoad | None = None
+    loads: tuple[LastLoad, ...] = ()
     reported: Reported | None = None
     feeds: dict[str, Feed] = Field(default_factory=dict)
     superseded: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    returned: dict[str, Returned] = Field(default_factory=dict)
+    ran: Ran | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_version(cls, values: object) -> object:
+        """Take the memory of a version that kept one load only."""
+        if isinstance(values, dict) and values.get("last") and "loads" not in values:
+            return {**values, "loads": [values["last"]]}
+        return values
+
+    @property
+    def last(self) -> LastLoad | None:
+        """The last load that was done."""
+        return self.loads[-1] if self.loads else None
+
+    def after(self, load: LastLoad) -> tuple[LastLoad, ...]:
+        """Return the loads to compare with after another one."""
+        return (*self.loads, load)[-COMPARED:]
+
+    def with_decision(self, decision: Decision, **changes: object) -> Self:
+        """Return the state after a person decided something."""
+        decisions = (*self.decisions, decision)[-_DECISIONS:]
+        return self.model_copy(update={"decisions": decisions, **changes})
 
     def feed(self, address: str) -> Feed:
         """Return what is known of the files of a roster."""
@@ -162,3 +272,17 @@ class Store:
             yield
         finally:
             lock.release()
+
+
+class Memory:
+    """The state of a job while it is locked: each change is durable before the next step."""
+
+    def __init__(self, store: Store) -> None:
+        """Use a store; `state` is empty until it is read."""
+        self.store = store
+        self.state = State()
+
+    def save(self, **changes: object) -> None:
+        """Change the state and save it. Raises LedgerError."""
+        self.state = self.state.model_copy(update=changes)
+        self.store.write(self.state)

@@ -98,15 +98,6 @@ def test_check_finds_what_would_stop_the_job(folder: Path, typed: Type) -> None:
         assert words in checked.out
 
 
-def test_an_unknown_guard_is_refused(folder: Path, typed: Type) -> None:
-    """The message lists those that there are."""
-    prepare(folder)
-    (folder / "nightly.yaml").write_text(RIGHT, "utf-8")
-    got = typed("job", "run", "nightly.yaml", "--allow", "everything")
-    assert got.exit == Exit.USAGE
-    assert "rows, creates, rejects, review, absent" in got.err
-
-
 def test_job_new_writes_no_file_whose_name_the_job_cannot_have(folder: Path, typed: Type) -> None:
     """A name with a blank is refused before anything is written, as `job check` refuses it."""
     prepare(folder)

@@ -1,0 +1,154 @@
+"""The pick-up of a job's rosters as one set, which is whole or waits; and what is put away."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+
+from importer.errors import ImporterError, PlaceError, RosterError
+from importer.jobs.commands import Tools
+from importer.jobs.feed import (
+    Feed,
+    FileState,
+    MissingFileError,
+    PickedFile,
+    in_one_line,
+    in_order,
+    opened,
+    pick_up,
+    put_aside,
+    put_away,
+    superseded,
+)
+from importer.jobs.places import FoundFile, RosterFolder
+from importer.jobs.schema import Job, Login, RosterPart
+from importer.jobs.state import Load, Memory
+from importer.model.files import unused
+
+
+class Intake:
+    """Where the rosters of a job come from."""
+
+    def __init__(self, job: Job, tools: Tools, memory: Memory) -> None:
+        """Use the memory of the job, which is locked."""
+        self._job = job
+        self._tools = tools
+        self._memory = memory
+
+    def look(self) -> None:
+        """Remember which files are there, so that a later pick-up need not wait for them."""
+        for part in self._job.file.rosters:
+            with suppress(ImporterError), opened(part.source, self._login(part)) as place:
+                self._look(part, place)
+
+    def pick_up(self, *, went_on: bool) -> Load | None:
+        """Return a new load, or the held one again; None where there is nothing new.
+
+        `went_on`: whether a load was done a moment ago, after which no file is missing. Raises
+        RosterError where a file is wrong, or a new one waits for that of another roster.
+        """
+        now, state = self._tools.now, self._memory.state
+        last, held = state.last, state.open
+        stamp, files = f"{now():%Y-%m-%dT%H%M%S}", list[PickedFile]()
+        missing = []
+        for number, part in enumerate(self._job.file.rosters, 1):
+            folder = unused(self._memory.store.folder / f"{stamp}-{number}")
+            try:
+                with opened(part.source, self._login(part)) as place:
+                    there = self._look(part, place)
+                    old = self._supersede(part, place, there, stamp)
+                    there = [file for file in there if file not in old]
+                    feed, every = self._memory.state.feed(part.source.address), self._job.file.every
+                    clock = (now, self._tools.sleep)
+                    files.append(pick_up(part, place, there, feed, every, folder, *clock))
+            except ImporterError as error:
+                recent = last and part.max_age and now() - last.finished < part.max_age
+                if not (isinstance(error, MissingFileError) and (went_on or recent)):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    self._memory.store.remove_copies(files)
+                    raise
+                missing.append(error)
+        if missing:
+            self._memory.store.remove_copies(files)
+            if new := [file for file in files if last is None or file.sha256 not in last.hashes]:
+                msg = f"{new[0].name} waits, as the rosters of a job are loaded together."
+                msg = f"{msg} {missing[0]}"
+                raise RosterError(msg)
+            return None
+        load = Load(stamp=stamp, files=tuple(files))
+        if last is not None and load.hashes == last.hashes:
+            self._memory.store.remove_copies(load.files)
+            before = self._memory.state.feeds
+            self.mark(load, FileState.LOADED)
+            for sentence in self.put_away(load):
+                self._tools.say(sentence)
+            more = self._job.file.every == "file" and self._are_new(load, before)
+            return self.pick_up(went_on=True) if more else None
+        if held is not None and held.hashes == load.hashes:
+            self._memory.store.remove_copies(load.files)
+            return held
+        return load
+
+    def _are_new(self, load: Load, feeds: dict[str, Feed]) -> bool:
+        """Whether files of a load waited, so that others may wait behind them."""
+        return any(
+            not feeds.get(part.source.address, Feed()).state(file.found).is_over
+            for part, file in zip(self._job.file.rosters, load.files, strict=True)
+        )
+
+    def mark(self, load: Load, state: FileState, **changes: object) -> None:
+        """Remember what became of the files of a load, with other changes of the state."""
+        feeds = self._memory.state.feeds
+        if load.corrects is None:
+            for part, file in zip(self._job.file.rosters, load.files, strict=False):
+                address = part.source.address
+                feed = self._memory.state.feed(address)
+                feeds = {**feeds, address: feed.marked((file,), state, self._tools.now())}
+        self._memory.save(feeds=feeds, **changes)
+
+    def put_away(self, load: Load) -> tuple[str, ...]:
+        """Rename or delete the picked-up files and older ones; return why this was not possible."""
+        trouble = []
+        for part, file in zip(self._job.file.rosters, load.files, strict=False):
+            try:
+                with opened(part.source, self._login(part)) as place:
+                    put_away(part, place, file, load.stamp)
+                    self._supersede(part, place, in_order(part, place), load.stamp)
+            except ImporterError as error:
+                trouble.append(str(error))
+        return tuple(trouble)
+
+    def _look(self, part: RosterPart, place: RosterFolder) -> list[FoundFile]:
+        """Return the files of a roster that are there, and remember them."""
+        there, address = in_order(part, place), part.source.address
+        before = self._memory.state.feed(address)
+        feed = before.looked(there, self._tools.now())
+        if feed != before:
+            self._memory.save(feeds={**self._memory.state.feeds, address: feed})
+        return there
+
+    def _supersede(
+        self, part: RosterPart, place: RosterFolder, there: list[FoundFile], stamp: str
+    ) -> list[FoundFile]:
+        """Put files aside that are over, and remember to report those that are superseded.
+
+        Return those that are over and may still be there.
+        """
+        memory, address = self._memory, part.source.address
+        feed = memory.state.feed(address)
+        old, new = superseded(part, place, there, feed, memory.store.folder)
+        if new and feed.last is not None:
+            feed = feed.marked(new, FileState.SUPERSEDED, self._tools.now())
+            sentence = in_one_line(new, feed.last or new[-1])
+            memory.save(
+                feeds={**memory.state.feeds, address: feed},
+                superseded=(*memory.state.superseded, sentence),
+            )
+        try:
+            put_aside(part, place, feed, old, stamp)
+        except PlaceError as error:
+            self._tools.say(str(error))
+        return old
+
+    def _login(self, part: RosterPart) -> Login:
+        return self._job.login(part.source)

@@ -1,0 +1,218 @@
+"""The rows to correct of a job: they go back to the office, and its corrections are picked up.
+
+The workbooks lie in `rejects_to`. One that the office saved there with another content is loaded
+as the next file. Once a newer load is done, a workbook of the load before it is void: it is deleted
+if nobody edited it, and put aside otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from importer.errors import Exit, ImporterError, RosterError
+from importer.jobs.commands import Tools
+from importer.jobs.feed import PickedFile, opened
+from importer.jobs.notify import Level, Message, send_email
+from importer.jobs.places import LOADED, SUPERSEDED, FoundFile, RosterFolder
+from importer.jobs.schema import Job
+from importer.jobs.state import Load, Memory, Returned
+from importer.ledger.ledger import Ledger
+from importer.model.files import unused
+from importer.model.text import counted
+from importer.report.rejects import returned
+from importer.report.wording import WORKBOOK, rejects_name
+from importer.settings import mail_settings
+
+_REMEMBERED = 50
+"""How many deleted workbooks are remembered: somebody may have one open, and save it again."""
+
+_OPEN_IN_EXCEL = "~$"
+"""How the name of the file begins that Excel keeps beside an open workbook."""
+
+
+class Returns:
+    """What a job gives back to the office, and what it gets from there."""
+
+    def __init__(self, job: Job, tools: Tools, memory: Memory) -> None:
+        """Use the memory of the job, which is locked."""
+        self._job = job
+        self._tools = tools
+        self._memory = memory
+        self._where = job.file.rejects_to
+
+    def after(self, load: Load) -> dict[str, Returned]:
+        """Return what is or will be in the folder after a load that is done; nothing is saved."""
+        if self._where is None:
+            return {}
+        loaded = {file.name for file in load.files} if load.corrects is not None else set()
+        kept = {
+            name: one.model_copy(
+                update={"replaced": one.replaced or load.corrects in {None, one.roster}}
+            )
+            for name, one in self._memory.state.returned.items()
+            if name not in loaded and (one.sha256 or load.corrects not in {None, one.roster})
+        }
+        gone = [name for name, one in kept.items() if one.gone]
+        for name in gone[:-_REMEMBERED]:
+            del kept[name]
+        return kept | dict(self._rejects(load))
+
+    def _rejects(self, load: Load) -> Iterator[tuple[str, Returned]]:
+        """Yield the workbooks of the run of a load, each with its name in the folder."""
+        with Ledger.open(Path(load.run)) as ledger:
+            for number, file in enumerate(load.files):
+                rows = sum(1 for _ in returned(ledger, number))
+                path = ledger.folder / rejects_name(WORKBOOK, ledger.facts, number)
+                if rows and path.is_file():
+                    roster = number if load.corrects is None else load.corrects
+                    name = f"{ledger.folder.name}-{path.name}"
+                    yield name, Returned(path=str(path), roster=roster, of=str(file), rows=rows)
+
+    def hand_over(self) -> None:
+        """Put workbooks that wait into the folder, delete void ones, and notify the office.
+
+        Raises PlaceError, AccessError, UsageError where that is not possible; the next run tries
+        again.
+        """
+        waiting = [one for one in self._memory.state.returned.values() if not one.sha256]
+        if self._where is not None and (waiting or self._void()):
+            with opened(self._where, self._job.login(self._where)) as place:
+                self._put(place)
+        self._tell()
+
+    def _void(self) -> dict[str, Returned]:
+        returned = self._memory.state.returned
+        return {name: one for name, one in returned.items() if one.replaced and not one.gone}
+
+    def _put(self, place: RosterFolder) -> None:
+        there = {file.name: file for file in place.files()}
+        for name, one in self._memory.state.returned.items():
+            if one.sha256 or one.replaced:
+                continue
+            try:
+                content = Path(one.path).read_bytes()
+            except OSError:  # the run was purged
+                self._change(name, None)
+                continue
+            if name not in there:  # else it was put there before the job was killed
+                place.put(Path(one.path), name)
+            self._change(name, one.model_copy(update={"sha256": _hash(content)}))
+        for name, one in self._void().items():
+            if name in there:
+                if self._is_edited(place, there[name], one):
+                    continue
+                place.delete(name)
+            self._change(name, one.model_copy(update={"gone": True}))
+
+    def _is_edited(self, place: RosterFolder, file: FoundFile, one: Returned) -> bool:
+        """Whether a workbook has another content than the one that was put there."""
+        if file.modified == one.modified:
+            return False
+        with tempfile.TemporaryDirectory(dir=self._memory.store.folder) as copies:
+            place.fetch(file.name, copy := Path(copies) / "copy.xlsx")
+            edited = _hash(copy.read_bytes()) != one.sha256
+        if not edited and not one.replaced:
+            self._change(file.name, one.model_copy(update={"modified": file.modified}))
+        return edited
+
+    def _change(self, name: str, one: Returned | None) -> None:
+        rest = {key: value for key, value in self._memory.state.returned.items() if key != name}
+        self._memory.save(returned=rest if one is None else {**rest, name: one})
+
+    def _tell(self) -> None:
+        """Send the email about new workbooks to the office: counts and the place, never a value."""
+        to, state = self._job.file.notify.office, self._memory.state
+        new = {name: one for name, one in state.returned.items() if one.sha256 and not one.told}
+        new = {name: one for name, one in new.items() if not one.replaced}
+        if to and new:
+            rows = sum(one.rows for one in new.values())
+            lines = [f"{name}: {counted(one.rows, 'row')} of {one.of}" for name, one in new.items()]
+            lines += [
+                f"The workbook is in {self._where}. Correct the cells that are marked, and save it "
+                "there under the same name. The next run of the job loads it.",
+                "It contains personal data. Please do not send it by email.",
+            ]
+            headline = f"{counted(rows, 'row')} to correct."
+            message = Message(self._job.name, Level.TROUBLE, Exit.REJECTS, headline, tuple(lines))
+            send_email(mail_settings(), to, message)
+        for name, one in new.items():
+            self._change(name, one.model_copy(update={"told": True}))
+
+    def corrections(self) -> Iterator[Load]:
+        """Yield a load for each workbook that the office corrected.
+
+        Corrections of an earlier load than the last are put aside, to be reported. Raises
+        RosterError where one is still being written, PlaceError and others for the folder.
+        """
+        if self._where is None or not self._memory.state.returned:
+            return
+        with opened(self._where, self._job.login(self._where)) as place:
+            there = {file.name: file for file in place.files()}
+            edited = [
+                (name, one)
+                for name, one in self._memory.state.returned.items()
+                if name in there and one.sha256 and f"{_OPEN_IN_EXCEL}{name}" not in there
+                and self._is_edited(place, there[name], one)
+            ]  # fmt: skip
+            loads = []
+            for name, one in edited:
+                if one.replaced:
+                    place.rename(name, f"{name}{SUPERSEDED}{self._stamp}")
+                    sentence = "Not loaded, as a newer file was loaded since: the corrections "
+                    sentence += f"{name} ({there[name].changed:%Y-%m-%d %H:%M})."
+                    late = (*self._memory.state.superseded, sentence)
+                    self._memory.save(superseded=late)
+                    self._change(name, None)
+                else:
+                    loads.append(self._picked(place, there[name], one))
+        yield from loads
+
+    @property
+    def _stamp(self) -> str:
+        return f"{self._tools.now():%Y-%m-%dT%H%M%S}"
+
+    def _picked(self, place: RosterFolder, file: FoundFile, one: Returned) -> Load:
+        """Copy a corrected workbook, and return the load of it."""
+        pause = self._job.file.rosters[one.roster].unchanged_for
+        self._tools.sleep(pause.total_seconds())
+        folder = unused(self._memory.store.folder / f"{self._stamp}-c")
+        folder.mkdir(mode=0o700, parents=True)
+        copy = folder / file.name
+        place.fetch(file.name, copy)
+        if file not in place.files():
+            msg = f"The file {file.name} in {self._where} is still being written. The next run of "
+            msg += "the job looks again."
+            raise RosterError(msg)
+        picked = PickedFile(
+            name=file.name,
+            size=file.size,
+            modified=file.modified,
+            sha256=_hash(copy.read_bytes()),
+            copied_to=str(copy),
+            complete=True,
+        )
+        held = self._memory.state.open
+        if held is not None and held.corrects is not None and held.hashes == (picked.sha256,):
+            self._memory.store.remove_copies((picked,))
+            return held
+        return Load(stamp=self._stamp, files=(picked,), corrects=one.roster)
+
+    def put_away(self, load: Load) -> tuple[str, ...]:
+        """Rename a workbook of corrections that was loaded; return why this was not possible."""
+        if self._where is None:
+            return ()
+        try:
+            with opened(self._where, self._job.login(self._where)) as place:
+                for file in load.files:
+                    if file.found in place.files():
+                        place.rename(file.name, f"{file.name}{LOADED}{load.stamp}")
+        except ImporterError as error:
+            return (f"{error} The corrections were loaded; move the file away by hand.",)
+        return ()
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

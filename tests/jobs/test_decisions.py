@@ -1,0 +1,139 @@
+"""A person decides about a load that is held, and the job remembers who and why."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from importer.cli.output import now
+from importer.errors import Exit, UsageError
+from importer.jobs.decisions import allow
+from importer.jobs.overview import JobOverview, jobs_in
+from importer.jobs.schema import load_job
+from importer.jobs.state import Store
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import state
+from tests.jobs.office import Office, names, people, rows_of
+
+HOUR = timedelta(hours=1)
+
+
+def test_who_allowed_a_load_and_why_is_in_its_mail_and_its_history(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """The next run loads it; the decision itself writes nothing to Alma."""
+    office.write_job()
+    office.drop(rows_of(people(40)))
+    assert office.run() == Exit.SAFETY_CHECK
+    office.clear()
+    decided = typed("job", "allow", "nightly.yaml", "--why", "the first  load", "--json")
+    assert decided.exit == Exit.DONE
+    assert decided.summary["checks"] == ["creates"]
+    assert state(sandbox) == {}
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 40
+    who = decided.summary["who"]
+    assert f"Allowed (creates) by {who}" in office.text
+    assert "the first load" in office.text
+    (kept,) = Store("nightly").read().decisions
+    assert (kept.who, kept.why, kept.files[0][:13]) == (who, "the first load", "patrons-1.csv")
+    with pytest.raises(UsageError, match="is held by a guard"):
+        allow(load_job(office.folder / "nightly.yaml"), (), "ana", "again", kept.at)
+
+
+def test_only_a_guard_that_holds_the_load_can_be_allowed(office: Office, typed: Type) -> None:
+    """And the reason is not blank."""
+    office.write_job()
+    office.drop(rows_of(people(40)))
+    assert office.run() == Exit.SAFETY_CHECK
+    wrong = typed("job", "allow", "nightly.yaml", "rows", "--why", "x")
+    assert (wrong.exit, "It is held by: creates." in wrong.err) == (Exit.USAGE, True)
+    assert typed("job", "allow", "nightly.yaml", "--why", " ").exit == Exit.USAGE
+    assert typed("job", "allow", "nightly.yaml").exit == Exit.USAGE
+
+
+@pytest.mark.parametrize("wrong", ["held", "refused"])
+def test_a_file_that_a_person_skips_is_put_aside(
+    wrong: str, office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """The next run is a good one, and the file never comes back."""
+    office.write_job("guards: {creates: off}\n", max_age="26h")
+    office.drop(rows_of(people(40)), age=HOUR)
+    assert office.run() == Exit.DONE
+    office.drop(rows_of(people(9)) if wrong == "held" else b"Id\n1\n", "patrons-2.csv")
+    assert office.run() == (Exit.SAFETY_CHECK if wrong == "held" else Exit.USAGE)
+    (shown,) = typed("job", "list", "--json").summary["jobs"]
+    assert [file["state"] for file in shown["files"]] == [wrong]
+    assert "job skip" in shown["skip"]
+    assert typed("job", "skip", "nightly.yaml", "--why", "half a file").exit == Exit.DONE
+    office.clear()
+    for _ in range(2):
+        assert office.run() == Exit.DONE
+    assert office.mails == []
+    assert names(office.inbox) == ["patrons-1.csv.done-", "patrons-2.csv.skipped-"]
+    assert len(state(sandbox)) == 40
+    assert typed("job", "skip", "nightly.yaml", "--why", "again").exit == Exit.USAGE
+
+
+def test_the_list_of_jobs_shows_state_and_next_trouble(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """New, loaded, held, late and wrong jobs of one folder, and no mapping."""
+    jobs: dict[str, JobOverview] = {}
+
+    def look(clock: timedelta = timedelta()) -> str:
+        ran = Store("nightly").read().ran
+        moment = ran.at if ran else now()
+        found = {one.path.stem: one for one in jobs_in(office.folder, moment + clock)}
+        jobs.update(found)
+        return found["nightly"].state
+
+    office.write_job("guards: {creates: off}\n", max_age="26h")
+    (office.folder / "broken.yaml").write_text("rosters: []\ndo: aply\n", "utf-8")
+    assert look() == "new"
+    office.drop(rows_of(people(40)), age=HOUR)
+    assert office.run() == Exit.DONE
+    assert look() == "ok"
+    assert jobs["nightly"].trouble.startswith("If no file is loaded by 20")
+    assert look(HOUR * 27) == "late"
+    assert sorted(jobs) == ["broken", "nightly"]
+    assert jobs["broken"].state == "wrong"
+    assert "broken.yaml:" in jobs["broken"].trouble
+    office.drop(rows_of(people(9)), "patrons-2.csv")
+    assert office.run() == Exit.SAFETY_CHECK
+    assert look() == "held"
+    listed = typed("job", "list")
+    assert "nightly" in listed.out
+    assert "the last load had 40" in listed.out
+    held = next(
+        one for one in typed("job", "list", "--json").summary["jobs"] if one["job"] == "nightly"
+    )
+    assert [guard["name"] for guard in held["held"]] == ["rows", "absent"]
+    assert held["allow"].split(" --why")[0].endswith("nightly.yaml rows absent")
+    assert held["last_load"]["rows"] == 40
+    assert typed("job", "list", "nowhere").exit == Exit.USAGE
+
+
+def test_no_job_of_a_folder_stops_the_others(office: Office, sandbox: Sandbox, typed: Type) -> None:
+    """A wrong file, a held load and a missing roster come before the job that loads."""
+    folder = office.folder / "night"
+    folder.mkdir()
+    office.write_job("guards: {creates: off}\n")
+    text = (office.folder / "nightly.yaml").read_text("utf-8")
+    (folder / "a.yaml").write_text(text.replace("do: apply", "do: aply"), "utf-8")
+    (folder / "b.yaml").write_text(text.replace("patrons-*", "none-*"), "utf-8")
+    (folder / "c.yaml").write_text(text.replace("creates: off", "creates: 1"), "utf-8")
+    (folder / "d.yaml").write_text(text.replace("patrons-*", "staff-*"), "utf-8")
+    office.drop(rows_of(people(3)))
+    office.drop(rows_of(people(4, first=100)), "staff-1.csv")
+    log = office.folder / "log.jsonl"
+    got = typed("--log", log, "job", "run", folder, "--json")
+    assert got.exit == Exit.USAGE
+    assert [(job["job"], job["exit"]) for job in got.summary["jobs"]] == [
+        ("a", Exit.USAGE), ("b", Exit.ROSTER), ("c", Exit.SAFETY_CHECK), ("d", Exit.DONE),
+    ]  # fmt: skip
+    assert len(state(sandbox)) == 4
+    lines = list(map(json.loads, log.read_text("utf-8").splitlines()))
+    assert [line["job"] for line in lines if line["event"] == "job"] == ["b", "c", "d"]

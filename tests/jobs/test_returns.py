@@ -1,0 +1,185 @@
+"""Rows to correct go back to the office, and its corrections are the next file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox
+from tests.cli.small import state
+from tests.jobs.office import NOTIFY, Office, SshServer, names, people, rows_of
+
+HOUR = timedelta(hours=1)
+OFFICE = "registrar@example.org"
+WRONG = ("", "Canaria", "Vexworthy", "COMM", "", "", "")
+GUARDS = "guards: {creates: off, absent: off}\nrejects_to: back\n"
+
+Arrange = Callable[[], None]
+
+
+@pytest.fixture(params=["folder", "server"])
+def arrange(request: pytest.FixtureRequest, office: Office) -> Arrange:
+    """Write the job, with the folder of the office on this computer or on an SFTP server."""
+    (office.folder / "back").mkdir()
+
+    def write() -> None:
+        guards = GUARDS
+        if request.param == "server":
+            sshd: SshServer = request.getfixturevalue("sshd")
+            place = sshd.address(office.folder / "back")
+            guards = guards.replace("rejects_to: back", f"rejects_to: {place}") + sshd.login()
+        write_job(office, guards)
+
+    return write
+
+
+def write_job(office: Office, guards: str = GUARDS) -> None:
+    """Write a job that gives rejects back."""
+    office.write_job(guards, max_age="26h")
+    path = office.folder / "nightly.yaml"
+    notify = NOTIFY.replace("  chat", f"  office: [{OFFICE}]\n  chat")
+    path.write_text(path.read_text("utf-8").replace(NOTIFY, notify), "utf-8")
+
+
+def back(office: Office) -> list[Path]:
+    """The workbooks that wait for the office."""
+    return sorted((office.folder / "back").glob("*.xlsx"))
+
+
+def correct(path: Path, cell: str = "F2", value: str = "20999") -> None:
+    """Correct a cell as the office does: in Excel, under the same name."""
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0][cell] = value
+    book.save(path)
+    later = path.stat().st_mtime + 5
+    os.utime(path, (later, later))
+
+
+def to_office(office: Office) -> list[EmailMessage]:
+    """The emails that the office got."""
+    return [mail for mail in office.mails if mail["To"] == OFFICE]
+
+
+def test_the_office_corrects_rows_and_they_are_loaded_next(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """It gets the number of rows and the place, never the data; once for each workbook."""
+    arrange()
+    office.drop(rows_of([*people(20), WRONG]), age=HOUR)
+    assert office.run() == Exit.REJECTS
+    (workbook,) = back(office)
+    (mail,) = to_office(office)
+    text = str(mail.get_body())
+    assert workbook.name in text
+    assert "1 row of patrons-1.csv (" in text
+    assert "Canaria" not in str(mail)
+    assert list(mail.iter_attachments()) == []
+    assert office.run() == Exit.DONE  # nothing new, though the workbook is there
+    correct(workbook)
+    assert office.run() == Exit.DONE
+    assert "20999" in state(sandbox)
+    assert len(state(sandbox)) == 21
+    (done,) = (office.folder / "back").iterdir()
+    assert done.name.startswith(f"{workbook.name}.done-")
+    assert office.run() == Exit.DONE
+    assert len(to_office(office)) == 1
+
+
+def test_what_is_still_wrong_goes_back_again(office: Office, sandbox: Sandbox) -> None:
+    """Nothing of a small file of corrections is compared with the last load of everybody."""
+    (office.folder / "back").mkdir()
+    write_job(office)
+    office.drop(rows_of([*people(20), WRONG, WRONG]), age=HOUR)
+    assert office.run() == Exit.REJECTS
+    correct(back(office)[0])
+    assert office.run() == Exit.REJECTS
+    assert len(state(sandbox)) == 21
+    (again,) = back(office)
+    correct(again, value="20998")
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 22
+    assert len(to_office(office)) == 2
+    office.drop(rows_of(people(20)), "patrons-2.csv")
+    assert office.run() == Exit.DONE  # compared with the last roster, not with two rows
+
+
+def test_a_newer_roster_makes_the_workbooks_before_it_void(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """One that nobody edited is deleted; one that was edited too late is put aside and named."""
+    (office.folder / "back").mkdir()
+    write_job(office)
+    office.drop(rows_of([*people(20), WRONG]), age=HOUR * 3)
+    assert office.run() == Exit.REJECTS
+    (first,) = back(office)
+    content = first.read_bytes()
+    office.drop(rows_of([*people(21), WRONG]), "patrons-2.csv", age=HOUR * 2)
+    assert office.run() == Exit.REJECTS
+    (second,) = back(office)
+    assert second != first
+    first.write_bytes(content)  # it was open in Excel, and is saved again
+    correct(first)
+    office.clear()
+    before = len(state(sandbox))
+    assert office.run() == Exit.DONE
+    assert f"the corrections {first.name} (" in office.text
+    assert len(state(sandbox)) == before
+    assert back(office) == [second]
+
+
+def test_corrections_come_before_a_new_roster(office: Office, sandbox: Sandbox) -> None:
+    """Both wait: what the roster says of the person is newer, and stays."""
+    (office.folder / "back").mkdir()
+    write_job(office)
+    office.drop(rows_of([*people(20), WRONG]), age=HOUR)
+    assert office.run() == Exit.REJECTS
+    correct(back(office)[0])
+    new = ("20999", "Canaria", "Newname", "COMM", "", "", "")
+    office.drop(rows_of([*people(20), new]), "patrons-2.csv")
+    assert office.run() == Exit.DONE
+    assert state(sandbox)["20999"]["last_name"] == "Newname"
+    assert back(office) == []
+
+
+def test_a_folder_of_the_office_that_is_away_stops_no_load(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """The operator is notified; once the folder is back, the workbook and the email follow."""
+    write_job(office)
+    office.drop(rows_of([*people(20), WRONG]), age=HOUR)
+    assert office.run() == Exit.STOPPED
+    assert len(state(sandbox)) == 20
+    assert to_office(office) == []
+    assert names(office.inbox) == ["patrons-1.csv.done-"]
+    (office.folder / "back").mkdir()
+    office.clear()
+    assert office.run() == Exit.DONE
+    assert (len(back(office)), len(to_office(office))) == (1, 1)
+
+
+def test_a_workbook_that_is_open_or_refused_stops_no_roster(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """Excel's own file beside it shows that somebody is at work."""
+    (office.folder / "back").mkdir()
+    write_job(office)
+    office.drop(rows_of([*people(20), WRONG]), age=HOUR)
+    assert office.run() == Exit.REJECTS
+    (workbook,) = back(office)
+    mark = workbook.with_name(f"~${workbook.name}")
+    mark.write_bytes(b"x")
+    correct(workbook)
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 20
+    mark.unlink()
+    workbook.write_bytes(b"PK\x03\x04 half of a workbook")
+    office.drop(rows_of(people(21)), "patrons-2.csv")
+    assert office.run() == Exit.ROSTER
+    assert len(state(sandbox)) == 21
