@@ -1,10 +1,10 @@
 # Everything a person or CI does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo sandbox test faults test-all check fix lint types layers hunt bench golden pictures samples reference docs wheel lock clean
+.PHONY: help setup dev demo sandbox test faults test-all check fix lint types layers hunt bench golden pictures samples reference docs wheel sbom platforms windows release-check release lock clean
 
 PYTHON ?= python3
 VENV   := .venv
-BIN    := $(VENV)/bin
+BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN    := $(VENV)/.run
 DEV    := $(VENV)/.dev
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check
@@ -81,12 +81,29 @@ samples: dev ## Make the sample rosters again
 reference: dev ## Write the reference pages from the code
 	$(BIN)/python -m docs.tools.reference
 
-wheel: dev ## Build the wheel, and try it in a new environment and empty folders
+wheel: dev ## Build the wheel and the source archive, and try the wheel in a new environment and empty folders
 	rm -rf dist build/wheel
-	$(BIN)/python -m hatchling build -t wheel
+	$(BIN)/python -m hatchling build
 	$(PYTHON) -m venv build/wheel
 	build/wheel/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
 	IMPORTER=$(CURDIR)/build/wheel/bin/importer $(BIN)/pytest -q -n 0 tests/packaging
+
+sbom: wheel ## Write build/sbom.cdx.json: what the wheel's environment contains, with licenses
+	$(PYTHON) -m venv build/release
+	build/release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-release.lock
+	build/release/bin/cyclonedx-py environment build/wheel/bin/python --pyproject pyproject.toml --mc-type application --output-reproducible -o build/sbom.cdx.json
+
+platforms: dev ## See that every locked library has a wheel for Windows and macOS (asks the package index)
+	$(BIN)/python -m release.platforms
+
+windows: wheel ## One zip with its own Python: make windows PYTHON_ZIP=python-3.13.1-embed-amd64.zip SHA256=…
+	$(BIN)/python -m release.windows "$(PYTHON_ZIP)" "$(SHA256)" dist/*.whl
+
+release-check: dev ## See that changelog, version and tag agree (TAG=v1.2.3)
+	$(BIN)/python -m release.checks $(TAG)
+
+release: release-check ## Make the tag of this version, here
+	git tag -a "v$$($(BIN)/python -c 'from release.checks import version; print(version())')" -m "Release"
 
 docs: dev ## Build the guide into site/
 	$(BIN)/zensical build --clean --strict
@@ -94,6 +111,7 @@ docs: dev ## Build the guide into site/
 lock: ## Resolve the libraries again (needs uv)
 	uv pip compile $(LOCK) --extra sftp --group dev -o requirements.lock
 	uv pip compile $(LOCK) --group build -c requirements.lock -o requirements-run.lock
+	uv pip compile --group pyproject.toml:release $(wordlist 2,99,$(LOCK)) -o requirements-release.lock
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What makes a release: its checks, its parts for Windows, the commit in its wheel."""

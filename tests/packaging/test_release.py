@@ -1,0 +1,154 @@
+"""A release is what it says: one version, the same bytes twice, permitted licenses, pinned steps."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from release import checks, platforms, windows
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two builds of the wheel and of the source archive."""
+    folders = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
+    for folder in folders:
+        build = (sys.executable, "-m", "hatchling", "build", "-d", str(folder))
+        subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    return folders
+
+
+def test_two_builds_are_identical(built: tuple[Path, Path]) -> None:
+    """The wheel and the source archive, to the byte."""
+    first, second = ({path.name: path.read_bytes() for path in one.iterdir()} for one in built)
+    assert {Path(name).suffix for name in first} == {".whl", ".gz"}
+    assert first == second
+
+
+def test_the_wheel_knows_its_commit(built: tuple[Path, Path]) -> None:
+    """`--version` shows it, so that a report names what ran."""
+    (wheel,) = built[0].glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        commit = archive.read("importer/COMMIT").decode().strip()
+    head = subprocess.run(
+        ("git", "rev-parse", "HEAD"), cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert len(commit) == 12
+    assert head.stdout.startswith(commit)
+
+
+def test_every_place_says_the_same_version() -> None:
+    """pyproject.toml, CITATION.cff and the changelog; a tag must be its `v`."""
+    assert list(checks.findings(f"v{checks.version()}")) == []
+    assert len(list(checks.findings("v0.0.1"))) == 1
+
+
+def test_every_library_of_a_release_has_a_permitted_license() -> None:
+    """All of the lock file, as far as this system needs them."""
+    libraries = checks.libraries()
+    assert len(libraries) > 40
+    seen = 0
+    for library in libraries:
+        try:
+            found = checks.license_of(library)
+        except PackageNotFoundError:
+            continue  # for other systems
+        seen += 1
+        assert checks.PERMITTED.search(found), (library, found)
+    assert seen > 40
+
+
+def _steps() -> list[dict[str, str]]:
+    """All steps of all workflows."""
+    jobs = [
+        job
+        for path in (ROOT / ".github" / "workflows").glob("*.yml")
+        for job in YAML(typ="safe").load(path)["jobs"].values()
+    ]
+    return [step for job in jobs for step in job["steps"]]
+
+
+def test_every_action_of_a_workflow_is_pinned_by_its_hash() -> None:
+    """A tag can be moved, a commit cannot; the tag stands in a comment."""
+    used = [step["uses"] for step in _steps() if "uses" in step]
+    assert used
+    for one in used:
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", one), one
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for line in path.read_text("utf-8").splitlines():
+            assert "uses:" not in line or re.search(r"# v\d", line), line
+
+
+def test_every_step_of_a_workflow_is_a_target_that_runs_anywhere() -> None:
+    """`make TARGET` or `.ci/run`; nothing is done on a server that cannot be done at home."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for step in _steps():
+        if "run" in step:
+            made = re.match(r"make ([a-z-]+)", step["run"])
+            assert step["run"] == ".ci/run" or (made and made[1] in targets), step
+
+
+def test_a_python_with_another_hash_is_not_unpacked(tmp_path: Path) -> None:
+    """Only the file whose hash was named becomes part of the zip for Windows."""
+    python = tmp_path / "python.zip"
+    python.write_bytes(b"no zip")
+    with pytest.raises(windows.NotBuiltError):
+        windows.unpacked(python, "0" * 64, tmp_path / "python")
+    assert not (tmp_path / "python").exists()
+
+
+def test_the_zip_for_windows_starts_the_importer_with_its_own_python(tmp_path: Path) -> None:
+    """A stand-in of the same layout: its Python looks into `libraries`, beside the starters."""
+    python = tmp_path / "python-3.13.1-embed-amd64.zip"
+    with zipfile.ZipFile(python, "w") as archive:
+        archive.writestr("python.exe", "")
+        archive.writestr("python313._pth", "python313.zip\n.\n\n# Uncomment: import site\n")
+    sha256 = hashlib.sha256(python.read_bytes()).hexdigest().upper()
+    folder = tmp_path / "windows"
+    assert windows.unpacked(python, sha256, folder / "python") == "3.13"
+    looked = (folder / "python" / "python313._pth").read_text("utf-8").split()
+    assert looked == ["python313.zip", ".", r"..\libraries"]
+    starters = {path.name: path.read_bytes() for path in windows.STARTERS.iterdir()}
+    assert {"Start.cmd", "importer.cmd"} <= starters.keys()
+    for text in starters.values():
+        assert text.count(b"\n") == text.count(b"\r\n")
+    assert rb'"%~dp0python\python.exe" -m importer web' in starters["Start.cmd"]
+    first, second = tmp_path / "a.zip", tmp_path / "b.zip"
+    windows.zipped(folder, first)
+    windows.zipped(folder, second)
+    assert first.read_bytes().replace(b"a/python", b"b/python") == second.read_bytes()
+
+
+def test_the_lock_for_windows_has_the_libraries_of_windows_only() -> None:
+    """Markers are read for the computer on which the zip will run."""
+    lock = (
+        "one==1.0 \\\n    --hash=sha256:aa\n"
+        "two==2.0 ; sys_platform == 'win32' \\\n    --hash=sha256:bb\n"
+        "three==3.0 ; sys_platform != 'win32' \\\n    --hash=sha256:cc\n"
+        "four==4.0 ; python_full_version < '3.12' \\\n    --hash=sha256:dd\n"
+    )
+    kept = platforms.lock_for(lock, platforms.WINDOWS, "3.13")
+    assert re.findall(r"^(\w+)==", kept, re.MULTILINE) == ["one", "two"]
+    assert " ; " not in kept
+    whole = (ROOT / "requirements-run.lock").read_text("utf-8")
+    assert "colorama==" in platforms.lock_for(whole, platforms.WINDOWS, "3.13")
+    assert "colorama==" not in platforms.lock_for(whole, platforms.MACOS, "3.13")
+
+
+def test_the_classifiers_name_the_tried_versions() -> None:
+    """Those of the workflow."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = {one.rpartition(" ")[2] for one in project["classifiers"] if " 3." in one}
+    flow = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "test.yml")
+    assert named == set(flow["jobs"]["systems"]["strategy"]["matrix"]["python"])
