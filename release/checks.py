@@ -6,7 +6,6 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from datetime import date
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -20,28 +19,34 @@ PERMITTED = re.compile(
 """Licenses under which a library may be part of a release."""
 
 
-def version() -> str:
+def version(root: Path = ROOT) -> str:
     """Return the version of pyproject.toml, the one place where it is written."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     return str(project["version"])
 
 
-def findings(tag: str = "") -> Iterator[str]:
-    """Yield a sentence for each place that says another version, or none."""
-    wanted = version()
-    if tag and tag != f"v{wanted}":
+def cited(root: Path = ROOT) -> str:
+    """Return the version of CITATION.cff, or blank."""
+    found = re.search(r"^version: (.*)$", (root / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def findings(root: Path, tag: str) -> Iterator[str]:
+    """Yield a sentence for each place that keeps a checkout from being the release of a tag."""
+    wanted = version(root)
+    if not re.fullmatch(r"\d+\.\d+\.\d+", wanted):
+        yield f"Version {wanted} in pyproject.toml is not one of a release."
+    if tag != f"v{wanted}":
         yield f"The tag is {tag}, and pyproject.toml has version {wanted}."
-    cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
-    if cited is None or cited[1] != wanted:
-        yield f"CITATION.cff has no `version: {wanted}`."
-    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
-    sections = re.findall(r"^## (.*)$", changelog, re.MULTILINE)
-    newest = next((one for one in sections if one != "Unreleased"), "")
-    dated = re.fullmatch(rf"{re.escape(wanted)} - (\d{{4}}-\d\d-\d\d)", newest)
-    if dated is None:
-        yield f"The newest section of CHANGELOG.md is not `## {wanted} - DATE`, but “{newest}”."
-    elif date.fromisoformat(dated[1]).year < 2026:
-        yield f"The date of section {wanted} in CHANGELOG.md is {dated[1]}."
+    if cited(root) != wanted:
+        yield f"CITATION.cff has version {cited(root)}, and pyproject.toml {wanted}."
+    changelog = (root / "CHANGELOG.md").read_text("utf-8")
+    sections = dict(re.findall(r"^## (.*)\n([^#]*)", changelog, re.MULTILINE))
+    if sections.pop("Unreleased", "").strip():
+        yield "CHANGELOG.md has changes under *Unreleased*."
+    newest = next(iter(sections), "")
+    if not re.fullmatch(rf"{re.escape(wanted)} - \d{{4}}-\d\d-\d\d", newest):
+        yield f"The newest section of CHANGELOG.md is “{newest}”, not “{wanted} - DATE”."
 
 
 def libraries() -> list[str]:
@@ -56,14 +61,14 @@ def license_of(library: str) -> str:
     Raises PackageNotFoundError if it is not installed here.
     """
     facts = metadata(library)
-    named = [facts.get("License-Expression") or "", (facts.get("License") or "")[:200]]
+    named = [facts[name][:200] for name in ("License-Expression", "License") if name in facts]
     named += [one for one in facts.get_all("Classifier") or [] if one.startswith("License ::")]
-    return "; ".join(filter(None, named))
+    return "; ".join(named)
 
 
 def main() -> None:
     """Print what disagrees; exit code 1 if anything does."""
-    found = list(findings(*sys.argv[1:2]))
+    found = list(findings(ROOT, sys.argv[1] if len(sys.argv) > 1 else f"v{version()}"))
     sys.stdout.writelines(f"{one}\n" for one in found)
     sys.exit(bool(found))
 

@@ -1,4 +1,4 @@
-"""The locked libraries on other systems: `make platforms` asks the package index for their wheels."""
+"""The locked libraries on other systems: `make platforms` looks for their wheels."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ from importer.cli.console import (
 )
 from importer.cli.output import (
     PACKAGE,
+    commit,
     emit,
     now,
     program,
@@ -158,6 +159,7 @@ def _diagnostics(tables: CodeTables) -> dict[str, object]:
     libraries = sorted(re.split(r"[^\w.-]", need)[0] for need in requires(PACKAGE) or ())
     return {
         "importer": program(),
+        "commit": commit(),
         "python": platform.python_version(),
         "system": platform.platform(),
         "libraries": {name: _version(name) for name in libraries},

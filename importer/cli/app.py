@@ -17,7 +17,7 @@ import typer
 import typer.core
 from typer.main import get_group
 
-from importer.cli.output import output, printable, program
+from importer.cli.output import commit, output, printable, program
 from importer.errors import (
     Exit,
     ImporterError,
@@ -31,7 +31,8 @@ from importer.errors import (
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
     if asked:
-        sys.stdout.write(f"importer {program()}\n")
+        built_from = f" ({known})" if (known := commit()) else ""
+        sys.stdout.write(f"importer {program()}{built_from}\n")
         raise typer.Exit
 
 

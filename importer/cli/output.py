@@ -6,6 +6,8 @@ import io
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterable
@@ -29,6 +31,19 @@ def now() -> datetime:
 def program() -> str:
     """Return the version of this program."""
     return version(PACKAGE)
+
+
+def commit() -> str:
+    """Return the commit that this program was built from or is a checkout of, or blank."""
+    package = Path(__file__).parents[1]
+    built = package / "COMMIT"  # release/commit.py writes it into the wheel
+    if built.exists():
+        return built.read_text("utf-8").strip()
+    git = shutil.which("git")
+    if git is None or not (package.parent / ".git").exists():
+        return ""
+    asked = (git, "-C", str(package), "rev-parse", "--short=12", "HEAD")
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
 
 
 class Output:

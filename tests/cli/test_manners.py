@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from importer.cli.app import COMMANDS, run
-from importer.cli.output import PACKAGE
+from importer.cli.output import PACKAGE, commit
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, write
@@ -27,7 +27,10 @@ def test_help_explains_commands_and_exit_codes(typed: Type) -> None:
     codes = [int(line.split()[0]) for line in typed("help", "exit-codes").out.splitlines()]
     assert codes == list(map(int, Exit))
     assert typed("help", "sesame").exit == Exit.USAGE
-    assert typed("-V").out == typed("--version").out == f"importer {version(PACKAGE)}\n"
+    shown = typed("--version").out
+    assert typed("-V").out == shown
+    assert shown == f"importer {version(PACKAGE)} ({commit()})\n"
+    assert len(commit()) == 12
 
 
 def test_quiet_writes_only_what_stops(folder: Path, typed: Type) -> None:

@@ -1,4 +1,4 @@
-"""A release is what it says: one version, the same bytes twice, permitted licenses, pinned steps."""
+"""A release is what it says: one version, the same bytes twice, licenses, pinned steps."""
 
 from __future__ import annotations
 
@@ -48,10 +48,44 @@ def test_the_wheel_knows_its_commit(built: tuple[Path, Path]) -> None:
     assert head.stdout.startswith(commit)
 
 
-def test_every_place_says_the_same_version() -> None:
-    """pyproject.toml, CITATION.cff and the changelog; a tag must be its `v`."""
-    assert list(checks.findings(f"v{checks.version()}")) == []
-    assert len(list(checks.findings("v0.0.1"))) == 1
+def test_the_citation_has_the_version_of_the_project() -> None:
+    """One version at a time, also between releases."""
+    assert checks.cited() == checks.version()
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> Path:
+    """A checkout that is ready for its tag v1.2.3."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n', "utf-8")
+    (tmp_path / "CITATION.cff").write_text("title: one\nversion: 1.2.3\n", "utf-8")
+    changes = "# Changelog\n\n## Unreleased\n\n## 1.2.3 - 2026-11-28\n\n- a change\n"
+    (tmp_path / "CHANGELOG.md").write_text(changes, "utf-8")
+    return tmp_path
+
+
+def test_a_release_is_ready_if_everything_says_its_version(ready: Path) -> None:
+    """The project, the citation, the newest section of the changelog, and the tag."""
+    assert list(checks.findings(ready, "v1.2.3")) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("pyproject.toml", "1.2.3", "1.2.4"),
+        ("pyproject.toml", "1.2.3", "1.2.3.dev1"),
+        ("CITATION.cff", "1.2.3", "1.2.2"),
+        ("CHANGELOG.md", "## 1.2.3 - 2026-11-28", "## 1.2.2 - 2026-10-01"),
+        ("CHANGELOG.md", "- 2026-11-28", ""),
+        ("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n- another change\n"),
+    ],
+)
+def test_a_place_that_says_something_else_stops_the_release(
+    ready: Path, file: str, before: str, after: str
+) -> None:
+    """Each place alone."""
+    path = ready / file
+    path.write_text(path.read_text("utf-8").replace(before, after), "utf-8")
+    assert list(checks.findings(ready, "v1.2.3"))
 
 
 def test_every_library_of_a_release_has_a_permitted_license() -> None:

@@ -1,0 +1,36 @@
+"""What the pages for campus IT claim is shown by a file that is there, or said to be not met."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+CLAIMS = [
+    (page, line)
+    for page in ("threat-model", "accessibility", "security-questions")
+    for line in (ROOT / "docs" / "explanation" / f"{page}.md").read_text("utf-8").splitlines()
+    if line.startswith("| ") and not line.endswith("| shown by |")
+]
+
+
+def test_the_pages_have_claims() -> None:
+    """All three of them."""
+    assert len(CLAIMS) > 40
+    assert len({page for page, _ in CLAIMS}) == 3
+
+
+@pytest.mark.parametrize(("page", "line"), CLAIMS, ids=lambda one: one[:60])
+def test_a_claim_names_its_proof_or_says_that_it_is_not_met(page: str, line: str) -> None:
+    """A file of the repository, with the name of the test if there is one."""
+    assert page
+    shown = line.strip("|").rpartition("|")[2]
+    proofs = re.findall(r"`([^` ]+/[^` ]+|[A-Z.a-z-]+\.(?:lock|md)|LICENSE)`", shown)
+    assert proofs or "not met" in line.lower(), line
+    for proof in proofs:
+        path, _, test = proof.partition("::")
+        assert (ROOT / path).is_file(), proof
+        assert not test or f"def {test}(" in (ROOT / path).read_text("utf-8"), proof
