@@ -87,6 +87,8 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         self.limiter = limiter
         self.clock_offset: float | None = None
         """Alma's clock less ours, in seconds; None until the first reply with a date."""
+        self.heard: Callable[[Request, Reply], None] = lambda _request, _reply: None
+        """Called with each reply, a refusal too."""
         self._now = now
         self._connection = Connection(
             base_url,
@@ -256,12 +258,14 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
     async def call_once(
         self, method: str, path: str, body: str | None = None, *, accept: str = "application/json"
     ) -> Reply:
-        """Make a call of the probe and return the reply, a refusal too.
+        """Make a call of the probe or of a first contact and return the reply, a refusal too.
 
         Raises AlmaError if there is no reply, no access, or no call is left today.
         """
         path, _, query = path.partition("?")
-        request = Request(method, path, dict(parse_qsl(query)), body=body, accept=accept)
+        request = Request(
+            method, path, dict(parse_qsl(query)), body=body, accept=accept, largest=MANY_RECORDS
+        )
         async for attempt in _attempts():
             with attempt:
                 async with self.limiter.call() as slot:
@@ -269,7 +273,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
                     error = judge(result, writes=request.writes)
                     if not isinstance(result, Reply) or isinstance(error, _NO_ANSWER):
                         raise error or unclear(writes=request.writes)
-                    self._note(slot, result)
+                    self._note(slot, request, result)
                     return result
         raise AssertionError
 
@@ -332,15 +336,16 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             result = await self._connection.send(request)
             error = judge(result, writes=request.writes)
             if isinstance(result, Reply):
-                self._note(slot, result)
+                self._note(slot, request, result)
                 if error is None and request.success in {None, result.status}:
                     value = read(result.body)
                     if value is not None:
                         return value
             raise error or unclear(writes=request.writes)
 
-    def _note(self, slot: Slot, reply: Reply) -> None:
+    def _note(self, slot: Slot, request: Request, reply: Reply) -> None:
         """Learn from a reply's headers what is left of the day and what time it is in Alma."""
+        self.heard(request, reply)
         left = reply.remaining
         if left.isascii() and left.isdigit() and len(left) < 12:
             self.limiter.saw(slot, int(left))

@@ -149,3 +149,11 @@ def _entry(row: CodeRow) -> tuple[str, str | dict[str, str | bool]]:
     if row.enabled:
         return row.code, row.description
     return row.code, {"description": row.description, "enabled": False}
+
+
+def plain(codes: CodeTables) -> dict[str, dict[str, str]]:
+    """Return the codes in use with their descriptions, by table."""
+    return {
+        name: {row.code: row.description for row in rows if row.enabled}
+        for name, rows in codes.tables.items()
+    }

@@ -1,23 +1,18 @@
-"""Check the connection to Alma, the key and the code tables in a handful of calls.
-
-Also the facts that `importer doctor --probe` measured of an institution's Alma, saved in a file.
-"""
+"""Check the connection to Alma, the key, the code tables and the facts in a handful of calls."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from importer.alma.client import Alma
-from importer.errors import AlmaError, Exit, UnavailableError, UsageError
+from importer.alma.facts import FOLLOWED, Facts, facts_for
+from importer.errors import AlmaError, Exit, UnavailableError
 from importer.model.fields import CodeTables
-from importer.model.files import read_bounded, write_atomically
 from importer.model.text import counted
 
 CLOCK_TOLERANCE = 300
@@ -55,8 +50,10 @@ class Finding:
         }
 
 
-async def examine(alma: Alma, codes: CodeTables, today: date) -> tuple[Finding, ...]:
-    """Check the key, its rights, the institution, the clock and the code tables.
+async def examine(
+    alma: Alma, codes: CodeTables, files: Mapping[Path, Facts], today: date
+) -> tuple[Finding, ...]:
+    """Check the key, its rights, the institution, the clock, the code tables and saved facts.
 
     An AlmaError becomes a finding.
     """
@@ -65,12 +62,18 @@ async def examine(alma: Alma, codes: CodeTables, today: date) -> tuple[Finding, 
         return replace(institution, name="connection"), _codes(codes, "", today)
     clock, tables = _clock(alma.clock_offset), _codes(codes, code, today)
     key = Finding("key", State.OK, "An API key is set.")
-    reading = await _right(alma, "GET", "read users")
+    reading = await reading_right(alma)
     writing = await _right(alma, "POST", "write users")
     if reading.sentence == writing.sentence == institution.sentence:  # it is not a right
         advice = "Copy the key again from developers.exlibrisgroup.com, or make a new one."
         return replace(institution, name="key", advice=advice), clock, tables
-    return key, reading, writing, institution, clock, tables
+    facts = fact_findings(files, code) if code else ()
+    return key, reading, writing, institution, clock, tables, *facts
+
+
+async def reading_right(alma: Alma) -> Finding:
+    """Return whether the key may read users; a GET."""
+    return await _right(alma, "GET", "read users")
 
 
 async def _right(alma: Alma, method: Literal["GET", "POST"], name: str) -> Finding:
@@ -126,11 +129,10 @@ def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
     return Finding("code tables", state, sentence, advice if state != State.OK else "", exit_code)
 
 
-_LARGEST = 100_000  # bytes of a file of facts
 _CONSEQUENCES = {
     ("get-pin", "hide"): (
-        "Alma does not show PINs, so an update of an Internal user may clear the PIN.",
-        "Map `pin_number`, or check one user before a large load.",
+        "Alma does not show PINs, so an update of an Internal user clears the PIN.",
+        "Map `pin_number`. Without it, the safety check `pins` stops every apply that does so.",
     ),
     ("rename-by-put", "refuse"): (
         "Alma does not change a primary ID through the API.",
@@ -157,41 +159,28 @@ _CONSEQUENCES = {
 """What a fact means for a load, and what to do, if the importer does not expect it."""
 
 
-class Facts(BaseModel):
-    """What was measured, where and when. It contains no patron data.
-
-    `facts`: value by the name of a switch. `unclear`: why a fact could not be measured, by name.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    institution: str
-    environment: str
-    measured: date
-    facts: dict[str, str]
-    unclear: dict[str, str] = {}
+_ADVICE = {
+    "get-pin": "See whether Alma shows PINs: `importer doctor --first-contact --pin-user ID`.",
+    "": "On a sandbox environment, measure with `importer doctor --probe`.",
+}
+"""How to learn a fact that a plan depends on; the last line is for all others."""
 
 
-def consequences(facts: Facts) -> Iterator[Finding]:
-    """Yield what the facts mean for loads at this institution."""
-    for name, value in facts.facts.items():
+def fact_findings(files: Mapping[Path, Facts], institution: str) -> Iterator[Finding]:
+    """Yield which facts count for this institution, what they mean, and which are not known."""
+    known = facts_for(files, institution)
+    for state, sentences in ((State.OK, known.used), (State.WARN, known.unused)):
+        for sentence in sentences:
+            yield Finding("facts", state, sentence)
+    yield from consequences(known.values)
+    missing = [name for name in FOLLOWED if name not in known.values]
+    if files and missing:
+        advice = _ADVICE.get(missing[0] if len(missing) == 1 else "", _ADVICE[""])
+        yield Finding("facts", State.WARN, f"Not known here: {', '.join(missing)}.", advice)
+
+
+def consequences(values: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what the facts mean for loads."""
+    for name, value in values.items():
         if (name, value) in _CONSEQUENCES:
             yield Finding(name, State.WARN, *_CONSEQUENCES[name, value])
-
-
-def save_facts(path: Path, facts: Facts) -> None:
-    """Write a file of facts. Raises UsageError if it cannot be written."""
-    try:
-        write_atomically(path, f"{facts.model_dump_json(indent=2)}\n".encode())
-    except OSError as error:
-        msg = f"{path} cannot be written ({error.strerror}). Name another file with --facts."
-        raise UsageError(msg) from error
-
-
-def load_facts(path: Path) -> Facts:
-    """Read a file of facts. Raises UsageError if it is none."""
-    try:
-        return Facts.model_validate_json(read_bounded(path, _LARGEST))
-    except ValidationError as error:
-        msg = f"{path} is not a file of facts. `importer doctor --probe` writes one."
-        raise UsageError(msg) from error

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from importer.alma.client import Alma
-from importer.alma.doctor import Facts
-from importer.alma.responses import Reply, error_in
+from importer.alma.facts import Facts
+from importer.alma.first_contact import READING, Body, UnclearError, code_in, json_in
+from importer.alma.responses import Reply
 from importer.errors import UsageError
 
 LAST_NAME = "Importerprobe"
@@ -27,12 +28,6 @@ USERS = 3
 
 _TRIED_GROUPS = 20
 _NO_GROUP = "the institution has only one user group"
-
-Body: TypeAlias = "dict[str, Any]"  # JSON as Alma has it, right or wrong on purpose
-
-
-class _UnclearError(Exception):
-    """An experiment had another result than any that it knows."""
 
 
 @dataclass
@@ -109,27 +104,10 @@ class _Lab:
         self.alive.clear()
 
 
-def _json(reply: Reply) -> Body:
-    try:
-        document = json.loads(reply.body)
-    except ValueError as error:
-        msg = f"status {reply.status}"
-        raise _UnclearError(msg) from error
-    return document if isinstance(document, dict) else {}
-
-
-def _code(reply: Reply) -> str:
-    """Return Alma's error code; blank if the call was carried out."""
-    found = error_in(reply)
-    if reply.status < 300:
-        return ""
-    return found.code if found else f"status {reply.status}"
-
-
 def _user(reply: Reply) -> Body:
-    if code := _code(reply):
-        raise _UnclearError(code)
-    return _json(reply)
+    if code := code_in(reply):
+        raise UnclearError(code)
+    return json_in(reply)
 
 
 def _taken(reply: Reply, yes: str, no: str, *codes: str) -> str:
@@ -137,9 +115,9 @@ def _taken(reply: Reply, yes: str, no: str, *codes: str) -> str:
 
     Without codes any refusal counts.
     """
-    code = _code(reply)
+    code = code_in(reply)
     if code and codes and code not in codes:
-        raise _UnclearError(code)
+        raise UnclearError(code)
     return no if code else yes
 
 
@@ -192,11 +170,6 @@ async def _inactive_identifiers(lab: _Lab) -> str:
     return _taken(reply, "resolve", "hide", "401861", "401890")
 
 
-async def _encoded_slash(lab: _Lab) -> str:
-    reply = await lab.call("GET", "/users/importer%2Fprobe")
-    return "accept" if _code(reply) in {"401861", "401890"} else "refuse"
-
-
 async def _unsent_segments(lab: _Lab) -> str:
     both = [lab.email("in", "Internal"), lab.email("ex", "External", preferred=True)]
     body = lab.external(contact_info={"email": both})
@@ -231,7 +204,7 @@ async def _sticky_blank(lab: _Lab) -> str:
 
 async def _external_group(lab: _Lab) -> str:
     if len(lab.groups) < 2:
-        raise _UnclearError(_NO_GROUP)
+        raise UnclearError(_NO_GROUP)
     body = lab.external()
     await lab.create(body)
     sent = {**body, "user_group": {"value": lab.groups[1]}}
@@ -249,10 +222,10 @@ async def _several_preferred(lab: _Lab) -> str:
     reply = await lab.post(lab.body(contact_info={"email": both}))
     if _taken(reply, "", "refuse", "40166404", "401664"):
         return "refuse"
-    marks = _values(_json(reply), "email", "preferred")
+    marks = _values(json_in(reply), "email", "preferred")
     if marks.count("True") != 1:
         msg = f"{marks.count('True')} preferred emails"
-        raise _UnclearError(msg)
+        raise UnclearError(msg)
     return "first" if marks[0] == "True" else "last"
 
 
@@ -278,7 +251,7 @@ async def _get_pin(lab: _Lab) -> str:
 
 
 async def _bad_json(lab: _Lab) -> str:
-    return _code(await lab.post(lab.body(user_note={"note_text": "not a list"})))
+    return code_in(await lab.post(lab.body(user_note={"note_text": "not a list"})))
 
 
 async def _unknown_xml(lab: _Lab) -> str:
@@ -289,40 +262,21 @@ async def _unknown_xml(lab: _Lab) -> str:
         for name, value in fields.items()
     )
     reply = await lab.call("POST", "/users", f"<user>{inside}</user>")
-    return "refuse" if _code(reply) == "401676" else "ignore"
-
-
-async def _zero_hits(lab: _Lab) -> str:
-    found = _json(await lab.call("GET", "/users?q=last_name~Importerprobenobody"))
-    if "user" not in found:
-        return "absent"
-    return "null" if found["user"] is None else "empty"
+    return "refuse" if code_in(reply) == "401676" else "ignore"
 
 
 async def _modify_date_from(lab: _Lab) -> str:
     await lab.create(lab.body())
     path = f"/users?limit=1&modify_date_from={datetime.now(UTC).date()}"
-    found = _json(await lab.call("GET", path))
+    found = json_in(await lab.call("GET", path))
     return "inclusive" if found.get("total_record_count") else "exclusive"
 
 
-async def _error_shape(lab: _Lab) -> str:
-    document = _json(await lab.call("GET", "/users/importer-probe-nobody"))
-    if "web_service_result" in document:
-        return "wrapped"
-    error = document["errorList"]["error"]
-    if isinstance(error, dict):
-        return "single"
-    if document["errorsExist"] == "true":
-        return "text-flag"
-    if "trackingId" in error[0]:
-        return "standard"
-    return "older" if "Tracking ID" in error[0]["errorMessage"] else "bare"
+def _by_reading(read: Callable[[Alma], Awaitable[str]]) -> Experiment:
+    async def experiment(lab: _Lab) -> str:
+        return await read(lab.alma)
 
-
-async def _default_format(lab: _Lab) -> str:
-    reply = await lab.alma.call_once("GET", "/users?limit=1", accept="*/*")
-    return "json" if "json" in reply.content_type else "xml"
+    return experiment
 
 
 EXPERIMENTS: Mapping[str, Experiment] = {
@@ -330,12 +284,13 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     **{
         function.__name__.removeprefix("_").replace("_", "-"): function
         for function in (
-            _generate_primary_id, _identifier_case, _inactive_identifiers, _encoded_slash,
-            _unsent_segments, _unsent_lists, _internal_segments, _sticky_blank, _external_group,
-            _external_password, _several_preferred, _put_roles, _rename_by_put, _get_pin,
-            _bad_json, _unknown_xml, _zero_hits, _modify_date_from, _error_shape, _default_format,
+            _generate_primary_id, _identifier_case, _inactive_identifiers, _unsent_segments,
+            _unsent_lists, _internal_segments, _sticky_blank, _external_group, _external_password,
+            _several_preferred, _put_roles, _rename_by_put, _get_pin, _bad_json, _unknown_xml,
+            _modify_date_from,
         )
     },
+    **{name: _by_reading(read) for name, read in READING.items()},
 }  # fmt: skip
 """By fact. A fact about staff's work or the SIS load cannot be measured through the API."""
 
@@ -368,7 +323,7 @@ async def probe(alma: Alma, external_id: str, report: Callable[[int, int], None]
         report(number, len(EXPERIMENTS))
         try:
             facts[name] = await experiment(lab)
-        except (_UnclearError, KeyError) as error:
+        except (UnclearError, KeyError) as error:
             unclear[name] = f"Alma replied {error}"
         finally:
             await lab.delete(*sorted(lab.alive))
@@ -390,8 +345,8 @@ async def _choose_groups(lab: _Lab) -> None:
         lab.groups = (code,)
         reply = await lab.post(lab.body())
         await lab.delete(*lab.alive)
-        refused = _code(reply) or refused
-        usable += [] if _code(reply) else [code]
+        refused = code_in(reply) or refused
+        usable += [] if code_in(reply) else [code]
         if len(usable) == 2:
             break
     lab.groups = tuple(usable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import platform
@@ -14,22 +15,35 @@ from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import typer
+from pydantic import SecretStr
 
+from importer.alma.address import API_PATH
 from importer.alma.client import Alma
-from importer.alma.doctor import Facts, Finding, State, consequences, load_facts, save_facts
+from importer.alma.code_tables import plain
+from importer.alma.connection import Request
+from importer.alma.doctor import Finding, State, consequences
 from importer.alma.doctor import examine as examine_alma
+from importer.alma.facts import Facts, load_facts, save_facts
+from importer.alma.first_contact import FirstContact
+from importer.alma.first_contact import first_contact as read_first_contact
+from importer.alma.pacing import RateLimiter
 from importer.alma.probe import probe as measure
+from importer.alma.recording import Recording
+from importer.alma.responses import Reply
 from importer.cli.connection import fetch_codes, with_alma
 from importer.cli.console import (
     CODES,
     FACTS,
+    FIRST_CONTACT,
     Commands,
     Json,
+    operator,
     progress,
     saved_codes,
+    saved_facts,
     user_caches,
     write_findings,
 )
@@ -48,6 +62,7 @@ from importer.model.fields import CodeTables
 from importer.model.text import command_line
 from importer.pipeline.runs import SavedRun, list_runs
 from importer.sandbox.configuration import SWITCHES
+from importer.sandbox.server import Options, running
 from importer.settings import Settings
 
 app = Commands()
@@ -101,16 +116,36 @@ def show_codes(
 
 @app.command()
 def doctor(
+    first_contact: Annotated[
+        bool,
+        typer.Option("--first-contact", help="Read how Alma behaves, production too. No write."),
+    ] = False,
+    pin_user: Annotated[
+        str, typer.Option(help="With --first-contact: the ID of a user who has a PIN, yours.")
+    ] = "",
     probe: Annotated[
         bool,
         typer.Option("--probe", help="Measure uncertain rules on a sandbox environment of Alma."),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --probe: print its calls; Alma gets none.")
+    ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="With --probe: also save Alma's replies, without patron data."),
+    ] = None,
     facts: Annotated[
-        Path, typer.Option(help="With --probe: the file for what was measured.")
+        Path, typer.Option(help="The file of facts that --probe writes and plans use.")
     ] = FACTS,
     external_id: Annotated[
         str, typer.Option(help="With --probe: the code of your SIS profile.")
     ] = "SIS",
+    use_facts: Annotated[
+        Path | None, typer.Option(help="Use the facts of this file for the institution of --for.")
+    ] = None,
+    for_: Annotated[
+        str, typer.Option("--for", help="With --use-facts: code of another institution.")
+    ] = "",
     bundle: Annotated[
         Path | None,
         typer.Option(help="Also write a file to send with a question: facts, without patron data."),
@@ -118,18 +153,25 @@ def doctor(
     as_json: Json = False,
 ) -> int:
     """Check the key, its rights, the institution, clock, folder and code tables."""
+    if bool(use_facts) != bool(for_):
+        msg = "--use-facts and --for go together: a file of facts, and an institution's code."
+        raise UsageError(msg)
+    if use_facts:
+        return _use_facts(use_facts, for_, facts)
+    if probe and dry_run:
+        return _show_calls(external_id)
     if probe:
-        _probe(facts, external_id, as_json=as_json)
-        return Exit.DONE
+        return _probe(facts, external_id, record, as_json=as_json)
+    if first_contact:
+        return _first_contact(pin_user, as_json=as_json)
     findings, tables, today = list(_here()), saved_codes(None), now().date()
-    if facts.is_file():
-        findings += consequences(load_facts(facts))
+    saved = saved_facts(facts)
     try:
         settings = Settings.read()
         if settings.alma_proxy:
             host = urlsplit(settings.alma_proxy).hostname
             findings.append(Finding("proxy", State.OK, f"Calls to Alma go through {host}."))
-        findings += with_alma(settings, lambda alma: examine_alma(alma, tables, today))
+        findings += with_alma(settings, lambda alma: examine_alma(alma, tables, saved, today))
     except ImporterError as error:
         findings.append(Finding("Alma", State.BAD, str(error), exit=error.exit))
     if bundle is not None:
@@ -198,15 +240,72 @@ def _run_facts(saved: SavedRun) -> dict[str, object]:
     }
 
 
-def _probe(path: Path, external_id: str, *, as_json: bool) -> None:
+def _first_contact(pin_user: str, *, as_json: bool) -> int:
+    """Read how Alma behaves, and save what reading shows."""
+
+    async def use(alma: Alma) -> FirstContact:
+        return await read_first_contact(alma, pin_user, now().date())
+
+    found = with_alma(Settings.read(), use)
+    save_facts(FIRST_CONTACT, found.facts)
+    known = found.facts.model_dump(mode="json")
+    code = write_findings(found.findings, as_json=as_json, known=known)
+    say(f"Nothing was written to Alma. {len(found.facts.facts)} facts are in {FIRST_CONTACT}.")
+    return code
+
+
+def _use_facts(file: Path, institution: str, target: Path) -> int:
+    """Note who decided that facts count for another institution too."""
+    measured = load_facts(file)
+    if target.is_file() and load_facts(target).institution != measured.institution:
+        msg = f"{target} has facts of another institution. Move it away first."
+        raise UsageError(msg)
+    save_facts(target, measured.use_for(institution, operator(), now()))
+    say(
+        f"The facts of {measured.institution} in {target} are used for {institution} too. This was "
+        f"decided by {operator()}."
+    )
+    return Exit.DONE
+
+
+def _show_calls(external_id: str) -> int:
+    """Print the calls of the probe, as it makes them to a practice Alma with the saved codes."""
+
+    def show(request: Request, _reply: Reply) -> None:
+        query = f"?{urlencode(request.params)}" if request.params else ""
+        say(f"{request.method} {request.path}{query} {request.body or ''}".rstrip())
+
+    tables = saved_codes(None)
+    with running(Options(rate=None, codes=plain(tables))) as base_url:
+
+        async def use() -> None:
+            limiter = RateLimiter(10_000)
+            async with Alma(f"{base_url}{API_PATH}", SecretStr("sandbox"), limiter) as alma:
+                alma.heard = show
+                await measure(alma, external_id, lambda _done, _of: None)
+
+        asyncio.run(use())
+    say("These calls went to a practice Alma on this computer. Your Alma got none.")
+    return Exit.DONE
+
+
+def _probe(path: Path, external_id: str, record: Path | None, *, as_json: bool) -> int:
     """Measure the uncertain rules of a sandbox environment, and save what was found."""
+    recording = Recording()
 
     async def use(alma: Alma) -> Facts:
+        alma.heard = recording.add
         with progress("Measuring", lambda: alma.limiter.notice) as advance:
             return await measure(alma, external_id, advance)
 
     measured = with_alma(Settings.read(), use)
     save_facts(path, measured)
+    if record is not None:
+        write_new(record, recording.text(), "--record")
+        say(
+            f"{record} has {len(recording.lines)} replies of Alma, without patron data. Read it "
+            "before you send it."
+        )
     usual = {name: switch.values[0] for name, switch in SWITCHES.items()}
     others = [name for name, value in measured.facts.items() if value != usual[name]]
     lines = (
@@ -215,7 +314,7 @@ def _probe(path: Path, external_id: str, *, as_json: bool) -> None:
             for one in others
         ),
         *(f"{name} could not be measured: {why}." for name, why in measured.unclear.items()),
-        *(f"{one.sentence} {one.advice}".rstrip() for one in consequences(measured)),
+        *(f"{one.sentence} {one.advice}".rstrip() for one in consequences(measured.facts)),
     )
     values = {**measured.model_dump(mode="json"), "different": others, "exit": 0}
     emit(values, lines, as_json=as_json)
@@ -224,6 +323,7 @@ def _probe(path: Path, external_id: str, *, as_json: bool) -> None:
         "not as expected. All users of the probe were deleted. To practice with these facts:"
     )
     say(f"  {command_line('sandbox', '--facts', str(path))}")
+    return Exit.DONE
 
 
 def _here() -> Iterator[Finding]:

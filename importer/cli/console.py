@@ -27,7 +27,8 @@ from rich.progress import (
 from rich.text import Text
 
 from importer.alma.code_tables import read_file
-from importer.alma.doctor import Facts, Finding, load_facts
+from importer.alma.doctor import Finding
+from importer.alma.facts import Facts, load_facts
 from importer.cli.output import emit, now, output, say
 from importer.errors import Exit, LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
@@ -149,7 +150,10 @@ USERS = Path("users")
 """The folder of the user caches, one file for each institution's Alma."""
 
 FACTS = Path("facts.json")
-"""What `importer doctor --probe` measured of Alma."""
+"""What `importer doctor --probe` measured of a sandbox environment."""
+
+FIRST_CONTACT = Path("first-contact.json")
+"""What `importer doctor --first-contact` read of Alma."""
 
 CODES = Path("codes.json")
 """The file of saved code tables, unless another file is named."""
@@ -163,9 +167,9 @@ def saved_codes(path: Path | None) -> CodeTables:
     return NO_CODES if path is None and not CODES.is_file() else read_file(path or CODES)
 
 
-def saved_facts() -> Facts | None:
-    """Return what was measured of Alma; None if nothing was. Raises UsageError if it is wrong."""
-    return load_facts(FACTS) if FACTS.is_file() else None
+def saved_facts(file: Path = FACTS) -> dict[Path, Facts]:
+    """Return what was measured of Alma, by file. Raises UsageError if a file is wrong."""
+    return {path: load_facts(path) for path in (file, FIRST_CONTACT) if path.is_file()}
 
 
 def user_caches() -> list[Path]:

@@ -351,6 +351,7 @@ def undo(
             operator=operator(),
             version=program(),
             rate=settings.alma_rate,
+            facts=saved_facts(),
             delete_created=delete_created,
         )
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from importer.alma.doctor import load_facts
+from importer.alma.code_tables import plain, read_file
+from importer.alma.facts import load_facts
 from importer.cli.app import run
 from importer.cli.console import Commands, shipped
 from importer.cli.output import now, say
 from importer.errors import Exit, UsageError
+from importer.model.fields import NO_CODES
 from importer.model.text import command_line, shell_word
+from importer.model.user import User
 from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running, serve
+from importer.users.cache import UserCache
 
 app = Commands()
 
@@ -43,6 +49,16 @@ def sandbox(
     linked_users: Annotated[
         int, typer.Option(metavar="N", min=0, help="And N copies of another institution's patrons.")
     ] = 0,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="Invent them in the shape and proportions of a user cache."),
+    ] = None,
+    codes: Annotated[
+        Path | None, typer.Option(help="Have the code tables that `codes fetch` has saved.")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Reply only what `doctor --probe --record` has recorded.")
+    ] = None,
     latency: Annotated[str, typer.Option(help="Seconds for each reply, such as 0.3-2.")] = "",
     facts: Annotated[
         Path | None, typer.Option(help="Behave as `doctor --probe` has measured.")
@@ -56,6 +72,8 @@ def sandbox(
         for name, one in SWITCHES.items():
             say(f"{name}={'|'.join(one.values)}\n    {one.text} [{one.mark}]")
         return
+    tables = read_file(codes) if codes else NO_CODES
+    named = (tables.institution, tables.institution)
     options = Options(
         port=port,
         db=db,
@@ -65,10 +83,16 @@ def sandbox(
         faults=faults,
         seed_users=seed_users,
         linked_users=linked_users,
+        like=[json.loads(user.to_json()) for user in _users_of(like)] if like else (),
+        codes=plain(tables),
+        replay=replay,
         latency=_latency(latency),
         switches=(load_facts(facts).facts if facts else {})
         | dict(_switch(text) for text in switch),
     )
+
+    if tables.institution:
+        options = replace(options, institution=named)
 
     def ready(base_url: str) -> None:
         host = base_url.removesuffix("/almaws/v1")
@@ -76,6 +100,23 @@ def sandbox(
         say(f"  {_environment(host, key)}")
 
     serve(options, ready)
+
+
+def _users_of(caches: Path) -> tuple[User, ...]:
+    """Return the whole records of a user cache, or of the only one in a folder.
+
+    Raises UsageError where there is none.
+    """
+    files = sorted(caches.glob("*.sqlite")) if caches.is_dir() else [caches]
+    if len(files) != 1:
+        msg = f"--like {caches}: name one user cache; there are {len(files)} in this folder."
+        raise UsageError(msg)
+    with UserCache.open(files[0]) as cache:
+        users = tuple(cache.records())
+    if not users:
+        msg = f"--like {caches}: this user cache has no whole records."
+        raise UsageError(msg)
+    return users
 
 
 def _latency(text: str) -> tuple[float, float] | None:

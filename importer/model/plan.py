@@ -132,6 +132,7 @@ class SafetyCheck(StrEnum):
     RENAMES = "renames"
     FOREIGN_GROUP = "foreign-group"
     FIRST_CONTACT = "first-contact"
+    PINS = "pins"
     ABSENT = "absent"
 
 
@@ -150,6 +151,7 @@ class SafetyLimits(MappingPart):
     renames: SafetyLimit = SafetyLimit(percent=5, count=5)
     foreign_group: SafetyLimit = SafetyLimit(percent=0, count=0)
     first_contact: SafetyLimit = SafetyLimit(percent=1, count=5)
+    pins: SafetyLimit = SafetyLimit(percent=0, count=0)
     absent: SafetyLimit = SafetyLimit(percent=5, count=5)
 
 

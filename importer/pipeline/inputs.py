@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 
-from importer.alma.doctor import Facts
+from importer.alma.facts import Facts
 from importer.errors import (
     ImporterError,
     MappingError,
@@ -76,14 +76,14 @@ class RunRequest:
     `codes_file`: where the codes are from, if a file was named. `now` has its time zone. `folder`
     is None for a new one under `runs/`. `operator`: who asks, on which computer. `version` is the
     importer's. `users_folder`: that of the user cache, None to ask Alma about each row; `refresh`:
-    first read who changed since. `facts`: what `doctor --probe` measured of this Alma.
+    first read who changed since. `facts`: what was measured of an Alma, by file.
     `overwrite_edits`: fields that are written although staff edited them in Alma.
     """
 
     rosters: tuple[RosterRequest, ...]
     codes: CodeTables
     codes_file: Path | None
-    facts: Facts | None
+    facts: Mapping[Path, Facts]
     folder: Path | None
     now: datetime
     operator: str

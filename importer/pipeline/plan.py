@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from importer.alma.client import Alma
+from importer.alma.facts import KnownFacts
 from importer.alma.models import Institution
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
@@ -92,7 +93,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 users_as_of=users.as_of,
                 rate=rate,
                 calls_left=alma.limiter.available,
-                failed_checks=_failed_checks(rosters, steps, drafts),
+                failed_checks=_failed_checks(rosters, steps, drafts, context.facts),
                 kept_in_alma=sum(one.kept for one in planned),
                 overwrite_edits=overwrites,
                 common=context.common,
@@ -191,14 +192,15 @@ def _names_not_compared(created: Collection[int], rosters: Rosters) -> Iterator[
 
 
 def _failed_checks(
-    rosters: Rosters, steps: Sequence[Step], drafts: Sequence[DraftUser]
+    rosters: Rosters, steps: Sequence[Step], drafts: Sequence[DraftUser], facts: KnownFacts
 ) -> tuple[FailedCheck, ...]:
     """Return the safety checks that fail, each roster by the limits of its own mapping."""
     groups = [
         _expected_groups(one, (draft for draft in drafts if rosters.of(draft.row) is one))
         for one in rosters
     ]
-    return safety_checks(steps, [one.mapping.file.safety_checks for one in rosters], groups)
+    limits = [one.mapping.file.safety_checks for one in rosters]
+    return safety_checks(steps, limits, groups, hides_pins=facts.hides_pins)
 
 
 def _expected_groups(mapped: MappedRoster, drafts: Iterable[DraftUser]) -> set[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
+from importer.alma.facts import KnownFacts
 from importer.errors import UsageError
 from importer.model.fields import FIELDS, JOINED, LISTS, TYPE_FIELD, Shape
 from importer.model.people import NOTHING_COMMON
@@ -107,7 +108,7 @@ def prove(profile: Profile, mapped: MappedRoster, find: Finder | None) -> Iterat
     rows = decided.rows(Fate.READY)
     ready = {draft.row: draft for draft in rosters.drafts(rows, decided.missing, "")}
     nothing = nothing_earlier(mapped.today)
-    context = PlanContext(rosters, Resolutions({}), {}, nothing, NOTHING_COMMON, None)
+    context = PlanContext(rosters, Resolutions({}), {}, nothing, NOTHING_COMMON, KnownFacts({}))
     headings = [place.heading for place in mapped.roster.places]
     for row, *cells in mapped.roster.frame.itertuples(name=None):
         app = _of_app(profile, dict(zip(headings, cells, strict=True)), find)

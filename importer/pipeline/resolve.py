@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, partial
+from pathlib import Path
 
 from importer.alma.client import Alma
-from importer.alma.doctor import Facts
+from importer.alma.facts import Facts
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
@@ -50,13 +51,13 @@ class Review:
         self,
         ledger: Ledger,
         codes: CodeTables,
-        measured: Facts | None,
+        measured: Mapping[Path, Facts],
         operator: str,
         now: Callable[[], datetime],
     ) -> None:
         """Resolve rows in the name of `operator`; `now` returns the time with its zone.
 
-        `measured`: the facts of this Alma, as for a plan.
+        `measured`: the saved facts, as for a plan.
         """
         self.ledger, self.facts = ledger, ledger.facts
         self._codes, self._measured, self._operator, self._now = codes, measured, operator, now

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from importer.alma.doctor import Facts
+from importer.alma.facts import Facts, KnownFacts, facts_for
 from importer.errors import UsageError
 from importer.ledger.edit_memory import EditMemory
 from importer.ledger.memory import AbsentMemory
 from importer.model.decisions import Answer
 from importer.model.people import Common
-from importer.model.plan import Held, Planned, Step, Update, UserMemory, Written
+from importer.model.plan import Create, Held, Planned, Step, Update, UserMemory, Written
 from importer.model.run import AlmaFacts
-from importer.model.text import counted
+from importer.model.text import command_line, counted
 from importer.model.user import AccountType, User
 from importer.pipeline.fates import as_warning, dismissed
 from importer.pipeline.inputs import Rosters
@@ -22,9 +23,10 @@ from importer.pipeline.remember import remember_earlier
 from importer.pipeline.resolutions import Resolutions
 from importer.planner.decide import decide, follow, with_borrowing
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current, same_id
+from importer.planner.entries import same_id
 from importer.planner.imprints import keyed
 from importer.planner.leavers import come_back, leave
+from importer.planner.safety_checks import is_of, sends_no_pin
 from importer.planner.staff_edits import Earlier
 from importer.planner.who import is_another
 from importer.users.matching import MatchResult, identifiers
@@ -35,8 +37,8 @@ class PlanContext:
     """What the step of a row depends on, beside the row and the users of Alma.
 
     `leavers`: what was changed of people who were missing, by primary ID without case. `earlier`:
-    what earlier loads left. `common`: what too many users have to be evidence. `facts`: what was
-    measured of this Alma, None if nothing was.
+    what earlier loads left. `common`: what too many users have to be evidence. `facts`: what is
+    known of this Alma.
     """
 
     rosters: Rosters
@@ -44,7 +46,7 @@ class PlanContext:
     leavers: Mapping[str, Written]
     earlier: Earlier
     common: Common
-    facts: Facts | None
+    facts: KnownFacts
 
     def plan(self, draft: DraftUser, found: MatchResult) -> Planned:
         """Return the step of a row; what people answered before is not asked again."""
@@ -98,15 +100,14 @@ def plan_context(
     answers: Resolutions,
     common: Common,
     alma: AlmaFacts,
-    facts: Facts | None,
+    files: Mapping[Path, Facts],
     overwrites: Collection[str],
 ) -> Iterator[PlanContext]:
     """Read what earlier runs left for this Alma.
 
-    Facts of another institution do not count. `overwrites`: as `paths_of` returns them. Raises
+    `files`: the saved facts. `overwrites`: as `paths_of` returns them. Raises
     LedgerError.
     """
-    measured = facts if facts is not None and facts.institution == alma.institution else None
     remember_earlier(alma.key)
     with EditMemory(alma.key) as memory:
 
@@ -123,7 +124,7 @@ def plan_context(
             AbsentMemory(alma.key).leavers(),
             Earlier(left, keyed(memory.key), rosters[0].today, frozenset(overwrites)),
             common,
-            measured,
+            facts_for(files, alma.institution),
         )
 
 
@@ -149,44 +150,56 @@ def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
 # what was measured of this Alma
 
 
-def _follow_facts(step: Step, facts: Facts | None) -> Step:
+def _follow_facts(step: Step, facts: KnownFacts) -> Step:
     """Return the step as this Alma needs it.
 
     Where Alma keeps the group of External users, an update that changes it overrides it.
     """
-    if facts is None or facts.facts.get("external-group") != "kept":
+    if facts.values.get("external-group") != "kept":
         return step
-    if not isinstance(step, Update) or not _is(step, AccountType.EXTERNAL):
+    if not isinstance(step, Update) or not is_of(step, AccountType.EXTERNAL):
         return step
     if "user_group" in step.override or step.before.user_group == step.after.user_group:
         return step
     return replace(step, override=(*step.override, "user_group"))
 
 
-def against_facts(steps: Iterable[Step], facts: Facts | None) -> Iterator[str]:
-    """Yield what this Alma will not do of a plan."""
-    if facts is None:
-        return
-    updates = [step for step in steps if isinstance(step, Update)]
-    cleared = [u for u in updates if _is(u, AccountType.INTERNAL) and not u.after.pin_number]
-    if cleared and facts.facts.get("get-pin") == "hide":
+def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
+    """Yield which facts the plan uses and which not, and what this Alma will not do of it."""
+    yield from facts.used
+    yield from facts.unused
+    known, updates = facts.followed(), [step for step in steps if isinstance(step, Update)]
+    cleared = counted(sum(sends_no_pin(step) for step in updates), "update")
+    if facts.hides_pins and not cleared.startswith("0 "):
         yield (
-            f"{counted(len(cleared), 'update')} of Internal users may clear their PINs, because "
-            "this Alma does not show PINs. Check one of these users before you apply the rest."
+            f"{cleared} of Internal users would clear their PINs, because this Alma does not show "
+            "PINs. Map `pin_number`, or check in Alma that these users have none."
+        )
+    shown = "get-pin" in known or any(step.before.pin_number for step in updates)
+    if not shown and not cleared.startswith("0 "):
+        words = command_line("doctor", "--first-contact", "--pin-user", "YOUR-ID")
+        yield (
+            f"{cleared} of Internal users would clear their PINs if this Alma hides PINs from "
+            f"programs, which is not known. To find out, set a PIN for yourself in Alma and type: "
+            f"{words}"
         )
     renamed = [u for u in updates if not same_id(u.before.primary_id, u.after.primary_id)]
-    if renamed and facts.facts.get("rename-by-put") == "refuse":
+    if renamed and known.get("rename-by-put") == "refuse":
         yield (
             f"{counted(len(renamed), 'update')} would change a primary ID, which this Alma does "
             "not do through the API. Change the IDs in Alma by hand, then plan again."
         )
     roles = [u for u in updates if u.before.user_role != u.after.user_role]
-    if roles and facts.facts.get("put-roles") == "ignore":
+    if roles and known.get("put-roles") == "ignore":
         yield (
             f"{counted(len(roles), 'update')} would change the patron role, which this Alma "
             "ignores. Change the roles in Alma by hand."
         )
-
-
-def _is(step: Update, kind: AccountType) -> bool:
-    return current(step.before, "account_type") == kind.value
+    created = (step.user for step in steps if isinstance(step, Create))
+    written = (*created, *(step.after for step in updates))
+    without = sum(not (user.contact_info and user.contact_info.email) for user in written)
+    if without and known.get("mandatory-email") == "on":
+        yield (
+            f"{counted(without, 'user')} would have no email, and this Alma refuses users without "
+            "one. Set `required: true` for the email in the mapping."
+        )

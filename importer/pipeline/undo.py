@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from importer.alma.client import Alma
+from importer.alma.facts import Facts, KnownFacts, facts_for
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
@@ -38,6 +39,7 @@ from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
 from importer.pipeline.lookup import named_user, plan_each
+from importer.pipeline.row_plan import against_facts
 from importer.pipeline.runs import new_run
 from importer.planner.entries import same_id
 from importer.planner.safety_checks import safety_checks
@@ -54,7 +56,8 @@ from importer.writer.executor import DOUBTFUL
 class UndoRequest:
     """How to undo a run: where the plan goes, who asks, when, and whether to delete users.
 
-    `folder` is None for a new one under `runs/`; `rate` is in calls a second.
+    `folder` is None for a new one under `runs/`; `rate` is in calls a second; `facts` as for a
+    plan.
     """
 
     folder: Path | None
@@ -62,6 +65,7 @@ class UndoRequest:
     operator: str
     version: str
     rate: float
+    facts: Mapping[Path, Facts]
     delete_created: bool = False
 
 
@@ -78,6 +82,7 @@ async def undo(
     await check_same_institution(first.facts, alma)
     stem = Path(first.facts.roster.path).stem
     name = stem if first.facts.command == "undo" else f"undo-{stem}"
+    of_first = first.facts
     with new_run(name, request.now, request.folder) as folder:
         planned = await _compare(first, alma, request, progress)
         steps = {one.step.row: one.step for one in planned}
@@ -91,12 +96,14 @@ async def undo(
                 for sentence, advice in _what_stays(first, steps, stay)
             ),
         ]
+        known = facts_for(request.facts, of_first.alma.institution if of_first.alma else "")
+        for sentence in against_facts(tuple(steps.values()), known):
+            progress.note(sentence)
         rows = {
             row: fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
             for row, fate in first.fates()
         }
         decided = decide_fates(rows, problems, answers={}, only_new=())
-        of_first = first.facts
         facts = RunFacts(
             command="undo",
             version=request.version,
@@ -113,7 +120,7 @@ async def undo(
             users_as_of=of_first.users_as_of,
             rate=request.rate,
             calls_left=alma.limiter.available,
-            failed_checks=_failed_checks(of_first, steps),
+            failed_checks=_failed_checks(of_first, steps, known),
             undoes=str(first.folder.resolve()),
             users_stay=stay,
         )
@@ -203,7 +210,9 @@ def _users_were(count: int) -> str:
     return f"{counted(count, 'user')} {'was' if count == 1 else 'were'}"
 
 
-def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck, ...]:
+def _failed_checks(
+    facts: RunFacts, steps: dict[int, Step], known: KnownFacts
+) -> tuple[FailedCheck, ...]:
     """Return the safety checks that the undo plan fails, by the limits of the run's mapping.
 
     It changes every user of the run back to their old groups, which is what an undo is for, so
@@ -218,11 +227,13 @@ def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck
             renames=one.renames,
             foreign_group=off,
             first_contact=one.first_contact,
+            pins=one.pins,
             absent=off,
         )
         for one in own
     ]
-    return safety_checks(steps.values(), limits, [()] * len(limits))
+    groups: list[tuple[str, ...]] = [()] * len(limits)
+    return safety_checks(steps.values(), limits, groups, hides_pins=known.hides_pins)
 
 
 def undone(image: Image, live: User | None, origin: Origin) -> Planned:

@@ -23,6 +23,7 @@ from importer.model.plan import (
 from importer.model.problem import Code, Origin, Problem
 from importer.model.run import FailedCheck
 from importer.model.text import RowId, is_absent
+from importer.model.user import AccountType
 from importer.planner.borrowing import ROLE
 from importer.planner.entries import current, same_id
 from importer.planner.merge import STICKY
@@ -53,18 +54,23 @@ _SENTENCES = {
     SafetyCheck.FIRST_CONTACT: (
         "never loaded before would get another ID, preferred mark or protected field"
     ),
+    SafetyCheck.PINS: "would lose their PINs, which this Alma does not show",
     SafetyCheck.ABSENT: "would change because they are missing from the roster",
 }
 
 
 def safety_checks(
-    steps: Iterable[Step], limits: Sequence[SafetyLimits], groups: Sequence[Collection[str]]
+    steps: Iterable[Step],
+    limits: Sequence[SafetyLimits],
+    groups: Sequence[Collection[str]],
+    *,
+    hides_pins: bool,
 ) -> tuple[FailedCheck, ...]:
     """Return the safety checks that a plan fails, each roster's steps by the limits of its mapping.
 
     `groups` are, by roster, the codes of the user groups that the mapping gives; a user of another
     one who keeps that group is as the mapping wants it. A user who does not change counts for no
-    check.
+    check. `hides_pins`: Alma is known not to show PINs.
     """
     own: list[list[Step]] = [[] for _ in limits]
     for step in steps:
@@ -72,12 +78,19 @@ def safety_checks(
     return tuple(
         failed
         for number, parts in enumerate(zip(own, limits, groups, strict=True), start=1)
-        for failed in _of_roster(f"Roster {number}: " if len(limits) > 1 else "", *parts)
+        for failed in _of_roster(
+            f"Roster {number}: " if len(limits) > 1 else "", *parts, hides_pins=hides_pins
+        )
     )
 
 
 def _of_roster(
-    name: str, steps: Iterable[Step], limits: SafetyLimits, groups: Collection[str]
+    name: str,
+    steps: Iterable[Step],
+    limits: SafetyLimits,
+    groups: Collection[str],
+    *,
+    hides_pins: bool,
 ) -> Iterator[FailedCheck]:
     matched = 0
     counts: Counter[SafetyCheck] = Counter()
@@ -86,6 +99,7 @@ def _of_roster(
         matched += isinstance(step, Update | Unchanged)
         if isinstance(step, Update):
             counts.update(_fires(step, given))
+            counts[SafetyCheck.PINS] += hides_pins and sends_no_pin(step)
     for check, what in _SENTENCES.items():
         limit: SafetyLimit = getattr(limits, check.replace("-", "_"))
         concerned = counts[check]
@@ -115,6 +129,16 @@ def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
         yield SafetyCheck.FOREIGN_GROUP
     if step.first_load and not is_absent(step.row) and any(map(_replaces, step.changes)):
         yield SafetyCheck.FIRST_CONTACT
+
+
+def is_of(step: Update, kind: AccountType) -> bool:
+    """Return whether the user of an update has this account type in Alma."""
+    return current(step.before, "account_type") == kind.value
+
+
+def sends_no_pin(step: Update) -> bool:
+    """Return whether an update clears a PIN that Alma has and does not show (contract 3.1)."""
+    return is_of(step, AccountType.INTERNAL) and not step.after.pin_number
 
 
 def _replaces(change: Change) -> bool:

@@ -22,7 +22,6 @@ from importer.sandbox.users import Json
 _FILE = tomllib.loads(Path(__file__).with_name("institution.toml").read_text("utf-8"))
 INSTITUTION: tuple[str, str] = (_FILE["institution"]["code"], _FILE["institution"]["name"])
 SEED: dict[str, list[Any]] = _FILE["seed"]
-LIBRARIES: list[dict[str, Json]] = _FILE["libraries"]
 # The user groups that are not set up for a record type.
 GROUPS_UNFIT: dict[str, list[str]] = _FILE["groups_unfit"]
 _VENDOR_ONLY: dict[str, list[str]] = _FILE["vendor_only"]
@@ -34,18 +33,30 @@ Rows: TypeAlias = "dict[str, str]"
 class CodeTables:
     """The code tables, to which an institution can add rows."""
 
-    def __init__(self) -> None:
-        """Start with the rows of `institution.toml`."""
-        libraries = {library["code"]: library["name"] for library in _FILE["libraries"]}
+    def __init__(
+        self, own: Mapping[str, Mapping[str, str]], institution: tuple[str, str] = INSTITUTION
+    ) -> None:
+        """Start with the tables of an institution, and those of `institution.toml` it lacks."""
+        self.institution = institution
+        self._libraries: list[dict[str, Json]] = (
+            [{"code": code, "name": name} for code, name in own["Libraries"].items()]
+            if "Libraries" in own
+            else _FILE["libraries"]
+        )
+        libraries = {str(one["code"]): str(one["name"]) for one in self._libraries}
         self._tables: dict[str, Rows] = {
-            **{name: dict(rows) for name, rows in _FILE["tables"].items()},
+            **{name: dict(rows) for name, rows in {**_FILE["tables"], **own}.items()},
             "Libraries": libraries,
-            "Scopes": dict([INSTITUTION]) | libraries,
+            "Scopes": dict([institution]) | libraries,
         }
 
     def has(self, table: str, code: str) -> bool:
         """Return whether the code is in the table; case matters."""
         return code in self._tables.get(table, {})
+
+    def first(self, table: str) -> str:
+        """Return the first code of a table; blank if it is empty."""
+        return next(iter(self._tables.get(table, {})), "")
 
     def describe(self, table: str, code: str) -> str:
         """Return the description of a code; blank if the table does not have it."""
@@ -66,6 +77,20 @@ class CodeTables:
         """Return the names of the tables that the configuration API shows."""
         return sorted(self._tables.keys() - _UNLISTED)
 
+    def shown_institution(self) -> Json:
+        """Return the institution as a coded field."""
+        code, name = self.institution
+        return {"value": code, "desc": name}
+
+    def libraries(self) -> Json:
+        """Return the libraries as GET /conf/libraries shows them."""
+        campus = {"value": "MAIN", "desc": self.describe("Campuses", "MAIN")}
+        rows: list[Json] = [
+            {**library, "description": library["name"], "campus": campus}
+            for library in self._libraries
+        ]
+        return {"library": rows, "total_record_count": len(rows)}
+
     def show(self, name: str, language: str) -> Json:
         """Return a table as GET /conf/code-tables/{name} shows it."""
         if name not in self.names():
@@ -81,7 +106,7 @@ class CodeTables:
             "sub_system": {"value": "INFRA", "desc": "Infrastructure"},
             "patron_facing": True,
             "language": {"value": language, "desc": words},
-            "scope": {"institution_id": {"value": INSTITUTION[0], "desc": INSTITUTION[1]}},
+            "scope": {"institution_id": self.shown_institution()},
             "row": rows,
         }
 
@@ -140,15 +165,11 @@ def conf_routes(tables: CodeTables, environment: Callable[[], str]) -> list[web.
         return json_answer(tables.show(name, request.query.get("lang", "en")))
 
     async def libraries(_request: web.Request) -> web.Response:
-        campus = {"value": "MAIN", "desc": tables.describe("Campuses", "MAIN")}
-        rows: list[Json] = [
-            {**library, "description": library["name"], "campus": campus} for library in LIBRARIES
-        ]
-        return json_answer({"library": rows, "total_record_count": len(rows)})
+        return json_answer(tables.libraries())
 
     async def general(request: web.Request) -> web.Response:
         document: Json = {
-            "institution": {"value": INSTITUTION[0], "desc": INSTITUTION[1]},
+            "institution": tables.shown_institution(),
             "alma_url": f"http://{request.host}",
             "environment_type": environment().upper(),
             "default_language": {"value": "en", "desc": "English"},

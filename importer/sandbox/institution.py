@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from importer.sandbox.answers import refusal, refuse
@@ -28,7 +28,7 @@ class Institution:
     store: Store
     switches: Switches
     now: Callable[[], datetime]
-    tables: CodeTables = field(default_factory=CodeTables)
+    tables: CodeTables
 
     def __post_init__(self) -> None:
         """Load the code rows that were added before a restart."""
@@ -63,7 +63,7 @@ class Institution:
             body = {**body, "primary_id": str(number)}
         check(body, self.tables, self.switches)
         check_whole(body, self.tables, self.switches)
-        record = created(body, self.switches, Stamp(self.now())) | source
+        record = created(body, self.tables, self.switches, Stamp(self.now())) | source
         return self.save(Stored(None, record, secret=_secret(body, "")))
 
     def update(self, old: Stored, body: Record, override: frozenset[str]) -> Stored:

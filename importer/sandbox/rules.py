@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from importer.sandbox.answers import refuse
-from importer.sandbox.configuration import GROUPS_UNFIT, INSTITUTION, CodeTables, Switches
+from importer.sandbox.configuration import GROUPS_UNFIT, CodeTables, Switches
 from importer.sandbox.users import (
     EXTERNAL,
     INTERNAL,
@@ -172,11 +172,12 @@ class Stamp:
     by: str = "exl_api"
 
 
-def created(body: Record, switches: Switches, when: Stamp) -> Record:
+def created(body: Record, tables: CodeTables, switches: Switches, when: Stamp) -> Record:
     """Return the record of a new user; without roles in the body it becomes a patron."""
     record = _with_defaults(body, switches, when)
     if not entries(record, "user_role"):
-        role: Record = {"status": "ACTIVE", "scope": INSTITUTION[0], "role_type": _PATRON_ROLE}
+        role: Record = {"status": "ACTIVE", "role_type": _PATRON_ROLE}
+        role["scope"] = tables.institution[0]
         record["user_role"] = [role]
     return record | {"status_date": when.now.date().isoformat()}
 

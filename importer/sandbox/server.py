@@ -7,33 +7,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Middleware
 
 from importer.errors import UsageError
 from importer.sandbox.admin_api import AdminApi
-from importer.sandbox.configuration import SEED, conf_routes, set_switches
+from importer.sandbox.answers import RefusalError
+from importer.sandbox.configuration import INSTITUTION, CodeTables, conf_routes, set_switches
 from importer.sandbox.faults import Faults, load_faults
+from importer.sandbox.formats import read_user
 from importer.sandbox.gateway import ADMIN, MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
 from importer.sandbox.institution import Institution
+from importer.sandbox.invented import SOURCE, people, people_like
+from importer.sandbox.replay import Replay
 from importer.sandbox.rules import Stamp, created
-from importer.sandbox.users import Record, Store, Stored
+from importer.sandbox.users import Json, Record, Store, Stored
 from importer.sandbox.users_api import UsersApi
 
 _LOGGER = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
-_FIRST_DAY = date(2026, 1, 1)
 _COMMIT_EVERY = 0.1  # seconds
 _SHUTDOWN_TIMEOUT = 0.5  # seconds for calls under way when the server stops
 
@@ -45,8 +47,10 @@ class Options:
     `key` makes four keys, see `Gateway`. `rate` is calls a second for the whole institution, None
     or 0 for no limit; `daily` is calls a day. `latency` is the least and most seconds of an answer.
     `seed_users` invented patrons are added if there is no user yet, and `linked_users` copies of
-    another institution's patrons. `switches` are values by the names of switches. `clock` is for
-    tests.
+    another institution's patrons. With `like`, users in Alma's JSON, the patrons have their shape
+    and proportions. `codes` are the tables of `institution` (code and name): descriptions by code,
+    by table. `switches` are values by the names of switches. `replay`: a recording that is all
+    that it replies. `clock` is for tests.
     """
 
     port: int = 0
@@ -57,6 +61,10 @@ class Options:
     faults: Path | None = None
     seed_users: int = 0
     linked_users: int = 0
+    like: Sequence[Json] = ()
+    codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    institution: tuple[str, str] = INSTITUTION
+    replay: Path | None = None
     latency: tuple[float, float] | None = None
     switches: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
@@ -169,7 +177,10 @@ def _application(options: Options, ready: Callable[[], None], stop: _Stop) -> we
         await gateway.apply_late_calls()
         institution.store.close()
 
-    api = web.Application(middlewares=[gateway.pass_through])
+    first: Middleware = gateway.pass_through
+    if options.replay is not None:
+        first = Replay(options.replay).answer
+    api = web.Application(middlewares=[first])
     api.add_routes(conf_routes(institution.tables, lambda: institution.switches["environment"]))
     api.add_routes(UsersApi(institution).routes())
     admin_api = AdminApi(institution, gateway)
@@ -189,64 +200,33 @@ _OTHER = "01OTHER_INST"
 def _institution(options: Options) -> Institution:
     """Open the store; add the invented patrons if it has no user yet."""
     now = options.clock.now
-    institution = Institution(Store(options.db), set_switches(options.switches), now)
+    tables = CodeTables(options.codes, options.institution)
+    institution = Institution(Store(options.db), set_switches(options.switches), now, tables)
     if not institution.store.count():
-        for number, body in enumerate(people(options.seed_users + options.linked_users)):
-            record = created(body, institution.switches, Stamp(now()))
-            if number >= options.seed_users:
-                record |= {"source_institution_code": _OTHER, "source_link_id": f"{number:08}"}
-            institution.save(Stored(None, record))
+        for body in _invented(options, tables):
+            record = created(body, tables, institution.switches, Stamp(now()))
+            source = {name: body[name] for name in SOURCE if name in body}
+            institution.save(Stored(None, record | source))
     return institution
 
 
-def people(count: int) -> Iterator[Record]:
-    """Yield N users, two of three External, as bodies that a POST accepts."""
-    dice = random.Random("patrons")  # noqa: S311  reproducible on purpose
-    for number in range(count):
-        if number % 3:
-            group, category = dice.choice(SEED["external_groups"])
-            barcode: Record = {"id_type": "BARCODE", "value": f"22222{number:09d}"}
-            kind: Record = {
-                "primary_id": f"{1_000_000 + number}",
-                "account_type": "EXTERNAL",
-                "external_id": "SIS",
-                "user_identifier": [barcode],
-            }
-        else:
-            group, category = dice.choice(SEED["internal_groups"]), "COMMUNITY"
-            kind = {"primary_id": f"21111{number:09d}", "account_type": "INTERNAL"}
-        city, state, postal_code = dice.choice(SEED["cities"])
-        expires = _FIRST_DAY + timedelta(days=dice.randrange(200, 1200))
-        address: Record = {
-            "preferred": True,
-            "line1": f"{dice.randrange(1, 999)} {dice.choice(SEED['streets'])}",
-            "city": city,
-            "state_province": state,
-            "postal_code": postal_code,
-            "country": "USA",
-            "address_type": ["home"],
-        }
-        email: Record = {
-            "preferred": True,
-            "email_address": f"patron{number}@example.org",
-            "email_type": ["personal"],
-        }
-        phone: Record = {
-            "preferred": True,
-            "phone_number": f"701-555-01{number % 100:02d}",
-            "phone_type": ["home"],
-        }
-        yield {
-            **kind,
-            "record_type": "PUBLIC",
-            "first_name": dice.choice(SEED["first"]),
-            "last_name": dice.choice(SEED["last"]),
-            "birth_date": (date(1940, 1, 1) + timedelta(days=dice.randrange(24_000))).isoformat(),
-            "expiry_date": expires.isoformat(),
-            "purge_date": (expires + timedelta(days=365)).isoformat(),
-            "user_group": group,
-            "user_statistic": [{"statistic_category": category}],
-            "address": [address],
-            "email": [email],
-            "phone": [phone],
-        }
+def _invented(options: Options, tables: CodeTables) -> Iterator[Record]:
+    if options.like:
+        yield from people_like(options.seed_users, _readable(options.like))
+        return
+    for number, body in enumerate(people(options.seed_users + options.linked_users, tables)):
+        linked = number >= options.seed_users
+        yield body | (dict(zip(SOURCE, (_OTHER, f"{number:08}"), strict=True)) if linked else {})
+
+
+def _readable(documents: Sequence[Json]) -> list[Record]:
+    """Return users in Alma's JSON as records, without those that are not understood."""
+    found: list[Record] = []
+    for document in documents:
+        with suppress(RefusalError):
+            source = document if isinstance(document, Mapping) else {}
+            found.append(
+                read_user(document, lax=True)
+                | {name: str(source[name]) for name in SOURCE if source.get(name)}
+            )
+    return found

@@ -103,7 +103,7 @@ class _Load:
         when = Stamp(institution.now(), "SIS")
         record, edited = loaded(old, body, switches, when)
         if old is None:
-            record = created(record, switches, when)
+            record = created(record, institution.tables, switches, when)
         check_whole(record, institution.tables, switches)
         institution.save(replace(old or Stored(None, record), record=record, edited=edited))
         self.claimed |= keys

@@ -45,7 +45,7 @@ def answers(
 def findings(transport: Transport, codes: CodeTables = FRESH) -> tuple[Finding, ...]:
     """Every finding; each says what to do where it is bad, and none tells the key."""
     alma = Alma(BASE, SecretStr(KEY), RateLimiter(1000), transport, now=lambda: NOW)
-    found = asyncio.run(examine(alma, codes, TODAY))
+    found = asyncio.run(examine(alma, codes, {}, TODAY))
     for finding in found:
         assert finding.sentence.endswith(".")
         # where Alma is down, the sentence itself says what to check

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.doctor import Facts
+from importer.alma.facts import Facts
 from importer.alma.pacing import RateLimiter
 from importer.alma.probe import EXPERIMENTS, probe
 from importer.errors import UsageError

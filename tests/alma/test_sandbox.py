@@ -205,7 +205,7 @@ async def test_code_tables_and_institution(alma: Alma) -> None:
     assert await alma.code_table("NoSuchTable") is None
     general = await alma.general()
     assert (general.code, general.environment) == (tables.institution, "sandbox")
-    assert {finding.state for finding in await examine(alma, tables, TODAY)} == {State.OK}
+    assert {finding.state for finding in await examine(alma, tables, {}, TODAY)} == {State.OK}
 
 
 async def test_a_fetch_that_fails_gives_no_half_table(address: str, alma: Alma) -> None:
@@ -218,7 +218,9 @@ async def test_a_fetch_that_fails_gives_no_half_table(address: str, alma: Alma) 
 async def test_a_key_without_configuration_is_found(address: str) -> None:
     """The doctor tells which area the key lacks."""
     async with client(address, "sandbox-users") as alma:
-        found = {finding.name: finding.state for finding in await examine(alma, NO_CODES, TODAY)}
+        found = {
+            finding.name: finding.state for finding in await examine(alma, NO_CODES, {}, TODAY)
+        }
     assert found["read users"] is State.OK
     assert found["institution"] is State.BAD
 

@@ -9,7 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from importer.errors import Exit
+from importer.sandbox.server import Options, running
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ask, load, write
 
@@ -30,7 +33,7 @@ def test_the_facts_are_saved_and_used(folder: Path, typed: Type, sandbox: Sandbo
     probed = typed("doctor", "--probe", "--json")
     assert (probed.exit, probed.summary["different"]) == (Exit.DONE, ["get-pin", "zero-hits"])
     saved = json.loads((folder / "facts.json").read_text("utf-8"))
-    assert set(saved) == {"institution", "environment", "measured", "facts", "unclear"}
+    assert set(saved) == {"institution", "environment", "measured", "facts", "unclear", "used_for"}
     assert _users(sandbox) == []
     examined = typed("doctor", "--json").summary["findings"]
     assert "get-pin" in {finding["name"] for finding in examined}
@@ -84,13 +87,108 @@ def test_a_group_that_alma_never_changes_is_overridden(
     assert user["user_group"]["value"] == "FRIEND"
 
 
-def test_a_plan_warns_of_what_this_alma_does(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """If Alma does not show PINs, a plan reports the updates that may clear them."""
-    ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
+def _renewed(folder: Path, typed: Type) -> Path:
+    """A roster that changes an Internal user that it made."""
     roster = write(folder, ANA)
     load(typed, roster, "one")
     roster.write_text(roster.read_text("utf-8").replace("COMM", "FRIEND"), "utf-8")
+    return roster
+
+
+def test_a_pin_that_may_be_hidden_is_warned_of(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A plan says that PINs may be lost until it is known, or seen, that Alma shows them."""
+    roster = _renewed(folder, typed)
     before = typed("plan", roster, "-m", "small.yaml", "-o", "two")
+    ask(sandbox, "PATCH", "users/2001", {"pin_number": "4321"})
+    seen = typed("plan", roster, "-m", "small.yaml", "-o", "three")
+    ask(sandbox, "PATCH", "users/2001", {"pin_number": ""})
+    assert typed("doctor", "--first-contact", "--pin-user", "2001").exit == Exit.DONE
+    hidden = typed("plan", roster, "-m", "small.yaml", "-o", "four")
+    said = [f"{run}" for run in (before, seen, hidden)]
+    assert ["--pin-user" in text for text in said] == [True, False, False]
+    assert "does not show PINs" in hidden.err
+
+
+def test_a_hidden_pin_is_never_cleared_silently(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """With the fact `get-pin: hide`, a load and its undo stop at the safety check `pins`."""
+    ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
     typed("doctor", "--probe")
-    after = typed("plan", roster, "-m", "small.yaml", "-o", "three")
-    assert ("PIN" in before.err, "may clear their PINs" in after.err) == (False, True)
+    roster = _renewed(folder, typed)
+    ask(sandbox, "PATCH", "users/2001", {"pin_number": "4321"})
+    planned = typed("plan", roster, "-m", "small.yaml", "-o", "two", "--json")
+    assert planned.summary["failed_checks"] == ["pins"]
+    assert typed("apply", "two").exit == Exit.SAFETY_CHECK
+    assert _users(sandbox)[0]["pin_number"] == "4321"
+    assert typed("apply", "two", "--allow", "pins").exit == Exit.DONE
+    undone = typed("undo", "two", "-o", "back", "--json")
+    assert undone.summary["failed_checks"] == ["pins"]
+
+
+def test_facts_of_another_institution_count_only_by_name(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """They are not used, and why is said, until somebody names the institution; who did is kept."""
+    ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
+    typed("doctor", "--probe")
+    facts = folder / "facts.json"
+    facts.write_text(facts.read_text("utf-8").replace("01SANDBOX_INST", "01OTHER_INST"), "utf-8")
+    roster = _renewed(folder, typed)
+    refused = typed("plan", roster, "-m", "small.yaml", "-o", "two")
+    assert "not used" in refused.err
+    assert "not used" in typed("doctor").out
+    words = ("--use-facts", "facts.json", "--for", "01SANDBOX_INST")
+    assert " ".join(words) in refused.err
+    assert typed("doctor", *words[:2]).exit == Exit.USAGE
+    assert typed("doctor", *words).exit == Exit.DONE
+    (decided,) = json.loads(facts.read_text("utf-8"))["used_for"]
+    assert (decided["institution"], "@" in decided["by"]) == ("01SANDBOX_INST", True)
+    used = typed("plan", roster, "-m", "small.yaml", "-o", "three", "--json")
+    assert used.summary["failed_checks"] == ["pins"]
+    assert "get-pin is hide" in used.err
+    assert "get-pin is hide" in typed("doctor").out
+
+
+def test_the_calls_of_the_probe_can_be_seen_before(typed: Type, sandbox: Sandbox) -> None:
+    """`--dry-run` prints each call of the probe, and Alma gets none."""
+    shown = typed("doctor", "--probe", "--dry-run")
+    assert (shown.exit, sandbox.log()) == (Exit.DONE, [])
+    typed("doctor", "--probe")
+    made = [f"{call['method']} {call['path']}".partition("?")[0] for call in sandbox.log()]
+    lines = [line for line in shown.err.splitlines() if "/" in line.partition(" ")[2][:1]]
+    seen = [" /almaws/v1".join(line.partition("?")[0].split(" ", 2)[:2]) for line in lines]
+    assert [line.replace(" /almaws/v1/", " /almaws/v1/") for line in seen] == made
+
+
+_CANARY = "Kanarivogel"
+
+
+def test_a_recording_names_no_patron_and_replays(
+    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recording of the probe has no value of a patron; replayed, it gives the same facts."""
+    roster = write(
+        folder,
+        *(
+            (f"{_CANARY}{n}", _CANARY, _CANARY, *ANA[3:5], f"{_CANARY}{n}@example.org", _CANARY)
+            for n in range(3)
+        ),
+    )
+    load(typed, roster, "one")
+    ask(
+        sandbox,
+        "POST",
+        "settings",
+        {"switches": {"several-preferred": "last", "bad-json": "401676"}},
+    )
+    assert typed("doctor", "--probe", "--record", "probe.jsonl").exit == Exit.DONE
+    text = (folder / "probe.jsonl").read_text("utf-8")
+    assert (_CANARY.casefold() in text.casefold(), text.count("\n") > 60) == (False, True)
+    facts = json.loads((folder / "facts.json").read_text("utf-8"))
+    with running(Options(replay=folder / "probe.jsonl")) as base_url:
+        monkeypatch.setenv("ALMA_BASE_URL", base_url.removesuffix("/almaws/v1"))
+        again = typed("doctor", "--probe", "--facts", "again.json", "--json")
+    assert again.summary["facts"] == facts["facts"]
+    (folder / "probe.jsonl").write_text("{}", "utf-8")
+    assert typed("sandbox", "--replay", "probe.jsonl").exit == Exit.USAGE

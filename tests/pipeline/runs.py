@@ -33,7 +33,7 @@ def order(
         rosters=(RosterRequest(roster, mapping, corrections=corrections),),
         codes=codes,
         codes_file=None,
-        facts=None,
+        facts={},
         folder=folder,
         now=NOW,
         operator="librarian@desk",

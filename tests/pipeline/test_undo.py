@@ -186,8 +186,10 @@ def test_only_what_the_run_added_goes_without_a_safety_check() -> None:
     step = undo_update(2, Written(before, sent, sent), live).step
     assert isinstance(step, Update)
     assert len(entries(step.after, "user_note")) == 1
-    assert safety_checks([step], [SafetyLimits()], [()]) == ()
-    (failed,) = safety_checks([replace(step, takes_back=False)], [SafetyLimits()], [()])
+    assert safety_checks([step], [SafetyLimits()], [()], hides_pins=False) == ()
+    (failed,) = safety_checks(
+        [replace(step, takes_back=False)], [SafetyLimits()], [()], hides_pins=False
+    )
     assert failed.check is SafetyCheck.REMOVALS
 
 

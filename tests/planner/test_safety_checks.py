@@ -79,15 +79,15 @@ TO_COMM = update("user_group", before="STAFF")
 )
 def test_safety_checks(steps: Sequence[Step], fired: list[tuple[SafetyCheck, int, int]]) -> None:
     """Each check at its limit: how many users it concerns, of how many that are matched."""
-    found = safety_checks(steps, [SafetyLimits()], [{"COMM", "LAW"}])
+    found = safety_checks(steps, [SafetyLimits()], [{"COMM", "LAW"}], hides_pins=False)
     assert [(one.check, one.concerned, one.matched) for one in found] == fired
 
 
 def test_a_mapping_sets_the_limits() -> None:
     """A check that may concern everybody is not failed; the sentence has the figures."""
     off = SafetyLimits(removals=SafetyLimit(percent=100, count=0))
-    assert safety_checks([GONE], [off], [{"COMM"}]) == ()
-    (found,) = safety_checks([GONE, SAME], [SafetyLimits()], [{"COMM"}])
+    assert safety_checks([GONE], [off], [{"COMM"}], hides_pins=False) == ()
+    (found,) = safety_checks([GONE, SAME], [SafetyLimits()], [{"COMM"}], hides_pins=False)
     assert found.sentence == "1 of 2 known users would lose a list entry"
 
 

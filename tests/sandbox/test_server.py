@@ -16,8 +16,9 @@ import httpx
 import pytest
 
 from importer.errors import UsageError
-from importer.sandbox.configuration import SWITCHES, set_switches
-from importer.sandbox.server import Options, people, running
+from importer.sandbox.configuration import SWITCHES, CodeTables, set_switches
+from importer.sandbox.invented import people
+from importer.sandbox.server import Options, running
 from importer.sandbox.users import Store
 from tests.sandbox.alma import Alma, barcode, code_of, person, practice, student
 
@@ -68,7 +69,7 @@ def test_serve_stops_on_a_signal_and_loses_nothing(tmp_path: Path, number: int) 
 
 def test_seeded_patrons_are_the_same_every_time(tmp_path: Path) -> None:
     """The same number gives the same people, with example.org and 555-01xx only."""
-    assert list(people(50)) == list(people(50))
+    assert list(people(50, CodeTables({}))) == list(people(50, CodeTables({})))
     options = Options(seed_users=30, db=tmp_path / "alma.db", rate=None)
     for _ in range(2):
         with practice(options) as alma:
