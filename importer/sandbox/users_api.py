@@ -168,12 +168,20 @@ class UsersApi:
         return json_answer(_fee(self._find(request), request))
 
     async def operate(self, request: web.Request) -> web.Response:
-        """Pay or waive a fee, whole or in part (`amount`); the answer is 200 with the fee."""
-        user = self._find(request)
-        fee = _fee(user, request)
-        if request.query.get("op") not in {"pay", "waive"}:
-            refuse("invalid_parameter", parameter="op")
+        """Pay, waive, dispute or restore a fee, or pay `all`; the answer is 200 with the fees."""
+        user, wanted = self._find(request), request.match_info["fee"]
+        if wanted == "all":
+            paid = tuple(fee | _due(0.0) for fee in user.activity.fees)
+            known = replace(user.activity, fees=paid)
+            self.institution.save(replace(user, activity=known))
+            return json_answer({"fee": paid, "total_record_count": len(paid)})
+        fee, op = _fee(user, request), request.query.get("op")
         balance = fee["balance"] if isinstance(fee["balance"], float) else 0.0
+        if op in {"dispute", "restore"}:
+            code = "INDISPUTE" if op == "dispute" else "ACTIVE"
+            return self._set_fee(user, fee | {"status": {"value": code, "desc": code.title()}})
+        if op not in {"pay", "waive"}:
+            refuse("invalid_parameter", parameter="op")
         try:
             amount = float(request.query.get("amount", balance))
         except ValueError:
