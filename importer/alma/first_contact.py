@@ -43,9 +43,14 @@ def json_in(reply: Reply) -> Body:
     try:
         document = json.loads(reply.body)
     except ValueError as error:
-        msg = f"status {reply.status}"
+        msg = f"Alma replied status {reply.status} without JSON"
         raise UnclearError(msg) from error
     return document if isinstance(document, dict) else {}
+
+
+def why_unclear(error: UnclearError | KeyError) -> str:
+    """Return the reason in words."""
+    return f"Alma's reply has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 async def get(alma: Alma, path: str, accept: str = "application/json") -> Reply:
@@ -141,7 +146,7 @@ async def _facts(
         try:
             facts[name] = await experiment(alma)
         except (UnclearError, KeyError) as error:
-            unclear[name] = f"Alma replied {error}"
+            unclear[name] = why_unclear(error)
     if old := _chosen(users, lambda one: one.status == "INACTIVE"):
         found = await _finds(alma, old[0], old[1])
         facts["inactive-identifiers"] = "resolve" if found else "hide"

@@ -6,15 +6,16 @@ switches. The users have fixed IDs, so that the next run deletes what an interru
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 
 from importer.alma.client import Alma
 from importer.alma.facts import Facts
-from importer.alma.first_contact import READING, Body, UnclearError, code_in, json_in
+from importer.alma.first_contact import READING, Body, UnclearError, code_in, json_in, why_unclear
 from importer.alma.responses import Reply
 from importer.errors import UsageError
 
@@ -27,7 +28,8 @@ USERS = 3
 """At most N throw-away users exist at once; their IDs are numbered from 1."""
 
 _TRIED_GROUPS = 20
-_NO_GROUP = "the institution has only one user group"
+_LAG = 10  # seconds in which a new user should be in Alma's lists
+_NO_GROUP = "the institution has only one user group that the probe may use"
 
 
 @dataclass
@@ -104,9 +106,13 @@ class _Lab:
         self.alive.clear()
 
 
+def _unexpected(code: str) -> UnclearError:
+    return UnclearError(f"Alma replied {code}")
+
+
 def _user(reply: Reply) -> Body:
     if code := code_in(reply):
-        raise UnclearError(code)
+        raise _unexpected(code)
     return json_in(reply)
 
 
@@ -117,7 +123,7 @@ def _taken(reply: Reply, yes: str, no: str, *codes: str) -> str:
     """
     code = code_in(reply)
     if code and codes and code not in codes:
-        raise UnclearError(code)
+        raise _unexpected(code)
     return no if code else yes
 
 
@@ -224,7 +230,7 @@ async def _several_preferred(lab: _Lab) -> str:
         return "refuse"
     marks = _values(json_in(reply), "email", "preferred")
     if marks.count("True") != 1:
-        msg = f"{marks.count('True')} preferred emails"
+        msg = f"Alma replied {marks.count('True')} preferred emails"
         raise UnclearError(msg)
     return "first" if marks[0] == "True" else "last"
 
@@ -266,10 +272,28 @@ async def _unknown_xml(lab: _Lab) -> str:
 
 
 async def _modify_date_from(lab: _Lab) -> str:
+    """Create a user, wait until Alma's list has it, and ask for users modified today.
+
+    Alma's day is that of UTC or of the institution, taken to be this computer's: where they differ,
+    nothing can be concluded. A list follows a write by some seconds.
+    """
+    today = datetime.now(UTC).date()
+    if datetime.now().astimezone().date() != today:
+        msg = "measure again when it is the same day here and in UTC"
+        raise UnclearError(msg)
+
+    async def modified_from(day: date) -> int:
+        path = f"/users?limit=1&modify_date_from={day}"
+        return int(json_in(await lab.call("GET", path)).get("total_record_count", 0))
+
+    before = await modified_from(today - timedelta(days=1))
     await lab.create(lab.body())
-    path = f"/users?limit=1&modify_date_from={datetime.now(UTC).date()}"
-    found = json_in(await lab.call("GET", path))
-    return "inclusive" if found.get("total_record_count") else "exclusive"
+    for _ in range(_LAG):
+        if await modified_from(today - timedelta(days=1)) > before:
+            return "inclusive" if await modified_from(today) else "exclusive"
+        await asyncio.sleep(1)
+    msg = f"Alma's list did not have a new user after {_LAG} seconds"
+    raise UnclearError(msg)
 
 
 def _by_reading(read: Callable[[Alma], Awaitable[str]]) -> Experiment:
@@ -324,7 +348,7 @@ async def probe(alma: Alma, external_id: str, report: Callable[[int, int], None]
         try:
             facts[name] = await experiment(lab)
         except (UnclearError, KeyError) as error:
-            unclear[name] = f"Alma replied {error}"
+            unclear[name] = why_unclear(error)
         finally:
             await lab.delete(*sorted(lab.alive))
     report(len(EXPERIMENTS), len(EXPERIMENTS))

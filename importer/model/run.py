@@ -127,7 +127,8 @@ class RunFacts(Kept):
     `others` are the rosters after the first. `codes` is the file of code tables, as it was typed,
     if one was named. `users_stay`: of an undo plan, the users that the undone run created and
     that the plan does not delete. `overwrite_edits`: paths of values that are written
-    although staff edited them.
+    although staff edited them. `about_alma`: which saved facts the plan uses and which not, and
+    what this Alma will not do of it.
     """
 
     command: Literal["check", "plan", "undo"]
@@ -148,6 +149,7 @@ class RunFacts(Kept):
     failed_checks: tuple[FailedCheck, ...] = ()
     kept_in_alma: int = 0
     overwrite_edits: tuple[str, ...] = ()
+    about_alma: tuple[str, ...] = ()
     since_last_load: tuple[SinceLoad, ...] = ()
     common: Common = NOTHING_COMMON
     undoes: str = ""

@@ -81,7 +81,8 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 absent = AbsentMemory(of_alma.key)
                 leaving = await plan_absent(rosters, users, context, absent, request.now)
             every = [one.step for one in (*planned, *leaving.planned)]
-            for sentence in against_facts(every, context.facts):
+            about = tuple(against_facts(every, context.facts))
+            for sentence in about:
                 progress.note(sentence)
             steps = review_collisions(every, rosters.origin)
             decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
@@ -96,6 +97,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 failed_checks=_failed_checks(rosters, steps, drafts, context.facts),
                 kept_in_alma=sum(one.kept for one in planned),
                 overwrite_edits=overwrites,
+                about_alma=about,
                 common=context.common,
             )
             imprints = [(one.step.row, one.imprints) for one in planned]

@@ -197,6 +197,7 @@ class OfPlan(TypedDict, total=False):
     failed_checks: tuple[FailedCheck, ...]
     kept_in_alma: int
     overwrite_edits: tuple[str, ...]
+    about_alma: tuple[str, ...]
     since_last_load: tuple[SinceLoad, ...]
     common: Common
 

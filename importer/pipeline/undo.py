@@ -97,7 +97,8 @@ async def undo(
             ),
         ]
         known = facts_for(request.facts, of_first.alma.institution if of_first.alma else "")
-        for sentence in against_facts(tuple(steps.values()), known):
+        about = tuple(against_facts(tuple(steps.values()), known))
+        for sentence in about:
             progress.note(sentence)
         rows = {
             row: fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
@@ -121,6 +122,7 @@ async def undo(
             rate=request.rate,
             calls_left=alma.limiter.available,
             failed_checks=_failed_checks(of_first, steps, known),
+            about_alma=about,
             undoes=str(first.folder.resolve()),
             users_stay=stay,
         )

@@ -341,6 +341,7 @@ def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
             ("Institution", f"{alma.name} ({alma.institution})" if alma.name else alma.institution),
             ("Environment", alma.environment),
             ("Alma's address", alma.base_url),
+            *(("Rules of this Alma", sentence) for sentence in facts.about_alma),
         ]
     read = f"read on {facts.codes_fetched}" if facts.codes_fetched else ""
     kept = facts.kept_in_alma

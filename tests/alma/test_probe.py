@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +16,8 @@ from pydantic import SecretStr
 from importer.alma.client import Alma
 from importer.alma.facts import Facts
 from importer.alma.pacing import RateLimiter
-from importer.alma.probe import EXPERIMENTS, probe
+from importer.alma.probe import EXPERIMENTS, LAST_NAME, probe
+from importer.alma.responses import Reply
 from importer.errors import UsageError
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running
@@ -55,8 +59,11 @@ def _users(url: str) -> list[dict[str, Any]]:
 
 
 def test_every_fact_has_an_experiment() -> None:
-    """Only the SIS load and what staff do cannot be measured through the API."""
+    """Only the SIS load and what staff do cannot be measured; the page about it lists them."""
     assert EXPERIMENTS.keys() | _NOT_BY_THE_API == SWITCHES.keys()
+    page = Path(__file__).parents[2] / "docs" / "howto" / "probe.md"
+    section = page.read_text("utf-8").partition("## What cannot be measured")[2]
+    assert set(re.findall("`([a-z-]+)`", section.partition("##")[0])) == _NOT_BY_THE_API
 
 
 @pytest.mark.parametrize(
@@ -101,3 +108,45 @@ def test_the_probe_says_when_its_users_are_refused(url: str) -> None:
             _measure(url)
     finally:
         httpx.post(f"{url}/_sandbox/faults", headers=_KEY)
+
+
+class _Killed(BaseException):
+    """The process ended."""
+
+
+@pytest.mark.faults
+def test_a_kill_at_any_call_leaves_one_user_at_most(url: str) -> None:
+    """After each call there is one more user at most, of the probe; the next run removes it."""
+    _set(url, {})
+    before = _users(url)
+
+    def left() -> list[str]:
+        return [user["last_name"] for user in _users(url) if user not in before]
+
+    async def run(most: int) -> list[list[str]]:
+        """Probe, and make no call after so many; return which users were left after each."""
+        after: list[list[str]] = []
+        async with Alma(f"{url}/almaws/v1", SecretStr("sandbox"), RateLimiter(10_000)) as alma:
+            call_once = alma.call_once
+
+            async def watched(*words: Any, **more: Any) -> Reply:
+                if len(after) == most:
+                    raise _Killed
+                reply = await call_once(*words, **more)
+                after.append(left())
+                return reply
+
+            alma.call_once = watched  # type: ignore[method-assign]
+            with contextlib.suppress(_Killed):
+                await probe(alma, "SIS", lambda _done, _of: None)
+        return after
+
+    after = asyncio.run(run(1000))
+    assert ({len(users) for users in after}, after[-1]) == ({0, 1}, [])
+    assert {name for users in after for name in users} == {LAST_NAME}
+    killed = [number for number, users in enumerate(after, start=1) if users]
+    for number in (killed[0], killed[len(killed) // 2], killed[-1]):
+        asyncio.run(run(number))
+        assert left() == [LAST_NAME]
+    asyncio.run(run(1000))
+    assert _users(url) == before
