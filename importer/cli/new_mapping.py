@@ -12,7 +12,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from importer.cli.console import Codes, NewFile, VisibleOnly, saved_codes, shipped
-from importer.cli.output import say, write, write_new
+from importer.cli.output import now, say, write, write_new
 from importer.errors import RosterError, UsageError
 from importer.loader.read import read
 from importer.mapper.dates import Order
@@ -23,7 +23,10 @@ from importer.model.files import new_file
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import command_line, counted, word_list
 from importer.model.user import AccountType
-from importer.suggest.first_mapping import Choices, Draft, suggest, to_do
+from importer.suggest.columns import Beside, Guess
+from importer.suggest.confirmed import confirmed
+from importer.suggest.draft import EXPIRY, GROUP, NAME, Choices, Draft
+from importer.suggest.first_mapping import suggest, to_do
 
 SCHEMA = "mapping.schema.json"
 """The usual name of the output of `mapping schema`, beside the mappings."""
@@ -81,8 +84,9 @@ def new(
         msg = f"The roster has no column {primary_id}{nearest(primary_id, headings) or '.'}"
         raise UsageError(msg)
     groups = dict(_word_and_code(text) for text in group or ())
-    choices = Choices(account_type, primary_id, dates, groups, saved_codes(codes))
-    draft = Draft(opened, layout, choices)
+    beside = Beside(now().date(), saved_codes(codes), confirmed((output or Path()).parent))
+    choices = Choices(account_type, {"primary_id": primary_id}, dates, groups)
+    draft = Draft(opened, beside, choices)
     group_column = draft.first("user_group")
     words = {heading_key(word): word for word in (group_column.counts if group_column else ())}
     if unknown := [word for word in groups if heading_key(word) not in words]:
@@ -95,7 +99,7 @@ def new(
     if output is not None and not no_questions and sys.stdin.isatty() and sys.stderr.isatty():
         choices = _ask(draft)
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
-    text = suggest(opened, layout, schema, choices)
+    text = suggest(opened, beside, layout, schema, choices)
     if output is None:
         sys.stdout.write(text)
         return
@@ -152,6 +156,18 @@ def _word_and_code(text: str) -> tuple[str, str]:
     return word.strip(), code.strip()
 
 
+_QUESTIONS = {
+    NAME: "Which column has the name?",
+    GROUP: "Which column has the user group?",
+    EXPIRY: "When does a card expire? These columns have dates ahead:",
+}
+
+
+def _with_cells(draft: Draft, found: Iterable[Guess]) -> dict[str, str]:
+    """Return the headings of columns, each with three of its cells."""
+    return {guess.place.heading: draft.samples(guess) for guess in found}
+
+
 def _ask(draft: Draft) -> Choices:
     """Ask for what decides most about a mapping and is not chosen yet; Enter leaves it as it is."""
     choices = draft.choices
@@ -159,15 +175,22 @@ def _ask(draft: Draft) -> Choices:
         question = "Are these users Internal (your own patrons) or External (from a SIS)?"
         kind = _prompt(question, [kind.value for kind in AccountType], draft.account_type.value)
         choices = replace(choices, account_type=AccountType(kind))
-    possible = [guess.place.heading for guess in draft.possible_ids]
-    if not choices.primary_id and possible:
+    columns = dict(choices.columns)
+    if not choices.primary_id and (possible := draft.possible_ids):
         question = "Which column identifies a patron? Every value is different in:"
-        choices = replace(choices, primary_id=_prompt(question, possible, draft.known_id))
+        columns["primary_id"] = _prompt(question, _with_cells(draft, possible), draft.known_id)
+    for wanted in draft.open:
+        taken = heading_key(columns.get("primary_id", ""))
+        possible = [g for g in draft.possible(wanted) if heading_key(g.place.heading) != taken]
+        if possible:
+            columns[wanted] = _prompt(_QUESTIONS[wanted], _with_cells(draft, possible), "")
+    choices = replace(choices, columns=columns)
+    draft = Draft(draft.roster, draft.beside, choices)
     if draft.in_doubt and not draft.dates:
         order = _prompt("How are dates typed?", [*get_args(Order)], "")
         choices = replace(choices, dates=cast("Order | None", order or None))
     groups = dict(choices.groups)
-    known = {row.code: row.description for row in choices.codes.enabled("UserGroups")}
+    known = {row.code: row.description for row in draft.beside.codes.enabled("UserGroups")}
     listed = False
     for word, count in draft.group_words():
         code, near = draft.code("user_group", word)

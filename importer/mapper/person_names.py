@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
-from importer.model.name_words import COMMA, TWO_PEOPLE, is_particle, is_suffix, is_title
+from importer.model.name_words import (
+    COMMA,
+    LONG_SURNAMES,
+    TWO_PEOPLE,
+    is_particle,
+    is_suffix,
+    is_title,
+)
 
 Order = Literal["auto", "last-first", "first-last"]
 """What comes first. `auto`: the last name if there is a comma, else the first name."""
@@ -26,11 +34,17 @@ class PersonName:
     certain: bool
 
 
+_IDEOGRAPHS = re.compile(r"[\u3400-\u9fff\uac00-\ud7a3]{2,6}")
+"""A name in Chinese or Korean, the last name first and without a blank."""
+
 PARTS = ("first", "middle", "last", "title", "suffix")
 
 
 def read_name(text: str, order: Order) -> PersonName:
-    """Divide a name. Particles stay with the last name, and one word is a last name."""
+    """Divide a name. Particles stay with the last name, and one word is a last name.
+
+    Ideographs are read as in China and Korea: one or two of them are the last name.
+    """
     parts = [part for part in map(str.strip, COMMA.split(text)) if part]
     suffixes: list[str] = []
     while len(parts) > 1 and is_suffix(parts[-1], after_comma=True):
@@ -40,6 +54,9 @@ def read_name(text: str, order: Order) -> PersonName:
         last, given = parts[0].split(), " ".join(parts[1:]).split()
         certain = certain and order != "first-last"
         titles = _titles(given)
+    elif parts and _IDEOGRAPHS.fullmatch(parts[0]):
+        at = 2 if parts[0][:2] in LONG_SURNAMES else 1
+        return PersonName(parts[0][at:], "", parts[0][:at], "", "", certain=len(parts[0]) < at + 3)
     else:
         words = parts[0].split() if parts else []
         titles = _titles(words)

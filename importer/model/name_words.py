@@ -19,6 +19,7 @@ _TITLES, _SUFFIXES, _DEGREES = (frozenset(_WORDS[k]) for k in ("titles", "suffix
 _TITLES_BEFORE_A_NAME = frozenset(_WORDS["titles_before_a_name"])
 _DOTTED_TITLES = frozenset(_WORDS["dotted_titles"])
 _CAPITALIZED = frozenset(_WORDS["capitalized_particles"])
+LONG_SURNAMES = frozenset(_WORDS["long_surnames"])
 PARTICLES = frozenset(_WORDS["particles"])
 """Words that belong to the name behind them. `e` and `y` join it to the one before."""
 

@@ -1,11 +1,17 @@
-"""The fields that headings name: what offices call their columns (`heading_vocabulary.toml`)."""
+"""What the headings of a roster name. The words are data, by language and system: `headings/`.
+
+A heading is put together from one phrase that names a field and words around it, in any order:
+whose it is (`home`, `work`), a number (`Phone 2`), and what adds nothing.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 
 from pydantic import BaseModel
@@ -14,56 +20,113 @@ BARCODE = "barcode"
 
 
 class _Secrets(BaseModel):
-    parts: frozenset[str]
-    words: frozenset[str]
-    pins: frozenset[str]
+    parts: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    pins: frozenset[str] = frozenset()
 
 
-class _Vocabulary(BaseModel):
-    card: frozenset[str]
-    passing: frozenset[str]
-    small: frozenset[str]
-    closing: frozenset[str]
-    somebody_else: frozenset[str]
-    relationship: frozenset[str]
-    never: frozenset[str]
-    id_words: frozenset[str]
-    no_ids: frozenset[str]
-    us_states: frozenset[str]
-    secrets: _Secrets
-    identity: dict[str, tuple[str, ...]]
-    fields: dict[str, tuple[str, ...]]
-    types: dict[str, dict[str, frozenset[str]]]
+class _Words(BaseModel):
+    """The words of one language. `kinds`: whose an address is; `type_words`: cells of types."""
+
+    card: frozenset[str] = frozenset()
+    passing: frozenset[str] = frozenset()
+    small: frozenset[str] = frozenset()
+    closing: frozenset[str] = frozenset()
+    somebody_else: frozenset[str] = frozenset()
+    relationship: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
+    id_words: frozenset[str] = frozenset()
+    no_ids: frozenset[str] = frozenset()
+    us_states: frozenset[str] = frozenset()
+    states: frozenset[str] = frozenset()
+    secrets: _Secrets = _Secrets()
+    kinds: dict[str, frozenset[str]] = {}
+    type_words: dict[str, frozenset[str]] = {}
+    identity: dict[str, tuple[str, ...]] = {}
+    alone: dict[str, tuple[str, ...]] = {}
+    fields: dict[str, tuple[str, ...]] = {}
 
 
-KNOWN = _Vocabulary.model_validate(
-    tomllib.loads((files(__package__) / "heading_vocabulary.toml").read_text("utf-8"))
-)
+_FILES = [
+    _Words.model_validate(tomllib.loads(file.read_text("utf-8")))
+    for file in sorted((files(__package__) / "headings").iterdir(), key=lambda file: file.name)
+    if file.name.endswith(".toml")
+]
 
 
-def _joins(words: Sequence[str]) -> tuple[str, str]:
-    """Return words without blanks, and then also without the small ones."""
-    return "".join(words), "".join(word for word in words if word not in KNOWN.small)
+def _all(name: str) -> frozenset[str]:
+    return frozenset[str]().union(*(getattr(one, name) for one in _FILES))
+
+
+def _by_key(name: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in _FILES:
+        for key, texts in getattr(one, name).items():
+            found.setdefault(key, []).extend(texts)
+    return found
+
+
+SOMEBODY_ELSE, RELATIONSHIP, NEVER = map(_all, ("somebody_else", "relationship", "never"))
+ID_WORDS, NO_IDS, US_STATES = map(_all, ("id_words", "no_ids", "us_states"))
+STATES = _all("states")
+"""Words that say whether somebody is active, or yes or no."""
+_SMALL = _all("small")
+_KINDS = {key: frozenset(words) for key, words in _by_key("kinds").items()}
+TYPE_WORDS = {word: key for key, words in _by_key("type_words").items() for word in words}
+_AROUND = _all("passing") | _all("closing") | _SMALL | frozenset().union(*_KINDS.values())
+"""Words beside a phrase that do not change what it names."""
+_CODED = frozenset({"user_group", "gender", "country", "user_title"})
+"""Fields of codes: `Gender ID` names one."""
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]+")
+_BRACKETS = re.compile(r"[\[(][^\[\]()]*+[\])]")
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])")
+
+
+def _kept(words: Sequence[str]) -> list[str]:
+    """Return words without the small ones between others: `date of birth` is `birth date`."""
+    last = len(words) - 1
+    return [word for at, word in enumerate(words) if at in {0, last} or word not in _SMALL]
+
+
+def _keys(words: Sequence[str]) -> tuple[str, ...]:
+    """Return what a phrase is known by: joined, without small words, and in any order."""
+    kept = _kept(words)
+    joined = "".join(words), "".join(kept)
+    return (*joined, " ".join(sorted(kept))) if len(kept) > 1 else joined
 
 
 def _joined(texts: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Return the key of each text, by the text without blanks and small words."""
-    return {
-        join: key
-        for key, several in texts.items()
-        for text in several
-        for join in _joins(text.split())
-    }
+    """Return the key of each text, by the text without blanks, and by its words in any order."""
+    found: dict[str, str] = {}
+    for key, several in texts.items():
+        for text in several:
+            for name in _keys(text.split()):
+                found.setdefault(name, key)
+    return found
 
 
-IDENTITIES = _joined(KNOWN.identity)
-_BY_NAME = _joined(KNOWN.fields)
-CARDS = _joined({BARCODE: KNOWN.card})
+IDENTITIES = _joined(_by_key("identity"))
+CARDS = _joined({BARCODE: _all("card")})
+_ALONE = _joined(_by_key("alone"))
+_BY_NAME = _joined(_by_key("fields"))
 _NOTHING = "nothing"
-_USUAL = {"email": "personal", "phone": "mobile"}
-_BRACKETS = re.compile(r"[\[(][^\[\]()]*+[\])]")
-_WORD = re.compile(r"[^\W\d_]+|\d+")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def _chinese_pieces() -> re.Pattern[str]:
+    known = {text for name in ("passing", "closing", "somebody_else", "relationship", "never",
+                               "id_words", "no_ids", "card") for text in _all(name)}  # fmt: skip
+    known |= {text for words in _KINDS.values() for text in words} | _BY_NAME.keys() | _ALONE.keys()
+    pieces = sorted(filter(_CHINESE.fullmatch, known), key=lambda text: (-len(text), text))
+    return re.compile("|".join(pieces))
+
+
+_PIECES = _chinese_pieces()
+_KNOWN_WORDS = (
+    _AROUND | SOMEBODY_ELSE | RELATIONSHIP | NEVER | ID_WORDS | NO_IDS
+    | _BY_NAME.keys() | _ALONE.keys() | IDENTITIES.keys() | CARDS.keys()
+)  # fmt: skip
 
 
 def words_of(heading: str) -> tuple[str, ...]:
@@ -72,28 +135,104 @@ def words_of(heading: str) -> tuple[str, ...]:
     apart = _CAMEL.sub(" ", bare if _WORD.search(bare) else heading)
     folded = unicodedata.normalize("NFKD", apart).casefold()
     plain = "".join(char for char in folded if not unicodedata.combining(char))
-    return tuple(_WORD.findall(plain))
+    return tuple(part for word in _WORD.findall(plain) for part in _divided(word))
+
+
+def _divided(word: str) -> Iterator[str]:
+    """Yield the parts of a word that is put together: 家庭电话, `telefonprivat`, `homephone`."""
+    if _CHINESE.fullmatch(word):
+        yield from _chinese(word) if word not in _KNOWN_WORDS else (word,)
+        return
+    if word not in _KNOWN_WORDS and len(word) >= 7:
+        for at in range(3, len(word) - 2):
+            parts = word[:at], word[at:]
+            if any(one in _AROUND and other in _BY_NAME for one, other in (parts, parts[::-1])):
+                yield from parts
+                return
+    yield word
+
+
+def _chinese(word: str) -> Iterator[str]:
+    end = 0
+    for found in _PIECES.finditer(word):
+        yield from filter(None, (word[end : found.start()], found[0]))
+        end = found.end()
+    yield from filter(None, (word[end:],))
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a heading names.
+
+    `field`: a field's last name or a key of the vocabulary, "" if it is not known. `kind`: whose
+    address, email or phone it is, "" if it says nothing. `number`: of `Phone 2`, 0 without one.
+    `inner`: the number is before the name of the field, as in `Address 2 - City`. `vague`: the
+    heading is a word such as `Type`, which is used for many things.
+    """
+
+    field: str = ""
+    kind: str = ""
+    number: int = 0
+    inner: bool = False
+    vague: bool = False
+
+
+@lru_cache(maxsize=4096)
+def meaning(heading: str, passing: frozenset[str] = frozenset()) -> Meaning:
+    """Return what a heading names; `passing` are further words that add nothing in this roster."""
+    words = [word for word in words_of(heading) if word not in passing]
+    numbers = [
+        (at, int(word)) for at, word in enumerate(words) if word.isdecimal() and len(word) < 3
+    ]
+    plain = [word for word in words if not word.isdecimal()]
+    field, end = _phrase(plain, _BY_NAME)
+    vague = not field
+    if vague:
+        field, end = _whole(plain), len(plain)
+    if not field:
+        return Meaning(kind=_kind(words))
+    at, number = numbers[-1] if numbers else (0, 0)
+    return Meaning(field, _kind(words), number, bool(numbers) and at < end, vague)
+
+
+def _whole(words: Sequence[str]) -> str:
+    """Return the field of a heading that names one only if no other words are around it.
+
+    `Work Address` and `Other Tel` are as good as `Address` and `Tel`.
+    """
+    kept = [word for word in words if word not in {"required", "optional", "code", "cd"}]
+    bare = [word for word in kept if not any(word in hints for hints in _KINDS.values())]
+    found = next(filter(None, map(_ALONE.get, _keys(kept))), "") if kept else ""
+    other = next(filter(None, map(_ALONE.get, _keys(bare))), "") if bare else ""
+    return found or (other if other in {"line1", "phone", "city", "postal_code"} else "")
+
+
+def _phrase(words: Sequence[str], known: Mapping[str, str]) -> tuple[str, int]:
+    """Return what the longest known phrase names, and where it ends; the rest adds nothing."""
+    count = len(words)
+    for length in range(count, 0, -1):
+        for start in range(count - length + 1):
+            part = words[start : start + length]
+            field = next(filter(None, map(known.get, _keys(part))), "")
+            rest = {*words[:start], *words[start + length :]} - _AROUND
+            if field and (not rest or (rest <= {"id", "ids"} and field in _CODED)):
+                return field, start + length
+    return "", 0
+
+
+def _kind(words: Iterable[str]) -> str:
+    found = set(words)
+    return next((kind for kind, hints in _KINDS.items() if found & hints), "")
 
 
 def named_by(heading: str, known: Mapping[str, str]) -> str:
     """Return what is known by a heading, with or without the words around it, else ""."""
-    words = words_of(heading)
-    for start in range(len(words)):
-        end = len(words)
-        while end > start:
-            for join in _joins(words[start:end]):
-                if found := known.get(join):
-                    return found
-            if words[end - 1] not in KNOWN.closing:
-                break
-            end -= 1
-        if words[start] not in KNOWN.passing:
-            break
-    return ""
+    return _phrase(words_of(heading), known)[0]
 
 
-_SECRET_PARTS = {"".join(words_of(text)) for text in KNOWN.secrets.parts}
-_SECRET_WORDS = {"".join(words_of(text)) for text in KNOWN.secrets.words}
+_SECRET_PARTS = {"".join(words_of(text)) for one in _FILES for text in one.secrets.parts}
+_SECRET_WORDS = {"".join(words_of(text)) for one in _FILES for text in one.secrets.words}
+_PINS = frozenset[str]().union(*(one.secrets.pins for one in _FILES))
 _NO_BRACKETS = str.maketrans("()[]", "    ")
 _POSTAL, _OF_ADDRESS = "postal_code", frozenset({"line1", "city", "state_province", "country"})
 
@@ -105,9 +244,9 @@ def _says_password(heading: str) -> bool:
 
 
 def _says_pin(heading: str) -> bool:
-    words, pins = words_of(heading.translate(_NO_BRACKETS)), KNOWN.secrets.pins
-    others = " ".join(word for word in words if word not in pins)
-    return not pins.isdisjoint(words) and field_of(others) != _POSTAL
+    words = words_of(heading.translate(_NO_BRACKETS))
+    others = " ".join(word for word in words if word not in _PINS)
+    return not _PINS.isdisjoint(words) and field_of(others) != _POSTAL
 
 
 def say_secret(headings: Iterable[str]) -> frozenset[str]:
@@ -125,7 +264,7 @@ def say_secret(headings: Iterable[str]) -> frozenset[str]:
 
 def is_left_out(heading: str) -> bool:
     """Return whether a column with this heading is never sent."""
-    return not KNOWN.never.isdisjoint(words_of(heading)) or _says_password(heading)
+    return not NEVER.isdisjoint(words_of(heading)) or _says_password(heading)
 
 
 def field_of(heading: str, others: frozenset[str] = frozenset()) -> str:
@@ -133,24 +272,59 @@ def field_of(heading: str, others: frozenset[str] = frozenset()) -> str:
 
     `others`: further words that make a column about another person.
     """
+    return own_meaning(heading, others).field
+
+
+def own_meaning(
+    heading: str,
+    others: frozenset[str] = frozenset(),
+    passing: frozenset[str] = frozenset(),
+) -> Meaning:
+    """Return what a heading names, of the person that the row is about."""
+    found = meaning(heading, passing)
+    words = words_of(heading)
+    whole = _BY_NAME.get("".join(word for word in words if not word.isdecimal()))
+    somebody_else = others if whole else SOMEBODY_ELSE | others
+    if is_left_out(heading) or not somebody_else.isdisjoint(words):
+        return Meaning()
+    about_a_contact = {"contact", "contacto"} & {*words} and found.field not in {"email", "phone"}
+    return Meaning() if about_a_contact or found.field == _NOTHING else found
+
+
+_TYPES = {
+    "email": {"school": "school", "work": "work", "alternative": "alternative"},
+    "phone": {
+        "mobile": "mobile",
+        "work": "office",
+        "school": "office",
+        "home": "home",
+        "landline": "home",
+    },
+    "address": {"work": "work", "school": "school", "alternative": "alternative"},
+}
+_USUAL = {"email": "personal", "phone": "mobile", "address": "home"}
+
+
+def type_of(of: str, heading: str) -> str:
+    """Return Alma's type of an email address, phone number or address, as its heading suggests."""
     words = set(words_of(heading))
-    if words & (KNOWN.somebody_else | others) or is_left_out(heading):
-        return ""
-    field = named_by(heading, _BY_NAME) or named_by(heading.rstrip("0123456789 _"), _BY_NAME)
-    about_a_contact = words & {"contact", "contacto"} and field not in _USUAL
-    return "" if about_a_contact or field == _NOTHING else field
+    for kind, name in _TYPES[of].items():
+        if words & _KINDS.get(kind, frozenset()):
+            return name
+    return "alternative" if of == "email" and "2" in words else _USUAL[of]
 
 
-def type_of(kind: str, heading: str) -> str:
-    """Return Alma's type of an email address or phone number, as the heading suggests."""
-    found = set(words_of(heading))
-    hints = KNOWN.types[kind].items()
-    return next((name for name, hint in hints if found & hint), _USUAL[kind])
+def type_by_word(of: str, word: str) -> str:
+    """Return Alma's type for a word in a column of types, "" if the word is not known."""
+    kind = TYPE_WORDS.get(" ".join(words_of(word)), "")
+    if kind == "home" and of == "email":
+        return "personal"
+    return kind if kind == "home" and of == "address" else _TYPES[of].get(kind, "")
 
 
 def is_known(heading: str) -> bool:
     """Return whether a heading names a field, an ID or something that is known not to be one."""
-    return bool(named_by(heading, IDENTITIES) or named_by(heading, _BY_NAME))
+    return bool(named_by(heading, IDENTITIES) or meaning(heading).field)
 
 
 def meaning_of(heading: str) -> str:

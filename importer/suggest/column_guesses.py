@@ -1,4 +1,4 @@
-"""Guess what a roster's columns contain, by their headings and their values.
+"""Guess what a roster's columns contain: by their headings, by their values, and by each other.
 
 An ID is never guessed by its values alone: only a heading that names one counts. A heading does
 not count if the values contradict it. What offices call their columns is in `model/vocabulary.py`.
@@ -8,214 +8,196 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date
 
-from importer.mapper.dates import Dates, Order, Unread, is_any_date, shown_order
+from importer.mapper.dates import Dates, Order, Unread, shown_order
 from importer.mapper.roster_columns import EMAIL, digits_of
 from importer.model.problem import Place
 from importer.model.roster import Roster
+from importer.model.text import folded
 from importer.model.vocabulary import (
     BARCODE,
     CARDS,
+    ID_WORDS,
     IDENTITIES,
-    KNOWN,
-    field_of,
+    RELATIONSHIP,
+    SOMEBODY_ELSE,
+    STATES,
+    Meaning,
     is_left_out,
+    meaning,
     named_by,
+    own_meaning,
     say_secret,
+    type_by_word,
     words_of,
+)
+from importer.suggest.columns import (
+    ADDRESS,
+    BARCODE_DIGITS,
+    BIRTH_PARTS,
+    DATES,
+    DIGITS,
+    FIRST_MIDDLE,
+    FULL_NAME,
+    GIVEN,
+    GROUPS,
+    HOUSE,
+    LAST_FIRST,
+    LINES,
+    MOST,
+    PASSWORD_AGAIN,
+    PLACES,
+    PLAUSIBLE,
+    TYPES,
+    US_DIGITS,
+    Beside,
+    Guess,
+    is_last_first,
+    is_whole_name,
+    share_of,
 )
 
 ROWS = 20_000
 """At most N rows are read."""
-_MOST = 0.9
-"""The share of a column's values that must be of a kind for the column to be of it."""
+ENOUGH = 5
+"""Rows from which a column of one value is no group."""
+_SEVERAL = frozenset({"email", "phone", "user_title", "", *TYPES})
+_UNUSED = frozenset({"note_text", "statistic_category"})
+"""Fields that a heading names, but of which a first mapping takes none by itself."""
 
-EMPL_ID, PRIMARY_ID = "empl id", "primary id"
-LAST_FIRST, FIRST_LAST = "last, first", "first last"
-FULL_NAME, GIVEN, SECOND_LAST = "full name", "name or given name", "second last name"
-FIRST_MIDDLE = "first and middle"
-OWNING_SYSTEM = "owning system"
-"""What a column can be without being a field. `LAST_FIRST`: whole names, with a comma."""
-
-DATES = ("birth_date", "expiry_date", "purge_date")
-"""Date fields."""
-_SEVERAL = frozenset({"email", "phone", ""})
+PHONE = re.compile(r"[+(]?[0-9][0-9 ().-]{6,}[0-9]")
 
 
-# --- values ---
-
-_PHONE = re.compile(r"[+(]?[0-9][0-9 ().-]{6,}[0-9]")
-_CODE = re.compile(r"[A-Z0-9_-]{1,12}")
-_DIGITS = re.compile(r"[0-9]+")
-_KINDS_OF_CODES = {
-    "country": re.compile(r"[A-Z]{3}"),
-    "gender": re.compile(r"[A-Z_]{4,}"),
-    "preferred_language": re.compile(r"[a-z]{2,3}"),
-}
-_GROUPS = 40
-_LETTERED = re.compile(r"([A-Za-z]{1,3})([0-9]{4,})")
-_US_DIGITS = frozenset({7, 10, 11})
-_BARCODE = re.compile(r"[0-9]{14}")
-
-
-def is_us_state(text: str) -> bool:
-    """Return whether this is the abbreviation of a state of the US."""
-    return text.upper() in KNOWN.us_states
-
-
-def _has_letters(text: str) -> bool:
-    return any(char.isalpha() for char in text)
-
-
-def _is_like_an_id(text: str) -> bool:
-    dated = Dates(order="mdy").read(text)
-    return (
-        len(text) >= 4
-        and any(char.isdigit() for char in text)
-        and not re.search(r"[/() @]", text)
-        and dated in {Unread.UNKNOWN, Unread.SERIAL, Unread.NO_SUCH_DAY}
-    )
-
-
-def _share(counts: Mapping[str, int], fits: Callable[[str], object]) -> float:
-    """The share of the cells that fit; 1 if there are none."""
-    whole = sum(counts.values())
-    return sum(count for text, count in counts.items() if fits(text)) / whole if whole else 1.0
-
-
-_PLAUSIBLE: Mapping[str, Callable[[str], object]] = {
-    "email": EMAIL.fullmatch,
-    "phone": lambda text: digits_of(text) >= 7,
-    "postal_code": lambda text: digits_of(text) >= 3 and len(text) <= 10,
-    "state_province": lambda text: _has_letters(text) and len(text) <= 30,
-    "line1": lambda text: "@" not in text,
-    "user_title": lambda text: len(text) <= 10,
-    "gender": lambda text: len(text) <= 20,
-    "pin_number": lambda text: text.isdecimal() and len(text) <= 10,
-    OWNING_SYSTEM: lambda text: len(text) <= 30,
-    **dict.fromkeys(("city", "first_name", "last_name", GIVEN, FULL_NAME), _has_letters),
-    **dict.fromkeys(DATES, is_any_date),
-}
-"""Whether a value can be what the heading names, by field."""
-
-
-# --- columns ---
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """A column: its place, the field that it seems to feed ("" if none), and its values.
-
-    `field` is a field's last name, or one of the vocabulary's words for what is not a field.
-    `sure`: the heading names it, and the values do not contradict. `counts`: how often each value
-    occurs.
-    """
-
-    place: Place
-    field: str
-    counts: Mapping[str, int]
-    sure: bool = False
-
-    def share(self, fits: Callable[[str], object]) -> float:
-        """Return the share of its filled cells that fit; 1 if there are none."""
-        return _share(self.counts, fits)
-
-    @property
-    def lengths(self) -> Counter[int]:
-        """How often its numbers have each length; empty if most values are not numbers."""
-        found: Counter[int] = Counter()
-        for text, count in self.counts.items():
-            if _DIGITS.fullmatch(text):
-                found[len(text)] += count
-        return found if found.total() > sum(self.counts.values()) / 2 else Counter()
-
-    @property
-    def identifies(self) -> bool:
-        """Whether it could be an ID: all different, and not a date, an email or a known field.
-
-        It has digits, or its heading has a word of IDs.
-        """
-        words = set(words_of(self.place.heading))
-        different = len(self.counts) == sum(self.counts.values()) > 0
-        numbered = self.counts.keys() == {*map(str, range(1, len(self.counts) + 1))}
-        if self.field or not different or numbered or words & KNOWN.somebody_else:
-            return False
-        if is_left_out(self.place.heading):
-            return False
-        if words & KNOWN.id_words and not words & KNOWN.no_ids:
-            return not any(map(EMAIL.fullmatch, self.counts))
-        return not words & KNOWN.no_ids and all(map(_is_like_an_id, self.counts))
-
-    @property
-    def shape(self) -> str:
-        """The pattern of its values if most are letters and digits of one form, else ""."""
-        forms: Counter[str] = Counter()
-        for text, count in self.counts.items():
-            if match := _LETTERED.fullmatch(text):
-                forms[f"{match[1]}[0-9]{{{len(match[2])}}}"] += count
-        form, count = forms.most_common(1)[0] if forms else ("", 0)
-        return form if count >= _MOST * sum(self.counts.values()) else ""
-
-    @property
-    def few(self) -> bool:
-        """Whether it contains values, few enough for a lookup."""
-        return 0 < len(self.counts) <= _GROUPS
-
-    @property
-    def worded(self) -> bool:
-        """Whether it contains words, which do not have the form of codes."""
-        kind = _KINDS_OF_CODES.get(self.field, _CODE)
-        return not all(map(kind.fullmatch, self.counts))
-
-    @property
-    def shouted(self) -> bool:
-        """Whether its words are in capitals throughout, as old systems write names."""
-        long = {text: count for text, count in self.counts.items() if len(text) > 1}
-        return bool(long) and _share(long, str.isupper) >= _MOST
-
-    @property
-    def american(self) -> bool:
-        """Whether most of its numbers have as many digits as US phone numbers."""
-        return _share(self.counts, lambda text: digits_of(text) in _US_DIGITS) > 1 / 2
-
-
-def guesses(roster: Roster) -> tuple[Guess, ...]:
+def guesses(roster: Roster, beside: Beside) -> tuple[Guess, ...]:
     """Return a guess for each column with a heading, from the first rows of the roster."""
-    named = {w for place in roster.places for w in words_of(place.heading)}
-    others = frozenset({"contact"} if named & KNOWN.relationship else ())
+    headings = [place.heading for place in roster.places]
+    named = {word for heading in headings for word in words_of(heading)}
+    others = frozenset({"contact"} if named & RELATIONSHIP else ())
+    around = _repeated_words(headings)
     frame = roster.frame.head(ROWS)
-    if say_secret(place.heading for place in roster.places):  # one may be under any heading there
+    if say_secret(headings):  # one may be under any heading there
         frame = frame.drop(index=frame.index.intersection([*roster.misplaced]))
     found = [
-        _guess(place, Counter(filter(None, frame[position].tolist())), others)
+        _guess(place, Counter(filter(None, frame[position].tolist())), others, around, beside)
         for position, place in enumerate(roster.places)
         if place.heading.strip() and not set("<>") & set(place.heading)
     ]
-    return tuple(_each_once(_named(found)))
+    found = [*_named(found)]
+    found = [*_one_group(found, beside)]
+    found = [*_addresses(found)]
+    found = [*_typed(found)]
+    if all(guess.field != PASSWORD_AGAIN for guess in found):  # it may be of another system
+        found = [replace(one, field="") if one.field == "password" else one for one in found]
+    return tuple(_each_once(found))
 
 
-def _guess(place: Place, counts: Counter[str], others: frozenset[str]) -> Guess:
+def _repeated_words(headings: Iterable[str]) -> Mapping[str, str]:
+    """Return words that begin or end three headings or more, as `emp_` or `B_`, and what they mean.
+
+    A prefix of most headings adds nothing: "". One of addresses only names another address.
+    """
+    starts: dict[str, list[str]] = {}
+    headings = [*headings]
+    for heading in headings:
+        words = words_of(heading)
+        for word in {*words[:1], *words[-1:]} if len(words) > 1 else ():
+            if not word.isdecimal() and own_meaning(heading) == Meaning():
+                starts.setdefault(word, []).append(heading)
+    found: dict[str, str] = {}
+    for word, ours in starts.items():
+        if len(ours) < 3 or word in SOMEBODY_ELSE:
+            continue
+        fields = [own_meaning(heading, passing=frozenset({word})).field for heading in ours]
+        places = {field for field in fields if field in ADDRESS}
+        if len(places) > 1 and all(field in {"", HOUSE, *ADDRESS} for field in fields):
+            found[word] = word
+        elif 2 * len(ours) >= len(headings):
+            found[word] = ""
+    return found
+
+
+def _guess(
+    place: Place,
+    counts: Counter[str],
+    others: frozenset[str],
+    around: Mapping[str, str],
+    beside: Beside,
+) -> Guess:
     heading = place.heading
-    if field := named_by(heading, IDENTITIES):
-        return Guess(place, field, counts, sure=True)
-    if named_by(heading, CARDS) and _share(counts, _BARCODE.fullmatch) > 1 / 2:
-        return Guess(place, BARCODE, counts)
-    field = field_of(heading, others)
-    if field and _share(counts, _PLAUSIBLE.get(field, bool)) > 1 / 2:
-        return Guess(place, field, counts, sure=True)
-    if (KNOWN.somebody_else | others) & set(words_of(heading)) or is_left_out(heading):
-        return Guess(place, "", counts)
-    return Guess(place, _by_values(counts), counts)
+    words = set(words_of(heading))
+    found = own_meaning(heading, others, frozenset(around.keys() & words))
+    block = next((around[word] for word in words if around.get(word)), "")
+    guess = Guess(place, "", counts, number=found.number, vague=found.vague)
+    if field := beside.field_of(heading):
+        return replace(guess, field=field, sure=True, block=block or found.kind, confirmed=True)
+    if field := named_by(heading, IDENTITIES) or _of_a_password(heading):
+        return replace(guess, field=field, sure=True)
+    if named_by(heading, CARDS) and share_of(counts, BARCODE_DIGITS.fullmatch) > 1 / 2:
+        return replace(guess, field=BARCODE)
+    field = _numbered(found) if found.field not in _UNUSED else ""
+    if (
+        field == "birth_date"
+        and counts
+        and all(text.isdecimal() and len(text) < 3 for text in counts)
+    ):
+        field = BIRTH_PARTS[-1]  # `Birth Day`
+    plausible = share_of(counts, PLAUSIBLE.get(field, bool)) > 1 / 2
+    if field and plausible and not _contradicted(field, guess, found, beside.today):
+        kind = "" if found.kind == "home" else found.kind
+        number = str(found.number) if field in ADDRESS and _tells_address(found) else ""
+        return replace(guess, field=field, sure=True, block=block or kind or number)
+    if (SOMEBODY_ELSE | others) & words or is_left_out(heading) or ID_WORDS & words:
+        return guess
+    return replace(guess, field=_by_values(counts))
+
+
+def _of_a_password(heading: str) -> str:
+    """Return the field of a column about passwords, which is taken as Alma's own form has it."""
+    field = meaning(heading).field
+    return field if field in {"password", PASSWORD_AGAIN, "force_password_change"} else ""
+
+
+def _numbered(found: Meaning) -> str:
+    """Return the field of a heading with its number: `Address 2` is the second line."""
+    field = found.field
+    if field == "line1" and not found.inner and found.number in range(2, 6):
+        return LINES[found.number - 1]
+    several = field in {"email", "phone", HOUSE, *TYPES, *ADDRESS, "web_site_url"}
+    return field if several or found.number < 2 else ""
+
+
+def _tells_address(found: Meaning) -> bool:
+    """Return whether a number is that of a second address: in `City 2`, `Address 2 - Street`."""
+    return found.number > 1 and (found.inner or found.field in PLACES)
+
+
+def _contradicted(field: str, guess: Guess, found: Meaning, today: date) -> bool:
+    """Return whether the values are not what a heading names, such as births to come.
+
+    Where the heading is vague, an expiry date must be ahead, and a group have several words.
+    """
+    if field == "birth_date":
+        return guess.dates(lambda day: day.year >= today.year - 1)
+    if field == "expiry_date":
+        return found.vague and guess.dates(lambda day: day < today)
+    if field == "user_group":
+        one = len(guess.counts) == 1 and guess.filled >= ENOUGH
+        return found.vague and (one or all(folded(text) in STATES for text in guess.counts or [""]))
+    return False
 
 
 def _by_values(counts: Counter[str]) -> str:
     """Recognize email addresses and phone numbers by their form, whatever the heading."""
-    if counts and _share(counts, EMAIL.fullmatch) >= _MOST:
+    if counts and share_of(counts, EMAIL.fullmatch) >= MOST:
         return "email"
-    long = all(digits_of(text) in _US_DIGITS and not _DIGITS.fullmatch(text) for text in counts)
-    return "phone" if counts and long and _share(counts, _PHONE.fullmatch) >= _MOST else ""
+    long = all(digits_of(text) in US_DIGITS and not DIGITS.fullmatch(text) for text in counts)
+    return "phone" if counts and long and share_of(counts, PHONE.fullmatch) >= MOST else ""
+
+
+# --- columns beside each other ---
 
 
 def _named(found: list[Guess]) -> Iterator[Guess]:
@@ -223,30 +205,98 @@ def _named(found: list[Guess]) -> Iterator[Guess]:
 
     A `Name` beside a surname is a first name, and one beside a first name is a last name.
     """
-    parts = {"first_name", FIRST_MIDDLE, "last_name"} & {guess.field for guess in found}
+    fields = {guess.field for guess in found}
+    parts = {"first_name", FIRST_MIDDLE, "last_name"} & fields
+    whole = {FULL_NAME, LAST_FIRST} & fields
     for guess in found:
         field = guess.field
-        if field == GIVEN and len(parts) == 1:
+        if field == GIVEN and len(parts) == 1 and not whole:
             field = "first_name" if parts == {"last_name"} else "last_name"
-        elif field in {GIVEN, FULL_NAME}:
-            field = "" if parts else _whole_name(guess.counts)
-        yield replace(guess, field=field, sure=guess.sure and field != FIRST_LAST)
+        elif field in {GIVEN, FULL_NAME, LAST_FIRST}:
+            wordy = bool(guess.counts) and guess.share(is_whole_name) > 1 / 2
+            named = FULL_NAME if field == GIVEN else field
+            field = named if wordy and not parts and not (field == GIVEN and whole) else ""
+            if field and guess.share(is_last_first) > 1 / 2:
+                field = FULL_NAME  # a comma shows what is what
+        yield replace(guess, field=field)
 
 
-def _whole_name(counts: Mapping[str, int]) -> str:
-    """Return which form most whole names have, "" if most are not of two words or more."""
-    if counts and _share(counts, lambda text: text.count(",") == 1) > 1 / 2:
-        return LAST_FIRST
-    many = _share(counts, lambda text: "," not in text and " " in text)
-    return FIRST_LAST if counts and many > 1 / 2 else ""
+def _one_group(found: list[Guess], beside: Beside) -> Iterator[Guess]:
+    """Choose the column of the user group: the one with Alma's codes or names, else by its heading.
 
+    Without Alma's codes a heading such as `Patron Type` comes before `Type`, and several words
+    before one.
+    """
+    known = beside.groups()
+    secret = say_secret(guess.place.heading for guess in found)
 
-def _each_once(found: Iterator[Guess]) -> Iterator[Guess]:
-    """Keep the first column of each field; only emails and phones may have several."""
-    taken: set[str] = set()
+    def merit(guess: Guess) -> tuple[int, int, int, int]:
+        words = {folded(text): count for text, count in guess.counts.items()}
+        of_alma = 0 < len(words) <= GROUPS and share_of(words, known.__contains__) >= MOST
+        several = len(guess.counts) > 1 or guess.filled < ENOUGH
+        lettered = not all(map(str.isdecimal, words))
+        named = guess.field == "user_group"
+        rank = 3 if guess.confirmed and named else 2 if of_alma and several else int(named)
+        return rank, several, lettered, not guess.vague
+
+    able = (g for g in found if g.field in {"", "user_group"} and g.place.heading not in secret)
+    best = max(able, key=merit, default=None)
     for guess in found:
-        twice = guess.field in taken and guess.field not in _SEVERAL
-        taken.add(guess.field)
+        if guess is best and merit(guess)[0]:
+            yield replace(guess, field="user_group", sure=guess.field == "user_group")
+        elif guess.field == "user_group":
+            yield replace(guess, field="")
+        else:
+            yield guess
+
+
+def _addresses(found: list[Guess]) -> Iterator[Guess]:
+    """Give each column of an address its block; columns of no street are part of no address.
+
+    A column that says nothing belongs to the one address that there is.
+    """
+    twice = {str(g.number) for g in found if g.block == str(g.number)}  # `City 2`
+    found = [
+        replace(guess, block=str(guess.number), field="line1")
+        if guess.field in LINES and not guess.block and str(guess.number) in twice
+        else guess
+        for guess in found
+    ]
+    ours = [guess for guess in found if guess.field in {*ADDRESS, HOUSE}]
+    fields = {guess.block: {g.field for g in ours if g.block == guess.block} for guess in ours}
+    streets = [block for block, names in fields.items() if "line1" in names]
+    for guess in found:
+        lone = guess.block in fields and guess.block not in streets and len(streets) == 1
+        if lone and guess.field in {*ADDRESS, HOUSE} - fields[streets[0]]:
+            yield replace(guess, block=streets[0])
+        else:
+            yield guess
+
+
+def _typed(found: list[Guess]) -> Iterator[Guess]:
+    """Keep columns of types if all of their words are known, and an email or a phone has them.
+
+    A column of `school` and `personal` right behind emails is one, whatever its heading.
+    """
+    for at, guess in enumerate(found):
+        of = TYPES.get(guess.field, "")
+        before = found[at - 1].field if at else ""
+        if not guess.field and len(guess.counts) > 1 and before in {"email", "phone"}:
+            of = before
+        if of:
+            known = guess.counts and all(type_by_word(of, text) for text in guess.counts)
+            yield replace(guess, field=f"{of} type" if known else "")
+        else:
+            yield guess
+
+
+def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
+    """Keep the first column of each field; only emails and phones may have several."""
+    taken: set[tuple[str, str]] = set()
+    for guess in found:
+        key = guess.field, guess.block if guess.field in {*ADDRESS, HOUSE} else ""
+        twice = key in taken and guess.field not in _SEVERAL
+        taken.add(key)
         yield replace(guess, field="") if twice else guess
 
 
@@ -254,3 +304,13 @@ def date_order(found: tuple[Guess, ...]) -> Order | None:
     """Return the order of the roster's dates, if some of them fit one order only."""
     texts = (text for guess in found if guess.field in DATES for text in guess.counts)
     return shown_order(texts, Dates())
+
+
+def in_doubt(found: Iterable[Guess]) -> bool:
+    """Return whether a column has dates that only an order of day, month and year can read."""
+    return any(
+        Dates().read(text) is Unread.TWO_WAYS
+        for guess in found
+        if guess.field in DATES
+        for text in guess.counts
+    )

@@ -7,33 +7,32 @@ heading names it, and Alma's codes for the words in the roster.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from dataclasses import field as default
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Sequence
 
-from importer.mapper.dates import Dates, Order, Unread
-from importer.mapper.placeholders import TO_CHOOSE, heading_key
+from importer.mapper.person_names import Order as NameOrder
+from importer.mapper.person_names import read_name
+from importer.mapper.placeholders import TO_CHOOSE
 from importer.mapper.yaml_source import cell, comment, scalar
-from importer.model.fields import FIELDS, NO_CODES, CodeTables, country_of
 from importer.model.roster import NO_HEADINGS, Layout, Roster
-from importer.model.text import counted, folded
-from importer.model.user import AccountType
-from importer.model.vocabulary import BARCODE, type_of
-from importer.suggest.column_guesses import (
+from importer.model.text import counted
+from importer.model.vocabulary import BARCODE, type_by_word, type_of
+from importer.suggest.columns import (
+    ADDRESS,
+    BEFORE_LAST,
+    BIRTH_PARTS,
     DATES,
-    EMPL_ID,
-    FIRST_LAST,
     FIRST_MIDDLE,
+    FULL_NAME,
+    HOUSE,
     LAST_FIRST,
     OWNING_SYSTEM,
+    PASSWORD_AGAIN,
     PRIMARY_ID,
     SECOND_LAST,
+    Beside,
     Guess,
-    date_order,
-    guesses,
-    is_us_state,
 )
+from importer.suggest.draft import EXPIRY, GROUP, LOOKUPS, NAME, Choices, Draft, spellings
 
 _GUESS = "   # guess"
 _BY_VALUES = "   # guess, by its values"
@@ -48,6 +47,8 @@ _AFTER_GROUP = (
     "preferred_language",
     *DATES,
     "pin_number",
+    "password",
+    "force_password_change",
 )
 _NAMES = (
     "first_name",
@@ -58,40 +59,9 @@ _NAMES = (
     "pref_last_name",
     "pref_name_suffix",
 )
-_LINES = ("line1", "line2", "line3", "line4", "line5")
-_ADDRESS = (*_LINES, "city", "state_province", "postal_code")
 _US_STEPS = {"state_province": "upper", "postal_code": "zip"}
-_PARTS = {
-    LAST_FIRST: {"first_name": (",", 2), "last_name": (",", 1)},
-    FIRST_LAST: {"first_name": (" ", 1), "last_name": (" ", -1)},
-    FIRST_MIDDLE: {"first_name": (" ", 1), "middle_name": (" ", 2)},
-}
-"""How whole names are split: by field, at which text, and which part is taken."""
-_LOOKUPS = {
-    "user_title": "titles",
-    "gender": "genders",
-    "user_group": "groups",
-    "campus_code": "campuses",
-    "job_category": "job categories",
-    "preferred_language": "languages",
-    "country": "countries",
-}
-"""Coded fields, with the lookup that is started if the roster has words instead of codes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What a person has decided about the mapping; what is not is guessed, and marked as a guess.
-
-    `primary_id`: the heading of the column. `groups`: Alma's user group for each word of the
-    roster. `codes`: Alma's code tables, by which words are recognized.
-    """
-
-    account_type: AccountType | None = None
-    primary_id: str = ""
-    dates: Order | None = None
-    groups: Mapping[str, str] = default(default_factory=dict)
-    codes: CodeTables = NO_CODES
+_FIRST_AND_MIDDLE = {"first_name": 1, "middle_name": 2}
+_NUMBER_BEHIND = re.compile(r"(?i)str|weg|platz|straat|laan|calle|via|ul|rua|allee|gasse")
 
 
 def to_do(text: str) -> int:
@@ -101,6 +71,7 @@ def to_do(text: str) -> int:
 
 def suggest(
     roster: Roster,
+    beside: Beside,
     layout: Layout | None = None,
     schema: str = "",
     choices: Choices | None = None,
@@ -110,155 +81,83 @@ def suggest(
     `layout` is how the roster was read; its settings are written to the mapping. `schema` is the
     name of the JSON Schema beside the mapping, if there is one.
     """
-    draft = Draft(roster, layout or Layout(), choices or Choices())
-    return "\n".join((*draft.lines(schema), ""))
+    draft = Draft(roster, beside, choices or Choices())
+    return "\n".join((*_Lines(draft, layout or Layout()).lines(schema), ""))
 
 
-class Draft:
-    """The parts of the mapping, from the choices and the guesses about the columns."""
+class _Lines:
+    """The text of a mapping, from a draft."""
 
-    def __init__(self, roster: Roster, layout: Layout, choices: Choices) -> None:
-        """Guess what the columns are, and put the choices above the guesses."""
-        self.roster = roster
-        self.layout = layout
-        self.choices = choices
-        self.guesses = guesses(roster)
-        self.by_field: dict[str, list[Guess]] = {}
-        for guess in self.guesses:
-            self.by_field.setdefault(guess.field, []).append(guess)
-        found = map(self.first, (PRIMARY_ID, EMPL_ID, BARCODE))
-        self.ids = [guess for guess in found if guess]
-        wanted = heading_key(choices.primary_id)
-        chosen = [guess for guess in self.guesses if heading_key(guess.place.heading) == wanted]
-        if chosen:
-            self.ids = [chosen[0], *(guess for guess in self.ids if guess is not chosen[0])]
-        usual = AccountType.EXTERNAL if EMPL_ID in self.by_field else AccountType.INTERNAL
-        self.account_type = choices.account_type or usual
-        self.external = self.account_type is AccountType.EXTERNAL
-        self.groups = {heading_key(word): code for word, code in choices.groups.items()}
-        self.dates = choices.dates or date_order(self.guesses)
-        self.american = self._is_american()
-
-    @property
-    def possible_ids(self) -> list[Guess]:
-        """The columns that could be the primary ID, those with the name of one first."""
-        return [*self.ids, *(guess for guess in self.guesses if guess.identifies)]
-
-    @property
-    def known_id(self) -> str:
-        """The heading of the column that is taken for the primary ID, or ""."""
-        return self.ids[0].place.heading if self.ids else ""
-
-    @property
-    def in_doubt(self) -> bool:
-        """Whether a column has dates that only an order of day, month and year can read."""
-        guesses = (guess for name in DATES for guess in self.by_field.get(name, ()))
-        return any(Dates().read(text) is Unread.TWO_WAYS for one in guesses for text in one.counts)
-
-    def group_words(self) -> list[tuple[str, int]]:
-        """Return the words for user groups that need Alma's codes, and in how many rows each is."""
-        guess = self.first("user_group")
-        return _spellings(guess) if guess and self.takes_lookup(guess) else []
-
-    def takes_lookup(self, guess: Guess) -> bool:
-        """Return whether a column has words instead of Alma's codes, as far as those are known.
-
-        A word for which a person chose a code is none, nor is a code that Alma's table lacks.
-        """
-        if guess.field not in _LOOKUPS or not guess.few:
-            return False
-        table = FIELDS[_path(guess.field)].facts.table or ""
-        known = {row.code for row in self.choices.codes.enabled(table)}
-        chosen = guess.field == "user_group" and any(map(self.chosen_group, guess.counts))
-        return guess.worded or chosen or (bool(known) and not guess.counts.keys() <= known)
-
-    def chosen_group(self, word: str) -> str:
-        """Return the user group that a person chose for a word in any case, "" if none."""
-        return self.groups.get(heading_key(word), "")
-
-    def code(self, field: str, word: str) -> tuple[str, str]:
-        """Return Alma's code for a word of the roster, and a question with codes that are near.
-
-        The code is "" if none is certain.
-        """
-        if field == "user_group" and (chosen := self.chosen_group(word)):
-            return chosen, ""
-        rows = self.choices.codes.enabled(FIELDS[_path(field)].facts.table or "")
-        if field == "country" and not rows:
-            return country_of(word), ""
-        named: dict[str, dict[str, None]] = {}  # the codes by name, in order
-        for row in rows:
-            for name in filter(None, map(folded, (row.description, row.code))):
-                named.setdefault(name, {})[row.code] = None
-        fits = list(named.get(folded(word), ()))
-        if len(fits) == 1:
-            return fits[0], ""
-        near = dict.fromkeys(c for n in get_close_matches(folded(word), named, 2) for c in named[n])
-        return "", f"; did you mean {' or '.join(near)}?" if near else ""
-
-    def _is_american(self) -> bool:
-        """Whether the addresses are of the US, by the states, or by a heading that says ZIP."""
-        state, code = self.first("state_province"), self.first("postal_code")
-        if state is not None:
-            return state.share(is_us_state) > 1 / 2
-        return code is not None and "zip" in code.place.heading.casefold()
+    def __init__(self, draft: Draft, layout: Layout) -> None:
+        """Begin without lookups and named values."""
+        self.draft, self.layout = draft, layout
+        self.lookups: dict[str, list[Guess]] = {}
+        self.values: list[str] = []
 
     def lines(self, schema: str) -> Iterator[str]:
         """Yield the lines of the mapping."""
         if schema:
             yield f"# yaml-language-server: $schema={schema}"
-        yield from self._head()
+        record = [*self._record()]
+        yield from self._head(record)
         yield from self._digits()
         yield "record:"
+        yield from record
+        if self.values:
+            yield "values:"
+            yield from self.values
+        yield from self._lookups()
+
+    def _record(self) -> Iterator[str]:
         yield from self._primary_id()
         yield from self._names()
         yield from self._fields(_BEFORE_GROUP)
-        if "user_group" not in self.by_field:
+        if GROUP in self.draft.open:
             yield "  # The column of the user group, or Alma's code if everybody has the same:"
+            yield from self._candidates(GROUP)
             yield f"  user_group: {cell(TO_CHOOSE)}{_TO_DO}"
-        yield from self._fields(("user_group", *_AFTER_GROUP))
-        if "expiry_date" not in self.by_field:
+        yield from self._fields((GROUP, *_AFTER_GROUP))
+        if EXPIRY in self.draft.open:
             yield "  # No column shows when a card expires. For a year from now, delete the `#`:"
             yield "  # expiry_date: {from: <@today>, plus: 1 year}"
+            yield from self._candidates(EXPIRY)
         yield from self._contacts()
-        yield from self._card()
-        yield from self._lookups()
+        yield from self._more()
 
-    def first(self, field: str) -> Guess | None:
-        """Return the first column of a field."""
-        return next(iter(self.by_field.get(field, ())), None)
+    def _candidates(self, wanted: str) -> Iterator[str]:
+        """A comment with the columns that could be meant."""
+        if found := [comment(str(guess.place)) for guess in self.draft.possible(wanted)[:6]]:
+            yield f"  # Perhaps {', '.join(found)}."
 
-    def _head(self) -> Iterator[str]:
-        source, choices = self.roster.source, self.choices
+    def _head(self, record: Sequence[str]) -> Iterator[str]:
+        draft, source, choices = self.draft, self.draft.roster.source, self.draft.choices
         yield f"# A first mapping for {comment(source.path.name)}."
         yield "# Check every line, above all those that end in `guess`, and replace every `?`."
         yield "version: 1"
-        yield f"account_type: {self.account_type}{'' if choices.account_type else _GUESS}"
-        if self.external:
-            owner = self.first(OWNING_SYSTEM)
-            code = f"SIS{_GUESS}: the code of the external system in Alma"
-            yield f"owning_system: {cell(owner.place.heading) + _GUESS if owner else code}"
+        yield f"account_type: {draft.account_type}{'' if choices.account_type else _GUESS}"
+        owner = draft.first(OWNING_SYSTEM) if draft.external else None
+        owning = f"owning_system: SIS{_GUESS}: the code of the external system in Alma"
+        if owner:
+            owning = f"owning_system: {cell(owner.place.heading)}{_GUESS}"
+        if draft.external:
+            yield owning
         yield "record_type: PUBLIC"
         yield "roster:"
         if self.layout.sheet:
             yield f"  sheet: {scalar(source.sheet)}"
         if self.layout.encoding != "auto":
             yield f"  encoding: {scalar(self.layout.encoding)}"
-        if self.dates:
+        if draft.dates:
             mark = "" if choices.dates else f"{_GUESS}: some dates allow no other order"
-            yield f"  dates: {self.dates}{mark}"
+            yield f"  dates: {draft.dates}{mark}"
         else:
             yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
-        no_use = {""} if self.external else {"", OWNING_SYSTEM}
-        taken = self.ids[:1]
-        unused = [guess.place.heading for guess in self.guesses if guess.field in no_use]
-        unused = [scalar(h) for h in unused if h not in {guess.place.heading for guess in taken}]
-        if unused:
+        if unused := [scalar(heading) for heading in self._unused([*record, owning])]:
             yield "  # No line below uses these columns. Delete the `#` to keep them out of Alma"
             yield "  # without a notice; columns not in this list are reported at each run."
             yield f"  # unused: [{', '.join(unused)}]"
         yield f"  header: {self._header()}"
-        angled = [h for place in self.roster.places if set("<>") & set(h := place.heading)]
+        angled = [h for place in draft.roster.places if set("<>") & set(h := place.heading)]
         if angled:
             yield "# To use a heading with `<` or `>`, give it a name here; delete the `#`:"
             yield "# headings:"
@@ -266,8 +165,15 @@ class Draft:
             name = " ".join(re.split("[<> ]+", heading)).strip() or "Another name"
             yield f"#   {scalar(name)}: [{scalar(heading)}]"
 
+    def _unused(self, lines: Sequence[str]) -> Iterator[str]:
+        """The headings of columns that no line uses."""
+        text = "\n".join(line for line in (*lines, *self.values) if not line.startswith("  #"))
+        for guess in self.draft.guesses:
+            if f"<{guess.place.heading}>" not in text:
+                yield guess.place.heading
+
     def _header(self) -> str:
-        rows = self.roster.source.header
+        rows = self.draft.roster.source.header
         if rows == NO_HEADINGS:
             return (
                 f"none{_GUESS}: the first row looks like a person, and the columns are <A>, <B> …"
@@ -278,7 +184,7 @@ class Draft:
 
     def _digits(self) -> Iterator[str]:
         """The form that most IDs have. Padding is only suggested in a comment."""
-        formed = [guess for guess in self.ids if guess.lengths or guess.shape]
+        formed = [guess for guess in self.draft.ids if guess.lengths or guess.shape]
         if formed:
             yield "ids:   # `pad: true` puts lost zeros back in front of digits"
         for guess in formed:
@@ -286,14 +192,15 @@ class Draft:
             if not guess.lengths:
                 yield f"  {heading}: {{pattern: {scalar(guess.shape)}}}{_GUESS}"
                 continue
-            (digits, count), values = guess.lengths.most_common(1)[0], sum(guess.counts.values())
+            (digits, count), values = guess.lengths.most_common(1)[0], guess.filled
             note = f"; {values - count} of {values} have another form" if values > count else ""
             yield f"  {heading}: {{digits: {digits}}}{_GUESS}{note}"
 
     def _primary_id(self) -> Iterator[str]:
-        known = self.ids[0] if self.ids else None
-        sure = known is not None and (known.field == PRIMARY_ID or bool(self.choices.primary_id))
-        others = () if sure else [guess for guess in self.possible_ids if guess is not known]
+        draft = self.draft
+        known = draft.ids[0] if draft.ids else None
+        sure = known is not None and (known.field == PRIMARY_ID or bool(draft.choices.primary_id))
+        others = () if sure else [guess for guess in draft.possible_ids if guess is not known]
         if known is None:
             yield "  # Choose the column that identifies a patron by the same ID in every roster."
         if others:
@@ -307,70 +214,130 @@ class Draft:
         else:
             yield f"  primary_id: {cell(known.place.heading)}{'' if sure else _mark(known)}"
 
+    # --- names ---
+
     def _names(self) -> Iterator[str]:
-        second = self.first(SECOND_LAST)
-        split = dict(self._split_names())
+        whole, first_middle = self._whole_name(), self.draft.first(FIRST_MIDDLE)
         for field in _NAMES:
-            guess = self.first(field)
-            if field in split:
-                yield f"  {field}: {split[field]}"
+            guess = self.draft.first(field)
+            if guess is None and field in whole:
+                yield f"  {field}: {whole[field]}"
+            elif guess is None and first_middle and field in _FIRST_AND_MIDDLE:
+                step = f'{{split: {{on: " ", take: {_FIRST_AND_MIDDLE[field]}}}}}'
+                source = cell(first_middle.place.heading)
+                more = ", name" if first_middle.shouted else ""
+                yield f"  {field}: {{from: {source}, clean: [{step}{more}]}}{_mark(first_middle)}"
             elif guess is None and field in {"first_name", "last_name"}:
+                if field == "first_name" or NAME not in self.draft.open:
+                    yield from self._candidates(NAME)
                 yield f"  {field}: {cell(TO_CHOOSE)}{_TO_DO}"
             elif guess is not None:
-                source = cell(guess.place.heading)
-                if field == "last_name" and second is not None:
-                    source = scalar(f"<{guess.place.heading}> <{second.place.heading}>")
-                if guess.shouted and field != "middle_name":
-                    source = f"{{from: {source}, clean: [name]}}"
-                yield f"  {field}: {source}{_mark(guess)}"
+                yield f"  {field}: {self._part_of_name(field, guess)}{_mark(guess)}"
 
-    def _split_names(self) -> Iterator[tuple[str, str]]:
-        """The fields that are parts of a column with a whole name, and their rules."""
-        for kind, parts in _PARTS.items():
-            if guess := self.first(kind):
-                source, capitals = cell(guess.place.heading), ", name" if guess.shouted else ""
-                for field, (on, take) in parts.items():
-                    step = f"{{split: {{on: {scalar(on)}, take: {take}}}}}{capitals}"
-                    doubt = ": the names of some people have more parts" if on == " " else ""
-                    yield field, f"{{from: {source}, clean: [{step}]}}{_mark(guess)}{doubt}"
-
-    def _fields(self, fields: tuple[str, ...], indent: str = "  ") -> Iterator[str]:
-        for field in fields:
-            if guess := self.first(field):
-                yield f"{indent}{field}: {self._value(field, guess)}{_mark(guess)}"
-
-    def _value(self, field: str, guess: Guess) -> str:
-        """The column, with its lookup; `clean` is only suggested for addresses of the US."""
+    def _part_of_name(self, field: str, guess: Guess) -> str:
+        """The column, together with those of the second last name or of the particle before it."""
         source = cell(guess.place.heading)
-        if self.takes_lookup(guess):
-            return f"{{from: {source}, lookup: {scalar(_LOOKUPS[field])}}}"
-        if field in _US_STEPS and self.american and "country" not in self.by_field:
-            return f"{{from: {source}, clean: [{_US_STEPS[field]}]}}"
+        if field == "last_name":
+            around = (self.draft.first(BEFORE_LAST), guess, self.draft.first(SECOND_LAST))
+            if len(there := [one for one in around if one]) > 1:
+                source = scalar(" ".join(f"<{one.place.heading}>" for one in there))
+        if guess.shouted and field != "middle_name":
+            return f"{{from: {source}, clean: [name]}}"
         return source
 
+    def _whole_name(self) -> dict[str, str]:
+        """The fields that are parts of a column with a whole name, which gets a name of its own."""
+        guess = self.draft.first(LAST_FIRST) or self.draft.first(FULL_NAME)
+        if guess is None:
+            return {}
+        order: NameOrder = "last-first" if guess.field == LAST_FIRST else "auto"
+        names = [read_name(text, order) for text in guess.counts]
+        read = "name" if order == "auto" else f"{{name: {order}}}"
+        capitals = ", clean: [name]" if guess.shouted else ""
+        source = cell(guess.place.heading)
+        self.values.append(f"  person: {{from: {source}{capitals}, read: {read}}}{_mark(guess)}")
+        doubt = "" if all(name.certain for name in names) else ": some names will need review"
+        middle = ("middle",) if any(name.middle for name in names) else ()
+        parts = ("first", *middle, "last")
+        return {f"{part}_name": f"<$person.{part}>{_mark(guess)}{doubt}" for part in parts}
+
+    # --- fields ---
+
+    def _fields(
+        self, fields: Sequence[str], indent: str = "  ", block: str | None = None
+    ) -> Iterator[str]:
+        for field in fields:
+            if value := self._value(field, block):
+                yield f"{indent}{field}: {value}"
+
+    def _value(self, field: str, block: str | None) -> str:
+        """The column of a field with what it needs, "" without one.
+
+        `clean` is only suggested for addresses of the US.
+        """
+        draft = self.draft
+        guess = draft.first(field, block)
+        if field == "birth_date" and guess is None:
+            return self._birth_parts()
+        if guess is None:
+            return ""
+        several = draft.by_field[field] if field == "user_title" else [guess]
+        several = sorted(several, key=lambda one: one.filled)  # `Dr.` of some before `Ms` of all
+        source, mark = cell(guess.place.heading), _mark(guess)
+        if len(several) > 1:
+            source = f"[{', '.join(cell(one.place.heading) for one in several)}]"
+        keys = {"from": source}
+        if any(map(draft.takes_lookup, several)):
+            keys["lookup"] = scalar(LOOKUPS[field])
+            self.lookups.setdefault(field, []).extend(several)
+        elif field in _US_STEPS and draft.american and not draft.first("country", block):
+            keys["clean"] = f"[{_US_STEPS[field]}]"
+        elif field == "line1" and (house := self._house(guess)):
+            keys["from"] = house
+        elif field == "password":
+            again = draft.first(PASSWORD_AGAIN)
+            if again is None or draft.external:
+                return ""
+            keys["agrees_with"] = cell(again.place.heading)
+        if len(keys) == len(several) == 1:
+            return keys["from"] + mark
+        return f"{{{', '.join(f'{key}: {text}' for key, text in keys.items())}}}{mark}"
+
+    def _birth_parts(self) -> str:
+        """A birth date whose year, month and day have columns of their own."""
+        parts = [self.draft.first(part) for part in BIRTH_PARTS]
+        if not all(parts):
+            return ""
+        text = "-".join(f"<{part.place.heading}>" for part in parts if part)
+        return f"{{from: {scalar(text)}, dates: ymd, bad: drop}}{_GUESS}"
+
+    def _house(self, street: Guess) -> str:
+        """The street with its number where that has a column of its own, else ""."""
+        house = self.draft.first(HOUSE, street.block)
+        numbered = street.share(lambda text: any(map(str.isdigit, text))) > 1 / 2
+        if house is None or numbered:
+            return ""
+        behind = street.share(_NUMBER_BEHIND.search) > 1 / 3
+        texts = f"<{street.place.heading}>", f"<{house.place.heading}>"
+        return scalar(" ".join(texts if behind else texts[::-1]))
+
+    # --- lists ---
+
     def _contacts(self) -> Iterator[str]:
-        address = "line1" in self.by_field
-        emails, phones = self.by_field.get("email", []), self.by_field.get("phone", [])
-        if address or emails or phones:
+        blocks, by_field = self.draft.blocks, self.draft.by_field
+        emails, phones = by_field.get("email", []), by_field.get("phone", [])
+        if blocks or emails or phones:
             yield "  contact_info:"
-        if address:
+        if blocks:
             yield "    address:"
-            lines = "\n".join(self._fields(_ADDRESS, " " * 8))
-            yield lines.replace(" " * 8, "      - ", 1)
-            country = self.first("country")
-            value = self._value("country", country) if country else "USA" if self.american else ""
-            yield (
-                f"        country: {value}{_GUESS}"
-                if value
-                else f"        country: {scalar(TO_CHOOSE)}{_TO_DO}"
-            )
-            yield f"        address_type: home{_GUESS}"
+        for block in blocks:
+            yield from self._address(block)
         if emails:
             yield "    email:"
         for guess in emails:
             source = cell(guess.place.heading)
             yield f"      - email_address: {{from: {source}, clean: [lower]}}{_mark(guess)}"
-            yield f"        email_type: {type_of('email', guess.place.heading)}{_GUESS}"
+            yield f"        email_type: {self._type('email', guess)}"
         if phones:
             yield "    phone:"
         for guess in phones:
@@ -380,48 +347,78 @@ class Draft:
             else:
                 yield "      # not of the US; `clean: [{phone: {region: ES}}]` reads those of Spain"
             yield f"      - phone_number: {source}{_mark(guess)}"
-            yield f"        phone_type: {type_of('phone', guess.place.heading)}{_GUESS}"
+            yield f"        phone_type: {self._type('phone', guess)}"
 
-    def _card(self) -> Iterator[str]:
-        card = self.first(BARCODE)
-        if card is not None and card is not self.ids[0]:
+    def _address(self, block: str) -> Iterator[str]:
+        fields = [field for field in ADDRESS if field != "country"]
+        lines = "\n".join(self._fields(fields, " " * 8, block))
+        yield lines.replace(" " * 8, "      - ", 1)
+        value = self._value("country", block)
+        if value:
+            yield f"        country: {value}"
+        elif self.draft.american:
+            yield f"        country: USA{_GUESS}"
+        elif block == self.draft.blocks[0]:
+            yield f"        country: {scalar(TO_CHOOSE)}{_TO_DO}"
+        street = self.draft.first("line1", block)
+        assert street is not None  # noqa: S101  a block has a street
+        usual = "home" if block == self.draft.blocks[0] else "alternative"
+        said = type_of("address", street.place.heading)
+        constant = said if said != "home" else usual
+        yield f"        address_type: {self._type('address', street, constant)}"
+
+    def _type(self, of: str, guess: Guess, constant: str = "") -> str:
+        """The type of an entry: from its own column, or a constant by its heading."""
+        constant = constant or type_of(of, guess.place.heading)
+        ours = self.draft.by_field.get(f"{of} type", [])
+        street = of == "address"  # its number is that of a line
+        alike = [o for o in ours if (o.block if street else o.number)
+                 == (guess.block if street else guess.number)]  # fmt: skip
+        if not alike:
+            return constant + _GUESS
+        table = f"{of} types"
+        self.lookups.setdefault(table, []).append(alike[0])
+        source = cell(alike[0].place.heading)
+        return f"{{from: {source}, lookup: {table}, default: {constant}}}{_GUESS}"
+
+    def _more(self) -> Iterator[str]:
+        """The card as a second identifier, and the library for resource sharing."""
+        card = self.draft.first(BARCODE)
+        if card is not None and card is not self.draft.ids[0]:
             yield "  user_identifier:"
             yield f"    - id_type: BARCODE{_GUESS}"
             yield f"      value: {cell(card.place.heading)}{_mark(card)}"
-            if self.external:
+            if self.draft.external:
                 yield "      segment_type: Internal   # the SIS load does not change it"
+        if library := self.draft.first("rs_library"):
+            yield "  rs_library:"
+            yield f"    - code: {cell(library.place.heading)}{_mark(library)}"
 
     def _lookups(self) -> Iterator[str]:
         """The lookups to complete: each word of the roster once, and Alma's code for it."""
-        used = [guess for guess in map(self.first, _LOOKUPS) if guess and self.takes_lookup(guess)]
-        if "line1" not in self.by_field:
-            used = [guess for guess in used if guess.field != "country"]
-        if used:
+        if self.lookups:
             yield "lookups:   # the words of the roster, and Alma's codes for them"
-        for guess in used:
-            yield f"  {scalar(_LOOKUPS[guess.field])}:"
-            for word, count in _spellings(guess):
+        for field, found in self.lookups.items():
+            yield f"  {scalar(LOOKUPS.get(field, field))}:"
+            for word, count in spellings(_each(found)):
                 rows = counted(count, "row")
-                code, near = self.code(guess.field, word)
-                chosen = guess.field == "user_group" and self.chosen_group(word)
+                if field not in LOOKUPS:
+                    code = type_by_word(field.split()[0], word)
+                    yield f"    {scalar(word)}: {code}{_GUESS}; {rows}"
+                    continue
+                code, near = self.draft.code(field, word)
+                chosen = field == GROUP and self.draft.chosen_group(word)
                 mark = f"   # {rows}" if chosen else f"{_GUESS if code else _TO_DO}; {rows}"
                 hint = "" if code else near
                 yield f"    {scalar(word)}: {scalar(code or TO_CHOOSE)}{mark}{hint}"
 
 
-def _path(field: str) -> str:
-    return "contact_info.address.country" if field == "country" else field
-
-
-def _spellings(guess: Guess) -> list[tuple[str, int]]:
-    """Return each word of a column once, in one of its spellings, and how often it occurs."""
-    found: dict[str, tuple[str, int]] = {}
-    for text in sorted(guess.counts):
-        key = heading_key(text)
-        word, count = found.get(key, (text, 0))
-        found[key] = word, count + guess.counts[text]
-    return list(found.values())
+def _each(found: Iterable[Guess]) -> list[Guess]:
+    """Return each column once."""
+    return list({guess.place: guess for guess in found}.values())
 
 
 def _mark(guess: Guess) -> str:
+    if guess.confirmed:
+        return ""
     return _GUESS if guess.sure else _BY_VALUES

@@ -18,6 +18,8 @@ from importer.model.files import write_atomically
 from importer.model.roster import Layout, Roster
 from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.report.wording import sentence
+from importer.suggest.columns import Beside
+from importer.suggest.confirmed import confirmed
 from importer.suggest.first_mapping import suggest
 from importer.web.drafts import Draft, StaleError, mapping_text
 from importer.web.site import PAGE, Visit, see
@@ -175,7 +177,7 @@ def choose_mapping(visit: Visit) -> web.Response:
         draft.choose(wanted)
     elif do == "new":
         layout = Layout(sheet=visit.text("sheet"))
-        draft.choose(_suggest(visit.space, draft, layout).name)
+        draft.choose(_suggest(visit, layout).name)
         return see("match")
     elif do == "save":
         if _digest(mapping_text(visit.mapping)) != visit.text("digest"):
@@ -188,12 +190,14 @@ def choose_mapping(visit: Visit) -> web.Response:
     return see("mapping")
 
 
-def _suggest(space: Workspace, draft: Draft, layout: Layout) -> Path:
+def _suggest(visit: Visit, layout: Layout) -> Path:
     """Write a first mapping for the roster, named after it. Raises RosterError."""
+    space, draft = visit.space, visit.draft
     folder, stem = space.folder / "mappings", draft.roster.stem
     names = chain((f"{stem}.yaml",), (f"{stem}-{number}.yaml" for number in count(2)))
     path = next(folder / name for name in names if not (folder / name).exists())
-    text = suggest(draft.read(layout), layout)
+    beside = Beside(visit.now.date(), space.codes(), confirmed(folder))
+    text = suggest(draft.read(layout), beside, layout)
     folder.mkdir(exist_ok=True)
     write_atomically(path, text.encode())
     return path

@@ -25,7 +25,8 @@ from importer.model.roster import Roster
 from importer.model.text import word_list
 from importer.model.vocabulary import BARCODE, field_of
 from importer.report.wording import field_name
-from importer.suggest.column_guesses import EMPL_ID, PRIMARY_ID, Guess, guesses
+from importer.suggest.column_guesses import guesses
+from importer.suggest.columns import EMPL_ID, PRIMARY_ID, Beside, Guess
 from importer.web.drafts import Draft, mapping_text
 from importer.web.site import Visit, found, see
 from importer.web.workspace import Workspace
@@ -134,9 +135,9 @@ def _entry_label(entry: EntryRules, name: str) -> str:
     return field_name(f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}")
 
 
-def _matching(roster: Roster, document: MappingDocument) -> Matching:
+def _matching(roster: Roster, document: MappingDocument, beside: Beside) -> Matching:
     rules, targets = document.rules, tuple(_targets(document))
-    guessed = {guess.place: guess for guess in guesses(roster)}
+    guessed = {guess.place: guess for guess in guesses(roster, beside)}
     marks = "\n".join(
         line for line in mapping_text(document.path).splitlines() if editing.is_marked(line)
     )
@@ -228,7 +229,7 @@ def match(visit: Visit) -> web.Response:
         "Mapping",
         draft,
         chosen=chosen,
-        shown=_matching(roster, document),
+        shown=_matching(roster, document, _beside(visit)),
         findings=findings,
         lines=list(_marked(text if before is None else before, text)),
         saved=visit.text("saved") == "1",
@@ -253,7 +254,7 @@ def save_match(visit: Visit) -> web.Response:
         draft.undo_edit(chosen)
         return see("match")
     roster, document, _ = _read(draft, chosen)
-    shown = _matching(roster, document)
+    shown = _matching(roster, document, _beside(visit))
     wanted = {name.removeprefix("target-"): text for name, text in visit.fields
               if name.startswith("target-")}  # fmt: skip
     _refuse_one_field_twice(shown, wanted)
@@ -263,7 +264,7 @@ def save_match(visit: Visit) -> web.Response:
         for column in shown.columns:
             target = wanted.get(column.place.letter, column.target)
             if column.place.letter in wanted and (column.doubt or target != column.target):
-                text = _matched(draft, trial, column.place.letter, target or "")
+                text = _matched(visit, trial, column.place.letter, target or "")
                 write_atomically(trial, text.encode())
         draft.edit(chosen, mapping_text(trial))
     finally:
@@ -286,11 +287,16 @@ def _refuse_one_field_twice(shown: Matching, wanted: Mapping[str, str]) -> None:
             raise UsageError(msg)
 
 
-def _matched(draft: Draft, chosen: Path, letter: str, target: str) -> str:
+def _beside(visit: Visit) -> Beside:
+    """Return what is known beside the roster: the day and Alma's codes."""
+    return Beside(visit.now.date(), visit.space.codes())
+
+
+def _matched(visit: Visit, chosen: Path, letter: str, target: str) -> str:
     """Return the mapping's text with a column going to this field; "": it is not used."""
     text = mapping_text(chosen)
-    roster, document, _ = _read(draft, chosen)
-    shown = _matching(roster, document)
+    roster, document, _ = _read(visit.draft, chosen)
+    shown = _matching(roster, document, _beside(visit))
     column = next((one for one in shown.columns if one.place.letter == letter), None)
     if column is None or column.target is None:
         msg = "This column is used in a way that can only be changed in the mapping's text."

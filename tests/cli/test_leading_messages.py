@@ -19,9 +19,10 @@ from importer.ledger.ledger import Ledger
 from importer.loader.read import read
 from importer.model.plan import SafetyCheck
 from importer.model.roster import ADDED, DECISION, Layout
-from importer.suggest.first_mapping import Choices, Draft
+from importer.suggest.draft import Choices, Draft
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, codes, write
+from tests.suggest.headings import BESIDE
 
 CY = ("2003", "Cy", "Lee", "FRIEND", "1970-05-06", "cy@example.org", "")
 TWIN = ("2009", *ANA[1:])
@@ -212,7 +213,7 @@ def test_the_order_of_dates_is_asked_only_where_a_date_reads_both_ways(
     """A month in words, or a year in front, leaves nothing to ask."""
     path = write(folder, (*ANA[:4], born, *ANA[5:]))
     path.write_text(path.read_text("utf-8").replace("Born", "Birth Date"), "utf-8")
-    assert Draft(read(path, Layout()), Layout(), Choices()).in_doubt == in_doubt
+    assert Draft(read(path, Layout()), BESIDE, Choices()).in_doubt == in_doubt
 
 
 def test_a_question_shows_descriptions_once_and_what_enter_does(

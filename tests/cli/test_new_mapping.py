@@ -122,3 +122,26 @@ def test_a_first_row_that_is_a_person_is_no_heading(folder: Path, typed: Type) -
     assert "email_address: {from: <D>" in text
     assert "Mary" not in text
     assert "header: none" not in typed("mapping", "new", "bare.csv", "--header", "1").out
+
+
+def test_open_columns_are_asked_for_with_three_cells(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One question each for name, group and expiry date; what another mapping confirms is not."""
+    lines = [
+        "K,Who,Sort,Upto",
+        *(f"A700{n},Ann {'LRIPFK'[n]}ee,{'AB'[n % 2]}b,20{40 + n}-01-02" for n in range(6)),
+    ]
+    (folder / "club.csv").write_text("\n".join(lines), "utf-8")
+    for answers, name in (("\n1\nWho\n1\n1\nCOMM\nCOMM\n", "one.yaml"), ("\nK\n", "two.yaml")):
+        typed = io.StringIO(answers)
+        monkeypatch.setattr(typed, "isatty", lambda: True)
+        monkeypatch.setattr(sys, "stdin", typed)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        assert run(["mapping", "new", "club.csv", "-o", name]) == Exit.DONE
+        asked = capsys.readouterr().err
+        assert ("Sort  Ab, Bb" in asked) is (name == "one.yaml")
+        text = (folder / name).read_text("utf-8")
+        assert "expiry_date: <Upto>\n" in text
+        assert "last_name: <$person.last>\n" in text
+    assert findings(load(folder / "one.yaml"), Level.TO_DO) == ()

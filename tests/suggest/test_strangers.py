@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +10,10 @@ import pytest
 
 from importer.suggest.first_mapping import suggest
 from tests.mapper.bench import loaded, roster
+from tests.suggest.headings import BESIDE, fed
 
 Column = tuple[str, frozenset[str], tuple[str, ...]]
 """A heading, what is right for it, and its values."""
-
-_NAMES = {"email_address": "email", "phone_number": "phone", "value": "id", "primary_id": "id"}
-_USE = re.compile(r"^[ -]*(\w+): (.*)")
 
 
 def _rosters() -> Iterator[tuple[str, list[Column]]]:
@@ -36,15 +33,11 @@ ROSTERS = dict(_rosters())
 def judge(columns: list[Column]) -> dict[str, str]:
     """Return by heading whether the suggested mapping is right, open or wrong, and how."""
     rows = list(zip(*(values for _, _, values in columns), strict=True))
-    text = suggest(roster([heading for heading, _, _ in columns], rows))
-    lines = text.splitlines()
+    text = suggest(roster([heading for heading, _, _ in columns], rows), BESIDE)
+    lines, feeds = text.splitlines(), fed(text)
     verdicts = {}
     for heading, expected, _ in columns:
-        uses = {
-            _NAMES.get(use[1], use[1])
-            for line in lines
-            if (use := _USE.match(line)) and f"<{heading}>" in use[2]
-        }
+        uses = feeds.get(heading, frozenset())
         listed = any(line.startswith("  #   ") and f'"{heading}"' in line for line in lines)
         found = uses or ({"id"} if listed else set())
         if found == expected or (expected == {"id"} and found == {"id"}):
@@ -68,7 +61,7 @@ def test_every_suggestion_loads(name: str, tmp_path: Path) -> None:
     """What is left open does not keep the mapping from being read."""
     columns = ROSTERS[name]
     rows = list(zip(*(values for _, _, values in columns), strict=True))
-    loaded(tmp_path, suggest(roster([heading for heading, _, _ in columns], rows)))
+    loaded(tmp_path, suggest(roster([heading for heading, _, _ in columns], rows), BESIDE))
 
 
 def test_most_columns_are_mapped_rightly() -> None:

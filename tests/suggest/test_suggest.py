@@ -17,6 +17,7 @@ from importer.mapper.mapping import MappingDocument
 from importer.model.user import AccountType
 from importer.suggest.first_mapping import suggest
 from tests.mapper.bench import RUN, lint, loaded, roster
+from tests.suggest.headings import BESIDE
 
 STUDENTS = ("EMPL ID", "First Name", "LAST_NAME", "Role", "Contact", "Barcode", "DOB", "Fines: due")
 ROWS = [
@@ -30,12 +31,12 @@ def started(
     folder: Path, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]
 ) -> MappingDocument:
     """What `mapping new` makes of a roster, read back."""
-    return loaded(folder, suggest(roster(headings, rows)))
+    return loaded(folder, suggest(roster(headings, rows), BESIDE))
 
 
 def test_known_headings_make_a_mapping_that_runs(tmp_path: Path) -> None:
     """Only the groups' codes are left to a person; what was guessed is marked as a guess."""
-    text = suggest(roster(STUDENTS, ROWS), schema="m.json")
+    text = suggest(roster(STUDENTS, ROWS), BESIDE, schema="m.json")
     assert text.startswith("# yaml-language-server: $schema=m.json\n")
     guessed = ("account_type", "dates", "primary_id", "first_name", "birth_date", "email_address")
     for line in text.splitlines():
@@ -69,7 +70,7 @@ def test_an_identity_column_is_never_guessed(tmp_path: Path) -> None:
         ("10001", "a1@example.org", "A", "L", "UGRD"),
         ("10002", "b2@example.org", "B", "M", ""),
     ]
-    text = suggest(roster(headings, rows))
+    text = suggest(roster(headings, rows), BESIDE)
     assert '#   A "Number", 5 digits' in text
     assert '"Email ID"' not in text.replace("<Email ID>", "")
     mapping = loaded(tmp_path, text)
@@ -137,7 +138,7 @@ def test_what_is_started_can_always_be_read(headings: list[str], data: st.DataOb
     rows = data.draw(st.lists(st.tuples(*[texts] * len(headings)), min_size=1, max_size=5))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.yaml"
-        path.write_text(suggest(roster(headings, rows)), "utf-8")
+        path.write_text(suggest(roster(headings, rows), BESIDE), "utf-8")
         assert load(path).name == "m"
 
 
@@ -153,7 +154,7 @@ def test_a_card_number_is_the_barcode_if_it_looks_like_one(
     """Where most have fourteen digits the column identifies, marked as a guess by its values."""
     headings = ("Card Number", "First", "Last", "Type", "Born")
     rows = [(card, "Ann", "Lee", "Friend", "03/14/1988") for card in cards]
-    text = suggest(roster(headings, rows))
+    text = suggest(roster(headings, rows), BESIDE)
     assert ("primary_id: <Card Number>   # guess, by its values" in text) is known
     mapping = loaded(tmp_path, text)
     assert mapping.file.roster.dates.order == "mdy"

@@ -1,0 +1,247 @@
+"""What is known of a roster's column: its place, the field that it seems to feed, its values."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, is_any_date
+from importer.mapper.placeholders import heading_key
+from importer.mapper.roster_columns import EMAIL, digits_of
+from importer.model.fields import NO_CODES, CodeTables
+from importer.model.problem import Place
+from importer.model.text import folded
+from importer.model.vocabulary import (
+    CARDS,
+    ID_WORDS,
+    NO_IDS,
+    SOMEBODY_ELSE,
+    US_STATES,
+    is_left_out,
+    named_by,
+    words_of,
+)
+
+MOST = 0.9
+"""The share of a column's values that must be of a kind for the column to be of it."""
+_IDS_DIFFER = 0.98
+"""The share of an ID's values that differ; some people are there twice."""
+
+EMPL_ID, PRIMARY_ID = "empl id", "primary id"
+FULL_NAME, LAST_FIRST, GIVEN = "full name", "last first name", "name or given name"
+SECOND_LAST, BEFORE_LAST = "second last name", "surname prefix"
+FIRST_MIDDLE = "first and middle"
+OWNING_SYSTEM = "owning system"
+HOUSE = "house number"
+PASSWORD_AGAIN = "password again"  # noqa: S105  a column, no password
+BIRTH_PARTS = ("birth year", "birth month", "birth day")
+TYPES = {"email type": "email", "phone type": "phone", "address type": "address"}
+"""What a column can be without being a field; the types are of emails, phones and addresses."""
+
+DATES = ("birth_date", "expiry_date", "purge_date")
+"""Date fields."""
+LINES = ("line1", "line2", "line3", "line4", "line5")
+PLACES = ("city", "state_province", "postal_code", "country")
+ADDRESS = (*LINES, *PLACES)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known beside the roster: the day, Alma's codes, and what the office confirmed.
+
+    `confirmed`: the field of each heading, by its key, in the mappings that the office uses.
+    """
+
+    today: date
+    codes: CodeTables = NO_CODES
+    confirmed: Mapping[str, str] | None = None
+
+    def field_of(self, heading: str) -> str:
+        """Return the field that the office confirmed for a heading, "" if none."""
+        return (self.confirmed or {}).get(heading_key(heading), "")
+
+    def groups(self) -> frozenset[str]:
+        """Return Alma's user groups, by their codes and their names."""
+        rows = self.codes.enabled("UserGroups")
+        return frozenset(
+            filter(None, (folded(t) for row in rows for t in (row.code, row.description)))
+        )
+
+
+# --- values ---
+
+_CODE = re.compile(r"[A-Z0-9_-]{1,12}")
+DIGITS = re.compile(r"[0-9]+")
+_KINDS_OF_CODES = {
+    "country": re.compile(r"[A-Z]{3}"),
+    "gender": re.compile(r"[A-Z_]{4,}"),
+    "preferred_language": re.compile(r"[a-z]{2,3}"),
+}
+GROUPS = 40
+_LETTERED = re.compile(r"([A-Za-z]{1,3})([0-9]{4,})")
+US_DIGITS = frozenset({7, 10, 11})
+BARCODE_DIGITS = re.compile(r"[0-9]{14}")
+_IDEOGRAPHS = re.compile(r"[\u3400-\u9fff\uac00-\ud7af]{2,4}")
+
+
+def is_us_state(text: str) -> bool:
+    """Return whether this is the abbreviation of a state of the US."""
+    return text.upper() in US_STATES
+
+
+def _has_letters(text: str) -> bool:
+    return any(char.isalpha() for char in text)
+
+
+def _day(text: str) -> date | None:
+    """Return a date in the first order in which it reads, None if it is no usual one."""
+    found = (Dates(order=order).read(text) for order in ORDER_WORDS)
+    return next((day for day in found if isinstance(day, date) and day.year in YEARS), None)
+
+
+def _is_like_an_id(text: str) -> bool:
+    return (
+        len(text) >= 4
+        and any(char.isdigit() for char in text)
+        and not re.search(r"[/() @]", text)
+        and (_day(text) is None or (text.isdecimal() and len(text) != 8))
+    )
+
+
+def is_last_first(text: str) -> bool:
+    """Return whether this is a name with one comma, as in `Kim, Olivia`."""
+    return text.count(",") == 1
+
+
+def is_whole_name(text: str) -> bool:
+    """Return whether this can be a first and a last name together, also in ideographs."""
+    several = "," in text or " " in text or _IDEOGRAPHS.fullmatch(text)
+    return bool(several) and len(text) < 80
+
+
+def share_of(counts: Mapping[str, int], fits: Callable[[str], object]) -> float:
+    """The share of the cells that fit; 1 if there are none."""
+    whole = sum(counts.values())
+    return sum(count for text, count in counts.items() if fits(text)) / whole if whole else 1.0
+
+
+PLAUSIBLE: Mapping[str, Callable[[str], object]] = {
+    "email": EMAIL.fullmatch,
+    "phone": lambda text: digits_of(text) >= 7,
+    "postal_code": lambda text: digits_of(text) >= 3 and len(text) <= 10,
+    "state_province": lambda text: _has_letters(text) and len(text) <= 30,
+    **dict.fromkeys(LINES, lambda text: "@" not in text and not _LETTERED.fullmatch(text)),
+    HOUSE: lambda text: digits_of(text) and len(text) <= 8,
+    "user_title": lambda text: len(text) <= 10,
+    "gender": lambda text: len(text) <= 20,
+    "pin_number": lambda text: text.isdecimal() and len(text) <= 10,
+    OWNING_SYSTEM: lambda text: len(text) <= 30,
+    **dict.fromkeys((FULL_NAME, LAST_FIRST), lambda text: _has_letters(text) and len(text) < 80),
+    **dict.fromkeys(("city", "first_name", "last_name", GIVEN), _has_letters),
+    **dict.fromkeys(DATES, is_any_date),
+}
+"""Whether a value can be what the heading names, by field."""
+
+
+# --- columns ---
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A column: its place, the field that it seems to feed ("" if none), and its values.
+
+    `field` is a field's last name, or one of the vocabulary's words for what is not a field.
+    `sure`: the heading names it, and the values do not contradict. `counts`: how often each value
+    occurs. `number` and `block`: which of several emails, phones or addresses it is of. `vague`:
+    the heading is used for many things. `confirmed`: by another mapping of the office.
+    """
+
+    place: Place
+    field: str
+    counts: Mapping[str, int]
+    sure: bool = False
+    number: int = 0
+    block: str = ""
+    vague: bool = False
+    confirmed: bool = False
+
+    def share(self, fits: Callable[[str], object]) -> float:
+        """Return the share of its filled cells that fit; 1 if there are none."""
+        return share_of(self.counts, fits)
+
+    @property
+    def filled(self) -> int:
+        """How many cells have a value."""
+        return sum(self.counts.values())
+
+    @property
+    def lengths(self) -> Counter[int]:
+        """How often its numbers have each length; empty if most values are not numbers."""
+        found: Counter[int] = Counter()
+        for text, count in self.counts.items():
+            if DIGITS.fullmatch(text):
+                found[len(text)] += count
+        return found if found.total() > self.filled / 2 else Counter()
+
+    @property
+    def identifies(self) -> bool:
+        """Whether it could be an ID: all different, and not a date, an email or a known field.
+
+        It has digits, or its heading has a word of IDs.
+        """
+        words = set(words_of(self.place.heading))
+        different = len(self.counts) >= _IDS_DIFFER * self.filled > 0
+        numbered = self.counts.keys() == {*map(str, range(1, len(self.counts) + 1))}
+        if self.field or not different or numbered or words & SOMEBODY_ELSE:
+            return False
+        if is_left_out(self.place.heading):
+            return False
+        if words & ID_WORDS and not words & NO_IDS:
+            return True
+        return not words & NO_IDS and all(map(_is_like_an_id, self.counts))
+
+    @property
+    def is_card(self) -> bool:
+        """Whether the heading names a card."""
+        return bool(named_by(self.place.heading, CARDS))
+
+    @property
+    def shape(self) -> str:
+        """The pattern of its values if most are letters and digits of one form, else ""."""
+        forms: Counter[str] = Counter()
+        for text, count in self.counts.items():
+            if match := _LETTERED.fullmatch(text):
+                forms[f"{match[1]}[0-9]{{{len(match[2])}}}"] += count
+        form, count = forms.most_common(1)[0] if forms else ("", 0)
+        return form if count >= MOST * self.filled else ""
+
+    @property
+    def few(self) -> bool:
+        """Whether it contains values, few enough for a lookup."""
+        return 0 < len(self.counts) <= GROUPS
+
+    @property
+    def worded(self) -> bool:
+        """Whether it contains words, which do not have the form of codes."""
+        kind = _KINDS_OF_CODES.get(self.field, _CODE)
+        return not all(map(kind.fullmatch, self.counts))
+
+    @property
+    def shouted(self) -> bool:
+        """Whether its words are in capitals throughout, as old systems write names."""
+        long = {text: count for text, count in self.counts.items() if len(text) > 1}
+        return bool(long) and share_of(long, str.isupper) >= MOST
+
+    @property
+    def american(self) -> bool:
+        """Whether most of its numbers have as many digits as US phone numbers."""
+        return share_of(self.counts, lambda text: digits_of(text) in US_DIGITS) > 1 / 2
+
+    def dates(self, fits: Callable[[date], object]) -> bool:
+        """Return whether it contains dates, and most of them fit."""
+        days = {text: _day(text) for text in self.counts if is_any_date(text)}
+        dated = bool(self.counts) and self.share(days.__contains__) >= MOST
+        return dated and self.share(lambda text: (day := days.get(text)) and fits(day)) >= MOST
