@@ -133,7 +133,7 @@ def test_open_columns_are_asked_for_with_three_cells(
         *(f"A700{n},Ann {'LRIPFK'[n]}ee,{'AB'[n % 2]}b,20{40 + n}-01-02" for n in range(6)),
     ]
     (folder / "club.csv").write_text("\n".join(lines), "utf-8")
-    for answers, name in (("\n1\nWho\n1\n1\nCOMM\nCOMM\n", "one.yaml"), ("\nK\n", "two.yaml")):
+    for answers, name in (("\n1\nWho\n1\n1\nCOMM\nCOMM\n", "one.yaml"), ("\nK\n\n\n", "two.yaml")):
         typed = io.StringIO(answers)
         monkeypatch.setattr(typed, "isatty", lambda: True)
         monkeypatch.setattr(sys, "stdin", typed)
