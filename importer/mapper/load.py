@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import os
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -31,36 +34,70 @@ from importer.model.files import exists, read_bounded, shown
 from importer.model.user import AccountType
 
 
-def load(path: Path) -> MappingDocument:
+@dataclass(frozen=True, slots=True)
+class MappingText:
+    """A mapping without a file: its YAML. Lookup files are in the current folder."""
+
+    content: bytes
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> MappingText:
+        """Return the mapping with these values. Raises MappingError if one has no place in it."""
+        try:
+            text = json.dumps(values, ensure_ascii=False, indent=1, default=_day)
+        except TypeError as error:
+            raise MappingError((str(error),)) from None
+        return cls(text.encode())
+
+
+def _day(value: object) -> str:
+    """Return a date as a mapping writes it. Raises TypeError for anything else."""
+    if isinstance(value, date):
+        return value.isoformat()
+    msg = f"a mapping cannot contain a {type(value).__name__}; write a text, a list or a dict"
+    raise TypeError(msg)
+
+
+NO_FILE = Path("mapping.yaml")
+"""The path of a mapping without a file."""
+
+
+def load(mapping: Path | MappingText) -> MappingDocument:
     """Load a mapping. Raises MappingError with every finding, each with its line and key."""
-    mapping, findings = examine(path)
-    if mapping is None or findings:
+    document, findings = examine(mapping)
+    if document is None or findings:
         raise MappingError(findings)
-    return mapping
+    return document
 
 
-def examine(path: Path) -> tuple[MappingDocument | None, tuple[str, ...]]:
-    """Return the mapping of a file as far as it is valid, and every finding against it.
+def examine(mapping: Path | MappingText) -> tuple[MappingDocument | None, tuple[str, ...]]:
+    """Return a mapping as far as it is valid, and every finding against it.
 
     Its valid part can still be compared with a roster's headings, so that one run shows all
     findings; None if too little is left for that, or if the file cannot be read at all.
     """
+    path, content = (mapping, None) if isinstance(mapping, Path) else (NO_FILE, mapping.content)
     try:
-        source, contents = _read_extended(path)
+        if content is None:
+            source, contents = _read_extended(path)
+        else:
+            source, contents = read(path, content), (content,)
     except MappingError as error:
         return None, error.findings
     file, wrong = _validated_part(source)
     if file is None:
         return None, in_order(source, wrong)
-    parsed = MappingDocument(path, file, source)
+    if content is not None and file.name is None:
+        wrong.append(MappingFinding(("name",), "is missing; a mapping without a file needs one"))
+    parsed = MappingDocument(path, file, source, content=content)
     tables, lookup_files, faults = _tables(parsed)
     # each file is hashed by itself, so that none can run into the next
     digests = (hashlib.sha256(content).digest() for content in (*contents, *lookup_files))
     digest = hashlib.sha256(b"".join(digests)).hexdigest()
-    mapping = replace(parsed, sha256=digest, tables=tables)
-    missed = checks.run(mapping, Level.ERROR)
+    document = replace(parsed, sha256=digest, tables=tables)
+    missed = checks.run(document, Level.ERROR)
     found = [*wrong, *faults, *(miss for miss in missed if not (wrong and miss.lacking))]
-    return mapping, in_order(source, found)
+    return document, in_order(source, found)
 
 
 def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[MappingFinding]]:

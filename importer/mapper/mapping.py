@@ -81,7 +81,7 @@ class MappingDocument:
 
     `sha256` is over the file, the mappings it extends and its lookup files: equal if nothing
     changed. `source` knows the line of every key. `changes`: what it sets for users who are missing
-    from the roster, if it is about these; see `absent`.
+    from the roster, if it is about these; see `absent`. `content`: its YAML, if it has no file.
     """
 
     path: Path
@@ -90,6 +90,7 @@ class MappingDocument:
     sha256: str = ""
     tables: Tables = default(default_factory=dict)
     changes: BaseModel | None = None
+    content: bytes | None = None
 
     @cached_property
     def _named(self) -> dict[str, Rule]:

@@ -25,10 +25,14 @@ class Kept(BaseModel):
 
 
 class FileFacts(Kept):
-    """A file that a run was made from: its path, and the path as it was typed."""
+    """A file that a run was made from: its path, and the path as it was typed.
+
+    `kept`: what came without a file is kept by the run, in its own folder.
+    """
 
     path: str
     typed: str = ""
+    kept: bool = False
 
     @property
     def shown(self) -> str:
@@ -43,10 +47,7 @@ class Corrections(FileFacts):
 
 
 class RosterFacts(FileFacts):
-    """Which roster a run was made from, and how it was read.
-
-    `kept`: it came without a file, and the run keeps it in its own folder.
-    """
+    """Which roster a run was made from, and how it was read."""
 
     sha256: str
     kind: str
@@ -56,7 +57,6 @@ class RosterFacts(FileFacts):
     header: tuple[int, ...] = ()
     visible_only: bool = False
     rejects: bool = False
-    kept: bool = False
     corrections: Corrections | None = None
 
     def origin(self, row: int) -> Origin:
@@ -164,24 +164,23 @@ class RunFacts(Kept):
         )
 
     def in_folder(self, folder: Path) -> RunFacts:
-        """Return the facts with the paths of the rosters that this run keeps in its folder."""
-        if not any(roster.kept for roster, _ in self.rosters):
-            return self
-        others = tuple(
-            one.model_copy(update={"roster": _found(one.roster, folder)}) for one in self.others
-        )
-        return self.model_copy(update={"roster": _found(self.roster, folder), "others": others})
+        """Return the facts with the paths of what this run keeps in its folder."""
+        pairs = [
+            {"roster": _found(roster, folder), "mapping": _found(mapping, folder)}
+            for roster, mapping in self.rosters
+        ]
+        others = tuple(map(OtherRoster.model_validate, pairs[1:]))
+        return self.model_copy(update={**pairs[0], "others": others})
 
     def origin(self, row: int = 0) -> Origin:
         """Return the place of a row in its roster; 0 is the whole first roster."""
         return self.rosters[RowId.of(row).roster][0].origin(row)
 
 
-def _found(roster: RosterFacts, folder: Path) -> RosterFacts:
-    """Return the facts of a roster with its path; one that an undone run keeps has it already."""
-    if not roster.kept:
-        return roster
-    return roster.model_copy(update={"path": str(folder.resolve() / roster.path)})
+def _found(file: FileFacts, folder: Path) -> FileFacts:
+    """Return the facts of a file with its path; one that an undone run keeps has it already."""
+    path = str(folder.resolve() / file.path) if file.kept else file.path
+    return file.model_copy(update={"path": path})
 
 
 class Calls(Kept):

@@ -27,7 +27,7 @@ from importer.mapper.placeholders import heading_key
 from importer.model.fields import cells_of
 from importer.model.problem import Place
 from importer.model.roster import Roster, Source, letter
-from importer.pipeline.inputs import Progress, RunRequest, kept_name
+from importer.pipeline.inputs import ROWS, Progress, RunRequest, numbered
 from importer.pipeline.lookup import open_users
 from importer.users.cache import UserCache
 from importer.users.query import find_all
@@ -53,7 +53,7 @@ async def with_rows(
     mappings = [load(one.mapping) for one in request.rosters]
     for mapping, one in zip(mappings, request.rosters, strict=True):
         if one.roster is None and not mapping.from_alma:
-            msg = f"The mapping {one.mapping.name} needs a roster. Name its file."
+            msg = f"The mapping {mapping.name} needs a roster. Name its file."
             raise UsageError(msg)
     async with open_users(request, alma, institution, (), progress, needed=_KEY) as users:
         if (cache := users.cache) is None:
@@ -84,7 +84,7 @@ def rows_of(cache: UserCache, mapping: MappingDocument, today: date, position: i
     index = pd.RangeIndex(2, 2 + len(texts))
     frame = pd.DataFrame(texts, index, range(len(keys)), dtype=object)
     places = tuple(Place(letter(at), heading) for at, heading in enumerate(headings))
-    file = Path(kept_name(position))
+    file = Path(numbered(ROWS, position))
     source = Source(file, hashlib.sha256().hexdigest(), Kind.CSV, position=position)
     compiled = compile_mapping(mapping, places, RunVariables(today, file.name))
     rows = taken(compiled, Roster(source, places, frame))

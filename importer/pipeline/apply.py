@@ -24,7 +24,7 @@ from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts
 from importer.model.text import command_line
 from importer.pipeline.check import validate
-from importer.pipeline.inputs import PASSWORD, check_sources, reopen_inputs
+from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen_inputs
 from importer.pipeline.remember import remember_applied, remember_loaded
 from importer.users.refresh import add_applied
 from importer.writer.executor import Executor, Progress, Stop
@@ -203,8 +203,8 @@ def remember(ledger: Ledger, users_folder: Path, now: datetime) -> None:
 
 def _passwords(facts: RunFacts) -> dict[int, str]:
     """Return the passwords of the rosters by row; they are saved nowhere."""
-    mappings = (Path(mapping.path) for _, mapping in facts.rosters)
-    if facts.command == "undo" or not any(load(path).maps_password for path in mappings):
+    mappings = (mapping_of(mapping) for _, mapping in facts.rosters)
+    if facts.command == "undo" or not any(load(one).maps_password for one in mappings):
         return {}
     rosters = validate(reopen_inputs(facts, NO_CODES))
     return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -12,15 +11,12 @@ from typing import Self
 
 from importer.alma.facts import Facts
 from importer.errors import (
-    ImporterError,
     MappingError,
     RosterError,
     StalePlanError,
     UnreadableFileError,
     UsageError,
 )
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import FILE
 from importer.loader.corrections import correct, digest, read_corrections
 from importer.loader.detect import LARGEST
 from importer.loader.read import read
@@ -28,6 +24,7 @@ from importer.loader.rows import Rows, read_rows
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import needed_columns
+from importer.mapper.load import NO_FILE, MappingText
 from importer.mapper.load import examine as read_mapping
 from importer.mapper.load import load as load_mapping
 from importer.mapper.mapping import MappingDocument
@@ -42,6 +39,7 @@ from importer.model.problem import Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
 from importer.model.text import RowId, row_label
+from importer.pipeline.better_mappings import better_mappings
 from importer.planner.drafts import DraftUser, drafts
 
 SAMPLES = 3
@@ -57,13 +55,13 @@ class RosterRequest:
     """A roster, the mapping for it, and the file with its corrections, if any.
 
     `roster`: its file, its rows where there is no file, or None where the mapping takes them from
-    Alma (see `pipeline.alma_rows`). `sheet`: of a workbook, in place of the mapping's. Several
-    rosters may share one file of corrections. `visible_only`: rows that the sheet hides are
-    skipped.
+    Alma (see `pipeline.alma_rows`). `mapping`: its file, or its text. `sheet`: of a workbook, in
+    place of the mapping's. Several rosters may share one file of corrections. `visible_only`:
+    rows that the sheet hides are skipped.
     """
 
     roster: Path | Rows | None
-    mapping: Path
+    mapping: Path | MappingText
     sheet: str = ""
     corrections: Path | None = None
     visible_only: bool = False
@@ -96,9 +94,10 @@ class RunRequest:
     def name(self) -> str:
         """The names of the rosters, or of mappings whose roster has no file, for the folder."""
         files = (
-            one.roster if isinstance(one.roster, Path) else one.mapping for one in self.rosters
+            next((path.stem for path in (one.roster, one.mapping) if isinstance(path, Path)), "")
+            for one in self.rosters
         )
-        return "-".join(dict.fromkeys(path.stem for path in files))
+        return "-".join(filter(None, dict.fromkeys(files)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +134,15 @@ class MappedRoster:
     def match(self) -> MatchPart:
         """How a row finds its user in Alma."""
         return self.mapping.file.match
+
+    @property
+    def kept(self) -> dict[str, bytes]:
+        """What the run keeps in its folder, because it has no file, by the name that it gets."""
+        rows, position = self.asked.roster, self.roster.source.position
+        kept = {numbered(ROWS, position): rows.content} if isinstance(rows, Rows) else {}
+        if self.mapping.content is not None:
+            kept[numbered(NO_FILE.name, position)] = self.mapping.content
+        return kept
 
     def problem(self, code: Code, message: str, advice: str = "") -> Problem:
         """Return a problem of the roster as a whole."""
@@ -290,7 +298,7 @@ def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
     asked = (
         RosterRequest(
             Rows(read_bounded(Path(roster.path), LARGEST)) if roster.kept else Path(roster.path),
-            Path(mapping.path),
+            mapping_of(mapping),
             roster.sheet,
             None if roster.corrections is None else Path(roster.corrections.path),
             roster.visible_only,
@@ -352,13 +360,19 @@ def _check_roster(facts: RosterFacts) -> None:
 def _check_mapping(facts: MappingFacts) -> None:
     mapping = Path(facts.path)
     try:
-        same = load_mapping(mapping).sha256 == facts.sha256
-    except MappingError as error:
+        same = load_mapping(mapping_of(facts)).sha256 == facts.sha256
+    except (MappingError, UnreadableFileError) as error:
         msg = f"The plan's mapping {mapping} is missing or has errors now. Plan again."
         raise StalePlanError(msg) from error
     if not same:
         msg = f"The mapping {mapping.name} was changed since the plan was made. Plan again."
         raise StalePlanError(msg)
+
+
+def mapping_of(facts: MappingFacts) -> Path | MappingText:
+    """Return the mapping of a run: its file, or what the run keeps where there is none."""
+    path = Path(facts.path)
+    return MappingText(read_bounded(path, LARGEST)) if facts.kept else path
 
 
 def read_inputs(
@@ -373,7 +387,7 @@ def read_inputs(
     if document is None:
         raise MappingError(findings)
     try:
-        opened = _opened(asked, document, kept_name(position))
+        opened = _opened(asked, document, numbered(ROWS, position))
         if position:
             opened = opened.at_position(position)
         if asked.corrections is not None:
@@ -386,7 +400,7 @@ def read_inputs(
     try:
         compiled = compile_mapping(document, opened.places, run)
     except MappingError as error:
-        others = _better(asked, opened, run)
+        others = better_mappings(asked.mapping, opened, run)
         raise MappingError((*findings, *error.findings, *others)) from None
     if findings:
         raise MappingError(findings)
@@ -395,9 +409,14 @@ def read_inputs(
     return MappedRoster(asked, document, opened, compiled, candidates, codes, today, secret)
 
 
-def kept_name(position: int) -> str:
-    """Return the name of the file in which a run keeps a roster that came without one."""
-    return f"roster-{position + 1}.csv" if position else "roster.csv"
+ROWS = "roster.csv"
+"""The file in which a run keeps a roster that came without one; see `numbered`."""
+
+
+def numbered(name: str, position: int) -> str:
+    """Return the name of the roster at this position: `roster.csv`, `roster-2.csv`."""
+    path = Path(name)
+    return f"{path.stem}-{position + 1}{path.suffix}" if position else name
 
 
 def _opened(asked: RosterRequest, mapping: MappingDocument, kept: str) -> Roster:
@@ -410,38 +429,10 @@ def _opened(asked: RosterRequest, mapping: MappingDocument, kept: str) -> Roster
             sheet = asked.sheet or layout.sheet
             return read(path, replace(layout, sheet=sheet, visible_only=asked.visible_only))
         case None:
-            msg = f"The mapping {asked.mapping.name} needs a roster. Name its file."
+            msg = f"The mapping {mapping.name} needs a roster. Name its file."
             if mapping.from_alma:
                 msg = (
-                    f"The mapping {asked.mapping.name} takes its rows from Alma. Use "
+                    f"The mapping {mapping.name} takes its rows from Alma. Use "
                     "`importer plan`, which reads them."
                 )
             raise UsageError(msg)
-
-
-_TRIED = 20
-"""Mappings in the same folder that are tried on a roster that the named one does not fit."""
-
-
-def _better(asked: RosterRequest, opened: Roster, run: RunVariables) -> Iterator[str]:
-    """Name the mapping that a roster belongs to: that of its run, or one that has its headings."""
-    own, path = asked.mapping.resolve(), asked.roster
-    name = opened.source.path.name
-    if isinstance(path, Path) and name.startswith("rejects") and (path.parent / FILE).is_file():
-        with suppress(ImporterError), Ledger.open(path.parent) as ledger:
-            used = {Path(mapping.path).resolve() for _, mapping in ledger.facts.rosters}
-            if own not in used:
-                names = ", ".join(f"`{one.name}`" for one in sorted(used))
-                yield f"{name}: these are the rejects of a run with {names}; use it with -m"
-            return
-    fitting = []
-    for other in sorted(own.parent.glob("*.y*ml"))[:_TRIED]:
-        document, wrong = read_mapping(other) if other.resolve() != own else (None, ())
-        if document is not None and not wrong:
-            with suppress(MappingError):
-                compile_mapping(document, opened.places, run)
-                fitting.append(f"`{other.name}`")
-    if fitting:
-        which = f"mapping {fitting[0]}; use it" if len(fitting) == 1 else ""
-        which = which or f"mappings {', '.join(fitting)}; use one of them"
-        yield f"{name}: its headings match the {which} with -m"

@@ -17,7 +17,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.new_run import write_run
 from importer.ledger.states import FILE
 from importer.loader.corrections import digest
-from importer.loader.rows import Rows
+from importer.mapper.load import NO_FILE
 from importer.mapper.placeholders import heading_key
 from importer.model.files import exists, new_file, shown
 from importer.model.people import Common
@@ -36,7 +36,7 @@ from importer.model.run import (
 )
 from importer.model.user import User
 from importer.pipeline.fates import Decided
-from importer.pipeline.inputs import MappedRoster, Rosters, RunRequest
+from importer.pipeline.inputs import ROWS, MappedRoster, Rosters, RunRequest, numbered
 from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
 
 RUNS = Path("runs")
@@ -49,8 +49,8 @@ UNFINISHED = "unfinished"
 A command that was killed leaves it there.
 """
 
-KEPT = "roster*.csv"
-"""The files of rosters that came without one; one that is being written has more around it."""
+KEPT = ("roster*.csv", "mapping*.yaml")
+"""What is kept of a roster and a mapping without a file; being written, it has more around it."""
 
 _LISTED = 10
 _SHOWN = 100  # characters of a heading
@@ -121,8 +121,9 @@ def new_run(name: str, now: datetime, wanted: Path | None) -> Iterator[Path]:
         try:
             yield folder
         except BaseException:
-            for path in (*folder.glob(f"{FILE}*"), *folder.glob(KEPT)):
-                path.unlink()
+            for pattern in (FILE, *KEPT):
+                for path in folder.glob(f"{pattern}*"):
+                    path.unlink()
             claim.unlink()
             if not was_there:
                 folder.rmdir()
@@ -162,16 +163,15 @@ def save_run(
 ) -> Ledger:
     """Write the ledger of a new check or plan, with the cells of rows that return or are sent.
 
-    Rosters without a file are written beside it, for their owner only.
+    Rosters and mappings without a file are written beside it, for their owner only.
     `absent`: cells for people who are missing from the rosters. `imprints`: what to remember of
     rows when they were applied.
 
     Raises LedgerError if it cannot be written, UsageError if a roster cannot.
     """
-    for mapped in rosters:
-        if isinstance(rows := mapped.asked.roster, Rows):
-            with new_file(folder / mapped.roster.source.path, private=True) as file:
-                file.write(rows.content)
+    for name, content in (one for mapped in rosters for one in mapped.kept.items()):
+        with new_file(folder / name, private=True) as file:
+            file.write(content)
     kept = decided.rows(*RETURNING)
     kept |= {step.row for step in steps if isinstance(step, Create | Update)}
     cells = chain.from_iterable(mapped.cells(kept) for mapped in rosters)
@@ -228,10 +228,11 @@ def run_facts(
 
 def _roster_facts(mapped: MappedRoster) -> tuple[RosterFacts, MappingFacts]:
     source, mapping, made = mapped.roster.source, mapped.mapping, mapped.asked.corrections
-    kept = isinstance(mapped.asked.roster, Rows)
+    position = source.position
+    rows, text = numbered(ROWS, position), numbered(NO_FILE.name, position)
     roster = RosterFacts(
-        **({"path": source.path.name} if kept else _paths(source.path)),
-        kept=kept,
+        **({"path": rows} if rows in mapped.kept else _paths(source.path)),
+        kept=rows in mapped.kept,
         sha256=source.sha256,
         kind=source.kind,
         sheet=source.sheet,
@@ -243,7 +244,8 @@ def _roster_facts(mapped: MappedRoster) -> tuple[RosterFacts, MappingFacts]:
         corrections=Corrections(**_paths(made), sha256=digest(made)) if made else None,
     )
     return roster, MappingFacts(
-        **_paths(mapping.path),
+        **({"path": text} if text in mapped.kept else _paths(mapping.path)),
+        kept=text in mapped.kept,
         sha256=mapping.sha256,
         name=mapping.name,
         title=mapping.title,
@@ -297,7 +299,8 @@ def _saved_run(folder: Path) -> SavedRun | None:
         modified = datetime.fromtimestamp(max(path.stat().st_mtime for path in lasting), UTC)
     except OSError as error:
         return SavedRun(folder, None, f"{folder} cannot be read ({error.strerror}).")
-    if all(path.name == UNFINISHED or path.match(f"*{KEPT}*") for path in files):
+    known = (UNFINISHED, *(f"*{pattern}*" for pattern in KEPT))
+    if all(any(map(path.match, known)) for path in files):
         return SavedRun(folder, modified, f"{folder} contains no run: it was not finished.")
     if folder / FILE not in files:
         return None
