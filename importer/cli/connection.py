@@ -21,16 +21,22 @@ from importer.settings import Settings
 T = TypeVar("T")
 
 
+def connected(settings: Settings) -> Alma:
+    """Return a client of Alma, to be entered. Raises UsageError."""
+    return Alma(
+        resolve(settings.alma_region, settings.alma_base_url, settings.alma_gateway),
+        settings.key,
+        RateLimiter(settings.alma_rate, settings.alma_reserve),
+        ca_bundle=settings.alma_ca_bundle,
+        proxy=settings.alma_proxy,
+    )
+
+
 def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
     """Return what `use` returns, called with a client of Alma. Raises UsageError, AlmaError."""
-    base_url = resolve(settings.alma_region, settings.alma_base_url, settings.alma_gateway)
-    key = settings.key
 
     async def main() -> T:
-        limiter = RateLimiter(settings.alma_rate, settings.alma_reserve)
-        async with Alma(
-            base_url, key, limiter, ca_bundle=settings.alma_ca_bundle, proxy=settings.alma_proxy
-        ) as alma:
+        async with connected(settings) as alma:
             return await use(alma)
 
     return asyncio.run(main())

@@ -417,7 +417,7 @@ def _stopped(ledger: Ledger, stop: Stop, run: str) -> str:
 
 def _confirm(facts: RunFacts, count: int) -> None:
     """Ask for the institution code before writing to production. Raises UsageError without it."""
-    if facts.alma is None or facts.alma.environment.lower() != "production":
+    if facts.alma is None or not facts.alma.is_production:
         return
     code = facts.alma.institution
     confirm(

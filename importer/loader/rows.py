@@ -67,7 +67,7 @@ class Rows:
     def of_texts(cls, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Rows:
         """Return the rows with these texts under these headings."""
         text = io.StringIO(newline="")
-        file = csv.writer(text, lineterminator="\n")
+        file = csv.writer(text, lineterminator="\r\n")
         file.writerow(headings)
         file.writerows(rows)
         return cls(writable(text.getvalue()).encode())

@@ -95,6 +95,11 @@ class AlmaFacts(Kept):
         """The institution in files that several share; its sandbox is another Alma."""
         return f"{self.institution} {self.environment}"
 
+    @property
+    def is_production(self) -> bool:
+        """Whether its users are real."""
+        return self.environment.lower() == "production"
+
 
 class FailedCheck(Kept):
     """A safety check that failed: how many matched users it concerns, and one sentence."""

@@ -263,7 +263,7 @@ class Review:
     @property
     def production(self) -> bool:
         """Whether it writes to a production Alma."""
-        return self.facts.alma is not None and self.facts.alma.environment.lower() == "production"
+        return self.facts.alma is not None and self.facts.alma.is_production
 
     @property
     def alma(self) -> str:

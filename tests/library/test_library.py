@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import ast
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import importer
 from importer.errors import Exit, RosterError, StalePlanError
-from importer.sandbox.server import Options, running
 from tests.docs.pages import DOCS
-from tests.pipeline.runs import MAPPINGS, SAMPLES
 
 PAGE = DOCS / "reference" / "python.md"
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with a roster and its mapping, and a practice Alma."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(SAMPLES / "community-patrons.xlsx", "patrons.xlsx")
-    shutil.copy(MAPPINGS / "community.yaml", "community.yaml")
-    with running(Options(rate=None)) as base_url:
-        monkeypatch.setenv("ALMA_BASE_URL", base_url.removesuffix("/almaws/v1"))
-        monkeypatch.setenv("ALMA_API_KEY", "sandbox")
-        monkeypatch.setenv("ALMA_RATE", "50")
-        yield tmp_path
 
 
 def test_the_script_of_the_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
