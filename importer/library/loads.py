@@ -220,7 +220,13 @@ async def undo_async(
         settings = Settings.read()
         output = None if folder is None else Path(folder)
         request = UndoRequest(
-            output, now(), operator(), program(), settings.alma_rate, delete_created
+            folder=output,
+            now=now(),
+            operator=operator(),
+            version=program(),
+            rate=settings.alma_rate,
+            facts=saved_facts(),
+            delete_created=delete_created,
         )
         async with connected(settings) as alma:
             with await plan_undo(done, alma, request, watched(progress)) as ledger:
