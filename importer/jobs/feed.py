@@ -176,14 +176,14 @@ class Feed(BaseModel):
         return self._with((*(one for one in self.files if one.found not in found), *changed))
 
     def repeats(self, file: PickedFile) -> FeedFile | None:
-        """Return the earlier file whose content a file has again; None where it is new.
+        """Return the last earlier file whose content a file has again; None where it is new.
 
         The last load is none: its content again is nothing new.
         """
         if self.last is None or self.last.sha256 == file.sha256:
             return None
-        same = (one for one in self.files if one.sha256 == file.sha256 and one.state.is_over)
-        return next(same, None)
+        over = (one for one in reversed(self.files) if one.state.is_over)
+        return next((one for one in over if one.sha256 == file.sha256), None)
 
     def _with(self, files: tuple[FeedFile, ...]) -> Self:
         return self.__class__(files=files[-_REMEMBERED:])
