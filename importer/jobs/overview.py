@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from importer.errors import FINE, ImporterError, UsageError
 from importer.jobs.run import REASON, allowing
-from importer.jobs.schema import Job, load_job
+from importer.jobs.schema import load_job
 from importer.jobs.state import State, Step, Store
 from importer.model.text import command_line
 
@@ -38,7 +39,6 @@ class JobOverview:
     headline: str
     memory: State
     due: datetime | None = None
-    job: Job | None = None
 
     @property
     def trouble(self) -> str:
@@ -78,8 +78,8 @@ class JobOverview:
             "held": [guard.model_dump() for guard in held.held] if held else [],
             "run": load.run if load else "",
             "files": files,
-            "allow": allowing(self.job, held) if held and self.job else "",
-            "skip": skip if decidable and self.job else "",
+            "allow": allowing(self.path, held) if held and self.state != "wrong" else "",
+            "skip": skip if decidable and self.state != "wrong" else "",
             "decisions": [one.model_dump(mode="json") for one in memory.decisions[-10:]],
         }
 
@@ -105,22 +105,23 @@ def jobs_in(folder: Path, now: datetime) -> Iterator[JobOverview]:
     """
     for path in job_files(folder):
         try:
-            memory = Store(path.stem).read()
+            memory = Store(path.stem).read(waiting_only=True)
         except ImporterError as error:
             yield JobOverview(path, "trouble", str(error), State())
             continue
+        ran, gap = memory.ran, memory.ran.gap if memory.ran is not None else None
         try:
-            job = load_job(path)
+            if ran is None or ran.file != hashlib.sha256(path.read_bytes()).hexdigest():
+                gap = load_job(path).longest_gap
         except ImporterError as error:
             yield JobOverview(path, "wrong", str(error), memory)
             continue
-        yield _of(job, memory, now)
+        yield _of(path, memory, gap, now)
 
 
-def _of(job: Job, memory: State, now: datetime) -> JobOverview:
+def _of(path: Path, memory: State, gap: timedelta | None, now: datetime) -> JobOverview:
     last, ran, load = memory.last, memory.ran, memory.open
-    limits = [part.max_age for part in job.file.rosters if part.max_age is not None]
-    due = last.finished + min(limits) if last is not None and limits else None
+    due = last.finished + gap if last is not None and gap is not None else None
     headline = ran.headline if ran is not None else "The job has not run yet."
     state: JobState
     if load is not None and load.step is Step.HELD:
@@ -136,7 +137,7 @@ def _of(job: Job, memory: State, now: datetime) -> JobOverview:
         headline = f"The job has not run since {ran.at:%Y-%m-%d %H:%M}. Check what starts it."
     else:
         state = "ok"
-    return JobOverview(job.path, state, headline, memory, due, job)
+    return JobOverview(path, state, headline, memory, due)
 
 
 def in_lines(jobs: list[JobOverview]) -> Iterator[str]:

@@ -84,7 +84,15 @@ class JobRun:
             try:
                 code = Exit.worst(set(self._loads()))
                 headline = self.messages[-1].headline if self.messages else ""
-                self._save(ran=Ran(at=self._tools.now(), exit=code, headline=headline))
+                self._save(
+                    ran=Ran(
+                        at=self._tools.now(),
+                        exit=code,
+                        headline=headline,
+                        file=self._job.sha256,
+                        gap=self._job.longest_gap,
+                    )
+                )
             except Exception:
                 with suppress(Exception):  # the defect itself is what is reported
                     self._report_trouble(StepError(Exit.BUG, DEFECT))
@@ -284,7 +292,7 @@ class JobRun:
                 *_files(load),
                 *(guard.sentence for guard in load.held),
                 f"Look at {load.run}/report.html. If it is right, run:",
-                f"  {allowing(self._job, load)}",
+                f"  {allowing(self._job.path, load)}",
                 "The next run of the job then loads it. If the file is wrong, do nothing, or run:",
                 f"  {command_line('job', 'skip', str(self._job.path), '--why', REASON)}",
             )
@@ -395,10 +403,10 @@ REASON = "your reason"
 """What stands for the reason in a command; a person replaces it."""
 
 
-def allowing(job: Job, load: Load) -> str:
+def allowing(job: Path, load: Load) -> str:
     """Return the command that lets a held load pass."""
     checks = dict.fromkeys(guard.name for guard in load.held)
-    return command_line("job", "allow", str(job.path), *checks, "--why", REASON)
+    return command_line("job", "allow", str(job), *checks, "--why", REASON)
 
 
 def _files(load: Load) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -285,6 +286,13 @@ class Job:
 
     path: Path
     file: JobFile
+    sha256: str
+    """Of the file."""
+
+    @property
+    def longest_gap(self) -> timedelta | None:
+        """How long after a load the next one may come: the shortest `max_age`."""
+        return min((p.max_age for p in self.file.rosters if p.max_age is not None), default=None)
 
     @property
     def name(self) -> str:
@@ -329,7 +337,8 @@ def load_job(path: Path) -> Job:
     """
     check_name(path)
     try:
-        source = read(path, read_bounded(path, SIZE_LIMIT))
+        content = read_bounded(path, SIZE_LIMIT)
+        source = read(path, content)
     except UnreadableFileError as error:
         raise MappingError((str(error),)) from None
     try:
@@ -339,7 +348,7 @@ def load_job(path: Path) -> Job:
         raise JobFileError(in_order(source, _findings(error)), notify) from None
     if found := [MappingFinding(*one) for one in _contradictions(file)]:
         raise JobFileError(in_order(source, found), file.notify)
-    return Job(path, file)
+    return Job(path, file, hashlib.sha256(content).hexdigest())
 
 
 def _findings(error: ValidationError) -> list[MappingFinding]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -14,7 +15,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from importer.errors import Exit, LedgerError, UnreadableFileError
-from importer.jobs.feed import Feed, PickedFile
+from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.run import Summary
 
@@ -146,11 +147,17 @@ class Returned(_Kept):
 
 
 class Ran(_Kept):
-    """How the last run of a job ended."""
+    """How the last run of a job ended.
+
+    `file`: the SHA-256 of the job file, which was right; `gap`: how long after a load the next one
+    may come.
+    """
 
     at: datetime
     exit: Exit
     headline: str
+    file: str = ""
+    gap: timedelta | None = None
 
 
 class Reported(_Kept):
@@ -220,13 +227,21 @@ class Store:
         self._path = JOBS / f"{name}.json"
         self.folder = JOBS / name
 
-    def read(self) -> State:
-        """Return the state; an empty one before the first run. Raises LedgerError if damaged."""
+    def read(self, *, waiting_only: bool = False) -> State:
+        """Return the state; an empty one before the first run. Raises LedgerError if damaged.
+
+        `waiting_only`: without the files that are over, which is quicker.
+        """
         if not self._path.exists():
             return State()
         try:
-            return State.model_validate_json(read_text_bounded(self._path, _LARGEST))
-        except (ValidationError, UnreadableFileError):
+            values = json.loads(read_text_bounded(self._path, _LARGEST))
+            if waiting_only:
+                for feed in values["feeds"].values():
+                    feed["files"] = [f for f in feed["files"] if not FileState(f["state"]).is_over]
+            return State.model_validate(values)
+        except (ValidationError, UnreadableFileError, ValueError, KeyError, TypeError,
+                AttributeError, RecursionError):  # fmt: skip
             msg = (
                 f"{self._path} is damaged. Look in `importer runs` at what was loaded last, then "
                 "delete the file; the next file is then compared with nothing."

@@ -1,12 +1,13 @@
-"""Run a job in a process that is killed at the n-th step: `python -m tests.jobs.killed N JOB`.
+"""Run a job in a process that is killed at the n-th step.
 
 A step is a durable write of the state, a command of the importer, a file that is copied, renamed or
 delivered, or a message that is sent; the process is killed just after it, and so before the next.
-The commands run in this process, so that one start of Python is enough.
+The commands run in that process, which is a copy of one that has imported everything.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -16,12 +17,15 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+
 from importer.cli.output import now, say
-from importer.jobs import notify, places
-from importer.jobs.commands import Ended, Tools
+from importer.jobs import notify, places, returns
+from importer.jobs.commands import Command, Ended, Tools
+from importer.jobs.decisions import allow
 from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
-from importer.jobs.state import Store
+from importer.jobs.state import Step, Store
 from tests.jobs.office import in_process
 
 DONE_AT_ALL = 64
@@ -54,11 +58,44 @@ class Points:
         setattr(holder, name, wrapped)
 
 
-def main(kill_at: int, job: Path) -> int:
-    """Run the job until it is killed."""
+def lead(job: Path, command: Command) -> None:
+    """Do what a job, a person and the office do: load, allow what is held, correct what is wrong.
+
+    Each step is also what a person would do after a kill, so it may be done again.
+    """
+    for _ in range(4):
+        JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
+        held = Store(job.stem).read().open
+        if held is not None and held.step is Step.HELD:
+            allow(load_job(job), (), "ana@desk", "it is right", now())
+        elif workbooks := [path for path in Path("back").glob("*.xlsx") if is_new(path)]:
+            correct(workbooks[0])
+        else:
+            return
+
+
+def is_new(workbook: Path) -> bool:
+    """Whether the office has not corrected a workbook yet."""
+    return not openpyxl.load_workbook(workbook).worksheets[0]["F2"].value
+
+
+def correct(workbook: Path) -> None:
+    """Give the first row an ID, and save the workbook under its name, whole."""
+    book = openpyxl.load_workbook(workbook)
+    book.worksheets[0]["F2"] = "20999"
+    book.save(workbook.with_suffix(".part"))
+    workbook.with_suffix(".part").replace(workbook)
+
+
+def main(kill_at: int, folder: str, environ: dict[str, str]) -> None:
+    """Lead the job until the process is killed."""
+    os.environ.clear()
+    os.environ.update(environ)
+    os.chdir(folder)
     points = Points(kill_at)
     points.wrap(Store, "write")
     points.wrap(notify, "send")
+    points.wrap(returns, "send_email")
     points.wrap(notify.Reporter, "ping")
     for name in ("fetch", "put", "rename", "delete"):
         points.wrap(places.LocalFolder, name)
@@ -68,9 +105,18 @@ def main(kill_at: int, job: Path) -> int:
         points.reach()
         return ended
 
-    JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
-    return DONE_AT_ALL
+    lead(Path("nightly.yaml"), command)
+    sys.exit(DONE_AT_ALL)
 
 
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), Path(sys.argv[2])))
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload([__name__])
+
+
+def kill(kill_at: int, folder: Path) -> int:
+    """Lead the job of a folder until its n-th step; return how the process ended."""
+    process = _PROCESSES.Process(target=main, args=(kill_at, str(folder), dict(os.environ)))
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode

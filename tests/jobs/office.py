@@ -11,7 +11,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -45,7 +45,7 @@ def people(count: int, first: int = 1) -> list[tuple[str, ...]]:
     ]
 
 
-def rows_of(rows: list[tuple[str, ...]]) -> bytes:
+def rows_of(rows: Iterable[tuple[str, ...]]) -> bytes:
     """A roster as CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows((HEAD, *rows))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from importer.cli.output import now
 from importer.errors import Exit, UsageError
 from importer.jobs.decisions import allow
+from importer.jobs.feed import Feed
 from importer.jobs.overview import JobOverview, jobs_in
 from importer.jobs.schema import load_job
 from importer.jobs.state import Store
@@ -137,3 +140,27 @@ def test_no_job_of_a_folder_stops_the_others(office: Office, sandbox: Sandbox, t
     assert len(state(sandbox)) == 4
     lines = list(map(json.loads, log.read_text("utf-8").splitlines()))
     assert [line["job"] for line in lines if line["event"] == "job"] == ["b", "c", "d"]
+
+
+def test_five_hundred_jobs_are_listed_within_two_seconds(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """In seconds of the processor: each has loaded a file every night for a year."""
+    office.write_job("guards: {creates: off}\n", max_age="26h")
+    office.drop(rows_of(people(3)))
+    assert office.run() == Exit.DONE
+    store = Store("nightly")
+    memory, text = store.read(), (office.folder / "nightly.yaml").read_text("utf-8")
+    (address, feed), = memory.feeds.items()  # fmt: skip
+    year = tuple(feed.files[0].model_copy(update={"modified": float(n)}) for n in range(365))
+    store.write(memory.model_copy(update={"feeds": {address: Feed(files=year)}}))
+    state_of_one = Path("jobs/nightly.json").read_bytes()
+    (folder := office.folder / "night").mkdir()
+    for number in range(500):
+        (folder / f"lib{number:03}.yaml").write_text(text, "utf-8")
+        Path(f"jobs/lib{number:03}.json").write_bytes(state_of_one)
+    began = time.process_time()
+    jobs = [one.as_json() for one in jobs_in(folder, now())]
+    assert time.process_time() - began < 2
+    assert {one["state"] for one in jobs} == {"ok"}
+    assert len(jobs) == 500

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from datetime import timedelta
 from itertools import count
@@ -15,25 +12,16 @@ import pytest
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ask
-from tests.jobs.killed import DONE_AT_ALL
-from tests.jobs.office import Office, names, people, rows_of
+from tests.cli.small import ask, delete, state
+from tests.jobs.killed import DONE_AT_ALL, kill, lead
+from tests.jobs.office import NOTIFY, Office, in_process, names, people, rows_of
 from tests.jobs.test_sftp import SIS
-
-ROOT = Path(__file__).parents[2]
-
-
-def _kill(office: Office, at: int) -> int:
-    """Run the job until its n-th step; return how it ended."""
-    command = (sys.executable, "-m", "tests.jobs.killed", str(at), "nightly.yaml")
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environ, capture_output=True, check=False).returncode
 
 
 def _clean(office: Office) -> None:
-    for name in ("jobs", "runs", "incoming", "out"):
+    for name in ("jobs", "runs", "incoming", "out", "back"):
         shutil.rmtree(office.folder / name, ignore_errors=True)
-    for name in ("incoming", "out"):
+    for name in ("incoming", "out", "back"):
         (office.folder / name).mkdir()
     office.clear()
 
@@ -56,7 +44,7 @@ def test_a_killed_job_loads_once(do: str, office: Office, sandbox: Sandbox) -> N
         office.drop(rows_of(people(3, first=10 * at)))
         older = rows_of(people(3, first=10 * at + 5))
         office.drop(older, "patrons-0.csv", age=timedelta(hours=1))
-        if _kill(office, at) == DONE_AT_ALL:
+        if kill(at, office.folder) == DONE_AT_ALL:
             break
         assert office.run() == Exit.DONE, at
         assert names(office.inbox) == ["patrons-0.csv.superseded-", "patrons-1.csv.done-"], at
@@ -70,3 +58,50 @@ def test_a_killed_job_loads_once(do: str, office: Office, sandbox: Sandbox) -> N
             (delivered,) = Path("out").iterdir()
             assert zipfile.is_zipfile(delivered), at
     assert at > 10
+
+
+@pytest.mark.parametrize(
+    "stride", [pytest.param(5, marks=pytest.mark.faults), pytest.param(1, marks=pytest.mark.hunt)]
+)
+def test_a_feed_that_is_killed_anywhere_loads_each_file_once_and_in_its_order(
+    stride: int, office: Office, sandbox: Sandbox
+) -> None:
+    """Two files wait; the first is held and allowed, the second has a row that the office corrects.
+
+    Killed after each step of the job, the person or the office: the next start continues.
+    """
+    notify = NOTIFY.replace("  chat", "  office: [registrar@example.org]\n  chat")
+    more = "every: file\ndo: apply\nguards: {creates: 2, absent: off}\nrejects_to: back\n"
+    office.write_job(more, max_age="26h")
+    job = office.folder / "nightly.yaml"
+    job.write_text(job.read_text("utf-8").replace(NOTIFY, notify), "utf-8")
+    for at in count(1, stride):
+        _clean(office)
+        delete_all(sandbox)
+        ask(sandbox, "DELETE", "log")
+        three, last = people(3), (*people(1)[0][:2], "Newname", "COMM", "", "", "")
+        office.drop(rows_of(three), age=timedelta(hours=1))
+        wrong = ("", "Canaria999", "Vexworthy", "COMM", "", "", "")
+        office.drop(rows_of([last, *three[1:], wrong]), "patrons-2.csv")
+        ended = kill(at, office.folder)
+        lead(job, in_process)
+        users = state(sandbox)
+        assert sorted(users) == ["20001", "20002", "20003", "20999"], at
+        assert users["20001"]["last_name"] == "Newname", at
+        calls = [call["method"] for call in sandbox.log() if call["method"] != "GET"]
+        assert calls == ["POST", "POST", "POST", "PUT", "POST"], at
+        assert names(office.inbox) == ["patrons-1.csv.done-", "patrons-2.csv.done-"], at
+        (done,) = (office.folder / "back").iterdir()
+        assert ".done-" in done.name, at
+        mails = [mail["Subject"] for mail in office.mails if "registrar" in mail["To"]]
+        assert 1 <= len(mails) <= 2, at
+        assert 4 <= len(office.mails) <= 6, at
+        if ended == DONE_AT_ALL:
+            break
+    assert at > 30
+
+
+def delete_all(sandbox: Sandbox) -> None:
+    """Delete every user, so that the next attempt begins with an empty Alma."""
+    for key in state(sandbox):
+        delete(sandbox, key)

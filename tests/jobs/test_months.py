@@ -31,7 +31,9 @@ GUARDS = "guards: {creates: 5}\n"
 
 def content(people: People) -> bytes:
     """A roster of these people."""
-    rows = [(key, f"Canaria{key}", last, "COMM", "", "", "") for key, last in people.items()]
+    rows: list[tuple[str, ...]] = [
+        (key, f"Canaria{key}", last, "COMM", "", "", "") for key, last in people.items()
+    ]
     return rows_of(rows)
 
 

@@ -9,10 +9,26 @@ from pathlib import Path
 
 import pytest
 
+from importer.cli.output import now
 from importer.errors import Exit
+from importer.jobs.commands import Tools
+from importer.jobs.decisions import skip
+from importer.jobs.feed import FileState
+from importer.jobs.overview import jobs_in
+from importer.jobs.run import JobRun
+from importer.jobs.schema import load_job
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
-from tests.jobs.office import SSHD, Office, SshServer, names, people, rows_of, ssh_server
+from tests.jobs.office import (
+    SSHD,
+    Office,
+    SshServer,
+    in_process,
+    names,
+    people,
+    rows_of,
+    ssh_server,
+)
 from tests.jobs.test_several_rosters import _write_job_of_two
 
 HOUR = timedelta(hours=1)
@@ -242,3 +258,117 @@ def test_a_folder_that_cannot_be_changed_names_a_superseded_file_once(
                 for mail in mails) for number in (0, 1)] == [1, 1]  # fmt: skip
     assert last_name(sandbox) == "Tuesday"
     assert names(office.inbox) == ["patrons-0.csv", "patrons-1.csv", "patrons-2.csv"]
+
+
+def test_every_file_of_a_backlog_is_loaded_oldest_first(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """In one run, with an email for each; what comes late is superseded all the same."""
+    arrange(max_age="26h")
+    load_every_file(office)
+    for number, day in enumerate(("Friday", "Saturday", "Sunday"), 1):
+        office.drop(named(day), f"patrons-{number}.csv", age=HOUR * (40 - number))
+    office.drop(named("Monday"), "patrons-4.csv", age=HOUR)
+    assert office.run() == Exit.DONE
+    loaded = [str(mail.get_body()).split("File: patrons-")[1][0] for mail in office.mails]
+    assert loaded == ["1", "2", "3", "4"]
+    assert last_name(sandbox) == "Monday"
+    office.drop(named("Thursday"), "patrons-0.csv", age=HOUR * 50)
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Monday"
+    assert names(office.inbox)[0] == "patrons-0.csv.superseded-"
+
+
+def load_every_file(office: Office) -> None:
+    """Let the job load each file."""
+    path = office.folder / "nightly.yaml"
+    path.write_text(path.read_text("utf-8").replace("do: apply", "every: file\ndo: apply"), "utf-8")
+
+
+@pytest.mark.parametrize("wrong", ["held", "cut"])
+def test_a_file_that_cannot_be_loaded_stops_those_behind_it(
+    wrong: str, office: Office, sandbox: Sandbox
+) -> None:
+    """Else its older values would come after theirs; a person who skips it lets them pass."""
+    office.write_job("guards: {creates: off, absent: off}\n", max_age="26h")
+    load_every_file(office)
+    office.drop(rows_of(people(20)), "patrons-1.csv", age=HOUR * 3)
+    assert office.run() == Exit.DONE
+    rows = rows_of(people(9)) if wrong == "held" else rows_of(people(20))[:-9]
+    office.drop(rows, "patrons-2.csv", age=HOUR * 2)
+    office.drop(rows_of(people(21)), "patrons-3.csv", age=HOUR)
+    for _ in range(2):
+        assert office.run() == (Exit.SAFETY_CHECK if wrong == "held" else Exit.ROSTER)
+    assert len(state(sandbox)) == 20
+    (job,) = jobs_in(office.folder, now())
+    waiting = {one.name: one.state for one in job.memory.feeds["incoming/patrons-*.csv"].files[1:]}
+    assert waiting == {
+        "patrons-2.csv": FileState.HELD if wrong == "held" else FileState.REFUSED,
+        "patrons-3.csv": FileState.SEEN,
+    }
+    skip(load_job(office.folder / "nightly.yaml"), "ana", "half a file", now())
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 21
+    assert names(office.inbox)[1] == "patrons-2.csv.skipped-"
+
+
+def test_the_same_content_again_does_not_hide_the_files_behind_it(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """It is nothing new, and the next file is loaded in the same run."""
+    office.write_job(GUARDS)
+    load_every_file(office)
+    for number, day in enumerate(("Friday", "Friday", "Sunday"), 1):
+        office.drop(named(day), f"patrons-{number}.csv", age=HOUR * (4 - number))
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Sunday"
+    assert names(office.inbox) == [f"patrons-{number}.csv.done-" for number in (1, 2, 3)]
+
+
+def test_files_can_be_ordered_by_their_names(office: Office, sandbox: Sandbox) -> None:
+    """Numbers count as numbers, and a copy that gives all files one time changes nothing."""
+    office.write_job(GUARDS, order="name", max_age="26h")
+    office.drop(named("Nine"), "patrons-9.csv")
+    office.drop(named("Ten"), "patrons-10.csv", age=HOUR)
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Ten"
+    office.drop(named("Eight"), "patrons-8.csv")
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Ten"
+    office.drop(named("Corrected"), "patrons-10.csv")  # of the same name, replaced
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Corrected"
+
+
+def test_a_file_that_was_seen_unchanged_needs_no_further_wait(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """The wait is for a file that nobody has seen before."""
+    office.write_job(GUARDS, unchanged_for="60s")
+    office.drop(named("Monday"))
+    waits: list[float] = []
+    job = load_job(office.folder / "nightly.yaml")
+    tools = Tools(in_process, lambda: now() + office.clock, waits.append, office.said.append)
+    JobRun(job, tools).look()
+    office.clock = HOUR
+    assert JobRun(job, tools).run() == Exit.DONE
+    assert waits == [0]
+    office.drop(named("Tuesday"), "patrons-2.csv")
+    assert JobRun(job, tools).run() == Exit.DONE
+    assert waits == [0, pytest.approx(60, abs=9)]
+
+
+def test_a_set_of_two_rosters_is_whole_in_every_load(office: Office, sandbox: Sandbox) -> None:
+    """Of a backlog the oldest files of both are one load; what has no partner waits for it."""
+    _write_job_of_two(office, max_age="26h")
+    load_every_file(office)
+    for number in (1, 2):
+        office.drop(rows_of(people(number)), f"patrons-{number}.csv", age=HOUR * (9 - number))
+    office.drop(rows_of(people(2, first=10)), "staff-1.csv", age=HOUR * 8)
+    assert office.run() == Exit.ROSTER
+    assert "patrons-2.csv waits, as" in str(office.mails[-1].get_body())
+    assert len(state(sandbox)) == 3
+    assert "patrons-2.csv" in names(office.inbox)
+    office.drop(rows_of(people(3, first=10)), "staff-2.csv", age=HOUR * 6)
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 5
