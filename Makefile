@@ -88,16 +88,22 @@ wheel: dev ## Build the wheel and the source archive, and try the wheel in a new
 	build/wheel/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
 	IMPORTER=$(CURDIR)/build/wheel/bin/importer $(BIN)/pytest -q -n 0 tests/packaging
 
-sbom: wheel ## Write build/sbom.cdx.json: what the wheel's environment contains, with licenses
-	$(PYTHON) -m venv build/release
-	build/release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-release.lock
+sbom: wheel build/release/.done ## Write build/sbom.cdx.json: what the wheel's environment contains, with licenses
 	build/release/bin/cyclonedx-py environment build/wheel/bin/python --pyproject pyproject.toml --mc-type application --output-reproducible -o build/sbom.cdx.json
 
-platforms: dev ## See that every locked library has a wheel for Windows and macOS (asks the package index)
-	$(BIN)/python -m release.platforms
+build/release/.done: requirements-release.lock
+	$(PYTHON) -m venv build/release
+	build/release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
-windows: wheel ## One zip with its own Python: make windows PYTHON_ZIP=python-3.13.1-embed-amd64.zip SHA256=…
-	$(BIN)/python -m release.windows "$(PYTHON_ZIP)" "$(SHA256)" dist/*.whl
+platforms: build/release/.done ## See that every locked library has a wheel for Windows and macOS
+	@set -e; for system in x86_64-pc-windows-msvc aarch64-apple-darwin; do for python in 3.11 3.12 3.13 3.14; do \
+	  echo "$$system, Python $$python:"; \
+	  build/release/bin/uv pip install --quiet --dry-run --no-deps --only-binary :all: --require-hashes --target build/none \
+	    --python-platform $$system --python-version $$python -r requirements-run.lock; done; done
+
+windows: wheel build/release/.done ## One zip with its own Python: make windows PYTHON_ZIP=python-3.13.1-embed-amd64.zip SHA256=…
+	$(BIN)/python -m release.windows "$(PYTHON_ZIP)" "$(SHA256)" dist/*.whl build/release/bin/uv
 
 release-check: dev ## See that changelog, version and tag agree (TAG=v1.2.3)
 	$(BIN)/python -m release.checks $(TAG)
@@ -108,10 +114,10 @@ release: release-check ## Make the tag of this version, here
 docs: dev ## Build the guide into site/
 	$(BIN)/zensical build --clean --strict
 
-lock: ## Resolve the libraries again (needs uv)
-	uv pip compile $(LOCK) --extra sftp --group dev -o requirements.lock
-	uv pip compile $(LOCK) --group build -c requirements.lock -o requirements-run.lock
-	uv pip compile --group pyproject.toml:release $(wordlist 2,99,$(LOCK)) -o requirements-release.lock
+lock: build/release/.done ## Resolve the libraries again
+	build/release/bin/uv pip compile $(LOCK) --extra sftp --group dev -o requirements.lock
+	build/release/bin/uv pip compile $(LOCK) --group build -c requirements.lock -o requirements-run.lock
+	build/release/bin/uv pip compile --group pyproject.toml:release $(wordlist 2,99,$(LOCK)) -o requirements-release.lock
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,6 @@ import zipfile
 from pathlib import Path
 
 from release.checks import ROOT, version
-from release.platforms import WINDOWS, lock_for
 
 STARTERS = Path(__file__).with_name("windows")
 """What people double-click, copied into the zip."""
@@ -46,19 +45,18 @@ def unpacked(python_zip: Path, sha256: str, folder: Path) -> str:
     raise NotBuiltError(msg)
 
 
-def collected(python: str, wheel: Path, folder: Path) -> None:
-    """Install the locked libraries for Windows and the importer's wheel into a folder."""
-    lock = folder.parent / "windows.lock"
-    text = (ROOT / "requirements-run.lock").read_text("utf-8")
-    lock.write_text(lock_for(text, WINDOWS, python), "utf-8")
+def collected(uv: str, python: str, wheel: Path, folder: Path) -> None:
+    """Install the locked libraries for Windows and the importer's wheel into a folder.
+
+    Raises CalledProcessError if a library has no wheel for Windows, or not the locked one.
+    """
     common = (
-        *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"),
-        *("--no-deps", "--only-binary=:all:", f"--platform={WINDOWS}"),
-        *(f"--python-version={python}", f"--target={folder}", "--upgrade", "--no-compile"),
+        *(uv, "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--target", folder),
+        *(f"--python-version={python}", "--python-platform=x86_64-pc-windows-msvc"),
     )
-    subprocess.run((*common, "--require-hashes", "-r", str(lock)), check=True)  # noqa: S603
-    subprocess.run((*common, str(wheel)), check=True)  # noqa: S603
-    lock.unlink()
+    locked = ("--require-hashes", "-r", ROOT / "requirements-run.lock")
+    subprocess.run((*common, *locked), check=True)  # noqa: S603
+    subprocess.run((*common, wheel), check=True)  # noqa: S603
 
 
 def zipped(folder: Path, target: Path) -> None:
@@ -71,15 +69,15 @@ def zipped(folder: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Build the zip from an embeddable Python, its hash and the importer's wheel."""
-    python_zip, sha256, wheel = sys.argv[1:4]
+    """Build the zip from an embeddable Python, its hash, the importer's wheel and a uv."""
+    python_zip, sha256, wheel, uv = sys.argv[1:5]
     folder = ROOT / "build" / "windows"
     shutil.rmtree(folder, ignore_errors=True)
     try:
         python = unpacked(Path(python_zip), sha256, folder / "python")
     except NotBuiltError as error:
         sys.exit(str(error))
-    collected(python, Path(wheel), folder / "libraries")
+    collected(uv, python, Path(wheel), folder / "libraries")
     shutil.copytree(STARTERS, folder, dirs_exist_ok=True)
     target = ROOT / "dist" / f"alma-roster-importer-{version()}-windows.zip"
     zipped(folder, target)

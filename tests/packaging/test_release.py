@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from release import checks, platforms, windows
+from release import checks, windows
 
 ROOT = Path(__file__).parents[2]
 
@@ -162,22 +162,6 @@ def test_the_zip_for_windows_starts_the_importer_with_its_own_python(tmp_path: P
     windows.zipped(folder, first)
     windows.zipped(folder, second)
     assert first.read_bytes().replace(b"a/python", b"b/python") == second.read_bytes()
-
-
-def test_the_lock_for_windows_has_the_libraries_of_windows_only() -> None:
-    """Markers are read for the computer on which the zip will run."""
-    lock = (
-        "one==1.0 \\\n    --hash=sha256:aa\n"
-        "two==2.0 ; sys_platform == 'win32' \\\n    --hash=sha256:bb\n"
-        "three==3.0 ; sys_platform != 'win32' \\\n    --hash=sha256:cc\n"
-        "four==4.0 ; python_full_version < '3.12' \\\n    --hash=sha256:dd\n"
-    )
-    kept = platforms.lock_for(lock, platforms.WINDOWS, "3.13")
-    assert re.findall(r"^(\w+)==", kept, re.MULTILINE) == ["one", "two"]
-    assert " ; " not in kept
-    whole = (ROOT / "requirements-run.lock").read_text("utf-8")
-    assert "colorama==" in platforms.lock_for(whole, platforms.WINDOWS, "3.13")
-    assert "colorama==" not in platforms.lock_for(whole, platforms.MACOS, "3.13")
 
 
 def test_the_classifiers_name_the_tried_versions() -> None:
