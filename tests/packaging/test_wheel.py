@@ -36,6 +36,8 @@ socket.socket.connect = connect_here
 """
 
 READY = sorted(path.stem for path in (ROOT / "mappings").glob("*.yaml"))
+TRIED = READY if "IMPORTER" in os.environ else ["community"]
+"""All of them where the wheel is installed; `make test` leaves the rest to `make wheel`."""
 
 Typed = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -135,7 +137,7 @@ def test_a_first_mapping_is_made_from_the_sample(installed: Typed, tmp_path: Pat
     assert "already exists" in again.stderr
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", TRIED)
 def test_every_ready_mapping_is_copied_checked_and_planned_with_its_sample(
     installed: Typed, alma: str, name: str, tmp_path: Path
 ) -> None:
