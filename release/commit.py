@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,11 @@ class CommitHook(BuildHookInterface):  # type: ignore[type-arg]
         asked = ("git", "rev-parse", "--short=12", "HEAD")
         commit = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
         if commit.returncode == 0:
-            made = root / "build" / "COMMIT"
+            made = root / "build" / f"COMMIT.{os.getpid()}"  # two builds may run at once
             made.parent.mkdir(exist_ok=True)
             made.write_text(commit.stdout, "utf-8")
             build_data["force_include"][str(made)] = FILE
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
+        """Remove the file that the build took."""
+        (Path(self.root) / "build" / f"COMMIT.{os.getpid()}").unlink(missing_ok=True)
