@@ -256,6 +256,13 @@ async def _get_pin(lab: _Lab) -> str:
     return "show" if shown.get("pin_number") == "1234" else "hide"
 
 
+async def _delete_policy(lab: _Lab) -> str:
+    user = await lab.create(lab.body())
+    await lab.delete(user["primary_id"])
+    reply = await lab.call("GET", f"/users/{user['primary_id']}")
+    return _taken(reply, "keep", "remove", "401861", "401890")
+
+
 async def _bad_json(lab: _Lab) -> str:
     return code_in(await lab.post(lab.body(user_note={"note_text": "not a list"})))
 
@@ -310,8 +317,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         for function in (
             _generate_primary_id, _identifier_case, _inactive_identifiers, _unsent_segments,
             _unsent_lists, _internal_segments, _sticky_blank, _external_group, _external_password,
-            _several_preferred, _put_roles, _rename_by_put, _get_pin, _bad_json, _unknown_xml,
-            _modify_date_from,
+            _several_preferred, _put_roles, _rename_by_put, _get_pin, _delete_policy, _bad_json,
+            _unknown_xml, _modify_date_from,
         )
     },
     **{name: _by_reading(read) for name, read in READING.items()},

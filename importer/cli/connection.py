@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,9 +14,11 @@ from importer.alma.address import resolve
 from importer.alma.client import Alma
 from importer.alma.code_tables import TABLES, fetch, write_file
 from importer.alma.pacing import RateLimiter
-from importer.cli.output import now, say
+from importer.cli.output import confirm, now, say
 from importer.errors import StoppedError
 from importer.model.fields import CodeTables
+from importer.model.run import RunFacts
+from importer.model.text import counted
 from importer.settings import Settings
 
 T = TypeVar("T")
@@ -120,3 +123,40 @@ class Stopping:
             say("Stopping after the rows under way. Press Ctrl-C again to stop at once.")
         elif not self._task.cancelling():
             self._task.cancel()
+
+
+def typed_deletions(
+    facts: RunFacts, count: int, given: int | None, limit: int | None
+) -> int | None:
+    """Return how many users are deleted, as the operator typed it: `given`, or on a terminal.
+
+    In production the institution's code is typed with it. Raises UsageError without the code.
+    """
+    if not count or given is not None or not sys.stdin.isatty():
+        return given
+    of = facts.alma.institution if facts.alma and facts.alma.is_production else ""
+    first = "" if limit is not None else " With --limit 5 you can try a few first."
+    answer = f"{count} {of}".strip()
+    confirm(
+        f"This deletes {counted(count, 'user')} for good; undo cannot restore all of it.{first}\n"
+        f"Type the number{f' and the institution code ({of})' if of else ''} to continue:",
+        answer,
+        "",
+        "That is not the number. Nothing was sent.",
+    )
+    return count
+
+
+def confirm_production(facts: RunFacts, count: int) -> None:
+    """Ask for the institution code before writing to production. Raises UsageError without it."""
+    if facts.alma is None or not facts.alma.is_production:
+        return
+    code = facts.alma.institution
+    confirm(
+        f"This writes {counted(count, 'row')} to the production Alma of "
+        f"{facts.alma.name or code}.\n"
+        f"Type the institution code ({code}) to continue:",
+        code,
+        f"This writes to the production Alma of {code}. Give --yes to write without confirmation.",
+        "That is not the institution code. Nothing was sent.",
+    )

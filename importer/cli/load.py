@@ -15,7 +15,13 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
-from importer.cli.connection import Stopping, fetch_codes, with_alma
+from importer.cli.connection import (
+    Stopping,
+    confirm_production,
+    fetch_codes,
+    typed_deletions,
+    with_alma,
+)
 from importer.cli.console import (
     CODES,
     USERS,
@@ -40,7 +46,7 @@ from importer.cli.console import (
     saved_codes,
     saved_facts,
 )
-from importer.cli.output import confirm, now, program, say
+from importer.cli.output import now, program, say
 from importer.errors import AlmaError, Exit, ImporterError, LedgerError, StoppedError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
@@ -48,7 +54,6 @@ from importer.ledger.run_lock import held_since
 from importer.ledger.states import RESULTS, State
 from importer.mapper.load import load as load_mapping
 from importer.model.plan import Fate, Result, SafetyCheck
-from importer.model.run import RunFacts
 from importer.model.text import command_line, spans, word_list
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_roster
@@ -147,13 +152,17 @@ def apply(
             help=f"Let a safety check pass: {', '.join(SafetyCheck)}. Repeatable.", metavar="CHECK"
         ),
     ] = [],  # noqa: B006
+    delete: Annotated[
+        int | None,
+        typer.Option(min=1, help="Delete exactly N users, as the plan says.", metavar="N"),
+    ] = None,
     yes: Yes = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
     """Carry out a saved plan. Run it again to continue where it stopped."""
     with open_alone(run) as ledger:
-        stop = _apply_run(ledger, limit, frozenset(allow), yes=yes)
+        stop = _apply_run(ledger, limit, frozenset(allow), delete, yes=yes)
         return conclude(
             ledger,
             summarize(ledger, frozenset({stop.exit} if stop else ())),
@@ -305,7 +314,12 @@ def _book_and_sheet(roster: str) -> tuple[Path, str]:
 
 
 def _apply_run(
-    ledger: Ledger, limit: int | None, allowed: frozenset[SafetyCheck], *, yes: bool
+    ledger: Ledger,
+    limit: int | None,
+    allowed: frozenset[SafetyCheck],
+    deletes: int | None,
+    *,
+    yes: bool,
 ) -> Stop | None:
     """Carry out the rest of a run; return why it ended early, if it did.
 
@@ -320,18 +334,21 @@ def _apply_run(
     names = {os.environ.get(TASK, ""), held_since(ledger.folder)} - {""}
     stopping = Stopping(ledger.folder / apply_stage.STOP, names)
     of = left if limit is None else min(left, limit)
+    deletions = apply_stage.deletions(ledger, limit)
+    typed = typed_deletions(ledger.facts, deletions, deletes, limit)
     options = apply_stage.ApplyOptions(
         stopping=stopping,
         verify_delay=settings.alma_verify_delay,
         plan_days=settings.alma_plan_days,
         limit=limit,
         allowed=allowed,
+        deletes=typed,
     )
     journal = Journal(ledger, operator(), now)
     for sentence in apply_stage.prepare(ledger, journal, options, now()):
         say(sentence)
-    if not yes:
-        _confirm(ledger.facts, of)
+    if not yes and (typed is None or deletes is not None):
+        confirm_production(ledger.facts, of)
 
     async def carry_out(alma: Alma) -> Stop | None:
         with progress("Applying", lambda: alma.limiter.notice) as advance:
@@ -413,17 +430,3 @@ def _stopped(ledger: Ledger, stop: Stop, run: str) -> str:
         if not unknown + left:
             end = "The plan is complete. There is nothing to continue."
     return "\n".join(filter(None, (*lines, end)))
-
-
-def _confirm(facts: RunFacts, count: int) -> None:
-    """Ask for the institution code before writing to production. Raises UsageError without it."""
-    if facts.alma is None or not facts.alma.is_production:
-        return
-    code = facts.alma.institution
-    confirm(
-        f"This writes {rows(count)} to the production Alma of {facts.alma.name or code}.\n"
-        f"Type the institution code ({code}) to continue:",
-        code,
-        f"This writes to the production Alma of {code}. Give --yes to write without confirmation.",
-        "That is not the institution code. Nothing was sent.",
-    )

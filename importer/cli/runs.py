@@ -49,9 +49,10 @@ from importer.pipeline.resolve import Review
 from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_runs
 from importer.pipeline.undo import UndoRequest, check_undoable
 from importer.pipeline.undo import undo as plan_undo
+from importer.report.files import write_people
 from importer.report.lineage import Lineage, lineages
 from importer.report.masking import shown
-from importer.report.people_lists import List, write_list, write_people
+from importer.report.people_lists import List, write_list
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 from importer.settings import Settings
@@ -87,7 +88,7 @@ def report(
     with _opened(run) as ledger:
         if kind is None:
             return conclude(ledger, as_json=as_json, show_values=show_values)
-        if not ledger.was_applied:
+        if not ledger.was_applied and not (ledger.facts.lists and kind == "set"):
             msg = f"{ledger.folder} was not applied, so it created and changed nobody."
             raise UsageError(msg)
         written = write_people(ledger, kind, pins=pin)

@@ -350,7 +350,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
 
     `stopped` are the exit codes for which an `apply` ended early; the worst of all is the run's.
     """
-    facts, undoes = ledger.facts, ledger.facts.command == "undo"
+    facts, deletes = ledger.facts, ledger.facts.deletes
     fates = ledger.count("rows", "fate")
     severities = ledger.count("problems", "severity")
     rosters = tuple(_by_roster(ledger, facts)) if facts.others else None
@@ -363,7 +363,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     calls = None
     if facts.command != "check":
         acts = ledger.count("steps", "act")
-        counts |= {act.value: acts.get(act, 0) for act in Act if undoes or act is not Act.DELETE}
+        counts |= {act.value: acts.get(act, 0) for act in Act if deletes or act is not Act.DELETE}
         # an update or a delete reads the user again before it writes
         sent = counts[Act.CREATE] + 2 * (counts[Act.UPDATE] + acts.get(Act.DELETE, 0))
         calls = Calls(
@@ -376,7 +376,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         counts |= {
             result.value: results.get(result, 0)
             for result in Result
-            if undoes or result not in {Result.DELETED, Result.WAS_GONE}
+            if deletes or result not in {Result.DELETED, Result.WAS_GONE}
         }
         if results.get(Result.REFUSED):
             codes.add(Exit.REFUSED)

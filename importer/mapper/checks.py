@@ -24,7 +24,9 @@ from importer.mapper.schema import KeepHeaviest
 from importer.mapper.steps.dates import ONLY_ENDS
 from importer.mapper.steps.step import EntryPlace, RulePart
 from importer.mapper.yaml_source import Steps
+from importer.model.candidates import NAMES
 from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, is_cell
+from importer.model.plan import Match
 from importer.model.user import AccountType, Reach
 
 
@@ -101,8 +103,9 @@ def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
             yield MappingFinding(("roster", "skip", at, "when"), wrong)
     absent = mapping.absent
     if absent is not None and not (absent.rules or [*absent.removals]):
-        yield MappingFinding(("match", "absent", "set"), "sets nothing; name the fields to change")
-    no_cells = "users who are missing from the roster have no cells; write a constant"
+        steps = (*mapping.leaving_steps, "set")
+        yield MappingFinding(steps, "sets nothing; name the fields to change")
+    no_cells = "users who leave have no cells; write a constant"
     for entry in absent.entries if absent is not None else ():
         if entry.deciding:
             yield MappingFinding((*entry.steps, "when"), no_cells)
@@ -144,6 +147,33 @@ def _from_alma(mapping: MappingDocument) -> Iterator[MappingFinding]:
                 "entry is written as `<contact_info.email[work].email_address>`"
             )
             yield MappingFinding(steps, wrong)
+
+
+_RETIRES = "a mapping that retires users does nothing else; delete this line"
+
+
+def _retire(mapping: MappingDocument) -> Iterator[MappingFinding]:
+    """A mapping that retires users finds them, by IDs and names, and does nothing else."""
+    file, match = mapping.file, mapping.file.match
+    if match.retire is None:
+        return
+    if match.new != "reject":
+        wrong = "set `new: reject`, because a mapping that retires users creates nobody"
+        yield MappingFinding(("match", "new"), wrong)
+    usual = Match()
+    for key in ("absent", "known", "id_change", "another_person", "account_type"):
+        if getattr(match, key) != getattr(usual, key, None):
+            yield MappingFinding(("match", key), _RETIRES)
+    if file.patron_role is not None:
+        yield MappingFinding(("patron_role",), _RETIRES)
+    if "expire" in {match.retire.do, match.retire.if_open} and mapping.absent is None:
+        wrong = "needs `set:` with what ends, such as `expiry_date: <@today>`"
+        yield MappingFinding(("match", "retire"), wrong)
+    for rule in mapping.rules:
+        known = {*NAMES, "primary_id", "birth_date", "external_id"}
+        if rule.field.path not in known and rule.field.parent != "user_identifier":
+            wrong = "to retire users, only IDs, names and birth dates are mapped; delete this line"
+            yield MappingFinding(rule.steps, wrong)
 
 
 def _passwords(mapping: MappingDocument) -> Iterator[MappingFinding]:
@@ -332,10 +362,12 @@ def _patterns_as_words(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 
 CHECKS: tuple[Callable[[MappingDocument], Iterator[MappingFinding]], ...] = (
-    _account, _required_fields, _rows, _from_alma, _keys, _passwords, _lookups, _variables,
+    _account, _required_fields, _rows, _from_alma, _retire, _keys, _passwords, _lookups, _variables,
     _circles, _entries, _to_do, _no_value, _unused, _match_types, _patterns_as_words,
 )  # fmt: skip
 """Every check. To add one about a mapping as a whole, write a function and name it here."""
 
-_OF_WHOLE = frozenset({_account, _required_fields, _rows, _from_alma, _unused, _match_types})
+_OF_WHOLE = frozenset(
+    {_account, _required_fields, _rows, _from_alma, _retire, _unused, _match_types}
+)
 """Checks that are not about rules alone; the other ones are made of `match.absent` as well."""

@@ -131,6 +131,14 @@ def _listed(words: Iterable[str], last: str = "or") -> str:
     return f" {last} ".join(f"`{word}`" for word in words)
 
 
+_RETIRE = {
+    "list": "they are listed for Alma's own jobs",
+    "expire": "their membership ends",
+    "delete": "they are deleted for good",
+}
+_OPEN = {"hold": "is kept", "expire": "is kept, and the membership ends"}
+
+
 def _about_known_users(mapping: MappingDocument) -> Iterator[str]:
     """Yield what `match` does beyond finding users."""
     match, absent = mapping.file.match, mapping.absent
@@ -145,11 +153,20 @@ def _about_known_users(mapping: MappingDocument) -> Iterator[str]:
         yield f"Users of {_listed(match.managed_elsewhere)} need review and are never changed."
     if (old := match.keep_old_id) is not None:
         yield f"The old primary ID stays as an {old.status} identifier of type {old.type}."
-    if absent is not None and (part := match.absent) is not None:
+    changes = (
+        "; ".join(f"{label}: {text}" for label, text in explain(absent).items()) if absent else ""
+    )
+    if (retire := match.retire) is not None:
+        yield (
+            f"Known users of group {' or '.join(retire.among.user_group)} are retired: "
+            f"{_RETIRE[retire.do]}. Who has something open {_OPEN[retire.if_open]}."
+        )
+        if changes:
+            yield f"Where the membership ends: {changes}"
+    if (part := match.absent) is not None:
         groups = " or ".join(part.among.user_group)
         owners = f" and external system {' or '.join(part.among.external_id)}"
         rosters = "the roster" if part.after == 1 else f"{part.after} rosters in a row"
-        changes = "; ".join(f"{label}: {text}" for label, text in explain(absent).items())
         yield (
             f"Users of group {groups}{owners if part.among.external_id else ''} who are missing "
             f"from {rosters} are changed: {changes}"

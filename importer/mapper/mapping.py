@@ -15,7 +15,7 @@ from importer.mapper.conditions import Condition
 from importer.mapper.field_rule import FieldRule, value_steps
 from importer.mapper.lookups import KeyFile, Tables
 from importer.mapper.placeholders import TO_CHOOSE, VALUE
-from importer.mapper.schema import Entry, KeepHeaviest, MappingFile, RosterPart
+from importer.mapper.schema import Entry, KeepHeaviest, LeavingPart, MappingFile, RosterPart
 from importer.mapper.steps.rule import Rule
 from importer.mapper.yaml_source import Source, Steps
 from importer.model.candidates import Removal
@@ -72,16 +72,13 @@ def _field_rules(
     )
 
 
-_ABSENT: Steps = ("match", "absent", "set")
-
-
 @dataclass(frozen=True)
 class MappingDocument:
     """A mapping that has been read.
 
     `sha256` is over the file, the mappings it extends and its lookup files: equal if nothing
-    changed. `source` knows the line of every key. `changes`: what it sets for users who are missing
-    from the roster, if it is about these; see `absent`. `content`: its YAML, if it has no file.
+    changed. `source` knows the line of every key. `leaving`: whom it ends and what it sets for
+    them, if it is about these; see `absent`. `content`: its YAML, if it has no file.
     """
 
     path: Path
@@ -89,7 +86,7 @@ class MappingDocument:
     source: Source
     sha256: str = ""
     tables: Tables = default(default_factory=dict)
-    changes: BaseModel | None = None
+    leaving: LeavingPart | None = None
     content: bytes | None = None
 
     @cached_property
@@ -105,7 +102,7 @@ class MappingDocument:
             shape = Shape.DATE if any(step.of_dates for step in rule.steps) else Shape.TEXT
             pseudo = Field(name, VALUE, name, shape, Facts(0))
             found[name] = FieldRule(pseudo, rule, value_steps(name), values=self._named)
-        if self.changes is None:
+        if self.leaving is None:
             return tuple(found.values())
         needed: set[str] = set()
         rules = [*self.rules]
@@ -122,9 +119,14 @@ class MappingDocument:
         A mapping that creates nobody may lack what only a new user needs. `required: warn` accepts
         people with one name.
         """
-        if self.changes is not None:
-            return _field_rules(self.changes, FIELDS, _ABSENT, self._named)
         file, values = self.file, self._named
+        if (part := self.leaving) is not None:
+            assert part.record is not None  # noqa: S101  `absent` asked
+            rules = _field_rules(part.record, FIELDS, (*self.leaving_steps, "set"), values)
+            if part.patron_role is not None:
+                steps = (*self.leaving_steps, "patron_role")
+                rules += _field_rules(part.patron_role, PATRON_ROLE, steps, values)
+            return rules
         needed = {*ALWAYS_REQUIRED} if file.match.creates else set()
         rules = _field_rules(file.record, FIELDS, ("record",), values)
         one_name = {"first_name"} if any(map(_accepts_one_name, rules)) else set()
@@ -150,9 +152,9 @@ class MappingDocument:
     def every_entry(self) -> tuple[EntryRules, ...]:
         """The entries and the removals, in the mapping's order within each list."""
         found = []
-        start = ("record",) if self.changes is None else _ABSENT
+        start = ("record",) if self.leaving is None else (*self.leaving_steps, "set")
         for parent in LISTS:
-            part: Any = self.changes or self.file.record
+            part: Any = self.leaving.record if self.leaving else self.file.record
             for name in parent.split("."):
                 part = getattr(part, name, None)
             fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
@@ -194,11 +196,18 @@ class MappingDocument:
 
     @property
     def absent(self) -> MappingDocument | None:
-        """What `match.absent` sets, as a mapping without a roster; None if it sets nothing."""
-        if self.file.match.absent is None:
+        """What users get who leave, as a mapping without a roster; None if they get nothing."""
+        _, part = self.file.match.leaving or ("", None)
+        if part is None or part.record is None:
             return None
         file = self.file.model_copy(update={"roster": RosterPart()})
-        return replace(self, file=file, changes=self.file.match.absent.changes)
+        return replace(self, file=file, leaving=part)
+
+    @property
+    def leaving_steps(self) -> Steps:
+        """The steps to the key about users who leave."""
+        key, _ = self.file.match.leaving or ("absent", None)
+        return "match", key
 
     @property
     def with_absent(self) -> tuple[MappingDocument, ...]:

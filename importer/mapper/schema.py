@@ -31,7 +31,7 @@ from importer.mapper.transforms import Word, Words, one_or_more
 from importer.model.candidates import IdRule
 from importer.model.fields import FIELDS, JOINED, LISTS
 from importer.model.patterns import check_pattern
-from importer.model.plan import MappingPart, Match, SafetyLimits
+from importer.model.plan import MappingPart, Match, Retire, SafetyLimits
 from importer.model.roster import NO_HEADINGS
 from importer.model.user import AccountType
 
@@ -184,28 +184,53 @@ class Among(MappingPart):
     external_id: Words = ()
 
 
-class AbsentPart(MappingPart):
-    """What happens to users who are missing from the roster.
+class PatronRolePart(MappingPart):
+    """The Patron role: until when, and for which library or institution."""
 
-    `after`: from how many rosters in a row. `changes` has the shape of the record, without cells.
+    expiry: Value
+    scope: Value | None = None
+
+
+class LeavingPart(MappingPart):
+    """Which users may leave, and on which day their Patron roles end that last longer.
+
+    What is set then, `changes`, has the shape of the record, without cells.
     """
 
     among: Among
+    patron_role: PatronRolePart | None = None
+
+    @property
+    def record(self) -> MappingPart | None:
+        """Return what is set, in the shape of the record; None if nothing is."""
+        return getattr(self, "changes", None)
+
+
+class AbsentPart(LeavingPart):
+    """What happens to users who are missing from the roster; `after`: from N rosters in a row."""
+
     after: Annotated[int, Field(ge=1, le=100)] = 1
     changes: Record = Field(alias="set")  # type: ignore[valid-type]
+
+
+class RetirePart(LeavingPart, Retire):
+    """How the users of the rows end; what is set where their membership ends."""
+
+    changes: Record | None = Field(default=None, alias="set")  # type: ignore[valid-type]
 
 
 class MatchPart(Match):
     """How rows find their users, and what happens to users without a row."""
 
     absent: AbsentPart | None = None
+    retire: RetirePart | None = None
 
-
-class PatronRolePart(MappingPart):
-    """The Patron role: until when, and for which library or institution."""
-
-    expiry: Value
-    scope: Value | None = None
+    @property
+    def leaving(self) -> tuple[str, LeavingPart] | None:
+        """Return the key about users who leave, and what it says; a mapping has one at most."""
+        if self.absent is not None:
+            return "absent", self.absent
+        return None if self.retire is None else ("retire", self.retire)
 
 
 class DuplicatesPart(MappingPart):

@@ -30,6 +30,17 @@ class KeepOldId(MappingPart):
     status: Literal["ACTIVE", "INACTIVE"] = "INACTIVE"
 
 
+class Retire(MappingPart):
+    """How a mapping ends its rows' users.
+
+    `do`: list them for Alma's own jobs, end their membership, or delete them for good. `if_open`:
+    what happens to a user with something open, such as a loan.
+    """
+
+    if_open: Literal["hold", "expire"] = "hold"
+    do: Literal["list", "expire", "delete"] = "list"
+
+
 class Match(MappingPart):
     """How a row finds its user in Alma, and what happens then.
 
@@ -37,7 +48,7 @@ class Match(MappingPart):
     is Internal in Alma but External in the mapping, or the other way round. `id_change`: what
     happens if the user's primary ID in Alma is another one. `another_person`: what happens if the
     user with the row's ID seems to be somebody else. `managed_elsewhere`: external systems whose
-    users are never changed.
+    users are never changed. `retire`: what happens to known users in place of an update.
     """
 
     by: tuple[str, ...] = ("primary_id",)
@@ -49,6 +60,7 @@ class Match(MappingPart):
     another_person: Literal["review", "update"] = "review"
     managed_elsewhere: tuple[str, ...] = ()
     keep_old_id: KeepOldId | None = None
+    retire: Retire | None = None
 
     @property
     def creates(self) -> bool:
@@ -92,7 +104,7 @@ class Act(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
-    DELETE = "delete"  # only in an undo of a run that created the user
+    DELETE = "delete"  # by `match.retire`, or in an undo of a run that created the user
     UNCHANGED = "unchanged"
     LEFT_ALONE = "left_alone"
 

@@ -85,6 +85,7 @@ class Code(StrEnum):
     MISSING_FROM_ROSTER = "missing-from-roster"
     ABSENT_NOT_COMPARED = "absent-not-compared"
     RETURNED = "returned"
+    RETIRES = "retires"
     MATCHES_TWO_USERS = "matches-two-users"
     PRIMARY_ID_DIFFERS = "primary-id-differs"
     ACCOUNT_TYPE_DIFFERS = "account-type-differs"

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from importer.model.people import NOTHING_COMMON, Common
 from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits
 from importer.model.problem import Origin
-from importer.model.text import RowId
+from importer.model.text import RowId, is_absent
 from importer.model.user import AccountType
 
 
@@ -66,13 +66,17 @@ class RosterFacts(FileFacts):
 
 
 class MappingFacts(FileFacts):
-    """Which mapping a run was made with, and its limits of the safety checks (also for an undo)."""
+    """Which mapping a run was made with, and its limits of the safety checks (also for an undo).
+
+    `retires`: what it does with its rows' users by `match.retire`, "" if that is nothing.
+    """
 
     sha256: str
     name: str
     title: str = ""
     account_type: AccountType
     safety_limits: SafetyLimits = SafetyLimits()
+    retires: str = ""
 
 
 class OtherRoster(Kept):
@@ -177,6 +181,20 @@ class RunFacts(Kept):
         others = tuple(map(OtherRoster.model_validate, pairs[1:]))
         return self.model_copy(update={**pairs[0], "others": others})
 
+    @property
+    def deletes(self) -> bool:
+        """Whether users may be deleted: by an undo, or by a mapping that retires them."""
+        return self.command == "undo" or any(one.retires for _, one in self.rosters)
+
+    @property
+    def lists(self) -> bool:
+        """Whether a plan lists users for Alma's own jobs."""
+        return any(one.retires == "list" for _, one in self.rosters)
+
+    def leaves(self, row: int) -> bool:
+        """Return whether a write of this row ends its user's membership."""
+        return is_absent(row) or bool(self.rosters[RowId.of(row).roster][1].retires)
+
     def origin(self, row: int = 0) -> Origin:
         """Return the place of a row in its roster; 0 is the whole first roster."""
         return self.rosters[RowId.of(row).roster][0].origin(row)
@@ -237,11 +255,12 @@ class Summary(Kept):
 
     `rows = ready + rejected + review + blank + skipped`. For a plan `ready = create + update +
     unchanged + left_alone`. After an apply `create + update = created + updated + was_there +
-    was_so + refused + held + unknown + not_sent`; an undo has `delete`, `deleted` and `was_gone`
-    in these sums. `was_there` were created by somebody else, `was_so` had the planned values
-    already, and `was_gone` were deleted already: this run wrote none of them. `of_these` counts
-    rows once more. `warnings` and `repaired` count problems of these severities. `rosters`: only
-    if several. `since_last_load`: of a check, by roster, where a load is remembered.
+    was_so + refused + held + unknown + not_sent`; an undo, and a mapping that retires users, have
+    `delete`, `deleted` and `was_gone` in these sums. `was_there` were created by somebody else,
+    `was_so` had the planned values already, and `was_gone` were deleted already: this run wrote
+    none of them. `of_these` counts rows once more. `warnings` and `repaired` count problems of
+    these severities. `rosters`: only if several. `since_last_load`: of a check, by roster, where a
+    load is remembered.
     """
 
     schema_version: Literal[2] = 2

@@ -27,6 +27,10 @@ class AccountType(StrEnum):
         return "Internal" if self is AccountType.INTERNAL else "External"
 
 
+DELETED = "DELETED"
+"""The status of a user whose record Alma keeps after deleting it (contract 3.3)."""
+
+
 class Reach(Enum):
     """Who may set a field."""
 

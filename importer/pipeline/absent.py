@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -32,14 +33,16 @@ from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import CheckedRosters, MappedRoster, reopen_inputs
 from importer.pipeline.lookup import Users
-from importer.pipeline.row_plan import PlanContext
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
-from importer.planner.leavers import Among, counts_for, has_expired
+from importer.planner.leavers import Among, counts_for, has_expired, without_counts
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import PersonQuery
 from importer.users.query import find_in_groups, find_near
 from importer.validator import check_rows
+
+if TYPE_CHECKING:
+    from importer.pipeline.row_plan import PlanContext
 
 _NAMES = frozenset({"primary_id", "first_name", "middle_name", "last_name"})
 
@@ -111,8 +114,8 @@ async def plan_absent(
 
 
 def among(mapped: MappedRoster, groups: Collection[str] = ()) -> Among:
-    """Return whom a roster is expected to have: as the mapping names them, else these groups."""
-    part = mapped.match.absent
+    """Return whom a mapping may end: as it names them, else these groups."""
+    _, part = mapped.match.leaving or ("", None)
     owners = part.among.external_id if part else ()
     wanted = part.among.user_group if part else groups
     return Among(
@@ -169,7 +172,7 @@ async def _plan(
     new = [one for one in missing if one.key not in context.leavers]
     due = [one for one in new if one.rosters >= part.after]
     waiting = len(new) - len(due)
-    whom, template = among(mapped), _template(mapped)
+    whom, usual = among(mapped), template(mapped)
     found = await _read(due, users)
     names = [_NAMES.intersection(column.labels) for column in mapped.columns()]
     row = first = RowId(mapped.roster.source.position, ABSENT_ROWS).packed
@@ -179,8 +182,8 @@ async def _plan(
             continue
         row += 1
         has = obligations(live)
-        draft = replace(template, row=row, origin=mapped.roster.source.origin(row))
-        planned = context.leave(draft, _without_obligations(live))
+        draft = replace(usual, row=row, origin=mapped.roster.source.origin(row))
+        planned = context.leave(draft, without_counts(live))
         since = f", {one.rosters} rosters in a row" if part.after > 1 else ""
         problem = Problem.of(
             Code.MISSING_FROM_ROSTER,
@@ -215,13 +218,14 @@ async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
     return {key: user async for key, user in run_concurrently(users.alma.limiter, missing, read)}
 
 
-def _template(mapped: MappedRoster) -> DraftUser:
-    """Return a draft with what `match.absent` sets; everybody who is missing gets the same.
+def template(mapped: MappedRoster) -> DraftUser:
+    """Return a draft with what a mapping sets for users who leave; all of them get the same.
 
     Raises MappingError if it sets what Alma does not take.
     """
     document = mapped.mapping.absent
     assert document is not None  # noqa: S101  the caller asked
+    key, _ = mapped.match.leaving or ("", None)
     source = mapped.roster.source
     run = RunVariables(mapped.today, source.path.name, source.sheet)
     nobody = Roster(source, (), pd.DataFrame(index=[1], dtype=object))
@@ -234,17 +238,9 @@ def _template(mapped: MappedRoster) -> DraftUser:
         findings = (
             f"{p.field} {p.message.replace(KNOWN, VALUE).replace(VALUE, p.value)}" for p in wrong
         )
-        raise MappingError(tuple(f"match: absent: set: {finding}" for finding in findings))
+        raise MappingError(tuple(f"match: {key}: set: {finding}" for finding in findings))
     (draft,) = drafts(candidates, {1}, {}, "")
     return draft
-
-
-def _without_obligations(user: User) -> User:
-    """Return the user as without `expand`."""
-    names = OBLIGATIONS.split(",")
-    plain = user.model_copy(update=dict.fromkeys(names))
-    plain.model_fields_set.difference_update(names)
-    return plain
 
 
 def list_missing(

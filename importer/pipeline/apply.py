@@ -16,13 +16,13 @@ from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
 from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import WriteGate
-from importer.ledger.states import State
+from importer.ledger.states import SENT, State
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
 from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts
-from importer.model.text import command_line
+from importer.model.text import command_line, counted
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen_inputs
 from importer.pipeline.remember import remember_applied, remember_loaded
@@ -47,7 +47,8 @@ class ApplyOptions:
     """What the operator allows: how many rows, and which safety checks may fail.
 
     `stopping` is asked before each row. `verify_delay`: seconds before a lost reply is looked up.
-    `plan_days`: how old a plan may be when it is started.
+    `plan_days`: how old a plan may be when it is started. `deletes`: how many users may be deleted
+    by `match.retire`, as a person typed it; None if nobody did.
     """
 
     stopping: Callable[[], bool]
@@ -55,6 +56,7 @@ class ApplyOptions:
     plan_days: int
     limit: int | None = None
     allowed: frozenset[SafetyCheck] = frozenset()
+    deletes: int | None = None
 
 
 def left_to_do(ledger: Ledger) -> int:
@@ -91,6 +93,7 @@ def prepare(
         )
         raise LedgerError(msg)
     sentences = _check_safety(ledger, journal, options.allowed)
+    _check_deletes(ledger, journal, options)
     if share := mounted_share(ledger.folder):
         sentences += (
             f"The run's folder is on a network share ({share}), where the lock against a second "
@@ -135,6 +138,34 @@ def _check_safety(
         f"Safety check {entry.detail}: {entry.operator} let it pass on {entry.time:%Y-%m-%d %H:%M}."
         for entry in earlier.values()
     )
+
+
+def deletions(ledger: Ledger, limit: int | None) -> int:
+    """Return how many users the next apply of a plan deletes; those of an undo were asked for."""
+    if ledger.facts.command == "undo":
+        return 0
+    marks = ", ".join("?" * len(OPEN))
+    query = (
+        f"SELECT count(*) FROM (SELECT act FROM steps WHERE {SENT} AND state IN ({marks})"  # noqa: S608
+        " ORDER BY row LIMIT ?) WHERE act = 'delete'"
+    )
+    ((count,),) = ledger.read(query, (*OPEN, -1 if limit is None else limit))
+    return int(count)
+
+
+def _check_deletes(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
+    """Raise SafetyCheckError unless a person typed how many users this apply deletes for good."""
+    count = deletions(ledger, options.limit)
+    if count and options.deletes != count:
+        limit = () if options.limit is None else ("--limit", str(options.limit))
+        again = command_line("apply", str(ledger.folder), *limit, "--delete", str(count))
+        msg = (
+            f"This plan deletes {counted(count, 'user')} for good. Nothing was sent. Review them "
+            f"in the report; if they should go, run:\n  {again}"
+        )
+        raise SafetyCheckError(msg)
+    if count:
+        journal.note(ALLOWED, f"{count} deletions")
 
 
 async def check_same_institution(facts: RunFacts, alma: Alma) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from importer.alma.client import Alma
-from importer.alma.models import Institution
+from importer.alma.models import OBLIGATIONS, Institution
 from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.errors import DailyLimitError, RefusedError, UnavailableError, UsageError
 from importer.model.people import NOTHING_COMMON, Common
@@ -19,10 +19,12 @@ from importer.model.text import counted
 from importer.model.user import User
 from importer.pipeline.inputs import Progress, RunRequest
 from importer.planner.drafts import DraftUser
+from importer.planner.entries import same_id
 from importer.planner.who import needs_people
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import (
     KeptAnswers,
+    MatchedUser,
     MatchResult,
     PersonQuery,
     identifiers,
@@ -54,10 +56,16 @@ Find: TypeAlias = Callable[[PersonQuery], Awaitable[MatchResult]]
 
 
 async def find_people(
-    find: Find, draft: DraftUser, query: PersonQuery, common: Common
+    find: Find, draft: DraftUser, query: PersonQuery, common: Common, counted_by: Alma | None
 ) -> MatchResult:
-    """Return who has the IDs of a row and, if none of them is clearly its person, who may be."""
+    """Return who has the IDs of a row and, if none of them is clearly its person, who may be.
+
+    `counted_by`: the Alma that is asked for the users with the IDs once more, with their loans,
+    requests and fees, where these matter.
+    """
     found = await find(query)
+    if counted_by is not None and not found.failed:
+        found = await _with_counts(counted_by, found)
     if found.failed or not needs_people(draft, found, common):
         return found
     more = await find(replace(query, identifiers=(), by_name=True))
@@ -68,9 +76,28 @@ async def find_people(
     return replace(found, possible_matches=alike)
 
 
-async def named_user(user_id: str, alma: Alma) -> User:
-    """Read the user with this ID in Alma. Raises UsageError if there is none."""
-    live = await alma.get_user(user_id)
+async def _with_counts(alma: Alma, found: MatchResult) -> MatchResult:
+    """Return the users with an ID of a row as they are now; those that Alma has no more are gone.
+
+    Raises errors that concern every row.
+    """
+    users: list[MatchedUser] = []
+    try:
+        for one in found.users:
+            live = await alma.get_user(one.user.primary_id or "", expand=OBLIGATIONS)
+            if live is not None and same_id(live.primary_id, one.user.primary_id):
+                users.append(replace(one, user=live))
+    except (UnavailableError, RefusedError) as error:
+        return MatchResult(failed=str(error))
+    return replace(found, users=tuple(users))
+
+
+async def named_user(user_id: str, alma: Alma, expand: str) -> User:
+    """Read the user with this ID in Alma; `expand` as for `get_user`.
+
+    Raises UsageError if there is none.
+    """
+    live = await alma.get_user(user_id, expand=expand)
     if live is None or user_id.casefold() not in identifiers(live):
         msg = "Alma has no user with this ID. Nothing was changed."
         raise UsageError(msg)

@@ -12,7 +12,7 @@ from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory, DecisionMemory
 from importer.model.fields import CodeTables
-from importer.model.plan import Create, Fate, Held, Planned, Step
+from importer.model.plan import Create, Delete, Fate, Held, Planned, Step
 from importer.model.problem import Code, Problem
 from importer.model.run import FailedCheck
 from importer.model.text import counted
@@ -77,7 +77,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             with plan_context(
                 rosters, answers, users.common(), of_alma, request.facts, overwrites
             ) as context:
-                planned = await _plan_rows(asked, users, context, progress)
+                planned = await _plan_rows(rosters, asked, users, context, progress)
                 absent = AbsentMemory(of_alma.key)
                 leaving = await plan_absent(rosters, users, context, absent, request.now)
             every = [one.step for one in (*planned, *leaving.planned)]
@@ -100,7 +100,11 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 about_alma=about,
                 common=context.common,
             )
-            imprints = [(one.step.row, one.imprints) for one in planned]
+            imprints = [
+                (one.step.row, one.imprints)
+                for one in planned
+                if rosters.match(one.step.row).retire is None
+            ]
             ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells, imprints)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
     return ledger
@@ -131,6 +135,7 @@ def _decide_checked(rosters: CheckedRosters, folder: Path, answers: Resolutions)
 
 
 async def _plan_rows(
+    rosters: Rosters,
     asked: Sequence[tuple[DraftUser, PersonQuery]],
     users: Users,
     context: PlanContext,
@@ -140,7 +145,8 @@ async def _plan_rows(
 
     async def one(row: tuple[DraftUser, PersonQuery]) -> tuple[Planned, str]:
         draft, query = row
-        found = await find_people(users.find, draft, query, context.common)
+        counted_by = users.alma if rosters.match(draft.row).retire else None
+        found = await find_people(users.find, draft, query, context.common, counted_by)
         return context.plan(draft, found), found.failed
 
     to_ask = users.to_ask([query for _, query in asked])
@@ -162,6 +168,7 @@ def _decide_compared(
     created = {step.row for step in steps if isinstance(step, Create)}
     found = [
         *_many_other_people(planned, rosters),
+        *_deletes(steps, rosters),
         *checked.problems,
         *(problem for one in (*planned, *leaving.planned) for problem in one.warnings),
         *(() if users.as_of else _names_not_compared(created, rosters)),
@@ -177,6 +184,20 @@ def _many_other_people(planned: Sequence[Planned], rosters: Rosters) -> Iterator
     for mapped in rosters:
         own = (one for one in planned if rosters.of(one.step.row) is mapped)
         yield from many_other_people(own, mapped.roster.source.origin())
+
+
+def _deletes(steps: Sequence[Step], rosters: Rosters) -> Iterator[Problem]:
+    """Announce how many users a plan deletes, and what an undo cannot bring back."""
+    for mapped in rosters:
+        count = sum(isinstance(one, Delete) and rosters.of(one.row) is mapped for one in steps)
+        if count:
+            message = (
+                f"{counted(count, 'user')} would be deleted for good. The records stay in this "
+                "run, so an undo can create the users again, but without roles, passwords, past "
+                "loans and attachments"
+            )
+            advice = "Try a few first with `--limit`. `apply` asks for the number of deletions."
+            yield mapped.problem(Code.RETIRES, message, advice)
 
 
 def _names_not_compared(created: Collection[int], rosters: Rosters) -> Iterator[Problem]:

@@ -108,7 +108,8 @@ def prove(profile: Profile, mapped: MappedRoster, find: Finder | None) -> Iterat
     rows = decided.rows(Fate.READY)
     ready = {draft.row: draft for draft in rosters.drafts(rows, decided.missing, "")}
     nothing = nothing_earlier(mapped.today)
-    context = PlanContext(rosters, Resolutions({}), {}, nothing, NOTHING_COMMON, KnownFacts({}))
+    known = KnownFacts({})
+    context = PlanContext(rosters, Resolutions({}), {}, nothing, NOTHING_COMMON, known, (None,))
     headings = [place.heading for place in mapped.roster.places]
     for row, *cells in mapped.roster.frame.itertuples(name=None):
         app = _of_app(profile, dict(zip(headings, cells, strict=True)), find)

@@ -15,7 +15,7 @@ from importer.ledger.memory import AbsentMemory
 from importer.ledger.states import FILE
 from importer.model.plan import Act, Imprints
 from importer.model.run import RunFacts
-from importer.model.text import RowId, is_absent
+from importer.model.text import RowId
 from importer.pipeline.runs import RUNS
 from importer.planner.imprints import Keyed, answered, as_written, keyed
 from importer.planner.leavers import left
@@ -88,7 +88,7 @@ def _of_write(
 ) -> Remembered:
     after = image.answered or image.sent
     forgets: set[str] = set()
-    if is_absent(image.row) and image.before is not None:
+    if facts.leaves(image.row) and image.before is not None:
         patch = diff(image.before, image.sent)
         forgets = {*patch.fields, *patch.lists}
     return Remembered(
@@ -105,7 +105,7 @@ def _unchanged(
     ledger: Ledger, values: Mapping[int, Imprints], facts: RunFacts
 ) -> Iterator[Remembered]:
     for one in ledger.planned():
-        if one.act is Act.UNCHANGED and one.row in values and not is_absent(one.row):
+        if one.act is Act.UNCHANGED and one.row in values and not facts.leaves(one.row):
             name = _mapping(facts, one.row)
             user = one.primary_id
             yield Remembered(user, user, name, values[one.row], seen=facts.started)
@@ -129,16 +129,19 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
     gone = {
         image.primary_id: left(image.before, image.sent, image.answered or image.sent)
         for image in applied
-        if is_absent(image.row) and not undoes and image.before is not None
+        if facts.leaves(image.row)
+        and not undoes
+        and image.act is Act.UPDATE
+        and image.before is not None
     }
     back = [
         image.primary_id
         for image in applied
-        if image.primary_id not in gone and image.act is Act.UPDATE
+        if image.primary_id not in gone and image.act is not Act.CREATE
     ]
     if undoes:
         again = memory.take_back(facts.undoes, [image.primary_id for image in applied])
-        there = (image.primary_id for image in applied if is_absent(image.row))
+        there = (image.primary_id for image in applied if facts.leaves(image.row))
         back = [primary_id for primary_id in there if primary_id.casefold() not in again]
     memory.save_leavers(gone, back, folder, now)
     with ledger.transaction():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.alma.facts import Facts
+from importer.alma.models import OBLIGATIONS
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
@@ -165,6 +166,8 @@ class Review:
         planned = self._context.answer(answer, draft, live, found)
         if not isinstance(planned, Planned):
             raise UsageError(planned)
+        if isinstance(planned.step, Held):
+            raise UsageError(planned.step.problems[0].sentence(user, begin=True))
         step = planned.step
         renames = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
         if live is not None:
@@ -197,7 +200,7 @@ class Review:
     async def _live(self, decision: Decision, alma: Alma) -> User:
         """Return the user that an answer names, which may be by the ID of another row."""
         try:
-            return await named_user(decision.user, alma)
+            return await named_user(decision.user, alma, self._expand(decision.row))
         except UsageError as error:
             named = decision.user.casefold()
             other = next((one.row for one, _ in self._alike if one.key == named), None)
@@ -254,7 +257,8 @@ class Review:
     async def _plan_free_row(self, draft: DraftUser, alma: Alma) -> None:
         query = query_of(draft, self._rosters.match(draft.row))
         search = partial(search_alma, alma)
-        found = await find_people(search, draft, query, self._context.common)
+        counted_by = alma if self._expand(draft.row) != "none" else None
+        found = await find_people(search, draft, query, self._context.common, counted_by)
         planned = self._context.plan(draft, found)
         users: defaultdict[str, set[int]] = defaultdict(set)
         for one in self.ledger.planned():
@@ -273,6 +277,10 @@ class Review:
         ]
         done = None if held else replace(planned, step=step)
         self._journal.record_resolution(draft.row, worst(problems), done, problems, "free")
+
+    def _expand(self, row: int) -> str:
+        """Return what Alma is to count of the user of a row."""
+        return "none" if self._rosters.match(row).retire is None else OBLIGATIONS
 
     @cached_property
     def _rosters(self) -> CheckedRosters:

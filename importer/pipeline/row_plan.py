@@ -15,10 +15,11 @@ from importer.model.decisions import Answer
 from importer.model.people import Common
 from importer.model.plan import Create, Held, Planned, Step, Update, UserMemory, Written
 from importer.model.run import AlmaFacts
-from importer.model.text import command_line, counted
+from importer.model.text import RowId, command_line, counted
 from importer.model.user import AccountType, User
+from importer.pipeline.absent import among, template
 from importer.pipeline.fates import as_warning, dismissed
-from importer.pipeline.inputs import Rosters
+from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.pipeline.remember import remember_earlier
 from importer.pipeline.resolutions import Resolutions
 from importer.planner.decide import decide, follow, with_borrowing
@@ -26,10 +27,14 @@ from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
 from importer.planner.imprints import keyed
 from importer.planner.leavers import come_back, leave
+from importer.planner.retire import Retiring, retire
 from importer.planner.safety_checks import is_of, sends_no_pin
 from importer.planner.staff_edits import Earlier
 from importer.planner.who import is_another
 from importer.users.matching import MatchResult, identifiers
+
+DELETE_POLICY = "delete-policy"
+"""The fact that must be measured before a mapping may delete users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class PlanContext:
 
     `leavers`: what was changed of people who were missing, by primary ID without case. `earlier`:
     what earlier loads left. `common`: what too many users have to be evidence. `facts`: what is
-    known of this Alma.
+    known of this Alma. `retiring`: by roster, how it ends its users, None if it does not.
     """
 
     rosters: Rosters
@@ -47,6 +52,7 @@ class PlanContext:
     earlier: Earlier
     common: Common
     facts: KnownFacts
+    retiring: tuple[Retiring | None, ...]
 
     def plan(self, draft: DraftUser, found: MatchResult) -> Planned:
         """Return the step of a row; what people answered before is not asked again."""
@@ -87,6 +93,11 @@ class PlanContext:
 
     def _finish(self, draft: DraftUser, planned: Planned) -> Planned:
         match = self.rosters.match(draft.row)
+        if (how := self.retiring[RowId.of(draft.row).roster]) is not None:
+            user = planned.user.primary_id if planned.user else None
+            left = (user or "").casefold() in self.leavers
+            ended = retire(draft, planned, how, match, self.earlier.today, left=left)
+            return self._as_alma_needs(ended)
         planned = come_back(draft, planned, self.leavers, match, self.earlier)
         return self._as_alma_needs(with_borrowing(draft, planned, self.earlier.today))
 
@@ -108,6 +119,8 @@ def plan_context(
     `files`: the saved facts. `overwrites`: as `paths_of` returns them. Raises
     LedgerError.
     """
+    known = facts_for(files, alma.institution)
+    retiring = tuple(_retiring(mapped, known) for mapped in rosters)
     remember_earlier(alma.key)
     with EditMemory(alma.key) as memory:
 
@@ -124,8 +137,23 @@ def plan_context(
             AbsentMemory(alma.key).leavers(),
             Earlier(left, keyed(memory.key), rosters[0].today, frozenset(overwrites)),
             common,
-            facts_for(files, alma.institution),
+            known,
+            retiring,
         )
+
+
+def _retiring(mapped: MappedRoster, facts: KnownFacts) -> Retiring | None:
+    """Return how a mapping ends its users. Raises UsageError if nobody knows what deleting does."""
+    if (part := mapped.match.retire) is None:
+        return None
+    if part.do == "delete" and DELETE_POLICY not in facts.values:
+        msg = (
+            "This mapping deletes users, and what this Alma does then was not measured. Run "
+            "`importer doctor --probe` with a key of your sandbox environment in this folder, then "
+            "plan again. Or set `do: list` or `do: expire` under `retire:` in the mapping."
+        )
+        raise UsageError(msg)
+    return Retiring(part, among(mapped), template(mapped) if mapped.mapping.absent else None)
 
 
 def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:

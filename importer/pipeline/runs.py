@@ -251,6 +251,7 @@ def _roster_facts(mapped: MappedRoster) -> tuple[RosterFacts, MappingFacts]:
         title=mapping.title,
         account_type=mapping.file.account_type,
         safety_limits=mapping.file.safety_checks,
+        retires=mapping.file.match.retire.do if mapping.file.match.retire else "",
     )
 
 

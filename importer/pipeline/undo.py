@@ -34,14 +34,14 @@ from importer.model.plan import (
 from importer.model.problem import Code, Origin, Problem
 from importer.model.run import FailedCheck, RunFacts
 from importer.model.text import command_line, counted, row_label
-from importer.model.user import User
+from importer.model.user import DELETED, User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
 from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.row_plan import against_facts
 from importer.pipeline.runs import new_run
-from importer.planner.entries import same_id
+from importer.planner.entries import current, same_id
 from importer.planner.safety_checks import safety_checks
 from importer.planner.undo import (
     as_created,
@@ -296,7 +296,7 @@ async def answer_undo(facts: RunFacts, row: int, user_id: str, alma: Alma) -> Pl
             "user unchanged."
         )
         raise UsageError(msg)
-    live = await named_user(user_id or image.new_id, alma)
+    live = await named_user(user_id or image.new_id, alma, "none")
     planned = _update_undone(image, live, facts.origin(row), stays_external=True)
     if isinstance(planned.step, Held):
         msg = f"Row {row_label(row)}: {planned.step.problems[0].message}"
@@ -319,6 +319,10 @@ def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:
 def _delete_undone(image: Image, live: User | None, origin: Origin) -> Planned:
     if live is None:
         return Planned(Create(image.row, created_again(image.sent)))
+    if current(live, "status").upper() == DELETED and _is_of(image, live):
+        sentence = "Alma keeps the record of this deleted user, so its ID is still taken."
+        advice = "Restore the user in Alma. The record from before is in the run that deleted it."
+        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
     if _is_of(image, live):
         return Planned(Unchanged(image.row, image.primary_id))
     sentence = "Another user has the ID of the deleted one."

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from importer.model.people import ADDRESS
 from importer.model.plan import Match
-from importer.model.user import AccountType, ContactInfo, User
-from importer.planner.borrowing import has_other_roles, role_name
+from importer.model.user import DELETED, AccountType, ContactInfo, User
+from importer.planner.borrowing import has_other_roles, other_roles
 from importer.planner.entries import current
 from importer.planner.person import Person, are_one, person_of_user
 from importer.planner.who import agreement, managed_elsewhere
@@ -61,7 +61,7 @@ def find_pairs(cache: UserCache) -> Iterator[DuplicatePair]:
     for one, other in find_sharing(cache):
         (ours, here), (theirs, there) = person(one), person(other)
         evidence = are_one(ours, theirs, common, address=bool(here & there))
-        deleted = any(current(user, "status").upper() == "DELETED" for user in (one, other))
+        deleted = any(current(user, "status").upper() == DELETED for user in (one, other))
         if evidence is not None and not deleted:
             removed, kept = sorted((one, other), key=_stays)
             yield DuplicatePair(removed, kept, agreement(evidence), _obstacle(removed, kept))
@@ -93,5 +93,5 @@ def _texts(user: User) -> tuple[str, ...]:
         *(current(user, name) for name in COLUMNS[:-3]),
         ", ".join(one.email_address or "" for one in contact.email or ()),
         ", ".join(one.phone_number or "" for one in contact.phone or ()),
-        ", ".join(dict.fromkeys(role_name(role) for role in user.user_role or ())),
+        ", ".join(dict.fromkeys(other_roles(user))),
     )

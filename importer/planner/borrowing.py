@@ -56,13 +56,24 @@ def with_patron_role(user: User, expiry: str, scope: str, institution: str) -> U
 
 def has_other_roles(user: User) -> bool:
     """Return whether a user has roles beside the Patron role, as staff do."""
-    return any(text(role.role_type) not in {"", PATRON} for role in user.user_role or ())
+    return bool(other_roles(user))
 
 
-def role_name(role: UserRole) -> str:
-    """Return a role as Alma calls it; its code if Alma gives no name."""
-    kind = role.role_type or Coded()
-    return kind.desc or kind.value or ""
+def other_roles(user: User) -> tuple[str, ...]:
+    """Return the roles beside the Patron role as Alma calls them, or their codes."""
+    kinds = (role.role_type for role in user.user_role or ())
+    return tuple(
+        kind.desc or kind.value or "" for kind in kinds if text(kind) not in {"", PATRON} and kind
+    )
+
+
+def end_patron_roles(user: User, day: str, scope: str) -> User:
+    """Return the user with no Patron role of the scope, of any if it is blank, beyond a day."""
+    roles = patron_roles(user)
+    for key, role in roles.items():
+        if (not scope or key[0] == scope.casefold()) and not "" != _day(role) <= day:
+            roles[key] = _until(role, day)
+    return _with_roles(user, roles)
 
 
 def role_days(user: User) -> list[str]:

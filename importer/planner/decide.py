@@ -75,7 +75,7 @@ def _decide_known(
     questions = (*who.questions, *_differences(draft, live, match), *of_name)
     if questions:
         return Planned(Held(draft.row, questions), who.warnings)
-    planned = update(draft, live, match, earlier, rename=who.renames)
+    planned = _change(draft, live, match, earlier, rename=who.renames)
     harmless = (_for_known_user(problem) for problem in draft.missing)
     return _held(replace(planned, warnings=(*who.warnings, *planned.warnings, *harmless)))
 
@@ -93,6 +93,15 @@ def create(draft: DraftUser, earlier: Earlier) -> Planned:
     """Return the step that creates the row's user, whatever Alma may have."""
     first_load = review(draft, User(), NO_MEMORY, earlier, rename=False)
     return Planned(Create(draft.row, new_user(draft)), imprints=first_load.imprints)
+
+
+def _change(
+    draft: DraftUser, live: User, match: Match, earlier: Earlier, *, rename: bool
+) -> Planned:
+    """Return the step for a known user; what `match.retire` does is decided later, in `retire`."""
+    if match.retire is not None:
+        return Planned(Unchanged(draft.row, current(live, "primary_id")), user=live)
+    return update(draft, live, match, earlier, rename=rename)
 
 
 def update(
@@ -201,7 +210,7 @@ def follow(
             "the update. Nothing was changed. Correct the row or that user, or reject the row."
         )
     rename = answer is Answer.RENAME or (match.id_change == "rename" and not is_taken)
-    planned = update(own, live, match, earlier, rename=rename)
+    planned = _change(own, live, match, earlier, rename=rename)
     answered = tuple(one for one in planned.warnings if not one.severity.holds)
     return replace(planned, warnings=answered)
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from importer.alma.models import OBLIGATIONS
 from importer.model.people import may_be_same
 from importer.model.plan import Planned, Unchanged, Update, Written
 from importer.model.problem import Code, Problem
 from importer.model.user import AccountType, User
+from importer.planner.borrowing import end_patron_roles
 from importer.planner.decide import update
 from importer.planner.entries import (
     current,
@@ -117,12 +119,34 @@ def has_expired(user: User, today: date) -> bool:
 def leave(draft: DraftUser, live: User, match: Match, today: date) -> Planned:
     """Return the step that changes a user who is missing from the roster.
 
-    An expiry date is only brought forward. What is set then is not remembered as a load.
+    An expiry date is only brought forward, and Patron roles are only shortened. What is set then is
+    not remembered as a load.
     """
     expires, wanted = current(live, "expiry_date"), draft.values.get("expiry_date", "")
+    role_ends, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
+    values = {**draft.values, "patron_role.expiry": ""}
     if expires and wanted > expires:
-        draft = replace(draft, values={**draft.values, "expiry_date": ""})
-    return update(draft, live, match, nothing_earlier(today), rename=False)
+        values["expiry_date"] = ""
+    planned = update(
+        replace(draft, values=values), live, match, nothing_earlier(today), rename=False
+    )
+    after = planned.user
+    ended = end_patron_roles(after, role_ends, scope) if after is not None and role_ends else after
+    if ended is None or ended is after:
+        return planned
+    override = planned.step.override if isinstance(planned.step, Update) else ()
+    step = Update(
+        draft.row, current(live, "primary_id"), live, ended, differences(live, ended), override
+    )
+    return replace(planned, step=step, user=ended)
+
+
+def without_counts(user: User) -> User:
+    """Return the user as Alma shows it without loans, requests and fees."""
+    names = OBLIGATIONS.split(",")
+    plain = user.model_copy(update=dict.fromkeys(names))
+    plain.model_fields_set.difference_update(names)
+    return plain
 
 
 def left(before: User, sent: User, answered: User) -> Written:
@@ -130,10 +154,11 @@ def left(before: User, sent: User, answered: User) -> Written:
     patch = diff(before, sent)
     lists = [name for name in patch.lists if name not in HISTORY]
 
+    roles = [] if patch.before.user_role == patch.after.user_role else ["user_role"]
+
     def part(user: User) -> User:
-        return with_entries(
-            with_fields(User(), user, patch.fields), {name: entries(user, name) for name in lists}
-        )
+        fields = with_fields(User(), user, (*patch.fields, *roles))
+        return with_entries(fields, {name: entries(user, name) for name in lists})
 
     return Written(part(before), part(sent), part(answered))
 

@@ -14,7 +14,7 @@ from importer.model.people import Common, in_words
 from importer.model.plan import Held, Match, Step, Unchanged, Update
 from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.text import row_label
-from importer.model.user import User
+from importer.model.user import DELETED, User
 from importer.planner.borrowing import has_other_roles
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
@@ -122,7 +122,7 @@ def managed_elsewhere(user: User, match: Match) -> str:
     deleted.
     """
     owner = current(user, "external_id")
-    if current(user, "status").upper() == "DELETED":
+    if current(user, "status").upper() == DELETED:
         return "is deleted in Alma"
     if home := user.source_institution_code or user.source_link_id:
         return f"is a copy of a user of another institution ({home})"

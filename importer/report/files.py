@@ -19,12 +19,14 @@ from importer.model.run import Summary
 from importer.model.text import command_line
 from importer.report.lineage import Lineage, lineage
 from importer.report.page import render
+from importer.report.people_lists import List, people_lists
 from importer.report.rejects import returned, write_problems, write_rejects, write_workbook
 from importer.report.wording import (
     MASKED,
     PAGE,
     PROBLEMS,
     REJECTS,
+    SET,
     SUMMARY,
     WORKBOOK,
     kind_of,
@@ -37,10 +39,11 @@ _ABOUT = {
     PROBLEMS: "every problem with its row and column; contains personal data",
     WORKBOOK: "the rows to correct, marked; contains personal data",
     REJECTS: "the same rows as plain text; contains personal data",
+    SET: "the IDs of the users, to create a set in Alma; contains personal data",
 }
 """What each report beside the page is for."""
 
-_PERSONAL = frozenset({PAGE, PROBLEMS, WORKBOOK, REJECTS})
+_PERSONAL = frozenset({PAGE, PROBLEMS, WORKBOOK, REJECTS, SET})
 
 
 def holds_personal_data(path: Path) -> bool:
@@ -64,12 +67,30 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
         place(folder / PROBLEMS, partial(write_problems, ledger)),
         place(folder / SUMMARY, partial(_write_text, counts)),
     ]
+    if ledger.facts.lists:
+        paths += write_people(ledger, "set", pins=False)
     related = lineage(ledger)
     if ledger.was_applied:
         for earlier in filter(None, (related.undoes, related.corrects)):
             with suppress(ImporterError), Ledger.open(earlier) as first:
                 _write_pages(first, summarize(first), lineage(first))
     return (*_write_pages(ledger, summary, related), *paths)
+
+
+def write_people(ledger: Ledger, kind: List, *, pins: bool) -> dict[Path, int]:
+    """Write lists of the users of a run into its folder; return the number in each file.
+
+    The lists are those of `people_lists`. Raises LedgerError.
+    """
+
+    def write(content: bytes, path: Path) -> None:
+        path.write_bytes(content)
+
+    lists = people_lists(ledger, kind, pins=pins)
+    return {
+        place(ledger.folder / name, partial(write, people.content)): people.count
+        for name, people in lists.items()
+    }
 
 
 def _write_pages(ledger: Ledger, summary: Summary, related: Lineage) -> tuple[Path, ...]:
@@ -86,7 +107,7 @@ def _write_pages(ledger: Ledger, summary: Summary, related: Lineage) -> tuple[Pa
 def present(folder: Path) -> tuple[Path, ...]:
     """Return the reports in a run folder; of those with one usual name the newest is last."""
     found: list[Path] = []
-    for name in (PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY):
+    for name in (PAGE, MASKED, WORKBOOK, REJECTS, SET, PROBLEMS, SUMMARY):
         found += _generations(folder / name)
         if name in {WORKBOOK, REJECTS}:  # those of several rosters
             several = folder.glob(f"rejects-*-*{Path(name).suffix}")

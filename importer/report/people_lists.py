@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ from importer.model.files import new_file
 from importer.model.plan import Act
 from importer.model.text import escape, is_absent
 from importer.model.user import AccountType, ContactInfo, User
-from importer.report.files import place
+from importer.report.wording import SET
 
 List = Literal["mail-merge", "set"]
 
@@ -43,32 +43,37 @@ def _csv(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     return table.getvalue().encode("utf-8-sig")
 
 
-def write_people(ledger: Ledger, kind: List, *, pins: bool) -> dict[Path, int]:
-    """Write lists of the users of a run into its folder; return the number in each file.
+@dataclass(frozen=True, slots=True)
+class People:
+    """The content of a list of users, and how many there are."""
+
+    content: bytes
+    count: int
+
+
+def people_lists(ledger: Ledger, kind: List, *, pins: bool) -> dict[str, People]:
+    """Return lists of the users of a run, by the names of their files.
 
     For letters those who were created and those who were renewed, whose expiry date became later,
-    with the PINs that were sent if `pins`. For a set all who were created or changed. Raises
-    LedgerError.
+    with the PINs that were sent if `pins`. For a set all who were created or changed or, where the
+    plan lists users to retire, these as well.
     """
     lists: dict[str, list[tuple[str, ...]]]
     if kind == "set":
-        heads, lists = _SET, {kind: _members(ledger)}
+        heads, lists = _SET, {SET: _members(ledger)}
     else:
         heads, lists = (*_LETTER, *(("PIN",) if pins else ())), _letters(ledger, pins=pins)
-    written = {}
-    for name, rows in lists.items():
-        content = _csv(heads, rows)
-        path = place(ledger.folder / f"{name}.csv", partial(_write, content))
-        written[path] = len(rows)
-    return written
-
-
-def _write(content: bytes, path: Path) -> None:
-    path.write_bytes(content)
+    return {name: People(_csv(heads, rows), len(rows)) for name, rows in lists.items()}
 
 
 def _members(ledger: Ledger) -> list[tuple[str, ...]]:
-    return [(image.new_id,) for image in images(ledger) if image.act is not Act.DELETE]
+    listed = {
+        one.row: one.primary_id
+        for one in ledger.planned()
+        if one.act is Act.UNCHANGED and ledger.facts.lists and ledger.facts.leaves(one.row)
+    }
+    changed = {image.row: image.new_id for image in images(ledger) if image.act is not Act.DELETE}
+    return [(user,) for _, user in sorted((listed | changed).items())]
 
 
 def _letters(ledger: Ledger, *, pins: bool) -> dict[str, list[tuple[str, ...]]]:
@@ -86,7 +91,7 @@ def _letters(ledger: Ledger, *, pins: bool) -> dict[str, list[tuple[str, ...]]]:
             and text(after.expiry_date) > text(before.expiry_date)
         ):
             renewed.append((*_letter(after), *pin))
-    return {"mail-merge-created": created, "mail-merge-renewed": renewed}
+    return {"mail-merge-created.csv": created, "mail-merge-renewed.csv": renewed}
 
 
 def _letter(user: User) -> tuple[str, ...]:

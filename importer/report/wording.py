@@ -17,9 +17,9 @@ from importer.model.run import RosterCounts, RowHistory, RunFacts, SinceLoad, Su
 from importer.model.text import command_line, counted, is_whole_roster, spans, word_list
 from importer.report.masking import said, shown, shown_word
 
-PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY = (
+PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY, SET = (
     "report.html", "report-masked.html", "rejects.xlsx", "rejects.csv", "problems.csv",
-    "summary.json",
+    "summary.json", "set.csv",
 )  # fmt: skip
 """The names of the reports."""
 

@@ -18,6 +18,7 @@ from importer.sandbox.rules import Stamp, check, check_whole, created, sticky_ch
 from importer.sandbox.users import INTERNAL, Claim, Record, Store, Stored, entries, text, timestamp
 
 ALL_UNIQUE = "all_unique"
+DELETED = "DELETED"
 _FIRST_GENERATED = 1_000_001
 
 
@@ -105,7 +106,9 @@ class Institution:
                 holder = self.store.find(key)
                 if holder is None or holder[1] == user.number:
                     continue
-                if key == claim.key or not holder[0].type:
+                if text(self.store.get(holder[1]).record, "status") == DELETED:
+                    self.store.remove(holder[1])
+                elif key == claim.key or not holder[0].type:
                     refuse("taken", value=claim.value, kind=claim.type or "Primary id")
         return self.store.save(replace(user, modified=timestamp(self.now())), claims)
 
@@ -123,6 +126,9 @@ class Institution:
         """Delete a user, unless there are loans or fees (401850); requests are canceled."""
         if user.activity.loans or user.activity.owed:
             refuse("undeletable", value=asked, kind=kind)
+        if self.switches["delete-policy"] == "keep":
+            self.save(replace(user, record={**user.record, "status": DELETED}))
+            return
         self.store.remove(user.number or 0)
 
     def authenticate(self, user: Stored, password: str) -> None:

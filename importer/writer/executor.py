@@ -36,11 +36,13 @@ from importer.planner.borrowing import role_obstacles
 from importer.planner.entries import current
 from importer.planner.merge import STICKY
 from importer.planner.patch import Conflict, apply, diff, rebase, same_as_sent
+from importer.planner.retire import is_as_planned
 from importer.writer.outcomes import (
     NoWrite,
     WriteFound,
     has_id,
     has_more,
+    is_gone,
     is_renamed,
     refusal_problem,
     verify,
@@ -284,15 +286,14 @@ class Executor:
 
         def agreed(current: User | None) -> bool:
             nonlocal ended, sends
-            if current is None or not has_id(current, step.primary_id):
+            if is_gone(step, current) or current is None:
                 ended = self._already(step, sends, "was gone already")
                 return False
             if has := obligations(current):
                 message = f"This user has {has}, and was not deleted."
                 ended = self._hold(step, message, code=Code.NOT_DELETED)
                 return False
-            planned = step.before or step.after
-            if same_as_sent(planned, current, None) or same_as_sent(current, planned, None):
+            if not is_as_planned(step.before or step.after, current):
                 ended = self._hold(step, CHANGED)
                 return False
             sends += 1

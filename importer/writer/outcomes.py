@@ -16,7 +16,7 @@ from importer.ledger.journal import Pending
 from importer.model.fields import LISTS, PATRON, text
 from importer.model.plan import Act
 from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
-from importer.model.user import Part, User
+from importer.model.user import DELETED, Part, User
 from importer.planner.entries import comparable, entries, same_id
 from importer.planner.patch import Conflict, diff, rebase, same_as_sent
 
@@ -45,6 +45,14 @@ def has_id(user: User | None, primary_id: str) -> bool:
     return user is not None and same_id(user.primary_id, primary_id)
 
 
+def is_gone(step: Pending, found: User | None) -> bool:
+    """Whether the user of a step was deleted, also where Alma keeps the record (contract 3.3)."""
+    if found is None or not has_id(found, step.primary_id):
+        return True
+    was = text((step.before or step.after).status)
+    return text(found.status).upper() == DELETED != was.upper()
+
+
 def verify(step: Pending, found: User | None) -> WriteFound | NoWrite:
     """Return whether the last write of a step is in Alma.
 
@@ -57,7 +65,7 @@ def verify(step: Pending, found: User | None) -> WriteFound | NoWrite:
         found = None
     match step.act:
         case Act.DELETE:
-            return WriteFound() if found is None else NoWrite.MISSING
+            return WriteFound() if is_gone(step, found) else NoWrite.MISSING
         case Act.CREATE:
             return NoWrite.MISSING if found is None else _verify_create(step, found)
         case _:

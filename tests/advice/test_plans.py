@@ -364,6 +364,27 @@ def test_what_changed_since_the_plan_is_planned_again(desk: AlmaDesk) -> None:
     assert after.counts["update"] == 1
 
 
+@follows("retires")
+def test_a_user_ends_once_a_person_has_looked(desk: AlmaDesk) -> None:
+    """Who has a loan is kept; once it is closed, the user is listed with what Alma has."""
+    desk.take("community")
+    desk.write([person(1)])
+    desk.load()
+    desk.in_alma("PATCH", "users/20001123400001", {"expiry_date": "2020-01-31Z"})
+    desk.in_alma("POST", "users/20001123400001/loans", {"loans": 1})
+    text = "version: 1\naccount_type: INTERNAL\n"
+    text += "match: {new: reject, retire: {among: {user_group: [COMM, FRIEND]}}}\n"
+    text += "record: {primary_id: <Barcode>, last_name: <Last Name>}\n"
+    (desk.folder / desk.mapping).write_text(text, "utf-8")
+    before = desk.plan()
+    before.advice("not-deleted", "Close what is open in Alma and plan again")
+    desk.in_alma("POST", "users/20001123400001/loans", {"loans": 0})
+    after = desk.plan()
+    is_better(before, after, "not-deleted", {"retires"})
+    after.advice("retires", "Look at the user before you apply the plan.")
+    assert "expires 2020-01-31" in " ".join(one.message for one in after.problems)
+
+
 @follows("not-undone", "not-deleted")
 def test_an_undo_deletes_a_user_once_nothing_is_open(desk: AlmaDesk) -> None:
     """Without the flag the user stays; with it and a loan too; closed, it is deleted."""
@@ -377,7 +398,7 @@ def test_an_undo_deletes_a_user_once_nothing_is_open(desk: AlmaDesk) -> None:
     assert "not-undone" not in before.codes
     desk.in_alma("POST", "users/20001123400001/loans", {"loans": 2})
     before = desk.ran("undo", first.name, "--delete-created")
-    before.advice("not-deleted", "Close them in Alma and plan the undo again")
+    before.advice("not-deleted", "Close what is open in Alma and plan again")
     desk.in_alma("POST", "users/20001123400001/loans", {"loans": 0})
     after = desk.ran("undo", first.name, "--delete-created")
     assert "not-deleted" not in after.codes

@@ -168,3 +168,35 @@ def test_what_rows_from_alma_cannot_be(
     assert findings(tmp_path, FROM_ALMA.format_map(usual)) == ()
     found = findings(tmp_path, FROM_ALMA.format_map(usual | changed))
     assert any(one.startswith(f"m.yaml:{place}") and words in one for one in found), found
+
+
+RETIRE = """version: 1
+account_type: INTERNAL
+match: {{new: {new}, retire: {{among: {{user_group: [A]}}{how}}}{more}}}
+record: {{primary_id: <Id>, last_name: <Last>, birth_date: <Born>{record}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "words", "changed"),
+    [
+        ("3: match.new", "creates nobody", {"new": "create"}),
+        ("3: match.absent", "nothing else", {"more": ABSENT}),
+        ("3: match.known", "nothing else", {"more": ", known: skip"}),
+        ("3: match.another_person", "nothing else", {"more": ", another_person: update"}),
+        ("3: match.retire", "needs `set:`", {"how": ", do: expire"}),
+        ("3: match.retire", "needs `set:`", {"how": ", if_open: expire"}),
+        ("3: match.retire.do", "`delete`", {"how": ", do: remove"}),
+        ("4: record.user_group", "only IDs", {"record": ", user_group: B"}),
+    ],
+)
+def test_a_mapping_that_retires_does_nothing_else(
+    tmp_path: Path, place: str, words: str, changed: dict[str, str]
+) -> None:
+    """It recognizes users by IDs, names and birth date, and says what ends where that is set."""
+    usual = {"new": "reject", "how": "", "more": "", "record": ""}
+    ends = ", do: expire, set: {status: INACTIVE}, patron_role: {expiry: <@today>}"
+    for one in ("", ends):
+        assert findings(tmp_path, RETIRE.format_map(usual | {"how": one})) == ()
+    found = findings(tmp_path, RETIRE.format_map(usual | changed))
+    assert any(one.startswith(f"m.yaml:{place}") and words in one for one in found), found

@@ -326,8 +326,19 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     runs += ["uncompared"]
     runs += [_apply(plan("leave", "leavers", bo)), plan("return", "leavers", ana, bo)]
     runs += _who_is_who(folder, house, ana, bo)
+    house.ask("PATCH", "users/2001", {"user_role": roles, "expiry_date": "2020-05-31Z"})
+    runs.append(_retire(folder, ana, bo))
     for name in (*runs, "back", "stays"):
         yield from problems(folder / name)
+
+
+def _retire(folder: Path, *rows: str) -> str:
+    """Plan to list users whose membership has ended."""
+    retire = "match: {new: reject, retire: {among: {user_group: [COMM]}}}"
+    names = "record: {primary_id: <Id>, first_name: <First>, last_name: <Last>}"
+    whole = f"version: 1\naccount_type: INTERNAL\n{retire}\n{names}\n"
+    (folder / "retire.yaml").write_text(whole, "utf-8")
+    return _plan(folder, "retire", "retire", *rows)
 
 
 def _who_is_who(folder: Path, house: House, ana: str, bo: str) -> Iterator[str]:
