@@ -11,6 +11,7 @@ from typing import Literal
 
 from importer.alma.client import Alma
 from importer.alma.facts import FOLLOWED, Facts, facts_for
+from importer.alma.models import Institution
 from importer.errors import AlmaError, Exit, UnavailableError
 from importer.model.fields import CodeTables
 from importer.model.text import counted
@@ -93,11 +94,16 @@ async def _institution(alma: Alma) -> tuple[Finding, str]:
         down = isinstance(error, UnavailableError)
         advice = "" if down else "Give the key the right to read in the area Configuration."
         return Finding("institution", State.BAD, str(error), advice, error.exit), ""
+    return whose(general), general.code
+
+
+def whose(general: Institution) -> Finding:
+    """Return whose Alma it is."""
     name = general.name or general.code
     sentence = f"{name} ({general.code}), {general.environment or 'environment not known'}."
     live = general.environment == "production"
     advice = "This is the production Alma: patrons see what is applied here." if live else ""
-    return Finding("institution", State.OK, sentence, advice), general.code
+    return Finding("institution", State.OK, sentence, advice)
 
 
 def _clock(offset: float | None) -> Finding:

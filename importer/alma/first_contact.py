@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 
 from importer.alma.address import segment
 from importer.alma.client import PAGE, Alma
-from importer.alma.doctor import Finding, State, consequences, reading_right
+from importer.alma.doctor import Finding, State, consequences, reading_right, whose
 from importer.alma.facts import Facts
-from importer.alma.models import Institution, read_users
+from importer.alma.models import UserPage, read_users
 from importer.alma.responses import NOT_FOUND_CODES, Reply, error_in
 from importer.errors import RefusedError
 from importer.model.text import counted
@@ -107,22 +107,24 @@ class FirstContact:
 
 
 async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
-    """Read one page of users and make a few more GETs.
+    """Read the first, a middle and the last page of users, and make a few more GETs.
 
     `pin_user`: the primary ID of a user who has a PIN; blank if there is none to try. Raises
-    AlmaError, and UsageError if the key may not read.
+    AlmaError.
     """
     institution = await alma.general()
-    findings = [await reading_right(alma)]
-    reply = await get(alma, f"/users?limit={PAGE}&expand=full&order_by=primary_id")
-    page = read_users(reply.body)
-    users = page.users if page else ()
-    findings += _of_institution(institution, alma.limiter.remaining)
-    if page is not None:
-        findings += _of_page(users, page.total, len(page.unreadable))
+    findings = [whose(institution), await reading_right(alma)]
+    pages = [await _page(alma, 0)]
+    total, last = pages[0].total, pages[0].total - PAGE
+    pages += [await _page(alma, offset) for offset in (last // 2, last) if last > 0]
+    users = list({user.primary_id: user for page in pages for user in page.users}.values())
+    unreadable = {one for page in pages for one in page.unreadable}
+    if (left := alma.limiter.remaining) is not None:
+        findings.append(Finding("daily limit", State.OK, f"{left:,} API calls are left today."))
+    findings += _of_users(users, total, len(unreadable))
     beyond = code_in(await get(alma, f"/users?limit={PAGE + 1}"))
-    sentence = "refuses" if beyond else "accepts"
-    findings.append(Finding("page", State.OK, f"Alma {sentence} pages of more than {PAGE} users."))
+    sentence = f"Alma {'refuses' if beyond else 'accepts'} pages of more than {PAGE} users."
+    findings.append(Finding("page", State.OK, sentence))
     facts, unclear = await _facts(alma, users, pin_user)
     findings += _of_pin(facts.get("get-pin"), pin_user)
     findings += (one for one in consequences(facts) if one.name != "get-pin")
@@ -134,6 +136,11 @@ async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
         unclear=unclear,
     )
     return FirstContact(known, tuple(findings))
+
+
+async def _page(alma: Alma, offset: int) -> UserPage:
+    path = f"/users?limit={PAGE}&offset={offset}&expand=full&order_by=primary_id"
+    return read_users((await get(alma, path)).body) or UserPage((), 0)
 
 
 async def _facts(
@@ -186,16 +193,8 @@ async def _finds(alma: Alma, value: str, primary_id: str) -> bool:
     return reply.status < 300 and json_in(reply).get("primary_id") == primary_id
 
 
-def _of_institution(institution: Institution, left: int | None) -> Iterator[Finding]:
-    name = institution.name or institution.code
-    kind = institution.environment or "environment not known"
-    yield Finding("institution", State.OK, f"{name} ({institution.code}), {kind}.")
-    if left is not None:
-        yield Finding("daily limit", State.OK, f"{left:,} API calls are left today.")
-
-
-def _of_page(users: Sequence[User], total: int, unreadable: int) -> Iterator[Finding]:
-    """Yield what a page of users shows: counts and codes."""
+def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Finding]:
+    """Yield what users show: counts and codes."""
     seen = f"Alma has {total:,} users; {len(users)} of them were read."
     yield Finding("users", State.OK, seen)
     if unreadable:
@@ -210,7 +209,7 @@ def _of_page(users: Sequence[User], total: int, unreadable: int) -> Iterator[Fin
         else "Every field of these users is known."
     )
     yield Finding("shape", State.OK, shape)
-    ids = [(user.primary_id or "").casefold() for user in users]
+    ids = [(user.primary_id or "").casefold() for user in users[:PAGE]]
     if ids != sorted(ids):
         yield Finding("order", State.OK, "Alma does not sort by primary ID as the importer does.")
     words = {

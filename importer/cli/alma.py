@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import platform
@@ -20,7 +19,6 @@ from urllib.parse import urlencode, urlsplit
 import typer
 from pydantic import SecretStr
 
-from importer.alma.address import API_PATH
 from importer.alma.client import Alma
 from importer.alma.code_tables import plain
 from importer.alma.connection import Request
@@ -29,7 +27,6 @@ from importer.alma.doctor import examine as examine_alma
 from importer.alma.facts import Facts, load_facts, save_facts
 from importer.alma.first_contact import FirstContact
 from importer.alma.first_contact import first_contact as read_first_contact
-from importer.alma.pacing import RateLimiter
 from importer.alma.probe import probe as measure
 from importer.alma.recording import Recording
 from importer.alma.responses import Reply
@@ -275,16 +272,14 @@ def _show_calls(external_id: str) -> int:
         query = f"?{urlencode(request.params)}" if request.params else ""
         say(f"{request.method} {request.path}{query} {request.body or ''}".rstrip())
 
-    tables = saved_codes(None)
-    with running(Options(rate=None, codes=plain(tables))) as base_url:
+    async def use(alma: Alma) -> None:
+        alma.heard = show
+        await measure(alma, external_id, lambda _done, _of: None)
 
-        async def use() -> None:
-            limiter = RateLimiter(10_000)
-            async with Alma(f"{base_url}{API_PATH}", SecretStr("sandbox"), limiter) as alma:
-                alma.heard = show
-                await measure(alma, external_id, lambda _done, _of: None)
-
-        asyncio.run(use())
+    options = Options(rate=None, codes=plain(saved_codes(None)))
+    with running(options) as base_url:
+        there = {"alma_base_url": base_url, "alma_api_key": SecretStr(options.key)}
+        with_alma(Settings.read().model_copy(update={**there, "alma_rate": 10_000.0}), use)
     say("These calls went to a practice Alma on this computer. Your Alma got none.")
     return Exit.DONE
 

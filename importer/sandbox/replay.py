@@ -16,12 +16,12 @@ _LARGEST = 20_000_000  # bytes of a recording
 
 
 class _Call(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """What is replayed of a line; the query and what was sent are for people."""
+
+    model_config = ConfigDict(frozen=True)
 
     method: str
     path: str
-    query: str
-    sent: str
     status: int
     content_type: str
     reply: str

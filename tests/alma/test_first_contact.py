@@ -78,6 +78,15 @@ def test_what_a_page_of_users_shows(patrons: Practice) -> None:
     assert "known" in found["shape"]
 
 
+def test_three_pages_of_a_large_alma_are_read() -> None:
+    """The first, a middle and the last page, so that every kind of user is seen."""
+    with practice(Options(rate=None, seed_users=299)) as alma:
+        found = {one.name: one.sentence for one in _read(alma, "").findings}
+        offsets = [call["path"] for call in alma.log() if "offset=" in call["path"]]
+    assert found["users"] == "Alma has 299 users; 299 of them were read."
+    assert (found["account type"], len(offsets)) == ("EXTERNAL 199, INTERNAL 100.", 3)
+
+
 def test_a_pin_is_unknown_unless_a_user_has_one(patrons: Practice) -> None:
     """Without a user who has a PIN, or an ID to try, it stays open and the command says how."""
     patrons.set(switches={**_USUAL, "get-pin": "hide", "environment": "production"})
