@@ -138,7 +138,8 @@ def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
 _CONSEQUENCES = {
     ("get-pin", "hide"): (
         "Alma does not show PINs, so an update of an Internal user clears the PIN.",
-        "Map `pin_number`. Without it, the safety check `pins` stops every apply that does so.",
+        "Map `pin_number` with `on_update: replace`. Without it, the safety check `pins` stops "
+        "every apply that does so.",
     ),
     ("rename-by-put", "refuse"): (
         "Alma does not change a primary ID through the API.",

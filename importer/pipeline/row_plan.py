@@ -201,7 +201,8 @@ def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
     if facts.hides_pins and not cleared.startswith("0 "):
         yield (
             f"{cleared} of Internal users would clear their PINs, because this Alma does not show "
-            "PINs. Map `pin_number`, or check in Alma that these users have none."
+            "PINs. Map `pin_number` with `on_update: replace`, or check in Alma that these users "
+            "have none."
         )
     shown = "get-pin" in known or any(step.before.pin_number for step in updates)
     if not shown and not cleared.startswith("0 "):

@@ -36,6 +36,7 @@ _ORDERS = {
     "primary_id": "primary_id",
 }
 _MAX_LIMIT = 100
+_LARGEST_FEE = 1_000_000
 # The lists of a user that are not part of the record; the name of an entry.
 _ACTIVITY = {"loans": "item_loan", "requests": "user_request", "fees": "fee"}
 
@@ -158,7 +159,8 @@ class UsersApi:
         """Add a fee to a user; the answer is 200 with the fee."""
         user, body = self._find(request), formats.parse_json(await request.read())
         amount = body.get("original_amount") if isinstance(body, Mapping) else None
-        if not isinstance(body, Mapping) or not isinstance(amount, int | float) or amount <= 0:
+        right = isinstance(amount, int | float) and 0 < amount < _LARGEST_FEE
+        if not isinstance(body, Mapping) or not isinstance(amount, int | float) or not right:
             refuse("missing", field="original_amount")
         number = f"{user.number:06}{len(user.activity.fees):03}"
         return self._set_fee(user, {**body, "id": number, **_due(float(amount))})

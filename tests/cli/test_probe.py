@@ -124,6 +124,12 @@ def test_a_hidden_pin_is_never_cleared_silently(
     assert typed("apply", "two", "--allow", "pins").exit == Exit.DONE
     undone = typed("undo", "two", "-o", "back", "--json")
     assert undone.summary["failed_checks"] == ["pins"]
+    roster.write_text(roster.read_text("utf-8").replace("FRIEND", "COMM"), "utf-8")
+    pin = "record:\n  pin_number: {from: <Born>, clean: [digits], on_update: replace}\n"
+    mapping = folder / "small.yaml"
+    mapping.write_text(mapping.read_text("utf-8").replace("record:\n", pin), "utf-8")
+    load(typed, roster, "three")
+    assert _users(sandbox)[0]["pin_number"] == "19900102"
 
 
 def test_facts_of_another_institution_count_only_by_name(

@@ -216,6 +216,12 @@ def test_fees_are_charged_paid_and_waived(alma: Alma) -> None:
     part = alma.call("POST", f"{path}?op=pay&amount=5").json()
     assert (part["balance"], part["status"]["value"]) == (15, "ACTIVE")
     assert code_of(alma.call("POST", f"{path}?op=pay&amount=16")) == "401666"
+    disputed = alma.call("POST", f"{path}?op=dispute").json()["status"]["value"]
+    restored = alma.call("POST", f"{path}?op=restore").json()["status"]["value"]
+    assert (disputed, restored) == ("INDISPUTE", "ACTIVE")
+    for amount in (float("nan"), float("inf"), -1, "5", None):
+        answer = alma.call("POST", "/users/P1/fees", {"original_amount": amount})
+        assert code_of(answer) == "401664"
     assert alma.call("POST", f"{path}?op=waive").json()["status"]["value"] == "CLOSED"
     assert alma.call("GET", "/users/P1/fees").json()["total_record_count"] == 0
     alma.admin("POST", "/users/P1/loans", {"requests": 3})
