@@ -34,13 +34,24 @@ _TABLES = CodeTables(
 )
 
 
+_LINKED = {"source_institution_code": "01HOME_INST", "source_link_id": "L900001"}
+
+
 def _texts(value: Any) -> Iterator[str]:
     """Every text in a document but codes, what they mean and dates."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if name in {"value", "desc"} and {"value", "desc"} <= value.keys():
                 continue
-            if name not in {"segment_type", "external_id", "link", "status", "scope", "modified"}:
+            if name not in {
+                "source_institution_code",
+                "segment_type",
+                "external_id",
+                "link",
+                "status",
+                "scope",
+                "modified",
+            }:
                 yield from _texts(inner)
     elif isinstance(value, list):
         for inner in value:
@@ -71,6 +82,7 @@ def _real(number: int) -> dict[str, Any]:
         },
         birth_date="1990-05-01",
         user_note=[note] if number % 2 else [],
+        **(_LINKED if number % 5 == 0 else {}),
     )
 
 
@@ -116,6 +128,7 @@ def test_the_shape_and_the_proportions_are_those_of_the_cache(like: Alma) -> Non
     groups = Counter(user["user_group"]["value"] for user in users)
     assert set(groups) == {"U1", "U2"}
     assert 0.15 < groups["U2"] / 300 < 0.35
+    assert 0.1 < sum("source_link_id" in user for user in users) / 300 < 0.3
     assert 0.4 < sum(bool(user["user_note"]) for user in users) / 300 < 0.6
     for user in users:
         (card,) = user["user_identifier"]
