@@ -85,7 +85,8 @@ wheel: dev ## Build the wheel and the source archive, and try the wheel in a new
 	rm -rf dist build/wheel
 	$(BIN)/python -m hatchling build
 	$(PYTHON) -m venv build/wheel
-	build/wheel/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	build/wheel/bin/python -m pip install --quiet --require-hashes -r requirements-run.lock
+	build/wheel/bin/python -m pip install --quiet --no-deps dist/*.whl
 	IMPORTER=$(CURDIR)/build/wheel/bin/importer $(BIN)/pytest -q -n 0 tests/packaging
 
 sbom: wheel build/release/.done ## Write build/sbom.cdx.json: what the wheel's environment contains, with licenses
@@ -116,7 +117,7 @@ docs: dev ## Build the guide into site/
 
 lock: build/release/.done ## Resolve the libraries again
 	build/release/bin/uv pip compile $(LOCK) --extra sftp --group dev -o requirements.lock
-	build/release/bin/uv pip compile $(LOCK) --group build -c requirements.lock -o requirements-run.lock
+	build/release/bin/uv pip compile $(LOCK) --extra sftp --group build -c requirements.lock -o requirements-run.lock
 	build/release/bin/uv pip compile --group pyproject.toml:release $(wordlist 2,99,$(LOCK)) -o requirements-release.lock
 
 clean: ## Remove what was built

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -92,7 +93,7 @@ def run(
     paths, results, codes = job_files(file), list[dict[str, object]](), set[Exit]()
     for path in paths:  # so that none of them has to wait until its file is whole
         with suppress(ImporterError):
-            JobRun(load_job(path), TOOLS).look()
+            JobRun(load_job(path), _tools()).look()
     for path in paths:
         say(f"{path.stem}:")
         try:
@@ -111,7 +112,8 @@ def run(
     return code
 
 
-TOOLS = Tools(run_command, now, time.sleep, say)
+def _tools() -> Tools:
+    return Tools(partial(run_command, options=output.options()), now, time.sleep, say)
 
 
 def _run(file: Path) -> tuple[Exit, dict[str, object]]:
@@ -121,7 +123,7 @@ def _run(file: Path) -> tuple[Exit, dict[str, object]]:
     except JobFileError as error:
         report_wrong_job(file, error, now())
         raise
-    load = JobRun(loaded, TOOLS)
+    load = JobRun(loaded, _tools())
     code = load.run()
     messages = [message.as_json() for message in load.messages]
     result = {"job": loaded.name, "results": messages, "exit": int(code)}

@@ -68,6 +68,11 @@ class Output:
         self.quiet, self.verbose, self._log = quiet, verbose, log
         self.note("begin", version=program())
 
+    def options(self) -> tuple[str, ...]:
+        """Return the options for a command that this one starts: as quiet, and with its log."""
+        log = ("--log", str(self._log.absolute())) if self._log is not None else ()
+        return (*(("-q",) if self.quiet else ()), *log)
+
     def note(self, event: str, **values: object) -> None:
         """Add a line of JSON to the log, if there is one."""
         if self._log is None:

@@ -61,13 +61,15 @@ class Tools:
     say: Callable[[str], None]
 
 
-def run_command(*words: str) -> Ended:
+def run_command(*words: str, options: tuple[str, ...] = ()) -> Ended:
     """Run a command and wait for its end; what it writes to stderr is shown as it comes.
+
+    `options` are those beside every command.
 
     Ctrl-C reaches the command too, and a request of the system to end is passed on; the command
     then stops in its own way.
     """
-    arguments = (*importer_command(), *words)
+    arguments = (*importer_command(), *options, *words)
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:  # noqa: S603
         before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:

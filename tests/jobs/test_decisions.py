@@ -140,6 +140,8 @@ def test_no_job_of_a_folder_stops_the_others(office: Office, sandbox: Sandbox, t
     assert len(state(sandbox)) == 4
     lines = list(map(json.loads, log.read_text("utf-8").splitlines()))
     assert [line["job"] for line in lines if line["event"] == "job"] == ["b", "c", "d"]
+    ended = [line["command"] for line in lines if line["event"] == "end"]
+    assert ended == ["plan", "plan", "apply", "job"]
 
 
 def test_five_hundred_jobs_are_listed_within_two_seconds(
