@@ -127,7 +127,9 @@ def ready(
     ] = False,
 ) -> None:
     """List the ready mappings, or copy one to start from."""
-    files = {path.stem: path for path in shipped("mappings").glob("*.yaml")}
+    folder = shipped("mappings")
+    every = (*folder.glob("*.yaml"), *folder.glob("from-alma/*.yaml"))
+    files = {path.stem: path for path in every}
     if not name:
         width = max(map(len, files))
         write(*(f"{one:{width}}  {load(path).title}" for one, path in sorted(files.items())))

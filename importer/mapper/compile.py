@@ -168,7 +168,8 @@ def compile_mapping(
     }
     positions = [use.position for use in work.columns.values()]
     unused = []
-    if left := [*headings.unused(positions, mapping.file.roster.unused)]:
+    left = [*headings.unused(positions, mapping.file.roster.unused)]
+    if left and not mapping.from_alma:  # who a user is, is there for people
         message = "is not used by the mapping" if len(left) == 1 else "are not used by the mapping"
         unused.append(Problem.of(Code.UNUSED_COLUMN, origin, message, *left))
     named = {one.column.label: one for one in (*values, *scalars)}

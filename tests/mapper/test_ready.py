@@ -63,13 +63,12 @@ def mapped(name: str, row: Mapping[str, str]) -> tuple[dict[str, str], tuple[Pro
     return {label: value for label, value in values if value}, candidates.problems
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.yaml")), ids=lambda path: path.name)
 def test_a_ready_mapping_leaves_nothing_to_do(path: Path) -> None:
     """It loads, has no hints, and names its schema for editors."""
     assert lint(load(path)) == ()
-    assert path.read_text("utf-8").startswith(
-        "# yaml-language-server: $schema=mapping.schema.json\n"
-    )
+    schema = "../" * (len(path.relative_to(FOLDER).parts) - 1) + "mapping.schema.json"
+    assert path.read_text("utf-8").startswith(f"# yaml-language-server: $schema={schema}\n")
 
 
 def test_the_schema_beside_the_mappings_is_the_present_one() -> None:
