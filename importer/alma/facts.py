@@ -20,7 +20,10 @@ from importer.model.text import command_line
 
 _LARGEST = 100_000  # bytes of a file of facts
 
-FOLLOWED = ("external-group", "get-pin", "mandatory-email", "put-roles", "rename-by-put")
+FOLLOWED = (
+    *("external-group", "get-pin", "mandatory-email", "put-roles", "rename-by-put"),
+    *("original-value", "sis-edited-names", "sis-empty-sticky", "sis-unmatched"),
+)
 """The facts that a plan depends on. All others are for the practice Alma and for people."""
 
 

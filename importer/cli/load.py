@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,7 +37,6 @@ from importer.cli.console import (
     VisibleOnly,
     Yes,
     conclude,
-    only_user_cache,
     open_alone,
     operator,
     progress,
@@ -53,30 +50,24 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import held_since
 from importer.ledger.states import RESULTS, State
 from importer.mapper.load import load as load_mapping
-from importer.model.plan import Fate, Result, SafetyCheck
-from importer.model.text import command_line, spans, word_list
+from importer.model.plan import Result, SafetyCheck
+from importer.model.run import SisLoad
+from importer.model.text import command_line
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_roster
-from importer.pipeline.check import save_check, validate
-from importer.pipeline.convert import convert as convert_rosters
-from importer.pipeline.convert import sis_clears, sis_undoes, sis_unmatched
 from importer.pipeline.inputs import (
-    CheckedRosters,
     Progress,
     RosterRequest,
     RunRequest,
-    open_inputs,
 )
 from importer.pipeline.plan import plan as plan_roster
+from importer.pipeline.sis_load import deliver
 from importer.report import wording
-from importer.report.wording import field_name, rows
+from importer.report.wording import rows
 from importer.settings import TASK, Settings
-from importer.users.query import find_users
 from importer.writer.executor import RowDone, Stop, Waiting
 
 app = Commands()
-
-_SPELLED_OUT = 20  # stretches of rows
 
 
 @app.command()
@@ -91,8 +82,8 @@ def check(
     as_json: Json = False,
 ) -> int:
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
-    rosters = _paired(roster, mapping, corrections, visible_only=visible_only)
-    request = run_request(rosters, output, codes, refresh=False, overwrite_edits=())
+    rosters = paired(roster, mapping, corrections, visible_only=visible_only)
+    request = run_request(rosters, output, codes, refresh=False, overwrite_edits=(), sis=None)
     with progress("Checking") as advance:
         checked = check_roster(request, Progress(advance))
     with checked as ledger:
@@ -117,12 +108,30 @@ def plan(
             metavar="FIELD",
         ),
     ] = [],  # noqa: B006
+    to: Annotated[
+        Literal["api", "sis-xml"],
+        typer.Option(
+            help="How `apply` loads the rows: through the API, or in a file for Alma's SIS load."
+        ),
+    ] = "api",
+    fill: Annotated[
+        bool,
+        typer.Option("--fill", help="With --to sis-xml: keep what the file would clear in Alma."),
+    ] = False,
+    keep_edits: Annotated[
+        bool,
+        typer.Option("--keep-edits", help="With --to sis-xml: keep what staff edited in Alma."),
+    ] = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
     """Check, then compare with Alma (read only): what would be created and changed."""
+    if to == "api" and (fill or keep_edits):
+        msg = "--fill and --keep-edits are for --to sis-xml. Through the API both hold anyway."
+        raise UsageError(msg)
+    sis = SisLoad(fill=fill, keep_edits=keep_edits) if to == "sis-xml" else None
     settings = Settings.read()
-    rosters = _paired(roster, mapping, corrections, visible_only=visible_only)
+    rosters = paired(roster, mapping, corrections, visible_only=visible_only)
 
     async def use(alma: Alma) -> Ledger:
         if codes is None and not CODES.is_file():
@@ -131,7 +140,7 @@ def plan(
             say("No code tables are saved here, so they are read from Alma first.")
             await fetch_codes(alma, CODES)
         request = run_request(
-            rosters, output, codes, refresh=not no_refresh, overwrite_edits=overwrite_edits
+            rosters, output, codes, refresh=not no_refresh, overwrite_edits=overwrite_edits, sis=sis
         )
         with progress("Planning", lambda: alma.limiter.notice) as advance:
             return await plan_roster(request, alma, settings.alma_rate, Progress(advance, say))
@@ -173,84 +182,6 @@ def apply(
         )
 
 
-@app.command()
-def convert(
-    roster: Rosters,
-    mapping: Mappings,
-    to: Annotated[Literal["jsonl", "sis-xml"], typer.Option(help="The format of the records.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
-    codes: Codes = None,
-    corrections: CorrectionsFile = None,
-    visible_only: VisibleOnly = False,
-    keep_edits: Annotated[
-        bool,
-        typer.Option(
-            "--keep-edits", help="For the SIS load: leave out rows that would undo edits by staff."
-        ),
-    ] = False,
-    show_values: ShowValues = False,
-    as_json: Json = False,
-) -> int:
-    """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
-    with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
-        paired = _paired(roster, mapping, corrections, visible_only=visible_only)
-        request = run_request(paired, Path(scratch), codes, refresh=False, overwrite_edits=())
-        rosters = validate(open_inputs(request))
-        clears = sis_clears(rosters) if to == "sis-xml" else ()
-        with save_check(rosters, request) as ledger:
-            ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
-            undoing = {} if to == "jsonl" else _undoing(rosters, ready, request.codes.institution)
-            ready -= {*undoing} if keep_edits else set()
-            files = convert_rosters(rosters, ready, to, output)
-            unmatched = [] if to == "jsonl" else _unmatched(rosters, ready)
-            summary = summarize(ledger).model_copy(update={"run": ""})
-            code = conclude(
-                ledger, summary, as_json=as_json, show_values=show_values, reports="none"
-            )
-    say(f"{len(ready):,} records in {', '.join(map(str, files))}")
-    for fields, numbers in _by_reason(undoing.items()).items():
-        if keep_edits:
-            say(f"Left out, because staff edited {fields} in Alma: row {numbers}.")
-        else:
-            say(f"The load would undo what staff edited in Alma ({fields}): row {numbers}.")
-    if undoing and not keep_edits:
-        say("With --keep-edits, these rows are left out.")
-    if clears:
-        say("Loading this file clears these fields in Alma, which the mapping does not set:")
-        say(f"  {', '.join(clears)}")
-    for sentence in unmatched:
-        say(sentence)
-    return code
-
-
-def _unmatched(rosters: CheckedRosters, ready: Collection[int]) -> list[str]:
-    """Return a sentence for each reason why an SIS load would not match rows to their user."""
-    with only_user_cache() as cache:
-        find = partial(find_users, cache) if cache else None
-        found = _by_reason(sis_unmatched(rosters, ready, find))
-    return [
-        f"The load would not find the user of row {numbers}: it {why}."
-        for why, numbers in found.items()
-    ]
-
-
-def _by_reason(found: Iterable[tuple[int, str]]) -> dict[str, str]:
-    """Return the rows of each reason, as `2–5, 9`."""
-    grouped: dict[str, list[int]] = {}
-    for row, why in found:
-        grouped.setdefault(why, []).append(row)
-    return {why: spans(numbers, _SPELLED_OUT) for why, numbers in grouped.items()}
-
-
-def _undoing(rosters: CheckedRosters, ready: Collection[int], institution: str) -> dict[int, str]:
-    """Return the rows whose record would undo edits by staff, with the names of the fields."""
-    with only_user_cache() as cache:
-        return {
-            row: word_list([field_name(path) for path in paths])
-            for row, paths in sis_undoes(rosters, ready, cache, institution)
-        }
-
-
 def run_request(
     rosters: tuple[RosterRequest, ...],
     output: Path | None,
@@ -258,6 +189,7 @@ def run_request(
     *,
     refresh: bool,
     overwrite_edits: Collection[str],
+    sis: SisLoad | None,
 ) -> RunRequest:
     """Return what a run is asked to do, with the saved codes and facts of this folder."""
     return RunRequest(
@@ -272,10 +204,11 @@ def run_request(
         users_folder=USERS,
         refresh=refresh,
         overwrite_edits=tuple(overwrite_edits),
+        sis=sis,
     )
 
 
-def _paired(
+def paired(
     rosters: list[str], mappings: list[Path], corrections: Path | None, *, visible_only: bool
 ) -> tuple[RosterRequest, ...]:
     """Return each roster with its mapping, or mappings that take their rows from Alma.
@@ -328,7 +261,7 @@ def _apply_run(
     left = apply_stage.left_to_do(ledger)
     if not left:
         say("This plan is already complete. Nothing was sent.")
-        _remember(ledger)
+        remember(ledger)
         return None
     settings = Settings.read()
     names = {os.environ.get(TASK, ""), held_since(ledger.folder)} - {""}
@@ -347,6 +280,9 @@ def _apply_run(
     journal = Journal(ledger, operator(), now)
     for sentence in apply_stage.prepare(ledger, journal, options, now()):
         say(sentence)
+    if ledger.facts.sis is not None:
+        _deliver(ledger, journal, limit)
+        return None
     if not yes and (typed is None or deletes is not None):
         confirm_production(ledger.facts, of)
 
@@ -363,11 +299,19 @@ def _apply_run(
         stopped = Stop.by(error)
     except AlmaError as error:  # before anything was sent
         return Stop.by(error)
-    _remember(ledger)
+    remember(ledger)
     return stopped
 
 
-def _remember(ledger: Ledger) -> None:
+def _deliver(ledger: Ledger, journal: Journal, limit: int | None) -> None:
+    """Write the file for the SIS load, and say what to do with it."""
+    zips = deliver(ledger, journal, limit)
+    remember(ledger)
+    say(f"Written: {', '.join(map(str, zips))}. Put it where your Alma's SIS profile looks for it.")
+    say(f"After the load, run:\n  {command_line('sis-report', str(ledger.folder))}")
+
+
+def remember(ledger: Ledger) -> None:
     """Save for the next plans what is in Alma now, also after an apply that was killed here."""
     try:
         apply_stage.remember(ledger, USERS, now())

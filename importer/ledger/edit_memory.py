@@ -195,7 +195,8 @@ class EditMemory(Memory):
                 return
         known = self._values(key)
         if one.values:
-            known[one.mapping] = {**known.get(one.mapping, {}), **one.values}
+            values = {**known.get(one.mapping, {}), **one.values}
+            known[one.mapping] = {key: it for key, it in values.items() if it.made}
         for mapping, left in known.items():
             kept = {name: it for name, it in left.items() if it.where.path not in one.forgets}
             if mapping == one.mapping or len(kept) < len(left):

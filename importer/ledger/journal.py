@@ -10,7 +10,7 @@ checked between an intent and its write is in `run_lock`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,7 +38,7 @@ from importer.model.user import User
 if TYPE_CHECKING:
     from importer.model.problem import Problem
 
-INTENT, ALLOWED, PASSWORDS = "intent", "allowed", "passwords"
+INTENT, ALLOWED, PASSWORDS, DELIVERED = "intent", "allowed", "passwords", "delivered"
 """Events of entries that are read again. The event of an outcome is the step's new state."""
 
 RESOLVED_ADVICE = "Nothing to do: a person decided."
@@ -85,6 +85,17 @@ class Pending:
     def renames(self) -> bool:
         """Whether the step changes the primary ID, which Alma compares without case."""
         return self.new_id.casefold() != self.primary_id.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a step. `answered`: the record that Alma has then, None if it is not known."""
+
+    row: int
+    state: State
+    detail: str
+    answered: User | None
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +188,37 @@ class Journal:
         problems: Iterable[Problem] = (),
     ) -> State:
         """Record the outcome of a step and return its state."""
-        with self._writing():
-            self._state(row, state)
-            if answered is not None:
-                self.ledger.connection.execute(
-                    "UPDATE images SET answered = ? WHERE row = ?", (answered.to_json(), row)
-                )
-            add_problems(self.ledger, problems)
-            self._append(row, state, detail)
+        self.record_outcomes([Outcome(row, state, detail, answered, tuple(problems))])
         return state
+
+    def record_outcomes(self, outcomes: Iterable[Outcome]) -> None:
+        """Record the outcomes of steps at once."""
+        with self._writing():
+            for one in outcomes:
+                self._state(one.row, one.state)
+                if one.answered is not None:
+                    self.ledger.connection.execute(
+                        "UPDATE images SET answered = ? WHERE row = ?",
+                        (one.answered.to_json(), one.row),
+                    )
+                add_problems(self.ledger, one.problems)
+                self._append(one.row, one.state, one.detail)
+
+    def record_delivery(self, rows: Collection[int], detail: str) -> None:
+        """Record that the planned steps of these rows are in a file for the SIS load.
+
+        From now on the run counts as applied, and the records that the load overwrites are kept.
+        """
+        image = (
+            "INSERT OR REPLACE INTO images SELECT row, before, after, '' FROM steps WHERE row = ?"
+        )
+        with self._writing():
+            self._keep("applied", self._now().isoformat())
+            for row in rows:
+                self.ledger.connection.execute(image, (row,))
+                self._state(row, State.DELIVERED)
+                self._append(row, State.DELIVERED, "")
+            self._append(0, DELIVERED, detail)
 
     def record_resolution(
         self,

@@ -13,7 +13,8 @@ class State(StrEnum):
     """How far a planned create, update or delete has come.
 
     planned → intent → applied | already | refused | held | unknown; unknown → applied | planned |
-    held; planned → already | held
+    held; planned → already | held. In a plan for the SIS load: planned → delivered → applied |
+    refused | held
     """
 
     PLANNED = "planned"
@@ -23,6 +24,7 @@ class State(StrEnum):
     REFUSED = "refused"
     HELD = "held"  # needs review
     UNKNOWN = "unknown"
+    DELIVERED = "delivered"  # in the file for the SIS load
 
 
 RESULTS: dict[tuple[Act, State], Result] = {
@@ -39,6 +41,7 @@ RESULTS: dict[tuple[Act, State], Result] = {
         (State.REFUSED, Result.REFUSED),
         (State.HELD, Result.HELD),
         (State.UNKNOWN, Result.UNKNOWN),
+        (State.DELIVERED, Result.DELIVERED),
     )
 } | {
     (Act.CREATE, State.ALREADY): Result.WAS_THERE,

@@ -121,6 +121,7 @@ class Result(StrEnum):
     REFUSED = "refused"  # by Alma
     HELD = "held"  # needs review: someone changed the record since the plan
     UNKNOWN = "unknown"  # the answer is lost; the next start looks it up
+    DELIVERED = "delivered"  # in the file for the SIS load; Alma does not show it yet
     NOT_SENT = "not_sent"
 
 
@@ -276,6 +277,7 @@ class Where(NamedTuple):
 class Imprint(NamedTuple):
     """One value as a load left it: keyed hashes, and days as ISO text.
 
+    `made` is "" where a SIS load removed the value, to be forgotten.
     `answered`: what Alma had there after the load, "" if nothing. `since`: the last load that found
     it as it was left. `noticed`: when an edit was reported last, "" if none was.
     """
@@ -308,6 +310,26 @@ class UserMemory:
     def is_blank(self) -> bool:
         """Whether no load is remembered."""
         return self.own is None and not self.others
+
+
+@dataclass(frozen=True, slots=True)
+class SisRules:
+    """How a plan for Alma's SIS load makes records, and what this Alma's load does with them.
+
+    `fill`: the file has Alma's values of what the row does not give. `keep_edits`: it has Alma's
+    value where staff edited one. `creates`: the load adds users whom it does not find.
+    `keeps_blank`: it keeps a protected field that the file leaves blank. `undoes_edits`: the value
+    from before an edit undoes it; `keeps_names`: not of a preferred name. `record_types`: those of
+    the users of each user group, by its code without case, as far as they are known.
+    """
+
+    fill: bool
+    keep_edits: bool
+    creates: bool
+    keeps_blank: bool
+    undoes_edits: bool
+    keeps_names: bool
+    record_types: Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)

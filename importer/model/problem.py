@@ -96,6 +96,7 @@ class Code(StrEnum):
     IDENTIFIER_TAKEN = "identifier-taken"
     TWO_USERS_ONE_PERSON = "two-users-one-person"
     MANAGED_ELSEWHERE = "managed-elsewhere"
+    NOT_IN_SIS_LOAD = "not-in-sis-load"
     ANOTHER_BIRTH_DATE = "another-birth-date"
     MANY_OTHER_PEOPLE = "many-other-people"
     ANOTHER_NAME = "another-name"

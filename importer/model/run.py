@@ -130,6 +130,17 @@ class SinceLoad(Kept):
     missing: int
 
 
+class SisLoad(Kept):
+    """What the file for Alma's SIS load has beside the row's values.
+
+    `fill`: Alma's values of what the row does not give. `keep_edits`: Alma's value where staff
+    edited one.
+    """
+
+    fill: bool
+    keep_edits: bool
+
+
 class RunFacts(Kept):
     """Everything about a run that is not about a row.
 
@@ -137,7 +148,8 @@ class RunFacts(Kept):
     if one was named. `users_stay`: of an undo plan, the users that the undone run created and
     that the plan does not delete. `overwrite_edits`: paths of values that are written
     although staff edited them. `about_alma`: which saved facts the plan uses and which not, and
-    what this Alma will not do of it.
+    what this Alma will not do of it. `sis`: of a plan whose rows Alma's own SIS load loads, from a
+    file; None if they are sent through the API.
     """
 
     command: Literal["check", "plan", "undo"]
@@ -163,6 +175,7 @@ class RunFacts(Kept):
     common: Common = NOTHING_COMMON
     undoes: str = ""
     users_stay: int = 0
+    sis: SisLoad | None = None
 
     @property
     def rosters(self) -> tuple[tuple[RosterFacts, MappingFacts], ...]:
@@ -256,11 +269,12 @@ class Summary(Kept):
     `rows = ready + rejected + review + blank + skipped`. For a plan `ready = create + update +
     unchanged + left_alone`. After an apply `create + update = created + updated + was_there +
     was_so + refused + held + unknown + not_sent`; an undo, and a mapping that retires users, have
-    `delete`, `deleted` and `was_gone` in these sums. `was_there` were created by somebody else,
-    `was_so` had the planned values already, and `was_gone` were deleted already: this run wrote
-    none of them. `of_these` counts rows once more. `warnings` and `repaired` count problems of
-    these severities. `rosters`: only if several. `since_last_load`: of a check, by roster, where a
-    load is remembered.
+    `delete`, `deleted` and `was_gone` in these sums, and a plan for the SIS load `delivered`: rows
+    in its file that Alma does not show yet. `was_there` were created by somebody else, `was_so` had
+    the planned values already, and `was_gone` were deleted already: this run wrote none of them.
+    `of_these` counts rows once more. `warnings` and `repaired` count problems of these severities.
+    `rosters`: only if several. `since_last_load`: of a check, by roster, where a load is
+    remembered.
     """
 
     schema_version: Literal[2] = 2
@@ -292,6 +306,7 @@ class Summary(Kept):
     refused: int | None = None
     held: int | None = None
     unknown: int | None = None
+    delivered: int | None = None
     not_sent: int | None = None
     run: str
     exit: int

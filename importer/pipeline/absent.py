@@ -97,6 +97,8 @@ async def plan_absent(
             why = "this is a rejects file, so nobody counts as missing from it"
         elif mapped.asked.visible_only:
             why = "hidden rows were left out, so nobody counts as missing"
+        elif context.earlier.sis is not None:
+            why = "an SIS load changes nobody who is missing from its file"
         elif users.cache is None:
             why = "there is no complete user cache to look for missing people in"
         else:

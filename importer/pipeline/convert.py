@@ -46,20 +46,35 @@ def convert(
             return write_sis_zip(users, out)
 
 
-def sis_clears(rosters: Rosters) -> tuple[str, ...]:
-    """Return what an SIS load of these records would clear in Alma.
+def check_external(rosters: Rosters) -> None:
+    """Raise UsageError for a mapping whose records an SIS load cannot load.
 
-    Raises UsageError for an Internal mapping: such a load never touches Internal users.
+    It never touches Internal users, and retires nobody.
     """
     for mapped in rosters:
+        if mapped.match.retire is not None:
+            msg = f"{mapped.mapping.path.name} retires users, which an SIS load cannot do."
+            raise UsageError(msg)
         if mapped.mapping.file.account_type is AccountType.INTERNAL:
             msg = (
                 f"{mapped.mapping.path.name} makes Internal records, and an SIS load never "
                 "touches Internal users. Use `plan` and `apply` for them."
             )
             raise UsageError(msg)
+
+
+def sis_clears(rosters: Rosters) -> tuple[str, ...]:
+    """Return what an SIS load of these records clears in Alma because the mapping lacks it."""
     cleared = (cleared_fields(mapped.compiled.layout.targets) for mapped in rosters)
     return tuple(dict.fromkeys(chain.from_iterable(cleared)))
+
+
+def blank_cells(rosters: CheckedRosters, ready: Collection[int]) -> Iterator[tuple[int, str]]:
+    """Yield the ready rows without a value in a mapped field outside lists, and the field."""
+    for draft in rosters.drafts(ready, {}, ""):
+        for target in draft.layout.scalars:
+            if target.field.facts.sis and not draft.values.get(target.label):
+                yield draft.row, target.field.path
 
 
 def sis_undoes(

@@ -37,7 +37,7 @@ from importer.model.files import read_bounded
 from importer.model.plan import Fate, Match
 from importer.model.problem import Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
-from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
+from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts, SisLoad
 from importer.model.text import RowId, row_label
 from importer.pipeline.better_mappings import better_mappings
 from importer.planner.drafts import DraftUser, drafts
@@ -75,7 +75,8 @@ class RunRequest:
     is None for a new one under `runs/`. `operator`: who asks, on which computer. `version` is the
     importer's. `users_folder`: that of the user cache, None to ask Alma about each row; `refresh`:
     first read who changed since. `facts`: what was measured of an Alma, by file.
-    `overwrite_edits`: fields that are written although staff edited them in Alma.
+    `overwrite_edits`: fields that are written although staff edited them in Alma. `sis`: plan for
+    Alma's SIS load; None for the API.
     """
 
     rosters: tuple[RosterRequest, ...]
@@ -89,6 +90,7 @@ class RunRequest:
     users_folder: Path | None
     refresh: bool
     overwrite_edits: tuple[str, ...]
+    sis: SisLoad | None
 
     @property
     def name(self) -> str:

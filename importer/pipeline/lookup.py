@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,7 +38,7 @@ from importer.users.matching import (
     identifiers,
     search_alma,
 )
-from importer.users.query import find_common, find_users
+from importer.users.query import find_common, find_record_types, find_users
 from importer.users.refresh import calls_to_complete, catch_up, read_again, refresh
 from importer.writer.executor import FAILURES_IN_A_ROW
 
@@ -124,6 +132,10 @@ class Users:
     def common(self) -> Common:
         """Return what many users of the cache have in common; nothing is known without a cache."""
         return find_common(self.cache) if self.cache is not None else NOTHING_COMMON
+
+    def record_types(self) -> Mapping[str, frozenset[str]]:
+        """Return the record types of the users of each group; nothing is known without a cache."""
+        return find_record_types(self.cache) if self.cache is not None else {}
 
     def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
         """Return the queries that take calls: with a user cache hardly any."""

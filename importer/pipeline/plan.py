@@ -19,6 +19,7 @@ from importer.model.text import counted
 from importer.pipeline.absent import AbsentPlan, plan_absent
 from importer.pipeline.alma_rows import takes_rows, with_rows
 from importer.pipeline.check import no_end_dates, validate
+from importer.pipeline.convert import check_external
 from importer.pipeline.decisions import decisions_in, open_rows
 from importer.pipeline.fates import Decided, decide_fates
 from importer.pipeline.inputs import (
@@ -40,7 +41,7 @@ from importer.pipeline.lookup import (
 )
 from importer.pipeline.resolutions import Resolutions
 from importer.pipeline.resolve import Review
-from importer.pipeline.row_plan import PlanContext, against_facts, paths_of, plan_context
+from importer.pipeline.row_plan import PlanContext, against_facts, cleared, paths_of, plan_context
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.drafts import DraftUser
 from importer.planner.safety_checks import many_other_people, safety_checks
@@ -71,17 +72,32 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         queries = [query for _, query in asked]
         overwrites = paths_of(rosters, request.overwrite_edits)
         needed = "match.absent" if any(one.match.absent for one in rosters) else ""
+        if request.sis is not None:
+            check_external(rosters)
+            needed = "--to sis-xml"
         async with open_users(
             request, alma, institution, queries, progress, needed=needed
         ) as users:
+            if request.sis is not None and users.cache is None:
+                msg = "A plan for the SIS load needs the user cache. Run `importer users refresh`."
+                raise UsageError(msg)
             with plan_context(
-                rosters, answers, users.common(), of_alma, request.facts, overwrites
+                rosters,
+                answers,
+                users.common(),
+                of_alma,
+                request.facts,
+                overwrites,
+                request.sis,
+                users.record_types() if request.sis else {},
             ) as context:
                 planned = await _plan_rows(rosters, asked, users, context, progress)
                 absent = AbsentMemory(of_alma.key)
                 leaving = await plan_absent(rosters, users, context, absent, request.now)
             every = [one.step for one in (*planned, *leaving.planned)]
-            about = tuple(against_facts(every, context.facts))
+            through_api = request.sis is None
+            what_of = against_facts if through_api else cleared
+            about = tuple(what_of(every, context.facts))
             for sentence in about:
                 progress.note(sentence)
             steps = review_collisions(every, rosters.origin)
@@ -94,7 +110,9 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 users_as_of=users.as_of,
                 rate=rate,
                 calls_left=alma.limiter.available,
-                failed_checks=_failed_checks(rosters, steps, drafts, context.facts),
+                failed_checks=_failed_checks(
+                    rosters, steps, drafts, context.facts, clears=not through_api
+                ),
                 kept_in_alma=sum(one.kept for one in planned),
                 overwrite_edits=overwrites,
                 about_alma=about,
@@ -215,7 +233,12 @@ def _names_not_compared(created: Collection[int], rosters: Rosters) -> Iterator[
 
 
 def _failed_checks(
-    rosters: Rosters, steps: Sequence[Step], drafts: Sequence[DraftUser], facts: KnownFacts
+    rosters: Rosters,
+    steps: Sequence[Step],
+    drafts: Sequence[DraftUser],
+    facts: KnownFacts,
+    *,
+    clears: bool,
 ) -> tuple[FailedCheck, ...]:
     """Return the safety checks that fail, each roster by the limits of its own mapping."""
     groups = [
@@ -223,7 +246,7 @@ def _failed_checks(
         for one in rosters
     ]
     limits = [one.mapping.file.safety_checks for one in rosters]
-    return safety_checks(steps, limits, groups, hides_pins=facts.hides_pins)
+    return safety_checks(steps, limits, groups, hides_pins=facts.hides_pins, clears=clears)
 
 
 def _expected_groups(mapped: MappedRoster, drafts: Iterable[DraftUser]) -> set[str]:

@@ -297,6 +297,8 @@ class Review:
                 self.facts.alma,
                 self._measured,
                 self.facts.overwrite_edits,
+                self.facts.sis,
+                {},
             )
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,9 +14,19 @@ from importer.ledger.edit_memory import EditMemory
 from importer.ledger.memory import AbsentMemory
 from importer.model.decisions import Answer
 from importer.model.people import Common
-from importer.model.plan import Create, Held, Planned, Step, Update, UserMemory, Written
-from importer.model.run import AlmaFacts
-from importer.model.text import RowId, command_line, counted
+from importer.model.plan import (
+    ChangeKind,
+    Create,
+    Held,
+    Planned,
+    SisRules,
+    Step,
+    Update,
+    UserMemory,
+    Written,
+)
+from importer.model.run import AlmaFacts, SisLoad
+from importer.model.text import RowId, command_line, counted, word_list
 from importer.model.user import AccountType, User
 from importer.pipeline.absent import among, template
 from importer.pipeline.fates import as_warning, dismissed
@@ -27,10 +38,13 @@ from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
 from importer.planner.imprints import keyed
 from importer.planner.leavers import come_back, leave
+from importer.planner.merge import STICKY
 from importer.planner.retire import Retiring, retire
 from importer.planner.safety_checks import is_of, sends_no_pin
+from importer.planner.sis_load import as_loaded
 from importer.planner.staff_edits import Earlier
 from importer.planner.who import is_another
+from importer.report.wording import field_name
 from importer.users.matching import MatchResult, identifiers
 
 DELETE_POLICY = "delete-policy"
@@ -98,6 +112,9 @@ class PlanContext:
             left = (user or "").casefold() in self.leavers
             ended = retire(draft, planned, how, match, self.earlier.today, left=left)
             return self._as_alma_needs(ended)
+        if (sis := self.earlier.sis) is not None:
+            loaded = as_loaded(draft, planned, match, sis)
+            return with_borrowing(draft, loaded, self.earlier.today)
         planned = come_back(draft, planned, self.leavers, match, self.earlier)
         return self._as_alma_needs(with_borrowing(draft, planned, self.earlier.today))
 
@@ -113,10 +130,13 @@ def plan_context(
     alma: AlmaFacts,
     files: Mapping[Path, Facts],
     overwrites: Collection[str],
+    sis: SisLoad | None,
+    record_types: Mapping[str, frozenset[str]],
 ) -> Iterator[PlanContext]:
     """Read what earlier runs left for this Alma.
 
-    `files`: the saved facts. `overwrites`: as `paths_of` returns them. Raises
+    `files`: the saved facts. `overwrites`: as `paths_of` returns them. `sis`: of a plan for the
+    SIS load. `record_types`: by user group, as far as they are known. Raises
     LedgerError.
     """
     known = facts_for(files, alma.institution)
@@ -135,7 +155,13 @@ def plan_context(
             rosters,
             answers,
             AbsentMemory(alma.key).leavers(),
-            Earlier(left, keyed(memory.key), rosters[0].today, frozenset(overwrites)),
+            Earlier(
+                left,
+                keyed(memory.key),
+                rosters[0].today,
+                frozenset(overwrites),
+                None if sis is None else _sis_rules(sis, known, record_types),
+            ),
             common,
             known,
             retiring,
@@ -176,6 +202,21 @@ def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
 
 
 # what was measured of this Alma
+
+
+def _sis_rules(
+    sis: SisLoad, facts: KnownFacts, record_types: Mapping[str, frozenset[str]]
+) -> SisRules:
+    known = facts.followed()
+    return SisRules(
+        sis.fill,
+        sis.keep_edits,
+        creates=known.get("sis-unmatched") != "skip",
+        keeps_blank=known.get("sis-empty-sticky") == "keep",
+        undoes_edits=known.get("original-value") != "off",
+        keeps_names=known.get("sis-edited-names") != "restore",
+        record_types=record_types,
+    )
 
 
 def _follow_facts(step: Step, facts: KnownFacts) -> Step:
@@ -231,4 +272,26 @@ def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
         yield (
             f"{counted(without, 'user')} would have no email, and this Alma refuses users without "
             "one. Set `required: true` for the email in the mapping."
+        )
+
+
+def cleared(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
+    """Yield which facts a plan for the SIS load uses, and what the load clears, by field."""
+    yield from facts.used
+    yield from facts.unused
+    updates = [step for step in steps if isinstance(step, Update)]
+    removed = (c for step in updates for c in step.changes if c.kind is ChangeKind.REMOVE)
+    counts = Counter(change.path for change in removed)
+    if counts:
+        fields = [f"{field_name(path)} ({count:,})" for path, count in counts.most_common()]
+        yield f"The load removes what these fields have in Alma: {word_list(fields)}."
+    if any(path in STICKY for path in counts):
+        yield (
+            "Protected fields that staff edited in Alma may stay, although the plan removes them: "
+            "where no load is remembered, nobody can see that. With --fill nothing is removed."
+        )
+    if updates and facts.hides_pins:
+        yield (
+            "The load may clear the PINs of these users, also with --fill, because this Alma does "
+            "not show PINs. Map `pin_number`, or load one user first and look at the PIN in Alma."
         )

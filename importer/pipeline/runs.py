@@ -222,6 +222,7 @@ def run_facts(
         codes="" if request.codes_file is None else str(request.codes_file),
         codes_institution=request.codes.institution,
         codes_fetched=request.codes.fetched,
+        sis=request.sis,
         **found,
     )
 

@@ -235,7 +235,8 @@ def _failed_checks(
         for one in own
     ]
     groups: list[tuple[str, ...]] = [()] * len(limits)
-    return safety_checks(steps.values(), limits, groups, hides_pins=known.hides_pins)
+    hides_pins = known.hides_pins
+    return safety_checks(steps.values(), limits, groups, hides_pins=hides_pins, clears=False)
 
 
 def undone(image: Image, live: User | None, origin: Origin) -> Planned:

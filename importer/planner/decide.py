@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date
-from functools import partial
 
 from importer.model.candidates import NAMES
 from importer.model.decisions import NAME, Answer
@@ -19,8 +18,9 @@ from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.imprints import answered
-from importer.planner.merge import merge, new_user
-from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, review
+from importer.planner.merge import STICKY, Merged, merge, new_user
+from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
+from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, edited_fields, review
 from importer.planner.who import Who, identify, is_managed_elsewhere
 from importer.users.matching import MatchResult, identifiers
 
@@ -92,7 +92,11 @@ def _held(planned: Planned) -> Planned:
 def create(draft: DraftUser, earlier: Earlier) -> Planned:
     """Return the step that creates the row's user, whatever Alma may have."""
     first_load = review(draft, User(), NO_MEMORY, earlier, rename=False)
-    return Planned(Create(draft.row, new_user(draft)), imprints=first_load.imprints)
+    user, imprints = new_user(draft), first_load.imprints
+    if earlier.sis is not None:
+        user, today = external_part(user), earlier.today.isoformat()
+        imprints = {**imprints, **not_given(draft, imprints, user, today, earlier.hashed)}
+    return Planned(Create(draft.row, user), imprints=imprints)
 
 
 def _change(
@@ -120,19 +124,30 @@ def update(
     holds.
     """
     primary_id = current(live, "primary_id")
-    memory = earlier.of(draft, live)
+    memory, sis = earlier.of(draft, live), earlier.sis
+    protected = edited_fields(STICKY, live, memory, earlier.hashed) if sis else {}
+    earlier = earlier.overwriting(draft)
     reviewed = review(draft, live, memory, earlier, rename=rename)
-    merged_with = partial(
-        merge,
-        live=live,
-        rename=reviewed.renames,
-        convert=match.account_type == "convert",
-        keep_old_id=match.keep_old_id,
-        overrides=earlier.overwrites,
-    )
+
+    def merged_with(row: DraftUser) -> Merged:
+        merged = merge(
+            row,
+            live,
+            rename=reviewed.renames,
+            convert=match.account_type == "convert",
+            keep_old_id=match.keep_old_id,
+            overrides=earlier.overwrites,
+        )
+        if sis is None:
+            return merged
+        return sis_merge(draft, row, live, merged, protected, sis, earlier.hashed)
+
     merged = merged_with(reviewed.quiet)
     if merged.changes and reviewed.quiet is not reviewed.draft:
         merged = merged_with(reviewed.draft)
+    if sis is not None:
+        today, hashed = earlier.today.isoformat(), earlier.hashed
+        reviewed = after_load(draft, reviewed, memory, protected, live, merged.after, today, hashed)
     after, changes, override = merged.after, merged.changes, merged.override
     imprints = reviewed.imprints
     step: Step = Unchanged(draft.row, primary_id)
@@ -143,20 +158,21 @@ def update(
     else:
         imprints = answered(imprints, live, earlier.hashed)
     warnings = (
-        *(_edited(draft, one) for one in reviewed.edits if not one.again),
+        *(_edited(draft, one, sis is not None) for one in reviewed.edits if not one.again),
         *(_card_differs(draft, one, primary_id) for one in reviewed.asks),
     )
     kept = any(not one.replaced for one in reviewed.edits)
     return Planned(step, warnings, imprints, kept, after)
 
 
-def _edited(draft: DraftUser, edit: Edit) -> Problem:
+def _edited(draft: DraftUser, edit: Edit, sis: bool) -> Problem:  # noqa: FBT001
     """Return the warning that staff changed a value in Alma since the last load."""
     when = f"edited there between {edit.since} and {edit.noticed}"
     if edit.since == edit.noticed:
         when = f"edited there after the load of {edit.since}"
     if edit.replaced:
-        why = "--overwrite-edits replaces it by the roster's value"
+        by = "the SIS load" if sis else "--overwrite-edits"
+        why = f"{by} replaces it by the roster's value"
         if not edit.asked:
             why = "the roster has a new value, which replaces it"
         message = f"Alma has {{value}}, {when}; {why}"

@@ -65,12 +65,14 @@ def safety_checks(
     groups: Sequence[Collection[str]],
     *,
     hides_pins: bool,
+    clears: bool,
 ) -> tuple[FailedCheck, ...]:
     """Return the safety checks that a plan fails, each roster's steps by the limits of its mapping.
 
     `groups` are, by roster, the codes of the user groups that the mapping gives; a user of another
     one who keeps that group is as the mapping wants it. A user who does not change counts for no
-    check. `hides_pins`: Alma is known not to show PINs.
+    check. `hides_pins`: Alma is known not to show PINs. `clears`: a cleared field counts as a
+    removal, as in a SIS load, which clears what its file does not have.
     """
     own: list[list[Step]] = [[] for _ in limits]
     for step in steps:
@@ -79,7 +81,10 @@ def safety_checks(
         failed
         for number, parts in enumerate(zip(own, limits, groups, strict=True), start=1)
         for failed in _of_roster(
-            f"Roster {number}: " if len(limits) > 1 else "", *parts, hides_pins=hides_pins
+            f"Roster {number}: " if len(limits) > 1 else "",
+            *parts,
+            hides_pins=hides_pins,
+            clears=clears,
         )
     )
 
@@ -91,6 +96,7 @@ def _of_roster(
     groups: Collection[str],
     *,
     hides_pins: bool,
+    clears: bool,
 ) -> Iterator[FailedCheck]:
     matched = 0
     counts: Counter[SafetyCheck] = Counter()
@@ -98,27 +104,30 @@ def _of_roster(
     for step in steps:
         matched += isinstance(step, Update | Unchanged)
         if isinstance(step, Update):
-            counts.update(_fires(step, given))
+            counts.update(_fires(step, given, clears=clears))
             counts[SafetyCheck.PINS] += hides_pins and sends_no_pin(step)
     for check, what in _SENTENCES.items():
         limit: SafetyLimit = getattr(limits, check.replace("-", "_"))
         concerned = counts[check]
         if concerned > limit.count and concerned * 100 > limit.percent * matched:
-            sentence = f"{name}{concerned} of {matched} known users {what}"
+            lost = "lose a value" if clears else "lose a list entry"
+            words = what.replace("lose a list entry", lost)
+            sentence = f"{name}{concerned} of {matched} known users {words}"
             yield FailedCheck(check=check, concerned=concerned, matched=matched, sentence=sentence)
 
 
-def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
+def _fires(step: Update, given: Collection[str], *, clears: bool) -> Iterator[SafetyCheck]:
     """Yield the checks that an update counts for.
 
     A renewal, which only moves dates to later ones, is what a load is for. A cleared field is no
-    removed entry, nor is an identifier that becomes the primary ID.
+    removed entry unless the plan `clears`, nor is an identifier that becomes the primary ID.
     """
     if is_absent(step.row):
         yield SafetyCheck.ABSENT
     elif not all(_renews(change) for change in step.changes):
         yield SafetyCheck.MANY_CHANGES
-    removed = (c for c in step.changes if c.kind is ChangeKind.REMOVE and c.path.endswith("]"))
+    gone = (change for change in step.changes if change.kind is ChangeKind.REMOVE)
+    removed = (change for change in gone if clears or change.path.endswith("]"))
     lost = any(not same_id(change.old, step.after.primary_id) for change in removed)
     if lost and not step.takes_back:
         yield SafetyCheck.REMOVALS

@@ -8,14 +8,15 @@ and of what Alma answered. `ruling` is the table of what is done then with a val
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TypeAlias
 
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
-from importer.model.plan import Imprint, Imprints, UserMemory, Where
+from importer.model.plan import Imprint, Imprints, SisRules, UserMemory, Where
 from importer.model.user import User
 from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import FLAGS, current, normal
@@ -46,18 +47,27 @@ class Earlier:
     """What earlier loads left, for the rows of a plan.
 
     `of` returns that of a row's user. `hashed` makes the hashes. `today`: the day of the plan.
-    `overwrites`: paths of fields and lists that are written although staff edited them.
+    `overwrites`: paths of fields and lists that are written although staff edited them. `sis`: the
+    rules of a plan for the SIS load, None where the plan is sent through the API.
     """
 
     of: Callable[[DraftUser, User], UserMemory]
     hashed: Keyed
     today: date
     overwrites: frozenset[str]
+    sis: SisRules | None
+
+    def overwriting(self, draft: DraftUser) -> Earlier:
+        """Return it for one row: a SIS load that does not keep edits overwrites all of them."""
+        if self.sis is None or self.sis.keep_edits:
+            return self
+        fields = (target.field for target in draft.layout.targets.values())
+        return replace(self, overwrites=frozenset(one.parent or one.name for one in fields))
 
 
 def nothing_earlier(today: date) -> Earlier:
     """Return what is left where no load is remembered."""
-    return Earlier(lambda _draft, _live: NO_MEMORY, keyed(b""), today, frozenset())
+    return Earlier(lambda _draft, _live: NO_MEMORY, keyed(b""), today, frozenset(), None)
 
 
 NO_MEMORY = UserMemory(None, ())
@@ -76,6 +86,19 @@ def last_of(value: Value, memory: UserMemory) -> Imprint | None:
         )
         return next(same, imprints.get(value.key))
     return None
+
+
+def edited_fields(
+    names: Collection[str], live: User, memory: UserMemory, hashed: Keyed
+) -> dict[str, Imprint]:
+    """Return which of these fields and lists staff edited, each as the last load left it."""
+    last = next(iter(memory.others[:1] if memory.own is None else (memory.own,)), {})
+    return {
+        one.where.path: one
+        for one in last.values()
+        if one.where.path in names and not one.where.flag
+        and not _is_as_left(one, live, memory, hashed)
+    }  # fmt: skip
 
 
 def undone_edits(
@@ -320,20 +343,24 @@ def _edit(value: Value, last: Imprint, live: User, today: date, *, replaced: boo
     return Edit(value.labels[0], alma, last.since, noticed, replaced, again and not replaced)
 
 
+def value_of(
+    draft: DraftUser, hashed: Keyed, key: str, where: Where, labels: tuple[str, ...], text: str
+) -> Value:
+    """Return a value of a row that comes from these columns; none if the mapping lacks it."""
+    columns = [draft.layout.targets[label] for label in labels]
+    reads = sorted({position for column in columns for position in column.reads})
+    cells = "\x1f".join(draft.cells[position] for position in reads)
+    rule = "".join(column.rule for column in columns)
+    return Value(key, where, labels, hashed(cells), hashed(rule), hashed(text))
+
+
 def values_of(draft: DraftUser, live: User, hashed: Keyed, *, rename: bool) -> Iterator[Value]:
     """Yield the values of a row that are remembered, each with a key of its own.
 
     A blank is not compared, unless the mapping erases by it. Left out is what `override`,
     `replace_all` and `remove` write in any case, and what only new users get.
     """
-
-    def made(key: str, where: Where, labels: tuple[str, ...], text: str) -> Value:
-        columns = [draft.layout.targets[label] for label in labels]
-        reads = sorted({position for column in columns for position in column.reads})
-        cells = "\x1f".join(draft.cells[position] for position in reads)
-        rule = "".join(column.rule for column in columns)
-        return Value(key, where, labels, hashed(cells), hashed(rule), hashed(text))
-
+    made = partial(value_of, draft, hashed)
     if rename and draft.primary_id:
         text = normal(PRIMARY_ID, draft.primary_id)
         yield made(PRIMARY_ID, Where(PRIMARY_ID), (PRIMARY_ID,), text)

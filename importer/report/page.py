@@ -67,6 +67,7 @@ _WHYS: dict[End, str] = {
     Result.REFUSED: "Alma did not take the record.",
     Result.HELD: "The record was changed in Alma since the plan.",
     Result.UNKNOWN: "Alma's answer was lost. Run apply again: it asks Alma first.",
+    Result.DELIVERED: "In the file for the SIS load. Run `importer sis-report` after the load.",
     Result.NOT_SENT: "Not reached yet. Run apply again to continue.",
 }
 """The reason shown for a row without a problem of its own."""

@@ -59,6 +59,7 @@ ENDS: dict[End, str] = {
     Result.REFUSED: "refused by Alma",
     Result.HELD: "to review: changed in Alma",
     Result.UNKNOWN: "result not known yet",
+    Result.DELIVERED: "in the file for the SIS load, not seen in Alma yet",
     Result.NOT_SENT: "not sent",
     Act.CREATE: "to create",
     Act.UPDATE: "to update",

@@ -97,6 +97,19 @@ def find_common(cache: UserCache) -> Common:
     )
 
 
+def find_record_types(cache: UserCache) -> dict[str, frozenset[str]]:
+    """Return the record types of the users of each group, by the group's code without case."""
+    query = (
+        "SELECT DISTINCT lower(json_extract(record, '$.user_group.value')),"
+        " json_extract(record, '$.record_type.value') FROM users WHERE record <> ''"
+    )
+    found: dict[str, set[str]] = {}
+    for group, record_type in cache.read(query):
+        if group and record_type:
+            found.setdefault(group, set()).add(record_type)
+    return {group: frozenset(types) for group, types in found.items()}
+
+
 def find_in_groups(cache: UserCache, groups: Collection[str]) -> Iterator[User]:
     """Yield the users whose record has one of these user groups, by their codes without case.
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from lxml import etree
 
 from importer.errors import UsageError
-from importer.model.fields import FIELDS, LISTS, text
+from importer.model.fields import FIELDS, text
 from importer.model.files import new_file
-from importer.model.user import AccountType, Coded, Part, User
-from importer.planner.entries import entries, with_entries
+from importer.model.user import Coded, Part, User
+from importer.planner.sis_load import external_part
 
 USERS_PER_FILE = 10_000
 FILES_PER_ZIP = 50
@@ -61,7 +61,7 @@ def write_sis_zip(users: Iterable[User], out: Path) -> tuple[Path, ...]:
                     xml.write_declaration()
                     with xml.element("users"):
                         for user in islice(chain(upcoming, rest), USERS_PER_FILE):
-                            xml.write(user_element(_without_internal_entries(user)))
+                            xml.write(user_element(external_part(user)))
                 upcoming = [*islice(rest, 1)]
                 if not upcoming:
                     break
@@ -69,37 +69,22 @@ def write_sis_zip(users: Iterable[User], out: Path) -> tuple[Path, ...]:
     return tuple(zips)
 
 
-def _without_internal_entries(user: User) -> User:
-    """Return the user without the entries of lists that are Internal."""
-    internal = AccountType.INTERNAL.segment
-    return with_entries(
-        user,
-        {
-            parent: tuple(e for e in there if getattr(e, "segment_type", None) != internal)
-            for parent in LISTS
-            if (there := entries(user, parent))
-        },
-    )
-
-
 def cleared_fields(labels: Iterable[str]) -> tuple[str, ...]:
     """Return the fields that a load clears in Alma because the mapping does not set them.
 
-    Absent fields are cleared unless they are sticky (contract section 5). Of a list that the
-    mapping does not set at all, the External entries are removed.
+    Absent fields are cleared, sticky ones too unless staff edited them (contract section 5). Of a
+    list that the mapping does not set at all, the External entries are removed.
     """
     mapped = {label.partition("[")[0] for label in labels}
     scalars = (
         field.path
         for field in FIELDS.values()
-        if not field.parent and field.facts.sis and not field.facts.sticky
-        and field.path not in mapped
+        if not field.parent and field.facts.sis and field.path not in mapped
     )  # fmt: skip
     lists = dict.fromkeys(
         field.parent
         for field in FIELDS.values()
         if field.parent and field.facts.sis and field.parent not in mapped
-        and field.parent not in {"rs_library", "library_notice"}
     )  # fmt: skip
     return (*scalars, *lists)
 

@@ -186,9 +186,10 @@ def test_only_what_the_run_added_goes_without_a_safety_check() -> None:
     step = undo_update(2, Written(before, sent, sent), live).step
     assert isinstance(step, Update)
     assert len(entries(step.after, "user_note")) == 1
-    assert safety_checks([step], [SafetyLimits()], [()], hides_pins=False) == ()
+    off = {"hides_pins": False, "clears": False}
+    assert safety_checks([step], [SafetyLimits()], [()], **off) == ()
     (failed,) = safety_checks(
-        [replace(step, takes_back=False)], [SafetyLimits()], [()], hides_pins=False
+        [replace(step, takes_back=False)], [SafetyLimits()], [()], **off
     )
     assert failed.check is SafetyCheck.REMOVALS
 

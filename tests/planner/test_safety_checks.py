@@ -77,17 +77,20 @@ TO_COMM = update("user_group", before="STAFF")
         ([update("x", before="")], []),
     ],
 )
+_OFF = {"hides_pins": False, "clears": False}
+
+
 def test_safety_checks(steps: Sequence[Step], fired: list[tuple[SafetyCheck, int, int]]) -> None:
     """Each check at its limit: how many users it concerns, of how many that are matched."""
-    found = safety_checks(steps, [SafetyLimits()], [{"COMM", "LAW"}], hides_pins=False)
+    found = safety_checks(steps, [SafetyLimits()], [{"COMM", "LAW"}], **_OFF)
     assert [(one.check, one.concerned, one.matched) for one in found] == fired
 
 
 def test_a_mapping_sets_the_limits() -> None:
     """A check that may concern everybody is not failed; the sentence has the figures."""
     off = SafetyLimits(removals=SafetyLimit(percent=100, count=0))
-    assert safety_checks([GONE], [off], [{"COMM"}], hides_pins=False) == ()
-    (found,) = safety_checks([GONE, SAME], [SafetyLimits()], [{"COMM"}], hides_pins=False)
+    assert safety_checks([GONE], [off], [{"COMM"}], **_OFF) == ()
+    (found,) = safety_checks([GONE, SAME], [SafetyLimits()], [{"COMM"}], **_OFF)
     assert found.sentence == "1 of 2 known users would lose a list entry"
 
 

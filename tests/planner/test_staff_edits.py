@@ -80,7 +80,7 @@ class Alma:
         """Compare a roster's row with what was left."""
         others = tuple(seen for name, seen in self.memory.items() if name != roster.name)
         known = UserMemory(self.memory.get(roster.name), others)
-        earlier = Earlier(lambda _draft, _live: known, HASHED, today, self.overwrites)
+        earlier = Earlier(lambda _draft, _live: known, HASHED, today, self.overwrites, None)
         return review(roster.row(today), self.live, known, earlier, rename=False)
 
     def after(self, reviewed: Reviewed) -> User:

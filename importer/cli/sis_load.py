@@ -1,0 +1,180 @@
+"""The commands `convert` and `sis-report`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from importer.alma.client import Alma
+from importer.cli.connection import with_alma
+from importer.cli.console import (
+    USERS,
+    Codes,
+    Commands,
+    CorrectionsFile,
+    Json,
+    Mappings,
+    Rosters,
+    Run,
+    ShowValues,
+    VisibleOnly,
+    conclude,
+    only_user_cache,
+    open_alone,
+    operator,
+    progress,
+)
+from importer.cli.load import paired, remember, run_request
+from importer.cli.output import now, say
+from importer.ledger.journal import Journal
+from importer.ledger.ledger import summarize
+from importer.ledger.states import State
+from importer.model.plan import Fate
+from importer.model.text import counted, spans, word_list
+from importer.pipeline import sis_load
+from importer.pipeline.apply import check_same_institution
+from importer.pipeline.check import save_check, validate
+from importer.pipeline.convert import (
+    blank_cells,
+    check_external,
+    sis_clears,
+    sis_undoes,
+    sis_unmatched,
+)
+from importer.pipeline.convert import convert as convert_rosters
+from importer.pipeline.inputs import CheckedRosters, open_inputs
+from importer.report.wording import field_name
+from importer.settings import Settings
+from importer.users.cache import UserCache, cache_path
+from importer.users.query import find_users
+from importer.users.refresh import catch_up
+
+app = Commands()
+
+_SPELLED_OUT = 20  # stretches of rows
+
+
+@app.command()
+def convert(
+    roster: Rosters,
+    mapping: Mappings,
+    to: Annotated[Literal["jsonl", "sis-xml"], typer.Option(help="The format of the records.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    codes: Codes = None,
+    corrections: CorrectionsFile = None,
+    visible_only: VisibleOnly = False,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
+    with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
+        pairs = paired(roster, mapping, corrections, visible_only=visible_only)
+        request = run_request(
+            pairs, Path(scratch), codes, refresh=False, overwrite_edits=(), sis=None
+        )
+        rosters = validate(open_inputs(request))
+        if to == "sis-xml":
+            check_external(rosters)
+        with save_check(rosters, request) as ledger:
+            ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
+            files = convert_rosters(rosters, ready, to, output)
+            sentences = (
+                _what_loads(rosters, ready, request.codes.institution) if to == "sis-xml" else []
+            )
+            summary = summarize(ledger).model_copy(update={"run": ""})
+            code = conclude(
+                ledger, summary, as_json=as_json, show_values=show_values, reports="none"
+            )
+    say(f"{len(ready):,} records in {', '.join(map(str, files))}")
+    for sentence in sentences:
+        say(sentence)
+    return code
+
+
+def _what_loads(rosters: CheckedRosters, ready: Collection[int], institution: str) -> list[str]:
+    """Return in sentences what a load of the ready rows clears and undoes, and whom it misses."""
+    with only_user_cache() as cache:
+        find = partial(find_users, cache) if cache else None
+        undone = _by_reason(
+            (row, word_list([field_name(path) for path in paths]))
+            for row, paths in sis_undoes(rosters, ready, cache, institution)
+        )
+        missed = _by_reason(sis_unmatched(rosters, ready, find))
+    names = word_list([field_name(path) for path in sis_clears(rosters)])
+    blanks = _by_reason((row, field_name(path)) for row, path in blank_cells(rosters, ready))
+    said = [
+        f"The load would undo what staff edited in Alma ({fields}): row {rows}."
+        for fields, rows in undone.items()
+    ]
+    if names:
+        said += ["Loading this file clears these fields in Alma, which the mapping does not set:"]
+        said += [f"  {names}"]
+    said += [
+        f"It clears {field} in Alma, blank here: row {numbers}."
+        for field, numbers in blanks.items()
+    ]
+    said += [f"The load would not find the user of row {n}: it {why}." for why, n in missed.items()]
+    if names or blanks or undone:
+        said += [
+            "To see the values and keep them, use `importer plan --to sis-xml --fill --keep-edits`."
+        ]
+    return said
+
+
+@app.command("sis-report")
+def sis_report(
+    run: Run,
+    report: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="The list of rejected users that Alma's job report exports.",
+            show_default=False,
+        ),
+    ] = None,
+    no_refresh: Annotated[
+        bool, typer.Option("--no-refresh", help="Use the user cache as it is.")
+    ] = False,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Find out what became of each row of a file for the SIS load, after Alma loaded it."""
+    with open_alone(run) as ledger:
+        facts, journal = ledger.facts, Journal(ledger, operator(), now)
+        steps = sis_load.delivered(journal)
+        reasons = sis_load.read_reasons(report, sis_load.known_ids(steps)) if report else {}
+        assert facts.alma is not None  # noqa: S101  a plan has it
+        path = cache_path(USERS, facts.alma.institution, facts.alma.environment)
+        with UserCache.open(path) as cache:
+
+            async def refresh(alma: Alma) -> None:
+                await check_same_institution(facts, alma)
+                with progress("Reading changes") as advance:
+                    await catch_up(cache, alma, now, advance, say)
+
+            if not no_refresh:
+                with_alma(Settings.read(), refresh)
+            journal.record_outcomes(sis_load.compare(steps, cache, reasons, facts.origin))
+        remember(ledger)
+        left = len(journal.rows_in(State.DELIVERED))
+        code = conclude(ledger, as_json=as_json, show_values=show_values)
+    if left:
+        say(
+            f"{counted(left, 'row')} of the file cannot be seen in Alma. Check that the load is "
+            "done. Export the rejected users from its report in Alma (Monitor Jobs, History), and "
+            "run this command with that file."
+        )
+    return code
+
+
+def _by_reason(found: Iterable[tuple[int, str]]) -> dict[str, str]:
+    """Return the rows of each reason, as `2–5, 9`."""
+    grouped: dict[str, list[int]] = {}
+    for row, why in found:
+        grouped.setdefault(why, []).append(row)
+    return {why: spans(numbers, _SPELLED_OUT) for why, numbers in grouped.items()}
