@@ -19,6 +19,7 @@ NOT_FOLLOWED = {
     "two-users-one-person": CAMPUS,
     "managed-elsewhere": "the user is changed in the system that manages it",
     "card-differs": CAMPUS,
+    "not-in-sis-load": "tests/cli/test_sis_plan.py loads the row through the API",
 }
 """The codes whose advice no test here follows, and why."""
 

@@ -328,6 +328,9 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     runs += _who_is_who(folder, house, ana, bo)
     house.ask("PATCH", "users/2001", {"user_role": roles, "expiry_date": "2020-05-31Z"})
     runs.append(_retire(folder, ana, bo))
+    typed("users", "refresh")
+    typed("plan", "type.csv", "-m", "external.yaml", "--to", "sis-xml", "-o", "for the load")
+    runs += ["for the load"]
     for name in (*runs, "back", "stays"):
         yield from problems(folder / name)
 
