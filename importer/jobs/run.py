@@ -31,9 +31,10 @@ from importer.jobs.returns import Returns
 from importer.jobs.schema import Job
 from importer.jobs.state import LastLoad, Load, Memory, Ran, Step, Store
 from importer.ledger.ledger import Ledger
+from importer.ledger.states import State
 from importer.model.files import unused
 from importer.model.plan import SafetyCheck
-from importer.model.run import Summary
+from importer.model.run import SisLoad, Summary
 from importer.model.text import command_line
 from importer.pipeline.inputs import check_sources
 from importer.report import wording
@@ -190,8 +191,8 @@ class JobRun:
         except (UsageError, StalePlanError) as error:
             self._tools.say(f"{error} The roster is planned again.")
             return load.to_plan_again
-        made = (facts.command, [Path(mapping.typed) for _, mapping in facts.rosters])
-        wanted = (self._planning, self._mappings(load))
+        made = (facts.command, [Path(mapping.typed) for _, mapping in facts.rosters], facts.sis)
+        wanted = (self._planning, self._mappings(load), self._sis)
         lacks_zip = self._planning == "check" and not all(map(os.path.isfile, load.zips or ("",)))
         return load.to_plan_again if made != wanted or lacks_zip else load
 
@@ -199,6 +200,28 @@ class JobRun:
     def _planning(self) -> str:
         """The command that plans: the SIS load is only checked."""
         return "check" if self._job.file.do == "sis-zip" else "plan"
+
+    @property
+    def _sis(self) -> SisLoad | None:
+        """What the file of a planned SIS load keeps; None if the job plans for the API."""
+        file = self._job.file
+        wanted = SisLoad(fill=file.fill, keep_edits=file.keep_edits)
+        return wanted if file.do == "sis-load" else None
+
+    def _sis_flags(self) -> list[str]:
+        """Return the flags of a plan for the SIS load, after learning what the last load did.
+
+        Alma loads a file when its profile does, which may be days after the job.
+        """
+        if (sis := self._sis) is None:
+            return []
+        last, waits = self._memory.state.last, False
+        with suppress(ImporterError), Ledger.open(Path(last.run if last else "")) as ledger:
+            waits = State.DELIVERED in ledger.progress()
+        if last and waits:
+            self._tools.command("sis-report", last.run, "--json")
+        flags = {"--fill": sis.fill, "--keep-edits": sis.keep_edits}
+        return ["--to", "sis-xml", *(flag for flag, on in flags.items() if on)]
 
     def _plan(self, load: Load) -> Load:
         """Plan the rosters, or check them for the SIS load and write its zip."""
@@ -211,6 +234,7 @@ class JobRun:
         for file, mapping in zip(load.files, mappings, strict=True):
             words += (file.copied_to, "-m", str(mapping))
         folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
+        words += self._sis_flags()
         ended = self._tools.command(self._planning, *words, "-o", str(folder), "--json")
         summary = ended.result
         self._check_complete(load, summary)
@@ -258,9 +282,10 @@ class JobRun:
             load = load.model_copy(update={"step": Step.HELD, "held": held})
             self._intake.mark(load, FileState.HELD, open=load)
             raise StepError(Exit.SAFETY_CHECK, self._held(load))
-        if self._job.file.do == "apply" and (plan.create or plan.update):
+        do = self._job.file.do
+        if do in {"apply", "sis-load"} and (plan.create or plan.update):
             load = self._apply(load)
-        elif self._job.file.do == "sis-zip":
+        if do in {"sis-load", "sis-zip"} and load.step is not Step.PICKED_UP:
             load = self._deliver(load)
         if load.step is Step.PICKED_UP:  # planned again
             return load
@@ -314,13 +339,15 @@ class JobRun:
         if location is None:  # pragma: no cover  the schema requires it
             raise AssertionError
         with opened(location, self._job.login(location)) as place:
-            for path in map(Path, load.zips):
-                if path.name in load.delivered:
+            written = sorted(Path(load.run).glob("sis-load-*.zip")) if self._sis else ()
+            for path in (*map(Path, load.zips), *written):
+                name = f"{self._job.name}-{load.stamp}-{path.name}" if self._sis else path.name
+                if name in load.delivered:
                     continue
                 there = {file.name: file.size for file in place.files()}
-                if there.get(path.name) != path.stat().st_size:
-                    place.put(path, path.name)
-                load = load.model_copy(update={"delivered": (*load.delivered, path.name)})
+                if there.get(name) != path.stat().st_size:
+                    place.put(path, name)
+                load = load.model_copy(update={"delivered": (*load.delivered, name)})
                 self._save(open=load)
         return load
 
