@@ -339,7 +339,7 @@ class JobRun:
         if location is None:  # pragma: no cover  the schema requires it
             raise AssertionError
         with opened(location, self._job.login(location)) as place:
-            written = sorted(Path(load.run).glob("sis-load-*.zip")) if self._sis else ()
+            written = sorted(Path(load.run).glob(wording.SIS_FILES)) if self._sis else ()
             for path in (*map(Path, load.zips), *written):
                 name = f"{self._job.name}-{load.stamp}-{path.name}" if self._sis else path.name
                 if name in load.delivered:

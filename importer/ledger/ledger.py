@@ -378,7 +378,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     if ledger.was_applied:
         results = ledger.results()
         unused = set() if deletes else {Result.DELETED, Result.WAS_GONE}
-        unused |= set() if facts.sis else {Result.DELIVERED}
+        unused |= set() if facts.sis or Result.DELIVERED in results else {Result.DELIVERED}
         counts |= {
             result.value: results.get(result, 0) for result in Result if result not in unused
         }

@@ -267,40 +267,46 @@ def as_loaded(draft: DraftUser, planned: Planned, match: Match, rules: SisRules)
     step = planned.step
     if isinstance(step, Create) and not rules.creates:
         return replace(planned, step=LeftAlone(step.row))
+    by = draft.label_of(match.by[0])
     if isinstance(step, Held):
         internal = [one for one in step.problems if one.code is Code.ACCOUNT_TYPE_DIFFERS]
-        why = [(_INTERNAL, one.value) for one in internal]
+        why = [(by, _INTERNAL, one.value) for one in internal]
     elif isinstance(step, Create | Update):
-        why = [*_obstacles(step, match, rules)]
+        why = [*_obstacles(step, by, match, rules)]
     else:
         return planned
     if not why:
         return planned
-    problems = (draft.problem(Code.NOT_IN_SIS_LOAD, message, "", value) for message, value in why)
-    return replace(planned, step=Held(step.row, tuple(problems)), imprints={})
+    problems = tuple(
+        draft.problem(Code.NOT_IN_SIS_LOAD, message, label, value) for label, message, value in why
+    )
+    return replace(planned, step=Held(step.row, problems), imprints={})
 
 
 _INTERNAL = "the user {value} is Internal in Alma, and an SIS load changes only External users"
 
 
-def _obstacles(step: Create | Update, match: Match, rules: SisRules) -> Iterator[tuple[str, str]]:
-    """Yield why a load would not make a step, each as a message with the value it names."""
+def _obstacles(
+    step: Create | Update, by: str, match: Match, rules: SisRules
+) -> Iterator[tuple[str, str, str]]:
+    """Yield why a load would not make a step: the label, a message, and the value it names."""
     live = step.before if isinstance(step, Update) else None
     user = step.after if isinstance(step, Update) else step.user
     known, kind = current(live or user, "primary_id"), current(live or user, "record_type")
     ids = _ids(match.by[0], external_part(user))
     if live is not None and current(live, "account_type") == AccountType.INTERNAL:
-        yield _INTERNAL, known
+        yield by, _INTERNAL, known
     elif not ids and match.by[0] != "primary_id":
-        yield f"the row has no {match.by[0]}, by which the SIS load finds users", ""
+        yield by, f"the row has no {match.by[0]}, by which the SIS load finds users", ""
     elif live is not None and ids.isdisjoint(_ids(match.by[0], live)):
         message = f"by its {match.by[0]} the SIS load would not find the user {{value}}"
-        yield message, known
+        yield by, message, known
     group = current(user, "user_group")
     fitting = rules.record_types.get(group.casefold(), ())
     if fitting and kind not in fitting:
         others = " and ".join(sorted(fitting))
-        yield f"the user group {{value}} has only {others} users in Alma, and no {kind} user", group
+        message = f"the user group {{value}} has only {others} users in Alma, and no {kind} user"
+        yield "user_group", message, group
 
 
 def _ids(key: str, user: User) -> set[str]:

@@ -27,6 +27,7 @@ from importer.report.wording import (
     PROBLEMS,
     REJECTS,
     SET,
+    SIS_FILES,
     SUMMARY,
     WORKBOOK,
     kind_of,
@@ -105,7 +106,10 @@ def _write_pages(ledger: Ledger, summary: Summary, related: Lineage) -> tuple[Pa
 
 
 def present(folder: Path) -> tuple[Path, ...]:
-    """Return the reports in a run folder; of those with one usual name the newest is last."""
+    """Return the reports in a run folder, then the files for the SIS load.
+
+    Of those with one usual name the newest is last.
+    """
     found: list[Path] = []
     for name in (PAGE, MASKED, WORKBOOK, REJECTS, SET, PROBLEMS, SUMMARY):
         found += _generations(folder / name)
@@ -113,7 +117,7 @@ def present(folder: Path) -> tuple[Path, ...]:
             several = folder.glob(f"rejects-*-*{Path(name).suffix}")
             # of one roster, each free name is longer than the one before or comes after it
             found += sorted(several, key=lambda one: (one.name.split("-")[1], len(one.name), one))
-    return tuple(found)
+    return (*found, *sorted(folder.glob(SIS_FILES)))
 
 
 def _write_text(text: str, path: Path) -> None:

@@ -23,6 +23,9 @@ PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY, SET = (
 )  # fmt: skip
 """The names of the reports."""
 
+SIS_FILES = "sis-load-*.zip"
+"""The pattern of the names of the files for the SIS load."""
+
 
 def kind_of(file: str) -> str:
     """Return the usual name of a report: `rejects.xlsx` for `rejects-2.xlsx`."""

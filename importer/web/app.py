@@ -74,6 +74,7 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/decisions/use": decision_pages.use,
     "runs/{run}/decisions/users": decision_pages.get_users,
     "runs/{run}/approve": review_pages.start_apply,
+    "runs/{run}/sis-report": review_pages.sis_report,
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
     "settings/key": settings_page.save_key,

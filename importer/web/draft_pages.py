@@ -203,12 +203,20 @@ def _suggest(visit: Visit, layout: Layout) -> Path:
     return path
 
 
+_SIS_LOADS = {
+    "sis": ("--to", "sis-xml", "--fill", "--keep-edits"),
+    "sis-bare": ("--to", "sis-xml"),
+}
+"""The flags of a plan for the SIS load, by the choice on the page."""
+
+
 def plan(visit: Visit) -> web.Response:
     """Start `plan` with the roster, its corrections and the mapping."""
     draft, typed = visit.draft, visit.space.typed
     corrections = ("--corrections", typed(draft.corrections)) if draft.corrections else ()
+    load = _SIS_LOADS.get(visit.text("load"), ())
     return visit.start(
-        "plan", typed(draft.roster), "-m", typed(visit.mapping), *corrections,
+        "plan", typed(draft.roster), "-m", typed(visit.mapping), *corrections, *load,
         "--json",
         title="Comparing with Alma",
         then=f"{visit.base}/runs/{RUN}",

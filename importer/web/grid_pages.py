@@ -23,6 +23,7 @@ from importer.model.problem import Problem, Severity
 from importer.model.roster import NOT_KEPT
 from importer.model.run import ColumnUse
 from importer.model.text import counted
+from importer.model.user import AccountType
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import ENDS, field_name, sentence, what
 from importer.web.checked import Checked
@@ -64,10 +65,15 @@ class Edits(BaseModel):
 
 def grid(visit: Visit) -> web.Response:
     """Show the frame of the grid."""
-    if examine(visit.mapping)[0] is None:
+    document = examine(visit.mapping)[0]
+    if document is None:
         return see("mapping")
     counts = visit.draft.counts
-    return visit.step_page("grid.html.j2", "Grid", visit.draft, wrong=counts.wrong if counts else 0)
+    return visit.step_page(
+        "grid.html.j2", "Grid", visit.draft,
+        wrong=counts.wrong if counts else 0,
+        external=document.file.account_type is AccountType.EXTERNAL,
+    )  # fmt: skip
 
 
 def grid_rows(visit: Visit) -> web.Response:

@@ -277,6 +277,11 @@ class Review:
         return self.applied and self.facts.command == "plan" and bool(self.summary.written)
 
     @property
+    def waits_for_load(self) -> bool:
+        """Whether rows are in a file for the SIS load of which nothing is known yet."""
+        return bool(self.summary.delivered)
+
+    @property
     def to_view(self) -> frozenset[str]:
         """What must be viewed before it is approved, by name."""
         looks = () if self.applied else self.survey.looks
@@ -294,6 +299,8 @@ class Review:
         """The words of the button that starts the load: what happens."""
         if self.applied:
             return "Continue the load"
+        if self.facts.sis is not None:
+            return f"Write the file for the SIS load: {counted(self.left, 'row')}"
         written = self.left - self.deletions
         people = f"{written:,} {'person' if written == 1 else 'people'}"
         if not self.deletions:

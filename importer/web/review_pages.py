@@ -114,6 +114,16 @@ def start_apply(visit: Visit) -> web.Response:
     )  # fmt: skip
 
 
+def sis_report(visit: Visit) -> web.Response:
+    """Start `sis-report` of a run whose file Alma has loaded."""
+    return visit.start(
+        "sis-report", f"runs/{visit.run.name}", "--json",
+        title="Finding out what the SIS load did",
+        then=visit.run_address,
+        back=visit.run_address,
+    )  # fmt: skip
+
+
 def held_by(visit: Visit) -> str:
     """Return who works on a run, and since when; "" while the command for it only starts."""
     run = visit.run
