@@ -188,9 +188,7 @@ def test_only_what_the_run_added_goes_without_a_safety_check() -> None:
     assert len(entries(step.after, "user_note")) == 1
     off = {"hides_pins": False, "clears": False}
     assert safety_checks([step], [SafetyLimits()], [()], **off) == ()
-    (failed,) = safety_checks(
-        [replace(step, takes_back=False)], [SafetyLimits()], [()], **off
-    )
+    (failed,) = safety_checks([replace(step, takes_back=False)], [SafetyLimits()], [()], **off)
     assert failed.check is SafetyCheck.REMOVALS
 
 

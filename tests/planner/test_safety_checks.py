@@ -47,6 +47,9 @@ GONE = update("contact_info.email[work]", new="")
 TO_COMM = update("user_group", before="STAFF")
 
 
+_OFF = {"hides_pins": False, "clears": False}
+
+
 @pytest.mark.parametrize(
     ("steps", "fired"),
     [
@@ -77,9 +80,6 @@ TO_COMM = update("user_group", before="STAFF")
         ([update("x", before="")], []),
     ],
 )
-_OFF = {"hides_pins": False, "clears": False}
-
-
 def test_safety_checks(steps: Sequence[Step], fired: list[tuple[SafetyCheck, int, int]]) -> None:
     """Each check at its limit: how many users it concerns, of how many that are matched."""
     found = safety_checks(steps, [SafetyLimits()], [{"COMM", "LAW"}], **_OFF)
@@ -120,3 +120,11 @@ def test_rows_of_one_user_are_all_held() -> None:
         (Code.DUPLICATE_PERSON, Severity.REVIEW, "p1")
     }
     assert "row 3, 5" in problems[0].message
+
+
+def test_a_cleared_field_is_a_removal_where_a_load_clears() -> None:
+    """Alma's SIS load clears what its file does not have; through the API a mapping asks for it."""
+    steps: list[Step] = [update("birth_date", new=""), SAME]
+    (found,) = safety_checks(steps, [SafetyLimits()], [{"COMM"}], hides_pins=False, clears=True)
+    assert (found.check, found.concerned) == (SafetyCheck.REMOVALS, 1)
+    assert safety_checks(steps, [SafetyLimits()], [{"COMM"}], **_OFF) == ()

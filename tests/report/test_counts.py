@@ -15,6 +15,7 @@ from importer.ledger.ledger import summarize
 from importer.ledger.states import RESULTS, State
 from importer.model.plan import Act, Create, Delete, Fate, Result, Update
 from importer.model.problem import Code, Problem, Severity
+from importer.model.run import SisLoad
 from importer.report.files import write_all
 from importer.report.terminal import show_counts
 from importer.report.wording import DISMISSED, ENDS, headline
@@ -25,7 +26,8 @@ from tests.report.conftest import Keep
 
 def every_kind() -> Run:
     """An applied undo in which every fate and result occurs, and no two equally often."""
-    run = Run(facts=building.planned("undo").facts)
+    sis = SisLoad(fill=True, keep_edits=True)
+    run = Run(facts=building.planned("undo").facts.model_copy(update={"sis": sis}))
     rows = count(2)
     one_each = {result: key for key, result in RESULTS.items() if key[1] is not State.INTENT}
     for often, (result, (act, state)) in enumerate(one_each.items(), start=1):
