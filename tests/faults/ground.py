@@ -288,7 +288,7 @@ class Ground:
     def trial(self, folder: Path, **options: Any) -> Iterator[Trial]:
         """A new life of the plan."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-        with _house(folder, **options) as house:
+        with laying(folder, **options) as house:
             yield Trial(folder, house, self.driver)
 
     def violations(self, trial: Trial) -> list[str]:
@@ -357,7 +357,7 @@ def _still(trial: Trial) -> Iterator[str]:
 
 
 @contextmanager
-def _house(folder: Path, **options: Any) -> Iterator[House]:
+def laying(folder: Path, **options: Any) -> Iterator[House]:
     """A folder's Alma, running."""
     clock = Hourglass()
     chosen = Options(rate=None, db=folder / "alma.db", clock=clock, **options)
@@ -384,7 +384,7 @@ def _laid(
     """
     template = folder / "template"
     template.mkdir()
-    with _house(template) as house:
+    with laying(template) as house:
         for number in (500, 501):
             house.call("POST", "/almaws/v1/users", bystander(number))
         plan(template, Trial(template, house, driver))

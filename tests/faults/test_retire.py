@@ -1,0 +1,174 @@
+"""Deletions whatever breaks: nobody is deleted twice, unseen or unrecorded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from importer.errors import Exit
+from importer.ledger.journal import Journal, history
+from importer.ledger.ledger import Ledger
+from importer.pipeline.apply import deletions
+from tests.campus.retiring import KINDS, fill, write
+from tests.faults.ground import Driver, Ground, Trial, clean, laying
+from tests.faults.test_kills import WEATHER
+
+CHOSEN = ("free", "free", "noted", "free", "lends", "hired", "edited", "gone", "free", "staff")
+PEOPLE = [(f"{kind.upper()}{n}", n, kind) for n, kind in enumerate(CHOSEN)]
+GONE = {user for user, _, kind in PEOPLE if KINDS[kind].result == "deleted"}
+ENDS = Counter(KINDS[kind].result for kind in CHOSEN if KINDS[kind].result)
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory, driver: Driver) -> Ground:
+    """A plan that deletes, after which staff have changed some of its users."""
+    template = tmp_path_factory.mktemp("retire") / "template"
+    template.mkdir()
+    with laying(template) as house:
+        trial = Trial(template, house, driver)
+        fill(house.call, PEOPLE)
+        roster = write(template, PEOPLE, "delete")
+        ran = trial.type("plan", str(roster), "-m", "retire.yaml", "-o", "run")
+        assert ran == Exit.REJECTS, trial.err
+        for user, _, kind in PEOPLE:
+            KINDS[kind].after(house.call, user)
+        house.forget_log()
+        before = house.state()
+    return Ground(template, driver, frozenset(GONE), before, {}, {})
+
+
+def apply(trial: Trial, *flags: str, **faults: Any) -> int:
+    """Apply with the number of deletions that are left."""
+    with Ledger.open(trial.folder / trial.run) as ledger:
+        left = deletions(ledger, None)
+    number = ("--delete", str(left)) if left else ()
+    return trial.apply("--yes", *number, *flags, **faults)
+
+
+def finish(trial: Trial) -> None:
+    """Apply until it is done."""
+    for _ in range(20):
+        if apply(trial) not in {Exit.STOPPED, Exit.INTERRUPTED}:
+            return
+    raise AssertionError(trial.err)
+
+
+def wrong(ground: Ground, trial: Trial) -> Iterator[str]:
+    """What is not as it must be once a run is done."""
+    trial.house.let_late_writes_come()
+    state = trial.house.state()
+    if ground.before.keys() - state.keys() != GONE:
+        yield f"deleted: {sorted(ground.before.keys() - state.keys())}"
+    for user, record in state.items():
+        if clean(record) != clean(ground.before[user]):
+            yield f"{user} was changed"
+    calls = trial.house.writes()
+    per_user = Counter(unquote(str(call["path"]).rpartition("/")[2]) for call in calls)
+    if {str(call["method"]) for call in calls} - {"DELETE"} or set(per_user) != GONE:
+        yield f"other calls than the deletions: {per_user}"
+    if any(count > 1 for count in per_user.values()):
+        yield f"deleted twice: {per_user}"
+    if trial.counts() - Counter({"": len(CHOSEN)}) != ENDS:
+        yield f"the run says {trial.counts()}"
+    with Ledger.open(trial.folder / trial.run) as ledger:
+        journal = Journal(ledger, "", lambda: ledger.facts.started)
+        for one in ledger.planned():
+            if one.primary_id not in GONE:
+                continue
+            step = journal.step(one.row)
+            image = step.sent.before if step.sent else None
+            events = [entry.event for entry in history(ledger, one.row)]
+            if image is None or "intent" not in events:
+                yield f"{one.primary_id} is not recorded"
+                continue
+            kept, theirs = clean(json.loads(image.to_json())), clean(ground.before[step.primary_id])
+            assert isinstance(kept, dict)
+            assert isinstance(theirs, dict)
+            counts = ("loans", "requests", "fees")
+            both = [{n: v for n, v in part.items() if n not in counts} for part in (kept, theirs)]
+            if both[0] != both[1]:
+                yield f"the record of {one.primary_id} is not what was there"
+
+
+def killed(ground: Ground, folder: Path, step: int) -> int:
+    """Kill at every n-th point of the run, resume, and look; how often it was killed."""
+    with ground.trial(folder / "points") as trial:
+        apply(trial)
+        points = len(trial.points)
+        assert list(wrong(ground, trial)) == []
+    kills = 0
+    for point in range(1, points + 1, step):
+        with ground.trial(folder / str(point)) as trial:
+            kills += apply(trial, kill_at=point) == -signal.SIGKILL
+            label = trial.points[-1]
+            finish(trial)
+            assert list(wrong(ground, trial)) == [], f"killed at {point}, {label}"
+    return kills
+
+
+def test_an_apply_that_is_killed_deletes_nobody_twice(ground: Ground, tmp_path: Path) -> None:
+    """At some points; it goes on with the number that is left."""
+    assert killed(ground, tmp_path, 40) >= 1
+
+
+@pytest.mark.faults
+def test_killed_at_many_points(ground: Ground, tmp_path: Path) -> None:
+    """Around each kind of write, call and report."""
+    assert killed(ground, tmp_path, 5) >= 10
+
+
+@pytest.mark.hunt
+def test_killed_at_every_point(ground: Ground, tmp_path: Path) -> None:
+    """At all of them."""
+    assert killed(ground, tmp_path, 1) >= 50
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(4))
+def test_lost_replies_and_late_deletions(ground: Ground, tmp_path: Path, seed: int) -> None:
+    """Alma is asked what became of a deletion before anything is sent again."""
+    late = "  - {on: DELETE, rate: 0.2, do: late, delay: 60}\n"
+    lost = "  - {on: DELETE, rate: 0.4, do: drop_after}\n"
+    with ground.trial(tmp_path) as trial:
+        trial.house.faults((WEATHER % seed) + late + lost)
+        for _ in range(6):
+            apply(trial)
+        trial.house.faults()
+        finish(trial)
+        assert list(wrong(ground, trial)) == []
+
+
+def test_a_daily_limit_stops_between_deletions(ground: Ground, tmp_path: Path) -> None:
+    """The rest is for tomorrow, with the number that is left then."""
+    with ground.trial(tmp_path) as trial:
+        trial.house.call("POST", "/_sandbox/settings", {"remaining": 7})
+        assert apply(trial, in_flight=1) == Exit.STOPPED, trial.err
+        trial.house.call("POST", "/_sandbox/settings", {"remaining": 1000})
+        whole = trial.apply("--yes", "--delete", str(sum(ENDS.values())))
+        assert whole == Exit.SAFETY_CHECK
+        finish(trial)
+        assert list(wrong(ground, trial)) == []
+
+
+def test_a_second_operator_deletes_nobody_twice(ground: Ground, tmp_path: Path) -> None:
+    """With a copy of the run: what one has deleted was gone already for the other."""
+    with ground.trial(tmp_path) as trial:
+        shutil.copytree(trial.folder / "run", trial.folder / "copy")
+        assert trial.apply("--yes", "--limit", "2", "--delete", "2") == Exit.REJECTS, trial.err
+        other = Trial(trial.folder, trial.house, trial.driver, run="copy")
+        finish(other)
+        finish(trial)
+        one, two = trial.counts(), other.counts()
+        assert one["deleted"] == 2
+        assert one["deleted"] + two["deleted"] == len(GONE)
+        assert one["was_gone"] == ENDS["was_gone"] + two["deleted"]
+        calls = [call for call in trial.house.writes() if call["method"] == "DELETE"]
+        assert len(calls) == len(GONE)
