@@ -1,14 +1,12 @@
-"""The commands on saved runs: `report`, `runs`, `show`, `absent`, `purge`, `undo`, `resolve`."""
+"""The commands on saved runs: `report`, `runs`, `show`, `absent`, `undo`, `resolve`."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -35,11 +33,9 @@ from importer.cli.console import (
     saved_facts,
 )
 from importer.cli.output import emit, now, program, say
-from importer.errors import Exit, ImporterError, LedgerError, UsageError
-from importer.ledger.integrity import check_whole, fault, first_broken, mark_paths
+from importer.errors import Exit, ImporterError, UsageError
+from importer.ledger.integrity import check_whole, fault, first_broken
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.memory import count_decisions, forget
-from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
 from importer.model.text import counted, read_row_label, row_label
 from importer.pipeline.absent import ABSENT_COLUMNS, list_missing
@@ -56,7 +52,6 @@ from importer.report.people_lists import List, write_list
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 from importer.settings import Settings
-from importer.web.workspace import unused_since
 
 app = Commands()
 
@@ -249,83 +244,6 @@ def absent(
     )
     if output is not None:
         say(f"{output}  (personal data)")
-
-
-@app.command()
-def purge(
-    older_than: Annotated[str, typer.Option(help="Age in days, such as 30d.")],
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Delete them; otherwise only list them.")
-    ] = False,
-    as_json: Json = False,
-) -> int:
-    """Delete old runs, resolutions, and rosters of the local page; without --yes, list them."""
-    found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
-    if found is None:
-        msg = f"{older_than} is not an age in days. Write it like 30d."
-        raise UsageError(msg)
-    limit = now() - timedelta(days=int(found[1]))
-    kept_runs, decisions = list_runs(), count_decisions(limit)
-    old: list[Path] = []
-    stay = {kept.folder: kept.fault for kept in kept_runs if kept.since is None}
-    for kept in kept_runs:
-        if kept.since is None or kept.since >= limit:
-            continue
-        if why := _why_not_deleted(kept.folder, delete=yes):
-            stay[kept.folder] = why
-            continue
-        old.append(kept.folder)
-        if kept.fault:
-            say(f"{kept.fault} Its age is that of its newest file.")
-    page = unused_since(Path(), limit)
-    listed = (*old, *page)
-    if yes:
-        undeleted = {folder: why for folder in page if (why := _delete(folder))}
-        page, stay = [folder for folder in page if folder not in undeleted], stay | undeleted
-        forget(limit)
-    found_old = {
-        "runs": list(map(str, old)),
-        "page": list(map(str, page)),
-        "stay": [{"run": str(folder), "fault": why} for folder, why in stay.items()],
-        "decisions": decisions,
-        "removed": yes,
-    }
-    emit(found_old, map(str, listed), as_json=as_json)
-    any_old = old or page or decisions
-    how = "; run again with --yes to delete them" if any_old else ""
-    what = "deleted" if yes else f"would be deleted{how}"
-    said = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
-    say(f"{counted(len(old), 'run')}{said} {what}.")
-    if page:
-        say(f"{counted(len(page), 'folder')} of the local page {what}.")
-    for folder, why in stay.items():
-        say(f"{folder} was not deleted: {why}")
-    return Exit.STOPPED if stay else Exit.DONE
-
-
-def _why_not_deleted(folder: Path, *, delete: bool) -> str:
-    """Return why a run cannot be deleted, or blank; delete it if asked to."""
-    if folder.is_symlink():
-        return "it is a link to another folder. Delete the link by hand."
-    if not delete:
-        return ""
-    try:
-        with run_lock(folder, operator(), now()):
-            _, mark = mark_paths(folder)
-            if not (why := _delete(folder)):
-                mark.unlink(missing_ok=True)
-            return why
-    except LedgerError as error:
-        return str(error)
-
-
-def _delete(folder: Path) -> str:
-    """Delete a folder; return why that is not possible, or blank."""
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        return f"{error.filename or folder} cannot be deleted ({error.strerror or error})."
-    return ""
 
 
 @app.command()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -251,6 +252,23 @@ class Ledger(Database):
             f" WHERE {_having(end)} AND {_CONTAINS}"
         )
         return int(next(self.read(query, (containing,)))[0])
+
+    def count_about(self, ids: Iterable[str]) -> int:
+        """Return how many rows name one of these IDs, given without case, in any text."""
+        columns = {
+            "cells": ("cells",),
+            "steps": ("primary_id", "before", "after"),
+            "images": ("before", "sent", "answered"),
+            "problems": ("value",),
+        }
+        rows: set[int] = set()
+        for table, names in columns.items():
+            parts = [f"lower({name}) = ?1 OR instr(lower({name}), ?2)" for name in names]
+            query = f"SELECT row FROM {table} WHERE {' OR '.join(parts)}"  # noqa: S608
+            for one in ids:
+                found = self.read(query, (one, json.dumps(one, ensure_ascii=False)))
+                rows.update(row for (row,) in found)
+        return len(rows)
 
     def some_rows(
         self, end: Fate | Act | Result | None, containing: str, offset: int, most: int

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -204,6 +205,37 @@ class Resolution:
 
 
 _JSON = TypeAdapter(Resolution)
+
+
+_ABOUT = {
+    "answers": ("primary_id", "resolution"),
+    "missing": ("primary_id",),
+    "leavers": ("primary_id", "before", "sent", "answered"),
+    "loaded": ("primary_id",),
+    "former": ("former", "primary_id"),
+    "lookups": ("query", "found"),
+}
+"""The columns of each table that can name a person: an ID, or JSON with it."""
+
+
+def entries_about(ids: Collection[str], *, erase: bool = False) -> dict[str, int]:
+    """Return how many entries of each table, of all institutions, name one of these IDs.
+
+    The IDs are without case. `erase`: delete them. Raises LedgerError.
+    """
+    memory, found = Memory(""), dict[str, int]()
+    if not memory.exists:
+        return found
+    with memory.transaction() as connection:
+        for table, columns in _ABOUT.items():
+            parts = [f"lower({c}) = ?1 OR instr(lower({c}), ?2)" for c in columns]
+            do = "DELETE" if erase else "SELECT 1"
+            query = f"{do} FROM {table} WHERE {' OR '.join(parts)}"
+            for one in ids:
+                done = connection.execute(query, (one, json.dumps(one, ensure_ascii=False)))
+                if count := done.rowcount if erase else len(done.fetchall()):
+                    found[table] = found.get(table, 0) + count
+    return found
 
 
 class DecisionMemory(Memory):

@@ -260,6 +260,11 @@ def _paths(path: Path) -> dict[str, str]:
     return {"path": str(path.resolve()), "typed": str(path)}
 
 
+def kept_files(folder: Path) -> Iterator[Path]:
+    """Yield what a run keeps in its folder of rosters and mappings without a file."""
+    return (path for pattern in KEPT for path in sorted(folder.glob(pattern)))
+
+
 def find_folder(run: str) -> Path:
     """Return the folder of a run, given by its path or by its name under `runs/`.
 

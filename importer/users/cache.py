@@ -198,6 +198,12 @@ class UserCache(Database):
         with self.transaction() as connection:
             connection.execute("DELETE FROM users WHERE key = ?", (primary_id.casefold(),))
 
+    def erase(self, primary_ids: Iterable[str]) -> None:
+        """Remove users so that nothing of them is left in the file."""
+        for primary_id in primary_ids:
+            self.remove(primary_id)
+        self.connection.execute("VACUUM")
+
     def _put(self, user: KnownUser, record: str, seen: float, sweep: int) -> None:
         execute, key = self.connection.execute, user.primary_id.casefold()
         execute("UPDATE users SET sweep = max(sweep, ?) WHERE key = ?", (sweep, key))

@@ -146,6 +146,12 @@ def find_sharing(cache: UserCache) -> Iterator[tuple[User, User]]:
             yield one, other
 
 
+def holders(cache: UserCache, value: str) -> Iterator[tuple[str, User | None]]:
+    """Yield the primary ID of each user with this ID, and the record if it was read."""
+    query = "SELECT primary_id, record FROM users JOIN keys ON user = number WHERE keys.key = ?"
+    return cache.parsed(_read, query, (id_key(value),))
+
+
 def find_all(cache: UserCache) -> Iterator[User]:
     """Yield every user whose record was read, by primary ID; `UserCache.stale` names the others."""
     query = "SELECT record FROM users WHERE record <> '' ORDER BY key"

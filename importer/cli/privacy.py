@@ -1,0 +1,277 @@
+"""The commands `person` and `purge`: what is stored here about patrons, and deleting it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from importer.cli.console import Commands, Json, Yes, operator, user_caches
+from importer.cli.output import confirm, emit, now, say
+from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichSheetError
+from importer.jobs.state import JOBS, Store
+from importer.ledger.integrity import mark_paths
+from importer.ledger.ledger import Ledger
+from importer.ledger.memory import PATH, count_decisions, entries_about, forget
+from importer.ledger.run_lock import run_lock
+from importer.ledger.states import FILE
+from importer.loader.read import read
+from importer.model.roster import Layout
+from importer.model.text import command_line, counted, word_list
+from importer.pipeline.runs import find_folder, kept_files, list_runs
+from importer.users.cache import UserCache
+from importer.users.matching import identifiers
+from importer.users.query import holders
+from importer.web.tasks import LOCK, is_locked
+from importer.web.workspace import DRAFTS, TASKS, unused_since
+
+app = Commands()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A place that has something about a person. `stays`: why it is not erased here, or blank."""
+
+    kind: Literal["run", "user cache", "memory", "draft", "job"]
+    path: Path
+    about: str = ""
+    stays: str = ""
+
+
+@app.command()
+def person(
+    person_id: Annotated[
+        str, typer.Argument(metavar="ID", help="An ID of the person, of any kind.")
+    ],
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Erase it everywhere but in runs and in Alma.")
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> Exit:
+    """Show where something about a person is stored on this computer; offline.
+
+    The person's other IDs are taken from the user cache.
+    """
+    ids = _ids(person_id)
+    found = [*_traces(ids)]
+    erasable = [one for one in found if not one.stays]
+    if erase and erasable and not yes:
+        confirm(
+            f"This erases what {counted(len(erasable), 'place')} have about the person. Type the "
+            "ID to continue:",
+            person_id,
+            "Give --yes to erase without confirmation.",
+            "That is not the ID. Nothing was erased.",
+        )
+    if erase:
+        for one in erasable:
+            _erase(one, ids)
+    runs = [str(one.path) for one in found if one.kind == "run"]
+    values = {
+        "ids": sorted(ids),
+        "found": [
+            {"kind": one.kind, "path": str(one.path), "about": one.about, "stays": one.stays}
+            for one in found
+        ],
+        "erased": len(erasable) if erase else 0,
+    }
+    lines = (
+        f"{one.kind}  {one.path}{f'  ({text})' if (text := one.about or one.stays) else ''}"
+        for one in found
+    )
+    emit(values, lines, as_json=as_json)
+    if not found:
+        say("Nothing about this person is stored here.")
+    elif erase:
+        say(f"Erased in {counted(len(erasable), 'place')}.")
+    for one in found:
+        if one.stays and one.kind != "run":
+            say(f"{one.path} was not changed: {one.stays}")
+    if runs:
+        say("A run is a record of what was done, and stays whole. To delete these runs, type:")
+        say(f"  {command_line('purge', *runs, '--yes')}")
+    return Exit.REJECTS if erase and len(erasable) < len(found) else Exit.DONE
+
+
+def _ids(person_id: str) -> frozenset[str]:
+    """Return the IDs of a person without case: the given one, and those of its user."""
+    ids = {person_id.strip().casefold()}
+    for path in user_caches():
+        with UserCache.open(path) as cache:
+            for primary_id, user in holders(cache, person_id.strip()):
+                ids.update(identifiers(user) if user else (primary_id.casefold(),))
+    return frozenset(ids)
+
+
+def _traces(ids: frozenset[str]) -> Iterator[Trace]:
+    """Yield the places that have something about the person with these IDs."""
+    for saved in list_runs():
+        if saved.fault:
+            yield Trace("run", saved.folder, stays=f"it cannot be read: {saved.fault}")
+            continue
+        with Ledger.open(saved.folder) as ledger:
+            rows = ledger.count_about(ids)
+        if rows or any(_contains(file, ids) for file in kept_files(saved.folder)):
+            yield Trace("run", saved.folder, counted(rows, "row"), "delete it whole")
+    for path in user_caches():
+        with UserCache.open(path) as cache:
+            if any(True for one in ids for _ in holders(cache, one)):
+                yield Trace("user cache", path)
+    if tables := entries_about(ids):
+        yield Trace("memory", PATH, word_list([f"{name} {n:,}" for name, n in tables.items()]))
+    for folder in sorted((*Path(DRAFTS).glob("*/"), *Path(TASKS).glob("*/"))):
+        if any(_contains(file, ids) for file in folder.rglob("*")):
+            busy = "a command of the page is running" if is_locked(folder / LOCK) else ""
+            yield Trace("draft", folder, stays=busy)
+    for job in sorted(JOBS.glob("*/")):
+        is_open = Store(job.name).read().open is not None
+        stays = "a load of this job is not finished; run the job first" if is_open else ""
+        for file in sorted(job.rglob("*")):
+            if _contains(file, ids):
+                yield Trace("job", file, stays=stays)
+
+
+def _contains(file: Path, ids: Collection[str]) -> bool:
+    """Return whether a file has one of the IDs: a cell of a roster, or a text of any other file."""
+    if not file.is_file() or file.is_symlink():
+        return False
+    try:
+        return _has_cell(file, Layout(), ids)
+    except WhichSheetError as error:
+        return any(_has_cell(file, Layout(sheet=one), ids) for one in error.sheets)
+    except RosterError:
+        content = file.read_bytes().lower()
+        return any(one.encode() in content for one in ids)
+
+
+def _has_cell(file: Path, layout: Layout, ids: Collection[str]) -> bool:
+    frame = read(file, layout).frame
+    return any(text.casefold() in ids for text in frame.to_numpy().ravel())
+
+
+def _erase(trace: Trace, ids: frozenset[str]) -> None:
+    """Erase a trace. Raises UsageError, LedgerError."""
+    match trace.kind:
+        case "user cache":
+            with UserCache.open(trace.path) as cache:
+                cache.erase([primary_id for one in ids for primary_id, _ in holders(cache, one)])
+        case "memory":
+            entries_about(ids, erase=True)
+        case "draft":
+            shutil.rmtree(trace.path)
+        case "job":
+            with Store(trace.path.relative_to(JOBS).parts[0]).locked():
+                trace.path.unlink(missing_ok=True)
+        case "run":
+            raise AssertionError  # pragma: no cover  it stays
+
+
+@app.command()
+def purge(
+    run: Annotated[
+        list[str],
+        typer.Argument(help="Delete these runs, whatever their age.", metavar="[RUN]"),
+    ] = [],  # noqa: B006
+    older_than: Annotated[str, typer.Option(help="Age in days, such as 30d.")] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete them; otherwise only list them.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Delete old runs, resolutions, and rosters of the local page; without --yes, list them."""
+    if run:
+        if older_than:
+            msg = "Name runs, or give --older-than, not both."
+            raise UsageError(msg)
+        return _purge_these([*map(find_folder, run)], yes=yes, as_json=as_json)
+    found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
+    if found is None:
+        msg = f"{older_than or 'Nothing'} is not an age in days. Write it like --older-than 30d."
+        raise UsageError(msg)
+    limit = now() - timedelta(days=int(found[1]))
+    kept_runs, decisions = list_runs(), count_decisions(limit)
+    old: list[Path] = []
+    stay = {kept.folder: kept.fault for kept in kept_runs if kept.since is None}
+    for kept in kept_runs:
+        if kept.since is None or kept.since >= limit:
+            continue
+        if why := _why_not_deleted(kept.folder, delete=yes):
+            stay[kept.folder] = why
+            continue
+        old.append(kept.folder)
+        if kept.fault:
+            say(f"{kept.fault} Its age is that of its newest file.")
+    page = unused_since(Path(), limit)
+    listed = (*old, *page)
+    if yes:
+        undeleted = {folder: why for folder in page if (why := _delete(folder))}
+        page, stay = [folder for folder in page if folder not in undeleted], stay | undeleted
+        forget(limit)
+    found_old = {
+        "runs": list(map(str, old)),
+        "page": list(map(str, page)),
+        "stay": [{"run": str(folder), "fault": why} for folder, why in stay.items()],
+        "decisions": decisions,
+        "removed": yes,
+    }
+    emit(found_old, map(str, listed), as_json=as_json)
+    any_old = old or page or decisions
+    how = "; run again with --yes to delete them" if any_old else ""
+    what = "deleted" if yes else f"would be deleted{how}"
+    said = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
+    say(f"{counted(len(old), 'run')}{said} {what}.")
+    if page:
+        say(f"{counted(len(page), 'folder')} of the local page {what}.")
+    for folder, why in stay.items():
+        say(f"{folder} was not deleted: {why}")
+    return Exit.STOPPED if stay else Exit.DONE
+
+
+def _purge_these(folders: list[Path], *, yes: bool, as_json: bool) -> int:
+    """Delete these runs, or list them; return the exit code."""
+    known = {one.folder.resolve() for one in list_runs()}
+    for folder in folders:
+        if folder.resolve() not in known and not (folder / FILE).is_file():
+            msg = f"{folder} is not a run. Nothing was deleted."
+            raise UsageError(msg)
+    stay = {path: why for path in folders if (why := _why_not_deleted(path, delete=yes))}
+    gone = [str(path) for path in folders if path not in stay]
+    faults = [{"run": str(path), "fault": why} for path, why in stay.items()]
+    emit({"runs": gone, "stay": faults, "removed": yes}, gone, as_json=as_json)
+    how = "deleted" if yes else "would be deleted; run again with --yes to delete them"
+    say(f"{counted(len(gone), 'run')} {how}.")
+    for path, why in stay.items():
+        say(f"{path} was not deleted: {why}")
+    return Exit.STOPPED if stay else Exit.DONE
+
+
+def _why_not_deleted(folder: Path, *, delete: bool) -> str:
+    """Return why a run cannot be deleted, or blank; delete it if asked to."""
+    if folder.is_symlink():
+        return "it is a link to another folder. Delete the link by hand."
+    if not delete:
+        return ""
+    try:
+        with run_lock(folder, operator(), now()):
+            _, mark = mark_paths(folder)
+            if not (why := _delete(folder)):
+                mark.unlink(missing_ok=True)
+            return why
+    except LedgerError as error:
+        return str(error)
+
+
+def _delete(folder: Path) -> str:
+    """Delete a folder; return why that is not possible, or blank."""
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        return f"{error.filename or folder} cannot be deleted ({error.strerror or error})."
+    return ""

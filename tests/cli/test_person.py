@@ -1,0 +1,83 @@
+"""What is stored about somebody, shown and erased, and runs that are purged by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from importer.errors import Exit
+from importer.jobs.state import Load, State, Store
+from importer.web.workspace import DRAFTS
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, BO, MAPPING, load, write
+
+WITH_CARD = MAPPING.replace(
+    "  birth_date", "  user_identifier: [{id_type: BARCODE, value: '77<Id>'}]\n  birth_date"
+)
+
+
+def traces(typed: Type, *words: str) -> list[tuple[str, str]]:
+    """Kind and path of every trace of a person."""
+    found = typed("person", *words, "--json")
+    assert found.exit in {Exit.DONE, Exit.REJECTS}, found.err
+    return [(one["kind"], one["path"]) for one in found.summary["found"]]
+
+
+def test_what_is_stored_about_a_person(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """By any of the IDs: runs, cache, memory, drafts and jobs; erased in all of them but runs."""
+    roster = write(folder, ANA, BO)
+    mapping = folder / "small.yaml"
+    mapping.write_text(WITH_CARD, "utf-8")
+    load(typed, roster, "runs/first")
+    load(typed, write(folder, BO, name="bo.csv"), "runs/second", "small.yaml")
+    mapping.write_text(WITH_CARD, "utf-8")
+    assert typed("users", "refresh").exit == Exit.DONE
+    dropped = folder / DRAFTS / "a-draft"
+    dropped.mkdir(parents=True)
+    (dropped / "roster.csv").write_bytes(roster.read_bytes())
+    copy = folder / "jobs" / "nightly" / "1" / "roster.csv"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(roster.read_bytes())
+
+    (cache,) = (path.relative_to(folder) for path in (folder / "users").glob("*.sqlite"))
+    everywhere = [
+        ("run", "runs/first"),
+        ("user cache", str(cache)),
+        ("memory", "runs/memory.sqlite"),
+        ("draft", "drafts/a-draft"),
+        ("job", "jobs/nightly/1/roster.csv"),
+    ]
+    assert traces(typed, "2001") == traces(typed, "772001") == everywhere
+    assert traces(typed, "nobody") == []
+    refused = typed("person", "2001", "--erase")
+    assert refused.exit == Exit.USAGE  # nobody is there to type the ID
+    assert traces(typed, "2001") == everywhere
+
+    store = Store("nightly")
+    store.write(State(open=Load(stamp="1", files=())))
+    erased = typed("person", "2001", "--erase", "--yes")
+    assert erased.exit == Exit.REJECTS
+    assert "purge runs/first --yes" in erased.err
+    assert traces(typed, "2001") == [everywhere[0], everywhere[-1]]
+    store.write(State())
+    typed("person", "772001", "--erase", "--yes")
+    typed("person", "2001", "--erase", "--yes")
+    assert traces(typed, "2001") == [everywhere[0]]
+    assert not dropped.exists()
+    for path in (cache, Path("runs/memory.sqlite")):
+        assert b"2001" not in (folder / path).read_bytes()
+    assert ("memory", "runs/memory.sqlite") in traces(typed, "2002")
+
+
+def test_runs_are_purged_by_name(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Only these, only with --yes, and not together with an age."""
+    roster = write(folder, ANA)
+    for name in ("one", "two"):
+        assert typed("check", roster, "-m", "small.yaml", "-o", f"runs/{name}").exit == Exit.DONE
+    assert typed("purge", "one", "--older-than", "3d").exit == Exit.USAGE
+    assert typed("purge", "missing").exit == Exit.USAGE
+    assert typed("purge").exit == Exit.USAGE
+    listed = typed("purge", "one", "--json")
+    assert (listed.exit, json.loads(listed.out)["removed"]) == (Exit.DONE, False)
+    assert typed("purge", "runs/one", "--yes").exit == Exit.DONE
+    assert {path.name for path in (folder / "runs").glob("*/")} == {"two"}
