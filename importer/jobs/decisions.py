@@ -8,7 +8,7 @@ from datetime import datetime
 from importer.errors import UsageError
 from importer.jobs.feed import Feed, FileState
 from importer.jobs.schema import Job
-from importer.jobs.state import Decision, Memory, Step, Store
+from importer.jobs.state import Decision, Step, Store
 from importer.model.text import word_list
 
 
@@ -26,10 +26,10 @@ def allow(job: Job, checks: Sequence[str], who: str, why: str, now: datetime) ->
     `checks` are the guards to allow; without any, all that hold the load. Raises UsageError where
     nothing is held, or not by these guards; LedgerError where the job is running.
     """
-    memory = Memory(Store(job.name))
-    with memory.store.locked():
-        memory.state = memory.store.read()
-        load = memory.state.open
+    store = Store(job.name)
+    with store.locked():
+        store.state = store.read()
+        load = store.state.open
         if load is None or load.step is not Step.HELD:
             msg = f"No load of the job {job.name} is held by a guard."
             raise UsageError(msg)
@@ -44,8 +44,8 @@ def allow(job: Job, checks: Sequence[str], who: str, why: str, now: datetime) ->
         )
         allowed = tuple(sorted({*load.allowed, *names}))
         passing = load.model_copy(update={"step": Step.PLANNED, "allowed": allowed})
-        memory.state = memory.state.with_decision(decision, open=passing)
-        memory.save()
+        store.state = store.state.with_decision(decision, open=passing)
+        store.save()
     return decision
 
 
@@ -55,12 +55,12 @@ def skip(job: Job, who: str, why: str, now: datetime) -> Decision:
     The next run of the job puts them aside. Raises UsageError where there is none, LedgerError
     where the job is running.
     """
-    memory = Memory(Store(job.name))
-    with memory.store.locked():
-        memory.state = memory.store.read()
-        load, feeds, skipped = memory.state.open, dict[str, Feed](), list[str]()
+    store = Store(job.name)
+    with store.locked():
+        store.state = store.read()
+        load, feeds, skipped = store.state.open, dict[str, Feed](), list[str]()
         held = load if load is not None and load.step is Step.HELD else None
-        for address, feed in memory.state.feeds.items():
+        for address, feed in store.state.feeds.items():
             files = [f for f in feed.files if f.state in {FileState.HELD, FileState.REFUSED}]
             feeds[address] = feed.marked(files, FileState.SKIPPED, now)
             skipped += [str(file.found) for file in files]
@@ -73,7 +73,7 @@ def skip(job: Job, who: str, why: str, now: datetime) -> Decision:
         files_skipped = tuple(skipped)
         decision = Decision(at=now, who=who, why=_reason(why), files=files_skipped, run=run)
         changes = {"feeds": feeds, "open": None if held is not None else load}
-        memory.state = memory.state.with_decision(decision, **changes)
-        memory.save()
-        memory.store.remove_copies(held.files if held is not None else ())
+        store.state = store.state.with_decision(decision, **changes)
+        store.save()
+        store.remove_copies(held.files if held is not None else ())
     return decision

@@ -100,6 +100,11 @@ class FeedFile(BaseModel):
     state: FileState = FileState.SEEN
     at: datetime | None = None
 
+    @classmethod
+    def of(cls, file: FoundFile, sha256: str = "", at: datetime | None = None) -> Self:
+        """Return what is to be remembered of a file of a place."""
+        return cls(name=file.name, modified=file.modified, size=file.size, sha256=sha256, at=at)
+
     @property
     def found(self) -> FoundFile:
         """The file as it was in its place."""
@@ -137,15 +142,14 @@ class Feed(BaseModel):
         """The file that was loaded last."""
         return next((one for one in reversed(self.files) if one.state is FileState.LOADED), None)
 
+    def known(self, file: FoundFile) -> FeedFile | None:
+        """Return what is remembered of a file of a place, if it is still as it was."""
+        one = self._by_time.get((file.name, file.modified))
+        return one if one is not None and one.is_of(file) else None
+
     def state(self, file: FoundFile) -> FileState:
         """Return the state of a file of a place."""
-        one = self._by_time.get((file.name, file.modified))
-        return one.state if one is not None and one.is_of(file) else FileState.SEEN
-
-    def seen_at(self, file: FoundFile) -> datetime | None:
-        """Return since when a file has been as it is; None if nobody looked before."""
-        one = self._by_time.get((file.name, file.modified))
-        return one.at if one is not None and one.is_of(file) else None
+        return one.state if (one := self.known(file)) else FileState.SEEN
 
     @cached_property
     def _by_time(self) -> dict[tuple[str, float], FeedFile]:
@@ -155,12 +159,7 @@ class Feed(BaseModel):
         """Return the feed after a look at its place: new files wait, and those gone do not."""
         present = set(there)
         kept = [f for f in self.files if f.state is not FileState.SEEN or f.found in present]
-        known = {(one.name, one.modified) for one in kept if one.found in present}
-        seen = [
-            FeedFile(name=file.name, modified=file.modified, size=file.size, at=now)
-            for file in present
-            if (file.name, file.modified) not in known and self.seen_at(file) is None
-        ]
+        seen = [FeedFile.of(file, at=now) for file in present if self.known(file) is None]
         return self._with((*kept, *seen))
 
     def marked(
@@ -248,16 +247,15 @@ def superseded(
         older = position(file, part.order) < position(last.found, part.order)
         if not older and file.name not in names:
             continue
-        digest = _digest(place, file, folder)
+        digest = digest_of(place, file, folder)
         if older or (digest and (file.name, digest) in contents):
             old.append(file)
-            values = {"name": file.name, "modified": file.modified, "size": file.size}
-            new.append(FeedFile(**values, sha256=digest))
+            new.append(FeedFile.of(file, digest))
     return old, new
 
 
-def _digest(place: RosterFolder, file: FoundFile, folder: Path) -> str:
-    """Return the hash of a file's content; blank where it cannot be read or is no roster."""
+def digest_of(place: RosterFolder, file: FoundFile, folder: Path) -> str:
+    """Return the SHA-256 of a file, which is read in `folder`; blank where that cannot be done."""
     if file.size > LARGEST:
         return ""
     with tempfile.TemporaryDirectory(dir=folder) as copies, suppress(PlaceError):
@@ -312,9 +310,9 @@ def pick_up(
             "office that sends it."
         )
         raise RosterError(msg)
-    seen_for = now() - (feed.seen_at(chosen) or now())
+    seen = feed.known(chosen)
+    seen_for = now() - (seen.at if seen is not None and seen.at is not None else now())
     sleep(max(part.unchanged_for - seen_for, timedelta()).total_seconds())
-    target = folder / chosen.name
     _check_unchanged(place, chosen, where=str(where))
     if not chosen.size:
         msg = f"The file {chosen.name} in {where} is empty. Ask the office to send it again."
@@ -322,14 +320,20 @@ def pick_up(
     if chosen.size > LARGEST:
         msg = f"The file {chosen.name} in {where} is too large for a roster. Is it the right file?"
         raise RosterError(msg)
+    return copied(place, chosen, folder, where=str(where))
+
+
+def copied(place: RosterFolder, file: FoundFile, folder: Path, where: str) -> PickedFile:
+    """Copy a file into `folder`. Raises RosterError where it changes meanwhile, PlaceError."""
+    target = folder / file.name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.fetch(chosen.name, target)
-    _check_unchanged(place, chosen, where=str(where))
+    place.fetch(file.name, target)
+    _check_unchanged(place, file, where)
     content = target.read_bytes()
     return PickedFile(
-        name=chosen.name,
-        size=chosen.size,
-        modified=chosen.modified,
+        name=file.name,
+        size=file.size,
+        modified=file.modified,
         sha256=hashlib.sha256(content).hexdigest(),
         copied_to=str(target),
         complete=content.startswith(_WORKBOOKS) or content.endswith((b"\n", b"\r", b"\n\0")),

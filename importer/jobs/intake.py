@@ -22,18 +22,18 @@ from importer.jobs.feed import (
 )
 from importer.jobs.places import FoundFile, RosterFolder
 from importer.jobs.schema import Job, Login, RosterPart
-from importer.jobs.state import Load, Memory
+from importer.jobs.state import Load, Store
 from importer.model.files import unused
 
 
 class Intake:
     """Where the rosters of a job come from."""
 
-    def __init__(self, job: Job, tools: Tools, memory: Memory) -> None:
-        """Use the memory of the job, which is locked."""
+    def __init__(self, job: Job, tools: Tools, store: Store) -> None:
+        """Use the state of the job, which is locked."""
         self._job = job
         self._tools = tools
-        self._memory = memory
+        self._store = store
 
     def look(self) -> None:
         """Remember which files are there, so that a later pick-up need not wait for them."""
@@ -47,29 +47,29 @@ class Intake:
         `went_on`: whether a load was done a moment ago, after which no file is missing. Raises
         RosterError where a file is wrong, or a new one waits for that of another roster.
         """
-        now, state = self._tools.now, self._memory.state
+        now, state = self._tools.now, self._store.state
         last, held = state.last, state.open
         stamp, files = f"{now():%Y-%m-%dT%H%M%S}", list[PickedFile]()
         missing = []
         for number, part in enumerate(self._job.file.rosters, 1):
-            folder = unused(self._memory.store.folder / f"{stamp}-{number}")
+            folder = unused(self._store.folder / f"{stamp}-{number}")
             try:
                 with opened(part.source, self._login(part)) as place:
                     there = self._look(part, place)
                     old = self._supersede(part, place, there, stamp)
                     there = [file for file in there if file not in old]
-                    feed, every = self._memory.state.feed(part.source.address), self._job.file.every
+                    feed, every = self._store.state.feed(part.source.address), self._job.file.every
                     clock = (now, self._tools.sleep)
                     files.append(pick_up(part, place, there, feed, every, folder, *clock))
             except ImporterError as error:
                 recent = last and part.max_age and now() - last.finished < part.max_age
                 if not (isinstance(error, MissingFileError) and (went_on or recent)):
                     shutil.rmtree(folder, ignore_errors=True)
-                    self._memory.store.remove_copies(files)
+                    self._store.remove_copies(files)
                     raise
                 missing.append(error)
         if missing:
-            self._memory.store.remove_copies(files)
+            self._store.remove_copies(files)
             if new := [file for file in files if last is None or file.sha256 not in last.hashes]:
                 msg = f"{new[0].name} waits, as the rosters of a job are loaded together."
                 msg = f"{msg} {missing[0]}"
@@ -77,15 +77,15 @@ class Intake:
             return None
         load = Load(stamp=stamp, files=tuple(files))
         if last is not None and load.hashes == last.hashes:
-            self._memory.store.remove_copies(load.files)
-            before = self._memory.state.feeds
+            self._store.remove_copies(load.files)
+            before = self._store.state.feeds
             self.mark(load, FileState.LOADED)
             for sentence in self.put_away(load):
                 self._tools.say(sentence)
             more = self._job.file.every == "file" and self._are_new(load, before)
             return self.pick_up(went_on=True) if more else None
         if held is not None and held.hashes == load.hashes:
-            self._memory.store.remove_copies(load.files)
+            self._store.remove_copies(load.files)
             return held
         return load
 
@@ -98,13 +98,13 @@ class Intake:
 
     def mark(self, load: Load, state: FileState, **changes: object) -> None:
         """Remember what became of the files of a load, with other changes of the state."""
-        feeds = self._memory.state.feeds
+        feeds = self._store.state.feeds
         if load.corrects is None:
             for part, file in zip(self._job.file.rosters, load.files, strict=False):
                 address = part.source.address
-                feed = self._memory.state.feed(address)
+                feed = self._store.state.feed(address)
                 feeds = {**feeds, address: feed.marked((file,), state, self._tools.now())}
-        self._memory.save(feeds=feeds, **changes)
+        self._store.save(feeds=feeds, **changes)
 
     def put_away(self, load: Load) -> tuple[str, ...]:
         """Rename or delete the picked-up files and older ones; return why this was not possible."""
@@ -121,10 +121,10 @@ class Intake:
     def _look(self, part: RosterPart, place: RosterFolder) -> list[FoundFile]:
         """Return the files of a roster that are there, and remember them."""
         there, address = in_order(part, place), part.source.address
-        before = self._memory.state.feed(address)
+        before = self._store.state.feed(address)
         feed = before.looked(there, self._tools.now())
         if feed != before:
-            self._memory.save(feeds={**self._memory.state.feeds, address: feed})
+            self._store.save(feeds={**self._store.state.feeds, address: feed})
         return there
 
     def _supersede(
@@ -134,15 +134,15 @@ class Intake:
 
         Return those that are over and may still be there.
         """
-        memory, address = self._memory, part.source.address
-        feed = memory.state.feed(address)
-        old, new = superseded(part, place, there, feed, memory.store.folder)
+        store, address = self._store, part.source.address
+        feed = store.state.feed(address)
+        old, new = superseded(part, place, there, feed, store.folder)
         if new and feed.last is not None:
             feed = feed.marked(new, FileState.SUPERSEDED, self._tools.now())
             sentence = in_one_line(new, feed.last or new[-1])
-            memory.save(
-                feeds={**memory.state.feeds, address: feed},
-                superseded=(*memory.state.superseded, sentence),
+            store.save(
+                feeds={**store.state.feeds, address: feed},
+                superseded=(*store.state.superseded, sentence),
             )
         try:
             put_aside(part, place, feed, old, stamp)

@@ -8,17 +8,16 @@ if nobody edited it, and put aside otherwise.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from importer.errors import Exit, ImporterError, RosterError
+from importer.errors import Exit, ImporterError
 from importer.jobs.commands import Tools
-from importer.jobs.feed import PickedFile, opened
+from importer.jobs.feed import copied, digest_of, opened
 from importer.jobs.notify import Level, Message, send_email
 from importer.jobs.places import LOADED, SUPERSEDED, FoundFile, RosterFolder
 from importer.jobs.schema import Job
-from importer.jobs.state import Load, Memory, Returned
+from importer.jobs.state import Load, Returned, Store
 from importer.ledger.ledger import Ledger
 from importer.model.files import unused
 from importer.model.text import counted
@@ -36,11 +35,11 @@ _OPEN_IN_EXCEL = "~$"
 class Returns:
     """What a job gives back to the office, and what it gets from there."""
 
-    def __init__(self, job: Job, tools: Tools, memory: Memory) -> None:
-        """Use the memory of the job, which is locked."""
+    def __init__(self, job: Job, tools: Tools, store: Store) -> None:
+        """Use the state of the job, which is locked."""
         self._job = job
         self._tools = tools
-        self._memory = memory
+        self._store = store
         self._where = job.file.rejects_to
 
     def after(self, load: Load) -> dict[str, Returned]:
@@ -52,7 +51,7 @@ class Returns:
             name: one.model_copy(
                 update={"replaced": one.replaced or load.corrects in {None, one.roster}}
             )
-            for name, one in self._memory.state.returned.items()
+            for name, one in self._store.state.returned.items()
             if name not in loaded and (one.sha256 or load.corrects not in {None, one.roster})
         }
         gone = [name for name, one in kept.items() if one.gone]
@@ -77,19 +76,19 @@ class Returns:
         Raises PlaceError, AccessError, UsageError where that is not possible; the next run tries
         again.
         """
-        waiting = [one for one in self._memory.state.returned.values() if not one.sha256]
+        waiting = [one for one in self._store.state.returned.values() if not one.sha256]
         if self._where is not None and (waiting or self._void()):
             with opened(self._where, self._job.login(self._where)) as place:
                 self._put(place)
         self._tell()
 
     def _void(self) -> dict[str, Returned]:
-        returned = self._memory.state.returned
+        returned = self._store.state.returned
         return {name: one for name, one in returned.items() if one.replaced and not one.gone}
 
     def _put(self, place: RosterFolder) -> None:
         there = {file.name: file for file in place.files()}
-        for name, one in self._memory.state.returned.items():
+        for name, one in self._store.state.returned.items():
             if one.sha256 or one.replaced:
                 continue
             try:
@@ -99,7 +98,8 @@ class Returns:
                 continue
             if name not in there:  # else it was put there before the job was killed
                 place.put(Path(one.path), name)
-            self._change(name, one.model_copy(update={"sha256": _hash(content)}))
+            digest = hashlib.sha256(content).hexdigest()
+            self._change(name, one.model_copy(update={"sha256": digest}))
         for name, one in self._void().items():
             if name in there:
                 if self._is_edited(place, there[name], one):
@@ -111,20 +111,19 @@ class Returns:
         """Whether a workbook has another content than the one that was put there."""
         if file.modified == one.modified:
             return False
-        with tempfile.TemporaryDirectory(dir=self._memory.store.folder) as copies:
-            place.fetch(file.name, copy := Path(copies) / "copy.xlsx")
-            edited = _hash(copy.read_bytes()) != one.sha256
+        digest = digest_of(place, file, self._store.folder)
+        edited = digest not in {"", one.sha256}
         if not edited and not one.replaced:
             self._change(file.name, one.model_copy(update={"modified": file.modified}))
         return edited
 
     def _change(self, name: str, one: Returned | None) -> None:
-        rest = {key: value for key, value in self._memory.state.returned.items() if key != name}
-        self._memory.save(returned=rest if one is None else {**rest, name: one})
+        rest = {key: value for key, value in self._store.state.returned.items() if key != name}
+        self._store.save(returned=rest if one is None else {**rest, name: one})
 
     def _tell(self) -> None:
         """Send the email about new workbooks to the office: counts and the place, never a value."""
-        to, state = self._job.file.notify.office, self._memory.state
+        to, state = self._job.file.notify.office, self._store.state
         new = {name: one for name, one in state.returned.items() if one.sha256 and not one.told}
         new = {name: one for name, one in new.items() if not one.replaced}
         if to and new:
@@ -147,13 +146,13 @@ class Returns:
         Corrections of an earlier load than the last are put aside, to be reported. Raises
         RosterError where one is still being written, PlaceError and others for the folder.
         """
-        if self._where is None or not self._memory.state.returned:
+        if self._where is None or not self._store.state.returned:
             return
         with opened(self._where, self._job.login(self._where)) as place:
             there = {file.name: file for file in place.files()}
             edited = [
                 (name, one)
-                for name, one in self._memory.state.returned.items()
+                for name, one in self._store.state.returned.items()
                 if name in there and one.sha256 and f"{_OPEN_IN_EXCEL}{name}" not in there
                 and self._is_edited(place, there[name], one)
             ]  # fmt: skip
@@ -163,8 +162,8 @@ class Returns:
                     place.rename(name, f"{name}{SUPERSEDED}{self._stamp}")
                     sentence = "Not loaded, as a newer file was loaded since: the corrections "
                     sentence += f"{name} ({there[name].changed:%Y-%m-%d %H:%M})."
-                    late = (*self._memory.state.superseded, sentence)
-                    self._memory.save(superseded=late)
+                    late = (*self._store.state.superseded, sentence)
+                    self._store.save(superseded=late)
                     self._change(name, None)
                 else:
                     loads.append(self._picked(place, there[name], one))
@@ -178,25 +177,11 @@ class Returns:
         """Copy a corrected workbook, and return the load of it."""
         pause = self._job.file.rosters[one.roster].unchanged_for
         self._tools.sleep(pause.total_seconds())
-        folder = unused(self._memory.store.folder / f"{self._stamp}-c")
-        folder.mkdir(mode=0o700, parents=True)
-        copy = folder / file.name
-        place.fetch(file.name, copy)
-        if file not in place.files():
-            msg = f"The file {file.name} in {self._where} is still being written. The next run of "
-            msg += "the job looks again."
-            raise RosterError(msg)
-        picked = PickedFile(
-            name=file.name,
-            size=file.size,
-            modified=file.modified,
-            sha256=_hash(copy.read_bytes()),
-            copied_to=str(copy),
-            complete=True,
-        )
-        held = self._memory.state.open
+        folder = unused(self._store.folder / f"{self._stamp}-c")
+        picked = copied(place, file, folder, where=str(self._where))
+        held = self._store.state.open
         if held is not None and held.corrects is not None and held.hashes == (picked.sha256,):
-            self._memory.store.remove_copies((picked,))
+            self._store.remove_copies((picked,))
             return held
         return Load(stamp=self._stamp, files=(picked,), corrects=one.roster)
 
@@ -212,7 +197,3 @@ class Returns:
         except ImporterError as error:
             return (f"{error} The corrections were loaded; move the file away by hand.",)
         return ()
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

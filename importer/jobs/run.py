@@ -29,7 +29,7 @@ from importer.jobs.intake import Intake
 from importer.jobs.notify import Level, Message, Reporter
 from importer.jobs.returns import Returns
 from importer.jobs.schema import Job
-from importer.jobs.state import LastLoad, Load, Memory, Ran, Step, Store
+from importer.jobs.state import LastLoad, Load, Ran, Step, Store
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
 from importer.model.files import unused
@@ -49,9 +49,9 @@ class JobRun:
         """Prepare it."""
         self._job = job
         self._tools = tools
-        self._memory = Memory(Store(job.name))
-        self._intake = Intake(job, tools, self._memory)
-        self._returns = Returns(job, tools, self._memory)
+        self._store = Store(job.name)
+        self._intake = Intake(job, tools, self._store)
+        self._returns = Returns(job, tools, self._store)
         self._loaded = False
         self._reporter = Reporter(job.name, job.file.notify, tools.say)
 
@@ -65,8 +65,8 @@ class JobRun:
 
         Raises LedgerError where another run of it is active, or the state is damaged.
         """
-        with self._memory.store.locked():
-            self._memory.state = self._memory.store.read()
+        with self._store.locked():
+            self._store.state = self._store.read()
             self._intake.look()
 
     def run(self) -> Exit:
@@ -74,9 +74,9 @@ class JobRun:
 
         Raises LedgerError where another run of it is active.
         """
-        with self._memory.store.locked():
+        with self._store.locked():
             try:
-                self._memory.state = self._memory.store.read()
+                self._store.state = self._store.read()
             except LedgerError as error:
                 self._reporter.trouble(error, None, self._tools.now())
                 self._reporter.ping("fail")
@@ -85,7 +85,7 @@ class JobRun:
             try:
                 code = Exit.worst(set(self._loads()))
                 headline = self.messages[-1].headline if self.messages else ""
-                self._save(
+                self._store.save(
                     ran=Ran(
                         at=self._tools.now(),
                         exit=code,
@@ -104,7 +104,7 @@ class JobRun:
 
     def _loads(self) -> Iterator[Exit]:
         """Finish the open load, then load corrections and new files; yield each exit code."""
-        load = self._memory.state.open
+        load = self._store.state.open
         if load is not None and load.step is not Step.HELD:
             reported_late = load.step is Step.PUT_AWAY
             code = self._load(load, last_attempt=reported_late)
@@ -121,14 +121,14 @@ class JobRun:
                 return
             if new is None:
                 break
-            self._save(open=new)
+            self._store.save(open=new)
             code = self._load(new)
             yield code
             if code not in FINE or self._job.file.every == "newest":
                 return
             went_on = False
-        self._save(reported=None)
-        if not self._loaded or went_on or self._memory.state.superseded:
+        self._store.save(reported=None)
+        if not self._loaded or went_on or self._store.state.superseded:
             yield self._report_nothing_new()
 
     def _corrected(self) -> Iterator[Exit]:
@@ -136,7 +136,7 @@ class JobRun:
         try:
             self._returns.hand_over()
             for load in self._returns.corrections():
-                self._save(open=load)
+                self._store.save(open=load)
                 yield self._load(load)
         except ImporterError as error:
             yield self._report_trouble(error)
@@ -158,20 +158,20 @@ class JobRun:
             load = self._still_valid(load)
             while load.step is not Step.PUT_AWAY:
                 load = steps[load.step](load)
-                self._save(open=load)
+                self._store.save(open=load)
         except ImporterError as error:
             if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
-                self._memory.store.remove_copies(load.files)
+                self._store.remove_copies(load.files)
                 self._intake.mark(load, FileState.REFUSED)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
-                self._save(open=None)
+                self._store.save(open=None)
             return self._report_trouble(error)
         message = self._result(load)
         notified, all_have = self._reporter.send(message, load.notified)
         if not (all_have or last_attempt):
-            self._save(open=load.model_copy(update={"notified": notified}))
+            self._store.save(open=load.model_copy(update={"notified": notified}))
             return Exit.worst({message.exit, Exit.STOPPED})
-        self._save(open=None, reported=None, superseded=())
+        self._store.save(open=None, reported=None, superseded=())
         self._loaded = True
         self._purge()
         return message.exit if all_have else Exit.worst({message.exit, Exit.STOPPED})
@@ -215,7 +215,7 @@ class JobRun:
         """
         if (sis := self._sis) is None:
             return []
-        last, waits = self._memory.state.last, False
+        last, waits = self._store.state.last, False
         with suppress(ImporterError), Ledger.open(Path(last.run if last else "")) as ledger:
             waits = State.DELIVERED in ledger.progress()
         if last and waits:
@@ -251,7 +251,7 @@ class JobRun:
 
     def _write_zips(self, load: Load) -> tuple[str, ...]:
         """Write the zip of the SIS load at once, so that it contains what was checked."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{load.stamp}-zip-", dir=self._memory.store.folder))
+        folder = Path(tempfile.mkdtemp(prefix=f"{load.stamp}-zip-", dir=self._store.folder))
         out = folder / f"{self._job.name}-{load.stamp}.zip"
         mapping, file = self._job.file.rosters[0].mapping, load.files[0].copied_to
         words = ("convert", file, "-m", str(mapping), "--to", "sis-xml", "-o", str(out))
@@ -268,14 +268,14 @@ class JobRun:
         if not plan.patrons:
             msg = f"The file {load.files[0].name} has no people. Ask the office to send it again."
             raise RosterError(msg)
-        if cut := cut_off(load.files, plan, self._memory.state.last):
+        if cut := cut_off(load.files, plan, self._store.state.last):
             msg = f"The file {cut} is cut off: it ends in the middle of a row. Ask the office "
             msg += "to send it again."
             raise RosterError(msg)
 
     def _act(self, load: Load) -> Load:
         """Do what the job does with a plan, unless a guard holds it."""
-        plan, state = load.planned, self._memory.state
+        plan, state = load.planned, self._store.state
         failed = failed_guards(self._job.file.guards, load, state, self._feeds(load))
         held = tuple(guard for guard in failed if guard.name not in load.allowed)
         if held:
@@ -308,7 +308,7 @@ class JobRun:
     def _feeds(self, load: Load) -> tuple[Feed, ...]:
         """Return the feed of each file of a load; corrections are in none."""
         rosters = self._job.file.rosters if load.corrects is None else ()
-        return tuple(self._memory.state.feed(part.source.address) for part in rosters)
+        return tuple(self._store.state.feed(part.source.address) for part in rosters)
 
     def _held(self, load: Load) -> str:
         return "\n".join(
@@ -348,7 +348,7 @@ class JobRun:
                 if there.get(name) != path.stat().st_size:
                     place.put(path, name)
                 load = load.model_copy(update={"delivered": (*load.delivered, name)})
-                self._save(open=load)
+                self._store.save(open=load)
         return load
 
     def _finish(self, load: Load) -> Load:
@@ -373,7 +373,7 @@ class JobRun:
             level = Level.TROUBLE
         else:
             level = Level.CHANGES if written or planned or load.delivered else Level.NOTHING
-        state = self._memory.state
+        state = self._store.state
         decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
         lines = [*_files(load), *state.superseded, *decided, f"Run: {load.run}"]
         lines += [f"Delivered: {name}" for name in load.delivered]
@@ -391,31 +391,28 @@ class JobRun:
 
     def _report_nothing_new(self) -> Exit:
         """Report a run without a load; a file that came too late needs a person."""
-        late = self._memory.state.superseded
+        late = self._store.state.superseded
         level = Level.TROUBLE if late else Level.NOTHING
         message = self._reporter.message(level, Exit.DONE, "There is nothing new to load.", late)
         _, all_have = self._reporter.send(message)
         if not late:
             return Exit.DONE
         if all_have:
-            self._save(superseded=())
+            self._store.save(superseded=())
         return Exit.DONE if all_have else Exit.STOPPED
 
     def _report_trouble(self, error: ImporterError) -> Exit:
         """Report why a run stopped, and files that were superseded."""
         reported, all_have = self._reporter.trouble(
             error,
-            self._memory.state.reported,
+            self._store.state.reported,
             self._tools.now(),
-            self._memory.state.superseded,
-            self._memory.state.open,
+            self._store.state.superseded,
+            self._store.state.open,
         )
-        late = () if all_have else self._memory.state.superseded
-        self._save(reported=reported, superseded=late)
+        late = () if all_have else self._store.state.superseded
+        self._store.save(reported=reported, superseded=late)
         return error.exit
-
-    def _save(self, **changes: object) -> None:
-        self._memory.save(**changes)
 
     def _purge(self) -> None:
         """Delete runs and picked-up files that are older than the job keeps them."""
@@ -423,7 +420,7 @@ class JobRun:
         if keep is None:
             return
         self._tools.command("purge", "--older-than", f"{keep.days}d", "--yes")
-        self._memory.store.remove_copies_before(self._tools.now() - keep)
+        self._store.remove_copies_before(self._tools.now() - keep)
 
 
 REASON = "your reason"

@@ -220,10 +220,11 @@ class State(_Kept):
 
 
 class Store:
-    """The file of one job's state, and the folder of its files."""
+    """One job's state, which is empty until it is read, its file, and the folder of its files."""
 
     def __init__(self, name: str) -> None:
         """Use the state of a job in the current folder."""
+        self.state = State()
         self._path = JOBS / f"{name}.json"
         self.folder = JOBS / name
 
@@ -256,6 +257,11 @@ class Store:
             msg = f"{self._path} cannot be written ({error.strerror}). Free some space on the disk."
             raise LedgerError(msg) from error
 
+    def save(self, **changes: object) -> None:
+        """Change the state; it is durable before the next step. Raises LedgerError."""
+        self.state = self.state.model_copy(update=changes)
+        self.write(self.state)
+
     def remove_copies(self, files: Iterable[PickedFile]) -> None:
         """Delete the copies of files that were picked up."""
         for folder in {Path(file.copied_to).parent for file in files}:
@@ -287,17 +293,3 @@ class Store:
             yield
         finally:
             lock.release()
-
-
-class Memory:
-    """The state of a job while it is locked: each change is durable before the next step."""
-
-    def __init__(self, store: Store) -> None:
-        """Use a store; `state` is empty until it is read."""
-        self.store = store
-        self.state = State()
-
-    def save(self, **changes: object) -> None:
-        """Change the state and save it. Raises LedgerError."""
-        self.state = self.state.model_copy(update=changes)
-        self.store.write(self.state)
