@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -14,7 +12,7 @@ from importer.errors import Exit
 from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act
-from tests.campus.retiring import KINDS, fill, people, write
+from tests.campus.retiring import KINDS, caller, fill, people, write
 from tests.cli.conftest import Sandbox, Type, folder, sandbox, typed
 from tests.cli.small import state
 
@@ -24,31 +22,14 @@ SIZES = pytest.mark.parametrize("count", [72, pytest.param(3000, marks=pytest.ma
 People = list[tuple[str, int, str]]
 
 
-def caller(sandbox: Sandbox) -> object:
-    """A function that calls the practice Alma."""
-
-    def call(method: str, path: str, body: object) -> object:
-        sent = None if body is None else json.dumps(body).encode()
-        request = Request(f"{sandbox.host}{path}", sent, method=method)
-        request.add_header("Content-Type", "application/json")
-        request.add_header("Authorization", "apikey sandbox")
-        try:
-            with urlopen(request) as answer:
-                return answer.read()
-        except HTTPError as error:
-            raise AssertionError((method, path, error.read())) from error
-
-    return call
-
-
 @SIZES
 def test_exactly_those_go_who_may(count: int, folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """Whoever has something open is held with the reason; whom staff changed since, too.
 
     Every deleted record is in the run, whole.
     """
-    call, everybody = caller(sandbox), list(people(count))
-    fill(call, everybody)  # type: ignore[arg-type]
+    call, everybody = caller(sandbox.host), list(people(count))
+    fill(call, everybody)
     before = state(sandbox)
     roster = write(folder, everybody, "delete")
     planned = typed("plan", roster, "-m", "retire.yaml", "-o", "run", "--json")
@@ -67,7 +48,7 @@ def test_exactly_those_go_who_may(count: int, folder: Path, typed: Type, sandbox
     assert typed("apply", "run", "--yes", "--delete", str(going + 1)).exit == Exit.SAFETY_CHECK
     assert state(sandbox) == before
     for user, _, kind in everybody:
-        KINDS[kind].after(call, user)  # type: ignore[arg-type]
+        KINDS[kind].after(call, user)
     between = state(sandbox)
     applied = typed("apply", "run", "--yes", "--delete", str(going), "--json")
     with Ledger.open(folder / "run") as ledger:
@@ -91,8 +72,8 @@ def test_exactly_those_go_who_may(count: int, folder: Path, typed: Type, sandbox
 
 def test_retire_lists_or_ends_without_deleting(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """`list` writes the file for Alma's jobs and sends nothing; `expire` ends and undo restores."""
-    call, everybody = caller(sandbox), list(people(len(KINDS)))
-    fill(call, everybody)  # type: ignore[arg-type]
+    call, everybody = caller(sandbox.host), list(people(len(KINDS)))
+    fill(call, everybody)
     before = state(sandbox)
     roster = write(folder, everybody, "list")
     (folder / "facts.json").unlink()

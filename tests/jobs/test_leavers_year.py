@@ -1,0 +1,88 @@
+"""The procedure of the page about ending memberships: three terms, and the end of the year."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from importer.cli.output import now
+from importer.errors import Exit
+from tests.campus.retiring import FACTS, caller, record
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ask, state
+from tests.jobs.office import Office
+from tests.pipeline.runs import ROOT
+
+PAGE = (ROOT / "docs" / "howto" / "retire.md").read_text("utf-8")
+LEAVERS, JOB, RETIRE = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+PEOPLE = ("STAYS", "RETURNS", "LEAVES", "BORROWS")
+
+
+def load(office: Office, number: int, *people: str) -> Exit:
+    """Load the roster of a term with the page's job; a person allows its guard."""
+    lines = ["Card,First,Last,Born"]
+    for at, user in enumerate(PEOPLE):
+        one = record(user, at)
+        if user in people:
+            lines.append(f"{user},{one['first_name']},{one['last_name']},{one['birth_date'][:-1]}")
+    lines += [f"NEW{number},Newcomer{number},Arrival{number},1999-01-02"]
+    office.drop("\n".join([*lines, ""]).encode(), f"patrons-{number}.csv")
+    done = office.run()
+    return office.run("absent") if done is Exit.SAFETY_CHECK else done
+
+
+def shown(user: dict[str, Any]) -> tuple[str, bool, bool]:
+    """The status of a user, and whether there is a purge date and an end of the Patron role."""
+    (role,) = user["user_role"]
+    return user["status"]["value"], bool(user.get("purge_date")), bool(role.get("expiry_date"))
+
+
+def test_three_terms_and_the_end_of_the_year(
+    office: Office, sandbox: Sandbox, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is missing twice ends, who is back is as before; then who has nothing open is listed."""
+    call = caller(sandbox.host)
+    for at, user in enumerate(PEOPLE):
+        call("POST", "/almaws/v1/users", record(user, at) | {"expiry_date": "2099-05-31Z"})
+    (office.folder / "leavers.yaml").write_text(LEAVERS, "utf-8")
+    (office.folder / "retire.yaml").write_text(RETIRE, "utf-8")
+    source = "incoming/patrons-*.csv\n    unchanged_for: 0s"
+    job = JOB.replace("inbox/community-*.csv", source)
+    (office.folder / "nightly.yaml").write_text(job, "utf-8")
+    before = state(sandbox)
+    assert load(office, 1, "STAYS") == Exit.DONE
+    assert state(sandbox) == before
+    assert load(office, 2, "STAYS") == Exit.DONE
+    after = state(sandbox)
+    active, ended = ("ACTIVE", False, False), ("INACTIVE", True, True)
+    assert [shown(after[user]) for user in PEOPLE] == [active, ended, ended, ended]
+    assert load(office, 3, "STAYS", "RETURNS") == Exit.DONE
+    again = state(sandbox)
+    assert again["RETURNS"].pop("user_note")
+    assert again["RETURNS"] == {k: v for k, v in before["RETURNS"].items() if k != "user_note"}
+    assert again["STAYS"] == before["STAYS"]
+    ask(sandbox, "POST", "users/BORROWS/loans", {"loans": 1})
+    plan = ("plan", "-m", "retire.yaml", "-o")
+    assert typed(*plan, "early", "--json").summary["rows"] == 0
+    later = now() + timedelta(days=200)
+    for command in ("load", "runs"):
+        monkeypatch.setattr(f"importer.cli.{command}.now", lambda: later)
+    planned = typed(*plan, "listed", "--json")
+    assert planned.summary["unchanged"] == 1, planned.err
+    with (office.folder / "listed" / "set.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert list(csv.reader(file)) == [["USERNAME"], ["LEAVES"]]
+    (office.folder / "retire.yaml").write_text(RETIRE.replace("do: list", "do: delete"), "utf-8")
+    (office.folder / "facts.json").write_text(json.dumps(FACTS), "utf-8")
+    typed(*plan, "gone")
+    assert typed("apply", "gone", "--delete", "1", "--json").summary["deleted"] == 1
+    assert state(sandbox).keys() == set(PEOPLE) - {"LEAVES"}
+    typed("undo", "gone", "-o", "back")
+    assert typed("apply", "back", "--json").summary["created"] == 1
+    returned = state(sandbox)["LEAVES"]
+    assert returned["purge_date"] == after["LEAVES"]["purge_date"]
+    assert date.fromisoformat(returned["expiry_date"][:10]) <= now().date()
