@@ -17,7 +17,7 @@ from importer.alma.pacing import RateLimiter
 from importer.cli.output import confirm, now, say
 from importer.errors import StoppedError
 from importer.model.fields import CodeTables
-from importer.model.run import RunFacts
+from importer.model.run import AlmaFacts, RunFacts
 from importer.model.text import counted
 from importer.settings import Settings
 
@@ -126,7 +126,7 @@ class Stopping:
 
 
 def typed_deletions(
-    facts: RunFacts, count: int, given: int | None, limit: int | None
+    alma: AlmaFacts | None, count: int, given: int | None, limit: int | None
 ) -> int | None:
     """Return how many users are deleted, as the operator typed it: `given`, or on a terminal.
 
@@ -134,7 +134,7 @@ def typed_deletions(
     """
     if not count or given is not None or not sys.stdin.isatty():
         return given
-    of = facts.alma.institution if facts.alma and facts.alma.is_production else ""
+    of = alma.institution if alma and alma.is_production else ""
     first = "" if limit is not None else " With --limit 5 you can try a few first."
     answer = f"{count} {of}".strip()
     confirm(

@@ -268,7 +268,7 @@ def _apply_run(
     stopping = Stopping(ledger.folder / apply_stage.STOP, names)
     of = left if limit is None else min(left, limit)
     deletions = apply_stage.deletions(ledger, limit)
-    typed = typed_deletions(ledger.facts, deletions, deletes, limit)
+    typed = typed_deletions(ledger.facts.alma, deletions, deletes, limit)
     options = apply_stage.ApplyOptions(
         stopping=stopping,
         verify_delay=settings.alma_verify_delay,

@@ -1,0 +1,110 @@
+"""Users who are retired, on the command line: what is typed, what is answered, what is kept."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from importer.cli.connection import typed_deletions
+from importer.errors import Exit, UsageError
+from importer.ledger.ledger import Ledger
+from importer.model.run import AlmaFacts
+from tests.campus.retiring import caller, fill, write
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ask, codes, state
+
+PLAN = ("plan", "retire.csv", "-m", "retire.yaml", "-o")
+
+
+def made(
+    folder: Path, sandbox: Sandbox, do: str, *kinds: str, if_open: str = "hold"
+) -> dict[str, str]:
+    """Make users of these kinds, the roster and the mapping; return their IDs by kind."""
+    everybody = [(f"{kind.upper()}{n}", n, kind) for n, kind in enumerate(kinds)]
+    fill(caller(sandbox.host), everybody)
+    write(folder, everybody, do, if_open)
+    return {kind: user for user, _, kind in everybody}
+
+
+class Terminal(io.StringIO):
+    """Somebody who types."""
+
+    def isatty(self) -> bool:
+        """It is a terminal."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "answer", "typed"),
+    [
+        ("sandbox", "3", 3),
+        ("sandbox", "4", None),
+        ("sandbox", "yes", None),
+        ("production", "3 01X", 3),
+        ("production", "3", None),
+        ("production", "01X", None),
+    ],
+)
+def test_the_number_is_typed(
+    monkeypatch: pytest.MonkeyPatch, environment: str, answer: str, typed: int | None
+) -> None:
+    """In production together with the institution's code; nothing else is a yes."""
+    alma = AlmaFacts(base_url="", institution="01X", environment=environment)
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
+    if typed is None:
+        with pytest.raises(UsageError):
+            typed_deletions(alma, 3, None, None)
+    else:
+        assert typed_deletions(alma, 3, None, None) == typed
+    assert typed_deletions(alma, 3, 2, None) == 2
+    assert typed_deletions(alma, 0, None, None) is None
+
+
+def test_an_answer_deletes_nobody_who_is_kept(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A person says who it is, and what is open keeps the user all the same."""
+    users = made(folder, sandbox, "delete", "free", "namesake", "loans")
+    typed(*PLAN, "run")
+    assert ("3", "another-person") in codes(folder, "run")
+    refused = typed("resolve", "run", "4", users["loans"], "--as", "update")
+    assert refused.exit == Exit.USAGE
+    assert "1 loan" in refused.err
+    ask(sandbox, "POST", f"users/{users['namesake']}/loans", {"loans": 2})
+    assert "2 loans" in typed("resolve", "run", "3", "--as", "update").err
+    ask(sandbox, "POST", f"users/{users['namesake']}/loans", {"loans": 0})
+    typed("resolve", "run", "3", "--as", "update")
+    applied = typed("apply", "run", "--delete", "2", "--json").summary
+    assert applied["deleted"] == 2
+    assert state(sandbox).keys() == {"SPONSOR", users["loans"]}
+
+
+def test_an_alma_that_keeps_deleted_users(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A deletion whose reply is lost is found; an undo leaves the record to staff."""
+    users = made(folder, sandbox, "delete", "free", "noted")
+    ask(sandbox, "POST", "settings", {"switches": {"delete-policy": "keep"}})
+    typed(*PLAN, "run")
+    rule = {"on": "DELETE", "do": "drop_after", "nth": 1}
+    ask(sandbox, "POST", "faults", {"rules": [rule]})
+    applied = typed("apply", "run", "--delete", "2", "--json").summary
+    assert (applied["deleted"], applied["unknown"]) == (2, 0)
+    gone = {user for user, one in state(sandbox).items() if one["status"]["value"] == "DELETED"}
+    assert gone == set(users.values())
+    calls = [call for call in sandbox.log() if call["method"] == "DELETE"]
+    assert len(calls) == 2
+    assert typed("undo", "run", "-o", "back", "--json").summary["review"] == 2
+    again = typed(*PLAN, "again", "--json").summary
+    assert (again["delete"], again["review"]) == (0, 2)
+
+
+def test_a_second_plan_ends_nobody_again(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """What was ended stays so, without another note; the record of the plan says so."""
+    made(folder, sandbox, "expire", "free", "noted", "current")
+    typed(*PLAN, "run")
+    assert typed("apply", "run", "--json").summary["updated"] == 3
+    before = state(sandbox)
+    assert typed(*PLAN, "again", "--json").summary["unchanged"] == 3
+    with Ledger.open(folder / "again") as ledger:
+        assert all("ends" in one.message for one in ledger.problems() if one.code == "retires")
+    assert state(sandbox) == before
