@@ -115,13 +115,15 @@ def _what_loads(rosters: CheckedRosters, ready: Collection[int], institution: st
         said += ["Loading this file clears these fields in Alma, which the mapping does not set:"]
         said += [f"  {names}"]
     said += [
-        f"It clears {field} in Alma, blank here: row {numbers}."
-        for field, numbers in blanks.items()
+        f"It clears {field}, which is blank here: row {rows}." for field, rows in blanks.items()
     ]
-    said += [f"The load would not find the user of row {n}: it {why}." for why, n in missed.items()]
+    said += [
+        f"The load would not find the user of row {rows}: it {why}." for why, rows in missed.items()
+    ]
     if names or blanks or undone:
         said += [
-            "To see the values and keep them, use `importer plan --to sis-xml --fill --keep-edits`."
+            "`importer plan ROSTER -m MAPPING --to sis-xml` shows the values; with --fill and "
+            "--keep-edits they stay."
         ]
     return said
 

@@ -196,6 +196,10 @@ class Campus:
             writer.writeheader()
             writer.writerows(people)
 
+    def row(self, key: str) -> Person | None:
+        """The row of a person in the roster, None if it has none."""
+        return next((one for one in self.people if one["Id"] == key), None)
+
     def call(self, method: str, path: str, body: object = None) -> bytes:
         """Call the practice Alma; bytes are sent as they are, anything else as JSON."""
         kind = "application/json"
@@ -328,6 +332,27 @@ def campus(folder: Path, typed: Type, sandbox: Sandbox) -> Campus:
     return Campus(folder, typed, sandbox, 150)
 
 
+_FIELDS = {
+    "First": "first_name", "Last": "last_name", "Nickname": "pref_first_name",
+    "Group": "user_group", "Campus": "campus_code", "Title": "user_title",
+    "Program": "job_description", "Expires": "expiry_date",
+}  # fmt: skip
+
+
+def _arrived(row: Person | None, after: Json, edits: list[Edit]) -> bool:
+    """Whether every value of a row arrived that staff did not edit in Alma."""
+    edited = {name for change, _ in edits for name in change}
+    if row is None:
+        return True
+    fields = {name: row[heading] for heading, name in _FIELDS.items() if name not in edited}
+    now, lists = plain(after) or {}, json.dumps(after)
+    contact = {"contact_info", "user_identifier"} & edited
+    texts = () if contact else (row["Street"], row["Email"], row["Phone"], row["Card"])
+    return all(not text or now.get(name) == text for name, text in fields.items()) and all(
+        text in lists for text in texts
+    )
+
+
 def _check(campus: Campus, switches: Mapping[str, str], flags: tuple[str, ...]) -> None:
     campus.begin()
     campus.settle(switches)
@@ -342,6 +367,7 @@ def _check(campus: Campus, switches: Mapping[str, str], flags: tuple[str, ...]) 
     if flags:
         for key, edits in campus.edited.items():
             assert all(has(after[key]) for _, has in edits), (key, edits, after[key])
+            assert _arrived(campus.row(key), after[key], edits), key
     named = {path for row in plan.values() for path in row.paths}
     cleared = not flags and not switches
     assert ("pin_number" in named, "user_statistic[STUDENT]" in named) == (cleared, not flags)
@@ -455,3 +481,23 @@ def test_a_load_of_thousands_does_what_its_plan_names(
     """5,000 students, 500 edited by staff: each switch by itself, with every flag."""
     campus.size = 5000
     _check(campus, {name: value for name, value in FLIPPED.items() if name == flipped}, flags)
+
+
+def test_convert_names_what_its_file_clears_and_undoes(campus: Campus) -> None:
+    """Protected fields that the mapping lacks, blank cells by row, and edits; it keeps nothing."""
+    campus.size = 3
+    campus.write([_student(number) | {"Campus": "MAIN"} for number in range(3)])
+    campus.plan("first")
+    campus.load("first")
+    assert campus.typed("sis-report", "first").exit == 0
+    edit = {"user_group": _codes("STAFF")}
+    campus.call("PATCH", f"/_sandbox/users/{campus.people[2]['Id']}", edit)
+    assert campus.typed("users", "refresh").exit == 0
+    campus.people[1]["Campus"] = ""
+    campus.write(campus.people)
+    convert = ("convert", "students.csv", "-m", "students.yaml", "--to", "sis-xml", "-o", "a.zip")
+    said = campus.typed(*convert).err
+    assert "PIN" in said
+    assert "It clears Campus, which is blank here: row 3." in said
+    assert "The load would undo what staff edited in Alma (User group): row 4." in said
+    assert campus.typed(*convert, "--keep-edits").exit == Exit.USAGE
