@@ -220,8 +220,7 @@ class JobRun:
             waits = State.DELIVERED in ledger.progress()
         if last and waits:
             self._tools.command("sis-report", last.run, "--json")
-        flags = {"--fill": sis.fill, "--keep-edits": sis.keep_edits}
-        return ["--to", "sis-xml", *(flag for flag, on in flags.items() if on)]
+        return [*wording.sis_flags(sis)]
 
     def _plan(self, load: Load) -> Load:
         """Plan the rosters, or check them for the SIS load and write its zip."""

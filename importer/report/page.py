@@ -47,6 +47,7 @@ from importer.report.wording import (
     sentence,
     sentences_of,
     since_last_load,
+    sis_flags,
     tallies,
     workbooks,
 )
@@ -347,6 +348,7 @@ def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
     read = f"read on {facts.codes_fetched}" if facts.codes_fetched else ""
     kept = facts.kept_in_alma
     told += [
+        ("Planned", " ".join(sis_flags(facts.sis))),
         ("Code tables", ", ".join(filter(None, (facts.codes_institution, read)))),
         ("User cache", f"as of {moment(facts.users_as_of)}" if facts.users_as_of else ""),
         ("Edited in Alma", f"{rows(kept)}, in which that value stays" if kept else ""),

@@ -13,7 +13,7 @@ from typing import Literal
 from importer.model.fields import LISTS
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import Code, Problem, Severity
-from importer.model.run import RosterCounts, RowHistory, RunFacts, SinceLoad, Summary
+from importer.model.run import RosterCounts, RowHistory, RunFacts, SinceLoad, SisLoad, Summary
 from importer.model.text import command_line, counted, is_whole_roster, spans, word_list
 from importer.report.masking import said, shown, shown_word
 
@@ -130,6 +130,14 @@ def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
     return spans(numbers, most)
 
 
+def sis_flags(sis: SisLoad | None) -> tuple[str, ...]:
+    """Return the flags of a plan for the SIS load; none for the API."""
+    if sis is None:
+        return ()
+    flags = {"--fill": sis.fill, "--keep-edits": sis.keep_edits}
+    return ("--to", "sis-xml", *(flag for flag, on in flags.items() if on))
+
+
 def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) -> str:
     """Return the command to check or plan the rosters of a run in the same way.
 
@@ -139,12 +147,13 @@ def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) ->
     visible = ("--visible-only",) if facts.roster.visible_only and not files else ()
     made = None if files else facts.roster.corrections
     corrections = ("--corrections", made.shown) if made else ()
+    to = sis_flags(facts.sis) if verb == "plan" else ()
     pairs = (
         ((files or {}).get(position, roster.shown), "-m", mapping.shown)
         for position, (roster, mapping) in enumerate(facts.rosters)
         if not files or position in files
     )
-    return command_line(verb, *chain.from_iterable(pairs), *codes, *corrections, *visible)
+    return command_line(verb, *chain.from_iterable(pairs), *codes, *corrections, *visible, *to)
 
 
 def rejects_name(name: str, facts: RunFacts, roster: int) -> str:

@@ -501,3 +501,10 @@ def test_convert_names_what_its_file_clears_and_undoes(campus: Campus) -> None:
     assert "It clears Campus, which is blank here: row 3." in said
     assert "The load would undo what staff edited in Alma (User group): row 4." in said
     assert campus.typed(*convert, "--keep-edits").exit == Exit.USAGE
+
+
+def test_the_rejects_of_an_sis_plan_are_planned_for_the_load(campus: Campus) -> None:
+    """The next step that is shown after a correction has the flags of the plan."""
+    campus.write([_student(1) | {"Last": ""}])
+    planned = campus.typed(*PLAN, "--fill", "-o", "run")
+    assert "--to sis-xml --fill" in " ".join(planned.err.split()), planned.err

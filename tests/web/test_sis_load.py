@@ -1,0 +1,51 @@
+"""An SIS load on the page: plan it, download its file, and find out what it did."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.web.conftest import (
+    KEY,
+    Library,
+    approve,
+    drafted,
+    failed_checks,
+    followed,
+    start,
+    version,
+)
+
+MAPPING = """version: 1
+account_type: EXTERNAL
+owning_system: SIS
+roster: {dates: ymd}
+match: {possible_match: ignore}
+record: {primary_id: <Id>, first_name: <First>, last_name: <Last>, user_group: <Group>}
+"""
+ROSTER = "Id,First,Last,Group\n1000001,Ana,Nunez,UGRD\n1000002,Bo,Doe,GRAD\n"
+
+
+def test_an_sis_load_is_planned_downloaded_and_reported(library: Library) -> None:
+    """Nothing is written to Alma by the page; the report shows what Alma's load did."""
+    mappings = library.folder / "mappings"
+    mappings.mkdir()
+    (mappings / "students.yaml").write_text(MAPPING, "utf-8")
+    server = start(library.folder)
+    client = server.client()
+    draft = drafted(client, "alma", ROSTER, "students.yaml")
+    assert "SIS load, keep Alma" in client.get(f"{draft}/grid").text
+    form = {"version": version(client, draft), "load": "sis"}
+    run = followed(client, client.post(f"{draft}/plan", data=form))
+    assert "Write the file for the SIS load: 2 rows" in client.get(run).text
+    followed(client, approve(client, run, *failed_checks(client, run)))
+    assert library.written() == []
+    assert "Load it in Alma" in client.get(run).text
+    file = client.get(f"{run}/files/sis-load-01.zip")
+    assert file.status_code == 200
+    access = {"Authorization": f"apikey {KEY}"}
+    loaded = httpx.post(f"{library.alma}/_sandbox/sis", content=file.content, headers=access)
+    assert loaded.json()["created"] == 2
+    followed(client, client.post(f"{run}/sis-report"))
+    page = client.get(run).text
+    assert ("Load it in Alma" in page, "This load is complete" in page) == (False, True)
+    assert server.stop() == 0
