@@ -77,10 +77,10 @@ def rows_of(cache: UserCache, mapping: MappingDocument, today: date, position: i
 
     `position`: of the roster in its run. Raises MappingError.
     """
-    users = [cells_of(user) for user in find_all(cache)]
-    headings = [*dict.fromkeys((*_WHO, *_headings(mapping, users)))]
+    headings = [*dict.fromkeys((*_WHO, *_headings(mapping, cache)))]
     keys = [*map(heading_key, headings)]
-    texts = [[cells.get(key, "") for key in keys] for cells in map(_keyed, users)]
+    every = (_keyed(cells_of(user)) for user in find_all(cache))
+    texts = [[cells.get(key, "") for key in keys] for cells in every]
     index = pd.RangeIndex(2, 2 + len(texts))
     frame = pd.DataFrame(texts, index, range(len(keys)), dtype=object)
     places = tuple(Place(letter(at), heading) for at, heading in enumerate(headings))
@@ -95,13 +95,13 @@ def _keyed(cells: Mapping[str, str]) -> dict[str, str]:
     return {heading_key(heading): text for heading, text in cells.items()}
 
 
-def _headings(mapping: MappingDocument, users: list[dict[str, str]]) -> Iterator[str]:
-    """Yield the headings that a mapping uses, and for `… *` those that any of the users has."""
+def _headings(mapping: MappingDocument, cache: UserCache) -> Iterator[str]:
+    """Yield the headings that a mapping uses, and for `… *` those that any user has."""
     for heading in mapping.headings:
         if not heading.endswith("*"):
             yield heading
             continue
         start = heading_key(heading.removesuffix("*"))
-        every = {name: None for cells in users for name in cells}
+        every = {name for user in find_all(cache) for name in cells_of(user)}
         found = (name for name in every if f"{heading_key(name)} ".startswith(f"{start} "))
         yield from sorted(found) or (heading.removesuffix("*").strip(),)

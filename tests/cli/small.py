@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -79,6 +80,17 @@ def delete(sandbox: Sandbox, primary_id: str) -> None:
     request = Request(f"{sandbox.host}/almaws/v1/users/{primary_id}", method="DELETE")
     request.add_header("Authorization", "apikey sandbox")
     with urlopen(request):
+        pass
+
+
+def edit(sandbox: Sandbox, primary_id: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a user as staff do in Alma."""
+    url = f"{sandbox.host}/almaws/v1/users/{primary_id}?format=json"
+    headers = {"Authorization": "apikey sandbox", "Content-Type": "application/json"}
+    with urlopen(Request(url, headers={**headers, "Accept": "application/json"})) as answer:
+        user = json.load(answer)
+    change(user)
+    with urlopen(Request(url, json.dumps(user).encode(), headers, method="PUT")):
         pass
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import load, state, write
+from tests.cli.small import edit, load, state, write
 
 HEAD = """version: 1
 account_type: INTERNAL
@@ -74,3 +76,54 @@ def test_users_of_alma_are_a_roster(people: Path, typed: Type, sandbox: Sandbox)
     assert undone.summary["update"] == 2
     assert typed("apply", "back", "--json", "--allow", "many-changes").exit == 0
     assert state(sandbox) == before
+
+
+def test_rejects_of_a_list_from_alma_are_planned_as_a_roster(
+    people: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A row that the mapping cannot read is rejected, corrected in the rejects, and planned."""
+    mapping = HEAD + "name: dates\nroster: {from: alma, only: {user_group: [COMM]}}\nrecord:\n"
+    mapping += "  primary_id: <primary_id>\n  expiry_date: <job_description>\n"
+    (people / "dates.yaml").write_text(mapping, "utf-8")
+    edit(sandbox, "3001", lambda user: user.update(job_description="some day"))
+    edit(sandbox, "3003", lambda user: user.update(job_description="2029-01-31"))
+    planned = typed("plan", "-m", "dates.yaml", "-o", "run", "--json")
+    assert (planned.summary["rejected"], planned.summary["update"]) == (1, 1), planned.err
+    rejects = people / "run" / "rejects.csv"
+    text = rejects.read_text("utf-8-sig").replace("some day", "2029-02-28")
+    rejects.write_text(text, "utf-8-sig")
+    again = typed("plan", rejects, "-m", "dates.yaml", "-o", "again", "--json")
+    assert (again.exit, again.summary["rows"], again.summary["update"]) == (0, 1, 1), again.err
+    assert not (people / "again" / "roster.csv").exists()
+
+
+def test_what_rows_from_alma_need(people: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A user cache that may be read, a mapping for it, no corrections; `check` needs a file."""
+    (people / "renew.yaml").write_text(RENEW, "utf-8")
+    for words in (
+        ("plan", "-m", "renew.yaml", "--no-refresh"),
+        ("plan", "-m", "small.yaml"),
+        ("plan", "-m", "renew.yaml", "--visible-only"),
+        ("check", "-m", "renew.yaml"),
+    ):
+        assert typed(*words).exit == Exit.USAGE, words
+
+
+def test_stars_stand_for_every_entry(people: Path, typed: Type, sandbox: Sandbox) -> None:
+    """`… *` are the entries of all types' numbers that anybody has; a second one has ` 2`."""
+
+    def more(user: dict[str, Any]) -> None:
+        (email,) = user["contact_info"]["email"]
+        second = email | {"email_address": "second@example.org", "preferred": False}
+        user["contact_info"]["email"].append(second)
+
+    edit(sandbox, "3001", more)
+    path = "contact_info.email[personal].email_address"
+    mapping = HEAD + "name: all\nroster: {from: alma, only: {user_group: [COMM]}}\nrecord:\n"
+    mapping += "  primary_id: <primary_id>\n  contact_info:\n    email:\n"
+    mapping += f'      - {{email_address: "<{path} *>", email_type: personal}}\n'
+    (people / "all.yaml").write_text(mapping, "utf-8")
+    planned = typed("plan", "-m", "all.yaml", "-o", "run", "--json")
+    assert (planned.exit, planned.summary["unchanged"]) == (0, 2), planned.err
+    heading = (people / "run" / "roster.csv").read_text("utf-8").splitlines()[0]
+    assert heading == f"primary_id,first_name,last_name,{path},{path} 2,user_group"

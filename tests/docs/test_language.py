@@ -111,7 +111,7 @@ def prose() -> Iterator[Text]:
     for file in (
         *PAGES,
         *sorted((ROOT / "importer").rglob("*.j2")),
-        *sorted((ROOT / "mappings").glob("*.yaml")),
+        *sorted((ROOT / "mappings").rglob("*.yaml")),
         ROOT / "mkdocs.yml",
         ROOT / "Makefile",
     ):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
 import importer
 from tests.cli.conftest import Sandbox
-from tests.cli.small import state
+from tests.cli.small import edit, state
 from tests.pipeline.runs import MAPPINGS
 
 Record = dict[str, Any]
@@ -81,15 +79,9 @@ CHANGED = {
 """Whom each recipe changes."""
 
 
-def edit(key: str, change: Callable[[Record], object]) -> None:
-    """Change a user as staff do in Alma."""
-    url = f"{os.environ['ALMA_BASE_URL']}/almaws/v1/users/{key}?format=json"
-    headers = {"Authorization": "apikey sandbox", "Content-Type": "application/json"}
-    with urlopen(Request(url, headers={**headers, "Accept": "application/json"})) as answer:
-        user = json.load(answer)
-    change(user)
-    with urlopen(Request(url, json.dumps(user).encode(), headers, method="PUT")):
-        pass
+def practice() -> Sandbox:
+    """The practice Alma of the folder."""
+    return Sandbox(os.environ["ALMA_BASE_URL"])
 
 
 def _update(values: Record, user: Record) -> None:
@@ -98,7 +90,7 @@ def _update(values: Record, user: Record) -> None:
 
 def users() -> Mapping[str, Record]:
     """Every user of the practice Alma."""
-    return state(Sandbox(os.environ["ALMA_BASE_URL"]))
+    return state(practice())
 
 
 def entries(user: Record) -> list[str]:
@@ -132,7 +124,7 @@ def people(folder: Path) -> Path:
     def shorter(user: Record) -> None:
         user["user_role"] = [role | {"expiry_date": f"{soon}Z"} for role in user["user_role"]]
 
-    edit("7003", shorter)
+    edit(practice(), "7003", shorter)
     return folder
 
 
@@ -153,7 +145,7 @@ def test_a_recipe_is_done_once_and_undone(people: Path) -> None:
         assert (again.summary.update, len(again.changes())) == (0, 0), name
         one = min(CHANGED[name])
         edited = {"job_description": f"seen by staff during {name}"}
-        edit(one, partial(_update, edited))
+        edit(practice(), one, partial(_update, edited))
         back = importer.undo(run)
         importer.apply(back, allow=back.summary.failed_checks or ())
         assert users() == {**before, one: before[one] | edited}, name
@@ -167,7 +159,7 @@ def test_edits_by_staff_stay(people: Path) -> None:
             if email["email_address"].startswith("cy@"):
                 email["email_address"] = "cy.roe@old.example.org"
 
-    edit("7003", typed)
+    edit(practice(), "7003", typed)
     run = importer.plan(None, RECIPES["mail-domain"])
     assert {*run.changes()["primary_id"]} == {"7001"}
     assert "edited-in-alma" in {*run.problems()["code"]}

@@ -36,6 +36,7 @@ socket.socket.connect = connect_here
 """
 
 READY = sorted(path.stem for path in (ROOT / "mappings").glob("*.yaml"))
+OF_ALMA = sorted(path.stem for path in (ROOT / "mappings" / "from-alma").glob("*.yaml"))
 TRIED = READY if "IMPORTER" in os.environ else ["community"]
 """All of them where the wheel is installed; `make test` leaves the rest to `make wheel`."""
 
@@ -162,7 +163,16 @@ def test_the_ready_mappings_are_listed_with_a_line_each(installed: Typed) -> Non
     listed = installed("mapping", "ready")
     assert listed.returncode == Exit.DONE, listed.stderr
     lines = [line.split(maxsplit=1) for line in listed.stdout.splitlines()]
-    assert [name for name, title in lines if title] == READY
+    assert [name for name, title in lines if title] == sorted([*READY, *OF_ALMA])
+
+
+def test_a_ready_mapping_for_users_of_alma_is_planned(installed: Typed, alma: str) -> None:
+    """It is copied, and needs no roster; nobody in an empty Alma is selected."""
+    copied = installed("mapping", "ready", OF_ALMA[0])
+    assert copied.returncode == Exit.DONE, copied.stderr
+    planned = installed("plan", "-m", f"{OF_ALMA[0]}.yaml", "--json", alma=alma)
+    assert planned.returncode == Exit.DONE, planned.stderr
+    assert json.loads(planned.stdout)["rows"] == 0
 
 
 def test_the_demo_needs_no_checkout(installed: Typed, tmp_path: Path) -> None:
