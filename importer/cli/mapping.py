@@ -33,12 +33,13 @@ from importer.mapper.mapping import MappingDocument
 from importer.model.fields import NO_CODES
 from importer.model.problem import Code, Place
 from importer.model.text import command_line, counted
-from importer.pipeline.check import wrong_codes
+from importer.pipeline.check import validate, wrong_codes
 from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
 from importer.pipeline.mapping_tests import failing_tests
 from importer.pipeline.prove import ProvedRow, Texts, prove
 from importer.report.masking import shown as masked
 from importer.report.roster_template import version_of, write_blank
+from importer.report.wording import sentence
 from importer.suggest.user_loader_profile import read_profile, to_mapping
 from importer.users.query import find_users
 
@@ -258,6 +259,8 @@ def _findings(document: MappingDocument, found: dict[str, tuple[str, ...]]) -> I
 
 def _preview(mapped: MappedRoster, *, show_values: bool) -> dict[str, Any]:
     """Return what each column becomes, and one record, as JSON values."""
+    checked = () if mapped.roster.frame.empty else validate([mapped]).problems
+    failing = [problem for problem in checked if problem.code is Code.MOST_OF_COLUMN]
     constants = [n for n in mapped.compiled.notices if n.code is Code.CONSTANT_IS_HEADING]
     row, fields = mapped.sample() or (0, {})
     texts = {name: masked(name, text, show_values=show_values) for name, text in fields.items()}
@@ -266,6 +269,7 @@ def _preview(mapped: MappedRoster, *, show_values: bool) -> dict[str, Any]:
             {"letter": c.letter, "heading": c.heading, "fields": c.labels, "how": c.how}
             for c in mapped.columns()
         ],
+        "failing": [f"{sentence(one, show_values=show_values)}\n{one.advice}" for one in failing],
         "constants": [f"{notice.sentence()}. {notice.advice}" for notice in constants],
         "unused": [place.heading for place in mapped.unused()],
         "sample": {"row": row, "fields": texts} if row else None,
@@ -287,6 +291,9 @@ def _preview_lines(preview: dict[str, Any]) -> Iterator[str]:
         yield f"  {Place(column['letter'], heading)} → {use}"
     if preview["constants"]:
         yield from ("", "Please check:", *(f"  {text}" for text in preview["constants"]))
+    if preview["failing"]:
+        yield from ("", "Columns of which most cells fail:")
+        yield from (f"  {line}" for text in preview["failing"] for line in text.split("\n"))
     sample = preview["sample"]
     if not sample:
         yield from ("", "The roster has no row that the mapping takes.")

@@ -111,11 +111,20 @@ def _most(column: FailingColumn) -> bool:
 
 
 def _other(column: FailingColumn) -> Problem | None:
-    """Return that the column may be another field's, if most of its cells are not right for it."""
+    """Return that most cells are not right: the repeated ones as a lookup to complete.
+
+    Cells that hardly repeat show that the column may be another field's.
+    """
     if not _most(column) or not column.texts:
         return None
-    message = f"{column.rows:,} of {counted(len(column.texts), 'value')} are not right"
-    return column.problem(message, f"Check which column belongs here: {column.written}.")
+    message = f"{_of_column(column)} are not right"
+    ordered = column.values.most_common()
+    if len(ordered) * 2 > column.rows or len(ordered) > _LISTED:
+        return column.problem(message, f"Check which column belongs here: {column.written}.")
+    lines = [f"{scalar(t)}: {scalar(TO_CHOOSE)}  # {counted(n, 'row')}" for t, n in ordered]
+    what = 'the right text, or `""` for none,'
+    advice = _as_lookup(column, what, [*lines, '"*": same'])
+    return column.problem(f"{message}: {KNOWN}", advice, _listed(ordered))
 
 
 def _dates(column: FailingColumn) -> Problem | None:

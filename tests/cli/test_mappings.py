@@ -312,3 +312,22 @@ def test_a_mapping_that_lacks_a_heading_of_the_roster_is_not_called_valid(typed:
     assert ["`one.yaml`, `two.yaml`" in line for line in lines] == [False] * (len(lines) - 1) + [
         True
     ]
+
+
+def test_cells_that_fail_often_are_a_lookup_to_paste(folder: Path, typed: Type) -> None:
+    """`mapping check` prints them with counts; pasted as they are, the mapping takes them."""
+    (folder / "cards.csv").write_text(
+        "ID,First,Last,Mail\n1,A,Lee,ask desk\n2,B,Ray,ask desk\n3,C,Ito,see file\n"
+        "4,D,Poe,see file\n"
+    )
+    record = "  primary_id: <ID>\n  first_name: <First>\n  last_name: <Last>\n  user_group: COMM\n"
+    record += "  contact_info: {email: [{email_address: <Mail>, email_type: personal}]}\n"
+    mapping = folder / "m.yaml"
+    mapping.write_text(f"version: 1\naccount_type: INTERNAL\nrecord:\n{record}")
+    shown = typed("mapping", "check", "m.yaml", "cards.csv").out
+    assert 'D "Mail": 4 of 4 values are not right: ask desk (2), see file (2).' in shown
+    lines = shown.split("\n  lookups:\n")[1].split("\n\n")[0].replace('"?"', '""')
+    used = mapping.read_text().replace("<Mail>", "{from: <Mail>, lookup: mail}")
+    mapping.write_text(f"{used}lookups:\n{lines}\n")
+    again = json.loads(typed("mapping", "check", "m.yaml", "cards.csv", "--json").out)
+    assert (again["to_do"], again["failing"]) == ([], [])
