@@ -31,6 +31,7 @@ class Code(StrEnum):
     OLD_CODE_TABLES = "old-code-tables"
     BLANK_ROWS = "blank-rows"
     NO_END_DATE = "no-end-date"
+    ODD_COLUMN = "odd-column"
     ROWS_SKIPPED = "rows-skipped"
     # rows and cells as they came
     ROW_TOO_LONG = "row-too-long"
@@ -64,6 +65,7 @@ class Code(StrEnum):
     COMMA_IN_NAME = "comma-in-name"
     UNCLEAR_NAME = "unclear-name"
     TITLE_IN_NAME = "title-in-name"
+    ODD_VALUE = "odd-value"
     BAD_EMAIL = "bad-email"
     BAD_PHONE = "bad-phone"
     BAD_POSTAL_CODE = "bad-postal-code"

@@ -8,7 +8,7 @@ from datetime import date
 from importer.model.candidates import Candidates
 from importer.model.fields import CodeTables
 from importer.model.problem import Problem
-from importer.validator import code_checks, fields, identifiers
+from importer.validator import code_checks, fields, identifiers, steward
 from importer.validator.columns import Table
 
 CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
@@ -32,6 +32,14 @@ CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
     fields.pins,
     fields.passwords,
     fields.forced_changes,
+    steward.odd_columns,
+    steward.odd_names,
+    steward.test_people,
+    steward.swapped_names,
+    steward.swapped_address,
+    steward.odd_contacts,
+    steward.too_young,
+    steward.markup,
 )
 """The checks within rows, in the order in which their problems are reported."""
 

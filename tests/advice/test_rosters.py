@@ -108,6 +108,7 @@ CASES = (
          {"Last Name": "Ana Maria Kim Roe"}, {"Last Name": "Roe, Ana Maria Kim"},
          slip=((LAST, "last_name: <$whole.last>"),
                ("lookups:\n", "values: {whole: {from: <Last Name>, read: name}}\nlookups:\n"))),
+    Case("odd-value", "Correct the cell", {"First Name": "TBD"}, {"First Name": "Ana"}),
     Case("title-in-name", "Delete the title or suffix", {"First Name": "Dr. Ana"},
          {"First Name": "Ana"}),
     Case("formula-error", "Replace the formula with its value", {"Street": "#REF!"},

@@ -66,6 +66,7 @@ _WRONG: tuple[dict[str, str], ...] = (
     {"Last": "MuÃ±oz"},
     {"First": "Ana 😀"},
     {"First": "Ana & Bo"},
+    {"First": "TBD"},
     {"Last": "Kim, Olivia"},
     {"First": "Dr. Ana"},
     {"Whole": "Ana Maria Lee Kim Roe"},
@@ -169,6 +170,8 @@ def offline(folder: Path) -> Iterator[Problem]:
     cells = [heading, lines[-1], f"1000003,Cy,Nash,Community{',' * 10}{emails},,"]
     (folder / "several.csv").write_text("\n".join(cells) + "\n", "utf-8")
     (folder / "slip.yaml").write_text(slip + skip, "utf-8")
+    same = [f"20000{n},Ana{n},Lee,Community,,1990-01-01" + "," * 11 for n in range(10, 22)]
+    (folder / "born.csv").write_text("\n".join([heading, *same]) + "\n", "utf-8")
     days = [f"100000{n},Ana,Lee,Community,,0{n}/{n + 20}/1990" + "," * 10 for n in range(1, 6)]
     (folder / "days.csv").write_text("\n".join([heading, *days]) + "\n", "utf-8")
     (folder / "days.yaml").write_text(f"roster: {{dates: dmy}}\n{LOCAL}", "utf-8")
@@ -178,6 +181,7 @@ def offline(folder: Path) -> Iterator[Problem]:
         ("local.csv", "local"),
         ("decided.csv", "local"),
         ("days.csv", "days"),
+        ("born.csv", "local"),
         ("several.csv", "slip"),
         ("twice.csv", "first"),
         ("book.xlsx", "local"),

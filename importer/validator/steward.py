@@ -1,0 +1,195 @@
+"""What a careful reader of a roster would ask about: values that no person has, and odd columns.
+
+All of it is a warning. What clean rosters have must not be found: tests count false alarms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from importer.model.candidates import NAMES
+from importer.model.people import NICKNAMES
+from importer.model.problem import KNOWN, CellFinding, Code, Problem
+from importer.model.text import counted
+from importer.validator.columns import WORDS, Column, Table
+
+_NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
+_TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
+_BRACKETED = re.compile(r"[(\[{*#<]+\s*([^)\]}*#>]+)")
+_REMARK = re.compile("|".join(map(re.escape, WORDS["remarks"])), re.IGNORECASE)
+_REMARK_WORDS = frozenset(WORDS["remark_words"])
+_DIGIT_IN_NAME = re.compile(r"\d(?!\d*(?:st|nd|rd|th)\b)")
+_MARKUP = re.compile(r"</?[a-z][^<>]*>|&(?:amp|nbsp|lt|gt|quot|#\d+);|\A=[A-Z]+\(", re.IGNORECASE)
+_EXCEL_DAY = re.compile(
+    r"\d{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE
+)
+_NO_ZIP = frozenset({"00000", "99999", "11111"})
+_STREET, _CITY = "contact_info.address.line1", "contact_info.address.city"
+_ZIP, _EMAIL = "contact_info.address.postal_code", "contact_info.email.email_address"
+_TEXTS = (*NAMES, _STREET, "contact_info.address.line2", _CITY, "job_description", "user_title")
+_YOUNGEST = 3
+"""Years; a patron is hardly ever younger."""
+_MANY = 10
+"""Rows from which a column as a whole can be odd."""
+_GIVEN = frozenset(NICKNAMES).union(*NICKNAMES.values())
+_OFTEN, _SELDOM = 0.4, 0.15
+"""Shares of usual English given names in a column of first names, and in one of last names."""
+_REPEATED = 3
+"""Rows with a name at the same place, by which another row shows its names the other way round."""
+
+
+def _odd(sentence: str) -> CellFinding:
+    return CellFinding(Code.ODD_VALUE, f"{{value}} {sentence}")
+
+
+# --- values ---
+
+
+def odd_names(table: Table) -> Iterator[Problem]:
+    """Find names that are placeholders, remarks, digits or a single letter."""
+    for column in table.of(*NAMES):
+        last = column.target.field.name == "last_name"
+        found = {text: bad for text in column.distinct if (bad := _odd_name(text, last=last))}
+        yield from column.flag(found)
+
+
+def _odd_name(text: str, *, last: bool) -> CellFinding | None:
+    small = text.casefold()
+    if small in _NO_NAMES:
+        return _odd("stands where a name should be")
+    if _REMARK.search(text) or any(
+        not _REMARK_WORDS.isdisjoint(found.casefold().split()) for found in _BRACKETED.findall(text)
+    ):
+        return _odd("contains a remark")
+    if _DIGIT_IN_NAME.search(text):
+        return _odd("contains a digit")
+    if last and len(text) == 1 and text.isascii():
+        return _odd("is a single letter")
+    return None
+
+
+def test_people(table: Table) -> Iterator[Problem]:
+    """Find names of nobody, such as Test Student and Mickey Mouse."""
+    first, last = (table.columns.get(label) for label in ("first_name", "last_name"))
+    if first is None or last is None:
+        return
+    for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
+        name = f"{one} {other}".casefold()
+        words = {*name.split()} & _TEST_WORDS
+        if name in _NOBODY or (words and not {one.casefold(), other.casefold()} & _NO_NAMES):
+            yield last.problem(row, f"{one} {other}", _odd("is no name of a person"), first)
+
+
+def markup(table: Table) -> Iterator[Problem]:
+    """Find HTML, formulas, and street numbers that a spreadsheet program made a date of."""
+    for column in table.of(*_TEXTS):
+        address = column.target.field.path.startswith("contact_info")
+        found = {
+            text: _odd("contains HTML or a formula")
+            if _MARKUP.search(text)
+            else _odd("looks like a date of the spreadsheet program")
+            for text in column.distinct
+            if _MARKUP.search(text) or (address and _EXCEL_DAY.fullmatch(text))
+        }
+        yield from column.flag(found)
+
+
+def odd_contacts(table: Table) -> Iterator[Problem]:
+    """Find addresses that cannot be right: slips of known domains, no mailbox, no ZIP code."""
+    for column in table.of(_EMAIL):
+        yield from column.judge(_odd_email)
+    for column in table.of(_ZIP):
+        found = {text: _odd("is no ZIP code that exists") for text in _NO_ZIP & {*column.distinct}}
+        yield from column.flag(found, [country == "USA" for country in table.countries(column)])
+
+
+def _odd_email(text: str) -> CellFinding | None:
+    mailbox, _, domain = text.casefold().rpartition("@")
+    if domain in WORDS["domain_slips"] or domain.endswith(tuple(WORDS["ending_slips"])):
+        return _odd("has a domain that looks mistyped")
+    if mailbox in WORDS["no_mailboxes"]:
+        return _odd("is probably no address of a person")
+    return None
+
+
+def too_young(table: Table) -> Iterator[Problem]:
+    """Find birth dates of the last three years."""
+    first = f"{table.today.year - _YOUNGEST:04}{table.today.isoformat()[4:]}"
+    today = table.today.isoformat()
+    for column in table.of("birth_date"):
+        yield from column.judge(
+            lambda text: (
+                _odd(f"is less than {_YOUNGEST} years ago") if first < text <= today else None
+            )
+        )
+
+
+# --- cells that belong to each other's column ---
+
+
+def swapped_names(table: Table) -> Iterator[Problem]:
+    """Find rows whose first and last name are the other way round, as most other rows show."""
+    first, last = (table.columns.get(label) for label in ("first_name", "last_name"))
+    if first is None or last is None:
+        return
+    firsts, lasts = Counter(first.texts), Counter(last.texts)
+    for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
+        shown = lasts[one] >= _REPEATED and firsts[other] >= _REPEATED
+        if shown and firsts[one] == 1 == lasts[other]:
+            yield last.problem(row, f"{one} {other}", _odd("may be the wrong way round"), first)
+
+
+def swapped_address(table: Table) -> Iterator[Problem]:
+    """Find rows with the street under the city, where most streets have a number and cities not."""
+    for street, city in zip(table.of(_STREET), table.of(_CITY), strict=False):
+        pairs = [*zip(street.texts, city.texts, strict=True)]
+        digits = [(_has_digit(one), _has_digit(other)) for one, other in pairs]
+        right = digits.count((True, False))
+        if right < _MANY or right < 0.8 * sum(bool(one and other) for one, other in pairs):
+            continue
+        for row, (one, other), pair in zip(table.candidates.rows, pairs, digits, strict=True):
+            if one and pair == (False, True):
+                finding = _odd("and the city may be the wrong way round")
+                yield street.problem(row, f"{one}, {other}", finding, city)
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
+
+
+# --- whole columns ---
+
+
+def odd_columns(table: Table) -> Iterator[Problem]:
+    """Find columns that are odd as a whole: swapped names, and one January 1 for many births."""
+    first, last = (table.columns.get(label) for label in ("first_name", "last_name"))
+    if (
+        first
+        and last
+        and _is_of_first_names(last.texts)
+        and not _is_of_first_names(first.texts, _SELDOM)
+    ):
+        sentence = "most cells look like first names: the columns of the names may be swapped"
+        yield _of_column(table, last, sentence)
+    for column in table.of("birth_date"):
+        filled = [*filter(None, column.texts)]
+        firsts = Counter(text for text in filled if text.endswith("-01-01"))
+        day, count = firsts.most_common(1)[0] if firsts else ("", 0)
+        if len(filled) >= _MANY and count >= max(3, len(filled) / 20):
+            sentence = f"{counted(count, 'row')} of {len(filled):,} have the birth date {KNOWN}"
+            yield _of_column(table, column, sentence, day)
+
+
+def _is_of_first_names(texts: Sequence[str], share: float = _OFTEN) -> bool:
+    filled = [*filter(None, texts)]
+    known = sum(text.casefold().split()[0] in _GIVEN for text in filled)
+    return len(filled) >= _MANY and known >= share * len(filled)
+
+
+def _of_column(table: Table, column: Column, sentence: str, value: str = "") -> Problem:
+    """Return the problem of a column, which is one of the whole roster."""
+    finding = CellFinding(Code.ODD_COLUMN, sentence, value=value)
+    origin = table.candidates.source.origin()
+    return finding.problem(origin, *column.target.places, field=column.target.label)

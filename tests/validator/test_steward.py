@@ -1,0 +1,135 @@
+"""What a careful reader of a roster would ask about, and what it must not take for odd."""
+
+from __future__ import annotations
+
+import tomllib
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from importer.model.problem import Code, Problem
+from tests.validator.building import PERSON, candidates, within
+
+ODD = {Code.ODD_VALUE, Code.ODD_COLUMN}
+STREET, CITY = "contact_info.address[0].line1", "contact_info.address[0].city"
+ZIP, EMAIL = "contact_info.address[0].postal_code", "contact_info.email[0].email_address"
+
+CAUGHT = {
+    "placeholder": {"first_name": "TBD", "last_name": "N/A"},
+    "no last name": {"last_name": "LNU"},
+    "question mark": {"last_name": "?"},
+    "test student": {"first_name": "Test", "last_name": "Student"},
+    "cartoon": {"first_name": "Mickey", "last_name": "Mouse"},
+    "do not use": {"first_name": "Do Not", "last_name": "Do not use"},
+    "remark in brackets": {"last_name": "Lee (deceased)"},
+    "remark behind a sign": {"last_name": "Kim *do not load*"},
+    "digit for a letter": {"first_name": "J0nes"},
+    "number behind a name": {"last_name": "Smith2"},
+    "one letter": {"last_name": "K"},
+    "test address": {EMAIL: "test@test.com"},
+    "no address": {EMAIL: "noemail@school.edu"},
+    "mistyped domain": {EMAIL: "ann.lee@gmial.com"},
+    "mistyped ending": {EMAIL: "ann.lee@hotmail.con"},
+    "zeros as a ZIP code": {ZIP: "00000"},
+    "nines as a ZIP code": {ZIP: "99999"},
+    "HTML": {"last_name": "<b>Lee</b>"},
+    "entity": {STREET: "1 Elm St &amp; Oak"},
+    "formula": {"first_name": '=HYPERLINK("x")'},
+    "day for a street": {STREET: "4-Mar"},
+    "baby": {"birth_date": "2025-06-01"},
+}
+"""Kinds of odd values, each with a row that has one."""
+
+FINE = (
+    {"first_name": "Robert (Bob)", "last_name": "O'Neil"},
+    {"first_name": "Na", "last_name": "Null"},
+    {"first_name": "Li", "last_name": "Ng"},
+    {"first_name": "Christopher", "last_name": "Blank"},
+    {"first_name": "John", "last_name": "Smith 3rd"},
+    {"first_name": "Jo", "last_name": "Testa", EMAIL: "tester.jo@example.org"},
+    {"first_name": "Oldřich", "last_name": "Left", STREET: "12-14 Main St"},
+    {"first_name": "Mickey", "last_name": "Mantle", ZIP: "12345"},
+)
+"""Rows of people that only look odd."""
+
+
+def odd(*people: dict[str, str]) -> list[Problem]:
+    """The odd values and columns of some rows, each with the usual values where it has none."""
+    rows = [{**PERSON, **person} for person in people]
+    return [one for one in within(candidates(*rows)) if one.code in ODD]
+
+
+@pytest.mark.parametrize("kind", CAUGHT)
+def test_an_odd_value_is_a_warning(kind: str) -> None:
+    """It names its row and does not reject it."""
+    found = odd(CAUGHT[kind])
+    assert found
+    assert {(one.origin.row, one.severity.holds) for one in found} == {(2, False)}
+
+
+def test_people_who_only_look_odd_are_left_alone() -> None:
+    """Nicknames in brackets, short names, names that are words, ordinals."""
+    assert odd(*FINE) == []
+
+
+def _people(kind: str, number: int) -> list[dict[str, str]]:
+    """Clean rows as one kind of roster has them: of many languages, with and without an address."""
+    names = tomllib.loads((Path(__file__).parents[1] / "loader" / "names.toml").read_text("utf-8"))
+    firsts = [name for texts in names["first"].values() for name in texts.split()]
+    lasts = [name for texts in names["last"].values() for name in texts.split()]
+    people, serial = [], count(1)
+    for at in range(number):
+        first, last = firsts[at * 7 % len(firsts)], lasts[at * 11 % len(lasts)]
+        year = {"students": 1998, "staff": 1960, "community": 1945}[kind] + at % 9
+        person = {
+            "primary_id": f"2000{next(serial):010}",
+            "first_name": first,
+            "last_name": last,
+            "birth_date": f"{year}-{at % 12 + 1:02}-{at % 28 + 1:02}",
+            EMAIL: f"{kind}{at}@example.org",
+            STREET: f"{at % 900 + 1} Cherry St" if kind != "staff" else "",
+            CITY: ("Vermillion", "Yankton", "29 Palms")[at % 3] if kind != "staff" else "",
+            ZIP: f"57{at % 900:03}",
+        }
+        people.append(person)
+    return people
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"), [("students", 700), ("staff", 459), ("community", 500)]
+)
+def test_clean_rosters_have_nothing_odd(kind: str, number: int) -> None:
+    """No false alarm in 1,659 rows of three kinds, by any of these checks."""
+    assert odd(*_people(kind, number)) == []
+
+
+def test_names_the_wrong_way_round_are_found_by_the_other_rows() -> None:
+    """If both words are at the other place in three rows."""
+    right = [{"first_name": "Ana", "last_name": f"Ruiz{'abc'[n]}"} for n in range(3)]
+    right += [{"first_name": f"Bo{'abc'[n]}", "last_name": "Ito"} for n in range(3)]
+    (found,) = odd(*right, {"first_name": "Ito", "last_name": "Ana"})
+    assert (found.origin.row, found.code) == (8, Code.ODD_VALUE)
+    assert odd(*right, {"first_name": "Ito", "last_name": "Thomas"}) == []
+
+
+def test_a_street_under_the_city_is_found_by_the_other_rows() -> None:
+    """If nearly all streets have a number and no city has one."""
+    right = [{STREET: f"{n} Elm St", CITY: "Yankton"} for n in range(1, 13)]
+    swapped = {STREET: "Yankton", CITY: "7 Elm St"}
+    assert [one.origin.row for one in odd(*right, swapped)] == [14]
+    assert odd(*right[:3], swapped) == []
+
+
+def test_an_odd_column_is_one_problem() -> None:
+    """Swapped columns of names, and a first of January as the birth date of many."""
+    given = ["mike", "kate", "liz", "bob", "sue", "tom", "jim", "dan", "pat", "joe", "sam", "al"]
+    swapped = [{"first_name": f"Ruiz{'abcdefghijkl'[at]}", "last_name": name.title()}
+               for at, name in enumerate(given)]  # fmt: skip
+    born = [{"birth_date": f"19{at + 60}-03-04"} for at in range(12)]
+    rows = [{**name, **day} for name, day in zip(swapped, born, strict=True)]
+    (found,) = odd(*rows)
+    assert (found.code, found.field, found.origin.whole) == (Code.ODD_COLUMN, "last_name", True)
+    same = [{**day, "birth_date": "1900-01-01"} if at < 4 else day for at, day in enumerate(born)]
+    (found,) = odd(*same)
+    assert (found.field, found.value) == ("birth_date", "1900-01-01")
