@@ -20,6 +20,7 @@ from importer.errors import MappingError
 from importer.mapper.explain import Kind, NeededColumn, needed_columns
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
+from importer.model.candidates import ENDS
 from importer.model.fields import FIELDS, CodeRow, CodeTables
 from importer.model.files import new_file
 from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
@@ -111,6 +112,13 @@ class BlankColumn:
         elif self.needed.table:
             notes.append(f"A code of Alma's table {self.needed.table}.")
         return " ".join(notes)
+
+    @property
+    def form(self) -> str:
+        """What is refused, in one sentence."""
+        if self.needed.id_rule is None:
+            return "Type one email address."
+        return "This ID has another form. Check its digits, and keep leading zeros."
 
     @property
     def comment(self) -> str:
@@ -234,7 +242,7 @@ def _write_roster(
         else:
             text = f"{'' if position else EXAMPLE}{column.example}"
             sheet.write(line + 1, position, text, book.add_format(looks))
-        rule = _validation(column, lists)
+        rule = _validation(column, lists, f"{letter(position)}{line + 3}")
         sheet.sheet.data_validation(line + 2, position, LAST_ROW, position, rule)
     sheet.sheet.freeze_panes(line + 1, 0)
     sheet.fit()
@@ -245,16 +253,22 @@ def _write_roster(
             sheet.sheet.set_column(position, position, min(width, WIDEST), day)
 
 
-def _validation(column: BlankColumn, lists: Lists) -> dict[str, object]:
-    """What the spreadsheet program accepts in the cells below the example."""
+_LETTERS_AND_DIGITS = re.compile(r"([A-Za-z0-9]*)\[0-9\]\{([0-9]{1,2})\}")
+"""Patterns of IDs that a spreadsheet program can check: some letters, then so many digits."""
+
+
+def _validation(column: BlankColumn, lists: Lists, cell: str) -> dict[str, object]:
+    """What the spreadsheet program accepts from a cell below the example on."""
     title = "Not allowed here"
     rule: dict[str, object] = {"validate": "any", "error_title": title}
     if column.choices:
         rule = lists.rule(tuple(row.code for row in column.choices), title, strict=True)
     elif column.date_format:
-        rule |= {"validate": "date", "criteria": "between"}
-        rule |= {"minimum": _FIRST_DAY, "maximum": _LAST_DAY}
-        rule["error_message"] = "Type a date."
+        first, last = _days(column.needed.fields)
+        rule |= {"validate": "date", "criteria": "between", "minimum": first, "maximum": last}
+        rule["error_message"] = "Type a date that can be right."
+    elif formula := _form(column, cell):
+        rule |= {"validate": "custom", "value": f"={formula}", "error_message": column.form}
     elif column.longest:
         rule |= {"validate": "length", "criteria": "<=", "value": column.longest}
         rule["error_message"] = f"At most {column.longest} characters."
@@ -263,6 +277,33 @@ def _validation(column: BlankColumn, lists: Lists) -> dict[str, object]:
         "input_title": printable(column.needed.heading)[:32],
         "input_message": column.comment[:_LONGEST_MESSAGE],
     }
+
+
+def _days(fields: tuple[str, ...]) -> tuple[date, date | str]:
+    """Return the first and the last day that a date column may have, as the checks see it."""
+    if "birth_date" in fields:
+        return _FIRST_DAY, "=TODAY()"
+    if set(ENDS) & {*fields}:
+        return date(1990, 1, 1), "=TODAY()+36500"
+    return _FIRST_DAY, _LAST_DAY
+
+
+def _form(column: BlankColumn, cell: str) -> str:
+    """Return the formula that is true for an ID or an email address of the right form, else ""."""
+    rule = column.needed.id_rule
+    start, digits = "", rule.digits or 0 if rule and not rule.strip else 0
+    if rule and rule.pattern and (match := _LETTERS_AND_DIGITS.fullmatch(rule.pattern)):
+        start, digits = match[1], int(match[2])
+    if digits:
+        length, size = len(start) + digits, "<=" if rule and rule.pad else "="
+        whole = f'{cell}&REPT("0",{length}-LEN({cell}))' if size == "<=" else cell
+        each = f"MID({whole},ROW($1:${digits})+{len(start)},1)"
+        numeric = f'SUMPRODUCT(--ISNUMBER(FIND({each},"0123456789")))={digits}'
+        begins = f',LEFT({cell},{len(start)})="{start}"' if start else ""
+        return f"AND(LEN({cell}){size}{length},{numeric}{begins})"
+    if any(path.endswith("email_address") for path in column.needed.fields):
+        return f'AND(ISNUMBER(FIND("@",{cell})),ISERROR(FIND(" ",{cell})))'
+    return ""
 
 
 def _write_notes(

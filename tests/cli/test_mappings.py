@@ -213,6 +213,10 @@ def test_a_template_offers_what_there_is(folder: Path, typed: Type) -> None:
     kinds = {str(rule.sqref)[0]: rule.type for rule in sheet.data_validations.dataValidation}
     assert {kinds[column] for column in "DEI"} == {"list"}
     assert {kinds[column] for column in "FG"} == {"date"}
+    assert {kinds[column] for column in "AH"} == {"custom"}
+    rules = {str(rule.sqref)[0]: rule for rule in sheet.data_validations.dataValidation}
+    assert rules["A"].formula1.startswith("AND(LEN(A5)=7,SUMPRODUCT(--ISNUMBER(FIND(MID(A5,")
+    assert (rules["F"].formula2, rules["G"].formula2) == ("TODAY()", "TODAY()+36500")
     offered = [[cell.value for cell in column if cell.value] for column in lists.iter_cols()]
     assert offered[:2] == [["COMM"], ["Main campus", "North, far"]]
     day, until = date(2001, 4, 30), date(2035, 8, 31)

@@ -159,6 +159,14 @@ def test_mappings_that_follow_another_load(
     assert "EXTERNAL" in str(grace)
 
 
+def test_registrations_without_a_card_are_loaded_twice(copied: Path, typed: Type) -> None:
+    """The email address is the ID of those without a card; two people in one cell need review."""
+    roster, mapping = SAMPLES / "self-registration.csv", copied / "self-registration.yaml"
+    first = _load(typed, roster, mapping, "first")
+    assert (first["create"], first["review"], first["skipped"]) == (3, 1, 1)
+    _is_unchanged(_load(typed, roster, mapping, "second"))
+
+
 def test_reciprocal_borrowers_are_loaded_twice(copied: Path, typed: Type) -> None:
     """Who is not in good standing is skipped; the second load changes nothing."""
     roster, mapping = SAMPLES / "reciprocal-borrowers.csv", copied / "reciprocal-borrowers.yaml"

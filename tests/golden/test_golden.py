@@ -31,7 +31,9 @@ MAPPINGS = {
     "community-patrons.xlsx": "community.yaml",
     "students-and-staff.xlsx": "students-and-staff.yaml",
 }
-OF_JOBS = {"new-students.csv", "reciprocal-borrowers.csv", "renewals.csv"}
+OF_JOBS = {
+    "new-students.csv", "reciprocal-borrowers.csv", "renewals.csv", "self-registration.csv",
+}  # fmt: skip
 """Samples of a few rows, whose loads `tests/cli/test_ready_mappings.py` follows."""
 NAMES = sorted(MAPPINGS)
 
