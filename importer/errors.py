@@ -23,6 +23,7 @@ ImporterError                    exit
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import Self
@@ -121,15 +122,17 @@ class RosterError(ImporterError):
     """The roster cannot be read, or is refused whole.
 
     `cells`: lines that show some of its cells. The person at the screen sees them; logs and mails
-    never do.
+    never do. `encodings`: some names in each encoding that the file may be in, if that is asked.
     """
 
     exit = Exit.ROSTER
 
-    def __init__(self, message: str, cells: str = "") -> None:
+    def __init__(
+        self, message: str, cells: str = "", encodings: Mapping[str, str] | None = None
+    ) -> None:
         """Keep the cells beside the message."""
         super().__init__(message)
-        self.cells = cells
+        self.cells, self.encodings = cells, encodings or {}
 
 
 class WhichSheetError(RosterError):

@@ -14,11 +14,9 @@ import typer
 from importer.cli.console import Codes, NewFile, VisibleOnly, saved_codes, shipped
 from importer.cli.output import now, say, write, write_new
 from importer.errors import RosterError, UsageError
-from importer.loader.read import read
 from importer.mapper.dates import Order
 from importer.mapper.load import load
 from importer.mapper.placeholders import heading_key, nearest
-from importer.mapper.roster_columns import looks_like_a_person
 from importer.model.files import new_file
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import command_line, counted, word_list
@@ -27,6 +25,7 @@ from importer.suggest.columns import Beside, Guess
 from importer.suggest.confirmed import confirmed
 from importer.suggest.draft import EXPIRY, GROUP, NAME, Choices, Draft
 from importer.suggest.first_mapping import suggest, to_do
+from importer.suggest.reading import Reading, best_reading
 
 SCHEMA = "mapping.schema.json"
 """The usual name of the output of `mapping schema`, beside the mappings."""
@@ -68,10 +67,10 @@ def new(
     layout = Layout(
         sheet=sheet, encoding=encoding, header=_heading_rows(header), visible_only=visible_only
     )
+    ask = output is not None and not no_questions and sys.stdin.isatty() and sys.stderr.isatty()
+    beside = Beside(now().date(), saved_codes(codes), confirmed((output or Path()).parent))
     try:
-        opened = read(roster, layout)
-        if not header and looks_like_a_person(place.heading for place in opened.places):
-            opened = read(roster, replace(layout, header=NO_HEADINGS))
+        reading = _read(roster, layout, beside, ask=ask)
     except RosterError as error:
         if header or sheet:
             raise
@@ -79,12 +78,12 @@ def new(
             f"{error} (`mapping new` takes --sheet, --header, as in --header 3,4, and --encoding.)"
         )
         raise RosterError(msg if "`" in str(error) else str(error), error.cells) from error
+    opened, layout = reading.roster, reading.layout
     headings = [place.heading for place in opened.places]
     if primary_id and primary_id not in headings:
         msg = f"The roster has no column {primary_id}{nearest(primary_id, headings) or '.'}"
         raise UsageError(msg)
     groups = dict(_word_and_code(text) for text in group or ())
-    beside = Beside(now().date(), saved_codes(codes), confirmed((output or Path()).parent))
     choices = Choices(account_type, {"primary_id": primary_id}, dates, groups)
     draft = Draft(opened, beside, choices)
     group_column = draft.first("user_group")
@@ -96,7 +95,7 @@ def new(
             near = nearest(unknown[0], words.values()) or "."
             msg = f"--group: column {group_column.place} has no cell {unknown[0]}{near}"
         raise UsageError(msg)
-    if output is not None and not no_questions and sys.stdin.isatty() and sys.stderr.isatty():
+    if ask:
         choices = _ask(draft)
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     text = suggest(opened, beside, layout, schema, choices)
@@ -109,6 +108,24 @@ def new(
         say(f"{counted(left, 'line')} marked `to do`: replace the `?` there.")
     say("Then run:")
     say(f"  {command_line('mapping', 'check', str(output), str(roster))}")
+
+
+def _read(path: Path, layout: Layout, beside: Beside, *, ask: bool) -> Reading:
+    """Read a roster. Encoding and heading row are asked for if several are as good, and `ask`."""
+    try:
+        reading = best_reading(path, layout, beside)
+    except RosterError as error:
+        if not (ask and error.encodings):
+            raise
+        question = "Which encoding is the file in? Some of its words would be:"
+        layout = replace(layout, encoding=_prompt(question, error.encodings, "") or "auto")
+        reading = best_reading(path, layout, beside)
+    if not (ask and reading.tied):
+        return reading
+    shown = {str(row): cells for row, cells in reading.tied.items()}
+    usual = str(reading.roster.source.header[-1])
+    row = _prompt("Which row has the headings?", shown, usual)
+    return best_reading(path, replace(layout, header=_heading_rows(row)), beside)
 
 
 _SAMPLE = re.compile("^# Sample roster: (.+)$", re.MULTILINE)

@@ -93,10 +93,12 @@ class Kind(StrEnum):
 class NotReadableError(Exception):
     """A file cannot be read as a roster. The message follows the name of the file.
 
-    `cells`: lines that show some cells, for the person at the screen only.
+    `cells`: lines that show some cells, for the person at the screen only. `encodings`: some names
+    as each encoding that is likely reads them.
     """
 
     cells = ""
+    encodings: Mapping[str, str] = {}
 
 
 @contextmanager

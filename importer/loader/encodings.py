@@ -106,9 +106,8 @@ class WhichEncodingError(NotReadableError):
         columns = zip(*(one.words for one in readings), strict=True)
         differ = sorted(columns, key=lambda several: -len(set(several)))[:_CELLS]
         pairs = zip(readings, zip(*differ, strict=True), strict=True)
-        self.cells = "".join(
-            f"\n  {one.candidate.name}: {', '.join(words)}" for one, words in pairs
-        )
+        self.encodings = {one.candidate.name: ", ".join(words) for one, words in pairs}
+        self.cells = "".join(f"\n  {name}: {words}" for name, words in self.encodings.items())
 
 
 def _keep_byte(error: UnicodeError) -> tuple[str, int]:

@@ -81,7 +81,7 @@ def read(path: Path, layout: Layout) -> Roster:
         raise RosterError(msg) from None
     except NotReadableError as error:
         msg = f"{path.name} {error}"
-        raise RosterError(msg, error.cells) from None
+        raise RosterError(msg, error.cells, error.encodings) from None
     about_the_file = map(roster.source.notice, _about_the_file(path, kind))
     return replace(roster, notices=(*about_the_file, *roster.notices))
 
