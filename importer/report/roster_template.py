@@ -254,7 +254,7 @@ def _write_roster(
 
 
 _LETTERS_AND_DIGITS = re.compile(r"([A-Za-z0-9]*)\[0-9\]\{([0-9]{1,2})\}")
-"""Patterns of IDs that a spreadsheet program can check: some letters, then so many digits."""
+"""Patterns of IDs that a spreadsheet program can check: some letters, then N digits."""
 
 
 def _validation(column: BlankColumn, lists: Lists, cell: str) -> dict[str, object]:
