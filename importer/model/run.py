@@ -204,9 +204,13 @@ class RunFacts(Kept):
         """Whether a plan lists users for Alma's own jobs."""
         return any(one.retires == "list" for _, one in self.rosters)
 
+    def retires(self, row: int) -> str:
+        """Return what the mapping of a row does with its user by `match.retire`; "" if nothing."""
+        return self.rosters[RowId.of(row).roster][1].retires
+
     def leaves(self, row: int) -> bool:
         """Return whether a write of this row ends its user's membership."""
-        return is_absent(row) or bool(self.rosters[RowId.of(row).roster][1].retires)
+        return is_absent(row) or bool(self.retires(row))
 
     def origin(self, row: int = 0) -> Origin:
         """Return the place of a row in its roster; 0 is the whole first roster."""

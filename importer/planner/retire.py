@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from importer.alma.models import obligations
 from importer.model.fields import text
-from importer.model.plan import Delete, Held, Match, Planned, Unchanged
+from importer.model.plan import Delete, Held, LeftAlone, Match, Planned, Unchanged
 from importer.model.problem import Code
 from importer.model.text import counted, word_list
 from importer.planner.borrowing import other_roles
@@ -94,7 +94,7 @@ def retire(
     """Return the step that ends the user of a row, or that holds it with the reason.
 
     `planned`: the row with its user as read just now, who is found and unchanged so far. `left`:
-    the user's membership was ended before by the importer, so that is not done again.
+    the importer ended the membership before. That is not done again, unless staff renewed it.
     """
     live = planned.user
     if not isinstance(planned.step, Unchanged) or live is None:
@@ -109,19 +109,23 @@ def retire(
     if reasons and part.if_open == "hold":
         return _held(draft, planned, theirs, reasons)
     do = "expire" if reasons else part.do
+    left = left and live.expiry_date is not None and live.expiry_date <= today
     does = "is kept, and the membership ends" if reasons else _DOES[do]
+    if do == "expire" and left:
+        does = "is kept, and was ended before" if reasons else "was ended before"
     why = f", because it {word_list(reasons)}" if reasons else ""
     message = f"the Alma user {{value}} {does}{why}: {'; '.join(_shown(live))}"
     shown = draft.problem(Code.RETIRES, message, "primary_id", theirs)
     warnings = (*planned.warnings, shown)
     if do == "delete":
-        step = Delete(draft.row, theirs, without_counts(live))
-        return replace(planned, step=step, warnings=warnings)
+        gone = Delete(draft.row, theirs, without_counts(live))
+        return replace(planned, step=gone, warnings=warnings)
     if do == "expire" and how.ends is not None and not left:
         ends = replace(how.ends, row=draft.row, origin=draft.origin)
         ended = leave(ends, without_counts(live), match, today)
         return replace(ended, warnings=(*warnings, *ended.warnings))
-    return replace(planned, warnings=warnings)
+    step = LeftAlone(draft.row) if reasons else planned.step  # who is kept is not listed
+    return replace(planned, step=step, warnings=warnings)
 
 
 def _held(draft: DraftUser, planned: Planned, theirs: str, reasons: list[str]) -> Planned:

@@ -67,13 +67,12 @@ def people_lists(ledger: Ledger, kind: List, *, pins: bool) -> dict[str, People]
 
 
 def _members(ledger: Ledger) -> list[tuple[str, ...]]:
-    listed = {
-        one.row: one.primary_id
-        for one in ledger.planned()
-        if one.act is Act.UNCHANGED and ledger.facts.lists and ledger.facts.leaves(one.row)
-    }
-    changed = {image.row: image.new_id for image in images(ledger) if image.act is not Act.DELETE}
-    return [(user,) for _, user in sorted((listed | changed).items())]
+    facts = ledger.facts
+    users = {image.row: image.new_id for image in images(ledger) if image.act is not Act.DELETE}
+    for one in ledger.planned() if facts.lists else ():
+        if one.act is Act.UNCHANGED and facts.retires(one.row) == "list":
+            users[one.row] = one.primary_id
+    return [(user,) for _, user in sorted(users.items())]
 
 
 def _letters(ledger: Ledger, *, pins: bool) -> dict[str, list[tuple[str, ...]]]:

@@ -81,6 +81,7 @@ def test_retire_lists_or_ends_without_deleting(folder: Path, typed: Type, sandbo
     may_go = [user for user, _, kind in everybody if KINDS[kind].result]
     with (folder / "listed" / "set.csv").open(encoding="utf-8-sig", newline="") as file:
         assert list(csv.reader(file)) == [["USERNAME"], *([user] for user in may_go)]
+    listed = (folder / "listed" / "set.csv").read_bytes()
     typed("apply", "listed", "--yes")
     assert state(sandbox) == before
     write(folder, everybody, "delete")
@@ -100,6 +101,9 @@ def test_retire_lists_or_ends_without_deleting(folder: Path, typed: Type, sandbo
             assert "expiry_date" not in roles.get("221", {})
         else:
             assert after.get(user) == before.get(user)
+    again = typed("plan", roster, "-m", "retire.yaml", "-o", "again", "--json").summary
+    assert (again["update"], again["left_alone"]) == (0, len(ends))
+    assert (folder / "again" / "set.csv").read_bytes() == listed
     typed("undo", "ended", "-o", "undone")
     typed("apply", "undone", "--yes", "--allow", "removals")
     assert state(sandbox) == before

@@ -100,11 +100,15 @@ def test_an_alma_that_keeps_deleted_users(folder: Path, typed: Type, sandbox: Sa
 
 def test_a_second_plan_ends_nobody_again(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """What was ended stays so, without another note; the record of the plan says so."""
-    made(folder, sandbox, "expire", "free", "noted", "current")
+    users = made(folder, sandbox, "expire", "free", "noted", "current")
     typed(*PLAN, "run")
     assert typed("apply", "run", "--json").summary["updated"] == 3
     before = state(sandbox)
     assert typed(*PLAN, "again", "--json").summary["unchanged"] == 3
     with Ledger.open(folder / "again") as ledger:
-        assert all("ends" in one.message for one in ledger.problems() if one.code == "retires")
+        assert all(
+            "was ended before" in one.message for one in ledger.problems() if one.code == "retires"
+        )
     assert state(sandbox) == before
+    ask(sandbox, "PATCH", f"users/{users['noted']}", {"expiry_date": "2099-01-31Z"})
+    assert typed(*PLAN, "renewed", "--json").summary["update"] == 1
