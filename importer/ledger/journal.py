@@ -318,11 +318,24 @@ def _user(text: str | None) -> User | None:
 
 def history(ledger: Ledger, row: int | None = None) -> Iterator[JournalEntry]:
     """Return the entries of a run, or of one row, oldest first."""
+    return _entries(ledger, "?1 IS NULL OR row = ?1 ORDER BY id", row)
+
+
+def newest(ledger: Ledger, most: int) -> Iterator[JournalEntry]:
+    """Return the last entries of a run, newest first."""
+    return _entries(ledger, "1 ORDER BY id DESC LIMIT ?", most)
+
+
+def made_by_people(ledger: Ledger) -> Iterator[JournalEntry]:
+    """Return the entries about the run as a whole and the resolutions of rows, oldest first."""
+    return _entries(ledger, "row = 0 OR event = ? ORDER BY id", DECIDED)
+
+
+def _entries(ledger: Ledger, condition: str, value: int | str | None) -> Iterator[JournalEntry]:
     return ledger.parsed(
         lambda time, *others: JournalEntry(datetime.fromisoformat(time), *others),
-        "SELECT time, operator, row, event, detail FROM entries"
-        " WHERE ?1 IS NULL OR row = ?1 ORDER BY id",
-        (row,),
+        f"SELECT time, operator, row, event, detail FROM entries WHERE {condition}",  # noqa: S608
+        (value,),
     )
 
 

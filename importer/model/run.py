@@ -95,6 +95,11 @@ class AlmaFacts(Kept):
     environment: str = ""
 
     @property
+    def called(self) -> str:
+        """The institution's name, its code where Alma has none."""
+        return self.name or self.institution
+
+    @property
     def key(self) -> str:
         """The institution in files that several share; its sandbox is another Alma."""
         return f"{self.institution} {self.environment}"

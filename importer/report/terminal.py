@@ -163,7 +163,7 @@ def _lines(text: str) -> Text:
 def _plan(summary: Summary, facts: RunFacts) -> Iterator[Text]:
     """Yield the institution and, of a plan, its API calls and the safety checks that failed."""
     if facts.alma:
-        names = (facts.alma.name or facts.alma.institution, facts.alma.environment)
+        names = (facts.alma.called, facts.alma.environment)
         yield _text(f"Alma: {' · '.join(filter(None, names))}")
     if summary.created is not None:
         return

@@ -1,30 +1,38 @@
-"""The page of a load that runs: watch it, pause it."""
+"""The page of a load that runs: watch it, pause it, and continue it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from aiohttp import web
 
-from importer.errors import FINE
+from importer.errors import FINE, Exit
+from importer.ledger.journal import INTENT, JournalEntry, newest
 from importer.ledger.ledger import Ledger
 from importer.model.files import write_atomically
 from importer.model.plan import Result
+from importer.model.text import counted, row_label
 from importer.pipeline.apply import OPEN, STOP
-from importer.report.wording import ENDS
-from importer.web.review import draft_of
+from importer.report.differences import differences
+from importer.report.wording import ENDS, duration, what
+from importer.web.review import Names, draft_of
 from importer.web.review_pages import held_by
-from importer.web.site import Visit, see
+from importer.web.site import Visit, render, see
 
 CLOSING = web.AppKey("closing", asyncio.Event)
 """Set when the server stops, so that open streams end."""
 
 POLL = 0.5
 """Seconds between two looks at the ledger of a run that is applied."""
+
+_SEEN, _LINES, _FIELDS = 400, 8, 3
+"""Entries from which the rate is taken, lines of what happens, and changed fields in a line."""
 
 
 def pause(visit: Visit) -> web.Response:
@@ -35,31 +43,69 @@ def pause(visit: Visit) -> web.Response:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """What happened: when, the name of an icon, its color, and a sentence."""
+
+    time: str
+    icon: str
+    tone: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a load has come.
 
-    If known, `by`: who runs it, and since when; `exit`: of its task.
+    `state`: `running`, `stopping`, `paused` or `stopped`. `by`: who runs it, and since when, if
+    known. `rate`: rows a second, 0 if not known yet; `first`: how many rows were approved, 0 for
+    all. `exit`: of its task, if that has ended. `seal`: of the plan.
     """
 
-    running: bool
+    state: str
+    heading: str
     by: str
     done: int
     of: int
-    counts: tuple[str, ...]
+    rate: float
+    first: int
+    counts: tuple[tuple[Result, str, int], ...]
+    lines: tuple[Line, ...]
+    refused: tuple[tuple[int, str, str], ...]
     messages: tuple[str, ...]
     exit: int | None
-    stopping: bool
+    seal: str
+
+    @property
+    def running(self) -> bool:
+        """Whether a command works on it."""
+        return self.state in {"running", "stopping"}
+
+    @property
+    def percent(self) -> int:
+        """How much is done; 100 only when all is."""
+        return 100 * self.done // self.of if self.of else 100
+
+    @property
+    def refusals(self) -> int:
+        """How many rows Alma refused."""
+        return sum(count for end, _, count in self.counts if end is Result.REFUSED)
+
+    @property
+    def figures(self) -> list[tuple[str, str]]:
+        """The figures beside the bar, each with its name."""
+        found = [("Rows done", f"{self.done:,} of {self.of:,}")]
+        if self.running and self.rate:
+            found.append(("Rate", f"{self.rate:.1f} a second"))
+            if not self.first:
+                found.append(("Time left", duration(round((self.of - self.done) / self.rate))))
+        return found
 
     @property
     def sentence(self) -> str:
-        """`120 of 995 rows: 118 created, 2 refused by Alma`."""
-        counts = f": {', '.join(self.counts)}" if self.counts else ""
-        return f"{self.done:,} of {self.of:,} rows{counts}"
-
-    @property
-    def note(self) -> str:
-        """The last message of the command while it runs."""
-        return self.messages[-1] if self.running and self.messages else ""
+        """`30% done, 120 of 400 rows, 34 seconds left.`, for a screen reader."""
+        left = dict(self.figures).get("Time left")
+        told = f"{self.heading}: {self.percent}% done, {self.done:,} of {self.of:,} rows"
+        return f"{told}, {left} left." if left else f"{told}."
 
 
 def _progress(visit: Visit) -> Progress:
@@ -69,25 +115,84 @@ def _progress(visit: Visit) -> Progress:
     ended = tasks.exit(task) if task else None
     worker = visit.space.worker(run)
     running = (task is not None and ended is None) or visit.space.is_busy(run)
+    state = "paused" if ended in {None, Exit.INTERRUPTED} else "stopped"
+    if running:
+        state = "stopping" if worker and _stops(run) == worker else "running"
     with Ledger.open(run) as ledger:
         results = ledger.results() if ledger.was_applied else {}
-        states = ledger.progress()
-    of = sum(states.values())
-    hidden = {Result.NOT_SENT} | ({Result.UNKNOWN} if running else set())  # these are under way
-    return Progress(
-        running,
-        held_by(visit) if running else "",
-        of - sum(states.get(one, 0) for one in OPEN),
-        of,
-        tuple(
-            f"{results[end]:,} {words}"
-            for end, words in ENDS.items()
-            if isinstance(end, Result) and end not in hidden and results.get(end)
-        ),
-        tasks.messages(task) if task else (),
-        ended,
-        bool(worker) and _stops(run) == worker,
-    )
+        states, facts = ledger.progress(), ledger.facts
+        entries = list(newest(ledger, _SEEN))
+        sitting = list(takewhile(lambda one: one.event != "apply", entries))
+        began = entries[len(sitting)] if len(sitting) < len(entries) else None
+        of = sum(states.values())
+        done = of - sum(states.get(one, 0) for one in OPEN)
+        # what is under way has no result yet
+        hidden = {Result.UNKNOWN} if running else set()
+        return Progress(
+            state,
+            _heading(state, done, of, facts.alma.called if facts.alma else "Alma"),
+            held_by(visit) if running else "",
+            done,
+            of,
+            _rate(sitting, began),
+            int(began.detail.removeprefix("limit ")) if began and began.detail else 0,
+            tuple(
+                (end, words, results[end])
+                for end, words in ENDS.items()
+                if isinstance(end, Result) and end not in hidden and results.get(end)
+            ),
+            tuple(_lines(ledger, entries)),
+            tuple(_refused(ledger)) if results.get(Result.REFUSED) else (),
+            tasks.messages(task) if task else (),
+            ended,
+            ledger.value("seal") or "",
+        )
+
+
+def _heading(state: str, done: int, of: int, alma: str) -> str:
+    if state == "running":
+        return f"Writing {of:,} {'person' if of == 1 else 'people'} to {alma}"
+    if state == "stopping":
+        return "Stopping after the rows under way"
+    return f"{'Paused' if state == 'paused' else 'Stopped'} at {done:,} of {counted(of, 'row')}"
+
+
+def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
+    """Return the rows a second since the load was started or, if that is long ago, lately."""
+    ended = [one for one in sitting if one.row and one.event != INTENT]
+    since = began or (sitting[-1] if sitting else None)
+    seconds = (ended[0].time - since.time).total_seconds() if ended and since else 0
+    return len(ended) / seconds if seconds else 0
+
+
+def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[Line]:
+    """Yield what happened last, the newest first, each row once."""
+    names, rows = Names(ledger), set[int]()
+    for one in entries:
+        if len(rows) == _LINES:
+            return
+        row = ledger.row(one.row) if one.row and one.row not in rows else None
+        if row is None:
+            continue
+        rows.add(one.row)
+        who, end = f"Row {row_label(one.row)}: {names.of(row)}", row.result
+        if one.event == INTENT or end is None:
+            line = ("play", "", f"{who}, being written")
+        elif end in {Result.REFUSED, Result.HELD, Result.UNKNOWN}:
+            line = ("alert", "warn-text", f"{who}, {ENDS[end]}")
+        else:
+            fields = dict.fromkeys(d.name for d in differences(row.changes, show_values=True))
+            told = ", ".join([ENDS[end], *list(fields)[:_FIELDS]])
+            line = ("check", "good-text", f"{who}, {told}")
+        yield Line(f"{one.time.astimezone():%H:%M:%S}", *line)
+
+
+def _refused(ledger: Ledger) -> Iterator[tuple[int, str, str]]:
+    """Yield the first rows that Alma refused, each with a name and why."""
+    names = Names(ledger)
+    for row in ledger.some_rows(Result.REFUSED, "", 0, _LINES):
+        said = [what(one, show_values=True, begin=True) for one in ledger.problems(row.row)]
+        yield row.row, names.of(row), said[-1] if said else ""
 
 
 def _stops(run: Path) -> str:
@@ -102,13 +207,11 @@ def live(visit: Visit) -> web.Response:
     found = _progress(visit)
     if not found.running and (found.exit in FINE or found.done == found.of):
         return see(visit.run_address)
-    task = visit.text("task")
     with Ledger.open(visit.run) as ledger:
         draft = draft_of(visit.space, ledger.facts)
     return visit.step_page(
-        "live.html.j2", "Load", draft, visit.run.name,
-        task=task, progress=found,
-    )  # fmt: skip
+        "live.html.j2", "Load", draft, visit.run.name, task=visit.text("task"), progress=found
+    )
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -120,10 +223,10 @@ async def events(request: web.Request) -> web.StreamResponse:
     while running and not closing.is_set():
         found = await asyncio.to_thread(_progress, visit)
         running = found.running
-        names = ("done", "of", "sentence", "note", "running")
-        event = json.dumps({name: getattr(found, name) for name in names})
+        event = {name: getattr(found, name) for name in ("state", "heading", "sentence", "running")}
+        event["html"] = render("progress.html.j2", progress=found, address=visit.run_address)
         try:
-            await response.write(f"data: {event}\n\n".encode())
+            await response.write(f"data: {json.dumps(event)}\n\n".encode())
         except ConnectionError:  # the window was closed
             break
         with suppress(asyncio.TimeoutError):

@@ -143,7 +143,7 @@ def _of_load(now: Situation, known: KnownRun, run: str) -> NextStep:
         words = f"Stopped at {known.done:,} of {known.of:,}"
         why = f"{counted(known.left, 'row')} {'is' if known.left == 1 else 'are'} not done yet."
         button = "Continue the load"
-        return NextStep(State.STOPPED, words, button, f"{run}#approving", why, "warn")
+        return NextStep(State.STOPPED, words, button, f"{run}/live", why, "warn")
     if now.undone:
         return NextStep(State.UNDONE, "Undone", "Open", run)
     refused = known.summary.refused or 0

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 from importer.errors import StalePlanError
 from importer.ledger.integrity import check_whole
+from importer.ledger.journal import ALLOWED, made_by_people
 from importer.ledger.ledger import Ledger, summarize, to_create
+from importer.ledger.states import DECIDED
 from importer.model.fields import fields_of
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Code, Severity
@@ -22,9 +25,9 @@ from importer.report.differences import Difference, differences
 from importer.report.files import present
 from importer.report.lineage import lineage
 from importer.report.masking import shown
-from importer.report.page import approvals, details_of
+from importer.report.page import details_of
 from importer.report.problem_groups import ProblemGroup, group_problems
-from importer.report.wording import ENDS, End, end_of, field_name, what
+from importer.report.wording import ENDS, End, Tally, end_of, field_name, tallies, what
 from importer.web.drafts import Draft
 from importer.web.loads import ledger_stamp
 from importer.web.workspace import Workspace
@@ -74,7 +77,7 @@ class Survey:
     """What the rows of a plan change, counted; it is kept until the ledger changes.
 
     `fields`: rows by field in words. `groups`: rows by old and new user group. `expiry`: rows by
-    how an expiration date moves.
+    how an expiration date moves. `created`: the first people whom a load created.
     """
 
     looks: tuple[Look, ...]
@@ -82,6 +85,7 @@ class Survey:
     groups: tuple[tuple[tuple[str, str], int], ...]
     expiry: tuple[tuple[str, int], ...]
     problems: tuple[ProblemGroup, ...]
+    created: tuple[Person, ...]
 
 
 @lru_cache(maxsize=4)
@@ -111,7 +115,11 @@ class _Survey:
         for one in self.ledger.planned():
             self._add(one)
         groups = group_problems(self.ledger.problems())
-        first = [self._danger(group) for group in groups if group.danger]
+        held = "not written until you decide"
+        first = [
+            self._look(one, held if one.severity is Severity.REVIEW else one.first.advice)
+            for one in groups if one.danger
+        ]  # fmt: skip
         first += self._checks()
         open_ended = [
             Look(one.code.value, one.title, " ".join(one.sentences(show_values=True)),
@@ -119,12 +127,18 @@ class _Survey:
             for one in groups if one.code is Code.NO_END_DATE
         ]  # fmt: skip
         counted_looks = [one for one in (self.deleted, self.absent, self.moved) if one.count]
+        counted_looks += [self._look(one, "they stay in Alma", dangerous=False)
+                          for one in groups if one.code is Code.NOT_DELETED]  # fmt: skip
         return Survey(
             looks=(*first, *counted_looks, *open_ended),
             fields=tuple(self.fields.most_common()),
             groups=tuple(self.groups.most_common()),
             expiry=tuple(self.expiry.most_common()),
             problems=tuple(one for one in groups if not one.danger),
+            created=tuple(
+                Person(row.row, self.names.of(row), row.primary_id)
+                for row in self.ledger.some_rows(Result.CREATED, "", 0, MOST_LINES)
+            ),
         )
 
     def _add(self, row: RowHistory) -> None:
@@ -142,15 +156,13 @@ class _Survey:
         if expiry := by_path.get("expiry_date"):
             self.expiry[_moved(expiry)] += 1
 
-    def _danger(self, group: ProblemGroup) -> Look:
-        held = group.severity is Severity.REVIEW
-        note = "not written until you decide" if held else group.first.advice
+    def _look(self, group: ProblemGroup, note: str, *, dangerous: bool = True) -> Look:
         people = []
         for row in group.rows[:MOST_LINES]:
             problems = (one for one in self.ledger.problems(row) if one.code is group.code)
             said = what(next(problems, group.first), show_values=True, begin=True)
             people.append(Person(row, self.names.of(self.ledger.row(row)), said))
-        return Look(group.code.value, group.title, note, group.count, dangerous=True, people=people)
+        return Look(group.code.value, group.title, note, group.count, dangerous, people=people)
 
     def _checks(self) -> Iterator[Look]:
         for one in () if self.ledger.was_applied else self.ledger.facts.failed_checks:
@@ -238,6 +250,41 @@ def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a person did with a load: when, who, the name of an icon, and what."""
+
+    time: datetime
+    who: str
+    icon: str
+    text: str
+
+
+def _events(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
+    """Yield what people did with a load, the oldest first."""
+    facts = ledger.facts
+    if draft:
+        file, by = draft.facts.file, draft.facts.by or facts.operator
+        yield Event(draft.facts.created.astimezone(), by, "file", f"dropped {file}")
+        for who, made in groupby(draft.made(), key=lambda one: one.who):
+            cells = list(made)
+            text = f"corrected {counted(len(cells), 'cell')}"
+            yield Event(datetime.fromisoformat(cells[-1].when), who, "pencil", text)
+    planned = "checked the rows" if facts.command == "check" else "compared with Alma"
+    yield Event(facts.started, facts.operator, "eye", planned)
+    words = {
+        "apply": ("play", "approved the load{}"), "paused": ("pause", "stopped"),
+        "finished": ("check", "everything is done"),
+        DECIDED: ("people", "answered {}"), ALLOWED: ("alert", "allowed the safety check {}"),
+    }  # fmt: skip
+    for (event, who), entries in groupby(made_by_people(ledger), lambda e: (e.event, e.operator)):
+        each = list(entries)
+        if found := words.get(event):
+            detail = counted(len(each), "row") if event == DECIDED else each[-1].detail
+            detail = f", {detail}" if event == "apply" and detail else detail
+            yield Event(each[-1].time, who, found[0], found[1].format(detail))
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """A run: its facts and counts, what changes and what is wrong, and what is left to do.
 
@@ -255,7 +302,7 @@ class Review:
     stale: str
     draft: Draft | None
     survey: Survey
-    approvals: tuple[tuple[str, str], ...]
+    events: tuple[Event, ...]
     related: tuple[str, ...]
     files: tuple[str, ...]
     seal: str
@@ -268,8 +315,7 @@ class Review:
     @property
     def alma(self) -> str:
         """The name of the institution that is written to."""
-        alma = self.facts.alma
-        return (alma.name or alma.institution) if alma else "Alma"
+        return self.facts.alma.called if self.facts.alma else "Alma"
 
     @property
     def can_undo(self) -> bool:
@@ -288,6 +334,23 @@ class Review:
         return frozenset(one.key for one in looks if one.dangerous and not one.check)
 
     @property
+    def became(self) -> Iterator[tuple[Tally, str]]:
+        """What became of the rows, each with a note."""
+        fields = ", ".join(f"{name} {count:,}" for name, count in self.survey.fields[:3])
+        notes: dict[End, str] = {
+            Result.CREATED: "New people", Result.UPDATED: fields,
+            Result.DELETED: "Gone from Alma for good",
+            Act.UNCHANGED: "Already as the roster says",
+            Fate.REJECTED: "Wrong in the roster, so not sent",
+            Result.REFUSED: "Alma did not take the record",
+            Fate.REVIEW: "Without an answer, so not sent",
+            Result.NOT_SENT: "Not reached yet", Result.UNKNOWN: "Alma's answer was lost",
+            Result.HELD: "Changed in Alma since the plan, so not written",
+        }  # fmt: skip
+        for tally in tallies(self.summary):
+            yield tally, notes.get(tally.end, "")
+
+    @property
     def acts(self) -> Mapping[str, int]:
         """What an approval does, in words, with the number of people."""
         counts = self.summary
@@ -297,8 +360,6 @@ class Review:
     @property
     def button(self) -> str:
         """The words of the button that starts the load: what happens."""
-        if self.applied:
-            return "Continue the load"
         if self.facts.sis is not None:
             return f"Write the file for the SIS load: {counted(self.left, 'row')}"
         written = self.left - self.deletions
@@ -331,7 +392,7 @@ def review(space: Workspace, folder: Path) -> Review:
             _stale(ledger, draft) if left or answers else "",
             draft,
             _survey(folder, ledger_stamp(folder)),
-            tuple(approvals(ledger)),
+            tuple(_events(ledger, draft)),
             tuple(lineage(ledger).sentences()),
             tuple(path.name for path in present(folder)),
             ledger.value("seal") or "",

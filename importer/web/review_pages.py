@@ -55,7 +55,7 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
     rows, total = rows_page(visit.run, end, find, (at - 1) * PAGE, PAGE)
     allowed = {*visit.texts("allow"), *visit.texts("viewed")}
     return visit.step_page(
-        "run.html.j2",
+        "done.html.j2" if shown.applied else "run.html.j2",
         "Load" if shown.applied else "Review",
         shown.draft,
         visit.run.name,
@@ -96,7 +96,7 @@ def start_apply(visit: Visit) -> web.Response:
     wrong = Wrong(
         shown.to_view - set(visit.texts("viewed")),
         () if shown.applied else tuple(one.check for one in failed if one.check not in ticked),
-        shown.production and visit.text("code").strip().casefold() != code.casefold(),
+        not shown.applied and shown.production and visit.text("code").strip().casefold() != code.casefold(),
         limit == 0,
         shown.deletions > 0 and visit.number("deletions") != shown.deletions,
     )

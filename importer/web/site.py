@@ -218,8 +218,7 @@ class Visit:
         """Return a page made by a template."""
         known: dict[str, object] = {"steps": (), "crumb": ""}
         known |= {"place": self.place, "base": self.base, "path": self.request.path}
-        made = _environment().get_template(template)
-        text = made.render(known | values, practice=self.place == PRACTICE)
+        text = render(template, **(known | values), practice=self.place == PRACTICE)
         return web.Response(status=status, text=text, content_type="text/html")
 
     def refusal(self, status: int, heading: str, sentence: str, back: str) -> web.Response:
@@ -309,6 +308,11 @@ def _explained(error: Exception) -> tuple[int, str, str]:
             return 503, "This cannot be done now", sentence
         case _:
             return 500, "Something is wrong in the importer", defect(error)
+
+
+def render(template: str, **values: object) -> str:
+    """Return what a template makes of values."""
+    return _environment().get_template(template).render(values)
 
 
 @cache

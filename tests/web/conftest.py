@@ -241,7 +241,7 @@ def followed(client: httpx.Client, started: httpx.Response) -> str:
     """Wait for the command that an answer leads to; return the page that comes after it."""
     assert started.status_code == 303, started.text
     while (answer := client.get(started.headers["Location"])).status_code == 200:
-        assert not re.search("did not work|has stopped|is paused", answer.text), answer.text
+        assert not re.search("did not work|>Stopped at|>Paused at", answer.text), answer.text
         time.sleep(0.3)
     return answer.headers["Location"]
 

@@ -86,7 +86,7 @@ def entered(browser: Browser, server: Server) -> Iterator[Page]:
     tab.goto(f"{server.base}/practice/")
     yield tab
     context.close()
-    assert not [error for error in errors if not re.search("404|409|422", error)]
+    assert not [error for error in errors if not re.search("404|409|422", error)], errors
     assert not [url for url in asked if not url.startswith((server.base, "data:"))]
 
 

@@ -215,7 +215,7 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
     assert not [one for one in secrets if one.encode() in _processes(library.folder)]
     before = len(library.written())
     client.post(live.replace("/live", "/pause"))
-    until(lambda: "The load is paused" in client.get(live).text)
+    until(lambda: "Paused at" in client.get(live).text)
     assert before <= len(library.written()) <= before + 12  # 3 s at this rate
     pages = _visited(client, {"/alma/", "/practice/", live, run})
     assert len(pages) > 20
@@ -322,7 +322,7 @@ def test_refused_rows_are_among_the_rejects(office: tuple[Library, httpx.Client]
     library.add("702", "Kim", "Xue")
     followed(client, approve(client, run))
     assert {"Vane", "Wulf"} <= _rejects(client, run)
-    names = re.findall(rf'href="{run}/files/(rejects[^"]*xlsx)">Download', client.get(run).text)
+    names = re.findall(rf'href="{run}/files/(rejects[^"]*xlsx)"><svg[^D]*</svg>Down', client.get(run).text)
     (name,) = names
     book = openpyxl.load_workbook(io.BytesIO(client.get(f"{run}/files/{name}").content))
     assert "Wulf" in {cell.value for row in book.worksheets[0] for cell in row}

@@ -82,7 +82,7 @@ CASES: dict[str, tuple[Situation, State, str, str, str]] = {
     ),
     "stopped": (
         Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), fresh=False),
-        State.STOPPED, "Stopped at 120 of 400", "Continue the load", "runs/r1#approving",
+        State.STOPPED, "Stopped at 120 of 400", "Continue the load", "runs/r1/live",
     ),
     "done": (
         Situation(DRAFT, "a.yaml", run="r1", known=_run(of=400, refused=3)),

@@ -84,7 +84,7 @@ def test_a_pause_is_never_lost(office: tuple[Library, httpx.Client], times: int)
         time.sleep(number % 10 * 0.4)
         assert client.post(live.replace("/live", "/pause")).status_code == 303
         before = len(library.written())
-        until(lambda live=live: "is paused" in client.get(live).text)  # type: ignore[misc]
+        until(lambda live=live: "Paused at" in client.get(live).text)  # type: ignore[misc]
         assert len(library.written()) <= before + 16  # those under way
     assert len(library.users()) < count
     library.set_rate(20)

@@ -98,7 +98,7 @@ def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]
 
 
 def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Client]) -> None:
-    """The page of a stopped load has the button that continues it."""
+    """The page of a stopped load has the button that continues it, and says why it stopped."""
     library, client = office
     library.set_rate(20)
     run = planned(client, drafted(client, "alma", people(200, 2), "plain.yaml"))
@@ -106,10 +106,10 @@ def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Clien
     before = env.read_text("utf-8")
     env.write_text(before.replace(KEY, "wrong"), "utf-8")
     live = approve(client, run).headers["Location"]
-    until(lambda: "has stopped" in client.get(live).text)
+    until(lambda: "Stopped at" in client.get(live).text)
     page = client.get(live).text
     env.write_text(before, "utf-8")
-    assert "Continue the load" in buttons(page)
+    assert {"Try again", "Check the connection"} <= buttons(page)
     assert not re.search(r"importer apply|ALMA_API_KEY", page)
     followed(client, approve(client, run))
 
@@ -126,7 +126,7 @@ def test_a_roster_whose_load_is_open_stays(office: tuple[Library, httpx.Client])
     until(lambda: "created" in client.get(live).text)
     assert client.post(f"{draft}/trash").status_code == 409
     client.post(live.replace("/live", "/pause"))
-    until(lambda: "is paused" in client.get(live).text)
+    until(lambda: "Paused at" in client.get(live).text)
     assert client.post(f"{draft}/trash").status_code == 409
     library.set_rate(20)
     followed(client, approve(client, run))

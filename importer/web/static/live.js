@@ -1,22 +1,22 @@
 // Shows the progress of a load as it comes; without this script the page reloads itself.
-"use strict";
-const PAUSE = 10000; // milliseconds between two announcements to a screen reader
-const live = document.getElementById("live");
+import { at } from "./api.js";
+
+const QUIET = 30000; // milliseconds between two announcements to a screen reader
+const live = at("live");
 const source = new EventSource(live.dataset.events);
-let said = 0;
+let state = live.dataset.state;
+let said = Date.now();
+
 source.onmessage = (message) => {
-  const state = JSON.parse(message.data);
-  const bar = document.getElementById("bar");
-  bar.max = state.of || 1;
-  bar.value = state.done;
-  document.getElementById("sentence").textContent = state.sentence;
-  document.getElementById("note").textContent = state.note;
-  if (Date.now() - said > PAUSE) {
-    said = Date.now();
-    document.getElementById("said").textContent = state.sentence;
-  }
-  if (!state.running) {
+  const now = JSON.parse(message.data);
+  if (!now.running || (now.state !== state && now.state !== "running")) {
     source.close();
-    location.replace(live.dataset.done);
+    location.replace(live.dataset.done); // other buttons
+    return;
+  }
+  live.innerHTML = now.html; // escaped by the server
+  if (now.state !== state || Date.now() - said > QUIET) {
+    at("said").textContent = now.sentence;
+    [state, said] = [now.state, Date.now()];
   }
 };
