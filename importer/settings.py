@@ -37,6 +37,8 @@ ENV_BYTES = 64_000
 
 REGION = "ALMA_REGION"
 
+ROLES, FOUR_EYES = "ALMA_WEB_ROLES", "ALMA_WEB_FOUR_EYES"
+
 DESTINATION = (REGION, "ALMA_BASE_URL", "ALMA_GATEWAY", "ALMA_CA_BUNDLE", "ALMA_PROXY")
 """The settings that decide where the key is sent, and which certificates are trusted there."""
 
@@ -63,6 +65,7 @@ _MUST_BE = {
     "ALMA_RESERVE": "a whole number of calls, 0 or more",
     "ALMA_VERIFY_DELAY": "a number of seconds, from 0 to 3600",
     "ALMA_PLAN_DAYS": "a whole number of days, from 1 to 365",
+    FOUR_EYES: "yes or no",
     "ALMA_MAIL_PORT": "a port, from 1 to 65535",
 }
 """The rule of each setting, for the message about a wrong value."""
@@ -92,6 +95,8 @@ class Settings(BaseSettings):
     alma_mail_user: str = ""
     alma_mail_password: SecretStr | None = None
     alma_mail_from: str = ""
+    alma_web_roles: str = ""
+    alma_web_four_eyes: bool = False
 
     @classmethod
     def settings_customise_sources(
@@ -122,6 +127,21 @@ class Settings(BaseSettings):
         Raises UsageError naming the settings that are wrong, and where `.env` cannot be read or
         trusted.
         """
+        settings = cls._checked()
+        for secret in (settings.alma_api_key, settings.alma_mail_password):
+            add_secret(secret.get_secret_value() if secret else "")
+        if "@" in settings.alma_proxy:  # with a user name and a password
+            add_secret(settings.alma_proxy)
+        return settings
+
+    @classmethod
+    def without_secrets(cls) -> Settings:
+        """Return the settings for the local page, which keeps no key. Raises as `read` does."""
+        secrets = ("alma_api_key", "alma_mail_password")
+        return cls._checked().model_copy(update=dict.fromkeys(secrets))
+
+    @classmethod
+    def _checked(cls) -> Settings:
         try:
             settings = cls()
         except ValidationError as error:
@@ -132,10 +152,6 @@ class Settings(BaseSettings):
         if "\0" in str(settings.alma_ca_bundle or ""):
             msg = "ALMA_CA_BUNDLE is not a file name: it contains a control character."
             raise UsageError(msg)
-        for secret in (settings.alma_api_key, settings.alma_mail_password):
-            add_secret(secret.get_secret_value() if secret else "")
-        if "@" in settings.alma_proxy:  # with a user name and a password
-            add_secret(settings.alma_proxy)
         return settings
 
     @property

@@ -24,9 +24,10 @@ from importer.cli.output import now, say
 from importer.errors import UsageError
 from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running
-from importer.settings import ENV, KEY
+from importer.settings import ENV, KEY, Settings
 from importer.web.app import serve
 from importer.web.guard import ENTER, Guard
+from importer.web.roles import Access, access_rules
 from importer.web.site import Site
 from importer.web.tasks import EXIT, LOCK, RUNNER, RUNNING, Tasks, remove_unused
 from importer.web.workspace import ALMA, CODES, PRACTICE, Workspace
@@ -71,6 +72,12 @@ def web(
     if public_url and socket_file is None:
         msg = "--public-url is for --socket: without a reverse proxy the page has one user only."
         raise UsageError(msg)
+    settings = Settings.without_secrets()
+    access = access_rules(
+        settings.alma_web_roles,
+        four_eyes=settings.alma_web_four_eyes,
+        proxied=socket_file is not None,
+    )
     with ExitStack() as stack:
         if socket_file is not None:
             listening = [stack.enter_context(_proxys_socket(socket_file, public_url))]
@@ -79,7 +86,7 @@ def web(
             listening = _listen(port)
             address = f"http://{_own_name()}:{listening[0].getsockname()[1]}"
             seconds = idle * 3600 or None
-        _serve(listening, address, seconds, socket_file, public_url, no_browser=no_browser)
+        _serve(listening, address, seconds, socket_file, public_url, access, no_browser=no_browser)
 
 
 def _serve(
@@ -88,6 +95,7 @@ def _serve(
     seconds: float | None,
     socket_file: Path | None,
     public_url: str,
+    access: Access,
     *,
     no_browser: bool,
 ) -> None:
@@ -99,7 +107,7 @@ def _serve(
         cookie_name=f"importer-{host.rpartition(':')[2]}",
         proxied=socket_file is not None,
     )
-    with _site(proxied=guard.proxied) as site, tempfile.TemporaryDirectory() as private:
+    with _site(access, proxied=guard.proxied) as site, tempfile.TemporaryDirectory() as private:
 
         def ready() -> None:
             if socket_file is not None:
@@ -175,7 +183,7 @@ def _as_browsers_send(public_url: str) -> str:
 
 
 @contextmanager
-def _site(*, proxied: bool = False) -> Iterator[Site]:
+def _site(access: Access, *, proxied: bool) -> Iterator[Site]:
     """Return the site of this folder, with a practice Alma that runs while the block lasts."""
     practice = Path("practice")
     practice.mkdir(mode=0o700, exist_ok=True)
@@ -191,7 +199,7 @@ def _site(*, proxied: bool = False) -> Iterator[Site]:
         if not (space.folder / CODES).is_file():
             words = ("codes", "fetch")
             space.tasks.start(*words, title="", then="", back="", now=now(), operator="", run_of="")
-        yield Site({ALMA: _workspace(ALMA, Path(), {}), PRACTICE: space}, now, proxied)
+        yield Site({ALMA: _workspace(ALMA, Path(), {}), PRACTICE: space}, now, proxied, access)
 
 
 def _listen(port: int) -> list[socket.socket]:

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from importer.web import (
 )
 from importer.web.guard import Guard, Handler
 from importer.web.load_pages import CLOSING
+from importer.web.roles import Role
 from importer.web.site import SITE, Site, Visit, explain_errors, see
 from importer.web.workspace import ALMA, PRACTICE
 
@@ -88,6 +90,23 @@ _DRAFT_FORMS: dict[str, Page] = {
 }
 """Forms that change a draft, if it is as their page showed it."""
 
+_APPROVERS = frozenset({"runs/{run}/approve", "settings/key", "settings/job"})
+"""Forms for approvers alone. All others are for preparers, and pages for viewers."""
+
+
+@web.middleware
+async def check_role(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what the role of whoever asks does not include."""
+    visit, resource = Visit(request), request.match_info.route.resource
+    path = resource.canonical.removeprefix("/{place}/") if resource else ""
+    needed = Role.APPROVER if path in _APPROVERS else Role.PREPARER
+    needed = Role.VIEWER if request.method in {"GET", "HEAD"} else needed
+    if visit.role >= needed:
+        return await handler(request)
+    sentence = f"This is for the role {needed.name.lower()}, and your groups have "
+    sentence += f"the role {visit.role.name.lower()}." if visit.role else "no role here."
+    return visit.refusal(403, "You may not do this", f"{sentence} Nothing was done.", "/")
+
 
 def _in_turn(page: Page, *, versioned: bool = False) -> Handler:
     """Return the handler of a page or form; those of one thing are carried out one after another.
@@ -102,6 +121,9 @@ def _in_turn(page: Page, *, versioned: bool = False) -> Handler:
         async with visit.site.turn(_subject(request)):
             if request.method == "GET" and request.transport is None:
                 return web.Response()
+            if request.method == "POST" and visit.person and "draft" in request.match_info:
+                with suppress(web.HTTPNotFound):  # in the trash
+                    visit.draft.note(visit.person)
             if versioned:
                 visit.draft.require(visit.number("version"))
             threads = visit.site.threads if "draft" in request.match_info else None
@@ -145,7 +167,8 @@ ROUTES = [
 def application(site: Site, guard: Guard) -> web.Application:
     """Return the application with all its pages behind the guard."""
     app = web.Application(
-        middlewares=[guard.middleware, explain_errors], client_max_size=LARGEST_FORM
+        middlewares=[guard.middleware, explain_errors, check_role],
+        client_max_size=LARGEST_FORM,
     )
     app[SITE] = site
     app[CLOSING] = asyncio.Event()

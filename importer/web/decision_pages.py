@@ -17,7 +17,6 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from aiohttp import web
-from pydantic import TypeAdapter
 
 from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger
@@ -39,14 +38,13 @@ from importer.report.wording import field_name, what
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import MatchResult, PersonQuery
 from importer.users.query import find_users
+from importer.web.history import Given, given_answers, save_answers
 from importer.web.review import Names, draft_of
 from importer.web.site import Visit, see
 from importer.web.workspace import Workspace
 
-ANSWERS, SENT = "answers.json", "answers.csv"
-"""In a run's folder: the answers that are not carried out yet, and those of the last `resolve`."""
-
-_KEPT = TypeAdapter(dict[int, str])
+SENT = "answers.csv"
+"""In a run's folder: the answers of the last `resolve`."""
 
 MOST_USERS = 3
 """Users in question that are shown beside a row."""
@@ -116,15 +114,9 @@ class Queue:
         }
         rows = {row: found for row, found in rows.items() if choices(found)}
         ordered = sorted(rows, key=lambda row: (not _danger(rows[row]), _kind(rows[row]), row))
-        answers: dict[int, str] = {}
-        with suppress(OSError, ValueError):
-            answers = _KEPT.validate_json((ledger.folder / ANSWERS).read_bytes())
+        answers = {row: one.text for row, one in given_answers(ledger.folder).items()}
         valid = {row: text for row, text in answers.items() if text in choices(rows.get(row, ()))}
         return cls({row: rows[row] for row in ordered}, valid)
-
-    def keep(self, folder: Path, answers: Mapping[int, str]) -> None:
-        """Save answers in place of those that were given."""
-        write_atomically(folder / ANSWERS, _KEPT.dump_json(dict(answers)))
 
     def open(self, kind: str = "") -> list[int]:
         """Return the rows without an answer, of one kind or all, in order."""
@@ -189,7 +181,8 @@ def answer(visit: Visit) -> web.Response:
         same = visit.text("same") == "yes"
         alike = Desk(visit.space, ledger, queue).question(row).alike if same else ()
     fitting = [one for one in alike if text in choices(queue.rows[one])]
-    queue.keep(visit.run, {**queue.answers, **dict.fromkeys((row, *fitting), text)})
+    given = dict.fromkeys((row, *fitting), Given(text=text, by=visit.operator))
+    save_answers(visit.run, given_answers(visit.run) | given)
     return see(f"{here}?{urlencode({'kind': kind, 'done': row})}")
 
 
@@ -198,7 +191,10 @@ def take_back(visit: Visit) -> web.Response:
     row = visit.number("row", -1)
     with Ledger.open(visit.run) as ledger:
         queue = Queue.of(ledger)
-    queue.keep(visit.run, {one: text for one, text in queue.answers.items() if one != row})
+    if row in queue.answers:  # one that was carried out stays, with who gave it
+        given = given_answers(visit.run)
+        del given[row]
+        save_answers(visit.run, given)
     return see(f"{visit.run_address}/decisions?row={row}")
 
 

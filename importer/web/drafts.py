@@ -45,8 +45,9 @@ _NAME = re.compile(r"[^\w .()-]+")
 class DraftFacts(BaseModel):
     """What is saved of a draft. `version` grows with each change, so that an old page is seen.
 
-    `file`: the roster's name. `by`: who dropped it. `load`: the name of its load, "" if that is
-    named after the file. `run`: the run whose rejects it is, which stay in the run's folder, so
+    `file`: the roster's name. `by`: who dropped it. `people`: whom a reverse proxy named for what
+    was done here. `load`: the name of its load, "" if that is named after the file. `run`: the run
+    whose rejects it is, which stay in the run's folder, so
     that later runs are known to correct it; "" for a roster that was dropped. `edited`: the digests
     of the mapping after each change made here that can be undone, in order.
     """
@@ -56,6 +57,7 @@ class DraftFacts(BaseModel):
     file: str
     created: datetime
     by: str = ""
+    people: tuple[str, ...] = ()
     load: str = ""
     run: str = ""
     mapping: str = ""
@@ -186,6 +188,12 @@ class Draft:
     def follow(self, earlier: Draft) -> None:
         """Take the name and the mapping of the load of an earlier term."""
         self._changed(load=earlier.title, mapping=earlier.facts.mapping)
+
+    def note(self, who: str) -> None:
+        """Keep in mind that somebody worked on it; pages that are open stay up to date."""
+        if who not in self.facts.people and self.folder.is_dir():
+            self.facts = self.facts.model_copy(update={"people": (*self.facts.people, who)})
+            self._save()
 
     def trash(self, *, trashed: bool) -> None:
         """Move it to the trash, or back."""

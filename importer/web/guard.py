@@ -30,8 +30,8 @@ A redirect in its place would still come from wherever the link was, such as the
 
 SESSION_SECONDS = 12 * 60 * 60
 
-REMOTE_USER = "X-Remote-User"
-"""The header in which a reverse proxy names who asks."""
+REMOTE_USER, REMOTE_GROUPS = "X-Remote-User", "X-Remote-Groups"
+"""The headers in which a reverse proxy names who asks, and the groups of that person."""
 
 _UNNAMED = (
     f"The web server before this page did not say who you are, in {REMOTE_USER}. The guide shows "

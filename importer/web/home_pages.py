@@ -136,7 +136,8 @@ def restore(visit: Visit) -> web.Response:
 def delete(visit: Visit) -> web.Response:
     """Delete a draft in the trash; the runs made from it stay, but their plans become stale."""
     draft = _thrown(visit)
-    if refused := _in_use(visit, draft):
+    # with four eyes it must stay known who prepared a plan that can be approved
+    if refused := _in_use(visit, draft, with_plans=visit.site.access.four_eyes):
         return refused
     shutil.rmtree(draft.folder)
     return see(f"{visit.base}/?show={Show.TRASH}")
@@ -147,13 +148,16 @@ def _thrown(visit: Visit) -> Draft:
     return found(draft if draft.facts.trashed else None)
 
 
-def _in_use(visit: Visit, draft: Draft) -> web.Response | None:
-    """Return why a draft is needed: it is being planned, or a load of it is not done."""
+def _in_use(visit: Visit, draft: Draft, *, with_plans: bool = False) -> web.Response | None:
+    """Return why a draft is needed: it is being planned, or a load of it is not done.
+
+    `with_plans`: also a load that was planned and not approved.
+    """
     space, heading = visit.space, "This roster is still needed"
     if space.tasks.doing(("plan", space.typed(draft.roster))):
         sentence = f"{draft.facts.file} is being compared with Alma. Wait until that is done."
         return visit.refusal(409, heading, sentence, f"{visit.base}/")
-    for run in open_loads(space, draft):
+    for run in open_loads(space, draft, with_plans=with_plans):
         sentence = (
             f"The load of {draft.facts.file} is not finished and needs the roster. Continue the "
             "load first; a roster whose load is complete can be deleted."

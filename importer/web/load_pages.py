@@ -217,6 +217,7 @@ def live(visit: Visit) -> web.Response:
 async def events(request: web.Request) -> web.StreamResponse:
     """Send the progress of a load as events, until it has ended."""
     visit = await Visit.of(request)
+    address = visit.run_address  # where there is no such run, no answer is begun
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     closing, running = request.app[CLOSING], True
@@ -224,7 +225,7 @@ async def events(request: web.Request) -> web.StreamResponse:
         found = await asyncio.to_thread(_progress, visit)
         running = found.running
         event = {name: getattr(found, name) for name in ("state", "heading", "sentence", "running")}
-        event["html"] = render("progress.html.j2", progress=found, address=visit.run_address)
+        event["html"] = render("progress.html.j2", progress=found, address=address)
         try:
             await response.write(f"data: {json.dumps(event)}\n\n".encode())
         except ConnectionError:  # the window was closed

@@ -295,11 +295,12 @@ def _undoes(known: KnownRun | None, folder: Path) -> bool:
     return known is not None and known.applied and Path(known.facts.undoes).name == folder.name
 
 
-def open_loads(space: Workspace, draft: Draft) -> Iterator[str]:
-    """Yield the names of the runs that load a draft and are not done."""
+def open_loads(space: Workspace, draft: Draft, *, with_plans: bool) -> Iterator[str]:
+    """Yield the names of the runs that load a draft and are not done; of all, or that began."""
     for one in map(_seen, space.saved_runs()):
         is_open = one.known and one.known.left and one.is_from(draft)
-        if one.known and is_open and (one.known.applied or space.is_busy(space.runs / one.name)):
+        began = with_plans or (one.known and one.known.applied)
+        if is_open and (began or space.is_busy(space.runs / one.name)):
             yield one.name
 
 

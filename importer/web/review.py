@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 
 from importer.errors import StalePlanError
 from importer.ledger.integrity import check_whole
-from importer.ledger.journal import ALLOWED, made_by_people
 from importer.ledger.ledger import Ledger, summarize, to_create
-from importer.ledger.states import DECIDED
 from importer.model.fields import fields_of
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Code, Severity
@@ -29,6 +26,7 @@ from importer.report.page import details_of
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import ENDS, End, Tally, end_of, field_name, tallies, what
 from importer.web.drafts import Draft
+from importer.web.history import Event, events_of, prepared_by
 from importer.web.loads import ledger_stamp
 from importer.web.workspace import Workspace
 
@@ -250,47 +248,13 @@ def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something that a person did with a load: when, who, the name of an icon, and what."""
-
-    time: datetime
-    who: str
-    icon: str
-    text: str
-
-
-def _events(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
-    """Yield what people did with a load, the oldest first."""
-    facts = ledger.facts
-    if draft:
-        file, by = draft.facts.file, draft.facts.by or facts.operator
-        yield Event(draft.facts.created.astimezone(), by, "file", f"dropped {file}")
-        for who, made in groupby(draft.made(), key=lambda one: one.who):
-            cells = list(made)
-            text = f"corrected {counted(len(cells), 'cell')}"
-            yield Event(datetime.fromisoformat(cells[-1].when), who, "pencil", text)
-    planned = "checked the rows" if facts.command == "check" else "compared with Alma"
-    yield Event(facts.started, facts.operator, "eye", planned)
-    words = {
-        "apply": ("play", "approved the load{}"), "paused": ("pause", "stopped"),
-        "finished": ("check", "everything is done"),
-        DECIDED: ("people", "answered {}"), ALLOWED: ("alert", "allowed the safety check {}"),
-    }  # fmt: skip
-    for (event, who), entries in groupby(made_by_people(ledger), lambda e: (e.event, e.operator)):
-        each = list(entries)
-        if found := words.get(event):
-            detail = counted(len(each), "row") if event == DECIDED else each[-1].detail
-            detail = f", {detail}" if event == "apply" and detail else detail
-            yield Event(each[-1].time, who, found[0], found[1].format(detail))
-
-
-@dataclass(frozen=True, slots=True)
 class Review:
     """A run: its facts and counts, what changes and what is wrong, and what is left to do.
 
     `left`: rows that an apply still has to work on. `stale`: why it can be neither applied nor
     answered any more, "" if it can. `draft`: what it was made from, if that is still there.
-    `related`: a sentence for each related run. `seal`: of the planned steps; another one after any
+    `prepared_by`: who dropped, changed, planned or answered anything of it. `related`: a sentence
+    for each related run. `seal`: of the planned steps; another one after any
     was changed.
     """
 
@@ -303,6 +267,7 @@ class Review:
     draft: Draft | None
     survey: Survey
     events: tuple[Event, ...]
+    prepared_by: frozenset[str]
     related: tuple[str, ...]
     files: tuple[str, ...]
     seal: str
@@ -311,6 +276,12 @@ class Review:
     def production(self) -> bool:
         """Whether it writes to a production Alma."""
         return self.facts.alma is not None and self.facts.alma.is_production
+
+    @property
+    def code(self) -> str:
+        """What is typed in the approval: the code of a production Alma; "" once it was approved."""
+        alma = self.facts.alma
+        return alma.institution if alma and self.production and not self.applied else ""
 
     @property
     def alma(self) -> str:
@@ -380,7 +351,8 @@ def review(space: Workspace, folder: Path) -> Review:
     with Ledger.open(folder) as ledger:
         check_whole(ledger)
         summary, facts = summarize(ledger), ledger.facts
-        draft = draft_of(space, facts)
+        draft, thrown = draft_of(space, facts), draft_of(space, facts, trashed=True)
+        events = tuple(events_of(ledger, thrown))
         left = 0 if facts.command == "check" else left_to_do(ledger)
         answers = facts.command != "check" and not ledger.was_applied and summary.review
         return Review(
@@ -392,17 +364,18 @@ def review(space: Workspace, folder: Path) -> Review:
             _stale(ledger, draft) if left or answers else "",
             draft,
             _survey(folder, ledger_stamp(folder)),
-            tuple(_events(ledger, draft)),
+            events,
+            prepared_by(events, folder, thrown),
             tuple(lineage(ledger).sentences()),
             tuple(path.name for path in present(folder)),
             ledger.value("seal") or "",
         )
 
 
-def draft_of(space: Workspace, facts: RunFacts) -> Draft | None:
-    """Return the draft that a run was made from, None if it is gone."""
+def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Draft | None:
+    """Return the draft that a run was made from, None if it is gone; from the trash if asked."""
     roster = Path(facts.roster.path)
-    return next((one for one in space.drafts() if one.roster == roster), None)
+    return next((one for one in space.drafts(trashed=trashed) if one.roster == roster), None)
 
 
 def _stale(ledger: Ledger, draft: Draft | None) -> str:

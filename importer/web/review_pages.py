@@ -65,6 +65,7 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
         before=compared(shown.summary, last_load(visit.space, shown.facts)),
         wrong=wrong,
         viewed=allowed if wrong else frozenset(),
+        own=visit.site.access.forbids(visit.person, shown.prepared_by),
         every=not wrong or visit.text("some") == ALL,
         limit=visit.text("limit") if wrong else FEW,
         rows=rows,
@@ -87,16 +88,18 @@ def start_apply(visit: Visit) -> web.Response:
     shown = review(visit.space, run)
     if shown.stale:
         return visit.refusal(409, "This plan is out of date", shown.stale, address)
+    if visit.site.access.forbids(visit.person, shown.prepared_by):
+        sentence = "You prepared this load, so somebody else approves it. Nothing was sent."
+        return visit.refusal(403, "You may not approve this", sentence, address)
     if visit.text("plan") != shown.seal:
         sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
         return visit.refusal(409, "The plan was changed", sentence, address)
     ticked, failed = set(visit.texts("allow")), shown.facts.failed_checks
     limit = None if visit.text("some") == ALL else visit.number("limit")
-    code = shown.facts.alma.institution if shown.facts.alma else ""
     wrong = Wrong(
         shown.to_view - set(visit.texts("viewed")),
         () if shown.applied else tuple(one.check for one in failed if one.check not in ticked),
-        not shown.applied and shown.production and visit.text("code").strip().casefold() != code.casefold(),
+        shown.code != "" and visit.text("code").strip().casefold() != shown.code.casefold(),
         limit == 0,
         shown.deletions > 0 and visit.number("deletions") != shown.deletions,
     )

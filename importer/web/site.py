@@ -24,8 +24,9 @@ from importer.report.page import environment, fact_lines
 from importer.report.wording import sentences_of, tallies
 from importer.web.advice import on_page
 from importer.web.drafts import Draft, StaleError, title
-from importer.web.guard import Handler, remote_user
+from importer.web.guard import REMOTE_GROUPS, Handler, remote_user
 from importer.web.loads import newest_run, see_run, steps
+from importer.web.roles import Access, Role, split_groups
 from importer.web.workspace import PRACTICE, Workspace
 
 T = TypeVar("T")
@@ -40,13 +41,15 @@ _DRAFTS_AT_ONCE = 6
 class Site:
     """The workspaces by place, the clock, and whose turn it is.
 
-    `proxied`: a reverse proxy names who asks, in the header X-Remote-User. `threads`: those in
-    which rosters are read and checked, which takes long; other pages have threads of their own.
+    `proxied`: a reverse proxy names who asks, in the header X-Remote-User, and `access` says what
+    each may do. `threads`: those in which rosters are read and checked, which takes long; other
+    pages have threads of their own.
     """
 
     workspaces: Mapping[str, Workspace]
     now: Callable[[], datetime]
     proxied: bool = False
+    access: Access = field(default_factory=Access)
     threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(_DRAFTS_AT_ONCE))
     _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
@@ -163,10 +166,17 @@ class Visit:
     @property
     def operator(self) -> str:
         """Who works on the page: whom the reverse proxy names, or who started the server."""
-        return self._remote_user or self.space.operator
+        return self.person or self.space.operator
 
     @property
-    def _remote_user(self) -> str:
+    def role(self) -> Role:
+        """What whoever works on the page may do."""
+        groups = split_groups(self.request.headers.getall(REMOTE_GROUPS, ()))
+        return self.site.access.role(groups)
+
+    @property
+    def person(self) -> str:
+        """Whom the reverse proxy names; "" on one's own computer."""
         return remote_user(self.request) if self.site.proxied else ""
 
     def start(
@@ -185,7 +195,7 @@ class Visit:
             then=then,
             back=back,
             now=self.now,
-            operator=self._remote_user,
+            operator=self.person,
             run_of=run_of,
         )
         return see(f"{shown_by}?task={task.id}" if shown_by else f"{self.base}/tasks/{task.id}")
@@ -218,6 +228,7 @@ class Visit:
         """Return a page made by a template."""
         known: dict[str, object] = {"steps": (), "crumb": ""}
         known |= {"place": self.place, "base": self.base, "path": self.request.path}
+        known |= {"role": self.role, "person": self.person}
         text = render(template, **(known | values), practice=self.place == PRACTICE)
         return web.Response(status=status, text=text, content_type="text/html")
 

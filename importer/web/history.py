@@ -1,0 +1,93 @@
+"""What people did with a load, and who prepared it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from importer.ledger.journal import ALLOWED, made_by_people
+from importer.ledger.ledger import Ledger
+from importer.ledger.states import DECIDED
+from importer.model.files import write_atomically
+from importer.model.text import counted
+from importer.web.drafts import Draft
+
+ANSWERS = "answers.json"
+"""In a run's folder: the answers that were given on the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a person did with a load: when, who, the name of an icon, and what.
+
+    `prepares`: whoever did it prepared the load.
+    """
+
+    time: datetime
+    who: str
+    icon: str
+    text: str
+    prepares: bool = True
+
+
+def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
+    """Yield what people did with a load, the oldest first."""
+    facts = ledger.facts
+    if draft:
+        file, by = draft.facts.file, draft.facts.by or facts.operator
+        yield Event(draft.facts.created.astimezone(), by, "file", f"dropped {file}")
+        for who, made in groupby(draft.made(), key=lambda one: one.who):
+            cells = list(made)
+            text = f"corrected {counted(len(cells), 'cell')}"
+            yield Event(datetime.fromisoformat(cells[-1].when), who, "pencil", text)
+    planned = "checked the rows" if facts.command == "check" else "compared with Alma"
+    yield Event(facts.started, facts.operator, "eye", planned)
+    words = {
+        "apply": ("play", "approved the load{}"), "paused": ("pause", "stopped"),
+        "finished": ("check", "everything is done"),
+        DECIDED: ("people", "answered {}"), ALLOWED: ("alert", "allowed the safety check {}"),
+    }  # fmt: skip
+    for (event, who), entries in groupby(made_by_people(ledger), lambda e: (e.event, e.operator)):
+        each = list(entries)
+        if found := words.get(event):
+            detail = counted(len(each), "row") if event == DECIDED else each[-1].detail
+            detail = f", {detail}" if event == "apply" and detail else detail
+            text, prepares = found[1].format(detail), event == DECIDED
+            yield Event(each[-1].time, who, found[0], text, prepares)
+
+
+class Given(BaseModel):
+    """The answer to a row, and who gave it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    by: str
+
+
+def given_answers(folder: Path) -> dict[int, Given]:
+    """Return the answers that were given on the page, also those that were carried out."""
+    with suppress(OSError, ValueError):
+        return _GIVEN.validate_json((folder / ANSWERS).read_bytes())
+    return {}
+
+
+_GIVEN = TypeAdapter(dict[int, Given])
+
+
+def save_answers(folder: Path, answers: Mapping[int, Given]) -> None:
+    """Save the answers in place of those that were there."""
+    write_atomically(folder / ANSWERS, _GIVEN.dump_json(dict(answers)))
+
+
+def prepared_by(events: Iterable[Event], folder: Path, draft: Draft | None) -> frozenset[str]:
+    """Return who dropped, changed, planned or answered anything of a run, also in the trash."""
+    people = [one.who for one in events if one.prepares]
+    people += (one.by for one in given_answers(folder).values())
+    return frozenset((*people, *(draft.facts.people if draft else ())))

@@ -1,0 +1,238 @@
+"""Who may do what on the page of a department: roles by the proxy's groups, and four eyes."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Barrier
+
+import httpx
+import pytest
+
+from importer.errors import UsageError
+from importer.web.app import ROUTES
+from importer.web.roles import Access, Role
+from tests.web.conftest import (
+    Library,
+    approve,
+    decide,
+    drafted,
+    followed,
+    launch,
+    leave_out,
+    new_library,
+    planned,
+    until,
+)
+from tests.web.test_guard import ADDRESSES
+from tests.web.test_load import MAPPING
+
+HOST = "loads.example.org"
+GROUPS = "viewer=staff; preparer=circ, acq; approver=systems"
+PEOPLE = {"vera": "staff", "piet": "x;acq", "ben": "circ", "ada": "systems, circ", "nobody": "x"}
+
+Ask = Callable[[str], httpx.Client]
+
+
+@contextmanager
+def department(library: Library, **settings: str) -> Iterator[Ask]:
+    """A page behind a proxy, and a client of each person."""
+    (library.folder / "mappings").mkdir(exist_ok=True)
+    for name in ("two", "three"):
+        (library.folder / "mappings" / f"{name}.yaml").write_text(MAPPING, "utf-8")
+    at = library.folder / "page.sock"
+    address = f"https://{HOST}"
+    process = launch(library.folder, "--socket", str(at), "--public-url", address, **settings)
+    until(at.is_socket)
+    clients: list[httpx.Client] = []
+
+    def ask(name: str) -> httpx.Client:
+        headers = {"Host": HOST, "Origin": address, "X-Remote-User": name}
+        headers["X-Remote-Groups"] = PEOPLE[name]
+        transport = httpx.HTTPTransport(uds=str(at))
+        client = httpx.Client(
+            transport=transport, base_url="http://socket", headers=headers, timeout=60
+        )
+        clients.append(client)
+        return client
+
+    yield ask
+    for client in clients:
+        client.close()
+    process.terminate()
+    assert process.wait(60) == 0
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, Ask]]:
+    """A department with roles and four eyes."""
+    with (
+        new_library(tmp_path_factory.mktemp("library")) as library,
+        department(library, ALMA_WEB_ROLES=GROUPS, ALMA_WEB_FOUR_EYES="yes") as ask,
+    ):
+        yield library, ask
+
+
+def test_a_role_is_the_highest_of_somebodys_groups() -> None:
+    """Without roles everybody approves; who is in no group has no role."""
+    access = Access.of(GROUPS, four_eyes=False)
+    people = (["staff"], ["acq", "staff"], ["systems"], ["x"])
+    roles = [Role.VIEWER, Role.PREPARER, Role.APPROVER, Role.NOBODY]
+    assert [access.role(groups) for groups in people] == roles
+    assert Access.of("", four_eyes=True).role([]) is Role.APPROVER
+
+
+@pytest.mark.parametrize(
+    "text", ["boss=x", "viewer", "approver=", "viewer=a", "approver=a; approver=b", "approver"]
+)
+def test_roles_that_cannot_be_read_start_no_page(text: str) -> None:
+    """Nothing is guessed, and somebody must be able to approve."""
+    with pytest.raises(UsageError, match="ALMA_WEB_ROLES"):
+        Access.of(text, four_eyes=False)
+
+
+@pytest.mark.parametrize("name", ["ALMA_WEB_ROLES=approver=a", "ALMA_WEB_FOUR_EYES=yes"])
+def test_roles_need_a_proxy(tmp_path: Path, name: str) -> None:
+    """On one's own computer nobody says who asks, so the page does not start."""
+    (tmp_path / ".env").write_text(f"{name}\n", "utf-8")
+    (tmp_path / ".env").chmod(0o600)
+    process = launch(tmp_path, "--port", "0", "--no-browser")
+    assert process.wait(60) == 2
+    assert "--socket" in (tmp_path / "said.txt").read_text("utf-8")
+
+
+def test_each_address_asks_for_a_role(office: tuple[Library, Ask]) -> None:
+    """Without a group header or a role nothing is shown; a viewer changes nothing, also by JSON."""
+    _, ask = office
+    nobody, viewer, preparer = ask("nobody"), ask("vera"), ask("piet")
+    json = {"Content-Type": "application/json"}
+    for method, path in ADDRESSES:
+        assert nobody.request(method, path).status_code == 403, path
+        assert nobody.request(method, path, headers={"X-Remote-Groups": ""}).status_code == 403
+        answer = viewer.request(method, path, headers=json if method == "POST" else {})
+        assert (answer.status_code == 403) == (method == "POST"), path
+        if method == "POST":
+            assert "role viewer" in answer.json()["sentence"]
+    for path in ("runs/x/approve", "settings/key"):
+        assert preparer.post(f"/alma/{path}").status_code == 403
+    assert len(ADDRESSES) == len(ROUTES)
+
+
+def _roster(number: int) -> str:
+    return f"Id,First,Last,Code\n{number},Ida,N{number},C{number}\n"
+
+
+def test_nobody_approves_what_they_prepared(office: tuple[Library, Ask]) -> None:
+    """Whoever dropped, corrected, mapped, planned or answered is refused; the other one writes."""
+    library, ask = office
+    ada, piet, ben = ask("ada"), ask("piet"), ask("ben")
+    card = {"id_type": {"value": "BARCODE"}, "value": "B9", "status": "ACTIVE"}
+    library.add("9009", "Ida", "Quist", user_identifier=[card])
+    answered = "Id,First,Last,Code\n9010,Ida,Quist,B9\n9011,Ina,Rand,B11\n"
+
+    def by_ada(number: int, act: Callable[[httpx.Client, str], None]) -> str:
+        draft = drafted(piet, "alma", _roster(number), "three.yaml")
+        act(ada, draft)
+        return planned(piet, draft)
+
+    def maps(client: httpx.Client, draft: str) -> None:
+        page = client.get(f"{draft}/mapping").text
+        fields = dict(re.findall(r'name="(version|digest)" value="([^"]*)"', page))
+        text = html.unescape(re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.S)[1])  # type: ignore[index]
+        answer = client.post(
+            f"{draft}/mapping", data={"do": "save", "text": f"{text.strip()}\n# x\n", **fields}
+        )
+        assert answer.status_code == 303, answer.text
+
+    runs = [
+        planned(piet, drafted(ada, "alma", _roster(1), "two.yaml")),
+        planned(ada, drafted(piet, "alma", _roster(2), "two.yaml")),
+        by_ada(4, maps),
+        by_ada(3, lambda client, draft: leave_out(client, draft, 99)),
+    ]
+    run = planned(piet, drafted(piet, "alma", answered, "two.yaml"))
+    answer = {"row": "2", "decision": "same person, new card"}
+    assert ada.post(f"{run}/decisions", data=answer).status_code == 303
+    followed(ben, ben.post(f"{run}/decisions/use"))
+    assert ada.post(f"{run}/decisions/undo", data={"row": "2"}).status_code == 303
+    runs.append(run)
+    writes = library.written()
+    for one in runs:
+        answer = approve(ada, one)
+        assert (answer.status_code, "You prepared this" in answer.text) == (403, True), one
+        assert "You prepared this" in ada.get(one).text
+        assert approve(piet, one).status_code == 403
+    assert library.written() == writes
+    eva = ask("ada")
+    eva.headers["X-Remote-User"] = "eva"
+    followed(eva, approve(eva, runs[0]))
+    assert "<b>eva</b>: approved the load" in eva.get(runs[0]).text
+    assert "<b>piet</b>: compared with Alma" in eva.get(runs[0]).text
+
+
+def test_four_eyes_hold_when_the_draft_is_thrown_away(office: tuple[Library, Ask]) -> None:
+    """Who prepared a load stays known in the trash, and the draft cannot be deleted before."""
+    library, ask = office
+    ada, piet = ask("ada"), ask("piet")
+    draft = drafted(piet, "alma", _roster(20), "two.yaml")
+    leave_out(ada, draft, 99)
+    run = planned(piet, draft)
+    writes = library.written()
+    assert ada.post(f"{draft}/trash").status_code == 303
+    assert approve(ada, run).status_code == 403
+    assert ada.post(f"{draft}/delete").status_code == 409
+    assert approve(ada, run).status_code == 403
+    assert library.written() == writes
+
+
+def test_four_eyes_hold_in_a_race(office: tuple[Library, Ask]) -> None:
+    """An answer and an approval of one person at the same moment: never are both carried out."""
+    library, ask = office
+    for number in range(3):
+        card = {"id_type": {"value": "BARCODE"}, "value": f"R{number}", "status": "ACTIVE"}
+        library.add(f"77{number}", "Ida", f"Q{number}", user_identifier=[card])
+        roster = (
+            f"Id,First,Last,Code\n78{number},Ida,Q{number},R{number}\n79{number},Al,Z,S{number}\n"
+        )
+        piet = ask("piet")
+        run = planned(piet, drafted(piet, "alma", roster, "two.yaml"))
+        ready, ada = Barrier(2), [ask("ada"), ask("ada")]
+
+        def answer() -> int:
+            ready.wait()  # noqa: B023
+            form = {"row": "2", "decision": "same person, new card"}
+            return ada[0].post(f"{run}/decisions", data=form).status_code  # noqa: B023
+
+        def approves() -> int:
+            ready.wait()  # noqa: B023
+            return approve(ada[1], run).status_code  # noqa: B023
+
+        with ThreadPoolExecutor(2) as windows:
+            given, approved = windows.submit(answer), windows.submit(approves)
+        if approved.result() == 303:
+            until(
+                lambda run=run: (
+                    "runs/" in ask("piet").get(f"{run}/live").headers.get("Location", "")
+                )
+            )  # type: ignore[misc]
+            assert f"77{number}" in library.users()  # her answer was not written
+        else:
+            assert (given.result(), approved.result()) == (303, 403)
+            assert approve(ada[1], run).status_code == 403
+
+
+def test_a_file_of_rejects_has_its_people(office: tuple[Library, Ask]) -> None:
+    """The correction of rejects is a draft like any other: who corrected does not approve."""
+    _, ask = office
+    ada, piet, ben = ask("ada"), ask("piet"), ask("ben")
+    roster = "Id,First,Last,Code\n,Ida,V,RJ1\n50,Jon,W,RJ2\n"
+    run = planned(piet, drafted(piet, "alma", roster, "two.yaml"))
+    draft = ada.post(f"{run}/correct").headers["Location"].removesuffix("/grid")
+    leave_out(ada, draft, 99)
+    decide(ben, run, {})
+    again = planned(ben, draft)
+    assert approve(ada, again).status_code in {403, 409}
