@@ -69,6 +69,7 @@ _FORMS: dict[str, Page] = {
     "drafts/{draft}/restore": home_pages.restore,
     "drafts/{draft}/delete": home_pages.delete,
     "drafts/{draft}/grid/cells": grid_pages.save_cells,
+    "drafts/{draft}/grid/again": grid_pages.save_again,
     "drafts/{draft}/grid/undo": grid_pages.undo,
     "drafts/{draft}/grid/check": grid_pages.check_again,
     "runs/{run}/decisions": decision_pages.answer,
@@ -80,6 +81,8 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
     "settings/key": settings_page.save_key,
+    "settings/keys": settings_page.save_keys,
+    "settings/job": settings_page.decide_job,
     "settings/{command}": settings_page.run_command,
 }
 _DRAFT_FORMS: dict[str, Page] = {

@@ -46,8 +46,8 @@ class DraftFacts(BaseModel):
     """What is saved of a draft. `version` grows with each change, so that an old page is seen.
 
     `file`: the roster's name. `by`: who dropped it. `people`: whom a reverse proxy named for what
-    was done here. `load`: the name of its load, "" if that is named after the file. `run`: the run
-    whose rejects it is, which stay in the run's folder, so
+    was done here. `load`: the name of its load, "" if that is named after the file. `after`: the
+    draft of the last term. `run`: the run whose rejects it is, which stay in the run's folder, so
     that later runs are known to correct it; "" for a roster that was dropped. `edited`: the digests
     of the mapping after each change made here that can be undone, in order.
     """
@@ -59,6 +59,7 @@ class DraftFacts(BaseModel):
     by: str = ""
     people: tuple[str, ...] = ()
     load: str = ""
+    after: str = ""
     run: str = ""
     mapping: str = ""
     version: int = 0
@@ -187,7 +188,7 @@ class Draft:
 
     def follow(self, earlier: Draft) -> None:
         """Take the name and the mapping of the load of an earlier term."""
-        self._changed(load=earlier.title, mapping=earlier.facts.mapping)
+        self._changed(load=earlier.title, mapping=earlier.facts.mapping, after=earlier.name)
 
     def note(self, who: str) -> None:
         """Keep in mind that somebody worked on it; pages that are open stay up to date."""

@@ -79,12 +79,13 @@ def grid(visit: Visit) -> web.Response:
 def grid_rows(visit: Visit) -> web.Response:
     """Return a page of rows, with the causes and counts."""
     try:
-        shown = Grid(visit.draft, _checked(visit))
+        before = visit.space.draft(visit.draft.facts.after, trashed=True)
+        shown = Grid(visit.draft, _checked(visit), before)
     except (MappingError, RosterError):
         return web.json_response(
             {"see": f"{visit.base}/drafts/{visit.draft.name}/mapping"}, status=409
         )
-    rows = shown.rows(visit.text("show"), visit.text("find"))
+    rows = shown.rows(visit.text("show"), visit.text("find"), visit.text("sort"))
     at = visit.page_number
     return web.json_response(
         {
@@ -108,7 +109,17 @@ def save_cells(visit: Visit) -> web.Response:
         asked = Edits.model_validate_json(visit.body)
     except ValidationError as error:
         raise web.HTTPBadRequest from error
-    draft, checked = visit.draft, _checked(visit)
+    return _save(visit, _checked(visit), asked)
+
+
+def save_again(visit: Visit) -> web.Response:
+    """Make the corrections of the last term that fit wrong cells of this one."""
+    checked, before = _checked(visit), visit.space.draft(visit.draft.facts.after, trashed=True)
+    return _save(visit, checked, Edits(edits=Grid(visit.draft, checked, before).again))
+
+
+def _save(visit: Visit, checked: Checked, asked: Edits) -> web.Response:
+    draft = visit.draft
     made = list(dict.fromkeys(_corrections(visit, checked, asked)))
     if made:
         draft.add(made)
@@ -179,9 +190,9 @@ def _corrections(visit: Visit, checked: Checked, asked: Edits) -> Iterator[Corre
 class Grid:
     """The rows of a check as the grid shows them."""
 
-    def __init__(self, draft: Draft, checked: Checked) -> None:
-        """Use the check as it is now."""
-        self.draft, self.checked = draft, checked
+    def __init__(self, draft: Draft, checked: Checked, before: Draft | None = None) -> None:
+        """Use the check as it is now; `before`: the draft of the last term."""
+        self.draft, self.checked, self.before = draft, checked, before
         self.roster, self.fates = checked.inputs.roster, checked.decided.fates
 
     @cached_property
@@ -203,6 +214,29 @@ class Grid:
         """The cells that were corrected."""
         return frozenset((one.row, one.column) for one in self.draft.made())
 
+    @cached_property
+    def again(self) -> tuple[Edit, ...]:
+        """The wrong cells with a text that was corrected in the last term, corrected so."""
+        earlier = {
+            (one.heading.casefold(), one.was): one.now
+            for one in (self.before.made() if self.before else ()) if one.was and not one.leaves_out
+        }  # fmt: skip
+        if not earlier:
+            return ()
+        columns = {place.letter: at for at, place in enumerate(self.roster.places)}
+        cells = {
+            (one.origin.row, place.letter): place.heading.casefold()
+            for one in self.checked.decided.problems if one.severity.holds
+            for place in one.places if one.origin.row in self.roster.frame.index
+        }  # fmt: skip
+        shown = dict(self.checked.inputs.cells({row for row, _ in cells}))
+        found = []
+        for (row, letter), heading in cells.items():
+            was = shown[row][columns[letter]]
+            if now := earlier.get((heading, was)):
+                found.append(Edit(row=row, column=letter, was=was, now=now))
+        return tuple(found)
+
     def state(self) -> dict[str, object]:
         """Return what the page says about the whole roster."""
         counts = Counter(self.fates.values())
@@ -217,6 +251,7 @@ class Grid:
             "sub": f"{counted(rows, 'row')}: {ends}.",
             "wrong": wrong,
             "partial": len(self.checked.partial),
+            "again": len(self.again),
             "causes": [
                 {
                     "key": key,
@@ -261,9 +296,13 @@ class Grid:
             for at, use in ordered
         ]
 
-    def rows(self, show: str, find: str) -> list[int]:
-        """Return the rows of a cause, or of one of the other lists, that contain a text."""
-        rows = self._shown(show)
+    def rows(self, show: str, find: str, sort: str) -> list[int]:
+        """Return the rows of a cause, or of one of the other lists, that contain a text.
+
+        `sort`: the letter of the column that they are sorted by, after `-` from the last; "" keeps
+        the order of the roster.
+        """
+        rows = self._sorted(self._shown(show), sort)
         if not (text := find.strip().casefold()):
             return rows
         frame = self.roster.frame
@@ -272,6 +311,16 @@ class Grid:
             has = frame[at].str.casefold().str.contains(text, regex=False)
             found = found.union(frame.index[has])
         return [row for row in rows if row in found or str(row) == text]
+
+    def _sorted(self, rows: list[int], sort: str) -> list[int]:
+        letters = [place.letter for place in self.roster.places]
+        if (letter := sort.removeprefix("-")) not in letters:
+            return rows
+        at = letters.index(letter)
+        if at in self.checked.inputs.secret:
+            return rows
+        texts = self.roster.frame[at].str.casefold().to_dict()
+        return sorted(rows, key=lambda row: texts.get(row, ""), reverse=sort != letter)
 
     def _shown(self, show: str) -> list[int]:
         if group := self.causes.get(show):

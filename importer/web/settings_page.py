@@ -1,10 +1,20 @@
-"""The settings page: the key, the doctor, the code tables and the user cache."""
+"""The settings page: key and region, code tables, user cache, doctor, jobs, and who may do what."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
 from aiohttp import web
 
-from importer.settings import ENV, KEY, REGION, write_env
+from importer.errors import ImporterError
+from importer.jobs.overview import JobOverview, jobs_in
+from importer.model.text import counted
+from importer.settings import ENV, KEY, REGION, Settings, write_env
+from importer.users.cache import UserCache
+from importer.web.roles import ROLE_WORDS, Role
 from importer.web.site import Visit, found, see
 from importer.web.tasks import TASK_ID
 
@@ -17,6 +27,8 @@ REGIONS = {
     "cn": "China",
 }
 
+DISTRIBUTION = "alma-roster-importer"
+
 _COMMANDS = {
     "doctor": ("Checking the set-up", ("doctor", "--json")),
     "codes": ("Reading the code tables", ("codes", "fetch")),
@@ -26,17 +38,91 @@ _COMMANDS = {
 
 def settings(visit: Visit) -> web.Response:
     """Show what is set, and what can be checked and refreshed."""
-    space = visit.space
-    task = space.tasks.find(visit.text("task"))
+    space, tasks = visit.space, visit.space.tasks
+    checked = tasks.find(visit.text("task")) or tasks.last("doctor")
+    env = space.folder / ENV
+    access = visit.site.access
     return visit.page(
         "settings.html.j2",
         codes_age=space.codes_age(visit.now.date()),
-        key_file=(space.folder / ENV).is_file(),
+        tables=_tables(visit),
+        caches=[*_caches(space.users)],
+        key_set=datetime.fromtimestamp(env.stat().st_mtime, UTC) if env.is_file() else None,
+        set=[] if space.practice else [*_set()],
         failed=visit.text("failed"),
         saved=visit.text("saved"),
         regions=REGIONS,
-        findings=space.tasks.result(task).get("findings", ()) if task else (),
+        checked=checked.started.astimezone() if checked else None,
+        findings=tasks.result(checked).get("findings", ()) if checked else (),
+        jobs=_jobs(visit),
+        roles=ROLE_WORDS,
+        access=access,
+        approver=visit.role is Role.APPROVER,
+        version=version(DISTRIBUTION),
     )
+
+
+def _tables(visit: Visit) -> str:
+    """Return the code tables in words, "" where none are saved or their file is wrong."""
+    try:
+        tables = visit.space.codes().tables
+    except ImporterError as error:
+        return str(error)
+    codes = sum(map(len, tables.values()))
+    return f"{counted(len(tables), 'table')}, {counted(codes, 'code')}" if tables else ""
+
+
+def _caches(folder: Path) -> Iterator[str]:
+    """Yield each user cache in a sentence."""
+    for path in sorted(folder.glob("*.sqlite")):
+        try:
+            with UserCache.open(path) as cache:
+                state, users = cache.state, counted(cache.count(), "user")
+        except ImporterError as error:
+            yield str(error)
+            continue
+        day = f"{state.as_of.astimezone():%b %d, %H:%M}" if state.as_of else "not read whole yet"
+        yield f"{users} of {state.institution}, {day}"
+
+
+def _set() -> Iterator[tuple[str, str]]:
+    """Yield the settings of the library that are no secret, in words."""
+    try:
+        known = Settings.without_secrets()
+    except ImporterError as error:
+        yield "Settings", str(error)
+        return
+    region = REGIONS.get(known.alma_region, known.alma_region)
+    yield "Region", region or known.alma_base_url or known.alma_gateway or "not chosen yet"
+    yield (
+        "API calls",
+        f"at most {known.alma_rate:g} a second; {known.alma_reserve:,} a day stay in reserve",
+    )
+
+
+def _jobs(visit: Visit) -> list[JobOverview]:
+    """Return the jobs of the library's folder, which is the current one."""
+    return [] if visit.space.practice else list(jobs_in(Path(), visit.now))
+
+
+def decide_job(visit: Visit) -> web.Response:
+    """Start `job allow` or `job skip` for a job of this page, with a reason."""
+    file, do, why = visit.text("file"), visit.text("do"), visit.text("why").strip()
+    found(next((one for one in _jobs(visit) if str(one.path) == file), None))
+    here = f"{visit.base}/settings"
+    if do not in {"allow", "skip"} or not why:
+        sentence = "Type why, for the history of the job. Nothing was changed."
+        return visit.refusal(422, "A reason is missing", sentence, f"{here}#jobs")
+    title = "Allowing the held load" if do == "allow" else "Skipping the file"
+    return visit.start(
+        "job", do, file, f"--why={why}", "--json", title=title, then=f"{here}#jobs", back=here
+    )
+
+
+def save_keys(visit: Visit) -> web.Response:
+    """Turn keys of a single letter on or off, for whoever works on the page."""
+    visit.site.set_letter_keys(visit.person, on=visit.text("keys") == "yes")
+    return see(f"{visit.base}/settings#keys")
 
 
 def run_command(visit: Visit) -> web.Response:

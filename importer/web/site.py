@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
@@ -19,6 +21,7 @@ from jinja2 import Environment
 
 from importer.errors import ImporterError, defect
 from importer.loader.detect import LARGEST
+from importer.model.files import write_atomically
 from importer.model.text import counted
 from importer.report.page import environment, fact_lines
 from importer.report.wording import sentences_of, tallies
@@ -56,6 +59,24 @@ class Site:
     def turn(self, of: str) -> asyncio.Lock:
         """Return the lock of what one request at a time may use; who waits needs no thread."""
         return self._turns.setdefault(of, asyncio.Lock())
+
+    def letter_keys(self, person: str) -> bool:
+        """Return whether keys of a single letter do something for somebody."""
+        return person not in self._without_keys()
+
+    def set_letter_keys(self, person: str, *, on: bool) -> None:
+        """Turn keys of a single letter on or off for somebody. Raises OSError."""
+        names = self._without_keys() - {person} | (set() if on else {person})
+        write_atomically(self._keys_file, json.dumps(sorted(names)).encode())
+
+    @property
+    def _keys_file(self) -> Path:
+        return self.workspaces[PRACTICE].folder / "keys-off.json"
+
+    def _without_keys(self) -> set[str]:
+        with suppress(OSError, ValueError):
+            return {str(name) for name in json.loads(self._keys_file.read_text("utf-8"))}
+        return set()
 
     @property
     def is_busy(self) -> bool:
@@ -229,6 +250,7 @@ class Visit:
         known: dict[str, object] = {"steps": (), "crumb": ""}
         known |= {"place": self.place, "base": self.base, "path": self.request.path}
         known |= {"role": self.role, "person": self.person}
+        known |= {"letter_keys": self.site.letter_keys(self.person)}
         text = render(template, **(known | values), practice=self.place == PRACTICE)
         return web.Response(status=status, text=text, content_type="text/html")
 

@@ -167,6 +167,12 @@ class Tasks:
         wanted = subject(words)
         return next((task for task in self.running() if task.subject == wanted), None)
 
+    def last(self, *words: str) -> Task | None:
+        """Return the newest task that did this and has ended, None if there is none."""
+        names = sorted((path.parent.name for path in self.folder.glob(f"*/{EXIT}")), reverse=True)
+        tasks = (task for name in names if (task := self.find(name)))
+        return next((task for task in tasks if task.subject == words), None)
+
     def exit(self, task: Task) -> int | None:
         """Return the exit code of a task; None while it runs, -1 if it was killed."""
         folder = self.folder / task.id

@@ -304,3 +304,31 @@ def test_nothing_that_was_typed_is_lost(browser: Browser, tmp_path: Path) -> Non
         tab.reload()
         expect(_cell(tab, 3, "Last")).to_have_text("Berg")
     assert server.stop() == 0
+
+
+def test_rows_are_sorted_by_a_column(opened: tuple[Server, httpx.Client], draft: str) -> None:
+    """Up, down, and again in the order of the roster."""
+    for sort, rows in (("B", [2, 3, 4, 5, 6]), ("-B", [6, 5, 4, 3, 2]), ("D", [4, 2, 6, 3, 5])):
+        shown = grid_rows(opened[1], draft, show="all", sort=sort)
+        assert [line["row"] for line in shown["lines"]] == rows, sort
+    shown = grid_rows(opened[1], draft, show="all", sort="ZZ")
+    assert [line["row"] for line in shown["lines"]] == [2, 3, 4, 5, 6]
+
+
+def test_corrections_of_the_last_term_are_offered_again(
+    opened: tuple[Server, httpx.Client], draft: str
+) -> None:
+    """Where the same text is wrong in the same column; a blank cell is never filled so."""
+    _, client = opened
+    assert _send(client, draft, (5, "D", "Nieghbor", "Neighbor")).json()["saved"] == 1
+    name = draft.rpartition("/")[2]
+    file = {"roster": ("next.csv", ROSTER.encode())}
+    answer = client.post(f"/practice/rosters?after={name}", files=file)
+    new = answer.headers["Location"].removesuffix("/sheet")
+    assert grid_rows(client, new)["again"] == 2
+    answer = client.post(f"{new}/grid/again", json={})
+    assert [(line["row"], line["edited"]) for line in answer.json()["lines"]] == [
+        (3, ["D"]), (5, ["D"]),
+    ]  # fmt: skip
+    assert grid_rows(client, new)["again"] == 0
+    assert client.post(f"{new}/grid/again", json={}).json()["saved"] == 0

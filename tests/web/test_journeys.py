@@ -9,8 +9,9 @@ from pathlib import Path
 from openpyxl import Workbook
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.web.conftest import start
+from tests.web.conftest import approve, drafted, followed, planned, start
 from tests.web.looks import RUN, entered
+from tests.web.test_decisions import MAPPING
 
 HEADINGS = ("Card No", "Given Name", "Family Name", "Born", "Kind", "Email", "Mobile", "Joined")
 WRONG: dict[int, dict[str, str | None]] = {
@@ -119,3 +120,84 @@ def test_a_messy_workbook_with_a_new_mapping(browser: Browser, tmp_path: Path) -
         assert found[:2] == (11, 5), found
         assert work.loads <= 10, found
     assert server.stop() == 0
+
+
+def term(first: int, email: str = "example.org", more: str = "") -> str:
+    """A roster of 40 people, whose cards are counted from a number."""
+    rows = (
+        f"{first + n},Given{n},Family{n},1980-01-{n % 28 + 1:02},p{n}@{email}" for n in range(40)
+    )
+    return "\n".join(["Id,First,Last,Born,Email", *rows, more])
+
+
+def next_term(work: Work, home: str, roster: Path) -> None:
+    """Drop the roster of the next term, and have it compared with Alma."""
+    tab = work.tab
+    tab.goto(home)
+    work.loads = 0
+    work.button(re.compile("^Start the next term"))
+    with tab.expect_navigation():
+        tab.get_by_label("New load").set_input_files(roster)
+    work.button("Check the rows")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("No row needs correction")
+    work.button("Compare with Alma")
+    tab.wait_for_url(RUN)
+
+
+def load(work: Work, done: str) -> tuple[int, int, int]:
+    """View what is dangerous, and approve; return the work so far."""
+    for box in work.tab.locator("input[form=approve]").all():
+        work.click(box)
+    work.button(re.compile("^(Write|Delete) .*"))
+    expect(work.tab.get_by_role("heading", level=1)).to_contain_text(done, timeout=120_000)
+    return work.clicks, work.typings, work.loads
+
+
+def test_the_second_term_40_questions_and_the_undo(browser: Browser, tmp_path: Path) -> None:
+    """The work of a renewal, of a term in which all have new cards, and of its undo."""
+    practice = tmp_path / "practice"
+    (practice / "mappings").mkdir(parents=True)
+    (practice / "mappings" / "born.yaml").write_text(MAPPING, "utf-8")
+    for number, text in (
+        (2, term(1000, "mail.example.org")),
+        (3, term(5000, "mail.example.org", "6000,New,Person,1990-01-01,new@example.org\n")),
+    ):
+        (tmp_path / f"people-{number}.csv").write_text(text, "utf-8")
+    server = start(tmp_path)
+    client = server.client()
+    draft = drafted(client, "practice", term(1000), "born.yaml")
+    followed(client, approve(client, planned(client, draft)))
+    ((name, cookie),) = client.cookies.items()
+    context = browser.new_context()
+    context.set_default_timeout(120_000)
+    context.add_cookies([{"name": name, "value": cookie, "url": server.base}])
+    tab = context.new_page()
+    home = f"{server.base}/practice/"
+    work = Work(tab)
+    next_term(work, home, tmp_path / "people-2.csv")
+    counts = {"renewal": load(work, "40 updated")}
+
+    work = Work(tab)
+    next_term(work, home, tmp_path / "people-3.csv")
+    work.button("Answer 40 rows")
+    if tab.get_by_role("button", name="Read the users of Alma").is_visible():
+        work.button("Read the users of Alma")
+        tab.wait_for_url("**/decisions")
+    work.click(tab.get_by_label("Same person, new card"))
+    work.click(tab.get_by_label(re.compile("The same for the 39 others")))
+    work.button("Save the answer")
+    work.button("Use these 40 answers")
+    tab.wait_for_url(RUN)
+    counts["40 questions"] = load(work, "40 updated")
+
+    work = Work(tab)
+    work.click(tab.get_by_label(re.compile("Also delete the 1 user")))
+    work.button("Plan the undo")
+    expect(tab.get_by_role("heading", level=1)).to_contain_text("to delete")
+    tab.get_by_label(re.compile("Alma cannot undo deletions")).fill("1")
+    work.typings += 1
+    counts["undo"] = load(work, "1 deleted")
+    context.close()
+    assert server.stop() == 0
+    most = {"renewal": (6, 0, 9), "40 questions": (10, 0, 12), "undo": (5, 1, 6)}
+    assert all(a <= b for key in most for a, b in zip(counts[key], most[key], strict=True)), counts

@@ -322,7 +322,9 @@ def test_refused_rows_are_among_the_rejects(office: tuple[Library, httpx.Client]
     library.add("702", "Kim", "Xue")
     followed(client, approve(client, run))
     assert {"Vane", "Wulf"} <= _rejects(client, run)
-    names = re.findall(rf'href="{run}/files/(rejects[^"]*xlsx)"><svg[^D]*</svg>Down', client.get(run).text)
+    names = re.findall(
+        rf'href="{run}/files/(rejects[^"]*xlsx)"><svg[^D]*</svg>Down', client.get(run).text
+    )
     (name,) = names
     book = openpyxl.load_workbook(io.BytesIO(client.get(f"{run}/files/{name}").content))
     assert "Wulf" in {cell.value for row in book.worksheets[0] for cell in row}

@@ -4,7 +4,8 @@ import { at } from "./api.js";
 document.addEventListener("keydown", (event) => {
   const typing = event.target.matches("input:not([type=radio], [type=checkbox]), textarea, select");
   const key = event.key.toLowerCase();
-  if (typing || event.altKey) return;
+  const off = document.body.dataset.keys === "off"; // in Settings
+  if (typing || event.altKey || (off && !event.ctrlKey && !event.metaKey)) return;
   if (event.ctrlKey || event.metaKey) {
     if (key === "z") at("undo")?.click();
     return;

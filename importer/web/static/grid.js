@@ -6,7 +6,7 @@ const LISTS = { "": "All findings", wrong: "Must be corrected", all: "All rows",
 
 /** What the server said last; `columns` and `lines` as the grid shows them. @type {any} */
 let state = null;
-let show = new URLSearchParams(location.search).get("show") ?? "", find = "", page = 1;
+let show = new URLSearchParams(location.search).get("show") ?? "", find = "", sort = "", page = 1;
 /** The cell with the focus and the other corner of the selection, counted from the first. */
 let active = { row: 0, column: 0 }, corner = active;
 /** @type {{input: HTMLInputElement, was: string} | null} */
@@ -30,7 +30,7 @@ const range = () => ({
 // --- what is shown ---
 
 async function load() {
-  const query = new URLSearchParams({ show, find, page: String(page) });
+  const query = new URLSearchParams({ show, find, sort, page: String(page) });
   work.setAttribute("aria-busy", "true");
   try {
     const found = await ask(`${address}/grid/rows?${query}`);
@@ -84,7 +84,7 @@ function draw() {
   stop();
   summarize();
   const cause = state.causes.find((one) => one.key === show);
-  at("notes").replaceChildren(...(cause ? [make("div", { class: "banner" }, make("p", {}, [...cause.told, cause.advice].join(" ")))] : []));
+  at("notes").replaceChildren(...(cause ? [make("div", { class: "banner" }, make("p", {}, [...cause.told, cause.advice].join(" ")))] : []), ...(state.again ? [again()] : []));
   document.querySelector(".toolbar").hidden = document.querySelector(".status").hidden = false;
   at("shown").textContent = `${state.found.toLocaleString("en")} of ${state.counts.all.toLocaleString("en")} rows`;
   at("earlier").hidden = page <= 1;
@@ -99,12 +99,32 @@ function draw() {
   }
   const head = make("tr", { role: "row" }, make("th", { role: "columnheader", class: "rn", scope: "col" }, make("span", {}, "#"), "Patron"),
     make("th", { role: "columnheader", class: "why", scope: "col" }, "What is wrong"),
-    ...state.columns.map((one) => make("th", { role: "columnheader", scope: "col" }, `${one.letter} ${one.heading}`, make("small", {}, one.field || "not used"))));
+    ...state.columns.map((one) => make("th", { role: "columnheader", scope: "col", "aria-sort": sort === one.letter ? "ascending" : sort === `-${one.letter}` ? "descending" : null },
+      sorter(one), make("small", {}, one.field || "not used"))));
   const body = make("tbody", {}, ...state.lines.map((_, row) => drawn(row)));
   box.replaceChildren(make("table", { class: "grid", role: "grid", "aria-label": "Rows of the roster", "aria-rowcount": state.found + 1, "aria-colcount": state.columns.length + 2 },
     make("thead", {}, head), body), ...state.columns.filter((one) => one.choices.length).map((one) =>
     make("datalist", { id: `words-${one.letter}` }, ...one.choices.map((word) => make("option", { value: word })))));
   mark(false);
+}
+
+/** Return the heading of a column, which sorts by it: up, down, then as in the roster. */
+function sorter({ letter, heading }) {
+  const sign = sort === letter ? " ↑" : sort === `-${letter}` ? " ↓" : "";
+  const button = make("button", { class: "sort", type: "button", title: "Sort by this column" }, `${letter} ${heading}${sign}`);
+  button.onclick = () => {
+    sort = sort === letter ? `-${letter}` : sign ? "" : letter;
+    page = 1;
+    load().then(() => box.querySelectorAll(".sort")[state.columns.findIndex((one) => one.letter === letter)]?.focus());
+  };
+  return button;
+}
+
+/** Offer what was corrected in the last term, where the same text is wrong again. */
+function again() {
+  const take = make("button", { class: "btn mini", type: "button" }, "Correct them again");
+  take.onclick = () => ask(`${address}/grid/again`, {}).then((found) => load().then(() => say(`${found.saved} cells saved`)), fail);
+  return make("div", { class: "banner" }, make("p", {}, `${state.again} wrong ${state.again === 1 ? "cell has" : "cells have"} a text that was corrected in the last term.`), take);
 }
 
 /** Return a row of the grid. */

@@ -1,0 +1,120 @@
+"""The screens of a load that runs and of one that is done, and the settings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from tests.web.conftest import (
+    KEY,
+    Library,
+    Server,
+    approve,
+    drafted,
+    followed,
+    new_library,
+    planned,
+    start,
+    until,
+)
+from tests.web.test_races import MAPPING, people
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, Server]]:
+    """A library with a mapping, and its page."""
+    with new_library(tmp_path_factory.mktemp("library")) as library:
+        (library.folder / "mappings").mkdir()
+        (library.folder / "mappings" / "plain.yaml").write_text(MAPPING, "utf-8")
+        server = start(library.folder)
+        yield library, server
+        assert server.stop() == 0
+
+
+def words(page: str) -> str:
+    """The words of a page."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_progress_is_told_once_in_a_while(office: tuple[Library, Server], browser: Browser) -> None:
+    """Per cent, rate, time left and rows come with each look; a screen reader is told at a change.
+
+    The load is paused, and continued with one click, without the institution's code.
+    """
+    library, server = office
+    client = server.clients[0] if server.clients else server.client()
+    run = planned(client, drafted(client, "alma", people(100, 40), "plain.yaml"))
+    library.set_rate(3)
+    live = approve(client, run).headers["Location"]
+    until(lambda: "Time left" in client.get(live).text)
+    with client.stream("GET", live.replace("/live", "/events")) as stream:
+        event = json.loads(next(stream.iter_lines()).removeprefix("data: "))
+    assert re.search(r"Writing 40 people to .*% done, \d+ of 40 rows, .* left", event["sentence"])
+    shown = words(event["html"])
+    assert re.search(r"Rate [\d.]+ a second Time left", shown)
+    assert re.search(r"Row \d+: Ida Name\d+, created", shown)
+
+    context = browser.new_context()
+    name, cookie = next(iter(client.cookies.items()))
+    context.add_cookies([{"name": name, "value": cookie, "url": server.base}])
+    tab = context.new_page()
+    tab.goto(server.base + live)
+    tab.evaluate(
+        "() => { window.told = 0; window.looks = 0;"
+        "new MutationObserver(() => told++).observe(document.getElementById('said'),"
+        " {childList: true, characterData: true, subtree: true});"
+        "new MutationObserver(() => looks++).observe(document.getElementById('live'),"
+        " {childList: true}); }"
+    )
+    until(lambda: tab.evaluate("looks") > 2)
+    assert tab.evaluate("told") == 0
+    tab.get_by_role("button", name="Pause").click()
+    tab.get_by_role("heading", name=re.compile("^Paused at")).wait_for(timeout=60_000)
+    library.set_rate(50)
+    tab.get_by_role("button", name="Continue the load").click()
+    tab.get_by_role("heading", name="40 of 40 rows were written").wait_for(timeout=60_000)
+    context.close()
+
+
+def test_an_undo_names_who_is_deleted_and_who_stays(office: tuple[Library, Server]) -> None:
+    """Whoever has a loan by then is not deleted; the plan lists both by name."""
+    library, server = office
+    library.set_rate(50)
+    client = server.clients[0] if server.clients else server.client()
+    run = planned(client, drafted(client, "alma", people(300, 3), "plain.yaml"))
+    followed(client, approve(client, run))
+    done = words(client.get(run).text)
+    assert "Created 3 New people" in done
+    assert "3 people would be deleted, for good" in done
+    assert all(f"Ida Name{n} {300 + n}" in done for n in range(3))
+    assert "approved the load" in done
+    assert "All 3 rows are accounted for." in done
+    access = {"Authorization": f"apikey {KEY}"}
+    address = f"{library.alma}/_sandbox/users/301/loans"
+    assert httpx.post(address, json={"loans": 2}, headers=access).is_success
+    undo = followed(client, client.post(f"{run}/undo", data={"delete": "yes"}))
+    plan = words(client.get(undo).text)
+    looks = plan.partition("Look at these first")[2].partition("Every row")[0]
+    assert re.search(r"2 Deletions .*Ida Name0 300.*Ida Name2 302", looks)
+    assert re.search(r"they stay in Alma .*Ida Name1 This user has 2 loans", looks)
+
+
+def test_settings_show_jobs_and_keys(office: tuple[Library, Server]) -> None:
+    """A job of the folder has its state; a decision about it needs a reason; letters are off."""
+    library, server = office
+    client = server.clients[0] if server.clients else server.client()
+    text = "version: 1\nrosters:\n  - {from: in/*.csv, mapping: mappings/plain.yaml}\ndo: plan\n"
+    (library.folder / "nightly.yaml").write_text(text, "utf-8")
+    assert "nightly New never The job has not run yet." in words(client.get("/alma/settings").text)
+    form = {"file": "nightly.yaml", "do": "allow"}
+    assert client.post("/alma/settings/job", data=form).status_code == 422
+    form = {"file": "/etc/passwd", "do": "allow", "why": "x"}
+    assert client.post("/alma/settings/job", data=form).status_code == 404
+    for keys in ("no", "yes"):
+        client.post("/alma/settings/keys", data={"keys": keys})
+        assert ('data-keys="off"' in client.get("/alma/").text) == (keys == "no")
