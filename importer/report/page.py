@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -15,10 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from importer.ledger.journal import ALLOWED, JournalEntry, history
 from importer.ledger.ledger import Ledger, to_create
-from importer.model.plan import Act, Result
-from importer.model.problem import KNOWN, VALUE, Code, Problem, Severity
+from importer.model.plan import Act
+from importer.model.problem import KNOWN, Code, Problem
 from importer.model.run import ColumnUse, RowHistory, RunFacts, Summary
-from importer.model.text import RowId, counted, row_label
+from importer.model.text import counted, row_label
 from importer.model.user import AccountType
 from importer.report.differences import (
     MOST_USERS,
@@ -29,8 +29,9 @@ from importer.report.differences import (
     new_users,
 )
 from importer.report.lineage import Lineage, next_step
-from importer.report.masking import CUT, mask_all, printable, shown, takes_code
+from importer.report.masking import CUT, mask_all, printable, shown
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
+from importer.report.view import Names, details_of, told
 from importer.report.wording import (
     ENDS,
     KINDS,
@@ -44,7 +45,6 @@ from importer.report.wording import (
     roster_counts,
     row_numbers,
     rows,
-    sentence,
     sentences_of,
     since_last_load,
     sis_flags,
@@ -63,15 +63,6 @@ MOST_WORDS = 20
 
 _SAMPLES, _HASH = 3, 12
 """Values shown of a column, and characters of a hash."""
-
-_WHYS: dict[End, str] = {
-    Result.REFUSED: "Alma did not take the record.",
-    Result.HELD: "The record was changed in Alma since the plan.",
-    Result.UNKNOWN: "Alma's answer was lost. Run apply again: it asks Alma first.",
-    Result.DELIVERED: "In the file for the SIS load. Run `importer sis-report` after the load.",
-    Result.NOT_SENT: "Not reached yet. Run apply again to continue.",
-}
-"""The reason shown for a row without a problem of its own."""
 
 
 def render(
@@ -163,7 +154,7 @@ def environment(package: str = "importer.report") -> Environment:
         "tones": TONES,
         "kinds": KINDS,
         "severities": SEVERITIES,
-        "told": _told,
+        "told": told,
     }
     return environment
 
@@ -194,36 +185,6 @@ def _section(group: ProblemGroup) -> str:
     return "whole" if group.whole else group.severity.value
 
 
-def details_of(
-    end: End, found: Iterable[Difference], problems: Iterable[Problem], *, show_values: bool
-) -> tuple[str, ...]:
-    """Return why a row is held back, then its differences, then what is worth a look."""
-    reasons: list[str] = []
-    others: list[str] = []
-    for one in problems:
-        if one.severity is not Severity.REPAIRED:
-            held_back = one.severity.holds
-            (reasons if held_back else others).append(_told(one, show_values=show_values))
-    if not reasons and end in _WHYS:
-        reasons.append(_WHYS[end])
-    return (*reasons, *map(str, found), *others)
-
-
-def _told(problem: Problem, *, show_values: bool) -> str:
-    """Return a problem in a sentence, as it may be shown to others than the operator.
-
-    What is no code, however typed, may be anything, such as the name from the next cell.
-    """
-    coded = problem.code is Code.UNKNOWN_CODE or takes_code(problem.field)
-    if coded and not show_values and problem.code not in _ABOUT_RECORDS:
-        problem = replace(problem, value=CUT if VALUE in problem.message else problem.value)
-    return sentence(problem, show_values=show_values)
-
-
-_ABOUT_RECORDS = frozenset({Code.REFUSED_BY_ALMA, Code.OWNING_SYSTEM_DIFFERS})
-"""Problems whose value is not that of their field."""
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
     """A row in the table of all rows, as it may be shown."""
@@ -243,7 +204,7 @@ class _RowTable:
     """
 
     def __init__(self, ledger: Ledger, *, show_values: bool) -> None:
-        """Find the position of the column of each field, by roster."""
+        """Start with no rows."""
         self.facts, self.show_values = ledger.facts, show_values
         self.creates: list[int] = []
         self.deletes: list[int] = []
@@ -252,16 +213,13 @@ class _RowTable:
         self.new_groups: Counter[str] = Counter()
         self._urgent: list[Line] = []
         self._others: list[Line] = []
-        self._columns = [
-            {label: at for at, use in enumerate(ledger.columns(roster)) for label in use.labels}
-            for roster in range(len(self.facts.rosters))
-        ]
+        self._names = Names(ledger, show_values=show_values)
 
     def add(self, row: RowHistory, problems: tuple[Problem, ...]) -> None:
         """Add one row with its problems."""
         if row.act is Act.CREATE:
             self.creates.append(row.row)
-            self.new_groups.update(self._cells(row, "user_group"))
+            self.new_groups.update(self._names.cells(row, "user_group"))
         if row.act is Act.DELETE:
             self.deletes.append(row.row)
         end = end_of(row, problems)
@@ -270,7 +228,7 @@ class _RowTable:
         if not is_listed and not row.changes:
             return
         patron = shown("primary_id", row.primary_id, show_values=self.show_values)
-        name = " ".join(self._cells(row, "first_name", "last_name"))
+        name = " ".join(self._names.cells(row, "first_name", "last_name"))
         found = tuple(differences(row.changes, show_values=self.show_values))
         if found:
             self.people[row.row] = name or patron
@@ -280,16 +238,6 @@ class _RowTable:
             roster = self.facts.origin(row.row).roster if self.facts.others else ""
             details = details_of(end, found, problems, show_values=self.show_values)
             listed.append(Line(row.row, roster, end, patron, name, details))
-
-    def _cells(self, row: RowHistory, *fields: str) -> list[str]:
-        """Return the cells of the columns of some fields, each column once, as may be shown."""
-        columns = self._columns[RowId.of(row.row).roster]
-        places = {columns[name]: name for name in fields if name in columns}
-        return [
-            shown(name, row.cells[at], show_values=self.show_values)
-            for at, name in places.items()
-            if at < len(row.cells)
-        ]
 
     def lines(self) -> tuple[Line, ...]:
         """Return the lines by row; where there are too many, urgent ones before others."""

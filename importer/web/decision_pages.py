@@ -34,12 +34,13 @@ from importer.planner.merge import new_user
 from importer.report.masking import shown
 from importer.report.problem_groups import is_danger
 from importer.report.rejects import returned
+from importer.report.view import Names
 from importer.report.wording import field_name, what
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import MatchResult, PersonQuery
 from importer.users.query import find_users
 from importer.web.history import Given, given_answers, save_answers
-from importer.web.review import Names, draft_of
+from importer.web.review import draft_of
 from importer.web.site import Visit, see
 from importer.web.workspace import Workspace
 
@@ -153,7 +154,7 @@ def decisions(visit: Visit) -> web.Response:
         left = queue.open(kind) or queue.open()
         row = wanted if wanted in queue.rows else next(iter(left), None)
         question = None if row is None else Desk(visit.space, ledger, queue).question(row)
-        read = Names(ledger)
+        read = Names(ledger, show_values=True)
         names = {one: read.of(ledger.row(one)) for one in queue.answers}
     order = list(queue.rows)
     at = order.index(row) if row is not None else 0
@@ -240,7 +241,7 @@ class Desk:
 
     def __init__(self, space: Workspace, ledger: Ledger, queue: Queue) -> None:
         """Read the records and the users in question."""
-        self.ledger, self.queue, self.names = ledger, queue, Names(ledger)
+        self.ledger, self.queue, self.names = ledger, queue, Names(ledger, show_values=True)
         self.records: Mapping[int, User] = {}
         with suppress(ImporterError):  # the roster was changed
             self.records = _records_of(space, ledger.folder, ledger.value("seal") or "")

@@ -20,8 +20,9 @@ from importer.model.plan import Result
 from importer.model.text import counted, row_label
 from importer.pipeline.apply import OPEN, STOP
 from importer.report.differences import differences
+from importer.report.view import Names
 from importer.report.wording import ENDS, duration, what
-from importer.web.review import Names, draft_of
+from importer.web.review import draft_of
 from importer.web.review_pages import held_by
 from importer.web.site import Visit, render, see
 
@@ -167,7 +168,7 @@ def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
 
 def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[Line]:
     """Yield what happened last, the newest first, each row once."""
-    names, rows = Names(ledger), set[int]()
+    names, rows = Names(ledger, show_values=True), set[int]()
     for one in entries:
         if len(rows) == _LINES:
             return
@@ -189,7 +190,7 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[Line]:
 
 def _refused(ledger: Ledger) -> Iterator[tuple[int, str, str]]:
     """Yield the first rows that Alma refused, each with a name and why."""
-    names = Names(ledger)
+    names = Names(ledger, show_values=True)
     for row in ledger.some_rows(Result.REFUSED, "", 0, _LINES):
         said = [what(one, show_values=True, begin=True) for one in ledger.problems(row.row)]
         yield row.row, names.of(row), said[-1] if said else ""

@@ -2,249 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from importer.errors import StalePlanError
 from importer.ledger.integrity import check_whole
-from importer.ledger.ledger import Ledger, summarize, to_create
-from importer.model.fields import fields_of
+from importer.ledger.ledger import Ledger, summarize
 from importer.model.plan import Act, Fate, Result
-from importer.model.problem import Code, Severity
-from importer.model.run import RowHistory, RunFacts, Summary
-from importer.model.text import RowId, counted, is_absent, row_label
+from importer.model.run import RunFacts, Summary
+from importer.model.text import counted
 from importer.pipeline.apply import check_unchanged, left_to_do
-from importer.report.differences import Difference, differences
 from importer.report.files import present
 from importer.report.lineage import lineage
-from importer.report.masking import shown
-from importer.report.page import details_of
-from importer.report.problem_groups import ProblemGroup, group_problems
-from importer.report.wording import ENDS, End, Tally, end_of, field_name, tallies, what
+from importer.report.view import Survey, Surveyor
+from importer.report.wording import End, Tally, tallies
 from importer.web.drafts import Draft
 from importer.web.history import Event, events_of, prepared_by
 from importer.web.loads import ledger_stamp
 from importer.web.workspace import Workspace
 
-MOST_LINES = 50
-"""Rows that a line of what to look at lists; the table of all rows has the others."""
-
-_NAMES = ("first_name", "last_name")
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A row in a list: who it is, what is said about it, and an old and a new value."""
-
-    row: int
-    name: str
-    said: str = ""
-    old: str = ""
-    new: str = ""
-
-
-@dataclass(slots=True)
-class Look:
-    """Something to look at before a plan is approved, with some of its rows.
-
-    `key`: names it in the form of approval. `dangerous`: it must be viewed. `check`: it is a safety
-    check that failed, which is allowed by name.
-    """
-
-    key: str
-    title: str
-    note: str
-    count: int
-    dangerous: bool
-    check: bool = False
-    people: list[Person] = field(default_factory=list)
-
-    def add(self, person: Person) -> None:
-        """Count one more row; the first ones are listed."""
-        self.count += 1
-        if len(self.people) < MOST_LINES:
-            self.people.append(person)
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What the rows of a plan change, counted; it is kept until the ledger changes.
-
-    `fields`: rows by field in words. `groups`: rows by old and new user group. `expiry`: rows by
-    how an expiration date moves. `created`: the first people whom a load created.
-    """
-
-    looks: tuple[Look, ...]
-    fields: tuple[tuple[str, int], ...]
-    groups: tuple[tuple[tuple[str, str], int], ...]
-    expiry: tuple[tuple[str, int], ...]
-    problems: tuple[ProblemGroup, ...]
-    created: tuple[Person, ...]
-
 
 @lru_cache(maxsize=4)
 def _survey(folder: Path, _stamp: object) -> Survey:
     with Ledger.open(folder) as ledger:
-        return _Survey(ledger).made()
-
-
-class _Survey:
-    """Counts the planned rows of a run in one pass."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        """Start with nothing."""
-        self.ledger = ledger
-        self.names = Names(ledger)
-        self.fields: Counter[str] = Counter()
-        self.groups: Counter[tuple[str, str]] = Counter()
-        self.expiry: Counter[str] = Counter()
-        note = "Alma cannot bring these users back"
-        self.deleted = Look("deletions", "Deletions", note, 0, dangerous=True)
-        title = "People who are missing from the roster"
-        self.absent = Look("absent", title, "would be changed", 0, dangerous=True)
-        self.moved = Look("groups", "Group changes", "old and new group", 0, dangerous=False)
-
-    def made(self) -> Survey:
-        """Read the ledger."""
-        for one in self.ledger.planned():
-            self._add(one)
-        groups = group_problems(self.ledger.problems())
-        held = "not written until you decide"
-        first = [
-            self._look(one, held if one.severity is Severity.REVIEW else one.first.advice)
-            for one in groups if one.danger
-        ]  # fmt: skip
-        first += self._checks()
-        open_ended = [
-            Look(one.code.value, one.title, " ".join(one.sentences(show_values=True)),
-                 len(one.all), dangerous=False)
-            for one in groups if one.code is Code.NO_END_DATE
-        ]  # fmt: skip
-        counted_looks = [one for one in (self.deleted, self.absent, self.moved) if one.count]
-        counted_looks += [self._look(one, "they stay in Alma", dangerous=False)
-                          for one in groups if one.code is Code.NOT_DELETED]  # fmt: skip
-        return Survey(
-            looks=(*first, *counted_looks, *open_ended),
-            fields=tuple(self.fields.most_common()),
-            groups=tuple(self.groups.most_common()),
-            expiry=tuple(self.expiry.most_common()),
-            problems=tuple(one for one in groups if not one.danger),
-            created=tuple(
-                Person(row.row, self.names.of(row), row.primary_id)
-                for row in self.ledger.some_rows(Result.CREATED, "", 0, MOST_LINES)
-            ),
-        )
-
-    def _add(self, row: RowHistory) -> None:
-        found = tuple(differences(row.changes, show_values=True))
-        self.fields.update({one.name for one in found})
-        by_path = {one.path: one for one in found}
-        if row.act is Act.DELETE:
-            self.deleted.add(Person(row.row, self.names.of(row), row.primary_id))
-        if is_absent(row.row) and found:
-            said = ", ".join(map(str, found))
-            self.absent.add(Person(row.row, row.primary_id, said))
-        if group := by_path.get("user_group"):
-            self.groups[group.old, group.new] += 1
-            self.moved.add(Person(row.row, self.names.of(row), "", group.old, group.new))
-        if expiry := by_path.get("expiry_date"):
-            self.expiry[_moved(expiry)] += 1
-
-    def _look(self, group: ProblemGroup, note: str, *, dangerous: bool = True) -> Look:
-        people = []
-        for row in group.rows[:MOST_LINES]:
-            problems = (one for one in self.ledger.problems(row) if one.code is group.code)
-            said = what(next(problems, group.first), show_values=True, begin=True)
-            people.append(Person(row, self.names.of(self.ledger.row(row)), said))
-        return Look(group.code.value, group.title, note, group.count, dangerous, people=people)
-
-    def _checks(self) -> Iterator[Look]:
-        for one in () if self.ledger.was_applied else self.ledger.facts.failed_checks:
-            title = f"Safety check: {one.check.value.replace('-', ' ')}"
-            yield Look(
-                one.check.value, title, one.sentence, one.concerned, dangerous=True, check=True
-            )
-
-
-class Names:
-    """The names of people in the rows of a run."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        """Find the columns with names, by roster."""
-        self._places = [
-            {label: at for at, use in enumerate(ledger.columns(number)) for label in use.labels}
-            for number in range(len(ledger.facts.rosters))
-        ]
-
-    def of(self, row: RowHistory | None) -> str:
-        """Return the name in a row, or else its primary ID or number."""
-        if row is None:
-            return ""
-        places, cells = self._places[RowId.of(row.row).roster], row.cells
-        names = (cells[places[n]] for n in _NAMES if places.get(n, len(cells)) < len(cells))
-        return " ".join(filter(None, names)) or row.primary_id or f"row {row_label(row.row)}"
-
-
-def _moved(expiry: Difference) -> str:
-    """Return how an expiration date moves, in words."""
-    try:
-        days = (date.fromisoformat(expiry.new[:10]) - date.fromisoformat(expiry.old[:10])).days
-    except ValueError:
-        return "Set for the first time" if not expiry.old else "Removed"
-    if abs(days) <= _MONTH:
-        return "Later, by up to a month" if days > 0 else "Earlier, by up to a month"
-    years = round(abs(days) / _YEAR)
-    by = f"about {counted(years, 'year')}" if years else "less than half a year"
-    return f"{'Later' if days > 0 else 'Earlier'}, by {by}"
-
-
-_MONTH, _YEAR = 31, 365.25  # days
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row in the table of all rows: who, the result, why, and its values.
-
-    `fields`: the name, the old and the new value of each field that is written.
-    """
-
-    row: int
-    name: str
-    primary_id: str
-    end: End
-    details: tuple[str, ...]
-    fields: tuple[tuple[str, str, str], ...]
-
-
-def rows_page(
-    folder: Path, end: str, find: str, offset: int, most: int
-) -> tuple[tuple[Row, ...], int]:
-    """Return the rows of one end, or of any, that contain a text, and how many there are in all."""
-    chosen = next(
-        (one for one in ENDS if one == end and isinstance(one, Fate | Act | Result)), None
-    )
-    with Ledger.open(folder) as ledger:
-        found, names = list(ledger.some_rows(chosen, find, offset, most)), Names(ledger)
-        rows = tuple(_row(ledger, names, one) for one in found)
-        return rows, ledger.count_rows(chosen, find)
-
-
-def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
-    problems = tuple(ledger.problems(row.row))
-    end, changes = end_of(row, problems), tuple(differences(row.changes, show_values=True))
-    fields = [(one.name, one.old, one.new) for one in changes]
-    if row.act is Act.CREATE:
-        records = (user for _, user in to_create(ledger, row.row))
-        fields = [
-            (field_name(path), "", shown(path, text, show_values=True))
-            for user in records for path, text in fields_of(user)
-        ]  # fmt: skip
-    details = details_of(end, changes[:2], problems, show_values=True)
-    return Row(row.row, names.of(row), row.primary_id, end, details, tuple(fields))
+        return Surveyor(ledger).made()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import HOLDER, LOCK, holder
+from importer.report.view import rows_page
 from importer.report.wording import workbooks
 from importer.web.loads import last_load
-from importer.web.review import Review, compared, review, rows_page
+from importer.web.review import Review, compared, review
 from importer.web.site import Visit, see
 from importer.web.tasks import is_locked
 
@@ -52,7 +54,8 @@ def run(visit: Visit) -> web.Response:
 def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Response:
     """Return the page and, if the form of approval was filled in wrongly, what is wrong."""
     end, find, at = visit.text("end"), visit.text("find").strip(), visit.page_number
-    rows, total = rows_page(visit.run, end, find, (at - 1) * PAGE, PAGE)
+    with Ledger.open(visit.run) as ledger:
+        rows, total = rows_page(ledger, end, find, (at - 1) * PAGE, PAGE)
     allowed = {*visit.texts("allow"), *visit.texts("viewed")}
     return visit.step_page(
         "done.html.j2" if shown.applied else "run.html.j2",

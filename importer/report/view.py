@@ -1,0 +1,275 @@
+"""One view of a run, for report.html and the local page: its people, and what to look at first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from importer.ledger.ledger import Ledger, to_create
+from importer.model.fields import fields_of
+from importer.model.plan import Act, Fate, Result
+from importer.model.problem import VALUE, Code, Problem, Severity
+from importer.model.run import RowHistory
+from importer.model.text import RowId, counted, is_absent, row_label
+from importer.report.differences import Difference, differences
+from importer.report.masking import CUT, shown, takes_code
+from importer.report.problem_groups import ProblemGroup, group_problems
+from importer.report.wording import ENDS, End, end_of, field_name, sentence, what
+
+MOST_LINES = 50
+"""Rows that a line of what to look at lists; the table of all rows has the others."""
+
+_WHYS: dict[End, str] = {
+    Result.REFUSED: "Alma did not take the record.",
+    Result.HELD: "The record was changed in Alma since the plan.",
+    Result.UNKNOWN: "Alma's answer was lost. Run apply again: it asks Alma first.",
+    Result.DELIVERED: "In the file for the SIS load. Run `importer sis-report` after the load.",
+    Result.NOT_SENT: "Not reached yet. Run apply again to continue.",
+}
+"""The reason shown for a row without a problem of its own."""
+
+
+class Names:
+    """The names of people in the rows of a run, as they may be shown."""
+
+    def __init__(self, ledger: Ledger, *, show_values: bool) -> None:
+        """Find the columns of each field, by roster."""
+        self._show_values = show_values
+        self._places = [
+            {label: at for at, use in enumerate(ledger.columns(number)) for label in use.labels}
+            for number in range(len(ledger.facts.rosters))
+        ]
+
+    def cells(self, row: RowHistory, *fields: str) -> list[str]:
+        """Return the cells of the columns of some fields, each column once."""
+        columns = self._places[RowId.of(row.row).roster]
+        places = {columns[name]: name for name in fields if name in columns}
+        return [
+            shown(name, row.cells[at], show_values=self._show_values)
+            for at, name in places.items()
+            if at < len(row.cells)
+        ]
+
+    def of(self, row: RowHistory | None) -> str:
+        """Return the name in a row, or else its primary ID or number."""
+        if row is None:
+            return ""
+        names = " ".join(filter(None, self.cells(row, "first_name", "last_name")))
+        return names or row.primary_id or f"row {row_label(row.row)}"
+
+
+def details_of(
+    end: End, found: Iterable[Difference], problems: Iterable[Problem], *, show_values: bool
+) -> tuple[str, ...]:
+    """Return why a row is held back, then its differences, then what is worth a look."""
+    reasons: list[str] = []
+    others: list[str] = []
+    for one in problems:
+        if one.severity is not Severity.REPAIRED:
+            held_back = one.severity.holds
+            (reasons if held_back else others).append(told(one, show_values=show_values))
+    if not reasons and end in _WHYS:
+        reasons.append(_WHYS[end])
+    return (*reasons, *map(str, found), *others)
+
+
+def told(problem: Problem, *, show_values: bool) -> str:
+    """Return a problem in a sentence, as it may be shown to others than the operator.
+
+    What is no code, however typed, may be anything, such as the name from the next cell.
+    """
+    coded = problem.code is Code.UNKNOWN_CODE or takes_code(problem.field)
+    if coded and not show_values and problem.code not in _ABOUT_RECORDS:
+        problem = replace(problem, value=CUT if VALUE in problem.message else problem.value)
+    return sentence(problem, show_values=show_values)
+
+
+_ABOUT_RECORDS = frozenset({Code.REFUSED_BY_ALMA, Code.OWNING_SYSTEM_DIFFERS})
+"""Problems whose value is not that of their field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A row in a list: who it is, what is said about it, and an old and a new value."""
+
+    row: int
+    name: str
+    said: str = ""
+    old: str = ""
+    new: str = ""
+
+
+@dataclass(slots=True)
+class Look:
+    """Something to look at before a plan is approved, with some of its rows.
+
+    `key`: names it in the form of approval. `dangerous`: it must be viewed. `check`: it is a safety
+    check that failed, which is allowed by name.
+    """
+
+    key: str
+    title: str
+    note: str
+    count: int
+    dangerous: bool
+    check: bool = False
+    people: list[Person] = field(default_factory=list)
+
+    def add(self, person: Person) -> None:
+        """Count one more row; the first ones are listed."""
+        self.count += 1
+        if len(self.people) < MOST_LINES:
+            self.people.append(person)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the rows of a plan change, counted; it is kept until the ledger changes.
+
+    `fields`: rows by field in words. `groups`: rows by old and new user group. `expiry`: rows by
+    how an expiration date moves. `created`: the first people whom a load created.
+    """
+
+    looks: tuple[Look, ...]
+    fields: tuple[tuple[str, int], ...]
+    groups: tuple[tuple[tuple[str, str], int], ...]
+    expiry: tuple[tuple[str, int], ...]
+    problems: tuple[ProblemGroup, ...]
+    created: tuple[Person, ...]
+
+
+class Surveyor:
+    """Counts the planned rows of a run in one pass."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Start with nothing."""
+        self.ledger = ledger
+        self.names = Names(ledger, show_values=True)
+        self.fields: Counter[str] = Counter()
+        self.groups: Counter[tuple[str, str]] = Counter()
+        self.expiry: Counter[str] = Counter()
+        note = "Alma cannot bring these users back"
+        self.deleted = Look("deletions", "Deletions", note, 0, dangerous=True)
+        title = "People who are missing from the roster"
+        self.absent = Look("absent", title, "would be changed", 0, dangerous=True)
+        self.moved = Look("groups", "Group changes", "old and new group", 0, dangerous=False)
+
+    def made(self) -> Survey:
+        """Read the ledger."""
+        for one in self.ledger.planned():
+            self._add(one)
+        groups = group_problems(self.ledger.problems())
+        held = "not written until you decide"
+        first = [
+            self._look(one, held if one.severity is Severity.REVIEW else one.first.advice)
+            for one in groups if one.danger
+        ]  # fmt: skip
+        first += self._checks()
+        open_ended = [
+            Look(one.code.value, one.title, " ".join(one.sentences(show_values=True)),
+                 len(one.all), dangerous=False)
+            for one in groups if one.code is Code.NO_END_DATE
+        ]  # fmt: skip
+        counted_looks = [one for one in (self.deleted, self.absent, self.moved) if one.count]
+        counted_looks += [self._look(one, "they stay in Alma", dangerous=False)
+                          for one in groups if one.code is Code.NOT_DELETED]  # fmt: skip
+        return Survey(
+            looks=(*first, *counted_looks, *open_ended),
+            fields=tuple(self.fields.most_common()),
+            groups=tuple(self.groups.most_common()),
+            expiry=tuple(self.expiry.most_common()),
+            problems=tuple(one for one in groups if not one.danger),
+            created=tuple(
+                Person(row.row, self.names.of(row), row.primary_id)
+                for row in self.ledger.some_rows(Result.CREATED, "", 0, MOST_LINES)
+            ),
+        )
+
+    def _add(self, row: RowHistory) -> None:
+        found = tuple(differences(row.changes, show_values=True))
+        self.fields.update({one.name for one in found})
+        by_path = {one.path: one for one in found}
+        if row.act is Act.DELETE:
+            self.deleted.add(Person(row.row, self.names.of(row), row.primary_id))
+        if is_absent(row.row) and found:
+            said = ", ".join(map(str, found))
+            self.absent.add(Person(row.row, row.primary_id, said))
+        if group := by_path.get("user_group"):
+            self.groups[group.old, group.new] += 1
+            self.moved.add(Person(row.row, self.names.of(row), "", group.old, group.new))
+        if expiry := by_path.get("expiry_date"):
+            self.expiry[_moved(expiry)] += 1
+
+    def _look(self, group: ProblemGroup, note: str, *, dangerous: bool = True) -> Look:
+        people = []
+        for row in group.rows[:MOST_LINES]:
+            problems = (one for one in self.ledger.problems(row) if one.code is group.code)
+            said = what(next(problems, group.first), show_values=True, begin=True)
+            people.append(Person(row, self.names.of(self.ledger.row(row)), said))
+        return Look(group.code.value, group.title, note, group.count, dangerous, people=people)
+
+    def _checks(self) -> Iterator[Look]:
+        for one in () if self.ledger.was_applied else self.ledger.facts.failed_checks:
+            title = f"Safety check: {one.check.value.replace('-', ' ')}"
+            yield Look(
+                one.check.value, title, one.sentence, one.concerned, dangerous=True, check=True
+            )
+
+
+def _moved(expiry: Difference) -> str:
+    """Return how an expiration date moves, in words."""
+    try:
+        days = (date.fromisoformat(expiry.new[:10]) - date.fromisoformat(expiry.old[:10])).days
+    except ValueError:
+        return "Set for the first time" if not expiry.old else "Removed"
+    if abs(days) <= _MONTH:
+        return "Later, by up to a month" if days > 0 else "Earlier, by up to a month"
+    years = round(abs(days) / _YEAR)
+    by = f"about {counted(years, 'year')}" if years else "less than half a year"
+    return f"{'Later' if days > 0 else 'Earlier'}, by {by}"
+
+
+_MONTH, _YEAR = 31, 365.25  # days
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row in the table of all rows: who, the result, why, and its values.
+
+    `fields`: the name, the old and the new value of each field that is written.
+    """
+
+    row: int
+    name: str
+    primary_id: str
+    end: End
+    details: tuple[str, ...]
+    fields: tuple[tuple[str, str, str], ...]
+
+
+def rows_page(
+    ledger: Ledger, end: str, find: str, offset: int, most: int
+) -> tuple[tuple[Row, ...], int]:
+    """Return the rows of one end, or of any, that contain a text, and how many there are in all."""
+    chosen = next(
+        (one for one in ENDS if one == end and isinstance(one, Fate | Act | Result)), None
+    )
+    found, names = ledger.some_rows(chosen, find, offset, most), Names(ledger, show_values=True)
+    rows = tuple(_row(ledger, names, one) for one in list(found))
+    return rows, ledger.count_rows(chosen, find)
+
+
+def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
+    problems = tuple(ledger.problems(row.row))
+    end, changes = end_of(row, problems), tuple(differences(row.changes, show_values=True))
+    fields = [(one.name, one.old, one.new) for one in changes]
+    if row.act is Act.CREATE:
+        records = (user for _, user in to_create(ledger, row.row))
+        fields = [
+            (field_name(path), "", shown(path, text, show_values=True))
+            for user in records for path, text in fields_of(user)
+        ]  # fmt: skip
+    details = details_of(end, changes[:2], problems, show_values=True)
+    return Row(row.row, names.of(row), row.primary_id, end, details, tuple(fields))
