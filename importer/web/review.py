@@ -156,9 +156,13 @@ def review(space: Workspace, folder: Path) -> Review:
 
 
 def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Draft | None:
-    """Return the draft that a run was made from, None if it is gone; from the trash if asked."""
+    """Return the draft that a run was made from, None if it is gone; from the trash if asked.
+
+    An undo is made from a run.
+    """
     roster = Path(facts.roster.path)
-    return next((one for one in space.drafts(trashed=trashed) if one.roster == roster), None)
+    drafts = () if facts.command == "undo" else space.drafts(trashed=trashed)
+    return next((one for one in drafts if one.roster == roster), None)
 
 
 def _stale(ledger: Ledger, draft: Draft | None) -> str:

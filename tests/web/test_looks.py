@@ -321,6 +321,7 @@ def production(looks: Looks, library: Library) -> None:
     expect(tab.get_by_role("alert")).to_contain_text("Nothing was sent")
     looks("approve-refused")
     reached(tab.get_by_label(re.compile("Type the institution's code"))).fill(CODE)
+    library.set_rate(0.5)  # so that it still runs when all has been looked at
     reached(tab.get_by_role("button", name=starts)).click()
     expect(tab.locator(".percent")).to_contain_text(re.compile("^[1-9]"), timeout=120_000)
     tab.route("**/events*", lambda _: None)  # the page stays as it is
@@ -333,6 +334,7 @@ def production(looks: Looks, library: Library) -> None:
         tab.reload()
     heading(tab, "Paused at")
     looks("paused")
+    library.set_rate(20)
     press(tab, "Continue the load")
     heading(tab, "27 created")
     looks("result-rejects")
