@@ -115,6 +115,7 @@ class Code(StrEnum):
     EDITED_IN_ALMA = "edited-in-alma"
     REPLACES_EDIT = "replaces-edit"
     CARD_DIFFERS = "card-differs"
+    PIN_CLEARED = "pin-cleared"
     KEPT_BY_ALMA = "kept-by-alma"
     REFUSED_BY_ALMA = "refused-by-alma"
 

@@ -25,6 +25,7 @@ from importer.model.plan import (
     UserMemory,
     Written,
 )
+from importer.model.problem import Code, Problem
 from importer.model.run import AlmaFacts, SisLoad
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.model.user import AccountType, User
@@ -101,9 +102,8 @@ class PlanContext:
 
     def leave(self, draft: DraftUser, live: User) -> Planned:
         """Return the step of a user who is missing; `draft` has what the mapping sets then."""
-        return self._as_alma_needs(
-            leave(draft, live, self.rosters.match(draft.row), self.earlier.today)
-        )
+        match = self.rosters.match(draft.row)
+        return self._as_alma_needs(draft, leave(draft, live, match, self.earlier.today))
 
     def _finish(self, draft: DraftUser, planned: Planned) -> Planned:
         match = self.rosters.match(draft.row)
@@ -111,15 +111,22 @@ class PlanContext:
             user = planned.user.primary_id if planned.user else None
             left = (user or "").casefold() in self.leavers
             ended = retire(draft, planned, how, match, self.earlier.today, left=left)
-            return self._as_alma_needs(ended)
+            return self._as_alma_needs(draft, ended)
         if (sis := self.earlier.sis) is not None:
             loaded = as_loaded(draft, planned, match, sis)
             return with_borrowing(draft, loaded, self.earlier.today)
         planned = come_back(draft, planned, self.leavers, match, self.earlier)
-        return self._as_alma_needs(with_borrowing(draft, planned, self.earlier.today))
+        return self._as_alma_needs(draft, with_borrowing(draft, planned, self.earlier.today))
 
-    def _as_alma_needs(self, planned: Planned) -> Planned:
-        return replace(planned, step=_follow_facts(planned.step, self.facts))
+    def _as_alma_needs(self, draft: DraftUser, planned: Planned) -> Planned:
+        """Return a step as this Alma needs it, with a warning where it clears a hidden PIN."""
+        step = _follow_facts(planned.step, self.facts)
+        warnings = planned.warnings
+        if self.facts.hides_pins and isinstance(step, Update) and sends_no_pin(step):
+            message = "the update clears the PIN, if the user has one"
+            cleared = Problem.of(Code.PIN_CLEARED, draft.origin, message, field="pin_number")
+            warnings = (*warnings, cleared)
+        return replace(planned, step=step, warnings=warnings)
 
 
 @contextmanager
@@ -242,8 +249,7 @@ def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
     if facts.hides_pins and not cleared.startswith("0 "):
         yield (
             f"{cleared} of Internal users would clear their PINs, because this Alma does not show "
-            "PINs. Map `pin_number` with `on_update: replace`, or check in Alma that these users "
-            "have none."
+            "PINs. See `pin-cleared`."
         )
     shown = "get-pin" in known or any(step.before.pin_number for step in updates)
     if not shown and not cleared.startswith("0 "):

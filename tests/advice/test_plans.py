@@ -427,6 +427,23 @@ def test_the_right_value_of_an_edited_field_is_set_where_it_is_wrong(desk: AlmaD
     is_better(before, desk.plan(), "replaces-edit")
 
 
+@follows("pin-cleared")
+def test_a_pin_that_alma_hides_is_sent_with_each_update(desk: AlmaDesk) -> None:
+    """`pin_number` with `on_update: replace` sends it, so the update clears none."""
+    desk.take("community")
+    desk.write([person(1)])
+    desk.load()
+    desk.in_alma("POST", "settings", {"switches": {"get-pin": "hide"}})
+    measured = {"institution": "01SANDBOX_INST", "environment": "sandbox", "measured": "2026-11-28"}
+    facts = json.dumps({**measured, "facts": {"get-pin": "hide"}})
+    (desk.folder / "facts.json").write_text(facts, "utf-8")
+    desk.write([person(1, First_Name="Verity")])
+    before = desk.plan()
+    before.advice("pin-cleared", "Map `pin_number` with `on_update: replace`")
+    desk.edit(("clean: [digits, {last: 4}]}", "clean: [digits, {last: 4}], on_update: replace}"))
+    is_better(before, desk.plan(), "pin-cleared")
+
+
 @follows("kept-by-alma")
 def test_a_protected_field_is_overridden(desk: AlmaDesk) -> None:
     """`override: true` for the field in the mapping sends the roster's value."""

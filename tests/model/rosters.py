@@ -334,13 +334,23 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     leavers = "match:\n  absent: {among: {user_group: [COMM]}, set: {status: INACTIVE}}\n"
     (folder / "leavers.yaml").write_text(re.sub("match:.*\n", leavers, text), "utf-8")
     typed("plan", "first.csv", "-m", "leavers.yaml", "-o", "uncompared", "--no-refresh")
-    runs += ["uncompared"]
+    runs += ["uncompared", _hidden_pin(folder, ana.replace("COMM", "FRIEND"))]
     runs += [_apply(plan("leave", "leavers", bo)), plan("return", "leavers", ana, bo)]
     runs += _who_is_who(folder, house, ana, bo)
     house.ask("PATCH", "users/2001", {"user_role": roles, "expiry_date": "2020-05-31Z"})
     runs += [_retire(folder, ana, bo), _for_the_load()]
     for name in (*runs, "back", "stays"):
         yield from problems(folder / name)
+
+
+def _hidden_pin(folder: Path, row: str) -> str:
+    """Plan an update where Alma is known not to show PINs."""
+    measured = {"institution": "01SANDBOX_INST", "environment": "sandbox", "measured": "2026-11-28"}
+    facts = folder / "facts.json"
+    facts.write_text(json.dumps({**measured, "facts": {"get-pin": "hide"}}), "utf-8")
+    run = _plan(folder, "pin", "internal", row)
+    facts.unlink()
+    return run
 
 
 def _retire(folder: Path, *rows: str) -> str:
