@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from importer.alma.client import Alma
-from importer.alma.facts import FOLLOWED, Facts, facts_for
+from importer.alma.facts import MEASURABLE, Facts, facts_for
 from importer.alma.models import Institution
 from importer.errors import AlmaError, Exit, UnavailableError
 from importer.model.fields import CodeTables
@@ -180,7 +180,7 @@ def fact_findings(files: Mapping[Path, Facts], institution: str) -> Iterator[Fin
         for sentence in sentences:
             yield Finding("facts", state, sentence)
     yield from consequences(known.values)
-    missing = [name for name in FOLLOWED if name not in known.values]
+    missing = [name for name in MEASURABLE if name not in known.values]
     if files and missing:
         advice = _ADVICE.get(missing[0] if len(missing) == 1 else "", _ADVICE[""])
         yield Finding("facts", State.WARN, f"Not known here: {', '.join(missing)}.", advice)

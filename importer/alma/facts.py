@@ -20,8 +20,14 @@ from importer.model.text import command_line
 
 _LARGEST = 100_000  # bytes of a file of facts
 
+MEASURABLE = (
+    *("delete-policy", "external-group", "get-pin", "mandatory-email"),
+    *("put-roles", "rename-by-put"),
+)
+"""The facts that a plan depends on and the probe finds."""
+
 FOLLOWED = (
-    *("external-group", "get-pin", "mandatory-email", "put-roles", "rename-by-put"),
+    *MEASURABLE,
     *("original-value", "sis-edited-names", "sis-empty-sticky", "sis-unmatched"),
 )
 """The facts that a plan depends on. All others are for the practice Alma and for people."""

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from importer.alma.client import Alma
@@ -289,15 +289,14 @@ async def _modify_date_from(lab: _Lab) -> str:
         msg = "measure again when it is the same day here and in UTC"
         raise UnclearError(msg)
 
-    async def modified_from(day: date) -> int:
-        path = f"/users?limit=1&modify_date_from={day}"
-        return int(json_in(await lab.call("GET", path)).get("total_record_count", 0))
-
-    before = await modified_from(today - timedelta(days=1))
-    await lab.create(lab.body())
+    user = await lab.create(lab.body())
     for _ in range(_LAG):
-        if await modified_from(today - timedelta(days=1)) > before:
-            return "inclusive" if await modified_from(today) else "exclusive"
+        found = json_in(await lab.call("GET", f"/users?q=primary_id~{user['primary_id']}"))
+        same = (one for one in found.get("user") or () if one["primary_id"] == user["primary_id"])
+        if any(one["status"]["value"] == user["status"]["value"] for one in same):
+            today_only = f"/users?limit=1&modify_date_from={today}"
+            listed = json_in(await lab.call("GET", today_only)).get("total_record_count")
+            return "inclusive" if listed else "exclusive"
         await asyncio.sleep(1)
     msg = f"Alma's list did not have a new user after {_LAG} seconds"
     raise UnclearError(msg)

@@ -150,9 +150,9 @@ def _load(
     folder: Path, typed: Type, alma: Alma, switches: dict[str, str], run: str
 ) -> tuple[Users, str, int]:
     """Make the people, set the switches and the facts, load; the users, the plan's text, exit."""
+    alma.set(switches=_USUAL)
     for user in [*_state(alma)]:
         alma.call("DELETE", f"/users/{user}")
-    alma.set(switches=_USUAL)
     _people(alma)
     alma.set(switches=switches)
     facts = {"institution": "01SANDBOX_INST", "environment": "sandbox", "measured": "2026-11-28"}
