@@ -13,14 +13,14 @@ import typer
 
 from importer.cli.console import Commands, Json, operator, write_findings
 from importer.cli.output import emit, now, output, say, write_new
-from importer.errors import Exit, ImporterError, defect
+from importer.errors import Exit, ImporterError, MappingError, defect
 from importer.jobs import decisions
 from importer.jobs.check import check_job
 from importer.jobs.commands import Tools, run_command
 from importer.jobs.notify import Level, Message, channels, report_wrong_job, send
 from importer.jobs.overview import in_lines, job_files, jobs_in
 from importer.jobs.run import JobRun
-from importer.jobs.schema import JobFileError, check_name, load_job
+from importer.jobs.schema import check_name, load_job
 from importer.jobs.state import Decision
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line
@@ -120,7 +120,7 @@ def _run(file: Path) -> tuple[Exit, dict[str, object]]:
     """Run a job; return its exit code and its messages, which are also in the log."""
     try:
         loaded = load_job(file)
-    except JobFileError as error:
+    except MappingError as error:
         report_wrong_job(file, error, now())
         raise
     load = JobRun(loaded, _tools())

@@ -76,7 +76,10 @@ def _many(guards: Guards, plan: Summary, whole: int) -> Iterator[FailedGuard]:
         ("rejects", guards.rejects, plan.to_correct, "row", "be rejected"),
         ("review", guards.review, plan.review, "row", "need review"),
     ):
-        if (most := _most(limit, whole)) is not None and count > most:
+        most = _most(limit, whole)
+        nobody = count == whole > 0 and name != "creates"  # however small the roster is
+        if most is not None and (count > most or nobody):
+            most = min(most, count - 1)
             sentence = f"{counted(count, noun)} would {would}; at most {most:,} are expected."
             yield FailedGuard(name=name, sentence=f"{sentence}{_WHY.get(name, '')}")
 

@@ -32,7 +32,14 @@ from urllib.request import (
 
 from importer.alma.address import is_loopback
 from importer.alma.connection import trusted
-from importer.errors import Exit, ImporterError, LedgerError, PlaceError, UsageError
+from importer.errors import (
+    Exit,
+    ImporterError,
+    LedgerError,
+    MappingError,
+    PlaceError,
+    UsageError,
+)
 from importer.jobs.schema import JobFileError, Notify, required, web_address
 from importer.jobs.state import Load, Reported, Store
 from importer.model.redaction import hide
@@ -324,17 +331,21 @@ class Reporter:
             self.say(str(error))
 
 
-def report_wrong_job(path: Path, error: JobFileError, now: datetime) -> None:
+def report_wrong_job(path: Path, error: MappingError, now: datetime) -> None:
     """Notify people of a job file that is wrong, as far as its `notify:` can be read.
 
-    The caller shows the error itself.
+    Where nothing of it can, those of the last run are notified. The caller shows the error itself.
     """
-    if error.notify is None:
-        return
     store = Store(path.stem)
-    reporter = Reporter(path.stem, error.notify, lambda _: None)
-    with suppress(LedgerError), store.locked():
-        state = store.read()
-        reported, _ = reporter.trouble(error, state.reported, now)
-        store.write(state.model_copy(update={"reported": reported}))
-    reporter.ping("fail")
+    with suppress(LedgerError):
+        ran = store.read().ran
+        notify = error.notify if isinstance(error, JobFileError) else None
+        notify = notify or (ran.notify if ran is not None else None)
+        if notify is None:
+            return
+        reporter = Reporter(path.stem, notify, lambda _: None)
+        with store.locked():
+            state = store.read()
+            reported, _ = reporter.trouble(error, state.reported, now)
+            store.write(state.model_copy(update={"reported": reported}))
+        reporter.ping("fail")

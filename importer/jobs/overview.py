@@ -91,10 +91,18 @@ def job_files(folder: Path) -> list[Path]:
     """Return the job files of a folder, in the order of their names. Raises UsageError."""
     try:
         found = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"})
-        return [path for path in found if path.is_file() and _OF_A_JOB.search(path.read_bytes())]
+        return [path for path in found if path.is_file() and _is_job(path)]
     except OSError as error:
         msg = f"{folder} cannot be read ({error.strerror}). Check the name of the folder."
         raise UsageError(msg) from error
+
+
+def _is_job(path: Path) -> bool:
+    """Whether a file is one of a job; one that cannot be read may be, and its load reports it."""
+    try:
+        return bool(_OF_A_JOB.search(path.read_bytes()))
+    except OSError:
+        return True
 
 
 def jobs_in(folder: Path, now: datetime) -> Iterator[JobOverview]:

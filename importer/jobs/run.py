@@ -92,6 +92,7 @@ class JobRun:
                         headline=headline,
                         file=self._job.sha256,
                         gap=self._job.longest_gap,
+                        notify=self._job.file.notify,
                     )
                 )
             except Exception:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from importer.errors import Exit, LedgerError, UnreadableFileError
 from importer.jobs.feed import Feed, FileState, PickedFile
+from importer.jobs.schema import Notify
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.run import Summary
 
@@ -150,7 +151,7 @@ class Ran(_Kept):
     """How the last run of a job ended.
 
     `file`: the SHA-256 of the job file, which was right; `gap`: how long after a load the next one
-    may come.
+    may come; `notify`: who is notified if the file cannot be read next time.
     """
 
     at: datetime
@@ -158,6 +159,7 @@ class Ran(_Kept):
     headline: str
     file: str = ""
     gap: timedelta | None = None
+    notify: Notify | None = None
 
 
 class Reported(_Kept):

@@ -458,6 +458,32 @@ def test_a_wrong_job_file_is_reported_once(
     assert office.run() == Exit.DONE
 
 
+def test_a_job_file_that_is_no_yaml_is_reported_to_those_of_the_last_run(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """Nothing of it can be read, not even whom it notifies."""
+    office.write_job(max_age="26h")
+    office.drop(rows_of(people(3)))
+    assert office.run() == Exit.DONE
+    office.clear()
+    path = office.folder / "nightly.yaml"
+    path.write_text(path.read_text("utf-8").replace("do: apply", "do: [apply"), "utf-8")
+    for _ in range(2):
+        assert typed("job", "run", "nightly.yaml").exit == Exit.USAGE
+    assert "nightly.yaml:" in office.text
+    assert office.pings == ["/ping/fail"] * 2
+    assert typed("job", "run", "nigthly.yaml").exit == Exit.USAGE
+    assert len(office.mails) == 1
+
+
+def test_a_roster_of_which_nobody_can_be_loaded_is_held(office: Office, sandbox: Sandbox) -> None:
+    """However small it is: nothing was done, so it is no good night."""
+    office.write_job()
+    office.drop(rows_of([("", "A", "B", "COMM", "", "", "")] * 2))
+    assert office.run() == Exit.SAFETY_CHECK
+    assert office.pings[-1] == "/ping/fail"
+
+
 def test_a_damaged_state_is_reported(office: Office, typed: Type) -> None:
     """Nothing is loaded, as it is not known what was loaded before; the monitor sees a failure."""
     office.write_job()
