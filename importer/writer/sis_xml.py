@@ -131,10 +131,21 @@ def _elements(name: str, value: object, path: str) -> list[etree._Element]:
     return [leaf] if leaf.text else []
 
 
+_KEPT = frozenset(
+    {
+        "user_note.note_owner",
+        "user_block.block_owner",
+        "user_block.expiry_date",
+        "user_statistic.statistic_owner",
+    }
+)
+"""What no mapping sets and a load would clear in an entry that Alma has."""
+
+
 @cache
 def _is_loaded(path: str) -> bool:
     """Whether the load takes a field, or any field of a list."""
-    return path == "contact_info" or any(
+    return path in {"contact_info", *_KEPT} or any(
         field.facts.sis for field in FIELDS.values() if path in {field.path, field.parent}
     )
 

@@ -105,6 +105,8 @@ def _not_ours(person: Person) -> Json:
         "birth_date": f"{person['Born']}Z", "user_group": _codes("UGRD"), "pin_number": "1234",
         "middle_name": "B", "campus_code": _codes("MAIN"), "preferred_language": _codes("es"),
         "user_statistic": [{"statistic_category": _codes("STUDENT"), "segment_type": "External"}],
+        "user_note": [{"note_type": _codes("OTHER"), "note_text": "Visits", "note_owner": "LAW",
+                       "segment_type": "External"}],
     }  # fmt: skip
 
 
