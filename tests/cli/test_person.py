@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from importer.errors import Exit
 from importer.jobs.state import Load, State, Store
 from importer.web.workspace import DRAFTS
@@ -81,3 +83,17 @@ def test_runs_are_purged_by_name(folder: Path, typed: Type, sandbox: Sandbox) ->
     assert (listed.exit, json.loads(listed.out)["removed"]) == (Exit.DONE, False)
     assert typed("purge", "runs/one", "--yes").exit == Exit.DONE
     assert {path.name for path in (folder / "runs").glob("*/")} == {"two"}
+
+
+@pytest.mark.parametrize("left", ["roster.csv", "roster-2.csv", ".roster.csv.x1", "mapping.yaml"])
+def test_what_a_killed_plan_kept_is_listed_and_purged(folder: Path, typed: Type, left: str) -> None:
+    """A folder with the rows of a plan that never got its ledger is no unknown folder."""
+    killed = folder / "runs" / "killed"
+    killed.mkdir(parents=True)
+    (killed / "unfinished").touch()
+    (killed / left).write_text("Id\n2001\n", "utf-8")
+    (listed,) = json.loads(typed("runs", "--json").out)
+    assert "not finished" in listed["fault"]
+    assert traces(typed, "2001") == [("run", "runs/killed")]
+    assert typed("purge", "killed", "--yes").exit == Exit.DONE
+    assert not killed.exists()

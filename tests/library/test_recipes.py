@@ -103,7 +103,9 @@ def entries(user: Record) -> list[str]:
 
 EXPECTED: dict[str, Callable[[Record], bool]] = {
     "renew-group": lambda user: user["expiry_date"].startswith("2028-06-30"),
-    "end-group": lambda user: user["expiry_date"].startswith(TODAY.isoformat()),
+    "end-group": lambda user: all(
+        one["expiry_date"].startswith(TODAY.isoformat()) for one in (user, *user["user_role"])
+    ),
     "clean-up": lambda user: {OLD, "02-GLOBAL"}.isdisjoint(entries(user)),
     "patron-roles": lambda user: any(
         str(role.get("expiry_date")).startswith(LATER) for role in user["user_role"]
