@@ -112,3 +112,17 @@ def test_a_second_plan_ends_nobody_again(folder: Path, typed: Type, sandbox: San
     assert state(sandbox) == before
     ask(sandbox, "PATCH", f"users/{users['noted']}", {"expiry_date": "2099-01-31Z"})
     assert typed(*PLAN, "renewed", "--json").summary["update"] == 1
+
+
+def test_a_plan_that_todays_calls_cannot_cover_reads_nobody(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Each user is read again, so a plan of more users than calls would not come to its end."""
+    made(folder, sandbox, "list", *["free"] * 9)
+    typed("users", "refresh")
+    ask(sandbox, "POST", "settings", {"remaining": 8})
+    before = len(sandbox.log())
+    stopped = typed(*PLAN, "run", "--no-refresh")
+    assert (stopped.exit, (folder / "run").exists()) == (Exit.STOPPED, False)
+    assert "9 calls" in stopped.err
+    assert len(sandbox.log()) - before == 1
