@@ -131,8 +131,8 @@ def _measure(server: Measured, client: httpx.Client, roster: Path) -> None:
         draft = answer.headers["Location"].removesuffix("/sheet")
 
     server.time("takes the roster", 1, drop)
-    form = {"do": "choose", "mapping": "community.yaml", "version": "0"}
-    client.post(f"{draft}/mapping", data=form)
+    form = {"do": "next", "mapping": "community.yaml", "version": "0"}
+    client.post(f"{draft}/sheet", data=form)
     rows = f"{draft}/grid/rows"
     server.time("checks all rows", 1, lambda _: client.get(rows))
     first = client.get(rows).json()

@@ -79,6 +79,14 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     )
 
 
+def first_rows(content: bytes, encoding: str, layout: Layout, count: int) -> list[Record]:
+    """Return the first rows of a CSV file as they came. Raises NotReadableError."""
+    lines = _first_lines(content, encoding)
+    named = _named_delimiter(lines)
+    delimiter = named or _delimiter(lines, layout)
+    return [*islice(_records(content, encoding, delimiter, skip=1 if named else 0), count)]
+
+
 def _records(content: bytes, encoding: str, delimiter: str, *, skip: int) -> Iterator[Record]:
     """Return every record below the first `skip` lines, blank lines included.
 

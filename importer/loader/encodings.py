@@ -98,16 +98,22 @@ class _Reading(NamedTuple):
 
 
 class WhichEncodingError(NotReadableError):
-    """The encoding must be named. `cells`: lines with words as several encodings read them."""
+    """The encoding must be named. `cells`: lines with words as several encodings read them.
+
+    `readings`: the same as values: the encoding, what it is used for, and the words.
+    """
 
     def __init__(self, message: str, readings: Sequence[_Reading] = ()) -> None:
         """Keep some words that the encodings read in different ways beside the message."""
         super().__init__(message)
         columns = zip(*(one.words for one in readings), strict=True)
         differ = sorted(columns, key=lambda several: -len(set(several)))[:_CELLS]
-        pairs = zip(readings, zip(*differ, strict=True), strict=True)
-        self.encodings = {one.candidate.name: ", ".join(words) for one, words in pairs}
-        self.cells = "".join(f"\n  {name}: {words}" for name, words in self.encodings.items())
+        names = ((one.candidate.name, one.candidate.used_for) for one in readings)
+        pairs = zip(names, zip(*differ, strict=True), strict=True)
+        self.readings = tuple((name, used_for, words) for (name, used_for), words in pairs)
+        self.encodings = {name: ", ".join(words) for name, _, words in self.readings}
+        self.cells = "".join(f"
+  {name}: {words}" for name, words in self.encodings.items())
 
 
 def _keep_byte(error: UnicodeError) -> tuple[str, int]:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
@@ -16,8 +16,9 @@ from typing import Protocol
 from importer.errors import RosterError, WhichSheetError
 from importer.loader import headings, table
 from importer.loader.cleaning import clean
-from importer.loader.csv_file import read_csv
+from importer.loader.csv_file import first_rows, read_csv
 from importer.loader.detect import Kind, NotReadableError, identify, read_bytes, unpack
+from importer.loader.encodings import WESTERN, WhichEncodingError, find_encoding
 from importer.loader.table import CELLS, Columns, Sheet
 from importer.model.problem import Code, Problem
 from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
@@ -84,6 +85,58 @@ def read(path: Path, layout: Layout) -> Roster:
         raise RosterError(msg, error.cells, error.encodings) from None
     about_the_file = map(roster.source.notice, _about_the_file(path, kind))
     return replace(roster, notices=(*about_the_file, *roster.notices))
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The top of a file before it is certain how it is read.
+
+    `sheets`: those of a workbook, with whether people see them; `sheet`: the one of the rows.
+    `rows`: from row 1, as they came. `readings`: of a CSV file whose encoding is in doubt, what
+    encodings make of some words: the name, what it is used for, the words.
+    """
+
+    rows: tuple[tuple[str, ...], ...]
+    sheets: tuple[tuple[str, bool], ...] = ()
+    sheet: str = ""
+    readings: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+
+def preview(path: Path, layout: Layout, count: int) -> Preview:
+    """Return the first rows of a file, of the sheet that `layout` names or of the widest one.
+
+    Raises RosterError if it is no spreadsheet.
+    """
+    try:
+        content = read_bytes(path)
+        kind = identify(content)
+        if kind is Kind.CSV:
+            return _preview_text(content, layout, count)
+        workbook = _open(content, kind)
+        wanted = headings.fold(layout.sheet)
+        sheets = [one for one in workbook.sheets if headings.fold(one[0]) == wanted]
+        tops = {
+            name: tuple(tuple(row) for row in workbook.read(name, count).rows[:count])
+            for name, seen in sheets or workbook.sheets
+            if seen or sheets
+        }
+    except NotReadableError as error:
+        msg = f"{path.name} {error}"
+        raise RosterError(msg, error.cells) from None
+    sheet = max(tops, key=lambda name: max(map(_filled_cells, tops[name]), default=0), default="")
+    return Preview(tops.get(sheet, ()), tuple(workbook.sheets), sheet)
+
+
+def _preview_text(content: bytes, layout: Layout, count: int) -> Preview:
+    """Return the first rows of a CSV file, in doubt by the likeliest encoding."""
+    readings: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    try:
+        encoding, _ = find_encoding(content, "auto")
+    except WhichEncodingError as error:
+        readings = error.readings
+        encoding = readings[0][0] if readings else WESTERN
+    encoding = encoding if layout.encoding == "auto" else layout.encoding
+    return Preview(tuple(first_rows(content, encoding, layout, count)), readings=readings)
 
 
 class TooLongError(BaseException):

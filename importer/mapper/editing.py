@@ -7,7 +7,7 @@ others, comments included, stay byte for byte.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -36,6 +36,11 @@ def set_column(text: str, steps: Steps, heading: str) -> str:
     if isinstance(_find(_root(text), steps), MappingNode):
         steps = (*steps, "from")
     text = _set(text, steps, cell(heading))
+    return _unmarked(text, steps)
+
+
+def _unmarked(text: str, steps: Steps) -> str:
+    """Return the text without the mark as a guess behind a value."""
     node = _find(_root(text), steps)
     assert node is not None  # noqa: S101  for the type
     at = _line_end(text, node.end_mark.index)
@@ -92,13 +97,53 @@ def set_code(text: str, table: str, word: str, code: str) -> str:
     return _set(text, ("lookups", table, known), scalar(code))
 
 
-def use_lookup(text: str, steps: Steps, table: str) -> str:
-    """Let a field look its value up in a table of the mapping. Raises NotEditableError."""
+def set_key(text: str, steps: Steps, key: str, value: str) -> str:
+    """Give the rule of a field a key with this YAML value. Raises NotEditableError."""
     node = _find(_root(text), steps)
     if isinstance(node, ScalarNode):
-        value = f"{{from: {_in_braces(_written(text, node))}, lookup: {scalar(table)}}}"
+        rule = f"{{from: {_in_braces(_written(text, node))}, {key}: {_in_braces(value)}}}"
+        return _splice(text, steps, node, rule)
+    return set_value(text, (*steps, key), value)
+
+
+def set_value(text: str, steps: Steps, value: str) -> str:
+    """Write a YAML value in place of the one at these steps; of a block, the comments go as well.
+
+    Raises NotEditableError.
+    """
+    root = _root(text)
+    node = _find(root, steps)
+    if node is None:
+        return _insert(text, steps, f" {value}")
+    if isinstance(node, ScalarNode) and node.style not in {"|", ">"}:
+        text = _set(text, steps, value)
+        return _unmarked(text, steps)
+    if _is_flow(node):
         return _splice(text, steps, node, value)
-    return _set(text, (*steps, "lookup"), scalar(table))
+    start, end = node.start_mark.index, _content_end(node)
+    colon = text.rindex(":", 0, start)
+    if text[colon + 1 : start].strip():  # a comment, or `|`
+        raise _refusal(steps)
+    return f"{text[: colon + 1]} {value}{text[end:]}"
+
+
+def set_rule(text: str, steps: Steps, keys: Mapping[str, str], kept: Container[str]) -> str:
+    """Write the keys of a rule with their YAML values; its others go, but for those kept.
+
+    A rule of nothing but `from` becomes a plain value. Raises NotEditableError.
+    """
+    node = _find(_root(text), steps)
+    if not isinstance(node, MappingNode):
+        plain = keys["from"] if [*keys] == ["from"] else ""
+        inside = ", ".join(f"{key}: {_in_braces(value)}" for key, value in keys.items())
+        return set_value(text, steps, plain or f"{{{inside}}}")
+    written = [str(key.value) for key, _ in node.value]
+    for key, value in keys.items():
+        text = set_value(text, (*steps, key), value)
+    for key in written:
+        if key not in keys and key not in kept:
+            text = clear_field(text, (*steps, key))
+    return text
 
 
 def set_unused(text: str, headings: Sequence[str]) -> str:

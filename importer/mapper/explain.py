@@ -63,6 +63,12 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
     )
 
 
+def about_people(mapping: MappingDocument) -> str:
+    """Return what becomes of new and of known people, in a sentence."""
+    match = mapping.file.match
+    return f"Somebody new {_USER[match.new]}; somebody known {_USER[match.known]}."
+
+
 def _given(*texts: tuple[object, str]) -> list[str]:
     """Return the texts of what the mapping sets."""
     return [text for setting, text in texts if setting]
@@ -141,7 +147,7 @@ _OPEN = {"hold": "is kept", "expire": "is kept, and the membership ends"}
 
 def _about_known_users(mapping: MappingDocument) -> Iterator[str]:
     """Yield what `match` does beyond finding users."""
-    match, absent = mapping.file.match, mapping.absent
+    match = mapping.file.match
     if match.account_type == "convert":
         to = mapping.file.account_type.title()
         yield f"A user of the other account type becomes {to} after review."
@@ -153,24 +159,40 @@ def _about_known_users(mapping: MappingDocument) -> Iterator[str]:
         yield f"Users of {_listed(match.managed_elsewhere)} need review and are never changed."
     if (old := match.keep_old_id) is not None:
         yield f"The old primary ID stays as an {old.status} identifier of type {old.type}."
+    yield from about_leaving(mapping)
+
+
+def about_leaving(mapping: MappingDocument) -> Iterator[str]:
+    """Yield what happens to users who leave: those of the rows, or those who are missing."""
+    match, leaving = mapping.file.match, mapping.absent
     changes = (
-        "; ".join(f"{label}: {text}" for label, text in explain(absent).items()) if absent else ""
+        "; ".join(f"{label}: {text}" for label, text in explain(leaving).items()) if leaving else ""
     )
     if (retire := match.retire) is not None:
-        yield (
-            f"Known users of group {' or '.join(retire.among.user_group)} are retired: "
-            f"{_RETIRE[retire.do]}. Who has something open {_OPEN[retire.if_open]}."
-        )
+        yield f"{retired_people(mapping)}. Who has something open {_OPEN[retire.if_open]}."
         if changes:
             yield f"Where the membership ends: {changes}"
-    if (part := match.absent) is not None:
-        groups = " or ".join(part.among.user_group)
-        owners = f" and external system {' or '.join(part.among.external_id)}"
-        rosters = "the roster" if part.after == 1 else f"{part.after} rosters in a row"
-        yield (
-            f"Users of group {groups}{owners if part.among.external_id else ''} who are missing "
-            f"from {rosters} are changed: {changes}"
-        )
+    if match.absent is not None:
+        yield f"{missing_people(mapping)} are changed: {changes}"
+
+
+def retired_people(mapping: MappingDocument) -> str:
+    """Return whom the rows retire, and what that means, "" if nobody."""
+    if (retire := mapping.file.match.retire) is None:
+        return ""
+    groups = " or ".join(retire.among.user_group)
+    return f"Known users of group {groups} are retired: {_RETIRE[retire.do]}"
+
+
+def missing_people(mapping: MappingDocument) -> str:
+    """Return who counts as missing from the roster, "" if nobody does."""
+    if (part := mapping.file.match.absent) is None:
+        return ""
+    groups = " or ".join(part.among.user_group)
+    owners = f" and external system {' or '.join(part.among.external_id)}"
+    rosters = "the roster" if part.after == 1 else f"{part.after} rosters in a row"
+    owned = owners if part.among.external_id else ""
+    return f"Users of group {groups}{owned} who are missing from {rosters}"
 
 
 def explain(mapping: MappingDocument) -> dict[str, str]:

@@ -21,7 +21,7 @@ from importer.web import (
     grid_pages,
     home_pages,
     load_pages,
-    match_pages,
+    mapping_pages,
     review_pages,
     run_pages,
     settings_page,
@@ -48,9 +48,7 @@ Page = Callable[[Visit], web.StreamResponse]
 _PAGES: dict[str, Page] = {
     "": home_pages.home,
     "drafts/{draft}/sheet": draft_pages.sheet,
-    "drafts/{draft}/mapping": draft_pages.mapping,
-    "drafts/{draft}/match": match_pages.match,
-    "drafts/{draft}/codes": match_pages.codes,
+    "drafts/{draft}/mapping": mapping_pages.mapping,
     "drafts/{draft}/grid": grid_pages.grid,
     "drafts/{draft}/grid/rows": grid_pages.grid_rows,
     "tasks/{task}": run_pages.task,
@@ -86,9 +84,8 @@ _FORMS: dict[str, Page] = {
     "settings/{command}": settings_page.run_command,
 }
 _DRAFT_FORMS: dict[str, Page] = {
-    "drafts/{draft}/mapping": draft_pages.choose_mapping,
-    "drafts/{draft}/match": match_pages.save_match,
-    "drafts/{draft}/codes": match_pages.save_codes,
+    "drafts/{draft}/sheet": draft_pages.save_sheet,
+    "drafts/{draft}/mapping": mapping_pages.save,
     "drafts/{draft}/plan": draft_pages.plan,
 }
 """Forms that change a draft, if it is as their page showed it."""

@@ -1,46 +1,63 @@
-"""The pages of a draft: the sheet as it was read, its mapping, and the plan."""
+"""The sheet: which rows are people, how the file is read, and the mapping for it; and the plan."""
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 
 from aiohttp import web
 
-from importer.errors import MappingError, RosterError, UnreadableFileError, WhichSheetError
+from importer.errors import RosterError, UsageError
+from importer.loader.read import Preview, preview
+from importer.mapper import editing
+from importer.mapper.explain import about_people, missing_people, retired_people
 from importer.mapper.load import examine
+from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
-from importer.mapper.secret_columns import secret_columns, without_secrets
+from importer.mapper.secret_columns import misplaced, secret_columns
+from importer.mapper.yaml_source import scalar
 from importer.model.files import write_atomically
-from importer.model.roster import Layout, Roster
-from importer.pipeline.inputs import RosterRequest, read_inputs
-from importer.report.wording import sentence
+from importer.model.problem import Place
+from importer.model.roster import NO_HEADINGS, NOT_KEPT, Roster, letter
+from importer.model.text import word_list
+from importer.model.vocabulary import say_secret
+from importer.report.wording import part_name, sentence
+from importer.suggest.column_guesses import guesses
 from importer.suggest.columns import Beside
 from importer.suggest.confirmed import confirmed
 from importer.suggest.first_mapping import suggest
-from importer.web.drafts import Draft, StaleError, mapping_text
-from importer.web.site import PAGE, Visit, see
+from importer.web.drafts import Draft, mapping_text
+from importer.web.site import Visit, found, number, see
 from importer.web.tasks import RUN
 from importer.web.workspace import Workspace
 
+NEW = "new"
+"""What the form sends in place of a mapping's name for a new one."""
+
+TOP = 20
+"""Rows of the file that are shown, among which a person finds the headings."""
+
 
 def sheet(visit: Visit) -> web.Response:
-    """Show the sheet as it was read, and how."""
-    draft, at = visit.draft, visit.page_number
+    """Show the top of the file, how it is read, and the mappings for it."""
+    draft = visit.draft
     document = examine(visit.chosen)[0] if visit.chosen else None
-    problem = ""
+    layout, problem, top = draft.layout(document), "", Preview(())
     roster: Roster | None = None
     try:
-        roster = draft.read(document.layout() if document else Layout())
+        roster = draft.read(layout)
+        layout = replace(layout, sheet=roster.source.sheet)
     except RosterError as error:
-        problem = f"{error}{error.cells}"
-    part = None
-    if roster is not None:
-        secret = secret_columns(roster.places, document, ())
-        part = without_secrets(roster, roster.frame.iloc[(at - 1) * PAGE : at * PAGE], secret)
+        problem = str(error)
+    with suppress(RosterError):
+        top = preview(draft.roster, layout, TOP)
+    fits = _fits(visit.space, draft, roster)
+    proposed = (
+        visit.chosen.name if visit.chosen else fits[0].file if fits and fits[0].proposed else ""
+    )
+    guessed = guesses(roster, _beside(visit)) if roster else ()
     return visit.step_page(
         "sheet.html.j2",
         "Sheet",
@@ -48,19 +65,53 @@ def sheet(visit: Visit) -> web.Response:
         roster=roster,
         problem=problem,
         notices=[sentence(one, show_values=True) for one in roster.notices] if roster else (),
-        table=[] if part is None else part.itertuples(name=None),
-        at=at,
-        pages=-(-len(roster.frame) // PAGE) if roster else 0,
+        top=top,
+        lines=_without_secrets(top, roster, document),
+        letters=[letter(at) for at in range(max(map(len, top.rows), default=0))],
+        headings=roster.source.header if roster else (),
+        last=int(roster.frame.index[-1]) if roster and len(roster.frame) else 0,
+        encoding=layout.encoding,
+        fits=fits,
+        proposed=proposed,
+        guessed=sum(bool(guess.field) for guess in guessed),
     )
+
+
+def _without_secrets(
+    top: Preview, roster: Roster | None, document: MappingDocument | None
+) -> list[list[str]]:
+    """Return the rows as they came, without the cells of columns that have passwords or PINs."""
+    places = roster.places if roster else ()
+    positions = secret_columns(places, document, ())
+    hidden, known = {places[at].letter for at in positions}, {place.letter for place in places}
+    wrong = misplaced(roster, positions) if roster else frozenset()
+    start = roster.source.header[-1] if roster else 0
+    shown: list[list[str]] = []
+    for row, cells in enumerate(top.rows, start=1):
+        said = {
+            at
+            for at in range(max(map(len, top.rows)))
+            if letter(at) not in known
+            and say_secret(above[at] for above in top.rows[: row - 1] if at < len(above))
+        }
+        uneven = bool(said) and len(cells) != max(map(len, top.rows[: row - 1]))
+        whole = row in wrong or uneven
+        shown.append([
+            NOT_KEPT
+            if text and (whole or at in said or (letter(at) in hidden and row > start))
+            else text
+            for at, text in enumerate(cells)
+        ])  # fmt: skip
+    return shown
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """How well a mapping fits a roster.
 
-    `found` of its headings are there, which are `used` per cent of the roster's columns. `before`:
-    it was chosen for the last file of this name. `absent`: the user groups in which it changes
-    people who are missing from the roster. `wrong`: not usable.
+    `found` of its headings are there, `used` per cent of the roster's `columns`; `out`: those that
+    it does not use. `before`: it was chosen for the last file of this name. `does`: what becomes of
+    people; `leaving`: of those who leave. `wrong`: not usable.
     """
 
     file: str
@@ -68,73 +119,71 @@ class Fit:
     found: int = 0
     of: int = 0
     used: int = 0
+    columns: int = 0
+    out: tuple[str, ...] = ()
     before: bool = False
-    absent: tuple[str, ...] = ()
+    does: str = ""
+    leaving: str = ""
     wrong: str = ""
 
     @property
     def proposed(self) -> bool:
         """Whether it may be chosen beforehand: it fits, and changes nobody without a row."""
-        return 0 < self.of <= 2 * self.found and not self.absent
+        return 0 < self.of <= 2 * self.found and not self.leaving
 
 
-def mapping(visit: Visit) -> web.Response:
-    """Show the mappings that can be chosen, and the chosen one's text and findings."""
-    draft, chosen = visit.draft, visit.chosen
-    fits = _fits(visit.space, draft)
-    text: str | None = None
-    with suppress(UnreadableFileError):
-        text = mapping_text(chosen) if chosen else None
-    findings, sample = _try(visit.space, draft, chosen) if chosen else ((), None)
-    return visit.step_page(
-        "mapping.html.j2",
-        "Mapping",
-        draft,
-        fits=fits,
-        proposed=fits[0].file if fits and fits[0].proposed else "",
-        absent=next((fit.absent for fit in fits if chosen and fit.file == chosen.name), ()),
-        sheets=_sheets(draft),
-        chosen=chosen,
-        text=text,
-        digest=_digest(text or ""),
-        findings=findings,
-        sample=sample,
-    )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _fits(space: Workspace, draft: Draft) -> list[Fit]:
+def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
     """Return the mappings: the one that a file of this name had, then those that use most of it."""
     fits, before = [], _mapping_before(space, draft)
     for path in space.mappings():
         document, findings = examine(path)
         if document is None:
-            wrong = findings[0] if findings else "it cannot be read"
-            fits.append(Fit(path.name, wrong=wrong))
+            fits.append(Fit(path.name, wrong=findings[0] if findings else "it cannot be read"))
             continue
-        there, columns = set(), 0
-        for layout in (Layout(), document.layout()):  # the second may name a sheet
-            with suppress(RosterError):
-                places = draft.read(layout).places
-                there, columns = {heading_key(place.heading) for place in places}, len(places)
-                break
-        absent = document.file.match.absent
-        found = sum(heading_key(heading) in there for heading in document.headings)
+        places = roster.places if roster else _places(draft, document)
+        there = {heading_key(place.heading) for place in places}
+        wanted = {heading_key(heading) for heading in document.headings}
+        known = len(wanted & there)
+        out = (
+            place.heading or place.letter
+            for place in places
+            if heading_key(place.heading) not in wanted
+        )
         fits.append(
             Fit(
                 path.name,
                 document.title,
-                found,
-                len(document.headings),
-                round(100 * found / columns) if columns else 0,
+                known,
+                len(wanted),
+                round(100 * known / len(places)) if places else 0,
+                len(places),
+                tuple(out),
                 path.name == before,
-                absent.among.user_group if absent else (),
+                about_people(document),
+                _about_leaving(document),
             )
         )
-    return sorted(fits, key=lambda f: (not f.before, -f.found, f.of, bool(f.absent), f.file))
+    return sorted(fits, key=lambda f: (not f.before, -f.found, f.of, bool(f.leaving), f.file))
+
+
+def _about_leaving(document: MappingDocument) -> str:
+    """Return what becomes of people who leave, "" if the mapping is not about them."""
+    if document.file.match.retire is not None:
+        return f"Ends people of this roster. {retired_people(document)}."
+    if (absent := document.absent) is None:
+        return ""
+    fields = dict.fromkeys(part_name(rule.field.path) for rule in absent.scalars)
+    fields |= dict.fromkeys(part_name(entry.parent) for entry in absent.every_entry)
+    listed = word_list([name.lower() for name in fields])
+    missing = "Changes people who are not in this roster."
+    return f"{missing} {missing_people(document)} get a new {listed}."
+
+
+def _places(draft: Draft, document: MappingDocument) -> tuple[Place, ...]:
+    """Return the columns as the mapping reads the roster, which may name a sheet, or none."""
+    with suppress(RosterError):
+        return draft.read(draft.layout(document)).places
+    return ()
 
 
 def _mapping_before(space: Workspace, draft: Draft) -> str:
@@ -144,60 +193,76 @@ def _mapping_before(space: Workspace, draft: Draft) -> str:
     return next(names, "")
 
 
-def _sheets(draft: Draft) -> tuple[str, ...]:
-    """Return the sheets of which one must be named, none if it is found without that."""
-    try:
-        draft.read(Layout())
-    except WhichSheetError as error:
-        return error.sheets
-    except RosterError:
-        pass
-    return ()
+def save_sheet(visit: Visit) -> web.Response:
+    """Read the roster as a person wants it, and choose its mapping, or start a new one."""
+    draft, wanted = visit.draft, visit.text("mapping")
+    _read_as(visit)
+    if (do := visit.text("do")) not in {"next", "grid"}:
+        return see("sheet")
+    if wanted == NEW:
+        draft.choose(_suggest(visit).name)
+    else:
+        draft.choose(found(visit.space.mapping(wanted)).name)
+    _keep_layout(draft, visit.mapping)
+    return see("grid" if do == "grid" else "mapping")
 
 
-def _try(
-    space: Workspace, draft: Draft, path: Path
-) -> tuple[tuple[str, ...], tuple[int, dict[str, str]] | None]:
-    """Return what is wrong in a mapping for this roster, and one record as it would be made."""
-    try:
-        mapped = read_inputs(
-            RosterRequest(draft.roster, path), space.codes(), draft.facts.created.date()
+def _read_as(visit: Visit) -> None:
+    """Save what was chosen of the sheet, the heading row and the encoding."""
+    draft, facts = visit.draft, visit.draft.facts
+    names = {name for name, _ in visit.fields}
+    sheet = visit.text("sheet") if "sheet" in names else facts.sheet
+    header, encoding = facts.header, facts.encoding
+    other = sheet != (facts.sheet or visit.text("shown"))
+    if other and draft.corrections:
+        msg = (
+            "Cells of the sheet were corrected. Drop the roster again to load another sheet of it."
         )
-    except MappingError as error:
-        return error.findings, None
-    except RosterError as error:
-        return (str(error),), None
-    return (), mapped.sample()
+        raise UsageError(msg)
+    if "header" in names and visit.text("header") != visit.text("found"):
+        at = number(visit.text("header"))
+        header = (at,) if at else NO_HEADINGS
+    if other:
+        header = ()  # the heading row of another sheet is another one
+    if "encoding" in names:
+        encoding = visit.text("encoding")
+    draft.read_as(sheet if other or facts.sheet else "", header, encoding)
+    if visit.chosen:
+        _keep_layout(draft, visit.chosen)
 
 
-def choose_mapping(visit: Visit) -> web.Response:
-    """Choose a mapping, start one from the roster, or save its text."""
-    draft, do, wanted = visit.draft, visit.text("do"), visit.text("mapping")
-    if do == "choose" and visit.space.mapping(wanted):
-        draft.choose(wanted)
-    elif do == "new":
-        layout = Layout(sheet=visit.text("sheet"))
-        draft.choose(_suggest(visit, layout).name)
-        return see("match")
-    elif do == "save":
-        if _digest(mapping_text(visit.mapping)) != visit.text("digest"):
-            msg = f"The mapping {visit.mapping.name} was changed in another program."
-            raise StaleError(msg)
-        text = visit.text("text").replace("\r\n", "\n")
-        draft.edit(visit.mapping, text)
-    elif do == "undo":
-        draft.undo_edit(visit.mapping)
-    return see("mapping")
+def _keep_layout(draft: Draft, mapping: Path) -> None:
+    """Write into the mapping how the roster is read, where it would be read in another way."""
+    document, facts = examine(mapping)[0], draft.facts
+    if document is None or (not facts.header and facts.encoding == "auto"):
+        return
+    text, now = mapping_text(mapping), draft.layout(document)
+    as_it_is: Roster | None = None
+    with suppress(RosterError):
+        as_it_is = draft.read(replace(document.layout(), sheet=now.sheet))
+    if facts.header and (as_it_is is None or as_it_is.source.header != facts.header):
+        rows = "none" if facts.header == NO_HEADINGS else str(facts.header[0])
+        text = editing.set_value(text, ("roster", "header"), rows)
+    if facts.encoding != "auto" and (as_it_is is None or as_it_is.source.encoding != now.encoding):
+        text = editing.set_value(text, ("roster", "encoding"), scalar(facts.encoding))
+    draft.edit(mapping, text)
+    draft.read_as(facts.sheet, (), "auto")
 
 
-def _suggest(visit: Visit, layout: Layout) -> Path:
+def _beside(visit: Visit) -> Beside:
+    """Return what is known beside the roster: the day, Alma's codes, and the office's mappings."""
+    space = visit.space
+    return Beside(visit.now.date(), space.codes(), confirmed(space.folder / "mappings"))
+
+
+def _suggest(visit: Visit) -> Path:
     """Write a first mapping for the roster, named after it. Raises RosterError."""
     space, draft = visit.space, visit.draft
     folder, stem = space.folder / "mappings", draft.roster.stem
     names = chain((f"{stem}.yaml",), (f"{stem}-{number}.yaml" for number in count(2)))
     path = next(folder / name for name in names if not (folder / name).exists())
-    beside = Beside(visit.now.date(), space.codes(), confirmed(folder))
-    text = suggest(draft.read(layout), beside, layout)
+    layout = draft.layout(None)
+    text = suggest(draft.read(layout), _beside(visit), layout)
     folder.mkdir(exist_ok=True)
     write_atomically(path, text.encode())
     return path
@@ -216,7 +281,7 @@ def plan(visit: Visit) -> web.Response:
     corrections = ("--corrections", typed(draft.corrections)) if draft.corrections else ()
     load = _SIS_LOADS.get(visit.text("load"), ())
     return visit.start(
-        "plan", typed(draft.roster), "-m", typed(visit.mapping), *corrections, *load,
+        "plan", visit.space.typed_roster(draft), "-m", typed(visit.mapping), *corrections, *load,
         "--json",
         title="Comparing with Alma",
         then=f"{visit.base}/runs/{RUN}",

@@ -6,8 +6,8 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
-from functools import lru_cache
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict
 
 from importer.errors import UsageError
 from importer.loader.corrections import Correction, read_corrections, write_corrections
+from importer.loader.headings import fold
 from importer.loader.read import read
 from importer.mapper.load import examine
+from importer.mapper.mapping import MappingDocument
 from importer.mapper.yaml_source import SIZE_LIMIT
 from importer.model.fields import CodeTables
 from importer.model.files import read_text_bounded, write_atomically
@@ -49,7 +51,9 @@ class DraftFacts(BaseModel):
     was done here. `load`: the name of its load, "" if that is named after the file. `after`: the
     draft of the last term. `run`: the run whose rejects it is, which stay in the run's folder, so
     that later runs are known to correct it; "" for a roster that was dropped. `edited`: the digests
-    of the mapping after each change made here that can be undone, in order.
+    of the mapping after each change made here that can be undone, in order. `sheet`, `header` and
+    `encoding`: how a person wants the roster to be read; the last two are of a roster without a
+    mapping, which has them otherwise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +69,9 @@ class DraftFacts(BaseModel):
     version: int = 0
     edited: tuple[str, ...] = ()
     trashed: bool = False
+    sheet: str = ""
+    header: tuple[int, ...] = ()
+    encoding: str = "auto"
 
 
 class Counts(BaseModel):
@@ -102,6 +109,7 @@ class StaleError(UsageError):
 class Draft:
     """A draft in its folder; what was checked is kept in memory until something changes."""
 
+    _read: list[tuple[tuple[Path, int], Layout, Roster]] = []  # noqa: RUF012  shared on purpose
     _checked: dict[Path, tuple[tuple[object, ...], Checked]] = {}  # noqa: RUF012  shared on purpose
 
     def __init__(self, folder: Path, facts: DraftFacts) -> None:
@@ -178,6 +186,22 @@ class Draft:
             msg = "This roster was changed in another window."
             raise StaleError(msg)
 
+    def layout(self, document: MappingDocument | None) -> Layout:
+        """Return how the roster is read: as a person wants it, else as its mapping has it."""
+        facts, layout = self.facts, document.layout() if document else Layout()
+        return replace(
+            layout,
+            sheet=facts.sheet or layout.sheet,
+            header=facts.header or layout.header,
+            encoding=layout.encoding if facts.encoding == "auto" else facts.encoding,
+        )
+
+    def read_as(self, sheet: str, header: tuple[int, ...], encoding: str) -> None:
+        """Save how a person wants the roster to be read."""
+        wanted = {"sheet": sheet, "header": header, "encoding": encoding}
+        if any(getattr(self.facts, name) != value for name, value in wanted.items()):
+            self._changed(**wanted)
+
     def choose(self, mapping: str) -> None:
         """Choose the mapping by its file name; changes of another one can no longer be undone."""
         if mapping == self.facts.mapping:
@@ -187,8 +211,11 @@ class Draft:
         self._changed(mapping=mapping, edited=())
 
     def follow(self, earlier: Draft) -> None:
-        """Take the name and the mapping of the load of an earlier term."""
-        self._changed(load=earlier.title, mapping=earlier.facts.mapping, after=earlier.name)
+        """Take the name, the mapping and the sheet of the load of an earlier term."""
+        facts = earlier.facts
+        self._changed(
+            load=earlier.title, mapping=facts.mapping, sheet=facts.sheet, after=earlier.name
+        )
 
     def note(self, who: str) -> None:
         """Keep in mind that somebody worked on it; pages that are open stay up to date."""
@@ -265,8 +292,24 @@ class Draft:
         return sorted(self.folder.glob(f"*.{_EDIT}"))
 
     def read(self, layout: Layout) -> Roster:
-        """Read the roster as it came; the last one read is kept. Raises RosterError."""
-        return _read(self.roster, self.roster.stat().st_mtime_ns, layout)
+        """Read the roster as it came; the last one read is kept. Raises RosterError.
+
+        Headings that it has found are no reason to read it again.
+        """
+        file = self.roster, self.roster.stat().st_mtime_ns
+        for known, before, roster in self._read:
+            there = {*before.expected, *(fold(place.heading) for place in roster.places)}
+            same = replace(before, expected=layout.expected) == layout
+            if known == file and same and {*map(fold, layout.expected)} <= {*map(fold, there)}:
+                return roster
+        self._read.clear()
+        roster = read(self.roster, layout)
+        self._read.append((file, layout, roster))
+        return roster
+
+    def asked(self, mapping: Path) -> RosterRequest:
+        """Return the roster as it came, and its mapping."""
+        return RosterRequest(self.roster, mapping, self.facts.sheet)
 
     def checked(self, mapping: Path, codes: CodeTables, today: date) -> Checked:
         """Return the check of the whole roster, from memory if nothing changed."""
@@ -274,8 +317,8 @@ class Draft:
         checked = self._kept(key)
         if checked is None:
             with _CHECKING:
-                _read.cache_clear()
-                asked = RosterRequest(self.roster, mapping, corrections=self.corrections)
+                self._read.clear()
+                asked = replace(self.asked(mapping), corrections=self.corrections)
                 checked = Checked(read_inputs(asked, codes, today))
                 self._keep(key, checked)
         return checked
@@ -304,8 +347,3 @@ class Draft:
         document, _ = examine(mapping)
         digest = document.sha256 if document else ""
         return self.facts.version, mapping, digest, self.roster.stat().st_mtime_ns, codes, today
-
-
-@lru_cache(maxsize=1)
-def _read(path: Path, _changed: int, layout: Layout) -> Roster:
-    return read(path, layout)

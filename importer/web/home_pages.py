@@ -87,12 +87,12 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
         sentence_ = "Choose a CSV, Excel or OpenDocument file."
         return visit.refusal(422, "No file was chosen", sentence_, back)
     draft = visit.space.new_draft(part.filename, visit.now, visit.operator)
+    loop = asyncio.get_running_loop()
     try:
         await _save(part, draft)
-        loop = asyncio.get_running_loop()
         await loop.run_in_executor(visit.site.threads, draft.read, Layout())
     except RosterError as error:
-        if "`roster:`" not in str(error):  # the mapping can name a sheet or an encoding
+        if "in the mapping" not in str(error):  # a person can choose the sheet and how it is read
             shutil.rmtree(draft.folder)
             return visit.refusal(422, "This file cannot be read", str(error), back)
     except BaseException:
@@ -154,7 +154,7 @@ def _in_use(visit: Visit, draft: Draft, *, with_plans: bool = False) -> web.Resp
     `with_plans`: also a load that was planned and not approved.
     """
     space, heading = visit.space, "This roster is still needed"
-    if space.tasks.doing(("plan", space.typed(draft.roster))):
+    if space.tasks.doing(("plan", space.typed_roster(draft))):
         sentence = f"{draft.facts.file} is being compared with Alma. Wait until that is done."
         return visit.refusal(409, heading, sentence, f"{visit.base}/")
     for run in open_loads(space, draft, with_plans=with_plans):

@@ -266,7 +266,7 @@ def situation(
     known = run.known if run else None
     planning = ""
     if draft:
-        words = ("plan", space.typed(draft.roster))
+        words = ("plan", space.typed_roster(draft))
         planning = next((task.id for task in running if task.subject == words), "")
     folder = space.runs / run.name if run else None
     return Situation(
@@ -288,7 +288,8 @@ def _is_fresh(facts: RunFacts, draft: Draft) -> bool:
     made = facts.roster.corrections
     now = digest(draft.corrections) if draft.corrections else ""
     same_mapping = Path(facts.mapping.path).name == draft.facts.mapping
-    return same_mapping and now == (made.sha256 if made else "")
+    same_sheet = draft.facts.sheet in {"", facts.roster.sheet}
+    return same_mapping and same_sheet and now == (made.sha256 if made else "")
 
 
 def _undoes(known: KnownRun | None, folder: Path) -> bool:

@@ -95,7 +95,7 @@ def _draft(visit: Visit, task: Task) -> Draft | None:
     """Return the draft that a task plans, None if it does something else."""
     roster = task.subject[-1]
     drafts = visit.space.drafts() if task.words[0] == "plan" else ()
-    return next((one for one in drafts if visit.space.typed(one.roster) == roster), None)
+    return next((one for one in drafts if visit.space.typed_roster(one) == roster), None)
 
 
 def again(visit: Visit) -> web.Response:

@@ -24,7 +24,7 @@ from importer.loader.detect import LARGEST
 from importer.model.files import write_atomically
 from importer.model.text import counted
 from importer.report.page import environment, fact_lines
-from importer.report.wording import sentences_of, tallies
+from importer.report.wording import field_name, sentences_of, tallies
 from importer.web.advice import on_page
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Handler, remote_user
@@ -171,7 +171,7 @@ class Visit:
     def mapping(self) -> Path:
         """The chosen mapping. Raises HTTPSeeOther, to the page where one is chosen."""
         if (chosen := self.chosen) is None:
-            raise web.HTTPSeeOther(location="mapping")
+            raise web.HTTPSeeOther(location="sheet")
         return chosen
 
     @cached_property
@@ -355,7 +355,9 @@ def _environment() -> Environment:
     pages.globals |= {"fact_lines": fact_lines, "sentences_of": sentences_of, "tallies": tallies}
     pages.filters |= {
         "on_page": on_page,
+        "code_pair": lambda row: (row.code, f"{row.code}: {row.description or row.code}"),
         "counted": counted,
+        "panel_title": lambda name: field_name(name) if name.islower() else name,
         "file_name": lambda p: PurePath(p).name,
     }
     printable = pages.finalize or str

@@ -86,6 +86,11 @@ class Workspace:
         """Return a path as a command is given it, from this folder if it is inside."""
         return str(path.relative_to(self.folder) if path.is_relative_to(self.folder) else path)
 
+    def typed_roster(self, draft: Draft) -> str:
+        """Return the roster of a draft as a command is given it, with its sheet if one is named."""
+        sheet = draft.facts.sheet
+        return self.typed(draft.roster) + (f"[{sheet}]" if sheet else "")
+
     def drafts(self, *, trashed: bool = False) -> Iterator[Draft]:
         """Yield the drafts, newest first; `trashed`: with those in the trash."""
         folder = self.folder / DRAFTS

@@ -120,7 +120,7 @@ def differing(before: str, after: str) -> tuple[list[str], list[str]]:
             ["  campuses:", "    North: N"],
         ),
         (
-            lambda text: editing.use_lookup(text, ("record", "primary_id"), "cards"),
+            lambda text: editing.set_key(text, ("record", "primary_id"), "lookup", "cards"),
             ["  primary_id: <Barcode>   # the card"],
             ["  primary_id: {from: <Barcode>, lookup: cards}   # the card"],
         ),

@@ -221,7 +221,8 @@ def drafted(client: httpx.Client, place: str, roster: str | Path, mapping: str) 
     )
     answer = client.post(f"/{place}/rosters", files={"roster": (name, content)})
     draft = answer.headers["Location"].removesuffix("/sheet")
-    client.post(f"{draft}/mapping", data={"do": "choose", "mapping": mapping, "version": "0"})
+    if mapping:
+        client.post(f"{draft}/sheet", data={"do": "next", "mapping": mapping, "version": "0"})
     return draft
 
 
@@ -232,7 +233,7 @@ def planned(client: httpx.Client, draft: str) -> str:
 
 def version(client: httpx.Client, draft: str) -> str:
     """The version of a draft that its page shows."""
-    found = re.search(r'name="version" value="(\d+)"', client.get(f"{draft}/mapping").text)
+    found = re.search(r'name="version" value="(\d+)"', client.get(f"{draft}/sheet").text)
     assert found is not None
     return found[1]
 

@@ -25,7 +25,7 @@ TARGET = 24
 
 RUN = re.compile(r".*/runs/[^/?]*$")
 
-GUIDE = ("match", "codes", "grid", "decisions", "review", "running")
+GUIDE = ("mapping", "mapping-codes", "grid", "decisions", "review", "running")
 """The states that the guide shows."""
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"

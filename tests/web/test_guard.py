@@ -153,7 +153,7 @@ def test_a_form_that_is_too_large_is_one_sentence(opened: tuple[Server, httpx.Cl
     """Other forms than a roster have a limit of their own."""
     _, client = opened
     draft = client.post("/practice/samples").headers["Location"].removesuffix("/sheet")
-    answer = client.post(f"{draft}/mapping", data={"do": "save", "text": "x" * 3_000_000})
+    answer = client.post(f"{draft}/mapping", data={"do": "text", "text": "x" * 3_000_000})
     assert (answer.status_code, "too large" in answer.text) == (413, True)
 
 
@@ -195,12 +195,13 @@ def test_a_mapping_that_was_changed_in_an_editor_is_not_overwritten(
     """The page's text is older than the file: 409, and the file stays as the editor saved it."""
     server, client = opened
     draft = client.post("/practice/samples").headers["Location"].removesuffix("/sheet")
-    digest = re.search(r'name="digest" value="(\w+)"', client.get(f"{draft}/mapping").text)
+    page = client.get(f"{draft}/mapping?view=text").text
+    digest = re.search(r'name="digest" value="(\w+)"', page)
     assert digest is not None
     mapping = server.folder / "practice" / "mappings" / "community.yaml"
     edited = mapping.read_text("utf-8") + "# edited\n"
     mapping.write_text(edited, "utf-8")
-    form = {"do": "save", "text": "version: 1\n", "version": "1", "digest": digest[1]}
+    form = {"do": "text", "text": "version: 1\n", "version": "1", "digest": digest[1]}
     assert client.post(f"{draft}/mapping", data=form).status_code == 409
     assert mapping.read_text("utf-8") == edited
 
@@ -211,19 +212,19 @@ def test_undo_does_not_take_back_what_others_wrote(opened: tuple[Server, httpx.C
     draft, other = (drafted(client, "practice", SAMPLE, "community.yaml") for _ in range(2))
     mapping = server.folder / "practice" / "mappings" / "community.yaml"
     form = {"target-D": "record/job_category", "version": version(client, draft)}
-    assert client.post(f"{draft}/match", data=form).status_code == 303
+    assert client.post(f"{draft}/mapping", data=form).status_code == 303
     clicked = mapping.read_bytes()
-    assert 'value="undo"' in client.get(f"{draft}/match").text
+    assert 'value="undo"' in client.get(f"{draft}/mapping").text
     form = {"target-D": "", "version": version(client, other)}
-    assert client.post(f"{other}/match", data=form).status_code == 303
+    assert client.post(f"{other}/mapping", data=form).status_code == 303
     undo = {"do": "undo", "version": version(client, draft)}
-    assert 'value="undo"' not in client.get(f"{draft}/match").text
-    assert client.post(f"{draft}/match", data=undo).status_code == 409
+    assert 'value="undo"' not in client.get(f"{draft}/mapping").text
+    assert client.post(f"{draft}/mapping", data=undo).status_code == 409
     undo = {"do": "undo", "version": version(client, other)}
-    assert client.post(f"{other}/match", data=undo).status_code == 303
+    assert client.post(f"{other}/mapping", data=undo).status_code == 303
     assert mapping.read_bytes() == clicked
     undo = {"do": "undo", "version": version(client, draft)}
-    assert client.post(f"{draft}/match", data=undo).status_code == 303
+    assert client.post(f"{draft}/mapping", data=undo).status_code == 303
 
 
 def test_a_text_that_is_saved_keeps_its_characters(opened: tuple[Server, httpx.Client]) -> None:
@@ -234,13 +235,13 @@ def test_a_text_that_is_saved_keeps_its_characters(opened: tuple[Server, httpx.C
     before = mapping.read_text("utf-8")
     text = "# soft\u00adhyphen, no\u00a0break, zero\u200bwidth, tab\there, e\u0301\n" + before
     mapping.write_bytes(b"\xef\xbb\xbf" + text.encode())
-    page = client.get(f"{draft}/mapping").text
+    page = client.get(f"{draft}/mapping?view=text").text
     box = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
     digest = re.search(r'name="digest" value="(\w+)"', page)
     assert box is not None
     assert digest is not None
     assert html.unescape(box[1]) == text
-    form = {"do": "save", "text": html.unescape(box[1]), "digest": digest[1]}
+    form = {"do": "text", "text": html.unescape(box[1]), "digest": digest[1]}
     form["version"] = version(client, draft)
     assert client.post(f"{draft}/mapping", data=form).status_code == 303
     assert mapping.read_bytes() == text.encode()
@@ -268,14 +269,15 @@ def test_a_mapping_is_started_from_one_of_two_sheets(
         sheet.append(["20001123450011", "Silva", "1"])
     book.save(tmp_path / "two.xlsx")
     draft = drafted(client, "practice", tmp_path / "two.xlsx", "")
-    page = client.get(f"{draft}/mapping").text
-    select = re.search(r'<select id="sheet" name="sheet">(.*?)</select>', page)
-    assert select is not None
-    sheets = [html.unescape(name) for name in re.findall(r'value="([^"]*)"', select[1])]
-    assert sheets == ["Staff", "Friends & family"]
-    form = {"do": "new", "sheet": sheets[1], "version": version(client, draft)}
-    assert client.post(f"{draft}/mapping", data=form).status_code == 303
-    assert "Column of Friends &amp; family" in client.get(f"{draft}/match").text
+    page = client.get(f"{draft}/sheet").text
+    radios = re.findall(r'<input type="radio" name="sheet" value="([^"]*)"([^>]*)>', page)
+    sheets = [html.unescape(name) for name, _ in radios]
+    assert (sheets, [more for _, more in radios if "checked" in more]) == (
+        ["Staff", "Friends & family"], [],
+    )  # fmt: skip
+    form = {"do": "next", "mapping": "new", "sheet": sheets[1], "version": version(client, draft)}
+    assert client.post(f"{draft}/sheet", data=form).status_code == 303
+    assert "Column of Friends &amp; family" in client.get(f"{draft}/mapping").text
 
 
 UNREADABLE = {
@@ -301,19 +303,18 @@ def test_a_mapping_that_cannot_be_read_can_be_left(
     (mappings / "._community.yaml").write_bytes(b"\x00\x05\x16\x07")  # made by macOS
     (mappings / ".#community.yaml").symlink_to("ana@example.org")  # made by Emacs
     try:
-        listed = re.findall(r'name="mapping" value="([^"]*)"', client.get(f"{draft}/mapping").text)
+        listed = re.findall(r'name="mapping" value="([^"]*)"', client.get(f"{draft}/sheet").text)
         unreadable = {*UNREADABLE, "folder.yaml", "link.yaml"}
         assert unreadable <= {*listed}
         assert not [name for name in listed if name.startswith(".")]
         for name in unreadable:
-            form = {"do": "choose", "mapping": name, "version": version(client, draft)}
-            assert client.post(f"{draft}/mapping", data=form).status_code == 303
+            form = {"do": "next", "mapping": name, "version": version(client, draft)}
+            assert client.post(f"{draft}/sheet", data=form).status_code == 303
             page = client.get(f"{draft}/mapping")
             assert (page.status_code, 'id="findings"' in page.text) == (200, True), name
             assert client.get(f"{draft}/sheet").status_code == 200
-            for path in ("match", "codes", "grid"):
-                answer = client.get(f"{draft}/{path}")
-                assert (answer.status_code, answer.headers["Location"]) == (303, "mapping"), name
+            answer = client.get(f"{draft}/grid")
+            assert (answer.status_code, answer.headers["Location"]) == (303, "mapping"), name
     finally:
         for name in ("._community.yaml", ".#community.yaml", *UNREADABLE, "link.yaml"):
             (mappings / name).unlink()
@@ -326,13 +327,14 @@ def test_a_text_that_cannot_be_read_can_be_undone(opened: tuple[Server, httpx.Cl
     draft = drafted(client, "practice", SAMPLE, "community.yaml")
     mapping = server.folder / "practice" / "mappings" / "community.yaml"
     before = mapping.read_bytes()
-    digest = re.search(r'name="digest" value="(\w+)"', client.get(f"{draft}/mapping").text)
+    page = client.get(f"{draft}/mapping?view=text").text
+    digest = re.search(r'name="digest" value="(\w+)"', page)
     assert digest is not None
     broken = mapping.read_text("utf-8") + 'title: "x\n'
-    form = {"do": "save", "text": broken, "digest": digest[1], "version": version(client, draft)}
+    form = {"do": "text", "text": broken, "digest": digest[1], "version": version(client, draft)}
     assert client.post(f"{draft}/mapping", data=form).status_code == 303
-    page = client.get(f"{draft}/mapping")
-    assert (page.status_code, 'id="findings"' in page.text) == (200, True)
+    answer = client.get(f"{draft}/mapping")
+    assert (answer.status_code, 'id="findings"' in answer.text) == (200, True)
     form = {"do": "undo", "version": version(client, draft)}
     assert client.post(f"{draft}/mapping", data=form).status_code == 303
     assert mapping.read_bytes() == before

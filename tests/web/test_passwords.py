@@ -25,7 +25,10 @@ def test_no_page_and_no_file_but_the_roster_has_a_password(
     draft = drafted(client, "practice", LISTED, name)
     sheet = client.get(f"{draft}/sheet").text
     assert NOT_KEPT in sheet
-    pages = [sheet, *(client.get(f"{draft}/{one}").text for one in ("mapping", "match", "codes"))]
+    pages = [
+        sheet,
+        *(client.get(f"{draft}/{one}").text for one in ("mapping", "mapping?view=text")),
+    ]
     grid = grid_rows(client, draft, show="all")
     pages += [client.get(f"{draft}/grid/rows?show={one['key']}").text for one in grid["causes"]]
     correct(client, draft, {(3, "B"): "Freya"})
@@ -38,8 +41,8 @@ def test_no_page_and_no_file_but_the_roster_has_a_password(
     pages += [client.get(run).text]
     texts = [html.unescape(page) for page in pages]
     assert [one for one in texts if any(canary in one for canary in CANARIES)] == []
-    form = {"do": "new", "version": version(client, draft)}
-    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    form = {"do": "next", "mapping": "new", "version": version(client, draft)}
+    assert client.post(f"{draft}/sheet", data=form).status_code == 303
     folder = practice / "drafts" / draft.rpartition("/")[2]
     assert "Freya" in (folder / "corrections.csv").read_text("utf-8")
     assert set(kept_in(practice)) == {"people.csv"}

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from importer.mapper.conditions import Condition
 from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.placeholders import Template, heading_key, written_template
-from importer.mapper.steps.policies import OF_LISTS, ON_UPDATE_WORDS
+from importer.mapper.steps.policies import OF_LISTS, ON_UPDATE_CHOICES, ON_UPDATE_WORDS
 from importer.mapper.steps.step import EntryKey, EntryPlace, Needs, Widget
 from importer.mapper.transforms import Reading, Transform, Word, Words, parts_of
 from importer.model.candidates import ListEntry, Removal, Yes
@@ -155,6 +155,8 @@ class EntryOnUpdate(EntryKey[OnUpdate]):
     """What happens to the list of a user whom Alma already has."""
 
     key = "on_update"
+    title = "Known people"
+    choices = ON_UPDATE_CHOICES
     in_words = ON_UPDATE_WORDS
     form = OnUpdate
     widget = Widget.CHOICE

@@ -31,10 +31,27 @@ ON_UPDATE_WORDS = {
 }
 
 
+ON_UPDATE_CHOICES = {
+    OnUpdate.REPLACE: "the roster's value replaces Alma's",
+    OnUpdate.KEEP: "only if Alma has nothing",
+    OnUpdate.ERASE: "replaced, and a blank cell clears it",
+    OnUpdate.LATER: "only by a later date",
+    OnUpdate.NEVER: "never changed, only set for new people",
+    OnUpdate.ADD: "added to what Alma has",
+    OnUpdate.REPLACE_ALL: "in place of all that Alma has",
+}
+
+
 class Required(Policy[str]):
     """Whether a blank rejects the row (`true`), or is a warning (`warn`)."""
 
     key = "required"
+    title = "Blank cells"
+    choices = {
+        "false": "a blank is accepted",
+        "warn": "a blank is a warning",
+        "true": "a blank rejects the row",
+    }
     in_words = {"true": "a blank rejects the row", "warn": "a blank is a warning"}
     form = Literal["true", "warn", "false"]
     widget = Widget.CHOICE
@@ -50,6 +67,11 @@ class Bad(Policy[str]):
     """Whether a bad value rejects its row (`reject`), or is left out with a warning (`drop`)."""
 
     key = "bad"
+    title = "Wrong values"
+    choices = {
+        "reject": "a wrong value rejects its row",
+        "drop": "a wrong value is left out, with a warning",
+    }
     in_words = {"drop": "a bad value is left out with a warning"}
     form = Literal["reject", "drop"]
     widget = Widget.CHOICE
@@ -68,6 +90,8 @@ class OnUpdateStep(Policy[OnUpdate]):
     """What happens to the field of a user whom Alma already has."""
 
     key = "on_update"
+    title = "Known people"
+    choices = ON_UPDATE_CHOICES
     in_words = ON_UPDATE_WORDS
     form = OnUpdate
     widget = Widget.CHOICE
@@ -105,6 +129,8 @@ class Override(Policy[bool]):
     """Whether the field is replaced even if somebody edited it by hand in Alma."""
 
     key = "override"
+    title = "Values edited in Alma"
+    choices = {False: "what staff edited in Alma stays", True: "replaced, also if staff edited it"}
     in_words = {True: "also over a value that was edited by hand in Alma"}
     form = Yes
     widget = Widget.CHOICE

@@ -89,6 +89,10 @@ class Key(Generic[V]):
     """Its place among the keys: in this order they apply, and are explained."""
     in_words: ClassVar[str | Mapping[Any, str]] = ""
     """It in words, with its value filled in; or the words for each value that has any."""
+    title: ClassVar[str] = ""
+    """What a form calls it, whose choices are `choices`."""
+    choices: ClassVar[Mapping[Any, str]] = {}
+    """Its values in the words of a form, the usual one first."""
 
     @classmethod
     def __get_pydantic_core_schema__(

@@ -1,0 +1,463 @@
+"""What a form can change of a mapping: controls with words, values, and the edit of each.
+
+The keys of rules and entries are walked, so a new key with `choices` has its controls by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import partial
+from itertools import permutations
+from typing import Any, Literal, get_args, get_origin
+
+from importer.errors import UsageError
+from importer.mapper import editing
+from importer.mapper.dates import is_iso
+from importer.mapper.explain import missing_people, retired_people
+from importer.mapper.field_rule import FieldRule
+from importer.mapper.mapping import EXTERNAL_SYSTEM, EntryRules, MappingDocument
+from importer.mapper.placeholders import TO_CHOOSE
+from importer.mapper.schema import ENTRY_KEYS, TOP_FIELDS
+from importer.mapper.steps.dates import DatesStep, PlusStep
+from importer.mapper.steps.rule import Rule, steps_in_order
+from importer.mapper.steps.source import Default, From
+from importer.mapper.steps.step import EntryKey, EntryPlace, Policy, RulePart
+from importer.mapper.time_spans import END_OF_TERM, Term, as_plus_or_date
+from importer.mapper.yaml_source import Steps, scalar
+from importer.model.candidates import ENDS
+from importer.model.fields import FIELDS, Shape
+from importer.model.plan import Match
+from importer.model.user import AccountType
+
+Choices = tuple[tuple[str, str], ...]
+"""Values, each with its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One value that a form can change. `steps` are its name, and mostly lead to it.
+
+    `field`: the path of the field that it is about, as in messages; `words`: what it is called in
+    a panel of one field. `choices`: none for a text. `table`: Alma's code table of the codes that
+    it takes. `kind`: radio, date, or "" for a list or a text. `write`: returns the mapping's text
+    with another value; raises UsageError if that is none.
+    """
+
+    steps: Steps
+    value: str
+    write: Callable[[str, str], str] = field(compare=False)
+    field: str = ""
+    words: str = ""
+    choices: Choices = ()
+    table: str = ""
+    kind: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name in a form."""
+        return "/".join(map(str, self.steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Controls about one thing, and what they do now in a sentence.
+
+    `danger`: it changes people without a row.
+    """
+
+    title: str
+    now: str
+    controls: tuple[Control, ...]
+    danger: bool = False
+
+
+def panels(mapping: MappingDocument, today: date) -> tuple[Panel, ...]:
+    """Return all controls of a mapping. `today`: for a date that is proposed."""
+    return (
+        *(_end(mapping, path, today) for path in ENDS),
+        _same_for_all(mapping),
+        _account(mapping),
+        _matching(mapping),
+        *_policies(mapping),
+        _absent(mapping),
+    )
+
+
+def _set(steps: Steps, text: str, value: str) -> str:
+    return editing.set_value(text, steps, scalar(value))
+
+
+def _set_list(steps: Steps, text: str, value: str) -> str:
+    """Write the parts of a text between commas as a list. Raises UsageError if there are none."""
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not parts:
+        msg = "Write one code at least."
+        raise UsageError(msg)
+    return editing.set_value(text, steps, f"[{', '.join(map(scalar, parts))}]")
+
+
+# --- the end of a record ---
+
+_START = {"expiry_date": "<@today>", "purge_date": "<@expiry_date>"}
+"""From when a span of time is counted, by field."""
+
+_POLICY_KEYS = frozenset(key for key, kind in steps_in_order().items() if issubclass(kind, Policy))
+
+
+def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
+    """Return the controls of a date on which records end: from a column, or by a rule."""
+    steps, start = ("record", path), _START[path]
+    one = next((rule for rule in mapping.scalars if rule.field.path == path), None)
+    after = "the load" if path == ENDS[0] else "the expiry date"
+    way, text = _way(one.rule, start) if one else ("none", "")
+    span = text if way == "span" else "1 year"
+    day = text if way == "date" else today.replace(year=today.year + 1, day=1).isoformat()
+    choices = {
+        "term": "At the end of the term",
+        "span": f"Some time after {after}",
+        "date": "On one date for everybody",
+        "none": "None",
+    }
+    if way in {"column", "text"} and one:
+        column = f"From the column {' or '.join(one.cells)}"
+        choices = {way: column if way == "column" else "As the text has it"} | choices
+    found = [
+        Control(steps, way, partial(_set_way, mapping, steps, span, day), words="When",
+                choices=tuple(choices.items()), kind="radio"),
+        Control((*steps, "span"), span, partial(_set_moment, steps), words=f"Time after {after}"),
+        Control((*steps, "date"), day, partial(_set_moment, steps), words="Date", kind="date"),
+    ]  # fmt: skip
+    if way == "column":
+        blank = partial(_set_blank, steps)
+        found.append(Control((*steps, "blank"), text, blank, words="If the cell is blank"))
+    if path == ENDS[0] and isinstance(mapping.file.terms, tuple):
+        found[:0] = _terms(mapping.file.terms)
+    now = f"{dict(choices)[way]}{f': {text}' if text and way in choices else ''}"
+    return Panel(path, now, tuple(found))
+
+
+def _way(rule: Rule, start: str) -> tuple[str, str]:
+    """Return how a date is found, with its span or date: by a column, that of its blank cells."""
+    kinds = {type(step) for step in rule.steps if not isinstance(step, Policy)}
+    plus, default = rule.get(PlusStep), rule.get(Default)
+    if rule.lone_cells and kinds <= {From, DatesStep, Default}:
+        way, text = _way(default.value, start) if default else ("none", "")
+        return ("column", text) if way not in {"column", "text"} else ("text", "")
+    if rule.constant is not None and is_iso(rule.constant) and kinds == {From}:
+        return "date", rule.constant
+    if kinds == {From, PlusStep} and plus and rule.templates[0].text == start:
+        if plus.value == END_OF_TERM:
+            return "term", END_OF_TERM
+        if isinstance(plus.value, str):
+            return "span", plus.value
+    return "text", ""
+
+
+def _moment(text: str, start: str) -> dict[str, str]:
+    """Return the keys of a rule for a date, or for a span of time. Raises UsageError."""
+    try:
+        text = as_plus_or_date(text.strip())
+    except ValueError as error:
+        raise UsageError(str(error).replace("`", "")) from None
+    return {"from": scalar(text)} if is_iso(text) else {"from": start, "plus": scalar(text)}
+
+
+def _set_moment(steps: Steps, text: str, value: str) -> str:
+    """Let a date be this one, or this span after its start."""
+    return editing.set_rule(text, steps, _moment(value, _START[str(steps[-1])]), _POLICY_KEYS)
+
+
+def _set_blank(steps: Steps, text: str, value: str) -> str:
+    """Let a date be this one, or this span later, where its cell is blank; "" for none."""
+    if not value.strip():
+        return editing.clear_field(text, (*steps, Default.key))
+    made = _moment(value, _START[str(steps[-1])])
+    keys = ", ".join(f"{key}: {one}" for key, one in made.items())
+    rule = f"{{{keys}}}" if len(made) > 1 else made["from"]
+    return editing.set_key(text, steps, Default.key, rule)
+
+
+def _set_way(
+    mapping: MappingDocument, steps: Steps, span: str, day: str, text: str, way: str
+) -> str:
+    """Let a date be found in another way."""
+    if way == "none":
+        return editing.clear_field(text, steps)
+    if way == "term" and not mapping.file.terms and "\nterms:" not in text:
+        msg = "Enter first when terms end."
+        raise UsageError(msg)
+    moments = {"term": END_OF_TERM, "span": span, "date": day}
+    return _set_moment(steps, text, moments[way]) if way in moments else text
+
+
+def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
+    """Yield the controls of the days on which terms end, and of the time after them."""
+    ends, graces = ", ".join(one.ends for one in terms), {one.grace for one in terms}
+    grace = graces.pop() if len(graces) == 1 else "0 days"
+
+    def write(grace: str, text: str, value: str) -> str:
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        try:
+            made = [Term(ends=part, grace=grace) for part in parts]
+        except ValueError:
+            msg = (
+                "Write the month and the day of each end, such as 05-15, 12-20, and a time in days."
+            )
+            raise UsageError(msg) from None
+        if not made:
+            return editing.clear_field(text, ("terms",))
+        listed = ", ".join(f"{{ends: {one.ends}, grace: {one.grace}}}" for one in made)
+        return editing.set_value(text, ("terms",), f"[{listed}]")
+
+    yield Control(("terms",), ends, partial(write, grace), words="Terms end on (month-day)")
+    if len(graces) == 0 and terms:
+        yield Control(("terms", "grace"), grace, lambda text, value: write(value, text, ends),
+                      words="Time after a term")  # fmt: skip
+
+
+# --- the same for everybody ---
+
+
+def _same_for_all(mapping: MappingDocument) -> Panel:
+    """Return the controls of what is the same for everybody, and of codes that nothing gives."""
+    found, given = [], {rule.field.path for rule in mapping.scalars}
+    for rule in mapping.rules:
+        constant = rule.rule.constant
+        is_open = rule.headings == (TO_CHOOSE,) and rule.field.shape is Shape.CODE
+        if rule.field.several or rule.field.path in {*ENDS, EXTERNAL_SYSTEM}:
+            continue
+        if constant is not None or is_open:
+            value = "" if is_open or constant == TO_CHOOSE else constant or ""
+            found.append(_constant(rule.steps, label(mapping, rule), rule.field.path, value))
+    missing = (
+        one for path, one in FIELDS.items()
+        if not one.parent and one.facts.table and path not in {*given, *TOP_FIELDS}
+    )  # fmt: skip
+    some = sum(bool(one.value) for one in found)
+    found += (_constant(("record", one.path), one.path, one.path, "") for one in missing)
+    return Panel("Same for everybody", f"{some} of {len(found)} are set", tuple(found))
+
+
+def _constant(steps: Steps, label: str, path: str, value: str) -> Control:
+    one = FIELDS.get(path)
+    choices = (("true", "yes"), ("false", "no")) if one and one.shape is Shape.FLAG else ()
+
+    def write(text: str, value: str) -> str:
+        if not value.strip():
+            return editing.clear_field(text, steps)
+        return editing.set_rule(text, steps, {"from": scalar(value.strip())}, _POLICY_KEYS)
+
+    table = one.facts.table if one else ""
+    return Control(steps, value, write, label, choices=choices, table=table)
+
+
+def label(mapping: MappingDocument, rule: FieldRule) -> str:
+    """Return the path of a field, in an entry with its type if that is a constant."""
+    entry = next((one for one in mapping.entries if rule in one.fields), None)
+    return entry_label(entry, rule.field.name) if entry else rule.field.path
+
+
+def entry_label(entry: EntryRules, name: str) -> str:
+    """Return the path of a field of an entry, with the entry's type or its position."""
+    kinds = (one.rule.constant for one in entry.fields if one.field.name.endswith("_type"))
+    return f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}"
+
+
+# --- who manages the record, and how it is found ---
+
+
+def _account(mapping: MappingDocument) -> Panel:
+    """Return the controls of the account type, the external system and the record type."""
+    file, owner = mapping.file, mapping.file.owning_system
+    types = {
+        str(AccountType.INTERNAL): "Internal: the library manages the record",
+        str(AccountType.EXTERNAL): "External: the student information system manages it",
+    }
+
+    def write(text: str, value: str) -> str:
+        text = _set(("account_type",), text, value)
+        if value == AccountType.EXTERNAL:
+            return text if owner else _set(("owning_system",), text, TO_CHOOSE)
+        return editing.clear_field(text, ("owning_system",))
+
+    steps: Steps = ("account_type",)
+    choices = tuple(types.items())
+    found = [
+        Control(steps, str(file.account_type), write, "account_type", "", choices, kind="radio")
+    ]
+    if owner is not None and owner.constant is not None:
+        value = "" if owner.constant == TO_CHOOSE else owner.constant
+        steps, table = ("owning_system",), FIELDS[EXTERNAL_SYSTEM].facts.table
+        found.append(Control(steps, value, partial(_set, steps), EXTERNAL_SYSTEM, table=table))
+    kinds = tuple((one, one.title()) for one in ("PUBLIC", "STAFF", "CONTACT"))
+    found.append(Control(("record_type",), file.record_type, partial(_set, ("record_type",)),
+                         "record_type", choices=kinds))  # fmt: skip
+    return Panel("Account type", types[file.account_type], tuple(found))
+
+
+_MATCH: dict[str, tuple[str, dict[str, str]]] = {
+    "new": ("A person whom Alma does not have", {
+        "create": "is created", "skip": "is skipped", "reject": "rejects the row"}),
+    "known": ("A person whom Alma has", {
+        "update": "is updated", "skip": "is skipped", "reject": "rejects the row"}),
+    "possible_match": ("Somebody in Alma who may be the same person", {
+        "review": "somebody decides", "warn": "is a warning", "ignore": "is not looked for"}),
+    "account_type": ("A person with the other account type", {
+        "review": "somebody decides", "convert": "is converted", "any": "keeps it"}),
+    "id_change": ("A person with another primary ID in Alma", {
+        "review": "somebody decides", "rename": "gets the roster's"}),
+    "another_person": ("An ID that seems to be somebody else's", {
+        "review": "somebody decides", "update": "is updated, with a warning"}),
+}  # fmt: skip
+"""The choices of `match`: what each is about, and its values in words."""
+
+
+def _matching(mapping: MappingDocument) -> Panel:
+    """Return the controls of how a row finds its person, and of what happens then."""
+    match = mapping.file.match
+    ids = sorted(key for key in mapping.match_keys if key)
+    ways = [way for count in (1, 2) for way in permutations(ids, count)]
+    names = {",".join(way): _ids(way) for way in (*ways, match.by)}
+    steps: Steps = ("match", "by")
+    found = [Control(steps, ",".join(match.by), partial(_set_list, steps), words="Find people by",
+                     choices=tuple(names.items()))]  # fmt: skip
+    for name, info in Match.model_fields.items():
+        if get_origin(info.annotation) is Literal:
+            words, known = _MATCH.get(name, (name, {}))
+            choices = tuple((one, known.get(one, one)) for one in get_args(info.annotation))
+            write = partial(_set, ("match", name))
+            found.append(Control(("match", name), getattr(match, name), write, words=words,
+                                 choices=choices))  # fmt: skip
+    now = f"{_ids(match.by)}; somebody new {_MATCH['new'][1][match.new]}"
+    return Panel("Match people by", now, tuple(found))
+
+
+def _ids(way: Iterable[str]) -> str:
+    return ", then ".join("Primary ID" if one == "primary_id" else one for one in way)
+
+
+# --- keys with choices ---
+
+
+def _policies(mapping: MappingDocument) -> Iterator[Panel]:
+    """Yield a panel for each key with choices, with the fields and entries that can have it."""
+    kinds = [kind for kind in steps_in_order().values() if issubclass(kind, Policy)]
+    for kind in kinds:
+        found = [*_of_fields(mapping, kind), *_of_entries(mapping, ENTRY_KEYS.get(kind.key))]
+        usual = next(iter(kind.choices.values()), "")
+        other = [one for one in found if one.value != one.choices[0][0]]
+        now = usual[:1].upper() + usual[1:]
+        now += f"; otherwise for {len(other)} of {len(found)} fields" if other else ""
+        if found and kind.title:
+            yield Panel(kind.title, now, tuple(found))
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _of_fields(mapping: MappingDocument, kind: type[Policy[Any]]) -> Iterator[Control]:
+    for rule in mapping.rules:
+        if not rule.cells or (rule.field.parent and kind.key in ENTRY_KEYS):
+            continue
+        usual = kind.of(_with(rule, kind, None))
+        first = usual.value if usual else next(iter(kind.choices))
+        now = kind.of(rule)
+        values = [
+            first,
+            *(one for one in kind.choices if one != first and _fits(mapping, rule, kind, one)),
+        ]
+        if len(values) > 1:
+            yield _choice(
+                kind, (*rule.steps, kind.key), values, now.value if now else first,
+                label(mapping, rule), partial(editing.set_key, steps=rule.steps, key=kind.key),
+            )  # fmt: skip
+
+
+def _with(rule: FieldRule, kind: type[Policy[Any]], value: object) -> FieldRule:
+    step = None if value is None else kind(value)
+    return replace(rule, rule=rule.rule.model_copy(update={kind.key: step}))
+
+
+def _fits(
+    mapping: MappingDocument, rule: FieldRule, kind: type[Policy[Any]], value: object
+) -> bool:
+    """Return whether a field can have a value of a key, which then has an effect."""
+    tried = _with(rule, kind, value)
+    found = kind.of(tried)
+    part = RulePart(mapping, tried, tried.rule, tried.steps)
+    return found is not None and found.value == value and not any(found.check(part))
+
+
+def _of_entries(mapping: MappingDocument, kind: type[EntryKey[Any]] | None) -> Iterator[Control]:
+    if kind is None:
+        return
+    for entry in mapping.entries:
+        first = next(iter(kind.choices))
+        place = EntryPlace(mapping, entry)
+        values = [one for one in kind.choices if one == first or not any(kind(one).check(place))]
+        now = next((key.value for key in entry.part.keys if isinstance(key, kind)), first)
+        main = next((one.field.name for one in entry.fields if one.field.facts.required), "")
+        if entry.steps[0] == "record" and len(values) > 1:
+            steps = (*entry.steps, kind.key)
+            write = partial(editing.set_value, steps=steps)
+            yield _choice(kind, steps, values, now, entry_label(entry, main), write)
+
+
+def _choice(
+    kind: Any, steps: Steps, values: list[Any], now: object, label: str, write: Callable[..., str]
+) -> Control:
+    usual = _text(values[0])
+
+    def changed(text: str, value: str) -> str:
+        return editing.clear_field(text, steps) if value == usual else write(text, value=value)
+
+    choices = tuple((_text(one), kind.choices[one]) for one in values)
+    return Control(steps, _text(now), changed, label, choices=choices)
+
+
+# --- people who are missing ---
+
+
+def _absent(mapping: MappingDocument) -> Panel:
+    """Return the controls of what happens to people who are missing from the roster."""
+    steps, part = ("match", "absent"), mapping.file.match.absent
+    if retired := retired_people(mapping):
+        return Panel("People who leave", retired, (), danger=True)
+    groups = next((r for r in mapping.scalars if r.field.path == "user_group"), None)
+
+    def write(text: str, value: str) -> str:
+        codes = groups.mapped_codes(mapping.tables) if groups else {}
+        if not value:
+            return editing.clear_field(text, steps)
+        if not codes:
+            msg = "Choose the user groups of the roster first: only people in them are changed."
+            raise UsageError(msg)
+        among = ", ".join(map(scalar, codes))
+        rule = f"{{among: {{user_group: [{among}]}}, set: {{expiry_date: <@today>}}}}"
+        return editing.set_value(text, steps, rule)
+
+    choices = (("", "Nobody is changed because they are missing"),
+               ("on", "End the membership of people who are missing"))  # fmt: skip
+    found = [Control(steps, "on" if part else "", write, words="People who are missing",
+                     choices=choices, kind="radio")]  # fmt: skip
+    if part is not None:
+        among, after = (*steps, "among", "user_group"), (*steps, "after")
+        found += (
+            Control(among, ", ".join(part.among.user_group), partial(_set_list, among),
+                    words="Only people in these groups"),
+            Control(after, str(part.after), partial(_set_count, after),
+                    words="Missing from how many rosters in a row"),
+        )  # fmt: skip
+    off = "Off: nobody is changed because they are missing"
+    now = f"On: {missing_people(mapping)} change" if part else off
+    return Panel("People who are missing", now, tuple(found), danger=part is not None)
+
+
+def _set_count(steps: Steps, text: str, value: str) -> str:
+    if not (value.strip().isascii() and value.strip().isdigit() and 0 < int(value) <= 100):
+        msg = "Write a number from 1 to 100."
+        raise UsageError(msg)
+    return _set(steps, text, str(int(value)))

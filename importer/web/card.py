@@ -1,0 +1,243 @@
+"""The patron card: a row as Alma will show it, and the column or the rule behind each value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from importer.errors import MappingError
+from importer.mapper.compile import CompiledField, CompiledMapping, RunVariables, compile_mapping
+from importer.mapper.evaluate import evaluate
+from importer.mapper.explain import explain
+from importer.mapper.mapping import MappingDocument
+from importer.mapper.placeholders import TO_CHOOSE, heading_key
+from importer.mapper.secret_columns import misplaced, secret_columns
+from importer.mapper.yaml_source import Steps
+from importer.model.candidates import ENDS, Candidates
+from importer.model.fields import ALWAYS_REQUIRED, FIELDS, SECRETS, TYPE_FIELD, CodeTables, Shape
+from importer.model.problem import Problem
+from importer.model.roster import Roster
+from importer.report.wording import field_name, what
+
+WHOLE = 2_000
+"""Rows of a roster of which all are mapped for the card; of a larger one, the first ones."""
+
+_HEAD = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A value: its name, text and a note; `key` of the field to which a column can be dragged.
+
+    `source`: the columns or the kind of rule; `plain`: they give it as they are. `rule`: what the
+    mapping does, in a sentence. `wrong`: why there is no value, "" if it is right.
+    """
+
+    name: str
+    key: str
+    text: str = ""
+    note: str = ""
+    source: str = ""
+    plain: bool = False
+    rule: str = ""
+    wrong: str = ""
+    lacks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The card of one row: `at` of `of` people. `lacking`: fields that no new patron will have.
+
+    `blank`: of these dates, how many of the people have none, by name.
+    """
+
+    name: str
+    row: int
+    at: int
+    of: int
+    parts: tuple[tuple[str, tuple[Line, ...]], ...]
+    lacking: tuple[str, ...]
+    blank: tuple[tuple[str, int], ...]
+
+
+def key_of(steps: Steps) -> str:
+    """Return the name of a field in a form."""
+    return "/".join(map(str, steps))
+
+
+def lacking(document: MappingDocument) -> tuple[str, ...]:
+    """Return the fields that a new patron needs or should have, and that nothing gives."""
+    given = {
+        rule.field.path for rule in document.scalars
+        if TO_CHOOSE not in (*rule.headings, rule.rule.constant)
+    }  # fmt: skip
+    return tuple(path for path in (*ALWAYS_REQUIRED, *ENDS) if path not in given)
+
+
+def card(
+    roster: Roster, document: MappingDocument, codes: CodeTables, today: date, at: int
+) -> Card | None:
+    """Return the card of one of the people, from 1; None if the mapping cannot be used so far."""
+    document = _usable(document, roster)
+    run = RunVariables(today, roster.source.path.name, roster.source.sheet)
+    try:
+        compiled = compile_mapping(document, roster.places, run)
+    except MappingError:
+        return None
+    frame = roster.frame
+    secret = secret_columns(roster.places, document, ())
+    frame = frame[~frame.index.isin(list(misplaced(roster, secret)))]
+    of, whole = len(frame), len(frame) <= WHOLE
+    if not of:
+        return None
+    at = min(max(1, at), of)
+    row = int(frame.index[at - 1])
+    part = frame if whole else frame.loc[sorted({*frame.index[:_HEAD], row})]
+    mapped = evaluate(compiled, replace(roster, frame=part), codes)
+    if row not in mapped.frame.index:
+        return Card(f"Row {row} is left out by the mapping", row, at, of, (), lacking(document), ())
+    return _Making(document, compiled, mapped, codes, row).card(at, of)
+
+
+def _usable(document: MappingDocument, roster: Roster) -> MappingDocument:
+    """Return the mapping without what a person still has to choose, and without missing columns."""
+    file: Any = document.file
+    for rule in (*document.scalars, *(one for entry in document.entries for one in entry.fields)):
+        if TO_CHOOSE in (*rule.headings, rule.rule.constant):
+            file = _without(file, rule.steps)
+    there = {heading_key(place.heading) for place in roster.places}
+    missing = [name for name in document.headings if heading_key(name) not in there]
+    part = file.roster.model_copy(update={"optional": (*file.roster.optional, *missing)})
+    return replace(document, file=file.model_copy(update={"roster": part}))
+
+
+def _without(part: Any, steps: Steps) -> Any:
+    """Return a part of the mapping without the value at these steps."""
+    key, rest = steps[0], steps[1:]
+    if isinstance(part, tuple):
+        return tuple(_without(one, rest) if at == key else one for at, one in enumerate(part))
+    value = _without(getattr(part, str(key)), rest) if rest else None
+    return part.model_copy(update={str(key): value})
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """A row on its way to the card."""
+
+    document: MappingDocument
+    compiled: CompiledMapping
+    mapped: Candidates
+    codes: CodeTables
+    row: int
+
+    def card(self, at: int, of: int) -> Card:
+        """Return the card."""
+        texts = self.mapped.frame.loc[self.row]
+        values = {str(label): str(text) for label, text in texts.items()}
+        lacks, told = lacking(self.document), explain(self.document)
+        wrong: dict[str, Problem] = {}
+        for one in self.mapped.problems:
+            if one.origin.row == self.row and one.severity.holds:
+                wrong.setdefault(one.field, one)
+        scalars = {one.column.label: one for one in self.compiled.scalars}
+        paths = [path for path in (*FIELDS, *scalars) if path in scalars or path in lacks]
+        user = [
+            self._line(scalars[path], values, told.get(path, ""), wrong.get(path))
+            if path in scalars and path not in lacks
+            else Line(
+                field_name(path), key_of(("record", path)), "none", source="no rule", lacks=True
+            )
+            for path in dict.fromkeys(paths)
+        ]
+        contact: list[Line] = []
+        others: list[Line] = []
+        for entry in self.compiled.entries:
+            if any(values[label] for label in entry.entry.labels):
+                is_contact = entry.entry.parent.startswith("contact_info.")
+                made = self._entry(entry.fields, entry.entry.parent, values, wrong)
+                (contact if is_contact else others).extend(made)
+        names = [values.get(name, "") for name in ("last_name", "first_name", "middle_name")]
+        name = ", ".join(filter(None, (names[0], " ".join(filter(None, names[1:])))))
+        parts = (
+            ("User information", user),
+            ("Contact", contact),
+            ("Identifiers and notes", others),
+        )
+        blank = (
+            (path, int((self.mapped.frame[path] == "").sum()))
+            for path in ENDS if path in self.mapped.frame
+        )  # fmt: skip
+        return Card(
+            name or f"Row {self.row}", self.row, at, of,
+            tuple((title, tuple(lines)) for title, lines in parts if lines),
+            lacks, tuple((path, count) for path, count in blank if count),
+        )  # fmt: skip
+
+    def _line(
+        self, one: CompiledField, values: dict[str, str], rule: str, wrong: Problem | None
+    ) -> Line:
+        label, field = one.column.label, one.rule.field
+        text, note = self._shown(one, values[label])
+        if label in SECRETS and text:
+            text = "set, but not shown"
+        return Line(
+            field_name(label), key_of(one.rule.steps), text, note, *_source([one]), rule,
+            what(wrong, show_values=field.path not in SECRETS) if wrong else "",
+        )  # fmt: skip
+
+    def _shown(self, one: CompiledField, text: str) -> tuple[str, str]:
+        """Return a value as Alma shows it, with its code if that is another text."""
+        field = one.rule.field
+        if field.shape is Shape.DATE and text:
+            day = date.fromisoformat(text)
+            return f"{day:%B} {day.day}, {day.year}", ""
+        known = self.codes.known(field.facts.table) if field.facts.table else None
+        if known and text in known and known[text].description:
+            return known[text].description, text
+        return text, ""
+
+    def _entry(
+        self,
+        fields: Iterable[CompiledField],
+        parent: str,
+        values: dict[str, str],
+        wrong: dict[str, Problem],
+    ) -> Iterator[Line]:
+        """Yield the line of an entry: an address is one, and so is a note with all about it."""
+        shown = [one for one in fields if values[one.column.label] or one.column.label in wrong]
+        types = [one for one in shown if one.rule.field.name == TYPE_FIELD.get(parent)]
+        kind = values[types[0].column.label] if types else ""
+        main = [one for one in shown if one not in types and one.rule.field.shape is not Shape.FLAG
+                and one.rule.field.name != "segment_type"]  # fmt: skip
+        texts = [self._shown(one, values[one.column.label])[0] for one in main]
+        preferred = any(values[one.column.label] == "true" for one in shown
+                        if one.rule.field.name == "preferred")  # fmt: skip
+        faults = [
+            what(wrong[one.column.label], show_values=True)
+            for one in main
+            if one.column.label in wrong
+        ]
+        if main:
+            text = ", ".join(filter(None, texts))
+            yield Line(
+                field_name(f"{parent}[{kind}]"), key_of(main[0].rule.steps), text,
+                "preferred" if preferred else "", *_source(main), "", " ".join(faults),
+            )  # fmt: skip
+
+
+def _source(fields: Iterable[CompiledField]) -> tuple[str, bool]:
+    """Return the columns behind values, or the kind of rule, and whether they are as they are."""
+    fields = [*fields]
+    places = [*dict.fromkeys(place for one in fields for place in one.column.places)]
+    plain = all(
+        one.rule.rule.lone_cells and not any(step.changes for step in one.rule.rule.steps)
+        for one in fields if one.column.places
+    )  # fmt: skip
+    if len(places) == 1:
+        return f"{places[0].letter} {places[0].heading}", plain
+    if places:
+        return " ".join(place.letter for place in places), plain
+    same = all(one.rule.rule.constant is not None for one in fields)
+    return "the same for all" if same else "a rule", False

@@ -1,0 +1,142 @@
+"""What a form changes of a mapping is what its text says, and the other way round."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from importer.errors import UsageError
+from importer.mapper.controls import Control, panels
+from importer.mapper.load import examine
+from importer.mapper.mapping import MappingDocument
+from importer.mapper.steps.rule import steps_in_order
+from importer.mapper.steps.step import Policy
+
+MAPPINGS = Path(__file__).parents[2] / "mappings"
+READY = tuple(sorted(path for path in MAPPINGS.glob("*.yaml")))
+TODAY = date(2026, 11, 28)
+
+TEXTS = (
+    "1 year",
+    "18 months",
+    "end of month",
+    "2031-05-15",
+    "05-15, 12-20",
+    "30 days",
+    "3",
+    "A, B",
+    "EN",
+)
+"""What a person types."""
+
+
+def document(folder: Path, text: str) -> MappingDocument:
+    """Return the mapping of a text."""
+    path = folder / "tried.yaml"
+    path.write_text(text, "utf-8")
+    found, _ = examine(path)
+    assert found is not None, text
+    return found
+
+
+def controls(mapping: MappingDocument) -> dict[str, Control]:
+    """Return the controls by name."""
+    return {one.key: one for panel in panels(mapping, TODAY) for one in panel.controls}
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(READY), st.lists(st.tuples(st.integers(0, 99), st.integers(0, 20)), max_size=4)
+)
+def test_the_form_and_the_text_give_the_same_mapping(
+    tmp_path: Path, path: Path, edits: list[tuple[int, int]]
+) -> None:
+    """A changed text has the chosen value, the form shows it, other values and comments stay."""
+    text = path.read_text("utf-8")
+    for which, choice in edits:
+        before = controls(document(tmp_path, text))
+        key = sorted(before)[which % len(before)]
+        one = before[key]
+        values = [value for value, _ in one.choices] or TEXTS
+        value = values[choice % len(values)]
+        try:
+            changed = one.write(text, value)
+        except UsageError:
+            continue
+        after = controls(document(tmp_path, changed))
+        panel = key.split("/")[:2]
+        if key in after and after[key].value != value:
+            assert _is_moment(key), (key, value, after[key].value)
+        others = {k: c.value for k, c in before.items() if k.split("/")[:2] != panel}
+        now = {k: after[k].value for k in others if k in after}
+        kept = {k: v for k, v in others.items() if k in now}
+        if panel[0] not in {"account_type", "terms"}:
+            assert now == kept, (key, value)
+        assert _own_comments(text, changed)
+        text = changed
+
+
+def _is_moment(key: str) -> bool:
+    """Return whether a date or a span was typed in the other one's place."""
+    return key.rpartition("/")[2] in {"span", "date", "blank", "grace"}
+
+
+def _own_comments(before: str, after: str) -> bool:
+    """Return whether every comment on a line of its own outside rules is still there."""
+    own = [line for line in before.splitlines() if re.match(r"#|  #", line)]
+    return [line for line in after.splitlines() if line in own] == own
+
+
+def test_a_date_on_which_records_end_is_found_in_each_way(tmp_path: Path) -> None:
+    """A column with a span for blanks, the end of the term, a span and a date; and none."""
+    text = "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <A>\n  expiry_date: <E>\n"
+    found: dict[str, Control] = {}
+    for key, value, written in (
+        (
+            "record/expiry_date/blank",
+            "1 year",
+            "{from: <E>, default: {from: <@today>, plus: 1 year}}",
+        ),
+        (
+            "terms",
+            "05-15, 12-20",
+            "terms: [{ends: 05-15, grace: 0 days}, {ends: 12-20, grace: 0 days}]",
+        ),
+        ("record/expiry_date", "term", "{from: <@today>, plus: end of term}"),
+        ("record/expiry_date/span", "6 months", "{from: <@today>, plus: 6 months}"),
+        ("record/expiry_date/date", "2031-08-31", "{from: 2031-08-31}"),
+    ):
+        text = controls(document(tmp_path, text))[key].write(text, value)
+        assert written in text
+        found = controls(document(tmp_path, text))
+        assert found[key].value == value
+    text = found["record/expiry_date"].write(text, "none")
+    assert "expiry_date" not in text
+
+
+def test_people_who_are_missing_are_changed_only_in_groups_of_the_roster(tmp_path: Path) -> None:
+    """Switched on, it names the groups that the mapping gives; without any it is refused."""
+    text = (MAPPINGS / "community.yaml").read_text("utf-8")
+    on = controls(document(tmp_path, text))["match/absent"].write(text, "on")
+    mapping = document(tmp_path, on)
+    part = mapping.file.match.absent
+    assert part is not None
+    assert set(part.among.user_group) == {"COMM", "FRIEND", "EMER", "SPEC", "RECIP"}
+    assert [panel.danger for panel in panels(mapping, TODAY)][-1]
+    assert controls(mapping)["match/absent"].write(on, "") == text
+    bare = "version: 1\naccount_type: INTERNAL\nrecord: {primary_id: <A>}\n"
+    with pytest.raises(UsageError):
+        controls(document(tmp_path, bare))["match/absent"].write(bare, "on")
+
+
+def test_every_policy_has_words_for_a_form() -> None:
+    """A key about the use of a value has a title, and words for each of its values."""
+    for kind in steps_in_order().values():
+        if issubclass(kind, Policy):
+            assert kind.title, kind
+            assert len(kind.choices) > 1, kind
