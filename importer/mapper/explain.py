@@ -64,7 +64,7 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
 
 
 def about_people(mapping: MappingDocument) -> str:
-    """Return what becomes of new and of known people, in a sentence."""
+    """Return what happens to new and to known people, in a sentence."""
     match = mapping.file.match
     return f"Somebody new {_USER[match.new]}; somebody known {_USER[match.known]}."
 

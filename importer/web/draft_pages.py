@@ -110,8 +110,8 @@ class Fit:
     """How well a mapping fits a roster.
 
     `found` of its headings are there, `used` per cent of the roster's `columns`; `out`: those that
-    it does not use. `before`: it was chosen for the last file of this name. `does`: what becomes of
-    people; `leaving`: of those who leave. `wrong`: not usable.
+    it does not use. `before`: it was chosen for the last file of this name. `does`: what happens to
+    people; `leaving`: to those who leave. `wrong`: not usable.
     """
 
     file: str
@@ -167,7 +167,7 @@ def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
 
 
 def _about_leaving(document: MappingDocument) -> str:
-    """Return what becomes of people who leave, "" if the mapping is not about them."""
+    """Return what happens to people who leave, "" if the mapping is not about them."""
     if document.file.match.retire is not None:
         return f"Ends people of this roster. {retired_people(document)}."
     if (absent := document.absent) is None:
