@@ -102,9 +102,9 @@ def test_columns_are_saved_together_or_not_at_all(opened: tuple[Server, httpx.Cl
     client.post(f"{draft}/sheet", data={"do": "next", "mapping": "new", "version": "0"})
     mapping = server.folder / "practice" / "mappings" / "both.yaml"
     first = mapping.read_bytes()
-    form = {"target-D": "record/user_group", "target-F": "record/user_group"}
+    form = {"target-D": "record/campus_code", "target-F": "record/campus_code"}
     refused = client.post(f"{draft}/mapping", data={**form, "version": version(client, draft)})
-    assert (refused.status_code, "“Kind” and “Joined” both go to User group" in refused.text) == (
+    assert (refused.status_code, "“Kind” and “Joined” both go to Campus" in refused.text) == (
         422, True,
     )  # fmt: skip
     assert mapping.read_bytes() == first

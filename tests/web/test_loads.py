@@ -176,5 +176,5 @@ def test_the_next_term_takes_name_and_mapping_along(opened: tuple[Server, httpx.
     new = client.post(f"/practice/rosters{after[1]}", files=file).headers["Location"]
     page = client.get(new).text
     assert "<b>Community patrons</b>" in page
-    assert "Mapping: community.yaml" in page
+    assert 'value="community.yaml" checked' in page
     assert version(client, new.removesuffix("/sheet")) == "1"
