@@ -112,8 +112,7 @@ class WhichEncodingError(NotReadableError):
         pairs = zip(names, zip(*differ, strict=True), strict=True)
         self.readings = tuple((name, used_for, words) for (name, used_for), words in pairs)
         self.encodings = {name: ", ".join(words) for name, _, words in self.readings}
-        self.cells = "".join(f"
-  {name}: {words}" for name, words in self.encodings.items())
+        self.cells = "".join(f"\n  {name}: {words}" for name, words in self.encodings.items())
 
 
 def _keep_byte(error: UnicodeError) -> tuple[str, int]:
