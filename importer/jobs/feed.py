@@ -49,6 +49,15 @@ class MissingFileError(RosterError):
     """No file matches."""
 
 
+class WrongFileError(RosterError):
+    """A file can never be loaded as it is."""
+
+    def __init__(self, sentence: str, file: FoundFile) -> None:
+        """Keep the file beside the sentence for people."""
+        super().__init__(sentence)
+        self.file = file
+
+
 class PickedFile(BaseModel):
     """A file as it was when it was picked up, and the copy of it."""
 
@@ -302,7 +311,7 @@ def pick_up(
             "the newest. Check the clock of the computer that writes the file, and that of this "
             "one. Then ask the office to send the file again."
         )
-        raise RosterError(msg)
+        raise WrongFileError(msg, chosen)
     if part.max_age is not None and now() - newest.changed > part.max_age:
         msg = (
             f"The newest file in {where}, {newest.name}, is from {newest.changed:%Y-%m-%d %H:%M}, "
@@ -316,10 +325,10 @@ def pick_up(
     _check_unchanged(place, chosen, where=str(where))
     if not chosen.size:
         msg = f"The file {chosen.name} in {where} is empty. Ask the office to send it again."
-        raise RosterError(msg)
+        raise WrongFileError(msg, chosen)
     if chosen.size > LARGEST:
         msg = f"The file {chosen.name} in {where} is too large for a roster. Is it the right file?"
-        raise RosterError(msg)
+        raise WrongFileError(msg, chosen)
     return copied(place, chosen, folder, where=str(where))
 
 

@@ -9,9 +9,11 @@ from importer.errors import ImporterError, PlaceError, RosterError
 from importer.jobs.commands import Tools
 from importer.jobs.feed import (
     Feed,
+    FeedFile,
     FileState,
     MissingFileError,
     PickedFile,
+    WrongFileError,
     in_one_line,
     in_order,
     opened,
@@ -62,6 +64,8 @@ class Intake:
                     clock = (now, self._tools.sleep)
                     files.append(pick_up(part, place, there, feed, every, folder, *clock))
             except ImporterError as error:
+                if isinstance(error, WrongFileError):
+                    self._refuse(part.source.address, error.file)
                 recent = last and part.max_age and now() - last.finished < part.max_age
                 if not (isinstance(error, MissingFileError) and (went_on or recent)):
                     shutil.rmtree(folder, ignore_errors=True)
@@ -105,6 +109,12 @@ class Intake:
                 feed = self._store.state.feed(address)
                 feeds = {**feeds, address: feed.marked((file,), state, self._tools.now())}
         self._store.save(feeds=feeds, **changes)
+
+    def _refuse(self, address: str, file: FoundFile) -> None:
+        """Remember that a file cannot be loaded, so that a person can skip it."""
+        state, now = self._store.state, self._tools.now()
+        feed = state.feed(address).marked((FeedFile.of(file),), FileState.REFUSED, now)
+        self._store.save(feeds={**state.feeds, address: feed})
 
     def put_away(self, load: Load) -> tuple[str, ...]:
         """Rename or delete the picked-up files and older ones; return why this was not possible."""

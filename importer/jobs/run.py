@@ -163,7 +163,8 @@ class JobRun:
         except ImporterError as error:
             if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
                 self._store.remove_copies(load.files)
-                self._intake.mark(load, FileState.REFUSED)
+                if error.exit in {Exit.ROSTER, Exit.USAGE}:  # not an outage
+                    self._intake.mark(load, FileState.REFUSED)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
                 self._store.save(open=None)
             return self._report_trouble(error)

@@ -285,7 +285,7 @@ def load_every_file(office: Office) -> None:
     path.write_text(path.read_text("utf-8").replace("do: apply", "every: file\ndo: apply"), "utf-8")
 
 
-@pytest.mark.parametrize("wrong", ["held", "cut"])
+@pytest.mark.parametrize("wrong", ["held", "cut", "empty"])
 def test_a_file_that_cannot_be_loaded_stops_those_behind_it(
     wrong: str, office: Office, sandbox: Sandbox
 ) -> None:
@@ -294,8 +294,8 @@ def test_a_file_that_cannot_be_loaded_stops_those_behind_it(
     load_every_file(office)
     office.drop(rows_of(people(20)), "patrons-1.csv", age=HOUR * 3)
     assert office.run() == Exit.DONE
-    rows = rows_of(people(9)) if wrong == "held" else rows_of(people(20))[:-9]
-    office.drop(rows, "patrons-2.csv", age=HOUR * 2)
+    rows = {"held": rows_of(people(9)), "cut": rows_of(people(20))[:-9], "empty": b""}
+    office.drop(rows[wrong], "patrons-2.csv", age=HOUR * 2)
     office.drop(rows_of(people(21)), "patrons-3.csv", age=HOUR)
     for _ in range(2):
         assert office.run() == (Exit.SAFETY_CHECK if wrong == "held" else Exit.ROSTER)
