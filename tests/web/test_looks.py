@@ -103,7 +103,7 @@ def looks(browser: Browser, page: Server, request: pytest.FixtureRequest) -> Ite
 
 def reached(wanted: Locator) -> Locator:
     """Return a control when the Tab key alone has reached it."""
-    expect(wanted).to_be_visible()
+    expect(wanted).to_be_visible(timeout=60_000)
     for _ in range(300):
         if wanted.evaluate("node => node === document.activeElement"):
             return wanted
