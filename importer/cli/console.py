@@ -95,7 +95,7 @@ NoRosters = Annotated[
     typer.Argument(
         help="The spreadsheet, as for check; none where the mapping has `from: alma`.",
         show_default=False,
-        metavar="[ROSTER]",
+        metavar="ROSTER",
     ),
 ]
 Mappings = Annotated[

@@ -177,7 +177,7 @@ def _erase(trace: Trace, ids: frozenset[str]) -> None:
 def purge(
     run: Annotated[
         list[str],
-        typer.Argument(help="Delete these runs, whatever their age.", metavar="[RUN]"),
+        typer.Argument(help="Delete these runs, whatever their age.", metavar="RUN"),
     ] = [],  # noqa: B006
     older_than: Annotated[str, typer.Option(help="Age in days, such as 30d.")] = "",
     yes: Annotated[

@@ -242,7 +242,7 @@ def test_no_line_of_a_list_of_commands_is_cut(
 @pytest.mark.parametrize(
     ("command", "usage"),
     [
-        ("plan", "ROSTER..."),
+        ("plan", "[ROSTER]..."),
         ("resolve", "RUN [ROW] [ID]"),
         ("mapping check", "MAPPING [ROSTER]"),
         ("job run", "JOB"),
