@@ -129,11 +129,15 @@ _KNOWN_WORDS = (
 )  # fmt: skip
 
 
+_STROKES = str.maketrans("łøđı", "lodi")
+"""Letters that Unicode does not take apart into a plain one and an accent."""
+
+
 def words_of(heading: str) -> tuple[str, ...]:
     """A heading's words and numbers, without case, accents, punctuation and bracketed remarks."""
     bare = _BRACKETS.sub(" ", heading)
     apart = _CAMEL.sub(" ", bare if _WORD.search(bare) else heading)
-    folded = unicodedata.normalize("NFKD", apart).casefold()
+    folded = unicodedata.normalize("NFKD", apart).casefold().translate(_STROKES)
     plain = "".join(char for char in folded if not unicodedata.combining(char))
     return tuple(part for word in _WORD.findall(plain) for part in _divided(word))
 
