@@ -185,7 +185,8 @@ def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
     ("heading", "field"),
     [("Date of the birth", "birth_date"), ("birth date", "birth_date"), ("Telefoon werk", "phone"),
      ("家庭电话", "phone"), ("Student Home ZIP Code", "postal_code"), ("Gender ID", "gender"),
-     ("Płeć", "gender"),     ("Status of the order", ""), ("Name of the course", ""), ("Hausnummer", "house number")],
+     ("Płeć", "gender"), ("Status of the order", ""), ("Name of the course", ""),
+     ("Hausnummer", "house number")],
 )  # fmt: skip
 def test_a_heading_is_put_together_from_words(heading: str, field: str) -> None:
     """One phrase names the field, in any order; an unknown word makes it another heading."""
