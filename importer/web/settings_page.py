@@ -121,8 +121,9 @@ def decide_job(visit: Visit) -> web.Response:
 
 def save_keys(visit: Visit) -> web.Response:
     """Turn keys of a single letter on or off, for whoever works on the page."""
+    back = f"/{visit.space.place}/settings#keys"
     visit.site.set_letter_keys(visit.person, on=visit.text("keys") == "yes")
-    return see(f"{visit.base}/settings#keys")
+    return see(back)
 
 
 def run_command(visit: Visit) -> web.Response:
