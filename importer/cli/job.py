@@ -138,7 +138,10 @@ def list_jobs(
     ] = Path(),
     as_json: Json = False,
 ) -> None:
-    """List the jobs of a folder: last load, state, next trouble, and what a person can do."""
+    """List the jobs of a folder: last load, state and what comes next.
+
+    It also shows what a person can do.
+    """
     jobs = list(jobs_in(folder, now()))
     emit({"jobs": [one.as_json() for one in jobs]}, in_lines(jobs), as_json=as_json)
 

@@ -186,10 +186,10 @@ def duplicates(
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> None:
-    """List pairs of users in Alma who seem to be one person, from the user cache.
+    """List pairs of users in Alma who seem to be one person.
 
-    The second of a pair would stay. Copies from other institutions are named, not offered. Nobody
-    is changed.
+    They are found in the user cache. The second of a pair would stay. Copies from other
+    institutions are named, not offered. Nobody is changed.
     """
     with only_user_cache() as cache:
         if cache is None:

@@ -338,6 +338,13 @@ def is_any_date(text: str) -> bool:
     return any(isinstance(day, date) or day in dated for day in read)
 
 
+def without_a_day(texts: Iterable[str]) -> tuple[Literal["month", "year"], ...]:
+    """Return whether texts are months (`Dec 2027`), years, both, or neither."""
+    read = {Dates(order="ymd").read(text) for text in texts}
+    month: tuple[Literal["month"], ...] = ("month",) if Unread.MONTH in read else ()
+    return (*month, "year") if Unread.YEAR in read else month
+
+
 def shown_order(texts: Iterable[str], dates: Dates) -> Order | None:
     """Return the order that a column shows: some texts fit it only, and none only the other."""
     first, second = (dates.model_copy(update={"order": order}) for order in ("mdy", "dmy"))

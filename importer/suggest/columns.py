@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, is_any_date
+from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, is_any_date, without_a_day
 from importer.mapper.placeholders import heading_key
 from importer.mapper.roster_columns import EMAIL, digits_of
 from importer.model.fields import NO_CODES, CodeTables
@@ -41,7 +41,8 @@ BIRTH_PARTS = ("birth year", "birth month", "birth day")
 TYPES = {"email type": "email", "phone type": "phone", "address type": "address"}
 """What a column can be without being a field; the types are of emails, phones and addresses."""
 
-DATES = ("birth_date", "expiry_date", "purge_date")
+ENDS = ("expiry_date", "purge_date")
+DATES = ("birth_date", *ENDS)
 """Date fields."""
 LINES = ("line1", "line2", "line3", "line4", "line5")
 PLACES = ("city", "state_province", "postal_code", "country")
@@ -141,7 +142,8 @@ PLAUSIBLE: Mapping[str, Callable[[str], object]] = {
     OWNING_SYSTEM: lambda text: len(text) <= 30,
     **dict.fromkeys((FULL_NAME, LAST_FIRST), lambda text: _has_letters(text) and len(text) < 80),
     **dict.fromkeys(("city", "first_name", "last_name", GIVEN), _has_letters),
-    **dict.fromkeys(DATES, is_any_date),
+    "birth_date": is_any_date,
+    **dict.fromkeys(ENDS, lambda text: is_any_date(text) or without_a_day([text])),
 }
 """Whether a value can be what the heading names, by field."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from importer.mapper.dates import without_a_day
 from importer.mapper.person_names import Order as NameOrder
 from importer.mapper.person_names import read_name
 from importer.mapper.placeholders import TO_CHOOSE
@@ -21,6 +22,7 @@ from importer.suggest.columns import (
     BEFORE_LAST,
     BIRTH_PARTS,
     DATES,
+    ENDS,
     FIRST_MIDDLE,
     FULL_NAME,
     HOUSE,
@@ -299,6 +301,8 @@ class _Lines:
             if again is None or draft.external:
                 return ""
             keys["agrees_with"] = cell(again.place.heading)
+        elif field in ENDS and (parts := without_a_day(guess.counts)):
+            keys["dates"] = f"{{{', '.join(f'{part}: end' for part in parts)}}}"
         if len(keys) == len(several) == 1:
             return keys["from"] + mark
         return f"{{{', '.join(f'{key}: {text}' for key, text in keys.items())}}}{mark}"

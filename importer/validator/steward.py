@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from importer.model.candidates import NAMES
 from importer.model.people import NICKNAMES
 from importer.model.problem import KNOWN, CellFinding, Code, Problem
+from importer.model.roster import FORMULA_ERRORS
 from importer.model.text import counted
 from importer.validator.columns import WORDS, Column, Table
 
@@ -56,6 +57,8 @@ def odd_names(table: Table) -> Iterator[Problem]:
 
 
 def _odd_name(text: str, *, last: bool) -> CellFinding | None:
+    if text in FORMULA_ERRORS:  # the row is rejected for it
+        return None
     small = text.casefold()
     if small in _NO_NAMES:
         return _odd("stands where a name should be")

@@ -145,3 +145,25 @@ def test_open_columns_are_asked_for_with_three_cells(
         assert "expiry_date: <Upto>\n" in text
         assert "last_name: <$person.last>\n" in text
     assert findings(load(folder / "one.yaml"), Level.TO_DO) == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "key", "expires"),
+    [
+        (("12/2027", "06/2028"), "{month: end}", ["2027-12-31", "2028-06-30"]),
+        (("2027", "2028"), "{year: end}", ["2027-12-31", "2028-12-31"]),
+        (("Dec 2027", "2028"), "{month: end, year: end}", ["2027-12-31", "2028-12-31"]),
+    ],
+)
+def test_an_expiry_date_without_a_day_is_the_last_day(
+    folder: Path, typed: Type, cells: tuple[str, str], key: str, expires: list[str]
+) -> None:
+    """The column is found by its heading, and the key that its cells need is written."""
+    rows = [f"A002001{n},Ann,Lee,{cell}" for n, cell in enumerate(cells)]
+    (folder / "r.csv").write_text("\n".join(["Card,First,Last,Valid until", *rows, ""]), "utf-8")
+    text = typed("mapping", "new", "r.csv", "--id", "Card").out
+    assert f"expiry_date: {{from: <Valid until>, dates: {key}}}" in text
+    (folder / "m.yaml").write_text(text.replace('"<?>"', "COMM"), "utf-8")
+    assert typed("convert", "r.csv", "-m", "m.yaml", "--to", "jsonl", "-o", "r.jsonl").exit == 0
+    records = map(json.loads, (folder / "r.jsonl").read_text("utf-8").splitlines())
+    assert [record["expiry_date"].rstrip("Z") for record in records] == expires
