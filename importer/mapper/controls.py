@@ -17,7 +17,7 @@ from importer.mapper import editing
 from importer.mapper.dates import is_iso
 from importer.mapper.explain import missing_people, retired_people
 from importer.mapper.field_rule import FieldRule
-from importer.mapper.mapping import EXTERNAL_SYSTEM, EntryRules, MappingDocument
+from importer.mapper.mapping import EXTERNAL_SYSTEM, MappingDocument, entry_label, label
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.mapper.schema import ENTRY_KEYS, TOP_FIELDS
 from importer.mapper.steps.dates import DatesStep, PlusStep
@@ -251,18 +251,6 @@ def _constant(steps: Steps, label: str, path: str, value: str) -> Control:
 
     table = one.facts.table if one else ""
     return Control(steps, value, write, label, choices=choices, table=table)
-
-
-def label(mapping: MappingDocument, rule: FieldRule) -> str:
-    """Return the path of a field, in an entry with its type if that is a constant."""
-    entry = next((one for one in mapping.entries if rule in one.fields), None)
-    return entry_label(entry, rule.field.name) if entry else rule.field.path
-
-
-def entry_label(entry: EntryRules, name: str) -> str:
-    """Return the path of a field of an entry, with the entry's type or its position."""
-    kinds = (one.rule.constant for one in entry.fields if one.field.name.endswith("_type"))
-    return f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}"
 
 
 # --- who manages the record, and how it is found ---

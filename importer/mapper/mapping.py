@@ -300,3 +300,15 @@ class MappingDocument:
         single = (heading for heading in self.headings if "*" not in heading)
         expected = frozenset((*single, *other))
         return Layout(roster.sheet or "", roster.encoding, roster.header, expected)
+
+
+def label(mapping: MappingDocument, rule: FieldRule) -> str:
+    """Return the path of a field, in an entry with its type if that is a constant."""
+    entry = next((one for one in mapping.entries if rule in one.fields), None)
+    return entry_label(entry, rule.field.name) if entry else rule.field.path
+
+
+def entry_label(entry: EntryRules, name: str) -> str:
+    """Return the path of a field of an entry, with the entry's type or its position."""
+    kinds = (one.rule.constant for one in entry.fields if one.field.name.endswith("_type"))
+    return f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}"

@@ -11,11 +11,10 @@ from aiohttp import web
 
 from importer.errors import UsageError
 from importer.mapper import editing
-from importer.mapper.controls import entry_label
-from importer.mapper.controls import label as path_of
 from importer.mapper.field_rule import FieldRule
 from importer.mapper.lookups import OTHERWISE
-from importer.mapper.mapping import MappingDocument
+from importer.mapper.mapping import MappingDocument, entry_label
+from importer.mapper.mapping import label as path_of
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.secret_columns import misplaced, secret_columns, without_secrets
 from importer.mapper.steps.lookup import Lookup
