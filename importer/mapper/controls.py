@@ -100,8 +100,7 @@ def _set_list(steps: Steps, text: str, value: str) -> str:
 
 # --- the end of a record ---
 
-_START = {"expiry_date": "<@today>", "purge_date": "<@expiry_date>"}
-"""From when a span of time is counted, by field."""
+_START = {"expiry_date": "<@today>", "purge_date": "<@expiry_date>"}  # of a span, by field
 
 _POLICY_KEYS = frozenset(key for key, kind in steps_in_order().items() if issubclass(kind, Policy))
 
