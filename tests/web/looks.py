@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +22,9 @@ WIDE, NARROW, HEIGHT = 1100, 320, 800
 
 TARGET = 24
 """Pixels of the smallest control (WCAG 2.5.8)."""
+
+IN_A_YEAR = "in a year"
+"""The date of a year from now in the records of a practice Alma."""
 
 RUN = re.compile(r".*/runs/[^/?]*$")
 
@@ -167,16 +170,23 @@ def settled(db: Path, expected: dict[str, dict[str, object]]) -> bool:
     return users(db) == expected
 
 
+def next_year(day: date) -> date:
+    """The same day of the next year, the last one of February after a leap day."""
+    return date(day.year + 1, day.month, min(day.day, 28) if day.month == 2 else day.day)
+
+
 def users(db: Path) -> dict[str, dict[str, object]]:
     """The records of a practice Alma by primary ID, without what is blank or depends on the day.
 
     A walk may go on past midnight, so yesterday is the same as today.
     """
     today = datetime.now(UTC).astimezone().date()
-    yesterday = (today - timedelta(days=1)).isoformat()
+    days = {(today - timedelta(days=n)): "today" for n in (0, 1)}
+    days |= {next_year(day): IN_A_YEAR for day in days}
     with sqlite3.connect(db) as connection:
         texts = [text for (text,) in connection.execute("SELECT record FROM users")]
-    texts = [text.replace(yesterday, today.isoformat()) for text in texts]
+    for day, name in days.items():
+        texts = [text.replace(day.isoformat(), name) for text in texts]
     records = [json.loads(_TIME.sub('""', text)) for text in texts]
     return {
         record["primary_id"]: {

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect
 from importer.sandbox.server import Options, running
 from importer.web.app import ROUTES
 from tests.web.conftest import CODE, Library, Server, add_user, run_command, start, until
-from tests.web.looks import RUN, Looks, entered, settled, users
+from tests.web.looks import IN_A_YEAR, RUN, Looks, entered, settled, users
 
 ROOT = Path(__file__).parents[2]
 MAPPING, TUTORIAL = ROOT / "mappings" / "community.yaml", ROOT / "docs" / "tutorial-page.md"
@@ -62,14 +62,17 @@ BEFORE = {"20001123400123": person("Ruth", "Okafor", "COMM", "1980-05-05")}
 """Ruth has another card in Alma."""
 
 AFTER = {
-    "20001123450011": person("Ana", "Silva", "COMM", "1988-03-14", "+17015550111"),
-    "20001123450029": person("Bo", "Berg", "FRIEND", "1971-11-22", "+17015550112"),
-    "20001123450037": person("Cy", "Cole", "COMM", "1990-07-21", "+17015550113"),
-    "20001123450045": person("Di", "Dahl", "EMER", "1965-01-30", "+17015550114"),
-    "20001123450052": person("Ed", "Ende", "COMM", "1999-12-09", "+17015550115"),
-    "20001123450060": person("Ruth", "Okafor", "FRIEND", "1980-05-05", "+17015550116"),
+    primary_id: {**record, "expiry_date": IN_A_YEAR}
+    for primary_id, record in {
+        "20001123450011": person("Ana", "Silva", "COMM", "1988-03-14", "+17015550111"),
+        "20001123450029": person("Bo", "Berg", "FRIEND", "1971-11-22", "+17015550112"),
+        "20001123450037": person("Cy", "Cole", "COMM", "1990-07-21", "+17015550113"),
+        "20001123450045": person("Di", "Dahl", "EMER", "1965-01-30", "+17015550114"),
+        "20001123450052": person("Ed", "Ende", "COMM", "1999-12-09", "+17015550115"),
+        "20001123450060": person("Ruth", "Okafor", "FRIEND", "1980-05-05", "+17015550116"),
+    }.items()
 }
-"""What the roster means: codes chosen, four cells corrected, and Ruth with her new card."""
+"""What the roster and the rules mean: codes chosen, four cells corrected, a year, a new card."""
 
 
 @pytest.fixture
