@@ -31,7 +31,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.web.conftest import Library, approval, grid_rows, launch, new_library, until, version
+from tests.web.conftest import (
+    Library,
+    approval,
+    drafted,
+    grid_rows,
+    launch,
+    new_library,
+    until,
+    version,
+)
 from tests.web.test_races import MAPPING
 
 HOST = "loads.example.org"
@@ -107,10 +116,7 @@ class Page(RuleBasedStateMachine):
         roster = "\n".join(["Id,First,Last", *lines, ""])
         self.tabs = {name: Tab(office.client(name)) for name in ("ana", "ben")}
         client = self.tabs["ana"].client
-        answer = client.post("/alma/rosters", files={"roster": ("people.csv", roster.encode())})
-        self.draft = answer.headers["Location"].removesuffix("/sheet")
-        form = {"do": "choose", "mapping": "plain.yaml", "version": "0"}
-        client.post(f"{self.draft}/mapping", data=form)
+        self.draft = drafted(client, "alma", roster, "plain.yaml")
         self.cells = {row: f"Name{one}" for row, one in self.ids.items()}
         self.made: list[tuple[str, int, str, str]] = []
         self.plans: dict[str, dict[int, str]] = {}
