@@ -172,7 +172,7 @@ def _measure(server: Measured, client: httpx.Client, roster: Path) -> None:
     server.memory(500)
     for _ in range(2):
         drop(0)
-        client.post(f"{draft}/mapping", data=form)
+        client.post(f"{draft}/sheet", data=form)
         client.get(f"{draft}/grid/rows")
     server.memory(700)
 
