@@ -63,6 +63,10 @@ _WORDS = tuple(
             r"Make a plan with `importer plan`, then resolve the row\.",
             "“Compare with Alma” makes a plan, in which you can answer the row.",
         ),
+        (
+            r"Use `importer plan`, which reads them\.",
+            "It takes no roster; choose another mapping here.",
+        ),
         (r"Make (a plan|one) with `importer plan`\.", "“Compare with Alma” makes one."),
         (r"run `importer resolve` again\.", "answer the row again."),
         (r"`importer runs` lists the runs\.", "“Loads” lists them."),

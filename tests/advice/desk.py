@@ -31,9 +31,14 @@ TABLES = {
 }
 
 
+LETTERS = str.maketrans("0123456789", "abcdefghij")
+"""A digit in a name would be a problem of its own."""
+
+
 def person(number: int, usual: Row = COMMUNITY, **cells: str) -> Row:
     """A row of a ready mapping, all of it right, but for these cells; `_` is a blank."""
     row = {heading: text.format(number) for heading, text in usual.items()}
+    row |= {part: row[part].translate(LETTERS) for part in ("First Name", "Last Name")}
     return row | {heading.replace("_", " ").strip(): text for heading, text in cells.items()}
 
 

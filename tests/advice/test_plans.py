@@ -152,7 +152,7 @@ class Decided:
     known: tuple[dict[str, str], ...] = ()
 
 
-DOUBLE = (person(1), person(2, First_Name="Vera1", Last_Name="Quill1", DOB="03/01/1970"))
+DOUBLE = (person(1), person(2, First_Name="Verab", Last_Name="Quillb", DOB="03/01/1970"))
 DECIDED = (
     Decided(
         "two-people",
@@ -416,7 +416,7 @@ def test_the_right_value_of_an_edited_field_is_set_where_it_is_wrong(desk: AlmaD
     desk.in_alma("PATCH", user, {"last_name": "Byhand"})
     before = desk.plan()
     before.advice("edited-in-alma", "If the roster is, correct the value in Alma.")
-    desk.in_alma("PATCH", user, {"last_name": "Quill1"})
+    desk.in_alma("PATCH", user, {"last_name": "Quillb"})
     is_better(before, desk.plan(), "edited-in-alma")
     assert street in str(desk.users())
     desk.in_alma("PATCH", user, {"last_name": "Byhand"})
