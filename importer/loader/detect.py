@@ -46,6 +46,11 @@ _CHANGED = (
 )
 _UNSAFE = "is refused for safety: {}. Copy the rows into a new workbook, save it, and load that."
 _SAVE_AS = "Open it in Excel, save it as an Excel workbook (.xlsx), and load that."
+_NO_WORKBOOK = (
+    "is named {}, but it is no workbook. Open the original in Excel, save it as an Excel workbook "
+    "(.xlsx), and load that. If it is text with a comma, a semicolon or a tab between the cells, "
+    "give the file a name that ends in .csv."
+)
 _SOMETHING_ELSE = "is {}, not a spreadsheet. Ask the office for the spreadsheet."
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -88,6 +93,9 @@ class Kind(StrEnum):
     XLSM = "xlsm"
     XLS = "xls"
     ODS = "ods"
+
+
+_WORKBOOKS = frozenset(f".{kind}" for kind in Kind) - {".csv"} | {".xlsb"}
 
 
 class NotReadableError(Exception):
@@ -136,10 +144,11 @@ def read_bytes(path: Path) -> bytes:
     raise NotReadableError(_CHANGED)
 
 
-def identify(content: bytes) -> Kind:
-    """Return the kind of roster that these bytes are.
+def identify(content: bytes, suffix: str) -> Kind:
+    """Return the kind of roster that these bytes are, of a file whose name ends in `suffix`.
 
-    Raises NotReadableError, a sentence that says what the file is, if it is not a roster.
+    Raises NotReadableError, a sentence that says what the file is, if it is not a roster. Text is
+    none if it is named as a workbook: it may be anything, and the person expects a workbook.
     """
     head = content[:65_536]
     limit = LARGEST
@@ -151,6 +160,8 @@ def identify(content: bytes) -> Kind:
         found, limit = _ole_kind(content), LARGEST_XLS
     else:
         found = _text_kind(head)
+        if found is Kind.CSV and suffix.lower() in _WORKBOOKS:
+            found = _NO_WORKBOOK.format(suffix)
     if isinstance(found, Kind) and len(content) > limit:
         found = _UNSAFE.format(f"the file has more than {limit // 2**20} MB")
     if not isinstance(found, Kind):

@@ -33,7 +33,6 @@ WIDEST = 1_000
 _OFTEN = 0.2  # seconds between two looks at the computing time
 _SPANS = 10  # stretches of hidden rows, or merged cells, that a notice names
 _NOUNS = {
-    Kind.CSV: "a CSV file",
     Kind.XLSX: "an Excel workbook",
     Kind.XLSM: "an Excel workbook with macros",
     Kind.XLS: "a workbook of an old Excel",
@@ -60,7 +59,7 @@ class Workbook(Protocol):
 
 
 def read(path: Path, layout: Layout) -> Roster:
-    """Read the file as a roster, whatever its name is.
+    """Read the file as a roster.
 
     Raises RosterError, a sentence that says what the file is and what to do, if it is not a roster
     or cannot be read to its end.
@@ -68,7 +67,7 @@ def read(path: Path, layout: Layout) -> Roster:
     try:
         with limited(CPU_SECONDS):
             content = read_bytes(path)
-            kind = identify(content)
+            kind = identify(content, path.suffix)
             source = Source(path, hashlib.sha256(content).hexdigest(), kind)
             if kind is Kind.CSV:
                 roster = read_csv(content, source, layout)
@@ -109,7 +108,7 @@ def preview(path: Path, layout: Layout, count: int) -> Preview:
     """
     try:
         content = read_bytes(path)
-        kind = identify(content)
+        kind = identify(content, path.suffix)
         if kind is Kind.CSV:
             return _preview_text(content, layout, count)
         workbook = _open(content, kind)
@@ -189,7 +188,7 @@ def _about_the_file(path: Path, kind: Kind) -> list[str]:
     """Return what a person should know about this kind of file, and about a name that misleads."""
     suffix = path.suffix.lower().lstrip(".")
     notices = []
-    if suffix != kind and not (kind is Kind.CSV and suffix not in set(Kind)):
+    if suffix != kind and kind is not Kind.CSV:
         notices.append(f"the file is named .{suffix}, but it is {_NOUNS[kind]} and was read as one")
     if kind is Kind.ODS:
         notices.append(

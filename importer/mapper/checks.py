@@ -66,11 +66,17 @@ def _keys(mapping: MappingDocument) -> Iterator[MappingFinding]:
 # --- errors ---
 
 
+def _creates(mapping: MappingDocument) -> bool:
+    """Whether it creates users. Of users in Alma it creates none, whatever its `new` says."""
+    match = mapping.file.match
+    return match.creates and match.retire is None and not mapping.from_alma
+
+
 def _account(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """An External user belongs to an external system, an Internal one to none (contract 1.2)."""
     external, owned = mapping.file.account_type is AccountType.EXTERNAL, mapping.file.owning_system
     match = mapping.file.match
-    if external and owned is None and (match.creates or match.account_type == "convert"):
+    if external and owned is None and (_creates(mapping) or match.account_type == "convert"):
         wrong = "an EXTERNAL mapping needs `owning_system`: the code of the external system in Alma"
         yield MappingFinding(("account_type",), wrong, lacking=True)
     if not external and owned is not None:
@@ -83,7 +89,7 @@ def _account(mapping: MappingDocument) -> Iterator[MappingFinding]:
 def _required_fields(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A new user needs some fields; a mapping that creates nobody, an ID to find people by."""
     given = {rule.field.path for rule in mapping.scalars}
-    if mapping.file.match.creates:
+    if _creates(mapping):
         for path in sorted(set(ALWAYS_REQUIRED) - given):
             wrong = f"`{path}` is missing; every record needs it"
             yield MappingFinding(("record",), wrong, lacking=True)

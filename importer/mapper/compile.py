@@ -20,6 +20,7 @@ from importer.mapper.yaml_source import Steps
 from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape
 from importer.model.problem import Code, Origin, Place, Problem
+from importer.model.text import command_line
 
 if TYPE_CHECKING:
     from importer.mapper.steps.entry import EachPart
@@ -215,6 +216,12 @@ def _findings(
     mapping: MappingDocument, headings: Headings, faults: Mapping[str, str], file: str
 ) -> Iterator[str]:
     """Yield the faults of headings, the cause first; in one line if most headings are missing."""
+    if mapping.from_alma and all(map(headings.lacks, mapping.headings)):
+        yield (
+            f"{mapping.path.name}: the rows of this mapping come from Alma, not from {file}. Leave "
+            f"the file out: `{command_line('plan', '-m', str(mapping.path))}`"
+        )
+        return
     names = {heading_key(heading): heading for heading in mapping.headings}
     missing = {key: name for key, name in names.items() if key in faults and headings.lacks(name)}
     several = len(missing) > max(_FEW, len(names) / 2)

@@ -109,6 +109,16 @@ def test_what_rows_from_alma_need(people: Path, typed: Type, sandbox: Sandbox) -
         assert typed(*words).exit == Exit.USAGE, words
 
 
+def test_a_file_is_no_roster_of_a_mapping_with_rows_from_alma(people: Path, typed: Type) -> None:
+    """One finding says where the rows come from; none is about headings that the file lacks."""
+    (people / "renew.yaml").write_text(RENEW, "utf-8")
+    (people / "r.csv").write_text("First Name,Last Name,Email\nA,B,c@example.org\n", "utf-8")
+    checked = typed("check", "r.csv", "-m", "renew.yaml")
+    assert checked.exit == Exit.USAGE
+    assert "come from Alma" in checked.err
+    assert "missing" not in checked.err
+
+
 def test_stars_stand_for_every_entry(people: Path, typed: Type, sandbox: Sandbox) -> None:
     """`… *` are the entries of all types' numbers that anybody has; a second one has ` 2`."""
 

@@ -151,6 +151,8 @@ STRANGERS = [
     _refused("a.csv", "empty file", raw(b""), "is empty"),
     _refused("a.xlsx", "only blanks", raw(b"\n  \r\n"), "is empty"),
     _refused("~$a.xlsx", "lock file", raw(b"\x05Office"), "load a.xlsx itself"),
+    _refused("a.xlsx", "CSV named as a workbook", raw(b"ID,Name\n1,A\n"), "no workbook"),
+    _refused("a.XLS", "noise named as a workbook", raw(bytes(range(9, 256)) * 9), "no workbook"),
     _refused("a.xlsx", "PDF", raw(b"%PDF-1.7\n"), "a PDF document"),
     _refused("a.csv", "PNG", raw(b"\x89PNG\r\n\x1a\n"), "an image"),
     _refused("a.csv", "JPEG", raw(b"\xff\xd8\xff\xe0\x00"), "an image"),

@@ -431,12 +431,4 @@ TEXTS = [
     ),
     Specimen("a.csv", "headings only", csv(HEAD), EXPECTED),
     Specimen("a.txt", "another name for CSV", csv(HEAD + ANA), EXPECTED, rows={2: ANA_CELLS}),
-    Specimen(
-        "a.xlsx",
-        "CSV named as a workbook",
-        csv(HEAD + ANA),
-        EXPECTED,
-        rows={2: ANA_CELLS},
-        notices=("read-with-notice",),
-    ),
 ]

@@ -231,6 +231,10 @@ class Policy(Step[V]):
         """Return the policy of a rule: as the mapping writes it, or as it is by itself."""
         return rule.rule.get(cls)
 
+    def describe(self, said: str, part: RulePart) -> str:
+        """Say nothing about the value: what is done with it is said once, after it."""
+        return said
+
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
         """A case and a default have no policies of their own."""
         if part.rule is not part.of.rule:
