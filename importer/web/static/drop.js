@@ -17,3 +17,4 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
     }
   });
 }
+if (input.files.length) send(); // chosen before this script was there

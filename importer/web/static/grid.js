@@ -6,7 +6,7 @@ const LISTS = { "": "All findings", wrong: "Must be corrected", all: "All rows",
 
 /** What the server said last; `columns` and `lines` as the grid shows them. @type {any} */
 let state = null;
-let show = new URLSearchParams(location.search).get("show") ?? "", find = "", sort = "", page = 1;
+let show = new URLSearchParams(location.search).get("show") ?? "", find = at("find").value, sort = "", page = 1;
 /** The cell with the focus and the other corner of the selection, counted from the first. */
 let active = { row: 0, column: 0 }, corner = active;
 /** @type {{input: HTMLInputElement, was: string} | null} */

@@ -3,7 +3,9 @@
 
 /** @type {Set<string>} names of fields that were changed and not sent */
 const changed = new Set();
-let queue = Promise.resolve(), busy = 0;
+/** @type {Set<string>} names of fields in which somebody is still typing */
+const typing = new Set();
+let queue = Promise.resolve(), busy = 0, placing = false;
 
 const form = () => /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-place]"));
 const say = (/** @type {string} */ text) => { const at = document.getElementById("said"); if (at) at.textContent = text; };
@@ -44,21 +46,28 @@ function put(/** @type {Document} */ page) {
   const open = new Map([...main.querySelectorAll("details[id]")].map((one) => [one.id, /** @type {HTMLDetailsElement} */ (one).open]));
   const scrolled = [...main.querySelectorAll("[id], .scroll")].filter((one) => one.scrollTop || one.scrollLeft)
     .map((one) => /** @type {[string, number, number]} */ ([one.id, one.scrollTop, one.scrollLeft]));
-  const typing = typed(), name = focused?.id || focused?.getAttribute("name") || "", value = focused instanceof HTMLInputElement ? focused.value : "";
+  const kept = typed(), name = focused?.id || focused?.getAttribute("name") || "", value = focused instanceof HTMLInputElement ? focused.value : "";
+  const caret = text(focused) ? focused.selectionStart : null;
+  placing = true; // the field with the focus is not left by the person
   main.replaceChildren(.../** @type {HTMLElement} */ (page.querySelector("main")).childNodes);
+  placing = false;
   document.title = page.title;
   document.querySelector("header.top .steps")?.replaceWith(/** @type {Node} */ (page.querySelector("header.top .steps")));
   for (const [id, was] of open) { const one = /** @type {HTMLDetailsElement | null} */ (document.getElementById(id)); if (one) one.open = was || one.open; }
   for (const [id, top, left] of scrolled) document.getElementById(id)?.scrollTo(left, top);
-  for (const [field, text] of typing) { const one = form()?.elements.namedItem(field); if (one) /** @type {any} */ (one).value = text; }
+  for (const [field, was] of kept) { const one = form()?.elements.namedItem(field); if (one) /** @type {any} */ (one).value = was; }
   const ask = main.querySelector(".ask button"), back = document.getElementById(name)
     ?? [...main.querySelectorAll("input")].find((one) => one.name === name && one.value === value);
   /** @type {HTMLElement | null} */ (ask ?? back ?? null)?.focus({ preventScroll: !ask });
+  if (caret !== null && text(back)) back.setSelectionRange(caret, caret);
   document.dispatchEvent(new Event("placed"));
 }
 
+/** @type {(one: any) => one is HTMLInputElement} whether this is a field with a caret */
+const text = (one) => one instanceof HTMLInputElement && one.type === "text";
+
 /** Return what was typed and is not saved, by field. */
-const typed = () => [...changed].map((name) => /** @type {[string, string]} */ ([name, /** @type {any} */ (form()?.elements.namedItem(name))?.value ?? ""]));
+const typed = () => [...changed, ...typing].map((name) => /** @type {[string, string]} */ ([name, /** @type {any} */ (form()?.elements.namedItem(name))?.value ?? ""]));
 
 /** Show why something was not done, above the page. */
 function tell(/** @type {string} */ sentence) {
@@ -95,13 +104,49 @@ function save() {
   }, "Saved");
 }
 
-document.addEventListener("change", (event) => {
-  const one = /** @type {HTMLInputElement} */ (event.target);
-  if (!one.form?.matches("[data-place]") || one.name === "mapping" || one instanceof HTMLTextAreaElement) return;
+/** Return the field of an event, if its change is sent at once. */
+function sendable(/** @type {Event} */ event) {
+  const one = /** @type {any} */ (event.target), field = one instanceof HTMLSelectElement || one instanceof HTMLInputElement;
+  return field && one.form?.matches("[data-place]") && one.name !== "mapping" ? one : null;
+}
+
+document.addEventListener("input", (event) => {
+  const one = sendable(event);
+  if (text(one)) typing.add(one.name);
+});
+
+/** Take a field as it is now as changed, and send it. */
+function change(/** @type {Event} */ event) {
+  const one = sendable(event);
+  if (!one || placing || (event.type !== "change" && !typing.has(one.name))) return;
   document.getElementById("wrong")?.remove();
+  typing.delete(one.name);
   changed.add(one.name);
   save();
-});
+}
+
+document.addEventListener("change", change);
+document.addEventListener("focusout", change); // also of a text that was put back
+
+/** Return whether a field is not as the server sent it. */
+function touched(/** @type {Element} */ one) {
+  if (one instanceof HTMLSelectElement) {
+    const sent = [...one.options].reverse().find((each) => each.defaultSelected) ?? one.options[0];
+    return sent !== one.selectedOptions[0];
+  }
+  if (!(one instanceof HTMLInputElement) || one.type === "hidden" || one.name === "mapping") return false;
+  if (["radio", "checkbox"].includes(one.type)) return one.checked !== one.defaultChecked;
+  const sent = Object.assign(document.createElement("input"), { type: one.type, value: one.defaultValue });
+  return one.value !== sent.value;
+}
+
+/** Send what was chosen before this script was there. */
+function start() {
+  for (const one of /** @type {any} */ (form()?.elements ?? [])) {
+    if (touched(one)) (text(one) && one === document.activeElement ? typing : changed).add(one.name);
+  }
+  if (changed.size) save();
+}
 
 /** Return whether a button leads to another page. */
 const leaves = (/** @type {HTMLButtonElement | null} */ button) => ["next", "grid"].includes(button?.value ?? "");
@@ -131,8 +176,10 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const typing = /** @type {HTMLElement} */ (event.target).matches("textarea, input:not([type=radio])");
-  if ((event.ctrlKey || event.metaKey) && event.key === "z" && !typing) { event.preventDefault(); document.getElementById("undo")?.click(); }
+  const one = /** @type {HTMLInputElement} */ (event.target), written = one.matches("textarea, input:not([type=radio])");
+  if ((event.ctrlKey || event.metaKey) && event.key === "z" && !written) { event.preventDefault(); document.getElementById("undo")?.click(); }
+  if (event.key === "Enter" && one.matches("[data-save] input")) { event.preventDefault(); change(event); } // not the first button
 });
 
-addEventListener("beforeunload", (event) => { if (changed.size || (busy && form()?.hasAttribute("data-save"))) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (changed.size || typing.size || (busy && form()?.hasAttribute("data-save"))) event.preventDefault(); });
+start();

@@ -1,0 +1,154 @@
+"""What is chosen and typed while a script of the page is not there yet, or waits for an answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, Route, expect
+
+from tests.web.conftest import Server, start
+from tests.web.looks import entered
+
+ROSTER = "Card No,Given Name,Family Name,Kind\n20001123450011,Ana,Roe,Neighbor\n"
+SCRIPTS = "/static/.*[.]js"
+KIND, CAMPUS = "Kind goes to", '[name="set record/campus_code"]'
+
+LANGUAGE = '[name="set record/preferred_language"]'
+
+
+class _Release(Protocol):
+    def __call__(self) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def shown(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Page, str]]:
+    """A page, a tab that shows it, and the address of a new mapping."""
+    folder = tmp_path_factory.mktemp("page")
+    server = start(folder)
+    with entered(browser, server) as tab:
+        tab.get_by_label("New load").set_input_files(_roster(folder))
+        tab.wait_for_url("**/sheet")
+        tab.get_by_role("button", name="Use this mapping").click()
+        tab.wait_for_url("**/mapping*")
+        yield server, tab, tab.url
+    assert server.stop() == 0
+
+
+def _roster(folder: Path) -> Path:
+    path = folder / "people.csv"
+    path.write_text(ROSTER, "utf-8")
+    return path
+
+
+def _held(tab: Page, what: str) -> _Release:
+    """Let nothing come whose address has this in it, until what is returned is called."""
+    waiting: list[Route] = []
+    released = False
+    pattern = re.compile(what)
+
+    def wait(route: Route) -> None:
+        route.continue_() if released else waiting.append(route)
+
+    def release() -> None:
+        nonlocal released
+        released = True
+        for route in waiting:
+            route.continue_()
+
+    tab.route(pattern, wait)
+    return release
+
+
+def _posts(tab: Page) -> list[Request]:
+    """The forms that the tab sends from now on."""
+    found: list[Request] = []
+    tab.on("request", lambda one: found.append(one) if one.method == "POST" else None)
+    return found
+
+
+def test_a_choice_before_the_script_is_saved(shown: tuple[Server, Page, str]) -> None:
+    """As if the script had been there; the next field is chosen from what was answered."""
+    _, tab, address = shown
+    release = _held(tab, SCRIPTS)
+    tab.goto(address, wait_until="commit")
+    tab.get_by_label(KIND).select_option(label="User group")
+    release()
+    expect(tab.get_by_label("Neighbor", exact=True)).to_be_visible()
+
+
+def test_a_text_goes_on_while_another_change_is_answered(shown: tuple[Server, Page, str]) -> None:
+    """What is typed meanwhile stays, with its caret, and is saved when the field is left."""
+    _, tab, address = shown
+    tab.goto(address)
+    _open_campus(tab)
+    release = _held(tab, "/mapping$")
+    tab.get_by_label(KIND).select_option(label="not used")
+    tab.locator(CAMPUS).click()
+    tab.keyboard.type("ac")
+    tab.keyboard.press("ArrowLeft")
+    release()
+    expect(tab.get_by_label("Neighbor", exact=True)).to_have_count(0)
+    tab.keyboard.type("b")
+    expect(tab.locator(CAMPUS)).to_have_value("abc")
+    tab.keyboard.press("Tab")
+    expect(tab.locator(f"{CAMPUS}[value=abc]")).to_be_attached()
+
+
+def test_enter_in_a_text_saves_it(shown: tuple[Server, Page, str]) -> None:
+    """It is not the first button of the page, which takes the last change back."""
+    _, tab, address = shown
+    tab.goto(address)
+    _open_campus(tab)
+    tab.locator(CAMPUS).fill("other")
+    tab.keyboard.press("Enter")
+    expect(tab.locator(f"{CAMPUS}[value=other]")).to_be_attached()
+    expect(tab.locator(CAMPUS)).to_be_focused()
+
+
+def test_a_roster_chosen_before_the_script_is_read_once(
+    shown: tuple[Server, Page, str], tmp_path: Path
+) -> None:
+    """Also if the person comes back to the page where it was chosen."""
+    server, tab, _ = shown
+    release = _held(tab, SCRIPTS)
+    posts = _posts(tab)
+    tab.goto(f"{server.base}/practice/", wait_until="commit")
+    tab.get_by_label("New load").set_input_files(_roster(tmp_path))
+    release()
+    tab.wait_for_url("**/sheet")
+    tab.go_back()
+    expect(tab.get_by_label("New load")).to_have_value("")
+    assert len(posts) == 1
+
+
+def test_what_another_window_saved_is_not_undone(shown: tuple[Server, Page, str]) -> None:
+    """A browser that comes back to the page does not choose again what was chosen here before."""
+    _, tab, address = shown
+    tab.goto(address)
+    language = tab.locator(LANGUAGE)
+    tab.locator("summary", has_text="Same for everybody").click()
+    language.select_option("fr")
+    expect(tab.locator("[value=fr][selected]")).to_be_attached()
+    other = tab.context.new_page()
+    other.goto(address)
+    other.locator("summary", has_text="Same for everybody").click()
+    other.locator(LANGUAGE).select_option("de")
+    expect(other.locator("[value=de][selected]")).to_be_attached()
+    other.close()
+    posts = _posts(tab)
+    tab.goto("about:blank")
+    tab.go_back()
+    expect(language).to_have_value("de")
+    tab.reload()
+    expect(language).to_have_value("de")
+    assert posts == []
+
+
+def _open_campus(tab: Page) -> None:
+    tab.locator("summary", has_text="Same for everybody").click()
