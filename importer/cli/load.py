@@ -62,6 +62,7 @@ from importer.pipeline.inputs import (
 )
 from importer.pipeline.plan import plan as plan_roster
 from importer.pipeline.sis_load import deliver
+from importer.pipeline.undo import UndoRequest
 from importer.report import wording
 from importer.report.wording import rows
 from importer.settings import TASK, Settings
@@ -205,6 +206,19 @@ def run_request(
         refresh=refresh,
         overwrite_edits=tuple(overwrite_edits),
         sis=sis,
+    )
+
+
+def undo_request(output: Path | None, settings: Settings, *, delete_created: bool) -> UndoRequest:
+    """Return how a run is to be undone, with the saved facts of this folder."""
+    return UndoRequest(
+        folder=output,
+        now=now(),
+        operator=operator(),
+        version=program(),
+        rate=settings.alma_rate,
+        facts=saved_facts(),
+        delete_created=delete_created,
     )
 
 

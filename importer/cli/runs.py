@@ -32,18 +32,19 @@ from importer.cli.console import (
     saved_codes,
     saved_facts,
 )
-from importer.cli.output import emit, now, program, say
+from importer.cli.load import undo_request
+from importer.cli.output import emit, now, say
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.decisions import Answer
 from importer.model.text import counted, read_row_label, row_label
-from importer.pipeline.absent import ABSENT_COLUMNS, list_missing
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress
+from importer.pipeline.missing_people import ABSENT_COLUMNS, list_missing
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_runs
-from importer.pipeline.undo import UndoRequest, check_undoable
+from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
 from importer.report.files import write_people
 from importer.report.lineage import Lineage, lineages
@@ -264,15 +265,7 @@ def undo(
     with open_alone(run) as done:
         check_undoable(done)
         settings = Settings.read()
-        request = UndoRequest(
-            folder=output,
-            now=now(),
-            operator=operator(),
-            version=program(),
-            rate=settings.alma_rate,
-            facts=saved_facts(),
-            delete_created=delete_created,
-        )
+        request = undo_request(output, settings, delete_created=delete_created)
 
         async def use(alma: Alma) -> Ledger:
             with progress("Comparing with Alma", lambda: alma.limiter.notice) as advance:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -51,7 +50,6 @@ from importer.pipeline.inputs import CheckedRosters, open_inputs
 from importer.report.wording import field_name
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
-from importer.users.query import find_users
 from importer.users.refresh import catch_up
 
 app = Commands()
@@ -99,12 +97,11 @@ def convert(
 def _what_loads(rosters: CheckedRosters, ready: Collection[int], institution: str) -> list[str]:
     """Return in sentences what a load of the ready rows clears and undoes, and whom it misses."""
     with only_user_cache() as cache:
-        find = partial(find_users, cache) if cache else None
         undone = _by_reason(
             (row, word_list([field_name(path) for path in paths]))
             for row, paths in sis_undoes(rosters, ready, cache, institution)
         )
-        missed = _by_reason(sis_unmatched(rosters, ready, find))
+        missed = _by_reason(sis_unmatched(rosters, ready, cache))
     names = word_list([field_name(path) for path in sis_clears(rosters)])
     blanks = _by_reason((row, field_name(path)) for row, path in blank_cells(rosters, ready))
     said = [
@@ -118,7 +115,7 @@ def _what_loads(rosters: CheckedRosters, ready: Collection[int], institution: st
         f"It clears {field}, which is blank here: row {rows}." for field, rows in blanks.items()
     ]
     said += [
-        f"The load would not find the user of row {rows}: it {why}." for why, rows in missed.items()
+        f"The load would not find the user of row {rows}: {why}." for why, rows in missed.items()
     ]
     if names or blanks or undone:
         said += [

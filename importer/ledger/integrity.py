@@ -94,7 +94,7 @@ def _text(seal: int) -> str:
 
 
 def _keep_seal(ledger: Ledger, seal: int) -> None:
-    ledger.connection.execute("INSERT OR REPLACE INTO run VALUES ('seal', ?)", (_text(seal),))
+    ledger.keep("seal", _text(seal))
 
 
 def chained(previous: str, entry: tuple[object, ...]) -> str:

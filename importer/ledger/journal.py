@@ -130,7 +130,7 @@ class Journal:
     def start(self, detail: str) -> None:
         """Record that an apply began; from now on the run counts as applied."""
         with self._writing():
-            self._keep("applied", self._now().isoformat())
+            self.ledger.keep("applied", self._now().isoformat())
             self._append(0, "apply", detail)
 
     def rows_in(self, *states: State) -> tuple[int, ...]:
@@ -213,7 +213,7 @@ class Journal:
             "INSERT OR REPLACE INTO images SELECT row, before, after, '' FROM steps WHERE row = ?"
         )
         with self._writing():
-            self._keep("applied", self._now().isoformat())
+            self.ledger.keep("applied", self._now().isoformat())
             for row in rows:
                 self.ledger.connection.execute(image, (row,))
                 self._state(row, State.DELIVERED)
@@ -297,9 +297,6 @@ class Journal:
     def _state(self, row: int, state: State) -> None:
         self.ledger.connection.execute("UPDATE steps SET state = ? WHERE row = ?", (state, row))
 
-    def _keep(self, name: str, value: str) -> None:
-        self.ledger.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (name, value))
-
     def _append(self, row: int, event: str, detail: str) -> None:
         entry = (self._now().isoformat(), self._operator, row, event, detail)
         hash_ = chained(head(self.ledger), entry)
@@ -308,7 +305,7 @@ class Journal:
             " VALUES (?, ?, ?, ?, ?, ?)",
             (*entry, hash_),
         )
-        self._keep("head", hash_)
+        self.ledger.keep("head", hash_)
         self._last = (added.lastrowid or 0, row, hash_)
 
 
@@ -392,4 +389,20 @@ def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
         f" FROM steps JOIN images USING (row) WHERE state = ?1 AND {SENT}"
         " AND (?2 IS NULL OR steps.row = ?2) ORDER BY steps.row",
         (State.APPLIED, row),
+    )
+
+
+def users_after(ledger: Ledger) -> Iterator[tuple[int, Act, User | None, bool]]:
+    """Yield each row for which something was planned, but deletes: its act and its user.
+
+    The user is as Alma answered, or as it was sent, where the last is true; else as it is planned,
+    None if nothing changes.
+    """
+    sent = f"state = '{State.APPLIED}' AND {SENT}"
+    return ledger.parsed(
+        lambda row, act, user, written: (row, Act(act), _user(user), bool(written)),
+        f"SELECT steps.row, act, CASE WHEN {sent} THEN coalesce(nullif(answered, ''), sent)"  # noqa: S608
+        f" ELSE after END, {sent} FROM steps LEFT JOIN images USING (row) WHERE act <> ?"
+        " ORDER BY steps.row",
+        (Act.DELETE,),
     )

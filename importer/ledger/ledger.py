@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from importer.errors import Exit, LedgerError, UsageError
 from importer.ledger.database import Database, FileIdentity, file_identity
-from importer.ledger.states import FILE, RESULTS, SENT, State
+from importer.ledger.states import FILE, OPEN, RESULTS, SENT, State
 from importer.model.plan import Act, Change, Fate, Imprint, Result
 from importer.model.problem import Code, Place, Problem, Repairs, Severity
 from importer.model.run import (
@@ -151,6 +151,10 @@ class Ledger(Database):
         """Return a value of the run by its name; None where there is none. Raises as `open`."""
         found = next(self.read("SELECT value FROM run WHERE name = ?", (name,)), None)
         return None if found is None else str(found[0])
+
+    def keep(self, name: str, value: str) -> None:
+        """Save a value of the run, inside a transaction of the caller."""
+        self.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (name, value))
 
     @property
     def facts(self) -> RunFacts:
@@ -326,6 +330,16 @@ class Ledger(Database):
             " GROUP BY state ORDER BY state"
         )
         return dict(self.parsed(lambda state, count: (State(state), int(count)), query))
+
+    def next_deletes(self, limit: int | None) -> int:
+        """Return how many of the next steps to work on, at most `limit`, delete a user."""
+        marks = ", ".join("?" * len(OPEN))
+        query = (
+            f"SELECT count(*) FROM (SELECT act FROM steps WHERE {SENT} AND state IN ({marks})"  # noqa: S608
+            " ORDER BY row LIMIT ?) WHERE act = 'delete'"
+        )
+        ((count,),) = self.read(query, (*OPEN, -1 if limit is None else limit))
+        return int(count)
 
 
 def _having(end: Fate | Act | Result | None) -> str:

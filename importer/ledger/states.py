@@ -49,6 +49,9 @@ RESULTS: dict[tuple[Act, State], Result] = {
     (Act.DELETE, State.ALREADY): Result.WAS_GONE,
 }
 
+OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
+"""The states of steps that an apply still has to work on."""
+
 DECIDED, DOUBT = "decided", "doubt"
 """Events of entries that plan a row's step again, and that doubt every step that is planned."""
 

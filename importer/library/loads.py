@@ -10,7 +10,8 @@ from typing import Literal
 
 from importer.cli.connection import connected
 from importer.cli.console import USERS, operator, saved_codes, saved_facts
-from importer.cli.output import now, program
+from importer.cli.load import undo_request
+from importer.cli.output import now
 from importer.errors import StoppedError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.run_lock import open_alone
@@ -41,7 +42,7 @@ from importer.pipeline.decisions import Decision
 from importer.pipeline.inputs import open_inputs
 from importer.pipeline.plan import plan as plan_request
 from importer.pipeline.resolve import Review
-from importer.pipeline.undo import UndoRequest, check_undoable
+from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
 from importer.settings import Settings
 from importer.writer.executor import RowDone, Waiting
@@ -219,15 +220,7 @@ async def undo_async(
         check_undoable(done)
         settings = Settings.read()
         output = None if folder is None else Path(folder)
-        request = UndoRequest(
-            folder=output,
-            now=now(),
-            operator=operator(),
-            version=program(),
-            rate=settings.alma_rate,
-            facts=saved_facts(),
-            delete_created=delete_created,
-        )
+        request = undo_request(output, settings, delete_created=delete_created)
         async with connected(settings) as alma:
             with await plan_undo(done, alma, request, watched(progress)) as ledger:
                 return Run(ledger.folder)

@@ -14,7 +14,7 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.library.arguments import FileName
 from importer.model.run import Summary
 from importer.model.text import row_label
-from importer.pipeline.absent import ABSENT_COLUMNS, list_missing
+from importer.pipeline.missing_people import ABSENT_COLUMNS, list_missing
 from importer.pipeline.runs import cannot_borrow
 from importer.report.files import write_all
 

@@ -16,7 +16,7 @@ from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
 from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import WriteGate
-from importer.ledger.states import SENT, State
+from importer.ledger.states import OPEN
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
@@ -28,9 +28,6 @@ from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen
 from importer.pipeline.remember import remember_applied, remember_loaded
 from importer.users.refresh import add_applied
 from importer.writer.executor import Executor, Progress, Stop
-
-OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
-"""The states of steps that an apply still has to work on."""
 
 STOP = "stop"
 """A file of this name in a run's folder asks the apply that it names to stop softly.
@@ -142,15 +139,7 @@ def _check_safety(
 
 def deletions(ledger: Ledger, limit: int | None) -> int:
     """Return how many users the next apply of a plan deletes; those of an undo were asked for."""
-    if ledger.facts.command == "undo":
-        return 0
-    marks = ", ".join("?" * len(OPEN))
-    query = (
-        f"SELECT count(*) FROM (SELECT act FROM steps WHERE {SENT} AND state IN ({marks})"  # noqa: S608
-        " ORDER BY row LIMIT ?) WHERE act = 'delete'"
-    )
-    ((count,),) = ledger.read(query, (*OPEN, -1 if limit is None else limit))
-    return int(count)
+    return 0 if ledger.facts.command == "undo" else ledger.next_deletes(limit)
 
 
 def _check_deletes(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:

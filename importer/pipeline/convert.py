@@ -11,17 +11,17 @@ from typing import Literal
 from importer.errors import UsageError
 from importer.ledger.edit_memory import EditMemory, institutions
 from importer.model.files import new_file
-from importer.model.text import RowId
+from importer.model.problem import VALUE
 from importer.model.user import AccountType, User
 from importer.pipeline.inputs import CheckedRosters, Rosters
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current, same_id
 from importer.planner.imprints import keyed
 from importer.planner.merge import new_user
+from importer.planner.sis_load import unmatched
 from importer.planner.staff_edits import nothing_earlier, undone_edits
 from importer.users.cache import UserCache
 from importer.users.matching import MatchResult, PersonQuery
-from importer.users.query import UnreadUsers, find_users
+from importer.users.query import UnreadUsers, find_read
 from importer.writer.sis_xml import cleared_fields, write_sis_zip
 
 Format = Literal["jsonl", "sis-xml"]
@@ -104,30 +104,21 @@ def sis_undoes(
 
 def _user(cache: UserCache, draft: DraftUser) -> User | None:
     """Return the one user with the IDs of a row whose record is known."""
-    found = find_users(cache, PersonQuery(draft.every_identifier))
-    users = found.users if isinstance(found, MatchResult) else ()
+    users = find_read(cache, draft.every_identifier)
     return users[0].user if len(users) == 1 else None
 
 
 def sis_unmatched(
-    rosters: CheckedRosters, ready: Collection[int], find: Finder | None
+    rosters: CheckedRosters, ready: Collection[int], cache: UserCache | None
 ) -> Iterator[tuple[int, str]]:
     """Yield the ready rows that an SIS load would not match to their user, each with the reason.
 
-    A load finds users by one ID, which every record must have, and never touches Internal users
-    (contract section 5). `find` looks users up in the user cache; without one, only rows that lack
-    an ID of `match.by` are found.
+    Users are those of the cache; without one, only rows that lack the ID by which the load finds
+    users are found.
     """
-    matches = [mapped.match for mapped in rosters]
     for draft in rosters.drafts(ready, {}, ""):
-        keys = {key for key, _ in draft.every_identifier}
-        lacking = [key for key in matches[RowId.of(draft.row).roster].by if key not in keys]
-        if lacking:
-            yield draft.row, f"has no {' and no '.join(lacking)}"
-        query = PersonQuery(draft.every_identifier)
-        found = find(query) if find is not None else MatchResult()
-        for matched in found.users if isinstance(found, MatchResult) else ():
-            if current(matched.user, "account_type") == AccountType.INTERNAL:
-                yield draft.row, f"has the {' and the '.join(matched.by)} of an Internal user"
-            elif not same_id(matched.user.primary_id, draft.primary_id):
-                yield draft.row, f"has the {' and the '.join(matched.by)} of another user"
+        found = find_read(cache, draft.every_identifier) if cache is not None else ()
+        record, key = new_user(draft), rosters.match(draft.row).by[0]
+        for live in [one.user for one in found] or (None,):
+            if why := unmatched(record, live, key):
+                yield draft.row, why.replace(f" {VALUE}", "")

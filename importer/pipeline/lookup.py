@@ -129,6 +129,21 @@ class Users:
         """The time before which every change in Alma is known; None where Alma is asked."""
         return self.cache.state.as_of if self.cache is not None else None
 
+    @property
+    def described(self) -> str:
+        """The user cache in a sentence for the operator; "" without one."""
+        if self.cache is None:
+            return ""
+        state, known = self.cache.state, self.cache.count()
+        as_of = f"{state.as_of:%Y-%m-%d %H:%M}" if state.as_of else ""
+        text = f"Looked up in the user cache of {known:,} users, as of {as_of}."
+        if state.total is not None and known < state.total - state.others:
+            text += (
+                f" Alma has {state.total - state.others:,}: "
+                "`importer users refresh --full` reads those that are missing."
+            )
+        return text
+
     def common(self) -> Common:
         """Return what many users of the cache have in common; nothing is known without a cache."""
         return find_common(self.cache) if self.cache is not None else NOTHING_COMMON
@@ -187,7 +202,7 @@ async def open_users(
     completed if a key of the mapping, `needed`, is about all users, or if that takes fewer calls
     than asking about each row. Otherwise it is not used: it does not know who is missing in Alma.
     The request may turn both off. Alma's own answers are kept until the block ends without an
-    error. The operator gets a sentence about the cache. Raises UsageError if it is damaged,
+    error. The operator gets a sentence if it takes calls. Raises UsageError if it is damaged,
     AlmaError.
     """
 
@@ -225,7 +240,6 @@ async def open_users(
             await refresh(cache, alma, now, progress.rows, progress.note, full=False)
         elif request.refresh:
             await catch_up(cache, alma, now, lambda _done, _of: None, progress.note)
-        progress.note(_described(cache))
         yield Users(alma, now, cache)
 
 
@@ -256,19 +270,6 @@ async def _saves_calls(
         f"up to {most:,}. If it is stopped, the same command continues."
     )
     return True
-
-
-def _described(cache: UserCache) -> str:
-    """Describe the cache in one sentence."""
-    state, known = cache.state, cache.count()
-    as_of = f"{state.as_of:%Y-%m-%d %H:%M}" if state.as_of else ""
-    text = f"Looked up in the user cache of {known:,} users, as of {as_of}."
-    if state.total is not None and known < state.total - state.others:
-        text += (
-            f" Alma has {state.total - state.others:,}: "
-            "`importer users refresh --full` reads those that are missing."
-        )
-    return text
 
 
 async def plan_each(

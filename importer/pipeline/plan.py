@@ -16,7 +16,6 @@ from importer.model.plan import Create, Delete, Fate, Held, Planned, Step
 from importer.model.problem import Code, Problem
 from importer.model.run import FailedCheck
 from importer.model.text import counted
-from importer.pipeline.absent import AbsentPlan, plan_absent
 from importer.pipeline.alma_rows import takes_rows, with_rows
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.convert import check_external
@@ -39,6 +38,7 @@ from importer.pipeline.lookup import (
     plan_each,
     query_of,
 )
+from importer.pipeline.missing_people import AbsentPlan, plan_absent
 from importer.pipeline.resolutions import Resolutions
 from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import PlanContext, against_facts, cleared, paths_of, plan_context
@@ -78,6 +78,8 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         async with open_users(
             request, alma, institution, queries, progress, needed=needed
         ) as users:
+            if users.described:
+                progress.note(users.described)
             if request.sis is not None and users.cache is None:
                 msg = "A plan for the SIS load needs the user cache. Run `importer users refresh`."
                 raise UsageError(msg)

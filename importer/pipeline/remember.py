@@ -145,7 +145,7 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
         back = [primary_id for primary_id in there if primary_id.casefold() not in again]
     memory.save_leavers(gone, back, folder, now)
     with ledger.transaction():
-        ledger.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (SEEN, str(last)))
+        ledger.keep(SEEN, str(last))
 
 
 def remember_earlier(institution: str) -> None:

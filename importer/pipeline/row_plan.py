@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+
 from importer.alma.facts import Facts, KnownFacts, facts_for
-from importer.errors import UsageError
+from importer.errors import MappingError, UsageError
 from importer.ledger.edit_memory import EditMemory
 from importer.ledger.memory import AbsentMemory
+from importer.mapper.compile import RunVariables, compile_mapping
+from importer.mapper.evaluate import evaluate
 from importer.model.decisions import Answer
 from importer.model.people import Common
 from importer.model.plan import (
@@ -25,20 +29,20 @@ from importer.model.plan import (
     UserMemory,
     Written,
 )
-from importer.model.problem import Code, Problem
+from importer.model.problem import KNOWN, VALUE, Code, Problem
+from importer.model.roster import Roster
 from importer.model.run import AlmaFacts, SisLoad
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.model.user import AccountType, User
-from importer.pipeline.absent import among, template
 from importer.pipeline.fates import as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.pipeline.remember import remember_earlier
 from importer.pipeline.resolutions import Resolutions
 from importer.planner.decide import decide, follow, with_borrowing
-from importer.planner.drafts import DraftUser
+from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import same_id
 from importer.planner.imprints import keyed
-from importer.planner.leavers import come_back, leave
+from importer.planner.leavers import Among, come_back, leave
 from importer.planner.merge import STICKY
 from importer.planner.retire import Retiring, retire
 from importer.planner.safety_checks import is_of, sends_no_pin
@@ -47,6 +51,7 @@ from importer.planner.staff_edits import Earlier
 from importer.planner.who import is_another
 from importer.report.wording import field_name
 from importer.users.matching import MatchResult, identifiers
+from importer.validator import check_rows
 
 DELETE_POLICY = "delete-policy"
 """The fact that must be measured before a mapping may delete users."""
@@ -187,6 +192,44 @@ def _retiring(mapped: MappedRoster, facts: KnownFacts) -> Retiring | None:
         )
         raise UsageError(msg)
     return Retiring(part, among(mapped), template(mapped) if mapped.mapping.absent else None)
+
+
+def among(mapped: MappedRoster, groups: Collection[str] = ()) -> Among:
+    """Return whom a mapping may end: as it names them, else these groups."""
+    _, part = mapped.match.leaving or ("", None)
+    owners = part.among.external_id if part else ()
+    wanted = part.among.user_group if part else groups
+    return Among(
+        mapped.match,
+        mapped.mapping.file.account_type,
+        frozenset(map(str.casefold, wanted)),
+        frozenset(map(str.casefold, owners)),
+    )
+
+
+def template(mapped: MappedRoster) -> DraftUser:
+    """Return a draft with what a mapping sets for users who leave; all of them get the same.
+
+    Raises MappingError if it sets what Alma does not take.
+    """
+    document = mapped.mapping.absent
+    assert document is not None  # noqa: S101  the caller asked
+    key, _ = mapped.match.leaving or ("", None)
+    source = mapped.roster.source
+    run = RunVariables(mapped.today, source.path.name, source.sheet)
+    nobody = Roster(source, (), pd.DataFrame(index=[1], dtype=object))
+    candidates = evaluate(compile_mapping(document, (), run), nobody, mapped.codes)
+    problems = (
+        *candidates.problems,
+        *check_rows(candidates, mapped.codes, mapped.today, creates=False),
+    )
+    if wrong := [problem for problem in problems if problem.severity.holds]:
+        findings = (
+            f"{p.field} {p.message.replace(KNOWN, VALUE).replace(VALUE, p.value)}" for p in wrong
+        )
+        raise MappingError(tuple(f"match: {key}: set: {finding}" for finding in findings))
+    (draft,) = drafts(candidates, {1}, {}, "")
+    return draft
 
 
 def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:

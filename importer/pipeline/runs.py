@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
 from importer.errors import ImporterError, LedgerError, UsageError
-from importer.ledger.journal import images
+from importer.ledger.journal import users_after
 from importer.ledger.ledger import Ledger
 from importer.ledger.new_run import write_run
 from importer.ledger.states import FILE
@@ -34,7 +34,6 @@ from importer.model.run import (
     RunFacts,
     SinceLoad,
 )
-from importer.model.user import User
 from importer.pipeline.fates import Decided
 from importer.pipeline.inputs import ROWS, MappedRoster, Rosters, RunRequest, numbered
 from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
@@ -336,22 +335,16 @@ def cannot_borrow(ledger: Ledger) -> Iterator[Blocked]:
     does not change, by what the plan found. Nobody is looked up in Alma.
     """
     today = ledger.facts.today
-    for one in ledger.planned():
-        image = next(images(ledger, one.row), None)
-        user = (image.answered or image.sent) if image is not None else None
-        ((after,),) = ledger.read("SELECT after FROM steps WHERE row = ?", (one.row,))
-        if one.act is Act.DELETE:
-            continue
-        if user is None and after:
-            user = User.from_json(after)
+    for row, act, user, is_written in users_after(ledger):
         if user is None:
-            found = [p.message for p in ledger.problems(one.row) if p.code in OBSTACLES]
+            found = [p.message for p in ledger.problems(row) if p.code in OBSTACLES]
         else:
-            roles = role_obstacles(user, today) if image or one.act is Act.UPDATE else ()
+            roles = role_obstacles(user, today) if is_written or act is Act.UPDATE else ()
             found = [sentence for _, sentence in (*obstacles(user, today), *roles)]
         if found:
-            primary_id = user.primary_id if user is not None else one.primary_id
-            yield Blocked(one.row, primary_id or "", tuple(found))
+            history = ledger.row(row) if user is None else None
+            primary_id = history.primary_id if history is not None else user and user.primary_id
+            yield Blocked(row, primary_id or "", tuple(found))
 
 
 def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:

@@ -17,8 +17,8 @@ from importer.model.problem import Code, Origin, Problem
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.user import User
 from importer.users.cache import UserCache
-from importer.users.matching import MatchResult, PersonQuery, identifiers
-from importer.users.query import find_users
+from importer.users.matching import identifiers
+from importer.users.query import find_read
 from importer.writer.outcomes import (
     NoWrite,
     WriteFound,
@@ -128,9 +128,7 @@ def _differs(origin: Origin, path: str) -> Problem:
 def _user(cache: UserCache, step: Pending) -> User | None:
     """Return the user with the ID of a step, or with the one before; None if nobody has it."""
     for primary_id in dict.fromkeys((step.new_id, step.primary_id)):
-        found = find_users(cache, PersonQuery((("primary_id", primary_id),)))
-        users = found.users if isinstance(found, MatchResult) else ()
-        for matched in users:
+        for matched in find_read(cache, (("primary_id", primary_id),)):
             if has_id(matched.user, primary_id):
                 return matched.user
     return None

@@ -292,21 +292,30 @@ def _obstacles(
     """Yield why a load would not make a step: the label, a message, and the value it names."""
     live = step.before if isinstance(step, Update) else None
     user = step.after if isinstance(step, Update) else step.user
-    known, kind = current(live or user, "primary_id"), current(live or user, "record_type")
-    ids = _ids(match.by[0], external_part(user))
-    if live is not None and current(live, "account_type") == AccountType.INTERNAL:
-        yield by, _INTERNAL, known
-    elif not ids and match.by[0] != "primary_id":
-        yield by, f"the row has no {match.by[0]}, by which the SIS load finds users", ""
-    elif live is not None and ids.isdisjoint(_ids(match.by[0], live)):
-        message = f"by its {match.by[0]} the SIS load would not find the user {{value}}"
-        yield by, message, known
+    kind = current(live or user, "record_type")
+    if message := unmatched(user, live, match.by[0]):
+        yield by, message, current(live, "primary_id") if live is not None else ""
     group = current(user, "user_group")
     fitting = rules.record_types.get(group.casefold(), ())
     if fitting and kind not in fitting:
         others = " and ".join(sorted(fitting))
         message = f"the user group {{value}} has only {others} users in Alma, and no {kind} user"
         yield "user_group", message, group
+
+
+def unmatched(record: User, live: User | None, key: str) -> str:
+    """Return why a load would not find the user of a record by this kind of ID; "" if it would.
+
+    `live`: that user, None if the record is to be a new one. `{value}` stands for its primary ID.
+    """
+    ids = _ids(key, external_part(record))
+    if live is not None and current(live, "account_type") == AccountType.INTERNAL:
+        return _INTERNAL
+    if not ids and key != "primary_id":
+        return f"the row has no {key}, by which the SIS load finds users"
+    if live is not None and ids.isdisjoint(_ids(key, live)):
+        return f"by its {key} the SIS load would not find the user {{value}}"
+    return ""
 
 
 def _ids(key: str, user: User) -> set[str]:

@@ -115,14 +115,11 @@ class UserCache(Database):
             raise UsageError(msg) from error
 
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables, or upgrade them. Raises UsageError for another version."""
+        """Make the tables. Raises UsageError for another version."""
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            connection.executescript(
-                f"BEGIN; {_sql('schema')} PRAGMA user_version = {VERSION}; COMMIT;"
-            )
-        elif version == 2:
-            _upgrade(connection)
+            tables = files("importer.users").joinpath("schema.sql").read_text("utf-8")
+            connection.executescript(f"BEGIN; {tables} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
             msg = f"{self.path} was made by another version of the importer. {_REMEDY}"
             raise UsageError(msg)
@@ -274,25 +271,3 @@ def refresh_lock(path: Path) -> Iterator[None]:
             "with --no-refresh."
         )
         raise UsageError(msg) from error
-
-
-def _upgrade(connection: sqlite3.Connection) -> None:
-    """Make a cache of version 2 one of this version, without a call to Alma.
-
-    It had one name, one birth date and the emails of each user.
-    """
-    connection.executescript(f"BEGIN; {_sql('from_2')}")
-    for number, record in connection.execute(
-        "SELECT number, record FROM users WHERE record <> ''"
-    ).fetchall():
-        keys = user_keys(User.from_json(record))
-        names = (keys.first, keys.last, number)
-        connection.execute("UPDATE users SET first = ?, last = ? WHERE number = ?", names)
-        traits = ((trait, number) for trait in keys.traits)
-        connection.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?)", traits)
-    connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.execute("COMMIT")
-
-
-def _sql(name: str) -> str:
-    return files("importer.users").joinpath(f"{name}.sql").read_text("utf-8")

@@ -59,6 +59,14 @@ def find_users(cache: UserCache, query: PersonQuery) -> MatchResult | UnreadUser
     return MatchResult(tuple(MatchedUser(user, kinds[number]) for number, user in users.items()))
 
 
+def find_read(
+    cache: UserCache, identifiers: tuple[tuple[str, str], ...]
+) -> tuple[MatchedUser, ...]:
+    """Return who has these identifiers; nobody if the record of one of them was never read."""
+    found = find_users(cache, PersonQuery(identifiers))
+    return found.users if isinstance(found, MatchResult) else ()
+
+
 def find_near(cache: UserCache, query: PersonQuery) -> list[NearUser]:
     """Return everybody who may be the person of a row, for a closer look.
 

@@ -15,10 +15,11 @@ from aiohttp import web
 from importer.errors import FINE, Exit
 from importer.ledger.journal import INTENT, JournalEntry, newest
 from importer.ledger.ledger import Ledger
+from importer.ledger.states import OPEN
 from importer.model.files import write_atomically
 from importer.model.plan import Result
 from importer.model.text import counted, row_label
-from importer.pipeline.apply import OPEN, STOP
+from importer.pipeline.apply import STOP
 from importer.report.differences import differences
 from importer.report.view import Names
 from importer.report.wording import ENDS, duration, what

@@ -12,11 +12,11 @@ from typing import Literal
 
 from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.states import FILE
+from importer.ledger.states import FILE, OPEN
 from importer.loader.corrections import digest
 from importer.model.run import RunFacts, Summary
 from importer.model.text import counted
-from importer.pipeline.apply import OPEN, left_to_do
+from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import SavedRun
 from importer.web.drafts import Counts, Draft, title
 from importer.web.tasks import Task

@@ -117,8 +117,11 @@ def test_an_earlier_run_under_runs_fills_the_memory(earlier: Path) -> None:
     assert 0 < len(updated) < len(created)
 
 
+@pytest.mark.parametrize(
+    "earlier", [path for path in EVERY if (path / "edits.key").is_file()], indirect=True
+)
 def test_an_earlier_user_cache_is_used(earlier: Path, typed: Type, sandbox: Sandbox) -> None:
-    """It is upgraded, and finds people by identifiers and by name.
+    """It finds people by identifiers and by name.
 
     Those of an export, whose records were never read, are read when a row needs them.
     """
@@ -140,3 +143,18 @@ def test_an_earlier_user_cache_is_used(earlier: Path, typed: Type, sandbox: Sand
             users = (*found.possible_matches, *(matched.user for matched in found.users))
             assert [user.primary_id for user in users] == ["2003"]
             assert find_users(unread, query) == UnreadUsers(("2003",))
+
+
+@pytest.mark.parametrize(
+    "earlier", [path for path in EVERY if not (path / "edits.key").is_file()], indirect=True
+)
+def test_a_user_cache_of_an_older_version_is_named(
+    earlier: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The commands that make a new one are named, and they do."""
+    seed(sandbox, states(earlier)["after"])
+    refused = typed("users", "refresh")
+    assert refused.exit == 2
+    assert "`importer users delete`, then `importer users refresh`" in refused.err
+    assert typed("users", "delete", "--yes").exit == 0
+    assert typed("users", "refresh").exit == 0

@@ -57,6 +57,7 @@ def test_users_of_alma_are_a_roster(people: Path, typed: Type, sandbox: Sandbox)
     assert (planned.exit, planned.summary["update"], planned.summary["rows"]) == (0, 2, 2), (
         planned.err
     )
+    assert planned.err.count("user cache of 3 users") == 1
     kept = people / "run" / "roster.csv"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     with kept.open(encoding="utf-8", newline="") as file:

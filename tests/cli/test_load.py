@@ -139,4 +139,4 @@ def test_rows_that_a_load_would_not_match_are_listed(
     typed("apply", "run", "--limit", "1")
     typed("users", "refresh")
     got = typed("convert", "r.csv", "-m", "students.yaml", "--to", "sis-xml", "-o", "load.zip")
-    assert "row 2: it has the primary_id of an Internal user" in got.err
+    assert "row 2: the user is Internal in Alma" in got.err

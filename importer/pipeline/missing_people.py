@@ -10,39 +10,29 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import pandas as pd
 
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
-from importer.errors import MappingError, UsageError
+from importer.errors import UsageError
 from importer.ledger.edit_memory import EditMemory
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
-from importer.mapper.compile import RunVariables, compile_mapping
-from importer.mapper.evaluate import evaluate
 from importer.mapper.schema import AbsentPart
 from importer.model.fields import CodeTables
 from importer.model.people import Common
 from importer.model.plan import Planned
-from importer.model.problem import KNOWN, VALUE, Code, Problem
-from importer.model.roster import Roster
+from importer.model.problem import Code, Problem
 from importer.model.text import ABSENT_ROWS, RowId, counted
 from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import CheckedRosters, MappedRoster, reopen_inputs
 from importer.pipeline.lookup import Users
-from importer.planner.drafts import DraftUser, drafts
+from importer.pipeline.row_plan import PlanContext, among, template
 from importer.planner.entries import current
 from importer.planner.leavers import Among, counts_for, has_expired, without_counts
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import PersonQuery
 from importer.users.query import find_in_groups, find_near
-from importer.validator import check_rows
-
-if TYPE_CHECKING:
-    from importer.pipeline.row_plan import PlanContext
 
 _NAMES = frozenset({"primary_id", "first_name", "middle_name", "last_name"})
 
@@ -113,19 +103,6 @@ async def plan_absent(
             continue
         plan.problems.append(mapped.problem(Code.ABSENT_NOT_COMPARED, why))
     return plan
-
-
-def among(mapped: MappedRoster, groups: Collection[str] = ()) -> Among:
-    """Return whom a mapping may end: as it names them, else these groups."""
-    _, part = mapped.match.leaving or ("", None)
-    owners = part.among.external_id if part else ()
-    wanted = part.among.user_group if part else groups
-    return Among(
-        mapped.match,
-        mapped.mapping.file.account_type,
-        frozenset(map(str.casefold, wanted)),
-        frozenset(map(str.casefold, owners)),
-    )
 
 
 def present(
@@ -218,31 +195,6 @@ async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
         return one.key, user
 
     return {key: user async for key, user in run_concurrently(users.alma.limiter, missing, read)}
-
-
-def template(mapped: MappedRoster) -> DraftUser:
-    """Return a draft with what a mapping sets for users who leave; all of them get the same.
-
-    Raises MappingError if it sets what Alma does not take.
-    """
-    document = mapped.mapping.absent
-    assert document is not None  # noqa: S101  the caller asked
-    key, _ = mapped.match.leaving or ("", None)
-    source = mapped.roster.source
-    run = RunVariables(mapped.today, source.path.name, source.sheet)
-    nobody = Roster(source, (), pd.DataFrame(index=[1], dtype=object))
-    candidates = evaluate(compile_mapping(document, (), run), nobody, mapped.codes)
-    problems = (
-        *candidates.problems,
-        *check_rows(candidates, mapped.codes, mapped.today, creates=False),
-    )
-    if wrong := [problem for problem in problems if problem.severity.holds]:
-        findings = (
-            f"{p.field} {p.message.replace(KNOWN, VALUE).replace(VALUE, p.value)}" for p in wrong
-        )
-        raise MappingError(tuple(f"match: {key}: set: {finding}" for finding in findings))
-    (draft,) = drafts(candidates, {1}, {}, "")
-    return draft
 
 
 def list_missing(
