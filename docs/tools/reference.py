@@ -44,7 +44,7 @@ SETTINGS = {
     "alma_mail_password": "The password there.",
     "alma_mail_from": "The sender of the emails.",
     "alma_web_roles": "The groups of each role on the [page of a department]"
-    "(../howto/web.md#for-a-department): `viewer=staff; preparer=circ, acq; approver=systems`.",
+    "(web.md#for-a-department): `viewer=staff; preparer=circ, acq; approver=systems`.",
     "alma_web_four_eyes": "`yes`: on that page nobody approves what they prepared.",
 }
 

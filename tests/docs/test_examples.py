@@ -19,7 +19,7 @@ from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.mapper.bench import TODAY, Bench, lint, loaded
 
 PAGE = DOCS / "reference" / "mapping.md"
-BLOCKS = [*blocks(PAGE), *blocks(DOCS / "howto" / "from-excel-if.md")]
+BLOCKS = [*blocks(PAGE), *blocks(DOCS / "reference" / "from-excel-if.md")]
 FILES = {block.note("file"): block.text for block in BLOCKS if block.language == "csv"}
 """The files beside a mapping that the pages show."""
 

@@ -36,7 +36,7 @@ def test_every_switch_belongs_to_a_fact() -> None:
 
 def test_the_way_of_a_row_is_the_code_s() -> None:
     """Each module that the page for engineers names is there, with the functions it names."""
-    words = (DOCS / "explanation" / "a-rows-way.md").read_text("utf-8")
+    words = (DOCS / "reference" / "a-rows-way.md").read_text("utf-8")
     for module in re.findall(r"`((?:\w+/)+\w+\.py)`", words):
         assert (ROOT / "importer" / module).is_file(), module
     named = re.findall(r"`([\w.]+)` in\s+`((?:\w+/)+\w+\.py)`", words)
@@ -100,7 +100,7 @@ def test_the_files_of_a_run_have_their_words() -> None:
 
 def test_the_faults_of_the_sandbox_have_their_words(tmp_path: Path) -> None:
     """Every fault that the sandbox can play is named, and the file that is shown can be read."""
-    page = DOCS / "howto" / "sandbox.md"
+    page = DOCS / "reference" / "practice-alma.md"
     words = page.read_text("utf-8")
     assert not [fault for fault in Fault if f"`{fault.value}`" not in words]
     file = tmp_path / "faults.yaml"

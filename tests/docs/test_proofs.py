@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 CLAIMS = [
     (page, line)
     for page in ("threat-model", "accessibility", "security-questions")
-    for line in (ROOT / "docs" / "explanation" / f"{page}.md").read_text("utf-8").splitlines()
+    for line in (ROOT / "docs" / "reference" / f"{page}.md").read_text("utf-8").splitlines()
     if line.startswith("| ") and not line.endswith("| shown by |")
 ]
 

@@ -22,49 +22,12 @@ from importer.settings import importer_command
 
 ROOT = Path(__file__).parents[2]
 
-NO_NETWORK = """
-import socket
-
-connect = socket.socket.connect
-
-def connect_here(self, address):
-    if self.family != socket.AF_UNIX and address[0] not in {"127.0.0.1", "::1"}:
-        raise AssertionError(f"a connection to {address}")
-    return connect(self, address)
-
-socket.socket.connect = connect_here
-"""
-
 READY = sorted(path.stem for path in (ROOT / "mappings").glob("*.yaml"))
 OF_ALMA = sorted(path.stem for path in (ROOT / "mappings" / "from-alma").glob("*.yaml"))
 TRIED = READY if "IMPORTER" in os.environ else ["community"]
 """All of them where the wheel is installed; `make test` leaves the rest to `make wheel`."""
 
 Typed = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, unpacked, as an installer does it."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "site")
-    (folder / "site" / "sitecustomize.py").write_text(NO_NETWORK, "utf-8")
-    return folder / "site"
-
-
-@pytest.fixture(scope="module")
-def started(request: pytest.FixtureRequest) -> tuple[tuple[str, ...], dict[str, str]]:
-    """How the installed importer is started, and its environment."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("ALMA_")}
-    if command := environ.pop("IMPORTER", ""):
-        return (command,), environ
-    site = request.getfixturevalue("site")
-    environ |= {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
-    return (sys.executable, "-P", "-m", "importer"), environ
 
 
 @pytest.fixture

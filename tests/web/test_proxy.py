@@ -34,7 +34,7 @@ http {{
 @pytest.mark.skipif(NGINX is None, reason="needs nginx")
 def test_the_guides_nginx_serves_several_people(tmp_path: Path) -> None:
     """Without a password nobody gets in; a correction names the person, whatever is claimed."""
-    page = (ROOT / "docs" / "howto" / "web.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "web.md").read_text("utf-8")
     found = re.search(r"```nginx\n(.*?)```", page, re.DOTALL)
     assert found is not None
     with socket.create_server(("127.0.0.1", 0)) as free:
