@@ -85,6 +85,7 @@ async def _apply(ledger: Ledger, base_url: str) -> None:
             stopping=lambda: False,
             report=lambda _: None,
             today=moment().date(),
+            holds_open=lambda _: False,
         )
         stop = await executor.run()
         if stop is not None:

@@ -177,6 +177,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         change: Callable[[User | None], User | None],
         override: tuple[str, ...] = (),
         leaving: Callable[[], None] = lambda: None,
+        expand: str = "none",
     ) -> User | None:
         """Read a user, let `change` make the new record, and send that in the very next call.
 
@@ -189,8 +190,8 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         Roles are sent only if `change` changes them. Without them Alma keeps what it has, and an
         old role that lacks a parameter makes it refuse the whole record (contract 3.1). `override`
         names the sticky fields that are replaced though they were edited by hand in Alma. `leaving`
-        is that of the PUT. Returns the user as Alma stored it, or None if nothing was sent. Raises
-        AlmaError.
+        is that of the PUT, `expand` that of the reading. Returns the user as Alma stored it, or
+        None if nothing was sent. Raises AlmaError.
         """
         path = f"/users/{segment(primary_id)}"
         params = {"override": ",".join(override)} if override else {}
@@ -204,7 +205,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             body = _body(record, leave_out=leave_out)
             return Request("PUT", path, params, body=body, leaving=leaving)
 
-        return await self._read_and_write(primary_id, "none", request, read_user)
+        return await self._read_and_write(primary_id, expand, request, read_user)
 
     async def delete_user(
         self,

@@ -69,6 +69,7 @@ class MappingFacts(FileFacts):
     """Which mapping a run was made with, and its limits of the safety checks (also for an undo).
 
     `retires`: what it does with its rows' users by `match.retire`, "" if that is nothing.
+    `if_open`: what it does then with a user who has something open.
     """
 
     sha256: str
@@ -77,6 +78,7 @@ class MappingFacts(FileFacts):
     account_type: AccountType
     safety_limits: SafetyLimits = SafetyLimits()
     retires: str = ""
+    if_open: str = ""
 
 
 class OtherRoster(Kept):
@@ -212,6 +214,11 @@ class RunFacts(Kept):
     def retires(self, row: int) -> str:
         """Return what the mapping of a row does with its user by `match.retire`; "" if nothing."""
         return self.rosters[RowId.of(row).roster][1].retires
+
+    def holds_open(self, row: int) -> bool:
+        """Return whether a loan, request or fee keeps the membership of this row's user."""
+        mapping = self.rosters[RowId.of(row).roster][1]
+        return mapping.retires == "expire" and mapping.if_open == "hold" and self.command == "plan"
 
     def leaves(self, row: int) -> bool:
         """Return whether a write of this row ends its user's membership."""

@@ -198,6 +198,7 @@ async def carry_out(
         stopping=options.stopping,
         report=report,
         today=facts.today,
+        holds_open=facts.holds_open,
     )
     try:
         journal.start(f"limit {options.limit}" if options.limit is not None else "")

@@ -252,6 +252,7 @@ def _roster_facts(mapped: MappedRoster) -> tuple[RosterFacts, MappingFacts]:
         account_type=mapping.file.account_type,
         safety_limits=mapping.file.safety_checks,
         retires=mapping.file.match.retire.do if mapping.file.match.retire else "",
+        if_open=mapping.file.match.retire.if_open if mapping.file.match.retire else "",
     )
 
 

@@ -238,6 +238,15 @@ def verdict(evidence: Evidence, *, rival: bool) -> Verdict:
     return Verdict.RENAMED if renamed else Verdict.ANOTHER
 
 
+def is_doubtful(evidence: Evidence) -> bool:
+    """Return whether something differs that neither the birth date nor another ID explains."""
+    differs = evidence.born in {Born.TYPO, Born.CONTRADICTS} or evidence.names not in {
+        Names.BOTH,
+        Names.UNKNOWN,
+    }
+    return differs and not (evidence.other_id or evidence.born is Born.AGREES)
+
+
 def judge(
     row: Person, user: Person, others: Iterable[Person], common: Common
 ) -> tuple[Evidence, Verdict]:

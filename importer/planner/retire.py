@@ -110,9 +110,14 @@ def retire(
         return _held(draft, planned, theirs, reasons)
     do = "expire" if reasons else part.do
     left = left and live.expiry_date is not None and live.expiry_date <= today
+    ended: Planned | None = None
+    if do == "expire" and how.ends is not None and not left:
+        ends = replace(how.ends, row=draft.row, origin=draft.origin)
+        ended = leave(ends, without_counts(live), match, today)
+        left = isinstance(ended.step, Unchanged)
     does = "is kept, and the membership ends" if reasons else _DOES[do]
     if do == "expire" and left:
-        does = "is kept, and was ended before" if reasons else "was ended before"
+        does = "is kept, and has ended before" if reasons else "has ended before"
     why = f", because it {word_list(reasons)}" if reasons else ""
     message = f"the Alma user {{value}} {does}{why}: {'; '.join(_shown(live))}"
     shown = draft.problem(Code.RETIRES, message, "primary_id", theirs)
@@ -120,9 +125,7 @@ def retire(
     if do == "delete":
         gone = Delete(draft.row, theirs, without_counts(live))
         return replace(planned, step=gone, warnings=warnings)
-    if do == "expire" and how.ends is not None and not left:
-        ends = replace(how.ends, row=draft.row, origin=draft.origin)
-        ended = leave(ends, without_counts(live), match, today)
+    if ended is not None:
         return replace(ended, warnings=(*warnings, *ended.warnings))
     step = LeftAlone(draft.row) if reasons else planned.step  # who is kept is not listed
     return replace(planned, step=step, warnings=warnings)

@@ -23,6 +23,7 @@ from importer.planner.person import (
     Evidence,
     Names,
     Verdict,
+    is_doubtful,
     judge,
     person_of_row,
     person_of_user,
@@ -66,7 +67,12 @@ class Who:
 def judged(
     draft: DraftUser, found: MatchResult, match: Match, common: Common
 ) -> tuple[list[Judged], list[Judged]]:
-    """Return the users whom the IDs of `match.by` find, and those with another ID of the row."""
+    """Return the users whom the IDs of `match.by` find, and those with another ID of the row.
+
+    An update is undone if it was of somebody else, and warns of what differs. To be listed for
+    Alma's own jobs or deleted is final, so any doubt makes a user another person then.
+    """
+    is_final = match.retire is not None and match.retire.do != "expire"
     row = person_of_row(draft)
     people = {
         current(user, "primary_id"): person_of_user(user)
@@ -80,6 +86,8 @@ def judged(
         evidence, result = judge(row, person_of_user(matched.user), others, common)
         if result is Verdict.ANOTHER and match.another_person == "update":
             result = Verdict.RENAMED
+        if is_final and is_doubtful(evidence):
+            result = Verdict.ANOTHER
         return Judged(matched, evidence, result)
 
     every = [one_of(one) for one in found.users]

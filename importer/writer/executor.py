@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from importer.alma.client import Alma
-from importer.alma.models import obligations
+from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
 from importer.alma.responses import NotFoundError
 from importer.errors import (
@@ -31,10 +31,9 @@ from importer.ledger.journal import Journal, Pending
 from importer.ledger.states import GONE, State
 from importer.model.plan import Act
 from importer.model.problem import Code, Origin, Problem
-from importer.model.user import AccountType, User
+from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
-from importer.planner.entries import current
-from importer.planner.merge import STICKY
+from importer.planner.leavers import without_counts
 from importer.planner.patch import Conflict, apply, diff, rebase, same_as_sent
 from importer.planner.retire import is_as_planned
 from importer.writer.outcomes import (
@@ -46,6 +45,7 @@ from importer.writer.outcomes import (
     is_renamed,
     refusal_problem,
     verify,
+    why_kept,
 )
 
 ATTEMPTS = 3
@@ -69,9 +69,6 @@ CHANGED_AFTER = (
     "The reply to this update was lost, and someone has changed the record in Alma since. "
     "Parts of the update may be there."
 )
-KEPT = "Alma saved the record but kept its own {field}."
-KEPT_EDITED = "Alma saved the record but kept its own {field}, which someone edited in Alma."
-KEPT_BLANK = "Alma saved the record but kept its own {field}: a blank does not clear it."
 EDITED = (
     "The user was created, but its {field} in Alma is not what was sent: someone changed it before "
     "Alma was asked, or Alma kept its own value."
@@ -124,6 +121,7 @@ class Executor:
     and are never stored. `gate` is called just before each write leaves, and raises to stop it.
     `stopping` returns whether the operator wants to stop; rows under way are
     finished. `report` gets each row's progress. Patron roles are compared with `today`.
+    `holds_open` returns whether a loan, request or fee keeps a row's user from being changed.
     """
 
     alma: Alma
@@ -137,6 +135,7 @@ class Executor:
     stopping: Callable[[], bool]
     report: Callable[[Progress], None]
     today: date
+    holds_open: Callable[[int], bool]
     _failures: int = field(default=0, init=False)
     _trouble: str = field(default="", init=False)
     _doubt: float = field(default=0, init=False)
@@ -239,11 +238,18 @@ class Executor:
         ended: State | None = None
         sends = step.attempts
         before, body = step.before or step.after, step.after
+        counts = self.holds_open(step.row)
 
         def change(current: User | None) -> User | None:
             nonlocal ended, sends, before, body
             if current is None or not has_id(current, step.primary_id):
                 return None
+            if counts:
+                if has := obligations(current):
+                    message = f"This user has {has}, and was not changed."
+                    ended = self._hold(step, message, code=Code.NOT_DELETED)
+                    return None
+                current = without_counts(current)
             patch = rebase(diff(step.before or step.after, step.after), current)
             if isinstance(patch, Conflict):
                 ended = self._hold(step, CHANGED)
@@ -259,7 +265,11 @@ class Executor:
 
         try:
             answered = await self.alma.update_user(
-                step.primary_id, change, step.override, self.gate
+                step.primary_id,
+                change,
+                step.override,
+                self.gate,
+                OBLIGATIONS if counts else "none",
             )
         except NotFoundError:
             self._failures = 0
@@ -380,13 +390,13 @@ class Executor:
 
         `state` is ALREADY if it is not this run's.
         """
-        differing = [(path, EDITED, EDITED_ADVICE) for path in edited]
-        differing += [(path, _why_kept(path, step), "") for path in kept]
+        differing = [(path, EDITED.format(field=path), EDITED_ADVICE) for path in edited]
+        differing += [(path, why_kept(step, path), "") for path in kept]
         problems = [
             Problem.of(
                 Code.KEPT_BY_ALMA,
                 self.origin(step.row),
-                message.format(field=path),
+                message,
                 field=path,
                 advice=advice,
             )
@@ -433,10 +443,3 @@ class Executor:
                 f"sent. The last reason: {error}"
             )
             raise UnavailableError(msg)
-
-
-def _why_kept(path: str, step: Pending) -> str:
-    """Return the message for a value that Alma kept, by its cause (contract 3.1)."""
-    if path not in STICKY or current(step.body, "account_type") != AccountType.EXTERNAL.value:
-        return KEPT
-    return KEPT_EDITED if getattr(step.body, path) else KEPT_BLANK

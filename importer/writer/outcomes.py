@@ -16,8 +16,9 @@ from importer.ledger.journal import Pending
 from importer.model.fields import LISTS, PATRON, text
 from importer.model.plan import Act
 from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
-from importer.model.user import DELETED, Part, User
-from importer.planner.entries import comparable, entries, same_id
+from importer.model.user import DELETED, AccountType, Part, User
+from importer.planner.entries import comparable, current, entries, same_id
+from importer.planner.merge import STICKY
 from importer.planner.patch import Conflict, diff, rebase, same_as_sent
 
 
@@ -135,6 +136,16 @@ def has_more(step: Pending, found: User | None) -> bool:
     return found is not None and any(
         len(entries(found, parent)) > len(entries(step.body, parent)) for parent in LISTS
     )
+
+
+def why_kept(step: Pending, path: str) -> str:
+    """Return in a sentence that Alma kept its own value, by the cause (contract 3.1)."""
+    kept = f"Alma saved the record but kept its own {path}"
+    if path not in STICKY or current(step.body, "account_type") != AccountType.EXTERNAL.value:
+        return f"{kept}."
+    if getattr(step.body, path):
+        return f"{kept}, which someone edited in Alma."
+    return f"{kept}: a blank does not clear it."
 
 
 _GIVEN = re.compile(r"\((?P<code>[^()]+)\)|has invalid value (?P<value>[^,]+),")

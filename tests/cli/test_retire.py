@@ -80,6 +80,59 @@ def test_an_answer_deletes_nobody_who_is_kept(folder: Path, typed: Type, sandbox
     assert state(sandbox).keys() == {"SPONSOR", users["loans"]}
 
 
+@pytest.mark.parametrize("do", ["list", "delete"])
+@pytest.mark.parametrize(
+    "other",
+    [{"last_name": "Byhand", "birth_date": None}, {"birth_date": "1950-03-02Z"}],
+    ids=["name", "day"],
+)
+def test_nobody_of_another_name_is_retired_by_a_warning(
+    folder: Path, typed: Type, sandbox: Sandbox, do: str, other: dict[str, object]
+) -> None:
+    """What an update only warns of holds a row that is listed or deleted; a person may answer."""
+    users = made(folder, sandbox, do, "free", "noted")
+    ask(sandbox, "PATCH", f"users/{users['free']}", other)
+    planned = typed(*PLAN, "run", "--json").summary
+    assert (planned["review"], planned["delete"] + planned["unchanged"]) == (1, 1)
+    assert ("2", "another-person") in codes(folder, "run")
+    assert typed("resolve", "run", "2", "--as", "update").exit == 0
+    assert typed(*PLAN, "again", "--json").summary["review"] == 0
+    for run in ("run", "again"):
+        with Ledger.open(folder / run) as ledger:
+            assert len({one.act for one in ledger.planned()}) == 1
+
+
+def test_a_loan_since_the_plan_keeps_a_membership(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """With `if_open: hold` the user is read with loans just before the update, in the same call."""
+    users = made(folder, sandbox, "expire", "free", "noted")
+    typed(*PLAN, "run")
+    ask(sandbox, "POST", f"users/{users['free']}/loans", {"loans": 1})
+    before = state(sandbox)[users["free"]]
+    calls = len(sandbox.log())
+    applied = typed("apply", "run", "--json").summary
+    assert (applied["updated"], applied["held"]) == (1, 1)
+    assert [call["method"] for call in sandbox.log()[calls:]].count("GET") == 3  # whose Alma it is
+    assert ("2", "not-deleted") in codes(folder, "run")
+    assert state(sandbox)[users["free"]] == before
+
+
+def test_who_is_kept_and_has_ended_before_is_said_so(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """No message says that a membership ends where nothing is written."""
+    users = made(folder, sandbox, "delete", "loans", if_open="expire")
+    ask(sandbox, "PATCH", f"users/{users['loans']}", {"status": {"value": "INACTIVE"}})
+    mapping = folder / "retire.yaml"
+    lines = mapping.read_text("utf-8").splitlines()
+    mapping.write_text("\n".join(one for one in lines if "patron_role" not in one), "utf-8")
+    typed(*PLAN, "run")
+    with Ledger.open(folder / "run") as ledger:
+        (said,) = [one.message for one in ledger.problems(2) if one.code == "retires"]
+        assert (ledger.row(2).act, "membership ends" in said) == ("unchanged", False)  # type: ignore[union-attr]
+
+
 def test_an_alma_that_keeps_deleted_users(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """A deletion whose reply is lost is found; an undo leaves the record to staff."""
     users = made(folder, sandbox, "delete", "free", "noted")
@@ -107,7 +160,7 @@ def test_a_second_plan_ends_nobody_again(folder: Path, typed: Type, sandbox: San
     assert typed(*PLAN, "again", "--json").summary["unchanged"] == 3
     with Ledger.open(folder / "again") as ledger:
         assert all(
-            "was ended before" in one.message for one in ledger.problems() if one.code == "retires"
+            "has ended before" in one.message for one in ledger.problems() if one.code == "retires"
         )
     assert state(sandbox) == before
     ask(sandbox, "PATCH", f"users/{users['noted']}", {"expiry_date": "2099-01-31Z"})

@@ -137,6 +137,7 @@ class Desk:
                     stopping=self.stop_when,
                     report=self.news.append,
                     today=NOW.date(),
+                    holds_open=lambda _: False,
                 )
                 return await executor.run(limit)
 
