@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
 
 from importer.alma.address import segment
+from importer.alma.code_tables import LIBRARIES, TABLES
 from importer.alma.connection import MANY_RECORDS, Connection, Request, Timeouts
 from importer.alma.models import (
     OBLIGATIONS,
@@ -35,7 +36,7 @@ from importer.alma.models import (
     read_users,
     user_reader,
 )
-from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError
+from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError, run_concurrently
 from importer.alma.responses import NO_SUCH_TABLE, NotFoundError, Reply, judge, unclear
 from importer.errors import (
     AccessError,
@@ -44,7 +45,7 @@ from importer.errors import (
     ThrottledError,
     UnavailableError,
 )
-from importer.model.fields import CodeRow
+from importer.model.fields import CodeRow, CodeTables
 from importer.model.user import User
 
 PAGE = 100
@@ -243,6 +244,20 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
     async def libraries(self) -> tuple[CodeRow, ...]:
         """Return the institution's libraries, by code. Raises AlmaError."""
         return await self._ask(Request("GET", "/conf/libraries", {}), read_table)
+
+    async def code_tables(self, today: date) -> CodeTables:
+        """Return the tables that a record's fields refer to, without those that Alma lacks.
+
+        One call each. Raises AlmaError.
+        """
+        institution = await self.general()
+
+        async def one(name: str) -> tuple[str, tuple[CodeRow, ...] | None]:
+            return name, await (self.libraries() if name == LIBRARIES else self.code_table(name))
+
+        found = {name: rows async for name, rows in run_concurrently(self.limiter, TABLES, one)}
+        tables = {name: rows for name, rows in sorted(found.items()) if rows is not None}
+        return CodeTables(tables, institution.code, today)
 
     async def general(self) -> Institution:
         """Return the institution and environment that the key belongs to. Raises AlmaError."""

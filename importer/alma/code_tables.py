@@ -13,14 +13,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from importer.alma.client import Alma
-from importer.alma.pacing import run_concurrently
 from importer.errors import FileMissingError, UsageError
 from importer.model.fields import FIELDS, CodeRow, CodeTables
 from importer.model.files import parse_json, read_text_bounded, write_atomically
@@ -38,27 +35,6 @@ TABLES: tuple[str, ...] = tuple(
     sorted({field.facts.table for field in FIELDS.values()} - {"", CAMPUSES})
 )
 """The tables that the record's fields refer to, as far as Alma gives them."""
-
-
-async def fetch(alma: Alma, tables: Iterable[str], today: date) -> CodeTables:
-    """Fetch tables from Alma, one call each; leave out those that Alma does not have.
-
-    Raises AlmaError.
-    """
-    institution = await alma.general()
-
-    async def one(name: str) -> tuple[str, tuple[CodeRow, ...] | None]:
-        if name == LIBRARIES:
-            return name, await alma.libraries()
-        return name, await alma.code_table(name)
-
-    names = sorted(set(tables))
-    found = {name: rows async for name, rows in run_concurrently(alma.limiter, names, one)}
-    return CodeTables(
-        {name: rows for name, rows in sorted(found.items()) if rows is not None},
-        institution.code,
-        today,
-    )
 
 
 class _Code(BaseModel):

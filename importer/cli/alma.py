@@ -30,20 +30,9 @@ from importer.alma.first_contact import first_contact as read_first_contact
 from importer.alma.probe import probe as measure
 from importer.alma.recording import Recording
 from importer.alma.responses import Reply
-from importer.cli.connection import fetch_codes, with_alma
-from importer.cli.console import (
-    CODES,
-    FACTS,
-    FIRST_CONTACT,
-    Commands,
-    Json,
-    operator,
-    progress,
-    saved_codes,
-    saved_facts,
-    user_caches,
-    write_findings,
-)
+from importer.cli.connection import fetch_codes, user_caches, with_alma
+from importer.cli.console import progress, saved_codes, saved_facts
+from importer.cli.options import CODES, FACTS, FIRST_CONTACT, Commands, Json, operator
 from importer.cli.output import (
     PACKAGE,
     commit,
@@ -51,6 +40,7 @@ from importer.cli.output import (
     now,
     program,
     say,
+    write_findings,
     write_new,
 )
 from importer.errors import Exit, ImporterError, UsageError

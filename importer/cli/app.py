@@ -37,7 +37,7 @@ def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
 
 
 COMMANDS = {
-    "check": ("load", "Read, map and check every row offline (dry run)."),
+    "check": ("check", "Read, map and check every row offline (dry run)."),
     "plan": ("load", "Check, then compare with Alma (read only)."),
     "apply": ("load", "Carry out a saved plan, or continue with it."),
     "convert": ("sis_load", "Write the records of the ready rows to a file."),

@@ -1,4 +1,4 @@
-"""The connection to Alma, and stopping a command that uses it."""
+"""What commands that need more than files share: Alma, its user cache, a run alone, stopping."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from importer.alma.address import resolve
 from importer.alma.client import Alma
-from importer.alma.code_tables import TABLES, fetch, write_file
+from importer.alma.code_tables import write_file
 from importer.alma.pacing import RateLimiter
+from importer.cli.options import USERS, operator
 from importer.cli.output import confirm, now, say
 from importer.errors import StoppedError
+from importer.ledger.ledger import Ledger
+from importer.ledger.run_lock import open_alone as open_locked
 from importer.model.fields import CodeTables
 from importer.model.run import AlmaFacts, RunFacts
 from importer.model.text import counted
+from importer.pipeline.runs import find_folder
 from importer.settings import Settings
+from importer.users.cache import UserCache
 
 T = TypeVar("T")
 
@@ -47,11 +52,31 @@ def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
 
 async def fetch_codes(alma: Alma, path: Path) -> CodeTables:
     """Read the code tables from Alma into a file. Raises AlmaError, UsageError."""
-    tables = await fetch(alma, TABLES, now().date())
+    tables = await alma.code_tables(now().date())
     write_file(path, tables)
     count = sum(len(rows) for rows in tables.tables.values())
     say(f"{count:,} codes of {len(tables.tables)} tables are in {path}.")
     return tables
+
+
+def user_caches() -> list[Path]:
+    """Return the files of the user caches of this folder."""
+    return sorted(USERS.glob("*.sqlite"))
+
+
+@contextmanager
+def only_user_cache() -> Iterator[UserCache | None]:
+    """Open the user cache of this folder for the block; None if there is none, or several."""
+    caches = user_caches()
+    with UserCache.open(caches[0]) if len(caches) == 1 else nullcontext() as cache:
+        yield cache
+
+
+@contextmanager
+def open_alone(run: str) -> Iterator[Ledger]:
+    """Open a run, by its folder or name, as `open_locked` does, in the name of the operator."""
+    with open_locked(find_folder(run), operator(), now()) as ledger:
+        yield ledger
 
 
 class Stopping:

@@ -1,20 +1,14 @@
-"""What the commands share: options, files of this folder, progress and the end of a run."""
+"""What the commands share: the saved files of this folder, progress and the end of a run."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import re
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
-import typer
-import typer.core
 from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
@@ -27,136 +21,18 @@ from rich.progress import (
 from rich.text import Text
 
 from importer.alma.code_tables import read_file
-from importer.alma.doctor import Finding
 from importer.alma.facts import Facts, load_facts
-from importer.cli.output import emit, now, output, say
-from importer.errors import Exit, LedgerError, defect
+from importer.cli.options import CODES, FACTS, FIRST_CONTACT
+from importer.cli.output import output, say
+from importer.errors import LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.run_lock import open_alone as open_locked
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.plan import Fate
 from importer.model.run import RowHistory, Summary
-from importer.model.text import command_line, counted, read_row_label, row_label
-from importer.pipeline.runs import find_folder
+from importer.model.text import command_line, counted, row_label
 from importer.report import terminal
 from importer.report.files import write_all
 from importer.report.wording import DISMISSED, ENDS, headline
-from importer.users.cache import UserCache
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class Commands(typer.Typer):
-    """Commands whose help is plain text, and names arguments without their types."""
-
-    def __init__(self, help: str | None = None) -> None:  # noqa: A002  as the library calls it
-        """Start without commands; `help` is that of a group."""
-        super().__init__(rich_markup_mode=None, help=help)
-
-    def command(self, name: str | None = None, **options: Any) -> Callable[[Function], Function]:
-        """Return a decorator that adds a command."""
-        return super().command(name, cls=_Command, **options)
-
-
-class _Command(typer.core.TyperCommand):
-    """A command with a shorter help than the library's."""
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the words of the usage line."""
-        return [re.sub("[{}]", "", piece) for piece in super().collect_usage_pieces(ctx)]
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the lists of arguments and options."""
-        arguments, options = [], []
-        for param in self.get_params(ctx):
-            name, text = param.get_help_record(ctx) or ("", "")
-            if isinstance(param, typer.core.TyperArgument):
-                arguments.append((param.display_name_raw, text))
-            else:
-                options.append((name.replace("<str>", "TEXT").replace("<path>", "PATH"), text))
-        for title, rows in (("Arguments", arguments), ("Options", options)):
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
-
-
-# options and arguments
-
-Rosters = Annotated[
-    list[str],
-    typer.Argument(
-        help="The spreadsheet: CSV, Excel or OpenDocument. Of a workbook's sheet: BOOK[SHEET].",
-        show_default=False,
-        metavar="ROSTER",
-    ),
-]
-NoRosters = Annotated[
-    list[str],
-    typer.Argument(
-        help="The spreadsheet, as for check; none where the mapping has `from: alma`.",
-        show_default=False,
-        metavar="ROSTER",
-    ),
-]
-Mappings = Annotated[
-    list[Path],
-    typer.Option(
-        "-m",
-        "--mapping",
-        help="The mapping (YAML): one for all rosters, or one for each in their order.",
-        show_default=False,
-        metavar="MAPPING",
-    ),
-]
-Folder = Annotated[
-    Path | None, typer.Option("-o", "--output", help="Run folder; default: a new one under runs/.")
-]
-NewFile = Annotated[
-    Path | None, typer.Option("-o", "--output", help="The new file; default: print to stdout.")
-]
-Codes = Annotated[
-    Path | None,
-    typer.Option(help="Saved code tables; default: codes.json in this folder, if there."),
-]
-CorrectionsFile = Annotated[
-    Path | None, typer.Option("--corrections", help="Corrections of the rosters' cells (CSV).")
-]
-VisibleOnly = Annotated[
-    bool, typer.Option("--visible-only", help="Skip the rows that are hidden in the sheet.")
-]
-
-
-def _names_of_runs(incomplete: str) -> list[str]:
-    """Return the runs whose names begin so, for completion."""
-    return [path.name for path in sorted(Path("runs").glob(f"{incomplete}*")) if path.is_dir()]
-
-
-Run = Annotated[
-    str,
-    typer.Argument(
-        help="Run folder, or its name under runs/.", metavar="RUN", autocompletion=_names_of_runs
-    ),
-]
-ROW_HELP = "Row number, as in the spreadsheet; 2:14 is row 14 of the second roster."
-Row = Annotated[int, typer.Argument(help=ROW_HELP, parser=read_row_label, metavar="ROW")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-ShowValues = Annotated[
-    bool,
-    typer.Option("--show-values", help="Do not mask patron data on screen."),
-]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
-
-USERS = Path("users")
-"""The folder of the user caches, one file for each institution's Alma."""
-
-FACTS = Path("facts.json")
-"""What `importer doctor --probe` measured of a sandbox environment."""
-
-FIRST_CONTACT = Path("first-contact.json")
-"""What `importer doctor --first-contact` read of Alma."""
-
-CODES = Path("codes.json")
-"""The file of saved code tables, unless another file is named."""
 
 
 def saved_codes(path: Path | None) -> CodeTables:
@@ -170,51 +46,6 @@ def saved_codes(path: Path | None) -> CodeTables:
 def saved_facts(file: Path = FACTS) -> dict[Path, Facts]:
     """Return what was measured of Alma, by file. Raises UsageError if a file is wrong."""
     return {path: load_facts(path) for path in (file, FIRST_CONTACT) if path.is_file()}
-
-
-def user_caches() -> list[Path]:
-    """Return the files of the user caches of this folder."""
-    return sorted(USERS.glob("*.sqlite"))
-
-
-@contextmanager
-def only_user_cache() -> Iterator[UserCache | None]:
-    """Open the user cache of this folder for the block; None if there is none, or several."""
-    caches = user_caches()
-    with UserCache.open(caches[0]) if len(caches) == 1 else nullcontext() as cache:
-        yield cache
-
-
-def operator() -> str:
-    """Return who runs the command, on which computer: `ana@desk`."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = "somebody"
-    return f"{name}@{socket.gethostname()}"
-
-
-@contextmanager
-def open_alone(run: str) -> Iterator[Ledger]:
-    """Open a run, by its folder or name, as `open_locked` does, in the name of the operator."""
-    with open_locked(find_folder(run), operator(), now()) as ledger:
-        yield ledger
-
-
-def shipped(name: str = "") -> Path:
-    """Return a file that comes with the importer: beside its package, or in the wheel inside it.
-
-    Without a name, the folder of these files.
-    """
-    package = Path(__file__).parents[1]
-    installed = package / "shipped" / name
-    if installed.exists():
-        return installed
-    beside = package.parent / name
-    try:
-        return Path(os.path.relpath(beside))
-    except ValueError:  # another drive of Windows
-        return beside
 
 
 Reports = Literal["required", "wanted", "none"]
@@ -325,16 +156,6 @@ def _reporting(ledger: Ledger, reports: Reports) -> Iterator[None]:
             else f"Not all reports could be made. {defect(error)} What was done is saved; to make "
             f"the reports again, type: {command_line('report', str(ledger.folder))}"
         )
-
-
-def write_findings(findings: Iterable[Finding], *, as_json: bool, **values: object) -> Exit:
-    """Write what is right and wrong, after `values` in JSON; return the exit code."""
-    findings = tuple(findings)
-    code = Exit.worst({finding.exit for finding in findings})
-    found = {**values, "findings": [one.as_json() for one in findings], "exit": int(code)}
-    lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
-    emit(found, map(str.rstrip, lines), as_json=as_json)
-    return code
 
 
 # progress

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from importer.cli.console import Commands
+from importer.cli.options import Commands
 from importer.cli.output import say, write
 from importer.errors import Exit, UsageError
 from importer.model.plan import Act, Fate, Result

@@ -1,35 +1,45 @@
-"""The commands `job new`, `check`, `run`, `list`, `allow` and `skip`."""
+"""The commands `job new`, `list`, `allow` and `skip`."""
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
-from functools import partial
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
+from typer.main import get_group
 
-from importer.cli.console import Commands, Json, operator, write_findings
-from importer.cli.output import emit, now, output, say, write_new
-from importer.errors import Exit, ImporterError, MappingError, defect
+from importer.cli.options import Commands, JobFile, Json, operator
+from importer.cli.output import emit, now, say, write_new
 from importer.jobs import decisions
-from importer.jobs.check import check_job
-from importer.jobs.commands import Tools, run_command
-from importer.jobs.notify import Level, Message, channels, report_wrong_job, send
-from importer.jobs.overview import in_lines, job_files, jobs_in
-from importer.jobs.run import JobRun
+from importer.jobs.overview import in_lines, jobs_in
 from importer.jobs.schema import check_name, load_job
 from importer.jobs.state import Decision
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line
 
 app = Commands()
-job = Commands(help="Loads that run by themselves.")
-app.add_typer(job, name="job")
 
-JobFile = Annotated[Path, typer.Argument(help="The job (YAML).", metavar="JOB")]
+
+class _JobCommands(typer.core.TyperGroup):
+    """The commands of jobs. What runs a job is imported when it is called: a list is quick."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the help."""
+        return ["new", "check", "run", *super().list_commands(ctx)[1:]]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by its name, or None."""
+        if cmd_name in {"check", "run"}:
+            group = get_group(import_module("importer.cli.job_run").app)
+            return group.get_command(ctx, cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+job = Commands(help="Loads that run by themselves.")
+app.add_typer(job, name="job", cls=_JobCommands)
 
 
 @job.command()
@@ -58,79 +68,6 @@ def new(
     say(f"  {command_line('job', 'check', str(file))}")
 
 
-@job.command()
-def check(
-    file: JobFile,
-    send_test: Annotated[
-        bool, typer.Option("--send", help="Send a test message to those who are notified.")
-    ] = False,
-    as_json: Json = False,
-) -> int:
-    """Check a job: its keys, mapping, folders, servers and settings. Nothing is loaded."""
-    checked = load_job(file)
-    code = write_findings(check_job(checked), as_json=as_json, job=checked.name)
-    if send_test:
-        text = "This is a test. Nothing was loaded."
-        message = Message(checked.name, Level.TROUBLE, Exit.DONE, text)
-        for channel in channels(checked.file.notify, Level.TROUBLE):
-            send(channel, checked.file.notify, message)
-            say(f"A test message was sent by {channel}.")
-    return code
-
-
-@job.command()
-def run(
-    file: Annotated[
-        Path, typer.Argument(help="The job (YAML), or a folder of jobs.", metavar="JOB")
-    ],
-    as_json: Json = False,
-) -> int:
-    """Run a job once: finish the open load, then load what is new. Of a folder, run each job."""
-    if not file.is_dir():
-        code, result = _run(file)
-        emit(result, (), as_json=as_json)
-        return code
-    paths, results, codes = job_files(file), list[dict[str, object]](), set[Exit]()
-    for path in paths:  # so that none of them has to wait until its file is whole
-        with suppress(ImporterError):
-            JobRun(load_job(path), _tools()).look()
-    for path in paths:
-        say(f"{path.stem}:")
-        try:
-            code, result = _run(path)
-        except Exception as error:  # noqa: BLE001  no job stops those after it
-            known = isinstance(error, ImporterError)
-            say(str(error) if known else defect(error))
-            code = error.exit if isinstance(error, ImporterError) else Exit.BUG
-            result = {"job": path.stem, "results": [], "exit": int(code)}
-        results.append(result)
-        codes.add(code)
-        if code is Exit.INTERRUPTED:
-            break
-    code = Exit.worst(codes)
-    emit({"jobs": results, "exit": int(code)}, (), as_json=as_json)
-    return code
-
-
-def _tools() -> Tools:
-    return Tools(partial(run_command, options=output.options()), now, time.sleep, say)
-
-
-def _run(file: Path) -> tuple[Exit, dict[str, object]]:
-    """Run a job; return its exit code and its messages, which are also in the log."""
-    try:
-        loaded = load_job(file)
-    except MappingError as error:
-        report_wrong_job(file, error, now())
-        raise
-    load = JobRun(loaded, _tools())
-    code = load.run()
-    messages = [message.as_json() for message in load.messages]
-    result = {"job": loaded.name, "results": messages, "exit": int(code)}
-    output.note("job", **result)
-    return code, result
-
-
 @job.command("list")
 def list_jobs(
     folder: Annotated[
@@ -144,6 +81,9 @@ def list_jobs(
     """
     jobs = list(jobs_in(folder, now()))
     emit({"jobs": [one.as_json() for one in jobs]}, in_lines(jobs), as_json=as_json)
+    if not jobs:
+        first = command_line("job", "new", str(folder / "nightly.yaml"), "-m", "MAPPING")
+        say(f"There are no jobs in the folder {folder.absolute()}. To write one, type:\n  {first}")
 
 
 Why = Annotated[

@@ -1,10 +1,9 @@
-"""The commands `check`, `plan`, `apply` and `convert`."""
+"""The commands `plan` and `apply`."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -13,17 +12,19 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
+from importer.cli.check import paired, run_request
 from importer.cli.connection import (
     Stopping,
     confirm_production,
     fetch_codes,
+    open_alone,
     typed_deletions,
     with_alma,
 )
-from importer.cli.console import (
+from importer.cli.console import Advance, conclude, progress, saved_facts
+from importer.cli.options import (
     CODES,
     USERS,
-    Advance,
     Codes,
     Commands,
     CorrectionsFile,
@@ -31,17 +32,11 @@ from importer.cli.console import (
     Json,
     Mappings,
     NoRosters,
-    Rosters,
     Run,
     ShowValues,
     VisibleOnly,
     Yes,
-    conclude,
-    open_alone,
     operator,
-    progress,
-    saved_codes,
-    saved_facts,
 )
 from importer.cli.output import now, program, say
 from importer.errors import AlmaError, Exit, ImporterError, LedgerError, StoppedError, UsageError
@@ -54,11 +49,8 @@ from importer.model.plan import Result, SafetyCheck
 from importer.model.run import SisLoad
 from importer.model.text import command_line
 from importer.pipeline import apply as apply_stage
-from importer.pipeline.check import check as check_roster
 from importer.pipeline.inputs import (
     Progress,
-    RosterRequest,
-    RunRequest,
 )
 from importer.pipeline.plan import plan as plan_roster
 from importer.pipeline.sis_load import deliver
@@ -69,26 +61,6 @@ from importer.settings import TASK, Settings
 from importer.writer.executor import RowDone, Stop, Waiting
 
 app = Commands()
-
-
-@app.command()
-def check(
-    roster: Rosters,
-    mapping: Mappings,
-    output: Folder = None,
-    codes: Codes = None,
-    corrections: CorrectionsFile = None,
-    visible_only: VisibleOnly = False,
-    show_values: ShowValues = False,
-    as_json: Json = False,
-) -> int:
-    """Read, map and check every row offline; write a report and the rejects (dry run)."""
-    rosters = paired(roster, mapping, corrections, visible_only=visible_only)
-    request = run_request(rosters, output, codes, refresh=False, overwrite_edits=(), sis=None)
-    with progress("Checking") as advance:
-        checked = check_roster(request, Progress(advance))
-    with checked as ledger:
-        return conclude(ledger, as_json=as_json, show_values=show_values)
 
 
 @app.command()
@@ -183,32 +155,6 @@ def apply(
         )
 
 
-def run_request(
-    rosters: tuple[RosterRequest, ...],
-    output: Path | None,
-    codes: Path | None,
-    *,
-    refresh: bool,
-    overwrite_edits: Collection[str],
-    sis: SisLoad | None,
-) -> RunRequest:
-    """Return what a run is asked to do, with the saved codes and facts of this folder."""
-    return RunRequest(
-        rosters=rosters,
-        codes=saved_codes(codes),
-        codes_file=codes,
-        facts=saved_facts(),
-        folder=output,
-        now=now(),
-        operator=operator(),
-        version=program(),
-        users_folder=USERS,
-        refresh=refresh,
-        overwrite_edits=tuple(overwrite_edits),
-        sis=sis,
-    )
-
-
 def undo_request(output: Path | None, settings: Settings, *, delete_created: bool) -> UndoRequest:
     """Return how a run is to be undone, with the saved facts of this folder."""
     return UndoRequest(
@@ -220,44 +166,6 @@ def undo_request(output: Path | None, settings: Settings, *, delete_created: boo
         facts=saved_facts(),
         delete_created=delete_created,
     )
-
-
-def paired(
-    rosters: list[str], mappings: list[Path], corrections: Path | None, *, visible_only: bool
-) -> tuple[RosterRequest, ...]:
-    """Return each roster with its mapping, or mappings that take their rows from Alma.
-
-    Raises UsageError if they do not match in number.
-    """
-    if not rosters:
-        if corrections is not None or visible_only:
-            msg = "Corrections and --visible-only are for files. Name the roster as well."
-            raise UsageError(msg)
-        return tuple(RosterRequest(None, mapping) for mapping in mappings)
-    if len(mappings) == 1:
-        mappings *= len(rosters)
-    if len(mappings) != len(rosters):
-        msg = (
-            f"There are {len(rosters)} rosters and {len(mappings)} mappings. Give one mapping for "
-            "all rosters, or one for each, in the order of the rosters."
-        )
-        raise UsageError(msg)
-    pairs = tuple(
-        RosterRequest(book, mapping, sheet, corrections, visible_only)
-        for (book, sheet), mapping in zip(map(_book_and_sheet, rosters), mappings, strict=True)
-    )
-    if len(set(pairs)) < len(pairs):
-        msg = "The same roster is given twice with the same mapping. Give it once."
-        raise UsageError(msg)
-    return pairs
-
-
-def _book_and_sheet(roster: str) -> tuple[Path, str]:
-    """Return the parts of `BOOK` or of `BOOK[SHEET]`."""
-    book, bracket, sheet = roster.removesuffix("]").partition("[")
-    if bracket and roster.endswith("]") and not Path(roster).exists():
-        return Path(book), sheet
-    return Path(roster), ""
 
 
 def _apply_run(

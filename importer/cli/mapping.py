@@ -12,16 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from importer.cli.console import (
-    Codes,
-    Commands,
-    Json,
-    NewFile,
-    ShowValues,
-    only_user_cache,
-    saved_codes,
-)
+from importer.cli.connection import only_user_cache
+from importer.cli.console import saved_codes
 from importer.cli.new_mapping import new, ready
+from importer.cli.options import Codes, Commands, Json, NewFile, ShowValues
 from importer.cli.output import emit, now, say, write_new
 from importer.errors import Exit, UsageError
 from importer.mapper.checks import findings as checked

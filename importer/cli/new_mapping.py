@@ -11,7 +11,8 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from importer.cli.console import Codes, NewFile, VisibleOnly, saved_codes, shipped
+from importer.cli.console import saved_codes
+from importer.cli.options import Codes, NewFile, VisibleOnly, shipped
 from importer.cli.output import now, say, write, write_new
 from importer.errors import RosterError, UsageError
 from importer.mapper.dates import Order

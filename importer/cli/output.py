@@ -14,10 +14,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from importer.errors import UsageError
+from importer.errors import Exit, UsageError
 from importer.model.files import new_file
 from importer.model.redaction import hide
+
+if TYPE_CHECKING:
+    from importer.alma.doctor import Finding
 
 PACKAGE = "alma-roster-importer"
 """The name of this program's distribution."""
@@ -165,6 +169,16 @@ def emit(values: object, lines: Iterable[str], *, as_json: bool) -> None:
     else:
         write(*lines)
     sys.stdout.flush()  # before the messages that follow
+
+
+def write_findings(findings: Iterable[Finding], *, as_json: bool, **values: object) -> Exit:
+    """Write what is right and wrong, after `values` in JSON; return the exit code."""
+    findings = tuple(findings)
+    code = Exit.worst({finding.exit for finding in findings})
+    found = {**values, "findings": [one.as_json() for one in findings], "exit": int(code)}
+    lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
+    emit(found, map(str.rstrip, lines), as_json=as_json)
+    return code
 
 
 def confirm(question: str, answer: str, without: str, refused: str) -> None:

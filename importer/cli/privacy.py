@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from importer.cli.console import Commands, Json, Yes, operator, user_caches
+from importer.cli.connection import user_caches
+from importer.cli.options import Commands, Json, Yes, operator
 from importer.cli.output import confirm, emit, now, say
 from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichSheetError
 from importer.jobs.state import JOBS, Store

@@ -13,8 +13,10 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
-from importer.cli.connection import with_alma
-from importer.cli.console import (
+from importer.cli.connection import open_alone, with_alma
+from importer.cli.console import conclude, conclude_resolved, progress, saved_codes, saved_facts
+from importer.cli.load import undo_request
+from importer.cli.options import (
     ROW_HELP,
     USERS,
     Codes,
@@ -24,15 +26,8 @@ from importer.cli.console import (
     Row,
     Run,
     ShowValues,
-    conclude,
-    conclude_resolved,
-    open_alone,
     operator,
-    progress,
-    saved_codes,
-    saved_facts,
 )
-from importer.cli.load import undo_request
 from importer.cli.output import emit, now, say
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken

@@ -14,7 +14,7 @@ import typer
 from importer.alma.code_tables import plain, read_file
 from importer.alma.facts import load_facts
 from importer.cli.app import run
-from importer.cli.console import Commands, shipped
+from importer.cli.options import Commands, shipped
 from importer.cli.output import now, say
 from importer.errors import Exit, UsageError
 from importer.model.fields import NO_CODES

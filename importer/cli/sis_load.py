@@ -10,8 +10,11 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
-from importer.cli.connection import with_alma
-from importer.cli.console import (
+from importer.cli.check import paired, run_request
+from importer.cli.connection import only_user_cache, open_alone, with_alma
+from importer.cli.console import conclude, progress
+from importer.cli.load import remember
+from importer.cli.options import (
     USERS,
     Codes,
     Commands,
@@ -22,13 +25,8 @@ from importer.cli.console import (
     Run,
     ShowValues,
     VisibleOnly,
-    conclude,
-    only_user_cache,
-    open_alone,
     operator,
-    progress,
 )
-from importer.cli.load import paired, remember, run_request
 from importer.cli.output import now, say
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import summarize

@@ -9,17 +9,9 @@ from typing import Annotated
 import typer
 
 from importer.alma.client import Alma
-from importer.cli.connection import with_alma
-from importer.cli.console import (
-    USERS,
-    Commands,
-    Json,
-    ShowValues,
-    Yes,
-    only_user_cache,
-    progress,
-    user_caches,
-)
+from importer.cli.connection import only_user_cache, user_caches, with_alma
+from importer.cli.console import progress
+from importer.cli.options import USERS, Commands, Json, ShowValues, Yes
 from importer.cli.output import confirm, emit, now, printable, say
 from importer.errors import Exit, UsageError
 from importer.model.text import counted

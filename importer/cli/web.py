@@ -19,7 +19,7 @@ import typer
 from filelock import FileLock, Timeout
 
 from importer.cli.app import run
-from importer.cli.console import Commands, operator, shipped
+from importer.cli.options import Commands, operator, shipped
 from importer.cli.output import now, say
 from importer.errors import UsageError
 from importer.model.files import write_atomically

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from importer.errors import UsageError
 from importer.jobs.feed import Feed, FileState
 from importer.jobs.schema import Job
-from importer.jobs.state import Decision, Step, Store
-from importer.model.text import word_list
+from importer.jobs.state import Decision, Load, Step, Store
+from importer.model.text import command_line, word_list
+
+REASON = "your reason"
+"""What stands for the reason in a command; a person replaces it."""
+
+
+def allowing(job: Path, load: Load) -> str:
+    """Return the command that lets a held load pass."""
+    checks = dict.fromkeys(guard.name for guard in load.held)
+    return command_line("job", "allow", str(job), *checks, "--why", REASON)
+
+
+def skipping(job: Path) -> str:
+    """Return the command that skips the files that are held or refused."""
+    return command_line("job", "skip", str(job), "--why", REASON)
 
 
 def _reason(why: str) -> str:

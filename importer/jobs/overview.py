@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import FINE, ImporterError, UsageError
-from importer.jobs.run import REASON, allowing
+from importer.jobs.decisions import allowing, skipping
 from importer.jobs.schema import load_job
 from importer.jobs.state import State, Step, Store
-from importer.model.text import command_line
 
 JobState = Literal["ok", "new", "late", "open", "held", "trouble", "wrong"]
 """How a job is: `late`: it did not run in time; `open`: the next run continues its load; `wrong`:
@@ -63,7 +62,6 @@ class JobOverview:
             if not one.state.is_over
         ]  # fmt: skip
         decidable = held is not None or any(one["state"] == "refused" for one in files)
-        skip = command_line("job", "skip", str(self.path), "--why", REASON)
         return {
             "job": self.path.stem,
             "file": str(self.path),
@@ -79,7 +77,7 @@ class JobOverview:
             "run": load.run if load else "",
             "files": files,
             "allow": allowing(self.path, held) if held and self.state != "wrong" else "",
-            "skip": skip if decidable and self.state != "wrong" else "",
+            "skip": skipping(self.path) if decidable and self.state != "wrong" else "",
             "decisions": [one.model_dump(mode="json") for one in memory.decisions[-10:]],
         }
 

@@ -23,6 +23,7 @@ from importer.errors import (
     UsageError,
 )
 from importer.jobs.commands import StepError, Tools
+from importer.jobs.decisions import allowing, skipping
 from importer.jobs.feed import Feed, FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake
@@ -320,7 +321,7 @@ class JobRun:
                 f"Look at {load.run}/report.html. If it is right, run:",
                 f"  {allowing(self._job.path, load)}",
                 "The next run of the job then loads it. If the file is wrong, do nothing, or run:",
-                f"  {command_line('job', 'skip', str(self._job.path), '--why', REASON)}",
+                f"  {skipping(self._job.path)}",
             )
         )
 
@@ -422,16 +423,6 @@ class JobRun:
             return
         self._tools.command("purge", "--older-than", f"{keep.days}d", "--yes")
         self._store.remove_copies_before(self._tools.now() - keep)
-
-
-REASON = "your reason"
-"""What stands for the reason in a command; a person replaces it."""
-
-
-def allowing(job: Path, load: Load) -> str:
-    """Return the command that lets a held load pass."""
-    checks = dict.fromkeys(guard.name for guard in load.held)
-    return command_line("job", "allow", str(job), *checks, "--why", REASON)
 
 
 def _files(load: Load) -> list[str]:

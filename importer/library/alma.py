@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from importer.alma.code_tables import TABLES, fetch, write_file
+from importer.alma.code_tables import write_file
 from importer.cli.connection import connected
-from importer.cli.console import CODES, USERS
+from importer.cli.options import CODES, USERS
 from importer.cli.output import now
 from importer.library.arguments import SILENT, Progress, blocking
 from importer.library.runs import frame
@@ -53,7 +53,7 @@ async def read_codes_async(*, save: bool = True) -> pd.DataFrame:
     True
     """
     async with connected(Settings.read()) as alma:
-        tables = await fetch(alma, TABLES, now().date())
+        tables = await alma.code_tables(now().date())
     if save:
         write_file(CODES, tables)
     found = (

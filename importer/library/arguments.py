@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 
 import pandas as pd
 
-from importer.cli.load import run_request
+from importer.cli.check import run_request
 from importer.errors import StoppedError
 from importer.loader.rows import Rows
 from importer.mapper.load import MappingText

@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from importer.cli.connection import connected
-from importer.cli.console import USERS, operator, saved_codes, saved_facts
+from importer.cli.console import saved_codes, saved_facts
 from importer.cli.load import undo_request
+from importer.cli.options import USERS, operator
 from importer.cli.output import now
 from importer.errors import StoppedError, UsageError
 from importer.ledger.journal import Journal

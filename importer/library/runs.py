@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from importer.cli.console import USERS, saved_codes
+from importer.cli.console import saved_codes
+from importer.cli.options import USERS
 from importer.ledger.integrity import check_whole
 from importer.ledger.ledger import Ledger, summarize
 from importer.library.arguments import FileName

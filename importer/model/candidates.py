@@ -11,9 +11,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default  # a column's `field` is another thing
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import pandas as pd
 from pydantic import BeforeValidator
 from pydantic import Field as Key
 
@@ -22,6 +21,9 @@ from importer.model.plan import MappingPart
 from importer.model.problem import Origin, Place, Problem, Severity
 from importer.model.roster import Source
 from importer.model.user import AccountType
+
+if TYPE_CHECKING:
+    import pandas as pd  # the rules of a mapping need none
 
 NAMES = tuple(path for path in FIELDS if path.endswith("_name"))
 """The fields with parts of a person's name."""

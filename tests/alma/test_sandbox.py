@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.code_tables import LIBRARIES, TABLES, fetch
+from importer.alma.code_tables import LIBRARIES
 from importer.alma.doctor import State, examine
 from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.alma.responses import explain_refusal
@@ -197,7 +197,7 @@ async def test_the_key_and_its_rights(address: str, alma: Alma) -> None:
 
 async def test_code_tables_and_institution(alma: Alma) -> None:
     """Every table of the record is there, and the doctor is content."""
-    tables = await fetch(alma, TABLES, TODAY)
+    tables = await alma.code_tables(TODAY)
     known = tables.known("UserGroups")
     assert known is not None
     assert "COMM" in known
@@ -212,7 +212,7 @@ async def test_a_fetch_that_fails_gives_no_half_table(address: str, alma: Alma) 
     """If Alma is down there are no new tables at all."""
     rules = "rules: [{on: GET, path: /conf/code-tables/*, do: 503}]"
     with faults(address, rules), pytest.raises(UnavailableError):
-        await fetch(alma, TABLES, TODAY)
+        await alma.code_tables(TODAY)
 
 
 async def test_a_key_without_configuration_is_found(address: str) -> None:

@@ -142,8 +142,8 @@ def test_ctrl_c(typed: Type, monkeypatch: pytest.MonkeyPatch, command: str) -> N
     def press(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("importer.cli.console.find_folder", press)
-    monkeypatch.setattr("importer.cli.load.saved_codes", press)
+    monkeypatch.setattr("importer.cli.connection.find_folder", press)
+    monkeypatch.setattr("importer.cli.check.saved_codes", press)
     rest = ("run",) if command == "apply" else (PATRONS, "-m", COMMUNITY)
     got = typed(command, *rest, "--json")
     assert got.summary["exit"] == got.exit == Exit.INTERRUPTED

@@ -1,0 +1,112 @@
+"""The command `check`, and the rosters and the request of commands that read rosters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from importer.cli.console import conclude, progress, saved_codes, saved_facts
+from importer.cli.options import (
+    USERS,
+    Codes,
+    Commands,
+    CorrectionsFile,
+    Folder,
+    Json,
+    Mappings,
+    Rosters,
+    ShowValues,
+    VisibleOnly,
+    operator,
+)
+from importer.cli.output import now, program
+from importer.errors import UsageError
+from importer.model.run import SisLoad
+from importer.pipeline.check import check as check_roster
+from importer.pipeline.inputs import Progress, RosterRequest, RunRequest
+
+app = Commands()
+
+
+@app.command()
+def check(
+    roster: Rosters,
+    mapping: Mappings,
+    output: Folder = None,
+    codes: Codes = None,
+    corrections: CorrectionsFile = None,
+    visible_only: VisibleOnly = False,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Read, map and check every row offline; write a report and the rejects (dry run)."""
+    rosters = paired(roster, mapping, corrections, visible_only=visible_only)
+    request = run_request(rosters, output, codes, refresh=False, overwrite_edits=(), sis=None)
+    with progress("Checking") as advance:
+        checked = check_roster(request, Progress(advance))
+    with checked as ledger:
+        return conclude(ledger, as_json=as_json, show_values=show_values)
+
+
+def run_request(
+    rosters: tuple[RosterRequest, ...],
+    output: Path | None,
+    codes: Path | None,
+    *,
+    refresh: bool,
+    overwrite_edits: Collection[str],
+    sis: SisLoad | None,
+) -> RunRequest:
+    """Return what a run is asked to do, with the saved codes and facts of this folder."""
+    return RunRequest(
+        rosters=rosters,
+        codes=saved_codes(codes),
+        codes_file=codes,
+        facts=saved_facts(),
+        folder=output,
+        now=now(),
+        operator=operator(),
+        version=program(),
+        users_folder=USERS,
+        refresh=refresh,
+        overwrite_edits=tuple(overwrite_edits),
+        sis=sis,
+    )
+
+
+def paired(
+    rosters: list[str], mappings: list[Path], corrections: Path | None, *, visible_only: bool
+) -> tuple[RosterRequest, ...]:
+    """Return each roster with its mapping, or mappings that take their rows from Alma.
+
+    Raises UsageError if they do not match in number.
+    """
+    if not rosters:
+        if corrections is not None or visible_only:
+            msg = "Corrections and --visible-only are for files. Name the roster as well."
+            raise UsageError(msg)
+        return tuple(RosterRequest(None, mapping) for mapping in mappings)
+    if len(mappings) == 1:
+        mappings *= len(rosters)
+    if len(mappings) != len(rosters):
+        msg = (
+            f"There are {len(rosters)} rosters and {len(mappings)} mappings. Give one mapping for "
+            "all rosters, or one for each, in the order of the rosters."
+        )
+        raise UsageError(msg)
+    pairs = tuple(
+        RosterRequest(book, mapping, sheet, corrections, visible_only)
+        for (book, sheet), mapping in zip(map(_book_and_sheet, rosters), mappings, strict=True)
+    )
+    if len(set(pairs)) < len(pairs):
+        msg = "The same roster is given twice with the same mapping. Give it once."
+        raise UsageError(msg)
+    return pairs
+
+
+def _book_and_sheet(roster: str) -> tuple[Path, str]:
+    """Return the parts of `BOOK` or of `BOOK[SHEET]`."""
+    book, bracket, sheet = roster.removesuffix("]").partition("[")
+    if bracket and roster.endswith("]") and not Path(roster).exists():
+        return Path(book), sheet
+    return Path(roster), ""
