@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from importer.model.problem import CellFinding, Code
 from importer.model.roster import FORMULA_ERRORS
+from importer.model.text import one_line, unescape
 
 LONGEST = 131_072
 """Characters of a cell; a longer one rejects its row."""
@@ -30,6 +31,7 @@ _VISIBLE = (
 )
 # Single blanks inside, and no first character that needs a look
 _PLAIN = re.compile(f"(?:(?![='#]){_VISIBLE}(?: {_VISIBLE})*)?")
+_LINE = re.compile("\r\n|[\n\r\u2028\u2029]")
 _BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
 # Controls, lone surrogates, the two overrides of writing direction, noncharacters
 _FORBIDDEN = re.compile(
@@ -53,13 +55,16 @@ _MOJIBAKE = re.compile(
 
 def clean_column(
     texts: list[str], clean: Clean
-) -> tuple[list[str], dict[str, tuple[CellFinding, ...]]]:
-    """Clean every text of a column. Return the new texts, and the findings by original text.
+) -> tuple[list[str], dict[str, tuple[CellFinding, ...]], dict[str, str]]:
+    """Clean every text of a column. Return the new texts, and by original text the findings.
 
-    Equal texts become one object: a large roster then takes half the memory.
+    The last result has the texts of several lines with their line breaks, by original text; what
+    may be whole rows in one cell is none of them. Equal texts become one object: a large roster
+    then takes half the memory.
     """
     cleaned: dict[str, str] = {}
     findings: dict[str, tuple[CellFinding, ...]] = {}
+    several: dict[str, str] = {}
     for text in set(texts):
         if is_plain(text):
             cleaned[text] = text
@@ -67,7 +72,22 @@ def clean_column(
         cleaned[text], found = clean(text)
         if found:
             findings[text] = found
-    return [*map(cleaned.__getitem__, texts)], findings
+        rows = any(one.code is Code.CELL_TOO_LONG and one.severity is None for one in found)
+        if not rows and (lines := _with_lines(text, cleaned[text])):
+            several[text] = lines
+    return [*map(cleaned.__getitem__, texts)], findings, several
+
+
+def _with_lines(text: str, cleaned: str) -> str:
+    """Return a cell of several lines, each cleaned, with its line breaks; "" if it is in one line.
+
+    `cleaned`: the cell in one line, by which marks around the text are known and left out.
+    """
+    for came in (text, unescape(text)) if _LINE.search(text) else ():
+        lines = "\n".join(clean(line)[0] for line in _LINE.split(came)).strip("\n")
+        if "\n" in lines and one_line(lines) == cleaned:
+            return lines
+    return ""
 
 
 def is_plain(text: str) -> bool:
@@ -93,7 +113,7 @@ def clean(text: str) -> Cleaned:
             found.append(CellFinding(Code.WHITESPACE_REMOVED, message, value=visible))
             text = visible
     came = unicodedata.normalize("NFC", text)
-    text = " ".join(came.split())
+    text = one_line(came)
     if is_formula_error(text):
         found.append(formula_error(text))
     if not came.isascii():

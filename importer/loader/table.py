@@ -139,7 +139,7 @@ def build(
     while last >= first and not any(sheet.rows[last - 1]):
         last -= 1
     rows = sheet.rows[first - 1 : last]
-    frame, located = _cleaned(columns, rows, first, clean)
+    frame, located, lines = _cleaned(columns, rows, first, clean)
     marks = {n: read_row(text) for n, text in _added_column(rows, columns, ROW, first).items()}
     located += sheet.findings
     located += [*_still_marked(marks, columns, located)]
@@ -185,6 +185,10 @@ def build(
         decisions,
         rejects=columns.added is not None,
         parts=frozenset(cell.part for cell in marks.values() if cell.number),
+        lines={
+            at: {numbers.get(row, row): text for row, text in texts.items() if row in there}
+            for at, texts in lines.items()
+        },
     )
 
 
@@ -206,21 +210,27 @@ def _column(rows: Sequence[Sequence[str]], column: int) -> list[str]:
 
 def _cleaned(
     columns: Columns, rows: Sequence[Sequence[str]], first: int, clean: Clean
-) -> tuple[pd.DataFrame, list[Located]]:
-    """Return the roster's own columns of text, cleaned, and what was found."""
+) -> tuple[pd.DataFrame, list[Located], dict[int, dict[int, str]]]:
+    """Return the roster's own columns of text, cleaned, what was found, and cells of several lines.
+
+    These are by position and row.
+    """
     texts: dict[int, list[str]] = {}
     located: list[Located] = []
+    lines: dict[int, dict[int, str]] = {}
     for at, position in enumerate(columns.positions):
         came = _column(rows, position)
-        texts[at], findings = clean_column(came, clean)
+        texts[at], findings, several = clean_column(came, clean)
         if findings:
             located += [
                 Located(row, position, finding)
                 for row, text in enumerate(came, start=first)
                 for finding in findings.get(text, ())
             ]
+        if several:
+            lines[at] = {row: several[t] for row, t in enumerate(came, first) if t in several}
     index = pd.RangeIndex(first, first + len(rows))
-    return pd.DataFrame(texts, index, range(len(texts)), dtype=object), located
+    return pd.DataFrame(texts, index, range(len(texts)), dtype=object), located, lines
 
 
 def _still_marked(

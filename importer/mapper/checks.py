@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from importer.mapper.findings import Level, MappingFinding, in_order
+from importer.mapper.lookups import OwnTable
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
@@ -284,10 +285,16 @@ def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if TO_CHOOSE in rule.cells
     ]
     left += mapping.open_codes
-    for name, table in mapping.file.lookups.items():
-        for key, code in table.items() if isinstance(table, dict) else ():
+    tables: list[tuple[Steps, Iterable[tuple[str, str]]]] = [
+        (("lookups", name), table.items())
+        for name, table in mapping.file.lookups.items()
+        if isinstance(table, dict)
+    ]
+    tables += [(steps, use.rows) for steps, use in mapping.lookups if isinstance(use, OwnTable)]
+    for steps, rows in tables:
+        for key, code in rows:
             if code == TO_CHOOSE:
-                left.append((("lookups", name, key), "write Alma's code instead of `?`"))
+                left.append(((*steps, key), "write Alma's code instead of `?`"))
     for steps, advice in left:
         yield MappingFinding(steps, f"to do: {advice}", level=Level.TO_DO)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from importer.errors import MappingError
 from importer.mapper.field_rule import FieldRule
 from importer.mapper.mapping import EntryRules, MappingDocument
-from importer.mapper.placeholders import Cell, heading_key
+from importer.mapper.placeholders import Cell, Variable, heading_key, key_of
 from importer.mapper.roster_columns import Headings, Use
 from importer.mapper.schema import Entry
 from importer.mapper.yaml_source import Steps
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from importer.mapper.steps.entry import EachPart
 
 CellsOf = tuple[str, "EachPart | None", int]
-"""A column by the `heading_key` that the mapping has for it, or a part of its cells by number."""
+"""A column or a named value by its `key_of`, or a part of its texts by number."""
 
 Bindings = Mapping[str, CellsOf]
-"""What the headings of one entry stand for in it, by `heading_key`; others are themselves."""
+"""What cells and values stand for in one entry, by `key_of`; others are themselves."""
 
 
-def cells_of(cell: Cell, bound: Bindings) -> CellsOf:
-    """Return the column, or the part of its cells, that a placeholder stands for."""
-    key = heading_key(cell.heading)
+def cells_of(part: Cell | Variable, bound: Bindings) -> CellsOf:
+    """Return the column or value, or the part of its texts, that a placeholder stands for."""
+    key = key_of(part)
     return bound.get(key, (key, None, 0))
 
 
@@ -255,12 +255,8 @@ class _Compiler:
         """Compile the entries; one that repeats over headings or parts becomes several."""
         counts: Counter[str] = Counter()
         for entry in self.mapping.entries:
-            parts: list[Bindings | None] = []
-            for key in entry.part.keys:
-                for heading, bindings in key.bindings:
-                    self.column(heading, (*entry.steps, key.key))
-                    parts.append(bindings)
-            for bound, part in product(self._bindings(entry), parts or [None]):
+            parts = [bindings for key in entry.part.keys for bindings in key.bindings] or [{}]
+            for bound, part in product(self._bindings(entry), parts):
                 prefix = f"{entry.parent}[{counts[entry.parent]}]"
                 counts[entry.parent] += 1
                 fields = tuple(

@@ -6,14 +6,14 @@ tests must be met; of those under `any`, one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from importer.mapper.dates import is_iso
-from importer.mapper.lookups import KeyFile, Lookup
+from importer.mapper.lookups import KeyFile, Tables
 from importer.mapper.placeholders import Cell, Variable, heading_key, parse
 from importer.mapper.time_spans import Span, first_later
 from importer.mapper.transforms import Word, Words
@@ -76,9 +76,7 @@ class Test(MappingPart):
         if self.negated is not None:
             yield from self.negated.files
 
-    def accepted(
-        self, texts: set[str], today: date, tables: Mapping[str | KeyFile, Lookup]
-    ) -> set[str]:
+    def accepted(self, texts: set[str], today: date, tables: Tables) -> set[str]:
         """Return those of the texts that meet the test.
 
         If it compares dates, the texts are ISO or blank. `tables` have the files' texts.

@@ -29,18 +29,18 @@ from importer.mapper.dates import Orders, order_of
 from importer.mapper.lookups import code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.mapper.placeholders import VALUE as VALUE_NAME
-from importer.mapper.placeholders import Cell, Template, Variable, heading_key
+from importer.mapper.placeholders import Cell, Template, Variable, heading_key, key_of
 from importer.mapper.secret_columns import without_marks
 from importer.mapper.steps.rule import Rule
 from importer.mapper.steps.step import Step
 from importer.mapper.steps.work import EntryWork, RuleWork
-from importer.mapper.transforms import id_transforms, is_dash
+from importer.mapper.transforms import each_line, id_transforms, is_dash
 from importer.mapper.values import NO_SYSTEM, Rows, Texts, Values, changed, texts_of
 from importer.model.candidates import ENDS, NAMES, Candidates
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import VALUE, CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
-from importer.model.text import RowId, counted, spans
+from importer.model.text import RowId, counted, one_line, spans
 from importer.model.user import AccountType
 
 
@@ -108,6 +108,7 @@ class Evaluation:
         self.numbers: list[int] = roster.frame.index.tolist()
         self.every: Rows = np.ones(len(self.numbers), dtype=bool)
         self.cells: dict[str, Texts] = {}
+        self.lines: dict[str, Texts] = {}
         self.columns: dict[str, Texts] = {}
         self.dates: dict[CellsOf | str, Texts] = {}
         self.orders: Orders = {}
@@ -117,6 +118,7 @@ class Evaluation:
         self.behind: dict[str, Texts] = {}
         self.problems: list[Problem] = []
         blank = {heading_key(word) for word in self.file.roster.blank}
+        whole = roster.with_lines(roster.frame)
         for heading, use in mapping.columns.items():
             texts: Texts = roster.frame[use.position].to_numpy()
             if NOT_KEPT in texts:
@@ -132,6 +134,10 @@ class Evaluation:
                 self.report(values.found, use.labels[0], (use.place,))
                 texts = values.texts
             self.cells[heading] = texts
+            if use.position in roster.lines:
+                came = roster.frame[use.position].to_numpy()
+                several: Texts = whole[use.position].to_numpy()
+                self.lines[heading] = np.where(texts == came, several, texts)
         self.cells |= dict.fromkeys(mapping.missing, self.same(""))
 
     # --- rows ---
@@ -151,6 +157,7 @@ class Evaluation:
         if rows.all():
             return
         self.cells = {key: texts[rows] for key, texts in self.cells.items()}
+        self.lines = {key: texts[rows] for key, texts in self.lines.items()}
         self.columns = {label: texts[rows] for label, texts in self.columns.items()}
         self.dates = {key: texts[rows] for key, texts in self.dates.items()}
         self.numbers, self.every = list(compress(self.numbers, rows)), self.every[rows]
@@ -164,18 +171,23 @@ class Evaluation:
         for key in dict.fromkeys(keys):
             if key.cell_check is None:
                 continue
-            heading, check = key.cell_check
-            if use := self.mapping.columns.get(heading_key(heading)):
-                values = Values.of(self.cells[heading_key(heading)], self.every, self.every)
-                values.step(check)
-                self.report(values.found, "", (use.place,))
+            cell, check = key.cell_check
+            use = self.mapping.columns.get(key_of(cell))
+            values = Values.of(self.column(cell, {}, lines=True), self.every, self.every)
+            values.step(check)
+            places = (
+                self.mapping.named[cell.name].column.places if isinstance(cell, Variable) else ()
+            )
+            self.report(values.found, "", (use.place,) if use else places)
 
     def meeting(self, condition: Condition, rows: Rows, bound: Bindings) -> Rows:
         """Return which of the rows meet a condition."""
         today, tables = self.mapping.run.today, self.tables
         for _, key, test in condition.tests:
             as_dates = test.of_date
-            column = self._as_dates(key, bound) if as_dates else self.column(key, bound)
+            column = (
+                self._as_dates(key, bound) if as_dates else self.column(key, bound, lines=False)
+            )
             texts: list[str] = column.tolist()
             accepted = test.accepted({*texts}, today, tables)
             rows = rows & np.fromiter(map(accepted.__contains__, texts), bool, len(texts))
@@ -186,7 +198,7 @@ class Evaluation:
 
     def _as_dates(self, key: Cell | Variable, bound: Bindings) -> Texts:
         """Return the dates of a whole column as ISO, blank where there is none, read once."""
-        texts, places = self.column(key, bound), tuple[Place, ...]()
+        texts, places = self.column(key, bound, lines=False), tuple[Place, ...]()
         at = key.name if isinstance(key, Variable) else cells_of(key, bound)
         if at in self.dates:
             return self.dates[at]
@@ -276,21 +288,25 @@ class Evaluation:
         work = RuleWork(self, one.bound, one, rule, rows, located)
         values = Values.of(self.same(""), np.zeros_like(rows), rows)
         for step in rule.steps_for(one.rule.field):
+            if self.lines and not step.keeps_lines:
+                values.fold()
             if type(step) is type(until):
                 break
             values = step.run(values, work)
+        if self.lines and one.rule.field.parent != VALUE_NAME:  # a value is used by other rules
+            values.fold()
         return values
 
-    def fill(self, template: Template, bound: Bindings) -> tuple[Texts, Rows]:
+    def fill(self, template: Template, bound: Bindings, *, lines: bool) -> tuple[Texts, Rows]:
         """The texts of a template, and whether the roster or the record contributes anything.
 
         A text is blank if everything that it takes from roster and record is blank. Run variables
         are never blank; they count only if nothing else is filled in.
         """
-        columns = [self.column(part, bound) for part in template.parts]
+        columns = [self.column(part, bound, lines=lines) for part in template.parts]
         whole = reduce(operator.add, columns)
         if len(columns) > 1 or template.variables:
-            whole = changed(whole, lambda text: " ".join(text.split()))
+            whole = changed(whole, each_line if lines else one_line)
         given = [
             column.astype(bool)
             for part, column in zip(template.parts, columns, strict=True)
@@ -299,18 +315,22 @@ class Evaluation:
         content = reduce(operator.or_, given, np.zeros_like(self.every))
         return (np.where(content, whole, "") if given else whole), content
 
-    def column(self, part: str | Cell | Variable, bound: Bindings) -> Texts:
-        """Return the texts of a cell or variable; a plain text is the same in every row."""
+    def column(self, part: str | Cell | Variable, bound: Bindings, *, lines: bool) -> Texts:
+        """Return the texts of a cell or variable; a plain text is the same in every row.
+
+        `lines`: with the line breaks of their cells.
+        """
         run = self.mapping.run
-        if isinstance(part, Cell):
-            key, each, number = cells_of(part, bound)
-            texts = self.cells[key]
-            return changed(texts, lambda text: each.part(text, number)) if each else texts
         if isinstance(part, str):
             return self.same(part)
-        if not part.of_run:
-            self.scalar(self.mapping.named[part.name])
-            return self.columns[part.name]
+        if isinstance(part, Cell) or not part.of_run:
+            key, each, number = cells_of(part, bound)
+            if isinstance(part, Variable):
+                self.scalar(self.mapping.named[key])
+            texts = (self.cells if isinstance(part, Cell) else self.columns)[key]
+            if each or lines:
+                texts = self.lines.get(key, texts)
+            return changed(texts, lambda text: each.part(text, number)) if each else texts
         if part.name == "row":
             return texts_of(str(RowId.of(row).number) for row in self.numbers)
         known = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
@@ -332,6 +352,9 @@ class Evaluation:
             values.source = values.texts
             values.step(lambda text, _: read(text))
         self.report(values.found, column.label, column.places)
+        if self.lines and column.field.parent == VALUE_NAME:
+            self.lines[column.label] = values.texts
+            values.fold()
         self.columns[column.label] = values.texts
         self.own[column.label] = values.own
         self.behind[column.label] = self.behind.get(one.rule.rule.lone_variable, values.source)

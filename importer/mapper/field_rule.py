@@ -8,7 +8,7 @@ from dataclasses import field as default  # a rule's `field` is another thing
 from typing import Any
 
 from importer.mapper.dates import Dates
-from importer.mapper.lookups import LookupFile, Tables
+from importer.mapper.lookups import LookupKey, Tables
 from importer.mapper.placeholders import TO_CHOOSE, VALUE, Cell, Template, Variable
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
@@ -73,7 +73,7 @@ class FieldRule:
         return step.value if (step := self.rule.get(DatesStep)) else None
 
     @property
-    def lookup(self) -> str | LookupFile | None:
+    def lookup(self) -> LookupKey | None:
         """The lookup that its text goes through."""
         return step.value if (step := self.rule.get(Lookup)) else None
 

@@ -22,6 +22,8 @@ from importer.mapper.lookups import (
     AS_TEXT,
     KeyFile,
     Lookup,
+    LookupKey,
+    OwnTable,
     Tables,
     UnusableLookupError,
     read_lookup,
@@ -102,21 +104,22 @@ def examine(mapping: Path | MappingText) -> tuple[MappingDocument | None, tuple[
 
 def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[MappingFinding]]:
     """Every lookup, the bytes of those in files, and what is wrong with them."""
-    tables: dict[str | KeyFile, Lookup] = {}
+    tables: dict[LookupKey, Lookup] = {}
     contents: list[bytes] = []
     findings: list[MappingFinding] = []
-    wanted: list[tuple[str | KeyFile, dict[str, str] | KeyFile, Steps]] = [
+    wanted: list[tuple[LookupKey, dict[str, str] | KeyFile | OwnTable, Steps]] = [
         (name, table, ("lookups", name)) for name, table in mapping.file.lookups.items()
     ]
     uses = (use for part in mapping.with_absent for use in part.lookups)
-    wanted += [(name, name, steps) for steps, name in uses if isinstance(name, KeyFile)]
+    wanted += [(name, name, steps) for steps, name in uses if not isinstance(name, str)]
     for name, table, steps in wanted:
         try:
             if isinstance(table, KeyFile):
                 tables[name], content = read_lookup(mapping.path.parent, table)
                 contents.append(content)
             else:
-                tables[name] = Lookup.of(table.items())
+                rows = table.rows if isinstance(table, OwnTable) else table.items()
+                tables[name] = Lookup.of(rows)
         except UnusableLookupError as error:
             findings.append(MappingFinding(steps, str(error)))
     return tables, contents, findings

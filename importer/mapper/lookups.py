@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Discriminator, Tag
+from pydantic import BaseModel, Discriminator, Field, GetCoreSchemaHandler, Tag
+from pydantic_core import core_schema
 
 from importer.errors import UnreadableFileError
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.transforms import Reading, Word, without_blanks, without_invisible
-from importer.model.fields import JOINED, CodeTables, Field, Shape
+from importer.model.fields import JOINED, CodeTables, Shape
+from importer.model.fields import Field as RecordField
 from importer.model.files import read_bounded
 from importer.model.plan import MappingPart
 from importer.model.problem import KNOWN, VALUE, CellFinding, Code, Repairs
@@ -47,14 +49,28 @@ class LookupFile(KeyFile):
     value: Word
 
 
+@dataclass(frozen=True, slots=True)
+class OwnTable:
+    """A lookup that is written in its rule: the words and their codes."""
+
+    rows: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, _source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Validate it as a table under `lookups:`."""
+        table = handler.generate_schema(Annotated[dict[Word, str], Field(min_length=1)])
+        return core_schema.no_info_after_validator_function(
+            lambda words: cls(tuple(words.items())), table
+        )
+
+
+LookupKey = str | KeyFile | OwnTable
+"""By what a rule names its lookup: a table under `lookups:`, a file, or the table itself."""
+
 AS_TEXT, AS_TABLE, AS_FILE = "as text", "as table", "as file"
 """Which of its forms a value has; pydantic's places contain these words, ours do not."""
-
-LookupName = Annotated[
-    Annotated[Word, Tag(AS_TEXT)] | Annotated[LookupFile, Tag(AS_FILE)],
-    Discriminator(lambda value: AS_TEXT if isinstance(value, str) else AS_FILE),
-]
-"""A table of `lookups:` by its name, or a CSV file beside the mapping."""
 
 
 def form(value: object) -> str:
@@ -62,6 +78,15 @@ def form(value: object) -> str:
     if isinstance(value, LookupFile) or (isinstance(value, dict) and "file" in value):
         return AS_FILE
     return AS_TABLE if isinstance(value, dict | BaseModel) else AS_TEXT
+
+
+LookupName = Annotated[
+    Annotated[Word, Tag(AS_TEXT)]
+    | Annotated[LookupFile, Tag(AS_FILE)]
+    | Annotated[OwnTable, Tag(AS_TABLE)],
+    Discriminator(form),
+]
+"""A table of `lookups:` by its name, a CSV file beside the mapping, or a table in place."""
 
 
 class UnusableLookupError(ValueError):
@@ -128,8 +153,8 @@ class Lookup:
         return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
 
 
-Tables = Mapping[str | KeyFile, Lookup]
-"""Every lookup of the mapping that can be used, by its name or its file."""
+Tables = Mapping[LookupKey, Lookup]
+"""Every lookup of the mapping that can be used."""
 
 
 # --- files ---
@@ -200,7 +225,7 @@ _FORCE = {"true": "TRUE", "yes": "TRUE", "false": "", "no": ""}
 
 
 def code_reader(
-    field: Field, tables: CodeTables, *, from_cells: bool
+    field: RecordField, tables: CodeTables, *, from_cells: bool
 ) -> Callable[[str], Reading] | None:
     """Return what writes a field's codes or flags as Alma has them; None for texts and dates.
 

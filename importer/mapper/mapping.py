@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from importer.mapper.conditions import Condition
 from importer.mapper.field_rule import FieldRule, value_steps
-from importer.mapper.lookups import KeyFile, Tables
+from importer.mapper.lookups import LookupKey, Tables
 from importer.mapper.placeholders import TO_CHOOSE, VALUE
 from importer.mapper.schema import Entry, KeepHeaviest, LeavingPart, MappingFile, RosterPart
 from importer.mapper.steps.rule import Rule
@@ -275,8 +275,8 @@ class MappingDocument:
                 yield from (((*steps, *inner), one) for inner, one in step.needs.conditions)
 
     @property
-    def lookups(self) -> Iterator[tuple[Steps, str | KeyFile]]:
-        """Every use of a lookup, by its name or its file, with the steps that lead to it."""
+    def lookups(self) -> Iterator[tuple[Steps, LookupKey]]:
+        """Every use of a lookup, with the steps that lead to it."""
         for _, steps, part in self.parts:
             for step in part.steps:
                 yield from (((*steps, *inner), lookup) for inner, lookup in step.needs.lookups)

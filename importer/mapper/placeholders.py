@@ -143,6 +143,11 @@ def heading_key(heading: str) -> str:
     return " ".join(heading.split()).casefold()
 
 
+def key_of(part: Cell | Variable) -> str:
+    """Return by what a cell or a variable is known: its heading's key, or its name."""
+    return heading_key(part.heading) if isinstance(part, Cell) else part.name
+
+
 def nearest(name: str, known: Iterable[str], count: int = 1) -> str:
     """Return `; did you mean …?` with the nearest names, or "" if none is near."""
     spelled = {known_name.casefold(): known_name for known_name in known}

@@ -22,6 +22,7 @@ from importer.model.name_words import PARTICLES
 from importer.model.patterns import MOST_CHARACTERS, replaced
 from importer.model.people import read_phone
 from importer.model.problem import CellFinding, Code
+from importer.model.text import one_line
 
 Reading = tuple[str, CellFinding | None]
 """What a step makes of a text, and what there is to report about it."""
@@ -42,6 +43,31 @@ Words = Annotated[
     Field(min_length=1),
     BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
 ]
+
+LINE_BREAK = "\n"
+
+
+def _separator(value: object) -> object:
+    """`newline`, or what is typed for it, is a line break."""
+    return LINE_BREAK if str(value) in {"newline", "\\n"} else value
+
+
+Separators = Annotated[
+    tuple[Annotated[Word, BeforeValidator(_separator)], ...],
+    Field(min_length=1),
+    BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
+]
+"""The texts between the parts of a cell; `newline` is a line break."""
+
+
+def in_words(separators: tuple[str, ...]) -> str:
+    """Return the separators in words."""
+    return " or ".join("line breaks" if one == LINE_BREAK else f"`{one}`" for one in separators)
+
+
+def each_line(text: str) -> str:
+    """Return a text without doubled blanks in its lines."""
+    return LINE_BREAK.join(map(one_line, text.split(LINE_BREAK)))
 
 
 _DASHES = frozenset({"-", "--", "---", "–", "—", "none", "n/a"})
@@ -102,7 +128,7 @@ def searched(find: str, replacement: str | None, text: str) -> Reading:
     if len(text) > MOST_CHARACTERS:
         message = "{value} is too long to be searched by the mapping's pattern"
         return text, CellFinding(Code.CELL_TOO_LONG, message)
-    return " ".join(replaced(find, replacement, text).split()), None
+    return each_line(replaced(find, replacement, text)), None
 
 
 # --- what is done to IDs, emails and codes without being asked ---

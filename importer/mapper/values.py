@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from importer.mapper.transforms import Transform
 from importer.model.problem import CellFinding
+from importer.model.text import one_line
 
 Rows = NDArray[np.bool_]
 """For each row of the roster, whether it is one of those that are meant."""
@@ -69,6 +70,10 @@ class Values:
     def filled(self) -> Rows:
         """By row, whether its text is not blank."""
         return self.texts.astype(bool)
+
+    def fold(self) -> None:
+        """Put each text into one line."""
+        self.texts = changed(self.texts, one_line)
 
     def step(self, change: Transform, other: Texts | None = None, *, writes: bool = False) -> None:
         """Change the texts that are not blank, each (with what `other` has in its row) once.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from importer.model.problem import Code, Origin, Place, Problem, Severity
-from importer.model.text import RowId, row_cell
+from importer.model.text import RowId, one_line, row_cell
 
 if TYPE_CHECKING:
     import pandas as pd  # loading it takes longer than the help of a command
@@ -92,7 +92,8 @@ class Roster:
     cells and rows as they came; a row with a rejecting problem is still in the frame. `notices` are
     about the roster as a whole (row 0). `rejects`: it is a rejects file, which has only some of the
     rows; `decisions`, by row, are in it. `parts`: the positions that its rows' numbers give their
-    roster in the run that rejected them.
+    roster in the run that rejected them. `lines`: by position and row, the cells with line breaks,
+    which the frame has in one line.
     """
 
     source: Source
@@ -105,6 +106,23 @@ class Roster:
     decisions: Mapping[int, DecisionCell] = field(default_factory=dict)
     rejects: bool = False
     parts: frozenset[int] = frozenset()
+    lines: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
+
+    def with_lines(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return rows of the roster with their line breaks, where their texts are still the same.
+
+        A cell that was corrected or hidden meanwhile is as it is now.
+        """
+        whole = frame
+        for position, texts in self.lines.items():
+            column = frame[position]
+            rows = [
+                r for r in column.index.intersection([*texts]) if one_line(texts[r]) == column[r]
+            ]
+            if rows:
+                whole = whole.copy() if whole is frame else whole
+                whole.loc[rows, position] = [texts[row] for row in rows]
+        return whole
 
     @property
     def misplaced(self) -> frozenset[int]:
@@ -132,6 +150,10 @@ class Roster:
             problems=moved(self.problems),
             notices=moved(self.notices),
             decisions={row + first: cell for row, cell in self.decisions.items()},
+            lines={
+                position: {row + first: text for row, text in texts.items()}
+                for position, texts in self.lines.items()
+            },
         )
 
 

@@ -55,6 +55,11 @@ def _may_run(text: str) -> bool:
 # --- counts and lists ---
 
 
+def one_line(text: str) -> str:
+    """Return a text without line breaks, outer blanks and doubled blanks."""
+    return " ".join(text.split())
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun: `1 row`, `12,345 rows`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

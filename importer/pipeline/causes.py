@@ -10,6 +10,7 @@ from datetime import date
 
 from importer.mapper.dates import ORDER_WORDS, Dates, Unread
 from importer.mapper.field_rule import FieldRule
+from importer.mapper.lookups import LookupFile, OwnTable
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.mapper.time_spans import END_OF_MONTH, later
 from importer.mapper.yaml_source import scalar
@@ -226,8 +227,13 @@ def _as_lookup(column: FailingColumn, what: str, entries: Sequence[str]) -> str:
         change = f", and write `{{{source}, lookup: {name}}}` for the field"
         if len(rule.rule.steps) > 1:
             change = f", and add `lookup: {name}` behind `{source}`"
-    elif column.mapped.mapping.tables[name].otherwise is not None:
-        entries = [entry for entry in entries if not entry.startswith('"*"')]
+    else:
+        if column.mapped.mapping.tables[rule.lookup].otherwise is not None:
+            entries = [entry for entry in entries if not entry.startswith('"*"')]
+        if isinstance(rule.lookup, LookupFile):
+            where = f"as rows of `{rule.lookup.file}`"
+        elif isinstance(rule.lookup, OwnTable):
+            where = "in the field's own lookup"
     chosen = f", with {what} in place of each {TO_CHOOSE}" if what else ""
     advice = f"Add these lines {where}{chosen}{change} ({column.written})."
     return "\n".join((advice, *lines, *(f"    {entry}" for entry in entries)))

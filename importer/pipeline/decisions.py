@@ -14,7 +14,7 @@ from importer.model.plan import Fate, Result
 from importer.model.problem import CATALOGUE, Code, Severity
 from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
-from importer.model.text import row_label
+from importer.model.text import one_line, row_label
 from importer.report.masking import shown_word
 from importer.report.wording import again, roster_of
 
@@ -153,7 +153,7 @@ def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str
     texts: dict[str, list[str]] = {}
     for heading, text in zip(headings, cells, strict=False):
         if text:
-            texts.setdefault(heading, []).append(text)
+            texts.setdefault(heading, []).append(one_line(text))
     return texts
 
 

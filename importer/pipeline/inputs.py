@@ -9,6 +9,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 
+import pandas as pd
+
 from importer.alma.facts import Facts
 from importer.errors import (
     MappingError,
@@ -181,10 +183,20 @@ class MappedRoster:
         )
 
     def cells(self, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Return these rows as they came, without passwords and PINs."""
+        """Return these rows, without passwords and PINs."""
+        return self._tuples(self._kept(rows))
+
+    def cells_as_came(self, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Return these rows with the line breaks of their cells, without passwords and PINs."""
+        return self._tuples(self.roster.with_lines(self._kept(rows)))
+
+    def _kept(self, rows: Collection[int]) -> pd.DataFrame:
         frame = self.roster.frame
-        kept = without_secrets(self.roster, frame[frame.index.isin(list(rows))], self.secret)
-        return zip(kept.index.tolist(), map(tuple, kept.to_numpy().tolist()), strict=True)
+        return without_secrets(self.roster, frame[frame.index.isin(list(rows))], self.secret)
+
+    @staticmethod
+    def _tuples(frame: pd.DataFrame) -> Iterator[tuple[int, tuple[str, ...]]]:
+        return zip(frame.index.tolist(), map(tuple, frame.to_numpy().tolist()), strict=True)
 
     def columns(self) -> Iterator[ColumnUse]:
         """The roster's columns, what they were matched to, and some values of each."""

@@ -71,3 +71,23 @@ def test_the_change_repairs_them(folder: Path, roster: Path, typed: Type) -> Non
     assert (summary["ready"], summary["rejected"]) == (SHORT + 1, 1)
     problems = summary["problems"]
     assert problems["zeros-restored"] == SHORT
+
+
+@pytest.mark.parametrize(
+    ("lookup", "place"),
+    [
+        ("groups", "under `groups:`"),
+        ("{Staff: STAFF}", "in the field's own lookup"),
+        ("{file: groups.csv, key: Name, value: Code}", "as rows of `groups.csv`"),
+    ],
+)
+def test_failing_values_are_for_the_lookup_that_the_field_has(
+    lookup: str, place: str, folder: Path, roster: Path, typed: Type
+) -> None:
+    """It may be a table of the mapping, one in the rule, or a file."""
+    text = MAPPING.replace("UGRD", f"{{from: <Last>, lookup: {lookup}}}")
+    (folder / "m.yaml").write_text(text + "lookups: {groups: {Staff: STAFF}}\n", "utf-8")
+    (folder / "groups.csv").write_text("Name,Code\nStaff,STAFF\n", "utf-8")
+    lines = "".join(f"{1_000_000 + n},Zeta\n" for n in range(SHORT))
+    roster.write_text(f"EMPL ID,Last\n{lines}", "utf-8")
+    assert place in plain(typed("check", roster, "-m", "m.yaml", "-o", "run").err)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import xlsxwriter
 
 from importer.model.roster import ROW, read_row
+from importer.model.text import unescape
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES
 
@@ -227,3 +229,41 @@ def test_rejects_of_a_roster_with_headings_further_down(
     again = typed("check", "first/rejects.xlsx", "-m", "friends.yaml", "-o", "again", "--json")
     assert (first["rejected"], again.summary["rejected"]) == (1, 1)
     assert problems(folder / "again") == problems(folder / "first") == [("5", "missing-value")]
+
+
+LINES = """version: 1
+name: lines
+account_type: INTERNAL
+record:
+  primary_id: <ID>
+  first_name: <First>
+  last_name: <Last>
+  user_group: COMM
+  job_description: <Home>
+  middle_name: {from: <Home>, clean: [{split: {on: newline, take: 2}}]}
+"""
+HOME = ("1 Elm St\n Apt 2\nSalem", "2 Oak St\r\nBoston", "=3 Fir St\nBoston")
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_line_breaks_come_back_in_the_rejects(kind: str, folder: Path, typed: Type) -> None:
+    """The rules see them in the rejects as in the roster; what needs none has the cell in one."""
+    (folder / "m.yaml").write_text(LINES, "utf-8")
+    rows = [["ID", "First", "Last", "Home"], *(["7", "Ann", "", home] for home in HOME)]
+    with (folder / "r.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    typed("check", "r.csv", "-m", "m.yaml", "-o", "one")
+    typed("check", f"one/rejects.{kind}", "-m", "m.yaml", "-o", "two")
+    with (folder / "two" / "rejects.csv").open(encoding="utf-8-sig", newline="") as file:
+        cells = [[unescape(text) for text in row] for row in csv.reader(file)]
+    homes = [row[cells[0].index("Home")] for row in cells[1:]]
+    assert homes == ["1 Elm St\nApt 2\nSalem", "2 Oak St\nBoston", "=3 Fir St\nBoston"]
+    convert = ("convert", f"two/rejects.{kind}", "-m", "m.yaml", "--to", "jsonl", "-o")
+    mended = (
+        (folder / "m.yaml").read_text("utf-8").replace("<Last>", "Lee").replace("<ID>", "<@row>")
+    )
+    (folder / "m.yaml").write_text(mended, "utf-8")
+    typed(*convert, "out.jsonl")
+    users = [json.loads(line) for line in (folder / "out.jsonl").read_text("utf-8").splitlines()]
+    assert [user["middle_name"] for user in users] == ["Apt 2", "Boston", "Boston"]
+    assert users[0]["job_description"] == "1 Elm St Apt 2 Salem"

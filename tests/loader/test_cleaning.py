@@ -117,8 +117,9 @@ def test_a_cell_beyond_any_length_is_rejected() -> None:
 )
 def test_a_column_is_cleaned_as_its_cells_are(texts: list[str]) -> None:
     """Plain texts need no cleaning, and a second time changes nothing."""
-    cleaned, findings = clean_column(texts, clean)
+    cleaned, findings, lines = clean_column(texts, clean)
     assert all(clean(text) == (text, ()) for text in texts if is_plain(text))
     assert cleaned == [clean(text)[0] for text in texts]
     assert findings == {text: clean(text)[1] for text in texts if clean(text)[1]}
     assert [clean(text)[0] for text in cleaned] == list(cleaned)
+    assert all("\n" in whole and clean(whole)[0] == clean(text)[0] for text, whole in lines.items())

@@ -20,6 +20,7 @@ from importer.model.candidates import Candidates
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.problem import Code, Place, Problem
 from importer.model.roster import Roster, Source, letter
+from importer.model.text import one_line
 
 TODAY = date(2026, 8, 20)
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
@@ -72,11 +73,20 @@ def places(headings: Sequence[str]) -> tuple[Place, ...]:
 
 
 def without_headings(rows: Sequence[Sequence[str]], first: int = 2) -> Roster:
-    """A roster of these rows, numbered from `first`, for a mapping that is compiled already."""
+    """A roster of these rows, numbered from `first`, for a mapping that is compiled already.
+
+    In a cell, `⏎` is a line break.
+    """
     width = len(rows[0]) if rows else 0
     index = range(first, first + len(rows))
-    frame = pd.DataFrame(list(rows), index=index, columns=range(width), dtype=object)
-    return Roster(SOURCE, places([""] * width), frame)
+    texts = [[one_line(text.replace("⏎", " ")) for text in row] for row in rows]
+    frame = pd.DataFrame(texts, index=index, columns=range(width), dtype=object)
+    lines: dict[int, dict[int, str]] = {}
+    for number, row in zip(index, rows, strict=True):
+        for at, text in enumerate(row):
+            if "⏎" in text:
+                lines.setdefault(at, {})[number] = "\n".join(map(one_line, text.split("⏎")))
+    return Roster(SOURCE, places([""] * width), frame, lines=lines)
 
 
 def roster(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Roster:

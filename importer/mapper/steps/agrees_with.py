@@ -50,7 +50,7 @@ class AgreesWith(Step[Template]):
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Compare the cells as they came, before any other step."""
-        other, _ = work.fill(self.value)
+        other, _ = work.fill(self.value, lines=False)
         finding = CellFinding(
             _CODES[work.one.rule.field.path],
             f"is not the same as the cell under {self.value.text}",

@@ -25,14 +25,17 @@ from importer.mapper.placeholders import nearest
 from importer.mapper.steps.rule import optional
 from importer.mapper.steps.step import RulePart, Step, Widget
 from importer.mapper.transforms import (
+    LINE_BREAK,
     TIDIED,
     Reading,
+    Separators,
     Word,
     Words,
     as_email,
     as_phone,
     as_zip,
     capitalize,
+    in_words,
     padded,
     parts_of,
     searched,
@@ -63,13 +66,13 @@ class Phone(MappingPart):
 class Split(MappingPart):
     """Take one part of a text, counted from 1, or from the end: -1 is the last of several."""
 
-    on: Words
+    on: Separators
     take: Annotated[int, Field(ge=-100, le=100)]
 
     @property
     def separators(self) -> str:
         """What is between the parts, in words."""
-        return " or ".join(f"`{text}`" for text in self.on)
+        return in_words(self.on)
 
     @model_validator(mode="after")
     def _is_a_part(self) -> Split:
@@ -215,6 +218,16 @@ class CleanStep:
         """Return what it makes of a text that is not blank, and what there is to report."""
         return self.kind.read(self.setting, text, country)
 
+    @property
+    def sees_lines(self) -> bool:
+        """Whether it looks for line breaks: by its separators, or in its pattern."""
+        match self.setting:
+            case Split(on=separators):
+                return LINE_BREAK in separators
+            case Replace(find=pattern) | str(pattern) if self.kind.divides:
+                return LINE_BREAK in pattern or "\\n" in pattern
+        return False
+
     def __str__(self) -> str:
         """In words."""
         words = " or ".join(self.setting) if isinstance(self.setting, tuple) else self.setting
@@ -253,6 +266,7 @@ class Clean(Step[tuple[CleanStep, ...]]):
     widget = Widget.STEPS
     position = 40
     leaves_blank = True
+    keeps_lines = True
 
     @classmethod
     def implied(cls, field: RecordField) -> Clean | None:
@@ -267,6 +281,15 @@ class Clean(Step[tuple[CleanStep, ...]]):
         if not located and any(step.name == "zip" for step in self.value):
             wrong = "`zip` has no effect without a `country` in the same address, such as USA"
             yield MappingFinding((*part.steps, "clean"), wrong, level=Level.HINT)
+        if not any(step.sees_lines for step in self.value):
+            return
+        if not part.rule.templates:
+            yield part.finding("clean", "finds no line breaks; write this step inside each case")
+        for name in (v.name for t in part.rule.templates for v in t.variables if not v.of_run):
+            named = part.of.values.get(name)
+            if named is None or any(not step.keeps_lines for step in named.steps):
+                wrong = f"finds no line breaks, because `<{name}>` is in one line"
+                yield part.finding("clean", f"{wrong}; take the column itself")
 
     def describe(self, said: str, part: RulePart) -> str:
         """`, only the digits, the last 4 characters`."""
@@ -284,10 +307,15 @@ class Clean(Step[tuple[CleanStep, ...]]):
         """Take the steps; blanks in IDs go before, or after what looks for parts."""
         tidied = TIDIED.get(work.one.rule.field.path) if work.rule.lone_cells else None
         divided = any(step.kind.divides for step in self.value)
+        last = max((at for at, step in enumerate(self.value) if step.sees_lines), default=-1)
+        if last < 0 and work.evaluation.lines:
+            values.fold()
         if tidied is not None and not divided:
             values.step(tidied)
-        for step in self.value:
+        for at, step in enumerate(self.value):
             values.step(step.read, work.located)
+            if at == last:
+                values.fold()
             if step.kind.selects:  # it may leave the text out on purpose: nothing is missing
                 values.content &= values.filled
         if tidied is not None and divided:

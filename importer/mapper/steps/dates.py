@@ -156,7 +156,7 @@ class PlusStep(Step[str | SpanBy]):
         """
         rows, by_group = values.applies, isinstance(work.evaluation.file.terms, dict)
         if isinstance(self.value, SpanBy):
-            spans = Values.of(*work.fill(self.value.by), rows)
+            spans = Values.of(*work.fill(self.value.by, lines=False), rows)
             spans.step(work.evaluation.tables[self.value.lookup].find)
         elif self.value == END_OF_TERM and by_group:
             spans = Values.of(work.column(END_OF_TERM), rows, rows)

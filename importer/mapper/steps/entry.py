@@ -10,15 +10,24 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from importer.mapper.conditions import Condition
 from importer.mapper.findings import Level, MappingFinding
-from importer.mapper.placeholders import Template, heading_key, written_template
+from importer.mapper.placeholders import Cell, Template, Variable, key_of, written_template
 from importer.mapper.steps.policies import OF_LISTS, ON_UPDATE_CHOICES, ON_UPDATE_WORDS
 from importer.mapper.steps.step import EntryKey, EntryPlace, Needs, Widget
-from importer.mapper.transforms import Reading, Transform, Word, Words, parts_of
+from importer.mapper.transforms import (
+    Reading,
+    Separators,
+    Transform,
+    Word,
+    Words,
+    in_words,
+    parts_of,
+)
 from importer.model.candidates import ListEntry, Removal, Yes
 from importer.model.fields import TYPE_FIELD, OnUpdate
 from importer.model.patterns import Pattern
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code
+from importer.model.text import one_line
 
 if TYPE_CHECKING:
     from importer.mapper.compile import Bindings
@@ -45,9 +54,9 @@ class EntryWhen(EntryKey[Condition]):
         return work.meeting(self.value, rows)
 
 
-def _one_heading(template: Template) -> Template:
-    if not template.lone_cell:
-        sentence = f"`{template.text}` must be one heading in angle brackets"
+def _one_cell(template: Template) -> Template:
+    if not (template.lone_cell or template.lone_value):
+        sentence = f"`{template.text}` must be one heading in angle brackets, or one `<$value>`"
         raise ValueError(sentence)
     return template
 
@@ -58,19 +67,19 @@ class EachPart(MappingPart):
     template: Annotated[
         Template,
         BeforeValidator(written_template, json_schema_input_type=Word),
-        AfterValidator(_one_heading),
+        AfterValidator(_one_cell),
     ] = Field(alias="from")
-    on: Words = (",",)
+    on: Separators = (",",)
     most: Annotated[int, Field(ge=2, le=20)] = 5
 
     @property
-    def heading(self) -> str:
-        """The heading of the cell."""
-        return self.template.cells[0].heading
+    def cell(self) -> Cell | Variable:
+        """The cell, or the named value."""
+        return self.template.cells[0] if self.template.lone_cell else self.template.variables[0]
 
     def parts(self, text: str) -> list[str]:
-        """Return the parts of a text that are not blank."""
-        return [part for part in parts_of(text, self.on) if part]
+        """Return the parts of a text that are not blank, each in one line."""
+        return [one_line(part) for part in parts_of(text, self.on) if part]
 
     def part(self, text: str, number: int) -> str:
         """Return one of the parts, from 0; "" if there are fewer."""
@@ -86,14 +95,13 @@ class Each(EntryKey[EachPart]):
     position = 20
 
     @property
-    def bindings(self) -> list[tuple[str, Bindings]]:
+    def bindings(self) -> list[Bindings]:
         """An entry for each part that a cell may have."""
-        key = heading_key(self.value.heading)
-        numbers = range(self.value.most)
-        return [(self.value.heading, {key: (key, self.value, number)}) for number in numbers]
+        key = key_of(self.value.cell)
+        return [{key: (key, self.value, number)} for number in range(self.value.most)]
 
     @property
-    def cell_check(self) -> tuple[str, Transform]:
+    def cell_check(self) -> tuple[Cell | Variable, Transform]:
         """A cell has no more parts than `most`."""
 
         def check(text: str, _country: str) -> Reading:
@@ -102,25 +110,26 @@ class Each(EntryKey[EachPart]):
             message = f"{{value}} has more than {self.value.most} parts; the others are left out"
             return text, CellFinding(Code.TOO_MANY_PARTS, message)
 
-        return self.value.heading, check
+        return self.value.cell, check
 
     def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
         """A field takes the parts."""
-        heading = self.value.heading
-        if heading_key(heading) not in map(heading_key, place.entry.cells):
-            wrong = f"no field of the entry takes `<{heading}>`, which stands for one part"
+        texts = (t for rule in place.entry.fields for _, part in rule.parts for t in part.templates)
+        taken = {key_of(one) for text in texts for one in text.parts if not isinstance(one, str)}
+        if key_of(self.value.cell) not in taken:
+            wrong = f"no field of the entry takes `{self.value.template.text}`, one part of it"
             yield place.finding("each", wrong)
 
     @property
     def phrase(self) -> str:
         """In words."""
         part = self.value
-        between = " or ".join(f"`{text}`" for text in part.on)
-        return f"for each part of <{part.heading}> between {between}, up to {part.most}"
+        between = in_words(part.on)
+        return f"for each part of {part.template.text} between {between}, up to {part.most}"
 
     def present(self, rows: Rows, work: EntryWork) -> Rows:
         """Those whose cell has the part."""
-        there: Rows = work.column(self.value.template.cells[0]).astype(bool)
+        there: Rows = work.column(self.value.cell).astype(bool)
         return rows & there
 
 

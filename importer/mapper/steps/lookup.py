@@ -8,7 +8,9 @@ from importer.mapper.lookups import (
     NO_CODE,
     OTHERWISE,
     LookupFile,
+    LookupKey,
     LookupName,
+    OwnTable,
     Tables,
 )
 from importer.mapper.steps.step import Needs, RulePart, Step, Widget
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from importer.mapper.yaml_source import Steps
 
 
-class Lookup(Step[str | LookupFile]):
-    """A table under `lookups:`, or a CSV file beside the mapping, with Alma's codes."""
+class Lookup(Step[LookupKey]):
+    """A table under `lookups:` or in place, or a CSV file beside the mapping, with Alma's codes."""
 
     key = "lookup"
     form = LookupName
@@ -48,8 +50,8 @@ class Lookup(Step[str | LookupFile]):
         if table.otherwise is not None and not table.passes:
             keys[OTHERWISE] = table.otherwise
         for key, code in keys.items():
-            named = isinstance(self.value, str)
-            yield code, ("lookups", str(self.value), key) if named else (*steps, "lookup")
+            where = lookup_steps(self.value, (*steps, "lookup"))
+            yield code, where if isinstance(self.value, LookupFile) else (*where, key)
 
     def words(self, tables: Tables) -> tuple[str, ...] | None:
         """Its own, unless it takes all others too."""
@@ -72,7 +74,12 @@ class Lookup(Step[str | LookupFile]):
         return NO_CODE
 
 
-def about(lookup: str | LookupFile, tables: Tables) -> str:
+def lookup_steps(lookup: LookupKey, steps: Steps) -> Steps:
+    """Return the steps to a lookup that these steps name or contain."""
+    return ("lookups", lookup) if isinstance(lookup, str) else steps
+
+
+def about(lookup: LookupKey, tables: Tables) -> str:
     """Return a lookup in words: its name or its file, and how much is in it."""
     table = tables[lookup]
     parts = [counted(len(table.codes), "value")]
@@ -82,4 +89,6 @@ def about(lookup: str | LookupFile, tables: Tables) -> str:
         parts.append(f"otherwise {table.otherwise}")
     if isinstance(lookup, LookupFile):
         return f"`{lookup.file}` ({lookup.key} to {lookup.value}, {', '.join(parts)})"
+    if isinstance(lookup, OwnTable):
+        return f"its own table ({', '.join(parts)})"
     return f"`{lookup}` ({', '.join(parts)})"

@@ -21,6 +21,7 @@ from importer.mapper.steps.step import Needs, RulePart, Step, Widget
 from importer.mapper.transforms import Word, is_dash, one_or_more
 from importer.mapper.values import Rows, Texts, Values, changed
 from importer.model.fields import OnUpdate, Shape
+from importer.model.text import one_line
 
 if TYPE_CHECKING:
     from importer.mapper.steps.step import Codes
@@ -41,6 +42,7 @@ class When(Step[Condition]):
     widget = Widget.CONDITION
     position = 10
     changes = False
+    keeps_lines = True
     leaves_blank = True
     bypasses = True
 
@@ -80,6 +82,7 @@ class From(Step[tuple[Template, ...]]):
     position = 20
     source = True
     changes = False
+    keeps_lines = True
 
     @property
     def needs(self) -> Needs:
@@ -117,15 +120,17 @@ class From(Step[tuple[Template, ...]]):
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Fill in the templates."""
-        texts, content = work.fill(self.value[0])
+        texts, content = work.fill(self.value[0], lines=True)
         texts, dashed = self._without_dashes(texts, work)
         for template in self.value[1:]:
-            more, contributes = work.fill(template)
+            more, contributes = work.fill(template, lines=True)
             more, other = self._without_dashes(more, work)
             texts, content = np.where(texts != "", texts, more), content | contributes
             dashed = dashed | other
         dashed = dashed & (texts == "")
         found = Values.of(texts, content & ~dashed, values.applies)
+        if work.evaluation.lines:
+            found.source = changed(found.texts, one_line)
         if work.one.rule.on_update is OnUpdate.ERASE:  # a dash is no order to erase
             found.applies = found.applies & ~dashed
         found.own = found.own & work.evaluation.own_texts(work.rule.lone_variable)
@@ -156,6 +161,7 @@ class Cases(Step[tuple[Rule, ...]]):
     position = 30
     source = True
     changes = False
+    keeps_lines = True
     leaves_blank = True
     bypasses = True
 
@@ -205,6 +211,7 @@ class Default(Step[Rule]):
     widget = Widget.RULE
     position = 100
     changes = False
+    keeps_lines = True
     bypasses = True
 
     @property

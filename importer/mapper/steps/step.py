@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from importer.mapper.compile import Bindings
     from importer.mapper.conditions import Condition, Subject
     from importer.mapper.field_rule import FieldRule
-    from importer.mapper.lookups import KeyFile, Tables
+    from importer.mapper.lookups import LookupKey, Tables
     from importer.mapper.mapping import EntryRules, MappingDocument
-    from importer.mapper.placeholders import Cell, Template
+    from importer.mapper.placeholders import Cell, Template, Variable
     from importer.mapper.steps.rule import Rule
     from importer.mapper.steps.work import EntryWork, RuleWork
     from importer.mapper.transforms import Transform
@@ -69,7 +69,7 @@ class Needs:
     deciding: tuple[Subject, ...] = ()
     compared: tuple[Cell, ...] = ()
     conditions: tuple[tuple[Steps, Condition], ...] = ()
-    lookups: tuple[tuple[Steps, str | KeyFile], ...] = ()
+    lookups: tuple[tuple[Steps, LookupKey], ...] = ()
     rules: tuple[tuple[Steps, Rule], ...] = ()
 
 
@@ -152,6 +152,8 @@ class Step(Key[V]):
     """Whether it is where the text comes from: a rule has one such step."""
     changes: ClassVar[bool] = True
     """Whether it makes another text of a text."""
+    keeps_lines: ClassVar[bool] = False
+    """Whether it sees a cell's line breaks; for the others the text is in one line."""
     leaves_blank: ClassVar[bool] = False
     """Whether it may make nothing of a text, on purpose."""
     bypasses: ClassVar[bool] = False
@@ -273,8 +275,8 @@ class EntryKey(Key[V]):
     # what it needs, and what it makes of the entry
 
     @property
-    def bindings(self) -> list[tuple[str, Bindings]]:
-        """The entries that it makes of one: the heading it names, and what that stands for."""
+    def bindings(self) -> list[Bindings]:
+        """The entries that it makes of one: what a cell or value that it names stands for."""
         return []
 
     def removal(self, parent: str) -> Removal | None:
@@ -291,8 +293,8 @@ class EntryKey(Key[V]):
         return False
 
     @property
-    def cell_check(self) -> tuple[str, Transform] | None:
-        """The heading whose cells it checks once for the whole roster, and the check."""
+    def cell_check(self) -> tuple[Cell | Variable, Transform] | None:
+        """The cells or the value that it checks once for the whole roster, and the check."""
         return None
 
     # what it is in a mapping

@@ -31,11 +31,11 @@ class EntryWork:
 
     def column(self, part: str | Cell | Variable) -> Texts:
         """Return the texts of a cell, a variable or a constant."""
-        return self.evaluation.column(part, self.bound)
+        return self.evaluation.column(part, self.bound, lines=False)
 
-    def fill(self, template: Template) -> tuple[Texts, Rows]:
-        """Return the texts of a template, and which rows contribute to them."""
-        return self.evaluation.fill(template, self.bound)
+    def fill(self, template: Template, *, lines: bool) -> tuple[Texts, Rows]:
+        """Return the texts of a template, with `lines` in several ones, and whom they are of."""
+        return self.evaluation.fill(template, self.bound, lines=lines)
 
 
 @dataclass(frozen=True, slots=True)
