@@ -10,7 +10,7 @@ checked between an intent and its write is in `run_lock`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -227,10 +227,12 @@ class Journal:
         planned: Planned | None,
         problems: Iterable[Problem],
         detail: str,
+        values: Mapping[str, str],
     ) -> None:
         """Record how a person resolved a row: its new fate, its step, and new problems.
 
-        Its review problems become warnings with nothing to do; an earlier resolution is replaced.
+        `values`: those of the run that change with it. Its review problems become warnings with
+        nothing to do; an earlier resolution is replaced.
         """
         connection = self.ledger.connection
         with self._writing():
@@ -248,6 +250,8 @@ class Journal:
                 "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.RESOLVED)
             )
             add_problems(self.ledger, problems)
+            for name, value in values.items():
+                self.ledger.keep(name, value)
             self._append(row, DECIDED, detail)
 
     def note(self, event: str, detail: str, row: int = 0) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from importer.errors import Exit, LedgerError, UsageError
 from importer.ledger.database import Database, FileIdentity, file_identity
@@ -18,7 +18,9 @@ from importer.model.plan import Act, Change, Fate, Imprint, Result
 from importer.model.problem import Code, Place, Problem, Repairs, Severity
 from importer.model.run import (
     Calls,
+    CheckCounts,
     ColumnUse,
+    FailedCheck,
     OfThese,
     RosterCounts,
     RowHistory,
@@ -38,6 +40,14 @@ CHANGES = TypeAdapter(tuple[Change, ...])
 PLACES = TypeAdapter(tuple[Place, ...])
 COLUMNS = TypeAdapter(tuple[ColumnUse, ...])
 IMPRINTS: TypeAdapter[dict[str, Imprint]] = TypeAdapter(dict[str, Imprint])
+
+_FAILED_CHECKS = TypeAdapter(tuple[FailedCheck, ...])
+_COUNTS = TypeAdapter(dict[int, CheckCounts])
+
+FAILED, COUNTED = "failed checks", "resolved checks"
+"""The values of a run for its safety checks, once a row was resolved."""
+
+_VALUE = "SELECT value FROM run WHERE name = ?"
 
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
 """SQLite's names for a damaged file; the last one: a table of ours is missing."""
@@ -149,7 +159,7 @@ class Ledger(Database):
 
     def value(self, name: str) -> str | None:
         """Return a value of the run by its name; None where there is none. Raises as `open`."""
-        found = next(self.read("SELECT value FROM run WHERE name = ?", (name,)), None)
+        found = next(self.read(_VALUE, (name,)), None)
         return None if found is None else str(found[0])
 
     def keep(self, name: str, value: str) -> None:
@@ -158,12 +168,22 @@ class Ledger(Database):
 
     @property
     def facts(self) -> RunFacts:
-        """Everything about the run that is not about a row. Raises UsageError if damaged."""
-        try:
-            facts = RunFacts.model_validate_json(self.value("facts") or "")
-        except ValidationError:
-            raise self.damaged from None
+        """Everything about the run that is not about a row. Raises UsageError if damaged.
+
+        The failed safety checks count the rows that people resolved.
+        """
+        facts = next(self.parsed(RunFacts.model_validate_json, _VALUE, ("facts",)), None)
+        if facts is None:
+            raise self.damaged
+        failed = next(self.parsed(_FAILED_CHECKS.validate_json, _VALUE, (FAILED,)), None)
+        if failed is not None:
+            facts = facts.model_copy(update={"failed_checks": failed})
         return facts.in_folder(self.folder)
+
+    @property
+    def resolved_counts(self) -> dict[int, CheckCounts]:
+        """What the safety checks count of rows that people resolved, by row."""
+        return next(self.parsed(_COUNTS.validate_json, _VALUE, (COUNTED,)), {})
 
     @property
     def was_applied(self) -> bool:
@@ -172,8 +192,7 @@ class Ledger(Database):
 
     def columns(self, roster: int | None = None) -> tuple[ColumnUse, ...]:
         """Return the columns of the rosters, or of the one at this position, in order."""
-        query = "SELECT value FROM run WHERE name = 'columns'"
-        every = next(self.parsed(COLUMNS.validate_json, query), ())
+        every = next(self.parsed(COLUMNS.validate_json, _VALUE, ("columns",)), ())
         return tuple(use for use in every if roster in {None, use.roster})
 
     def problems(self, row: int | None = None) -> Iterator[Problem]:
@@ -340,6 +359,16 @@ class Ledger(Database):
         )
         ((count,),) = self.read(query, (*OPEN, -1 if limit is None else limit))
         return int(count)
+
+
+def values_of_checks(
+    counted: Mapping[int, CheckCounts], failed: tuple[FailedCheck, ...]
+) -> dict[str, str]:
+    """Return the values of a run that record its safety checks with resolved rows."""
+    return {
+        COUNTED: _COUNTS.dump_json({**counted}).decode(),
+        FAILED: _FAILED_CHECKS.dump_json(failed).decode(),
+    }
 
 
 def _having(end: Fate | Act | Result | None) -> str:

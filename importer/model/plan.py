@@ -329,7 +329,7 @@ class SisRules:
     keeps_blank: bool
     undoes_edits: bool
     keeps_names: bool
-    record_types: Mapping[str, frozenset[str]]
+    record_types: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,18 @@ class FailedCheck(Kept):
     sentence: str
 
 
+class CheckCounts(Kept):
+    """What the safety checks count of the steps of one roster.
+
+    `matched`: the users whom the steps are about. `concerned`: how many of them each check
+    concerns. `groups`: the user groups that the mapping gives.
+    """
+
+    matched: int = 0
+    concerned: dict[SafetyCheck, int] = {}
+    groups: tuple[str, ...] = ()
+
+
 class SinceLoad(Kept):
     """How a roster differs from the last load with its mapping, found without Alma.
 
@@ -156,7 +168,9 @@ class RunFacts(Kept):
     that the plan does not delete. `overwrite_edits`: paths of values that are written
     although staff edited them. `about_alma`: which saved facts the plan uses and which not, and
     what this Alma will not do of it. `sis`: of a plan whose rows Alma's own SIS load loads, from a
-    file; None if they are sent through the API.
+    file; None if they are sent through the API. `check_counts`: by roster, without the rows that
+    people resolve later. `record_types`: of a plan for the SIS load, those of the users of each
+    user group, by its code without case, as far as they are known.
     """
 
     command: Literal["check", "plan", "undo"]
@@ -174,12 +188,14 @@ class RunFacts(Kept):
     users_as_of: datetime | None = None
     rate: float = 0
     calls_left: int | None = None
+    check_counts: tuple[CheckCounts, ...] = ()
     failed_checks: tuple[FailedCheck, ...] = ()
     kept_in_alma: int = 0
     overwrite_edits: tuple[str, ...] = ()
     about_alma: tuple[str, ...] = ()
     since_last_load: tuple[SinceLoad, ...] = ()
     common: Common = NOTHING_COMMON
+    record_types: dict[str, tuple[str, ...]] = {}
     undoes: str = ""
     users_stay: int = 0
     sis: SisLoad | None = None
@@ -190,6 +206,25 @@ class RunFacts(Kept):
         return (
             (self.roster, self.mapping),
             *((other.roster, other.mapping) for other in self.others),
+        )
+
+    def compared(
+        self,
+        check_counts: tuple[CheckCounts, ...],
+        failed_checks: tuple[FailedCheck, ...],
+        kept_in_alma: int,
+        about_alma: tuple[str, ...],
+        calls_left: int | None,
+    ) -> RunFacts:
+        """Return the facts of a plan once its rows were compared with Alma."""
+        return self.model_copy(
+            update={
+                "check_counts": check_counts,
+                "failed_checks": failed_checks,
+                "kept_in_alma": kept_in_alma,
+                "about_alma": about_alma,
+                "calls_left": calls_left,
+            }
         )
 
     def in_folder(self, folder: Path) -> RunFacts:

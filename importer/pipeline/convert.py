@@ -12,6 +12,7 @@ from importer.errors import UsageError
 from importer.ledger.edit_memory import EditMemory, institutions
 from importer.model.files import new_file
 from importer.model.problem import VALUE
+from importer.model.text import word_list
 from importer.model.user import AccountType, User
 from importer.pipeline.inputs import CheckedRosters, Rosters
 from importer.planner.drafts import DraftUser
@@ -47,10 +48,25 @@ def convert(
 
 
 def check_external(rosters: Rosters) -> None:
-    """Raise UsageError for a mapping whose records an SIS load cannot load.
+    """Raise UsageError for rosters that one SIS load cannot load.
 
-    It never touches Internal users, and retires nobody.
+    It never touches Internal users, and retires nobody. Its profile in Alma has one external
+    system, one ID by which it finds users, and one record type.
     """
+    systems = {text for one in rosters for text in one.candidates.texts("external_id") if text}
+    matched = {one.match.by[0] for one in rosters}
+    types = {one.candidates.layout.record_type for one in rosters}
+    for words, found in (
+        ("external systems", systems),
+        ("kinds of IDs by which users are found", matched),
+        ("record types", types),
+    ):
+        if len(found) > 1:
+            msg = (
+                f"The rows have several {words}: {word_list(sorted(found))}. An SIS load has one, "
+                "by its profile in Alma. Make a file for each."
+            )
+            raise UsageError(msg)
     for mapped in rosters:
         if mapped.match.retire is not None:
             msg = f"{mapped.mapping.path.name} retires users, which an SIS load cannot do."

@@ -9,7 +9,6 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
-    Mapping,
 )
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -148,7 +147,7 @@ class Users:
         """Return what many users of the cache have in common; nothing is known without a cache."""
         return find_common(self.cache) if self.cache is not None else NOTHING_COMMON
 
-    def record_types(self) -> Mapping[str, frozenset[str]]:
+    def record_types(self) -> dict[str, tuple[str, ...]]:
         """Return the record types of the users of each group; nothing is known without a cache."""
         return find_record_types(self.cache) if self.cache is not None else {}
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from importer.alma.client import Alma
-from importer.alma.facts import KnownFacts
 from importer.alma.models import Institution
 from importer.errors import DailyLimitError, UsageError
 from importer.ledger.ledger import Ledger
@@ -14,8 +13,7 @@ from importer.ledger.memory import AbsentMemory, DecisionMemory
 from importer.model.fields import CodeTables
 from importer.model.plan import Create, Delete, Fate, Held, Planned, Step
 from importer.model.problem import Code, Problem
-from importer.model.run import FailedCheck
-from importer.model.text import counted
+from importer.model.text import RowId, counted
 from importer.pipeline.alma_rows import takes_rows, with_rows
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.convert import check_external
@@ -24,7 +22,6 @@ from importer.pipeline.fates import Decided, decide_fates
 from importer.pipeline.inputs import (
     SILENT,
     CheckedRosters,
-    MappedRoster,
     Progress,
     Rosters,
     RunRequest,
@@ -44,7 +41,7 @@ from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import PlanContext, against_facts, cleared, paths_of, plan_context
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.drafts import DraftUser
-from importer.planner.safety_checks import many_other_people, safety_checks
+from importer.planner.safety_checks import count_steps, failed_checks, many_other_people
 from importer.planner.who import review_collisions
 from importer.users.matching import PersonQuery
 
@@ -70,7 +67,6 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         drafts = tuple(rosters.drafts(ready, checked.missing, institution.code))
         asked = [(draft, query_of(draft, rosters.match(draft.row))) for draft in drafts]
         queries = [query for _, query in asked]
-        overwrites = paths_of(rosters, request.overwrite_edits)
         needed = "match.absent" if any(one.match.absent for one in rosters) else ""
         if request.sis is not None:
             check_external(rosters)
@@ -83,27 +79,6 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             if request.sis is not None and users.cache is None:
                 msg = "A plan for the SIS load needs the user cache. Run `importer users refresh`."
                 raise UsageError(msg)
-            with plan_context(
-                rosters,
-                answers,
-                users.common(),
-                of_alma,
-                request.facts,
-                overwrites,
-                request.sis,
-                users.record_types() if request.sis else {},
-            ) as context:
-                planned = await _plan_rows(rosters, asked, users, context, progress)
-                absent = AbsentMemory(of_alma.key)
-                leaving = await plan_absent(rosters, users, context, absent, request.now)
-            every = [one.step for one in (*planned, *leaving.planned)]
-            through_api = request.sis is None
-            what_of = against_facts if through_api else cleared
-            about = tuple(what_of(every, context.facts))
-            for sentence in about:
-                progress.note(sentence)
-            steps = review_collisions(every, rosters.origin)
-            decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
             facts = run_facts(
                 "plan",
                 rosters,
@@ -111,14 +86,31 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 alma=of_alma,
                 users_as_of=users.as_of,
                 rate=rate,
-                calls_left=alma.limiter.available,
-                failed_checks=_failed_checks(
-                    rosters, steps, drafts, context.facts, clears=not through_api
-                ),
-                kept_in_alma=sum(one.kept for one in planned),
-                overwrite_edits=overwrites,
-                about_alma=about,
-                common=context.common,
+                overwrite_edits=paths_of(rosters, request.overwrite_edits),
+                common=users.common(),
+                record_types=users.record_types() if request.sis else {},
+            )
+            with plan_context(rosters, answers, facts, request.facts) as context:
+                planned = await _plan_rows(rosters, asked, users, context, progress)
+                absent = AbsentMemory(of_alma.key)
+                leaving = await plan_absent(rosters, users, context, absent, request.now)
+            every = [one.step for one in (*planned, *leaving.planned)]
+            what_of = against_facts if request.sis is None else cleared
+            about = tuple(what_of(every, context.facts))
+            for sentence in about:
+                progress.note(sentence)
+            steps = review_collisions(every, rosters.origin)
+            decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
+            hides_pins, clears = context.facts.hides_pins, request.sis is not None
+            groups = _expected_groups(rosters, drafts)
+            counts = count_steps(steps, groups, hides_pins=hides_pins, clears=clears)
+            limits = [one.mapping.file.safety_checks for one in rosters]
+            facts = facts.compared(
+                counts,
+                failed_checks(counts, limits, clears=clears),
+                sum(one.kept for one in planned),
+                about,
+                alma.limiter.available,
             )
             imprints = [
                 (one.step.row, one.imprints)
@@ -242,37 +234,20 @@ def _names_not_compared(created: Collection[int], rosters: Rosters) -> Iterator[
         )
 
 
-def _failed_checks(
-    rosters: Rosters,
-    steps: Sequence[Step],
-    drafts: Sequence[DraftUser],
-    facts: KnownFacts,
-    *,
-    clears: bool,
-) -> tuple[FailedCheck, ...]:
-    """Return the safety checks that fail, each roster by the limits of its own mapping."""
-    groups = [
-        _expected_groups(one, (draft for draft in drafts if rosters.of(draft.row) is one))
-        for one in rosters
-    ]
-    limits = [one.mapping.file.safety_checks for one in rosters]
-    return safety_checks(steps, limits, groups, hides_pins=facts.hides_pins, clears=clears)
-
-
-def _expected_groups(mapped: MappedRoster, drafts: Iterable[DraftUser]) -> set[str]:
-    """Return the codes of user groups that the mapping gives, and those of the ready rows.
+def _expected_groups(rosters: Rosters, drafts: Iterable[DraftUser]) -> list[set[str]]:
+    """Return, by roster, the user groups that the mapping gives, and those of the ready rows.
 
     If groups come from the cells as they are, every group of the institution is expected.
     """
-    column = mapped.candidates.layout.targets.get("user_group")
-    if column is None:
-        return set()
-    known = mapped.codes.known(column.field.facts.table) if column.from_cells else None
-    return {
-        *column.mapped_codes,
-        *(known or ()),
-        *(draft.values.get("user_group", "") for draft in drafts),
-    }
+    expected: list[set[str]] = []
+    for mapped in rosters:
+        column = mapped.candidates.layout.targets.get("user_group")
+        known = column and column.from_cells and mapped.codes.known(column.field.facts.table)
+        expected.append({*(column.mapped_codes if column else ()), *(known or ())})
+    for draft in drafts:
+        if group := draft.values.get("user_group"):
+            expected[RowId.of(draft.row).roster].add(group)
+    return expected
 
 
 async def _carry_out_decisions(

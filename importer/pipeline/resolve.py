@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -11,17 +11,17 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from importer.alma.client import Alma
-from importer.alma.facts import Facts
+from importer.alma.facts import Facts, facts_for
 from importer.alma.models import OBLIGATIONS
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import Ledger, values_of_checks
 from importer.ledger.memory import DecisionMemory
 from importer.model.decisions import NAME, WHO, Answer, concerned, in_question
 from importer.model.fields import CodeTables
-from importer.model.plan import Fate, Held, Planned, Update
+from importer.model.plan import Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem, Severity
-from importer.model.text import command_line, row_label
+from importer.model.text import RowId, command_line, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import validate
@@ -31,18 +31,20 @@ from importer.pipeline.inputs import CheckedRosters, reopen_inputs
 from importer.pipeline.lookup import find_people, named_user, query_of
 from importer.pipeline.resolutions import OTHER_LEFT_OUT, Resolutions, alike_rows, keep_answer
 from importer.pipeline.row_plan import PlanContext, plan_context
-from importer.pipeline.undo import answer_undo
+from importer.pipeline.undo import answer_undo, undo_limits
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
+from importer.planner.safety_checks import count_step, failed_checks, summed
 from importer.planner.who import is_another, review_collision
 from importer.users.matching import PersonQuery, identifiers, search_alma
 
-_SAID = {
+_SAID: Mapping[Answer | type[Step], tuple[str, str]] = {
     Answer.CREATE: ("create a new user", "creates a user"),
     Answer.UPDATE: ("update the user that was named", "updates a user"),
     Answer.RENAME: ("give the user that was named the row's primary ID", "renames a user"),
+    Delete: ("delete the user that was named for good", "deletes a user for good"),
 }
-"""What an answer asks for, and what the row does then."""
+"""What an answer asks for, and what the row does then; a deletion whatever the answer is called."""
 
 
 class Review:
@@ -144,7 +146,7 @@ class Review:
     async def resolve(self, decision: Decision, alma: Alma) -> None:
         """Plan to create the row's user, or to update or rename the user with this ID.
 
-        The safety checks are not repeated for a resolved row. Raises UsageError if Alma holds
+        The safety checks count it, so that `apply` may ask for more. Raises UsageError if Alma has
         something else, StalePlanError if the roster, the mapping or the institution changed,
         LedgerError, AlmaError.
         """
@@ -175,7 +177,7 @@ class Review:
             for other in list(self._rows_of(user, decision.row, rename=rename)):
                 self._leave_out(other, draft)
         done = replace(decision, answer=Answer.RENAME) if renames else decision
-        self._record(done, planned, _SAID[done.answer][0])
+        self._record(done, planned, _said(done, planned)[0])
         self._keep(answer, live, draft)
 
     def _check_named(self, draft: DraftUser, live: User) -> None:
@@ -276,7 +278,7 @@ class Review:
             *(held.problems if held else ()),
         ]
         done = None if held else replace(planned, step=step)
-        self._journal.record_resolution(draft.row, worst(problems), done, problems, "free")
+        self._record_resolution(draft.row, done, problems, "free")
 
     def _expand(self, row: int) -> str:
         """Return what Alma is to count of the user of a row."""
@@ -293,12 +295,8 @@ class Review:
             plan_context(
                 self._rosters,
                 Resolutions(DecisionMemory(self.facts.alma.key).load()),
-                self.facts.common,
-                self.facts.alma,
+                self.facts,
                 self._measured,
-                self.facts.overwrite_edits,
-                self.facts.sis,
-                {},
             )
         )
 
@@ -320,7 +318,7 @@ class Review:
         advice = "The row is not sent, unless you resolve it again."
         warnings = planned.warnings if planned else ()
         if planned is not None:
-            does = _SAID[decision.answer][1]
+            does = _said(decision, planned)[1]
             advice = f"The row {does}; until it is sent you can resolve it again."
         problem = Problem.of(
             Code.RESOLVED,
@@ -332,7 +330,36 @@ class Review:
         known = {(one.code, one.value) for one in self.ledger.problems(decision.row)}
         new = [one for one in warnings if (one.code, one.value) not in known]
         found = [problem, *new]
-        self._journal.record_resolution(decision.row, worst(found), planned, found, decision.answer)
+        self._record_resolution(decision.row, planned, found, decision.answer)
+
+    def _record_resolution(
+        self, row: int, planned: Planned | None, problems: Sequence[Problem], detail: str
+    ) -> None:
+        """Record a step, and what the safety checks count of it: an answer may be about many rows.
+
+        A run of an earlier version does not have what they counted before.
+        """
+        facts, counted = self.facts, self.ledger.resolved_counts
+        counted.pop(row, None)
+        clears = facts.sis is not None
+        if planned is not None and facts.check_counts:
+            pins = facts_for(self._measured, facts.alma.institution if facts.alma else "")
+            groups = facts.check_counts[RowId.of(row).roster].groups
+            counted[row] = count_step(
+                planned.step, groups, hides_pins=pins.hides_pins, clears=clears
+            )
+        every = [
+            summed(
+                (own, *(one for row, one in counted.items() if RowId.of(row).roster == at)),
+                own.groups,
+            )
+            for at, own in enumerate(facts.check_counts)
+        ]
+        own = [mapping.safety_limits for _, mapping in facts.rosters]
+        limits = undo_limits(facts) if self._undoes else own
+        failed = failed_checks(every, limits, clears=clears) if every else facts.failed_checks
+        values = values_of_checks(counted, failed)
+        self._journal.record_resolution(row, worst(problems), planned, problems, detail, values)
 
     def _keep(
         self,
@@ -353,3 +380,7 @@ class Review:
                 self._operator,
                 self._now(),
             )
+
+
+def _said(decision: Decision, planned: Planned) -> tuple[str, str]:
+    return _SAID.get(type(planned.step)) or _SAID[decision.answer]

@@ -21,6 +21,7 @@ from importer.model.people import Common
 from importer.model.plan import (
     ChangeKind,
     Create,
+    Delete,
     Held,
     Planned,
     SisRules,
@@ -31,7 +32,7 @@ from importer.model.plan import (
 )
 from importer.model.problem import KNOWN, VALUE, Code, Problem
 from importer.model.roster import Roster
-from importer.model.run import AlmaFacts, SisLoad
+from importer.model.run import RunFacts, SisLoad
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.model.user import AccountType, User
 from importer.pipeline.fates import as_warning, dismissed
@@ -90,7 +91,8 @@ class PlanContext:
         if live is not None and not kept.is_about(live) and is_another(draft, live, self.common):
             return self._finish(draft, planned)
         made = self.answer(kept.answer, draft, live, found)
-        if not isinstance(made, Planned):
+        # nobody is deleted by an answer that was given before the plan showed the deletion
+        if not isinstance(made, Planned) or isinstance(made.step, Delete):
             return self._finish(draft, planned)
         answered = (as_warning(problem, kept.sentence) for problem in asked)
         return replace(made, warnings=(*answered, *planned.warnings, *made.warnings))
@@ -136,21 +138,15 @@ class PlanContext:
 
 @contextmanager
 def plan_context(
-    rosters: Rosters,
-    answers: Resolutions,
-    common: Common,
-    alma: AlmaFacts,
-    files: Mapping[Path, Facts],
-    overwrites: Collection[str],
-    sis: SisLoad | None,
-    record_types: Mapping[str, frozenset[str]],
+    rosters: Rosters, answers: Resolutions, facts: RunFacts, files: Mapping[Path, Facts]
 ) -> Iterator[PlanContext]:
-    """Read what earlier runs left for this Alma.
+    """Read what earlier runs left for the Alma of a plan.
 
-    `files`: the saved facts. `overwrites`: as `paths_of` returns them. `sis`: of a plan for the
-    SIS load. `record_types`: by user group, as far as they are known. Raises
-    LedgerError.
+    `facts`: those of the plan, as far as they are known before it is made. `files`: the saved facts
+    of Alma. Raises LedgerError.
     """
+    alma = facts.alma
+    assert alma is not None  # noqa: S101  a plan has it
     known = facts_for(files, alma.institution)
     retiring = tuple(_retiring(mapped, known) for mapped in rosters)
     remember_earlier(alma.key)
@@ -171,10 +167,10 @@ def plan_context(
                 left,
                 keyed(memory.key),
                 rosters[0].today,
-                frozenset(overwrites),
-                None if sis is None else _sis_rules(sis, known, record_types),
+                frozenset(facts.overwrite_edits),
+                None if facts.sis is None else _sis_rules(facts.sis, known, facts.record_types),
             ),
-            common,
+            facts.common,
             known,
             retiring,
         )
@@ -255,7 +251,7 @@ def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
 
 
 def _sis_rules(
-    sis: SisLoad, facts: KnownFacts, record_types: Mapping[str, frozenset[str]]
+    sis: SisLoad, facts: KnownFacts, record_types: Mapping[str, tuple[str, ...]]
 ) -> SisRules:
     known = facts.followed()
     return SisRules(

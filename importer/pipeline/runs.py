@@ -27,7 +27,6 @@ from importer.model.roster import ADDED
 from importer.model.run import (
     AlmaFacts,
     Corrections,
-    FailedCheck,
     MappingFacts,
     OtherRoster,
     RosterFacts,
@@ -192,13 +191,10 @@ class OfPlan(TypedDict, total=False):
     alma: AlmaFacts
     users_as_of: datetime | None
     rate: float
-    calls_left: int | None
-    failed_checks: tuple[FailedCheck, ...]
-    kept_in_alma: int
     overwrite_edits: tuple[str, ...]
-    about_alma: tuple[str, ...]
     since_last_load: tuple[SinceLoad, ...]
     common: Common
+    record_types: dict[str, tuple[str, ...]]
 
 
 def run_facts(
@@ -207,7 +203,7 @@ def run_facts(
     request: RunRequest,
     **found: Unpack[OfPlan],
 ) -> RunFacts:
-    """Return the facts of a run."""
+    """Return the facts of a run, as far as they are known before it is made."""
     (roster, mapping), *others = map(_roster_facts, rosters)
     return RunFacts(
         command=command,

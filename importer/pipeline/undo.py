@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from importer.alma.client import Alma
-from importer.alma.facts import Facts, KnownFacts, facts_for
+from importer.alma.facts import Facts, facts_for
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
@@ -32,7 +32,7 @@ from importer.model.plan import (
     Written,
 )
 from importer.model.problem import Code, Origin, Problem
-from importer.model.run import FailedCheck, RunFacts
+from importer.model.run import RunFacts
 from importer.model.text import command_line, counted, row_label
 from importer.model.user import DELETED, User
 from importer.pipeline.apply import check_same_institution
@@ -42,7 +42,7 @@ from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.row_plan import against_facts
 from importer.pipeline.runs import new_run
 from importer.planner.entries import current, same_id
-from importer.planner.safety_checks import safety_checks
+from importer.planner.safety_checks import count_steps, failed_checks
 from importer.planner.undo import (
     as_created,
     created_again,
@@ -105,6 +105,9 @@ async def undo(
             for row, fate in first.fates()
         }
         decided = decide_fates(rows, problems, answers={}, only_new=())
+        groups: list[tuple[str, ...]] = [()] * len(of_first.rosters)
+        pins = known.hides_pins
+        counts = count_steps(steps.values(), groups, hides_pins=pins, clears=False)
         facts = RunFacts(
             command="undo",
             version=request.version,
@@ -121,7 +124,8 @@ async def undo(
             users_as_of=of_first.users_as_of,
             rate=request.rate,
             calls_left=alma.limiter.available,
-            failed_checks=_failed_checks(of_first, steps, known),
+            check_counts=counts,
+            failed_checks=failed_checks(counts, undo_limits(of_first), clears=False),
             about_alma=about,
             undoes=str(first.folder.resolve()),
             users_stay=stay,
@@ -212,17 +216,15 @@ def _users_were(count: int) -> str:
     return f"{counted(count, 'user')} {'was' if count == 1 else 'were'}"
 
 
-def _failed_checks(
-    facts: RunFacts, steps: dict[int, Step], known: KnownFacts
-) -> tuple[FailedCheck, ...]:
-    """Return the safety checks that the undo plan fails, by the limits of the run's mapping.
+def undo_limits(facts: RunFacts) -> list[SafetyLimits]:
+    """Return, by roster, the limits of the safety checks for an undo plan.
 
     It changes every user of the run back to their old groups, which is what an undo is for, so
     `many-changes`, `foreign-group` and `absent` do not apply.
     """
     off = SafetyLimit(percent=100, count=0)
     own = [mapping.safety_limits for _, mapping in facts.rosters]
-    limits = [
+    return [
         SafetyLimits(
             many_changes=off,
             removals=one.removals,
@@ -234,9 +236,6 @@ def _failed_checks(
         )
         for one in own
     ]
-    groups: list[tuple[str, ...]] = [()] * len(limits)
-    hides_pins = known.hides_pins
-    return safety_checks(steps.values(), limits, groups, hides_pins=hides_pins, clears=False)
 
 
 def undone(image: Image, live: User | None, origin: Origin) -> Planned:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import starmap
 
 from importer.model.plan import (
     Change,
@@ -21,7 +22,7 @@ from importer.model.plan import (
     Update,
 )
 from importer.model.problem import Code, Origin, Problem
-from importer.model.run import FailedCheck
+from importer.model.run import CheckCounts, FailedCheck
 from importer.model.text import RowId, is_absent
 from importer.model.user import AccountType
 from importer.planner.borrowing import ROLE
@@ -59,61 +60,64 @@ _SENTENCES = {
 }
 
 
-def safety_checks(
-    steps: Iterable[Step],
-    limits: Sequence[SafetyLimits],
-    groups: Sequence[Collection[str]],
-    *,
-    hides_pins: bool,
-    clears: bool,
-) -> tuple[FailedCheck, ...]:
-    """Return the safety checks that a plan fails, each roster's steps by the limits of its mapping.
+def count_step(
+    step: Step, groups: Collection[str], *, hides_pins: bool, clears: bool
+) -> CheckCounts:
+    """Return what the safety checks count of a step; a user who does not change concerns none.
 
-    `groups` are, by roster, the codes of the user groups that the mapping gives; a user of another
-    one who keeps that group is as the mapping wants it. A user who does not change counts for no
-    check. `hides_pins`: Alma is known not to show PINs. `clears`: a cleared field counts as a
-    removal, as in a SIS load, which clears what its file does not have.
+    `groups`: the codes of the user groups that the mapping gives; a user of another one who keeps
+    that group is as the mapping wants it. `hides_pins`: Alma is known not to show PINs. `clears`:
+    a cleared field counts as a removal, as in a SIS load, which clears what its file does not have.
     """
-    own: list[list[Step]] = [[] for _ in limits]
-    for step in steps:
-        own[RowId.of(step.row).roster].append(step)
-    return tuple(
-        failed
-        for number, parts in enumerate(zip(own, limits, groups, strict=True), start=1)
-        for failed in _of_roster(
-            f"Roster {number}: " if len(limits) > 1 else "",
-            *parts,
-            hides_pins=hides_pins,
-            clears=clears,
-        )
-    )
-
-
-def _of_roster(
-    name: str,
-    steps: Iterable[Step],
-    limits: SafetyLimits,
-    groups: Collection[str],
-    *,
-    hides_pins: bool,
-    clears: bool,
-) -> Iterator[FailedCheck]:
-    matched = 0
-    counts: Counter[SafetyCheck] = Counter()
+    if not isinstance(step, Update):
+        return CheckCounts(matched=isinstance(step, Unchanged))
     given = frozenset(group.casefold() for group in ("", *groups))
+    concerned = dict.fromkeys(_fires(step, given, clears=clears), 1)
+    if hides_pins and sends_no_pin(step):
+        concerned[SafetyCheck.PINS] = 1
+    return CheckCounts(matched=1, concerned=concerned)
+
+
+def summed(counts: Iterable[CheckCounts], groups: Collection[str]) -> CheckCounts:
+    """Return the counts of all steps of a roster, whose mapping gives these groups."""
+    matched, concerned = 0, Counter[SafetyCheck]()
+    for one in counts:
+        matched += one.matched
+        concerned.update(one.concerned)
+    return CheckCounts(matched=matched, concerned=concerned, groups=tuple(sorted(groups)))
+
+
+def count_steps(
+    steps: Iterable[Step], groups: Sequence[Collection[str]], *, hides_pins: bool, clears: bool
+) -> tuple[CheckCounts, ...]:
+    """Return what the safety checks count of a plan, by roster; otherwise as `count_step`."""
+    own: list[list[CheckCounts]] = [[] for _ in groups]
     for step in steps:
-        matched += isinstance(step, Update | Unchanged)
-        if isinstance(step, Update):
-            counts.update(_fires(step, given, clears=clears))
-            counts[SafetyCheck.PINS] += hides_pins and sends_no_pin(step)
-    for check, what in _SENTENCES.items():
-        limit: SafetyLimit = getattr(limits, check.replace("-", "_"))
-        concerned = counts[check]
-        if concerned > limit.count and concerned * 100 > limit.percent * matched:
-            lost = "lose a value" if clears else "lose a list entry"
-            words = what.replace("lose a list entry", lost)
-            sentence = f"{name}{concerned} of {matched} known users {words}"
-            yield FailedCheck(check=check, concerned=concerned, matched=matched, sentence=sentence)
+        at = RowId.of(step.row).roster
+        own[at].append(count_step(step, groups[at], hides_pins=hides_pins, clears=clears))
+    return tuple(starmap(summed, zip(own, groups, strict=True)))
+
+
+def failed_checks(
+    counts: Sequence[CheckCounts], limits: Sequence[SafetyLimits], *, clears: bool
+) -> tuple[FailedCheck, ...]:
+    """Return the safety checks that a plan fails, each roster by the limits of its mapping."""
+    found = []
+    for number, (own, limits_of) in enumerate(zip(counts, limits, strict=True), start=1):
+        name = f"Roster {number}: " if len(limits) > 1 else ""
+        for check, what in _SENTENCES.items():
+            limit: SafetyLimit = getattr(limits_of, check.replace("-", "_"))
+            concerned = own.concerned.get(check, 0)
+            if concerned > limit.count and concerned * 100 > limit.percent * own.matched:
+                lost = "lose a value" if clears else "lose a list entry"
+                words = what.replace("lose a list entry", lost)
+                sentence = f"{name}{concerned} of {own.matched} known users {words}"
+                found.append(
+                    FailedCheck(
+                        check=check, concerned=concerned, matched=own.matched, sentence=sentence
+                    )
+                )
+    return tuple(found)
 
 
 def _fires(step: Update, given: Collection[str], *, clears: bool) -> Iterator[SafetyCheck]:

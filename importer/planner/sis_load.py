@@ -298,7 +298,7 @@ def _obstacles(
     group = current(user, "user_group")
     fitting = rules.record_types.get(group.casefold(), ())
     if fitting and kind not in fitting:
-        others = " and ".join(sorted(fitting))
+        others = " and ".join(fitting)
         message = f"the user group {{value}} has only {others} users in Alma, and no {kind} user"
         yield "user_group", message, group
 

@@ -105,7 +105,7 @@ def find_common(cache: UserCache) -> Common:
     )
 
 
-def find_record_types(cache: UserCache) -> dict[str, frozenset[str]]:
+def find_record_types(cache: UserCache) -> dict[str, tuple[str, ...]]:
     """Return the record types of the users of each group, by the group's code without case."""
     query = (
         "SELECT DISTINCT lower(json_extract(record, '$.user_group.value')),"
@@ -115,7 +115,7 @@ def find_record_types(cache: UserCache) -> dict[str, frozenset[str]]:
     for group, record_type in cache.read(query):
         if group and record_type:
             found.setdefault(group, set()).add(record_type)
-    return {group: frozenset(types) for group, types in found.items()}
+    return {group: tuple(sorted(types)) for group, types in found.items()}
 
 
 def find_in_groups(cache: UserCache, groups: Collection[str]) -> Iterator[User]:

@@ -149,3 +149,31 @@ def test_rows_that_a_load_would_not_match_are_listed(
     typed("users", "refresh")
     got = typed("convert", "r.csv", "-m", "students.yaml", "--to", "sis-xml", "-o", "load.zip")
     assert "row 2: the user is Internal in Alma" in got.err
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ({"SIS": "HR"}, "external systems: HR and SIS"),
+        ({"[primary_id]": "[UNIV_ID]"}, "found: UNIV_ID and primary_id"),
+        ({"PUBLIC": "STAFF"}, "record types: PUBLIC and STAFF"),
+    ],
+)
+def test_one_file_for_an_sis_load_fits_one_profile(
+    folder: Path, typed: Type, other: dict[str, str], what: str
+) -> None:
+    """A profile in Alma has one external system, one ID to find users by, and one record type."""
+    mapping = (
+        "version: 1\naccount_type: EXTERNAL\nowning_system: SIS\nrecord_type: PUBLIC\n"
+        "match: {by: [primary_id]}\nrecord: {primary_id: <Id>, first_name: <F>, last_name: <L>,"
+        " user_group: COMM, user_identifier: [{id_type: UNIV_ID, value: <U>}]}\n"
+    )
+    (folder / "one.yaml").write_text(mapping, "utf-8")
+    for here, there in other.items():
+        (folder / "other.yaml").write_text(mapping.replace(here, there), "utf-8")
+    (folder / "a.csv").write_text("Id,F,L,U\n0012345,Ana,Nunez,U1\n", "utf-8")
+    (folder / "b.csv").write_text("Id,F,L,U\n0012346,Bo,Doe,U2\n", "utf-8")
+    load = ("a.csv", "b.csv", "-m", "one.yaml", "-m", "other.yaml", "--to", "sis-xml", "-o")
+    refused = typed("convert", *load, "load.zip")
+    assert (refused.exit, (folder / "load.zip").exists()) == (Exit.USAGE, False)
+    assert what in refused.err

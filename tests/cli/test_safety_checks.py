@@ -47,3 +47,22 @@ def test_a_group_that_the_mapping_gives_is_not_foreign(
     planned = typed("plan", roster, "-m", "next.yaml", "-o", "second", "--json")
     assert (planned.summary["update"], planned.summary["failed_checks"]) == (1, brakes)
     assert typed("apply", "second").exit == (Exit.SAFETY_CHECK if brakes else Exit.DONE)
+
+
+def test_a_resolved_row_counts_for_the_safety_checks(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """An answer may be about many rows, so `apply` asks as if the plan had known it."""
+    typed("plan", write(folder, ANA), "-m", "small.yaml", "-o", "first")
+    typed("apply", "first")
+    text = MAPPING.replace("  foreign_group: {percent: 100, count: 100}\n", "")
+    (folder / "next.yaml").write_text(text.replace("<Group>", "FRIEND"), "utf-8")
+    roster = write(folder, ("2009", *ANA[1:]), name="new card.csv")
+    planned = typed("plan", roster, "-m", "next.yaml", "-o", "second", "--json").summary
+    assert (planned["review"], planned["failed_checks"]) == (1, [])
+    resolve = ("resolve", "second", "2", "--json", "--as")
+    assert typed(*resolve, "update", "2001").summary["failed_checks"] == ["foreign-group"]
+    assert typed("apply", "second").exit == Exit.SAFETY_CHECK
+    assert typed(*resolve, "reject").summary["failed_checks"] == []
+    again = typed("plan", roster, "-m", "next.yaml", "-o", "again", "--json").summary
+    assert (again["rejected"], again["failed_checks"]) == (1, [])

@@ -90,12 +90,14 @@ def test_what_apply_writes_leaves_the_seal(ledger: Ledger) -> None:
 def test_a_decision_renews_the_seal(ledger: Ledger) -> None:
     """Of its own row only: a change by hand of another row still shows."""
     writing = journal(ledger)
-    writing.record_resolution(3, Fate.READY, Planned(Unchanged(3, "20001234567890")), [DECIDED], "")
+    writing.record_resolution(
+        3, Fate.READY, Planned(Unchanged(3, "20001234567890")), [DECIDED], "", {}
+    )
     assert is_sealed(ledger)
-    writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "")
+    writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "", {})
     assert is_sealed(ledger)
     ledger.connection.execute("UPDATE steps SET after = '{}' WHERE row = 2")
-    writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "")
+    writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "", {})
     assert not is_sealed(ledger)
 
 
@@ -293,9 +295,9 @@ def test_states_follow_the_history(tmp_path: Path) -> None:
         writing.record_outcome(3, State.PLANNED, "is not in Alma")
         writing.record_intent(3, ANA, CHANGED)
         check_whole(ledger)
-        writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "")
+        writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "", {})
         check_whole(ledger)
-        writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "")
+        writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "", {})
         check_whole(ledger)
 
 

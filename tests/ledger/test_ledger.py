@@ -125,7 +125,7 @@ def test_later_problems_are_those_of_apply_and_decide(tmp_path: Path) -> None:
         assert list(ledger.later_problems()) == []
         journal = Journal(ledger, "jo", lambda: NOW)
         for fate in (Fate.READY, Fate.REJECTED):
-            journal.record_resolution(3, fate, None, [decided], "")
+            journal.record_resolution(3, fate, None, [decided], "", {})
         journal.record_outcome(3, State.REFUSED, problems=[refused])
         assert list(ledger.later_problems()) == [decided, refused]
         assert list(ledger.problems()) == [known, decided, refused]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from importer.ledger.ledger import Ledger
-from importer.model.plan import Fate
+from importer.model.plan import Fate, SafetyCheck
 from importer.model.problem import Code
+from importer.planner.safety_checks import summed
 from importer.sandbox.server import Options, running
 from tests.cli.conftest import Sandbox, type_in
 from tests.cli.small import ask
@@ -148,6 +150,13 @@ def step_of(run: str) -> tuple[object, ...]:
         return (history.fate, *ledger.read(query), frozenset(codes))
 
 
+def counted(run: str) -> tuple[int, Counter[SafetyCheck]]:
+    """What the safety checks count of a run, with the rows that were resolved."""
+    with Ledger.open(Path(run)) as ledger:
+        total = summed((*ledger.facts.check_counts, *ledger.resolved_counts.values()), ())
+        return total.matched, +Counter(total.concerned)
+
+
 def check_case(case: Case) -> None:
     """Plan, resolve row 2, and plan again with the answer known."""
     sandbox = Sandbox(os.environ["ALMA_BASE_URL"])
@@ -183,6 +192,7 @@ def check_case(case: Case) -> None:
     assert resolved.exit in {0, 3}, resolved.err
     type_in(*plan, "again")
     assert step_of("run") == step_of("again")
+    assert counted("run") == counted("again")
 
 
 @settings(
@@ -199,7 +209,7 @@ def check_case(case: Case) -> None:
 @example(case("new ID", ("update", "2001"), id_change="rename"))
 @given(cases())
 def test_resolve_plans_what_a_plan_with_the_answer_does(case: Case) -> None:
-    """For any row, options of the mapping and live user: the same step and the same warnings."""
+    """For any row, options of the mapping and live user: the same step, warnings and checks."""
     with (
         running(Options(rate=None)) as base_url,
         TemporaryDirectory() as name,

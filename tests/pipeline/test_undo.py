@@ -25,7 +25,6 @@ from importer.model.plan import (
 from importer.model.user import User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import comparable, entries
-from importer.planner.safety_checks import safety_checks
 from importer.planner.undo import undo_update
 from importer.sandbox.server import Options, running
 from tests.planner import people
@@ -186,9 +185,8 @@ def test_only_what_the_run_added_goes_without_a_safety_check() -> None:
     step = undo_update(2, Written(before, sent, sent), live).step
     assert isinstance(step, Update)
     assert len(entries(step.after, "user_note")) == 1
-    off = {"hides_pins": False, "clears": False}
-    assert safety_checks([step], [SafetyLimits()], [()], **off) == ()
-    (failed,) = safety_checks([replace(step, takes_back=False)], [SafetyLimits()], [()], **off)
+    assert people.failing([step], SafetyLimits(), ()) == ()
+    (failed,) = people.failing([replace(step, takes_back=False)], SafetyLimits(), ())
     assert failed.check is SafetyCheck.REMOVALS
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
 from importer.model.fields import FIELDS, LISTS, OnUpdate
+from importer.model.plan import SafetyLimits, Step
 from importer.model.problem import Place
 from importer.model.roster import Source
+from importer.model.run import FailedCheck
 from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import Merged, merge
 from importer.planner.patch import Conflict, apply, diff, rebase
+from importer.planner.safety_checks import count_steps, failed_checks
 
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
 FIRST = 2  # the row under the heading
@@ -161,3 +164,11 @@ def shape(one: User) -> tuple[object, ...]:
         for parent in LISTS
     }
     return comparable(one), lists, one.user_role
+
+
+def failing(
+    steps: Sequence[Step], limits: SafetyLimits, groups: Collection[str], *, clears: bool = False
+) -> tuple[FailedCheck, ...]:
+    """The safety checks that a plan of one roster fails."""
+    counts = count_steps(steps, [groups], hides_pins=False, clears=clears)
+    return failed_checks(counts, [limits], clears=clears)

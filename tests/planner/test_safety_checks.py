@@ -21,9 +21,8 @@ from importer.model.plan import (
 )
 from importer.model.problem import Code, Origin, Severity
 from importer.model.user import User
-from importer.planner.safety_checks import safety_checks
 from importer.planner.who import review_collisions
-from tests.planner.people import user
+from tests.planner.people import failing, user
 
 SAME = Unchanged(3, "9")
 NEW = Create(4, user(user_group={"value": "COMM"}))
@@ -45,9 +44,6 @@ def update(
 NAME, RENAMED = update("first_name"), update("last_name")
 GONE = update("contact_info.email[work]", new="")
 TO_COMM = update("user_group", before="STAFF")
-
-
-_OFF = {"hides_pins": False, "clears": False}
 
 
 @pytest.mark.parametrize(
@@ -82,15 +78,15 @@ _OFF = {"hides_pins": False, "clears": False}
 )
 def test_safety_checks(steps: Sequence[Step], fired: list[tuple[SafetyCheck, int, int]]) -> None:
     """Each check at its limit: how many users it concerns, of how many that are matched."""
-    found = safety_checks(steps, [SafetyLimits()], [{"COMM", "LAW"}], **_OFF)
+    found = failing(steps, SafetyLimits(), {"COMM", "LAW"})
     assert [(one.check, one.concerned, one.matched) for one in found] == fired
 
 
 def test_a_mapping_sets_the_limits() -> None:
     """A check that may concern everybody is not failed; the sentence has the figures."""
     off = SafetyLimits(removals=SafetyLimit(percent=100, count=0))
-    assert safety_checks([GONE], [off], [{"COMM"}], **_OFF) == ()
-    (found,) = safety_checks([GONE, SAME], [SafetyLimits()], [{"COMM"}], **_OFF)
+    assert failing([GONE], off, {"COMM"}) == ()
+    (found,) = failing([GONE, SAME], SafetyLimits(), {"COMM"})
     assert found.sentence == "1 of 2 known users would lose a list entry"
 
 
@@ -125,6 +121,6 @@ def test_rows_of_one_user_are_all_held() -> None:
 def test_a_cleared_field_is_a_removal_where_a_load_clears() -> None:
     """Alma's SIS load clears what its file does not have; through the API a mapping asks for it."""
     steps: list[Step] = [update("birth_date", new=""), SAME]
-    (found,) = safety_checks(steps, [SafetyLimits()], [{"COMM"}], hides_pins=False, clears=True)
+    (found,) = failing(steps, SafetyLimits(), {"COMM"}, clears=True)
     assert (found.check, found.concerned) == (SafetyCheck.REMOVALS, 1)
-    assert safety_checks(steps, [SafetyLimits()], [{"COMM"}], **_OFF) == ()
+    assert failing(steps, SafetyLimits(), {"COMM"}) == ()
