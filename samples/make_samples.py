@@ -14,6 +14,10 @@ import xlsxwriter
 from xlsxwriter.workbook import Format, Workbook
 from xlsxwriter.worksheet import Worksheet
 
+from importer.sandbox.configuration import CodeTables
+from importer.sandbox.invented import people
+from importer.sandbox.users import EXTERNAL, entries, text
+
 HERE = Path(__file__).parent
 
 Row = dict[str, str]
@@ -273,12 +277,42 @@ def write_campus(sample: Sample, path: Path) -> None:
     book.close()
 
 
+def write_semester(path: Path) -> None:
+    """A thousand patrons of the practice Alma: 900 as they are, 70 renewed, and 30 new ones.
+
+    They are among the first 5,000 of `importer sandbox --seed-users 5000`.
+    """
+    rows: list[tuple[str, ...]] = []
+    seen: set[tuple[str, ...]] = set()
+    for user in people(5000, CodeTables({})):
+        first, last, born = (text(user, key) for key in ("first_name", "last_name", "birth_date"))
+        if text(user, "account_type") != EXTERNAL or (first, last, born) in seen:
+            continue
+        seen.add((first, last, born))
+        expires = "2031-06-30" if len(rows) >= 900 else text(user, "expiry_date")
+        (email,) = entries(user, "email")
+        cells = (text(user, "primary_id"), first, last, text(user, "user_group"), born, expires)
+        rows.append((*cells, text(email, "email_address")))
+        if len(rows) == 970:
+            break
+    for number in range(30):
+        name = f"Quill{'aeiou'[number % 5]}{'bdfgkl'[number // 5]}er"
+        born = date(2005, 1, 1 + number).isoformat()
+        id_, address = f"{5_000_000 + number}", f"new{number}@example.org"
+        rows.append((id_, "Newton", name, "UGRD", born, "2031-06-30", address))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(
+            [("ID", "First", "Last", "Group", "Born", "Expires", "Email"), *rows]
+        )
+
+
 def main() -> None:
     """Write every sample."""
     patrons = community()
     write_csv(patrons, HERE / "community-patrons.csv")
     write_community(patrons, HERE / "community-patrons.xlsx")
     write_campus(campus(), HERE / "students-and-staff.xlsx")
+    write_semester(HERE / "user-loader" / "patrons.csv")
 
 
 if __name__ == "__main__":

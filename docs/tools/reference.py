@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from docs.tools.gallery import gallery
 from importer.alma.probe import EXPERIMENTS
 from importer.errors import Exit
 from importer.mapper.schema import TOP_FIELDS
@@ -349,6 +350,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "commands.md": commands,
     "exit-codes.md": exits,
     "fields.md": fields,
+    "gallery.md": gallery,
     "importer.1": man,
     "problems.md": problems,
     "settings.md": settings,

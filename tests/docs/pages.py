@@ -15,7 +15,7 @@ PAGES = (
     *sorted(DOCS.rglob("*.md")),
 )
 
-_NOTE = re.compile(r"<!-- (not run|exits|file|given|correct): (.+) -->")
+_NOTE = re.compile(r"<!-- (not run|exits|printed|file|given|correct): (.+) -->")
 _FENCE = re.compile(r"( *)```(\w*)")
 
 

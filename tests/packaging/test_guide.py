@@ -68,8 +68,15 @@ def type_in(typist: subprocess.Popen[str], tmp_path: Path) -> Type:
 
 @pytest.mark.parametrize("page", TYPED, ids=name)
 def test_what_the_page_says_can_be_typed(page: Path, type_in: Type, tmp_path: Path) -> None:
-    """Each command line of a page, in order, ends with the exit code that the page says."""
+    """Each command line of a page, in order, ends with the exit code that the page says.
+
+    A block that the page calls printed is in the output of the command before it.
+    """
+    printed = ""
     for block in blocks(page):
+        if block.note("printed"):
+            lines = filter(None, map(_words, block.text.splitlines()))
+            assert [line for line in lines if line not in _words(printed)] == []
         _prepare(block, tmp_path)
         if block.note("not run"):
             continue
@@ -109,6 +116,11 @@ def test_a_command_within_a_sentence_exists(page: Path) -> None:
             ):
                 command = deeper
                 known |= {flag for p in command.params for flag in (*p.opts, *p.secondary_opts)}
+
+
+def _words(text: str) -> str:
+    """Without the breaks of lines, which depend on the width of a terminal."""
+    return " ".join(text.split())
 
 
 def _prepare(block: Block, folder: Path) -> None:
