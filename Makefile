@@ -71,9 +71,10 @@ golden: dev ## Rewrite the golden files; read the diff before keeping it
 	$(BIN)/pytest -q tests/golden --update-golden $(ARGS) || true
 	git diff --stat -- tests/golden
 
-pictures: dev ## Make the guide's pictures of the local page; build/pictures gets every state
+pictures: dev ## Make the guide's pictures of the local page, and the moving one; build/pictures gets every state
 	mkdir -p build/pictures
 	$(BIN)/pytest -q -n 0 tests/web/test_looks.py --pictures build/pictures $(ARGS)
+	$(BIN)/python -m docs.tools.movie
 
 samples: dev ## Make the sample rosters again
 	$(BIN)/python samples/make_samples.py
