@@ -70,7 +70,7 @@ def test_three_terms_and_the_end_of_the_year(
     plan = ("plan", "-m", "retire.yaml", "-o")
     assert typed(*plan, "early", "--json").summary["rows"] == 0
     later = now() + timedelta(days=200)
-    for command in ("load", "runs"):
+    for command in ("check", "load", "runs"):
         monkeypatch.setattr(f"importer.cli.{command}.now", lambda: later)
     planned = typed(*plan, "listed", "--json")
     assert planned.summary["unchanged"] == 1, planned.err
