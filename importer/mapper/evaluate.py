@@ -409,9 +409,9 @@ class Evaluation:
         self, one: CompiledField, values: Values, row: int
     ) -> tuple[str, tuple[str, str] | None]:
         """Return why the text of a row became a blank, and the text if the message is about it."""
-        steps = [step for _, part in one.rule.parts for step in part.steps if step.emptied]
+        steps = [step for _, part in one.rule.giving_parts for step in part.steps if step.emptied]
         last = max(steps, key=lambda step: step.position, default=None)
-        text = str(values.source[row])
+        text = str(self.behind.get(one.rule.rule.lone_variable, values.source)[row])
         if last is None or last.emptied is None or not text:
             return "", None
         return text if VALUE in last.emptied[0] else "", last.emptied

@@ -18,8 +18,11 @@ Rows = NDArray[np.bool_]
 Texts = NDArray[np.object_]
 """For each row of the roster, a text."""
 
-ONE_PART = "Complete the cell, or give the field a `default:` in the mapping."
-"""The advice if a cell that is split has too few parts."""
+ONE_PART = (
+    "has one part only, so a part is missing",
+    "Complete the cell, or give the field a `default:` in the mapping.",
+)
+"""The message and the advice if a cell that is divided has too few parts."""
 
 NO_SYSTEM = (
     "Fill in the cell, or give `owning_system` in the mapping a `default`: Alma refuses an "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -40,6 +40,7 @@ from importer.suggest.columns import (
     BIRTH_PARTS,
     DATES,
     DIGITS,
+    ENDS,
     FIRST_MIDDLE,
     FULL_NAME,
     GIVEN,
@@ -67,6 +68,10 @@ ENOUGH = 5
 _SEVERAL = frozenset({"email", "phone", "user_title", "", *TYPES})
 _UNUSED = frozenset({"note_text", "statistic_category"})
 """Fields that a heading names, but of which a first mapping takes none by itself."""
+
+_UNTIL = frozenset({"until", "till", "thru", "bis", "jusqu", "hasta", "fino", "tot", "ate", "do"})
+_OF_NAMES = frozenset({"name", "names", "nom", "nombre", "nome", "naam"})
+"""Words of headings for ends, and for names of people and other things."""
 
 PHONE = re.compile(r"[+(]?[0-9][0-9 ().-]{6,}[0-9]")
 
@@ -145,13 +150,15 @@ def _guess(
     ):
         field = BIRTH_PARTS[-1]  # `Birth Day`
     plausible = share_of(counts, PLAUSIBLE.get(field, bool)) > 1 / 2
+    if field in ENDS and not found.vague and len(counts) <= GROUPS:
+        plausible = plausible or not any(map(str.isdecimal, counts))  # words such as `permanent`
     if field and plausible and not _contradicted(field, guess, found, beside.today):
         kind = "" if found.kind == "home" else found.kind
         number = str(found.number) if field in ADDRESS and _tells_address(found) else ""
         return replace(guess, field=field, sure=True, block=block or kind or number)
     if (SOMEBODY_ELSE | others) & words or is_left_out(heading) or ID_WORDS & words:
         return guess
-    return replace(guess, field=_by_values(counts))
+    return replace(guess, field=_by_values(words, counts))
 
 
 def _of_a_password(heading: str) -> str:
@@ -189,10 +196,17 @@ def _contradicted(field: str, guess: Guess, found: Meaning, today: date) -> bool
     return False
 
 
-def _by_values(counts: Counter[str]) -> str:
-    """Recognize email addresses and phone numbers by their form, whatever the heading."""
+def _by_values(words: Collection[str], counts: Counter[str]) -> str:
+    """Recognize email addresses and phone numbers by their form, whatever the heading.
+
+    With the help of a word of the heading, an end and names such as `Kim, Olivia`.
+    """
     if counts and share_of(counts, EMAIL.fullmatch) >= MOST:
         return "email"
+    if counts and _UNTIL & {*words} and share_of(counts, PLAUSIBLE["expiry_date"]) > 1 / 2:
+        return "expiry_date"
+    if counts and _OF_NAMES & {*words} and share_of(counts, is_last_first) >= MOST:
+        return FULL_NAME
     long = all(digits_of(text) in US_DIGITS and not DIGITS.fullmatch(text) for text in counts)
     return "phone" if counts and long and share_of(counts, PHONE.fullmatch) >= MOST else ""
 
@@ -203,14 +217,18 @@ def _by_values(counts: Counter[str]) -> str:
 def _named(found: list[Guess]) -> Iterator[Guess]:
     """Decide about columns of names by the others.
 
-    A `Name` beside a surname is a first name, and one beside a first name is a last name.
+    A `Name` beside a surname is a first name, and one beside a first name is a last name. So is a
+    preferred first name where there is no other.
     """
     fields = {guess.field for guess in found}
     parts = {"first_name", FIRST_MIDDLE, "last_name"} & fields
     whole = {FULL_NAME, LAST_FIRST} & fields
+    called = parts == {"last_name"} and GIVEN not in fields
     for guess in found:
         field = guess.field
-        if field == GIVEN and len(parts) == 1 and not whole:
+        if field == "pref_first_name" and called:
+            field = "first_name"
+        elif field == GIVEN and len(parts) == 1 and not whole:
             field = "first_name" if parts == {"last_name"} else "last_name"
         elif field in {GIVEN, FULL_NAME, LAST_FIRST}:
             wordy = bool(guess.counts) and guess.share(is_whole_name) > 1 / 2

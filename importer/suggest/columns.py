@@ -27,6 +27,8 @@ from importer.model.vocabulary import (
 
 MOST = 0.9
 """The share of a column's values that must be of a kind for the column to be of it."""
+_TYPED_SMALL = 0.05
+"""The share of names in small letters, as in forms, from which they are no exception."""
 _IDS_DIFFER = 0.98
 """The share of an ID's values that differ; some people are there twice."""
 
@@ -233,9 +235,10 @@ class Guess:
 
     @property
     def shouted(self) -> bool:
-        """Whether its words are in capitals throughout, as old systems write names."""
+        """Whether its words are all in capitals, as old systems write names, or some in none."""
         long = {text: count for text, count in self.counts.items() if len(text) > 1}
-        return bool(long) and share_of(long, str.isupper) >= MOST
+        small = share_of(long, str.islower) >= _TYPED_SMALL
+        return bool(long) and (small or share_of(long, str.isupper) >= MOST)
 
     @property
     def american(self) -> bool:

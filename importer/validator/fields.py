@@ -60,7 +60,7 @@ def two_people(table: Table) -> Iterator[Problem]:
         whole = table.candidates.behind.get(column.target.label, column.texts)
         two = {text for text in {*whole, *column.texts} if TWO_PEOPLE.search(text)}
         for row, text, cell in zip(table.candidates.rows, column.texts, whole, strict=True):
-            found = text if text in two else cell
+            found = cell if cell in two else text
             if text and found in two and (row, found) not in reported:
                 reported.add((row, found))
                 yield column.problem(row, found, finding)
@@ -171,16 +171,18 @@ def _impossible_ends(table: Table, column: Column) -> Iterator[Problem]:
             finding = CellFinding(
                 Code.DATE_OUT_OF_RANGE,
                 f"the date {{value}} is {why}",
-                _NO_END if rejects and text > latest else "",
+                _NO_END[rejects] if text > latest else "",
                 None if rejects else Severity.WARNING,
             )
             yield column.problem(row, text, finding)
 
 
-_NO_END = (
-    "Correct the date. If it stands for a card that never expires, write 9999-12-31, which is "
-    "loaded with a warning."
-)
+_NO_END = {
+    True: "Correct the date. If it stands for a card that never expires, write 9999-12-31, which "
+    "is loaded with a warning.",
+    False: "If the card never expires, leave it. Otherwise, correct the date.",
+}
+"""The advice about a date that is far ahead, by whether it rejects its row."""
 
 
 def purge_passed(table: Table) -> Iterator[Problem]:

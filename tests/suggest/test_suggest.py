@@ -14,6 +14,7 @@ from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
+from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.user import AccountType
 from importer.suggest.first_mapping import suggest
 from tests.mapper.bench import RUN, lint, loaded, roster
@@ -159,3 +160,36 @@ def test_a_card_number_is_the_barcode_if_it_looks_like_one(
     mapping = loaded(tmp_path, text)
     assert mapping.file.roster.dates.order == "mdy"
     assert ("record.primary_id: to do" in " ".join(lint(mapping))) is not known
+
+
+@pytest.mark.parametrize(
+    ("headings", "expected"),
+    [
+        (("Staff name",), {"first_name", "last_name"}),
+        (("Preferred Name", "Surname"), {"first_name", "last_name"}),
+        (
+            ("Preferred Name", "Surname", "First Name"),
+            {"pref_first_name", "first_name", "last_name"},
+        ),
+        (("Privileges until",), {"expiry_date"}),
+        (("gültig bis",), {"expiry_date"}),
+        (("Dept name",), set()),
+    ],
+)
+def test_what_a_heading_names_by_its_values(
+    headings: tuple[str, ...], expected: set[str], tmp_path: Path
+) -> None:
+    """Names by their commas, an end by its dates or its words, and a first name by a surname."""
+    cells = {
+        "Staff name": ("Lee, Ann", "Ito, Bo", "Ray, Cy"),
+        "Preferred Name": ("Ann", "Bo", "Cy"),
+        "First Name": ("Anna", "Bo", "Cyril"),
+        "Surname": ("Lee", "Ito", "Ray"),
+        "Privileges until": ("2031-05-15", "2032-05-15", "2031-05-15"),
+        "gültig bis": ("unbefristet", "SoSe 2031", "31.03.2031"),
+        "Dept name": ("Computer Science", "Fine Arts", "Law"),
+    }
+    rows = [*zip(*(cells[heading] for heading in headings), strict=True)]
+    mapping = started(tmp_path, headings, rows)
+    mapped = {rule.field.path for rule in mapping.rules if rule.headings != (TO_CHOOSE,)}
+    assert mapped == expected

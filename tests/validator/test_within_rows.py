@@ -253,6 +253,14 @@ def test_a_part_of_a_name_is_judged_with_its_cell(
     assert [(one.code, one.severity) for one in problems] == ([(code, severity)] if code else [])
 
 
+def test_two_people_in_a_cell_are_one_problem() -> None:
+    """Also where only one of the parts shows it."""
+    parts = {"first_name": "Noah", "middle_name": "& Nora", "last_name": "Clark"}
+    behind = {name: ["Noah & Nora Clark"] for name in parts}
+    table = Table(replace(candidates(PERSON | parts), behind=behind), NO_CODES, TODAY, creates=True)
+    assert [problem.value for problem in two_people(table)] == ["Noah & Nora Clark"]
+
+
 @pytest.mark.parametrize("name", ["expiry_date", "purge_date"])
 def test_impossible_ends(name: str) -> None:
     """A date before 1990 or more than 100 years ahead rejects, if it is of a cell; 9999 never."""

@@ -326,4 +326,4 @@ class Clean(Step[tuple[CleanStep, ...]]):
     def emptied(self) -> tuple[str, str] | None:
         """A cell of one part has no second one."""
         splits = any(step.name == "split" for step in self.value)
-        return ("has one part only, so a part is missing", ONE_PART) if splits else None
+        return ONE_PART if splits else None

@@ -13,6 +13,7 @@ from importer.mapper.person_names import PARTS, Order, read_name
 from importer.mapper.placeholders import VALUE
 from importer.mapper.steps.step import RulePart, Step, Widget
 from importer.mapper.transforms import Reading
+from importer.mapper.values import ONE_PART
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code
 
@@ -69,3 +70,8 @@ class Read(Step[ReadPart]):
         values.step(read)
         values.content = values.content & values.filled
         return values
+
+    @property
+    def emptied(self) -> tuple[str, str]:
+        """Some people have one name."""
+        return ONE_PART

@@ -144,7 +144,8 @@ class Rule(MappingPart):
 
 def _as_rule(value: object) -> object:
     if isinstance(value, list):
-        sentence = "must be one value, not a list; write alternatives after `from`"
+        listed = ", ".join(map(str, value))
+        sentence = f"must be one value, not a list; write alternatives as `{{from: [{listed}]}}`"
         raise ValueError(sentence)  # noqa: TRY004  pydantic takes ValueErrors only
     return {"from": value} if isinstance(value, str) else value
 
