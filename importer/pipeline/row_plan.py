@@ -330,10 +330,12 @@ def cleared(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
     if counts:
         fields = [f"{field_name(path)} ({count:,})" for path, count in counts.most_common()]
         yield f"The load removes what these fields have in Alma: {word_list(fields)}."
-    if any(path in STICKY for path in counts):
+    unseen = (change for step in updates if step.first_load for change in step.changes)
+    if any(path in STICKY for path in (*counts, *(change.path for change in unseen))):
         yield (
-            "Protected fields that staff edited in Alma may stay, although the plan removes them: "
-            "where no load is remembered, nobody can see that. With --fill nothing is removed."
+            "Protected fields that staff edited in Alma may stay, although the plan changes or "
+            "removes them: where no load is remembered, nobody can see that. With --fill nothing "
+            "is removed."
         )
     if updates and facts.hides_pins:
         yield (

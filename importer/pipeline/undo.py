@@ -15,6 +15,7 @@ from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.new_run import write_run
+from importer.ledger.states import State
 from importer.model.plan import (
     Act,
     Create,
@@ -159,7 +160,15 @@ def check_undoable(first: Ledger) -> None:
     if not first.was_applied:
         msg = f"{first.folder} was not applied, so there is nothing to undo."
         raise UsageError(msg)
-    if doubtful := sum(first.progress().get(state, 0) for state in DOUBTFUL):
+    progress = first.progress()
+    if progress.get(State.DELIVERED) and not progress.get(State.APPLIED):
+        report = command_line("sis-report", str(first.folder))
+        msg = (
+            "It is not known yet what Alma's SIS load did with the file of this run, so there is "
+            f"nothing to undo. Load the file, then run:\n  {report}"
+        )
+        raise UsageError(msg)
+    if doubtful := sum(progress.get(state, 0) for state in DOUBTFUL):
         msg = (
             f"For {doubtful} rows of this run it is not known yet whether they are in Alma. Look "
             f"them up first; nothing new is sent:\n  {look_up}"
@@ -201,6 +210,12 @@ def _what_stays(first: Ledger, steps: dict[int, Step], created: int) -> Iterator
             f"{_users_were(there)} in Alma already, with the same values, when this run was to "
             "create them; they stay.",
             "If another run created them, undo that one. Otherwise check them in Alma.",
+        )
+    if unseen := first.progress().get(State.DELIVERED, 0):
+        yield (
+            f"Of {counted(unseen, 'row')} it is not known whether Alma's SIS load wrote them; they "
+            "stay as they are.",
+            "Once the load is done, run `importer sis-report` again, then undo again.",
         )
     if any(entry.event == PASSWORDS for entry in history(first, 0)):
         yield "The run sent passwords. The passwords before the run are not known.", ""

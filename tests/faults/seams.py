@@ -1,0 +1,224 @@
+"""Twenty mistakes between two stages, planted in the importer to see that the tests find them.
+
+Each stage is right by itself; what one hands to the next is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from importer.alma.facts import KnownFacts
+from importer.ledger.edit_memory import EditMemory
+from importer.model.plan import Imprint, Imprints, Planned, Update, Written
+from importer.model.run import CheckCounts
+from importer.model.user import User
+from importer.pipeline.inputs import CheckedRosters
+from importer.pipeline.resolutions import KeptAnswer
+from importer.pipeline.row_plan import PlanContext, plan_context
+from importer.planner.drafts import DraftUser
+from importer.planner.patch import differences
+from importer.planner.staff_edits import NO_MEMORY
+from importer.planner.undo import Undone
+from importer.writer.outcomes import WriteFound
+from importer.writer.sis_xml import write_sis_zip
+
+Patch = pytest.MonkeyPatch
+
+PIPELINE = "importer.pipeline"
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """What a step that is left out returns."""
+
+
+# plan and resolve
+
+
+def unchecked_rows(patch: Patch) -> None:
+    """A row is resolved with the values that the checks left out."""
+    patch.setattr(f"{PIPELINE}.resolve.validate", lambda opened: CheckedRosters(opened, ()))
+
+
+def _resolving_with(patch: Patch, made: Callable[[PlanContext], PlanContext]) -> None:
+    @contextmanager
+    def context(*arguments: Any) -> Iterator[PlanContext]:
+        with plan_context(*arguments) as found:
+            yield made(found)
+
+    patch.setattr(f"{PIPELINE}.resolve.plan_context", context)
+
+
+def resolving_without_memory(patch: Patch) -> None:
+    """A row is resolved as if nothing had been loaded before."""
+    _resolving_with(
+        patch, lambda one: replace(one, earlier=replace(one.earlier, of=lambda *_: NO_MEMORY))
+    )
+
+
+def resolving_without_leavers(patch: Patch) -> None:
+    """A row is resolved as if its person had never left."""
+    _resolving_with(patch, lambda one: replace(one, leavers={}))
+
+
+def resolving_without_facts(patch: Patch) -> None:
+    """A row is resolved as for an Alma that nobody measured."""
+    _resolving_with(patch, lambda one: replace(one, facts=KnownFacts({})))
+
+
+def answers_that_no_check_counts(patch: Patch) -> None:
+    """A resolved row changes any number of users unasked."""
+    patch.setattr(f"{PIPELINE}.resolve.count_step", lambda *_, **__: CheckCounts())
+
+
+def answers_about_whoever_has_the_id(patch: Patch) -> None:
+    """A kept answer counts for the next person with the ID."""
+    patch.setattr(KeptAnswer, "is_about", lambda *_: True)
+
+
+def deleting_by_a_kept_answer(patch: Patch) -> None:
+    """A user is deleted by an answer to another plan."""
+    patch.setattr(f"{PIPELINE}.row_plan.Delete", type("Nothing", (), {}))
+
+
+# plan and apply
+
+
+def sources_not_compared(patch: Patch) -> None:
+    """A plan is carried out although its roster was changed."""
+    patch.setattr(f"{PIPELINE}.apply.check_sources", _nothing)
+
+
+def checks_that_stop_nothing(patch: Patch) -> None:
+    """A failed safety check is shown, and the plan is carried out."""
+    patch.setattr(f"{PIPELINE}.apply._check_safety", lambda *_: ())
+
+
+# apply, what is remembered, and the next plan
+
+
+def loads_that_nobody_remembers(patch: Patch) -> None:
+    """What was applied is not known to the next plan."""
+    patch.setattr(f"{PIPELINE}.apply.remember_loaded", _nothing)
+
+
+def sent_is_answered(patch: Patch) -> None:
+    """What was sent counts as what Alma has."""
+
+    def answered(imprints: Imprints, _user: User, _hashed: object) -> dict[str, Imprint]:
+        return {key: one._replace(answered=one.made) for key, one in imprints.items()}
+
+    patch.setattr(f"{PIPELINE}.remember.answered", answered)
+    patch.setattr("importer.planner.decide.answered", answered)
+
+
+def memory_lost_with_the_id(patch: Patch) -> None:
+    """What is known of a user is lost when the primary ID changes."""
+    patch.setattr(EditMemory, "_rename", _nothing)
+
+
+# a run and its undo
+
+
+def undo_of_the_whole_record(patch: Patch) -> None:
+    """An undo restores the record, not what the run changed in it."""
+
+    def undo(row: int, written: Written, live: User) -> Undone:
+        before, primary_id = written.before, live.primary_id or ""
+        return Undone(Update(row, primary_id, live, before, differences(live, before)))
+
+    patch.setattr(f"{PIPELINE}.undo.undo_update", undo)
+
+
+def undo_that_leaves_the_memory(patch: Patch) -> None:
+    """What an undone run left is still compared with Alma."""
+    patch.setattr(EditMemory, "put_back", _nothing)
+
+
+# who is missing
+
+
+def present_by_id_alone(patch: Patch) -> None:
+    """Whoever has a mistyped ID in the roster is missing from it."""
+
+    def counts(draft: DraftUser, *_: object) -> frozenset[str]:
+        return frozenset(value.casefold() for _, value in draft.every_identifier)
+
+    patch.setattr(f"{PIPELINE}.missing_people.counts_for", counts)
+
+
+def nobody_comes_back(patch: Patch) -> None:
+    """Who is in the roster again stays as they were changed for leaving."""
+
+    def same(_draft: DraftUser, planned: Planned, *_: object) -> Planned:
+        return planned
+
+    patch.setattr(f"{PIPELINE}.row_plan.come_back", same)
+
+
+def leavers_that_nobody_remembers(patch: Patch) -> None:
+    """Who was changed for leaving is not known to the next plan."""
+    patch.setattr(f"{PIPELINE}.apply.remember_applied", _nothing)
+
+
+# a plan for the SIS load, its file and its report
+
+
+def a_file_without_its_last_record(patch: Patch) -> None:
+    """The file has less than the plan shows."""
+
+    def write(users: Iterable[User], out: Path) -> tuple[Path, ...]:
+        return write_sis_zip([*users][:-1], out)
+
+    patch.setattr(f"{PIPELINE}.sis_load.write_sis_zip", write)
+
+
+def a_report_that_believes(patch: Patch) -> None:
+    """Whatever Alma shows, the load did what the file says."""
+    patch.setattr(f"{PIPELINE}.sis_load.verify", lambda *_: WriteFound())
+
+
+# users who are retired, and feeds
+
+
+def loans_of_yesterday(patch: Patch) -> None:
+    """What a user borrowed since the plan is not looked at."""
+    patch.setattr("importer.writer.executor.obligations", lambda _user: "")
+
+
+def a_job_that_asks_no_guard(patch: Patch) -> None:
+    """A job applies whatever it planned."""
+    patch.setattr("importer.jobs.run.failed_guards", lambda *_: iter(()))
+
+
+SEAMS: Mapping[str, Callable[[Patch], None]] = {
+    one.__name__: one
+    for one in (
+        unchecked_rows,
+        resolving_without_memory,
+        resolving_without_leavers,
+        resolving_without_facts,
+        answers_that_no_check_counts,
+        answers_about_whoever_has_the_id,
+        deleting_by_a_kept_answer,
+        sources_not_compared,
+        checks_that_stop_nothing,
+        loads_that_nobody_remembers,
+        sent_is_answered,
+        memory_lost_with_the_id,
+        undo_of_the_whole_record,
+        undo_that_leaves_the_memory,
+        present_by_id_alone,
+        nobody_comes_back,
+        leavers_that_nobody_remembers,
+        a_file_without_its_last_record,
+        a_report_that_believes,
+        loans_of_yesterday,
+        a_job_that_asks_no_guard,
+    )
+}
