@@ -50,7 +50,8 @@ def gallery() -> Iterator[str]:
     yield ""
     yield "Each entry shows one row of a roster beside the record that it becomes, and the mapping"
     yield f"that does it. All people are invented, and the day of the load is {TODAY}. The tests"
-    yield "run every mapping. Each key is explained in [the mapping](mapping.md)."
+    yield "run every mapping. `address[home].city` is the city of the address of type home. Each key"
+    yield "is explained in [the mapping](mapping.md)."
     yield ""
     yield "## What libraries used to do by program"
     for folder in sorted(path.parent for path in CONVERTERS.glob("*/roster.csv")):
@@ -72,7 +73,7 @@ def _converter(folder: Path) -> Iterator[str]:
             mapping.write_text(to_mapping(read_profile(profile)), "utf-8")
         text = mapping.read_text("utf-8")
         about = " ".join(re.findall(r"^# (.*)", text.partition("version:")[0], re.MULTILINE))
-        title, _, more = about.rstrip(".").partition(": ")
+        title, more, *_ = [*re.split(r"[:;,] ", about.rstrip("."), maxsplit=1), ""]
         yield from _entry(title, more, copy / "roster.csv", mapping)
 
 
@@ -122,8 +123,8 @@ def _first(mapped: MappedRoster) -> tuple[int, Sequence[tuple[str, str]]]:
     fates = decide_fates(mapped.rows(), checked.problems, answers={}, only_new=()).fates
     ready = [row for row, fate in fates.items() if fate is Fate.READY]
     draft = next(iter(checked.drafts(ready, {}, "")))
-    record = [(path, text) for path, text in fields_of(new_user(draft)) if not _ADDED.match(path)]
-    return draft.row, record
+    fields = [one for one in fields_of(new_user(draft)) if not _ADDED.match(one[0])]
+    return draft.row, [(path.removeprefix("contact_info."), text) for path, text in fields]
 
 
 def _cell(text: str) -> str:

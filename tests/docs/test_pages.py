@@ -19,6 +19,7 @@ from tests.docs.pages import DOCS, PAGES, ROOT, blocks, name
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 JOBS = DOCS / "reference" / "job.md"
+MOST_WORDS = 16_000
 LARGEST, LARGEST_MOVING = 200_000, 2_000_000
 """Bytes of a picture."""
 
@@ -74,6 +75,14 @@ def test_pages_name_nobody(page: Path) -> None:
     assert {host for host in hosts if not f".{host.lower()}".endswith(".example.org")} == set()
     numbers = re.findall(r"\b\d{3}[ -](\d{3}[ -]\d{4})\b", words)
     assert all(re.fullmatch(r"555[ -]01\d\d", number) for number in numbers)
+
+
+def test_the_guide_is_short() -> None:
+    """What a person reads from beginning to end; facts to look up are in the reference."""
+    apart = {DOCS / "reference", DOCS / "decisions"}
+    read = [page for page in PAGES if DOCS in page.parents and not apart & {*page.parents}]
+    words = sum(len(page.read_text("utf-8").split()) for page in (*read, ROOT / "README.md"))
+    assert words < MOST_WORDS
 
 
 def test_pictures_are_small() -> None:
