@@ -50,8 +50,8 @@ def gallery() -> Iterator[str]:
     yield ""
     yield "Each entry shows one row of a roster beside the record that it becomes, and the mapping"
     yield f"that does it. All people are invented, and the day of the load is {TODAY}. The tests"
-    yield "run every mapping. `address[home].city` is the city of the address of type home. Each key"
-    yield "is explained in [the mapping](mapping.md)."
+    yield "run every mapping. `address[home].city` is the city of the address of type home. Each"
+    yield "key is explained in [the mapping](mapping.md)."
     yield ""
     yield "## What libraries used to do by program"
     for folder in sorted(path.parent for path in CONVERTERS.glob("*/roster.csv")):
