@@ -12,10 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from importer.sandbox.configuration import SEED, CodeTables
-from importer.sandbox.users import EXTERNAL, USER, Part, Record, entries, text
-
-SOURCE = ("source_institution_code", "source_link_id")
-"""What a copy of another institution's user has."""
+from importer.sandbox.users import EXTERNAL, SOURCE, USER, Part, Record, entries, text
 
 _FIRST_DAY = date(2026, 1, 1)
 _FEW = 10  # fewer users than this of one kind are drawn from all users

@@ -28,10 +28,10 @@ from importer.sandbox.faults import Faults, load_faults
 from importer.sandbox.formats import read_user
 from importer.sandbox.gateway import ADMIN, MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
 from importer.sandbox.institution import Institution
-from importer.sandbox.invented import SOURCE, people, people_like
+from importer.sandbox.invented import people, people_like
 from importer.sandbox.replay import Replay
 from importer.sandbox.rules import Stamp, created
-from importer.sandbox.users import Json, Record, Store, Stored
+from importer.sandbox.users import SOURCE, Json, Record, Store, Stored
 from importer.sandbox.users_api import UsersApi
 
 _LOGGER = logging.getLogger(__name__)
@@ -211,10 +211,11 @@ def _institution(options: Options) -> Institution:
 
 
 def _invented(options: Options, tables: CodeTables) -> Iterator[Record]:
-    if options.like:
-        yield from people_like(options.seed_users, _readable(options.like))
-        return
-    for number, body in enumerate(people(options.seed_users + options.linked_users, tables)):
+    """Yield the invented patrons, then the copies of another institution's."""
+    count = options.seed_users + options.linked_users
+    models = _readable(options.like)
+    bodies = people_like(count, models) if options.like else people(count, tables)
+    for number, body in enumerate(bodies):
         linked = number >= options.seed_users
         yield body | (dict(zip(SOURCE, (_OTHER, f"{number:08}"), strict=True)) if linked else {})
 

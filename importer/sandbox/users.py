@@ -27,6 +27,8 @@ Json: TypeAlias = "str | bool | int | float | Mapping[str, Json] | Sequence[Json
 
 INTERNAL = "INTERNAL"
 EXTERNAL = "EXTERNAL"
+SOURCE = ("source_institution_code", "source_link_id")
+"""What a copy of another institution's user has."""
 
 
 class Field(BaseModel):
@@ -150,7 +152,7 @@ _WORDS = {
 }
 SEARCH_FIELDS = tuple(_WORDS)
 # Fields to sort and to select by.
-_COLUMNS = ("primary_id", "first_name", "last_name", "source_institution_code", "source_link_id")
+_COLUMNS = ("primary_id", "first_name", "last_name", *SOURCE)
 _SCHEMA = f"""
 CREATE TABLE users (
     number INTEGER PRIMARY KEY,

@@ -15,13 +15,10 @@ from importer.sandbox import formats
 from importer.sandbox.answers import json_answer, refuse, wants_xml, xml_answer
 from importer.sandbox.gateway import ROOT
 from importer.sandbox.institution import ALL_UNIQUE, Institution
-from importer.sandbox.users import SEARCH_FIELDS, Json, Record, Stored, text
+from importer.sandbox.users import SEARCH_FIELDS, SOURCE, Json, Record, Stored, text
 
-# Parameter → field.
-_SOURCE = {
-    "source_institution_code": "source_institution_code",
-    "source_user_id": "source_link_id",
-}
+_SOURCE = dict(zip(("source_institution_code", "source_user_id"), SOURCE, strict=True))
+"""Fields by the parameters that name them."""
 _SEARCHED = {
     **{name: (name,) for name in SEARCH_FIELDS},
     "general_info": tuple(
@@ -136,15 +133,15 @@ class UsersApi:
         """Return a user's open fees, or loans or requests, of which only the number is known."""
         user, name = self._find(request), request.match_info["name"]
         known, primary_id = user.activity, text(user.record, "primary_id")
-        rows: list[Json] = []
-        match name:
-            case "loans":
-                rows += ({"loan_id": f"{n + 1}", "user_id": primary_id} for n in range(known.loans))
-            case "requests":
-                for number in range(known.requests):
-                    rows.append({"request_id": f"{number + 1}", "user_primary_id": primary_id})
-            case _:
-                rows += (fee for fee in known.fees if fee["balance"])
+        listed: dict[str, list[Json]] = {
+            "loans": [{"loan_id": f"{n + 1}", "user_id": primary_id} for n in range(known.loans)],
+            "requests": [
+                {"request_id": f"{n + 1}", "user_primary_id": primary_id}
+                for n in range(known.requests)
+            ],
+            "fees": [fee for fee in known.fees if fee["balance"]],
+        }
+        rows = listed[name]
         sums: dict[str, Json] = {"total_record_count": len(rows)}
         if name == "fees":
             sums |= {"total_sum": known.owed, "currency": "USD"}
@@ -158,12 +155,12 @@ class UsersApi:
     async def charge(self, request: web.Request) -> web.Response:
         """Add a fee to a user; the answer is 200 with the fee."""
         user, body = self._find(request), formats.parse_json(await request.read())
-        amount = body.get("original_amount") if isinstance(body, Mapping) else None
-        right = isinstance(amount, int | float) and 0 < amount < _LARGEST_FEE
-        if not isinstance(body, Mapping) or not isinstance(amount, int | float) or not right:
+        given = body if isinstance(body, Mapping) else {}
+        amount = given.get("original_amount")
+        if not isinstance(amount, int | float) or not 0 < amount < _LARGEST_FEE:
             refuse("missing", field="original_amount")
         number = f"{user.number:06}{len(user.activity.fees):03}"
-        return self._set_fee(user, {**body, "id": number, **_due(float(amount))})
+        return self._set_fee(user, {**given, "id": number, **_due(float(amount))})
 
     async def fee(self, request: web.Request) -> web.Response:
         """Return one fee."""

@@ -154,6 +154,18 @@ def test_the_practice_alma_has_the_institutions_codes(like: Alma) -> None:
     like.update(one["primary_id"], one)
 
 
+def test_copies_of_another_institutions_patrons_are_invented_like_others() -> None:
+    """With models there are as many copies as without: the last ones, each with its source."""
+    models = [json.loads(User.model_validate(_real(number)).to_json()) for number in range(1, 5)]
+    tables = {name: {code: code for code in rows} for name, rows in _CODES.items()}
+    options = Options(rate=None, codes=tables, like=models, seed_users=4, linked_users=3)
+    with practice(options) as alma:
+        users = alma.admin("GET", "/state").json()["users"]
+    assert [user.get("source_link_id") for user in users] == [
+        *[None] * 4, "00000004", "00000005", "00000006",
+    ]  # fmt: skip
+
+
 def test_invented_patrons_have_codes_of_the_institution() -> None:
     """Without a cache, seeded users have codes that the tables contain, so updates are taken."""
     tables = {name: {code: code for code in rows} for name, rows in _CODES.items()}
