@@ -48,7 +48,7 @@ from importer.pipeline.inputs import CheckedRosters, open_inputs
 from importer.report.wording import field_name
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
-from importer.users.refresh import catch_up
+from importer.users.refresh import Refresh
 
 app = Commands()
 
@@ -152,7 +152,7 @@ def sis_report(
             async def refresh(alma: Alma) -> None:
                 await check_same_institution(facts, alma)
                 with progress("Reading changes") as advance:
-                    await catch_up(cache, alma, now, advance, say)
+                    await Refresh(cache, alma, now, advance, say).catch_up()
 
             if not no_refresh:
                 with_alma(Settings.read(), refresh)

@@ -23,7 +23,7 @@ from importer.users.cache import UserCache, cache_path
 from importer.users.cache import delete_cache as remove
 from importer.users.export_csv import add_export, read_export
 from importer.users.matching import forget_answers
-from importer.users.refresh import refresh as refresh_cache
+from importer.users.refresh import Refresh
 
 app = Commands()
 users = Commands(
@@ -47,7 +47,7 @@ def refresh(
     async def use(alma: Alma) -> None:
         with await _cache(alma) as cache:
             with progress("Reading users", lambda: alma.limiter.notice) as advance:
-                await refresh_cache(cache, alma, now, advance, say, full=full)
+                await Refresh(cache, alma, now, advance, say).run(full=full)
             say(_sentence(cache))
 
     with_alma(settings, use)

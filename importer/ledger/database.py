@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
 
 from importer.errors import ImporterError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -29,6 +28,16 @@ def file_identity(path: Path) -> FileIdentity | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def as_json(value: object) -> str:
+    """Return a value as the JSON that our tables have."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def naming(columns: Iterable[str]) -> str:
+    """Return the SQL condition that a column is an ID without case, ?1, or has it as JSON, ?2."""
+    return " OR ".join(f"lower({name}) = ?1 OR instr(lower({name}), ?2)" for name in columns)
 
 
 class Database:

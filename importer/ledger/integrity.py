@@ -21,17 +21,13 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from importer.errors import StalePlanError
+from importer.ledger.ledger import Ledger
 from importer.ledger.states import DECIDED, DOUBT, SENT, State
 from importer.model.plan import Act, Fate
 from importer.model.problem import Code, Repairs, Severity
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from importer.ledger.ledger import Ledger
 
 MARK = "ledger.mark"
 

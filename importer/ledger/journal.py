@@ -10,11 +10,11 @@ checked between an intent and its write is in `run_lock`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from importer.ledger.integrity import (
     chained,
@@ -28,15 +28,13 @@ from importer.ledger.integrity import (
     step_seal,
     write_mark,
 )
-from importer.ledger.ledger import TEXTS, Ledger
+from importer.ledger.ledger import RESOLVED, TEXTS, Ledger
 from importer.ledger.new_run import add_imprints, add_problems, add_steps
-from importer.ledger.states import DECIDED, DOUBT, SENT, State
+from importer.ledger.states import DECIDED, DOUBT, OPEN, SENT, State
 from importer.model.plan import Act, Fate, Planned
-from importer.model.problem import Code, Severity
+from importer.model.problem import Code, Problem, Severity
+from importer.model.run import ResolvedChecks
 from importer.model.user import User
-
-if TYPE_CHECKING:
-    from importer.model.problem import Problem
 
 INTENT, ALLOWED, PASSWORDS, DELIVERED = "intent", "allowed", "passwords", "delivered"
 """Events of entries that are read again. The event of an outcome is the step's new state."""
@@ -227,12 +225,12 @@ class Journal:
         planned: Planned | None,
         problems: Iterable[Problem],
         detail: str,
-        values: Mapping[str, str],
+        checks: ResolvedChecks,
     ) -> None:
         """Record how a person resolved a row: its new fate, its step, and new problems.
 
-        `values`: those of the run that change with it. Its review problems become warnings with
-        nothing to do; an earlier resolution is replaced.
+        `checks`: the safety checks with it. Its review problems become warnings with nothing to
+        do; an earlier resolution is replaced.
         """
         connection = self.ledger.connection
         with self._writing():
@@ -250,8 +248,7 @@ class Journal:
                 "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.RESOLVED)
             )
             add_problems(self.ledger, problems)
-            for name, value in values.items():
-                self.ledger.keep(name, value)
+            self.ledger.keep(RESOLVED, checks.model_dump_json())
             self._append(row, DECIDED, detail)
 
     def note(self, event: str, detail: str, row: int = 0) -> None:
@@ -410,3 +407,28 @@ def users_after(ledger: Ledger) -> Iterator[tuple[int, Act, User | None, bool]]:
         " ORDER BY steps.row",
         (Act.DELETE,),
     )
+
+
+def to_create(ledger: Ledger, row: int | None = None, most: int = -1) -> Iterator[tuple[int, User]]:
+    """Return rows and the records planned for them, in row order, without passwords.
+
+    Of all rows with a create or of one; `most` rows at most.
+    """
+    query = (
+        "SELECT row, after FROM steps WHERE act = ?1 AND (?2 IS NULL OR row = ?2)"
+        " ORDER BY row LIMIT ?3"
+    )
+    return ledger.parsed(
+        lambda number, after: (number, User.from_json(after)), query, (Act.CREATE, row, most)
+    )
+
+
+def next_deletes(ledger: Ledger, limit: int | None) -> int:
+    """Return how many of the next steps to work on, at most `limit`, delete a user."""
+    marks = ", ".join("?" * len(OPEN))
+    query = (
+        f"SELECT count(*) FROM (SELECT act FROM steps WHERE {SENT} AND state IN ({marks})"  # noqa: S608
+        " ORDER BY row LIMIT ?) WHERE act = 'delete'"
+    )
+    ((count,),) = ledger.read(query, (*OPEN, -1 if limit is None else limit))
+    return int(count)

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from importer.errors import Exit, LedgerError, UsageError
-from importer.ledger.database import Database, FileIdentity, file_identity
-from importer.ledger.states import FILE, OPEN, RESULTS, SENT, State
+from importer.ledger.database import Database, FileIdentity, as_json, file_identity, naming
+from importer.ledger.states import FILE, RESULTS, SENT, State
 from importer.model.plan import Act, Change, Fate, Imprint, Result
 from importer.model.problem import Code, Place, Problem, Repairs, Severity
 from importer.model.run import (
     Calls,
-    CheckCounts,
     ColumnUse,
-    FailedCheck,
     OfThese,
+    ResolvedChecks,
     RosterCounts,
     RowHistory,
     RunFacts,
     Summary,
 )
 from importer.model.text import ABSENT_ROWS, ROSTER_ROWS
-from importer.model.user import User
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 VERSION = 4
 
@@ -41,11 +36,8 @@ PLACES = TypeAdapter(tuple[Place, ...])
 COLUMNS = TypeAdapter(tuple[ColumnUse, ...])
 IMPRINTS: TypeAdapter[dict[str, Imprint]] = TypeAdapter(dict[str, Imprint])
 
-_FAILED_CHECKS = TypeAdapter(tuple[FailedCheck, ...])
-_COUNTS = TypeAdapter(dict[int, CheckCounts])
-
-FAILED, COUNTED = "failed checks", "resolved checks"
-"""The values of a run for its safety checks, once a row was resolved."""
+RESOLVED = "resolved checks"
+"""The value of a run with its safety checks, once a row was resolved."""
 
 _VALUE = "SELECT value FROM run WHERE name = ?"
 
@@ -175,15 +167,15 @@ class Ledger(Database):
         facts = next(self.parsed(RunFacts.model_validate_json, _VALUE, ("facts",)), None)
         if facts is None:
             raise self.damaged
-        failed = next(self.parsed(_FAILED_CHECKS.validate_json, _VALUE, (FAILED,)), None)
-        if failed is not None:
-            facts = facts.model_copy(update={"failed_checks": failed})
+        if (checks := self.resolved_checks) is not None:
+            facts = facts.model_copy(update={"failed_checks": checks.failed})
         return facts.in_folder(self.folder)
 
     @property
-    def resolved_counts(self) -> dict[int, CheckCounts]:
-        """What the safety checks count of rows that people resolved, by row."""
-        return next(self.parsed(_COUNTS.validate_json, _VALUE, (COUNTED,)), {})
+    def resolved_checks(self) -> ResolvedChecks | None:
+        """The safety checks with what they count of rows that people resolved, if any were."""
+        query = (_VALUE, (RESOLVED,))
+        return next(self.parsed(ResolvedChecks.model_validate_json, *query), None)
 
     @property
     def was_applied(self) -> bool:
@@ -286,11 +278,9 @@ class Ledger(Database):
         }
         rows: set[int] = set()
         for table, names in columns.items():
-            parts = [f"lower({name}) = ?1 OR instr(lower({name}), ?2)" for name in names]
-            query = f"SELECT row FROM {table} WHERE {' OR '.join(parts)}"  # noqa: S608
+            query = f"SELECT row FROM {table} WHERE {naming(names)}"  # noqa: S608
             for one in ids:
-                found = self.read(query, (one, json.dumps(one, ensure_ascii=False)))
-                rows.update(row for (row,) in found)
+                rows.update(row for (row,) in self.read(query, (one, as_json(one))))
         return len(rows)
 
     def some_rows(
@@ -350,26 +340,6 @@ class Ledger(Database):
         )
         return dict(self.parsed(lambda state, count: (State(state), int(count)), query))
 
-    def next_deletes(self, limit: int | None) -> int:
-        """Return how many of the next steps to work on, at most `limit`, delete a user."""
-        marks = ", ".join("?" * len(OPEN))
-        query = (
-            f"SELECT count(*) FROM (SELECT act FROM steps WHERE {SENT} AND state IN ({marks})"  # noqa: S608
-            " ORDER BY row LIMIT ?) WHERE act = 'delete'"
-        )
-        ((count,),) = self.read(query, (*OPEN, -1 if limit is None else limit))
-        return int(count)
-
-
-def values_of_checks(
-    counted: Mapping[int, CheckCounts], failed: tuple[FailedCheck, ...]
-) -> dict[str, str]:
-    """Return the values of a run that record its safety checks with resolved rows."""
-    return {
-        COUNTED: _COUNTS.dump_json({**counted}).decode(),
-        FAILED: _FAILED_CHECKS.dump_json(failed).decode(),
-    }
-
 
 def _having(end: Fate | Act | Result | None) -> str:
     """Return the SQL condition of the rows with this fate, act or result."""
@@ -390,20 +360,6 @@ _CONTAINS = "instr(lower(coalesce(cells, '') || ' ' || coalesce(primary_id, ''))
 """The SQL condition of the rows that have a text in a cell or in the ID; "" is in every row."""
 
 _places = cache(PLACES.validate_json)  # a roster has few combinations of columns
-
-
-def to_create(ledger: Ledger, row: int | None = None, most: int = -1) -> Iterator[tuple[int, User]]:
-    """Return rows and the records planned for them, in row order, without passwords.
-
-    Of all rows with a create or of one; `most` rows at most.
-    """
-    query = (
-        "SELECT row, after FROM steps WHERE act = ?1 AND (?2 IS NULL OR row = ?2)"
-        " ORDER BY row LIMIT ?3"
-    )
-    return ledger.parsed(
-        lambda number, after: (number, User.from_json(after)), query, (Act.CREATE, row, most)
-    )
 
 
 def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary:

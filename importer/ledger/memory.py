@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter
 
 from importer.errors import LedgerError
-from importer.ledger.database import Database
+from importer.ledger.database import Database, as_json, naming
 from importer.model.decisions import DECISIONS, Answer
 from importer.model.plan import Written
 from importer.model.problem import Code
@@ -228,11 +227,10 @@ def entries_about(ids: Collection[str], *, erase: bool = False) -> dict[str, int
         return found
     with memory.transaction() as connection:
         for table, columns in _ABOUT.items():
-            parts = [f"lower({c}) = ?1 OR instr(lower({c}), ?2)" for c in columns]
             do = "DELETE" if erase else "SELECT 1"
-            query = f"{do} FROM {table} WHERE {' OR '.join(parts)}"
+            query = f"{do} FROM {table} WHERE {naming(columns)}"
             for one in ids:
-                done = connection.execute(query, (one, json.dumps(one, ensure_ascii=False)))
+                done = connection.execute(query, (one, as_json(one)))
                 if count := done.rowcount if erase else len(done.fetchall()):
                     found[table] = found.get(table, 0) + count
     return found

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from importer.ledger.database import as_json
 from importer.ledger.integrity import add_seal, mark_paths
 from importer.ledger.ledger import CHANGES, COLUMNS, IMPRINTS, PLACES, Ledger
 from importer.model.plan import (
@@ -23,10 +22,8 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-
-if TYPE_CHECKING:
-    from importer.model.problem import Problem
-    from importer.model.run import ColumnUse, RunFacts
+from importer.model.problem import Problem
+from importer.model.run import ColumnUse, RunFacts
 
 _places_json = cache(lambda places: PLACES.dump_json(places).decode())
 
@@ -60,7 +57,9 @@ def write_run(
         with ledger.transaction():
             write("INSERT INTO run VALUES (?, ?)", values.items())
             write("INSERT INTO rows VALUES (?, ?)", fates.items())
-            write("INSERT INTO cells VALUES (?, ?)", ((row, _json(texts)) for row, texts in cells))
+            write(
+                "INSERT INTO cells VALUES (?, ?)", ((row, as_json(texts)) for row, texts in cells)
+            )
             add_problems(ledger, problems)
             add_steps(ledger, steps)
             add_imprints(ledger, imprints)
@@ -125,7 +124,7 @@ def _columns_of(
         case Update(row, primary_id, before, after, changes, override):
             images = before.to_json(), after.to_json()
             differences = CHANGES.dump_json(changes).decode()
-            return row, Act.UPDATE, primary_id, *images, differences, _json(override)
+            return row, Act.UPDATE, primary_id, *images, differences, as_json(override)
         case Delete(row, primary_id, before):
             image = before.to_json()
             return row, Act.DELETE, primary_id, image, image, "[]", "[]"
@@ -133,7 +132,3 @@ def _columns_of(
             return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
         case LeftAlone(row):
             return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

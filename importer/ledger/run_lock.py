@@ -12,18 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from importer.errors import LedgerError, UsageError
 from importer.ledger.database import file_identity
 from importer.ledger.integrity import MARK, check_history, check_whole
+from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
-
-if TYPE_CHECKING:
-    from importer.ledger.journal import Journal
 
 LOCK, HOLDER = "ledger.lock", "held-by.json"
 

@@ -14,7 +14,7 @@ from importer.model.fields import cells_of
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
 from importer.users.query import find_all
-from importer.users.refresh import refresh as refresh_cache
+from importer.users.refresh import Refresh
 
 
 async def read_users_async(
@@ -36,7 +36,7 @@ async def read_users_async(
         path = cache_path(USERS, institution.code, institution.environment)
         with UserCache.make(path, institution.code, institution.environment) as cache:
             if refresh:
-                await refresh_cache(cache, alma, now, progress.rows, progress.note, full=False)
+                await Refresh(cache, alma, now, progress.rows, progress.note).run(full=False)
             every = [cells_of(user) for user in find_all(cache)]
     names = dict.fromkeys(("primary_id", *(name for one in every for name in one)))
     return frame((*names,), ([one.get(name, "") for name in names] for one in every))

@@ -133,6 +133,16 @@ class CheckCounts(Kept):
     groups: tuple[str, ...] = ()
 
 
+class ResolvedChecks(Kept):
+    """The safety checks of a plan once people resolved rows of it.
+
+    `counts`: by row, what they count of the resolved rows. `failed`: those that fail now.
+    """
+
+    counts: dict[int, CheckCounts] = {}
+    failed: tuple[FailedCheck, ...]
+
+
 class SinceLoad(Kept):
     """How a roster differs from the last load with its mapping, found without Alma.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from importer.alma.client import Alma
 from importer.errors import LedgerError, SafetyCheckError, StalePlanError, UsageError
 from importer.ledger.integrity import check_seal, end_is_lost
-from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
+from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history, next_deletes
 from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import WriteGate
 from importer.ledger.states import OPEN
@@ -139,7 +139,7 @@ def _check_safety(
 
 def deletions(ledger: Ledger, limit: int | None) -> int:
     """Return how many users the next apply of a plan deletes; those of an undo were asked for."""
-    return 0 if ledger.facts.command == "undo" else ledger.next_deletes(limit)
+    return 0 if ledger.facts.command == "undo" else next_deletes(ledger, limit)
 
 
 def _check_deletes(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:

@@ -9,8 +9,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 
-import pandas as pd
-
 from importer.alma.facts import Facts
 from importer.errors import (
     MappingError,
@@ -182,21 +180,15 @@ class MappedRoster:
             for one in problems
         )
 
-    def cells(self, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Return these rows, without passwords and PINs."""
-        return self._tuples(self._kept(rows))
-
-    def cells_as_came(self, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Return these rows with the line breaks of their cells, without passwords and PINs."""
-        return self._tuples(self.roster.with_lines(self._kept(rows)))
-
-    def _kept(self, rows: Collection[int]) -> pd.DataFrame:
+    def cells(
+        self, rows: Collection[int], *, lines: bool = False
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Return these rows without passwords and PINs; `lines`: with the line breaks in cells."""
         frame = self.roster.frame
-        return without_secrets(self.roster, frame[frame.index.isin(list(rows))], self.secret)
-
-    @staticmethod
-    def _tuples(frame: pd.DataFrame) -> Iterator[tuple[int, tuple[str, ...]]]:
-        return zip(frame.index.tolist(), map(tuple, frame.to_numpy().tolist()), strict=True)
+        kept = without_secrets(self.roster, frame[frame.index.isin(list(rows))], self.secret)
+        if lines:
+            kept = self.roster.with_lines(kept)
+        return zip(kept.index.tolist(), map(tuple, kept.to_numpy().tolist()), strict=True)
 
     def columns(self) -> Iterator[ColumnUse]:
         """The roster's columns, what they were matched to, and some values of each."""

@@ -24,7 +24,7 @@ from importer.model.people import NOTHING_COMMON, Common
 from importer.model.plan import Match, Planned
 from importer.model.text import counted
 from importer.model.user import User
-from importer.pipeline.inputs import Progress, RunRequest
+from importer.pipeline.inputs import SILENT, Progress, RunRequest
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
 from importer.planner.who import needs_people
@@ -38,7 +38,7 @@ from importer.users.matching import (
     search_alma,
 )
 from importer.users.query import find_common, find_record_types, find_users
-from importer.users.refresh import calls_to_complete, catch_up, read_again, refresh
+from importer.users.refresh import Refresh, calls_to_complete, read_again
 from importer.writer.executor import FAILURES_IN_A_ROW
 
 Item = TypeVar("Item")
@@ -236,9 +236,9 @@ async def open_users(
         return
     with UserCache.make(path, institution.code, institution.environment) as cache:
         if completes:
-            await refresh(cache, alma, now, progress.rows, progress.note, full=False)
+            await Refresh(cache, alma, now, progress.rows, progress.note).run(full=False)
         elif request.refresh:
-            await catch_up(cache, alma, now, lambda _done, _of: None, progress.note)
+            await Refresh(cache, alma, now, SILENT.rows, progress.note).catch_up()
         yield Users(alma, now, cache)
 
 

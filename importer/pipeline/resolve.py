@@ -15,12 +15,13 @@ from importer.alma.facts import Facts, facts_for
 from importer.alma.models import OBLIGATIONS
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger, values_of_checks
+from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
 from importer.model.decisions import NAME, WHO, Answer, concerned, in_question
 from importer.model.fields import CodeTables
 from importer.model.plan import Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem, Severity
+from importer.model.run import ResolvedChecks
 from importer.model.text import RowId, command_line, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
@@ -339,7 +340,8 @@ class Review:
 
         A run of an earlier version does not have what they counted before.
         """
-        facts, counted = self.facts, self.ledger.resolved_counts
+        facts, before = self.facts, self.ledger.resolved_checks
+        counted = {} if before is None else {**before.counts}
         counted.pop(row, None)
         clears = facts.sis is not None
         if planned is not None and facts.check_counts:
@@ -358,8 +360,8 @@ class Review:
         own = [mapping.safety_limits for _, mapping in facts.rosters]
         limits = undo_limits(facts) if self._undoes else own
         failed = failed_checks(every, limits, clears=clears) if every else facts.failed_checks
-        values = values_of_checks(counted, failed)
-        self._journal.record_resolution(row, worst(problems), planned, problems, detail, values)
+        checks = ResolvedChecks(counts=counted, failed=failed)
+        self._journal.record_resolution(row, worst(problems), planned, problems, detail, checks)
 
     def _keep(
         self,

@@ -172,7 +172,7 @@ def save_run(
             file.write(content)
     kept = decided.rows(*RETURNING)
     kept |= {step.row for step in steps if isinstance(step, Create | Update)}
-    cells = chain.from_iterable(mapped.cells_as_came(kept) for mapped in rosters)
+    cells = chain.from_iterable(mapped.cells(kept, lines=True) for mapped in rosters)
     return write_run(
         folder,
         facts,

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
 from importer.model.fields import FIELDS, TYPE_FIELD, OnUpdate
 from importer.model.people import PersonKeys, person_keys
-from importer.model.problem import Problem
+from importer.model.problem import Code, Origin, Problem, Severity
 from importer.planner.entries import ONLY_ADDED
-
-if TYPE_CHECKING:
-    from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
-    from importer.model.problem import Code, Origin, Severity
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
     parent: tuple(

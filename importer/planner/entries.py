@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from importer.model.fields import JOINED, LISTS, TYPE_FIELD, Field, Shape, text
 from importer.model.user import (
@@ -22,9 +22,6 @@ from importer.model.user import (
     Reach,
     User,
 )
-
-if TYPE_CHECKING:
-    pass
 
 P = TypeVar("P", bound=Part)
 

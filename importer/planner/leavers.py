@@ -6,17 +6,18 @@ already has left before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
 
 from importer.alma.models import OBLIGATIONS
-from importer.model.people import may_be_same
-from importer.model.plan import Planned, Unchanged, Update, Written
+from importer.model.people import Common, may_be_same
+from importer.model.plan import Match, Planned, Unchanged, Update, Written
 from importer.model.problem import Code, Problem
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import end_patron_roles
 from importer.planner.decide import update
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     current,
     entries,
@@ -35,18 +36,10 @@ from importer.planner.person import (
     person_of_row,
     person_of_user,
 )
-from importer.planner.staff_edits import nothing_earlier
+from importer.planner.staff_edits import Earlier, nothing_earlier
 from importer.planner.undo import undo_update
 from importer.planner.who import is_managed_elsewhere
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from importer.model.people import Common
-    from importer.model.plan import Match
-    from importer.planner.drafts import DraftUser
-    from importer.planner.staff_edits import Earlier
-    from importer.users.query import NearUser
+from importer.users.query import NearUser
 
 HISTORY = frozenset({"user_note"})
 """Lists whose new entries stay when a person is back: they say what happened."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from importer.model.candidates import Removal
 from importer.model.fields import LISTS, TYPE_FIELD, OnUpdate
 from importer.model.patterns import full_matches
-from importer.model.user import AccountType, Segment, UserNote
+from importer.model.user import AccountType, Part, Segment, UserNote
+from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import (
     CONTACT,
     CORE,
@@ -31,11 +33,6 @@ from importer.planner.entries import (
     with_value,
 )
 from importer.planner.patch import Edit
-
-if TYPE_CHECKING:
-    from importer.model.candidates import Removal
-    from importer.model.user import Part
-    from importer.planner.drafts import DraftEntry, DraftUser
 
 SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
 """Set by other rules; Alma changes start dates by itself (contract 3.1)."""

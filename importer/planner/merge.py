@@ -6,13 +6,15 @@ mapped fields changed. Fields that the mapping does not name are not looked at.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, OnUpdate
-from importer.model.user import AccountType, Coded, User, UserIdentifier
+from importer.model.plan import Change, KeepOldId
+from importer.model.user import AccountType, Coded, Part, User, UserIdentifier
 from importer.planner.borrowing import with_patron_role
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     coded,
     current,
@@ -25,13 +27,6 @@ from importer.planner.entries import (
 )
 from importer.planner.list_merge import IDS, Known, ListMerge, entries_after
 from importer.planner.patch import Edit, changes
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from importer.model.plan import Change, KeepOldId
-    from importer.model.user import Part
-    from importer.planner.drafts import DraftUser
 
 OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
 """Alma's names of protected lists in `override`, which differ from the field's name."""

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from importer.model.fields import LISTS
 from importer.model.plan import Change, ChangeKind
-from importer.model.user import User
+from importer.model.user import Part, User
 from importer.planner.borrowing import ROLE, merge_roles, role_changes, roles_kept
 from importer.planner.entries import (
     CORE,
     FLAGS,
     ONLY_ADDED,
     PREFERRED,
+    Fits,
     comparable,
     compared_fields,
     current,
@@ -38,10 +39,6 @@ from importer.planner.entries import (
     with_entries,
     with_fields,
 )
-
-if TYPE_CHECKING:
-    from importer.model.user import Part
-    from importer.planner.entries import Fits
 
 _ROLES = "user_role"
 

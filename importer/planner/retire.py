@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
 
 from importer.alma.models import obligations
 from importer.model.fields import text
-from importer.model.plan import Delete, Held, LeftAlone, Match, Planned, Unchanged
+from importer.model.plan import Delete, Held, LeftAlone, Match, Planned, Retire, Unchanged
 from importer.model.problem import Code
 from importer.model.text import counted, word_list
+from importer.model.user import User
 from importer.planner.borrowing import other_roles
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
 from importer.planner.leavers import Among, has_expired, leave, without_counts
 from importer.planner.patch import same_as_sent
 from importer.planner.who import managed_elsewhere
-
-if TYPE_CHECKING:
-    from importer.model.plan import Retire
-    from importer.model.user import User
-    from importer.planner.drafts import DraftUser
 
 _OURS = Match()
 

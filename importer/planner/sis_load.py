@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, LISTS
 from importer.model.plan import (
@@ -17,12 +16,18 @@ from importer.model.plan import (
     Create,
     Held,
     Imprint,
+    Imprints,
     LeftAlone,
+    Match,
+    Planned,
+    SisRules,
     Update,
+    UserMemory,
     Where,
 )
 from importer.model.problem import Code
-from importer.model.user import AccountType, Coded, Segment, User
+from importer.model.user import AccountType, Coded, Part, Segment, User
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     FLAGS,
     current,
@@ -35,18 +40,11 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.imprints import texts
+from importer.planner.imprints import Keyed, texts
 from importer.planner.list_merge import IDS
 from importer.planner.merge import SET_APART, STICKY, Merged, new_user
 from importer.planner.patch import differences
-from importer.planner.staff_edits import value_of
-
-if TYPE_CHECKING:
-    from importer.model.plan import Imprints, Match, Planned, SisRules, UserMemory
-    from importer.model.user import Part
-    from importer.planner.drafts import DraftUser
-    from importer.planner.imprints import Keyed
-    from importer.planner.staff_edits import Edit, Reviewed
+from importer.planner.staff_edits import Edit, Reviewed, value_of
 
 _DEFAULTS = {"status": "ACTIVE", "preferred_language": "en", "cataloger_level": "00"}
 """What Alma sets where the file has nothing (contract 1.2)."""

@@ -6,13 +6,13 @@ What others changed since then stays.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from importer.model.fields import LISTS, text
 from importer.model.plan import Change, Unchanged, Update, Written
-from importer.model.user import AccountType, User
+from importer.model.user import AccountType, Part, User
 from importer.planner.borrowing import merge_roles
 from importer.planner.entries import (
     comparable,
@@ -27,11 +27,6 @@ from importer.planner.entries import (
 )
 from importer.planner.merge import OVERRIDE_NAMES, STICKY
 from importer.planner.patch import Conflict, apply, diff, differences, invert, rebase
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from importer.model.user import Part
 
 _ALL_LISTS = (*LISTS, "user_role")
 """Also the roles; a change in any of them shows that someone worked on the user."""

@@ -13,8 +13,8 @@ from itertools import groupby, islice
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from importer.ledger.journal import ALLOWED, JournalEntry, history
-from importer.ledger.ledger import Ledger, to_create
+from importer.ledger.journal import ALLOWED, JournalEntry, history, to_create
+from importer.ledger.ledger import Ledger
 from importer.model.plan import Act
 from importer.model.problem import KNOWN, Code, Problem
 from importer.model.run import ColumnUse, RowHistory, RunFacts, Summary

@@ -12,8 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from importer.ledger.journal import history
-from importer.ledger.ledger import Ledger, to_create
+from importer.ledger.journal import history, to_create
+from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
 from importer.model.fields import fields_of
 from importer.model.problem import Severity

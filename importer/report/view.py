@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from importer.ledger.ledger import Ledger, to_create
+from importer.ledger.journal import to_create
+from importer.ledger.ledger import Ledger
 from importer.model.fields import fields_of
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import VALUE, Code, Problem, Severity

@@ -8,14 +8,14 @@ only the users who changed since a day are read (contract 2.2).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from pathlib import Path
 
 from importer.alma.client import PAGE, Alma
-from importer.alma.models import UserPage
 from importer.alma.pacing import run_concurrently
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import GONE
@@ -32,13 +32,6 @@ ZONES = timedelta(days=1)
 SWEEPS = 2
 """The most times that all users are read, if users are deleted while they are."""
 
-Clock = Callable[[], datetime]
-Tell = Callable[[int, int], None]
-"""Receives how many calls of how many are done."""
-
-Note = Callable[[str], None]
-"""Receives a sentence for the operator."""
-
 
 def sweep_due(state: CacheState, now: datetime) -> bool:
     """Return whether the next refresh reads all users."""
@@ -48,49 +41,117 @@ def sweep_due(state: CacheState, now: datetime) -> bool:
     return now - (state.swept or state.as_of) > SWEEP_EVERY
 
 
-async def refresh(
-    cache: UserCache, alma: Alma, now: Clock, tell: Tell, note: Note, *, full: bool
-) -> None:
-    """Read the users who changed; all of them if that is due, asked for, or the totals differ.
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """How a user cache is brought up to date.
 
-    Raises UsageError if another command is refreshing the cache; AlmaError, after which the same
-    command continues where this one stopped.
+    `now` returns the time with its zone. `done` gets how many calls of how many are done, `note` a
+    sentence for the operator.
     """
-    with refresh_lock(cache.path):
-        if full or sweep_due(cache.state, now()):
-            await _sweep(cache, alma, now, tell)
-        else:
-            await _catch_up(cache, alma, now, tell, note)
 
+    cache: UserCache
+    alma: Alma
+    now: Callable[[], datetime]
+    done: Callable[[int, int], None]
+    note: Callable[[str], None]
 
-async def catch_up(cache: UserCache, alma: Alma, now: Clock, tell: Tell, note: Note) -> None:
-    """Read the users who changed; all of them if the totals differ, not because it is due.
+    async def run(self, *, full: bool) -> None:
+        """Read the users who changed; all if that is due, asked for, or the totals differ.
 
-    Raises as `refresh` does.
-    """
-    with refresh_lock(cache.path):
-        await _catch_up(cache, alma, now, tell, note)
+        Raises UsageError if another command is refreshing the cache; AlmaError, after which the
+        same command continues where this one stopped.
+        """
+        with refresh_lock(self.cache.path):
+            if full or sweep_due(self.cache.state, self.now()):
+                await self._sweep()
+            else:
+                await self._catch_up()
 
+    async def catch_up(self) -> None:
+        """Read the users who changed; all if the totals differ, not because it is due.
 
-async def _catch_up(cache: UserCache, alma: Alma, now: Clock, tell: Tell, note: Note) -> None:
-    state = cache.state
-    if state.as_of is None:
-        return
-    began = now()
-    await _changes(cache, alma, state.as_of, now, tell)
-    total = await _total(alma)
-    cache.set_state(cache.state.model_copy(update={"as_of": began, "total": total}))
-    if not _differs(cache):
-        return
-    stale = cache.stale()
-    if len(stale) < len(_firsts(total)):  # cheaper than to read everybody
-        await read_again(cache, alma, stale, now)
-    if _differs(cache):
-        note(
-            f"Users in Alma: {total - state.others:,}, in the user cache: {cache.count():,}. "
-            f"Reading all users again ({len(_firsts(total)):,} calls)."
-        )
-        await _sweep(cache, alma, now, tell)
+        Raises as `run` does.
+        """
+        with refresh_lock(self.cache.path):
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        cache, state = self.cache, self.cache.state
+        if state.as_of is None:
+            return
+        began = self.now()
+        await self._changes(state.as_of)
+        total = await _total(self.alma)
+        cache.set_state(cache.state.model_copy(update={"as_of": began, "total": total}))
+        if not _differs(cache):
+            return
+        stale = cache.stale()
+        if len(stale) < len(_firsts(total)):  # cheaper than to read everybody
+            await read_again(cache, self.alma, stale, self.now)
+        if _differs(cache):
+            self.note(
+                f"Users in Alma: {total - state.others:,}, in the user cache: {cache.count():,}. "
+                f"Reading all users again ({len(_firsts(total)):,} calls)."
+            )
+            await self._sweep()
+
+    async def _sweep(self) -> None:
+        cache = self.cache
+        for last in (False,) * (SWEEPS - 1) + (True,):
+            state = cache.state
+            swept = state.sweeping or self.now()  # one that was interrupted continues
+            if state.sweeping is None:
+                begun = state.model_copy(update={"sweeping": swept, "sweep": state.sweep + 1})
+                with cache.transaction() as connection:
+                    connection.execute("DELETE FROM pages")
+                    cache.set_state(begun)
+            await self._pages()
+            as_of = self.now()
+            await replace(self, done=lambda _done, _of: None)._changes(swept)
+            if _end(cache, swept, as_of, await _total(self.alma), last=last):
+                return
+
+    async def _pages(self) -> None:
+        """Read the pages of the sweep that are not done."""
+        done = {first for (first,) in self.cache.read("SELECT first FROM pages")}
+        firsts = _firsts(await _total(self.alma))
+
+        async def one(first: int) -> None:
+            seen = self.now()
+            page = await self.alma.list_users(first)
+            # Contacts without a primary identifier, and records that are not users.
+            others = max(0, min(PAGE, page.total - first) - len(page.users))
+            keys = "\n".join((user.primary_id or "").casefold() for user in page.users)
+            with self.cache.transaction() as connection:
+                self.cache.put(page.users, seen)
+                connection.execute(
+                    "INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (first, keys, others)
+                )
+
+        await self._each([first for first in firsts if first not in done], one, len(firsts))
+
+    async def _changes(self, since: datetime) -> None:
+        """Read the users who changed since a time."""
+        day = (since.astimezone(UTC) - ZONES).date()
+
+        async def one(first: int) -> int:
+            seen = self.now()
+            page = await self.alma.list_users(first, modified_from=day)
+            self.cache.put(page.users, seen)
+            return page.total
+
+        total = await one(0)
+        await self._each(range(PAGE, total, PAGE), one, max(1, ceil(total / PAGE)))
+
+    async def _each(
+        self, todo: Sequence[int], one: Callable[[int], Awaitable[object]], of: int
+    ) -> None:
+        done = of - len(todo)
+        self.done(done, of)
+        async with aclosing(run_concurrently(self.alma.limiter, todo, one)) as pages:
+            async for _ in pages:
+                done += 1
+                self.done(done, of)
 
 
 def _differs(cache: UserCache) -> bool:
@@ -101,22 +162,6 @@ def _differs(cache: UserCache) -> bool:
     """
     extra = cache.difference()
     return extra > 0 or (extra < 0 and cache.state.swept is not None)
-
-
-async def _sweep(cache: UserCache, alma: Alma, now: Clock, tell: Tell) -> None:
-    for last in (False,) * (SWEEPS - 1) + (True,):
-        state = cache.state
-        swept = state.sweeping or now()  # one that was interrupted continues
-        if state.sweeping is None:
-            begun = state.model_copy(update={"sweeping": swept, "sweep": state.sweep + 1})
-            with cache.transaction() as connection:
-                connection.execute("DELETE FROM pages")
-                cache.set_state(begun)
-        await _pages(cache, alma, now, tell)
-        as_of = now()
-        await _changes(cache, alma, swept, now, lambda _done, _of: None)
-        if _end(cache, swept, as_of, await _total(alma), last=last):
-            return
 
 
 def _end(cache: UserCache, swept: datetime, as_of: datetime, total: int, *, last: bool) -> bool:
@@ -155,64 +200,9 @@ def _joined(cache: UserCache) -> bool:
     return True
 
 
-async def _pages(cache: UserCache, alma: Alma, now: Clock, tell: Tell) -> None:
-    """Read the pages of the sweep that are not done."""
-    done = {first for (first,) in cache.read("SELECT first FROM pages")}
-    total = await _total(alma)
-    firsts = _firsts(total)
-
-    async def one(first: int) -> None:
-        seen = now()
-        page = await alma.list_users(first)
-        # Contacts without a primary identifier, and records that are not users.
-        others = max(0, min(PAGE, page.total - first) - len(page.users))
-        keys = "\n".join((user.primary_id or "").casefold() for user in page.users)
-        with cache.transaction() as connection:
-            cache.put(page.users, seen)
-            connection.execute(
-                "INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (first, keys, others)
-            )
-
-    await _each(alma, [first for first in firsts if first not in done], one, tell, len(firsts))
-
-
 def _firsts(total: int) -> range:
     """Return the offsets of the pages of a sweep; each shows the last user of the one before."""
     return range(0, max(1, total - 1), PAGE - 1)
-
-
-async def _changes(cache: UserCache, alma: Alma, since: datetime, now: Clock, tell: Tell) -> None:
-    """Read the users who changed since a time."""
-    day = (since.astimezone(UTC) - ZONES).date()
-    page = await _changed(cache, alma, day, 0, now)
-
-    async def one(first: int) -> None:
-        await _changed(cache, alma, day, first, now)
-
-    await _each(alma, range(PAGE, page.total, PAGE), one, tell, max(1, ceil(page.total / PAGE)))
-
-
-async def _changed(cache: UserCache, alma: Alma, day: date, first: int, now: Clock) -> UserPage:
-    seen = now()
-    page = await alma.list_users(first, modified_from=day)
-    cache.put(page.users, seen)
-    return page
-
-
-async def _each(
-    alma: Alma,
-    todo: Iterable[int],
-    one: Callable[[int], Awaitable[None]],
-    tell: Tell,
-    of: int,
-) -> None:
-    left = list(todo)
-    done = of - len(left)
-    tell(done, of)
-    async with aclosing(run_concurrently(alma.limiter, left, one)) as pages:
-        async for _ in pages:
-            done += 1
-            tell(done, of)
 
 
 async def read_again(

@@ -29,7 +29,7 @@ from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.run import OtherRoster
 from importer.model.text import ABSENT_ROWS, RowId
 from importer.model.user import User
-from tests.ledger.test_ledger import FACTS, NOW
+from tests.ledger.test_ledger import FACTS, NO_CHECKS, NOW
 
 ANA = User(primary_id="20001234567890", first_name="Ana")
 
@@ -103,7 +103,9 @@ def test_every_row_is_counted_once(rows: set[int], undoes: bool, data: st.DataOb
                 severity=Severity.WARNING if step else Severity.REJECT,
             )
             fate = Fate.READY if step else Fate.REJECTED
-            journal.record_resolution(row, fate, Planned(step) if step else None, [problem], "", {})
+            journal.record_resolution(
+                row, fate, Planned(step) if step else None, [problem], "", NO_CHECKS
+            )
         check_counts(ledger)
         journal.start("")
         for row in data.draw(st.permutations(journal.rows_in(*State))):

@@ -24,14 +24,14 @@ from importer.ledger.integrity import (
     is_sealed,
     mark_paths,
 )
-from importer.ledger.journal import Journal, history, images
-from importer.ledger.ledger import Ledger, summarize, to_create
+from importer.ledger.journal import Journal, history, images, to_create
+from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.new_run import write_run
 from importer.ledger.run_lock import open_alone
 from importer.ledger.states import State
 from importer.model.plan import Fate, Planned, Result, Unchanged
 from importer.model.problem import Code, Origin, Problem
-from tests.ledger.test_ledger import ANA, CHANGED, FACTS, NOW, STEPS, made
+from tests.ledger.test_ledger import ANA, CHANGED, FACTS, NO_CHECKS, NOW, STEPS, made
 
 DECIDED = Problem.of(Code.RESOLVED, Origin("autumn.csv", "", 3), "told")
 
@@ -91,13 +91,13 @@ def test_a_decision_renews_the_seal(ledger: Ledger) -> None:
     """Of its own row only: a change by hand of another row still shows."""
     writing = journal(ledger)
     writing.record_resolution(
-        3, Fate.READY, Planned(Unchanged(3, "20001234567890")), [DECIDED], "", {}
+        3, Fate.READY, Planned(Unchanged(3, "20001234567890")), [DECIDED], "", NO_CHECKS
     )
     assert is_sealed(ledger)
-    writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "", {})
+    writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "", NO_CHECKS)
     assert is_sealed(ledger)
     ledger.connection.execute("UPDATE steps SET after = '{}' WHERE row = 2")
-    writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "", {})
+    writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "", NO_CHECKS)
     assert not is_sealed(ledger)
 
 
@@ -295,9 +295,9 @@ def test_states_follow_the_history(tmp_path: Path) -> None:
         writing.record_outcome(3, State.PLANNED, "is not in Alma")
         writing.record_intent(3, ANA, CHANGED)
         check_whole(ledger)
-        writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "", {})
+        writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "", NO_CHECKS)
         check_whole(ledger)
-        writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "", {})
+        writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "", NO_CHECKS)
         check_whole(ledger)
 
 

@@ -153,7 +153,9 @@ def step_of(run: str) -> tuple[object, ...]:
 def counted(run: str) -> tuple[int, Counter[SafetyCheck]]:
     """What the safety checks count of a run, with the rows that were resolved."""
     with Ledger.open(Path(run)) as ledger:
-        total = summed((*ledger.facts.check_counts, *ledger.resolved_counts.values()), ())
+        resolved = ledger.resolved_checks
+        later = resolved.counts.values() if resolved else ()
+        total = summed((*ledger.facts.check_counts, *later), ())
         return total.matched, +Counter(total.concerned)
 
 

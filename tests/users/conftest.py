@@ -19,10 +19,14 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.sandbox.server import Options, running
 from importer.users.cache import UserCache, cache_path
-from importer.users.refresh import refresh
+from importer.users.refresh import Refresh
 
 T = TypeVar("T")
 Json = dict[str, object]
+
+
+def unheard(_done: int, _of: int) -> None:
+    """Nobody watches the progress."""
 
 
 def now() -> datetime:
@@ -80,9 +84,7 @@ class World:
     def refresh(self, cache: UserCache, *, full: bool = False) -> list[str]:
         """Refresh a cache; the calls that it took."""
         self.calls()
-        self.asked(
-            lambda alma: refresh(cache, alma, now, lambda _done, _of: None, print, full=full)
-        )
+        self.asked(lambda alma: Refresh(cache, alma, now, unheard, print).run(full=full))
         return self.calls()
 
 

@@ -18,8 +18,8 @@ from importer.model.user import User
 from importer.users.cache import CacheState, UserCache, cache_path, delete_cache, refresh_lock
 from importer.users.matching import MatchResult, PersonQuery
 from importer.users.query import find_users
-from importer.users.refresh import SWEEP_EVERY, catch_up, refresh, sweep_due
-from tests.users.conftest import World, now
+from importer.users.refresh import SWEEP_EVERY, Refresh, sweep_due
+from tests.users.conftest import World, now, unheard
 
 SOMEBODY = "1000001"
 
@@ -90,7 +90,7 @@ def test_a_deletion_shows_and_everybody_is_read_again(world: World, *, beside: b
         if beside:
             world.asked(lambda alma: alma.create_user(new))
         said: list[str] = []
-        world.asked(lambda alma: catch_up(cache, alma, now, lambda _done, _of: None, said.append))
+        world.asked(lambda alma: Refresh(cache, alma, now, unheard, said.append).catch_up())
         assert found(cache, SOMEBODY) == []
         assert found(cache, "new") == ["new"] * beside
         assert cache.count() == cache.state.total == 249 + beside
@@ -176,13 +176,13 @@ def test_an_old_sweep_is_made_again() -> None:
 def test_catching_up_does_not_sweep_for_age(world: World) -> None:
     """A plan reads changes only while the totals agree; a cache never whole is left unchanged."""
     with world.cache() as cache:
-        world.asked(lambda alma: catch_up(cache, alma, now, lambda _done, _of: None, print))
+        world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).catch_up())
         assert world.calls() == []
         world.refresh(cache)
         old = datetime(2000, 1, 1, tzinfo=UTC)
         cache.set_state(cache.state.model_copy(update={"swept": old}))
         world.calls()
-        world.asked(lambda alma: catch_up(cache, alma, now, lambda _done, _of: None, print))
+        world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).catch_up())
         assert all("modify_date_from" in call or "limit=1&" in call for call in world.calls())
         assert cache.state.swept == old
 
@@ -191,9 +191,7 @@ def test_one_refresh_at_a_time(world: World) -> None:
     """The second is told so and sends nothing."""
     with world.cache() as cache, refresh_lock(world.path):
         with pytest.raises(UsageError):
-            world.asked(
-                lambda alma: refresh(cache, alma, now, lambda _done, _of: None, print, full=False)
-            )
+            world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).run(full=False))
         assert world.calls() == []
 
 
