@@ -65,7 +65,7 @@ def read(path: Path, layout: Layout) -> Roster:
     or cannot be read to its end.
     """
     try:
-        with limited(CPU_SECONDS):
+        with limited(CPU_SECONDS), _refusals(path):
             content = read_bytes(path)
             kind = identify(content, path.suffix)
             source = Source(path, hashlib.sha256(content).hexdigest(), kind)
@@ -79,9 +79,6 @@ def read(path: Path, layout: Layout) -> Roster:
             "the sheet as CSV UTF-8, split it, and load the parts one after another."
         )
         raise RosterError(msg) from None
-    except NotReadableError as error:
-        msg = f"{path.name} {error}"
-        raise RosterError(msg, error.cells, error.encodings) from None
     about_the_file = map(roster.source.notice, _about_the_file(path, kind))
     return replace(roster, notices=(*about_the_file, *roster.notices))
 
@@ -106,7 +103,7 @@ def preview(path: Path, layout: Layout, count: int) -> Preview:
 
     Raises RosterError if it is no spreadsheet.
     """
-    try:
+    with _refusals(path):
         content = read_bytes(path)
         kind = identify(content, path.suffix)
         if kind is Kind.CSV:
@@ -119,9 +116,6 @@ def preview(path: Path, layout: Layout, count: int) -> Preview:
             for name, seen in sheets or workbook.sheets
             if seen or sheets
         }
-    except NotReadableError as error:
-        msg = f"{path.name} {error}"
-        raise RosterError(msg, error.cells) from None
     sheet = max(tops, key=lambda name: max(map(_filled_cells, tops[name]), default=0), default="")
     return Preview(tops.get(sheet, ()), tuple(workbook.sheets), sheet)
 
@@ -136,6 +130,16 @@ def _preview_text(content: bytes, layout: Layout, count: int) -> Preview:
         encoding = readings[0][0] if readings else WESTERN
     encoding = encoding if layout.encoding == "auto" else layout.encoding
     return Preview(tuple(first_rows(content, encoding, layout, count)), readings=readings)
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """Raise RosterError with the name of the file for what cannot be read in the block."""
+    try:
+        yield
+    except NotReadableError as error:
+        msg = f"{path.name} {error}"
+        raise RosterError(msg, error.cells, error.encodings) from None
 
 
 class TooLongError(BaseException):

@@ -151,9 +151,7 @@ def set_unused(text: str, headings: Sequence[str]) -> str:
     if not headings:
         return clear_field(text, ("roster", "unused"))
     value = f"[{', '.join(_in_braces(scalar(heading)) for heading in headings)}]"
-    steps = ("roster", "unused")
-    node = _find(_root(text), steps)
-    return _splice(text, steps, node, value) if node else _set(text, steps, value)
+    return set_value(text, ("roster", "unused"), value)
 
 
 # the text of a node

@@ -49,7 +49,8 @@ HEADINGS = (
     "Email", "Phone",
 )  # fmt: skip
 SIZES = {"Student": 700, "Staff": 459, "Community": 500}
-CITIES = (("Vermillion", "SD", "57069"), ("Yankton", "SD", "57078"), ("Fargo", "ND", "58102"))
+CITIES = (*[("Vermillion", "SD", "57069"), ("Yankton", "SD", "57078"), ("Fargo", "ND", "58102")] * 3,
+          ("29 Palms", "CA", "92277"))  # fmt: skip
 AREAS = (605, 701, 218, 320, 507, 612, 651, 763, 952, 712, 515, 563, 641, 319, 402, 308, 307, 406,
          303, 719)  # fmt: skip
 STREETS = ("Cherry St", "Oak Ave", "Main St", "Elm Dr", "Pine Ct", "Lake Rd", "Hill Ln")

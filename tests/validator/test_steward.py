@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from itertools import count
-from pathlib import Path
-
 import pytest
 
 from importer.model.problem import Code, Problem
@@ -71,37 +67,6 @@ def test_an_odd_value_is_a_warning(kind: str) -> None:
 def test_people_who_only_look_odd_are_left_alone() -> None:
     """Nicknames in brackets, short names, names that are words, ordinals."""
     assert odd(*FINE) == []
-
-
-def _people(kind: str, number: int) -> list[dict[str, str]]:
-    """Clean rows as one kind of roster has them: of many languages, with and without an address."""
-    names = tomllib.loads((Path(__file__).parents[1] / "loader" / "names.toml").read_text("utf-8"))
-    firsts = [name for texts in names["first"].values() for name in texts.split()]
-    lasts = [name for texts in names["last"].values() for name in texts.split()]
-    people, serial = [], count(1)
-    for at in range(number):
-        first, last = firsts[at * 7 % len(firsts)], lasts[at * 11 % len(lasts)]
-        year = {"students": 1998, "staff": 1960, "community": 1945}[kind] + at % 9
-        person = {
-            "primary_id": f"2000{next(serial):010}",
-            "first_name": first,
-            "last_name": last,
-            "birth_date": f"{year}-{at % 12 + 1:02}-{at % 28 + 1:02}",
-            EMAIL: f"{kind}{at}@example.org",
-            STREET: f"{at % 900 + 1} Cherry St" if kind != "staff" else "",
-            CITY: ("Vermillion", "Yankton", "29 Palms")[at % 3] if kind != "staff" else "",
-            ZIP: f"57{at % 900:03}",
-        }
-        people.append(person)
-    return people
-
-
-@pytest.mark.parametrize(
-    ("kind", "number"), [("students", 700), ("staff", 459), ("community", 500)]
-)
-def test_clean_rosters_have_nothing_odd(kind: str, number: int) -> None:
-    """No false alarm in 1,659 rows of three kinds, by any of these checks."""
-    assert odd(*_people(kind, number)) == []
 
 
 def test_names_the_wrong_way_round_are_found_by_the_other_rows() -> None:
