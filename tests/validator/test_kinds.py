@@ -49,8 +49,8 @@ HEADINGS = (
     "Email", "Phone",
 )  # fmt: skip
 SIZES = {"Student": 700, "Staff": 459, "Community": 500}
-CITIES = (*[("Vermillion", "SD", "57069"), ("Yankton", "SD", "57078"), ("Fargo", "ND", "58102")] * 3,
-          ("29 Palms", "CA", "92277"))  # fmt: skip
+_NEAR = (("Vermillion", "SD", "57069"), ("Yankton", "SD", "57078"), ("Fargo", "ND", "58102"))
+CITIES = (*_NEAR, *_NEAR, *_NEAR, ("29 Palms", "CA", "92277"))
 AREAS = (605, 701, 218, 320, 507, 612, 651, 763, 952, 712, 515, 563, 641, 319, 402, 308, 307, 406,
          303, 719)  # fmt: skip
 STREETS = ("Cherry St", "Oak Ave", "Main St", "Elm Dr", "Pine Ct", "Lake Rd", "Hill Ln")
@@ -115,7 +115,7 @@ def own(name: str, change: Callable[[str], str]) -> Change:
     return lambda mine, _clean: {name: change(mine[name])}
 
 
-SAME = ("First", "Last", "Born")
+SAME, HOME = ("First", "Last", "Born"), ("Street", "City", "State", "ZIP")
 
 KINDS: dict[str, Sequence[Change]] = {
     # IDs
@@ -133,7 +133,7 @@ KINDS: dict[str, Sequence[Change]] = {
     "ID and card swapped": [swapped("ID", "Card")],
     "no ID": [cells(ID="")],
     # people twice
-    "married name": [of_clean("First", "Born", "Street", Last="Newname")],
+    "married name": [of_clean("First", "Born", *HOME, Last="Newname")],
     "day and month swapped": [of_clean("First", "Last", "Email", Born="2/1/1998")],
     "mistyped birth date": [of_clean("First", "Last", "Email", Born="1/1/1989")],
     "nickname": [
@@ -144,7 +144,7 @@ KINDS: dict[str, Sequence[Change]] = {
     "names swapped between two rows": [
         lambda _own, c: {"First": c["Last"], "Last": c["First"], "Born": c["Born"]}
     ],
-    "father and son": [of_clean("First", "Last", "Street", "City", "State", "ZIP")],
+    "father and son": [of_clean("First", "Last", *HOME)],
     "shared email": [cells(Email="office@example.org")] * 4,
     # names
     "no last name": [cells(Last="")],
