@@ -36,7 +36,7 @@ def as_json(value: object) -> str:
 
 
 def naming(columns: Iterable[str]) -> str:
-    """Return the SQL condition that a column is an ID without case, ?1, or has it as JSON, ?2."""
+    """Return the SQL: a column is an ID without case, `?1`, or has it as JSON, `?2`."""
     return " OR ".join(f"lower({name}) = ?1 OR instr(lower({name}), ?2)" for name in columns)
 
 
