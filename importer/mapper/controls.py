@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from itertools import permutations
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from importer.errors import UsageError
 from importer.mapper import editing
 from importer.mapper.dates import is_iso
-from importer.mapper.explain import missing_people, retired_people
+from importer.mapper.explain import MATCH, missing_people, retired_people
 from importer.mapper.field_rule import FieldRule
 from importer.mapper.mapping import EXTERNAL_SYSTEM, MappingDocument, entry_label, label
 from importer.mapper.placeholders import TO_CHOOSE
@@ -28,7 +28,6 @@ from importer.mapper.time_spans import END_OF_TERM, Term, as_plus_or_date
 from importer.mapper.yaml_source import Steps, scalar
 from importer.model.candidates import ENDS
 from importer.model.fields import FIELDS, Shape
-from importer.model.plan import Match
 from importer.model.user import AccountType
 
 Choices = tuple[tuple[str, str], ...]
@@ -284,23 +283,6 @@ def _account(mapping: MappingDocument) -> Panel:
     return Panel("Account type", types[file.account_type], tuple(found))
 
 
-_MATCH: dict[str, tuple[str, dict[str, str]]] = {
-    "new": ("A person whom Alma does not have", {
-        "create": "is created", "skip": "is skipped", "reject": "rejects the row"}),
-    "known": ("A person whom Alma has", {
-        "update": "is updated", "skip": "is skipped", "reject": "rejects the row"}),
-    "possible_match": ("Somebody in Alma who may be the same person", {
-        "review": "somebody decides", "warn": "is a warning", "ignore": "is not looked for"}),
-    "account_type": ("A person with the other account type", {
-        "review": "somebody decides", "convert": "is converted", "any": "keeps it"}),
-    "id_change": ("A person with another primary ID in Alma", {
-        "review": "somebody decides", "rename": "gets the roster's"}),
-    "another_person": ("An ID that seems to be somebody else's", {
-        "review": "somebody decides", "update": "is updated, with a warning"}),
-}  # fmt: skip
-"""The choices of `match`: what each is about, and its values in words."""
-
-
 def _matching(mapping: MappingDocument) -> Panel:
     """Return the controls of how a row finds its person, and of what happens then."""
     match = mapping.file.match
@@ -310,14 +292,11 @@ def _matching(mapping: MappingDocument) -> Panel:
     steps: Steps = ("match", "by")
     found = [Control(steps, ",".join(match.by), partial(_set_list, steps), words="Find people by",
                      choices=tuple(names.items()))]  # fmt: skip
-    for name, info in Match.model_fields.items():
-        if get_origin(info.annotation) is Literal:
-            words, known = _MATCH.get(name, (name, {}))
-            choices = tuple((one, known.get(one, one)) for one in get_args(info.annotation))
-            write = partial(_set, ("match", name))
-            found.append(Control(("match", name), getattr(match, name), write, words=words,
-                                 choices=choices))  # fmt: skip
-    now = f"{_ids(match.by)}; somebody new {_MATCH['new'][1][match.new]}"
+    for name, (words, known) in MATCH.items():
+        steps = ("match", name)
+        found.append(Control(steps, getattr(match, name), partial(_set, steps), words=words,
+                             choices=tuple(known.items())))  # fmt: skip
+    now = f"{_ids(match.by)}; somebody new {MATCH['new'][1][match.new]}"
     return Panel("Match people by", now, tuple(found))
 
 

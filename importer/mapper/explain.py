@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+
+from pydantic import BaseModel
 
 from importer.mapper.field_rule import FieldRule
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import VALUE, Cell, heading_key
-from importer.mapper.schema import DuplicatesPart, KeepHeaviest, MappingFile, OwnTests
+from importer.mapper.schema import MappingFile, OwnTests
 from importer.mapper.steps.step import RulePart
 from importer.mapper.time_spans import Terms
 from importer.model.candidates import IdRule
@@ -19,22 +21,41 @@ from importer.model.text import counted
 
 # --- in words ---
 
-_USER = {
-    "create": "is created",
-    "update": "is updated",
-    "skip": "is skipped",
-    "reject": "rejects its row",
-}
-"""What happens to a user who is new, or known."""
+Words = dict[str, tuple[str, dict[str, str]]]
+"""Keys with choices: what each is about, and its values in words, as the end of a sentence."""
 
-_DUPLICATES = {
-    "review": "need review",
-    "reject": "are rejected",
-    "warn": "get a warning",
-    "off": "are not looked for",
-    "ignore": "are not looked for",
+MATCH: Words = {
+    "new": ("A person whom Alma does not have", {
+        "create": "is created", "skip": "is skipped", "reject": "rejects the row"}),
+    "known": ("A person whom Alma has", {
+        "update": "is updated", "skip": "is skipped", "reject": "rejects the row"}),
+    "possible_match": ("Somebody in Alma who may be the same person", {
+        "review": "needs a decision", "warn": "is a warning", "ignore": "is not looked for"}),
+    "account_type": ("A person with the other account type", {
+        "review": "needs a decision", "convert": "is converted after review", "any": "keeps it"}),
+    "id_change": ("A person with another primary ID in Alma", {
+        "review": "needs a decision", "rename": "gets the roster's"}),
+    "another_person": ("An ID that seems to be somebody else's", {
+        "review": "needs a decision", "update": "is updated, with a warning"}),
+}  # fmt: skip
+"""The choices of `match`."""
+
+_ROWS = {"review": "need review", "reject": "are rejected", "warn": "get a warning",
+         "off": "are not looked for", "keep first": "are skipped, but for the first",
+         "keep heaviest": "are skipped, but for the heaviest"}  # fmt: skip
+_DUPLICATES: Words = {
+    "same_id": ("Rows with the same ID", _ROWS),
+    "same_person": ("Rows of the same person", _ROWS),
+    "similar_person": ("Rows of similar people", _ROWS),
 }
-"""What happens to rows or users that may be the same person."""
+
+
+def _sentences(part: BaseModel, words: Words, always: Collection[str]) -> Iterator[str]:
+    """Yield a sentence about each key; unless it is `always` said, only if it is not as usual."""
+    for name, (what, values) in words.items():
+        value = getattr(part, name)
+        if name in always or value != type(part).model_fields[name].default:
+            yield f"{what} {values[value]}."
 
 
 def about(mapping: MappingDocument) -> tuple[str, ...]:
@@ -42,9 +63,8 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
     file, match = mapping.file, mapping.file.match
     return (
         f"Makes {file.account_type.title()} records of type {file.record_type}.",
-        f"Looks for a user in Alma by {' or '.join(match.by)}; one that is new "
-        f"{_USER[match.new]}, one that is known {_USER[match.known]}. "
-        f"Possible matches {_DUPLICATES[match.possible_match]}.",
+        f"Looks for a user in Alma by {' or '.join(match.by)}.",
+        *_sentences(match, MATCH, ("new", "known", "possible_match")),
         *_about_roster(file),
         *(
             f"`<{VALUE}{rule.steps[-1]}>` is: {_described(mapping, rule)}."
@@ -52,7 +72,7 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
         ),
         *_about_terms(file.terms),
         *_about_known_users(mapping),
-        _about_duplicates(file.duplicates),
+        *_sentences(mapping.duplicates, _DUPLICATES, _DUPLICATES),
         *_given((file.tests, _about_tests(file.tests))),
         "`apply` stops above the limits of a safety check: "
         + ", ".join(
@@ -66,7 +86,8 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
 def about_people(mapping: MappingDocument) -> str:
     """Return what happens to new and to known people, in a sentence."""
     match = mapping.file.match
-    return f"Somebody new {_USER[match.new]}; somebody known {_USER[match.known]}."
+    new, known = (MATCH[name][1][getattr(match, name)] for name in ("new", "known"))
+    return f"Somebody new {new}; somebody known {known}."
 
 
 def _given(*texts: tuple[object, str]) -> list[str]:
@@ -120,19 +141,6 @@ def _about_terms(terms: Terms) -> Iterator[str]:
             yield f"Terms{f' of {group}' if group else ''} end on {', '.join(ends)}."
 
 
-def _about_duplicates(part: DuplicatesPart) -> str:
-    same = part.same_id
-    if isinstance(same, KeepHeaviest):
-        kept = f"the heaviest by the lookup `{same.weights}` is kept"
-    else:
-        kept = "the first is kept" if same == "keep first" else "all are rejected"
-    return (
-        f"Of rows with the same ID, {kept}. Rows of the same person "
-        f"{_DUPLICATES[part.same_person]}; rows of similar people "
-        f"{_DUPLICATES[part.similar_person]}."
-    )
-
-
 def _listed(words: Iterable[str], last: str = "or") -> str:
     return f" {last} ".join(f"`{word}`" for word in words)
 
@@ -148,13 +156,6 @@ _OPEN = {"hold": "is kept", "expire": "is kept, and the membership ends"}
 def _about_known_users(mapping: MappingDocument) -> Iterator[str]:
     """Yield what `match` does beyond finding users."""
     match = mapping.file.match
-    if match.account_type == "convert":
-        to = mapping.file.account_type.title()
-        yield f"A user of the other account type becomes {to} after review."
-    if match.id_change == "rename":
-        yield "A user whose primary ID in Alma differs gets the roster's."
-    if match.another_person == "update":
-        yield "A user who seems to be another person than the row's is updated, with a warning."
     if match.managed_elsewhere:
         yield f"Users of {_listed(match.managed_elsewhere)} need review and are never changed."
     if (old := match.keep_old_id) is not None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import pytest
 
-from importer.mapper.explain import Kind, about, explain, needed_columns
+from importer.mapper.explain import MATCH, Kind, about, explain, needed_columns
 from importer.mapper.json_schema import schema_text
 from importer.model.fields import FIELDS
+from importer.model.plan import Match
 from tests.mapper.bench import lint, loaded, mapping_text
 
 
@@ -114,15 +116,18 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
     )
     (tmp_path / "a.csv").write_text("K\n1\n")
     mapping = loaded(tmp_path, mapping_text(record, top))
-    assert about(mapping)[2:-2] == (
+    assert about(mapping)[2:-4] == (
+        "A person whom Alma does not have is created.",
+        "A person whom Alma has is updated.",
+        "Somebody in Alma who may be the same person needs a decision.",
+        "A person with the other account type is converted after review.",
+        "A person with another primary ID in Alma gets the roster's.",
+        "An ID that seems to be somebody else's is updated, with a warning.",
         "Takes only the rows where T matches `x`.",
         "Skips the rows where expiry_date is before today: they left.",
         "A cell that contains `none` is blank.",
         "`<$kind>` is: <K>, only what `x+` finds, blank if it is n or m, looked up in `k` (1 "
         "value, otherwise the cell's own text).",
-        "A user of the other account type becomes Internal after review.",
-        "A user whose primary ID in Alma differs gets the roster's.",
-        "A user who seems to be another person than the row's is updated, with a warning.",
         "Users of `ILL` need review and are never changed.",
         "The old primary ID stays as an INACTIVE identifier of type OLD.",
         "Users of group COMM who are missing from 2 rosters in a row are changed: expiry_date: "
@@ -138,6 +143,13 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
     assert sentences["contact_info.email[0]"] == (
         "Only if (T is not blank or T is in a.csv); also if its cells are blank."
     )
+
+
+def test_every_choice_of_a_match_has_words() -> None:
+    """`mapping show` and the page's form say them."""
+    choices = {name: get_args(info.annotation) for name, info in Match.model_fields.items()
+               if get_origin(info.annotation) is Literal}  # fmt: skip
+    assert {name: (*values,) for name, (_, values) in MATCH.items()} == choices
 
 
 def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
