@@ -43,6 +43,7 @@ from importer.pipeline.decisions import Decision
 from importer.pipeline.inputs import open_inputs
 from importer.pipeline.plan import plan as plan_request
 from importer.pipeline.resolve import Review
+from importer.pipeline.sis_load import deliver
 from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
 from importer.settings import Settings
@@ -141,6 +142,8 @@ async def apply_async(
 ) -> Run:
     """Carry out a plan, or what is left of it; nobody is asked for confirmation.
 
+    Of a plan for the SIS load, the file is written into the run's folder, and Alma is not called.
+
     `limit`: send at most N rows. `allow`: names of safety checks that may fail.
     `allow_production`: the code of the institution, without which nothing is written to its
     production Alma. Raises UsageError, SafetyCheckError,
@@ -169,6 +172,10 @@ async def apply_async(
         )
         for sentence in apply_stage.prepare(ledger, journal, options, now()):
             progress.note(sentence)
+        if ledger.facts.sis is not None:
+            deliver(ledger, journal, limit)
+            apply_stage.remember(ledger, USERS, now())
+            return run
         done: set[int] = set()
 
         def report(event: RowDone | Waiting) -> None:

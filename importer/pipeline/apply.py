@@ -181,9 +181,12 @@ async def carry_out(
 
     It stops if the ledger cannot be written, or the gate finds that it is not the one on the disk
     any more; nothing is sent after that. `report` gets the progress. Raises StalePlanError and
-    AlmaError before anything is sent.
+    AlmaError before anything is sent, and UsageError for a plan for the SIS load.
     """
     facts, gate = ledger.facts, WriteGate(journal)
+    if facts.sis is not None:
+        msg = f"{ledger.folder} is a plan for the SIS load, which is written into a file."
+        raise UsageError(msg)
     await check_same_institution(facts, alma)
     secrets = _passwords(facts)
     executor = Executor(

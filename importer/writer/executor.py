@@ -158,8 +158,9 @@ class Executor:
         return stop
 
     async def _run(self, limit: int | None) -> Stop | None:
+        # before it is known what became of doubtful rows: a person allowed these rows and no others
+        chosen = self.journal.rows_in(State.PLANNED, *DOUBTFUL)[:limit]
         await self._verify_all()
-        chosen = self.journal.rows_in(State.PLANNED)[:limit]
         for _ in range(ATTEMPTS):
             todo = self._left_of(chosen)
             if not todo or self.stopping():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 import importer
 from importer.errors import Exit, RosterError, StalePlanError
 from tests.docs.pages import DOCS
+from tests.pipeline.runs import MAPPINGS, SAMPLES
 
 PAGE = DOCS / "reference" / "python.md"
 
@@ -28,6 +31,17 @@ def test_the_page_lists_every_name() -> None:
     """What `importer` offers is on the page, and is there."""
     page = PAGE.read_text("utf-8")
     assert all(f"`{name}" in page and hasattr(importer, name) for name in importer.__all__)
+
+
+def test_a_plan_for_the_sis_load_is_written_into_its_file(folder: Path) -> None:
+    """`apply` does with it what the command does: a zip, and nothing is written to Alma."""
+    roster, mapping = SAMPLES / "students-and-staff.xlsx", MAPPINGS / "students-and-staff.yaml"
+    words = ("plan", str(roster), "-m", str(mapping), "--to", "sis-xml", "-o", "planned")
+    command = [sys.executable, "-m", "importer", *words]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == Exit.REJECTS
+    applied = importer.apply(importer.open_run("planned")).summary
+    assert (applied.delivered, applied.created) == (applied.create, 0)
+    assert [path.name for path in (folder / "planned").glob("*.zip")] == ["sis-load-01.zip"]
 
 
 def test_errors_and_files(folder: Path) -> None:

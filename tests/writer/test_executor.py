@@ -245,6 +245,17 @@ def test_a_write_of_an_earlier_invocation_has_its_time(desk: Desk, jump: int) ->
     assert desk.states() == {2: State.APPLIED}
 
 
+def test_a_limit_counts_rows_whose_reply_was_lost(desk: Desk) -> None:
+    """The rows that may be sent are those that a person counted: doubtful ones are among them."""
+    (known,) = desk.put_in(person(2))
+    desk.plan(Create(2, person(1)), Delete(3, known.primary_id or "", known))
+    desk.attempted(person(1))
+    desk.put_in(person(1))
+    assert desk.apply(limit=1) is None
+    assert desk.states() == {2: State.APPLIED, 3: State.PLANNED}
+    assert desk.user(known.primary_id) == known
+
+
 @pytest.mark.parametrize("act", [Create, Update, Delete])
 def test_no_act_leaves_without_its_ledger(desk: Desk, act: type[Step]) -> None:
     """A create, an update and a delete each pass the gate after their intent."""
