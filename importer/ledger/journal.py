@@ -1,4 +1,4 @@
-"""The journal of a run: what resolve and apply write into its ledger, and what became of it.
+"""The journal of a run: what resolve and apply write into its ledger, and the result.
 
 The journal of an apply has each write before it is sent, and its outcome before it is counted. One
 process at a time writes to a run, under `run_lock`. Every method of the journal is one transaction

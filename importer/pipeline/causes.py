@@ -42,13 +42,14 @@ _LISTED = 40
 class FailingColumn:
     """A column of the roster with rows that have the same problem.
 
-    `texts`: its cells that are not blank. `values`: what the problems are about, with their rows.
-    `advised`: of how many rows the own advice repairs the whole column.
+    `code`: of these problems. `texts`: its cells that are not blank. `values`: what the problems
+    are about, with their rows. `advised`: of how many rows the own advice repairs the column.
     """
 
     mapped: MappedRoster
     place: Place
     target: FieldColumn
+    code: Code
     texts: tuple[str, ...]
     values: Counter[str]
     advised: int
@@ -102,7 +103,8 @@ def column_causes(mapped: MappedRoster, problems: Iterable[Problem]) -> Iterator
             continue
         texts = tuple(filter(None, cells[mapped.roster.places.index(place)].tolist()))
         target = targets[label]
-        column = FailingColumn(mapped, place, target, texts, values, advised[place, label, code])
+        repaired = advised[place, label, code]
+        column = FailingColumn(mapped, place, target, code, texts, values, repaired)
         if cause := _CAUSES.get(code, _other)(column):
             yield cause
 
@@ -118,7 +120,8 @@ def _other(column: FailingColumn) -> Problem | None:
     """
     if not _most(column) or not column.texts:
         return None
-    message = f"{_of_column(column)} are not right"
+    what = CATALOGUE[column.code].title
+    message = f"{_of_column(column)} are not right ({what[:1].lower()}{what[1:]})"
     ordered = column.values.most_common()
     if len(ordered) * 2 > column.rows or len(ordered) > _LISTED:
         return column.problem(message, f"Check which column belongs here: {column.written}.")

@@ -95,7 +95,7 @@ def compare(
     reasons: Mapping[int, str],
     origin: Callable[[int], Origin],
 ) -> Iterator[Outcome]:
-    """Yield what became of the rows of a file, by the users that the cache has now.
+    """Yield the results of the rows of a file, by the users that the cache has now.
 
     `reasons` are from Alma's report. Nothing is yielded of a row that Alma does not show and that
     the report does not name: it may not have been loaded yet.

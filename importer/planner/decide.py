@@ -94,8 +94,8 @@ def create(draft: DraftUser, earlier: Earlier) -> Planned:
     first_load = review(draft, User(), NO_MEMORY, earlier, rename=False)
     user, imprints = new_user(draft), first_load.imprints
     if earlier.sis is not None:
-        user, today = external_part(user), earlier.today.isoformat()
-        imprints = {**imprints, **not_given(draft, imprints, user, today, earlier.hashed)}
+        user = external_part(user)
+        imprints = {**imprints, **not_given(draft, imprints, user, earlier)}
     return Planned(Create(draft.row, user), imprints=imprints)
 
 
@@ -138,16 +138,12 @@ def update(
             keep_old_id=match.keep_old_id,
             overrides=earlier.overwrites,
         )
-        if sis is None:
-            return merged
-        return sis_merge(draft, row, live, merged, protected, sis, earlier.hashed)
+        return sis_merge(draft, row, live, merged, protected, earlier)
 
     merged = merged_with(reviewed.quiet)
     if merged.changes and reviewed.quiet is not reviewed.draft:
         merged = merged_with(reviewed.draft)
-    if sis is not None:
-        today, hashed = earlier.today.isoformat(), earlier.hashed
-        reviewed = after_load(draft, reviewed, memory, protected, live, merged.after, today, hashed)
+    reviewed = after_load(draft, reviewed, memory, protected, live, merged.after, earlier)
     after, changes, override = merged.after, merged.changes, merged.override
     imprints = reviewed.imprints
     step: Step = Unchanged(draft.row, primary_id)

@@ -44,7 +44,7 @@ from importer.planner.imprints import Keyed, texts
 from importer.planner.list_merge import IDS
 from importer.planner.merge import SET_APART, STICKY, Merged, new_user
 from importer.planner.patch import differences
-from importer.planner.staff_edits import Edit, Reviewed, value_of
+from importer.planner.staff_edits import Earlier, Edit, Reviewed, value_of
 
 _DEFAULTS = {"status": "ACTIVE", "preferred_language": "en", "cataloger_level": "00"}
 """What Alma sets where the file has nothing (contract 1.2)."""
@@ -85,16 +85,19 @@ def sis_merge(
     live: User,
     merged: Merged,
     edited: Mapping[str, Imprint],
-    rules: SisRules,
-    hashed: Keyed,
+    earlier: Earlier,
 ) -> Merged:
     """Return the user after a load of a row, and what that changes.
 
     `row` is the draft without the values that stay as Alma has them, and `merged` what the API
     would make of it. `edited`: the protected fields that staff edited, as the last load left them.
+    Where the plan is sent through the API, that is `merged`.
     """
+    rules = earlier.sis
+    if rules is None:
+        return merged
     record = merged.after if rules.fill else _bare(draft, row, merged.after)
-    after = _loaded(record, live, edited, rules, hashed)
+    after = _loaded(record, live, edited, rules, earlier.hashed)
     changes = tuple(
         replace(change, kind=ChangeKind.REMOVE)
         if change.path in _DEFAULTS and not current(record, change.path)
@@ -200,21 +203,22 @@ def after_load(
     edited: Mapping[str, Imprint],
     live: User,
     after: User,
-    today: str,
-    hashed: Keyed,
+    earlier: Earlier,
 ) -> Reviewed:
-    """Return what was reviewed, as a load leaves it.
+    """Return what was reviewed, as a load leaves it; as it is if the plan is sent through the API.
 
     An edit of a protected field that stays, stays edited. Of protected fields that the row does not
     give, it is remembered what Alma has then, so that a later edit shows. What the load removes is
     forgotten: `made` is "" then.
     """
+    if earlier.sis is None:
+        return reviewed
     imprints = {**reviewed.imprints}
     for key, one in ({} if memory.own is None else memory.own).items():
         gone = texts(one.where, live) != texts(one.where, after)
         if gone and key not in imprints:
             imprints[key] = one._replace(made="")
-    imprints |= not_given(draft, imprints, after, today, hashed)
+    imprints |= not_given(draft, imprints, after, earlier)
     kept = {name for name in edited if _same_field(name, live, after)}
     for key, one in imprints.items():
         if one.where.path in kept and one.made:
@@ -231,7 +235,7 @@ def after_load(
 
 
 def not_given(
-    draft: DraftUser, imprints: Imprints, after: User, today: str, hashed: Keyed
+    draft: DraftUser, imprints: Imprints, after: User, earlier: Earlier
 ) -> dict[str, Imprint]:
     """Return what to remember of protected fields that a row does not give."""
     labels = {target.field.name: target.label for target in draft.layout.scalars}
@@ -242,7 +246,8 @@ def not_given(
         if name in STICKY and (there is None or not there.made):
             own = (labels[name],) if name in labels else ()
             text = normal(name, current(after, name) or _DEFAULTS.get(name, ""))
-            value = value_of(draft, hashed, name, Where(name), own, text)
+            value = value_of(draft, earlier.hashed, name, Where(name), own, text)
+            today = earlier.today.isoformat()
             found[name] = Imprint(
                 value.where, value.cells, value.rule, value.made, value.made, today
             )

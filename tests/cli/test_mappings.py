@@ -329,7 +329,10 @@ def test_cells_that_fail_often_are_a_lookup_to_paste(folder: Path, typed: Type) 
     mapping = folder / "m.yaml"
     mapping.write_text(f"version: 1\naccount_type: INTERNAL\nrecord:\n{record}")
     shown = typed("mapping", "check", "m.yaml", "cards.csv").out
-    assert 'D "Mail": 4 of 4 values are not right: ask desk (2), see file (2).' in shown
+    assert (
+        'D "Mail": 4 of 4 values are not right (email not valid): ask desk (2), see file (2).'
+        in shown
+    )
     lines = shown.split("\n  lookups:\n")[1].split("\n\n")[0].replace('"?"', '""')
     used = mapping.read_text().replace("<Mail>", "{from: <Mail>, lookup: mail}")
     mapping.write_text(f"{used}lookups:\n{lines}\n")
