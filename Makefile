@@ -7,6 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN    := $(VENV)/.run
 DEV    := $(VENV)/.dev
+NODE   := build/node
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check
 LOCK   := pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 ARGS   ?=
@@ -51,8 +52,17 @@ lint: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: dev
+types: dev $(NODE)/.done
 	$(BIN)/mypy
+	$(NODE)/bin/node $(NODE)/node_modules/typescript/bin/tsc -p .ci/node
+
+$(NODE)/.done: requirements-scripts.lock .ci/node/package.json .ci/node/package-lock.json
+	@echo "Installing Node.js and TypeScript into $(NODE), for the types of the page's scripts."
+	@$(PYTHON) -m venv $(NODE)
+	@$(NODE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@cp .ci/node/package.json .ci/node/package-lock.json $(NODE)
+	@cd $(NODE) && bin/npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 layers: dev
 	$(BIN)/lint-imports
@@ -120,6 +130,7 @@ lock: build/release/.done ## Resolve the libraries again
 	build/release/bin/uv pip compile $(LOCK) --extra sftp --group dev -o requirements.lock
 	build/release/bin/uv pip compile $(LOCK) --extra sftp --group build -c requirements.lock -o requirements-run.lock
 	build/release/bin/uv pip compile --group pyproject.toml:release $(wordlist 2,99,$(LOCK)) -o requirements-release.lock
+	build/release/bin/uv pip compile --group pyproject.toml:scripts $(wordlist 2,99,$(LOCK)) -o requirements-scripts.lock
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,17 @@
-// What the scripts of the page share: JSON requests, and elements.
+// What the scripts of the page share: JSON requests, the grid's answers, and elements.
+
+/**
+ * @typedef {{letter: string, heading: string, field: string, at: number, fixed: boolean, choices: string[]}} Column
+ * @typedef {{column: string, text: string, holds: boolean}} Told
+ * @typedef {{text: string, advice: string, holds: boolean}} Problem
+ * @typedef {{row: number, name: string, fate: string, ready: boolean, out: boolean, cells: (string | null)[],
+ *   wrong: Record<string, Problem[]>, told: Told[], edited: string[], likely: Record<string, string>}} Line
+ * @typedef {{key: string, title: string, holds: boolean, count: number, columns: string[], told: string[], advice: string}} Cause
+ * @typedef {{version: number, heading: string, sub: string, wrong: number, partial: number, again: number, causes: Cause[],
+ *   counts: Record<string, number>, columns: Column[], found: number, pages: number, lines: Line[]}} State
+ * @typedef {{row: number, column: string, was: string, now: string, alike?: boolean}} Edit
+ * @typedef {State & {saved: number, alike: number}} Saved the state without columns and pages, and the rows that changed
+ */
 
 /** A refusal of the server: its sentence, and a page to see instead, if any. */
 export class Refusal extends Error {

@@ -1,19 +1,17 @@
 // A roster is dropped anywhere on the page, or chosen; it is sent at once.
-const form = document.querySelector("form.drop");
-const input = /** @type {HTMLInputElement} */ (form.querySelector("input[type=file]"));
-const send = () => form.requestSubmit();
+const input = /** @type {HTMLInputElement & {files: FileList}} */ (document.querySelector("form.drop input[type=file]"));
+const send = () => input.form?.requestSubmit();
 
 input.addEventListener("change", send);
-for (const kind of ["dragover", "dragleave", "drop"]) {
+for (const kind of /** @type {const} */ (["dragover", "dragleave", "drop"])) {
   document.addEventListener(kind, (event) => {
-    const files = event.dataTransfer?.types.includes("Files");
-    if (!files) return;
+    const dropped = event.dataTransfer;
+    if (!dropped?.types.includes("Files")) return;
     event.preventDefault();
     document.body.classList.toggle("over", kind === "dragover");
-    if (kind === "drop" && event.dataTransfer.files.length) {
-      input.files = event.dataTransfer.files;
-      if (!input.files.length) return;
-      send();
+    if (kind === "drop" && dropped.files.length) {
+      input.files = dropped.files;
+      if (input.files.length) send();
     }
   });
 }

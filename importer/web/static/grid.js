@@ -1,27 +1,31 @@
 // The grid: rows and columns to correct. Each change is sent at once and the row judged again.
 import { Refusal, ask, at, make } from "./api.js";
 
+/** @import { Column, Edit, Line, Saved, State } from "./api.js" */
+
 const work = at("work"), box = at("box"), address = work.dataset.address;
+/** @type {Record<string, string>} */
 const LISTS = { "": "All findings", wrong: "Must be corrected", all: "All rows", edited: "Corrected", out: "Left out", ready: "Ready" };
 
-/** What the server said last; `columns` and `lines` as the grid shows them. @type {any} */
-let state = null;
+/** What the server said last. @type {State} */
+let state;
 let show = new URLSearchParams(location.search).get("show") ?? "", find = at("find").value, sort = "", page = 1;
 /** The cell with the focus and the other corner of the selection, counted from the first. */
 let active = { row: 0, column: 0 }, corner = active;
 /** @type {{input: HTMLInputElement, was: string} | null} */
 let editing = null;
-/** @type {any[]} */ let redo = [];
-/** @type {Map<string, any>} changes that are not saved, by cell */
+/** @type {{edits: Edit[], leave_out: number[]}[]} */
+let redo = [];
+/** @type {Map<string, Edit>} changes that are not saved, by cell */
 const unsaved = new Map();
 let queue = Promise.resolve();
 
-const say = (text) => { at("said").textContent = text; };
+const say = (/** @type {string} */ words) => { at("said").textContent = words; };
 const line = (row = active.row) => state?.lines[row];
 const column = (position = active.column) => state?.columns[position];
-const text = (row, position) => state.lines[row]?.cells[state.columns[position]?.at];
-const cell = (row = active.row, position = active.column) => box.querySelector(`[data-r="${row}"][data-c="${position}"]`);
-const can = (row, position) => !state.lines[row].out && !state.columns[position].fixed && text(row, position) !== null;
+const text = (/** @type {number} */ row, /** @type {number} */ position) => state.lines[row]?.cells[state.columns[position]?.at];
+const cell = (row = active.row, position = active.column) => /** @type {HTMLElement | null} */ (box.querySelector(`[data-r="${row}"][data-c="${position}"]`));
+const can = (/** @type {number} */ row, /** @type {number} */ position) => !state.lines[row].out && !state.columns[position].fixed && text(row, position) !== null;
 const range = () => ({
   top: Math.min(active.row, corner.row), bottom: Math.max(active.row, corner.row),
   left: Math.min(active.column, corner.column), right: Math.max(active.column, corner.column),
@@ -46,13 +50,18 @@ async function load() {
   work.removeAttribute("aria-busy");
 }
 
-function fail(error) {
+function fail(/** @type {any} */ error) {
   if (error instanceof Refusal && error.see) location.replace(error.see);
-  const retry = make("button", { class: "btn mini", type: "button" }, "Try again");
-  retry.onclick = () => { at("notes").replaceChildren(); sendAgain(); queue.then(load); };
   const words = error instanceof TypeError ? "The server does not answer." : error.message;
   const kept = unsaved.size ? " What you typed is kept here until it is saved." : "";
-  at("notes").replaceChildren(make("div", { class: "banner bad", role: "alert" }, make("p", {}, words + kept), retry));
+  at("notes").replaceChildren(banner(words + kept, "Try again", () => { at("notes").replaceChildren(); sendAgain(); queue.then(load); }, true));
+}
+
+/** Return a sentence with a button. */
+function banner(/** @type {string} */ words, /** @type {string} */ button, /** @type {() => void} */ act, wrong = false) {
+  const made = make("button", { class: "btn mini", type: "button" }, button);
+  made.onclick = act;
+  return make("div", { class: `banner${wrong ? " bad" : ""}`, role: wrong && "alert" }, make("p", {}, words), made);
 }
 
 function summarize() {
@@ -64,16 +73,16 @@ function summarize() {
   at("plan").form.elements.version.value = state.version;
   at("again").hidden = !state.partial;
   at("only").setAttribute("aria-pressed", String(show === "wrong"));
-  const entry = (key, title, count, columns = []) => {
+  const entry = (/** @type {string} */ key, /** @type {string} */ title, /** @type {number} */ count, /** @type {string[]} */ columns = []) => {
     const button = make("button", { type: "button", "aria-pressed": String(key === show) },
       make("span", {}, title, ...(columns.length ? [make("small", {}, ` ${columns.slice(0, 2).join(", ")}`)] : [])),
       make("span", { class: "count" }, count ? count.toLocaleString("en") : "roster"));
     button.onclick = () => choose(key);
     return make("li", {}, button);
   };
-  const part = (title, entries) => (entries.length ? [...(title ? [make("h2", {}, title)] : []), make("ul", {}, ...entries)] : []);
-  const causes = (holds) => state.causes.filter((one) => one.holds === holds).map((one) => entry(one.key, one.title, one.count, one.columns));
-  const lists = (...keys) => keys.filter((key) => state.counts[key]).map((key) => entry(key, LISTS[key], state.counts[key]));
+  const part = (/** @type {string} */ title, /** @type {Node[]} */ entries) => (entries.length ? [...(title ? [make("h2", {}, title)] : []), make("ul", {}, ...entries)] : []);
+  const causes = (/** @type {boolean} */ holds) => state.causes.filter((one) => one.holds === holds).map((one) => entry(one.key, one.title, one.count, one.columns));
+  const lists = (/** @type {string[]} */ ...keys) => keys.filter((key) => state.counts[key]).map((key) => entry(key, LISTS[key], state.counts[key]));
   const held = at("facets").contains(document.activeElement);
   at("facets").replaceChildren(...part("", lists("")), ...part("Must be corrected", causes(true)),
     ...part("Only a warning", causes(false)), ...part("Rows", lists("edited", "out", "ready", "all")));
@@ -85,7 +94,7 @@ function draw() {
   summarize();
   const cause = state.causes.find((one) => one.key === show);
   at("notes").replaceChildren(...(cause ? [make("div", { class: "banner" }, make("p", {}, [...cause.told, cause.advice].join(" ")))] : []), ...(state.again ? [again()] : []));
-  document.querySelector(".toolbar").hidden = document.querySelector(".status").hidden = false;
+  at("tools").hidden = at("status").hidden = false;
   at("shown").textContent = `${state.found.toLocaleString("en")} of ${state.counts.all.toLocaleString("en")} rows`;
   at("earlier").hidden = page <= 1;
   at("later").hidden = page >= state.pages;
@@ -109,7 +118,7 @@ function draw() {
 }
 
 /** Return the heading of a column, which sorts by it: up, down, then as in the roster. */
-function sorter({ letter, heading }) {
+function sorter(/** @type {Column} */ { letter, heading }) {
   const sign = sort === letter ? " ↑" : sort === `-${letter}` ? " ↓" : "";
   const button = make("button", { class: "sort", type: "button", title: "Sort by this column" }, `${letter} ${heading}${sign}`);
   button.onclick = () => {
@@ -122,13 +131,12 @@ function sorter({ letter, heading }) {
 
 /** Offer what was corrected in the last term, where the same text is wrong again. */
 function again() {
-  const take = make("button", { class: "btn mini", type: "button" }, "Correct them again");
-  take.onclick = () => ask(`${address}/grid/again`, {}).then((found) => load().then(() => say(`${found.saved} cells saved`)), fail);
-  return make("div", { class: "banner" }, make("p", {}, `${state.again} wrong ${state.again === 1 ? "cell has" : "cells have"} a text that was corrected in the last term.`), take);
+  const take = () => ask(`${address}/grid/again`, {}).then((found) => load().then(() => say(`${found.saved} cells saved`)), fail);
+  return banner(`${state.again} wrong ${state.again === 1 ? "cell has" : "cells have"} a text that was corrected in the last term.`, "Correct them again", take);
 }
 
 /** Return a row of the grid. */
-function drawn(row) {
+function drawn(/** @type {number} */ row) {
   const { row: number, name, told, out, fate, cells, wrong, edited } = line(row);
   const why = make("td", { class: "why", role: "gridcell", id: `why-${row}` });
   const first = told[0];
@@ -168,10 +176,10 @@ function mark(focus = true) {
 }
 
 /** Scroll a cell into view, beside what stays where it is. */
-function reveal(one) {
+function reveal(/** @type {HTMLElement} */ one) {
   one.scrollIntoView({ block: "nearest", inline: "nearest" });
   const covered = box.querySelector("tbody .rn").getBoundingClientRect(), seen = one.getBoundingClientRect();
-  if (seen.left < covered.right && getComputedStyle(one.closest("tr")).display === "table-row") box.scrollLeft -= covered.right - seen.left;
+  if (seen.left < covered.right && getComputedStyle(/** @type {Element} */ (one.closest("tr"))).display === "table-row") box.scrollLeft -= covered.right - seen.left;
   const head = box.querySelector("thead").getBoundingClientRect();
   if (seen.top < head.bottom && head.height > 9) box.scrollTop -= head.bottom - seen.top;
 }
@@ -179,9 +187,9 @@ function reveal(one) {
 /** Show, beside the cell, what is wrong with it and the likely value. */
 function note() {
   document.querySelector(".pop")?.remove();
-  const found = line()?.wrong[column().letter];
-  if (!found) return;
-  const likely = line().likely[column().letter], one = cell().getBoundingClientRect();
+  const found = line()?.wrong[column().letter], shown = cell();
+  if (!found || !shown) return;
+  const likely = line().likely[column().letter], one = shown.getBoundingClientRect();
   const pop = make("div", { class: "pop", role: "group", "aria-label": "About this cell" },
     ...found.map((each) => make("p", {}, make("b", {}, each.text), each.holds ? ` ${each.advice}` : "")));
   if (likely && can(active.row, active.column)) {
@@ -194,7 +202,7 @@ function note() {
   pop.style.top = `${one.bottom + pop.offsetHeight + 8 > innerHeight ? Math.max(8, one.top - pop.offsetHeight - 4) : one.bottom + 4}px`;
 }
 
-function choose(key) {
+function choose(/** @type {string} */ key) {
   show = key;
   page = 1;
   const query = key ? `?show=${key}` : location.pathname;
@@ -205,7 +213,7 @@ function choose(key) {
 // --- what is changed ---
 
 /** Send changes of cells, or rows to leave out; the rows come back as they are judged now. */
-function save(edits, leaveOut = [], again = false) {
+function save(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOut = [], again = false) {
   const changed = edits.filter((one) => one.alike || one.was !== one.now);
   if (!changed.length && !leaveOut.length) return;
   if (!again) redo = [];
@@ -214,7 +222,7 @@ function save(edits, leaveOut = [], again = false) {
   queue = queue.then(() => send(changed, leaveOut));
 }
 
-async function send(edits, leaveOut) {
+async function send(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOut) {
   try {
     const found = await ask(`${address}/grid/cells`, { edits, leave_out: leaveOut });
     for (const one of edits) if (unsaved.get(`${one.row} ${one.column}`) === one) unsaved.delete(`${one.row} ${one.column}`);
@@ -238,14 +246,13 @@ function sendAgain() {
 }
 
 /** Offer the same change for the equal cells of the column. */
-function offer(edit, count) {
-  const more = make("button", { class: "btn mini", type: "button" }, `Change ${count === 1 ? "the other one" : `the ${count} others`} too`);
-  more.onclick = () => { at("notes").replaceChildren(); save([{ ...edit, alike: true }]); cell()?.focus(); };
-  at("notes").replaceChildren(make("div", { class: "banner" }, make("p", {}, `${count} other ${count === 1 ? "cell has" : "cells have"} “${edit.was}” as well.`), more));
+function offer(/** @type {Edit} */ edit, /** @type {number} */ count) {
+  const more = () => { at("notes").replaceChildren(); save([{ ...edit, alike: true }]); cell()?.focus(); };
+  at("notes").replaceChildren(banner(`${count} other ${count === 1 ? "cell has" : "cells have"} “${edit.was}” as well.`, `Change ${count === 1 ? "the other one" : `the ${count} others`} too`, more));
 }
 
 /** Take what the server said about some rows and about the roster. */
-function merge(found) {
+function merge(/** @type {Saved} */ found) {
   const fresh = new Map(found.lines.map((one) => [one.row, one]));
   Object.assign(state, { ...found, lines: state.lines.map((one) => fresh.get(one.row) ?? one) });
   state.lines.forEach((one, row) => { if (fresh.has(one.row) && !(editing && row === active.row)) redraw(row); });
@@ -253,13 +260,13 @@ function merge(found) {
   if (!editing) mark(box.contains(document.activeElement));
 }
 
-function redraw(row) {
+function redraw(/** @type {number} */ row) {
   const old = box.querySelector(`tr[data-row="${row}"]`), had = old?.contains(document.activeElement);
   old?.replaceWith(drawn(row));
   if (had) cell(active.row, active.column)?.focus({ preventScroll: true });
 }
 
-async function undo(again) {
+async function undo(/** @type {boolean} */ again) {
   await queue;
   if (again) {
     const last = redo.pop();
@@ -277,7 +284,7 @@ async function undo(again) {
   } catch (error) { fail(error); }
 }
 
-const change = (row, position, now) => ({ row: line(row).row, column: column(position).letter, was: text(row, position), now });
+const change = (/** @type {number} */ row, /** @type {number} */ position, /** @type {string} */ now) => ({ row: line(row).row, column: column(position).letter, was: text(row, position) ?? "", now });
 
 function takeLikely() {
   const likely = line()?.likely[column().letter];
@@ -289,7 +296,7 @@ function takeLikely() {
 function fill() {
   const { top, bottom, left, right } = range(), from = top === bottom ? top - 1 : top, edits = [];
   if (from < 0) return;
-  for (let row = from + 1; row <= bottom; row++) for (let c = left; c <= right; c++) if (can(row, c) && can(from, c)) edits.push(change(row, c, text(from, c)));
+  for (let row = from + 1; row <= bottom; row++) for (let c = left; c <= right; c++) if (can(row, c) && can(from, c)) edits.push(change(row, c, text(from, c) ?? ""));
   save(edits);
 }
 
@@ -301,15 +308,15 @@ function leaveOut() {
 
 // --- one cell ---
 
-function edit(start) {
+function edit(/** @type {string | undefined} */ start = undefined) {
   if (editing || !can(active.row, active.column)) return;
-  const was = text(active.row, active.column), { letter, heading, choices } = column();
+  const one = /** @type {HTMLElement} */ (cell()), was = text(active.row, active.column) ?? "", { letter, heading, choices } = column();
   const input = make("input", { "aria-label": `${heading || letter}, row ${line().row}`, autocomplete: "off", list: choices.length ? `words-${letter}` : null,
     "aria-describedby": line().wrong[letter] ? `why-${active.row}` : null });
   input.value = start ?? was;
   editing = { input, was };
-  cell().classList.add("editing");
-  cell().replaceChildren(input);
+  one.classList.add("editing");
+  one.replaceChildren(input);
   input.focus();
   if (start === undefined) input.select();
   input.addEventListener("blur", () => stop(true));
@@ -324,7 +331,7 @@ function stop(keep = false, alike = false) {
   redraw(row);
 }
 
-function move(down, right, extend = false) {
+function move(/** @type {number} */ down, /** @type {number} */ right, extend = false) {
   const next = { row: Math.max(0, Math.min(state.lines.length - 1, active.row + down)), column: Math.max(0, Math.min(state.columns.length - 1, active.column + right)) };
   active = next;
   if (!extend) corner = next;
@@ -337,26 +344,27 @@ function wrongCells() {
     (one.wrong[each.letter] ?? []).some((problem) => problem.holds) && !one.out ? [{ row, column: position }] : []));
 }
 
-function nextWrong(back) {
-  const found = wrongCells(), after = (one) => one.row - active.row || one.column - active.column;
+function nextWrong(/** @type {boolean} */ back) {
+  const found = wrongCells(), after = (/** @type {{row: number, column: number}} */ one) => one.row - active.row || one.column - active.column;
   const next = back ? found.reverse().find((one) => after(one) < 0) : found.find((one) => after(one) > 0);
   if (!next && !back && page < state.pages) turn(1);
   else if (next ?? found[0]) { active = corner = next ?? found[0]; mark(); }
 }
 
-function turn(by) {
+function turn(/** @type {number} */ by) {
   page += by;
   load().then(() => mark());
 }
 
+/** @type {Record<string, [number, number]>} */
 const KEYS = {
   ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1], PageDown: [15, 0], PageUp: [-15, 0], Home: [0, -1e9], End: [0, 1e9],
 };
 
-box.addEventListener("keydown", (event) => {
+box.addEventListener("keydown", (/** @type {any} */ event) => {
   if (!state?.lines.length || !event.target.closest("td")) return;
   const { key } = event, control = event.ctrlKey || event.metaKey;
-  const take = (act) => { event.preventDefault(); act(); };
+  const take = (/** @type {() => void} */ act) => { event.preventDefault(); act(); };
   if (editing) {
     if (key === "Enter") take(() => { stop(true, control); move(control ? 0 : 1, 0); });
     else if (key === "Tab") take(() => { stop(true); move(0, event.shiftKey ? -1 : 1); });
@@ -377,13 +385,13 @@ box.addEventListener("keydown", (event) => {
   else if (key.length === 1 && !control && !event.altKey) take(() => edit(key));
 });
 
-document.addEventListener("keydown", (event) => {
+document.addEventListener("keydown", (/** @type {any} */ event) => {
   if (editing || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.target.closest("input")) return;
   event.preventDefault();
   undo(event.shiftKey);
 });
 
-box.addEventListener("mousedown", (event) => {
+box.addEventListener("mousedown", (/** @type {any} */ event) => {
   const one = event.target.closest("td[data-c]");
   if (!one || event.target.closest("input")) return;
   event.preventDefault();
@@ -395,11 +403,11 @@ box.addEventListener("mousedown", (event) => {
   if (event.detail === 2 || (same && event.detail === 1 && matchMedia("(max-width: 40rem)").matches)) edit();
 });
 
-box.addEventListener("focusin", (event) => { if (event.target.matches("td[data-c]")) note(); });
+box.addEventListener("focusin", (/** @type {any} */ event) => { if (event.target.matches("td[data-c]")) note(); });
 box.addEventListener("focusout", () => setTimeout(() => { if (!box.contains(document.activeElement) && !document.querySelector(".pop")?.contains(document.activeElement)) document.querySelector(".pop")?.remove(); }));
 box.addEventListener("scroll", () => document.querySelector(".pop")?.remove());
 
-box.addEventListener("copy", (event) => {
+box.addEventListener("copy", (/** @type {any} */ event) => {
   if (editing || !state?.lines.length) return;
   const { top, bottom, left, right } = range(), rows = [];
   for (let row = top; row <= bottom; row++) {
@@ -411,14 +419,14 @@ box.addEventListener("copy", (event) => {
   event.preventDefault();
 });
 
-box.addEventListener("paste", (event) => {
+box.addEventListener("paste", (/** @type {any} */ event) => {
   if (editing || !state?.lines.length) return;
   event.preventDefault();
-  block(event.clipboardData.getData("text/plain").replace(/\r?\n$/, "").split(/\r?\n/).map((one) => one.split("\t")));
+  block(event.clipboardData.getData("text/plain").replace(/\r?\n$/, "").split(/\r?\n/).map((/** @type {string} */ one) => one.split("\t")));
 });
 
 /** Write a block of texts from the first selected cell on; one text fills the whole selection. */
-function block(texts, whole = texts.length === 1 && texts[0].length === 1) {
+function block(/** @type {string[][]} */ texts, whole = texts.length === 1 && texts[0].length === 1) {
   const { top, bottom, left, right } = range(), edits = [];
   const down = whole ? bottom - top + 1 : texts.length, over = whole ? right - left + 1 : Math.max(...texts.map((one) => one.length));
   for (let r = 0; r < down; r++) {
@@ -446,7 +454,7 @@ at("find").addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => { find = at("find").value; page = 1; load(); }, 250);
 });
-at("plan").form.addEventListener("submit", (event) => {
+at("plan").form.addEventListener("submit", (/** @type {any} */ event) => {
   if (editing) stop(true);
   if (!unsaved.size) return;
   event.preventDefault();

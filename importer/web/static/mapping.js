@@ -11,7 +11,7 @@ function prepare() {
   if (hint) hint.textContent = "drag to a field, or choose";
 }
 
-const over = (/** @type {Event} */ event) => /** @type {HTMLElement} */ (event.target).closest?.("[data-target]");
+const over = (/** @type {Event} */ event) => /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (event.target).closest?.("[data-target]"));
 
 document.addEventListener("dragstart", (event) => {
   dragged = /** @type {HTMLElement} */ (event.target).closest?.(".cols > li") ?? null;
