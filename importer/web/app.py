@@ -25,6 +25,7 @@ from importer.web import (
     review_pages,
     run_pages,
     settings_page,
+    users_page,
 )
 from importer.web.guard import Guard, Handler
 from importer.web.load_pages import CLOSING
@@ -58,6 +59,7 @@ _PAGES: dict[str, Page] = {
     "runs/{run}/live": load_pages.live,
     "runs/{run}/files/{name}": run_pages.download,
     "settings": settings_page.settings,
+    "users": users_page.users,
 }
 _FORMS: dict[str, Page] = {
     "samples": home_pages.take_sample,
@@ -78,6 +80,7 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/sis-report": review_pages.sis_report,
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
+    "users": users_page.save,
     "settings/key": settings_page.save_key,
     "settings/keys": settings_page.save_keys,
     "settings/job": settings_page.decide_job,

@@ -140,6 +140,8 @@ def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
         if document is None:
             fits.append(Fit(path.name, wrong=findings[0] if findings else "it cannot be read"))
             continue
+        if document.from_alma:
+            continue
         places = roster.places if roster else _places(draft, document)
         there = {heading_key(place.heading) for place in places}
         wanted = {heading_key(heading) for heading in document.headings}

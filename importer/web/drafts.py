@@ -95,6 +95,11 @@ def mapping_text(path: Path) -> str:
     return read_text_bounded(path, SIZE_LIMIT).replace("\r\n", "\n")
 
 
+def text_digest(text: str) -> str:
+    """Return what is another value after any change of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _digest(mapping: Path) -> str:
     try:
         return hashlib.sha256(mapping.read_bytes()).hexdigest()

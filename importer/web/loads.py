@@ -17,7 +17,7 @@ from importer.loader.corrections import digest
 from importer.model.run import RunFacts, Summary
 from importer.model.text import counted
 from importer.pipeline.apply import left_to_do
-from importer.pipeline.runs import SavedRun
+from importer.pipeline.runs import RUNS, SavedRun
 from importer.web.drafts import Counts, Draft, title
 from importer.web.tasks import Task
 from importer.web.workspace import Workspace
@@ -230,7 +230,7 @@ def _load(
     step = next_step(now)
     roster = Path(known.facts.roster.path) if known else None
     file = draft.facts.file if draft else roster.name if roster else ""
-    name = draft.title if draft else title(roster.stem) if roster else run.name if run else ""
+    name = draft.title if draft else name_of(known.facts) if known else run.name if run else ""
     if known and known.facts.command == "undo":
         name = f"Undo of {name}"
     rows = known.summary.rows if known else now.counts.rows if now.counts else None
@@ -246,6 +246,16 @@ def _load(
         draft=draft.name if draft else "",
         trashed=bool(draft and draft.facts.trashed),
     )
+
+
+def name_of(facts: RunFacts) -> str:
+    """Return the name of a load without a draft: its file's or, of users of Alma, its mapping's."""
+    return title(Path((facts.mapping if has_no_roster(facts) else facts.roster).path).stem)
+
+
+def has_no_roster(facts: RunFacts) -> bool:
+    """Return whether the rows of a run are users of Alma, which it keeps in its own folder."""
+    return Path(facts.roster.path).parent.parent.name == RUNS.name
 
 
 def _address(draft: Draft | None, run: SeenRun | None) -> str:

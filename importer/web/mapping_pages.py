@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import date
@@ -21,7 +20,7 @@ from importer.suggest.column_guesses import guesses
 from importer.suggest.columns import Beside
 from importer.web.card import card, lacking
 from importer.web.columns import Ask, coded, columns, matched, moves, targets, words
-from importer.web.drafts import Draft, StaleError, mapping_text
+from importer.web.drafts import Draft, StaleError, mapping_text, text_digest
 from importer.web.site import Visit, see
 
 TEXT = "text"
@@ -52,6 +51,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Collection[Ask]) -> we
         "Mapping",
         draft,
         chosen=chosen,
+        digest=text_digest(mapping_text(chosen)),
         findings=findings,
         columns=found,
         wanted=wanted,
@@ -93,28 +93,25 @@ def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Res
         visit.draft,
         chosen=chosen,
         text=text,
-        digest=_digest(text),
+        digest=text_digest(text),
         findings=(*findings, *filter(None, [problem])),
     )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def save(visit: Visit) -> web.Response:
     """Change columns, codes and rules together, save the text, or undo the last change.
 
-    A field that would move to another column is asked about first; then nothing is saved.
+    A field that would move to another column is asked about first; then nothing is saved. Another
+    roster may use the mapping: StaleError is raised if it changed since the page was made.
     """
     draft, chosen, do = visit.draft, visit.mapping, visit.text("do")
     if do == "undo":
         draft.undo_edit(chosen)
         return see(_back(visit))
+    if text_digest(mapping_text(chosen)) != visit.text("digest"):
+        msg = f"The mapping {chosen.name} was changed elsewhere."
+        raise StaleError(msg)
     if do == TEXT:
-        if _digest(mapping_text(chosen)) != visit.text("digest"):
-            msg = f"The mapping {chosen.name} was changed in another program."
-            raise StaleError(msg)
         draft.edit(chosen, visit.text("text").replace("\r\n", "\n"))
         return see(f"mapping?view={TEXT}")
     document = examine(chosen)[0]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote
 
 from importer.errors import StalePlanError
 from importer.ledger.integrity import check_whole
@@ -20,7 +21,7 @@ from importer.report.view import Survey, Surveyor
 from importer.report.wording import End, Tally, tallies
 from importer.web.drafts import Draft
 from importer.web.history import Event, events_of, prepared_by
-from importer.web.loads import ledger_stamp
+from importer.web.loads import has_no_roster, ledger_stamp
 from importer.web.workspace import Workspace
 
 
@@ -59,6 +60,14 @@ class Review:
     def production(self) -> bool:
         """Whether it writes to a production Alma."""
         return self.facts.alma is not None and self.facts.alma.is_production
+
+    @property
+    def again(self) -> str:
+        """Where it is planned again, below the place."""
+        if self.draft:
+            return f"drafts/{self.draft.name}/grid"
+        mapping = Path(self.facts.mapping.path).name
+        return f"users?mapping={quote(mapping)}" if has_no_roster(self.facts) else ""
 
     @property
     def code(self) -> str:

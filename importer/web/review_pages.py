@@ -1,14 +1,17 @@
-"""The page of a run: review the plan and approve it, or see what became of the load."""
+"""The page of a run: review the plan and approve it, or see the result of the load."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import HOLDER, LOCK, holder
+from importer.model.files import write_atomically
+from importer.pipeline.apply import deletions
 from importer.report.view import rows_page
 from importer.report.wording import workbooks
 from importer.web.loads import last_load
@@ -18,6 +21,9 @@ from importer.web.tasks import is_locked
 
 ALL, FEW = "no", 10
 """In the form of approval: all rows are to be written; how many the form proposes otherwise."""
+
+ALMA_REPORT, ROSTERS = "alma-job-report", frozenset({".csv", ".txt", ".xlsx", ".xls", ".ods"})
+"""In a run's folder: Alma's list of rejected users, as it was sent; what it may be."""
 
 PAGE = 25
 """Rows of a run on one page."""
@@ -45,7 +51,7 @@ class Wrong:
 
 
 def run(visit: Visit) -> web.Response:
-    """Show a run: what would change or what became of it, and what can be done next."""
+    """Show a run: what would change or its result, and what can be done next."""
     if visit.space.is_busy(visit.run):
         return see(f"{visit.run_address}/live")
     return _shown(visit, review(visit.space, visit.run))
@@ -108,10 +114,13 @@ def start_apply(visit: Visit) -> web.Response:
     )
     if wrong:
         return _shown(visit, shown, wrong)
+    with Ledger.open(run) as ledger:
+        deleted = deletions(ledger, limit)  # of those whose number was typed
     return visit.start(
         "apply", f"runs/{run.name}",
         *(word for one in sorted(ticked) for word in ("--allow", one)),
         *(("--limit", str(limit)) if limit else ()),
+        *(("--delete", str(deleted)) if deleted else ()),
         "--yes", "--json",
         title="Writing to Alma",
         then=address,
@@ -121,9 +130,15 @@ def start_apply(visit: Visit) -> web.Response:
 
 
 def sis_report(visit: Visit) -> web.Response:
-    """Start `sis-report` of a run whose file Alma has loaded."""
+    """Start `sis-report` of a run whose file Alma has loaded, with Alma's own report if given."""
+    report = []
+    for file in visit.files[:1]:
+        kind = PurePath(file.filename).suffix.casefold()
+        path = visit.run / f"{ALMA_REPORT}{kind if kind in ROSTERS else '.csv'}"
+        write_atomically(path, file.file.read())
+        report.append(visit.space.typed(path))
     return visit.start(
-        "sis-report", f"runs/{visit.run.name}", "--json",
+        "sis-report", f"runs/{visit.run.name}", *report, "--json",
         title="Finding out what the SIS load did",
         then=visit.run_address,
         back=visit.run_address,

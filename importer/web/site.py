@@ -28,7 +28,7 @@ from importer.report.wording import field_name, sentences_of, tallies
 from importer.web.advice import on_page
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Handler, remote_user
-from importer.web.loads import newest_run, see_run, steps
+from importer.web.loads import name_of, newest_run, see_run, steps
 from importer.web.roles import Access, Role, split_groups
 from importer.web.workspace import PRACTICE, Workspace
 
@@ -97,23 +97,25 @@ class Visit:
     """A request: what its address and its fields name, and the answers to it.
 
     `fields`: those of the form or, where no form was sent, of the address. `body`: JSON that was
-    sent. What the address names and is not there raises HTTPNotFound.
+    sent. `files`: those of the form. What the address names and is not there raises HTTPNotFound.
     """
 
     request: web.Request
     fields: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    files: tuple[web.FileField, ...] = ()
 
     @classmethod
     async def of(cls, request: web.Request) -> Visit:
-        """Read the form of a request, except files. Raises HTTPBadRequest if it is none."""
+        """Read the form of a request. Raises HTTPBadRequest if it is none."""
         try:
             sent = request.query if request.method == "GET" else await request.post()
             body = await request.read() if request.content_type == JSON else b""
         except UNREADABLE as error:
             raise web.HTTPBadRequest from error
         fields = ((name, text) for name, text in sent.items() if isinstance(text, str))
-        return cls(request, tuple(fields), body)
+        files = (file for file in sent.values() if isinstance(file, web.FileField))
+        return cls(request, tuple(fields), body, tuple(files))
 
     def texts(self, name: str) -> list[str]:
         """Return every value of a field."""
@@ -234,13 +236,12 @@ class Visit:
         """Return a page of a load, with its steps in the header: by default of its newest run."""
         seen = see_run(self.space.runs / run) if run else newest_run(self.space, draft)
         name, known = (seen.name, seen.known) if seen else ("", None)
-        file = PurePath(known.facts.roster.path).stem if known else name
         return self.page(
             template,
             status=status,
             draft=draft,
             run=run,
-            crumb=draft.title if draft else title(file),
+            crumb=draft.title if draft else name_of(known.facts) if known else title(name),
             steps=tuple(steps(self.base, draft, name, known, step)),
             **values,
         )

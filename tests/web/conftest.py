@@ -231,6 +231,12 @@ def planned(client: httpx.Client, draft: str) -> str:
     return followed(client, client.post(f"{draft}/plan", data={"version": version(client, draft)}))
 
 
+def mapping_stamp(client: httpx.Client, draft: str) -> dict[str, str]:
+    """What the form of a draft's mapping sends along, by which an old page is seen."""
+    page = client.get(f"{draft}/mapping").text
+    return dict(re.findall(r'name="(version|digest)" value="(\w+)"', page))
+
+
 def version(client: httpx.Client, draft: str) -> str:
     """The version of a draft that its page shows."""
     found = re.search(r'name="version" value="(\d+)"', client.get(f"{draft}/sheet").text)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.cli.app import run
-from tests.web.conftest import Server, version
+from tests.web.conftest import Server, mapping_stamp, version
 
 OFFICE = """Card No,Given,Surname,Kind,E-mail,Joined,"Street, old",#,Valid until
 20001123450001,Ana,Silva,Neighbor,ana@example.org,2020,1 Elm St,1,2031-01-31
@@ -88,7 +88,7 @@ def test_a_column_can_be_matched_and_taken_back(opened: tuple[Server, httpx.Clie
         ("E", ""),
         ("E", "personal-email"),
     ):
-        form = {f"target-{column}": target, "version": version(client, draft)}
+        form = {f"target-{column}": target, **mapping_stamp(client, draft)}
         answer = client.post(f"{draft}/mapping", data=form)
         assert answer.status_code == 303, answer.text
         assert 'id="findings"' not in client.get(f"{draft}/mapping").text, (column, target)
@@ -103,13 +103,13 @@ def test_columns_are_saved_together_or_not_at_all(opened: tuple[Server, httpx.Cl
     mapping = server.folder / "practice" / "mappings" / "both.yaml"
     first = mapping.read_bytes()
     form = {"target-D": "record/campus_code", "target-F": "record/campus_code"}
-    refused = client.post(f"{draft}/mapping", data={**form, "version": version(client, draft)})
+    refused = client.post(f"{draft}/mapping", data={**form, **mapping_stamp(client, draft)})
     assert (refused.status_code, "“Kind” and “Joined” both go to Campus" in refused.text) == (
         422, True,
     )  # fmt: skip
     assert mapping.read_bytes() == first
     form = {"target-D": "record/user_group", "target-F": "note", "do": "next"}
-    saved = client.post(f"{draft}/mapping", data={**form, "version": version(client, draft)})
+    saved = client.post(f"{draft}/mapping", data={**form, **mapping_stamp(client, draft)})
     assert saved.headers["Location"] == "grid"
     assert b"<Joined>" in mapping.read_bytes()
     undo = {"do": "undo", "version": version(client, draft)}
@@ -153,7 +153,7 @@ def test_a_field_moves_to_another_column_after_a_question(
     draft = _new(client, "moved.csv", FRIENDS)
     mapping = server.folder / "practice" / "mappings" / "moved.yaml"
     first = mapping.read_bytes()
-    form = {"target-F": "record/first_name", "version": version(client, draft)}
+    form = {"target-F": "record/first_name", **mapping_stamp(client, draft)}
     asked = client.post(f"{draft}/mapping", data=form)
     assert asked.status_code == 200
     assert "First name moves from Given Name to Joined?" in asked.text

@@ -28,6 +28,7 @@ from tests.web.conftest import (
     followed,
     grid_rows,
     launch,
+    mapping_stamp,
     start,
     until,
     version,
@@ -211,11 +212,11 @@ def test_undo_does_not_take_back_what_others_wrote(opened: tuple[Server, httpx.C
     server, client = opened
     draft, other = (drafted(client, "practice", SAMPLE, "community.yaml") for _ in range(2))
     mapping = server.folder / "practice" / "mappings" / "community.yaml"
-    form = {"target-D": "record/job_category", "version": version(client, draft)}
+    form = {"target-D": "record/job_category", **mapping_stamp(client, draft)}
     assert client.post(f"{draft}/mapping", data=form).status_code == 303
     clicked = mapping.read_bytes()
     assert 'value="undo"' in client.get(f"{draft}/mapping").text
-    form = {"target-D": "", "version": version(client, other)}
+    form = {"target-D": "", **mapping_stamp(client, other)}
     assert client.post(f"{other}/mapping", data=form).status_code == 303
     undo = {"do": "undo", "version": version(client, draft)}
     assert 'value="undo"' not in client.get(f"{draft}/mapping").text
@@ -225,6 +226,22 @@ def test_undo_does_not_take_back_what_others_wrote(opened: tuple[Server, httpx.C
     assert mapping.read_bytes() == clicked
     undo = {"do": "undo", "version": version(client, draft)}
     assert client.post(f"{draft}/mapping", data=undo).status_code == 303
+
+
+def test_a_form_of_an_older_mapping_undoes_nothing(opened: tuple[Server, httpx.Client]) -> None:
+    """Another roster has the mapping too, and its rules were changed there meanwhile: 409."""
+    server, client = opened
+    draft, other = (drafted(client, "practice", SAMPLE, "community.yaml") for _ in range(2))
+    mapping = server.folder / "practice" / "mappings" / "community.yaml"
+    shown = mapping_stamp(client, draft)
+    form = {"set match/new": "reject", **mapping_stamp(client, other)}
+    assert client.post(f"{other}/mapping", data=form).status_code == 303
+    saved = mapping.read_bytes()
+    form = {"set match/new": "create", "set match/known": "skip", **shown}
+    assert client.post(f"{draft}/mapping", data=form).status_code == 409
+    assert mapping.read_bytes() == saved
+    undo = {"do": "undo", "version": version(client, other)}
+    assert client.post(f"{other}/mapping", data=undo).status_code == 303
 
 
 def test_a_text_that_is_saved_keeps_its_characters(opened: tuple[Server, httpx.Client]) -> None:

@@ -42,6 +42,10 @@ def test_an_sis_load_is_planned_downloaded_and_reported(library: Library) -> Non
     assert "Load it in Alma" in client.get(run).text
     file = client.get(f"{run}/files/sis-load-01.zip")
     assert file.status_code == 200
+    files = {"report": ("../Rejected users.CSV", b"Primary ID,Why\n1000002,No such group here\n")}
+    followed(client, client.post(f"{run}/sis-report", files=files))
+    page = client.get(run).text
+    assert ("Load it in Alma" in page, "No such group here" in page) == (True, True)
     access = {"Authorization": f"apikey {KEY}"}
     loaded = httpx.post(f"{library.alma}/_sandbox/sis", content=file.content, headers=access)
     assert loaded.json()["created"] == 2

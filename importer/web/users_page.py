@@ -1,0 +1,74 @@
+"""Users of Alma as rows: choose the mapping that selects them, change its text, and plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from aiohttp import web
+
+from importer.mapper.explain import about_leaving, about_people
+from importer.mapper.load import examine
+from importer.mapper.mapping import MappingDocument
+from importer.model.files import write_atomically
+from importer.web.drafts import StaleError, mapping_text, text_digest
+from importer.web.site import Visit, found, see
+from importer.web.tasks import RUN
+
+
+def users(visit: Visit) -> web.Response:
+    """Show the mappings that select users of Alma, and the text of one."""
+    known = {path.name: (path, document) for path, document in _mappings(visit)}
+    path, document = known.get(visit.text("mapping")) or found(next(iter(known.values()), None))
+    text = mapping_text(path)
+    return visit.page(
+        "users.html.j2",
+        crumb="Users of Alma",
+        mappings={name: one.title for name, (_, one) in known.items()},
+        chosen=path.name,
+        document=document,
+        does=about_people(document),
+        leaving=[*about_leaving(document)],
+        findings=examine(path)[1],
+        text=text,
+        digest=text_digest(text),
+    )
+
+
+def _mappings(visit: Visit) -> Iterator[tuple[Path, MappingDocument]]:
+    """Yield the mappings whose rows are users of Alma."""
+    for path in visit.space.mappings():
+        document, _ = examine(path)
+        if document is not None and document.from_alma:
+            yield path, document
+
+
+def save(visit: Visit) -> web.Response:
+    """Save the text of a mapping and, if that is asked for, start to plan with it."""
+    mapping = found(visit.space.mapping(visit.text("mapping")))
+    here = f"{visit.base}/users?mapping={quote(mapping.name)}"
+    if text_digest(mapping_text(mapping)) != visit.text("digest"):
+        msg = f"The mapping {mapping.name} was changed elsewhere."
+        raise StaleError(msg)
+    before, text = mapping.read_bytes(), visit.text("text").replace("\r\n", "\n")
+    write_atomically(mapping, text.encode())
+    document, findings = examine(mapping)
+    if document is None or not document.from_alma:
+        write_atomically(mapping, before)
+        why = findings[0] if findings else "It selects no users of Alma: `from: alma` is missing."
+        return visit.refusal(422, "This text cannot be used", f"{why} Nothing was saved.", here)
+    if visit.text("do") != "plan":
+        return see(here)
+    words = ("plan", "-m", visit.space.typed(mapping))
+    running = visit.space.tasks.doing(words)
+    if running and running.words[: len(words)] != words:
+        sentence = "Other users are being compared with Alma. Wait until that is done."
+        return visit.refusal(409, "One after the other", f"{sentence} The text is saved.", here)
+    return visit.start(
+        *words, "--json",
+        title="Comparing with Alma",
+        then=f"{visit.base}/runs/{RUN}",
+        back=here,
+        run_of=mapping.stem,
+    )  # fmt: skip
