@@ -50,7 +50,7 @@ class Template:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """The cells in it, in order."""
+        """Its cells, in order."""
         return tuple(part for part in self.parts if isinstance(part, Cell))
 
     @property

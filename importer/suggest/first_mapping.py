@@ -120,8 +120,7 @@ class _Lines:
             yield f"  user_group: {cell(TO_CHOOSE)}{_TO_DO}"
         yield from self._fields((GROUP, *_AFTER_GROUP))
         if EXPIRY in self.draft.open:
-            yield "  # No column shows when a card expires. To let cards expire one year from now,"
-            yield "  # remove the `#` below:"
+            yield "  # No column shows when a card expires. For a year from now, delete the `#`:"
             yield "  # expiry_date: {from: <@today>, plus: 1 year}"
             yield from self._candidates(EXPIRY)
         yield from self._contacts()
@@ -156,13 +155,13 @@ class _Lines:
         else:
             yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
         if unused := [scalar(heading) for heading in self._unused([*record, owning])]:
-            yield "  # No line below uses these columns. Remove the `#` to keep them out of Alma"
+            yield "  # No line below uses these columns. Delete the `#` to keep them out of Alma"
             yield "  # without a notice; columns not in this list are reported at each run."
             yield f"  # unused: [{', '.join(unused)}]"
         yield f"  header: {self._header()}"
         angled = [h for place in draft.roster.places if set("<>") & set(h := place.heading)]
         if angled:
-            yield "# To use a heading with `<` or `>`, give it a name here; remove the `#`:"
+            yield "# To use a heading with `<` or `>`, give it a name here; delete the `#`:"
             yield "# headings:"
         for heading in angled:
             name = " ".join(re.split("[<> ]+", heading)).strip() or "Another name"

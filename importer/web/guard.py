@@ -130,7 +130,7 @@ class Guard:
         return response
 
     def _is_own_form(self, request: web.Request) -> bool:
-        """Return whether a write comes from one of our own pages, by what the browser says."""
+        """Return whether a write comes from one of our own pages, judging by its headers."""
         site = request.headers.get("Sec-Fetch-Site")
         if site is not None and site != "same-origin":
             return False

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from importer.errors import Exit
 from tests.web.conftest import (
     KEY,
     Library,
@@ -118,3 +121,35 @@ def test_settings_show_jobs_and_keys(office: tuple[Library, Server]) -> None:
     for keys in ("no", "yes"):
         client.post("/alma/settings/keys", data={"keys": keys})
         assert ('data-keys="off"' in client.get("/alma/").text) == (keys == "no")
+
+
+def test_a_held_load_of_a_job_is_reviewed_and_allowed(office: tuple[Library, Server]) -> None:
+    """Its plan is looked at from the settings; after it is allowed, the next run loads it."""
+    library, server = office
+    library.set_rate(50)
+    client = server.clients[0] if server.clients else server.client()
+    job = library.folder / "friends.yaml"
+    roster = "{from: in/*.csv, mapping: mappings/plain.yaml, unchanged_for: 0s}"
+    job.write_text(
+        f"version: 1\nrosters:\n  - {roster}\ndo: apply\nguards: {{creates: 2}}\n", "utf-8"
+    )
+    (library.folder / "in").mkdir()
+    (library.folder / "in" / "friends.csv").write_text(people(900, 3), "utf-8")
+    assert _run_job(library, job.name) == Exit.SAFETY_CHECK
+    page = client.get("/alma/settings").text
+    assert "friends Held" in words(page)
+    (plan,) = re.findall(r'href="(/alma/runs/[^"]+)">Review<', page)
+    assert "3 to create" in words(client.get(plan).text)
+    assert "900" not in library.users()
+    form = {"file": job.name, "do": "allow", "why": "a new group"}
+    back = followed(client, client.post("/alma/settings/job", data=form))
+    assert "Allow this load" not in client.get(back).text
+    assert _run_job(library, job.name) == Exit.DONE
+    assert {"900", "901", "902"} <= library.users().keys()
+    assert "friends Good" in words(client.get("/alma/settings").text)
+
+
+def _run_job(library: Library, job: str) -> int:
+    """Run a job as a scheduler does; return its exit code."""
+    command = [sys.executable, "-m", "importer", "job", "run", job]
+    return subprocess.run(command, cwd=library.folder, check=False, capture_output=True).returncode

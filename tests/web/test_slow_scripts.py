@@ -100,6 +100,21 @@ def test_a_text_goes_on_while_another_change_is_answered(shown: tuple[Server, Pa
     expect(tab.locator(f"{CAMPUS}[value=abc]")).to_be_attached()
 
 
+def test_a_column_is_dragged_to_a_field(shown: tuple[Server, Page, str]) -> None:
+    """Of the card, or to one that is added; a field that another column has asks first."""
+    _, tab, address = shown
+    tab.goto(address)
+    column = tab.locator("li[data-letter=D] b")
+    column.drag_to(tab.locator(".pcard [data-target='record/user_group']"))
+    expect(tab.get_by_label(KIND)).to_have_value("record/user_group")
+    expect(tab.locator("#t-D option[value='record/user_group'][selected]").first).to_be_attached()
+    column.drag_to(tab.locator(".pcard [data-target='record/last_name']"))
+    expect(tab.get_by_role("alert")).to_contain_text("Last name moves from Family Name to Kind?")
+    tab.get_by_role("button", name="Keep Family Name").click()
+    expect(tab.get_by_role("alert")).to_have_count(0)
+    expect(tab.get_by_label(KIND)).to_have_value("record/user_group")
+
+
 def test_enter_in_a_text_saves_it(shown: tuple[Server, Page, str]) -> None:
     """It is not the first button of the page, which takes the last change back."""
     _, tab, address = shown

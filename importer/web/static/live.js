@@ -1,5 +1,6 @@
 // Shows the progress of a load as it comes; without this script the page reloads itself.
 import { at } from "./api.js";
+import { arrive } from "./place.js";
 
 const QUIET = 30000; // milliseconds between two announcements to a screen reader
 const live = at("live");
@@ -7,11 +8,11 @@ const source = new EventSource(live.dataset.events);
 let state = live.dataset.state;
 let said = Date.now();
 
-source.onmessage = (message) => {
+source.onmessage = (/** @type {MessageEvent<string>} */ message) => {
   const now = JSON.parse(message.data);
   if (!now.running || (now.state !== state && now.state !== "running")) {
     source.close();
-    location.replace(live.dataset.done); // other buttons
+    arrive(live.dataset.done).then((done) => done || location.replace(live.dataset.done)); // other buttons
     return;
   }
   live.innerHTML = now.html; // escaped by the server

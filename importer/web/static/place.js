@@ -1,5 +1,6 @@
 // Forms and links with `data-place`: the page that answers is put in place of this one, and nothing
-// is loaded again. A form with `data-save` sends each change at once; what waits goes together.
+// is loaded again. A form with `data-save` sends a change at once: each field, or all of the form.
+import { at, make } from "./api.js";
 
 /** @type {Set<string>} names of fields that were changed and not sent */
 const changed = new Set();
@@ -7,8 +8,13 @@ const changed = new Set();
 const typing = new Set();
 let queue = Promise.resolve(), busy = 0, placing = false;
 
-const form = () => /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-place]"));
-const say = (/** @type {string} */ text) => { const at = document.getElementById("said"); if (at) at.textContent = text; };
+const form = () => /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-save]"));
+const say = (/** @type {string} */ words) => { if (at("said")) at("said").textContent = words; };
+const parsed = async (/** @type {Response} */ answer) => {
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const one of page.querySelectorAll("noscript")) one.remove();
+  return page;
+};
 
 /** Send a request after those before it, and show the page that answers. */
 function later(/** @type {() => [string, RequestInit] | null} */ request, said = "") {
@@ -26,12 +32,12 @@ async function show(/** @type {string} */ address, /** @type {RequestInit} */ op
     tell(`The server does not answer. ${names.length ? "Your last change is not saved yet." : ""}`);
     return;
   }
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (!answer.ok && !page.querySelector("form[data-place]")) {
+  const page = await parsed(answer), placed = page.querySelector("form[data-place]");
+  if (!answer.ok && !placed) {
     tell([...page.querySelectorAll("main h1, main .sub")].map((one) => one.textContent?.trim()).join(". "));
     return;
   }
-  if (!page.querySelector("form[data-place]") || new URL(answer.url).pathname !== location.pathname) {
+  if (!placed || new URL(answer.url).pathname !== location.pathname) {
     location.assign(answer.url);
     return;
   }
@@ -40,26 +46,51 @@ async function show(/** @type {string} */ address, /** @type {RequestInit} */ op
   say(said);
 }
 
-/** Put the main part of a page in place of this one's; the focus, the open parts and scrolling stay. */
+/**
+ * Show another page in place of this one, once this one has ended; it is loaded if it must be.
+ * @param {string} address
+ * @param {(page: Document) => boolean} [ended] by default it has
+ * @returns {Promise<boolean>} whether it has
+ */
+export async function arrive(address, ended = () => true) {
+  const answer = await fetch(address).catch(() => null);
+  if (!answer) return false;
+  const page = await parsed(answer), scripts = [...page.querySelectorAll("head script")].map((one) => one.getAttribute("src"));
+  if (!ended(page)) return false;
+  if (!answer.ok || scripts.some((one) => document.querySelector(`script[src="${one}"]`))) {
+    location.replace(answer.url);
+    return true;
+  }
+  put(page);
+  history.replaceState(null, "", answer.url);
+  document.head.append(...scripts.map((src) => make("script", { type: "module", src })));
+  return true;
+}
+
+/** Put a page in place of this one. The focus, the open parts and scrolling stay, unless it has another title. */
 function put(/** @type {Document} */ page) {
-  const main = /** @type {HTMLElement} */ (document.querySelector("main")), focused = document.activeElement;
+  const main = /** @type {HTMLElement} */ (document.querySelector("main")), focused = document.activeElement, fresh = page.title !== document.title;
   const open = new Map([...main.querySelectorAll("details[id]")].map((one) => [one.id, /** @type {HTMLDetailsElement} */ (one).open]));
   const scrolled = [...main.querySelectorAll("[id], .scroll")].filter((one) => one.scrollTop || one.scrollLeft)
     .map((one) => /** @type {[string, number, number]} */ ([one.id, one.scrollTop, one.scrollLeft]));
   const kept = typed(), name = focused?.id || focused?.getAttribute("name") || "", value = focused instanceof HTMLInputElement ? focused.value : "";
   const caret = text(focused) ? focused.selectionStart : null;
   placing = true; // the field with the focus is not left by the person
-  main.replaceChildren(.../** @type {HTMLElement} */ (page.querySelector("main")).childNodes);
+  const next = /** @type {HTMLElement} */ (page.querySelector("main")), header = document.querySelector("header.top");
+  main.className = next.className;
+  main.replaceChildren(...next.childNodes);
+  if (!header?.contains(focused)) header?.replaceWith(/** @type {Node} */ (page.querySelector("header.top")));
   placing = false;
   document.title = page.title;
-  document.querySelector("header.top .steps")?.replaceWith(/** @type {Node} */ (page.querySelector("header.top .steps")));
-  for (const [id, was] of open) { const one = /** @type {HTMLDetailsElement | null} */ (document.getElementById(id)); if (one) one.open = was || one.open; }
-  for (const [id, top, left] of scrolled) document.getElementById(id)?.scrollTo(left, top);
+  for (const [id, was] of open) if (at(id)) at(id).open = was || at(id).open;
+  for (const [id, top, left] of scrolled) at(id)?.scrollTo(left, top);
   for (const [field, was] of kept) { const one = form()?.elements.namedItem(field); if (one) /** @type {any} */ (one).value = was; }
-  const ask = main.querySelector(".ask button"), back = document.getElementById(name)
-    ?? [...main.querySelectorAll("input")].find((one) => one.name === name && one.value === value);
-  /** @type {HTMLElement | null} */ (ask ?? back ?? null)?.focus({ preventScroll: !ask });
+  const heading = main.querySelector("h1");
+  heading?.setAttribute("tabindex", "-1");
+  const ask = main.querySelector(".ask button"), back = at(name) ?? [...main.querySelectorAll("input")].find((one) => one.name === name && one.value === value);
+  /** @type {HTMLElement | null} */ (ask ?? (fresh ? heading : back) ?? null)?.focus({ preventScroll: !ask });
   if (caret !== null && text(back)) back.setSelectionRange(caret, caret);
+  if (fresh) scrollTo(0, 0);
   document.dispatchEvent(new Event("placed"));
 }
 
@@ -71,23 +102,20 @@ const typed = () => [...changed, ...typing].map((name) => /** @type {[string, st
 
 /** Show why something was not done, above the page. */
 function tell(/** @type {string} */ sentence) {
-  document.getElementById("wrong")?.remove();
-  const note = Object.assign(document.createElement("div"), { id: "wrong", className: "banner bad" });
-  note.setAttribute("role", "alert");
-  note.append(Object.assign(document.createElement("p"), { textContent: sentence }));
-  const retry = Object.assign(document.createElement("button"), { type: "button", className: "btn mini", textContent: changed.size ? "Try again" : "Load the page again" });
+  at("wrong")?.remove();
+  const retry = make("button", { type: "button", class: "btn mini" }, changed.size ? "Try again" : "Load the page again");
+  const note = make("div", { id: "wrong", class: "banner bad", role: "alert" }, make("p", {}, sentence), retry);
   retry.onclick = () => { note.remove(); if (changed.size) save(); else location.reload(); };
-  note.append(retry);
   document.querySelector(".head")?.after(note);
   say("");
 }
 
-/** Return some fields of the form, with those that every change needs; all of a form without `data-save`. */
+/** Return some fields of the form, with those that every change needs; all of them if the form says so. */
 function only(/** @type {string[]} */ ...names) {
   const sender = /** @type {HTMLFormElement} */ (form()), sent = new FormData();
   for (const [name, value] of new FormData(sender)) {
     const one = sender.elements.namedItem(name), fixed = one instanceof HTMLInputElement && one.type === "hidden";
-    if (fixed || names.includes(name) || !sender.hasAttribute("data-save")) sent.append(name, value);
+    if (fixed || names.includes(name) || sender.dataset.save === "all") sent.append(name, value);
   }
   return sent;
 }
@@ -107,7 +135,7 @@ function save() {
 /** Return the field of an event, if its change is sent at once. */
 function sendable(/** @type {Event} */ event) {
   const one = /** @type {any} */ (event.target), field = one instanceof HTMLSelectElement || one instanceof HTMLInputElement;
-  return field && one.form?.matches("[data-place]") && one.name !== "mapping" ? one : null;
+  return field && one.form?.matches("[data-save]") && one.name !== "mapping" ? one : null;
 }
 
 document.addEventListener("input", (event) => {
@@ -119,7 +147,7 @@ document.addEventListener("input", (event) => {
 function change(/** @type {Event} */ event) {
   const one = sendable(event);
   if (!one || placing || (event.type !== "change" && !typing.has(one.name))) return;
-  document.getElementById("wrong")?.remove();
+  at("wrong")?.remove();
   typing.delete(one.name);
   changed.add(one.name);
   save();
@@ -161,7 +189,8 @@ document.addEventListener("submit", (event) => {
   }
   say("Saving …");
   later(() => {
-    const sent = button && ["keep", "move"].includes(button.name) ? only(`target-${button.value}`) : new FormData(/** @type {HTMLFormElement} */ (form()));
+    const all = new FormData(sender.hasAttribute("data-save") ? /** @type {HTMLFormElement} */ (form()) : sender);
+    const sent = button && ["keep", "move"].includes(button.name) ? only(`target-${button.value}`) : all;
     if (button?.name) sent.append(button.name, button.value);
     changed.clear();
     return [sender.getAttribute("action") ?? "", { method: "POST", body: new URLSearchParams(/** @type {any} */ (sent)) }];
@@ -176,10 +205,10 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const one = /** @type {HTMLInputElement} */ (event.target), written = one.matches("textarea, input:not([type=radio])");
-  if ((event.ctrlKey || event.metaKey) && event.key === "z" && !written) { event.preventDefault(); document.getElementById("undo")?.click(); }
-  if (event.key === "Enter" && one.matches("[data-save] input")) { event.preventDefault(); change(event); } // not the first button
+  const one = /** @type {HTMLInputElement} */ (event.target), written = one.matches("textarea, input:not([type=radio], [type=checkbox])");
+  if ((event.ctrlKey || event.metaKey) && event.key === "z" && !written) { event.preventDefault(); at("undo")?.click(); }
+  if (event.key === "Enter" && one.matches("[data-save=each] input")) { event.preventDefault(); change(event); } // not the first button
 });
 
-addEventListener("beforeunload", (event) => { if (changed.size || typing.size || (busy && form()?.hasAttribute("data-save"))) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (changed.size || typing.size || (busy && form()?.dataset.save === "each")) event.preventDefault(); });
 start();
