@@ -23,6 +23,7 @@ from importer.mapper.placeholders import (
 )
 from importer.mapper.schema import KeepHeaviest
 from importer.mapper.steps.dates import ONLY_ENDS
+from importer.mapper.steps.source import Default
 from importer.mapper.steps.step import EntryPlace, RulePart
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import NAMES
@@ -309,7 +310,7 @@ def _hint(steps: Steps, wrong: str) -> MappingFinding:
 def _no_value(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Rows to which the rule of a required field does not apply, or gives a blank code."""
     for rule in mapping.rules:
-        if rule.required == "true" and not (rule.has_default or rule.rule.everywhere):
+        if rule.required == "true" and not (rule.rule.get(Default) or rule.rule.everywhere):
             wrong = "rows to which no `when` applies are rejected, because every record needs it"
             yield _hint(rule.steps, f"{wrong}; add a `default`, or skip the rows")
         for steps in rule.blank_codes(mapping.tables) if rule.required == "true" else ():

@@ -16,6 +16,7 @@ from importer.mapper.mapping import EntryRules, MappingDocument
 from importer.mapper.placeholders import Cell, Variable, heading_key, key_of
 from importer.mapper.roster_columns import Headings, Use
 from importer.mapper.schema import Entry
+from importer.mapper.steps.policies import Bad, Override
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape
@@ -307,10 +308,10 @@ class _Compiler:
             rule.field,
             tuple(dict.fromkeys(places)),
             policy,
-            rule.overrides,
+            rule.rule.get(Override) == Override(value=True),
             self._id_rule(rule, bound),
             rule.run_dependent,
-            rule.drops_bad,
+            rule.rule.get(Bad) == Bad("drop"),
             {
                 code: self.mapping.source.place(steps)
                 for code, steps in rule.mapped_codes(tables).items()

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from importer.mapper.field_rule import FieldRule
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import VALUE, Cell, heading_key
-from importer.mapper.schema import MappingFile, OwnTests
+from importer.mapper.schema import MappingFile
 from importer.mapper.steps.step import RulePart
 from importer.mapper.time_spans import Terms
 from importer.model.candidates import IdRule
@@ -73,7 +73,10 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
         *_about_terms(file.terms),
         *_about_known_users(mapping),
         *_sentences(mapping.duplicates, _DUPLICATES, _DUPLICATES),
-        *_given((file.tests, _about_tests(file.tests))),
+        *(
+            f"Tests itself with {counted(len(tests.rows), 'row')}, as on {tests.today}."
+            for tests in filter(None, [file.tests])
+        ),
         "`apply` stops above the limits of a safety check: "
         + ", ".join(
             f"{name.replace('_', '-')} ({limit.percent:g} % and {limit.count})"
@@ -124,13 +127,6 @@ def _about_roster(file: MappingFile) -> Iterator[str]:
             (rule.check_digit, f"with a check digit ({rule.check_digit})"),
         )
         yield f"An ID under `{heading}`: {', '.join(parts)}."
-
-
-def _about_tests(tests: OwnTests | None) -> str:
-    """Return how the mapping tests itself."""
-    if tests is None:
-        return ""
-    return f"Tests itself with {counted(len(tests.rows), 'row')}, as on {tests.today}."
 
 
 def _about_terms(terms: Terms) -> Iterator[str]:

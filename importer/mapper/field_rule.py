@@ -12,7 +12,7 @@ from importer.mapper.lookups import LookupKey, Tables
 from importer.mapper.placeholders import TO_CHOOSE, VALUE, Cell, Template, Variable
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
-from importer.mapper.steps.policies import Bad, OnUpdateStep, Override, Required
+from importer.mapper.steps.policies import OnUpdateStep, Required
 from importer.mapper.steps.rule import Rule, steps_in_order
 from importer.mapper.steps.source import Default
 from importer.mapper.steps.step import Policy
@@ -58,16 +58,6 @@ class FieldRule:
         return policy.value if (policy := OnUpdateStep.of(self)) else OnUpdate.REPLACE
 
     @property
-    def overrides(self) -> bool:
-        """Whether it replaces what was edited by hand in Alma."""
-        return bool((policy := Override.of(self)) and policy.value)
-
-    @property
-    def drops_bad(self) -> bool:
-        """Whether a bad value is left out, and does not reject its row."""
-        return bool((policy := Bad.of(self)) and policy.value == "drop")
-
-    @property
     def dates(self) -> Dates | None:
         """How its dates are read, None if the mapping says nothing of its own."""
         return step.value if (step := self.rule.get(DatesStep)) else None
@@ -76,11 +66,6 @@ class FieldRule:
     def lookup(self) -> LookupKey | None:
         """The lookup that its text goes through."""
         return step.value if (step := self.rule.get(Lookup)) else None
-
-    @property
-    def has_default(self) -> bool:
-        """Whether another value is used where it gives none."""
-        return self.rule.get(Default) is not None
 
     # --- what it takes ---
 

@@ -179,7 +179,7 @@ MARKS: dict[Code, str] = {
 """Words after the number of a row with a problem that its text no longer shows.
 
 A rejects file gives each row one cell per heading, and each cell its text only: no number, no
-formula, no line break. A person deletes these words when the cells are right.
+formula. A person deletes these words when the cells are right.
 """
 
 FORMULA_ERRORS = frozenset({

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from importer.mapper.editing import is_marked
@@ -60,12 +60,7 @@ def _of(path: Path) -> Mapping[str, set[str]]:
     found: dict[str, set[str]] = {}
     for rule in document.rules:
         field = _NAMES.get(rule.field.name, rule.field.name)
-        for heading in _lone(rule.headings):
+        for heading in rule.headings if len(rule.headings) == 1 else ():
             if heading != TO_CHOOSE and cell(heading) not in guessed:
                 found.setdefault(heading_key(heading), set()).add(field)
     return found
-
-
-def _lone(headings: Iterable[str]) -> list[str]:
-    several = list(dict.fromkeys(headings))
-    return several if len(several) == 1 else []

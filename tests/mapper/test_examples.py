@@ -25,13 +25,18 @@ def cells(line: str) -> list[str]:
 
 @pytest.mark.parametrize("title", EXAMPLES)
 def test_an_example_is_mapped_as_it_shows(title: str, tmp_path: Path) -> None:
-    """Every label, skipped row and problem, and no other problem."""
+    """Every label, skipped row and problem, and no other; also with line breaks for blanks."""
     _, *lines = EXAMPLES[title].splitlines()
     (begin,) = (number for number, line in enumerate(lines) if line.startswith(">> "))
     columns, labels = map(cells, lines[begin].removeprefix(">> ").split(" => "))
     bench = Bench(tmp_path, top="\n".join(lines[:begin]), columns="|".join(columns))
     rows = [line.split(" => ")[0] for line in lines[begin + 1 :] if not line.startswith("! ")]
-    mapped = bench.map(*(cells(row) if any(columns) else () for row in rows))
+    people = [cells(row) if any(columns) else [] for row in rows]
+    mapped = bench.map(*people)
+    if "newline" not in EXAMPLES[title]:
+        broken = bench.map(*([text.replace(" ", "⏎") for text in person] for person in people))
+        assert broken.frame.equals(mapped.frame)
+        assert broken.problems == mapped.problems
     by_name = {label.removeprefix("contact_info."): label for label in mapped.layout.targets}
     found = []
     for number, row in enumerate(rows, 2):

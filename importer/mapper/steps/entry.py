@@ -14,6 +14,7 @@ from importer.mapper.placeholders import Cell, Template, Variable, key_of, writt
 from importer.mapper.steps.policies import OF_LISTS, ON_UPDATE_CHOICES, ON_UPDATE_WORDS
 from importer.mapper.steps.step import EntryKey, EntryPlace, Needs, Widget
 from importer.mapper.transforms import (
+    LINE_BREAK,
     Reading,
     Separators,
     Transform,
@@ -79,6 +80,7 @@ class EachPart(MappingPart):
 
     def parts(self, text: str) -> list[str]:
         """Return the parts of a text that are not blank, each in one line."""
+        text = text if LINE_BREAK in self.on else one_line(text)
         return [one_line(part) for part in parts_of(text, self.on) if part]
 
     def part(self, text: str, number: int) -> str:

@@ -50,8 +50,10 @@ class Lookup(Step[LookupKey]):
         if table.otherwise is not None and not table.passes:
             keys[OTHERWISE] = table.otherwise
         for key, code in keys.items():
-            where = lookup_steps(self.value, (*steps, "lookup"))
-            yield code, where if isinstance(self.value, LookupFile) else (*where, key)
+            if isinstance(self.value, str):
+                yield code, ("lookups", self.value, key)
+            else:
+                yield code, (*steps, "lookup", key)
 
     def words(self, tables: Tables) -> tuple[str, ...] | None:
         """Its own, unless it takes all others too."""
@@ -72,11 +74,6 @@ class Lookup(Step[LookupKey]):
     def emptied(self) -> tuple[str, str] | None:
         """A text may have a blank code."""
         return NO_CODE
-
-
-def lookup_steps(lookup: LookupKey, steps: Steps) -> Steps:
-    """Return the steps to a lookup that these steps name or contain."""
-    return ("lookups", lookup) if isinstance(lookup, str) else steps
 
 
 def about(lookup: LookupKey, tables: Tables) -> str:
