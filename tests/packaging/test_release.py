@@ -6,6 +6,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from importlib.metadata import PackageNotFoundError
@@ -34,6 +35,32 @@ def test_two_builds_are_identical(built: tuple[Path, Path]) -> None:
     first, second = ({path.name: path.read_bytes() for path in one.iterdir()} for one in built)
     assert {Path(name).suffix for name in first} == {".whl", ".gz"}
     assert first == second
+
+
+def test_the_source_archive_makes_the_same_wheel(built: tuple[Path, Path], tmp_path: Path) -> None:
+    """File by file; only the list of files may have another order."""
+    (source,) = built[0].glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    build = (
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "-t",
+        "wheel",
+        "-d",
+        str(tmp_path / "made"),
+    )
+    subprocess.run(build, cwd=unpacked, check=True, capture_output=True)
+    files = []
+    for folder in (built[0], tmp_path / "made"):
+        (wheel,) = folder.glob("*.whl")
+        with zipfile.ZipFile(wheel) as made:
+            names = [name for name in made.namelist() if not name.endswith("/RECORD")]
+            files.append({name: made.read(name) for name in names})
+    assert files[0] == files[1]
 
 
 def test_the_wheel_knows_its_commit(built: tuple[Path, Path]) -> None:
