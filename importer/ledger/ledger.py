@@ -243,6 +243,20 @@ class Ledger(Database):
         """Return every row, in order."""
         return self._histories("1")
 
+    def rows_to_tell(self) -> Iterator[RowHistory]:
+        """Return the rows with something to tell, in order: all but those of `quiet_rows`."""
+        return self._histories(f"NOT ({_QUIET})")
+
+    def quiet_rows(self) -> Iterator[tuple[int, int, Fate]]:
+        """Return the rows with a fate alone, in order: first and last of each stretch, and fate."""
+        query = (
+            "SELECT min(row), max(row), fate FROM (SELECT rows.row, fate, rows.row - row_number()"  # noqa: S608
+            " OVER (PARTITION BY fate ORDER BY rows.row) AS stretch FROM rows"
+            " LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"
+            f" WHERE {_QUIET}) GROUP BY fate, stretch ORDER BY 1"
+        )
+        return self.parsed(lambda first, last, fate: (first, last, Fate(fate)), query)
+
     def returning(self, roster: int | None = None) -> Iterator[RowHistory]:
         """Return the rows to correct or resolve, of all rosters or one, in row order.
 
@@ -355,6 +369,12 @@ def _having(end: Fate | Act | Result | None) -> str:
             ends = (f"(act = '{act}' AND state = '{state}')" for act, state in pairs)
             return f"({' OR '.join(ends)})"
 
+
+_QUIET = (
+    "fate IN ('ready', 'blank', 'skipped') AND act IS NULL AND cells IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM problems WHERE problems.row = rows.row)"
+)
+"""The SQL condition of the rows of which only the fate is known."""
 
 _CONTAINS = "instr(lower(coalesce(cells, '') || ' ' || coalesce(primary_id, '')), lower(?1))"
 """The SQL condition of the rows that have a text in a cell or in the ID; "" is in every row."""

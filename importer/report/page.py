@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from importer.ledger.journal import ALLOWED, JournalEntry, history, to_create
 from importer.ledger.ledger import Ledger
-from importer.model.plan import Act
+from importer.model.plan import Act, Fate
 from importer.model.problem import KNOWN, Code, Problem
 from importer.model.run import ColumnUse, RowHistory, RunFacts, Summary
 from importer.model.text import counted, row_label
@@ -56,7 +56,7 @@ MOST_GROUPS = 60
 """Problem groups shown of one severity; the page counts the others."""
 
 MOST_ROWS = 10_000
-"""Rows in the table of all rows; those that need attention come before others."""
+"""Lines in the table of all rows; those that need attention come before others."""
 
 MOST_WORDS = 20
 """Words for user groups of new patrons."""
@@ -73,9 +73,12 @@ def render(
     `files` are the names of the reports beside the page, each with what it is for.
     """
     tables = [_RowTable(ledger, show_values=show_values) for show_values in (False, True)]
-    for row, problems in with_problems(ledger, ledger.every_row()):
+    for row, problems in with_problems(ledger, ledger.rows_to_tell()):
         for table in tables:
             table.add(row, problems)
+    for first, last, fate in ledger.quiet_rows():
+        for table in tables:
+            table.add_quiet(first, last, fate)
     masked, shown = (_render(ledger, summary, files, related, table) for table in tables)
     return masked, shown
 
@@ -109,7 +112,8 @@ def _render(
             differences=by_kind(table.differences),
             fields=by_field(table.differences),
             parts=sorted({one.part for one in table.differences}),
-            lines=table.lines(),
+            lines=(lines := table.lines()),
+            listed=sum(map(len, lines)),
             search_hash=_hash_of("search.js"),
             columns=_columns(ledger, show_values=show_values),
             files=files if show_values else (),
@@ -187,14 +191,22 @@ def _section(group: ProblemGroup) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row in the table of all rows, as it may be shown."""
+    """A row in the table of all rows, as it may be shown.
+
+    Rows up to `last` of which there is only the same end to tell are one line.
+    """
 
     row: int
+    last: int
     roster: str
     end: End
     patron: str
     name: str
     details: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return how many rows it is."""
+        return self.last - self.row + 1
 
 
 class _RowTable:
@@ -237,7 +249,13 @@ class _RowTable:
         if is_listed:
             roster = self.facts.origin(row.row).roster if self.facts.others else ""
             details = details_of(end, found, problems, show_values=self.show_values)
-            listed.append(Line(row.row, roster, end, patron, name, details))
+            listed.append(Line(row.row, row.row, roster, end, patron, name, details))
+
+    def add_quiet(self, first: int, last: int, fate: Fate) -> None:
+        """Add rows of which only the fate is known, from `first` to `last`."""
+        roster = self.facts.origin(first).roster if self.facts.others else ""
+        if len(self._others) < MOST_ROWS:
+            self._others.append(Line(first, last, roster, fate, "", "", ()))
 
     def lines(self) -> tuple[Line, ...]:
         """Return the lines by row; where there are too many, urgent ones before others."""

@@ -51,10 +51,17 @@ def test_a_search_leaves_the_rows_with_every_word(keep: Keep, browser: Browser) 
     for row, name in ((2, "Núñez"), (3, "Nunez"), (4, "Lee")):
         run.row(row, Fate.READY)
         run.cells[row] = (f"2000{row}", "Ann", name)
+    for row in range(5, 900):
+        run.row(row, Fate.READY)
+        run.cells.pop(row, None)
     ledger = keep(run)
     write_all(ledger, summarize(ledger))
     page = browser.new_page()
     page.goto((ledger.folder / "report.html").resolve().as_uri())
     page.get_by_role("searchbox").fill("NUNEZ  ann")
     assert page.locator("#rows tbody tr:visible th").all_inner_texts() == ["2", "3"]
-    assert page.locator("#rows output").inner_text() == "2 of 3 rows"
+    assert page.locator("#rows output").inner_text() == "2 of 4 lines"
+    page.get_by_role("searchbox").fill("777 ready")
+    assert page.locator("#rows tbody tr:visible th").all_inner_texts() == ["5–899"]
+    page.get_by_role("searchbox").fill("900")
+    assert page.locator("#rows tbody tr:visible th").all_inner_texts() == []

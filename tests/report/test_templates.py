@@ -179,6 +179,16 @@ _NAME = Change(ChangeKind.REPLACE, "last_name", "a", "b")
 _GROUP = Change(ChangeKind.REPLACE, "user_group", "a", "b")
 _ADDED = Change(ChangeKind.ADD, "last_name", "", "b")
 
+
+def _stretches() -> Run:
+    """Rows in a line of which there is nothing to tell."""
+    run = Run()
+    for row in range(2, 6):
+        run.row(row, Fate.READY)
+    run.cells.clear()
+    return run
+
+
 RUNS: tuple[Callable[[], Run], ...] = (
     building.checked,
     building.planned,
@@ -188,6 +198,7 @@ RUNS: tuple[Callable[[], Run], ...] = (
     lambda: building.hostile("x"),
     _bare,
     Run,
+    _stretches,
     _undone,
     _two_deletions,
     _one_new,
