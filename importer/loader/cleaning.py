@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from itertools import filterfalse
 
 from importer.model.problem import CellFinding, Code
 from importer.model.roster import FORMULA_ERRORS
@@ -62,20 +63,18 @@ def clean_column(
     may be whole rows in one cell is none of them. Equal texts become one object: a large roster
     then takes half the memory.
     """
-    cleaned: dict[str, str] = {}
+    distinct = {text: text for text in texts}
     findings: dict[str, tuple[CellFinding, ...]] = {}
     several: dict[str, str] = {}
-    for text in set(texts):
-        if is_plain(text):
-            cleaned[text] = text
-            continue
-        cleaned[text], found = clean(text)
+    short = max(map(len, distinct), default=0) <= LONGEST
+    for text in [*filterfalse(_PLAIN.fullmatch if short else is_plain, distinct)]:
+        distinct[text], found = clean(text)
         if found:
             findings[text] = found
         rows = any(one.code is Code.CELL_TOO_LONG and one.severity is None for one in found)
-        if not rows and (lines := _with_lines(text, cleaned[text])):
+        if not rows and (lines := _with_lines(text, distinct[text])):
             several[text] = lines
-    return [*map(cleaned.__getitem__, texts)], findings, several
+    return [*map(distinct.__getitem__, texts)], findings, several
 
 
 def _with_lines(text: str, cleaned: str) -> str:

@@ -145,6 +145,8 @@ def _removed(text: str, whole: str, what: str) -> Reading:
 
 def without_blanks(text: str, _country: str = "") -> Reading:
     """Return the text without blanks and invisible characters."""
+    if _UNSEEN.search(text) is None:
+        return text, None
     what = "blanks or invisible characters; they were removed"
     return _removed(text, _UNSEEN.sub("", text), what)
 

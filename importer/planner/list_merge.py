@@ -423,6 +423,20 @@ def new_entry(item: DraftEntry, account: AccountType) -> Part:
     return kind.model_validate(held)
 
 
+def new_entries(parent: str, draft: DraftUser) -> tuple[Part, ...]:
+    """Return the entries of one list of a new user, as `ListMerge` makes them.
+
+    Most lists have one entry, which meets no other: it is written as it is, and preferred.
+    """
+    items = draft.entries(parent)
+    if len(items) > 1:
+        return entries_after(ListMerge(parent, draft, (), None).edits)
+    made = (new_entry(item, draft.layout.account_type) for item in items)
+    if PREFERRED in FLAGS.get(parent, ()):
+        return tuple(flagged(part, PREFERRED, on=True) for part in made)
+    return tuple(made)
+
+
 def entries_after(edits: Iterable[Edit]) -> tuple[Part, ...]:
     """Return the entries of a list after its edits."""
     return tuple(edit.new for edit in edits if edit.new is not None)

@@ -25,7 +25,7 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.list_merge import IDS, Known, ListMerge, entries_after
+from importer.planner.list_merge import IDS, Known, ListMerge, entries_after, new_entries
 from importer.planner.patch import Edit, changes
 
 OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
@@ -58,7 +58,7 @@ def new_user(draft: DraftUser) -> User:
         held["external_id"] = draft.values.get("external_id", "")
     lists: dict[str, tuple[Part, ...]] = {}
     for parent in _parents(draft):
-        if parts := entries_after(ListMerge(parent, draft, (), None).edits):
+        if parts := new_entries(parent, draft):
             lists[parent] = parts
     return with_entries(User.model_validate(held), lists)
 

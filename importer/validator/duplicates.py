@@ -205,9 +205,10 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
     rows = {at: keys.person_keys(at, contacts) for at in {*chain.from_iterable(pairs)}}
     for one, two in sorted(pairs):
         left, right = rows[one], rows[two]
+        if not may_be_same(left, right):
+            continue
         kinds = left.shared(right)
-        duplicate = left.name == right.name and not {BORN, EMAIL}.isdisjoint(kinds)
-        if not duplicate and may_be_same(left, right):
+        if left.name != right.name or {BORN, EMAIL}.isdisjoint(kinds):
             for own, other in ((one, two), (two, one)):
                 others[own].append(other)
                 shared[own].update(kinds)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import combinations
 
-from importer.model.candidates import FieldColumn, IdRule
+from importer.model.candidates import IdRule
 from importer.model.patterns import full_matches
 from importer.model.problem import CellFinding, Code, Problem, Repairs, Severity
 from importer.model.text import steering
@@ -61,7 +61,7 @@ def identifiers(table: Table) -> Iterator[Problem]:
     """Find IDs that are rounded, made up, not as their column's rule asks, or not found again."""
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
     for column in table.of(*_IDS, _PROXY):
-        rule = rule_judge(column.target)
+        rule = rule_judge(column)
         if rule is None:
             primary = column.target.field.path == "primary_id"
             rule = _internal_id if internal and primary else _decimal
@@ -159,7 +159,7 @@ def swapped_identifiers(table: Table) -> Iterator[Problem]:
 
     The rows are rejected one by one for their malformed IDs; this names the cause.
     """
-    ruled = [(c, judge) for c in table.of(*_IDS) if (judge := rule_judge(c.target))]
+    ruled = [(c, judge) for c in table.of(*_IDS) if (judge := rule_judge(c))]
     for (left, of_left), (right, of_right) in combinations(ruled, 2):
         if left.target.places == right.target.places:
             continue
@@ -183,11 +183,12 @@ def _most_fit(column: Column, own: Judge, other: Judge) -> bool:
     return strays > 0 and 2 * strays > len(column.distinct)
 
 
-def rule_judge(target: FieldColumn) -> Judge | None:
+def rule_judge(column: Column) -> Judge | None:
     """Return a judge for the `ids:` rule of the column behind a field; None if it has none."""
-    rule = target.id_rule
+    rule = column.target.id_rule
     if rule is None or not (rule.digits or rule.pattern or rule.check_digit):
         return None
+    pattern = rule.pattern
 
     def judge(text: str) -> CellFinding | None:
         numeric = text.isascii() and text.isdigit()
@@ -200,7 +201,8 @@ def rule_judge(target: FieldColumn) -> Judge | None:
                 _PAD if _lacks_zeros(text, rule) else "",
                 repairs=Repairs.COLUMN,
             )
-        if rule.pattern is not None and not full_matches(rule.pattern, [text]):
+        # the values of another column are no values of this one
+        if pattern and text not in column.fitting and not full_matches(pattern, [text]):
             return CellFinding(
                 Code.MALFORMED_ID, "{value} does not match the pattern that its column asks for"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from itertools import chain, pairwise
 from typing import Literal
@@ -50,8 +50,8 @@ class RowKeys:
         self._starts = [bisect_left(self.rows, RowId(n, 0).packed) for n in range(len(rosters) + 1)]
         texts = self.texts
         self.id_labels = (PRIMARY, *self._labels(IDENTIFIER))
-        self.first = [*map(people.first_key, texts("first_name"))]
-        self.last = [*map(folded, texts("last_name"))]
+        self.first = _each_once(people.first_key, texts("first_name"))
+        self.last = _each_once(folded, texts("last_name"))
         names = map(name_key, self.first, self.last)
         self.names = [" ".join(name).strip() for name in names]
         every_id = [[text.casefold() for text in texts(at)] for at in self.id_labels]
@@ -59,9 +59,14 @@ class RowKeys:
         self.ids = _known_ids(every_id, self.rounded)
         labels = {kind: self._labels(path) for kind, path in PATHS.items()}
         self._traits = {
-            people.BORN: [[*map(people.born_trait, texts(at))] for at in labels[people.BORN]],
-            people.EMAIL: [[*map(people.email_trait, texts(at))] for at in labels[people.EMAIL]],
-            people.PHONE: [[*map(people.phone_trait, texts(at))] for at in labels[people.PHONE]],
+            **{
+                kind: [_each_once(trait, texts(at)) for at in labels[kind]]
+                for kind, trait in (
+                    (people.BORN, people.born_trait),
+                    (people.EMAIL, people.email_trait),
+                    (people.PHONE, people.phone_trait),
+                )
+            },
             people.ADDRESS: [
                 [*map(people.address_trait, texts(at), texts(at.replace("line1", "postal_code")))]
                 for at in labels[people.ADDRESS]
@@ -160,6 +165,12 @@ class RowKeys:
         places = self.places(position, *labels)
         origin = self.source(position).origin(self.rows[position])
         return finding.problem(origin, *places, field=labels[0])
+
+
+def _each_once(change: Callable[[str], str], texts: Sequence[str]) -> Keys:
+    """Return the changed texts. Each distinct one is changed once."""
+    changed = {text: change(text) for text in {*texts}}
+    return [*map(changed.__getitem__, texts)]
 
 
 def _known_ids(columns: list[Keys], rounded: Collection[str]) -> list[Keys]:

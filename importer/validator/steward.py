@@ -138,8 +138,11 @@ def swapped_names(table: Table) -> Iterator[Problem]:
     if first is None or last is None:
         return
     firsts, lasts = Counter(first.texts), Counter(last.texts)
+    often_first, often_last = (
+        {text for text, count in counts.items() if count >= _REPEATED} for counts in (firsts, lasts)
+    )
     for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
-        shown = lasts[one] >= _REPEATED and firsts[other] >= _REPEATED
+        shown = one in often_last and other in often_first
         if shown and firsts[one] == 1 == lasts[other]:
             yield last.problem(row, f"{one} {other}", _odd("may be the wrong way round"), first)
 
@@ -148,7 +151,8 @@ def swapped_address(table: Table) -> Iterator[Problem]:
     """Find rows with the street under the city, where most streets have a number and cities not."""
     for street, city in zip(table.of(_STREET), table.of(_CITY), strict=False):
         pairs = [*zip(street.texts, city.texts, strict=True)]
-        digits = [(_has_digit(one), _has_digit(other)) for one, other in pairs]
+        known = {text: _has_digit(text) for text in {*street.texts, *city.texts}}
+        digits = [(known[one], known[other]) for one, other in pairs]
         right = digits.count((True, False))
         if right < _MANY or right < 0.8 * sum(bool(one and other) for one, other in pairs):
             continue

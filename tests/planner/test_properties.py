@@ -19,7 +19,14 @@ from importer.planner.entries import (
     same_text,
     types,
 )
-from importer.planner.list_merge import matches, our_segment, segment
+from importer.planner.list_merge import (
+    ListMerge,
+    entries_after,
+    matches,
+    new_entries,
+    our_segment,
+    segment,
+)
 from importer.planner.merge import Merged, new_user
 from importer.planner.patch import Conflict, same_as_sent
 from tests.planner.people import carried, shape, updated
@@ -232,6 +239,13 @@ def a_created_user_needs_no_update(case: Case) -> None:
     assert updated(case.draft, new_user(case.draft)).changes == ()
 
 
+def a_new_list_is_what_a_merge_with_nothing_makes(case: Case) -> None:
+    """The short way for a list of one entry gives the same as the merge of lists."""
+    for parent in {entry.parent for entry in case.draft.layout.entries}:
+        merged = entries_after(ListMerge(parent, case.draft, (), None).edits)
+        assert new_entries(parent, case.draft) == merged
+
+
 RULES = (
     mapped_scalars_end_up_as_their_policy_says,
     everything_else_stays,
@@ -248,6 +262,7 @@ RULES = (
     an_update_that_was_lost_is_noticed,
     someone_elses_edit_of_the_same_field_is_a_conflict,
     a_created_user_needs_no_update,
+    a_new_list_is_what_a_merge_with_nothing_makes,
 )
 
 
