@@ -8,14 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from importer.alma.client import Alma  # a check asks Alma nothing
 from importer.errors import LedgerError, RefusedError, UnavailableError
 from importer.ledger.memory import Memory, utc
 from importer.model.people import NOBODY, PersonKeys, are_namesakes, may_be_same, person_keys
 from importer.model.user import ContactInfo, User
+
+if TYPE_CHECKING:  # loading it takes a fifth of a second, and a check asks Alma nothing
+    from importer.alma.client import Alma
 
 VALID = timedelta(days=1)
 """How long an answer counts: long enough to continue after the daily API limit."""
