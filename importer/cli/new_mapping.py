@@ -22,11 +22,10 @@ from importer.model.files import new_file
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import command_line, counted, word_list
 from importer.model.user import AccountType
-from importer.suggest.columns import Beside, Guess
-from importer.suggest.confirmed import confirmed
+from importer.suggest.column_guesses import Reading, best_reading
+from importer.suggest.columns import Beside, Guess, confirmed
 from importer.suggest.draft import EXPIRY, GROUP, NAME, Choices, Draft
 from importer.suggest.first_mapping import suggest, to_do
-from importer.suggest.reading import Reading, best_reading
 
 SCHEMA = "mapping.schema.json"
 """The usual name of the output of `mapping schema`, beside the mappings."""

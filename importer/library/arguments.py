@@ -16,7 +16,7 @@ import pandas as pd
 
 from importer.cli.check import run_request
 from importer.errors import StoppedError
-from importer.loader.rows import Rows
+from importer.loader.csv_file import Rows
 from importer.mapper.load import MappingText
 from importer.mapper.mapping import MappingDocument
 from importer.model.roster import Roster

@@ -33,9 +33,17 @@ from importer.mapper.placeholders import Cell, Template, Variable, heading_key, 
 from importer.mapper.secret_columns import without_marks
 from importer.mapper.steps.rule import Rule
 from importer.mapper.steps.step import Step
-from importer.mapper.steps.work import EntryWork, RuleWork
 from importer.mapper.transforms import each_line, id_transforms, is_dash
-from importer.mapper.values import NO_SYSTEM, Rows, Texts, Values, changed, texts_of
+from importer.mapper.values import (
+    NO_SYSTEM,
+    EntryWork,
+    Rows,
+    RuleWork,
+    Texts,
+    Values,
+    changed,
+    texts_of,
+)
 from importer.model.candidates import ENDS, NAMES, Candidates
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import VALUE, CellFinding, Code, Place, Problem, Severity

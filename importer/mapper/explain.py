@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from importer.mapper.field_rule import FieldRule
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import VALUE, Cell, heading_key
-from importer.mapper.schema import MappingFile
+from importer.mapper.schema import KeepHeaviest, MappingFile
 from importer.mapper.steps.step import RulePart
 from importer.mapper.time_spans import Terms
 from importer.model.candidates import IdRule
@@ -73,6 +73,11 @@ def about(mapping: MappingDocument) -> tuple[str, ...]:
         *_about_terms(file.terms),
         *_about_known_users(mapping),
         *_sentences(mapping.duplicates, _DUPLICATES, _DUPLICATES),
+        *(
+            f"The lookup `{same.weights}` gives each user group its weight."
+            for same in [file.duplicates.same_id]
+            if isinstance(same, KeepHeaviest)
+        ),
         *(
             f"Tests itself with {counted(len(tests.rows), 'row')}, as on {tests.today}."
             for tests in filter(None, [file.tests])

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from importer.errors import FileMissingError, MappingError, UnreadableFileError
 from importer.mapper import checks
 from importer.mapper.findings import Level, MappingFinding, in_order
+from importer.mapper.json_schema import MISSING, in_our_words
 from importer.mapper.lookups import (
     AS_FILE,
     AS_TABLE,
@@ -29,7 +30,6 @@ from importer.mapper.lookups import (
     read_lookup,
 )
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.messages import MISSING, in_our_words
 from importer.mapper.schema import MappingFile
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
 from importer.model.files import exists, read_bounded, shown

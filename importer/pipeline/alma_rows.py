@@ -17,8 +17,8 @@ import pandas as pd
 from importer.alma.client import Alma
 from importer.alma.models import Institution
 from importer.errors import UsageError
+from importer.loader.csv_file import Rows
 from importer.loader.detect import Kind
-from importer.loader.rows import Rows
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import taken
 from importer.mapper.load import load

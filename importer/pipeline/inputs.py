@@ -18,9 +18,9 @@ from importer.errors import (
     UsageError,
 )
 from importer.loader.corrections import correct, digest, read_corrections
+from importer.loader.csv_file import Rows, read_rows
 from importer.loader.detect import LARGEST
 from importer.loader.read import read
-from importer.loader.rows import Rows, read_rows
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import needed_columns

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from importer.mapper.dates import without_a_day
-from importer.mapper.person_names import Order as NameOrder
-from importer.mapper.person_names import read_name
 from importer.mapper.placeholders import TO_CHOOSE
+from importer.mapper.steps.read import Order as NameOrder
+from importer.mapper.steps.read import read_name
 from importer.mapper.yaml_source import cell, comment, scalar
 from importer.model.roster import NO_HEADINGS, Layout, Roster
 from importer.model.text import counted

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from importer.errors import RosterError
 from importer.loader.cleaning import clean
-from importer.loader.rows import Rows, read_rows
+from importer.loader.csv_file import Rows, read_rows
 from importer.model.roster import Roster
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

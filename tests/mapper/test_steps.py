@@ -14,7 +14,7 @@ from importer.mapper.steps.rule import steps_in_order
 from importer.mapper.steps.step import EntryKey, Widget
 from tests.docs.pages import DOCS, blocks
 
-PAGE = DOCS / "explanation" / "a-key-of-the-mapping.md"
+PAGE = DOCS / "reference" / "a-key-of-the-mapping.md"
 REFERENCE = DOCS / "reference" / "mapping.md"
 
 SCRIPT = """

@@ -12,7 +12,7 @@ import pytest
 from importer.model.fields import CodeRow, CodeTables
 from importer.model.vocabulary import field_of
 from importer.suggest.column_guesses import guesses
-from importer.suggest.confirmed import confirmed
+from importer.suggest.columns import confirmed
 from importer.suggest.draft import Choices, Draft
 from importer.suggest.first_mapping import suggest
 from tests.mapper.bench import loaded, roster

@@ -14,8 +14,7 @@ from importer.mapper.transforms import Word
 from importer.model.problem import CellFinding, Code, Severity
 
 if TYPE_CHECKING:
-    from importer.mapper.steps.work import RuleWork
-    from importer.mapper.values import Values
+    from importer.mapper.values import RuleWork, Values
 
 _CODES = {
     "password": Code.BAD_PASSWORD,

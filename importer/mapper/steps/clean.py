@@ -49,7 +49,7 @@ from importer.model.plan import MappingPart
 
 if TYPE_CHECKING:
     from importer.mapper.steps.step import Codes
-    from importer.mapper.steps.work import RuleWork
+    from importer.mapper.values import RuleWork
     from importer.mapper.yaml_source import Steps
 
 # --- settings of steps ---

@@ -24,7 +24,7 @@ from importer.model.fields import Shape
 from importer.model.plan import MappingPart
 
 if TYPE_CHECKING:
-    from importer.mapper.steps.work import RuleWork
+    from importer.mapper.values import RuleWork
 
 
 _ENDS = frozenset({*ENDS, "patron_role.expiry"})

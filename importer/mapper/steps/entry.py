@@ -32,8 +32,7 @@ from importer.model.text import one_line
 
 if TYPE_CHECKING:
     from importer.mapper.compile import Bindings
-    from importer.mapper.steps.work import EntryWork
-    from importer.mapper.values import Rows
+    from importer.mapper.values import EntryWork, Rows
 
 
 class EntryWhen(EntryKey[Condition]):

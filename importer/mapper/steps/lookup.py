@@ -18,8 +18,7 @@ from importer.model.text import counted
 
 if TYPE_CHECKING:
     from importer.mapper.steps.step import Codes
-    from importer.mapper.steps.work import RuleWork
-    from importer.mapper.values import Values
+    from importer.mapper.values import RuleWork, Values
     from importer.mapper.yaml_source import Steps
 
 

@@ -1,7 +1,8 @@
-"""`read: name`: a whole name in one cell becomes parts, for a rule under `values:`."""
+"""`read: name`: a whole name in one cell is divided into parts, for a rule under `values:`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,17 +10,117 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator
 
 from importer.mapper.findings import MappingFinding
-from importer.mapper.person_names import PARTS, Order, read_name
 from importer.mapper.placeholders import VALUE
 from importer.mapper.steps.step import RulePart, Step, Widget
 from importer.mapper.transforms import Reading
 from importer.mapper.values import ONE_PART
+from importer.model.name_words import (
+    COMMA,
+    LONG_SURNAMES,
+    TWO_PEOPLE,
+    is_particle,
+    is_suffix,
+    is_title,
+)
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code
 
 if TYPE_CHECKING:
-    from importer.mapper.steps.work import RuleWork
-    from importer.mapper.values import Values
+    from importer.mapper.values import RuleWork, Values
+
+Order = Literal["auto", "last-first", "first-last"]
+"""What comes first. `auto`: the last name if there is a comma, else the first name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonName:
+    """The parts of a name, "" for those it does not have.
+
+    `certain`: the name has one reading only. Two people in one name are found by another check.
+    """
+
+    first: str
+    middle: str
+    last: str
+    title: str
+    suffix: str
+    certain: bool
+
+
+_IDEOGRAPHS = re.compile(r"[\u3400-\u9fff\uac00-\ud7a3]{2,6}")
+"""A name in Chinese or Korean, the last name first and without a blank."""
+
+PARTS = ("first", "middle", "last", "title", "suffix")
+
+
+def read_name(text: str, order: Order) -> PersonName:
+    """Divide a name. Particles stay with the last name, and one word is a last name.
+
+    Ideographs are read as in China and Korea: one or two of them are the last name.
+    """
+    parts = [part for part in map(str.strip, COMMA.split(text)) if part]
+    suffixes: list[str] = []
+    while len(parts) > 1 and is_suffix(parts[-1], after_comma=True):
+        suffixes.insert(0, parts.pop())
+    certain = len(parts) < 3
+    if len(parts) > 1:
+        last, given = parts[0].split(), " ".join(parts[1:]).split()
+        certain = certain and order != "first-last"
+        titles = _titles(given)
+    elif parts and _IDEOGRAPHS.fullmatch(parts[0]):
+        at = 2 if parts[0][:2] in LONG_SURNAMES else 1
+        return PersonName(parts[0][at:], "", parts[0][:at], "", "", certain=len(parts[0]) < at + 3)
+    else:
+        words = parts[0].split() if parts else []
+        titles = _titles(words)
+        suffixes[:0] = _suffixes(words)
+        at = _end_of_last(words) if order == "last-first" else _start_of_last(words)
+        last, given = (
+            (words[:at], words[at:]) if order == "last-first" else (words[at:], words[:at])
+        )
+        certain = certain and len(given) <= 2
+    suffixes[:0] = [*_suffixes(last), *_suffixes(given)]
+    return PersonName(
+        "".join(given[:1]),
+        " ".join(given[1:]),
+        " ".join(last),
+        " ".join(titles),
+        " ".join(suffixes),
+        certain or TWO_PEOPLE.search(text) is not None,
+    )
+
+
+def _titles(words: list[str]) -> list[str]:
+    """Take the titles from the front of the words."""
+    found = []
+    while len(words) > 1 and is_title(words[0], before=True):
+        found.append(words.pop(0))
+    return found
+
+
+def _suffixes(words: list[str]) -> list[str]:
+    """Take the suffixes from the end of the words."""
+    found: list[str] = []
+    while len(words) > 1 and is_suffix(words[-1], after_comma=False):
+        found.insert(0, words.pop())
+    return found
+
+
+def _start_of_last(words: list[str]) -> int:
+    """Return where the last name begins that ends a name: at its first particle."""
+    at = max(len(words) - 1, 0)
+    while at > 1 and is_particle(words[at - 1]):
+        joins = words[at - 1] in {"e", "y"} and at > 2
+        at -= 2 if joins else 1
+    return at
+
+
+def _end_of_last(words: list[str]) -> int:
+    """Return where the last name ends that begins a name: behind the word after its particles."""
+    at = 0
+    while at < len(words) - 1 and is_particle(words[at]):
+        at += 1
+    return at + 1
 
 
 class ReadPart(MappingPart):

@@ -25,7 +25,7 @@ from importer.model.text import one_line
 
 if TYPE_CHECKING:
     from importer.mapper.steps.step import Codes
-    from importer.mapper.steps.work import RuleWork
+    from importer.mapper.values import RuleWork
     from importer.mapper.yaml_source import Steps
 
 _DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from importer.mapper.mapping import EntryRules, MappingDocument
     from importer.mapper.placeholders import Cell, Template, Variable
     from importer.mapper.steps.rule import Rule
-    from importer.mapper.steps.work import EntryWork, RuleWork
     from importer.mapper.transforms import Transform
-    from importer.mapper.values import Rows, Values
+    from importer.mapper.values import EntryWork, Rows, RuleWork, Values
     from importer.mapper.yaml_source import Steps
     from importer.model.candidates import ListEntry, Removal
     from importer.model.fields import Field
