@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -35,7 +34,6 @@ from importer.report.masking import shown as masked
 from importer.report.roster_template import version_of, write_blank
 from importer.report.wording import sentence
 from importer.suggest.user_loader_profile import read_profile, to_mapping
-from importer.users.query import find_users
 
 app = Commands()
 mapping = Commands(help="Start, check and explain a mapping.")
@@ -170,7 +168,7 @@ def import_profile(
             file = Path(folder, "imported.yaml")
             file.write_text(to_mapping(profile), "utf-8")
         mapped = read_inputs(RosterRequest(roster, file), NO_CODES, now().date())
-        rows = list(prove(profile, mapped, partial(find_users, cache) if cache else None))
+        rows = list(prove(profile, mapped, cache))
     totals: dict[str, int] = {"rows": len(rows), **Counter(row.result for row in rows)}
     deleted = {
         "app": sum(row.app.deleted.total() for row in rows),

@@ -24,6 +24,7 @@ from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running, serve
 from importer.users.cache import UserCache
+from importer.users.query import find_all
 
 app = Commands()
 
@@ -112,7 +113,7 @@ def _users_of(caches: Path) -> tuple[User, ...]:
         msg = f"--like {caches}: name one user cache; there are {len(files)} in this folder."
         raise UsageError(msg)
     with UserCache.open(files[0]) as cache:
-        users = tuple(cache.records())
+        users = tuple(find_all(cache))
     if not users:
         msg = f"--like {caches}: this user cache has no whole records."
         raise UsageError(msg)

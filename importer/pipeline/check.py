@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 
 from importer.errors import LedgerError, RosterError
 from importer.ledger.edit_memory import EditMemory, LastLoad, institutions
@@ -13,6 +14,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
 from importer.mapper.findings import MappingFinding, in_order
 from importer.mapper.mapping import MappingDocument
+from importer.model.candidates import Candidates
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate
 from importer.model.problem import VALUE, Code, Problem
@@ -131,11 +133,11 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
                 "the right file and sheet, and fill it in."
             )
             raise RosterError(msg)
-        candidates, unreadable = mapped.candidates.without_bad(mapped.candidates.problems)
         match = mapped.match
-        found = check_rows(candidates, mapped.codes, mapped.today, creates=match.creates)
-        candidates, bad = candidates.without_bad(found)
-        cells = [*mapped.without_secrets((*mapped.roster_problems(), *unreadable, *bad))]
+        candidates, found = check_candidates(
+            mapped.candidates, mapped.codes, mapped.today, creates=match.creates
+        )
+        cells = [*mapped.without_secrets((*mapped.roster_problems(), *found))]
         one = replace(mapped, candidates=candidates)
         checked.append(one)
         problems += (*one.compiled.notices, *column_causes(one, cells), *cells)
@@ -145,6 +147,18 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
             )
             problems += filter(None, made)
     return CheckedRosters(checked, (*problems, *_of_rosters(checked)))
+
+
+def check_candidates(
+    candidates: Candidates, codes: CodeTables, today: date, *, creates: bool
+) -> tuple[Candidates, list[Problem]]:
+    """Return mapped rows without the values that `bad: drop` leaves out, and their problems.
+
+    `creates`: whether new users are created.
+    """
+    candidates, unreadable = candidates.without_bad(candidates.problems)
+    candidates, bad = candidates.without_bad(check_rows(candidates, codes, today, creates=creates))
+    return candidates, [*unreadable, *bad]
 
 
 def _of_rosters(rosters: Sequence[MappedRoster]) -> Iterator[Problem]:

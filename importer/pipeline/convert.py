@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -21,14 +21,10 @@ from importer.planner.merge import new_user
 from importer.planner.sis_load import unmatched
 from importer.planner.staff_edits import nothing_earlier, undone_edits
 from importer.users.cache import UserCache
-from importer.users.matching import MatchResult, PersonQuery
-from importer.users.query import UnreadUsers, find_read
+from importer.users.query import find_read
 from importer.writer.sis_xml import cleared_fields, write_sis_zip
 
 Format = Literal["jsonl", "sis-xml"]
-
-Finder = Callable[[PersonQuery], MatchResult | UnreadUsers]
-"""Finds users in the user cache."""
 
 
 def convert(

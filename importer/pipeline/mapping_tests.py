@@ -17,7 +17,7 @@ from importer.model.candidates import Candidates
 from importer.model.fields import NO_CODES
 from importer.model.problem import Place, Problem, Severity
 from importer.model.roster import Roster, Source, letter
-from importer.validator import check_rows
+from importer.pipeline.check import check_candidates
 
 _FIRST_ROW = 2
 
@@ -32,12 +32,12 @@ def _differences(mapping: MappingDocument, tests: OwnTests) -> Iterator[MappingF
     today = date.fromisoformat(tests.today)
     roster = _roster(mapping, tests)
     compiled = compile_mapping(mapping, roster.places, RunVariables(today, mapping.path.name))
-    mapped = evaluate(compiled, roster)
-    candidates, unreadable = mapped.without_bad(mapped.problems)
-    found = check_rows(candidates, NO_CODES, today, creates=mapping.file.match.creates)
-    candidates, bad = candidates.without_bad(found)
+    creates = mapping.file.match.creates
+    candidates, found = check_candidates(
+        evaluate(compiled, roster), NO_CODES, today, creates=creates
+    )
     by_row: dict[int, list[Problem]] = {}
-    for problem in (*unreadable, *bad):
+    for problem in found:
         if problem.severity is not Severity.REPAIRED:
             by_row.setdefault(problem.origin.row, []).append(problem)
     for at, row in enumerate(tests.rows):

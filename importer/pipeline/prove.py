@@ -19,7 +19,6 @@ from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Fate, Held, Unchanged, Update
 from importer.model.user import User
 from importer.pipeline.check import validate
-from importer.pipeline.convert import Finder
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import MappedRoster
 from importer.pipeline.resolutions import Resolutions
@@ -35,8 +34,9 @@ from importer.suggest.user_loader_profile import (
     app_record,
     app_update,
 )
+from importer.users.cache import UserCache
 from importer.users.matching import MatchResult, PersonQuery
-from importer.users.query import UnreadUsers
+from importer.users.query import UnreadUsers, find_users
 
 Texts = tuple[tuple[str, str], ...]
 """The names and texts of one entry of a list, or of a single field."""
@@ -92,14 +92,14 @@ class ProvedRow:
                 return "different" if self.differences or lost else "the same"
 
 
-def prove(profile: Profile, mapped: MappedRoster, find: Finder | None) -> Iterator[ProvedRow]:
+def prove(profile: Profile, mapped: MappedRoster, cache: UserCache | None) -> Iterator[ProvedRow]:
     """Yield the comparison of each row that is not blank, in row order.
 
-    `find` looks users up in the user cache; None if there is none. Raises UsageError if the cache
-    is incomplete.
+    `cache`: where users are looked up; None if there is none. Raises UsageError if it is
+    incomplete.
     """
     rosters = validate((mapped,))
-    only_new = [mapped.mapping.needed_by_new_users if find is not None else ()]
+    only_new = [mapped.mapping.needed_by_new_users if cache is not None else ()]
     decided = decide_fates(mapped.rows(), rosters.problems, answers={}, only_new=only_new)
     reasons: dict[int, str] = {}
     for problem in decided.problems:
@@ -112,9 +112,9 @@ def prove(profile: Profile, mapped: MappedRoster, find: Finder | None) -> Iterat
     context = PlanContext(rosters, Resolutions({}), {}, nothing, NOTHING_COMMON, known, (None,))
     headings = [place.heading for place in mapped.roster.places]
     for row, *cells in mapped.roster.frame.itertuples(name=None):
-        app = _of_app(profile, dict(zip(headings, cells, strict=True)), find)
+        app = _of_app(profile, dict(zip(headings, cells, strict=True)), cache)
         if row in ready:
-            ours = _of_ours(context, ready[row], find)
+            ours = _of_ours(context, ready[row], cache)
         else:
             ours = Outcome(failure=reasons.get(row, "skipped"))
         sent = not app.failure and not ours.failure
@@ -122,15 +122,15 @@ def prove(profile: Profile, mapped: MappedRoster, find: Finder | None) -> Iterat
         yield ProvedRow(row, str(app.record.get("primary_id", "")), app, ours, differences)
 
 
-def _of_app(profile: Profile, cells: dict[str, str], find: Finder | None) -> Outcome:
+def _of_app(profile: Profile, cells: dict[str, str], cache: UserCache | None) -> Outcome:
     try:
         sent = app_record(profile, cells)
     except AppFailureError as error:
         return Outcome(failure=str(error))
     key = str(sent.get("primary_id", ""))
-    users = _found(find, (("primary_id", key),)).users if find and key else ()
+    users = _found(cache, (("primary_id", key),)).users if cache and key else ()
     if not users:
-        creates = find is not None or profile.kind == "ADD"
+        creates = cache is not None or profile.kind == "ADD"
         return Outcome(sent, _refusal(sent, creates=creates))
     if profile.kind == "ADD":
         return Outcome(sent, "Alma refuses it: a user with this ID exists")
@@ -140,10 +140,10 @@ def _of_app(profile: Profile, cells: dict[str, str], find: Finder | None) -> Out
     return Outcome(after, refusal, Counter() if refusal else _deleted(live, after))
 
 
-def _of_ours(context: PlanContext, draft: DraftUser, find: Finder | None) -> Outcome:
-    if find is None:
+def _of_ours(context: PlanContext, draft: DraftUser, cache: UserCache | None) -> Outcome:
+    if cache is None:
         return Outcome(_record(new_user(draft)))
-    found = _found(find, draft.every_identifier)
+    found = _found(cache, draft.every_identifier)
     match context.plan(draft, found).step:
         case Create(user=user):
             return Outcome(_record(user))
@@ -158,8 +158,8 @@ def _of_ours(context: PlanContext, draft: DraftUser, find: Finder | None) -> Out
             return Outcome(failure="skipped")
 
 
-def _found(find: Finder, identifiers: tuple[tuple[str, str], ...]) -> MatchResult:
-    found = find(PersonQuery(identifiers))
+def _found(cache: UserCache, identifiers: tuple[tuple[str, str], ...]) -> MatchResult:
+    found = find_users(cache, PersonQuery(identifiers))
     if isinstance(found, UnreadUsers):
         msg = "The user cache is incomplete. Run `importer users refresh`, then compare again."
         raise UsageError(msg)

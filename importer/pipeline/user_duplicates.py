@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importer.model.people import ADDRESS
 from importer.model.plan import Match
 from importer.model.user import DELETED, AccountType, ContactInfo, User
-from importer.planner.borrowing import has_other_roles, other_roles
+from importer.planner.borrowing import other_roles
 from importer.planner.entries import current
 from importer.planner.person import Person, are_one, person_of_user
 from importer.planner.who import agreement, managed_elsewhere
@@ -77,14 +77,14 @@ def _stays(user: User) -> tuple[bool, bool, str, str]:
     activity, expires = (
         current(user, name) for name in ("last_patron_activity_date", "expiry_date")
     )
-    return has_other_roles(user), external, activity, expires
+    return bool(other_roles(user)), external, activity, expires
 
 
 def _obstacle(removed: User, kept: User) -> str:
     for which, user in (("first", removed), ("second", kept)):
         if why := managed_elsewhere(user, _OURS):
             return f"the {which} {why}"
-    return "both have staff roles" if has_other_roles(removed) else ""
+    return "both have staff roles" if other_roles(removed) else ""
 
 
 def _texts(user: User) -> tuple[str, ...]:

@@ -54,11 +54,6 @@ def with_patron_role(user: User, expiry: str, scope: str, institution: str) -> U
     return _with_roles(user, roles)
 
 
-def has_other_roles(user: User) -> bool:
-    """Return whether a user has roles beside the Patron role, as staff do."""
-    return bool(other_roles(user))
-
-
 def other_roles(user: User) -> tuple[str, ...]:
     """Return the roles beside the Patron role as Alma calls them, or their codes."""
     kinds = (role.role_type for role in user.user_role or ())

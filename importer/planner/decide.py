@@ -21,7 +21,7 @@ from importer.planner.imprints import answered
 from importer.planner.merge import STICKY, Merged, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, edited_fields, review
-from importer.planner.who import Who, identify, is_managed_elsewhere
+from importer.planner.who import Who, identify, managed_elsewhere
 from importer.users.matching import MatchResult, identifiers
 
 
@@ -242,7 +242,7 @@ def _obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:
 
     Alma makes an Internal user External, and never the other way around (contract 1.2).
     """
-    if is_managed_elsewhere(live, match):
+    if managed_elsewhere(live, match):
         return (
             "That user is managed by another institution or system, is a contact, or is deleted in "
             "Alma. Change it there, or reject the row."

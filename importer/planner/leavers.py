@@ -38,7 +38,7 @@ from importer.planner.person import (
 )
 from importer.planner.staff_edits import Earlier, nothing_earlier
 from importer.planner.undo import undo_update
-from importer.planner.who import is_managed_elsewhere
+from importer.planner.who import managed_elsewhere
 from importer.users.query import NearUser
 
 HISTORY = frozenset({"user_note"})
@@ -64,7 +64,7 @@ class Among:
             current(user, "account_type") == self.account_type
             and current(user, "user_group").casefold() in self.groups
             and (not self.owners or owner in self.owners)
-            and not is_managed_elsewhere(user, self.match)
+            and not managed_elsewhere(user, self.match)
         )
 
 
@@ -87,7 +87,7 @@ def counts_for(
     rivals = {
         key: people[key]
         for key, one in users.items()
-        if one.record is None or not is_managed_elsewhere(one.record, match)
+        if one.record is None or not managed_elsewhere(one.record, match)
     }
     holders, least = {key for key, one in users.items() if one.holds}, 0
     for key in holders:

@@ -15,7 +15,7 @@ from importer.model.plan import Held, Match, Step, Unchanged, Update
 from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.text import row_label
 from importer.model.user import DELETED, User
-from importer.planner.borrowing import has_other_roles
+from importer.planner.borrowing import other_roles
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.person import (
@@ -77,7 +77,7 @@ def judged(
     people = {
         current(user, "primary_id"): person_of_user(user)
         for user in found.every_user
-        if not is_managed_elsewhere(user, match)
+        if not managed_elsewhere(user, match)
     }
 
     def one_of(matched: MatchedUser) -> Judged:
@@ -115,19 +115,11 @@ def needs_people(draft: DraftUser, found: MatchResult, common: Common) -> bool:
     return False
 
 
-def is_managed_elsewhere(user: User, match: Match) -> bool:
-    """Return whether another institution or system manages the user, or Alma has deleted it.
-
-    Such users are shown, and never matched, updated, renamed or expired.
-    """
-    return bool(managed_elsewhere(user, match))
-
-
 def managed_elsewhere(user: User, match: Match) -> str:
     """Return why a user is not ours to change, as `is a contact, not a patron`; "" if it is ours.
 
-    It is a linked copy, one of an external system in `match.managed_elsewhere`, a contact, or
-    deleted.
+    Others are shown, and never matched, updated, renamed or expired: a linked copy, a user of an
+    external system in `match.managed_elsewhere`, a contact, or one that Alma has deleted.
     """
     owner = current(user, "external_id")
     if current(user, "status").upper() == DELETED:
@@ -143,7 +135,7 @@ def managed_elsewhere(user: User, match: Match) -> str:
 def identify(draft: DraftUser, found: MatchResult, match: Match, common: Common) -> Who:
     """Return whom a row is about, or the questions that are open: the first line that fits."""
     known, others = judged(draft, found, match, common)
-    elsewhere = [one for one in (*known, *others) if is_managed_elsewhere(one.user, match)]
+    elsewhere = [one for one in (*known, *others) if managed_elsewhere(one.user, match)]
     if elsewhere:
         return Who(questions=tuple(_elsewhere(draft, one, match) for one in elsewhere))
     if len(known) > 1:  # somebody who is another person is named, and not offered
@@ -195,7 +187,7 @@ def _is_kept(draft: DraftUser, user: User) -> bool:
         (one.value or "").casefold() in ours and one.status == "INACTIVE"
         for one in user.user_identifier or ()
     )
-    return inactive or has_other_roles(user)
+    return inactive or bool(other_roles(user))
 
 
 def _without_p(
@@ -288,7 +280,7 @@ def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Ite
     """Report possible matches by primary ID, which the person who resolves it needs."""
     severity = Severity.REVIEW if match.possible_match == "review" else Severity.WARNING
     for user in () if match.possible_match == "ignore" else found.possible_matches:
-        if is_managed_elsewhere(user, match):
+        if managed_elsewhere(user, match):
             continue
         ours, theirs = draft.person, user_keys(user)
         name = "this name and" if ours.name == theirs.name else "a similar name and the same"

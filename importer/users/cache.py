@@ -151,10 +151,6 @@ class UserCache(Database):
         ((users,),) = self.read(query, values)
         return int(users)
 
-    def records(self) -> Iterator[User]:
-        """Yield every whole record."""
-        yield from self.parsed(User.from_json, "SELECT record FROM users WHERE record <> ''")
-
     def stale(self) -> tuple[str, ...]:
         """Return the primary IDs of users whose record is missing or out of date."""
         query = "SELECT primary_id FROM users WHERE record = '' ORDER BY number"

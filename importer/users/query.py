@@ -17,7 +17,7 @@ from importer.model.people import (
     may_be_same,
 )
 from importer.model.user import User
-from importer.users.cache import UserCache, id_key
+from importer.users.cache import KnownUser, UserCache, id_key
 from importer.users.matching import MatchedUser, MatchResult, PersonQuery
 
 _SHARED = 3
@@ -166,14 +166,6 @@ def find_all(cache: UserCache) -> Iterator[User]:
     return cache.parsed(User.from_json, query)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What a user is compared by."""
-
-    primary_id: str
-    keys: PersonKeys
-
-
 def _with_key(cache: UserCache, key: str, most: int = -1) -> list[int]:
     query = "SELECT user FROM keys WHERE key = ? ORDER BY user LIMIT ?"
     return [number for (number,) in cache.read(query, (key, most))]
@@ -193,7 +185,7 @@ def _possible_matches(cache: UserCache, person: PersonKeys) -> MatchResult | Unr
     return MatchResult((), tuple(users.values()), tuple(namesakes))
 
 
-def _compared(cache: UserCache, person: PersonKeys) -> dict[int, _Known]:
+def _compared(cache: UserCache, person: PersonKeys) -> dict[int, KnownUser]:
     """Return whom to compare a person with: who has the same name or shares a trait.
 
     Of a trait that very many have, such as a made-up birth date, only the name counts.
@@ -207,15 +199,15 @@ def _compared(cache: UserCache, person: PersonKeys) -> dict[int, _Known]:
     return _known(cache, sorted(numbers))
 
 
-def _known(cache: UserCache, numbers: Iterable[int]) -> dict[int, _Known]:
+def _known(cache: UserCache, numbers: Iterable[int]) -> dict[int, KnownUser]:
     """Return what the users with these numbers are compared by."""
-    people: dict[int, _Known] = {}
+    people: dict[int, KnownUser] = {}
     for number in numbers:
         query = "SELECT primary_id, first, last FROM users WHERE number = ?"
         ((primary_id, first, last),) = cache.read(query, (number,))
         keys = cache.read("SELECT key FROM keys WHERE user = ?", (number,))
         traits = frozenset(key for (key,) in keys if not key.startswith(id_key("")))
-        people[number] = _Known(primary_id, PersonKeys(first, last, traits))
+        people[number] = KnownUser(primary_id, PersonKeys(first, last, traits))
     return people
 
 
