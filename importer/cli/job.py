@@ -89,6 +89,15 @@ def list_jobs(
 Why = Annotated[
     str, typer.Option(help="The reason, for the history of the job.", show_default=False)
 ]
+HeldRun = Annotated[
+    str,
+    typer.Option(
+        "--run",
+        help="The run that you looked at; if another one is held by now, nothing is decided.",
+        metavar="RUN",
+        show_default=False,
+    ),
+]
 
 
 @job.command()
@@ -103,19 +112,23 @@ def allow(
     ] = None,
     *,
     why: Why,
+    held_run: HeldRun = "",
     as_json: Json = False,
 ) -> None:
     """Let the load that a guard holds pass. The next run of the job loads it."""
-    _decided(file, decisions.allow(load_job(file), checks or (), operator(), why, now()), as_json)
+    decided = decisions.allow(load_job(file), checks or (), held_run, operator(), why, now())
+    _decided(file, decided, as_json)
 
 
 @job.command()
-def skip(file: JobFile, *, why: Why, as_json: Json = False) -> None:
+def skip(file: JobFile, *, why: Why, held_run: HeldRun = "", as_json: Json = False) -> None:
     """Skip the file that is held or cannot be read. The next run of the job puts it aside."""
-    _decided(file, decisions.skip(load_job(file), operator(), why, now()), as_json)
+    decided = decisions.skip(load_job(file), held_run, operator(), why, now())
+    _decided(file, decided, as_json)
 
 
 def _decided(file: Path, decision: Decision, as_json: bool) -> None:  # noqa: FBT001
     """Show a decision, and the command that carries it out at once."""
-    lines = (f"{decision}", f"To run the job now, type: {command_line('job', 'run', str(file))}")
+    run = f"To run the job now, type: {command_line('job', 'run', str(file))}"
+    lines = (f"{decision}", *(f"File: {one}" for one in decision.files), run)
     emit(decision.model_dump(mode="json"), lines, as_json=as_json)

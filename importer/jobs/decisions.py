@@ -17,14 +17,30 @@ REASON = "your reason"
 
 
 def allowing(job: Path, load: Load) -> str:
-    """Return the command that lets a held load pass."""
+    """Return the command that lets a held load pass, and no other."""
     checks = dict.fromkeys(guard.name for guard in load.held)
-    return command_line("job", "allow", str(job), *checks, "--why", REASON)
+    return command_line("job", "allow", str(job), *checks, "--why", REASON, "--run", load.run)
 
 
-def skipping(job: Path) -> str:
-    """Return the command that skips the files that are held or refused."""
-    return command_line("job", "skip", str(job), "--why", REASON)
+def skipping(job: Path, held: Load | None) -> str:
+    """Return the command that skips the files of a held load, or else those that are refused."""
+    run = ("--run", held.run) if held is not None else ()
+    return command_line("job", "skip", str(job), "--why", REASON, *run)
+
+
+def _check_meant(job: Job, held: Load | None, run: str) -> None:
+    """Raise UsageError where a person decides about another load than the one that is held."""
+    if run and held is None:
+        msg = f"{run} is not held any more. See: {command_line('job', 'list')}"
+        raise UsageError(msg)
+    if held is not None and run and Path(run).name != Path(held.run).name:
+        files = word_list([str(file) for file in held.files])
+        msg = (
+            f"{run} is not held any more. Held now: {files}. Look at {held.run}/report.html. If "
+            f"it is right, run:\n  {allowing(job.path, held)}\nIf it is wrong, run:\n"
+            f"  {skipping(job.path, held)}"
+        )
+        raise UsageError(msg)
 
 
 def _reason(why: str) -> str:
@@ -35,11 +51,12 @@ def _reason(why: str) -> str:
     return text
 
 
-def allow(job: Job, checks: Sequence[str], who: str, why: str, now: datetime) -> Decision:
+def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: datetime) -> Decision:
     """Let the load that is held pass in the next run of the job; return the decision.
 
-    `checks` are the guards to allow; without any, all that hold the load. Raises UsageError where
-    nothing is held, or not by these guards; LedgerError where the job is running.
+    `checks` are the guards to allow; without any, all that hold the load. `run`: the run that a
+    person looked at, "" for whichever is held. Raises UsageError where nothing is held, or another
+    run, or not by these guards; LedgerError where the job is running.
     """
     store = Store(job.name)
     with store.locked():
@@ -48,6 +65,7 @@ def allow(job: Job, checks: Sequence[str], who: str, why: str, now: datetime) ->
         if load is None or load.step is not Step.HELD:
             msg = f"No load of the job {job.name} is held by a guard."
             raise UsageError(msg)
+        _check_meant(job, load, run)
         held = tuple(dict.fromkeys(guard.name for guard in load.held))
         if unknown := [name for name in checks if name not in held]:
             msg = f"{unknown[0]} does not hold the load. It is held by: {word_list(held)}."
@@ -64,19 +82,27 @@ def allow(job: Job, checks: Sequence[str], who: str, why: str, now: datetime) ->
     return decision
 
 
-def skip(job: Job, who: str, why: str, now: datetime) -> Decision:
+def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
     """Skip the files that are held or refused, for ever; return the decision.
 
-    The next run of the job puts them aside. Raises UsageError where there is none, LedgerError
-    where the job is running.
+    The next run of the job puts them aside. `run`: of the held load whose files are meant, "" for
+    all. Raises UsageError where there is none, or another run is held, LedgerError where the job
+    is running.
     """
     store = Store(job.name)
     with store.locked():
         store.state = store.read()
         load, feeds, skipped = store.state.open, dict[str, Feed](), list[str]()
         held = load if load is not None and load.step is Step.HELD else None
+        _check_meant(job, held, run)
+        meant = {file.found for file in held.files} if held is not None and run else None
         for address, feed in store.state.feeds.items():
-            files = [f for f in feed.files if f.state in {FileState.HELD, FileState.REFUSED}]
+            files = [
+                file
+                for file in feed.files
+                if file.state in {FileState.HELD, FileState.REFUSED}
+                and (meant is None or file.found in meant)
+            ]
             feeds[address] = feed.marked(files, FileState.SKIPPED, now)
             skipped += [str(file.found) for file in files]
         if held is not None and held.corrects is not None:
@@ -84,9 +110,8 @@ def skip(job: Job, who: str, why: str, now: datetime) -> Decision:
         if not skipped:
             msg = f"No file of the job {job.name} is held or refused."
             raise UsageError(msg)
-        run = held.run if held is not None else ""
-        files_skipped = tuple(skipped)
-        decision = Decision(at=now, who=who, why=_reason(why), files=files_skipped, run=run)
+        of_run = held.run if held is not None else ""
+        decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
         changes = {"feeds": feeds, "open": None if held is not None else load}
         store.state = store.state.with_decision(decision, **changes)
         store.save()

@@ -77,7 +77,7 @@ class JobOverview:
             "run": load.run if load else "",
             "files": files,
             "allow": allowing(self.path, held) if held and self.state != "wrong" else "",
-            "skip": skipping(self.path) if decidable and self.state != "wrong" else "",
+            "skip": skipping(self.path, held) if decidable and self.state != "wrong" else "",
             "decisions": [one.model_dump(mode="json") for one in memory.decisions[-10:]],
         }
 

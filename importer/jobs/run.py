@@ -321,7 +321,7 @@ class JobRun:
                 f"Look at {load.run}/report.html. If it is right, run:",
                 f"  {allowing(self._job.path, load)}",
                 "The next run of the job then loads it. If the file is wrong, do nothing, or run:",
-                f"  {skipping(self._job.path)}",
+                f"  {skipping(self._job.path, load)}",
             )
         )
 

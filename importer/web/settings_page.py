@@ -114,9 +114,8 @@ def decide_job(visit: Visit) -> web.Response:
         sentence = "Type why, for the history of the job. Nothing was changed."
         return visit.refusal(422, "A reason is missing", sentence, f"{here}#jobs")
     title = "Allowing the held load" if do == "allow" else "Skipping the file"
-    return visit.start(
-        "job", do, file, f"--why={why}", "--json", title=title, then=f"{here}#jobs", back=here
-    )
+    words = ("job", do, file, f"--why={why}", f"--run={visit.text('run')}", "--json")
+    return visit.start(*words, title=title, then=f"{here}#jobs", back=here)
 
 
 def save_keys(visit: Visit) -> web.Response:

@@ -67,7 +67,7 @@ def lead(job: Path, command: Command) -> None:
         JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
         held = Store(job.stem).read().open
         if held is not None and held.step is Step.HELD:
-            allow(load_job(job), (), "ana@desk", "it is right", now())
+            allow(load_job(job), (), "", "ana@desk", "it is right", now())
         elif workbooks := [path for path in Path("back").glob("*.xlsx") if is_new(path)]:
             correct(workbooks[0])
         else:

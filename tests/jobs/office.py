@@ -109,7 +109,7 @@ class Office:
 
         job = load_job(self.folder / "nightly.yaml")
         if allowed:
-            allow(job, allowed, "ana@desk", "it is right", now() + self.clock)
+            allow(job, allowed, "", "ana@desk", "it is right", now() + self.clock)
         return JobRun(
             job, Tools(command, lambda: now() + self.clock, sleep, self.said.append)
         ).run()

@@ -45,7 +45,7 @@ def test_who_allowed_a_load_and_why_is_in_its_mail_and_its_history(
     (kept,) = Store("nightly").read().decisions
     assert (kept.who, kept.why, kept.files[0][:13]) == (who, "the first load", "patrons-1.csv")
     with pytest.raises(UsageError, match="is held by a guard"):
-        allow(load_job(office.folder / "nightly.yaml"), (), "ana", "again", kept.at)
+        allow(load_job(office.folder / "nightly.yaml"), (), "", "ana", "again", kept.at)
 
 
 def test_only_a_guard_that_holds_the_load_can_be_allowed(office: Office, typed: Type) -> None:
@@ -57,6 +57,29 @@ def test_only_a_guard_that_holds_the_load_can_be_allowed(office: Office, typed: 
     assert (wrong.exit, "It is held by: creates." in wrong.err) == (Exit.USAGE, True)
     assert typed("job", "allow", "nightly.yaml", "--why", " ").exit == Exit.USAGE
     assert typed("job", "allow", "nightly.yaml").exit == Exit.USAGE
+
+
+@pytest.mark.parametrize("do", ["allow", "skip"])
+def test_a_decision_is_about_the_load_that_a_person_looked_at(
+    do: str, office: Office, typed: Type
+) -> None:
+    """A newer file is held by now: the command of the older message decides nothing."""
+    office.write_job()
+    office.drop(rows_of(people(40)), age=HOUR)
+    assert office.run() == Exit.SAFETY_CHECK
+    first = Store("nightly").read().open
+    assert first is not None
+    assert f"--run {first.run}" in office.text
+    office.drop(rows_of(people(50)), "patrons-2.csv")
+    assert office.run() == Exit.SAFETY_CHECK
+    late = typed("job", do, "nightly.yaml", "--why", "x", "--run", first.run)
+    assert (late.exit, "patrons-2.csv" in late.err) == (Exit.USAGE, True)
+    state = Store("nightly").read()
+    assert (state.open is not None, state.decisions) == (True, ())
+    now = state.open.run if state.open else ""
+    assert typed("job", do, "nightly.yaml", "--why", "x", "--run", now).exit == Exit.DONE
+    (decided,) = Store("nightly").read().decisions
+    assert [name[:13] for name in decided.files] == ["patrons-2.csv"]
 
 
 @pytest.mark.parametrize("wrong", ["held", "refused"])
