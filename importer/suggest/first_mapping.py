@@ -15,8 +15,8 @@ from importer.mapper.steps.read import Order as NameOrder
 from importer.mapper.steps.read import read_name
 from importer.mapper.yaml_source import cell, comment, scalar
 from importer.model.roster import NO_HEADINGS, Layout, Roster
-from importer.model.text import counted
-from importer.model.vocabulary import BARCODE, type_by_word, type_of
+from importer.model.text import counted, folded
+from importer.model.vocabulary import BARCODE, type_by_word, type_of, words_of
 from importer.suggest.columns import (
     ADDRESS,
     BEFORE_LAST,
@@ -35,6 +35,10 @@ from importer.suggest.columns import (
     Guess,
 )
 from importer.suggest.draft import EXPIRY, GROUP, LOOKUPS, NAME, Choices, Draft, spellings
+
+_DEAD = frozenset({"deceased", "verstorben", "decede", "fallecido", "deceduto", "overleden"})
+_YES = frozenset({"y", "yes", "x", "true", "1", "j", "ja", "oui", "si", "deceased", "verstorben"})
+"""Words of a heading, and its cells, about people whom nobody loads."""
 
 _GUESS = "   # guess"
 _BY_VALUES = "   # guess, by its values"
@@ -154,7 +158,11 @@ class _Lines:
             yield f"  dates: {draft.dates}{mark}"
         else:
             yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
-        if unused := [scalar(heading) for heading in self._unused([*record, owning])]:
+        if skipped := self._deceased():
+            entries = (f"{{when: {{{name}: {yes}}}, reason: deceased}}" for name, yes in skipped)
+            yield f"  skip: [{', '.join(entries)}]{_GUESS}"
+        unused = [scalar(heading) for heading in self._unused([*record, owning])]
+        if unused := [name for name in unused if name not in dict(skipped)]:
             yield "  # No line below uses these columns. Delete the `#` to keep them out of Alma"
             yield "  # without a notice; columns not in this list are reported at each run."
             yield f"  # unused: [{', '.join(unused)}]"
@@ -166,6 +174,16 @@ class _Lines:
         for heading in angled:
             name = " ".join(re.split("[<> ]+", heading)).strip() or "Another name"
             yield f"#   {scalar(name)}: [{scalar(heading)}]"
+
+    def _deceased(self) -> list[tuple[str, str]]:
+        """The columns that tell who has died, and the words of their cells for it."""
+        named = ((g, {*words_of(g.place.heading)}) for g in self.draft.guesses if not g.field)
+        found = (
+            (guess.place.heading, [scalar(text) for text in guess.counts if folded(text) in _YES])
+            for guess, words in named
+            if _DEAD & words
+        )
+        return [(scalar(heading), f"[{', '.join(yes)}]") for heading, yes in found if yes]
 
     def _unused(self, lines: Sequence[str]) -> Iterator[str]:
         """The headings of columns that no line uses."""
