@@ -96,7 +96,7 @@ def paired(
         raise UsageError(msg)
     pairs = tuple(
         RosterRequest(book, mapping, sheet, corrections, visible_only)
-        for (book, sheet), mapping in zip(map(_book_and_sheet, rosters), mappings, strict=True)
+        for (book, sheet), mapping in zip(map(book_and_sheet, rosters), mappings, strict=True)
     )
     if len(set(pairs)) < len(pairs):
         msg = "The same roster is given twice with the same mapping. Give it once."
@@ -104,7 +104,7 @@ def paired(
     return pairs
 
 
-def _book_and_sheet(roster: str) -> tuple[Path, str]:
+def book_and_sheet(roster: str) -> tuple[Path, str]:
     """Return the parts of `BOOK` or of `BOOK[SHEET]`."""
     book, bracket, sheet = roster.removesuffix("]").partition("[")
     if bracket and roster.endswith("]") and not Path(roster).exists():

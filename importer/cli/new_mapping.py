@@ -11,6 +11,7 @@ from typing import Annotated, cast, get_args
 
 import typer
 
+from importer.cli.check import book_and_sheet
 from importer.cli.console import saved_codes
 from importer.cli.options import Codes, NewFile, VisibleOnly, shipped
 from importer.cli.output import now, say, write, write_new
@@ -64,8 +65,12 @@ def new(
     Guesses are marked, and you replace each `?`. On a terminal, and with -o, it asks for what it
     cannot guess.
     """
+    roster, named = book_and_sheet(str(roster))
     layout = Layout(
-        sheet=sheet, encoding=encoding, header=_heading_rows(header), visible_only=visible_only
+        sheet=sheet or named,
+        encoding=encoding,
+        header=_heading_rows(header),
+        visible_only=visible_only,
     )
     ask = output is not None and not no_questions and sys.stdin.isatty() and sys.stderr.isatty()
     beside = Beside(now().date(), saved_codes(codes), confirmed((output or Path()).parent))

@@ -272,7 +272,7 @@ def _merged_notice(sheet: Sheet, source: Source) -> Iterator[Problem]:
         shown = ", ".join(ranges[:_SPANS]) + (", …" if len(ranges) > _SPANS else "")
         yield source.notice(
             f"cells are merged over several rows, and only the first row has their text: {shown}",
-            advice="Unmerge them, and enter the text in every row that it is meant for.",
+            advice="Unmerge them, and enter the text in every row it belongs to.",
         )
 
 
@@ -294,7 +294,7 @@ def _hidden_notices(
         yield source.notice(
             f"hidden columns are included: {', '.join(hidden)}",
             code=Code.HIDDEN_ROWS,
-            advice="Nothing to do, if the mapping is meant to use them.",
+            advice="No action needed if the mapping should use them.",
         )
 
 

@@ -50,7 +50,7 @@ class Template:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """Its cells, in order."""
+        """The cells in it, in order."""
         return tuple(part for part in self.parts if isinstance(part, Cell))
 
     @property

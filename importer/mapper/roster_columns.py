@@ -65,7 +65,7 @@ class Headings:
     def column(self, heading: str) -> Use | str:
         """Return the one column of a heading, or what is wrong if there is none, or two."""
         if heading == TO_CHOOSE:
-            return f"the column is still to be chosen; write its heading instead of `{TO_CHOOSE}`"
+            return f"replace `{TO_CHOOSE}` with the heading of the column"
         key = heading_key(heading)
         other = [at for name in self._spellings.get(key, ()) for at in self._found.get(name, ())]
         exact = self._found.get(key, [])

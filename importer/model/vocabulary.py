@@ -311,7 +311,7 @@ _USUAL = {"email": "personal", "phone": "mobile", "address": "home"}
 
 def type_of(of: str, heading: str) -> str:
     """Return Alma's type of an email address, phone number or address, as its heading suggests."""
-    words = set(words_of(heading))
+    words = set(words_of(heading.translate(_NO_BRACKETS)))
     for kind, name in _TYPES[of].items():
         if words & _KINDS.get(kind, frozenset()):
             return name

@@ -17,6 +17,7 @@ from importer.model.candidates import Candidates
 from importer.model.fields import NO_CODES
 from importer.model.problem import Place, Problem, Severity
 from importer.model.roster import Roster, Source, letter
+from importer.model.text import one_line
 from importer.pipeline.check import check_candidates
 
 _FIRST_ROW = 2
@@ -40,8 +41,15 @@ def _differences(mapping: MappingDocument, tests: OwnTests) -> Iterator[MappingF
     for problem in found:
         if problem.severity is not Severity.REPAIRED:
             by_row.setdefault(problem.origin.row, []).append(problem)
+    used = {heading_key(use.place.heading) for use in compiled.uses}
+    unused = {heading_key(name) for name in mapping.file.roster.unused}
     for at, row in enumerate(tests.rows):
         number, steps = _FIRST_ROW + at, ("tests", "rows", at)
+        unknown = (name for name in row.cells if heading_key(name) not in used | unused)
+        if (name := next(unknown, None)) is not None:
+            wrong = f"no rule uses this column{nearest(name, mapping.headings)}"
+            yield MappingFinding((*steps, "cells", name), wrong)
+            continue
         for label, wanted in row.record.items():
             if label not in candidates.layout.targets:
                 known = nearest(label, candidates.layout.targets)
@@ -79,8 +87,13 @@ def _roster(mapping: MappingDocument, tests: OwnTests) -> Roster:
     cells = [{heading_key(name): text for name, text in row.cells.items()} for row in tests.rows]
     rows = [[row.get(key, "") for key in headings] for row in cells]
     index = range(_FIRST_ROW, _FIRST_ROW + len(rows))
-    frame = pd.DataFrame(rows, index=index, columns=range(len(headings)), dtype=object)
-    return Roster(Source(mapping.path, "0" * 64, "csv"), places, frame)
+    texts = [list(map(one_line, row)) for row in rows]
+    frame = pd.DataFrame(texts, index=index, columns=range(len(headings)), dtype=object)
+    lines = {
+        at: dict(zip(index, column, strict=True))
+        for at, column in enumerate(zip(*rows, strict=True))
+    }
+    return Roster(Source(mapping.path, "0" * 64, "csv"), places, frame, lines=lines)
 
 
 def _text(candidates: Candidates, label: str, row: int) -> str:

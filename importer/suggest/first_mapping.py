@@ -124,7 +124,8 @@ class _Lines:
             yield f"  user_group: {cell(TO_CHOOSE)}{_TO_DO}"
         yield from self._fields((GROUP, *_AFTER_GROUP))
         if EXPIRY in self.draft.open:
-            yield "  # No column shows when a card expires. For a year from now, delete the `#`:"
+            yield "  # No column shows when a card expires. To let cards expire one year from now,"
+            yield "  # remove the `#` below:"
             yield "  # expiry_date: {from: <@today>, plus: 1 year}"
             yield from self._candidates(EXPIRY)
         yield from self._contacts()
@@ -163,20 +164,20 @@ class _Lines:
             yield f"  skip: [{', '.join(entries)}]{_GUESS}"
         unused = [scalar(heading) for heading in self._unused([*record, owning])]
         if unused := [name for name in unused if name not in dict(skipped)]:
-            yield "  # No line below uses these columns. Delete the `#` to keep them out of Alma"
+            yield "  # No line below uses these columns. Remove the `#` to keep them out of Alma"
             yield "  # without a notice; columns not in this list are reported at each run."
             yield f"  # unused: [{', '.join(unused)}]"
         yield f"  header: {self._header()}"
         angled = [h for place in draft.roster.places if set("<>") & set(h := place.heading)]
         if angled:
-            yield "# To use a heading with `<` or `>`, give it a name here; delete the `#`:"
+            yield "# To use a heading with `<` or `>`, give it a name here; remove the `#`:"
             yield "# headings:"
         for heading in angled:
             name = " ".join(re.split("[<> ]+", heading)).strip() or "Another name"
             yield f"#   {scalar(name)}: [{scalar(heading)}]"
 
     def _deceased(self) -> list[tuple[str, str]]:
-        """The columns that tell who has died, and the words of their cells for it."""
+        """The columns about people who have died, and the words of their cells for it."""
         named = ((g, {*words_of(g.place.heading)}) for g in self.draft.guesses if not g.field)
         found = (
             (guess.place.heading, [scalar(text) for text in guess.counts if folded(text) in _YES])

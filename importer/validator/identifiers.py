@@ -76,7 +76,7 @@ def _worst(rule: Judge, text: str) -> CellFinding | None:
 def _no_id(text: str) -> CellFinding | None:
     """Return a finding for a text that stands for a missing or a rounded ID."""
     if _ROUNDED.fullmatch(text):
-        sentence = "{value} is what the spreadsheet program left of a longer number"
+        sentence = "Excel shortened this number to {value}; the last digits are lost"
         return CellFinding(Code.ID_LOST_DIGITS, sentence)
     if _FILLING.fullmatch(text) or text.casefold() in _PLACEHOLDERS:
         return CellFinding(
@@ -203,9 +203,7 @@ def rule_judge(column: Column) -> Judge | None:
             )
         # the values of another column are no values of this one
         if pattern and text not in column.fitting and not full_matches(pattern, [text]):
-            return CellFinding(
-                Code.MALFORMED_ID, "{value} does not match the pattern that its column asks for"
-            )
+            return CellFinding(Code.MALFORMED_ID, f"{{value}} does not fit: {_in_words(pattern)}")
         if rule.check_digit and not (numeric and has_check_digit(text)):
             return CellFinding(
                 Code.MALFORMED_ID,
@@ -216,6 +214,17 @@ def rule_judge(column: Column) -> Judge | None:
 
     return judge
 
+
+def _in_words(pattern: str) -> str:
+    """Return what a column needs by the pattern of its IDs."""
+    if numbers := _NUMBERS.fullmatch(pattern):
+        start, rest = numbers.groups()
+        starting = f", starting with {start}" if start else ""
+        return f"this column needs {len(start) + int(rest)} digits{starting}"
+    return f"the pattern under `ids:` in the mapping is {pattern}"
+
+
+_NUMBERS = re.compile(r"([0-9]*)\[0-9\]\{([0-9]+)\}")
 
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from importer.cli.app import run
@@ -167,3 +168,13 @@ def test_an_expiry_date_without_a_day_is_the_last_day(
     assert typed("convert", "r.csv", "-m", "m.yaml", "--to", "jsonl", "-o", "r.jsonl").exit == 0
     records = map(json.loads, (folder / "r.jsonl").read_text("utf-8").splitlines())
     assert [record["expiry_date"].rstrip("Z") for record in records] == expires
+
+
+def test_a_sheet_is_named_as_in_a_plan(folder: Path, typed: Type) -> None:
+    """`BOOK[SHEET]` is the sheet of a workbook, as `--sheet` is."""
+    book = openpyxl.Workbook()
+    for name in ("Old", "New"):
+        book.create_sheet(name).append(["Card No", f"{name} Name"])
+    book.save(folder / "b.xlsx")
+    for words in (["b.xlsx[New]"], ["b.xlsx", "--sheet", "New"]):
+        assert "sheet: New" in typed("mapping", "new", *words).out

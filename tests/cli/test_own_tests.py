@@ -51,6 +51,7 @@ def test_a_mapping_that_does_what_its_tests_say_is_right(folder: Path, typed: Ty
             "2027-08-21",
             "m.yaml:14: tests.rows[0].record.expiry_date: is `2027-08-20`",
         ),
+        ("Last: Lee", "Lost: Lee", "m.yaml:13: tests.rows[0].cells.Lost: no rule uses this column"),
         ("{user_group", "{user_grup", "m.yaml:14: tests.rows[0].record.user_grup: no such field"),
         ("[unknown-code]", "[]", "m.yaml:16: tests.rows[1].problems: `unknown-code` was not"),
         ("Pirate", "Guest", "m.yaml:16: tests.rows[1].problems: `unknown-code` was expected"),

@@ -77,7 +77,7 @@ def test_an_identity_column_is_never_guessed(tmp_path: Path) -> None:
     mapping = loaded(tmp_path, text)
     (to_do,) = lint(mapping)
     assert "record.primary_id: to do" in to_do
-    with pytest.raises(MappingError, match="still to be chosen"):
+    with pytest.raises(MappingError, match="with the heading of the column"):
         compile_mapping(mapping, roster(headings, rows).places, RUN)
 
 
@@ -193,3 +193,20 @@ def test_what_a_heading_names_by_its_values(
     mapping = started(tmp_path, headings, rows)
     mapped = {rule.field.path for rule in mapping.rules if rule.headings != (TO_CHOOSE,)}
     assert mapped == expected
+
+
+def test_a_remark_in_brackets_is_the_type(tmp_path: Path) -> None:
+    """`E-Mail (Hochschule)` is one of the school, and `Tel. (dienstlich)` one of the office."""
+    headings = ("E-Mail (Hochschule)", "Tel. (dienstlich)")
+    mapping = started(tmp_path, headings, [("a@example.org", "0351 5550100")])
+    types = [rule.rule.constant for rule in mapping.rules if rule.field.name.endswith("_type")]
+    assert types == ["school", "office"]
+
+
+def test_rows_of_the_deceased_are_skipped(tmp_path: Path) -> None:
+    """A column about it becomes a rule, as a guess; a column that never says yes is unused."""
+    rows = [("Lee", "Y", "N"), ("Ito", "N", "N")]
+    mapping = started(tmp_path, ("Surname", "Deceased?", "Verstorben"), rows)
+    (skip,) = mapping.file.roster.skip
+    assert skip.when.headings == ("Deceased?",)
+    assert [test.words for _, _, test in skip.when.tests] == [("Y",)]

@@ -116,7 +116,7 @@ class Kind:
     """A step: in words (with its setting), and what it makes of a text in a country.
 
     `form`: of its setting, for pydantic; None if it has none. `alone`: the setting if only its name
-    is written. `selects`: it is meant to leave out parts of the text, possibly all of it.
+    is written. `selects`: it leaves out parts of the text on purpose, possibly all of it.
     `divides`: it looks for parts of the text, so that blanks in IDs are removed after it.
     """
 
