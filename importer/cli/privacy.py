@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Collection, Iterator
@@ -24,7 +25,8 @@ from importer.ledger.run_lock import run_lock
 from importer.ledger.states import FILE
 from importer.loader.read import read
 from importer.model.roster import Layout
-from importer.model.text import command_line, counted, word_list
+from importer.model.text import RowId, command_line, counted, word_list
+from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import find_folder, kept_files, list_runs
 from importer.users.cache import UserCache
 from importer.users.matching import identifiers
@@ -111,16 +113,33 @@ def _ids(person_id: str) -> frozenset[str]:
     return frozenset(ids)
 
 
-def _traces(ids: frozenset[str]) -> Iterator[Trace]:
-    """Yield the places that have something about the person with these IDs."""
+def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], list[Path]]:
+    """Return the runs that have something about a person, and what they tell of other places.
+
+    That is the SHA-256 of rosters with a row of the person, and the rosters of loads that are not
+    finished. A roster may write an ID in another way than Alma, without its zeros for example.
+    """
+    found, known, unfinished = list[Trace](), set[str](), list[Path]()
     for saved in list_runs():
         if saved.fault:
-            yield Trace("run", saved.folder, stays=f"it cannot be read: {saved.fault}")
+            fault = f"it cannot be read: {saved.fault}"
+            found.append(Trace("run", saved.folder, stays=fault))
             continue
         with Ledger.open(saved.folder) as ledger:
-            rows = ledger.count_about(ids)
+            rows, rosters = ledger.rows_about(ids), [one for one, _ in ledger.facts.rosters]
+            if ledger.was_applied and left_to_do(ledger):
+                unfinished += (Path(one.path).resolve() for one in rosters)
+        known |= {rosters[RowId.of(row).roster].sha256 for row in rows if row}
         if rows or any(_contains(file, ids) for file in kept_files(saved.folder)):
-            yield Trace("run", saved.folder, counted(rows, "row"), "delete it whole")
+            about = counted(len(rows), "row")
+            found.append(Trace("run", saved.folder, about, "delete it whole"))
+    return found, known, unfinished
+
+
+def _traces(ids: frozenset[str]) -> Iterator[Trace]:
+    """Yield the places that have something about the person with these IDs."""
+    runs, known, unfinished = _of_runs(ids)
+    yield from runs
     for path in user_caches():
         with UserCache.open(path) as cache:
             if any(True for one in ids for _ in holders(cache, one)):
@@ -128,15 +147,27 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
     if tables := entries_about(ids):
         yield Trace("memory", PATH, word_list([f"{name} {n:,}" for name, n in tables.items()]))
     for folder in sorted((*Path(DRAFTS).glob("*/"), *Path(TASKS).glob("*/"))):
-        if any(_contains(file, ids) for file in folder.rglob("*")):
-            busy = "a command of the page is running" if is_locked(folder / LOCK) else ""
-            yield Trace("draft", folder, stays=busy)
+        if any(_is_about(file, ids, known) for file in folder.rglob("*")):
+            stays = "a command of the page is running" if is_locked(folder / LOCK) else ""
+            if any(folder.resolve() in roster.parents for roster in unfinished):
+                stays = "a load of this roster is not finished; finish or undo it first"
+            yield Trace("draft", folder, "a whole roster, with its corrections", stays)
     for job in sorted(JOBS.glob("*/")):
         is_open = Store(job.name).read().open is not None
         stays = "a load of this job is not finished; run the job first" if is_open else ""
         for file in sorted(job.rglob("*")):
-            if _contains(file, ids):
+            if _is_about(file, ids, known):
                 yield Trace("job", file, stays=stays)
+
+
+def _is_about(file: Path, ids: Collection[str], known: Collection[str]) -> bool:
+    """Return whether a file has one of the IDs, or its SHA-256 is that of a file known to."""
+    if _contains(file, ids):
+        return True
+    if not known or not file.is_file() or file.is_symlink():
+        return False
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest() in known
 
 
 def _contains(file: Path, ids: Collection[str]) -> bool:

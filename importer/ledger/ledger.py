@@ -282,8 +282,8 @@ class Ledger(Database):
         )
         return int(next(self.read(query, (containing,)))[0])
 
-    def count_about(self, ids: Iterable[str]) -> int:
-        """Return how many rows name one of these IDs, given without case, in any text."""
+    def rows_about(self, ids: Iterable[str]) -> frozenset[int]:
+        """Return the rows that name one of these IDs, given without case, in any text."""
         columns = {
             "cells": ("cells",),
             "steps": ("primary_id", "before", "after"),
@@ -295,7 +295,7 @@ class Ledger(Database):
             query = f"SELECT row FROM {table} WHERE {naming(names)}"  # noqa: S608
             for one in ids:
                 rows.update(row for (row,) in self.read(query, (one, as_json(one))))
-        return len(rows)
+        return frozenset(rows)
 
     def some_rows(
         self, end: Fate | Act | Result | None, containing: str, offset: int, most: int

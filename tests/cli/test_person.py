@@ -71,6 +71,38 @@ def test_what_is_stored_about_a_person(folder: Path, typed: Type, sandbox: Sandb
     assert ("memory", "runs/memory.sqlite") in traces(typed, "2002")
 
 
+def test_an_id_that_the_roster_writes_in_another_way(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A run of the same file knows the row, so the copy of a job and the draft are found."""
+    roster = write(folder, ANA, BO)
+    padded = "ids: {Id: {digits: 7, pad: true}}\nrecord:"
+    (folder / "small.yaml").write_text(MAPPING.replace("record:", padded, 1), "utf-8")
+    load(typed, roster, "runs/first", "small.yaml")
+    copies = [folder / "jobs/nightly/1/roster.csv", folder / DRAFTS / "a-draft/roster.csv"]
+    for copy in copies:
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(roster.read_bytes())
+    assert {kind for kind, _ in traces(typed, "0002001")} == {"run", "memory", "draft", "job"}
+    typed("person", "0002001", "--erase", "--yes")
+    assert not any(copy.exists() for copy in copies)
+
+
+def test_the_roster_of_an_unfinished_load_stays(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Without it, the load could not be continued; afterwards it is erased."""
+    (folder / DRAFTS / "a-draft").mkdir(parents=True)
+    roster = write(folder, ANA, BO).rename(folder / DRAFTS / "a-draft" / "roster.csv")
+    assert typed("plan", roster, "-m", "small.yaml", "-o", "runs/first").exit == Exit.DONE
+    assert typed("apply", "runs/first", "--limit", "1", "--yes").exit == Exit.DONE
+    kept = typed("person", "2002", "--erase", "--yes")
+    assert (kept.exit, "is not finished" in kept.err, roster.exists()) == (Exit.REJECTS, True, True)
+    assert typed("apply", "runs/first", "--yes").exit == Exit.DONE
+    typed("person", "2002", "--erase", "--yes")
+    assert not roster.exists()
+
+
 def test_runs_are_purged_by_name(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """Only these, only with --yes, and not together with an age."""
     roster = write(folder, ANA)
