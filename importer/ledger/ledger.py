@@ -244,7 +244,7 @@ class Ledger(Database):
         return self._histories("1")
 
     def rows_to_tell(self) -> Iterator[RowHistory]:
-        """Return the rows with something to tell, in order: all but those of `quiet_rows`."""
+        """Return the rows with something to report, in order: all but those of `quiet_rows`."""
         return self._histories(f"NOT ({_QUIET})")
 
     def quiet_rows(self) -> Iterator[tuple[int, int, Fate]]:

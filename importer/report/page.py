@@ -193,7 +193,7 @@ def _section(group: ProblemGroup) -> str:
 class Line:
     """A row in the table of all rows, as it may be shown.
 
-    Rows up to `last` of which there is only the same end to tell are one line.
+    Rows up to `last` of which only the same result is reported are one line.
     """
 
     row: int
