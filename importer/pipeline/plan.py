@@ -41,7 +41,12 @@ from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import PlanContext, against_facts, cleared, paths_of, plan_context
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.drafts import DraftUser
-from importer.planner.safety_checks import count_steps, failed_checks, many_other_people
+from importer.planner.safety_checks import (
+    count_steps,
+    failed_checks,
+    limits_of,
+    many_other_people,
+)
 from importer.planner.who import review_collisions
 from importer.users.matching import PersonQuery
 
@@ -104,10 +109,9 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             hides_pins, clears = context.facts.hides_pins, request.sis is not None
             groups = _expected_groups(rosters, drafts)
             counts = count_steps(steps, groups, hides_pins=hides_pins, clears=clears)
-            limits = [one.mapping.file.safety_checks for one in rosters]
             facts = facts.compared(
                 counts,
-                failed_checks(counts, limits, clears=clears),
+                failed_checks(counts, limits_of(facts), clears=clears),
                 sum(one.kept for one in planned),
                 about,
                 alma.limiter.available,

@@ -21,8 +21,7 @@ from importer.model.decisions import NAME, WHO, Answer, concerned, in_question
 from importer.model.fields import CodeTables
 from importer.model.plan import Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem, Severity
-from importer.model.run import ResolvedChecks
-from importer.model.text import RowId, command_line, row_label
+from importer.model.text import command_line, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import validate
@@ -32,10 +31,10 @@ from importer.pipeline.inputs import CheckedRosters, reopen_inputs
 from importer.pipeline.lookup import find_people, named_user, query_of
 from importer.pipeline.resolutions import OTHER_LEFT_OUT, Resolutions, alike_rows, keep_answer
 from importer.pipeline.row_plan import PlanContext, plan_context
-from importer.pipeline.undo import answer_undo, undo_limits
+from importer.pipeline.undo import answer_undo
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
-from importer.planner.safety_checks import count_step, failed_checks, summed
+from importer.planner.safety_checks import with_resolved
 from importer.planner.who import is_another, review_collision
 from importer.users.matching import PersonQuery, identifiers, search_alma
 
@@ -336,31 +335,15 @@ class Review:
     def _record_resolution(
         self, row: int, planned: Planned | None, problems: Sequence[Problem], detail: str
     ) -> None:
-        """Record a step, and what the safety checks count of it: an answer may be about many rows.
-
-        A run of an earlier version does not have what they counted before.
-        """
-        facts, before = self.facts, self.ledger.resolved_checks
-        counted = {} if before is None else {**before.counts}
-        counted.pop(row, None)
-        clears = facts.sis is not None
-        if planned is not None and facts.check_counts:
-            pins = facts_for(self._measured, facts.alma.institution if facts.alma else "")
-            groups = facts.check_counts[RowId.of(row).roster].groups
-            counted[row] = count_step(
-                planned.step, groups, hides_pins=pins.hides_pins, clears=clears
-            )
-        every = [
-            summed(
-                (own, *(one for row, one in counted.items() if RowId.of(row).roster == at)),
-                own.groups,
-            )
-            for at, own in enumerate(facts.check_counts)
-        ]
-        own = [mapping.safety_limits for _, mapping in facts.rosters]
-        limits = undo_limits(facts) if self._undoes else own
-        failed = failed_checks(every, limits, clears=clears) if every else facts.failed_checks
-        checks = ResolvedChecks(counts=counted, failed=failed)
+        """Record a step, and what the safety checks count of it."""
+        known = facts_for(self._measured, self.facts.alma.institution if self.facts.alma else "")
+        checks = with_resolved(
+            self.facts,
+            self.ledger.resolved_checks,
+            row,
+            planned.step if planned else None,
+            hides_pins=known.hides_pins,
+        )
         self._journal.record_resolution(row, worst(problems), planned, problems, detail, checks)
 
     def _keep(

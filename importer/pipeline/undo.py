@@ -25,8 +25,6 @@ from importer.model.plan import (
     LeftAlone,
     Planned,
     Result,
-    SafetyLimit,
-    SafetyLimits,
     Step,
     Unchanged,
     Update,
@@ -43,7 +41,7 @@ from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.row_plan import against_facts
 from importer.pipeline.runs import new_run
 from importer.planner.entries import current, same_id
-from importer.planner.safety_checks import count_steps, failed_checks
+from importer.planner.safety_checks import count_steps, failed_checks, limits_of
 from importer.planner.undo import (
     as_created,
     created_again,
@@ -106,9 +104,6 @@ async def undo(
             for row, fate in first.fates()
         }
         decided = decide_fates(rows, problems, answers={}, only_new=())
-        groups: list[tuple[str, ...]] = [()] * len(of_first.rosters)
-        pins = known.hides_pins
-        counts = count_steps(steps.values(), groups, hides_pins=pins, clears=False)
         facts = RunFacts(
             command="undo",
             version=request.version,
@@ -124,13 +119,14 @@ async def undo(
             codes_fetched=of_first.codes_fetched,
             users_as_of=of_first.users_as_of,
             rate=request.rate,
-            calls_left=alma.limiter.available,
-            check_counts=counts,
-            failed_checks=failed_checks(counts, undo_limits(of_first), clears=False),
-            about_alma=about,
             undoes=str(first.folder.resolve()),
             users_stay=stay,
         )
+        groups: list[tuple[str, ...]] = [()] * len(facts.rosters)
+        pins = known.hides_pins
+        counts = count_steps(steps.values(), groups, hides_pins=pins, clears=False)
+        failed = failed_checks(counts, limits_of(facts), clears=False)
+        facts = facts.compared(counts, failed, 0, about, alma.limiter.available)
         cells = (
             (one.row, one.cells)
             for one in first.planned()
@@ -229,28 +225,6 @@ def _what_stays(first: Ledger, steps: dict[int, Step], created: int) -> Iterator
 
 def _users_were(count: int) -> str:
     return f"{counted(count, 'user')} {'was' if count == 1 else 'were'}"
-
-
-def undo_limits(facts: RunFacts) -> list[SafetyLimits]:
-    """Return, by roster, the limits of the safety checks for an undo plan.
-
-    It changes every user of the run back to their old groups, which is what an undo is for, so
-    `many-changes`, `foreign-group` and `absent` do not apply.
-    """
-    off = SafetyLimit(percent=100, count=0)
-    own = [mapping.safety_limits for _, mapping in facts.rosters]
-    return [
-        SafetyLimits(
-            many_changes=off,
-            removals=one.removals,
-            renames=one.renames,
-            foreign_group=off,
-            first_contact=one.first_contact,
-            pins=one.pins,
-            absent=off,
-        )
-        for one in own
-    ]
 
 
 def undone(image: Image, live: User | None, origin: Origin) -> Planned:

@@ -22,7 +22,7 @@ from importer.model.plan import (
     Update,
 )
 from importer.model.problem import Code, Origin, Problem
-from importer.model.run import CheckCounts, FailedCheck
+from importer.model.run import CheckCounts, FailedCheck, ResolvedChecks, RunFacts
 from importer.model.text import RowId, is_absent
 from importer.model.user import AccountType
 from importer.planner.borrowing import ROLE
@@ -96,6 +96,57 @@ def count_steps(
         at = RowId.of(step.row).roster
         own[at].append(count_step(step, groups[at], hides_pins=hides_pins, clears=clears))
     return tuple(starmap(summed, zip(own, groups, strict=True)))
+
+
+def limits_of(facts: RunFacts) -> list[SafetyLimits]:
+    """Return the limits of a plan by roster, those of its mapping.
+
+    An undo changes every user of the run back to their old groups, which is what it is for, so
+    `many-changes`, `foreign-group` and `absent` do not apply to it.
+    """
+    own = [mapping.safety_limits for _, mapping in facts.rosters]
+    if facts.command != "undo":
+        return own
+    off = SafetyLimit(percent=100, count=0)
+    return [
+        SafetyLimits(
+            many_changes=off,
+            removals=one.removals,
+            renames=one.renames,
+            foreign_group=off,
+            first_contact=one.first_contact,
+            pins=one.pins,
+            absent=off,
+        )
+        for one in own
+    ]
+
+
+def with_resolved(
+    facts: RunFacts, before: ResolvedChecks | None, row: int, step: Step | None, *, hides_pins: bool
+) -> ResolvedChecks:
+    """Return the safety checks of a plan with a row that was resolved, without a step if rejected.
+
+    An answer may be about many rows, so they count as if the plan had known it. `before`: with the
+    rows that were resolved before. In a run of an earlier version, which does not have the counts
+    of its plan, the checks stay as they were.
+    """
+    counts = {} if before is None else {**before.counts}
+    counts.pop(row, None)
+    if not facts.check_counts:
+        return ResolvedChecks(counts=counts, failed=facts.failed_checks)
+    clears = facts.sis is not None
+    if step is not None:
+        groups = facts.check_counts[RowId.of(row).roster].groups
+        counts[row] = count_step(step, groups, hides_pins=hides_pins, clears=clears)
+    every = [
+        summed(
+            (own, *(one for row, one in counts.items() if RowId.of(row).roster == at)), own.groups
+        )
+        for at, own in enumerate(facts.check_counts)
+    ]
+    failed = failed_checks(every, limits_of(facts), clears=clears)
+    return ResolvedChecks(counts=counts, failed=failed)
 
 
 def failed_checks(

@@ -16,7 +16,7 @@ import pytest
 from importer.alma.facts import KnownFacts
 from importer.ledger.edit_memory import EditMemory
 from importer.model.plan import Imprint, Imprints, Planned, Update, Written
-from importer.model.run import CheckCounts
+from importer.model.run import ResolvedChecks
 from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters
 from importer.pipeline.resolutions import KeptAnswer
@@ -73,7 +73,7 @@ def resolving_without_facts(patch: Patch) -> None:
 
 def answers_that_no_check_counts(patch: Patch) -> None:
     """A resolved row changes any number of users unasked."""
-    patch.setattr(f"{PIPELINE}.resolve.count_step", lambda *_, **__: CheckCounts())
+    patch.setattr(f"{PIPELINE}.resolve.with_resolved", lambda *_, **__: ResolvedChecks(failed=()))
 
 
 def answers_about_whoever_has_the_id(patch: Patch) -> None:
