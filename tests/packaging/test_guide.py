@@ -56,6 +56,7 @@ def type_in(typist: subprocess.Popen[str], tmp_path: Path) -> Type:
     assert typist.stdin is not None
     assert typist.stdout is not None
     print(json.dumps({"folder": str(tmp_path)}), file=typist.stdin, flush=True)
+    assert json.loads(typist.stdout.readline()) == {}
 
     def type_one(words: tuple[str, ...]) -> tuple[int, str]:
         print(json.dumps({"type": words}), file=typist.stdin, flush=True)

@@ -1,7 +1,8 @@
 """Type command lines of the importer in one process; run by the Python that knows the wheel.
 
 Each line of standard input is JSON: {"folder": path} starts in a folder with a new practice Alma,
-{"type": words} types a command there. The answer to a command is {"exit": code, "output": text}.
+{"type": words} types a command there. The answer to a command is {"exit": code, "output": text},
+to the other {}, when it is ready.
 It imports nothing of the checkout, and the importer from wherever its Python finds it.
 """
 
@@ -33,6 +34,7 @@ def main(log: Path) -> None:
                 os.chdir(order["folder"])
                 address = alma.enter_context(running(Options(rate=None)))
                 os.environ["ALMA_BASE_URL"] = address.removesuffix("/almaws/v1")
+                print("{}", file=answers, flush=True)
                 continue
             begin = log.stat().st_size
             code = run(order["type"])
