@@ -20,7 +20,7 @@ from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichShe
 from importer.jobs.state import JOBS, Store
 from importer.ledger.integrity import mark_paths
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import PATH, count_decisions, entries_about, forget
+from importer.ledger.memory import PATH, count_decisions, entries_about, forget, rows_about
 from importer.ledger.run_lock import run_lock
 from importer.ledger.states import FILE
 from importer.loader.read import read
@@ -126,7 +126,7 @@ def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], list[Path]]:
             found.append(Trace("run", saved.folder, stays=fault))
             continue
         with Ledger.open(saved.folder) as ledger:
-            rows, rosters = ledger.rows_about(ids), [one for one, _ in ledger.facts.rosters]
+            rows, rosters = rows_about(ledger, ids), [one for one, _ in ledger.facts.rosters]
             if ledger.was_applied and left_to_do(ledger):
                 unfinished += (Path(one.path).resolve() for one in rosters)
         known |= {rosters[RowId.of(row).roster].sha256 for row in rows if row}

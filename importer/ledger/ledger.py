@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from importer.errors import Exit, LedgerError, UsageError
-from importer.ledger.database import Database, FileIdentity, as_json, file_identity, naming
+from importer.ledger.database import Database, FileIdentity, file_identity
 from importer.ledger.states import FILE, RESULTS, SENT, State
 from importer.model.plan import Act, Change, Fate, Imprint, Result
 from importer.model.problem import Code, Place, Problem, Repairs, Severity
@@ -281,21 +281,6 @@ class Ledger(Database):
             f" WHERE {_having(end)} AND {_CONTAINS}"
         )
         return int(next(self.read(query, (containing,)))[0])
-
-    def rows_about(self, ids: Iterable[str]) -> frozenset[int]:
-        """Return the rows that name one of these IDs, given without case, in any text."""
-        columns = {
-            "cells": ("cells",),
-            "steps": ("primary_id", "before", "after"),
-            "images": ("before", "sent", "answered"),
-            "problems": ("value",),
-        }
-        rows: set[int] = set()
-        for table, names in columns.items():
-            query = f"SELECT row FROM {table} WHERE {naming(names)}"  # noqa: S608
-            for one in ids:
-                rows.update(row for (row,) in self.read(query, (one, as_json(one))))
-        return frozenset(rows)
 
     def some_rows(
         self, end: Fate | Act | Result | None, containing: str, offset: int, most: int

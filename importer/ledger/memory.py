@@ -25,6 +25,7 @@ from pydantic import TypeAdapter
 
 from importer.errors import LedgerError
 from importer.ledger.database import Database, as_json, naming
+from importer.ledger.ledger import Ledger
 from importer.model.decisions import DECISIONS, Answer
 from importer.model.plan import Written
 from importer.model.problem import Code
@@ -234,6 +235,22 @@ def entries_about(ids: Collection[str], *, erase: bool = False) -> dict[str, int
                 if count := done.rowcount if erase else len(done.fetchall()):
                     found[table] = found.get(table, 0) + count
     return found
+
+
+def rows_about(ledger: Ledger, ids: Collection[str]) -> frozenset[int]:
+    """Return the rows of a run that name one of these IDs, given without case, in any text."""
+    columns = {
+        "cells": ("cells",),
+        "steps": ("primary_id", "before", "after"),
+        "images": ("before", "sent", "answered"),
+        "problems": ("value",),
+    }
+    rows: set[int] = set()
+    for table, names in columns.items():
+        query = f"SELECT row FROM {table} WHERE {naming(names)}"  # noqa: S608
+        for one in ids:
+            rows.update(row for (row,) in ledger.read(query, (one, as_json(one))))
+    return frozenset(rows)
 
 
 class DecisionMemory(Memory):
