@@ -114,7 +114,7 @@ def _ids(person_id: str) -> frozenset[str]:
 
 
 def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], list[Path]]:
-    """Return the runs that have something about a person, and what they tell of other places.
+    """Return the runs that have something about a person, and what they show of other places.
 
     That is the SHA-256 of rosters with a row of the person, and the rosters of loads that are not
     finished. A roster may write an ID in another way than Alma, without its zeros for example.
