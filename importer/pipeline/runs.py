@@ -159,7 +159,7 @@ def save_run(
     absent: Iterable[tuple[int, tuple[str, ...]]] = (),
     imprints: Iterable[tuple[int, Imprints]] = (),
 ) -> Ledger:
-    """Write the ledger of a new check or plan, with the cells of rows that return or are sent.
+    """Write the ledger of a new check or plan, with the cells of rows that return, are sent or end.
 
     Rosters and mappings without a file are written beside it, for their owner only.
     `absent`: cells for people who are missing from the rosters. `imprints`: what to remember of
@@ -172,6 +172,7 @@ def save_run(
             file.write(content)
     kept = decided.rows(*RETURNING)
     kept |= {step.row for step in steps if isinstance(step, Create | Update)}
+    kept |= {one.origin.row for one in decided.problems if one.code is Code.RETIRES}
     cells = chain.from_iterable(mapped.cells(kept, lines=True) for mapped in rosters)
     return write_run(
         folder,

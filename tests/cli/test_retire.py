@@ -12,6 +12,7 @@ from importer.cli.connection import typed_deletions
 from importer.errors import Exit, UsageError
 from importer.ledger.ledger import Ledger
 from importer.model.run import AlmaFacts
+from importer.report.view import Names
 from tests.campus.retiring import caller, fill, write
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ask, codes, state
@@ -134,6 +135,17 @@ def test_who_is_kept_and_has_ended_before_is_said_so(
     with Ledger.open(folder / "run") as ledger:
         (said,) = [one.message for one in ledger.problems(2) if one.code == "retires"]
         assert (ledger.row(2).act, "membership ends" in said) == ("unchanged", False)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("do", ["list", "delete"])
+def test_whoever_ends_has_a_name_in_the_report(
+    folder: Path, typed: Type, sandbox: Sandbox, do: str
+) -> None:
+    """Who approves it sees the names of the roster, and not IDs alone."""
+    made(folder, sandbox, do, "free")
+    typed(*PLAN, "run")
+    with Ledger.open(folder / "run") as ledger:
+        assert Names(ledger, show_values=True).of(ledger.row(2)).startswith("Given0 ")
 
 
 def test_an_alma_that_keeps_deleted_users(folder: Path, typed: Type, sandbox: Sandbox) -> None:
