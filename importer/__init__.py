@@ -1,4 +1,4 @@
-"""Load library patrons into Ex Libris Alma from spreadsheets: check, show, then write.
+"""Load library patrons into Ex Libris Alma from spreadsheets: check, plan, review, apply.
 
 As a library, it offers the names below; see docs/reference/python.md.
 """

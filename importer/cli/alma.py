@@ -105,10 +105,12 @@ def show_codes(
 def doctor(
     first_contact: Annotated[
         bool,
-        typer.Option("--first-contact", help="Read how Alma behaves, production too. No write."),
+        typer.Option(
+            "--first-contact", help="Read how Alma behaves, in production too. Nothing is written."
+        ),
     ] = False,
     pin_user: Annotated[
-        str, typer.Option(help="With --first-contact: the ID of a user who has a PIN, yours.")
+        str, typer.Option(help="With --first-contact: your own ID, with a PIN set.")
     ] = "",
     probe: Annotated[
         bool,

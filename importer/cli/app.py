@@ -41,13 +41,13 @@ COMMANDS = {
     "plan": ("load", "Check, then compare with Alma (read only)."),
     "apply": ("load", "Carry out a saved plan, or continue with it."),
     "convert": ("sis_load", "Write the records of the ready rows to a file."),
-    "sis-report": ("sis_load", "Find out what became of a file for the SIS load."),
+    "sis-report": ("sis_load", "Report what the SIS load did with each row of a file."),
     "undo": ("runs", "Plan how to undo a run."),
     "resolve": ("runs", "Resolve a row that needs review."),
     "report": ("runs", "Write the reports of a run again."),
     "runs": ("runs", "List the runs under runs/."),
     "show": ("runs", "Show the history of one row."),
-    "borrow-check": ("runs", "List who of a plan will not be able to borrow."),
+    "borrow-check": ("runs", "List people in a plan who won't be able to borrow, and why."),
     "absent": ("runs", "List people in Alma who are missing from a roster."),
     "purge": ("privacy", "Delete old runs."),
     "person": ("privacy", "Show or erase what is stored about a person."),
@@ -55,7 +55,7 @@ COMMANDS = {
     "codes": ("alma", "Save the institution's code tables for checking offline."),
     "users": ("users", "Keep the user cache, a local copy of Alma's users."),
     "doctor": ("alma", "Check the key, its rights and this computer."),
-    "job": ("job", "Run loads by themselves: pick up, plan, apply or deliver, notify."),
+    "job": ("job", "Run loads on a schedule: pick up, plan, apply or deliver, notify."),
     "web": ("web", "Open the local page: everything without a terminal."),
     "sandbox": ("sandbox", "Run a practice Alma on this computer."),
     "demo": ("sandbox", "Load a sample roster into a practice Alma."),
@@ -121,7 +121,7 @@ class _Commands(typer.core.TyperGroup):
 app = typer.Typer(
     name="importer",
     cls=_Commands,
-    help="Load library patrons into Alma from spreadsheets: check, show, then write.",
+    help="Load library patrons into Alma from spreadsheets: check, plan, review, apply.",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -143,18 +143,18 @@ def _options(
         bool, typer.Option("-q", "--quiet", help="Write only errors and what stops a run.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Show all problems, and the time that it took.")
+        bool, typer.Option("-v", "--verbose", help="Show all problems and timings.")
     ] = False,
     log: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Add what happens to this file, as lines of JSON."),
+        typer.Option(metavar="PATH", help="Write a JSON log to this file."),
     ] = None,
     version: Annotated[  # noqa: ARG001  its callback acts
         bool,
         typer.Option("-V", "--version", help="Show the version.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Load library patrons into Alma from spreadsheets: check, show, then write."""
+    """Load library patrons into Alma from spreadsheets: check, plan, review, apply."""
     log = None if log is None else log.absolute()
     if folder is not None:
         try:

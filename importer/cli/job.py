@@ -38,7 +38,7 @@ class _JobCommands(typer.core.TyperGroup):
         return super().get_command(ctx, cmd_name)
 
 
-job = Commands(help="Loads that run by themselves.")
+job = Commands(help="Unattended loads.")
 app.add_typer(job, name="job", cls=_JobCommands)
 
 

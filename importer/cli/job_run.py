@@ -27,7 +27,7 @@ app = Commands()
 def check(
     file: JobFile,
     send_test: Annotated[
-        bool, typer.Option("--send", help="Send a test message to those who are notified.")
+        bool, typer.Option("--send", help="Send a test message to the people to notify.")
     ] = False,
     as_json: Json = False,
 ) -> int:
@@ -50,7 +50,10 @@ def run(
     ],
     as_json: Json = False,
 ) -> int:
-    """Run a job once: finish the open load, then load what is new. Of a folder, run each job."""
+    """Run a job once: finish the open load, then load what is new.
+
+    For a folder, run each of its jobs.
+    """
     if not file.is_dir():
         code, result = _run(file)
         emit(result, (), as_json=as_json)

@@ -77,7 +77,7 @@ def plan(
     overwrite_edits: Annotated[
         list[str],
         typer.Option(
-            help="Write this field of the mapping although staff edited it in Alma. Repeatable.",
+            help="Write this field even where staff edited it in Alma. Repeatable.",
             metavar="FIELD",
         ),
     ] = [],  # noqa: B006
@@ -264,7 +264,7 @@ class _ShownProgress:
             case Waiting(waiting, seconds):
                 say(
                     f"Alma's answer was lost for {rows(waiting)}. Waiting {seconds:,.0f} s before "
-                    "asking Alma what became of them."
+                    "asking Alma whether they were written."
                 )
 
 
@@ -291,8 +291,9 @@ def _stopped(ledger: Ledger, stop: Stop, run: str) -> str:
         unknown = counts.get(State.INTENT, 0) + counts.get(State.UNKNOWN, 0)
         left = counts.get(State.PLANNED, 0)
         done = sum(counts.values()) - unknown - left
-        asked = " (looked up first when you continue)" if unknown else ""
-        lines.append(f"Done: {done:,}. Result not known yet: {unknown:,}{asked}. Left: {left:,}.")
+        asked = " (looked up first when you continue)"
+        doubt = f" Result not known yet: {unknown:,}{asked}." if unknown else ""
+        lines.append(f"Done: {done:,}.{doubt} Left: {left:,}.")
         if not unknown + left:
             end = "The plan is complete. There is nothing to continue."
     return "\n".join(filter(None, (*lines, end)))

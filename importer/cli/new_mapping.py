@@ -57,13 +57,13 @@ def new(
     ] = None,
     codes: Codes = None,
     no_questions: Annotated[
-        bool, typer.Option("--no-questions", help="On a terminal: do not ask, leave it open.")
+        bool, typer.Option("--no-questions", help="Don't ask; leave a ? instead.")
     ] = False,
 ) -> None:
     """Write a first mapping for a roster.
 
-    Guesses are marked, and you replace each `?`. On a terminal, and with -o, it asks for what it
-    cannot guess.
+    Guesses are marked, and you replace each `?`. With -o in a terminal, it asks you for
+    anything it can't guess.
     """
     roster, named = book_and_sheet(str(roster))
     layout = Layout(

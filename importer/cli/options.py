@@ -55,7 +55,8 @@ class _Command(typer.core.TyperCommand):
 Rosters = Annotated[
     list[str],
     typer.Argument(
-        help="The spreadsheet: CSV, Excel or OpenDocument. Of a workbook's sheet: BOOK[SHEET].",
+        help="The spreadsheet: CSV, Excel or OpenDocument. To read one sheet of a workbook, write "
+        "BOOK[SHEET].",
         show_default=False,
         metavar="ROSTER",
     ),

@@ -59,7 +59,7 @@ def report(
         List | None,
         typer.Option(
             "--as",
-            help="Write a list of the users instead: for letters, or for a set of Alma.",
+            help="Write a list of the users instead: for letters, or for a set in Alma.",
         ),
     ] = None,
     pin: Annotated[
@@ -175,7 +175,7 @@ def show(
 
 @app.command("borrow-check")
 def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = False) -> None:
-    """List who of a plan will not be able to borrow, and why, from what the run has read."""
+    """List people in a plan who won't be able to borrow, and why, from what the run has read."""
     with _opened(run) as ledger:
         if ledger.facts.command == "check":
             msg = f"{ledger.folder} is a check, without data from Alma. Make a plan first."

@@ -140,7 +140,7 @@ def sis_report(
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
-    """Find out what became of each row of a file for the SIS load, after Alma loaded it."""
+    """Report what the SIS load did with each row of a file, after Alma loaded it."""
     with open_alone(run) as ledger:
         facts, journal = ledger.facts, Journal(ledger, operator(), now)
         steps = sis_load.delivered(journal)

@@ -180,8 +180,8 @@ def duplicates(
 ) -> None:
     """List pairs of users in Alma who seem to be one person.
 
-    They are found in the user cache. The second of a pair would stay. Copies from other
-    institutions are named, not offered. Nobody is changed.
+    They are found in the user cache. In each pair, the second user would stay. Copies from other
+    institutions are listed but not offered. Nobody is changed.
     """
     with only_user_cache() as cache:
         if cache is None:

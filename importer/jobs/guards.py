@@ -11,6 +11,7 @@ from importer.jobs.feed import Feed, PickedFile
 from importer.jobs.schema import Guards, Limit
 from importer.jobs.state import FailedGuard, LastLoad, Load, State
 from importer.ledger.ledger import Ledger
+from importer.mapper.load import load as load_mapping
 from importer.model.problem import Code
 from importer.model.run import Summary
 from importer.model.text import RowId, counted, is_absent, word_list
@@ -96,10 +97,14 @@ def _changed_mapping(load: Load, last: LastLoad) -> Iterator[FailedGuard]:
 
 
 def mappings_of(run: str) -> list[tuple[str, str]]:
-    """Return the name and the SHA-256 of each mapping of a run; none where it cannot be read."""
+    """Return the name of each mapping of a run, and the SHA-256 of what it means.
+
+    None where the run or a mapping cannot be read.
+    """
     try:
         with Ledger.open(Path(run)) as ledger:
-            return [(mapping.shown, mapping.sha256) for _, mapping in ledger.facts.rosters]
+            mappings = [mapping for _, mapping in ledger.facts.rosters]
+        return [(one.shown, load_mapping(Path(one.typed)).meaning) for one in mappings]
     except ImporterError:
         return []
 

@@ -8,7 +8,8 @@ if nobody edited it, and put aside otherwise.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from importer.errors import Exit, ImporterError
@@ -30,6 +31,9 @@ _REMEMBERED = 50
 
 _OPEN_IN_EXCEL = "~$"
 """How the name of the file begins that Excel keeps beside an open workbook."""
+
+_PUT_BY_JOBS = re.compile(r"\d{4}-\d\d-\d\dT\S+-rejects(-\d+)?\.xlsx")
+"""The names of workbooks that this job or another one puts there."""
 
 
 class Returns:
@@ -156,6 +160,7 @@ class Returns:
                 if name in there and one.sha256 and f"{_OPEN_IN_EXCEL}{name}" not in there
                 and self._is_edited(place, there[name], one)
             ]  # fmt: skip
+            self._name_strangers(there)
             loads = []
             for name, one in edited:
                 if one.replaced:
@@ -168,6 +173,25 @@ class Returns:
                 else:
                     loads.append(self._picked(place, there[name], one))
         yield from loads
+
+    def _name_strangers(self, there: Collection[str]) -> None:
+        """Report once each workbook that no job put there: it may have the office's corrections."""
+        state = self._store.state
+        waiting = [name for name, one in state.returned.items() if one.sha256 and not one.replaced]
+        new = [
+            name
+            for name in there
+            if name.endswith(".xlsx") and not name.startswith(_OPEN_IN_EXCEL)
+            and name not in state.strangers and not _PUT_BY_JOBS.fullmatch(name)
+        ]  # fmt: skip
+        if waiting and new:
+            sentences = (
+                f"{name} in {self._where} is not loaded, because the job did not put it there. If "
+                f"it has corrections, save it as {waiting[0]}."
+                for name in new
+            )
+            strangers = (*state.strangers, *new)[-_REMEMBERED:]
+            self._store.save(strangers=strangers, superseded=(*state.superseded, *sentences))
 
     @property
     def _stamp(self) -> str:

@@ -392,16 +392,19 @@ class JobRun:
         return self._reporter.message(level, code, wording.headline(summary), lines, load)
 
     def _report_nothing_new(self) -> Exit:
-        """Report a run without a load; a file that came too late needs a person."""
+        """Report a run without a load.
+
+        The rows of a file that came too late need a person, as rejected ones do: exit 3.
+        """
         late = self._store.state.superseded
-        level = Level.TROUBLE if late else Level.NOTHING
-        message = self._reporter.message(level, Exit.DONE, "There is nothing new to load.", late)
+        level, code = (Level.TROUBLE, Exit.REJECTS) if late else (Level.NOTHING, Exit.DONE)
+        message = self._reporter.message(level, code, "There is nothing new to load.", late)
         _, all_have = self._reporter.send(message)
-        if not late:
-            return Exit.DONE
-        if all_have:
+        if late and not all_have:
+            return Exit.STOPPED
+        if late:
             self._store.save(superseded=())
-        return Exit.DONE if all_have else Exit.STOPPED
+        return code
 
     def _report_trouble(self, error: ImporterError) -> Exit:
         """Report why a run stopped, and files that were superseded."""

@@ -114,7 +114,7 @@ class Load(_Kept):
 class LastLoad(_Kept):
     """A load of the rosters that was done: what the next one is compared with.
 
-    `mappings`: the SHA-256 of each. `allowed`: the guards that a person let pass.
+    `mappings`: the SHA-256 of what each means. `allowed`: the guards that a person let pass.
     """
 
     finished: datetime
@@ -181,7 +181,8 @@ class State(_Kept):
     """Everything that a job remembers.
 
     `loads` are the last ones that were done, oldest first; `feeds` are by the `from` of a roster;
-    `superseded` are sentences that no message had yet.
+    `superseded` are sentences that no message had yet. `strangers`: workbooks in `rejects_to` that
+    the job did not put there and has reported.
     """
 
     version: int = 1
@@ -192,6 +193,7 @@ class State(_Kept):
     superseded: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
     returned: dict[str, Returned] = Field(default_factory=dict)
+    strangers: tuple[str, ...] = ()
     ran: Ran | None = None
 
     @model_validator(mode="before")

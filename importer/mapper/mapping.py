@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default  # a rule's `field` is another thing
@@ -88,6 +90,14 @@ class MappingDocument:
     tables: Tables = default(default_factory=dict)
     leaving: LeavingPart | None = None
     content: bytes | None = None
+
+    @property
+    def meaning(self) -> str:
+        """The SHA-256 of all values and lookups: equal where only comments or layout changed."""
+        tables = [
+            [str(key), [*one.codes.items()], one.otherwise] for key, one in self.tables.items()
+        ]
+        return hashlib.sha256(json.dumps([self.source.values, tables]).encode()).hexdigest()
 
     @cached_property
     def _named(self) -> dict[str, Rule]:

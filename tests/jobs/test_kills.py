@@ -13,7 +13,7 @@ import pytest
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ask, delete, state
-from tests.jobs.killed import DONE_AT_ALL, kill, lead
+from tests.jobs.killed import DONE_AT_ALL, kill, lead, lead_astray
 from tests.jobs.office import NOTIFY, Office, in_process, names, people, rows_of
 from tests.jobs.test_sftp import SIS
 
@@ -99,6 +99,48 @@ def test_a_feed_that_is_killed_anywhere_loads_each_file_once_and_in_its_order(
         if ended == DONE_AT_ALL:
             break
     assert at > 30
+
+
+@pytest.mark.parametrize(
+    "stride", [pytest.param(5, marks=pytest.mark.faults), pytest.param(1, marks=pytest.mark.hunt)]
+)
+def test_what_is_skipped_or_corrected_too_late_is_put_aside_once(
+    stride: int, office: Office, sandbox: Sandbox
+) -> None:
+    """Two files are loaded; a third is held and skipped; corrections of the first come too late.
+
+    Killed after each step of the job, the person or the office: the next start continues.
+    """
+    office.write_job(
+        "every: file\ndo: apply\nguards: {creates: off, absent: off}\nrejects_to: back\n",
+        max_age="26h",
+    )
+    job = office.folder / "nightly.yaml"
+    wrong = ("", "Canaria999", "Vexworthy", "COMM", "", "", "")
+    everybody = people(20)
+    changed = [(*everybody[0][:2], "Newname", *everybody[0][3:]), *everybody[1:]]
+    for at in count(1, stride):
+        _clean(office)
+        delete_all(sandbox)
+        ask(sandbox, "DELETE", "log")
+        for number, rows in enumerate(([*everybody, wrong], [*changed, wrong], everybody[:5]), 1):
+            office.drop(rows_of(rows), f"patrons-{number}.csv", age=timedelta(hours=4 - number))
+        ended = kill(at, office.folder, "lead_astray")
+        lead_astray(job, in_process)
+        assert sorted(state(sandbox)) == sorted(row[0] for row in everybody), at
+        calls = [call["method"] for call in sandbox.log() if call["method"] != "GET"]
+        assert calls == ["POST"] * 20 + ["PUT"], at
+        assert names(office.inbox) == [
+            "patrons-1.csv.done-", "patrons-2.csv.done-", "patrons-3.csv.skipped-"
+        ], at  # fmt: skip
+        left = sorted(path.name for path in (office.folder / "back").iterdir())
+        assert ["superseded" in name for name in left].count(True) == 1, at
+        assert len(left) == 2, at
+        late = [mail for mail in office.mails if "Not loaded, as a newer" in str(mail.get_body())]
+        assert 1 <= len(late) <= 2, at
+        if ended == DONE_AT_ALL:
+            break
+    assert at > 20
 
 
 def delete_all(sandbox: Sandbox) -> None:

@@ -128,10 +128,27 @@ def test_a_newer_roster_makes_the_workbooks_before_it_void(
     correct(first)
     office.clear()
     before = len(state(sandbox))
-    assert office.run() == Exit.DONE
+    assert office.run() == Exit.REJECTS
     assert f"the corrections {first.name} (" in office.text
     assert len(state(sandbox)) == before
     assert back(office) == [second]
+
+
+def test_corrections_under_another_name_are_named_once(office: Office, sandbox: Sandbox) -> None:
+    """They are not loaded; a message says under which name they would be."""
+    (office.folder / "back").mkdir()
+    write_job(office)
+    office.drop(rows_of([*people(20), WRONG]), age=HOUR)
+    assert office.run() == Exit.REJECTS
+    (workbook,) = back(office)
+    correct(workbook)
+    workbook = workbook.rename(workbook.with_name("corrected by me.xlsx"))
+    office.clear()
+    assert office.run() == Exit.REJECTS
+    assert "corrected by me.xlsx in back is not loaded" in office.text
+    assert len(state(sandbox)) == 20
+    assert office.run() == Exit.DONE
+    assert len(office.mails) == 1
 
 
 def test_corrections_come_before_a_new_roster(office: Office, sandbox: Sandbox) -> None:
