@@ -13,12 +13,15 @@ import pytest
 from playwright.sync_api import Browser
 
 from importer.errors import Exit
+from tests.campus.retiring import FACTS
+from tests.campus.retiring import MAPPING as RETIRE
 from tests.web.conftest import (
     KEY,
     Library,
     Server,
     approve,
     drafted,
+    failed_checks,
     followed,
     new_library,
     planned,
@@ -153,3 +156,29 @@ def _run_job(library: Library, job: str) -> int:
     """Run a job as a scheduler does; return its exit code."""
     command = [sys.executable, "-m", "importer", "job", "run", job]
     return subprocess.run(command, cwd=library.folder, check=False, capture_output=True).returncode
+
+
+def test_deletions_that_were_typed_are_carried_out(office: tuple[Library, Server]) -> None:
+    """Also if only some are approved first; what is left goes on with what was typed."""
+    library, server = office
+    library.set_rate(50)
+    client = server.clients[0] if server.clients else server.client()
+    (library.folder / "mappings" / "retire.yaml").write_text(
+        RETIRE.format(if_open="hold", do="delete"), "utf-8"
+    )
+    facts = library.folder / "facts.json"
+    facts.write_text(json.dumps(FACTS | {"environment": "production"}), "utf-8")
+    rows = ["Id,First,Last,Born"]
+    for number in range(3):
+        library.add(f"R{number}", "Ann", f"Olda{number}", expiry_date="2020-01-31Z",
+                    birth_date="1950-03-02Z")  # fmt: skip
+        rows.append(f"R{number},Ann,Olda{number},1950-03-02")
+    run = planned(client, drafted(client, "alma", "\n".join([*rows, ""]), "retire.yaml"))
+    facts.unlink()
+    checks = failed_checks(client, run)
+    wrong = approve(client, run, *checks, deletions="2")
+    assert (wrong.status_code, "not the number of deletions" in wrong.text) == (422, True)
+    followed(client, approve(client, run, *checks, some="yes", limit="1"))
+    assert len({"R0", "R1", "R2"} & library.users().keys()) == 2
+    followed(client, approve(client, run))
+    assert not {"R0", "R1", "R2"} & library.users().keys()
