@@ -256,12 +256,7 @@ def _likely(guess: Guess, targets: tuple[tuple[str, Targets], ...]) -> Iterator[
 
 def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
     """Return the groups of fields that a column can go to."""
-    return tuple(_targets(document))
-
-
-def _targets(document: MappingDocument) -> Iterator[tuple[str, Targets]]:
-    """Yield the groups of fields that a column can go to."""
-    yield "Patron", tuple((key_of(("record", name)), field_name(name)) for name in _FIELDS)
+    patron = tuple((key_of(("record", name)), field_name(name)) for name in _FIELDS)
     entries = {
         key_of((*entry.steps, name)): field_name(entry_label(entry, name))
         for entry in document.entries
@@ -270,16 +265,18 @@ def _targets(document: MappingDocument) -> Iterator[tuple[str, Targets]]:
             *(one.field.name for one in entry.fields if one.cells),
         )
     }
-    if entries:
-        yield "In this mapping", tuple(entries.items())
     others = tuple(
         (key_of(rule.steps), field_name(rule.field.path))
         for rule in document.scalars
         if rule.field.path not in _FIELDS and rule.cells
     )
-    if others:
-        yield "More of this mapping", others
-    yield "Add", tuple((key, entry.label) for key, entry in NEW.items())
+    groups = (
+        ("Patron", patron),
+        ("In this mapping", tuple(entries.items())),
+        ("More of this mapping", others),
+        ("Add", tuple((key, entry.label) for key, entry in NEW.items())),
+    )
+    return tuple((name, group) for name, group in groups if group)
 
 
 def _cleared(document: MappingDocument, steps: Steps) -> Steps:

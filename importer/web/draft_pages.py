@@ -56,7 +56,7 @@ def sheet(visit: Visit) -> web.Response:
     proposed = (
         visit.chosen.name if visit.chosen else fits[0].file if fits and fits[0].proposed else ""
     )
-    guessed = guesses(roster, _beside(visit)) if roster else ()
+    guessed = guesses(roster, beside(visit)) if roster else ()
     return visit.step_page(
         "sheet.html.j2",
         "Sheet",
@@ -250,7 +250,7 @@ def _keep_layout(draft: Draft, mapping: Path) -> None:
     draft.read_as(facts.sheet, (), "auto")
 
 
-def _beside(visit: Visit) -> Beside:
+def beside(visit: Visit) -> Beside:
     """Return what is known beside the roster: the day, Alma's codes, and the office's mappings."""
     space = visit.space
     return Beside(visit.now.date(), space.codes(), confirmed(space.folder / "mappings"))
@@ -263,7 +263,7 @@ def _suggest(visit: Visit) -> Path:
     names = chain((f"{stem}.yaml",), (f"{stem}-{number}.yaml" for number in count(2)))
     path = next(folder / name for name in names if not (folder / name).exists())
     layout = draft.layout(None)
-    text = suggest(draft.read(layout), _beside(visit), layout)
+    text = suggest(draft.read(layout), beside(visit), layout)
     folder.mkdir(exist_ok=True)
     write_atomically(path, text.encode())
     return path

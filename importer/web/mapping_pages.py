@@ -17,9 +17,9 @@ from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
 from importer.model.roster import Roster
 from importer.suggest.column_guesses import guesses
-from importer.suggest.columns import Beside
 from importer.web.card import card, lacking
 from importer.web.columns import Ask, coded, columns, matched, moves, targets, words
+from importer.web.draft_pages import beside
 from importer.web.drafts import Draft, StaleError, mapping_text, text_digest
 from importer.web.site import Visit, see
 
@@ -45,7 +45,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Collection[Ask]) -> we
         return _text_page(visit, findings, problem)
     findings = (*findings, *_against(document, roster, visit.now.date()))
     tables = visit.space.codes()
-    found = columns(roster, document, guesses(roster, _beside(visit)))
+    found = columns(roster, document, guesses(roster, beside(visit)))
     return visit.step_page(
         "mapping.html.j2",
         "Mapping",
@@ -65,11 +65,6 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Collection[Ask]) -> we
         saved=visit.text("saved"),
         tables=tables,
     )
-
-
-def _beside(visit: Visit) -> Beside:
-    """Return what is known beside the roster: the day and Alma's codes."""
-    return Beside(visit.now.date(), visit.space.codes())
 
 
 def _against(document: MappingDocument, roster: Roster, today: date) -> tuple[str, ...]:
@@ -121,7 +116,7 @@ def save(visit: Visit) -> web.Response:
     kept = {f"target-{letter}" for letter in visit.texts("keep")}
     wanted = {name.removeprefix("target-"): text for name, text in visit.fields
               if name.startswith("target-") and name not in kept}  # fmt: skip
-    found = columns(roster, document, guesses(roster, _beside(visit)))
+    found = columns(roster, document, guesses(roster, beside(visit)))
     names = {key: label for _, group in targets(document) for key, label in group}
     if asked := moves(found, wanted, names, visit.texts("move")):
         return _page(visit, wanted, asked)

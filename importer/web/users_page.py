@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from importer.mapper.explain import about_leaving, about_people
+from importer.mapper.explain import about_leaving
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
@@ -25,15 +25,19 @@ def users(visit: Visit) -> web.Response:
     return visit.page(
         "users.html.j2",
         crumb="Users of Alma",
-        mappings={name: one.title for name, (_, one) in known.items()},
+        mappings={name: _title(one) for name, (_, one) in known.items()},
         chosen=path.name,
-        document=document,
-        does=about_people(document),
+        title=_title(document),
         leaving=[*about_leaving(document)],
         findings=examine(path)[1],
         text=text,
         digest=text_digest(text),
     )
+
+
+def _title(document: MappingDocument) -> str:
+    """Return what a mapping does; that it is about users of Alma goes without saying here."""
+    return document.title.removesuffix(" (users of Alma)")
 
 
 def _mappings(visit: Visit) -> Iterator[tuple[Path, MappingDocument]]:

@@ -212,6 +212,29 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield made
 
 
+PLAIN = """version: 1
+account_type: INTERNAL
+record: {primary_id: <Id>, first_name: <First>, last_name: <Last>, user_group: COMM}
+"""
+
+
+def people(first: int, count: int) -> str:
+    """A roster of N people for the mapping above."""
+    rows = (f"{first + n},Ida,Name{n}" for n in range(count))
+    return "\n".join(["Id,First,Last", *rows, ""])
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
+    """A library with the mapping above, and a client that has entered its page."""
+    with new_library(tmp_path_factory.mktemp("library")) as library:
+        (library.folder / "mappings").mkdir()
+        (library.folder / "mappings" / "plain.yaml").write_text(PLAIN, "utf-8")
+        server = start(library.folder)
+        yield library, server.client()
+        assert server.stop() == 0
+
+
 def drafted(client: httpx.Client, place: str, roster: str | Path, mapping: str) -> str:
     """Drop a roster, given as text or by its path, and choose its mapping; return its address."""
     name, content = (

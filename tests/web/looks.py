@@ -20,6 +20,9 @@ from tests.web.conftest import Server
 WIDE, NARROW, HEIGHT = 1100, 320, 800
 """Pixels of a screen. A page must fit the narrow one without scrolling sideways (WCAG 1.4.10)."""
 
+SEEN = (1280, 360)
+"""Pixels of the pictures that people look at: of a desk and of a phone."""
+
 TARGET = 24
 """Pixels of the smallest control (WCAG 2.5.8)."""
 
@@ -121,11 +124,20 @@ class Looks:
                 assert tab.evaluate("document.documentElement.scrollWidth") <= NARROW, state
                 assert tab.evaluate(_SMALL, TARGET) == [], state
                 self._focus(state)
-            if self.pictures is not None:
-                tab.screenshot(path=self.pictures / f"{state}-{look}.png", full_page=True)
+        if self.pictures is not None:
+            self._pictures(self.pictures, state)
         if state in GUIDE:
             self._guide(state)
         tab.set_viewport_size({"width": WIDE, "height": HEIGHT})
+
+    def _pictures(self, folder: Path, state: str) -> None:
+        """Save the page as it is on a desk and on a phone, in light and dark."""
+        for width in SEEN:
+            self.tab.set_viewport_size({"width": width, "height": HEIGHT})
+            for look in ("dark", "light"):
+                self.tab.emulate_media(color_scheme=look)
+                path = folder / f"{state}-{width}-{look}.png"
+                self.tab.screenshot(path=path, full_page=True)
 
     def _focus(self, state: str) -> None:
         """Check that the focus is seen on each control."""

@@ -32,6 +32,7 @@ from hypothesis.stateful import (
 )
 
 from tests.web.conftest import (
+    PLAIN,
     Library,
     approval,
     drafted,
@@ -41,7 +42,6 @@ from tests.web.conftest import (
     until,
     version,
 )
-from tests.web.test_races import MAPPING
 
 HOST = "loads.example.org"
 ROWS = 4
@@ -322,7 +322,7 @@ def search(examples: int, steps: int) -> None:
     """Search for actions after which a law does not hold."""
     with TemporaryDirectory() as name, new_library(Path(name)) as library:
         (library.folder / "mappings").mkdir()
-        (library.folder / "mappings" / "plain.yaml").write_text(MAPPING, "utf-8")
+        (library.folder / "mappings" / "plain.yaml").write_text(PLAIN, "utf-8")
         Page.office = Department(library)
         Page.office.serve()
         try:

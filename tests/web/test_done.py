@@ -6,10 +6,8 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import httpx
-import pytest
 from playwright.sync_api import Browser
 
 from importer.errors import Exit
@@ -18,28 +16,14 @@ from tests.campus.retiring import MAPPING as RETIRE
 from tests.web.conftest import (
     KEY,
     Library,
-    Server,
     approve,
     drafted,
     failed_checks,
     followed,
-    new_library,
+    people,
     planned,
-    start,
     until,
 )
-from tests.web.test_races import MAPPING, people
-
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, Server]]:
-    """A library with a mapping, and its page."""
-    with new_library(tmp_path_factory.mktemp("library")) as library:
-        (library.folder / "mappings").mkdir()
-        (library.folder / "mappings" / "plain.yaml").write_text(MAPPING, "utf-8")
-        server = start(library.folder)
-        yield library, server
-        assert server.stop() == 0
 
 
 def words(page: str) -> str:
@@ -47,13 +31,14 @@ def words(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
-def test_progress_is_told_once_in_a_while(office: tuple[Library, Server], browser: Browser) -> None:
+def test_progress_is_told_once_in_a_while(
+    office: tuple[Library, httpx.Client], browser: Browser
+) -> None:
     """Per cent, rate, time left and rows come with each look; a screen reader is told at a change.
 
     The load is paused, and continued with one click, without the institution's code.
     """
-    library, server = office
-    client = server.clients[0] if server.clients else server.client()
+    library, client = office
     run = planned(client, drafted(client, "alma", people(100, 40), "plain.yaml"))
     library.set_rate(3)
     live = approve(client, run).headers["Location"]
@@ -67,9 +52,9 @@ def test_progress_is_told_once_in_a_while(office: tuple[Library, Server], browse
 
     context = browser.new_context()
     name, cookie = next(iter(client.cookies.items()))
-    context.add_cookies([{"name": name, "value": cookie, "url": server.base}])
+    context.add_cookies([{"name": name, "value": cookie, "url": str(client.base_url)}])
     tab = context.new_page()
-    tab.goto(server.base + live)
+    tab.goto(f"{client.base_url}{live.removeprefix('/')}")
     tab.evaluate(
         "() => { window.told = 0; window.looks = 0;"
         "new MutationObserver(() => told++).observe(document.getElementById('said'),"
@@ -87,11 +72,10 @@ def test_progress_is_told_once_in_a_while(office: tuple[Library, Server], browse
     context.close()
 
 
-def test_an_undo_names_who_is_deleted_and_who_stays(office: tuple[Library, Server]) -> None:
+def test_an_undo_names_who_is_deleted_and_who_stays(office: tuple[Library, httpx.Client]) -> None:
     """Whoever has a loan by then is not deleted; the plan lists both by name."""
-    library, server = office
+    library, client = office
     library.set_rate(50)
-    client = server.clients[0] if server.clients else server.client()
     run = planned(client, drafted(client, "alma", people(300, 3), "plain.yaml"))
     followed(client, approve(client, run))
     done = words(client.get(run).text)
@@ -110,10 +94,9 @@ def test_an_undo_names_who_is_deleted_and_who_stays(office: tuple[Library, Serve
     assert re.search(r"they stay in Alma .*Ida Name1 This user has 2 loans", looks)
 
 
-def test_settings_show_jobs_and_keys(office: tuple[Library, Server]) -> None:
+def test_settings_show_jobs_and_keys(office: tuple[Library, httpx.Client]) -> None:
     """A job of the folder has its state; a decision about it needs a reason; letters are off."""
-    library, server = office
-    client = server.clients[0] if server.clients else server.client()
+    library, client = office
     text = "version: 1\nrosters:\n  - {from: in/*.csv, mapping: mappings/plain.yaml}\ndo: plan\n"
     (library.folder / "nightly.yaml").write_text(text, "utf-8")
     assert "nightly New never The job has not run yet." in words(client.get("/alma/settings").text)
@@ -126,11 +109,10 @@ def test_settings_show_jobs_and_keys(office: tuple[Library, Server]) -> None:
         assert ('data-keys="off"' in client.get("/alma/").text) == (keys == "no")
 
 
-def test_a_held_load_of_a_job_is_reviewed_and_allowed(office: tuple[Library, Server]) -> None:
+def test_a_held_load_of_a_job_is_reviewed_and_allowed(office: tuple[Library, httpx.Client]) -> None:
     """Its plan is looked at from the settings; after it is allowed, the next run loads it."""
-    library, server = office
+    library, client = office
     library.set_rate(50)
-    client = server.clients[0] if server.clients else server.client()
     job = library.folder / "friends.yaml"
     roster = "{from: in/*.csv, mapping: mappings/plain.yaml, unchanged_for: 0s}"
     job.write_text(
@@ -158,11 +140,10 @@ def _run_job(library: Library, job: str) -> int:
     return subprocess.run(command, cwd=library.folder, check=False, capture_output=True).returncode
 
 
-def test_deletions_that_were_typed_are_carried_out(office: tuple[Library, Server]) -> None:
+def test_deletions_that_were_typed_are_carried_out(office: tuple[Library, httpx.Client]) -> None:
     """Also if only some are approved first; what is left goes on with what was typed."""
-    library, server = office
+    library, client = office
     library.set_rate(50)
-    client = server.clients[0] if server.clients else server.client()
     (library.folder / "mappings" / "retire.yaml").write_text(
         RETIRE.format(if_open="hold", do="delete"), "utf-8"
     )

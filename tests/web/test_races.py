@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -17,42 +17,20 @@ import pytest
 
 from importer.web.tasks import TASK
 from tests.web.conftest import (
+    PLAIN,
     Library,
     approve,
     drafted,
     followed,
-    new_library,
+    people,
     planned,
-    start,
     until,
     version,
 )
 
-MAPPING = """version: 1
-account_type: INTERNAL
-record: {primary_id: <Id>, first_name: <First>, last_name: <Last>, user_group: COMM}
-"""
-
 TIMES = pytest.mark.parametrize(
     "times", [pytest.param(2, id="few"), pytest.param(50, id="many", marks=pytest.mark.hunt)]
 )
-
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
-    """A library with the mapping above, and a client that has entered its page."""
-    with new_library(tmp_path_factory.mktemp("library")) as library:
-        (library.folder / "mappings").mkdir()
-        (library.folder / "mappings" / "plain.yaml").write_text(MAPPING, "utf-8")
-        server = start(library.folder)
-        yield library, server.client()
-        assert server.stop() == 0
-
-
-def people(first: int, count: int) -> str:
-    """A roster of N people."""
-    rows = (f"{first + n},Ida,Name{n}" for n in range(count))
-    return "\n".join(["Id,First,Last", *rows, ""])
 
 
 def at_once(ask: Callable[[], httpx.Response], times: int = 2) -> list[httpx.Response]:
@@ -155,7 +133,7 @@ def test_a_plan_that_fails_leaves_no_folder(office: tuple[Library, httpx.Client]
 @TIMES
 def test_commands_with_one_folder_spare_each_others_run(tmp_path: Path, times: int) -> None:
     """Of two checks with the same `-o`, one makes the run and one is refused."""
-    (tmp_path / "plain.yaml").write_text(MAPPING, "utf-8")
+    (tmp_path / "plain.yaml").write_text(PLAIN, "utf-8")
     (tmp_path / "people.csv").write_text(people(1, 3), "utf-8")
     for number in range(times):
         if number % 2:

@@ -15,38 +15,16 @@ import importer
 from importer.web.advice import on_page
 from tests.web.conftest import (
     KEY,
+    PLAIN,
     Library,
     approve,
     drafted,
     followed,
-    new_library,
+    people,
     planned,
-    start,
     until,
     version,
 )
-
-MAPPING = """version: 1
-account_type: INTERNAL
-record: {primary_id: <Id>, first_name: <First>, last_name: <Last>, user_group: COMM}
-"""
-
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
-    """A library with the mapping above, and a client that has entered its page."""
-    with new_library(tmp_path_factory.mktemp("library")) as library:
-        (library.folder / "mappings").mkdir()
-        (library.folder / "mappings" / "plain.yaml").write_text(MAPPING, "utf-8")
-        server = start(library.folder)
-        yield library, server.client()
-        assert server.stop() == 0
-
-
-def people(first: int, count: int) -> str:
-    """A roster of N people."""
-    rows = (f"{first + n},Ida,Name{n}" for n in range(count))
-    return "\n".join(["Id,First,Last", *rows, ""])
 
 
 def buttons(page: str) -> set[str]:
@@ -143,7 +121,7 @@ def test_a_plan_out_of_date_is_named_so(office: tuple[Library, httpx.Client]) ->
     mapping = library.folder / "mappings" / "cards.yaml"
     by = "match: {by: [primary_id, BARCODE]}\nrecord: {"
     more = "user_identifier: [{id_type: BARCODE, value: <Code>}], "
-    mapping.write_text(MAPPING.replace("record: {", by + more), "utf-8")
+    mapping.write_text(PLAIN.replace("record: {", by + more), "utf-8")
     draft = drafted(client, "alma", "Id,First,Last,Code\n9101,Jon,Rand,Q1\n", "cards.yaml")
     run = planned(client, draft)
     assert "Answer 1 row" in buttons(client.get(run).text)

@@ -34,7 +34,8 @@ async function show(/** @type {string} */ address, /** @type {RequestInit} */ op
   }
   const page = await parsed(answer), placed = page.querySelector("form[data-place]");
   if (!answer.ok && !placed) {
-    tell([...page.querySelectorAll("main h1, main .sub")].map((one) => one.textContent?.trim()).join(". "));
+    const words = [...page.querySelectorAll("main h1, main .sub")].map((one) => one.textContent?.trim()).join(". ");
+    tell(words || page.body.textContent?.trim() || "This page is not answered any more.");
     return;
   }
   if (!placed || new URL(answer.url).pathname !== location.pathname) {
@@ -85,10 +86,13 @@ function put(/** @type {Document} */ page) {
   for (const [id, was] of open) if (at(id)) at(id).open = was || at(id).open;
   for (const [id, top, left] of scrolled) at(id)?.scrollTo(left, top);
   for (const [field, was] of kept) { const one = form()?.elements.namedItem(field); if (one) /** @type {any} */ (one).value = was; }
-  const heading = main.querySelector("h1");
-  heading?.setAttribute("tabindex", "-1");
+  const heading = fresh && main.querySelector("h1");
+  if (heading) { // to be read from here on; it is no control
+    heading.tabIndex = -1;
+    heading.addEventListener("blur", () => heading.removeAttribute("tabindex"));
+  }
   const ask = main.querySelector(".ask button"), back = at(name) ?? [...main.querySelectorAll("input")].find((one) => one.name === name && one.value === value);
-  /** @type {HTMLElement | null} */ (ask ?? (fresh ? heading : back) ?? null)?.focus({ preventScroll: !ask });
+  /** @type {HTMLElement | null} */ (ask ?? (heading || back) ?? null)?.focus({ preventScroll: !ask });
   if (caret !== null && text(back)) back.setSelectionRange(caret, caret);
   if (fresh) scrollTo(0, 0);
   document.dispatchEvent(new Event("placed"));
