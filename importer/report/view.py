@@ -38,10 +38,12 @@ class Names:
     def __init__(self, ledger: Ledger, *, show_values: bool) -> None:
         """Find the columns of each field, by roster."""
         self._show_values = show_values
-        self._places = [
-            {label: at for at, use in enumerate(ledger.columns(number)) for label in use.labels}
-            for number in range(len(ledger.facts.rosters))
-        ]
+        self._places = []
+        for number in range(len(ledger.facts.rosters)):
+            columns = [*enumerate(ledger.columns(number))]
+            # rows that are users of Alma have names, also where the mapping does not use them
+            found = {use.heading: at for at, use in columns}
+            self._places.append(found | {name: at for at, use in columns for name in use.labels})
 
     def cells(self, row: RowHistory, *fields: str) -> list[str]:
         """Return the cells of the columns of some fields, each column once."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from importer.sandbox.server import Options, running
 from tests.serving import Loopback
@@ -37,6 +37,8 @@ _LINK = re.compile(r"http://\S+/enter\?token=\S+")
 
 _PATIENCE = 300
 """Seconds after which what a test waits for will not happen any more."""
+
+expect.set_options(timeout=120_000)
 
 _STARTED: list[subprocess.Popen[bytes]] = []
 

@@ -54,7 +54,7 @@ def test_progress_is_told_once_in_a_while(
     name, cookie = next(iter(client.cookies.items()))
     context.add_cookies([{"name": name, "value": cookie, "url": str(client.base_url)}])
     tab = context.new_page()
-    tab.goto(f"{client.base_url}{live.removeprefix('/')}")
+    tab.goto(str(client.base_url.join(live)))
     tab.evaluate(
         "() => { window.told = 0; window.looks = 0;"
         "new MutationObserver(() => told++).observe(document.getElementById('said'),"

@@ -37,6 +37,7 @@ def test_users_of_alma_are_changed_without_a_roster(library: Library) -> None:
     )
     run = followed(client, client.post("/alma/users", data=form | {"do": "plan"}))
     page = client.get(run).text
+    assert re.findall(r'<th scope="row">(Ana Roe.)</th>', page) == ["Ana Roe1", "Ana Roe2"]
     assert ("2 to update" in page, "<b>Renew group</b>" in page) == (True, True)
     followed(client, approve(client, run, *failed_checks(client, run)))
     state = httpx.get(

@@ -46,6 +46,7 @@ async function load() {
       if (wrong) active = corner = wrong;
     }
     draw();
+    box.scrollTo(0, 0);
   } catch (error) { fail(error); }
   work.removeAttribute("aria-busy");
 }

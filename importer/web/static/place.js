@@ -34,7 +34,7 @@ async function show(/** @type {string} */ address, /** @type {RequestInit} */ op
   }
   const page = await parsed(answer), placed = page.querySelector("form[data-place]");
   if (!answer.ok && !placed) {
-    const words = [...page.querySelectorAll("main h1, main .sub")].map((one) => one.textContent?.trim()).join(". ");
+    const words = [...page.querySelectorAll("main h1, main p:not(.row)")].map((one) => one.textContent?.trim()).join(". ");
     tell(words || page.body.textContent?.trim() || "This page is not answered any more.");
     return;
   }
