@@ -136,7 +136,7 @@ def test_who_is_missing_is_looked_for_after_a_refresh(desk: AlmaDesk) -> None:
     assert applied.counts["updated"] == 2, applied
     desk.write(everybody)
     back = desk.plan()
-    back.advice("returned", "Nothing to do.")
+    back.advice("returned", "No action needed.")
     assert (back.counts["update"], back.counts["rejected"], back.counts["review"]) == (2, 0, 0)
 
 
@@ -170,21 +170,21 @@ DECIDED = (
     ),
     Decided(
         "duplicate-person",
-        "resolve both rows as new",
+        "Two people? Choose *another person, create* on both rows.",
         DOUBLE,
         {2: Answer.CREATE, 3: Answer.CREATE},
         (2, 0),
     ),
     Decided(
         "duplicate-person",
-        "resolve the other row as not to be loaded",
+        "One person? Choose *do not load*",
         DOUBLE,
         {3: Answer.REJECT, 2: Answer.CREATE},
         (1, 0),
     ),
     Decided(
         "duplicate-person",
-        "resolve the row with the new card as a new card",
+        "choose *same person, new card* on the other row",
         DOUBLE,
         {3: Answer.RENAME},
         (0, 1),
@@ -415,7 +415,7 @@ def test_the_right_value_of_an_edited_field_is_set_where_it_is_wrong(desk: AlmaD
     street, user = "1 Maple St", "users/20001123400001"
     desk.in_alma("PATCH", user, {"last_name": "Byhand"})
     before = desk.plan()
-    before.advice("edited-in-alma", "If the roster is, correct the value in Alma.")
+    before.advice("edited-in-alma", "If the roster is right, change the value in Alma.")
     desk.in_alma("PATCH", user, {"last_name": "Quillb"})
     is_better(before, desk.plan(), "edited-in-alma")
     assert street in str(desk.users())

@@ -56,7 +56,7 @@ class Case:
         return f"{self.code}: {self.says[:30]}"
 
 
-NOTHING = "Nothing to do"
+NOTHING = "No action needed"
 LAST = "last_name: <Last Name>"
 PURGED = ((PURGE, "purge_date: <Purge>"),)
 MOST = "each: {from: <Email>, most: 2}, email_address: {from: <Email>, clean: [lower]}"
