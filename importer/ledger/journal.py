@@ -39,7 +39,7 @@ from importer.model.user import User
 INTENT, ALLOWED, PASSWORDS, DELIVERED = "intent", "allowed", "passwords", "delivered"
 """Events of entries that are read again. The event of an outcome is the step's new state."""
 
-RESOLVED_ADVICE = "Nothing to do: a person decided."
+RESOLVED_ADVICE = "No action needed: a person decided."
 """The advice of a review problem once its row is resolved."""
 
 

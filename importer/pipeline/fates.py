@@ -136,6 +136,6 @@ def dismissed(origin: Origin, sentence: str) -> Problem:
         Code.RESOLVED,
         origin,
         sentence,
-        advice="Nothing to do. To send it after all, run `importer resolve` again.",
+        advice="No action needed. To send it after all, run `importer resolve` again.",
         severity=Severity.REJECT,
     )

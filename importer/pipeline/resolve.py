@@ -272,7 +272,7 @@ class Review:
                 Code.RESOLVED,
                 draft.origin,
                 f"{OTHER_LEFT_OUT}, as {self._operator} decided on {self._now():%Y-%m-%d}",
-                advice="Nothing to do. The row was compared with Alma.",
+                advice="No action needed. The row was compared with Alma.",
             ),
             *planned.warnings,
             *(held.problems if held else ()),

@@ -368,12 +368,12 @@ def _renames(user: User, draft: DraftUser, asked: Problem) -> bool:
 def _for_known_user(problem: Problem) -> Problem:
     """Return a problem that holds back only new users as a warning, for a user that Alma has."""
     if problem.code in NAME:
-        message, advice = f"{problem.message}; Alma has this name", "Nothing to do."
+        message, advice = f"{problem.message}; Alma has this name", "No action needed."
     elif problem.code is Code.PURGE_PAST:
         message, advice = problem.message, ""
     else:
         message = "is blank; the user keeps Alma's value"
-        advice = "Nothing to do. Only a new user needs a value here."
+        advice = "No action needed. Only a new user needs a value here."
     warning = replace(problem, severity=Severity.WARNING, message=message)
     return replace(warning, advice=advice) if advice else warning
 
