@@ -29,7 +29,7 @@ from importer.web.app import serve
 from importer.web.guard import ENTER, Guard
 from importer.web.roles import Access, access_rules
 from importer.web.site import Site
-from importer.web.tasks import EXIT, LOCK, RUNNER, RUNNING, Tasks, remove_unused
+from importer.web.tasks import RUNNER, Tasks, run_task
 from importer.web.workspace import ALMA, CODES, PRACTICE, Workspace
 
 app = Commands()
@@ -265,11 +265,6 @@ def _workspace(place: str, folder: Path, settings: dict[str, str]) -> Workspace:
 
 
 @app.command(RUNNER, hidden=True)
-def run_task(folder: Path, words: list[str]) -> int:
-    """Run a command for the page: lock its folder meanwhile, and leave its exit code there."""
-    with FileLock(folder / LOCK):  # the page takes it for a moment to see whether it is free
-        (folder / RUNNING).touch()
-        code = run(words)
-        remove_unused(folder)
-        write_atomically(folder / EXIT, str(int(code)).encode())
-    return code
+def run_one(folder: Path, words: list[str]) -> int:
+    """Run a command for the page."""
+    return run_task(folder, lambda: run(words))

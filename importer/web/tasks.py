@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -36,7 +36,9 @@ TASK_ID, RUN = "TASK-ID", "NEW-RUN"
 """In the page to show when a task is done: the task's ID, and the name of the run that it makes."""
 
 _LINES = 12
-_STARTING = 60  # seconds in which a child has taken its lock
+_STARTING = 120  # seconds in which a child has taken its lock
+KILLED = -1
+"""The exit code of a task that was killed."""
 
 
 class Task(BaseModel):
@@ -176,14 +178,13 @@ class Tasks:
     def exit(self, task: Task) -> int | None:
         """Return the exit code of a task; None while it runs, -1 if it was killed."""
         folder = self.folder / task.id
-        code = folder / EXIT
         age = (datetime.now(UTC) - task.started).total_seconds()
         starts = age < _STARTING and not (folder / RUNNING).exists()
-        if not code.exists() and (starts or is_locked(folder / LOCK)):
+        if not (folder / EXIT).exists() and (starts or not _has_ended(folder)):
             return None
         with suppress(OSError, ValueError):
-            return int(code.read_text("utf-8"))
-        return -1
+            return int((folder / EXIT).read_text("utf-8"))
+        return KILLED
 
     def messages(self, task: Task) -> tuple[str, ...]:
         """Return the last lines that the command wrote for people."""
@@ -200,7 +201,37 @@ class Tasks:
         return {}
 
 
-def remove_unused(folder: Path) -> None:
+def _has_ended(folder: Path) -> bool:
+    """Return whether nothing runs in a task's folder.
+
+    What has not begun by now never will: its exit code is left here, and `run_task` heeds it.
+    """
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            if not (folder / RUNNING).exists() and not (folder / EXIT).exists():
+                write_atomically(folder / EXIT, str(KILLED).encode())
+    except (Timeout, OSError):
+        return False
+    return True
+
+
+def run_task(folder: Path, run: Callable[[], int]) -> int:
+    """Run a command, with its folder locked meanwhile, and leave its exit code there.
+
+    A command that `Tasks.exit` gave up before it began does nothing.
+    """
+    with FileLock(folder / LOCK):  # the page takes it for a moment to see whether it is free
+        if (folder / EXIT).exists():
+            _remove_unused(folder)
+            return KILLED
+        (folder / RUNNING).touch()
+        code = run()
+        _remove_unused(folder)
+        write_atomically(folder / EXIT, str(int(code)).encode())
+    return code
+
+
+def _remove_unused(folder: Path) -> None:
     """Remove the folder of the run that a task was to make, if nothing is in it."""
     task = Task.model_validate_json((folder / TASK).read_text("utf-8"))
     if task.run:

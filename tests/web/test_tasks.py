@@ -16,7 +16,7 @@ from importer.model.plan import Fate
 from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
 from importer.web import drafts
 from importer.web.drafts import Draft
-from importer.web.tasks import EXIT, LOCK, RUNNING, TASK, Task, Tasks
+from importer.web.tasks import EXIT, KILLED, LOCK, RUNNING, TASK, Task, Tasks, run_task
 
 MAPPING = """version: 1
 account_type: INTERNAL
@@ -59,11 +59,21 @@ def _begun(folder: Path, ago: timedelta, *files: str) -> Task:
 def test_a_task_that_starts_is_not_taken_for_a_killed_one(
     tmp_path: Path, ago: timedelta, files: tuple[str, ...], code: int | None
 ) -> None:
-    """Only a task that had begun, or did not begin in a minute, was killed if it left no code."""
+    """Only a task that had begun, or did not begin in two minutes, was killed without a code."""
     task = _begun(tmp_path, ago, *files)
     tasks = Tasks(tmp_path, tmp_path, {})
     assert tasks.exit(task) == code
     assert list(tasks.running()) == ([task] if code is None else [])
+
+
+def test_what_was_given_up_does_not_begin_any_more(tmp_path: Path) -> None:
+    """What the page said wrote nothing writes nothing, however late it comes."""
+    late, early = _begun(tmp_path / "1", LONG_AGO), _begun(tmp_path / "2", JUST_NOW)
+    one, two = (Tasks(tmp_path / name, tmp_path, {}) for name in "12")
+    assert (one.exit(late), two.exit(early)) == (KILLED, None)
+    assert run_task(tmp_path / "1" / late.id, lambda: 3) == KILLED
+    assert run_task(tmp_path / "2" / early.id, lambda: 3) == 3
+    assert (one.exit(late), two.exit(early)) == (KILLED, 3)
 
 
 def test_a_task_runs_while_its_lock_is_held(tmp_path: Path) -> None:
