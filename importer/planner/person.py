@@ -239,12 +239,11 @@ def verdict(evidence: Evidence, *, rival: bool) -> Verdict:
 
 
 def is_doubtful(evidence: Evidence) -> bool:
-    """Return whether something differs that neither the birth date nor another ID explains."""
-    differs = evidence.born in {Born.TYPO, Born.CONTRADICTS} or evidence.names not in {
-        Names.BOTH,
-        Names.UNKNOWN,
-    }
-    return differs and not (evidence.other_id or evidence.born is Born.AGREES)
+    """Return whether the birth date differs, or a name that neither it nor another ID explains."""
+    if evidence.born in {Born.TYPO, Born.CONTRADICTS}:
+        return True
+    explained = evidence.other_id or evidence.born is Born.AGREES
+    return evidence.names not in {Names.BOTH, Names.UNKNOWN} and not explained
 
 
 def judge(

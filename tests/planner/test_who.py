@@ -8,7 +8,15 @@ import pytest
 
 from importer.model.decisions import choices
 from importer.model.people import NOTHING_COMMON
-from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Update
+from importer.model.plan import (
+    Create,
+    Held,
+    LeftAlone,
+    Match,
+    Planned,
+    Unchanged,
+    Update,
+)
 from importer.model.problem import Code, Origin
 from importer.model.user import User
 from importer.planner.decide import decide
@@ -150,6 +158,22 @@ def test_another_birth_date_of_the_same_name_needs_something_else_that_agrees() 
     another = planned(by_primary(jane(birth_date="1960-05-09Z")))
     assert asked(another)[0] == [Code.ANOTHER_PERSON]
     assert another.warnings == ()
+
+
+@pytest.mark.parametrize("do", ["list", "delete", "expire"])
+@pytest.mark.parametrize("born", ["1960-05-09Z", "1990-03-02Z"], ids=["another day", "a digit"])
+def test_another_birth_date_is_never_final_by_a_second_id(born: str, do: str) -> None:
+    """Another last name is explained by a second ID; a birth date that differs by nothing."""
+    match = Match.model_validate({"retire": {"do": do}})
+    both = {"user_identifier": [identifier("UNIV_ID", "U77")]}
+    by = ("primary_id", "UNIV_ID")
+    renamed = planned(MatchedUser(jane(last_name="Lee", birth_date=None, **both), by), match=match)
+    assert isinstance(renamed.step, Unchanged)
+    other = planned(MatchedUser(jane(birth_date=born, **both), by), match=match)
+    if do == "expire":
+        assert [one.code for one in other.warnings] == [Code.ANOTHER_BIRTH_DATE]
+    else:
+        assert asked(other)[0] == [Code.ANOTHER_PERSON]
 
 
 def test_known_people_are_skipped_only_if_they_are_the_row_s_person() -> None:
