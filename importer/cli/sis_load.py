@@ -39,6 +39,7 @@ from importer.pipeline.check import save_check, validate
 from importer.pipeline.convert import (
     blank_cells,
     check_external,
+    check_one_system,
     sis_clears,
     sis_undoes,
     sis_unmatched,
@@ -78,6 +79,8 @@ def convert(
             check_external(rosters)
         with save_check(rosters, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
+            if to == "sis-xml":
+                check_one_system(rosters.drafts(ready, {}, ""))
             files = convert_rosters(rosters, ready, to, output)
             sentences = (
                 _what_loads(rosters, ready, request.codes.institution) if to == "sis-xml" else []
@@ -112,9 +115,7 @@ def _what_loads(rosters: CheckedRosters, ready: Collection[int], institution: st
     said += [
         f"It clears {field}, which is blank here: row {rows}." for field, rows in blanks.items()
     ]
-    said += [
-        f"The load would not find the user of row {rows}: {why}." for why, rows in missed.items()
-    ]
+    said += [f"Row {rows}: {why}." for why, rows in missed.items()]
     if names or blanks or undone:
         said += [
             "`importer plan ROSTER -m MAPPING --to sis-xml` shows the values; with --fill and "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -46,23 +46,13 @@ def convert(
 def check_external(rosters: Rosters) -> None:
     """Raise UsageError for rosters that one SIS load cannot load.
 
-    It never touches Internal users, and retires nobody. Its profile in Alma has one external
-    system, one ID by which it finds users, and one record type.
+    It never touches Internal users, and retires nobody. Its profile in Alma has one ID by which it
+    finds users, and one record type.
     """
-    systems = {text for one in rosters for text in one.candidates.texts("external_id") if text}
     matched = {one.match.by[0] for one in rosters}
     types = {one.candidates.layout.record_type for one in rosters}
-    for words, found in (
-        ("external systems", systems),
-        ("kinds of IDs by which users are found", matched),
-        ("record types", types),
-    ):
-        if len(found) > 1:
-            msg = (
-                f"The rows have several {words}: {word_list(sorted(found))}. An SIS load has one, "
-                "by its profile in Alma. Make a file for each."
-            )
-            raise UsageError(msg)
+    _check_one("kinds of IDs by which users are found", matched)
+    _check_one("record types", types)
     for mapped in rosters:
         if mapped.match.retire is not None:
             msg = f"{mapped.mapping.path.name} retires users, which an SIS load cannot do."
@@ -73,6 +63,21 @@ def check_external(rosters: Rosters) -> None:
                 "touches Internal users. Use `plan` and `apply` for them."
             )
             raise UsageError(msg)
+
+
+def check_one_system(loaded: Iterable[DraftUser]) -> None:
+    """Raise UsageError for rows of several external systems; a profile in Alma has one."""
+    systems = (text for draft in loaded if (text := draft.values.get("external_id")))
+    _check_one("external systems", {text.casefold(): text for text in systems}.values())
+
+
+def _check_one(words: str, found: Collection[str]) -> None:
+    if len(found) > 1:
+        msg = (
+            f"The rows have several {words}: {word_list(sorted(found))}. An SIS load has one, "
+            "by its profile in Alma. Make a file for each."
+        )
+        raise UsageError(msg)
 
 
 def sis_clears(rosters: Rosters) -> tuple[str, ...]:

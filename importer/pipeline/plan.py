@@ -11,12 +11,12 @@ from importer.errors import DailyLimitError, UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory, DecisionMemory
 from importer.model.fields import CodeTables
-from importer.model.plan import Create, Delete, Fate, Held, Planned, Step
+from importer.model.plan import Create, Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.text import RowId, counted
 from importer.pipeline.alma_rows import takes_rows, with_rows
 from importer.pipeline.check import no_end_dates, validate
-from importer.pipeline.convert import check_external
+from importer.pipeline.convert import check_external, check_one_system
 from importer.pipeline.decisions import decisions_in, open_rows
 from importer.pipeline.fates import Decided, decide_fates
 from importer.pipeline.inputs import (
@@ -105,6 +105,9 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             for sentence in about:
                 progress.note(sentence)
             steps = review_collisions(every, rosters.origin)
+            if request.sis is not None:
+                loaded = {one.row for one in steps if isinstance(one, Create | Update)}
+                check_one_system(draft for draft in drafts if draft.row in loaded)
             decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
             hides_pins, clears = context.facts.hides_pins, request.sis is not None
             groups = _expected_groups(rosters, drafts)

@@ -148,7 +148,7 @@ def test_rows_that_a_load_would_not_match_are_listed(
     typed("apply", "run", "--limit", "1")
     typed("users", "refresh")
     got = typed("convert", "r.csv", "-m", "students.yaml", "--to", "sis-xml", "-o", "load.zip")
-    assert "row 2: the user is Internal in Alma" in got.err
+    assert "Row 2: the user is Internal in Alma" in got.err
 
 
 @pytest.mark.parametrize(
@@ -177,3 +177,25 @@ def test_one_file_for_an_sis_load_fits_one_profile(
     refused = typed("convert", *load, "load.zip")
     assert (refused.exit, (folder / "load.zip").exists()) == (Exit.USAGE, False)
     assert what in refused.err
+
+
+@pytest.mark.parametrize("command", ["convert", "plan"])
+@pytest.mark.parametrize(("last", "system", "rejected"), [("Doe", "sis", 0), ("", "HR", 1)])
+def test_a_row_that_is_not_loaded_stops_no_sis_load(
+    folder: Path, typed: Type, sandbox: Sandbox, last: str, system: str, rejected: int, command: str
+) -> None:
+    """Only ready rows need one external system, and case makes no second one."""
+    (folder / "one.yaml").write_text(
+        "version: 1\naccount_type: EXTERNAL\nowning_system: <System>\nrecord_type: PUBLIC\n"
+        "record: {primary_id: <Id>, first_name: <F>, last_name: <L>, user_group: COMM}\n",
+        "utf-8",
+    )
+    rows = f"Id,F,L,System\n0012345,Ana,Nunez,SIS\n0012346,Bo,{last},{system}\n"
+    (folder / "r.csv").write_text(rows, "utf-8")
+    tables = {"tables": {"UserGroups": {"COMM": "Community"}}}
+    (folder / "codes.json").write_text(json.dumps(tables), "utf-8")
+    typed("users", "refresh")
+    out = "load.zip" if command == "convert" else "run"
+    got = typed(command, "r.csv", "-m", "one.yaml", "--to", "sis-xml", "-o", out, "--json")
+    assert got.exit == (Exit.REJECTS if rejected else Exit.DONE), got.err
+    assert got.summary["rejected"] == rejected
