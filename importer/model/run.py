@@ -136,10 +136,12 @@ class CheckCounts(Kept):
 class ResolvedChecks(Kept):
     """The safety checks of a plan once people resolved rows of it.
 
-    `counts`: by row, what they count of the resolved rows. `failed`: those that fail now.
+    `counts`: by row, what they count of the resolved rows. `replaced`: what the plan counts of
+    those that it had a step for. `failed`: those that fail now.
     """
 
     counts: dict[int, CheckCounts] = {}
+    replaced: dict[int, CheckCounts] = {}
     failed: tuple[FailedCheck, ...]
 
 

@@ -19,7 +19,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
 from importer.model.decisions import NAME, WHO, Answer, concerned, in_question
 from importer.model.fields import CodeTables
-from importer.model.plan import Delete, Fate, Held, Planned, Step, Update
+from importer.model.plan import Act, Delete, Fate, Held, Planned, Step, Unchanged, Update
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import command_line, row_label
 from importer.model.user import User
@@ -139,7 +139,7 @@ class Review:
                 draft = self._draft(row)
             except StalePlanError:
                 said += "; later plans ask again, because the roster or the mapping was changed"
-        self._record(Decision(row, Answer.REJECT), None, said)
+        self._record(Decision(row, Answer.REJECT), None, said, None)
         if draft is not None:
             self._keep(Answer.REJECT, None, draft)
 
@@ -155,7 +155,7 @@ class Review:
             self._knows_institution = True
         if self._undoes:
             undone = await answer_undo(self.facts, decision.row, decision.user, alma)
-            self._record(decision, undone, "restore what nobody changed since")
+            self._record(decision, undone, "restore what nobody changed since", None)
             return
         draft, answer = self._draft(decision.row), decision.answer
         live = await self._live(decision, alma) if answer.names_user else None
@@ -177,7 +177,7 @@ class Review:
             for other in list(self._rows_of(user, decision.row, rename=rename)):
                 self._leave_out(other, draft)
         done = replace(decision, answer=Answer.RENAME) if renames else decision
-        self._record(done, planned, _said(done, planned)[0])
+        self._record(done, planned, _said(done, planned)[0], None)
         self._keep(answer, live, draft)
 
     def _check_named(self, draft: DraftUser, live: User) -> None:
@@ -235,7 +235,7 @@ class Review:
     def _leave_out(self, old: DraftUser, new: DraftUser) -> None:
         """Reject the row with the old card of a person, also for later plans."""
         said = f"not to be sent, because row {row_label(new.row)} is the same person's new card"
-        self._record(Decision(old.row, Answer.REJECT), None, said)
+        self._record(Decision(old.row, Answer.REJECT), None, said, self._planned_step(old))
         self._keep(Answer.REJECT, None, old, frozenset({new.key}))
 
     async def _plan_free_rows(self, alma: Alma) -> None:
@@ -278,7 +278,7 @@ class Review:
             *(held.problems if held else ()),
         ]
         done = None if held else replace(planned, step=step)
-        self._record_resolution(draft.row, done, problems, "free")
+        self._record_resolution(draft.row, done, problems, "free", None)
 
     def _expand(self, row: int) -> str:
         """Return what Alma is to count of the user of a row."""
@@ -313,8 +313,33 @@ class Review:
             raise UsageError(msg)
         return draft
 
-    def _record(self, decision: Decision, planned: Planned | None, said: str) -> None:
-        """Record the answer in the run with its warnings; without a step the row is rejected."""
+    def _planned_step(self, draft: DraftUser) -> Step | None:
+        """Return the step of a row that is of a known user, as the plan has it."""
+        history = self.ledger.row(draft.row)
+        if history is None or history.act not in {Act.UPDATE, Act.UNCHANGED}:
+            return None
+        if history.act is Act.UNCHANGED:
+            return Unchanged(draft.row, history.primary_id)
+        own = self._journal.step(draft.row)
+        assert own.before is not None  # noqa: S101  an update has it
+        return Update(
+            own.row,
+            own.primary_id,
+            own.before,
+            own.after,
+            history.changes,
+            own.override,
+            takes_back=own.primary_id.casefold() in self._context.leavers,
+            first_load=self._context.earlier.of(draft, own.before).is_blank,
+        )
+
+    def _record(
+        self, decision: Decision, planned: Planned | None, said: str, replaced: Step | None
+    ) -> None:
+        """Record the answer in the run with its warnings; without a step the row is rejected.
+
+        `replaced`: the step that a row had which needed no review.
+        """
         advice = "The row is not sent, unless you resolve it again."
         warnings = planned.warnings if planned else ()
         if planned is not None:
@@ -330,10 +355,15 @@ class Review:
         known = {(one.code, one.value) for one in self.ledger.problems(decision.row)}
         new = [one for one in warnings if (one.code, one.value) not in known]
         found = [problem, *new]
-        self._record_resolution(decision.row, planned, found, decision.answer)
+        self._record_resolution(decision.row, planned, found, decision.answer, replaced)
 
     def _record_resolution(
-        self, row: int, planned: Planned | None, problems: Sequence[Problem], detail: str
+        self,
+        row: int,
+        planned: Planned | None,
+        problems: Sequence[Problem],
+        detail: str,
+        replaced: Step | None,
     ) -> None:
         """Record a step, and what the safety checks count of it."""
         known = facts_for(self._measured, self.facts.alma.institution if self.facts.alma else "")
@@ -342,6 +372,7 @@ class Review:
             self.ledger.resolved_checks,
             row,
             planned.step if planned else None,
+            replaced,
             hides_pins=known.hides_pins,
         )
         self._journal.record_resolution(row, worst(problems), planned, problems, detail, checks)

@@ -6,7 +6,7 @@ They look at matched users only; creating users is what a load is for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import starmap
 
 from importer.model.plan import (
@@ -61,21 +61,26 @@ _SENTENCES = {
 
 
 def count_step(
-    step: Step, groups: Collection[str], *, hides_pins: bool, clears: bool
+    step: Step, given: Collection[str], *, hides_pins: bool, clears: bool
 ) -> CheckCounts:
     """Return what the safety checks count of a step; a user who does not change concerns none.
 
-    `groups`: the codes of the user groups that the mapping gives; a user of another one who keeps
-    that group is as the mapping wants it. `hides_pins`: Alma is known not to show PINs. `clears`:
-    a cleared field counts as a removal, as in a SIS load, which clears what its file does not have.
+    `given`: the user groups that the mapping gives, of `folded_groups`; a user of another one who
+    keeps that group is as the mapping wants it. `hides_pins`: Alma is known not to show PINs.
+    `clears`: a cleared field counts as a removal, as in a SIS load, which clears what its file does
+    not have.
     """
     if not isinstance(step, Update):
         return CheckCounts(matched=isinstance(step, Unchanged))
-    given = frozenset(group.casefold() for group in ("", *groups))
     concerned = dict.fromkeys(_fires(step, given, clears=clears), 1)
     if hides_pins and sends_no_pin(step):
         concerned[SafetyCheck.PINS] = 1
     return CheckCounts(matched=1, concerned=concerned)
+
+
+def folded_groups(groups: Iterable[str]) -> frozenset[str]:
+    """Return the codes of user groups without case, and blank for a user without one."""
+    return frozenset(group.casefold() for group in ("", *groups))
 
 
 def summed(counts: Iterable[CheckCounts], groups: Collection[str]) -> CheckCounts:
@@ -92,9 +97,10 @@ def count_steps(
 ) -> tuple[CheckCounts, ...]:
     """Return what the safety checks count of a plan, by roster; otherwise as `count_step`."""
     own: list[list[CheckCounts]] = [[] for _ in groups]
+    given = [*map(folded_groups, groups)]
     for step in steps:
         at = RowId.of(step.row).roster
-        own[at].append(count_step(step, groups[at], hides_pins=hides_pins, clears=clears))
+        own[at].append(count_step(step, given[at], hides_pins=hides_pins, clears=clears))
     return tuple(starmap(summed, zip(own, groups, strict=True)))
 
 
@@ -123,30 +129,51 @@ def limits_of(facts: RunFacts) -> list[SafetyLimits]:
 
 
 def with_resolved(
-    facts: RunFacts, before: ResolvedChecks | None, row: int, step: Step | None, *, hides_pins: bool
+    facts: RunFacts,
+    before: ResolvedChecks | None,
+    row: int,
+    step: Step | None,
+    replaced: Step | None,
+    *,
+    hides_pins: bool,
 ) -> ResolvedChecks:
     """Return the safety checks of a plan with a row that was resolved, without a step if rejected.
 
     An answer may be about many rows, so they count as if the plan had known it. `before`: with the
-    rows that were resolved before. In a run of an earlier version, which does not have the counts
-    of its plan, the checks stay as they were.
+    rows that were resolved before. `replaced`: the step that the plan has for the row, if any. In a
+    run of an earlier version, which does not have the counts of its plan, the checks stay as they
+    were.
     """
-    counts = {} if before is None else {**before.counts}
-    counts.pop(row, None)
+    before = before or ResolvedChecks(failed=())
+    counts, gone = {**before.counts}, {**before.replaced}
     if not facts.check_counts:
-        return ResolvedChecks(counts=counts, failed=facts.failed_checks)
+        counts.pop(row, None)
+        return ResolvedChecks(counts=counts, replaced=gone, failed=facts.failed_checks)
     clears = facts.sis is not None
+    given = folded_groups(facts.check_counts[RowId.of(row).roster].groups)
+    was_resolved = counts.pop(row, None) is not None
+    if replaced is not None and not was_resolved:
+        gone[row] = count_step(replaced, given, hides_pins=hides_pins, clears=clears)
     if step is not None:
-        groups = facts.check_counts[RowId.of(row).roster].groups
-        counts[row] = count_step(step, groups, hides_pins=hides_pins, clears=clears)
+        counts[row] = count_step(step, given, hides_pins=hides_pins, clears=clears)
     every = [
-        summed(
-            (own, *(one for row, one in counts.items() if RowId.of(row).roster == at)), own.groups
-        )
+        _less(summed((own, *_of_roster(at, counts)), own.groups), _of_roster(at, gone))
         for at, own in enumerate(facts.check_counts)
     ]
     failed = failed_checks(every, limits_of(facts), clears=clears)
-    return ResolvedChecks(counts=counts, failed=failed)
+    return ResolvedChecks(counts=counts, replaced=gone, failed=failed)
+
+
+def _of_roster(at: int, counts: Mapping[int, CheckCounts]) -> list[CheckCounts]:
+    return [one for row, one in counts.items() if RowId.of(row).roster == at]
+
+
+def _less(counts: CheckCounts, gone: Iterable[CheckCounts]) -> CheckCounts:
+    matched, concerned = counts.matched, Counter(counts.concerned)
+    for one in gone:
+        matched -= one.matched
+        concerned.subtract(one.concerned)
+    return CheckCounts(matched=matched, concerned=concerned, groups=counts.groups)
 
 
 def failed_checks(

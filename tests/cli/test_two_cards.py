@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
+from importer.ledger.ledger import Ledger
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, MAPPING, ask, codes, load, state, write
 
@@ -68,6 +69,12 @@ def test_the_row_of_the_old_card_is_left_out(
         assert (wrong.exit, "row 3" in wrong.err) == (Exit.USAGE, True)
     assert counts(typed, "resolve", "run", "3", "--as", "rename") == (0, 1, 0, 0, 1)
     assert ("2", "resolved") in codes(cards, "run")
+    with Ledger.open(cards / "run") as ledger:  # the safety checks no longer count a planned row
+        checks = ledger.resolved_checks
+        assert checks is not None
+        assert {row: one.matched for row, one in checks.replaced.items()} == dict.fromkeys(
+            [2] * held[2], 1
+        )
     assert counts(typed, "plan", roster, *PLAN, "again") == (0, 1, 0, 0, 1)
     assert counts(typed, "plan", write(cards, ANA), *PLAN, "old card only")[2:] == (1, 0, 0)
     roster = write(cards, ANA, new)

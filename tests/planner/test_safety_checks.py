@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +21,9 @@ from importer.model.plan import (
     Update,
 )
 from importer.model.problem import Code, Origin, Severity
+from importer.model.run import MappingFacts, RosterFacts, RunFacts
 from importer.model.user import User
+from importer.planner.safety_checks import count_steps, with_resolved
 from importer.planner.who import review_collisions
 from tests.planner.people import failing, user
 
@@ -88,6 +91,30 @@ def test_a_mapping_sets_the_limits() -> None:
     assert failing([GONE], off, {"COMM"}) == ()
     (found,) = failing([GONE, SAME], SafetyLimits(), {"COMM"})
     assert found.sentence == "1 of 2 known users would lose a list entry"
+
+
+def test_a_row_that_is_left_out_later_no_longer_counts() -> None:
+    """New card and old card: an answer for row 3 takes the place of the plan's step for row 2.
+
+    It counts again if it is resolved to be loaded after all.
+    """
+    none = SafetyLimits(many_changes=SafetyLimit(percent=60, count=0))
+    (planned,) = count_steps([NAME, SAME], [{"COMM"}], hides_pins=False, clears=False)
+    facts = RunFacts.model_construct(
+        command="plan",
+        roster=RosterFacts.model_construct(),
+        mapping=MappingFacts.model_construct(safety_limits=none),
+        others=(),
+        sis=None,
+        check_counts=(planned,),
+    )
+    new_card = replace(NAME, row=4)
+    left_out = with_resolved(facts, None, 2, None, NAME, hides_pins=False)
+    assert left_out.failed == ()
+    both = with_resolved(facts, left_out, 4, new_card, None, hides_pins=False)
+    assert both.failed == ()  # 1 of 2; with the old card it would be 2 of 3
+    again = with_resolved(facts, both, 2, NAME, None, hides_pins=False)
+    assert [(one.concerned, one.matched) for one in again.failed] == [(2, 3)]
 
 
 ONE = User(primary_id="P1")
