@@ -28,6 +28,7 @@ from importer.model.roster import Layout
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import find_folder, kept_files, list_runs
+from importer.report.lineage import lineages
 from importer.users.cache import UserCache
 from importer.users.matching import identifiers
 from importer.users.query import holders
@@ -113,22 +114,26 @@ def _ids(person_id: str) -> frozenset[str]:
     return frozenset(ids)
 
 
-def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], list[Path]]:
+def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], dict[Path, Path]]:
     """Return the runs that have something about a person, and what they show of other places.
 
-    That is the SHA-256 of rosters with a row of the person, and the rosters of loads that are not
-    finished. A roster may write an ID in another way than Alma, without its zeros for example.
+    That is the SHA-256 of rosters with a row of the person, and the run of each roster whose load
+    was begun and neither finished nor undone. A roster may write an ID in another way than Alma,
+    without its zeros for example.
     """
-    found, known, unfinished = list[Trace](), set[str](), list[Path]()
-    for saved in list_runs():
+    found, known, unfinished = list[Trace](), set[str](), dict[Path, Path]()
+    runs = list_runs()
+    related = lineages(saved.folder for saved in runs)
+    for saved in runs:
         if saved.fault:
             fault = f"it cannot be read: {saved.fault}"
             found.append(Trace("run", saved.folder, stays=fault))
             continue
         with Ledger.open(saved.folder) as ledger:
             rows, rosters = rows_about(ledger, ids), [one for one, _ in ledger.facts.rosters]
-            if ledger.was_applied and left_to_do(ledger):
-                unfinished += (Path(one.path).resolve() for one in rosters)
+            undone = related[saved.folder.resolve()].undone_by
+            if ledger.was_applied and left_to_do(ledger) and not undone:
+                unfinished |= {Path(one.path).resolve(): saved.folder for one in rosters}
         known |= {rosters[RowId.of(row).roster].sha256 for row in rows if row}
         if rows or any(_contains(file, ids) for file in kept_files(saved.folder)):
             about = counted(len(rows), "row")
@@ -149,8 +154,12 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
     for folder in sorted((*Path(DRAFTS).glob("*/"), *Path(TASKS).glob("*/"))):
         if any(_is_about(file, ids, known) for file in folder.rglob("*")):
             stays = "a command of the page is running" if is_locked(folder / LOCK) else ""
-            if any(folder.resolve() in roster.parents for roster in unfinished):
-                stays = "a load of this roster is not finished; finish or undo it first"
+            loads = (run for file, run in unfinished.items() if folder.resolve() in file.parents)
+            if run := next(loads, None):
+                stays = (
+                    f"the load {run} of this roster is not finished. Finish or undo it, or delete "
+                    f"it: {command_line('purge', str(run), '--yes')}"
+                )
             yield Trace("draft", folder, "a whole roster, with its corrections", stays)
     for job in sorted(JOBS.glob("*/")):
         is_open = Store(job.name).read().open is not None

@@ -88,8 +88,20 @@ def test_an_id_that_the_roster_writes_in_another_way(
     assert not any(copy.exists() for copy in copies)
 
 
+@pytest.mark.parametrize(
+    "way",
+    [
+        [("apply", "runs/first", "--yes")],
+        [
+            ("undo", "runs/first", "--delete-created", "-o", "runs/back"),
+            ("apply", "runs/back", "--yes"),
+        ],
+        [("purge", "runs/first", "--yes")],
+    ],
+    ids=["finished", "undone", "deleted"],
+)
 def test_the_roster_of_an_unfinished_load_stays(
-    folder: Path, typed: Type, sandbox: Sandbox
+    way: list[tuple[str, ...]], folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
     """Without it, the load could not be continued; afterwards it is erased."""
     (folder / DRAFTS / "a-draft").mkdir(parents=True)
@@ -98,7 +110,10 @@ def test_the_roster_of_an_unfinished_load_stays(
     assert typed("apply", "runs/first", "--limit", "1", "--yes").exit == Exit.DONE
     kept = typed("person", "2002", "--erase", "--yes")
     assert (kept.exit, "is not finished" in kept.err, roster.exists()) == (Exit.REJECTS, True, True)
-    assert typed("apply", "runs/first", "--yes").exit == Exit.DONE
+    assert "importer purge runs/first --yes" in kept.err
+    for words in way:
+        done = typed(*words)
+        assert done.exit == Exit.DONE, done.err
     typed("person", "2002", "--erase", "--yes")
     assert not roster.exists()
 
