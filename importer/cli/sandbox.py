@@ -18,11 +18,11 @@ from importer.cli.options import Commands, shipped
 from importer.cli.output import now, say
 from importer.errors import Exit, UsageError
 from importer.model.fields import NO_CODES
-from importer.model.text import command_line, shell_word
+from importer.model.text import command_line, counted, shell_word
 from importer.model.user import User
 from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
-from importer.sandbox.server import Options, running, serve
+from importer.sandbox.server import Options, running, serve, users_in
 from importer.users.cache import UserCache
 from importer.users.query import find_all
 
@@ -45,7 +45,10 @@ def sandbox(
     ] = 100_000,
     faults: Annotated[Path | None, typer.Option(help="File of faults (YAML).")] = None,
     seed_users: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Start with N invented patrons.")
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Start with N invented patrons, if there is no user yet."
+        ),
     ] = 0,
     linked_users: Annotated[
         int, typer.Option(metavar="N", min=0, help="And N copies of another institution's patrons.")
@@ -94,6 +97,9 @@ def sandbox(
 
     if tables.institution:
         options = replace(options, institution=named)
+
+    if (seed_users or linked_users) and (there := users_in(db)):
+        say(f"{db} has {counted(there, 'user')} already; none were invented.")
 
     def ready(base_url: str) -> None:
         host = base_url.removesuffix("/almaws/v1")

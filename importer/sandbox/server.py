@@ -149,6 +149,17 @@ def _run(options: Options, ready: Callable[[str, _Stop], None], *, handle_signal
         )
 
 
+def users_in(db: Path | None) -> int:
+    """Return how many users a file of the practice Alma has already; none if there is no file."""
+    if db is None or not db.exists():
+        return 0
+    store = Store(db)
+    try:
+        return store.count()
+    finally:
+        store.close()
+
+
 def _is_not_a_bad_request(record: logging.LogRecord) -> bool:
     """Return False for the traceback of a request that is not HTTP; the caller gets a 400."""
     error = record.exc_info[1] if record.exc_info else None

@@ -91,24 +91,30 @@ def test_the_doctor(typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_sandbox_by_itself(folder: Path) -> None:
-    """`importer sandbox` answers on loopback, keeps its users in a file, and ends when told."""
+    """`importer sandbox` answers on loopback, keeps its users in a file, and ends when told.
+
+    Another start of it invents nobody beside the users of the file, and says so.
+    """
     command = [sys.executable, "-m", "importer", "sandbox", "--port", "0", "--db", "alma.sqlite"]
-    process = subprocess.Popen(
-        [*command, "--key", "mine", "--seed-users", "5"],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    with process:
-        host = process.stderr.readline().split(" at ")[1].split(";")[0]
-        asked = Request(
-            f"{host}/almaws/v1/users?format=json", headers={"Authorization": "apikey mine"}
+    for seed, notice in (("5", False), ("7", True)):
+        process = subprocess.Popen(
+            [*command, "--key", "mine", "--seed-users", seed],
+            cwd=folder,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        with urlopen(asked) as answer:
-            assert json.loads(answer.read())["total_record_count"] == 5
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == Exit.DONE
+        assert process.stderr is not None
+        with process:
+            if notice:
+                assert "alma.sqlite has 5 users" in process.stderr.readline()
+            host = process.stderr.readline().split(" at ")[1].split(";")[0]
+            asked = Request(
+                f"{host}/almaws/v1/users?format=json", headers={"Authorization": "apikey mine"}
+            )
+            with urlopen(asked) as answer:
+                assert json.loads(answer.read())["total_record_count"] == 5
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == Exit.DONE
     assert (folder / "alma.sqlite").exists()
 
 

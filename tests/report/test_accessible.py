@@ -48,7 +48,7 @@ def test_the_page_is_accessible(
 def test_a_search_leaves_the_rows_with_every_word(keep: Keep, browser: Browser) -> None:
     """The script runs under the page's own policy; case and accents make no difference."""
     run = Run()
-    for row, name in ((2, "Núñez"), (3, "Nunez"), (4, "Lee")):
+    for row, name in ((2, "Núñez"), (3, "Nunez"), (4, "Lee 22:14")):
         run.row(row, Fate.READY)
         run.cells[row] = (f"2000{row}", "Ann", name)
     for row in range(5, 900):
@@ -63,5 +63,8 @@ def test_a_search_leaves_the_rows_with_every_word(keep: Keep, browser: Browser) 
     assert page.locator("#rows output").inner_text() == "2 of 4 lines"
     page.get_by_role("searchbox").fill("777 ready")
     assert page.locator("#rows tbody tr:visible th").all_inner_texts() == ["5–899"]
-    page.get_by_role("searchbox").fill("900")
-    assert page.locator("#rows tbody tr:visible th").all_inner_texts() == []
+    for other in ("900", "3:777", "2:14"):  # rows of other rosters, and no part of a number
+        page.get_by_role("searchbox").fill(other)
+        assert page.locator("#rows tbody tr:visible th").all_inner_texts() == []
+    page.get_by_role("searchbox").fill("22:14")
+    assert page.locator("#rows tbody tr:visible th").all_inner_texts() == ["4"]
