@@ -21,11 +21,11 @@ from importer.model.plan import (
     Update,
 )
 from importer.model.problem import Code, Origin, Severity
-from importer.model.run import MappingFacts, RosterFacts, RunFacts
 from importer.model.user import User
 from importer.planner.safety_checks import count_steps, with_resolved
 from importer.planner.who import review_collisions
 from tests.planner.people import failing, user
+from tests.report.building import FACTS
 
 SAME = Unchanged(3, "9")
 NEW = Create(4, user(user_group={"value": "COMM"}))
@@ -100,14 +100,9 @@ def test_a_row_that_is_left_out_later_no_longer_counts() -> None:
     """
     none = SafetyLimits(many_changes=SafetyLimit(percent=60, count=0))
     (planned,) = count_steps([NAME, SAME], [{"COMM"}], hides_pins=False, clears=False)
-    facts = RunFacts.model_construct(
-        command="plan",
-        roster=RosterFacts.model_construct(),
-        mapping=MappingFacts.model_construct(safety_limits=none),
-        others=(),
-        sis=None,
-        check_counts=(planned,),
-    )
+    mapping = FACTS.mapping.model_copy(update={"safety_limits": none})
+    counts = {"mapping": mapping, "check_counts": (planned,), "sis": None}
+    facts = FACTS.model_copy(update=counts)
     new_card = replace(NAME, row=4)
     left_out = with_resolved(facts, None, 2, None, NAME, hides_pins=False)
     assert left_out.failed == ()
