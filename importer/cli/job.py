@@ -121,7 +121,21 @@ def allow(
 
 
 @job.command()
-def skip(file: JobFile, *, why: Why, held_run: HeldRun = "", as_json: Json = False) -> None:
+def skip(
+    file: JobFile,
+    *,
+    why: Why,
+    held_run: Annotated[
+        str,
+        typer.Option(
+            "--run",
+            help="The run of the held load to skip. Without it, the files that are refused.",
+            metavar="RUN",
+            show_default=False,
+        ),
+    ] = "",
+    as_json: Json = False,
+) -> None:
     """Skip the file that is held or cannot be read. The next run of the job puts it aside."""
     decided = decisions.skip(load_job(file), held_run, operator(), why, now())
     _decided(file, decided, as_json)

@@ -34,13 +34,17 @@ def _check_meant(job: Job, held: Load | None, run: str) -> None:
         msg = f"{run} is not held any more. See: {command_line('job', 'list')}"
         raise UsageError(msg)
     if held is not None and run and Path(run).name != Path(held.run).name:
-        files = word_list([str(file) for file in held.files])
-        msg = (
-            f"{run} is not held any more. Held now: {files}. Look at {held.run}/report.html. If "
-            f"it is right, run:\n  {allowing(job.path, held)}\nIf it is wrong, run:\n"
-            f"  {skipping(job.path, held)}"
-        )
+        msg = f"{run} is not held any more. Held now: {_look(job, held)}"
         raise UsageError(msg)
+
+
+def _look(job: Job, held: Load) -> str:
+    """Return what is held, and the commands for a person who looks at it."""
+    files = word_list([str(file) for file in held.files])
+    return (
+        f"{files}. Look at {held.run}/report.html. If it is right, run:\n"
+        f"  {allowing(job.path, held)}\nIf it is wrong, run:\n  {skipping(job.path, held)}"
+    )
 
 
 def _reason(why: str) -> str:
@@ -86,8 +90,8 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
     """Skip the files that are held or refused, for ever; return the decision.
 
     The next run of the job puts them aside. `run`: of the held load whose files are meant, "" for
-    all. Raises UsageError where there is none, or another run is held, LedgerError where the job
-    is running.
+    the files that are refused: nobody skips a load without having seen its run. Raises UsageError
+    where there is none, or another run is held, LedgerError where the job is running.
     """
     store = Store(job.name)
     with store.locked():
@@ -95,25 +99,28 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
         load, feeds, skipped = store.state.open, dict[str, Feed](), list[str]()
         held = load if load is not None and load.step is Step.HELD else None
         _check_meant(job, held, run)
-        meant = {file.found for file in held.files} if held is not None and run else None
+        meant = held if run else None
+        of_load = [file.found for file in meant.files] if meant is not None else []
+        state = FileState.REFUSED if meant is None else FileState.HELD
         for address, feed in store.state.feeds.items():
             files = [
                 file
                 for file in feed.files
-                if file.state in {FileState.HELD, FileState.REFUSED}
-                and (meant is None or file.found in meant)
+                if file.state is state and (meant is None or file.found in of_load)
             ]
             feeds[address] = feed.marked(files, FileState.SKIPPED, now)
             skipped += [str(file.found) for file in files]
-        if held is not None and held.corrects is not None:
-            skipped += map(str, held.files)
+        if meant is not None and meant.corrects is not None:
+            skipped += map(str, meant.files)
         if not skipped:
             msg = f"No file of the job {job.name} is held or refused."
+            if held is not None:
+                msg = f"--run is missing. Held now: {_look(job, held)}"
             raise UsageError(msg)
-        of_run = held.run if held is not None else ""
+        of_run = meant.run if meant is not None else ""
         decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
-        changes = {"feeds": feeds, "open": None if held is not None else load}
+        changes = {"feeds": feeds, "open": None if meant is not None else load}
         store.state = store.state.with_decision(decision, **changes)
         store.save()
-        store.remove_copies(held.files if held is not None else ())
+        store.remove_copies(meant.files if meant is not None else ())
     return decision

@@ -11,7 +11,6 @@ from importer.jobs.feed import Feed, PickedFile
 from importer.jobs.schema import Guards, Limit
 from importer.jobs.state import FailedGuard, LastLoad, Load, State
 from importer.ledger.ledger import Ledger
-from importer.mapper.load import load as load_mapping
 from importer.model.problem import Code
 from importer.model.run import Summary
 from importer.model.text import RowId, counted, is_absent, word_list
@@ -86,27 +85,26 @@ def _many(guards: Guards, plan: Summary, whole: int) -> Iterator[FailedGuard]:
 
 
 def _changed_mapping(load: Load, last: LastLoad) -> Iterator[FailedGuard]:
-    """Compare the mappings of the plan with those of the last load."""
-    now = mappings_of(load.run)
-    if last.mappings and now and [sha for _, sha in now] != list(last.mappings):
-        before = dict(enumerate(last.mappings))
-        changed = [name for at, (name, sha) in enumerate(now) if before.get(at) != sha]
+    """Compare the mappings of the plan with those of the last load, where these are known."""
+    before = dict(enumerate(last.meanings))
+    now = enumerate(mappings_of(load.run) if before else ())
+    if changed := [name for at, (name, meaning) in now if before.get(at) != meaning]:
         sentence = f"The mapping {word_list(changed)} changed since the last load, "
         sentence += f"{last.finished:%Y-%m-%d %H:%M}. See what the new one changes."
         yield FailedGuard(name="mapping", sentence=sentence)
 
 
 def mappings_of(run: str) -> list[tuple[str, str]]:
-    """Return the name of each mapping of a run, and the SHA-256 of what it means.
+    """Return the name of each mapping of a run, and what it meant when the run was made.
 
-    None where the run or a mapping cannot be read.
+    None where the run cannot be read, or an earlier version made it.
     """
     try:
         with Ledger.open(Path(run)) as ledger:
             mappings = [mapping for _, mapping in ledger.facts.rosters]
-        return [(one.shown, load_mapping(Path(one.typed)).meaning) for one in mappings]
     except ImporterError:
         return []
+    return [(one.shown, one.meaning) for one in mappings] if mappings[0].meaning else []
 
 
 def _earlier(load: Load, feeds: Iterable[Feed]) -> Iterator[FailedGuard]:

@@ -32,8 +32,8 @@ _REMEMBERED = 50
 _OPEN_IN_EXCEL = "~$"
 """How the name of the file begins that Excel keeps beside an open workbook."""
 
-_PUT_BY_JOBS = re.compile(r"\d{4}-\d\d-\d\dT\S+-rejects(-\d+)?\.xlsx")
-"""The names of workbooks that this job or another one puts there."""
+_PUT_BY_JOBS = re.compile(r"\d{4}-\d\d-\d\dT\S+-rejects(-\d+-.+)?\.xlsx")
+"""The names of workbooks that jobs put there, as `rejects_name` ends them."""
 
 
 class Returns:
@@ -178,20 +178,23 @@ class Returns:
         """Report once each workbook that no job put there: it may have the office's corrections."""
         state = self._store.state
         waiting = [name for name, one in state.returned.items() if one.sha256 and not one.replaced]
-        new = [
+        copies = tuple(name.removesuffix(".xlsx") for name in state.returned)
+        strangers = [
             name
             for name in there
             if name.endswith(".xlsx") and not name.startswith(_OPEN_IN_EXCEL)
-            and name not in state.strangers and not _PUT_BY_JOBS.fullmatch(name)
+            and name not in state.returned
+            and (name.startswith(copies) or not _PUT_BY_JOBS.fullmatch(name))
         ]  # fmt: skip
+        new = [name for name in strangers if name not in state.strangers]
         if waiting and new:
             sentences = (
                 f"{name} in {self._where} is not loaded, because the job did not put it there. If "
-                f"it has corrections, save it as {waiting[0]}."
+                f"it has corrections, save it as {' or '.join(waiting)}."
                 for name in new
             )
-            strangers = (*state.strangers, *new)[-_REMEMBERED:]
-            self._store.save(strangers=strangers, superseded=(*state.superseded, *sentences))
+            told = (*state.superseded, *sentences)
+            self._store.save(strangers=tuple(strangers), superseded=told)
 
     @property
     def _stamp(self) -> str:

@@ -299,7 +299,7 @@ class JobRun:
             rows=load.planned.patrons,
             run=load.run,
             files=tuple(map(str, load.files)),
-            mappings=tuple(sha for _, sha in mappings_of(load.run)),
+            meanings=tuple(meaning for _, meaning in mappings_of(load.run)),
             allowed=load.allowed,
         )
         loads = state.after(done) if load.corrects is None else state.loads

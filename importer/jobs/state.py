@@ -114,7 +114,8 @@ class Load(_Kept):
 class LastLoad(_Kept):
     """A load of the rosters that was done: what the next one is compared with.
 
-    `mappings`: the SHA-256 of what each means. `allowed`: the guards that a person let pass.
+    `meanings`: the SHA-256 of what each mapping means; none where that is not known. `allowed`: the
+    guards that a person let pass.
     """
 
     finished: datetime
@@ -123,7 +124,7 @@ class LastLoad(_Kept):
     rows: int
     run: str
     files: tuple[str, ...] = ()
-    mappings: tuple[str, ...] = ()
+    meanings: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
 
 

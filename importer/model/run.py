@@ -69,10 +69,12 @@ class MappingFacts(FileFacts):
     """Which mapping a run was made with, and its limits of the safety checks (also for an undo).
 
     `retires`: what it does with its rows' users by `match.retire`, "" if that is nothing.
-    `if_open`: what it does then with a user who has something open.
+    `if_open`: what it does then with a user who has something open. `meaning`: the SHA-256 of what
+    it means, without comments and layout; "" in a run of an earlier version.
     """
 
     sha256: str
+    meaning: str = ""
     name: str
     title: str = ""
     account_type: AccountType

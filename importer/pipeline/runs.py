@@ -244,6 +244,7 @@ def _roster_facts(mapped: MappedRoster) -> tuple[RosterFacts, MappingFacts]:
         **({"path": text} if text in mapped.kept else _paths(mapping.path)),
         kept=text in mapped.kept,
         sha256=mapping.sha256,
+        meaning=mapping.meaning,
         name=mapping.name,
         title=mapping.title,
         account_type=mapping.file.account_type,

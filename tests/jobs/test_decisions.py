@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from datetime import timedelta
@@ -94,8 +95,8 @@ def test_a_file_that_a_person_skips_is_put_aside(
     assert office.run() == (Exit.SAFETY_CHECK if wrong == "held" else Exit.USAGE)
     (shown,) = typed("job", "list", "--json").summary["jobs"]
     assert [file["state"] for file in shown["files"]] == [wrong]
-    assert "job skip" in shown["skip"]
-    assert typed("job", "skip", "nightly.yaml", "--why", "half a file").exit == Exit.DONE
+    assert shlex.split(shown["skip"])[:3] == ["importer", "job", "skip"]
+    assert typed(*shlex.split(shown["skip"])[1:]).exit == Exit.DONE
     office.clear()
     for _ in range(2):
         assert office.run() == Exit.DONE
@@ -103,6 +104,27 @@ def test_a_file_that_a_person_skips_is_put_aside(
     assert names(office.inbox) == ["patrons-1.csv.done-", "patrons-2.csv.skipped-"]
     assert len(state(sandbox)) == 40
     assert typed("job", "skip", "nightly.yaml", "--why", "again").exit == Exit.USAGE
+
+
+def test_whoever_skips_a_refused_file_skips_no_load_that_is_held_by_now(
+    office: Office, typed: Type
+) -> None:
+    """Nobody has seen it: without its run, the file that is refused is skipped, and no other."""
+    office.write_job("guards: {creates: off}\n", max_age="26h")
+    office.drop(rows_of(people(40)), age=HOUR * 3)
+    assert office.run() == Exit.DONE
+    office.drop(b"Id\n1\n", "patrons-2.csv", age=HOUR * 2)
+    assert office.run() == Exit.USAGE
+    (refused,) = typed("job", "list", "--json").summary["jobs"]
+    office.drop(rows_of(people(9)), "patrons-3.csv", age=HOUR)
+    assert office.run() == Exit.SAFETY_CHECK
+    before = Store("nightly").read().open
+    assert before is not None
+    late = typed(*shlex.split(refused["skip"])[1:], "--json")
+    assert [name[:13] for name in late.summary["files"]] == ["patrons-2.csv"]
+    again = typed("job", "skip", "nightly.yaml", "--why", "x")
+    assert (again.exit, f"--run {before.run}" in again.err) == (Exit.USAGE, True)
+    assert Store("nightly").read().open == before
 
 
 def test_the_list_of_jobs_shows_state_and_next_trouble(

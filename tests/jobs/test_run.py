@@ -237,21 +237,6 @@ def test_a_held_load_is_planned_again_once_its_mapping_is_mended(
     assert office.chats[0]["summary"]["rejected"] == 0  # type: ignore[index]
 
 
-@pytest.mark.parametrize("means", ["the same", "another"])
-def test_a_mapping_is_changed_where_it_means_something_else(
-    means: str, office: Office, sandbox: Sandbox
-) -> None:
-    """A comment and another layout hold no load; a value does."""
-    office.write_job("guards: {creates: off}\n", max_age="26h")
-    office.drop(rows_of(people(40)), age=timedelta(hours=1))
-    assert office.run() == Exit.DONE
-    mapping = office.folder / "small.yaml"
-    text = f"# reviewed in fall\n{mapping.read_text('utf-8')}\n\n"
-    mapping.write_text(text if means == "the same" else text.replace("<Last>", "New"), "utf-8")
-    office.drop(rows_of(people(41)), "patrons-2.csv")
-    assert office.run() == (Exit.DONE if means == "the same" else Exit.SAFETY_CHECK)
-
-
 @pytest.mark.parametrize("changed", ["mapping", "codes"])
 def test_a_delivered_zip_is_what_was_checked(changed: str, office: Office) -> None:
     """Another mapping is checked again; other code tables never change a zip that was allowed."""

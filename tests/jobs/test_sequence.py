@@ -307,7 +307,8 @@ def test_a_file_that_cannot_be_loaded_stops_those_behind_it(
         "patrons-2.csv": FileState.HELD if wrong == "held" else FileState.REFUSED,
         "patrons-3.csv": FileState.SEEN,
     }
-    skip(load_job(office.folder / "nightly.yaml"), "", "ana", "half a file", now())
+    run = job.memory.open.run if job.memory.open is not None else ""
+    skip(load_job(office.folder / "nightly.yaml"), run, "ana", "half a file", now())
     assert office.run() == Exit.DONE
     assert len(state(sandbox)) == 21
     assert names(office.inbox)[1] == "patrons-2.csv.skipped-"

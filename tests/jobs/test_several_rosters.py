@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
 from tests.jobs.office import Office, names, people, rows_of
+from tests.jobs.test_returns import GUARDS, WRONG, back, correct
 
 
 def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
@@ -25,10 +28,10 @@ def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
     ]  # fmt: skip
 
 
-def _write_job_of_two(office: Office, **roster: str) -> None:
+def _write_job_of_two(office: Office, text: str = "", **roster: str) -> None:
     keys = {"from": "incoming/staff-*.csv", "mapping": "small.yaml", "unchanged_for": "0s"}
     lines = "\n    ".join(f"{key}: {value}" for key, value in {**keys, **roster}.items())
-    office.write_job(**roster)
+    office.write_job(text, **roster)
     path = office.folder / "nightly.yaml"
     text = path.read_text("utf-8").replace("do: apply", f"  - {lines}\ndo: apply")
     path.write_text(text, "utf-8")
@@ -63,3 +66,29 @@ def test_nothing_is_kept_of_a_file_whose_other_roster_is_wrong(office: Office) -
     office.drop(b"", "staff-1.csv")
     assert office.run() == Exit.ROSTER
     assert names(office.folder / "jobs" / "nightly") == []
+
+
+def test_workbooks_of_two_rosters_are_no_strangers(office: Office, sandbox: Sandbox) -> None:
+    """They wait in silence; a copy of one is named once, however many others lie there."""
+    (folder := office.folder / "back").mkdir()
+    _write_job_of_two(office, GUARDS, max_age="26h")
+    hour = timedelta(hours=1)
+    office.drop(rows_of([*people(20), WRONG]), age=hour)
+    office.drop(rows_of([*people(20, first=100), WRONG]), "staff-1.csv", age=hour)
+    assert office.run() == Exit.REJECTS
+    first, second = back(office)
+    office.clear()
+    assert office.run() == Exit.DONE
+    assert office.mails == []
+    copy = folder / f"{second.stem} (1).xlsx"
+    for path in (copy, *(folder / f"old list {n}.xlsx" for n in range(60))):
+        path.write_bytes(second.read_bytes())
+    assert office.run() == Exit.REJECTS
+    (told,) = (line for line in office.text.splitlines() if copy.name in line)
+    assert (first.name in told, second.name in told) == (True, True)
+    office.clear()
+    assert office.run() == Exit.DONE
+    assert office.mails == []
+    correct(second)
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 41
