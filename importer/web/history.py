@@ -15,6 +15,7 @@ from importer.ledger.journal import ALLOWED, made_by_people
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import DECIDED
 from importer.model.files import write_atomically
+from importer.model.run import RunFacts
 from importer.model.text import counted
 from importer.web.drafts import Draft
 
@@ -76,6 +77,38 @@ def given_answers(folder: Path) -> dict[int, Given]:
     with suppress(OSError, ValueError):
         return _GIVEN.validate_json((folder / ANSWERS).read_bytes())
     return {}
+
+
+TEXTS = "mapping-people.json"
+"""In the folder of a place: who changed the text of each mapping that has no roster, since a
+load with its text was approved."""
+
+_TEXTS = TypeAdapter(dict[str, tuple[str, ...]])
+
+
+def _texts(folder: Path) -> dict[str, tuple[str, ...]]:
+    path = folder / TEXTS
+    return _TEXTS.validate_json(path.read_bytes()) if path.exists() else {}
+
+
+def note_text(folder: Path, mapping: str, who: str, *, approved: bool) -> None:
+    """Remember who changes a mapping's text; `approved`: the text before was, for a load.
+
+    Raises OSError, ValueError.
+    """
+    texts = _texts(folder)
+    people = () if approved else texts.get(mapping, ())
+    texts[mapping] = tuple(dict.fromkeys((*people, who)))
+    write_atomically(folder / TEXTS, _TEXTS.dump_json(texts))
+
+
+def text_people(folder: Path, facts: RunFacts) -> frozenset[str]:
+    """Return who changed the text of the mapping that selected the rows of a plan.
+
+    Raises OSError, ValueError.
+    """
+    plans = facts.command == "plan" and facts.roster.kept
+    return frozenset(_texts(folder).get(Path(facts.mapping.path).name, ()) if plans else ())
 
 
 _GIVEN = TypeAdapter(dict[int, Given])

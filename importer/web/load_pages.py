@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from importer.errors import FINE, Exit
-from importer.ledger.journal import INTENT, JournalEntry, newest
+from importer.ledger.journal import INTENT, JournalEntry, newest, next_deletes
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import OPEN
 from importer.model.files import write_atomically
@@ -60,7 +60,8 @@ class Progress:
 
     `state`: `running`, `stopping`, `paused` or `stopped`. `by`: who runs it, and since when, if
     known. `rate`: rows a second, 0 if not known yet; `first`: how many rows were approved, 0 for
-    all. `exit`: of its task, if that has ended. `seal`: of the plan.
+    all. `exit`: of its task, if that has ended. `seal`: of the plan. `deletions`: users whom an
+    apply of what is left deletes.
     """
 
     state: str
@@ -76,6 +77,7 @@ class Progress:
     messages: tuple[str, ...]
     exit: int | None
     seal: str
+    deletions: int
 
     @property
     def running(self) -> bool:
@@ -148,6 +150,7 @@ def _progress(visit: Visit) -> Progress:
             tasks.messages(task) if task else (),
             ended,
             ledger.value("seal") or "",
+            next_deletes(ledger, None),
         )
 
 

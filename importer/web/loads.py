@@ -14,10 +14,11 @@ from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import FILE, OPEN
 from importer.loader.corrections import digest
+from importer.mapper.mapping import MappingDocument
 from importer.model.run import RunFacts, Summary
 from importer.model.text import counted
 from importer.pipeline.apply import left_to_do
-from importer.pipeline.runs import RUNS, SavedRun
+from importer.pipeline.runs import SavedRun
 from importer.web.drafts import Counts, Draft, title
 from importer.web.tasks import Task
 from importer.web.workspace import Workspace
@@ -250,12 +251,7 @@ def _load(
 
 def name_of(facts: RunFacts) -> str:
     """Return the name of a load without a draft: its file's or, of users of Alma, its mapping's."""
-    return title(Path((facts.mapping if has_no_roster(facts) else facts.roster).path).stem)
-
-
-def has_no_roster(facts: RunFacts) -> bool:
-    """Return whether the rows of a run are users of Alma, which it keeps in its own folder."""
-    return Path(facts.roster.path).parent.parent.name == RUNS.name
+    return title(Path((facts.mapping if facts.roster.kept else facts.roster).path).stem)
 
 
 def _address(draft: Draft | None, run: SeenRun | None) -> str:
@@ -326,6 +322,12 @@ def _seen(saved: SavedRun) -> SeenRun:
     if saved.fault:
         return SeenRun(saved.folder.name, since, None, saved.fault)
     return replace(see_run(saved.folder), since=since)
+
+
+def was_approved(space: Workspace, mapping: MappingDocument) -> bool:
+    """Return whether a load with exactly this mapping was approved."""
+    known = (one.known for one in map(_seen, space.saved_runs()))
+    return any(one.applied and one.facts.mapping.sha256 == mapping.sha256 for one in known if one)
 
 
 def last_load(space: Workspace, facts: RunFacts) -> Summary | None:

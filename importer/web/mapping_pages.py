@@ -20,7 +20,7 @@ from importer.suggest.column_guesses import guesses
 from importer.web.card import card, lacking
 from importer.web.columns import Ask, coded, columns, matched, moves, targets, words
 from importer.web.draft_pages import beside
-from importer.web.drafts import Draft, StaleError, mapping_text, text_digest
+from importer.web.drafts import Draft, StaleError, mapping_text, text_digest, trial
 from importer.web.site import Visit, see
 
 TEXT = "text"
@@ -168,16 +168,12 @@ def _edit(
 
     Columns that get a field come first, so that its rule stays. Raises UsageError.
     """
-    trial = chosen.with_name(f".{chosen.name}")
     places = {place.letter: place for place in roster.places}
-    try:
-        write_atomically(trial, text.encode())
+    with trial(chosen, text) as path:
         for letter, target in sorted(changed.items(), key=lambda item: not item[1]):
-            if (document := examine(trial)[0]) is not None:
-                write_atomically(trial, matched(document, places[letter], target).encode())
-        document, findings = examine(trial)
+            if (document := examine(path)[0]) is not None:
+                write_atomically(path, matched(document, places[letter], target).encode())
+        document, findings = examine(path)
         if document is None:
             raise UsageError(findings[0] if findings else "This is no mapping.")
-        draft.edit(chosen, mapping_text(trial))
-    finally:
-        trial.unlink(missing_ok=True)
+        draft.edit(chosen, mapping_text(path))

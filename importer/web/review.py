@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 from importer.errors import StalePlanError
 from importer.ledger.integrity import check_whole
+from importer.ledger.journal import next_deletes
 from importer.ledger.ledger import Ledger, summarize
+from importer.mapper.load import examine
 from importer.model.plan import Act, Fate, Result
 from importer.model.run import RunFacts, Summary
 from importer.model.text import counted
@@ -20,8 +22,8 @@ from importer.report.lineage import lineage
 from importer.report.view import Survey, Surveyor
 from importer.report.wording import End, Tally, tallies
 from importer.web.drafts import Draft
-from importer.web.history import Event, events_of, prepared_by
-from importer.web.loads import has_no_roster, ledger_stamp
+from importer.web.history import Event, events_of, prepared_by, text_people
+from importer.web.loads import ledger_stamp
 from importer.web.workspace import Workspace
 
 
@@ -37,9 +39,10 @@ class Review:
 
     `left`: rows that an apply still has to work on. `stale`: why it can be neither applied nor
     answered any more, "" if it can. `draft`: what it was made from, if that is still there.
-    `prepared_by`: who dropped, changed, planned or answered anything of it. `related`: a sentence
-    for each related run. `seal`: of the planned steps; another one after any
-    was changed.
+    `prepared_by`: who dropped, changed, planned or answered anything of it, or wrote its
+    mapping where the rows are users of Alma. `related`: a sentence
+    for each related run. `seal`: of the planned steps; another one after any was changed.
+    `deletions`: users whom an apply of all that is left deletes; the number is typed each time.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Review:
     related: tuple[str, ...]
     files: tuple[str, ...]
     seal: str
+    deletions: int
 
     @property
     def production(self) -> bool:
@@ -66,8 +70,9 @@ class Review:
         """Where it is planned again, below the place."""
         if self.draft:
             return f"drafts/{self.draft.name}/grid"
-        mapping = Path(self.facts.mapping.path).name
-        return f"users?mapping={quote(mapping)}" if has_no_roster(self.facts) else ""
+        mapping = Path(self.facts.mapping.path)
+        document = examine(mapping)[0] if self.facts.roster.kept else None
+        return f"users?mapping={quote(mapping.name)}" if document and document.from_alma else ""
 
     @property
     def code(self) -> str:
@@ -132,11 +137,6 @@ class Review:
         deleted = f"elete {counted(self.deletions, 'user')} from {self.alma}"
         return f"Write {people} and d{deleted}" if written else f"D{deleted}"
 
-    @property
-    def deletions(self) -> int:
-        """How many users it deletes; the number is typed in the approval."""
-        return 0 if self.applied else self.summary.delete or 0
-
 
 def review(space: Workspace, folder: Path) -> Review:
     """Read a run. Raises UsageError, LedgerError."""
@@ -157,10 +157,11 @@ def review(space: Workspace, folder: Path) -> Review:
             draft,
             _survey(folder, ledger_stamp(folder)),
             events,
-            prepared_by(events, folder, thrown),
+            prepared_by(events, folder, thrown) | text_people(space.folder, facts),
             tuple(lineage(ledger).sentences()),
             tuple(path.name for path in present(folder)),
             ledger.value("seal") or "",
+            next_deletes(ledger, None),
         )
 
 

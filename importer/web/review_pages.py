@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from importer.ledger.journal import next_deletes
 from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import HOLDER, LOCK, holder
 from importer.model.files import write_atomically
-from importer.pipeline.apply import deletions
 from importer.report.view import rows_page
 from importer.report.wording import workbooks
 from importer.web.loads import last_load
@@ -35,7 +35,7 @@ class Wrong:
 
     `unviewed`: what must be looked at first. `unticked`: failed safety checks that were not
     allowed. `limit`: not all rows were chosen, and no number of rows was typed. `deletions`:
-    another number than that of the users who would be deleted was typed.
+    another number than `deleted`, that of the users who would be deleted, was typed.
     """
 
     unviewed: frozenset[str]
@@ -43,11 +43,11 @@ class Wrong:
     code: bool
     limit: bool
     deletions: bool
+    deleted: int
 
     def __bool__(self) -> bool:
         """Whether anything is."""
-        found = self.code or self.limit or self.deletions
-        return bool(self.unviewed) or bool(self.unticked) or found
+        return bool(self.unviewed or self.unticked or self.code or self.limit or self.deletions)
 
 
 def run(visit: Visit) -> web.Response:
@@ -105,22 +105,23 @@ def start_apply(visit: Visit) -> web.Response:
         return visit.refusal(409, "The plan was changed", sentence, address)
     ticked, failed = set(visit.texts("allow")), shown.facts.failed_checks
     limit = None if visit.text("some") == ALL else visit.number("limit")
+    with Ledger.open(run) as ledger:
+        deleted, typed = next_deletes(ledger, limit or None), visit.number("deletions")
     wrong = Wrong(
         shown.to_view - set(visit.texts("viewed")),
         () if shown.applied else tuple(one.check for one in failed if one.check not in ticked),
         shown.code != "" and visit.text("code").strip().casefold() != shown.code.casefold(),
         limit == 0,
-        shown.deletions > 0 and visit.number("deletions") != shown.deletions,
+        deleted > 0 and typed != deleted,
+        deleted,
     )
     if wrong:
         return _shown(visit, shown, wrong)
-    with Ledger.open(run) as ledger:
-        deleted = deletions(ledger, limit)  # of those whose number was typed
     return visit.start(
         "apply", f"runs/{run.name}",
         *(word for one in sorted(ticked) for word in ("--allow", one)),
         *(("--limit", str(limit)) if limit else ()),
-        *(("--delete", str(deleted)) if deleted else ()),
+        *(("--delete", str(typed)) if deleted else ()),
         "--yes", "--json",
         title="Writing to Alma",
         then=address,
@@ -131,14 +132,20 @@ def start_apply(visit: Visit) -> web.Response:
 
 def sis_report(visit: Visit) -> web.Response:
     """Start `sis-report` of a run whose file Alma has loaded, with Alma's own report if given."""
-    report = []
+    words, report = ("sis-report", f"runs/{visit.run.name}"), []
+    tasks = (task for task in visit.space.tasks.running() if task.words[:2] == words)
+    if next(tasks, None) or visit.space.is_busy(visit.run):
+        sentence = "A command is working on it. Wait until that is done. Nothing was started."
+        return visit.refusal(409, "One after the other", sentence, visit.run_address)
     for file in visit.files[:1]:
         kind = PurePath(file.filename).suffix.casefold()
         path = visit.run / f"{ALMA_REPORT}{kind if kind in ROSTERS else '.csv'}"
+        for old in visit.run.glob(f"{ALMA_REPORT}.*"):
+            old.unlink()
         write_atomically(path, file.file.read())
         report.append(visit.space.typed(path))
     return visit.start(
-        "sis-report", f"runs/{visit.run.name}", *report, "--json",
+        *words, *report, "--json",
         title="Finding out what the SIS load did",
         then=visit.run_address,
         back=visit.run_address,

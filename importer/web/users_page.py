@@ -12,7 +12,9 @@ from importer.mapper.explain import about_leaving
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
-from importer.web.drafts import StaleError, mapping_text, text_digest
+from importer.web.drafts import StaleError, mapping_text, text_digest, trial
+from importer.web.history import note_text
+from importer.web.loads import was_approved
 from importer.web.site import Visit, found, see
 from importer.web.tasks import RUN
 
@@ -20,7 +22,8 @@ from importer.web.tasks import RUN
 def users(visit: Visit) -> web.Response:
     """Show the mappings that select users of Alma, and the text of one."""
     known = {path.name: (path, document) for path, document in _mappings(visit)}
-    path, document = known.get(visit.text("mapping")) or found(next(iter(known.values()), None))
+    name = visit.text("mapping") or next(iter(known), "")
+    path, document = found(known.get(name))
     text = mapping_text(path)
     return visit.page(
         "users.html.j2",
@@ -55,18 +58,31 @@ def save(visit: Visit) -> web.Response:
     if text_digest(mapping_text(mapping)) != visit.text("digest"):
         msg = f"The mapping {mapping.name} was changed elsewhere."
         raise StaleError(msg)
-    before, text = mapping.read_bytes(), visit.text("text").replace("\r\n", "\n")
-    write_atomically(mapping, text.encode())
-    document, findings = examine(mapping)
-    if document is None or not document.from_alma:
-        write_atomically(mapping, before)
-        why = findings[0] if findings else "It selects no users of Alma: `from: alma` is missing."
-        return visit.refusal(422, "This text cannot be used", f"{why} Nothing was saved.", here)
-    if visit.text("do") != "plan":
-        return see(here)
+    text = visit.text("text").replace("\r\n", "\n")
+    changes = text != mapping_text(mapping)
     words = ("plan", "-m", visit.space.typed(mapping))
     running = visit.space.tasks.doing(words)
-    if running and running.words[: len(words)] != words:
+    same = running is not None and running.words[: len(words)] == words
+    if changes and same:
+        sentence = f"The users whom {mapping.name} selects are being compared with Alma."
+        sentence += " Wait until that is done. Nothing was saved."
+        return visit.refusal(409, "One after the other", sentence, here)
+    with trial(mapping, text) as path:
+        document, findings = examine(path)
+    if document is None or not document.from_alma:
+        why = "It selects no users of Alma: `from: alma` is missing."
+        if findings:
+            why = findings[0].replace(path.name, mapping.name, 1)
+        return visit.refusal(422, "This text cannot be used", f"{why} Nothing was saved.", here)
+    if changes:
+        if visit.person:
+            old, _ = examine(mapping)
+            approved = old is not None and was_approved(visit.space, old)
+            note_text(visit.space.folder, mapping.name, visit.person, approved=approved)
+        write_atomically(mapping, text.encode())
+    if visit.text("do") != "plan":
+        return see(here)
+    if running and not same:
         sentence = "Other users are being compared with Alma. Wait until that is done."
         return visit.refusal(409, "One after the other", f"{sentence} The text is saved.", here)
     return visit.start(

@@ -22,6 +22,7 @@ from tests.web.conftest import (
     followed,
     people,
     planned,
+    run_command,
     until,
 )
 
@@ -140,26 +141,72 @@ def _run_job(library: Library, job: str) -> int:
     return subprocess.run(command, cwd=library.folder, check=False, capture_output=True).returncode
 
 
-def test_deletions_that_were_typed_are_carried_out(office: tuple[Library, httpx.Client]) -> None:
-    """Also if only some are approved first; what is left goes on with what was typed."""
-    library, client = office
-    library.set_rate(50)
+def _retiring(library: Library, client: httpx.Client, name: str, count: int) -> str:
+    """Plan to delete N users; return the address of the run."""
     (library.folder / "mappings" / "retire.yaml").write_text(
         RETIRE.format(if_open="hold", do="delete"), "utf-8"
     )
     facts = library.folder / "facts.json"
     facts.write_text(json.dumps(FACTS | {"environment": "production"}), "utf-8")
     rows = ["Id,First,Last,Born"]
-    for number in range(3):
-        library.add(f"R{number}", "Ann", f"Olda{number}", expiry_date="2020-01-31Z",
+    for number in range(count):
+        library.add(f"{name}{number}", "Ann", f"Olda{number}", expiry_date="2020-01-31Z",
                     birth_date="1950-03-02Z")  # fmt: skip
-        rows.append(f"R{number},Ann,Olda{number},1950-03-02")
+        rows.append(f"{name}{number},Ann,Olda{number},1950-03-02")
     run = planned(client, drafted(client, "alma", "\n".join([*rows, ""]), "retire.yaml"))
     facts.unlink()
+    return run
+
+
+def test_deletions_that_were_typed_are_carried_out(office: tuple[Library, httpx.Client]) -> None:
+    """Each time of those who are sent then; what is left is asked for again, and so is an undo."""
+    library, client = office
+    library.set_rate(50)
+    run = _retiring(library, client, "R", 3)
     checks = failed_checks(client, run)
     wrong = approve(client, run, *checks, deletions="2")
     assert (wrong.status_code, "not the number of deletions" in wrong.text) == (422, True)
-    followed(client, approve(client, run, *checks, some="yes", limit="1"))
+    wrong = approve(client, run, *checks, some="yes", limit="1")  # the number of all
+    assert (wrong.status_code, "Type 1 to delete 1 user" in wrong.text) == (422, True)
+    followed(client, approve(client, run, *checks, some="yes", limit="1", deletions="1"))
     assert len({"R0", "R1", "R2"} & library.users().keys()) == 2
-    followed(client, approve(client, run))
+    _continues(client, run, 2)
     assert not {"R0", "R1", "R2"} & library.users().keys()
+
+    run = planned(client, drafted(client, "alma", people(950, 3), "plain.yaml"))
+    followed(client, approve(client, run))
+    undo = followed(client, client.post(f"{run}/undo", data={"delete": "yes"}))
+    checks = failed_checks(client, undo)
+    followed(client, approve(client, undo, *checks, some="yes", limit="1", deletions="1"))
+    assert len({"950", "951", "952"} & library.users().keys()) == 2
+    _continues(client, undo, 2)
+    assert not {"950", "951", "952"} & library.users().keys()
+
+
+def _continues(client: httpx.Client, run: str, deletions: int) -> None:
+    """Continue a load with the form of its pages, which asks for the number of deletions."""
+    before = client.get(run).text
+    for page in (before, client.get(f"{run}/live").text):
+        assert f"Type {deletions} to delete" in page
+    for typed in ("", str(deletions + 1)):
+        wrong = approve(client, run, deletions=typed)
+        assert (wrong.status_code, "not the number of deletions" in wrong.text) == (422, True)
+    assert client.get(run).text == before
+    followed(client, approve(client, run))
+
+
+def test_a_load_of_the_command_line_goes_on_with_a_typed_number(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """What was typed there is of the rows that were sent there."""
+    library, client = office
+    run = _retiring(library, client, "S", 3)
+    folder = run.rpartition("/")[2]
+    words = ("apply", f"runs/{folder}", "--limit", "1", "--delete", "1", "--yes")
+    allowed = [word for one in failed_checks(client, run) for word in ("--allow", one)]
+    run_command(library.folder, *words, *allowed)
+    assert len({"S0", "S1", "S2"} & library.users().keys()) == 2
+    assert approve(client, run, deletions="").status_code == 422
+    assert len({"S0", "S1", "S2"} & library.users().keys()) == 2
+    _continues(client, run, 2)
+    assert not {"S0", "S1", "S2"} & library.users().keys()

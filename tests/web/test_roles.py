@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Barrier
 
@@ -20,6 +21,7 @@ from tests.web.conftest import (
     Library,
     approve,
     drafted,
+    failed_checks,
     followed,
     launch,
     leave_out,
@@ -29,6 +31,7 @@ from tests.web.conftest import (
 )
 from tests.web.test_guard import ADDRESSES
 from tests.web.test_load import MAPPING
+from tests.web.test_users_of_alma import form_of, until_day
 
 HOST = "loads.example.org"
 GROUPS = "viewer=staff; preparer=circ, acq; approver=systems"
@@ -171,6 +174,29 @@ def test_nobody_approves_what_they_prepared(office: tuple[Library, Ask]) -> None
     followed(eva, approve(eva, runs[0]))
     assert "<b>eva</b>: approved the load" in eva.get(runs[0]).text
     assert "<b>piet</b>: compared with Alma" in eva.get(runs[0]).text
+
+
+def test_who_changed_the_text_of_a_mapping_prepared_its_loads(office: tuple[Library, Ask]) -> None:
+    """Until a load with that text was approved by somebody else, and the text changed again."""
+    library, ask = office
+    ada, piet, ben, eva = ask("ada"), ask("piet"), ask("ben"), ask("ada")
+    eva.headers["X-Remote-User"] = "eva"
+    soon = date.today() + timedelta(days=20)  # noqa: DTZ011  as Alma has it
+
+    def changed(who: httpx.Client, note: str) -> str:
+        library.add(f"renew-{note}", "Ana", "Roe", expiry_date=f"{soon}Z")
+        form = form_of(who, "renew-group.yaml")
+        form["text"] = f"{until_day(form['text'], soon)}# {note}\n"
+        assert who.post("/alma/users", data=form).status_code == 303
+        form = form_of(piet, "renew-group.yaml")
+        return followed(piet, piet.post("/alma/users", data=form | {"do": "plan"}))
+
+    changed(ada, "a")
+    run = changed(ben, "b")
+    assert [approve(who, run).status_code for who in (ada, ben, piet)] == [403, 403, 403]
+    followed(eva, approve(eva, run, *failed_checks(eva, run)))
+    run = changed(ben, "c")
+    assert approve(ada, run, *failed_checks(ada, run)).status_code == 303
 
 
 def test_four_eyes_hold_when_the_draft_is_thrown_away(office: tuple[Library, Ask]) -> None:

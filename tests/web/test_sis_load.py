@@ -43,13 +43,18 @@ def test_an_sis_load_is_planned_downloaded_and_reported(library: Library) -> Non
     file = client.get(f"{run}/files/sis-load-01.zip")
     assert file.status_code == 200
     files = {"report": ("../Rejected users.CSV", b"Primary ID,Why\n1000002,No such group here\n")}
-    followed(client, client.post(f"{run}/sis-report", files=files))
+    started = client.post(f"{run}/sis-report", files=files)
+    assert client.post(f"{run}/sis-report").status_code == 409  # one after the other
+    followed(client, started)
     page = client.get(run).text
     assert ("Load it in Alma" in page, "No such group here" in page) == (True, True)
     access = {"Authorization": f"apikey {KEY}"}
     loaded = httpx.post(f"{library.alma}/_sandbox/sis", content=file.content, headers=access)
     assert loaded.json()["created"] == 2
-    followed(client, client.post(f"{run}/sis-report"))
+    files = {"report": ("again.txt", b"Primary ID,Why\n")}
+    followed(client, client.post(f"{run}/sis-report", files=files))
+    folder = library.folder / "runs" / run.rpartition("/")[2]
+    assert [path.name for path in folder.glob("alma-job-report*")] == ["alma-job-report.txt"]
     page = client.get(run).text
     assert ("Load it in Alma" in page, "This load is complete" in page) == (False, True)
     assert server.stop() == 0

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import html
 import re
+import subprocess
+import sys
 from datetime import date, timedelta
 
 import httpx
 
-from tests.web.conftest import KEY, Library, approve, failed_checks, followed, start
+from tests.web.conftest import KEY, PLAIN, Library, approve, failed_checks, followed, start
 
 
-def _form(client: httpx.Client, mapping: str) -> dict[str, str]:
+def form_of(client: httpx.Client, mapping: str) -> dict[str, str]:
     """The form with a mapping's text as the page shows it."""
     page = client.get(f"/alma/users?mapping={mapping}").text
     digest = re.search(r'name="digest" value="(\w+)"', page)
@@ -21,20 +23,24 @@ def _form(client: httpx.Client, mapping: str) -> dict[str, str]:
     return {"mapping": mapping, "digest": digest[1], "text": html.unescape(text[1])}
 
 
+def until_day(text: str, last: date) -> str:
+    """The text of renew-group.yaml that selects whose membership ends by a day."""
+    day, after = last - timedelta(days=19), last + timedelta(days=1)
+    return re.sub(
+        r"expiry_date: \{after: .*", f"expiry_date: {{after: {day}, before: {after}}}", text
+    )
+
+
 def test_users_of_alma_are_changed_without_a_roster(library: Library) -> None:
     """A ready mapping is chosen, its text changed and planned; the load changes whom it selects."""
-    soon, day = (date.today() + timedelta(days=n) for n in (20, 1))  # noqa: DTZ011  as Alma has it
+    soon = date.today() + timedelta(days=20)  # noqa: DTZ011  as Alma has it
     for number in (1, 2):
         library.add(str(number), "Ana", f"Roe{number}", expiry_date=f"{soon}Z")
     server = start(library.folder)
     client = server.client()
     assert "/alma/users" in client.get("/alma/").text
-    form = _form(client, "renew-group.yaml")
-    form["text"] = re.sub(
-        r"expiry_date: \{after: .*",
-        f"expiry_date: {{after: {day}, before: {soon + timedelta(days=1)}}}",
-        form["text"],
-    )
+    form = form_of(client, "renew-group.yaml")
+    form["text"] = until_day(form["text"], soon)
     run = followed(client, client.post("/alma/users", data=form | {"do": "plan"}))
     page = client.get(run).text
     assert re.findall(r'<th scope="row">(Ana Roe.)</th>', page) == ["Ana Roe1", "Ana Roe2"]
@@ -52,10 +58,54 @@ def test_a_text_that_selects_nobody_is_not_saved(library: Library) -> None:
     """What is there stays, and no roster is offered a mapping that takes none."""
     server = start(library.folder)
     client = server.client()
-    form = _form(client, "purge-dates.yaml")
+    form = form_of(client, "purge-dates.yaml")
     for text in ("no: mapping", form["text"].replace("from: alma", "sheet: People")):
         answer = client.post("/alma/users", data=form | {"text": text})
         assert answer.status_code == 422
-    assert _form(client, "purge-dates.yaml") == form
-    assert client.get("/alma/users?mapping=community.yaml").status_code in {200, 404}
+    assert form_of(client, "purge-dates.yaml") == form
+    assert client.post("/alma/users", data=form).status_code == 303
+    path = library.folder / "mappings" / "purge-dates.yaml"
+    inode = path.stat().st_ino
+    for text in ("no: mapping", form["text"].replace("from: alma", "sheet: People")):
+        client.post("/alma/users", data=form | {"text": text})
+    assert path.stat().st_ino == inode, "the text was another one meanwhile"
+    assert client.get("/alma/users?mapping=community.yaml").status_code == 404
+    assert client.get("/alma/users?mapping=nobody.yaml").status_code == 404
+    assert server.stop() == 0
+
+
+def test_a_text_is_not_changed_while_it_is_planned(library: Library) -> None:
+    """Nobody sees a plan of another text than the one they sent."""
+    library.add("1", "Ana", "Roe")
+    server = start(library.folder)
+    client = server.client()
+    form = form_of(client, "renew-group.yaml")
+    started = client.post("/alma/users", data=form | {"do": "plan"})
+    changed = form | {"text": f"{form['text']}# other\n"}
+    for do in ("plan", "save"):
+        assert client.post("/alma/users", data=changed | {"do": do}).status_code == 409
+    assert form_of(client, "renew-group.yaml") == form
+    again = client.post("/alma/users", data=form | {"do": "plan"})
+    assert again.headers["Location"] == started.headers["Location"]
+    followed(client, started)
+    assert client.post("/alma/users", data=changed).status_code == 303
+    assert server.stop() == 0
+
+
+def test_a_roster_in_the_folder_of_a_run_is_a_roster(library: Library) -> None:
+    """The rejects of a run, planned on the command line, have no users of Alma."""
+    (library.folder / "mappings").mkdir()
+    mapping = library.folder / "mappings" / "plain.yaml"
+    mapping.write_text(PLAIN, "utf-8")
+    (library.folder / "people.csv").write_text("Id,First,Last\n1,Ida,Roe\n2,Ida,\n", "utf-8")
+    for roster, run in (("people.csv", "first"), ("runs/first/rejects.xlsx", "second")):
+        command = [sys.executable, "-m", "importer", "plan", roster, "-m", "mappings/plain.yaml"]
+        subprocess.run(
+            [*command, "-o", f"runs/{run}"], cwd=library.folder, check=False, capture_output=True
+        )
+    server = start(library.folder)
+    client = server.client()
+    assert ">Rejects<" in client.get("/alma/").text
+    mapping.write_text(f"{PLAIN}# other\n", "utf-8")
+    assert "users?mapping" not in client.get("/alma/runs/second").text
     assert server.stop() == 0

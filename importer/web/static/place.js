@@ -51,19 +51,22 @@ async function show(/** @type {string} */ address, /** @type {RequestInit} */ op
  * Show another page in place of this one, once this one has ended; it is loaded if it must be.
  * @param {string} address
  * @param {(page: Document) => boolean} [ended] by default it has
+ * @param {string} [part] `#id` of the part to show of the page that this one leads to, which no answer names
  * @returns {Promise<boolean>} whether it has
  */
-export async function arrive(address, ended = () => true) {
+export async function arrive(address, ended = () => true, part = "") {
   const answer = await fetch(address).catch(() => null);
   if (!answer) return false;
   const page = await parsed(answer), scripts = [...page.querySelectorAll("head script")].map((one) => one.getAttribute("src"));
   if (!ended(page)) return false;
+  const there = answer.url + (answer.redirected ? part : "");
   if (!answer.ok || scripts.some((one) => document.querySelector(`script[src="${one}"]`))) {
-    location.replace(answer.url);
+    location.replace(there);
     return true;
   }
   put(page);
-  history.replaceState(null, "", answer.url);
+  history.replaceState(null, "", there);
+  if (answer.redirected && part) at(part.slice(1))?.scrollIntoView();
   document.head.append(...scripts.map((src) => make("script", { type: "module", src })));
   return true;
 }
