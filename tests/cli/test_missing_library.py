@@ -23,7 +23,7 @@ CHECK = ("check", str(PATRONS), "-m", "m.yaml")
     ("library", "arguments"),
     [
         ("typer", ("--help",)),
-        ("truststore", CHECK),
+        ("truststore", ("doctor",)),
         ("pandas", CHECK),
         ("aiohttp", ("sandbox", "--switch", "list")),
     ],
