@@ -36,7 +36,7 @@ TASK_ID, RUN = "TASK-ID", "NEW-RUN"
 """In the page to show when a task is done: the task's ID, and the name of the run that it makes."""
 
 _LINES = 12
-_STARTING = 120  # seconds in which a child has taken its lock
+_STARTING = 300  # seconds in which a child has taken its lock
 KILLED = -1
 """The exit code of a task that was killed."""
 

@@ -59,7 +59,7 @@ def _begun(folder: Path, ago: timedelta, *files: str) -> Task:
 def test_a_task_that_starts_is_not_taken_for_a_killed_one(
     tmp_path: Path, ago: timedelta, files: tuple[str, ...], code: int | None
 ) -> None:
-    """Only a task that had begun, or did not begin in two minutes, was killed without a code."""
+    """Only a task that had begun, or did not begin in five minutes, was killed without a code."""
     task = _begun(tmp_path, ago, *files)
     tasks = Tasks(tmp_path, tmp_path, {})
     assert tasks.exit(task) == code
