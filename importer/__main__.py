@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -34,6 +35,7 @@ def main() -> None:
 
 def _run() -> int:
     """Carry out the command line; return its exit code."""
+    gc.disable()  # until the command's modules are loaded: nothing of them is ever rubbish
     try:
         from importer.cli.app import run  # here, so that Ctrl-C while it loads is caught
         from importer.cli.output import keep_streams_unbroken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -81,6 +82,9 @@ class _Commands(typer.core.TyperGroup):
         if name is None:
             return None
         module = import_module(f"importer.cli.{name}")
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         return get_group(module.app).get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

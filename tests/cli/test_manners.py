@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +32,18 @@ def test_help_explains_commands_and_exit_codes(typed: Type) -> None:
     assert typed("-V").out == shown
     assert shown == f"importer {version(PACKAGE)} ({commit()})\n"
     assert len(commit()) == 12
+
+
+def test_memory_is_collected_while_a_command_works(typed: Type) -> None:
+    """A start without the collector ends when the command's module is loaded."""
+    gc.disable()
+    try:
+        typed("check", "--help")
+        assert gc.isenabled()
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 def test_quiet_writes_only_what_stops(folder: Path, typed: Type) -> None:
