@@ -42,7 +42,6 @@ def test_memory_is_collected_while_a_command_works(typed: Type) -> None:
         assert gc.isenabled()
         assert gc.get_freeze_count()
     finally:
-        gc.unfreeze()
         gc.enable()
 
 
