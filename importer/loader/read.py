@@ -151,26 +151,35 @@ def limited(seconds: float) -> Iterator[None]:
     """Raise TooLongError in the block if the process computes for longer than that.
 
     A second thread looks at the clock and interrupts the first one between two steps of Python, as
-    signals would, which Windows and the threads of the page do not have. A single call of a library
-    is not interrupted: the limits on sizes bound those.
+    signals would, which Windows and the threads of the page do not have. It repeats that, because
+    Python drops exceptions in some callbacks. A single call of a library is not interrupted: the
+    limits on sizes bound those.
     """
     thread, until, done = threading.get_ident(), time.process_time() + seconds, threading.Event()
+
+    def interrupt(error: type[BaseException] | None) -> None:
+        what = None if error is None else ctypes.py_object(error)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
 
     def watch() -> None:
         while not done.wait(_OFTEN):
             if time.process_time() > until:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread), ctypes.py_object(TooLongError)
-                )
-                return
+                interrupt(TooLongError)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
         yield
     finally:
-        done.set()
-        watcher.join()
+        ended = False
+        while not ended:
+            try:
+                done.set()
+                watcher.join()
+                interrupt(None)
+                ended = True
+            except TooLongError:  # once more, while the first one ends the block
+                continue
 
 
 def _open(content: bytes, kind: Kind) -> Workbook:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from importer.errors import RosterError
-from importer.loader.read import read
+from importer.loader.read import TooLongError, limited, read
 from importer.model.files import read_bounded
 from importer.model.problem import Code
 from importer.model.roster import ADDED, NO_HEADINGS, Layout, Roster
@@ -135,6 +136,28 @@ def test_reading_has_a_limit_of_time(
     monkeypatch.undo()
     path.write_text("ID,Name\n1,Silva\n")
     assert len(run().frame) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_limit_of_time_holds_where_python_drops_exceptions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a callback drops comes again."""
+
+    class Callback:
+        def __del__(self) -> None:
+            _compute(0.2)
+
+    monkeypatch.setattr("importer.loader.read._OFTEN", 0.01)
+    with pytest.raises(TooLongError), limited(0):
+        Callback()
+        _compute(5)
+
+
+def _compute(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
