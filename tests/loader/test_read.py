@@ -148,10 +148,13 @@ def test_the_limit_of_time_holds_where_python_drops_exceptions(
         def __del__(self) -> None:
             _compute(0.2)
 
-    monkeypatch.setattr("importer.loader.read._OFTEN", 0.01)
-    with pytest.raises(TooLongError), limited(0):
+    def work() -> None:
         Callback()
         _compute(5)
+
+    monkeypatch.setattr("importer.loader.read._OFTEN", 0.01)
+    with pytest.raises(TooLongError), limited(0):
+        work()
 
 
 def _compute(seconds: float) -> None:
