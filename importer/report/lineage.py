@@ -192,10 +192,10 @@ def _with_rejects(
     if wrong:
         verb = "check" if facts.command == "check" else "plan"
         # a refusal of Alma is marked in no cell: its reason is beside the row
-        todo = "Correct the marked cells in" if summary.to_correct else "Follow the advice in"
+        todo = "Correct the marked cells" if summary.to_correct else "Follow the advice"
         if summary.review and verb == "plan":
-            todo = f"Decide about the rows to review, and {todo[0].lower()}{todo[1:]}"
-        why = f"{todo} {names}, save it, and {verb} those rows again:"
+            todo += " and choose a Decision for each row to review"
+        why = f"{todo} in {names}, save it, and {verb} those rows again:"
         yield NextStep(why, again(verb, facts, files))
     if summary.review and facts.command == "plan":
         codes = ("--codes", facts.codes) if facts.codes else ()
