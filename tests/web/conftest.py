@@ -10,20 +10,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from importer.errors import Exit
 from importer.sandbox.server import Options, running
+from importer.web.tasks import PROCESS, TASK, Task
 from tests.serving import Loopback
+from tests.web.forked import FORKING, FORKS, Forked, forks
 
 CHROMIUM = shutil.which("chromium")
 LOOPBACK = Path(__file__).parent / "loopback"
@@ -40,7 +43,9 @@ _PATIENCE = 300
 
 expect.set_options(timeout=120_000)
 
-_STARTED: list[subprocess.Popen[bytes]] = []
+Process = Forked | subprocess.Popen[bytes]
+
+_STARTED: list[Process] = []
 
 
 @dataclass
@@ -48,7 +53,7 @@ class Server:
     """The command `importer web` in a folder, and the link that it printed."""
 
     folder: Path
-    process: subprocess.Popen[bytes]
+    process: Process
     link: str
     clients: list[httpx.Client] = field(default_factory=list)
 
@@ -87,27 +92,35 @@ def practice_codes() -> bytes:
     """The code tables of a practice Alma, which the page otherwise gets when it starts."""
     with TemporaryDirectory() as name, running(Options(db=Path(name, "alma.sqlite"))) as alma:
         address = alma.removesuffix("/almaws/v1")
-        run_command(Path(name), "codes", "fetch", ALMA_API_KEY="sandbox", ALMA_BASE_URL=address)
+        settings = {"ALMA_API_KEY": "sandbox", "ALMA_BASE_URL": address}
+        assert run_command(Path(name), "codes", "fetch", **settings) == Exit.DONE
         return Path(name, "codes.json").read_bytes()
 
 
-def run_command(folder: Path, *words: str, **settings: str) -> None:
-    """Run a command of the importer in a folder."""
-    command = [sys.executable, "-m", "importer", *words]
-    subprocess.run(command, cwd=folder, env=os.environ | settings, check=True, capture_output=True)
+def run_command(folder: Path, *words: str, **settings: str) -> int:
+    """Run a command of the importer in a folder; return its exit code."""
+    with Path(os.devnull).open("wb") as file:
+        return _begin(folder, words, os.environ | settings, file, forked=FORKING).wait()
 
 
-def start(folder: Path, *options: str) -> Server:
+def start(folder: Path, *options: str, forked: bool = FORKING) -> Server:
     """Start the command, and wait until it is ready."""
     said = folder / "said.txt"
-    process = launch(folder, "--port", "0", "--no-browser", *options)
+    process = _launch(folder, ("--port", "0", "--no-browser", *options), {}, forked=forked)
     while not (found := _LINK.search(said.read_text("utf-8"))):
         assert process.poll() is None, said.read_text("utf-8")
         time.sleep(0.05)
     return Server(folder, process, found[0])
 
 
-def launch(folder: Path, *options: str, **settings: str) -> subprocess.Popen[bytes]:
+def launch(folder: Path, *options: str, **settings: str) -> Process:
+    """Start the command with these settings in its environment."""
+    return _launch(folder, options, settings, forked=FORKING)
+
+
+def _launch(
+    folder: Path, options: Sequence[str], settings: dict[str, str], *, forked: bool
+) -> Process:
     """Start the command, without any connection but loopback. A new practice has code tables."""
     if not (practice := folder / "practice").exists():
         practice.mkdir(0o700)
@@ -115,15 +128,25 @@ def launch(folder: Path, *options: str, **settings: str) -> subprocess.Popen[byt
     environment = {name: text for name, text in os.environ.items() if not name.startswith("ALMA_")}
     loopback = {"PYTHONPATH": str(LOOPBACK), "LOOPBACK_BROKEN": str(folder / "left.txt")}
     with (folder / "said.txt").open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "importer", "web", *options],
-            cwd=folder,
-            env=environment | loopback | settings,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
+        words = ("web", *options)
+        process = _begin(folder, words, environment | loopback | settings, file, forked=forked)
     _STARTED.append(process)
     return process
+
+
+def _begin(
+    folder: Path, words: Sequence[str], env: dict[str, str], file: BinaryIO, *, forked: bool
+) -> Process:
+    command = [sys.executable, "-m", "importer", *words]
+    begin = Forked if forked else subprocess.Popen
+    return begin(
+        command,
+        cwd=folder,
+        env=env | ({FORKS: forks()} if forked else {}),
+        stdin=subprocess.DEVNULL,
+        stdout=file,
+        stderr=subprocess.STDOUT,
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -212,6 +235,17 @@ def library(tmp_path: Path) -> Iterator[Library]:
     """A library without users."""
     with new_library(tmp_path) as made:
         yield made
+
+
+def loads(folder: Path) -> Iterator[int]:
+    """Yield the processes of a library that write to Alma."""
+    for path in (folder / "tasks").glob(f"*/{PROCESS}"):
+        number = int(path.read_text("utf-8"))
+        task = Task.model_validate_json((path.parent / TASK).read_text("utf-8"))
+        if "apply" in task.words:
+            with suppress(ProcessLookupError):
+                os.kill(number, 0)
+                yield number
 
 
 PLAIN = """version: 1

@@ -11,7 +11,6 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -38,6 +37,7 @@ from tests.web.conftest import (
     drafted,
     grid_rows,
     launch,
+    loads,
     new_library,
     until,
     version,
@@ -80,14 +80,6 @@ class Department:
             transport=transport, base_url="http://socket", headers=headers, timeout=120
         )
         return self.stack.enter_context(client)
-
-    def loads(self) -> Iterator[int]:
-        """Yield the processes that write to Alma."""
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                words = path.read_bytes().split(b"\0")
-                if b"apply" in words and bytes(self.library.folder) in path.read_bytes():
-                    yield int(path.parent.name)
 
 
 @dataclass
@@ -266,7 +258,7 @@ class Page(RuleBasedStateMachine):
         """End the processes that write, as a power cut or two Ctrl-C do."""
         if how == "wait":
             return
-        for process in self.office.loads():
+        for process in loads(self.office.library.folder):
             with suppress(OSError):
                 if how == "kill":
                     os.kill(process, signal.SIGKILL)
@@ -303,7 +295,7 @@ class Page(RuleBasedStateMachine):
         """When all is loaded, Alma has what was typed, and each user was created once."""
         if not hasattr(self, "ids"):
             return
-        until(lambda: not [*self.office.loads()])
+        until(lambda: not [*loads(self.office.library.folder)])
         for _ in range(3):
             self.reload("ana")
             self.plans_it("ana", 1)

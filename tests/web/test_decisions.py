@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.model.decisions import choices
 from tests.web.conftest import (
@@ -71,7 +70,7 @@ def fill(library: Library) -> None:
         entry = {"email_address": email, "email_type": [{"value": "personal"}], "preferred": True}
         contact = {"email": [entry] if email else []}
         library.add(primary_id, first, last, birth_date=f"{born}Z", contact_info=contact)
-    run_command(library.folder, "users", "refresh")
+    assert run_command(library.folder, "users", "refresh") == Exit.DONE
 
 
 @pytest.fixture
@@ -190,8 +189,7 @@ def test_answers_of_several_rosters_are_used_one_by_one(
         line = f"{number}1,Edgar,Hollins,1961-07-22,ed@example.org\n"
         (library.folder / f"{name}.csv").write_text(f"Id,First,Last,Born,Email\n{line}", "utf-8")
         words += [f"{name}.csv", "-m", "mappings/born.yaml"]
-    command = [sys.executable, "-m", "importer", "plan", *words, "-o", "runs/both"]
-    subprocess.run(command, cwd=library.folder, check=False, capture_output=True)
+    assert run_command(library.folder, "plan", *words, "-o", "runs/both") == Exit.REJECTS
     run = "/alma/runs/both"
     rows = list(
         map(int, dict.fromkeys(re.findall(r"row=(\d+)", client.get(f"{run}/decisions").text)))

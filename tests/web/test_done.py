@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 
 import httpx
 from playwright.sync_api import Browser
@@ -121,7 +119,7 @@ def test_a_held_load_of_a_job_is_reviewed_and_allowed(office: tuple[Library, htt
     )
     (library.folder / "in").mkdir()
     (library.folder / "in" / "friends.csv").write_text(people(900, 3), "utf-8")
-    assert _run_job(library, job.name) == Exit.SAFETY_CHECK
+    assert run_command(library.folder, "job", "run", job.name) == Exit.SAFETY_CHECK
     page = client.get("/alma/settings").text
     assert "friends Held" in words(page)
     (plan,) = re.findall(r'href="(/alma/runs/[^"]+)">Review<', page)
@@ -130,15 +128,9 @@ def test_a_held_load_of_a_job_is_reviewed_and_allowed(office: tuple[Library, htt
     form = {"file": job.name, "do": "allow", "why": "a new group"}
     back = followed(client, client.post("/alma/settings/job", data=form))
     assert "Allow this load" not in client.get(back).text
-    assert _run_job(library, job.name) == Exit.DONE
+    assert run_command(library.folder, "job", "run", job.name) == Exit.DONE
     assert {"900", "901", "902"} <= library.users().keys()
     assert "friends Good" in words(client.get("/alma/settings").text)
-
-
-def _run_job(library: Library, job: str) -> int:
-    """Run a job as a scheduler does; return its exit code."""
-    command = [sys.executable, "-m", "importer", "job", "run", job]
-    return subprocess.run(command, cwd=library.folder, check=False, capture_output=True).returncode
 
 
 def _retiring(library: Library, client: httpx.Client, name: str, count: int) -> str:
@@ -204,7 +196,7 @@ def test_a_load_of_the_command_line_goes_on_with_a_typed_number(
     folder = run.rpartition("/")[2]
     words = ("apply", f"runs/{folder}", "--limit", "1", "--delete", "1", "--yes")
     allowed = [word for one in failed_checks(client, run) for word in ("--allow", one)]
-    run_command(library.folder, *words, *allowed)
+    assert run_command(library.folder, *words, *allowed) == Exit.DONE
     assert len({"S0", "S1", "S2"} & library.users().keys()) == 2
     assert approve(client, run, deletions="").status_code == 422
     assert len({"S0", "S1", "S2"} & library.users().keys()) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 import os
@@ -10,8 +9,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +17,7 @@ import httpx
 import openpyxl
 import pytest
 
+from importer.errors import Exit
 from importer.web.drafts import DRAFT
 from importer.web.tasks import EXIT
 from tests.web.conftest import (
@@ -34,8 +32,10 @@ from tests.web.conftest import (
     drafted,
     failed_checks,
     followed,
+    loads,
     new_library,
     planned,
+    run_command,
     shown_plan,
     start,
     until,
@@ -166,7 +166,9 @@ def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
     answer = approve(client, run)
     assert (answer.status_code, "(since 20" in answer.text) == (409, True)
     server.stop(signal.SIGKILL)
-    _kill_load(library.folder)
+    for process in loads(library.folder):
+        os.kill(process, signal.SIGKILL)
+    until(lambda: not [*loads(library.folder)])
     assert 0 < len(library.written()) < 28
 
     library.set_rate(20)
@@ -181,29 +183,13 @@ def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
     assert len(library.users()) == 28
 
 
-def _is_gone(process: Path) -> bool:
-    return not process.exists() or not process.read_bytes()
-
-
-def _kill_load(folder: Path) -> None:
-    """End the `apply` of a folder as a power cut does."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"apply" in words and any(word.startswith(bytes(folder)) for word in words):
-            os.kill(int(path.parent.name), signal.SIGKILL)
-            until(functools.partial(_is_gone, path))
-
-
 def test_a_load_is_paused_and_continued(library: Library) -> None:
     """Pause stops after the rows under way. Ctrl-C ends the server while a stream is open.
 
     Meanwhile the key is in no page, file, command line or environment, and so are token and
     cookie. Every page is visited that a link leads to, and no page is a defect.
     """
-    server = start(library.folder)
+    server = start(library.folder, forked=False)
     client = server.client()
     settings = followed(client, client.post("/alma/settings/doctor"))
     assert "What the doctor found" in client.get(settings).text
@@ -338,8 +324,7 @@ def test_each_roster_has_its_rejects(office: tuple[Library, httpx.Client]) -> No
         (folder / f"{name}.csv").write_text(f"Id,First,Last,Code\n,Ida,{last},{name}\n", "utf-8")
         shutil.copy(folder / "mappings" / "two.yaml", folder / "mappings" / f"{name}.yaml")
         words += [f"{name}.csv", "-m", f"mappings/{name}.yaml"]
-    command = [sys.executable, "-m", "importer", "plan", *words, "-o", "runs/both"]
-    subprocess.run(command, cwd=folder, check=False, capture_output=True)
+    assert run_command(folder, "plan", *words, "-o", "runs/both") == Exit.REJECTS
     run = "/alma/runs/both"
     positions = re.findall(r'name="roster" value="(\d)"', client.get(run).text)
     assert positions == ["0", "1"]

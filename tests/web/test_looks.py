@@ -18,6 +18,7 @@ import pytest
 from openpyxl import Workbook
 from playwright.sync_api import Browser, Error, Locator, Page, expect
 
+from importer.errors import Exit
 from importer.sandbox.server import Options, running
 from importer.web.app import ROUTES
 from tests.web.conftest import CODE, Library, Server, add_user, run_command, start, until
@@ -429,7 +430,7 @@ def test_the_sample_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
         tab.keyboard.press("Enter")
         tab.wait_for_url(RUN)
         heading(tab, "28 created")
-        run_command(tmp_path, "demo")
+        assert run_command(tmp_path, "demo") == Exit.DONE
         (demo,) = (tmp_path / "runs").glob("demo-*.sqlite")
         assert settled(tmp_path / "practice" / "alma.sqlite", users(demo))
         delete = "Also delete the 28 users that this load created. Alma cannot undo that."
