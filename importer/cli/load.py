@@ -40,7 +40,7 @@ from importer.cli.options import (
 )
 from importer.cli.output import now, program, say
 from importer.errors import AlmaError, Exit, ImporterError, LedgerError, StoppedError, UsageError
-from importer.ledger.journal import Journal
+from importer.ledger.journal import Journal, next_deletes
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import held_since
 from importer.ledger.states import RESULTS, State
@@ -189,8 +189,8 @@ def _apply_run(
     names = {os.environ.get(TASK, ""), held_since(ledger.folder)} - {""}
     stopping = Stopping(ledger.folder / apply_stage.STOP, names)
     of = left if limit is None else min(left, limit)
-    deletions = apply_stage.deletions(ledger, limit)
-    typed = typed_deletions(ledger.facts.alma, deletions, deletes, limit)
+    count = next_deletes(ledger, limit)
+    typed = typed_deletions(ledger.facts.alma, count, deletes, limit)
     options = apply_stage.ApplyOptions(
         stopping=stopping,
         verify_delay=settings.alma_verify_delay,

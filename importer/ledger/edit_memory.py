@@ -262,7 +262,10 @@ class EditMemory(Memory):
                 ("DELETE FROM loads WHERE institution = ? AND run = ?", [(undone,)]),
             )
             self._remember_later(run, undone)
-            self._rename({user: key for user, key in now.items() if key not in {"", user}})
+            renamed = {user: key for user, key in now.items() if key not in {"", user}}
+            self._rename(renamed)
+            undone_id = "DELETE FROM former WHERE institution = ? AND former = ?"
+            self.write((undone_id, ((user,) for user in renamed)))
             self._done(run, entry)
 
     def _remember_later(self, run: str, undone: str) -> None:

@@ -137,6 +137,7 @@ async def apply_async(
     *,
     limit: int | None = None,
     allow: Iterable[str] = (),
+    delete: int | None = None,
     allow_production: str = "",
     progress: Progress = SILENT,
 ) -> Run:
@@ -144,7 +145,8 @@ async def apply_async(
 
     Of a plan for the SIS load, the file is written into the run's folder, and Alma is not called.
 
-    `limit`: send at most N rows. `allow`: names of safety checks that may fail.
+    `limit`: send at most N rows. `allow`: names of safety checks that may fail. `delete`: how many
+    users it deletes, which must be the number of the plan; without it nobody is deleted.
     `allow_production`: the code of the institution, without which nothing is written to its
     production Alma. Raises UsageError, SafetyCheckError,
     StalePlanError or AlmaError before anything is sent; StoppedError if it ends early, after which
@@ -169,6 +171,7 @@ async def apply_async(
             plan_days=settings.alma_plan_days,
             limit=limit,
             allowed=frozenset(map(SafetyCheck, allow)),
+            deletes=delete,
         )
         for sentence in apply_stage.prepare(ledger, journal, options, now()):
             progress.note(sentence)

@@ -300,11 +300,12 @@ class UserMemory:
     """What earlier loads left of one user.
 
     `own`: this roster's values, None if it never loaded the user. `others`: the values of other
-    rosters, the newest load first.
+    rosters, the newest load first. `had_id`: the row's primary ID is one that the user had before.
     """
 
     own: Imprints | None
     others: tuple[Imprints, ...]
+    had_id: bool = False
 
     @property
     def is_blank(self) -> bool:

@@ -13,7 +13,14 @@ from pathlib import Path
 from importer.alma.client import Alma
 from importer.errors import LedgerError, SafetyCheckError, StalePlanError, UsageError
 from importer.ledger.integrity import check_seal, end_is_lost
-from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history, next_deletes
+from importer.ledger.journal import (
+    ALLOWED,
+    PASSWORDS,
+    Journal,
+    JournalEntry,
+    made_by_people,
+    next_deletes,
+)
 from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import WriteGate
 from importer.ledger.states import OPEN
@@ -21,7 +28,7 @@ from importer.mapper.load import load
 from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
 from importer.model.plan import SafetyCheck
-from importer.model.run import RunFacts
+from importer.model.run import FailedCheck, RunFacts
 from importer.model.text import command_line, counted
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen_inputs
@@ -44,8 +51,8 @@ class ApplyOptions:
     """What the operator allows: how many rows, and which safety checks may fail.
 
     `stopping` is asked before each row. `verify_delay`: seconds before a lost reply is looked up.
-    `plan_days`: how old a plan may be when it is started. `deletes`: how many users may be deleted
-    by `match.retire`, as a person typed it; None if nobody did.
+    `plan_days`: how old a plan may be when it is started. `deletes`: how many users may be deleted,
+    as a person typed it; None if nobody did.
     """
 
     stopping: Callable[[], bool]
@@ -107,6 +114,31 @@ def prepare(
     )
 
 
+def stopping_checks(
+    ledger: Ledger, allowed: frozenset[SafetyCheck] = frozenset()
+) -> list[FailedCheck]:
+    """Return the failed safety checks that stop an apply: `allowed` neither now nor before."""
+    passed = {*allowed, *_let_pass(ledger)}
+    return [one for one in ledger.facts.failed_checks if one.check not in passed]
+
+
+def _let_pass(ledger: Ledger) -> dict[str, JournalEntry]:
+    """Return the entries that let safety checks pass, by check, as far as they still count.
+
+    A row that was resolved since is a change that whoever let a check pass had not seen.
+    """
+    resolved = ledger.resolved_checks
+    counts = resolved.counts if resolved else {}
+    found: dict[str, JournalEntry] = {}
+    for entry in made_by_people(ledger):
+        if entry.event == ALLOWED:
+            found[entry.detail] = entry
+        elif entry.row in counts:
+            for check in counts[entry.row].concerned:
+                found.pop(check, None)
+    return found
+
+
 def _check_safety(
     ledger: Ledger, journal: Journal, allowed: frozenset[SafetyCheck]
 ) -> tuple[str, ...]:
@@ -114,12 +146,10 @@ def _check_safety(
 
     Raises SafetyCheckError for failed checks that were not allowed, now or before.
     """
-    failed = ledger.facts.failed_checks
-    before = {entry.detail: entry for entry in history(ledger, 0) if entry.event == ALLOWED}
+    before = _let_pass(ledger)
     for check in sorted(allowed - set(before)):
         journal.note(ALLOWED, check)
-    stopping = [one for one in failed if one.check not in {*before, *allowed}]
-    if stopping:
+    if stopping := stopping_checks(ledger, allowed):
         lines = [f"{one.sentence} [{one.check}]" for one in stopping]
         flags = [
             word for one in dict.fromkeys(f.check for f in stopping) for word in ("--allow", one)
@@ -130,6 +160,7 @@ def _check_safety(
             f"  {command_line('apply', str(ledger.folder), *flags)}"
         )
         raise SafetyCheckError(msg)
+    failed = ledger.facts.failed_checks
     earlier = {one.check: before[one.check] for one in failed if one.check not in allowed}
     return tuple(
         f"Safety check {entry.detail}: {entry.operator} let it pass on {entry.time:%Y-%m-%d %H:%M}."
@@ -137,14 +168,9 @@ def _check_safety(
     )
 
 
-def deletions(ledger: Ledger, limit: int | None) -> int:
-    """Return how many users the next apply of a plan deletes; those of an undo were asked for."""
-    return 0 if ledger.facts.command == "undo" else next_deletes(ledger, limit)
-
-
 def _check_deletes(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
     """Raise SafetyCheckError unless a person typed how many users this apply deletes for good."""
-    count = deletions(ledger, options.limit)
+    count = next_deletes(ledger, options.limit)
     if count and options.deletes != count:
         limit = () if options.limit is None else ("--limit", str(options.limit))
         again = command_line("apply", str(ledger.folder), *limit, "--delete", str(count))

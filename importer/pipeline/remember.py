@@ -140,7 +140,8 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
         if image.primary_id not in gone and image.act is not Act.CREATE
     ]
     if undoes:
-        again = memory.take_back(facts.undoes, [image.primary_id for image in applied])
+        # who came back under a new ID has the old one again
+        again = memory.take_back(facts.undoes, [image.new_id for image in applied])
         there = (image.primary_id for image in applied if facts.leaves(image.row))
         back = [primary_id for primary_id in there if primary_id.casefold() not in again]
     memory.save_leavers(gone, back, folder, now)

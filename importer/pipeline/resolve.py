@@ -133,13 +133,14 @@ class Review:
         If the roster or the mapping was changed since the plan, the row's person is not known, and
         later plans ask again. Raises LedgerError, MappingError, RosterError.
         """
-        draft, said = None, "not to be sent"
+        draft: DraftUser | None = None
+        said = "not to be sent"
         if not self._undoes:
             try:
                 draft = self._draft(row)
             except StalePlanError:
                 said += "; later plans ask again, because the roster or the mapping was changed"
-        self._record(Decision(row, Answer.REJECT), None, said, None)
+        self._record(Decision(row, Answer.REJECT), None, said, draft)
         if draft is not None:
             self._keep(Answer.REJECT, None, draft)
 
@@ -177,7 +178,7 @@ class Review:
             for other in list(self._rows_of(user, decision.row, rename=rename)):
                 self._leave_out(other, draft)
         done = replace(decision, answer=Answer.RENAME) if renames else decision
-        self._record(done, planned, _said(done, planned)[0], None)
+        self._record(done, planned, _said(done, planned)[0], draft)
         self._keep(answer, live, draft)
 
     def _check_named(self, draft: DraftUser, live: User) -> None:
@@ -235,7 +236,7 @@ class Review:
     def _leave_out(self, old: DraftUser, new: DraftUser) -> None:
         """Reject the row with the old card of a person, also for later plans."""
         said = f"not to be sent, because row {row_label(new.row)} is the same person's new card"
-        self._record(Decision(old.row, Answer.REJECT), None, said, self._planned_step(old))
+        self._record(Decision(old.row, Answer.REJECT), None, said, old)
         self._keep(Answer.REJECT, None, old, frozenset({new.key}))
 
     async def _plan_free_rows(self, alma: Alma) -> None:
@@ -278,7 +279,7 @@ class Review:
             *(held.problems if held else ()),
         ]
         done = None if held else replace(planned, step=step)
-        self._record_resolution(draft.row, done, problems, "free", None)
+        self._record_resolution(draft.row, done, problems, "free", draft)
 
     def _expand(self, row: int) -> str:
         """Return what Alma is to count of the user of a row."""
@@ -313,33 +314,34 @@ class Review:
             raise UsageError(msg)
         return draft
 
-    def _planned_step(self, draft: DraftUser) -> Step | None:
-        """Return the step of a row that is of a known user, as the plan has it."""
-        history = self.ledger.row(draft.row)
+    def _planned_step(self, row: int, draft: DraftUser | None) -> Step | None:
+        """Return the step of a row that is of a known user, as the plan has it.
+
+        Without its draft, as in an undo plan, the row counts as one that takes entries back.
+        """
+        history = self.ledger.row(row)
         if history is None or history.act not in {Act.UPDATE, Act.UNCHANGED}:
             return None
         if history.act is Act.UNCHANGED:
-            return Unchanged(draft.row, history.primary_id)
-        own = self._journal.step(draft.row)
+            return Unchanged(row, history.primary_id)
+        own = self._journal.step(row)
         assert own.before is not None  # noqa: S101  an update has it
+        known = None if draft is None else self._context
         return Update(
-            own.row,
+            row,
             own.primary_id,
             own.before,
             own.after,
             history.changes,
             own.override,
-            takes_back=own.primary_id.casefold() in self._context.leavers,
-            first_load=self._context.earlier.of(draft, own.before).is_blank,
+            takes_back=known is None or own.primary_id.casefold() in known.leavers,
+            first_load=bool(known and draft and known.earlier.of(draft, own.before).is_blank),
         )
 
     def _record(
-        self, decision: Decision, planned: Planned | None, said: str, replaced: Step | None
+        self, decision: Decision, planned: Planned | None, said: str, draft: DraftUser | None
     ) -> None:
-        """Record the answer in the run with its warnings; without a step the row is rejected.
-
-        `replaced`: the step that a row had which needed no review.
-        """
+        """Record the answer in the run with its warnings; without a step the row is rejected."""
         advice = "The row is not sent, unless you resolve it again."
         warnings = planned.warnings if planned else ()
         if planned is not None:
@@ -355,7 +357,7 @@ class Review:
         known = {(one.code, one.value) for one in self.ledger.problems(decision.row)}
         new = [one for one in warnings if (one.code, one.value) not in known]
         found = [problem, *new]
-        self._record_resolution(decision.row, planned, found, decision.answer, replaced)
+        self._record_resolution(decision.row, planned, found, decision.answer, draft)
 
     def _record_resolution(
         self,
@@ -363,16 +365,16 @@ class Review:
         planned: Planned | None,
         problems: Sequence[Problem],
         detail: str,
-        replaced: Step | None,
+        draft: DraftUser | None,
     ) -> None:
-        """Record a step, and what the safety checks count of it."""
+        """Record a step, and what the safety checks count of it in place of an earlier one."""
         known = facts_for(self._measured, self.facts.alma.institution if self.facts.alma else "")
         checks = with_resolved(
             self.facts,
             self.ledger.resolved_checks,
             row,
             planned.step if planned else None,
-            replaced,
+            self._planned_step(row, draft),
             hides_pins=known.hides_pins,
         )
         self._journal.record_resolution(row, worst(problems), planned, problems, detail, checks)

@@ -48,7 +48,7 @@ from importer.planner.merge import STICKY
 from importer.planner.retire import Retiring, retire
 from importer.planner.safety_checks import is_of, sends_no_pin
 from importer.planner.sis_load import as_loaded
-from importer.planner.staff_edits import Earlier
+from importer.planner.staff_edits import Earlier, has_id_of
 from importer.planner.who import is_another
 from importer.report.wording import field_name
 from importer.users.matching import MatchResult, identifiers
@@ -151,13 +151,21 @@ def plan_context(
     retiring = tuple(_retiring(mapped, known) for mapped in rosters)
     remember_earlier(alma.key)
     with EditMemory(alma.key) as memory:
+        hashed, former = keyed(memory.key), memory.former()
 
         def left(draft: DraftUser, live: User) -> UserMemory:
             # an ID of the row that this user has not is another user's, and so is what it left
             theirs = identifiers(live)
             own = (value for _, value in draft.every_identifier if value.casefold() in theirs)
             mapping = rosters.of(draft.row).mapping.name
-            return memory.of(mapping, (live.primary_id or "", *own))
+            key = (live.primary_id or "").casefold()
+            known = memory.of(mapping, (key, *own))
+            if draft.key == key:
+                return known
+            before = memory.of(mapping, (draft.key,))
+            moved = has_id_of(before, live, hashed)  # staff gave the user another primary ID
+            had_id = moved or former.get(draft.key) == key
+            return replace(before if moved and known.is_blank else known, had_id=had_id)
 
         yield PlanContext(
             rosters,
@@ -165,7 +173,7 @@ def plan_context(
             AbsentMemory(alma.key).leavers(),
             Earlier(
                 left,
-                keyed(memory.key),
+                hashed,
                 rosters[0].today,
                 frozenset(facts.overwrite_edits),
                 None if facts.sis is None else _sis_rules(facts.sis, known, facts.record_types),

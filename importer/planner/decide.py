@@ -21,7 +21,7 @@ from importer.planner.imprints import answered
 from importer.planner.merge import STICKY, Merged, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, edited_fields, review
-from importer.planner.who import Who, identify, managed_elsewhere
+from importer.planner.who import Who, identify, keeps_id, managed_elsewhere
 from importer.users.matching import MatchResult, identifiers
 
 
@@ -36,7 +36,7 @@ def decide(
     if found.failed:
         message = f"could not be looked up in Alma: {found.failed}"
         return Planned(Held(draft.row, (draft.problem(Code.NOT_LOOKED_UP, message),)))
-    who = identify(draft, found, match, common)
+    who = identify(draft, found, match, common, earlier)
     if who.user is not None:
         return _decide_known(draft, found, who, match, earlier)
     if not who.questions and match.new == "skip":
@@ -221,7 +221,8 @@ def follow(
             f"The primary ID of row {name} belongs to another user of Alma, so Alma would refuse "
             "the update. Nothing was changed. Correct the row or that user, or reject the row."
         )
-    rename = answer is Answer.RENAME or (match.id_change == "rename" and not is_taken)
+    renames = match.id_change == "rename" and not is_taken and not keeps_id(draft, live, earlier)
+    rename = answer is Answer.RENAME or renames
     planned = _change(own, live, match, earlier, rename=rename)
     answered = tuple(one for one in planned.warnings if not one.severity.holds)
     return replace(planned, warnings=answered)

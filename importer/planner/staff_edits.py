@@ -29,7 +29,7 @@ from importer.planner.imprints import (
     shown,
     texts,
 )
-from importer.planner.list_merge import SET_ELSEWHERE
+from importer.planner.list_merge import IDS, SET_ELSEWHERE
 from importer.planner.merge import SET_APART, resolve_value
 
 _MEMBERSHIP = frozenset({"expiry_date", "purge_date", ROLE_EXPIRY})
@@ -86,6 +86,16 @@ def last_of(value: Value, memory: UserMemory) -> Imprint | None:
         )
         return next(same, imprints.get(value.key))
     return None
+
+
+def has_id_of(memory: UserMemory, live: User, hashed: Keyed) -> bool:
+    """Return whether a user has an ID that loads gave the one of whom this is remembered."""
+    loads = memory.others if memory.own is None else (memory.own, *memory.others)
+    return any(
+        one.where.path == IDS and one.answered in map(hashed, texts(one.where, live))
+        for imprints in loads
+        for one in imprints.values()
+    )
 
 
 def edited_fields(

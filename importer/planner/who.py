@@ -28,6 +28,7 @@ from importer.planner.person import (
     person_of_row,
     person_of_user,
 )
+from importer.planner.staff_edits import Earlier
 from importer.users.matching import MatchedUser, MatchResult, user_keys
 
 
@@ -132,7 +133,9 @@ def managed_elsewhere(user: User, match: Match) -> str:
     return f"is managed by {owner}" if managed else ""
 
 
-def identify(draft: DraftUser, found: MatchResult, match: Match, common: Common) -> Who:
+def identify(
+    draft: DraftUser, found: MatchResult, match: Match, common: Common, earlier: Earlier
+) -> Who:
     """Return whom a row is about, or the questions that are open: the first line that fits."""
     known, others = judged(draft, found, match, common)
     elsewhere = [one for one in (*known, *others) if managed_elsewhere(one.user, match)]
@@ -145,8 +148,8 @@ def identify(draft: DraftUser, found: MatchResult, match: Match, common: Common)
     clear = known and known[0].is_same
     alike = () if clear else tuple(_possible_matches(draft, found, match))
     if not known:
-        return _without_p(draft, same, others, alike, match)
-    return _with_p(draft, known[0], same, others, alike, match)
+        return _without_p(draft, same, others, alike, match, earlier)
+    return _with_p(draft, known[0], same, others, alike, match, earlier)
 
 
 def _with_p(
@@ -156,6 +159,7 @@ def _with_p(
     others: Sequence[Judged],
     alike: tuple[Problem, ...],
     match: Match,
+    earlier: Earlier,
 ) -> Who:
     """Return whom a row is about whose ID of `match.by` one user has."""
     theirs = current(p.user, "primary_id")
@@ -170,24 +174,25 @@ def _with_p(
     elif others:
         who = "another person in Alma"
         questions = (_of_two(draft, Code.IDENTIFIER_TAKEN, p, others[0], who),)
-    elif rename and (match.id_change == "review" or _is_kept(draft, p.user)):
+    elif rename and (match.id_change == "review" or keeps_id(draft, p.user, earlier)):
         message = "the user's primary identifier in Alma is {value}"
         questions = (draft.problem(Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs),)
     differences = tuple(_differences(draft, p)) if p.is_same else ()
     return Who(p.user, questions, differences, rename and not questions)
 
 
-def _is_kept(draft: DraftUser, user: User) -> bool:
+def keeps_id(draft: DraftUser, user: User, earlier: Earlier) -> bool:
     """Return whether a primary ID is replaced only by an answer.
 
-    The row has an ID that Alma has as inactive, or the user has staff roles.
+    The row has an ID that Alma has as inactive, or the primary ID that the user had before, or the
+    user has staff roles.
     """
     ours = {value.casefold() for _, value in draft.every_identifier}
     inactive = any(
         (one.value or "").casefold() in ours and one.status == "INACTIVE"
         for one in user.user_identifier or ()
     )
-    return inactive or bool(other_roles(user))
+    return inactive or bool(other_roles(user)) or earlier.of(draft, user).had_id
 
 
 def _without_p(
@@ -196,12 +201,13 @@ def _without_p(
     others: Sequence[Judged],
     alike: tuple[Problem, ...],
     match: Match,
+    earlier: Earlier,
 ) -> Who:
     """Return whom a row is about whose IDs of `match.by` nobody has."""
     if same:
         q = same[0]
         sure = q.evidence.names is Names.BOTH and q.evidence.born is Born.AGREES
-        if match.id_change == "rename" and sure and not _is_kept(draft, q.user):
+        if match.id_change == "rename" and sure and not keeps_id(draft, q.user, earlier):
             return Who(q.user, (), tuple(_differences(draft, q)), renames=True)
         questions = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
         return Who(questions=questions)

@@ -18,8 +18,9 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.states import OPEN
 from importer.model.files import write_atomically
 from importer.model.plan import Result
+from importer.model.run import FailedCheck
 from importer.model.text import counted, row_label
-from importer.pipeline.apply import STOP
+from importer.pipeline.apply import STOP, stopping_checks
 from importer.report.differences import differences
 from importer.report.view import Names
 from importer.report.wording import ENDS, duration, what
@@ -61,7 +62,7 @@ class Progress:
     `state`: `running`, `stopping`, `paused` or `stopped`. `by`: who runs it, and since when, if
     known. `rate`: rows a second, 0 if not known yet; `first`: how many rows were approved, 0 for
     all. `exit`: of its task, if that has ended. `seal`: of the plan. `deletions`: users whom an
-    apply of what is left deletes.
+    apply of what is left deletes. `checks`: failed safety checks that stop it.
     """
 
     state: str
@@ -78,6 +79,7 @@ class Progress:
     exit: int | None
     seal: str
     deletions: int
+    checks: list[FailedCheck]
 
     @property
     def running(self) -> bool:
@@ -151,6 +153,7 @@ def _progress(visit: Visit) -> Progress:
             ended,
             ledger.value("seal") or "",
             next_deletes(ledger, None),
+            stopping_checks(ledger),
         )
 
 

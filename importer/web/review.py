@@ -14,9 +14,9 @@ from importer.ledger.journal import next_deletes
 from importer.ledger.ledger import Ledger, summarize
 from importer.mapper.load import examine
 from importer.model.plan import Act, Fate, Result
-from importer.model.run import RunFacts, Summary
+from importer.model.run import FailedCheck, RunFacts, Summary
 from importer.model.text import counted
-from importer.pipeline.apply import check_unchanged, left_to_do
+from importer.pipeline.apply import check_unchanged, left_to_do, stopping_checks
 from importer.report.files import present
 from importer.report.lineage import lineage
 from importer.report.view import Survey, Surveyor
@@ -43,6 +43,7 @@ class Review:
     mapping where the rows are users of Alma. `related`: a sentence
     for each related run. `seal`: of the planned steps; another one after any was changed.
     `deletions`: users whom an apply of all that is left deletes; the number is typed each time.
+    `checks`: failed safety checks that nobody let pass as they are now.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Review:
     files: tuple[str, ...]
     seal: str
     deletions: int
+    checks: list[FailedCheck]
 
     @property
     def production(self) -> bool:
@@ -162,6 +164,7 @@ def review(space: Workspace, folder: Path) -> Review:
             tuple(path.name for path in present(folder)),
             ledger.value("seal") or "",
             next_deletes(ledger, None),
+            [] if facts.command == "check" else stopping_checks(ledger),
         )
 
 

@@ -103,13 +103,13 @@ def start_apply(visit: Visit) -> web.Response:
     if visit.text("plan") != shown.seal:
         sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
         return visit.refusal(409, "The plan was changed", sentence, address)
-    ticked, failed = set(visit.texts("allow")), shown.facts.failed_checks
+    ticked = set(visit.texts("allow"))
     limit = None if visit.text("some") == ALL else visit.number("limit")
     with Ledger.open(run) as ledger:
         deleted, typed = next_deletes(ledger, limit or None), visit.number("deletions")
     wrong = Wrong(
         shown.to_view - set(visit.texts("viewed")),
-        () if shown.applied else tuple(one.check for one in failed if one.check not in ticked),
+        tuple(one.check for one in shown.checks if one.check not in ticked),
         shown.code != "" and visit.text("code").strip().casefold() != shown.code.casefold(),
         limit == 0,
         deleted > 0 and typed != deleted,

@@ -44,5 +44,5 @@ print(run.rows()["result"].value_counts().to_string())
 
 # %%
 back = importer.undo(run, delete_created=True)
-importer.apply(back, allow=["removals"])
+importer.apply(back, allow=["removals"], delete=back.summary.delete)
 print(back.summary.deleted, "deleted")

@@ -148,10 +148,10 @@ class Desk:
         """Plan the roster, and apply all of that plan."""
         return self.apply(self.plan().run)
 
-    def apply(self, run: Path) -> Outcome:
+    def apply(self, run: Path, *flags: str) -> Outcome:
         """Apply a plan, whatever the safety checks find."""
         allowed = (word for check in SafetyCheck for word in ("--allow", check.value))
-        return self.outcome(run, type_in("apply", run, "--yes", *allowed))
+        return self.outcome(run, type_in("apply", run, "--yes", *allowed, *flags))
 
     def ran(self, *words: str) -> Outcome:
         """Run a command with a run folder of its own."""

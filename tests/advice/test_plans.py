@@ -402,7 +402,7 @@ def test_an_undo_deletes_a_user_once_nothing_is_open(desk: AlmaDesk) -> None:
     desk.in_alma("POST", "users/20001123400001/loans", {"loans": 0})
     after = desk.ran("undo", first.name, "--delete-created")
     assert "not-deleted" not in after.codes
-    desk.apply(after.run)
+    desk.apply(after.run, "--delete", "1")
     assert desk.users() == {}
 
 

@@ -114,10 +114,10 @@ class Loaded:
         made = {row.id: created(roster, row) for roster, row in rows}
         assert differences({**seeded, **made}, users_of(sandbox)) == []
 
-    def apply(self, run: str) -> dict[str, object]:
+    def apply(self, run: str, *flags: object) -> dict[str, object]:
         """Apply a plan."""
         allowed = [text for check in ALLOW for text in ("--allow", check)]
-        applied = self.typed("apply", run, "--json", "--yes", *allowed)
+        applied = self.typed("apply", run, "--json", "--yes", *allowed, *flags)
         assert applied.exit in {Exit.DONE, Exit.REJECTS}, applied.err
         return applied.summary
 
@@ -242,7 +242,7 @@ def test_a_second_semester_is_as_a_library_expects(
     assert open_rows == [], "\n".join(map(str, open_rows))
     undone = typed("undo", "fall", "-o", "back", "--delete-created", "--json")
     assert undone.exit in {Exit.DONE, Exit.REJECTS}, undone.err
-    loaded.apply("back")
+    loaded.apply("back", "--delete", undone.summary["delete"])
     left = {one[0] for one in differences(before, users_of(sandbox))}
     assert left == converted(loaded)
     typed("plan", *loaded.second(), "-o", "fall-again")

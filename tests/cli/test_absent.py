@@ -111,6 +111,27 @@ def test_leaving_is_undone(known: Path, typed: Type, sandbox: Sandbox) -> None:
     assert (memory.leavers(), memory.counts("leavers")) == ({}, {})
 
 
+def test_who_came_back_under_a_new_id_has_left_again_once_that_is_undone(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The plan after the undo is the one from before: the same person is back again."""
+    new_id = ("2222", *BO[1:3], "COMM", *BO[4:])
+    typed("plan", write(known, ANA, CY, STAFF), *PLAN, "gone")
+    typed("apply", "gone")
+    away = state(sandbox)
+    typed("plan", write(known, ANA, new_id, CY, STAFF), *PLAN, "back")
+    typed("resolve", "back", "3", "--as", "rename")
+    typed("apply", "back")
+    here = state(sandbox)
+    assert (inactive(sandbox), "2222" in here) == (set(), True)
+    typed("undo", "back", "-o", "undone")
+    typed("apply", "undone")
+    assert state(sandbox) == away
+    typed("plan", write(known, ANA, new_id, CY, STAFF), *PLAN, "again")
+    typed("apply", "again")
+    assert state(sandbox) == here
+
+
 def test_nobody_is_missing_because_of_a_mistake(known: Path, typed: Type, sandbox: Sandbox) -> None:
     """A rejected row, one with a new card, and one without an ID keep their people."""
     roster = write(

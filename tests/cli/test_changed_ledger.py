@@ -77,7 +77,7 @@ def test_an_older_ledger_counts_what_is_in_alma(
     assert "are lost" not in typed("apply", "run").err
     undone = typed("undo", "run", "--delete-created", "-o", "back", "--json").summary
     assert (undone["update"], undone["delete"]) == (1, 1)
-    typed("apply", "back", "--allow", "removals")
+    typed("apply", "back", "--allow", "removals", "--delete", "1")
     after = state(sandbox)
     assert set(after) == set(before)
     assert after["2001"]["last_name"] == before["2001"]["last_name"]

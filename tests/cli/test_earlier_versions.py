@@ -73,7 +73,7 @@ def test_an_earlier_run_is_undone(earlier: Path, typed: Type, sandbox: Sandbox) 
     assert typed("report", "second", "--json").summary["updated"] == 1
     undone = typed("undo", "second", "--delete-created", "-o", "back", "--json").summary
     assert (undone["update"], undone["delete"], undone["review"]) == (1, 1, 0)
-    typed("apply", "back")
+    typed("apply", "back", "--delete", "1")
     assert state(sandbox) == before
 
 

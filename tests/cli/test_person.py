@@ -94,7 +94,7 @@ def test_an_id_that_the_roster_writes_in_another_way(
         [("apply", "runs/first", "--yes")],
         [
             ("undo", "runs/first", "--delete-created", "-o", "runs/back"),
-            ("apply", "runs/back", "--yes"),
+            ("apply", "runs/back", "--delete", "1", "--yes"),
         ],
         [("purge", "runs/first", "--yes")],
     ],

@@ -14,12 +14,13 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, edit, load, state, write
 
 ANAS_TWIN = ("2009", *ANA[1:])
 PLAN = ("-m", "small.yaml", "-o")
 
 BARCODED = "Id,First,Last,Code\n"
+PLAN_TWO = ("-m", "two.yaml", "-o")
 BY_BARCODE = """version: 1
 account_type: INTERNAL
 match: {by: [primary_id, BARCODE]}
@@ -116,7 +117,7 @@ def test_the_old_card_is_kept_and_undo_restores_it(
         assert users.count() == len(after)
     assert typed(*again, "next").summary["unchanged"] == 2
     typed("undo", "new card", "--delete-created", "-o", "back")
-    assert typed("apply", "back", "--json").summary["updated"] == 1
+    assert typed("apply", "back", "--delete", "1", "--json").summary["updated"] == 1
     assert state(sandbox) == before
     typed("undo", "back", "-o", "forth")
     assert typed("apply", "forth", "--json").summary["updated"] == 1
@@ -191,6 +192,49 @@ def test_update_renames_where_the_mapping_renames(
         "3001": "Zorn",
         "3002": "Zorne",
     }
+
+
+@pytest.mark.parametrize("by", ["staff", "a load"])
+def test_an_id_that_the_user_had_before_comes_back_only_by_an_answer(
+    by: str, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """With `id_change: rename`, too: the old roster asks, `update` leaves Alma's ID for good.
+
+    Edits of the user stay, as if the ID were the same; after an undo, the new ID asks nothing.
+    """
+    (folder / "two.yaml").write_text(
+        BY_BARCODE.replace("match: {", "match: {id_change: rename, ").replace(
+            "  user_group: COMM\n", "  user_group: COMM\n  birth_date: <Born>\n"
+        )
+        + "roster: {dates: ymd}\n",
+        "utf-8",
+    )
+
+    def plan(primary_id: str, run: str) -> dict[str, int]:
+        row = f"{primary_id},Ida,Zorn,B1,1990-01-02\n"
+        (folder / "two.csv").write_text(f"{BARCODED[:-1]},Born\n{row}", "utf-8")
+        planned: dict[str, int] = typed("plan", "two.csv", *PLAN_TWO, run, "--json").summary
+        return planned
+
+    plan("3001", "first")
+    typed("apply", "first")
+    if by == "staff":
+        edit(sandbox, "3001", lambda user: user.update(primary_id="3009", last_name="Byhand"))
+    else:
+        assert plan("3009", "new")["update"] == 1
+        typed("apply", "new")
+        typed("undo", "new", "-o", "back")
+        typed("apply", "back")
+        assert (plan("3009", "again")["update"], "3001" in state(sandbox)) == (1, True)
+        typed("apply", "again")
+    before = state(sandbox)
+    assert plan("3001", "old")["review"] == 1
+    assert ("2", "primary-id-differs") in codes(folder, "old")
+    assert typed("resolve", "old", "2", "--as", "update").exit == Exit.DONE
+    typed("apply", "old")
+    assert state(sandbox) == before
+    later = plan("3001", "later")
+    assert (later["review"], later["unchanged"]) == (0, 1)
 
 
 def test_the_way_back_of_what_nobody_changed(folder: Path, typed: Type, sandbox: Sandbox) -> None:

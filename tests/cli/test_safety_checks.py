@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from importer.errors import Exit
+from importer.errors import FINE, Exit
+from importer.ledger.ledger import Ledger
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, HEAD, MAPPING, write
+from tests.cli.small import ANA, ANAS_CHANGE, HEAD, MAPPING, ask, load, write
 
 LOOKUP = "\nlookups:\n  groups: {Community: COMM, Friend: FRIEND}\n"
 RULES = {
@@ -66,3 +67,46 @@ def test_a_resolved_row_counts_for_the_safety_checks(
     assert typed(*resolve, "reject").summary["failed_checks"] == []
     again = typed("plan", roster, "-m", "next.yaml", "-o", "again", "--json").summary
     assert (again["rejected"], again["failed_checks"]) == (1, [])
+
+
+GROUP_OF_ALL = MAPPING.replace("  foreign_group: {percent: 100, count: 100}\n", "").replace(
+    "<Group>", "FRIEND"
+)
+NEW_CARD = ("2009", "Cy", "Roe", "COMM", "1970-05-06", "cy@example.org", "")
+
+
+def test_a_check_that_was_allowed_does_not_cover_rows_resolved_later(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Whoever let it pass saw the rows of then; a row that it does not concern asks nothing."""
+    load(typed, write(folder, ANA, ("2003", *NEW_CARD[1:])), "first")
+    (folder / "next.yaml").write_text(GROUP_OF_ALL, "utf-8")
+    typed("plan", write(folder, ANA, NEW_CARD), "-m", "next.yaml", "-o", "second")
+    allowed = ("apply", "second", "--allow", "foreign-group", "--json")
+    assert typed(*allowed, "--limit", "0").exit in FINE
+    assert typed("apply", "second", "--json").summary["updated"] == 1
+    typed("resolve", "second", "3", "--as", "update", "2003")
+    refused = typed("apply", "second")
+    assert (refused.exit, "importer apply second --allow foreign-group" in refused.err) == (7, True)
+    assert typed("resolve", "second", "3", "--as", "reject").exit in FINE
+    assert typed("apply", "second").exit in FINE
+    typed("resolve", "second", "3", "--as", "update", "2003")
+    assert typed(*allowed).summary["updated"] == 2
+    assert typed("apply", "second").exit in FINE
+
+
+@pytest.mark.parametrize("answer", ["update", "reject"])
+def test_a_row_that_apply_held_counts_once_for_the_safety_checks(
+    answer: str, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Its answer counts in place of what was planned; without it nothing counts."""
+    load(typed, write(folder, ANA), "first")
+    (folder / "next.yaml").write_text(GROUP_OF_ALL, "utf-8")
+    typed("plan", write(folder, ANAS_CHANGE), "-m", "next.yaml", "-o", "second")
+    ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
+    allowed = ("--allow", "foreign-group", "--allow", "many-changes")
+    assert typed("apply", "second", *allowed, "--json").summary["held"] == 1
+    assert typed("resolve", "second", "2", "--as", answer).exit in FINE
+    with Ledger.open(folder / "second") as ledger:
+        counted = [(one.concerned, one.matched) for one in ledger.facts.failed_checks]
+    assert counted == ([(1, 1)] if answer == "update" else [])

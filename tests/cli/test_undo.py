@@ -64,7 +64,10 @@ def test_created_users_are_deleted_when_asked(folder: Path, typed: Type, sandbox
     assert codes(folder, "kept") == [("0", "not-undone")]
     typed("undo", "first", "--delete-created", "-o", "back")
     assert state(sandbox) == before
-    deleted = typed("apply", "back", "--json").summary
+    refused = typed("apply", "back", "--yes")
+    assert (refused.exit, state(sandbox)) == (Exit.SAFETY_CHECK, before)  # the number is not typed
+    assert refused.err.rstrip().endswith("importer apply back --delete 2")
+    deleted = typed("apply", "back", "--delete", "2", "--json").summary
     assert (deleted["delete"], deleted["deleted"], deleted["exit"]) == (2, 2, 0)
     assert state(sandbox) == {}
     typed("undo", "back", "-o", "forth")
@@ -103,7 +106,8 @@ def test_users_in_use_or_in_hand_are_not_deleted(
     typed("undo", "first", "--delete-created", "-o", "back")
     if when == "after the plan":
         happen()
-    done = typed("apply", "back", "--json")
+    number = "1" if when == "before the plan" else "2"
+    done = typed("apply", "back", "--delete", number, "--json")
     assert (done.exit, done.summary["deleted"]) == (Exit.REJECTS, 1)
     code = "not-deleted" if what == "loans" else "changed-in-alma"
     assert codes(folder, "back") == [("2", code)]

@@ -9,8 +9,8 @@ import socketserver
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,9 @@ from typing import Any
 from urllib.parse import unquote
 from urllib.request import Request, urlopen
 
-from importer.errors import Exit
+from importer.errors import Exit, ImporterError
 from importer.ledger.integrity import first_broken
-from importer.ledger.journal import Journal, history
+from importer.ledger.journal import Journal, history, next_deletes
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
 from importer.model.plan import Result
@@ -232,8 +232,16 @@ class Trial:
         return code
 
     def apply(self, *flags: str, **faults: Any) -> int:
-        """Apply the run."""
-        return self.type("apply", self.run, *flags, **faults)
+        """Apply the run, with the number of users that it deletes."""
+        return self.type("apply", self.run, *flags, *self._number(flags), **faults)
+
+    def _number(self, flags: Sequence[str]) -> tuple[str, ...]:
+        """Say how many users an apply with these flags deletes, as a person would."""
+        limit = int(flags[flags.index("--limit") + 1]) if "--limit" in flags else None
+        with suppress(ImporterError), Ledger.open(self.folder / self.run) as ledger:
+            if "--delete" not in flags and (count := next_deletes(ledger, limit)):
+                return ("--delete", str(count))
+        return ()
 
     def finish(self, **faults: Any) -> int:
         """Apply the run until it is done."""

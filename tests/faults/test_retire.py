@@ -8,7 +8,6 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -16,7 +15,6 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.journal import Journal, history
 from importer.ledger.ledger import Ledger
-from importer.pipeline.apply import deletions
 from tests.campus.retiring import KINDS, fill, write
 from tests.faults.ground import Driver, Ground, Trial, clean, laying
 from tests.faults.test_kills import WEATHER
@@ -43,22 +41,6 @@ def ground(tmp_path_factory: pytest.TempPathFactory, driver: Driver) -> Ground:
         house.forget_log()
         before = house.state()
     return Ground(template, driver, frozenset(GONE), before, {}, {})
-
-
-def apply(trial: Trial, *flags: str, **faults: Any) -> int:
-    """Apply with the number of deletions that are left."""
-    with Ledger.open(trial.folder / trial.run) as ledger:
-        left = deletions(ledger, None)
-    number = ("--delete", str(left)) if left else ()
-    return trial.apply("--yes", *number, *flags, **faults)
-
-
-def finish(trial: Trial) -> None:
-    """Apply until it is done."""
-    for _ in range(20):
-        if apply(trial) not in {Exit.STOPPED, Exit.INTERRUPTED}:
-            return
-    raise AssertionError(trial.err)
 
 
 def wrong(ground: Ground, trial: Trial) -> Iterator[str]:
@@ -101,15 +83,15 @@ def wrong(ground: Ground, trial: Trial) -> Iterator[str]:
 def killed(ground: Ground, folder: Path, step: int) -> int:
     """Kill at every n-th point of the run, resume, and look; how often it was killed."""
     with ground.trial(folder / "points") as trial:
-        apply(trial)
+        trial.apply()
         points = len(trial.points)
         assert list(wrong(ground, trial)) == []
     kills = 0
     for point in range(1, points + 1, step):
         with ground.trial(folder / str(point)) as trial:
-            kills += apply(trial, kill_at=point) == -signal.SIGKILL
+            kills += trial.apply(kill_at=point) == -signal.SIGKILL
             label = trial.points[-1]
-            finish(trial)
+            trial.finish()
             assert list(wrong(ground, trial)) == [], f"killed at {point}, {label}"
     return kills
 
@@ -140,9 +122,9 @@ def test_lost_replies_and_late_deletions(ground: Ground, tmp_path: Path, seed: i
     with ground.trial(tmp_path) as trial:
         trial.house.faults((WEATHER % seed) + late + lost)
         for _ in range(6):
-            apply(trial)
+            trial.apply()
         trial.house.faults()
-        finish(trial)
+        trial.finish()
         assert list(wrong(ground, trial)) == []
 
 
@@ -150,11 +132,11 @@ def test_a_daily_limit_stops_between_deletions(ground: Ground, tmp_path: Path) -
     """The rest is for tomorrow, with the number that is left then."""
     with ground.trial(tmp_path) as trial:
         trial.house.call("POST", "/_sandbox/settings", {"remaining": 7})
-        assert apply(trial, in_flight=1) == Exit.STOPPED, trial.err
+        assert trial.apply(in_flight=1) == Exit.STOPPED, trial.err
         trial.house.call("POST", "/_sandbox/settings", {"remaining": 1000})
         whole = trial.apply("--yes", "--delete", str(sum(ENDS.values())))
         assert whole == Exit.SAFETY_CHECK
-        finish(trial)
+        trial.finish()
         assert list(wrong(ground, trial)) == []
 
 
@@ -164,8 +146,8 @@ def test_a_second_operator_deletes_nobody_twice(ground: Ground, tmp_path: Path) 
         shutil.copytree(trial.folder / "run", trial.folder / "copy")
         assert trial.apply("--yes", "--limit", "2", "--delete", "2") == Exit.REJECTS, trial.err
         other = Trial(trial.folder, trial.house, trial.driver, run="copy")
-        finish(other)
-        finish(trial)
+        other.finish()
+        trial.finish()
         one, two = trial.counts(), other.counts()
         assert one["deleted"] == 2
         assert one["deleted"] + two["deleted"] == len(GONE)

@@ -48,7 +48,7 @@ def test_what_the_run_keeps_is_used_from_then_on(folder: Path) -> None:
     assert moved.rows()["result"].tolist() == ["created", "created"]
     assert importer.plan(frame(NAMESAKE, BO), MAPPING).summary.unchanged == 2
     back = importer.undo(moved, delete_created=True)
-    assert importer.apply(back, allow=["removals"]).summary.deleted == 2
+    assert importer.apply(back, allow=["removals"], delete=2).summary.deleted == 2
     changed = importer.plan([BO], MAPPING)
     (changed.folder / "roster.csv").write_text("Id,First,Last,Born\n", "utf-8")
     with pytest.raises(StalePlanError):

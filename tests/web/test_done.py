@@ -202,3 +202,28 @@ def test_a_load_of_the_command_line_goes_on_with_a_typed_number(
     assert len({"S0", "S1", "S2"} & library.users().keys()) == 2
     _continues(client, run, 2)
     assert not {"S0", "S1", "S2"} & library.users().keys()
+
+
+def test_a_row_answered_while_a_load_is_paused_asks_for_its_safety_check(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """What was allowed before the load covers what it had then; both pages ask again, by name."""
+    library, client = office
+    library.set_rate(50)
+    for name in ("A", "B"):
+        library.add(f"Q{name}", "Ann", f"Quill{name}", user_group={"value": "FRIEND"})
+    rows = "QA,Ann,QuillA\nQB,Zed,Oxley\n980,Cy,Rhodes\n"
+    strict = (library.folder / "mappings" / "plain.yaml").read_text("utf-8")
+    strict += "safety_checks: {foreign_group: {percent: 0, count: 0}}\n"
+    (library.folder / "mappings" / "strict.yaml").write_text(strict, "utf-8")
+    run = planned(client, drafted(client, "alma", f"Id,First,Last\n{rows}", "strict.yaml"))
+    checks = failed_checks(client, run)
+    assert "foreign-group" in checks
+    followed(client, approve(client, run, *checks, some="yes", limit="1"))
+    folder = f"runs/{run.rpartition('/')[2]}"
+    run_command(library.folder, "resolve", folder, "3", "--as", "update")
+    assert failed_checks(client, run) == failed_checks(client, f"{run}/live") == ["foreign-group"]
+    wrong = approve(client, run)
+    assert (wrong.status_code, "Tick each safety check" in wrong.text) == (422, True)
+    followed(client, approve(client, run, "foreign-group"))
+    assert library.users()["QB"] == "Oxley"
