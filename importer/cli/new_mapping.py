@@ -15,7 +15,9 @@ from importer.cli.check import book_and_sheet
 from importer.cli.console import saved_codes
 from importer.cli.options import Codes, NewFile, VisibleOnly, shipped
 from importer.cli.output import now, say, write, write_new
-from importer.errors import RosterError, UsageError
+from importer.errors import RosterError, UsageError, WhichSheetError
+from importer.loader.headings import SEARCHED
+from importer.loader.read import preview
 from importer.mapper.dates import Order
 from importer.mapper.load import load
 from importer.mapper.placeholders import heading_key, nearest
@@ -24,7 +26,7 @@ from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import command_line, counted, word_list
 from importer.model.user import AccountType
 from importer.suggest.column_guesses import Reading, best_reading
-from importer.suggest.columns import Beside, Guess, confirmed
+from importer.suggest.columns import Beside, Guess, confirmed, is_whole_name
 from importer.suggest.draft import EXPIRY, GROUP, NAME, Choices, Draft
 from importer.suggest.first_mapping import suggest, to_do
 
@@ -119,6 +121,14 @@ def _read(path: Path, layout: Layout, beside: Beside, *, ask: bool) -> Reading:
     """Read a roster. Encoding and heading row are asked for if several are as good, and `ask`."""
     try:
         reading = best_reading(path, layout, beside)
+    except WhichSheetError as error:
+        if not ask:
+            raise
+        shown = {one: _top(path, replace(layout, sheet=one)) for one in error.sheets}
+        sheet = _prompt("Which sheet has the people?", shown, "")
+        if not sheet:
+            raise
+        return _read(path, replace(layout, sheet=sheet), beside, ask=ask)
     except RosterError as error:
         if not (ask and error.encodings):
             raise
@@ -131,6 +141,12 @@ def _read(path: Path, layout: Layout, beside: Beside, *, ask: bool) -> Reading:
     usual = str(reading.roster.source.header[-1])
     row = _prompt("Which row has the headings?", shown, usual)
     return best_reading(path, replace(layout, header=_heading_rows(row)), beside)
+
+
+def _top(path: Path, layout: Layout) -> str:
+    """Return three cells of the widest row at the top of a sheet."""
+    rows = [[*filter(None, row)] for row in preview(path, layout, SEARCHED).rows]
+    return ", ".join(max(rows, key=len, default=[])[:3])
 
 
 _SAMPLE = re.compile("^# Sample roster: (.+)$", re.MULTILINE)
@@ -181,7 +197,7 @@ def _word_and_code(text: str) -> tuple[str, str]:
 
 
 _QUESTIONS = {
-    NAME: "Which column has the name?",
+    NAME: "Which column has the name, or the last name?",
     GROUP: "Which column has the user group?",
     EXPIRY: "When does a card expire? These columns have dates ahead:",
 }
@@ -201,13 +217,14 @@ def _ask(draft: Draft) -> Choices:
         choices = replace(choices, account_type=AccountType(kind))
     columns = dict(choices.columns)
     if not choices.primary_id and (possible := draft.possible_ids):
-        question = "Which column identifies a patron? Every value is different in:"
+        question = "Which column identifies a patron? Nearly every value is different in:"
         columns["primary_id"] = _prompt(question, _with_cells(draft, possible), draft.known_id)
     for wanted in draft.open:
         taken = heading_key(columns.get("primary_id", ""))
         possible = [g for g in draft.possible(wanted) if heading_key(g.place.heading) != taken]
         if possible:
-            columns[wanted] = _prompt(_QUESTIONS[wanted], _with_cells(draft, possible), "")
+            answer = _prompt(_QUESTIONS[wanted], _with_cells(draft, possible), "")
+            columns |= _first_and_last(draft, answer) if wanted == NAME else {wanted: answer}
     choices = replace(choices, columns=columns)
     draft = Draft(draft.roster, draft.beside, choices)
     if draft.in_doubt and not draft.dates:
@@ -223,6 +240,17 @@ def _ask(draft: Draft) -> Choices:
             groups[word] = _prompt(question, known, "", listed=not listed)
             listed = True
     return replace(choices, groups={word: code for word, code in groups.items() if code})
+
+
+def _first_and_last(draft: Draft, answer: str) -> dict[str, str]:
+    """Return the column of the name, or those of its two parts if it has one word in each cell."""
+    chosen = next((one for one in draft.guesses if one.place.heading == answer), None)
+    parts = {one for one in ("first_name", "last_name") if draft.first(one)}
+    if chosen is None or parts or chosen.share(is_whole_name) > 1 / 2:
+        return {NAME: answer}
+    others = [one for one in draft.possible(NAME) if one is not chosen]
+    first = _prompt("Which column has the first name?", _with_cells(draft, others), "")
+    return {"last_name": answer, "first_name": first}
 
 
 def _prompt(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from importer.mapper.findings import Level, MappingFinding, in_order
-from importer.mapper.lookups import OwnTable
+from importer.mapper.lookups import LookupKey, OwnTable
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
@@ -27,7 +27,7 @@ from importer.mapper.steps.source import Default
 from importer.mapper.steps.step import EntryPlace, RulePart
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import NAMES
-from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, is_cell
+from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, Shape, is_cell
 from importer.model.plan import Match
 from importer.model.user import AccountType, Reach
 
@@ -286,16 +286,24 @@ def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if TO_CHOOSE in rule.cells
     ]
     left += mapping.open_codes
-    tables: list[tuple[Steps, Iterable[tuple[str, str]]]] = [
-        (("lookups", name), table.items())
+    tables: list[tuple[Steps, LookupKey, Iterable[tuple[str, str]]]] = [
+        (("lookups", name), name, table.items())
         for name, table in mapping.file.lookups.items()
         if isinstance(table, dict)
     ]
-    tables += [(steps, use.rows) for steps, use in mapping.lookups if isinstance(use, OwnTable)]
-    for steps, rows in tables:
+    own = ((steps, use) for steps, use in mapping.lookups if isinstance(use, OwnTable))
+    tables += [(steps, use, use.rows) for steps, use in own]
+    dated = {
+        lookup
+        for rule, _, part in mapping.parts
+        for step in (part.steps if rule.field.shape is Shape.DATE else ())
+        for _, lookup in step.needs.lookups
+    }
+    for steps, use, rows in tables:
+        what = "the date, such as 2099-12-31," if use in dated else "Alma's code"
         for key, code in rows:
             if code == TO_CHOOSE:
-                left.append(((*steps, key), "write Alma's code instead of `?`"))
+                left.append(((*steps, key), f"write {what} instead of `?`"))
     for steps, advice in left:
         yield MappingFinding(steps, f"to do: {advice}", level=Level.TO_DO)
 

@@ -18,6 +18,7 @@ _WORDS: dict[str, list[str]] = tomllib.loads(
 _TITLES, _SUFFIXES, _DEGREES = (frozenset(_WORDS[k]) for k in ("titles", "suffixes", "degrees"))
 _TITLES_BEFORE_A_NAME = frozenset(_WORDS["titles_before_a_name"])
 _DOTTED_TITLES = frozenset(_WORDS["dotted_titles"])
+_BEGINNINGS = frozenset(_WORDS["beginnings"])
 _CAPITALIZED = frozenset(_WORDS["capitalized_particles"])
 LONG_SURNAMES = frozenset(_WORDS["long_surnames"])
 PARTICLES = frozenset(_WORDS["particles"])
@@ -26,8 +27,14 @@ PARTICLES = frozenset(_WORDS["particles"])
 
 def is_particle(word: str) -> bool:
     """Return whether a word inside a name belongs to the last name behind it."""
-    small = word.casefold()
-    return small in PARTICLES and (word.islower() or small in _CAPITALIZED)
+    small = word.casefold().rstrip(".")
+    return may_be_particle(word) and (word.islower() or small in _CAPITALIZED)
+
+
+def may_be_particle(word: str) -> bool:
+    """Return whether a word inside a name may belong to the name behind it; `Le` may be a name."""
+    bare = word.rstrip(".")
+    return bare.casefold() in PARTICLES | _BEGINNINGS and bare not in {"E", "Y"}  # initials
 
 
 def is_suffix(text: str, *, after_comma: bool) -> bool:

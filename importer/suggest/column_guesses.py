@@ -32,6 +32,7 @@ from importer.model.vocabulary import (
     SOMEBODY_ELSE,
     STATES,
     Meaning,
+    field_of,
     is_left_out,
     meaning,
     named_by,
@@ -44,6 +45,7 @@ from importer.suggest.columns import (
     ADDRESS,
     BARCODE_DIGITS,
     BIRTH_PARTS,
+    CITY_LINE,
     DATES,
     DIGITS,
     ENDS,
@@ -64,6 +66,7 @@ from importer.suggest.columns import (
     Guess,
     is_last_first,
     is_whole_name,
+    parts_of_city,
     share_of,
 )
 
@@ -71,11 +74,15 @@ ROWS = 20_000
 """At most N rows are read."""
 ENOUGH = 5
 """Rows from which a column of one value is no group."""
+_OF_ADDRESS = frozenset({*ADDRESS, HOUSE, CITY_LINE})
 _SEVERAL = frozenset({"email", "phone", "user_title", "", *TYPES})
 _UNUSED = frozenset({"note_text", "statistic_category"})
 """Fields that a heading names, but of which a first mapping takes none by itself."""
 
-_UNTIL = frozenset({"until", "till", "thru", "bis", "jusqu", "hasta", "fino", "tot", "ate", "do"})
+_UNTIL = frozenset({
+    "until", "till", "thru", "through", "end", "ends", "ending", "exp", "expires", "valid",
+    "bis", "ende", "gilt", "jusqu", "hasta", "fino", "tot", "ate", "do",
+})  # fmt: skip
 _OF_NAMES = frozenset({"name", "names", "nom", "nombre", "nome", "naam"})
 """Words of headings for ends, and for names of people and other things."""
 
@@ -162,9 +169,14 @@ def _guess(
         kind = "" if found.kind == "home" else found.kind
         number = str(found.number) if field in ADDRESS and _tells_address(found) else ""
         return replace(guess, field=field, sure=True, block=block or kind or number)
-    if (SOMEBODY_ELSE | others) & words or is_left_out(heading) or ID_WORDS & words:
+    texted = found.kind == "mobile"  # `Best number to text you` is no ID
+    if (
+        (SOMEBODY_ELSE | others) & words
+        or is_left_out(heading)
+        or (ID_WORDS & words and not texted)
+    ):
         return guess
-    return replace(guess, field=_by_values(words, counts))
+    return replace(guess, field=_by_values(words, guess, beside.today))
 
 
 def _of_a_password(heading: str) -> str:
@@ -202,15 +214,18 @@ def _contradicted(field: str, guess: Guess, found: Meaning, today: date) -> bool
     return False
 
 
-def _by_values(words: Collection[str], counts: Counter[str]) -> str:
+def _by_values(words: Collection[str], guess: Guess, today: date) -> str:
     """Recognize email addresses and phone numbers by their form, whatever the heading.
 
-    With the help of a word of the heading, an end and names such as `Kim, Olivia`.
+    With the help of a word of the heading, an end, names such as `Kim, Olivia`, and `PLZ/Ort`.
     """
+    counts = guess.counts
     if counts and share_of(counts, EMAIL.fullmatch) >= MOST:
         return "email"
     if counts and _UNTIL & {*words} and share_of(counts, PLAUSIBLE["expiry_date"]) > 1 / 2:
-        return "expiry_date"
+        return "" if guess.dates(lambda day: day < today) else "expiry_date"
+    if len({*map(field_of, words)} & {"city", "state_province", "postal_code"}) > 1:
+        return CITY_LINE if parts_of_city(guess) else ""
     if counts and _OF_NAMES & {*words} and share_of(counts, is_last_first) >= MOST:
         return FULL_NAME
     long = all(digits_of(text) in US_DIGITS and not DIGITS.fullmatch(text) for text in counts)
@@ -277,8 +292,10 @@ def _one_group(found: list[Guess], beside: Beside) -> Iterator[Guess]:
 def _addresses(found: list[Guess]) -> Iterator[Guess]:
     """Give each column of an address its block; columns of no street are part of no address.
 
-    A column that says nothing belongs to the one address that there is.
+    A column that says nothing belongs to the one address that there is. One of words between
+    a street and a state or a postal code is the city, whatever its heading.
     """
+    found = [*map(_or_city, found, [None, *found], [*found[1:], None])]
     twice = {str(g.number) for g in found if g.block == str(g.number)}  # `City 2`
     found = [
         replace(guess, block=str(guess.number), field="line1")
@@ -286,15 +303,26 @@ def _addresses(found: list[Guess]) -> Iterator[Guess]:
         else guess
         for guess in found
     ]
-    ours = [guess for guess in found if guess.field in {*ADDRESS, HOUSE}]
+    ours = [guess for guess in found if guess.field in _OF_ADDRESS]
     fields = {guess.block: {g.field for g in ours if g.block == guess.block} for guess in ours}
     streets = [block for block, names in fields.items() if "line1" in names]
     for guess in found:
         lone = guess.block in fields and guess.block not in streets and len(streets) == 1
-        if lone and guess.field in {*ADDRESS, HOUSE} - fields[streets[0]]:
+        if lone and guess.field in _OF_ADDRESS - fields[streets[0]]:
             yield replace(guess, block=streets[0])
         else:
             yield guess
+
+
+def _or_city(guess: Guess, before: Guess | None, behind: Guess | None) -> Guess:
+    """Return the column as the city if it has words and is between those of an address."""
+    around = before and behind and (before.field, behind.field)
+    if not around or guess.field or not guess.counts or is_left_out(guess.place.heading):
+        return guess
+    worded = guess.share(lambda text: not any(map(str.isdigit, text))) >= MOST
+    if worded and around[0] in {*LINES, HOUSE} and around[1] in {"state_province", "postal_code"}:
+        return replace(guess, field="city", block=before.block if before else "")
+    return guess
 
 
 def _typed(found: list[Guess]) -> Iterator[Guess]:
@@ -318,7 +346,7 @@ def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
     """Keep the first column of each field; only emails and phones may have several."""
     taken: set[tuple[str, str]] = set()
     for guess in found:
-        key = guess.field, guess.block if guess.field in {*ADDRESS, HOUSE} else ""
+        key = guess.field, guess.block if guess.field in _OF_ADDRESS else ""
         twice = key in taken and guess.field not in _SEVERAL
         taken.add(key)
         yield replace(guess, field="") if twice else guess

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, is_any_date, without_a_day
+from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, Unread, is_any_date, without_a_day
 from importer.mapper.editing import is_marked
 from importer.mapper.load import examine
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.roster_columns import EMAIL, digits_of
+from importer.mapper.transforms import is_dash
 from importer.mapper.yaml_source import cell
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import read_text_bounded
@@ -35,10 +36,12 @@ from importer.model.vocabulary import (
 
 MOST = 0.9
 """The share of a column's values that must be of a kind for the column to be of it."""
+_DIVIDED = 0.8
+"""The share of cells with several parts of an address from which a pattern divides them."""
 _TYPED_SMALL = 0.05
 """The share of names in small letters, as in forms, from which they are no exception."""
-_IDS_DIFFER = 0.98
-"""The share of an ID's values that differ; some people are there twice."""
+_IDS_DIFFER = 0.9
+"""The share of values that differ, and are like IDs, in a column of IDs; some people are twice."""
 
 EMPL_ID, PRIMARY_ID = "empl id", "primary id"
 FULL_NAME, LAST_FIRST, GIVEN = "full name", "last first name", "name or given name"
@@ -46,6 +49,7 @@ SECOND_LAST, BEFORE_LAST = "second last name", "surname prefix"
 FIRST_MIDDLE = "first and middle"
 OWNING_SYSTEM = "owning system"
 HOUSE = "house number"
+CITY_LINE = "city line"
 PASSWORD_AGAIN = "password again"  # noqa: S105  a column, no password
 BIRTH_PARTS = ("birth year", "birth month", "birth day")
 TYPES = {"email type": "email", "phone type": "phone", "address type": "address"}
@@ -57,6 +61,21 @@ DATES = ("birth_date", *ENDS)
 LINES = ("line1", "line2", "line3", "line4", "line5")
 PLACES = ("city", "state_province", "postal_code", "country")
 ADDRESS = (*LINES, *PLACES)
+
+_END = "[A-Z]{2} [0-9-]{5,10}$"
+AMERICAN_ADDRESS = {
+    "line1": rf"(.+)[,\n] *[^,\n]+,? {_END}",
+    "city": rf"[,\n] *([^,\n]+?),? {_END}",
+    "state_province": "([A-Z]{2}) [0-9-]{5,10}$",
+    "postal_code": "[A-Z]{2} ([0-9-]{5,10})$",
+}
+AMERICAN_CITY = {
+    "city": "^([^,]+?),? [A-Z]{2}( [0-9-]{5,10})?$",
+    "state_province": "[, ]([A-Z]{2})( [0-9-]{5,10})?$",
+    "postal_code": "[A-Z]{2} ([0-9-]{5,10})$",
+}
+CODE_AND_CITY = {"city": "^[0-9]{4,6} +([^0-9].*)$", "postal_code": "^([0-9]{4,6}) +[^0-9]"}
+"""Cells with several parts of an address: a pattern for each part; the first finds them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +221,7 @@ class Guess:
     def identifies(self) -> bool:
         """Whether it could be an ID: all different, and not a date, an email or a known field.
 
-        It has digits, or its heading has a word of IDs.
+        Most have digits, or its heading has a word of IDs.
         """
         words = set(words_of(self.place.heading))
         different = len(self.counts) >= _IDS_DIFFER * self.filled > 0
@@ -212,8 +231,8 @@ class Guess:
         if is_left_out(self.place.heading):
             return False
         if words & ID_WORDS and not words & NO_IDS:
-            return True
-        return not words & NO_IDS and all(map(_is_like_an_id, self.counts))
+            return self.share(is_whole_name) < 1 / 2
+        return not words & NO_IDS and self.share(_is_like_an_id) >= MOST
 
     @property
     def is_card(self) -> bool:
@@ -258,6 +277,36 @@ class Guess:
         days = {text: _day(text) for text in self.counts if is_any_date(text)}
         dated = bool(self.counts) and self.share(days.__contains__) >= MOST
         return dated and self.share(lambda text: (day := days.get(text)) and fits(day)) >= MOST
+
+
+def _divided(guess: Guess, *ways: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the first way whose pattern most cells have, empty if there is none."""
+    for way in ways:
+        if guess.counts and guess.share(re.compile(next(iter(way.values()))).search) >= _DIVIDED:
+            return way
+    return {}
+
+
+def parts_of_city(guess: Guess) -> Mapping[str, str]:
+    """Return a pattern for each part of cells such as `Fargo, ND 58102` or `10117 Berlin`."""
+    return _divided(guess, AMERICAN_CITY, CODE_AND_CITY)
+
+
+def parts_of_address(guess: Guess) -> Mapping[str, str]:
+    """Return a pattern for each part of cells with an address of the US in one line."""
+    return _divided(guess, AMERICAN_ADDRESS)
+
+
+def words_for_dates(guess: Guess) -> dict[str, int]:
+    """Return the words that stand for dates in several cells, such as `permanent`, with counts."""
+    return {
+        text: count
+        for text, count in guess.counts.items()
+        if count > 1
+        and _has_letters(text)
+        and not is_dash(text)
+        and Dates(order="ymd").read(text) is Unread.UNKNOWN
+    }
 
 
 SIZE_LIMIT = 1024 * 1024

@@ -13,17 +13,28 @@ from importer.model.fields import FIELDS, country_of
 from importer.model.roster import Roster
 from importer.model.text import folded
 from importer.model.user import AccountType
-from importer.model.vocabulary import BARCODE, STATES, is_left_out, say_secret
+from importer.model.vocabulary import (
+    BARCODE,
+    SOMEBODY_ELSE,
+    STATES,
+    is_left_out,
+    say_secret,
+    words_of,
+)
 from importer.suggest.column_guesses import date_order, guesses, in_doubt
 from importer.suggest.columns import (
+    CITY_LINE,
     EMPL_ID,
     FIRST_MIDDLE,
     FULL_NAME,
     LAST_FIRST,
+    PLACES,
     PRIMARY_ID,
     Beside,
     Guess,
     is_us_state,
+    parts_of_address,
+    parts_of_city,
 )
 
 LOOKUPS = {
@@ -39,6 +50,8 @@ LOOKUPS = {
 NAME, GROUP, EXPIRY = "name", "user_group", "expiry_date"
 """What is asked for beside the ID; `NAME` is a whole name, or the part of it that is missing."""
 SAMPLES = 3
+_NEAR = 0.75
+"""How near a word must be to the name of a code: `Comunity`, but not `Family` and `Faculty`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,15 @@ class Draft:
         """The addresses that have a street, in the order of the roster."""
         return list(dict.fromkeys(guess.block for guess in self.by_field.get("line1", ())))
 
+    def parts(self, block: str) -> tuple[Guess | None, Mapping[str, str]]:
+        """Return the column with several parts of an address, and a pattern for each part."""
+        street, city = self.first("line1", block), self.first(CITY_LINE, block)
+        if city:
+            return city, parts_of_city(city)
+        if street and not any(self.first(place, block) for place in PLACES[:3]):
+            return street, parts_of_address(street)
+        return None, {}
+
     @property
     def possible_ids(self) -> list[Guess]:
         """The columns that could be the primary ID: those that name one, cards, and others."""
@@ -121,10 +143,12 @@ class Draft:
         return tuple(name for name, column in known.items() if not column)
 
     def possible(self, wanted: str) -> list[Guess]:
-        """Return the columns without a field that could have names, user groups or expiry dates."""
-        return [
-            guess for guess in self.guesses if not guess.field and self._could_be(wanted, guess)
-        ]
+        """Return the columns without a field that could have names, user groups or expiry dates.
+
+        Of groups, those with the fewest words are first.
+        """
+        able = [one for one in self.guesses if not one.field and self._could_be(wanted, one)]
+        return sorted(able, key=lambda one: len(one.counts) if wanted == GROUP else 0)
 
     def _could_be(self, wanted: str, guess: Guess) -> bool:
         texts = guess.counts
@@ -133,11 +157,14 @@ class Draft:
         if wanted == GROUP:
             states = all(folded(text) in STATES for text in texts)
             worded = guess.share(lambda text: any(map(str.isalpha, text))) > 1 / 2
-            return guess.few and 1 < len(texts) < max(3, guess.filled) and worded and not states
+            repeated = 1 < len(texts) <= max(2, guess.filled / 2)
+            return guess.few and repeated and worded and not states
         if wanted == EXPIRY:
             return guess.dates(lambda day: day > self.beside.today)
+        if SOMEBODY_ELSE & {*words_of(guess.place.heading)}:
+            return False
         lettered = guess.share(lambda text: text[:1].isalpha() and not any(map(str.isdigit, text)))
-        return lettered > 0.9 and len(texts) > guess.filled / 2
+        return lettered > 0.9 and len(texts) > guess.filled / 2 and guess.share(_has_two) > 1 / 2
 
     @property
     def _secret(self) -> frozenset[str]:
@@ -188,12 +215,16 @@ class Draft:
         fits = list(named.get(folded(word), ()))
         if len(fits) == 1:
             return fits[0], ""
-        near = dict.fromkeys(c for n in get_close_matches(folded(word), named, 2) for c in named[n])
+        near = dict.fromkeys(
+            c for n in get_close_matches(folded(word), named, 2, _NEAR) for c in named[n]
+        )
         return "", f"; did you mean {' or '.join(near)}?" if near else ""
 
     def _is_american(self) -> bool:
         """Whether the addresses are of the US, by the states, or by a heading that says ZIP."""
         state, code = self.first("state_province"), self.first("postal_code")
+        if self.blocks and "state_province" in self.parts(self.blocks[0])[1]:
+            return True
         if state is not None:
             return state.share(is_us_state) > 1 / 2
         return code is not None and "zip" in code.place.heading.casefold()
@@ -219,6 +250,10 @@ def _chosen(found: Iterable[Guess], choices: Choices) -> Iterator[Guess]:
             yield replace(guess, field="")
         else:
             yield guess
+
+
+def _has_two(text: str) -> bool:
+    return len(text) > 1
 
 
 def path_of(field: str) -> str:

@@ -33,6 +33,7 @@ from importer.suggest.columns import (
     SECOND_LAST,
     Beside,
     Guess,
+    words_for_dates,
 )
 from importer.suggest.draft import EXPIRY, GROUP, LOOKUPS, NAME, Choices, Draft, spellings
 
@@ -40,6 +41,7 @@ _DEAD = frozenset({"deceased", "verstorben", "decede", "fallecido", "deceduto", 
 _YES = frozenset({"y", "yes", "x", "true", "1", "j", "ja", "oui", "si", "deceased", "verstorben"})
 """Words of a heading, and its cells, about people whom nobody loads."""
 
+_END_DATES = "end dates"
 _GUESS = "   # guess"
 _BY_VALUES = "   # guess, by its values"
 _TO_DO = "   # to do"
@@ -98,6 +100,7 @@ class _Lines:
         """Begin without lookups and named values."""
         self.draft, self.layout = draft, layout
         self.lookups: dict[str, list[Guess]] = {}
+        self.end_words: dict[str, int] = {}
         self.values: list[str] = []
 
     def lines(self, schema: str) -> Iterator[str]:
@@ -225,7 +228,7 @@ class _Lines:
         if known is None:
             yield "  # Choose the column that identifies a patron by the same ID in every roster."
         if others:
-            yield "  # In these columns, every value is different:"
+            yield "  # In these columns, nearly every value is different:"
         for guess in others:
             lengths = " or ".join(map(str, sorted(guess.lengths)))
             digits = f", {lengths} digits" if lengths else ""
@@ -320,8 +323,12 @@ class _Lines:
             if again is None or draft.external:
                 return ""
             keys["agrees_with"] = cell(again.place.heading)
-        elif field in ENDS and (parts := without_a_day(guess.counts)):
-            keys["dates"] = f"{{{', '.join(f'{part}: end' for part in parts)}}}"
+        elif field in ENDS:
+            if words := words_for_dates(guess):
+                keys["lookup"] = _END_DATES
+                self.end_words |= words
+            if parts := without_a_day(guess.counts):
+                keys["dates"] = f"{{{', '.join(f'{part}: end' for part in parts)}}}"
         if len(keys) == len(several) == 1:
             return keys["from"] + mark
         return f"{{{', '.join(f'{key}: {text}' for key, text in keys.items())}}}{mark}"
@@ -373,8 +380,10 @@ class _Lines:
             yield f"        phone_type: {self._type('phone', guess)}"
 
     def _address(self, block: str) -> Iterator[str]:
-        fields = [field for field in ADDRESS if field != "country"]
-        lines = "\n".join(self._fields(fields, " " * 8, block))
+        column, parts = self.draft.parts(block)
+        fields = [field for field in ADDRESS if field != "country" and field not in parts]
+        divided = (self._part_of_address(column, *part) for part in parts.items() if column)
+        lines = "\n".join(sorted((*self._fields(fields, " " * 8, block), *divided), key=_in_order))
         yield lines.replace(" " * 8, "      - ", 1)
         value = self._value("country", block)
         if value:
@@ -389,6 +398,14 @@ class _Lines:
         said = type_of("address", street.place.heading)
         constant = said if said != "home" else usual
         yield f"        address_type: {self._type('address', street, constant)}"
+
+    def _part_of_address(self, column: Guess, field: str, pattern: str) -> str:
+        """A part of a cell; what has another form stays whole in the first part."""
+        source = cell(column.place.heading)
+        whole = "line1" if column.field == "line1" else "city"
+        rest = f", default: {source}" if field == whole else ""
+        steps = f"[{{extract: {scalar(pattern)}}}]"
+        return f"        {field}: {{from: {source}, clean: {steps}{rest}}}{_BY_VALUES}"
 
     def _type(self, of: str, guess: Guess, constant: str = "") -> str:
         """The type of an entry: from its own column, or a constant by its heading."""
@@ -419,8 +436,13 @@ class _Lines:
 
     def _lookups(self) -> Iterator[str]:
         """The lookups to complete: each word of the roster once, and Alma's code for it."""
-        if self.lookups:
+        if self.lookups or self.end_words:
             yield "lookups:   # the words of the roster, and Alma's codes for them"
+        if self.end_words:
+            yield f"  {_END_DATES}:   # the date that each word means, such as 2099-12-31"
+            for word, count in self.end_words.items():
+                yield f"    {scalar(word)}: {scalar(TO_CHOOSE)}{_TO_DO}; {counted(count, 'row')}"
+            yield '    "*": same'
         for field, found in self.lookups.items():
             yield f"  {scalar(LOOKUPS.get(field, field))}:"
             for word, count in spellings(_each(found)):
@@ -434,6 +456,10 @@ class _Lines:
                 mark = f"   # {rows}" if chosen else f"{_GUESS if code else _TO_DO}; {rows}"
                 hint = "" if code else near
                 yield f"    {scalar(word)}: {scalar(code or TO_CHOOSE)}{mark}{hint}"
+
+
+def _in_order(line: str) -> int:
+    return ADDRESS.index(line.partition(":")[0].strip())
 
 
 def _each(found: Iterable[Guess]) -> list[Guess]:

@@ -21,6 +21,7 @@ from importer.model.name_words import (
     is_particle,
     is_suffix,
     is_title,
+    may_be_particle,
 )
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code
@@ -78,7 +79,7 @@ def read_name(text: str, order: Order) -> PersonName:
         last, given = (
             (words[:at], words[at:]) if order == "last-first" else (words[at:], words[:at])
         )
-        certain = certain and len(given) <= 2
+        certain = certain and len(given) <= 2 and not any(map(may_be_particle, given[1:]))
     suffixes[:0] = [*_suffixes(last), *_suffixes(given)]
     return PersonName(
         "".join(given[:1]),
