@@ -7,6 +7,7 @@ codes, and "" is blank. A column's label is the field's path, with the entry's n
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,8 +18,9 @@ from pydantic import BeforeValidator
 from pydantic import Field as Key
 
 from importer.model.fields import FIELDS, Field, OnUpdate
+from importer.model.patterns import full_matches
 from importer.model.plan import MappingPart
-from importer.model.problem import Origin, Place, Problem, Severity
+from importer.model.problem import CellFinding, Code, Origin, Place, Problem, Repairs, Severity
 from importer.model.roster import Source
 from importer.model.user import AccountType
 
@@ -48,6 +50,59 @@ class IdRule(MappingPart):
     pad: Yes = False
     check_digit: Literal["mod10"] | None = None
     strip: str = ""
+
+    @property
+    def has_form(self) -> bool:
+        """Whether it asks for a form, and does not only repair the cells."""
+        return bool(self.digits or self.pattern or self.check_digit)
+
+    def wrong(self, text: str) -> CellFinding | None:
+        """Return what is wrong with an ID. Raises MappingError if the pattern takes too long."""
+        numeric = text.isascii() and text.isdigit()
+        if self.digits is not None and not numeric:
+            return CellFinding(Code.MALFORMED_ID, f"{{value}} is not {self.digits} digits")
+        if self.digits is not None and len(text) != self.digits:
+            zeros = not self.pad and len(text) < self.digits < 2 * len(text)
+            return CellFinding(
+                Code.MALFORMED_ID,
+                f"{{value}} has {len(text)} digits, and its column asks for {self.digits}",
+                _PAD if zeros else "",
+                repairs=Repairs.COLUMN,
+            )
+        if self.pattern and not full_matches(self.pattern, [text]):
+            what = _in_words(self.pattern)
+            return CellFinding(Code.MALFORMED_ID, f"{{value}} does not fit: {what}")
+        if self.check_digit and not (numeric and has_check_digit(text)):
+            return CellFinding(
+                Code.MALFORMED_ID,
+                "the last digit of {value} does not agree with the others",
+                "Look for a wrong or swapped digit, or scan the barcode again.",
+            )
+        return None
+
+
+_PAD = (
+    "If the spreadsheet program removed leading zeros, set `pad: true` for this column under `ids` "
+    "in the mapping; otherwise correct the ID."
+)
+_NUMBERS = re.compile(r"([0-9]*)\[0-9\]\{([0-9]+)\}")
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
+
+
+def _in_words(pattern: str) -> str:
+    """Return what a column needs by the pattern of its IDs."""
+    if numbers := _NUMBERS.fullmatch(pattern):
+        start, rest = numbers.groups()
+        starting = f", starting with {start}" if start else ""
+        return f"this column needs {len(start) + int(rest)} digits{starting}"
+    return f"the pattern under `ids:` in the mapping is {pattern}"
+
+
+def has_check_digit(text: str) -> bool:
+    """Return whether the last digit is right by modulus 10, as in 14-digit library barcodes."""
+    digits = text.encode()
+    total = sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED))
+    return (total - ord("0") * len(digits)) % 10 == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from importlib.resources import files
 TWO_PEOPLE = re.compile(r"[&+＆]|(?<=\S)\s(?:and|und(?!\szu\s)|et|u\.)\s(?=\S)", re.IGNORECASE)
 """What is between two people. Not `y` or `e`, which Spanish and Portuguese names contain."""
 
+NO_NAME = re.compile('["“”„«»/]')
+"""What no name contains: the marks around a nickname, and a slash between two names."""
+
 COMMA = re.compile(r"[,;،，、]")
 
 _NUMERALS = frozenset({"II", "III", "IV"})

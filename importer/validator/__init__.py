@@ -34,6 +34,7 @@ CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
     fields.forced_changes,
     steward.odd_columns,
     steward.odd_names,
+    steward.one_case,
     steward.test_people,
     steward.swapped_names,
     steward.swapped_address,

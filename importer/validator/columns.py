@@ -12,7 +12,6 @@ from itertools import repeat
 
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.fields import SECRETS, CodeTables
-from importer.model.patterns import full_matches
 from importer.model.problem import CellFinding, Problem
 
 _FILE = tomllib.loads(files("importer.validator").joinpath("words.toml").read_text("utf-8"))
@@ -40,15 +39,6 @@ class Column:
     def distinct(self) -> tuple[str, ...]:
         """Each value that is not blank once, in order of its first row."""
         return tuple(filter(None, dict.fromkeys(self.texts)))
-
-    @cached_property
-    def fitting(self) -> set[str]:
-        """The values that the pattern of the column's `ids:` rule matches; none without one.
-
-        Raises MappingError if the pattern takes too long.
-        """
-        rule = self.target.id_rule
-        return full_matches(rule.pattern, self.distinct) if rule and rule.pattern else set()
 
     def judge(self, judge: Judge) -> Iterator[Problem]:
         """Ask the judge once per distinct value; yield a problem per row with a bad value."""

@@ -9,9 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import combinations
 
-from importer.model.candidates import IdRule
-from importer.model.patterns import full_matches
-from importer.model.problem import CellFinding, Code, Problem, Repairs, Severity
+from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.text import steering
 from importer.model.user import AccountType
 from importer.validator.columns import WORDS, Column, Judge, Table
@@ -31,11 +29,6 @@ _EMPL_ID = re.compile(r"[0-9]{7,9}")
 
 _IDS = ("primary_id", "user_identifier.value")
 _PROXY = "proxy_for_user.primary_id"
-
-_PAD = (
-    "If the spreadsheet program removed leading zeros, set `pad: true` for this column under `ids` "
-    "in the mapping; otherwise correct the ID."
-)
 
 
 def is_no_id(text: str) -> bool:
@@ -61,11 +54,12 @@ def identifiers(table: Table) -> Iterator[Problem]:
     """Find IDs that are rounded, made up, not as their column's rule asks, or not found again."""
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
     for column in table.of(*_IDS, _PROXY):
-        rule = rule_judge(column)
-        if rule is None:
-            primary = column.target.field.path == "primary_id"
-            rule = _internal_id if internal and primary else _decimal
-        yield from column.judge(partial(_worst, rule))
+        judge: Judge = _decimal
+        if (rule := column.target.id_rule) and rule.has_form:
+            judge = rule.wrong
+        elif internal and column.target.field.path == "primary_id":
+            judge = _internal_id
+        yield from column.judge(partial(_worst, judge))
 
 
 def _worst(rule: Judge, text: str) -> CellFinding | None:
@@ -159,8 +153,9 @@ def swapped_identifiers(table: Table) -> Iterator[Problem]:
 
     The rows are rejected one by one for their malformed IDs; this names the cause.
     """
-    ruled = [(c, judge) for c in table.of(*_IDS) if (judge := rule_judge(c))]
-    for (left, of_left), (right, of_right) in combinations(ruled, 2):
+    ruled = ((column, column.target.id_rule) for column in table.of(*_IDS))
+    formed = [(column, rule.wrong) for column, rule in ruled if rule and rule.has_form]
+    for (left, of_left), (right, of_right) in combinations(formed, 2):
         if left.target.places == right.target.places:
             continue
         if _most_fit(left, of_left, of_right) and _most_fit(right, of_right, of_left):
@@ -181,62 +176,3 @@ def _most_fit(column: Column, own: Judge, other: Judge) -> bool:
     """Return whether over half of a column's values break its own rule and fit the other one."""
     strays = sum(own(text) is not None and other(text) is None for text in column.distinct)
     return strays > 0 and 2 * strays > len(column.distinct)
-
-
-def rule_judge(column: Column) -> Judge | None:
-    """Return a judge for the `ids:` rule of the column behind a field; None if it has none."""
-    rule = column.target.id_rule
-    if rule is None or not (rule.digits or rule.pattern or rule.check_digit):
-        return None
-    pattern = rule.pattern
-
-    def judge(text: str) -> CellFinding | None:
-        numeric = text.isascii() and text.isdigit()
-        if rule.digits is not None and not numeric:
-            return CellFinding(Code.MALFORMED_ID, f"{{value}} is not {rule.digits} digits")
-        if rule.digits is not None and len(text) != rule.digits:
-            return CellFinding(
-                Code.MALFORMED_ID,
-                f"{{value}} has {len(text)} digits, and its column asks for {rule.digits}",
-                _PAD if _lacks_zeros(text, rule) else "",
-                repairs=Repairs.COLUMN,
-            )
-        # the values of another column are no values of this one
-        if pattern and text not in column.fitting and not full_matches(pattern, [text]):
-            return CellFinding(Code.MALFORMED_ID, f"{{value}} does not fit: {_in_words(pattern)}")
-        if rule.check_digit and not (numeric and has_check_digit(text)):
-            return CellFinding(
-                Code.MALFORMED_ID,
-                "the last digit of {value} does not agree with the others",
-                "Look for a wrong or swapped digit, or scan the barcode again.",
-            )
-        return None
-
-    return judge
-
-
-def _in_words(pattern: str) -> str:
-    """Return what a column needs by the pattern of its IDs."""
-    if numbers := _NUMBERS.fullmatch(pattern):
-        start, rest = numbers.groups()
-        starting = f", starting with {start}" if start else ""
-        return f"this column needs {len(start) + int(rest)} digits{starting}"
-    return f"the pattern under `ids:` in the mapping is {pattern}"
-
-
-_NUMBERS = re.compile(r"([0-9]*)\[0-9\]\{([0-9]+)\}")
-
-_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
-
-
-def has_check_digit(text: str) -> bool:
-    """Return whether the last digit is right by modulus 10, as in 14-digit library barcodes."""
-    digits = text.encode()
-    total = sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED))
-    return (total - ord("0") * len(digits)) % 10 == 0
-
-
-def _lacks_zeros(text: str, rule: IdRule) -> bool:
-    """Return whether only leading zeros may be missing: over half of the digits are there."""
-    digits = rule.digits or 0
-    return not rule.pad and len(text) < digits < 2 * len(text)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from importer.model.candidates import NAMES
+from importer.model.name_words import NO_NAME
 from importer.model.people import NICKNAMES
 from importer.model.problem import KNOWN, CellFinding, Code, Problem
 from importer.model.roster import FORMULA_ERRORS
@@ -32,6 +33,8 @@ _ZIP, _EMAIL = "contact_info.address.postal_code", "contact_info.email.email_add
 _TEXTS = (*NAMES, _STREET, "contact_info.address.line2", _CITY, "job_description", "user_title")
 _YOUNGEST = 3
 """Years; a patron is hardly ever younger."""
+_INITIALS = 3
+"""Letters of first names such as AJ and of numerals, which are in capitals."""
 _MANY = 10
 """Rows from which a column as a whole can be odd."""
 _GIVEN = frozenset(NICKNAMES).union(*NICKNAMES.values())
@@ -49,7 +52,7 @@ def _odd(sentence: str) -> CellFinding:
 
 
 def odd_names(table: Table) -> Iterator[Problem]:
-    """Find names that are placeholders, remarks, digits or a single letter."""
+    """Find names that are placeholders, remarks or a single letter, or contain digits or marks."""
     for column in table.of(*NAMES):
         last = column.target.field.name == "last_name"
         found = {text: bad for text in column.distinct if (bad := _odd_name(text, last=last))}
@@ -59,18 +62,30 @@ def odd_names(table: Table) -> Iterator[Problem]:
 def _odd_name(text: str, *, last: bool) -> CellFinding | None:
     if text in FORMULA_ERRORS:  # the row is rejected for it
         return None
-    small = text.casefold()
-    if small in _NO_NAMES:
-        return _odd("stands where a name should be")
-    if _REMARK.search(text) or any(
-        not _REMARK_WORDS.isdisjoint(found.casefold().split()) for found in _BRACKETED.findall(text)
-    ):
-        return _odd("contains a remark")
-    if _DIGIT_IN_NAME.search(text):
-        return _odd("contains a digit")
-    if last and len(text) == 1 and text.isascii():
-        return _odd("is a single letter")
-    return None
+    bracketed = " ".join(_BRACKETED.findall(text)).casefold().split()
+    reasons = {
+        "stands where a name should be": text.casefold() in _NO_NAMES,
+        "contains a remark": _REMARK.search(text) or not _REMARK_WORDS.isdisjoint(bracketed),
+        "contains a mark that no name has": NO_NAME.search(text),
+        "contains a digit": _DIGIT_IN_NAME.search(text),
+        "is a single letter": last and len(text) == 1 and text.isascii(),
+    }
+    reason = next((sentence for sentence, holds in reasons.items() if holds), "")
+    return _odd(reason) if reason else None
+
+
+def one_case(table: Table) -> Iterator[Problem]:
+    """Find names in capitals or small letters only where nearly all others are written as usual."""
+    for column in table.of(*NAMES):
+        long = [text for text in column.distinct if len(text) > _INITIALS]
+        found = [text for text in long if text.isupper() or text.islower()]
+        if len(long) >= _MANY and len(found) <= len(long) / _MANY:
+            yield from column.flag(
+                {
+                    text: _odd(f"is in {'capitals' if text.isupper() else 'small letters'} only")
+                    for text in found
+                }
+            )
 
 
 def test_people(table: Table) -> Iterator[Problem]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from importer.errors import MappingError
-from importer.model.candidates import IdRule
+from importer.model.candidates import IdRule, has_check_digit
 from importer.model.problem import Code, Severity
 from importer.model.user import AccountType
-from importer.validator.identifiers import has_check_digit
 from tests.validator.building import (
     BARCODE,
     PERSON,

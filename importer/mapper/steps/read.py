@@ -17,6 +17,7 @@ from importer.mapper.values import ONE_PART
 from importer.model.name_words import (
     COMMA,
     LONG_SURNAMES,
+    NO_NAME,
     TWO_PEOPLE,
     is_particle,
     is_suffix,
@@ -57,6 +58,7 @@ PARTS = ("first", "middle", "last", "title", "suffix")
 def read_name(text: str, order: Order) -> PersonName:
     """Divide a name. Particles stay with the last name, and one word is a last name.
 
+    It is not certain with a slash, or with a nickname in quotation marks or brackets.
     Ideographs are read as in China and Korea: one or two of them are the last name.
     """
     parts = [part for part in map(str.strip, COMMA.split(text)) if part]
@@ -80,6 +82,7 @@ def read_name(text: str, order: Order) -> PersonName:
             (words[:at], words[at:]) if order == "last-first" else (words[at:], words[:at])
         )
         certain = certain and len(given) <= 2 and not any(map(may_be_particle, given[1:]))
+    certain = certain and not (NO_NAME.search(text) or "(" in text)
     suffixes[:0] = [*_suffixes(last), *_suffixes(given)]
     return PersonName(
         "".join(given[:1]),

@@ -21,6 +21,7 @@ from importer.mapper.steps.step import Needs, RulePart, Step, Widget
 from importer.mapper.transforms import Word, is_dash, one_or_more
 from importer.mapper.values import Rows, Texts, Values, changed
 from importer.model.fields import OnUpdate, Shape
+from importer.model.problem import CellFinding
 from importer.model.text import one_line
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 _DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})
 """Fields in whose cells a dash means nothing, beside dates."""
+
+ID_FIELDS = frozenset({"primary_id", "user_identifier.value"})
+"""Fields of the patron's own IDs."""
 
 _PIPED = re.compile(rf"\s*\|\s*({'|'.join(KINDS)})\b.*")
 
@@ -134,7 +138,24 @@ class From(Step[tuple[Template, ...]]):
         if work.one.rule.on_update is OnUpdate.ERASE:  # a dash is no order to erase
             found.applies = found.applies & ~dashed
         found.own = found.own & work.evaluation.own_texts(work.rule.lone_variable)
+        if work.one.column.id_rule is None and work.one.rule.field.path in ID_FIELDS:
+            found.found += self._wrong_ids(work, found.applies)
         return found
+
+    def _wrong_ids(self, work: RuleWork, rows: Rows) -> Iterator[tuple[int, CellFinding, str]]:
+        """Find the IDs that are not as the rule of the one column asks that they are from.
+
+        The checks know only rules that all columns of a field have.
+        """
+        for template in self.value:
+            texts, _ = work.fill(template, lines=False)
+            names = (cell.heading for cell in template.cells if template.lone_cell)
+            for rule in filter(None, map(work.evaluation.file.id_rule, names)):
+                bad = {text: rule.wrong(text) for text in {*texts[rows]} - {""}}
+                for row in np.flatnonzero(rows).tolist():
+                    if finding := bad.get(texts[row]):
+                        yield row, finding, texts[row]
+            rows = rows & (texts == "")
 
     def _without_dashes(self, texts: Texts, work: RuleWork) -> tuple[Texts, Rows]:
         """Return the texts of dates, emails and phones without dashes, and where there was one.
