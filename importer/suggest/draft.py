@@ -152,7 +152,10 @@ class Draft:
 
     def _could_be(self, wanted: str, guess: Guess) -> bool:
         texts = guess.counts
-        if not texts or is_left_out(guess.place.heading) or guess.place.heading in self._secret:
+        heading = guess.place.heading
+        if not texts or is_left_out(heading) or heading in self._secret:
+            return False
+        if SOMEBODY_ELSE & {*words_of(heading)}:
             return False
         if wanted == GROUP:
             states = all(folded(text) in STATES for text in texts)
@@ -161,8 +164,6 @@ class Draft:
             return guess.few and repeated and worded and not states
         if wanted == EXPIRY:
             return guess.dates(lambda day: day > self.beside.today)
-        if SOMEBODY_ELSE & {*words_of(guess.place.heading)}:
-            return False
         lettered = guess.share(lambda text: text[:1].isalpha() and not any(map(str.isdigit, text)))
         return lettered > 0.9 and len(texts) > guess.filled / 2 and guess.share(_has_two) > 1 / 2
 

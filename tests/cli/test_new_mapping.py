@@ -178,3 +178,30 @@ def test_a_sheet_is_named_as_in_a_plan(folder: Path, typed: Type) -> None:
     book.save(folder / "b.xlsx")
     for words in (["b.xlsx[New]"], ["b.xlsx", "--sheet", "New"]):
         assert "sheet: New" in typed("mapping", "new", *words).out
+
+
+def test_the_sheet_and_both_names_are_asked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where two sheets have rows, and the chosen column has one part of each name."""
+    book = openpyxl.Workbook()
+    book.worksheets[0].title = "Members"
+    for at, row in enumerate([("Nr", "Eins", "Zwei"), *PARTS], start=1):
+        for column, text in enumerate(row, start=1):
+            book.worksheets[0].cell(at, column, text)
+    board = book.create_sheet("Board")
+    board.append(["Office", "Who"])
+    board.append(["President", "Ruth Lee"])
+    book.save(folder / "club.xlsx")
+    answers = io.StringIO("Members\n\n\nNr\nZwei\nEins\n\n")
+    monkeypatch.setattr(answers, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", answers)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run(["mapping", "new", "club.xlsx", "-o", "m.yaml"]) == Exit.DONE
+    assert "Board  Office, Who" in capsys.readouterr().err
+    text = (folder / "m.yaml").read_text("utf-8")
+    for line in ("sheet: Members", "first_name: <Eins>", "last_name: <Zwei>"):
+        assert f"{line}\n" in text
+
+
+PARTS = [("A7001", "Ana", "Abel"), ("A7002", "Ben", "Bauer"), ("A7003", "Cora", "Castro")]

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from importer.model.fields import CodeRow, CodeTables
+from importer.mapper.compile import compile_mapping
+from importer.mapper.evaluate import evaluate
+from importer.model.fields import NO_CODES, CodeRow, CodeTables
 from importer.model.vocabulary import field_of
 from importer.suggest.column_guesses import guesses
 from importer.suggest.columns import confirmed
 from importer.suggest.draft import Choices, Draft
 from importer.suggest.first_mapping import suggest
-from tests.mapper.bench import loaded, roster
+from tests.mapper.bench import RUN, lint, loaded, places, roster, without_headings
 from tests.suggest.headings import BESIDE, fed, rows, score
 
 CODES = CodeTables({"UserGroups": (CodeRow("UGRD", "Undergraduate"), CodeRow("GRAD", "Graduate"))})
@@ -200,3 +202,96 @@ def test_guesses_are_never_made_from_passwords() -> None:
     assert found.field == ""
     draft = Draft(roster(headings, cells), BESIDE, Choices())
     assert draft.samples(found) == ""
+
+
+def test_an_id_column_with_a_few_wrong_cells_can_be_chosen() -> None:
+    """Somebody is there twice, a cell has a word, an extension of a phone is no ID."""
+    cards = [*(f"2300{n:05}" for n in range(18)), "230000001", "lost card"]
+    extensions = [f"x41{n:02}" for n in range(20)]
+    names = [f"{'LRIPFKBDGH'[n // 2]}ee {'AB'[n % 2]}by" for n in range(20)]
+    cells = [*zip(cards, extensions, names, strict=True)]
+    draft = Draft(roster(["Badge", "Ext.", "Name on the card"], cells), BESIDE, Choices())
+    assert [guess.place.heading for guess in draft.possible_ids] == ["Badge"]
+
+
+def test_a_number_to_send_texts_to_is_a_phone() -> None:
+    """Though `number` is a word of IDs."""
+    cells = [(f"605-555-01{n:02}",) for n in range(6)]
+    (found,) = guesses(roster(["Best number to text you"], cells), BESIDE)
+    assert found.field == "phone"
+
+
+ONE_CELL = (
+    ("City/State/Zip", ("Street", "1 Elm St"),
+     {"Fargo, ND 58102": ("1 Elm St", "Fargo", "ND", "58102"),
+      "Santa Fe NM": ("1 Elm St", "Santa Fe", "NM", ""),
+      "Rolla": ("1 Elm St", "Rolla", "", "")}),
+    ("PLZ/Ort", ("Straße u. Hausnr.", "Allee 1"),
+     {"10117 Berlin": ("Allee 1", "Berlin", None, "10117"),
+      "Bonn": ("Allee 1", "Bonn", None, "")}),
+    ("Mailing address", ("Place of work", "Bakery"),
+     {"1 Elm St, Apt 4, Fargo, ND 58102": ("1 Elm St, Apt 4", "Fargo", "ND", "58102"),
+      "PO Box 7⏎Minot, ND 58701-0007": ("PO Box 7", "Minot", "ND", "58701-0007"),
+      "c/o the office": ("c/o the office", "", "", "")}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("heading", "beside", "cells"), ONE_CELL)
+def test_cells_with_several_parts_of_an_address_are_divided(
+    tmp_path: Path,
+    heading: str,
+    beside: tuple[str, str],
+    cells: dict[str, tuple[str | None, ...]],
+) -> None:
+    """What has another form stays whole in the first part, so that nothing is lost."""
+    headings = ("ID", "First Name", "Last Name", beside[0], heading)
+    people = [[*("7001", "Ann", "Lee", beside[1]), text] for text in cells]
+    usual = [people[0]] * 12
+    text = suggest(roster(headings, [*people, *usual]), BESIDE)
+    text = text.replace('primary_id: "<?>"', "primary_id: <ID>").replace('"<?>"', "COMM")
+    compiled = compile_mapping(loaded(tmp_path, text.replace('"?"', "DEU")), places(headings), RUN)
+    frame = evaluate(compiled, without_headings(people), NO_CODES).frame
+    parts = ("line1", "city", "state_province", "postal_code")
+    labels = [f"contact_info.address[0].{part}" for part in parts]
+    rows = [
+        tuple(frame[label][row] if label in frame else None for label in labels)
+        for row in frame.index
+    ]
+    assert rows == list(cells.values())
+
+
+def test_words_between_a_street_and_a_state_are_the_city() -> None:
+    """Whatever the heading; a column of numbers there is none."""
+    headings, cells = filled(ADR1=["1 Elm St"], CTY=["Fargo", "Minot"], ST_CD=["ND"], ZIP=["58102"])
+    assert fed(suggest(roster(headings, cells), BESIDE))["CTY"] == {"city"}
+    numbers = [(street, f"{n}7", *rest) for n, (street, _, *rest) in enumerate(cells)]
+    assert "CTY" not in fed(suggest(roster(headings, numbers), BESIDE))
+
+
+def test_words_that_stand_for_dates_get_a_lookup(tmp_path: Path) -> None:
+    """If several cells have them; other cells are dates as they are."""
+    headings, cells = filled(
+        ID=[f"700{n}" for n in range(6)],
+        Ausweis_gilt_bis=["unbefristet", "31.12.2027", "WiSe 2026/27"] * 2 + ["-", "-", "bald"],
+    )
+    mapping = loaded(tmp_path, suggest(roster(headings, cells), BESIDE))
+    assert mapping.file.lookups["end dates"] == {
+        "unbefristet": "?", "WiSe 2026/27": "?", "*": "same",
+    }  # fmt: skip
+    open_dates = [one for one in lint(mapping) if "end dates" in one]
+    assert len(open_dates) == 2
+    assert all("the date, such as 2099-12-31" in one for one in open_dates)
+
+
+def test_the_likeliest_group_is_offered_first() -> None:
+    """Not the columns of addresses or of other people, and no code that is only a bit alike."""
+    headings, cells = filled(
+        Street_line=[f"{n} Elm St" for n in range(12)], Spouse_Nm=NAMES,
+        Who=[*NAMES, *(f"{name}son" for name in NAMES)],
+        Ward=["Ward A", "Ward B", "Ward C"], Sort=["Family", "Life"],
+    )  # fmt: skip
+    known = replace(BESIDE, codes=CodeTables({"UserGroups": (CodeRow("FAC", "Faculty"),)}))
+    draft = Draft(roster(headings, cells), known, Choices())
+    found = {wanted: [g.place.heading for g in draft.possible(wanted)] for wanted in draft.open}
+    assert found == {"name": ["Who"], "user_group": ["Sort", "Ward"], "expiry_date": []}
+    assert draft.code("user_group", "Family") == ("", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
+
 import pytest
 
 from importer.model.problem import Code, Problem
@@ -23,6 +25,8 @@ CAUGHT = {
     "digit for a letter": {"first_name": "J0nes"},
     "number behind a name": {"last_name": "Smith2"},
     "one letter": {"last_name": "K"},
+    "nickname in quotation marks": {"first_name": 'Robert "Bob"'},
+    "two names with a slash": {"last_name": "Lee / Kim"},
     "test address": {EMAIL: "test@test.com"},
     "no address": {EMAIL: "noemail@school.edu"},
     "mistyped domain": {EMAIL: "ann.lee@gmial.com"},
@@ -62,6 +66,17 @@ def test_an_odd_value_is_a_warning(kind: str) -> None:
     found = odd(CAUGHT[kind])
     assert found
     assert {(one.origin.row, one.severity.holds) for one in found} == {(2, False)}
+
+
+def test_a_name_in_one_kind_of_letters_is_odd_among_others() -> None:
+    """Not initials such as AJ, and not where a whole column is written so."""
+    usual = [
+        {"first_name": f"Ann{letter}", "last_name": f"Lee{letter}"} for letter in ascii_lowercase
+    ]
+    typed = {"first_name": "PRAKASH", "last_name": "wójcik-lane"}
+    assert [one.origin.row for one in odd(*usual, typed)] == [28, 28]
+    assert odd(*usual, {"first_name": "AJ", "last_name": "Lee"}) == []
+    assert odd(*({k: v.upper() for k, v in one.items()} for one in usual)) == []
 
 
 def test_people_who_only_look_odd_are_left_alone() -> None:
