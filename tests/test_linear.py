@@ -6,6 +6,7 @@ import ast
 import re
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -32,36 +33,35 @@ MIXED = (
 )
 Run = Callable[[str | bytes], None]
 METHODS = ("search", "match", "fullmatch", "findall", "finditer", "sub", "subn", "split")
-
-
-def _sources() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
-        yield name.removesuffix(".__init__"), ast.parse(path.read_text("utf-8"))
+_CALL = re.compile(rf"(\w+)\.({'|'.join(METHODS)})\b")
+_ASSIGNED = re.compile(r"^([A-Za-z_]\w*)\b(?::[^=\n]+)? = ", re.MULTILINE)
 
 
 def _patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes], set[str]]]:
     """Return each pattern of a module, and the methods that the package calls on its name."""
-    trees = dict(_sources())
+    sources = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path.read_text("utf-8")
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.name != "__main__.py"
+    }
     uses: dict[str, set[str]] = {}
-    for tree in trees.values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
-                name = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
-                uses.setdefault(name, set()).add(node.attr)
-    for module, tree in trees.items():
-        if module == "importer.__main__":
-            continue
-        values = vars(__import__(module, fromlist=["_"]))
-        for name, value in values.items():
-            if isinstance(value, re.Pattern | regex.Pattern) and _is_assigned(tree, name):
-                yield f"{module}.{name}", value, uses.get(name, set()) & set(METHODS)
-            elif isinstance(value, tuple | list | dict) and _is_assigned(tree, name):
+    for source in sources.values():
+        for name, method in _CALL.findall(source):
+            uses.setdefault(name, set()).add(method)
+    for module, source in sources.items():
+        values = vars(import_module(module.removesuffix(".__init__")))
+        for name in _ASSIGNED.findall(source):
+            value = values[name]
+            if isinstance(value, re.Pattern | regex.Pattern):
+                yield f"{module}.{name}", value, uses.get(name, set())
+            elif isinstance(value, tuple | list | dict):
                 several = value.values() if isinstance(value, dict) else value
                 for one in several:
                     if isinstance(one, re.Pattern):
                         yield f"{module}.{name}[{one.pattern[:20]!r}]", one, set()
-        for node in ast.walk(tree):
+        if "re" not in {name for name, _ in _CALL.findall(source)}:
+            continue
+        for node in ast.walk(ast.parse(source)):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
@@ -73,16 +73,6 @@ def _patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes], set[
                 text = node.args[0].value
                 assert isinstance(text, str | bytes)
                 yield f"{module}:{node.lineno}", re.compile(text), {node.func.attr}
-
-
-def _is_assigned(tree: ast.Module, name: str) -> bool:
-    return any(
-        isinstance(target, ast.Name) and target.id == name
-        for node in tree.body
-        for target in (
-            node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        )
-    )
 
 
 def _work(pattern: re.Pattern[Any], method: str) -> Run:

@@ -38,7 +38,7 @@ def findings(source: str) -> Iterator[str]:
     tree = ast.parse(source)
     guarded = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in (ast.walk(tree) if any(name in source for name in ONLY_POSIX) else ())
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and any(word in ast.unparse(node) for word in ASKS_FIRST)
         for inner in ast.walk(node)

@@ -44,6 +44,7 @@ def _stopped(*_: str) -> Ended:
     return Ended(Exit.STOPPED, error="Alma cannot be reached.")
 
 
+@pytest.mark.faults
 def test_no_damage_of_a_state_is_a_defect(office: Office, sandbox: Sandbox) -> None:
     """Of an open load, a last one and superseded files: each value is replaced, or bytes are."""
     office.write_job("guards: {creates: off}\n")

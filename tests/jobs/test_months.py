@@ -120,6 +120,7 @@ def month(office: Office, sandbox: Sandbox) -> Month:
     return begun
 
 
+@pytest.mark.faults
 def test_a_month_has_no_surprise(  # noqa: PLR0915  a month is long
     month: Month, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +209,7 @@ def test_a_month_has_no_surprise(  # noqa: PLR0915  a month is long
     assert not [name for name in names(office.inbox) if name.endswith(".csv")]
 
 
+@pytest.mark.faults
 def test_another_month_has_no_surprise_either(
     month: Month, office: Office, sshd: SshServer, sandbox: Sandbox
 ) -> None:

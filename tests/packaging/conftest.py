@@ -46,7 +46,6 @@ def python(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
     `IMPORTER` names the command of an environment with the wheel, as `make wheel` sets it.
     """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("ALMA_")}
-    environ["PYTHONDONTWRITEBYTECODE"] = "1"
     if command := environ.pop("IMPORTER", ""):
         return str(Path(command).with_name("python")), environ
     return sys.executable, environ | {"PYTHONPATH": str(request.getfixturevalue("site"))}

@@ -77,7 +77,7 @@ def test_every_file_of_the_package_is_in_the_wheel(site: Path) -> None:
     there = {
         path.relative_to(site / "importer").as_posix()
         for path in (site / "importer").rglob("*")
-        if path.is_file()
+        if path.is_file() and "__pycache__" not in path.parts
     }
     assert inside <= there
     assert {path for path in there - inside if not path.startswith("shipped/")} <= {"COMMIT"}

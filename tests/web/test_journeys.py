@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from openpyxl import Workbook, load_workbook
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -79,6 +80,7 @@ class Work:
         expect(self.tab.locator("#said")).not_to_contain_text("Saving")
 
 
+@pytest.mark.faults
 def test_a_messy_workbook_with_a_new_mapping(browser: Browser, tmp_path: Path) -> None:
     """From the dropped workbook to the load: the work that it takes stays as little as it is."""
     messy(tmp_path / "messy.xlsx")
@@ -179,6 +181,7 @@ def load(work: Work, done: str) -> tuple[int, int, int]:
     return work.clicks, work.typings, work.loads
 
 
+@pytest.mark.faults
 def test_the_second_term_40_questions_and_the_undo(browser: Browser, tmp_path: Path) -> None:
     """The work of a renewal, of a term in which all have new cards, and of its undo."""
     practice = tmp_path / "practice"

@@ -238,7 +238,7 @@ def _processes(folder: Path) -> bytes:
 def _visited(client: httpx.Client, wanted: set[str]) -> dict[str, str]:
     """Visit these pages and what they link to, except rows and parts of a page; return them."""
     visited: dict[str, str] = {}
-    rows = re.compile(r"/rows/\d|[?&](page|end|find|kind|after)=")
+    rows = re.compile(r"/rows/\d|[?&](page|end|find|kind|after|person)=")
     while left := sorted(wanted - visited.keys()):
         answer = client.get(left[0], follow_redirects=True)
         assert answer.status_code == 200, left[0]
