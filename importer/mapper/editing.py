@@ -94,7 +94,7 @@ def set_code(text: str, table: str, word: str, code: str) -> str:
     wanted = heading_key(word)
     keys = (key.value for key, _ in node.value) if node is not None else ()
     known = next((key for key in keys if heading_key(key) == wanted), word)
-    return _set(text, ("lookups", table, known), scalar(code))
+    return set_value(text, ("lookups", table, known), scalar(code))
 
 
 def set_key(text: str, steps: Steps, key: str, value: str) -> str:

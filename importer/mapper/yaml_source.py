@@ -79,7 +79,10 @@ class Source:
 
 def read(path: Path, content: bytes) -> Source:
     """Read the values of a mapping file. Raises MappingError with every finding."""
-    line = 1
+    name, line = (
+        path.name.lstrip("."),
+        1,
+    )  # the page examines a text in a hidden file beside its own
     if len(content) > SIZE_LIMIT:
         wrong = (
             f"the file is larger than {SIZE_LIMIT // 1024} kB; "
@@ -89,11 +92,11 @@ def read(path: Path, content: bytes) -> Source:
         wrong = "this is a workbook, not a mapping; name the mapping's YAML file"
     else:
         try:
-            return _Reader(path.name).read(content.decode("utf-8-sig"))
+            return _Reader(name).read(content.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             wrong = "a character that is not UTF-8; save the file as UTF-8"
-    raise MappingError((f"{path.name}:{line}: {wrong}",))
+    raise MappingError((f"{name}:{line}: {wrong}",))
 
 
 _TAG = re.compile("tag:yaml.org,2002:(str|int|float|bool|null|timestamp|merge|value|map|seq)")

@@ -110,6 +110,13 @@ def differing(before: str, after: str) -> tuple[list[str], list[str]]:
             ["    Staff: EMP   # since 2020"],
         ),
         (
+            lambda text: editing.set_code(
+                text.replace("since 2020", "to do; 7 rows"), "groups", "staff", "EMP"
+            ),
+            ["    Staff: STAFF   # since 2020"],
+            ["    Staff: EMP"],
+        ),
+        (
             lambda text: editing.set_code(text, "groups", "Guest", "G"),
             [],
             ["    Guest: G"],

@@ -115,3 +115,11 @@ def test_no_bytes_break_the_reader(content: bytes) -> None:
     except MappingError as error:
         findings = error.findings
     assert all(finding.startswith("m.yaml:") for finding in findings)
+
+
+def test_a_text_that_is_examined_is_named_as_its_mapping() -> None:
+    """The page examines a changed text in a hidden file beside the mapping."""
+    with pytest.raises(MappingError) as caught:
+        read(Path(".m.yaml"), b"a: [")
+    assert caught.value.findings[0].startswith("m.yaml:1: ")
+    assert str(read(Path(".m.yaml"), b"a: b").marks["a",]) == "m.yaml:1"
