@@ -43,7 +43,7 @@ from importer.cli.output import (
     write_findings,
     write_new,
 )
-from importer.errors import Exit, ImporterError, UsageError
+from importer.errors import Exit, ImporterError, StoppedError, UsageError
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import CodeTables
 from importer.model.text import command_line
@@ -285,7 +285,11 @@ def _probe(path: Path, external_id: str, record: Path | None, *, as_json: bool) 
         with progress("Measuring", lambda: alma.limiter.notice) as advance:
             return await measure(alma, external_id, advance)
 
-    measured = with_alma(Settings.read(), use)
+    try:
+        measured = with_alma(Settings.read(), use)
+    except KeyboardInterrupt:
+        msg = "Stopped. No facts were saved. The next probe deletes what this one left in Alma."
+        raise StoppedError(msg) from None
     save_facts(path, measured)
     if record is not None:
         write_new(record, recording.text(), "--record")

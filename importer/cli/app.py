@@ -117,7 +117,7 @@ class _Commands(typer.core.TyperGroup):
             msg = "Stopped. Nothing was written to Alma."
             if ctx.invoked_subcommand == "plan":
                 msg += " The users read so far are kept: run the same command to continue."
-            elif ctx.invoked_subcommand == "apply":
+            elif ctx.invoked_subcommand in {"apply", "all", "job"}:
                 msg = "Stopped. Run the same command to continue."
             raise StoppedError(msg) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -51,20 +52,29 @@ def test_the_probe_does_not_run_in_production(typed: Type, sandbox: Sandbox) -> 
     assert "sandbox environment only" in refused.err
 
 
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_probe_leaves_nothing_after_the_next(
-    folder: Path, typed: Type, sandbox: Sandbox
+    sign: signal.Signals, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
-    """Users of a probe that was killed are deleted by the next one, and no other user is."""
+    """Users of a probe that was killed are deleted by the next one, and no other user is.
+
+    After Ctrl-C it does not claim that nothing was written.
+    """
     write(folder, ANA)
     ask(sandbox, "POST", "faults", {"rules": [_HANG]})
-    killed = subprocess.Popen([sys.executable, "-m", "importer", "doctor", "--probe"])
+    words = [sys.executable, "-m", "importer", "doctor", "--probe"]
+    killed = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     while len(_posts(sandbox)) < 5 or not _users(sandbox):
         assert killed.poll() is None
         time.sleep(0.05)
-    killed.kill()
-    killed.wait()
+    killed.send_signal(sign)
     ask(sandbox, "POST", "faults", {})
-    assert len(_users(sandbox)) == 1
+    _, told = killed.communicate()
+    if sign is signal.SIGINT:
+        assert (killed.returncode, "next probe" in told) == (Exit.INTERRUPTED, True)
+        assert "Nothing was written" not in told
+    else:
+        assert len(_users(sandbox)) == 1
     typed("doctor", "--probe")
     assert _users(sandbox) == []
 
