@@ -138,13 +138,14 @@ def apply(
         int | None,
         typer.Option(min=1, help="Delete exactly N users, as the plan says.", metavar="N"),
     ] = None,
+    seal: Annotated[str, typer.Option(hidden=True)] = "",
     yes: Yes = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
     """Carry out a saved plan. Run it again to continue where it stopped."""
     with open_alone(run) as ledger:
-        stop = _apply_run(ledger, limit, frozenset(allow), delete, yes=yes)
+        stop = _apply_run(ledger, limit, frozenset(allow), delete, seal, yes=yes)
         return conclude(
             ledger,
             summarize(ledger, frozenset({stop.exit} if stop else ())),
@@ -173,6 +174,7 @@ def _apply_run(
     limit: int | None,
     allowed: frozenset[SafetyCheck],
     deletes: int | None,
+    seal: str,
     *,
     yes: bool,
 ) -> Stop | None:
@@ -195,6 +197,7 @@ def _apply_run(
         stopping=stopping,
         verify_delay=settings.alma_verify_delay,
         plan_days=settings.alma_plan_days,
+        seal=seal,
         limit=limit,
         allowed=allowed,
         deletes=typed,

@@ -169,6 +169,7 @@ async def apply_async(
             stopping=progress.cancel,
             verify_delay=settings.alma_verify_delay,
             plan_days=settings.alma_plan_days,
+            seal="",
             limit=limit,
             allowed=frozenset(map(SafetyCheck, allow)),
             deletes=delete,

@@ -52,12 +52,14 @@ class ApplyOptions:
 
     `stopping` is asked before each row. `verify_delay`: seconds before a lost reply is looked up.
     `plan_days`: how old a plan may be when it is started. `deletes`: how many users may be deleted,
-    as a person typed it; None if nobody did.
+    as a person typed it; None if nobody did. `seal`: of the plan that a person approved, as the
+    page shows it; "" on the command line, where the plan is approved as it is.
     """
 
     stopping: Callable[[], bool]
     verify_delay: float
     plan_days: int
+    seal: str
     limit: int | None = None
     allowed: frozenset[SafetyCheck] = frozenset()
     deletes: int | None = None
@@ -88,6 +90,9 @@ def prepare(
         msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
         raise StalePlanError(msg)
     check_unchanged(ledger)
+    if options.seal not in {"", ledger.value("seal")}:
+        msg = "A row was resolved since the plan was approved. Nothing was sent. Look at it again."
+        raise StalePlanError(msg)
     needed = BYTES_PER_ROW * left_to_do(ledger)
     if shutil.disk_usage(ledger.folder).free < needed:
         msg = (

@@ -25,7 +25,7 @@ from importer.report.differences import differences
 from importer.report.view import Names
 from importer.report.wording import ENDS, duration, what
 from importer.web.review import draft_of
-from importer.web.review_pages import held_by
+from importer.web.review_pages import SEAL, held_by
 from importer.web.site import Visit, render, see
 
 CLOSING = web.AppKey("closing", asyncio.Event)
@@ -61,8 +61,9 @@ class Progress:
 
     `state`: `running`, `stopping`, `paused` or `stopped`. `by`: who runs it, and since when, if
     known. `rate`: rows a second, 0 if not known yet; `first`: how many rows were approved, 0 for
-    all. `exit`: of its task, if that has ended. `seal`: of the plan. `deletions`: users whom an
-    apply of what is left deletes. `checks`: failed safety checks that stop it.
+    all. `exit`: of its task, if that has ended. `seal`: of the plan as it was approved.
+    `deletions`: users whom an apply of what is left deletes. `checks`: failed safety checks that
+    stop it.
     """
 
     state: str
@@ -120,6 +121,8 @@ def _progress(visit: Visit) -> Progress:
     task = tasks.find(visit.text("task"))
     ended = tasks.exit(task) if task else None
     worker = visit.space.worker(run)
+    words = task.words if task else ()
+    approved = words[words.index(SEAL) + 1] if SEAL in words else ""
     running = (task is not None and ended is None) or visit.space.is_busy(run)
     state = "paused" if ended in {None, Exit.INTERRUPTED} else "stopped"
     if running:
@@ -151,7 +154,7 @@ def _progress(visit: Visit) -> Progress:
             tuple(_refused(ledger)) if results.get(Result.REFUSED) else (),
             tasks.messages(task) if task else (),
             ended,
-            ledger.value("seal") or "",
+            approved or ledger.value("seal") or "",
             next_deletes(ledger, None),
             stopping_checks(ledger),
         )

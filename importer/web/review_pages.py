@@ -25,6 +25,9 @@ ALL, FEW = "no", 10
 ALMA_REPORT, ROSTERS = "alma-job-report", frozenset({".csv", ".txt", ".xlsx", ".xls", ".ods"})
 """In a run's folder: Alma's list of rejected users, as it was sent; what it may be."""
 
+SEAL = "--seal"
+"""The option of `apply` with the plan that was approved: it refuses another one."""
+
 PAGE = 25
 """Rows of a run on one page."""
 
@@ -122,7 +125,7 @@ def start_apply(visit: Visit) -> web.Response:
         *(word for one in sorted(ticked) for word in ("--allow", one)),
         *(("--limit", str(limit)) if limit else ()),
         *(("--delete", str(typed)) if deleted else ()),
-        "--yes", "--json",
+        SEAL, shown.seal, "--yes", "--json",
         title="Writing to Alma",
         then=address,
         back=address,

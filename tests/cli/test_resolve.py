@@ -194,6 +194,23 @@ def test_update_renames_where_the_mapping_renames(
     }
 
 
+def test_a_plan_that_was_approved_is_applied_as_it_was_seen(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """With the seal of the plan that the page showed, `apply` refuses one with a later answer."""
+    load(typed, write(folder, ANA), "first")
+    typed("plan", write(folder, ANAS_TWIN, BO), *PLAN, "run")
+    with Ledger.open(folder / "run") as ledger:
+        seen = ledger.value("seal")
+    typed("resolve", "run", "2", "--as", "update", "2001")
+    before = state(sandbox)
+    refused = typed("apply", "run", "--seal", seen)
+    assert (refused.exit, state(sandbox)) == (Exit.STALE, before)
+    with Ledger.open(folder / "run") as ledger:
+        now = ledger.value("seal")
+    assert typed("apply", "run", "--seal", now).exit == Exit.DONE
+
+
 @pytest.mark.parametrize("by", ["staff", "a load"])
 def test_an_id_that_the_user_had_before_comes_back_only_by_an_answer(
     by: str, folder: Path, typed: Type, sandbox: Sandbox

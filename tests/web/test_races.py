@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 
@@ -19,6 +20,7 @@ from importer.web.tasks import TASK
 from tests.web.conftest import (
     PLAIN,
     Library,
+    approval,
     approve,
     drafted,
     followed,
@@ -146,3 +148,36 @@ def test_commands_with_one_folder_spare_each_others_run(tmp_path: Path, times: i
         assert sorted(process.returncode for process in both) == [0, 2]
         assert [json.loads(text).get("rows") for text in outputs if b"error" not in text] == [3]
         assert (tmp_path / f"run-{number}" / "ledger.sqlite").exists()
+
+
+def test_nothing_is_sent_but_what_was_seen_by_whoever_approved(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """An answer that is carried out while the load starts: the plan is not the one that was seen.
+
+    One of the two commands is refused; the answered row is never written by that approval.
+    """
+    library, client = office
+    library.set_rate(50)
+    for times in range(3):
+        known = f"K{times}"
+        library.add(known, "Ann", "Quill")
+        rows = f"Id,First,Last\n{known},Zed,Oxley\nN{times},Cy,Rhodes\n"
+        run = planned(client, drafted(client, "alma", rows, "plain.yaml"))
+        form = {"row": "2", "decision": "same person, update"}
+        assert client.post(f"{run}/decisions", data=form).status_code == 303
+        seen = approval(client, run)
+        answered = client.post(f"{run}/decisions/use")
+        time.sleep(0.6 * times)
+        approved = client.post(f"{run}/approve", data=seen)
+        for one in (answered, approved):
+            until(partial(_has_ended, client, one))
+        assert client.post(f"{run}/approve", data=seen).status_code == 409
+        assert library.users()[known] == "Quill"
+
+
+def _has_ended(client: httpx.Client, started: httpx.Response) -> bool:
+    if started.status_code != 303:
+        return True
+    text = client.get(started.headers["Location"], follow_redirects=True).text
+    return "aria-busy" not in text and 'http-equiv="refresh"' not in text
