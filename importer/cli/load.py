@@ -184,7 +184,8 @@ def _apply_run(
     """
     left = apply_stage.left_to_do(ledger)
     if not left:
-        say("This plan is already complete. Nothing was sent.")
+        why = "is already complete" if ledger.was_applied else "has nothing to apply"
+        say(f"This plan {why}. Nothing was sent.")
         remember(ledger)
         return None
     settings = Settings.read()

@@ -186,14 +186,17 @@ def no_end_dates(rosters: Sequence[MappedRoster], rows: Collection[int]) -> Iter
             dropped = candidates.not_applicable.get(name, frozenset())
             dates = zip(candidates.rows, candidates.texts(name), strict=True)
             counts[name] = sum(row in rows and (not day or row in dropped) for row, day in dates)
-        lacking = [
-            f"no {_END_DATES[name]} in {counted(n, 'row')}" for name, n in counts.items() if n
-        ]
+        lacking = [name for name, count in counts.items() if count]
         if lacking:
-            message = f"a new patron gets {word_list(lacking)}"
-            fields = word_list([f"`{name}`" for name, count in counts.items() if count])
-            advice = f"Map {fields} under `record:` in the mapping, and fill in blank cells."
-            yield mapped.problem(Code.NO_END_DATE, message, advice)
+            each = [f"no {_END_DATES[name]} in {counted(counts[name], 'row')}" for name in lacking]
+            absent = [f"`{name}`" for name in lacking if name not in candidates.frame]
+            blank = [f"`{name}`" for name in lacking if name in candidates.frame]
+            advice = (
+                f"Map {word_list(absent)} under `record:` in the mapping." if absent else "",
+                f"Fill in or correct the cells for {word_list(blank)}." if blank else "",
+            )
+            message = f"a new patron gets {word_list(each)}"
+            yield mapped.problem(Code.NO_END_DATE, message, " ".join(filter(None, advice)))
 
 
 def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:

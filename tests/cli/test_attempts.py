@@ -67,3 +67,15 @@ def test_a_stop_after_the_last_row_leaves_nothing_to_continue(
     assert "To continue" not in got.err
     again = typed("apply", "run")
     assert (again.exit, "already complete" in again.err) == (Exit.DONE, True)
+
+
+def test_a_plan_without_a_row_to_send_is_not_called_complete(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """It was never applied; however often it is tried, Alma is not called."""
+    typed("plan", write(folder, (*ANA[:3], "NONE", *ANA[4:])), "-m", "small.yaml", "-o", "run")
+    asked = sandbox.log()
+    for _ in range(2):
+        got = typed("apply", "run")
+        assert (got.exit, "nothing to apply" in got.err) == (Exit.REJECTS, True)
+    assert sandbox.log() == asked

@@ -222,7 +222,10 @@ def test_a_column_of_names_is_not_one_of_dates(folder: Path, typed: Type) -> Non
 def test_new_patrons_without_an_end_date_are_announced_by_count(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
-    """Once for each roster: a check counts ready rows, a plan those that create, no others."""
+    """Once for each roster: a check counts ready rows, a plan those that create, no others.
+
+    What the mapping fills from cells is to be filled in; only what it does not fill, to be mapped.
+    """
     typed("plan", *ends(folder, ("05/15/2030", "05/15/2032")), "-o", "first")
     typed("apply", "first", "--yes")
     dates = [("", ""), ("", ""), ("05/15/2030", ""), ("never", "")]
@@ -235,6 +238,7 @@ def test_new_patrons_without_an_end_date_are_announced_by_count(
         expiry = count - 1
         assert f"expiration date in {expiry} row" in problem.message
         assert f"purge date in {count} rows" in problem.message
+        assert "Map " not in problem.advice
     typed("plan", *load, "more.csv", "-m", "ends.yaml", "-o", "both")
     found = told(folder, "both", "no-end-date")
     assert [(one.origin.file, "purge" in one.message) for one in found] == [
@@ -242,6 +246,10 @@ def test_new_patrons_without_an_end_date_are_announced_by_count(
         ("more.csv", False),
     ]
     assert ["purge_date" in one.advice for one in found] == [True, False]
+    unmapped = MAPPING.replace("  purge_date: {from: <@expiry_date>, plus: 2 years}\n", "")
+    typed("check", *ends(folder, ("05/15/2030", ""), mapping=unmapped), "-o", "unmapped")
+    (problem,) = told(folder, "unmapped", "no-end-date")
+    assert problem.advice == "Map `purge_date` under `record:` in the mapping."
     for name in ("report.html", "summary.json"):
         assert "no-end-date" in (folder / "plan" / name).read_text("utf-8")
     for new in ("skip", "reject"):
