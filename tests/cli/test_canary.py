@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import logging
+import socket
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from importer.errors import Exit
 from importer.sandbox.server import Options, running
-from tests.cli.conftest import Type
+from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPINGS
 
 COMMUNITY = MAPPINGS / "community.yaml"
@@ -125,3 +129,39 @@ def test_no_canary_leaves_but_in_the_files_for_values(
     assert "2999000111" in (folder / "run" / "report.html").read_text("utf-8")
     everything = b"".join(path.read_bytes() for path in (folder / "run").iterdir())
     assert KEY.encode() not in everything
+
+
+def test_commands_connect_to_alma_and_to_nothing_else(
+    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No name is looked up and no connection made but to the address of the settings."""
+    asked: set[tuple[object, object]] = set()
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def connecting(self: socket.socket, address: tuple[object, ...]) -> None:
+        asked.add((address[0], address[1]))
+        connect(self, address)
+
+    def looking_up(*words: Any, **options: Any) -> list[Any]:
+        asked.add((words[0], words[1]))
+        return look_up(*words, **options)
+
+    monkeypatch.setattr(socket.socket, "connect", connecting)
+    monkeypatch.setattr(socket, "getaddrinfo", looking_up)
+    roster(folder / "patrons.csv")
+    for line in (
+        ("codes", "fetch"),
+        ("doctor",),
+        ("mapping", "new", "patrons.csv", "-o", "mine.yaml"),
+        ("check", "patrons.csv", "-m", COMMUNITY, "-o", "checked"),
+        ("users", "refresh"),
+        ("plan", "patrons.csv", "-m", COMMUNITY, "-o", "run"),
+        ("apply", "run"),
+        ("report", "run"),
+        ("undo", "run", "--delete-created", "-o", "back"),
+        ("runs",),
+        ("person", SOUND["Barcode"]),
+    ):
+        assert typed(*line).exit in {Exit.DONE, Exit.REJECTS}, line
+    alma = urlsplit(sandbox.host)
+    assert asked == {(alma.hostname, alma.port)}

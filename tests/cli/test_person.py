@@ -144,3 +144,29 @@ def test_what_a_killed_plan_kept_is_listed_and_purged(folder: Path, typed: Type,
     assert traces(typed, "2001") == [("run", "runs/killed")]
     assert typed("purge", "killed", "--yes").exit == Exit.DONE
     assert not killed.exists()
+
+
+def test_purge_leaves_primary_ids_and_no_values(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The memory that keeps edits by staff has the ID, which `person` erases."""
+    ana = ("20009990001", "Canaria", "Vexworthy", "COMM", "1957-03-29", "ana@example.org", "")
+    roster, values = write(folder, ana), (*ana[:3], *ana[4:6])
+    assert sandbox.log() == []
+    load(typed, roster, "runs/first")
+    typed("users", "refresh")
+    roster.unlink()
+    typed("purge", "--older-than", "0d", "--yes")
+    typed("users", "delete", "--yes")
+
+    def left() -> dict[str, list[str]]:
+        files = (path for path in folder.rglob("*") if path.is_file())
+        texts = {path.name: path.read_bytes() for path in files}
+        found = {
+            name: [one for one in values if one.encode() in text] for name, text in texts.items()
+        }
+        return {name: has for name, has in found.items() if has}
+
+    assert left() == {"memory.sqlite": [ana[0]]}
+    typed("person", ana[0], "--erase", "--yes")
+    assert left() == {}

@@ -16,6 +16,7 @@ from importer.report.files import write_all
 from tests.report import building
 from tests.report.building import Run
 from tests.report.conftest import Keep
+from tests.web.looks import CONTRAST, FAINT, NARROW, WIDE
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -33,15 +34,16 @@ def browser() -> Iterator[Browser]:
 def test_the_page_is_accessible(
     run: Callable[[], Run], scheme: Literal["light", "dark"], keep: Keep, browser: Browser
 ) -> None:
-    """By axe, on a wide and on a narrow screen, which it does not overflow."""
+    """By axe, on a wide and on a narrow screen, which it does not overflow; fields are seen."""
     ledger = keep(run())
     write_all(ledger, summarize(ledger))
     page = browser.new_context(bypass_csp=True, color_scheme=scheme).new_page()
-    for width in (1200, 400):
+    for width in (WIDE, NARROW):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto((ledger.folder / "report.html").resolve().as_uri())
         found = Axe().run(page).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+        assert page.evaluate(FAINT, CONTRAST) == []
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
 

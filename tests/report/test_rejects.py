@@ -107,13 +107,18 @@ def test_each_row_says_why_and_what_to_do(keep: Keep) -> None:
 
 
 def test_only_the_offending_cells_are_marked(keep: Keep) -> None:
-    """A cell that a problem names has a color and a comment that is enough to correct it."""
+    """A cell that a problem names has a color and a comment that is enough to correct it.
+
+    The column *Why* of the row names it in words; no cells are merged.
+    """
     sheet = book_of(keep(building.checked())).worksheets[0]
+    assert not sheet.merged_cells.ranges
     marked, coloured, reasons = set(), set(), []
     for line in sheet.iter_rows(min_row=2):
         for letter, cell in zip("ABCDEFGH", line[OWN], strict=True):
             if cell.comment:
                 marked.add((line[0].value, letter))
+                assert f'"{sheet.cell(1, cell.column).value}"' in str(line[3].value)
                 reasons.append(cell.comment.text)
             if cell.fill.patternType == "solid":
                 coloured.add((line[0].value, letter))

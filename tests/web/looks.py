@@ -26,6 +26,9 @@ SEEN = (1280, 360)
 TARGET = 24
 """Pixels of the smallest control (WCAG 2.5.8)."""
 
+CONTRAST = 3
+"""The least contrast of a field with what is around it (WCAG 1.4.11)."""
+
 IN_A_YEAR = "in a year"
 """The date of a year from now in the records of a practice Alma."""
 
@@ -56,6 +59,36 @@ _SMALL = """least => [...document.querySelectorAll(
   const box = node.getBoundingClientRect();
   return box.height && (box.height < least || box.width < least);
 }).map(node => node.outerHTML)"""
+
+FAINT = """least => {
+  const dot = Object.assign(document.createElement("canvas"), {width: 1, height: 1})
+    .getContext("2d", {willReadFrequently: true});
+  const bright = (colors) => {
+    for (const color of colors) {
+      dot.fillStyle = color;
+      dot.fillRect(0, 0, 1, 1);
+    }
+    const [r, g, b] = [...dot.getImageData(0, 0, 1, 1).data].map(part => part / 255).map(
+      part => part > .04045 ? ((part + .055) / 1.055) ** 2.4 : part / 12.92);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const above = node => node ? [...above(node.parentElement), node] : [];
+  const fill = node => getComputedStyle(node).backgroundColor;
+  return [...document.querySelectorAll(
+    "select, textarea, input:not([type=hidden], [type=file], [type=radio], [type=checkbox])"
+  )].filter(node => node.getClientRects().length && !node.disabled).filter(node => {
+    const around = ["Canvas", ...above(node.parentElement).map(fill)], out = bright(around);
+    return ![getComputedStyle(node).borderBottomColor, fill(node)].some(color => {
+      const own = bright([...around, color]);
+      return (Math.max(own, out) + .05) / (Math.min(own, out) + .05) >= least;
+    });
+  }).map(node => node.outerHTML);
+}"""
+"""The fields whose border and background are hardly different from what is around them."""
+
+_WORDLESS = """() => [...document.querySelectorAll(".pill, .banner, .steps li, .facets li")].filter(
+  node => node.getClientRects().length && !node.innerText.trim()).map(node => node.outerHTML)"""
+"""The states that are shown by a color or a sign alone (WCAG 1.4.1)."""
 
 _UNSEEN = """() => [...document.querySelectorAll(
   "a[href], button, input:not([type=hidden], [type=radio]), select, textarea, summary, [tabindex]"
@@ -120,6 +153,8 @@ class Looks:
             if rules is not None:
                 found = AxeResults(tab.evaluate("rules => axe.run(document, rules)", rules))
                 assert not found.response["violations"], (state, found.generate_report())
+                assert tab.evaluate(FAINT, CONTRAST) == [], (state, look)
+                assert tab.evaluate(_WORDLESS) == [], state
             else:
                 assert tab.evaluate("document.documentElement.scrollWidth") <= NARROW, state
                 assert tab.evaluate(_SMALL, TARGET) == [], state

@@ -75,6 +75,16 @@ AFTER = {
 }
 """What the roster and the rules mean: codes chosen, four cells corrected, a year, a new card."""
 
+SAID = "#said[role=status]"
+"""Where a page writes what a screen reader announces (WCAG 4.1.3)."""
+
+IN_A_MINUTE = """() => {
+  const now = Date.now;
+  Date.now = () => now() + 60000;
+  document.getElementById("said").textContent = "";
+}"""
+"""Nothing was announced for a minute; the next progress is."""
+
 
 @pytest.fixture
 def page(library: Library) -> Iterator[Server]:
@@ -299,7 +309,7 @@ def write(tab: Page, row: str, column: str, text: str) -> None:
     line.locator(f"[data-col='{column}']").click()
     tab.keyboard.type(text)
     tab.keyboard.press("Enter")
-    expect(tab.locator("#said")).not_to_contain_text("Saving")
+    expect(tab.locator(SAID)).not_to_contain_text("Saving")
 
 
 def answer(looks: Looks) -> None:
@@ -385,7 +395,7 @@ def production(looks: Looks, library: Library) -> None:
     reached(tab.get_by_label(re.compile("Type the institution's code"))).fill(CODE)
     library.set_rate(0.5)  # so that it still runs when all has been looked at
     reached(tab.get_by_role("button", name=starts)).click()
-    expect(tab.locator(".percent")).to_contain_text(re.compile("^[1-9]"), timeout=120_000)
+    begun(tab)
     tab.route("**/events*", lambda _: None)  # the page stays as it is
     tab.reload()
     looks("running")
@@ -400,6 +410,13 @@ def production(looks: Looks, library: Library) -> None:
     press(tab, "Continue the load")
     heading(tab, "27 created")
     looks("result-rejects")
+
+
+def begun(tab: Page) -> None:
+    """Wait until a load runs. A minute later its progress is announced to screen readers."""
+    expect(tab.locator(".percent")).to_contain_text(re.compile("^[1-9]"), timeout=120_000)
+    tab.evaluate(IN_A_MINUTE)
+    expect(tab.locator(SAID)).to_contain_text(re.compile("[1-9]% done"), timeout=60_000)
 
 
 def press_key(tab: Page, role: str, name: str, key: str = "Enter") -> None:
@@ -419,9 +436,9 @@ def test_the_sample_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
         tab.wait_for_url("**/grid")
         expect(tab.get_by_role("grid")).to_be_visible(timeout=60_000)
         press_key(tab, "button", "Leave row out")
-        expect(tab.locator("#said")).to_contain_text("saved", timeout=60_000)
+        expect(tab.locator(SAID)).to_contain_text("saved", timeout=60_000)
         press_key(tab, "button", "Undo Ctrl Z")
-        expect(tab.locator("#said")).to_contain_text("taken back", timeout=60_000)
+        expect(tab.locator(SAID)).to_contain_text("taken back", timeout=60_000)
         press_key(tab, "button", "Compare with Alma, without 12 rows")
         tab.wait_for_url(RUN)
         for box in tab.locator("input[form=approve]").all():
