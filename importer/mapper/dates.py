@@ -68,7 +68,7 @@ YEARS = range(1900, 2101)
 
 
 class Unread(Enum):
-    """Why a text is not a date: the sentence, the advice ("" for the catalogue's), its reach."""
+    """Why a text is not a date: the sentence, the advice ("" for the catalog's), its reach."""
 
     UNKNOWN = ("is not a date that can be read", "", Repairs.ROW)
     TWO_WAYS = ("reads both as month/day and as day/month", "", Repairs.ROW)

@@ -1,7 +1,7 @@
 """The mapping file's closed schema: every key there is, and what may follow it.
 
 A value of the record is a rule; a plain text is a rule that only has a `from`. The `record:` part
-is made from the field catalogue, so it has Alma's own shape and names.
+is made from the field catalog, so it has Alma's own shape and names.
 """
 
 from __future__ import annotations

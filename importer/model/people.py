@@ -36,7 +36,7 @@ COMMON = 200
 """What more records than this share says nothing about a person: it is an office's address."""
 
 SIMILARITY = 0.88
-"""Jaro-Winkler, of 1; chosen with the labelled pairs of docs/reference/matching.md."""
+"""Jaro-Winkler, of 1; chosen with the labeled pairs of docs/reference/matching.md."""
 
 _INITIAL = re.compile(r"(?<![^\s.])[A-Za-z](?:\.\s*|\s+|$)")
 _NOT_A_DIGIT = re.compile(r"[^0-9]+")

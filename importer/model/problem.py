@@ -1,4 +1,4 @@
-"""Problems: what is wrong, or worth knowing, about a row; and the closed catalogue of their codes.
+"""Problems: what is wrong, or worth knowing, about a row; and the closed catalog of their codes.
 
 Once released, a code keeps its meaning. `catalogue.toml` has the words of each code.
 """
@@ -212,7 +212,7 @@ class Place:
 class CellFinding:
     """What is wrong with a value, before it is known which rows have the value.
 
-    `advice` and `severity` are the catalogue's if not given; `repairs` goes with the given advice.
+    `advice` and `severity` are the catalog's if not given; `repairs` goes with the given advice.
     `value`: the text that `{value}` in the message stands for, if the finding itself knows it.
     """
 
@@ -291,5 +291,5 @@ class Problem:
 
     @property
     def title(self) -> str:
-        """The catalogue's title of its code."""
+        """The catalog's title of its code."""
         return CATALOGUE[self.code].title

@@ -35,7 +35,7 @@ from importer.report.wording import (
 )
 
 _ABOUT = {
-    MASKED: "this page with patrons' data masked, to hand on",
+    MASKED: "this page with patrons' data masked, to share",
     SUMMARY: "the counts, for scripts",
     PROBLEMS: "every problem with its row and column; contains personal data",
     WORKBOOK: "the rows to correct, marked; contains personal data",

@@ -87,7 +87,7 @@ class ProblemGroup:
 
     @property
     def title(self) -> str:
-        """The title in the catalogue."""
+        """The title in the catalog."""
         return self.first.title
 
     @property

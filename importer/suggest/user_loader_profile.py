@@ -46,7 +46,7 @@ class ProfileField(BaseModel):
 
     @property
     def path(self) -> str:
-        """The field's path as our catalogue has it; the app's own name if it is not there."""
+        """The field's path as our catalog has it; the app's own name if it is not there."""
         path = self.name.replace("[]", "").replace(".0.value", "")
         short = path.removesuffix(".value")
         return short if path not in FIELDS and (short in FIELDS or short in _REASONS) else path

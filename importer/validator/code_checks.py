@@ -115,7 +115,7 @@ def _wrong(text: str, field: Field, rows: Mapping[str, CodeRow]) -> str:
 
 
 def _advice(likely: str, place: str) -> str:
-    """Return what to do, "" for the catalogue's advice. `place`: where the mapping has the code."""
+    """Return what to do, "" for the catalog's advice. `place`: where the mapping has the code."""
     if place:
         todo = f"Correct it in the mapping, {place}."
     elif likely:

@@ -53,6 +53,8 @@ BANNED = {
     r"half way": "halfway",
     r"practi[s]e[sd]?": "practice",
     r"colours?": "color",
+    r"catalogues?": "catalog",
+    r"labell(?:ed|ing)": "labeled",
     r"(?:normalis|summaris|recognis|organis)(?:e|es|ed|ing|ation)": "US spelling: -ize",
     # metaphors
     r"house of|doors?|newcomers?|tidings": "plain words",
@@ -60,6 +62,7 @@ BANNED = {
 
 ALLOWED = (
     r"twin siblings|twins share",  # people
+    r"catalogue\.toml",
     r"E-mail Address",  # a heading of Alma's own exports
     r"HUNT_LIVES",
     r"`(?:look-alike-in-alma|brakes:|digits-normalised)`",  # old names, in the changelog

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
 
 CLAIMS = [
     (page, line)
     for page in ("threat-model", "accessibility", "security-questions")
-    for line in (ROOT / "docs" / "reference" / f"{page}.md").read_text("utf-8").splitlines()
+    for line in (REFERENCE / f"{page}.md").read_text("utf-8").splitlines()
     if line.startswith("| ") and not line.endswith("| shown by |")
 ]
 
@@ -25,12 +26,18 @@ def test_the_pages_have_claims() -> None:
 
 @pytest.mark.parametrize(("page", "line"), CLAIMS, ids=lambda one: one[:60])
 def test_a_claim_names_its_proof_or_says_that_it_is_not_met(page: str, line: str) -> None:
-    """A file of the repository, with the name of the test if there is one."""
+    """A linked page of the guide, or a file of the repository with the name of a test in it."""
     assert page
     shown = line.strip("|").rpartition("|")[2]
-    proofs = re.findall(r"`([^` ]+/[^` ]+|[A-Z.a-z-]+\.(?:lock|md)|LICENSE)`", shown)
-    assert proofs or "not met" in line.lower(), line
+    pages = re.findall(r"\]\(([^)#]+\.md)\)", shown)
+    proofs = re.findall(r"`([^` ]+/[^` ]+|[A-Z.a-z-]+\.lock|LICENSE)`", shown)
+    assert proofs or pages or "not met" in line.lower(), line
+    for linked in pages:
+        assert (REFERENCE / linked).is_file(), linked
     for proof in proofs:
         path, _, test = proof.partition("::")
         assert (ROOT / path).is_file(), proof
-        assert not test or f"def {test}(" in (ROOT / path).read_text("utf-8"), proof
+        tests = re.findall(
+            r"^ *(?:async )?def (test_\w+)\(", (ROOT / path).read_text("utf-8"), re.M
+        )
+        assert not test or test in tests, proof

@@ -47,6 +47,19 @@ def test_the_page_is_accessible(
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_a_field_that_is_hardly_seen_is_found(browser: Browser) -> None:
+    """A field needs a border or a background that differs from what is around it."""
+    page = browser.new_page()
+    page.set_content(
+        "<style>* { background: #fff; border: 1px solid #ddd } .seen { border-color: #777 }</style>"
+        "<input class=seen><input id=faint>"
+        "<div style='background: #333'><textarea></textarea><select style='all: unset'></select>"
+    )
+    found = page.evaluate(FAINT, CONTRAST)
+    assert [html.split()[0] for html in found] == ["<input", "<select"]
+    assert "faint" in found[0]
+
+
 def test_a_search_leaves_the_rows_with_every_word(keep: Keep, browser: Browser) -> None:
     """The script runs under the page's own policy; case and accents make no difference."""
     run = Run()

@@ -159,7 +159,7 @@ def test_a_roster_without_problems_is_short(keep: Keep) -> None:
 
 
 def test_the_screen_shows_the_word_that_a_lookup_lacks(keep: Keep) -> None:
-    """The operator reads which word to add; the page to hand on does not show it."""
+    """The operator reads which word to add; the page to share does not show it."""
     run = Run()
     message = "{value} is not in the mapping's lookup"
     missing = Problem.of(

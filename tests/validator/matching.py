@@ -1,4 +1,4 @@
-"""The accuracy of duplicate detection, measured with labelled pairs and written as a page.
+"""The accuracy of duplicate detection, measured with labeled pairs and written as a page.
 
 `python -m tests.validator.matching` writes docs/reference/matching.md.
 """
@@ -224,7 +224,7 @@ def page(results: list[tuple[Pair, str]], in_alma: list[InAlma]) -> str:
     )
     return f"""# Accuracy of duplicate detection
 
-Measured with {len(results)} labelled pairs of invented rows (`tests/validator/pairs.csv`), each as
+Measured with {len(results)} labeled pairs of invented rows (`tests/validator/pairs.csv`), each as
 a roster of its own, with the default settings. `python -m tests.validator.matching` writes this
 page. The rules were chosen with these pairs, so rosters with other names will do slightly worse.
 
