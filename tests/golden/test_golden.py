@@ -62,7 +62,7 @@ NEUTRAL = (
 def test_every_sample_is_golden() -> None:
     """No sample without an expectation, no expectation without a sample."""
     samples = {path.name for path in SAMPLES.iterdir() if path.suffix in {".csv", ".xlsx"}}
-    assert sorted(path.name for path in GOLDEN.iterdir() if path.is_dir()) == NAMES
+    assert sorted(path.name for path in GOLDEN.glob("*.*/")) == NAMES
     assert samples == {*NAMES, *OF_JOBS}
 
 

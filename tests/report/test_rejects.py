@@ -113,12 +113,12 @@ def test_only_the_offending_cells_are_marked(keep: Keep) -> None:
     """
     sheet = book_of(keep(building.checked())).worksheets[0]
     assert not sheet.merged_cells.ranges
-    marked, coloured, reasons = set(), set(), []
+    marked, coloured, reasons, headings = set(), set(), [], sheet[1][OWN]
     for line in sheet.iter_rows(min_row=2):
-        for letter, cell in zip("ABCDEFGH", line[OWN], strict=True):
+        for letter, heading, cell in zip("ABCDEFGH", headings, line[OWN], strict=True):
             if cell.comment:
                 marked.add((line[0].value, letter))
-                assert f'"{sheet.cell(1, cell.column).value}"' in str(line[3].value)
+                assert f'"{heading.value}"' in str(line[3].value)
                 reasons.append(cell.comment.text)
             if cell.fill.patternType == "solid":
                 coloured.add((line[0].value, letter))
