@@ -26,6 +26,7 @@ from importer.model.name_words import (
 )
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code
+from importer.model.text import counted, spans
 
 if TYPE_CHECKING:
     from importer.mapper.values import RuleWork, Values
@@ -51,6 +52,13 @@ class PersonName:
 
 _IDEOGRAPHS = re.compile(r"[\u3400-\u9fff\uac00-\ud7a3]{2,6}")
 """A name in Chinese or Korean, the last name first and without a blank."""
+
+_ROWS = 10
+"""Stretches of rows that a notice names."""
+_MIDDLE_WORD = (
+    "If it begins the last name, as in Garcia Lopez, write `Last name, First name` in that row. "
+    "Otherwise, no action needed."
+)
 
 PARTS = ("first", "middle", "last", "title", "suffix")
 
@@ -92,6 +100,14 @@ def read_name(text: str, order: Order) -> PersonName:
         " ".join(suffixes),
         certain or TWO_PEOPLE.search(text) is not None,
     )
+
+
+def _has_middle_word(text: str, order: Order) -> bool:
+    """Return whether a name without a comma has a middle name that is no initial."""
+    name = read_name(text, order)
+    words = name.middle.replace(".", " ").split()
+    lone = not (COMMA.search(text) or TWO_PEOPLE.search(text))
+    return name.certain and lone and any(len(word) > 1 for word in words)
 
 
 def _titles(words: list[str]) -> list[str]:
@@ -168,6 +184,9 @@ class Read(Step[ReadPart]):
         message = "{value} cannot be divided into first and last name for certain"
         finding = CellFinding(Code.UNCLEAR_NAME, message)
 
+        if self.part == "last" and self.value.name != "last-first":
+            self._report_middle_words(values, work)
+
         def read(text: str, _beside: str) -> Reading:
             name = read_name(text, self.value.name)
             return getattr(name, self.part, text), None if name.certain else finding
@@ -175,6 +194,18 @@ class Read(Step[ReadPart]):
         values.step(read)
         values.content = values.content & values.filled
         return values
+
+    def _report_middle_words(self, values: Values, work: RuleWork) -> None:
+        """Report which names have a word in the middle that may begin the last name."""
+        evaluation, column = work.evaluation, work.one.column
+        texts: list[str] = values.texts.tolist()
+        doubtful = {text for text in {*texts} if _has_middle_word(text, self.value.name)}
+        pairs = zip(evaluation.numbers, texts, strict=True)
+        if rows := [number for number, text in pairs if text in doubtful]:
+            count, listed = counted(len(rows), "name"), spans(rows, _ROWS)
+            message = f"in {count} the word in the middle is taken as a middle name ({listed})"
+            finding = CellFinding(Code.ODD_COLUMN, message, _MIDDLE_WORD)
+            evaluation.report([(None, finding, "")], column.label, column.places)
 
     @property
     def emptied(self) -> tuple[str, str]:
