@@ -338,9 +338,9 @@ def _entries(ledger: Ledger, condition: str, value: int | str | None) -> Iterato
 
 
 def applied_since(ledger: Ledger, entry: int) -> tuple[frozenset[int], int]:
-    """Return the rows that were applied after an entry, and the number of the last entry."""
-    query = "SELECT row, id FROM entries WHERE event = ? AND id > ?"
-    found = list(ledger.read(query, (State.APPLIED, entry)))
+    """Return the rows that were applied or resolved after an entry, and the last such entry."""
+    query = "SELECT row, id FROM entries WHERE event IN (?, ?) AND id > ?"
+    found = list(ledger.read(query, (State.APPLIED, DECIDED, entry)))
     return frozenset(row for row, _ in found), max((number for _, number in found), default=entry)
 
 

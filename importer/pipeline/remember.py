@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
 from importer.ledger.states import FILE
 from importer.model.plan import Act, Imprints
-from importer.model.run import RunFacts
+from importer.model.run import RowHistory, RunFacts
 from importer.model.text import RowId
 from importer.pipeline.runs import RUNS
 from importer.planner.imprints import Keyed, answered, as_written, keyed
@@ -33,8 +33,8 @@ def run_name(facts: RunFacts) -> str:
 def remember_loaded(ledger: Ledger, now: datetime) -> None:
     """Remember what a run applied, and which rows Alma had so already.
 
-    What it applied earlier is remembered once; of a run that was made before loads were remembered,
-    what its records show. Raises LedgerError.
+    What it applied earlier is remembered once, so that a later load counts more; of a run that was
+    made before loads were remembered, what its records show. Raises LedgerError.
     """
     facts = ledger.facts
     if facts.alma is None:
@@ -42,9 +42,16 @@ def remember_loaded(ledger: Ledger, now: datetime) -> None:
     memory, run = EditMemory(facts.alma.key), run_name(facts)
     before = memory.entry(run)
     rows, last = applied_since(ledger, before or 0)
+    if before is not None and not rows:
+        return
     written = [image for image in images(ledger) if image.row in rows]
+    same = [
+        one
+        for one in ledger.planned()
+        if one.act is Act.UNCHANGED and (before is None or one.row in rows)
+    ]
     if facts.command == "undo":
-        _put_back(memory, ledger, last)
+        _put_back(memory, facts, written, same, last)
         return
     values, hashed = ledger.imprints(), keyed(memory.key)
     if values is None:
@@ -53,8 +60,7 @@ def remember_loaded(ledger: Ledger, now: datetime) -> None:
             for image in written
         }
     found = [_of_write(image, values, facts, hashed) for image in written]
-    if before is None:
-        found += _unchanged(ledger, values, facts)
+    found += _unchanged(same, values, facts)
     whole = {mapping.name for roster, mapping in facts.rosters if not roster.rejects}
     memory.remember(run, last, found, now, whole)
 
@@ -63,15 +69,20 @@ def _mapping(facts: RunFacts, row: int) -> str:
     return facts.rosters[RowId.of(row).roster][1].name
 
 
-def _put_back(memory: EditMemory, ledger: Ledger, last: int) -> None:
+def _put_back(
+    memory: EditMemory,
+    facts: RunFacts,
+    written: Sequence[Image],
+    same: Sequence[RowHistory],
+    last: int,
+) -> None:
     """Remember what was remembered before the run that this one undoes.
 
-    Nothing is put back of rows that were not undone. Without the folder of that run its users
-    count as never loaded.
+    Nothing is put back of rows that were not undone now: a later load may have left something of
+    those that were undone before. Without the folder of that run its users count as never loaded.
     """
-    facts = ledger.facts
-    undone = {image.row: image for image in images(ledger)}
-    done = {*undone, *(one.row for one in ledger.planned() if one.act is Act.UNCHANGED)}
+    undone = {image.row: image for image in written}
+    done = {*undone, *(one.row for one in same)}
     with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
         wrote = {image.row: image.new_id.casefold() for image in images(first)}
         now = {
@@ -102,10 +113,10 @@ def _of_write(
 
 
 def _unchanged(
-    ledger: Ledger, values: Mapping[int, Imprints], facts: RunFacts
+    same: Sequence[RowHistory], values: Mapping[int, Imprints], facts: RunFacts
 ) -> Iterator[Remembered]:
-    for one in ledger.planned():
-        if one.act is Act.UNCHANGED and one.row in values and not facts.leaves(one.row):
+    for one in same:
+        if one.row in values and not facts.leaves(one.row):
             name = _mapping(facts, one.row)
             user = one.primary_id
             yield Remembered(user, user, name, values[one.row], seen=facts.started)

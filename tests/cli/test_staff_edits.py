@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ask
+from tests.cli.small import ANA, ask, codes, load, write
 
 _MAPPING = """version: 1
 name: sticky
@@ -412,6 +413,47 @@ def test_an_edit_after_the_undo_of_an_undo_stays(external: _Loads, typed: Type) 
     assert external.user()["pref_first_name"] == "Anita"
     external.edit()
     assert external.load() == (0, {"edited-in-alma": 2})
+
+
+@pytest.mark.parametrize("limit", [(), ("--limit", "1")])
+def test_an_undo_that_is_typed_again_forgets_no_later_load(
+    limit: tuple[str, ...], folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """It puts back once what was remembered of a row, also if it was begun before that load."""
+    people = (ANA, ("2002", "Bo", "Doe", "COMM", "1980-03-04", "bo@example.org", ""))
+    load(typed, write(folder, *people), "first")
+    second = write(folder, *((*one[:3], "FRIEND", *one[4:]) for one in people))
+    load(typed, second, "second")
+    typed("undo", "second", "-o", "back")
+    assert typed("apply", "back", *limit).exit == 0
+    load(typed, second, "third")
+    typed("apply", "back")
+    ask(sandbox, "PATCH", "users/2001", {"user_group": {"value": "GRAD"}})
+    typed("plan", second, "-m", "small.yaml", "-o", "next")
+    assert ("2", "edited-in-alma") in codes(folder, "next")
+
+
+def test_an_answer_after_the_apply_is_remembered_although_nothing_was_sent(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The row's user has its values from then on, so an edit stays at the next load."""
+    load(typed, write(folder, ANA), "first", "small.yaml")
+    mapping = (folder / "small.yaml").read_text("utf-8").replace("name: small", "name: other")
+    for name in ("first_name", "last_name", "birth_date"):
+        mapping = re.sub(f"{name}: (<.*>)", rf"{name}: {{from: \1, on_update: never}}", mapping)
+    (folder / "small.yaml").write_text(mapping, "utf-8")
+    Path("runs", "memory.sqlite").unlink()
+    roster = folder / "people.csv"
+    text = roster.read_text("utf-8").replace("Ana,Nunez", "Zed,Oxley")
+    roster.write_text(text.replace("1990-01-02", "1960-05-06"), "utf-8")
+    plan = ("plan", roster, "-m", "small.yaml", "-o")
+    assert typed(*plan, "run", "--json").summary["review"] == 1
+    typed("apply", "run")
+    typed("resolve", "run", "2", "--as", "update")
+    assert typed("apply", "run", "--json").summary["unchanged"] == 1
+    ask(sandbox, "PATCH", "users/2001", {"user_group": {"value": "GRAD"}})
+    assert typed(*plan, "next", "--json").summary["update"] == 0
+    assert ("2", "edited-in-alma") in codes(folder, "next")
 
 
 def test_a_plan_without_the_key_of_what_is_remembered_stops(external: _Loads, typed: Type) -> None:
