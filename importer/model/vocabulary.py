@@ -129,6 +129,9 @@ _KNOWN_WORDS = (
 )  # fmt: skip
 
 
+_LONGEST = max(map(len, _AROUND)) + max(map(len, _BY_NAME))
+"""Letters of a word that is put together of two."""
+
 _STROKES = str.maketrans("łøđı", "lodi")
 """Letters that Unicode does not take apart into a plain one and an accent."""
 
@@ -147,7 +150,7 @@ def _divided(word: str) -> Iterator[str]:
     if _CHINESE.fullmatch(word):
         yield from _chinese(word) if word not in _KNOWN_WORDS else (word,)
         return
-    if word not in _KNOWN_WORDS and len(word) >= 7:
+    if word not in _KNOWN_WORDS and 7 <= len(word) <= _LONGEST:
         for at in range(3, len(word) - 2):
             parts = word[:at], word[at:]
             if any(one in _AROUND and other in _BY_NAME for one, other in (parts, parts[::-1])):

@@ -256,6 +256,7 @@ def test_a_second_semester_is_as_a_library_expects(
 QUESTIONS = ("primary-id-differs", "another-person", "card-differs", "possible-match-in-alma")
 
 
+@pytest.mark.faults
 @SIZES
 def test_an_unchanged_roster_sends_nothing_and_loses_no_edit(
     folder: Path, typed: Type, sandbox: Sandbox, copies: int
