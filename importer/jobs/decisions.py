@@ -10,6 +10,7 @@ from importer.errors import UsageError
 from importer.jobs.feed import Feed, FileState
 from importer.jobs.schema import Job
 from importer.jobs.state import Decision, Load, Step, Store
+from importer.ledger.ledger import Ledger
 from importer.model.text import command_line, word_list
 
 REASON = "your reason"
@@ -59,8 +60,9 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
     """Let the load that is held pass in the next run of the job; return the decision.
 
     `checks` are the guards to allow; without any, all that hold the load. `run`: the run that a
-    person looked at, "" for whichever is held. Raises UsageError where nothing is held, or another
-    run, or not by these guards; LedgerError where the job is running.
+    person looked at, "" for whichever is held. Rows that are resolved later are not allowed: the
+    job then plans again. Raises UsageError where nothing is held, or another run, or not by these
+    guards; LedgerError where the job is running.
     """
     store = Store(job.name)
     with store.locked():
@@ -80,7 +82,9 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
             at=now, who=who, why=_reason(why), checks=names, files=files, run=load.run
         )
         allowed = tuple(sorted({*load.allowed, *names}))
-        passing = load.model_copy(update={"step": Step.PLANNED, "allowed": allowed})
+        with Ledger.open(Path(load.run)) as ledger:
+            seal = ledger.value("seal") or ""
+        passing = load.model_copy(update={"step": Step.PLANNED, "allowed": allowed, "seal": seal})
         store.state = store.state.with_decision(decision, open=passing)
         store.save()
     return decision

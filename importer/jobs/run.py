@@ -329,7 +329,8 @@ class JobRun:
         """Apply the plan, or continue with it; plan again where it is stale."""
         allowed = (check for check in SafetyCheck if check in load.allowed)
         checks = [word for check in allowed for word in ("--allow", check)]
-        ended = self._tools.command("apply", load.run, "--yes", "--json", *checks)
+        seen = ("--seal", load.seal) if load.seal else ()
+        ended = self._tools.command("apply", load.run, "--yes", "--json", *checks, *seen)
         if ended.exit is Exit.STALE and not load.planned_again:
             self._tools.say(f"{ended.error} The roster is planned again.")
             return load.to_plan_again.model_copy(update={"planned_again": True})

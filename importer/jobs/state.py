@@ -71,7 +71,7 @@ class Load(_Kept):
     """One load, from the pick-up of its files until everybody was notified.
 
     `held`: the guards that hold it. `corrects`: the roster, counted from 0, whose corrected rows
-    the file contains; None for the rosters themselves.
+    the file contains; None for the rosters themselves. `seal`: of the plan that was allowed.
     """
 
     stamp: str
@@ -82,6 +82,7 @@ class Load(_Kept):
     corrects: int | None = None
     held: tuple[FailedGuard, ...] = ()
     allowed: tuple[str, ...] = ()
+    seal: str = ""
     zips: tuple[str, ...] = ()
     delivered: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from importer.cli.output import now
-from importer.errors import Exit, UsageError
+from importer.errors import FINE, Exit, UsageError
 from importer.jobs.decisions import allow
 from importer.jobs.feed import Feed
 from importer.jobs.overview import JobOverview, jobs_in
@@ -47,6 +47,26 @@ def test_who_allowed_a_load_and_why_is_in_its_mail_and_its_history(
     assert (kept.who, kept.why, kept.files[0][:13]) == (who, "the first load", "patrons-1.csv")
     with pytest.raises(UsageError, match="is held by a guard"):
         allow(load_job(office.folder / "nightly.yaml"), (), "", "ana", "again", kept.at)
+
+
+def test_what_is_resolved_after_a_load_was_allowed_is_not_allowed_with_it(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """The job plans again with the answers, and its guards ask anew about all of it."""
+    office.write_job()
+    twin = ("30001", "Canaria1", "Vexworthy1", "COMM", "1990-01-02", "", "")
+    office.drop(rows_of([*people(40), twin, ("30002", *twin[1:])]))
+    assert office.run() == Exit.SAFETY_CHECK
+    held = Store("nightly").read().open
+    assert held is not None
+    assert typed("job", "allow", "nightly.yaml", "--why", "x").exit == Exit.DONE
+    for row in ("42", "43"):
+        assert typed("resolve", held.run, row, "--as", "create").exit in FINE
+    assert office.run() == Exit.SAFETY_CHECK
+    assert state(sandbox) == {}
+    assert typed("job", "allow", "nightly.yaml", "--why", "y").exit == Exit.DONE
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 42
 
 
 def test_only_a_guard_that_holds_the_load_can_be_allowed(office: Office, typed: Type) -> None:
