@@ -243,8 +243,8 @@ class RateLimiter:
     def _no_more_calls(self) -> DailyLimitError:
         reserve = f" down to the reserve of {self.reserve:,}" if self.reserve else ""
         return DailyLimitError(
-            f"The institution's daily API calls are used up{reserve}. "
-            "Run the same command again after midnight GMT."
+            f"The institution's daily API calls are used up{reserve}. There are new ones after "
+            "midnight GMT."
         )
 
     def _slow_down(self, slot: Slot, asked: float) -> None:

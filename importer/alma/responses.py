@@ -138,8 +138,8 @@ def _judge(reply: Reply, error: ApiError, *, writes: bool) -> AlmaError | None:
     known = error.model_dump()
     if error.code == DAILY_LIMIT_CODE:
         return DailyLimitError(
-            "Your library's API calls for today are used up. "
-            "Run the same command again after midnight GMT.",
+            "Your library's API calls for today are used up. There are new ones after midnight "
+            "GMT.",
             **known,
         )
     if error.code in ACCESS_CODES:

@@ -146,9 +146,10 @@ def apply(
     """Carry out a saved plan. Run it again to continue where it stopped."""
     with open_alone(run) as ledger:
         stop = _apply_run(ledger, limit, frozenset(allow), delete, seal, yes=yes)
+        summary = summarize(ledger, frozenset({stop.exit} if stop else ()))
         return conclude(
             ledger,
-            summarize(ledger, frozenset({stop.exit} if stop else ())),
+            summary.model_copy(update={"stopped": stop.why}) if stop else summary,
             as_json=as_json,
             show_values=show_values,
             reports="none" if stop and stop.exit is Exit.USAGE else "wanted",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from importer.errors import FINE, Exit, ImporterError, RosterError
 from importer.model.run import Summary
+from importer.report.wording import headline
 from importer.settings import importer_command
 
 
@@ -41,10 +42,20 @@ class Ended:
             return self.summary
         if self.exit is Exit.ROSTER:
             raise RosterError(self.error)
-        left = self.error or "The load stopped before its end."
-        if self.exit in {Exit.STOPPED, Exit.INTERRUPTED}:
-            left += " The next run of the job continues."
-        raise StepError(self.exit, left)
+        raise StepError(self.exit, "\n".join(self._why()))
+
+    def _why(self) -> Iterator[str]:
+        """Yield why it ended early, and what was done until then."""
+        summary = self.summary
+        why = summary.stopped if summary is not None else self.error
+        if self.exit is Exit.INTERRUPTED:
+            yield "The load was stopped by a person, or by the system as it shut down."
+        else:
+            yield f"{why}" if self.exit is Exit.USAGE else f"The load stopped. {why}"
+        if summary is not None and summary.created is None:
+            yield "Nothing was written to Alma."
+        elif summary is not None:
+            yield headline(summary)
 
 
 Command = Callable[..., Ended]
@@ -87,8 +98,10 @@ def how_it_ended(name: str, code: int, out: str) -> Ended:
     try:
         exit_code = Exit(code)
     except ValueError:
-        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        return Ended(Exit.STOPPED, error=f"`importer {name}` was ended {how}; it is run again.")
+        how = "was killed, perhaps for lack of memory"
+        if code > 0:
+            how = f"ended with {code}, which is no exit code of the importer"
+        return Ended(Exit.STOPPED, error=f"`importer {name}` {how}.")
     lines = out.splitlines()
     last = lines[-1] if lines else ""
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from importer.errors import UsageError
-from importer.jobs.feed import Feed, FileState
+from importer.errors import Exit, ImporterError, UsageError
+from importer.jobs.feed import Feed, FileState, WrongFileError
 from importer.jobs.schema import Job
 from importer.jobs.state import Decision, Load, Step, Store
 from importer.ledger.ledger import Ledger
@@ -23,10 +23,54 @@ def allowing(job: Path, load: Load) -> str:
     return command_line("job", "allow", str(job), *checks, "--why", REASON, "--run", load.run)
 
 
+def running(job: Path) -> str:
+    """Return the command that runs a job once."""
+    return command_line("job", "run", str(job))
+
+
 def skipping(job: Path, held: Load | None) -> str:
     """Return the command that skips the files of a held load, or else those that are refused."""
     run = ("--run", held.run) if held is not None else ()
     return command_line("job", "skip", str(job), "--why", REASON, *run)
+
+
+def why_held(job: Job, load: Load) -> Iterator[str]:
+    """Yield why a load is held, and what a person can do."""
+    delivers = f"puts the file for Alma's SIS load into {job.file.deliver_to}"
+    then = {"plan": "reports the plan, and writes nothing to Alma", "apply": "loads it"}
+    yield "The load is held: nothing was written."
+    yield from load.lines
+    yield from (guard.sentence for guard in load.held)
+    yield f"Look at {load.run}/report.html. If it is right, run:"
+    yield f"  {allowing(job.path, load)}"
+    yield f"The next run of the job then {then.get(job.file.do, delivers)}."
+    yield f"If the mapping is wrong, correct it, then run:\n  {running(job.path)}"
+    yield "If the file is wrong, ask the office for another one, which is then taken instead."
+    yield f"To continue without it, run:\n  {skipping(job.path, load)}"
+
+
+def what_next(job: Job, error: ImporterError, load: Load | None) -> Iterator[str]:
+    """Yield what a person, or the next run of a job, does about an error that stopped a run.
+
+    `load`: the one that it stopped. Its error names the commands where a guard holds it.
+    """
+    run, skip = running(job.path), f"To continue without it, run:\n  {skipping(job.path, None)}"
+    of_mapping = any(f"{part.mapping.name}:" in str(error) for part in job.file.rosters)
+    if load is not None and load.corrects is not None and error.exit is Exit.ROSTER:
+        yield f"Ask the office to save the workbook in {job.file.rejects_to} again."
+    elif load is not None and error.exit is Exit.ROSTER:
+        yield from ("Ask the office to send the file again.", skip)
+    elif isinstance(error, WrongFileError):
+        yield skip
+    elif error.exit in {Exit.USAGE, Exit.ACCESS}:
+        yield f"When this is corrected, run:\n  {run}"
+        if load is not None and load.corrects is None and of_mapping:
+            yield f"If the mapping is right, ask the office to send the file again. {skip}"
+    elif error.exit is Exit.BUG:
+        file = command_line("doctor", "--bundle", "bundle.json")
+        yield from ("To report it, also send the file that this command writes:", f"  {file}")
+    if error.exit not in {Exit.SAFETY_CHECK, Exit.ROSTER, Exit.USAGE, Exit.ACCESS}:
+        yield f"The next run of the job {'continues' if load is not None else 'tries again'}."
 
 
 def _check_meant(job: Job, held: Load | None, run: str) -> None:

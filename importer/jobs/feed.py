@@ -31,6 +31,7 @@ from importer.jobs.places import (
 )
 from importer.jobs.schema import Every, Location, Login, Order, RosterPart
 from importer.loader.detect import LARGEST
+from importer.model.text import counted
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How a workbook or another container starts: its own reader finds out whether it is whole."""
@@ -273,11 +274,17 @@ def digest_of(place: RosterFolder, file: FoundFile, folder: Path) -> str:
     return ""
 
 
-def in_one_line(files: list[FeedFile], last: FeedFile) -> str:
-    """Return the sentence about files that were superseded."""
+def in_one_line(part: RosterPart, files: list[FeedFile], last: FeedFile) -> str:
+    """Return what is reported about files that were superseded, and how to load one after all."""
     shown = [str(file.found) for file in files[-_NAMED:]]
     more = f", and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
-    return f"Not loaded, as {last.found} is newer: {', '.join(shown)}{more}."
+    one, was = ("it", "was") if len(files) == 1 else ("one of them", "were")
+    return (
+        f"{counted(len(files), 'file')} {was} not loaded, because a newer one was: "
+        f"{', '.join(shown)}{more}. The newer one is {last.found}. To load {one} after all, copy "
+        f"it in {part.source} to a new name that matches {part.source.pattern}, with the time of "
+        "now. The job holds the copy until you allow it."
+    )
 
 
 def pick_up(
@@ -324,10 +331,10 @@ def pick_up(
     sleep(max(part.unchanged_for - seen_for, timedelta()).total_seconds())
     _check_unchanged(place, chosen, where=str(where))
     if not chosen.size:
-        msg = f"The file {chosen.name} in {where} is empty. Ask the office to send it again."
+        msg = f"The file {chosen} in {where} is empty. Ask the office to send it again."
         raise WrongFileError(msg, chosen)
     if chosen.size > LARGEST:
-        msg = f"The file {chosen.name} in {where} is too large for a roster. Is it the right file?"
+        msg = f"The file {chosen} in {where} is too large for a roster. Ask the office for another."
         raise WrongFileError(msg, chosen)
     return copied(place, chosen, folder, where=str(where))
 

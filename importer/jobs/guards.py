@@ -44,8 +44,13 @@ def failed_guards(
     ]
     corrections = load.corrects is not None
     yield from (one for one in found if not (corrections and one.name in NOT_OF_CORRECTIONS))
-    for check in plan.failed_checks or ():
-        yield FailedGuard(name=check, sentence=f"The safety check {check} of the mapping failed.")
+    if not plan.failed_checks:
+        return
+    with Ledger.open(Path(load.run)) as ledger:
+        failed = ledger.facts.failed_checks
+    for one in failed:
+        sentence = f"{one.sentence} (safety check `{one.check}` of the mapping)."
+        yield FailedGuard(name=one.check, sentence=sentence)
 
 
 def _few(guards: Guards, people: int, loads: tuple[LastLoad, ...]) -> Iterator[FailedGuard]:

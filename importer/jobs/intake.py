@@ -75,7 +75,7 @@ class Intake:
         if missing:
             self._store.remove_copies(files)
             if new := [file for file in files if last is None or file.sha256 not in last.hashes]:
-                msg = f"{new[0].name} waits, as the rosters of a job are loaded together."
+                msg = f"{new[0]}, waits, as the rosters of a job are loaded together."
                 msg = f"{msg} {missing[0]}"
                 raise RosterError(msg)
             return None
@@ -149,7 +149,7 @@ class Intake:
         old, new = superseded(part, place, there, feed, store.folder)
         if new and feed.last is not None:
             feed = feed.marked(new, FileState.SUPERSEDED, self._tools.now())
-            sentence = in_one_line(new, feed.last or new[-1])
+            sentence = in_one_line(part, new, feed.last or new[-1])
             store.save(
                 feeds={**store.state.feeds, address: feed},
                 superseded=(*store.state.superseded, sentence),

@@ -44,6 +44,7 @@ from importer.jobs.schema import JobFileError, Notify, required, web_address
 from importer.jobs.state import Load, Reported, Store
 from importer.model.redaction import hide
 from importer.model.run import Summary
+from importer.model.text import command_line
 from importer.report import wording
 from importer.settings import Settings, mail_settings, named_address
 
@@ -92,9 +93,9 @@ class Message:
 
         It begins with the headline, unless the subject has it whole.
         """
-        start = () if self.subject.endswith(self.headline) else (self.headline, "")
+        start = "" if self.subject.endswith(self.headline) else self.headline
         where = f"Job {self.job} on {socket.gethostname()}, in {Path.cwd()}"
-        return "\n".join((*start, *self.lines, "", where)).lstrip() + "\n"
+        return "\n\n".join(filter(None, (start, "\n".join(self.lines), where))) + "\n"
 
     def as_json(self) -> dict[str, object]:
         """Return the values for scripts."""
@@ -293,19 +294,23 @@ class Reporter:
         error: ImporterError,
         before: Reported | None,
         now: datetime,
-        lines: tuple[str, ...] = (),
-        load: Load | None = None,
+        load: Load | None,
+        then: Iterable[str],
+        late: tuple[str, ...],
     ) -> tuple[Reported | None, bool]:
         """Report why a run stopped; people are notified unless they were a short time ago.
 
-        Return the last trouble that was reported, and whether everybody has this message.
-        `lines` are what else people have not been notified of.
+        Return the last trouble that was reported, and whether everybody has this message. `load`:
+        the one that was stopped; `then`: what to do; `late`: what else people have not been
+        notified of.
         """
         sentence, code = str(error), error.exit
         headline, *more = sentence.split("\n")
-        message = self.message(Level.TROUBLE, code, headline, (*more, *lines), load)
+        where = load.lines if load is not None and code is not Exit.SAFETY_CHECK else ()
+        lines = (*more, *where, *then, *late)
+        message = self.message(Level.TROUBLE, code, headline, lines, load)
         repeated = (
-            not lines
+            not late
             and before is not None
             and (before.exit, before.sentence) == (code, sentence)
             and now - before.at < REPEAT_AFTER
@@ -346,6 +351,7 @@ def report_wrong_job(path: Path, error: MappingError, now: datetime) -> None:
         reporter = Reporter(path.stem, notify, lambda _: None)
         with store.locked():
             state = store.read()
-            reported, _ = reporter.trouble(error, state.reported, now)
+            then = ("When this is corrected, run:", f"  {command_line('job', 'run', str(path))}")
+            reported, _ = reporter.trouble(error, state.reported, now, None, then, ())
             store.write(state.model_copy(update={"reported": reported}))
         reporter.ping("fail")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from importer.errors import Exit, ImporterError
@@ -21,7 +22,7 @@ from importer.jobs.schema import Job
 from importer.jobs.state import Load, Returned, Store
 from importer.ledger.ledger import Ledger
 from importer.model.files import unused
-from importer.model.text import counted
+from importer.model.text import command_line, counted
 from importer.report.rejects import returned
 from importer.report.wording import WORKBOOK, rejects_name
 from importer.settings import mail_settings
@@ -73,6 +74,30 @@ class Returns:
                     roster = number if load.corrects is None else load.corrects
                     name = f"{ledger.folder.name}-{path.name}"
                     yield name, Returned(path=str(path), roster=roster, of=str(file), rows=rows)
+
+    def to_correct(self, load: Load, flags: Iterable[str]) -> tuple[str, ...]:
+        """Return which rows of a load need a person, where they are, and what to do with them.
+
+        `flags` are those of the job's plans. Nothing where the run was purged meanwhile.
+        """
+        lines = list[str]()
+        with suppress(ImporterError):
+            for name, one in self._rejects(load):
+                lines.append(f"{counted(one.rows, 'row')} to correct or decide: {one.path}")
+                put = self._store.state.returned.get(name)
+                if put is not None and put.sha256:
+                    lines.append(f"The office has this workbook in {self._where}, as {name}.")
+                    lines.append("The next run of the job loads what the office saves there.")
+                    continue
+                words = (one.path, "-m", str(self._job.file.rosters[one.roster].mapping))
+                zipped = ("--to", "sis-xml", "-o", f"{self._job.name}-corrected.zip")
+                by_zip = self._job.file.do == "sis-zip"
+                load_it = ("convert", *words, *zipped) if by_zip else ("plan", *words, *flags)
+                lines.append(
+                    "Ask the office to correct this in its next file, or correct the workbook and "
+                    f"run:\n  {command_line(*load_it)}"
+                )
+        return tuple(lines)
 
     def hand_over(self) -> None:
         """Put workbooks that wait into the folder, delete void ones, and notify the office.
@@ -165,8 +190,11 @@ class Returns:
             for name, one in edited:
                 if one.replaced:
                     place.rename(name, f"{name}{SUPERSEDED}{self._stamp}")
-                    sentence = "Not loaded, as a newer file was loaded since: the corrections "
-                    sentence += f"{name} ({there[name].changed:%Y-%m-%d %H:%M})."
+                    sentence = (
+                        f"Corrections were not loaded, because a newer file was: {there[name]}. "
+                        f"Ask the office to make them in the newest workbook in {self._where}, if "
+                        "these rows are in it."
+                    )
                     late = (*self._store.state.superseded, sentence)
                     self._store.save(superseded=late)
                     self._change(name, None)

@@ -21,9 +21,10 @@ from importer.errors import (
     RosterError,
     StalePlanError,
     UsageError,
+    defect,
 )
 from importer.jobs.commands import StepError, Tools
-from importer.jobs.decisions import allowing, skipping
+from importer.jobs.decisions import what_next, why_held
 from importer.jobs.feed import Feed, FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake
@@ -39,8 +40,6 @@ from importer.model.run import SisLoad, Summary
 from importer.model.text import command_line
 from importer.pipeline.inputs import check_sources
 from importer.report import wording
-
-DEFECT = "The importer has a defect. Its place is in the log of the job."
 
 
 class JobRun:
@@ -79,7 +78,7 @@ class JobRun:
             try:
                 self._store.state = self._store.read()
             except LedgerError as error:
-                self._reporter.trouble(error, None, self._tools.now())
+                self._reporter.trouble(error, None, self._tools.now(), None, (), ())
                 self._reporter.ping("fail")
                 raise
             self._reporter.ping("start")
@@ -96,9 +95,10 @@ class JobRun:
                         notify=self._job.file.notify,
                     )
                 )
-            except Exception:
+            except Exception as error:
                 with suppress(Exception):  # the defect itself is what is reported
-                    self._report_trouble(StepError(Exit.BUG, DEFECT))
+                    bug = StepError(Exit.BUG, defect(error))
+                    self._report_trouble(bug, self._store.state.open)
                 self._reporter.ping("fail")
                 raise
             self._reporter.ping("end" if code in FINE else "fail")
@@ -119,7 +119,7 @@ class JobRun:
             try:
                 new = self._intake.pick_up(went_on=self._loaded)
             except ImporterError as error:
-                yield self._report_trouble(error)
+                yield self._report_trouble(error, None)
                 return
             if new is None:
                 break
@@ -130,7 +130,9 @@ class JobRun:
                 return
             went_on = False
         self._store.save(reported=None)
-        if not self._loaded or went_on or self._store.state.superseded:
+        if self._store.state.superseded:
+            yield self._report_late()
+        elif not self._loaded or went_on:
             yield self._report_nothing_new()
 
     def _corrected(self) -> Iterator[Exit]:
@@ -140,8 +142,10 @@ class JobRun:
             for load in self._returns.corrections():
                 self._store.save(open=load)
                 yield self._load(load)
+            if self._store.state.superseded:  # corrections that came too late, or misnamed ones
+                yield self._report_late()
         except ImporterError as error:
-            yield self._report_trouble(error)
+            yield self._report_trouble(error, None)
 
     # --- one load, step by step ---
 
@@ -168,7 +172,7 @@ class JobRun:
                     self._intake.mark(load, FileState.REFUSED)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
                 self._store.save(open=None)
-            return self._report_trouble(error)
+            return self._report_trouble(error, load)
         message = self._result(load)
         notified, all_have = self._reporter.send(message, load.notified)
         if not (all_have or last_attempt):
@@ -229,8 +233,7 @@ class JobRun:
         """Plan the rosters, or check them for the SIS load and write its zip."""
         mappings = self._mappings(load)
         if len(load.files) != len(mappings):
-            msg = "The job has other rosters than when it picked up its files. The next run picks "
-            msg += "them up again."
+            msg = "The job has other rosters than when it picked up its files."
             raise StepError(Exit.STOPPED, msg)
         words: list[str] = []
         for file, mapping in zip(load.files, mappings, strict=True):
@@ -268,11 +271,10 @@ class JobRun:
         if load.corrects is not None:
             return
         if not plan.patrons:
-            msg = f"The file {load.files[0].name} has no people. Ask the office to send it again."
+            msg = f"The file {load.files[0].name} has no people."
             raise RosterError(msg)
         if cut := cut_off(load.files, plan, self._store.state.last):
-            msg = f"The file {cut} is cut off: it ends in the middle of a row. Ask the office "
-            msg += "to send it again."
+            msg = f"The file {cut} is cut off: it ends in the middle of a row."
             raise RosterError(msg)
 
     def _act(self, load: Load) -> Load:
@@ -283,7 +285,7 @@ class JobRun:
         if held:
             load = load.model_copy(update={"step": Step.HELD, "held": held})
             self._intake.mark(load, FileState.HELD, open=load)
-            raise StepError(Exit.SAFETY_CHECK, self._held(load))
+            raise StepError(Exit.SAFETY_CHECK, "\n".join(why_held(self._job, load)))
         do = self._job.file.do
         if do in {"apply", "sis-load"} and (plan.create or plan.update):
             load = self._apply(load)
@@ -311,19 +313,6 @@ class JobRun:
         """Return the feed of each file of a load; corrections are in none."""
         rosters = self._job.file.rosters if load.corrects is None else ()
         return tuple(self._store.state.feed(part.source.address) for part in rosters)
-
-    def _held(self, load: Load) -> str:
-        return "\n".join(
-            (
-                "The load is held: nothing was written.",
-                *_files(load),
-                *(guard.sentence for guard in load.held),
-                f"Look at {load.run}/report.html. If it is right, run:",
-                f"  {allowing(self._job.path, load)}",
-                "The next run of the job then loads it. If the file is wrong, do nothing, or run:",
-                f"  {skipping(self._job.path, load)}",
-            )
-        )
 
     def _apply(self, load: Load) -> Load:
         """Apply the plan, or continue with it; plan again where it is stale."""
@@ -368,53 +357,57 @@ class JobRun:
 
     def _result(self, load: Load) -> Message:
         """Return the message about a load that is done."""
-        summary = load.planned
+        summary, state, file = load.planned, self._store.state, self._job.file
         code = Exit.worst({Exit(summary.exit), *((Exit.STOPPED,) if load.trouble else ())})
+        if state.superseded and file.every == "file":  # changes that no later file has
+            code = Exit.worst({code, Exit.REJECTS})
         written = summary.written if summary.created is not None else 0
-        planned = self._job.file.do == "plan" and bool(summary.create or summary.update)
+        planned = file.do == "plan" and bool(summary.create or summary.update)
         if code is not Exit.DONE:
             level = Level.TROUBLE
         else:
             level = Level.CHANGES if written or planned or load.delivered else Level.NOTHING
-        state = self._store.state
         decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
-        lines = [*_files(load), *state.superseded, *decided, f"Run: {load.run}"]
-        lines += [f"Delivered: {name}" for name in load.delivered]
+        headline = wording.headline(summary)
+        lines = [*load.lines, *state.superseded, *decided]
+        if load.delivered:
+            headline = f"A file for Alma's SIS load was delivered. {headline}"
+            lines += [f"Delivered to {file.deliver_to}: {name}" for name in load.delivered]
+            lines += ["Alma loads it when its SIS profile runs next."]
+            if self._sis:
+                report = command_line("sis-report", load.run)
+                lines += ["To see after that what Alma loaded, run:", f"  {report}"]
         if planned:
             lines += ["To apply the plan, run:", f"  {command_line('apply', load.run)}"]
-        elif summary.to_correct or summary.review or code is Exit.REFUSED:
-            lines += [f"The rows that need a person are in {load.run}/rejects.xlsx."]
-            lines += [
-                f"The office has them in {name} in {self._job.file.rejects_to}."
-                for name, one in state.returned.items()
-                if one.sha256 and Path(one.path).parent.name == Path(load.run).name
-            ]
-        lines += load.trouble
-        return self._reporter.message(level, code, wording.headline(summary), lines, load)
+        flags = wording.sis_flags(self._sis)
+        lines += (*self._returns.to_correct(load, flags), *load.trouble)
+        return self._reporter.message(level, code, headline, lines, load)
 
     def _report_nothing_new(self) -> Exit:
-        """Report a run without a load.
+        """Report a run without a load."""
+        headline = "There is nothing new to load."
+        self._reporter.send(self._reporter.message(Level.NOTHING, Exit.DONE, headline))
+        return Exit.DONE
 
-        The rows of a file that came too late need a person, as rejected ones do: exit 3.
-        """
-        late = self._store.state.superseded
-        level, code = (Level.TROUBLE, Exit.REJECTS) if late else (Level.NOTHING, Exit.DONE)
-        message = self._reporter.message(level, code, "There is nothing new to load.", late)
+    def _report_late(self) -> Exit:
+        """Report files that came too late: their rows need a person, as rejected ones do."""
+        first, *more = self._store.state.superseded
+        message = self._reporter.message(Level.TROUBLE, Exit.REJECTS, first, more)
         _, all_have = self._reporter.send(message)
-        if late and not all_have:
+        if not all_have:
             return Exit.STOPPED
-        if late:
-            self._store.save(superseded=())
-        return code
+        self._store.save(superseded=())
+        return Exit.REJECTS
 
-    def _report_trouble(self, error: ImporterError) -> Exit:
-        """Report why a run stopped, and files that were superseded."""
+    def _report_trouble(self, error: ImporterError, load: Load | None) -> Exit:
+        """Report why a run stopped, with the load that it stopped, and superseded files."""
         reported, all_have = self._reporter.trouble(
             error,
             self._store.state.reported,
             self._tools.now(),
+            load,
+            what_next(self._job, error, load),
             self._store.state.superseded,
-            self._store.state.open,
         )
         late = () if all_have else self._store.state.superseded
         self._store.save(reported=reported, superseded=late)
@@ -427,7 +420,3 @@ class JobRun:
             return
         self._tools.command("purge", "--older-than", f"{keep.days}d", "--yes")
         self._store.remove_copies_before(self._tools.now() - keep)
-
-
-def _files(load: Load) -> list[str]:
-    return [f"File: {file}" for file in load.files]

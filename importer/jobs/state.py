@@ -97,6 +97,12 @@ class Load(_Kept):
         return self.summary
 
     @property
+    def lines(self) -> tuple[str, ...]:
+        """For messages: its files with their times and sizes, and its run."""
+        run = (f"Run: {self.run}",) if self.run else ()
+        return (*(f"File: {file}" for file in self.files), *run)
+
+    @property
     def hashes(self) -> tuple[str, ...]:
         """What its files contain."""
         return tuple(file.sha256 for file in self.files)

@@ -34,7 +34,7 @@ _RATIO = 100  # unpacked to packed, for members larger than the next
 _SMALL = 1024 * 1024
 _NESTED = (".zip", ".7z", ".rar", ".gz", ".xlsx", ".xlsm", ".xlsb", ".docx", ".ods")
 
-DAMAGED = "is damaged or was not copied completely. Open it in Excel, save it again, and load that."
+DAMAGED = "is damaged or was not copied completely. Get it again, or save it again in Excel."
 LOCKED = "is protected by a password. Open it, save a copy without a password, and load the copy."
 TOO_LARGE = (
     "is larger than a workbook may be: 2 million cells. Save the sheet as CSV UTF-8, which may be "

@@ -339,7 +339,7 @@ class Summary(Kept):
     the planned values already, and `was_gone` were deleted already: this run wrote none of them.
     `of_these` counts rows once more. `warnings` and `repaired` count problems of these severities.
     `rosters`: only if several. `since_last_load`: of a check, by roster, where a load is
-    remembered.
+    remembered. `stopped`: why an apply ended before all was done, in a sentence.
     """
 
     schema_version: Literal[2] = 2
@@ -373,6 +373,7 @@ class Summary(Kept):
     unknown: int | None = None
     delivered: int | None = None
     not_sent: int | None = None
+    stopped: str | None = None
     run: str
     exit: int
 

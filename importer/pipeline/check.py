@@ -130,7 +130,7 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
         if roster.frame.empty and not may_be_empty:
             msg = (
                 f"{roster.source.path.name} has headings but no rows. Check that this is "
-                "the right file and sheet, and fill it in."
+                "the right file and sheet."
             )
             raise RosterError(msg)
         match = mapped.match

@@ -189,7 +189,9 @@ def failed_checks(
             if concerned > limit.count and concerned * 100 > limit.percent * own.matched:
                 lost = "lose a value" if clears else "lose a list entry"
                 words = what.replace("lose a list entry", lost)
-                sentence = f"{name}{concerned} of {own.matched} known users {words}"
+                most = max(limit.count, int(limit.percent * own.matched / 100))
+                sentence = f"{name}{concerned:,} of {own.matched:,} known users {words}; at most "
+                sentence += f"{most:,} are expected"
                 found.append(
                     FailedCheck(
                         check=check, concerned=concerned, matched=own.matched, sentence=sentence

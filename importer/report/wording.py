@@ -250,7 +250,9 @@ def sentences_of(summary: Summary) -> tuple[str, ...]:
         parts = ["The roster has no patrons", aside]
     elif summary.created is not None:
         ends = (Result.CREATED, Result.UPDATED, Result.DELETED)
-        was = "was" if sum(counts[end] for end in ends) <= 1 else "were"
+        done = sum(counts[end] for end in ends)
+        was = "was" if done <= 1 else "were"
+        was = "is known to be" if not done and counts[Result.UNKNOWN] else was
         parts = [written(was, *ends), listed(*(end for end in _RESULTS if end not in ends)), held]
     elif summary.create is not None:
         parts = [written("would be", *_WRITES), listed(*_STAYS), held, aside]

@@ -145,19 +145,19 @@ def test_a_month_has_no_surprise(  # noqa: PLR0915  a month is long
     month.arrive(people)
     month.night(Exit.DONE, "1 of 40 rows", alma=people)
     month.arrive(content(people)[:-9])
-    month.night(Exit.ROSTER, "is cut off: it ends in the middle of a row. Ask the office")
+    month.night(Exit.ROSTER, "Ask the office to send the file again")
     month.arrive(people := changed(people, 4, 5))
-    month.night(Exit.DONE, "Not loaded, as patrons-", alma=people)
+    month.night(Exit.DONE, "not loaded, because a newer one was", alma=people)
     month.night(Exit.DONE)
     month.arrive(changed(people, 5, 6), hours=-30)
     month.night(Exit.ROSTER, "the job takes files of the last 26 hours (`max_age`). Ask the office")
     month.arrive(people := changed(people, 6, 7))
-    month.night(Exit.DONE, "Not loaded, as patrons-", alma=people)
+    month.night(Exit.DONE, "not loaded, because a newer one was", alma=people)
     half = dict(list(people.items())[:20])
     month.arrive(half)
     month.night(Exit.SAFETY_CHECK, "It may be cut off")  # the operator asks the office
     month.arrive(people := changed(people, 7, 8))
-    month.night(Exit.DONE, "Not loaded, as patrons-", alma=people)
+    month.night(Exit.DONE, "not loaded, because a newer one was", alma=people)
     newer = changed(people, 8, 9)
     month.arrive(people, "patrons-b.csv", hours=-2)
     month.arrive(newer, "patrons-a.csv", hours=-1)
@@ -227,14 +227,14 @@ def test_another_month_has_no_surprise_either(
         month.night(Exit.STOPPED, *(["cannot be reached"] * 1))
     job.write_text(text, "utf-8")
     month.night(Exit.DONE, "3 of 40 rows", alma=people)  # Monday: one load, nothing older
-    assert "Not loaded, as patrons-" in month.mails[-1]
+    assert "not loaded, because a newer one was" in month.mails[-1]
     for change in (4, 5):  # two files a night
         month.arrive(changed(people, f"{change}a", 4), "patrons-b.csv", hours=-3)
         month.arrive(people := changed(people, change, 4), "patrons-a.csv", hours=-1)
         month.night(Exit.DONE, "patrons-b.csv (", alma=people)
     wrong = content(people) + b",Canaria20999,Vexworthy,COMM,,,\n"  # the office corrects a row
     month.arrive(wrong)
-    month.night(Exit.REJECTS, "to correct", "rows that need a person")
+    month.night(Exit.REJECTS, "to correct", "1 row to correct or decide")
     correct(back(office)[0])
     people = people | {"20999": "Vexworthy"}
     month.night(Exit.DONE, "1 of 1 row was", alma=people)

@@ -10,15 +10,13 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from importer.errors import Exit, LedgerError, UsageError
 from importer.jobs.commands import how_it_ended, run_command
 from importer.jobs.state import Store
-from importer.loader.detect import LARGEST
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import MAPPING, state
 from tests.cli.test_absent import LEAVERS
@@ -60,57 +58,15 @@ def test_the_same_file_again_is_nothing_new(office: Office, sandbox: Sandbox) ->
     assert names(office.inbox) == ["patrons-1.csv.done-", "patrons-2.csv.done-"]
 
 
-def _grow(office: Office) -> None:
-    """A file that somebody is still writing."""
-    path = office.drop(rows_of(people(3)))
-    office.during.append(lambda: path.write_bytes(path.read_bytes() + b"x"))
-
-
-def _missing(_: Office) -> None:
-    """No file."""
-
-
-WRONG_FILES: dict[str, tuple[Callable[[Office], object], str]] = {
-    "missing": (_missing, "There is no file patrons-*.csv in incoming."),
-    "empty": (lambda office: office.drop(b""), "patrons-1.csv in incoming is empty."),
-    "old": (
-        lambda office: office.drop(rows_of(people(3)), age=timedelta(hours=27)),
-        "the job takes files of the last 26 hours",
-    ),
-    "growing": (_grow, "patrons-1.csv in incoming is still being written."),
-    "cut": (
-        lambda office: office.drop(rows_of(people(3))[:-20]),
-        "patrons-1.csv is cut off: it ends in the middle of a row.",
-    ),
-    "without people": (lambda office: office.drop(rows_of([])), "patrons-1.csv"),
-    "huge": (
-        lambda office: os.truncate(office.drop(b"Id\n"), LARGEST + 1),
-        "patrons-1.csv in incoming is too large for a roster.",
-    ),
-    "unreadable": (
-        lambda office: office.drop(b"PK\x03\x04 half of a workbook"),
-        "patrons-1.csv",
-    ),
-}
-
-
-@pytest.mark.parametrize(("arrange", "sentence"), WRONG_FILES.values(), ids=WRONG_FILES.keys())
-def test_a_wrong_file_is_reported(
-    arrange: Callable[[Office], object], sentence: str, office: Office, sandbox: Sandbox
-) -> None:
-    """Each in its own sentence, with exit code 4, an email and a failure ping."""
+def test_the_same_trouble_is_reported_once_a_day(office: Office, sandbox: Sandbox) -> None:
+    """With exit code 4 and a failure ping each time; nothing is written."""
     office.write_job(max_age="26h")
-    arrange(office)
-    assert office.run() == Exit.ROSTER
-    assert sentence in office.text
-    assert "needs attention" in office.text
-    assert office.pings == ["/ping/start", "/ping/fail"]
+    office.drop(rows_of(people(3))[:-20])
+    for hours, mails in ((0, 1), (1, 1), (21, 2)):
+        office.clock = timedelta(hours=hours)
+        assert office.run() == Exit.ROSTER
+        assert (len(office.mails), office.pings[-1]) == (mails, "/ping/fail")
     assert writes(sandbox) == 0
-    assert office.run() == Exit.ROSTER
-    assert len(office.mails) == 1  # the same trouble is not reported twice a day
-    office.clock = timedelta(hours=21)
-    office.run()
-    assert len(office.mails) == 2
 
 
 GUARDED: dict[str, tuple[str, list[tuple[str, ...]]]] = {
@@ -412,16 +368,6 @@ def test_every_end_of_a_command_is_understood(code: int, out: str, ended: Exit) 
     result = how_it_ended("apply", code, out)
     assert (result.exit, result.summary) == (ended, None)
     assert result.error
-
-
-def test_the_message_of_a_held_load_names_the_file(office: Office) -> None:
-    """With its time and size, so that the office knows which one is meant."""
-    office.write_job()
-    path = office.drop(rows_of(people(40)), age=timedelta(hours=2))
-    assert office.run() == Exit.SAFETY_CHECK
-    changed = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
-    size = f"{path.stat().st_size:,} bytes"
-    assert f"patrons-1.csv ({changed:%Y-%m-%d %H:%M}), {size}" in office.text
 
 
 def test_a_load_of_which_too_much_needs_review_is_held(office: Office, sandbox: Sandbox) -> None:

@@ -51,7 +51,7 @@ def test_a_new_file_that_waits_for_the_other_roster_is_reported(
     before = names(office.folder / "jobs" / "nightly")
     office.drop(rows_of(people(3, first=20)), f"{new}-2.csv")
     assert office.run() == Exit.ROSTER
-    assert f"{new}-2.csv waits, as" in office.text
+    assert f"{new}-2.csv (" in office.text
     assert names(office.folder / "jobs" / "nightly") == before
     other = "staff" if new == "patrons" else "patrons"
     office.drop(rows_of(people(2, first=30)), f"{other}-2.csv")

@@ -195,7 +195,7 @@ def test_the_zip_of_a_load_is_delivered_once(office: Office, sshd: SshServer) ->
     (delivered,) = out.iterdir()
     assert delivered.name.startswith("nightly-")
     assert zipfile.is_zipfile(delivered)
-    assert f"Delivered: {delivered.name}" in office.text
+    assert f"{out} on 127.0.0.1: {delivered.name}" in office.text
     office.drop(rows_of(people(30)), "patrons-2.csv")
     assert office.run() == Exit.DONE
     assert list(out.iterdir()) == [delivered]
