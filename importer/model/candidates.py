@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 NAMES = tuple(path for path in FIELDS if path.endswith("_name"))
 """The fields with parts of a person's name."""
 
+ID_FIELDS = ("primary_id", "user_identifier.value")
+"""The fields of a person's own IDs."""
+
 ENDS = ("expiry_date", "purge_date")
 """The fields with the dates on which a record ends."""
 

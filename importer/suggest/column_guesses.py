@@ -66,7 +66,7 @@ from importer.suggest.columns import (
     Guess,
     is_last_first,
     is_whole_name,
-    parts_of_city,
+    parts_of_address,
     share_of,
 )
 
@@ -225,7 +225,7 @@ def _by_values(words: Collection[str], guess: Guess, today: date) -> str:
     if counts and _UNTIL & {*words} and share_of(counts, PLAUSIBLE["expiry_date"]) > 1 / 2:
         return "" if guess.dates(lambda day: day < today) else "expiry_date"
     if len({*map(field_of, words)} & {"city", "state_province", "postal_code"}) > 1:
-        return CITY_LINE if parts_of_city(guess) else ""
+        return CITY_LINE if parts_of_address(guess) else ""
     if counts and _OF_NAMES & {*words} and share_of(counts, is_last_first) >= MOST:
         return FULL_NAME
     long = all(digits_of(text) in US_DIGITS and not DIGITS.fullmatch(text) for text in counts)

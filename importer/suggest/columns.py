@@ -279,22 +279,16 @@ class Guess:
         return dated and self.share(lambda text: (day := days.get(text)) and fits(day)) >= MOST
 
 
-def _divided(guess: Guess, *ways: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the first way whose pattern most cells have, empty if there is none."""
+def parts_of_address(guess: Guess) -> Mapping[str, str]:
+    """Return a pattern for each part of an address in the cells of a column, empty if they differ.
+
+    Of a column of streets it is a whole address of the US.
+    """
+    ways = (AMERICAN_CITY, CODE_AND_CITY) if guess.field != "line1" else (AMERICAN_ADDRESS,)
     for way in ways:
         if guess.counts and guess.share(re.compile(next(iter(way.values()))).search) >= _DIVIDED:
             return way
     return {}
-
-
-def parts_of_city(guess: Guess) -> Mapping[str, str]:
-    """Return a pattern for each part of cells such as `Fargo, ND 58102` or `10117 Berlin`."""
-    return _divided(guess, AMERICAN_CITY, CODE_AND_CITY)
-
-
-def parts_of_address(guess: Guess) -> Mapping[str, str]:
-    """Return a pattern for each part of cells with an address of the US in one line."""
-    return _divided(guess, AMERICAN_ADDRESS)
 
 
 def words_for_dates(guess: Guess) -> dict[str, int]:

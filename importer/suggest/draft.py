@@ -34,7 +34,6 @@ from importer.suggest.columns import (
     Guess,
     is_us_state,
     parts_of_address,
-    parts_of_city,
 )
 
 LOOKUPS = {
@@ -111,11 +110,9 @@ class Draft:
     def parts(self, block: str) -> tuple[Guess | None, Mapping[str, str]]:
         """Return the column with several parts of an address, and a pattern for each part."""
         street, city = self.first("line1", block), self.first(CITY_LINE, block)
-        if city:
-            return city, parts_of_city(city)
-        if street and not any(self.first(place, block) for place in PLACES[:3]):
-            return street, parts_of_address(street)
-        return None, {}
+        if street and not city and not any(self.first(place, block) for place in PLACES[:3]):
+            city = street
+        return city, parts_of_address(city) if city else {}
 
     @property
     def possible_ids(self) -> list[Guess]:
@@ -165,7 +162,7 @@ class Draft:
         if wanted == EXPIRY:
             return guess.dates(lambda day: day > self.beside.today)
         lettered = guess.share(lambda text: text[:1].isalpha() and not any(map(str.isdigit, text)))
-        return lettered > 0.9 and len(texts) > guess.filled / 2 and guess.share(_has_two) > 1 / 2
+        return lettered > 0.9 and len(texts) > guess.filled / 2 and max(map(len, texts)) > 1
 
     @property
     def _secret(self) -> frozenset[str]:
@@ -251,10 +248,6 @@ def _chosen(found: Iterable[Guess], choices: Choices) -> Iterator[Guess]:
             yield replace(guess, field="")
         else:
             yield guess
-
-
-def _has_two(text: str) -> bool:
-    return len(text) > 1
 
 
 def path_of(field: str) -> str:

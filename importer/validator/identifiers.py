@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import combinations
 
+from importer.model.candidates import ID_FIELDS
 from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.text import steering
 from importer.model.user import AccountType
@@ -27,7 +28,6 @@ _PEOPLE = 3
 _DECIMAL = re.compile(r"[0-9]+\.00?")
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
 
-_IDS = ("primary_id", "user_identifier.value")
 _PROXY = "proxy_for_user.primary_id"
 
 
@@ -53,7 +53,7 @@ def rounded_ids(columns: Iterable[Iterable[str]], names: Sequence[str]) -> froze
 def identifiers(table: Table) -> Iterator[Problem]:
     """Find IDs that are rounded, made up, not as their column's rule asks, or not found again."""
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
-    for column in table.of(*_IDS, _PROXY):
+    for column in table.of(*ID_FIELDS, _PROXY):
         judge: Judge = _decimal
         if (rule := column.target.id_rule) and rule.has_form:
             judge = rule.wrong
@@ -141,7 +141,7 @@ def own_proxies(table: Table) -> Iterator[Problem]:
         "{value} is an ID of this row too, and nobody borrows for themselves as a proxy",
         "Enter the primary ID of the person for whom the patron may borrow, or clear the cell.",
     )
-    own = [column.texts for column in table.of(*_IDS)]
+    own = [column.texts for column in table.of(*ID_FIELDS)]
     for column in table.of(_PROXY):
         for row, text, *ids in zip(table.candidates.rows, column.texts, *own, strict=True):
             if text and text.casefold() in map(str.casefold, ids):
@@ -153,7 +153,7 @@ def swapped_identifiers(table: Table) -> Iterator[Problem]:
 
     The rows are rejected one by one for their malformed IDs; this names the cause.
     """
-    ruled = ((column, column.target.id_rule) for column in table.of(*_IDS))
+    ruled = ((column, column.target.id_rule) for column in table.of(*ID_FIELDS))
     formed = [(column, rule.wrong) for column, rule in ruled if rule and rule.has_form]
     for (left, of_left), (right, of_right) in combinations(formed, 2):
         if left.target.places == right.target.places:

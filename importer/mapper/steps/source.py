@@ -20,6 +20,7 @@ from importer.mapper.steps.rule import Rule, Value
 from importer.mapper.steps.step import Needs, RulePart, Step, Widget
 from importer.mapper.transforms import Word, is_dash, one_or_more
 from importer.mapper.values import Rows, Texts, Values, changed
+from importer.model.candidates import ID_FIELDS
 from importer.model.fields import OnUpdate, Shape
 from importer.model.problem import CellFinding
 from importer.model.text import one_line
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 _DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})
 """Fields in whose cells a dash means nothing, beside dates."""
-
-ID_FIELDS = frozenset({"primary_id", "user_identifier.value"})
-"""Fields of the patron's own IDs."""
 
 _PIPED = re.compile(rf"\s*\|\s*({'|'.join(KINDS)})\b.*")
 
