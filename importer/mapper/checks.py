@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from importer.mapper.findings import Level, MappingFinding, in_order
 from importer.mapper.lookups import LookupKey, OwnTable
-from importer.mapper.mapping import MappingDocument
+from importer.mapper.mapping import MappingDocument, to_choose
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
     TO_CHOOSE,
@@ -27,7 +27,7 @@ from importer.mapper.steps.source import Default
 from importer.mapper.steps.step import EntryPlace, RulePart
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import NAMES
-from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, Shape, is_cell
+from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, is_cell
 from importer.model.plan import Match
 from importer.model.user import AccountType, Reach
 
@@ -293,19 +293,19 @@ def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
     ]
     own = ((steps, use) for steps, use in mapping.lookups if isinstance(use, OwnTable))
     tables += [(steps, use, use.rows) for steps, use in own]
-    dated = {
-        lookup
+    advice = {
+        lookup: to_choose(rule.field)
         for rule, _, part in mapping.parts
-        for step in (part.steps if rule.field.shape is Shape.DATE else ())
+        for step in part.steps
         for _, lookup in step.needs.lookups
     }
     for steps, use, rows in tables:
-        what = "the date, such as 2099-12-31," if use in dated else "Alma's code"
-        for key, code in rows:
-            if code == TO_CHOOSE:
-                left.append(((*steps, key), f"write {what} instead of `?`"))
-    for steps, advice in left:
-        yield MappingFinding(steps, f"to do: {advice}", level=Level.TO_DO)
+        words = [key for key, code in rows if code == TO_CHOOSE]
+        for at, key in enumerate(words):
+            one = advice.get(use, "write the code instead of `?`")
+            left.append(((*steps, key), one.partition(";")[0] if at else one))
+    for steps, what in left:
+        yield MappingFinding(steps, f"to do: {what}", level=Level.TO_DO)
 
 
 # --- hints ---

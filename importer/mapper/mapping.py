@@ -268,9 +268,7 @@ class MappingDocument:
         """The steps to every constant that a person still has to choose, and what to do."""
         for rule, steps, part in self.parts:
             if any(template.constant == TO_CHOOSE for template in part.templates):
-                table = rule.field.facts.table
-                listed = f"; `importer codes show {table}` lists the codes" if table else ""
-                yield steps, f"write Alma's code instead of `{TO_CHOOSE}`{listed}"
+                yield steps, to_choose(rule.field)
 
     @property
     def conditions(self) -> Iterator[tuple[Steps, Condition]]:
@@ -322,3 +320,11 @@ def entry_label(entry: EntryRules, name: str) -> str:
     """Return the path of a field of an entry, with the entry's type or its position."""
     kinds = (one.rule.constant for one in entry.fields if one.field.name.endswith("_type"))
     return f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}"
+
+
+def to_choose(field: Field) -> str:
+    """Return what a person writes for a field, or in its lookup, where a mapping has `?`."""
+    if field.shape is Shape.DATE:
+        return f"write the date, such as 2099-12-31, instead of `{TO_CHOOSE}`"
+    listed = f"; `importer codes show {field.facts.table}` lists the codes"
+    return f"write Alma's code instead of `{TO_CHOOSE}`{listed if field.facts.table else ''}"

@@ -86,6 +86,7 @@ _UNTIL = frozenset({
 _OF_NAMES = frozenset({"name", "names", "nom", "nombre", "nome", "naam"})
 """Words of headings for ends, and for names of people and other things."""
 
+_YEAR = re.compile(r"\b20[0-9]{2}\b")
 PHONE = re.compile(r"[+(]?[0-9][0-9 ().-]{6,}[0-9]")
 
 
@@ -169,12 +170,8 @@ def _guess(
         kind = "" if found.kind == "home" else found.kind
         number = str(found.number) if field in ADDRESS and _tells_address(found) else ""
         return replace(guess, field=field, sure=True, block=block or kind or number)
-    texted = found.kind == "mobile"  # `Best number to text you` is no ID
-    if (
-        (SOMEBODY_ELSE | others) & words
-        or is_left_out(heading)
-        or (ID_WORDS & words and not texted)
-    ):
+    no_id = found.kind == "mobile" or words & _UNTIL  # as `Number to text`, `Card good till`
+    if (SOMEBODY_ELSE | others) & words or is_left_out(heading) or (ID_WORDS & words and not no_id):
         return guess
     return replace(guess, field=_by_values(words, guess, beside.today))
 
@@ -222,14 +219,21 @@ def _by_values(words: Collection[str], guess: Guess, today: date) -> str:
     counts = guess.counts
     if counts and share_of(counts, EMAIL.fullmatch) >= MOST:
         return "email"
-    if counts and _UNTIL & {*words} and share_of(counts, PLAUSIBLE["expiry_date"]) > 1 / 2:
+    if counts and _UNTIL & {*words} and share_of(counts, _ends) > 1 / 2:
         return "" if guess.dates(lambda day: day < today) else "expiry_date"
+    if parts_of_address(replace(guess, field="line1")):
+        return "line1"
     if len({*map(field_of, words)} & {"city", "state_province", "postal_code"}) > 1:
         return CITY_LINE if parts_of_address(guess) else ""
     if counts and _OF_NAMES & {*words} and share_of(counts, is_last_first) >= MOST:
         return FULL_NAME
     long = all(digits_of(text) in US_DIGITS and not DIGITS.fullmatch(text) for text in counts)
     return "phone" if counts and long and share_of(counts, PHONE.fullmatch) >= MOST else ""
+
+
+def _ends(text: str) -> object:
+    """Return whether a text is a date, a month or a year, or a term such as `Spring 2027`."""
+    return PLAUSIBLE["expiry_date"](text) or _YEAR.search(text)
 
 
 # --- columns beside each other ---

@@ -229,7 +229,7 @@ ONE_CELL = (
     ("PLZ/Ort", ("Straße u. Hausnr.", "Allee 1"),
      {"10117 Berlin": ("Allee 1", "Berlin", None, "10117"),
       "Bonn": ("Allee 1", "Bonn", None, "")}),
-    ("Mailing address", ("Place of work", "Bakery"),
+    ("Where", ("Place of work", "Bakery"),
      {"1 Elm St, Apt 4, Fargo, ND 58102": ("1 Elm St, Apt 4", "Fargo", "ND", "58102"),
       "PO Box 7⏎Minot, ND 58701-0007": ("PO Box 7", "Minot", "ND", "58701-0007"),
       "c/o the office": ("c/o the office", "", "", "")}),
@@ -269,9 +269,10 @@ def test_words_between_a_street_and_a_state_are_the_city() -> None:
 
 
 def test_words_that_stand_for_dates_get_a_lookup(tmp_path: Path) -> None:
-    """If several cells have them; other cells are dates as they are."""
+    """If several cells have them. What is to do names the command that lists codes, once."""
     headings, cells = filled(
-        ID=[f"700{n}" for n in range(6)],
+        ID=[f"700{n}" for n in range(9)],
+        User_group=["Guest", "Club"],
         Ausweis_gilt_bis=["unbefristet", "31.12.2027", "WiSe 2026/27"] * 2 + ["-", "-", "bald"],
     )
     mapping = loaded(tmp_path, suggest(roster(headings, cells), BESIDE))
@@ -281,6 +282,15 @@ def test_words_that_stand_for_dates_get_a_lookup(tmp_path: Path) -> None:
     open_dates = [one for one in lint(mapping) if "end dates" in one]
     assert len(open_dates) == 2
     assert all("the date, such as 2099-12-31" in one for one in open_dates)
+    words = [one for one in lint(mapping) if "lookups.groups" in one]
+    assert ["codes show UserGroups" in one for one in words] == [True, False]
+
+
+def test_terms_are_ends_where_the_heading_says_until() -> None:
+    """As `Spring 2027`; other words under such a heading are none."""
+    headings, cells = filled(Card_good_till=["Spring 2027", "Fall 2027"], Valid=["yes", "no"])
+    got = fed(suggest(roster(headings, cells), BESIDE))
+    assert (got["Card good till"], got.get("Valid")) == ({"expiry_date"}, None)
 
 
 def test_the_likeliest_group_is_offered_first() -> None:
