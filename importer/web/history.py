@@ -16,7 +16,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.states import DECIDED
 from importer.model.files import write_atomically
 from importer.model.run import RunFacts
-from importer.model.text import counted
+from importer.model.text import counted, word_list
 from importer.web.drafts import Draft
 
 ANSWERS = "answers.json"
@@ -52,12 +52,16 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
     words = {
         "apply": ("play", "approved the load{}"), "paused": ("pause", "stopped"),
         "finished": ("check", "everything is done"),
-        DECIDED: ("people", "answered {}"), ALLOWED: ("alert", "allowed the safety check {}"),
+        DECIDED: ("people", "answered {}"), ALLOWED: ("alert", "allowed {}"),
     }  # fmt: skip
     for (event, who), entries in groupby(made_by_people(ledger), lambda e: (e.event, e.operator)):
         each = list(entries)
         if found := words.get(event):
-            detail = counted(len(each), "row") if event == DECIDED else each[-1].detail
+            detail = each[-1].detail
+            if event == DECIDED:
+                detail = counted(len(each), "row")
+            elif event == ALLOWED:
+                detail = word_list([one.detail for one in each])
             detail = f", {detail}" if event == "apply" and detail else detail
             text, prepares = found[1].format(detail), event == DECIDED
             yield Event(each[-1].time, who, found[0], text, prepares)

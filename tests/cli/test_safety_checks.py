@@ -8,6 +8,7 @@ import pytest
 
 from importer.errors import FINE, Exit
 from importer.ledger.ledger import Ledger
+from importer.web.history import events_of
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, HEAD, MAPPING, ask, load, write
 
@@ -93,6 +94,17 @@ def test_a_check_that_was_allowed_does_not_cover_rows_resolved_later(
     typed("resolve", "second", "3", "--as", "update", "2003")
     assert typed(*allowed).summary["updated"] == 2
     assert typed("apply", "second").exit in FINE
+
+
+def test_the_history_names_every_check_that_somebody_allowed(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Also those that were allowed at once."""
+    typed("plan", write(folder, ANA), "-m", "small.yaml", "-o", "first")
+    typed("apply", "first", "--allow", "renames", "--allow", "removals")
+    with Ledger.open(folder / "first") as ledger:
+        texts = [one.text for one in events_of(ledger, None)]
+    assert "allowed removals and renames" in texts
 
 
 @pytest.mark.parametrize("answer", ["update", "reject"])
