@@ -31,6 +31,8 @@ from tests.cli.small import ask, delete
 
 __all__ = ["folder", "sandbox", "typed"]
 
+pytestmark = pytest.mark.faults
+
 SEED = int(os.environ.get("CAMPUS_SEED") or 20261128)
 SIZES = pytest.mark.parametrize(
     "copies",
@@ -256,7 +258,6 @@ def test_a_second_semester_is_as_a_library_expects(
 QUESTIONS = ("primary-id-differs", "another-person", "card-differs", "possible-match-in-alma")
 
 
-@pytest.mark.faults
 @SIZES
 def test_an_unchanged_roster_sends_nothing_and_loses_no_edit(
     folder: Path, typed: Type, sandbox: Sandbox, copies: int
