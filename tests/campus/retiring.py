@@ -6,10 +6,11 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+
+from tests.practice import call
 
 Call = Callable[[str, str, object], object]
 """A call to the practice Alma: the method, the path, and a body."""
@@ -17,19 +18,7 @@ Call = Callable[[str, str, object], object]
 
 def caller(host: str) -> Call:
     """Return a function that calls the practice Alma at this address."""
-
-    def call(method: str, path: str, body: object) -> object:
-        sent = None if body is None else json.dumps(body).encode()
-        request = Request(f"{host}{path}", sent, method=method)
-        request.add_header("Content-Type", "application/json")
-        request.add_header("Authorization", "apikey sandbox")
-        try:
-            with urlopen(request) as answer:
-                return answer.read()
-        except HTTPError as error:
-            raise AssertionError((method, path, error.read())) from error
-
-    return call
+    return partial(call, host)
 
 
 MAPPING = """version: 1

@@ -7,14 +7,11 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import openpyxl
 import pytest
@@ -28,6 +25,7 @@ from tests.campus.mappings import MAPPINGS
 from tests.campus.model import HEAD, Row, compact, created
 from tests.cli.conftest import Sandbox, Type, folder, sandbox, typed
 from tests.cli.small import ask, delete
+from tests.practice import call
 
 __all__ = ["folder", "sandbox", "typed"]
 
@@ -49,18 +47,6 @@ def write(path: Path, rows: list[Row]) -> Path:
         out.writerow(HEAD)
         out.writerows(vars(row).values() for row in rows)
     return path
-
-
-def send(sandbox: Sandbox, method: str, path: str, document: object) -> None:
-    """Call Alma as another program does."""
-    request = Request(f"{sandbox.host}{path}", json.dumps(document).encode(), method=method)
-    request.add_header("Content-Type", "application/json")
-    request.add_header("Authorization", "apikey sandbox")
-    try:
-        with urlopen(request) as answer:
-            answer.read()
-    except HTTPError as error:
-        raise AssertionError(error.read()) from error
 
 
 def users_of(sandbox: Sandbox) -> Users:
@@ -104,7 +90,7 @@ class Loaded:
             (folder / f"{name}.yaml").write_text(text, "utf-8")
         for case in self.campus.cases:
             for query, record in case.seeds:
-                send(sandbox, "POST", f"/almaws/v1/users?{query}", model.body(record))
+                call(sandbox.host, "POST", f"/almaws/v1/users?{query}", model.body(record))
         assert typed("codes", "fetch").exit == Exit.DONE
         assert typed("users", "refresh").exit == Exit.DONE
         self.first = rosters(folder, "spring", {r: self.campus.first(r) for r in ROSTERS})

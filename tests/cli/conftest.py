@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
 from importer.cli.app import run
 from importer.sandbox.server import Options, running
+from tests.practice import log_of
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,7 @@ class Sandbox:
 
     def log(self) -> list[dict[str, object]]:
         """The calls that it got."""
-        headers = {"Authorization": "apikey sandbox"}
-        with urlopen(Request(f"{self.host}/_sandbox/log", headers=headers)) as answer:
-            return [json.loads(line) for line in answer.read().decode().splitlines()]
+        return log_of(self.host)
 
 
 @pytest.fixture

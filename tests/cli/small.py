@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
+from tests.practice import call, users_of
 
 MAPPING = """version: 1
 name: small
@@ -66,54 +66,38 @@ def load(typed: Type, roster: Path, run: str, mapping: str = "small.yaml") -> di
 
 def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
     """Call the sandbox's back door."""
-    data = None if body is None else json.dumps(body).encode()
-    request = Request(f"{sandbox.host}/_sandbox/{path}", data, method=method)
-    request.add_header("Content-Type", "application/json")
-    request.add_header("Authorization", "apikey sandbox")
-    with urlopen(request) as answer:
-        text = answer.read()
+    text = call(sandbox.host, method, f"/_sandbox/{path}", body)
     return json.loads(text) if text else None
 
 
 def delete(sandbox: Sandbox, primary_id: str) -> None:
     """Delete a user as staff do in Alma."""
-    request = Request(f"{sandbox.host}/almaws/v1/users/{primary_id}", method="DELETE")
-    request.add_header("Authorization", "apikey sandbox")
-    with urlopen(request):
-        pass
+    call(sandbox.host, "DELETE", f"/almaws/v1/users/{primary_id}")
 
 
 def edit(sandbox: Sandbox, primary_id: str, change: Callable[[dict[str, Any]], object]) -> None:
     """Change a user as staff do in Alma."""
-    url = f"{sandbox.host}/almaws/v1/users/{primary_id}?format=json"
-    headers = {"Authorization": "apikey sandbox", "Content-Type": "application/json"}
-    with urlopen(Request(url, headers={**headers, "Accept": "application/json"})) as answer:
-        user = json.load(answer)
+    path = f"/almaws/v1/users/{primary_id}"
+    user = json.loads(call(sandbox.host, "GET", path))
     change(user)
-    with urlopen(Request(url, json.dumps(user).encode(), headers, method="PUT")):
-        pass
+    call(sandbox.host, "PUT", path, user)
 
 
 def link(sandbox: Sandbox, user: dict[str, Any]) -> None:
     """Create a copy of another institution's user, as a network does."""
     query = f"source_institution_code=01OTHER&source_user_id={user['primary_id']}"
-    url = f"{sandbox.host}/almaws/v1/users?{query}"
-    request = Request(url, json.dumps(user).encode(), method="POST")
-    request.add_header("Authorization", "apikey sandbox")
-    request.add_header("Content-Type", "application/json")
-    with urlopen(request):
-        pass
+    call(sandbox.host, "POST", f"/almaws/v1/users?{query}", user)
 
 
 def state(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     """Every user by primary identifier, without what Alma writes by itself."""
     users = {}
-    for user in ask(sandbox, "GET", "state")["users"]:
+    for primary_id, user in users_of(sandbox.host).items():
         for name in ("modified", "edited", "status_date"):
             user.pop(name)
         for note in user["user_note"]:
             note.pop("created_date")
-        users[user["primary_id"]] = user
+        users[primary_id] = user
     return users
 
 

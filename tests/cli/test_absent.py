@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
 from importer.errors import Exit
 from importer.ledger.memory import AbsentMemory
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, BO, MAPPING, ask, codes, load, state, write
+from tests.cli.small import ANA, BO, MAPPING, ask, codes, link, load, state, write
 
 CY = ("2003", "Cy", "Roe", "COMM", "1970-05-06", "cy@example.org", "")
 STAFF = ("2009", "Dee", "Poe", "FRIEND", "1971-05-06", "dee@example.org", "")
@@ -284,29 +282,13 @@ def test_a_list_of_missing_people_replaces_nothing(known: Path, typed: Type, the
     assert found == ({"mine"} if there != "a link to nothing" else set())
 
 
-def copy_of_another_institution(sandbox: Sandbox, primary_id: str) -> None:
-    """A patron of another institution, as the fulfillment network makes one here."""
-    user = {
-        "record_type": {"value": "PUBLIC"},
-        "account_type": {"value": "INTERNAL"},
-        "user_group": {"value": "COMM"},
-        "primary_id": primary_id,
-        "first_name": "Gus",
-        "last_name": "Far",
-    }
-    query = "source_institution_code=01OTHER_INST&source_user_id=77"
-    request = Request(f"{sandbox.host}/almaws/v1/users?{query}", json.dumps(user).encode())
-    request.add_header("Content-Type", "application/json")
-    request.add_header("Authorization", "apikey sandbox")
-    with urlopen(request):
-        pass
-
-
 def test_whoever_is_managed_elsewhere_is_never_missing(
     known: Path, typed: Type, sandbox: Sandbox
 ) -> None:
     """Copies of other institutions' patrons and deleted users are neither counted nor expired."""
-    copy_of_another_institution(sandbox, "L1")
+    coded = {"record_type": "PUBLIC", "account_type": "INTERNAL", "user_group": "COMM"}
+    names = {"primary_id": "L1", "first_name": "Gus", "last_name": "Far"}
+    link(sandbox, {**names, **{name: {"value": code} for name, code in coded.items()}})
     ask(sandbox, "PATCH", "users/2002", {"status": {"value": "DELETED"}})
     before = state(sandbox)
     planned = typed("plan", write(known, ANA, STAFF), *PLAN, "gone", "--json").summary

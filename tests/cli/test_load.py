@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 from subprocess import run as run_process
 from sys import executable
-from urllib.request import Request, urlopen
 from zipfile import ZipFile
 
 import pytest
@@ -19,6 +18,7 @@ from importer.cli.app import COMMANDS, HIDDEN, app, run
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, ROOT, SAMPLES
+from tests.practice import call
 
 SCHEMA = ROOT.parent / "shared" / "alma" / "xsd" / "rest_users.xsd"
 
@@ -124,10 +124,8 @@ def test_records_as_files(folder: Path, typed: Type, sandbox: Sandbox) -> None:
             schema.assertValid(document)
     typed("plan", roster, "-m", mapping, "-o", "run")
     assert typed("apply", "run", "--json").summary["created"] == ready
-    load = Request(f"{sandbox.host}/_sandbox/sis", (folder / "load.zip").read_bytes())
-    load.add_header("Authorization", "apikey sandbox")
-    with urlopen(load) as answer:
-        told = json.load(answer)
+    load = (folder / "load.zip").read_bytes()
+    told = json.loads(call(sandbox.host, "POST", "/_sandbox/sis", load))
     assert (told["updated"], told["created"], told["rejected"]) == (ready, 0, [])
 
 

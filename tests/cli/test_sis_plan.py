@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -19,6 +18,7 @@ from importer.model.plan import Act, SafetyCheck
 from importer.model.problem import Code
 from importer.sandbox.configuration import INSTITUTION
 from tests.cli.conftest import Sandbox, Type
+from tests.practice import call, users_of
 
 MAPPING = """version: 1
 name: students
@@ -203,19 +203,12 @@ class Campus:
         return next((one for one in self.people if one["Id"] == key), None)
 
     def call(self, method: str, path: str, body: object = None) -> bytes:
-        """Call the practice Alma; bytes are sent as they are, anything else as JSON."""
-        kind = "application/json"
-        headers = {"Authorization": "apikey sandbox", "Content-Type": kind, "Accept": kind}
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = None if body is None else data
-        request = Request(f"{self.sandbox.host}{path}", sent, headers, method=method)
-        with urlopen(request) as answer:
-            return bytes(answer.read())
+        """Call the practice Alma."""
+        return call(self.sandbox.host, method, path, body)
 
     def state(self) -> dict[str, Json]:
         """Every user of Alma by primary ID."""
-        users = json.loads(self.call("GET", "/_sandbox/state"))["users"]
-        return {user["primary_id"]: user for user in users}
+        return users_of(self.sandbox.host)
 
     def plan(self, run: str, *flags: str) -> Json:
         """Plan the roster; return the summary."""

@@ -7,27 +7,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from importer.cli.app import run
 from importer.errors import Exit
 from importer.sandbox.server import Options, running
+from tests.practice import log_of, users_of
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples" / "user-loader"
 LISTS = ("address", "email", "phone")
-_KEY = {"Authorization": "apikey sandbox"}
-
-
-def _users(url: str) -> dict[str, dict[str, Any]]:
-    found = httpx.get(f"{url}/_sandbox/state", headers=_KEY, timeout=60).json()["users"]
-    return {user["primary_id"]: user for user in found}
-
-
-def _calls(url: str) -> list[dict[str, Any]]:
-    log = httpx.get(f"{url}/_sandbox/log", headers=_KEY, timeout=60).text
-    return [json.loads(line) for line in log.splitlines()]
 
 
 def _claimed() -> dict[str, tuple[str, str]]:
@@ -64,14 +53,14 @@ def test_the_figures_of_the_readme(
         monkeypatch.setenv("ALMA_BASE_URL", url)
         monkeypatch.setenv("ALMA_API_KEY", "sandbox")
         monkeypatch.setenv("ALMA_RATE", "50")
-        before = _users(url)
+        before = users_of(url)
         assert run(["plan", "patrons.csv", "-m", "semester.yaml", "-o", "run"]) == Exit.DONE
         capfd.readouterr()
         prove = ["mapping", "import", "profile.json", "--prove", "patrons.csv", "--json"]
         assert run([*prove, "--mapping", "semester.yaml"]) == Exit.DONE
         rows = json.loads(capfd.readouterr().out)["rows"]
         assert run(["apply", "run", "--yes"]) == Exit.DONE
-        after, calls = _users(url), _calls(url)
+        after, calls = users_of(url), log_of(url)
     replaced = sum(
         one["field"] == "contact_info.phone" and one["importer"] != ""
         for row in rows

@@ -9,7 +9,6 @@ and every report. It kills itself at the n-th of them.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import resource
 import shutil
@@ -24,7 +23,6 @@ from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Literal
-from urllib.request import Request, urlopen
 
 from pydantic import BaseModel
 
@@ -42,6 +40,7 @@ from importer.report import files, page, rejects
 from importer.settings import Settings
 from importer.writer import executor
 from tests.faults.bugs import BUGS
+from tests.practice import call
 
 PRELOADED = (files, page, rejects)
 """What a child would import for itself, once for all of them."""
@@ -159,14 +158,8 @@ class Points:
             DEEDS[deed](self._order.folder / self._order.arguments[1])
 
     def _edit(self, primary_id: str, fields: dict[str, Any]) -> None:
-        request = Request(
-            f"{self._order.environ['ALMA_BASE_URL']}/_sandbox/users/{primary_id}",
-            json.dumps(fields).encode(),
-            {"Authorization": "apikey sandbox"},
-            method="PATCH",
-        )
-        with urlopen(request):
-            pass
+        host = self._order.environ["ALMA_BASE_URL"]
+        call(host, "PATCH", f"/_sandbox/users/{primary_id}", fields)
 
     @contextmanager
     def around(self, label: str) -> Iterator[None]:

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
-from urllib.request import Request, urlopen
 
 from importer.errors import Exit, ImporterError
 from importer.ledger.integrity import first_broken
@@ -27,6 +26,7 @@ from importer.model.plan import Result
 from importer.sandbox.server import Options, running
 from tests.faults.driver import Order
 from tests.pipeline.runs import MAPPINGS, ROOT
+from tests.practice import call, log_of, users_of
 from tests.sandbox.clock import ManualClock
 from tests.serving import serving
 
@@ -137,24 +137,15 @@ class House:
 
     def call(self, method: str, path: str, body: object = None) -> bytes:
         """A call to the sandbox, to Alma's API with the key."""
-        sent = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        request = Request(
-            self.host + path,
-            data=None if body is None else sent,
-            method=method,
-            headers={"Authorization": "apikey sandbox", "Content-Type": "application/json"},
-        )
-        with urlopen(request) as answer:
-            return bytes(answer.read())
+        return call(self.host, method, path, body)
 
     def state(self) -> dict[str, Record]:
         """Every user, by primary identifier."""
-        users = json.loads(self.call("GET", "/_sandbox/state"))["users"]
-        return {user["primary_id"]: user for user in users}
+        return users_of(self.host)
 
     def log(self) -> list[Record]:
         """The calls to Alma so far."""
-        return [json.loads(text) for text in self.call("GET", "/_sandbox/log").splitlines()]
+        return log_of(self.host)
 
     def writes(self) -> list[Record]:
         """Those that changed something."""

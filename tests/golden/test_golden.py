@@ -6,7 +6,6 @@ day and version are replaced by fixed words.
 
 from __future__ import annotations
 
-import json
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from shutil import copytree
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -22,6 +20,7 @@ from importer import cli
 from importer.cli.app import run
 from importer.errors import Exit
 from importer.sandbox.server import Options, running
+from tests.practice import call, users_of
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent
@@ -86,25 +85,6 @@ def alma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield host
 
 
-def _change_by_hand(host: str, change: dict[str, object], primary_id: str) -> None:
-    """Change a user as staff do in Alma."""
-    request = Request(f"{host}/_sandbox/users/{primary_id}", method="PATCH")
-    request.data = json.dumps(change).encode()
-    request.add_header("Content-Type", "application/json")
-    request.add_header("Authorization", "apikey sandbox")
-    with urlopen(request):
-        pass
-
-
-def _users(host: str) -> list[dict[str, object]]:
-    """Every user of the practice Alma, in order of primary ID."""
-    request = Request(f"{host}/_sandbox/state")
-    request.add_header("Authorization", "apikey sandbox")
-    with urlopen(request) as answer:
-        users: list[dict[str, object]] = json.load(answer)["users"]
-    return sorted(users, key=lambda user: str(user["primary_id"]))
-
-
 def _left_by(folder: Path, terminal: str) -> dict[str, str]:
     """The files of a run's folder and what was on the terminal, without what differs."""
     texts = {"terminal.txt": terminal}
@@ -141,7 +121,7 @@ def test_golden(
     typed("apply", "earlier", "--limit", str(KNOWN))
     if name not in REMEMBERED:
         Path("runs", "memory.sqlite").unlink()
-    ids = [str(user["primary_id"]) for user in _users(alma)]
+    ids = sorted(users_of(alma))
     assert len(ids) == KNOWN
     by_hand: list[dict[str, object]] = [
         {"last_name": "Married"},
@@ -150,13 +130,13 @@ def test_golden(
         {"middle_name": "Q", "birth_date": "1951-02-03Z"},
     ]
     for change, primary_id in zip(by_hand, ids, strict=False):
-        _change_by_hand(alma, change, primary_id)
+        call(alma, "PATCH", f"/_sandbox/users/{primary_id}", change)
 
     keep("check", "check", *load, "-o", "check")
     keep("plan", "plan", *load, "-o", "plan")
-    _change_by_hand(alma, {"last_name": "Since"}, ids[0])
+    call(alma, "PATCH", f"/_sandbox/users/{ids[0]}", {"last_name": "Since"})
     keep("plan", "apply", "plan", "--allow", "removals", "--allow", "many-changes")
-    _change_by_hand(alma, {"last_name": "Again"}, ids[1])
+    call(alma, "PATCH", f"/_sandbox/users/{ids[1]}", {"last_name": "Again"})
     keep("undo", "undo", "plan", "--delete-created", "-o", "undo")
 
     for command, texts in found.items():

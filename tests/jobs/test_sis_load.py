@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger, summarize
 from tests.cli.conftest import Sandbox
 from tests.cli.small import MAPPING, ask
 from tests.jobs.office import Office, people, rows_of
+from tests.practice import call
 
 _JOB = "do: sis-load\ndeliver_to: out\nfill: true\nkeep_edits: true\nguards: {creates: off}\n"
 
@@ -44,8 +44,6 @@ def test_a_planned_load_is_delivered_and_the_next_run_learns_what_it_did(
 def _load(office: Office, sandbox: Sandbox) -> None:
     """Let Alma load what is delivered, and take it away."""
     (delivered,) = (office.folder / "out").iterdir()
-    request = Request(f"{sandbox.host}/_sandbox/sis", delivered.read_bytes())
-    request.add_header("Authorization", "apikey sandbox")
-    with urlopen(request) as answer:
-        assert json.load(answer)["rejected"] == []
+    told = call(sandbox.host, "POST", "/_sandbox/sis", delivered.read_bytes())
+    assert json.loads(told)["rejected"] == []
     delivered.unlink()

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from urllib.request import Request, urlopen
 
 import pytest
 from pydantic import SecretStr
@@ -27,6 +26,7 @@ from importer.model.user import Coded, User, UserIdentifier
 from importer.sandbox.server import Options, running
 from importer.writer.executor import Executor, Progress, Stop, Waiting
 from tests.ledger.test_ledger import FACTS, NOW
+from tests.practice import call
 
 Step = Create | Update | Delete
 
@@ -68,10 +68,7 @@ class Desk:
     def back(self, method: str, path: str, body: str) -> None:
         """A call to the sandbox's back door."""
         host = self.url.removesuffix("/almaws/v1")
-        request = Request(f"{host}/_sandbox{path}", body.encode(), method=method)
-        request.add_header("Authorization", "apikey sandbox")
-        with urlopen(request):
-            pass
+        call(host, method, f"/_sandbox{path}", body)
 
     def faults(self, rule: str) -> None:
         """What goes wrong from now on, if anything."""
