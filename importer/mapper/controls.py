@@ -108,7 +108,7 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
     """Return the controls of a date on which records end: from a column, or by a rule."""
     steps, start = ("record", path), _START[path]
     one = next((rule for rule in mapping.scalars if rule.field.path == path), None)
-    after = "the load" if path == ENDS[0] else "the expiry date"
+    after = "the load" if path == ENDS[0] else "the expiration date"
     way, text = _way(one.rule, start) if one else ("none", "")
     span = text if way == "span" else "1 year"
     day = text if way == "date" else today.replace(year=today.year + 1, day=1).isoformat()
@@ -418,7 +418,7 @@ def _absent(mapping: MappingDocument) -> Panel:
                     words="Missing from how many rosters in a row"),
         )  # fmt: skip
     off = "Off: nobody is changed because they are missing"
-    now = f"On: {missing_people(mapping)} change" if part else off
+    now = f"On, for {missing_people(mapping).replace('Users', 'users', 1)}" if part else off
     return Panel("People who are missing", now, tuple(found), danger=part is not None)
 
 

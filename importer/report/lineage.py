@@ -44,7 +44,8 @@ class Lineage:
         for folder in self.corrected_by:
             yield f"Its rejects were corrected and loaded by {shortest(folder)}."
         if self.sittings > 1:
-            yield f"The apply was resumed: it was started {self.sittings} times."
+            times = "once" if self.sittings == 2 else f"{self.sittings - 1} times"
+            yield f"The load was stopped and continued {times}."
 
     def as_json(self) -> dict[str, object]:
         """Return the relations as JSON values."""

@@ -374,7 +374,8 @@ def _compare(sides: list[dict[str, str]]) -> Iterator[Compared]:
     for name, text in sides[0].items():
         found = [side.get(name, "") for side in sides[1:]]
         differ = [other for other in found if other and other.casefold() != text.casefold()]
-        verdict = "differs" if differ else "equal" if any(found) else "only here" if found else ""
+        alone = "only in the roster" if found else ""
+        verdict = "differs" if differ else "equal" if any(found) else alone
         row = _split(text, differ[0]) if differ else (text, "", "")
         yield Compared(name, (row, *(_split(one, text) for one in found)), verdict)
 

@@ -177,7 +177,8 @@ def _corrections(visit: Visit, checked: Checked, asked: Edits) -> Iterator[Corre
             raise StaleError(msg)
         now = str(roster.frame.at[one.row, at])
         if now not in {one.was, wanted}:
-            msg = f"Row {one.row} was corrected by somebody else: the cell is “{now}” now."
+            heading = roster.places[at].heading or one.column
+            msg = f"Row {one.row}, {heading}: somebody else entered “{now}”, and you “{one.now}”."
             raise StaleError(msg)
         others = roster.frame.index[roster.frame[at] == one.was] if one.alike else ()
         for row in dict.fromkeys((one.row, *map(int, others))):

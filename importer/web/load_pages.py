@@ -101,7 +101,7 @@ class Progress:
     def figures(self) -> list[tuple[str, str]]:
         """The figures beside the bar, each with its name."""
         found = [("Rows done", f"{self.done:,} of {self.of:,}")]
-        if self.running and self.rate:
+        if self.state == "running" and self.rate:
             found.append(("Rate", f"{self.rate:.1f} a second"))
             if not self.first:
                 found.append(("Time left", duration(round((self.of - self.done) / self.rate))))
@@ -164,7 +164,7 @@ def _heading(state: str, done: int, of: int, alma: str) -> str:
     if state == "running":
         return f"Writing {of:,} {'person' if of == 1 else 'people'} to {alma}"
     if state == "stopping":
-        return "Stopping after the rows under way"
+        return "Pausing after the rows under way"
     return f"{'Paused' if state == 'paused' else 'Stopped'} at {done:,} of {counted(of, 'row')}"
 
 

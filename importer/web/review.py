@@ -104,6 +104,20 @@ class Review:
         return frozenset(one.key for one in looks if one.dangerous and not one.check)
 
     @property
+    def undo_heading(self) -> str:
+        """What an undo does or did, in a sentence; "" for a load, and while rows are left."""
+        counts, done = self.summary, self.applied
+        if not self.facts.undoes or (done and self.left):
+            return ""
+        back = (counts.updated if done else counts.update) or 0
+        gone = (counts.deleted if done else counts.delete) or 0
+        verbs = ("was", "were") if done else ("is", "are")
+        gets = "got" if done else "gets" if back == 1 else "get"
+        parts = [f"{_people(back)} {gets} the old values back"] if back else []
+        parts += [f"{_people(gone)} {verbs[gone != 1]} deleted"] if gone else []
+        return f"{'Undone' if done else 'Undo'}: {' and '.join(parts) or 'nothing changes'}"
+
+    @property
     def became(self) -> Iterator[tuple[Tally, str]]:
         """What became of the rows, each with a note."""
         fields = ", ".join(f"{name} {count:,}" for name, count in self.survey.fields[:3])
@@ -114,6 +128,7 @@ class Review:
             Fate.REJECTED: "Wrong in the roster, so not sent",
             Result.REFUSED: "Alma did not take the record",
             Fate.REVIEW: "Without an answer, so not sent",
+            Fate.BLANK: "Rows without text", Fate.SKIPPED: "Left out, as the mapping asks",
             Result.NOT_SENT: "Not reached yet", Result.UNKNOWN: "Alma's answer was lost",
             Result.HELD: "Changed in Alma since the plan, so not written",
         }  # fmt: skip
@@ -133,11 +148,14 @@ class Review:
         if self.facts.sis is not None:
             return f"Write the file for the SIS load: {counted(self.left, 'row')}"
         written = self.left - self.deletions
-        people = f"{written:,} {'person' if written == 1 else 'people'}"
         if not self.deletions:
-            return f"Write {people} to {self.alma}"
-        deleted = f"elete {counted(self.deletions, 'user')} from {self.alma}"
-        return f"Write {people} and d{deleted}" if written else f"D{deleted}"
+            return f"Write {_people(written)} to {self.alma}"
+        deleted = f"elete {_people(self.deletions)} from {self.alma}"
+        return f"Write {_people(written)} and d{deleted}" if written else f"D{deleted}"
+
+
+def _people(count: int) -> str:
+    return f"{count:,} {'person' if count == 1 else 'people'}"
 
 
 def review(space: Workspace, folder: Path) -> Review:
@@ -146,7 +164,8 @@ def review(space: Workspace, folder: Path) -> Review:
         check_whole(ledger)
         summary, facts = summarize(ledger), ledger.facts
         draft, thrown = draft_of(space, facts), draft_of(space, facts, trashed=True)
-        events = tuple(events_of(ledger, thrown))
+        events, related = tuple(events_of(ledger, thrown)), lineage(ledger)
+        related.undoes = None  # the page has a link to it
         left = 0 if facts.command == "check" else left_to_do(ledger)
         answers = facts.command != "check" and not ledger.was_applied and summary.review
         return Review(
@@ -160,7 +179,7 @@ def review(space: Workspace, folder: Path) -> Review:
             _survey(folder, ledger_stamp(folder)),
             events,
             prepared_by(events, folder, thrown) | text_people(space.folder, facts),
-            tuple(lineage(ledger).sentences()),
+            tuple(related.sentences()),
             tuple(path.name for path in present(folder)),
             ledger.value("seal") or "",
             next_deletes(ledger, None),

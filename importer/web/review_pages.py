@@ -80,6 +80,7 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
         own=visit.site.access.forbids(visit.person, shown.prepared_by),
         every=not wrong or visit.text("some") == ALL,
         limit=visit.text("limit") if wrong else FEW,
+        typed=visit.text("code") if wrong else "",
         rows=rows,
         total=total,
         end=end,

@@ -11,6 +11,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.decisions import choices
 from importer.report.files import present
 from importer.report.terminal import row_history
+from importer.report.view import Names
 from importer.report.wording import workbooks
 from importer.web.advice import on_page
 from importer.web.drafts import Draft
@@ -26,6 +27,7 @@ def row(visit: Visit) -> web.Response:
         return visit.step_page(
             "row.html.j2", "Review", draft_of(visit.space, ledger.facts), visit.run.name,
             row=found(row_history(ledger, wanted, show_values=True)),
+            name=Names(ledger, show_values=True).of(ledger.row(wanted)),
             asks=bool(choices(ledger.problems(wanted))),
         )  # fmt: skip
 

@@ -328,7 +328,7 @@ def _explained(error: Exception) -> tuple[int, str, str]:
     """Return the status, the heading and the sentence of an error."""
     match error:
         case StaleError():
-            sentence = f"{error} What you entered now was not saved. Go back to see the newest."
+            sentence = f"{error} What you entered now was not saved."
             return 409, "This page is out of date", sentence
         case ImporterError():
             return 422, "This cannot be done", str(error)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from importer.mapper.explain import about_leaving
+from importer.mapper.explain import about_leaving, explain
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
@@ -31,6 +31,7 @@ def users(visit: Visit) -> web.Response:
         mappings={name: _title(one) for name, (_, one) in known.items()},
         chosen=path.name,
         title=_title(document),
+        does=explain(document),
         leaving=[*about_leaving(document)],
         findings=examine(path)[1],
         text=text,

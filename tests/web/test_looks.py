@@ -333,7 +333,7 @@ def answer(looks: Looks) -> None:
     looks("review")
     follow(tab, "7")
     looks("row")
-    follow(tab, "Back to the run")
+    follow(tab, "Back to the review")
 
 
 def view(tab: Page) -> None:

@@ -106,7 +106,7 @@ def test_deletions_are_listed_by_name_and_their_number_is_typed(
     assert "Deletions" in _looks(page)
     deletions = page.partition('aria-label="Deletions"')[2].partition("</table>")[0]
     assert re.findall(r'<th scope="row">(.*?)</th>', deletions) == ["Gus Gray", "Hal Hart"]
-    assert "Delete 2 users from" in _text(page)
+    assert "Delete 2 people from" in _text(page)
     assert "A load can be undone" not in page
     checks = failed_checks(client, undo)
     for typed in ("", "1", "two", "22"):

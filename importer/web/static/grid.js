@@ -47,6 +47,8 @@ async function load() {
     }
     draw();
     box.scrollTo(0, 0);
+    const first = cell();
+    if (first) reveal(first);
   } catch (error) { fail(error); }
   work.removeAttribute("aria-busy");
 }
@@ -55,7 +57,7 @@ function fail(/** @type {any} */ error) {
   if (error instanceof Refusal && error.see) location.replace(error.see);
   const words = error instanceof TypeError ? "The server does not answer." : error.message;
   const kept = unsaved.size ? " What you typed is kept here until it is saved." : "";
-  at("notes").replaceChildren(banner(words + kept, "Try again", () => { at("notes").replaceChildren(); sendAgain(); queue.then(load); }, true));
+  at("notes").replaceChildren(banner(words + kept, unsaved.size ? "Try again" : "Show the newest", () => { at("notes").replaceChildren(); sendAgain(); queue.then(load); }, true));
 }
 
 /** Return a sentence with a button. */
@@ -179,7 +181,7 @@ function mark(focus = true) {
 /** Scroll a cell into view, beside what stays where it is. */
 function reveal(/** @type {HTMLElement} */ one) {
   one.scrollIntoView({ block: "nearest", inline: "nearest" });
-  const covered = box.querySelector("tbody .rn").getBoundingClientRect(), seen = one.getBoundingClientRect();
+  const covered = box.querySelector(matchMedia("(min-width: 75rem)").matches ? "tbody .why" : "tbody .rn").getBoundingClientRect(), seen = one.getBoundingClientRect();
   if (seen.left < covered.right && getComputedStyle(/** @type {Element} */ (one.closest("tr"))).display === "table-row") box.scrollLeft -= covered.right - seen.left;
   const head = box.querySelector("thead").getBoundingClientRect();
   if (seen.top < head.bottom && head.height > 9) box.scrollTop -= head.bottom - seen.top;
