@@ -31,7 +31,7 @@ def users(visit: Visit) -> web.Response:
         mappings={name: _title(one) for name, (_, one) in known.items()},
         chosen=path.name,
         title=_title(document),
-        does=explain(document),
+        does={label: told for label, told in explain(document).items() if label != "primary_id"},
         leaving=[*about_leaving(document)],
         findings=examine(path)[1],
         text=text,

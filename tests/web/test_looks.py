@@ -290,7 +290,7 @@ def correct(looks: Looks) -> None:
     heading(tab, "2 rows need correction")
     looks("grid-corrected")
     write(old, "4", "Kind", "Friend")
-    expect(old.get_by_role("alert")).to_contain_text("the cell is “Neighbor” now")
+    expect(old.get_by_role("alert")).to_contain_text("somebody else entered “Neighbor”")
     Looks(old, looks.pictures)("grid-changed")
     old.close()
     reached(tab.get_by_role("button", name=re.compile("Email not valid"))).click()
@@ -345,25 +345,25 @@ def view(tab: Page) -> None:
 def undo(looks: Looks) -> None:
     """Undo the load, from the list of loads."""
     tab = looks.tab
-    reached(tab.get_by_role("link", name="Loads")).click()
+    reached(tab.get_by_role("link", name="Loads", exact=True)).click()
     looks("loads")
     follow(tab, "Friends")
     reached(tab.get_by_role("checkbox")).check()
     press(tab, "Plan the undo")
-    heading(tab, "5 to delete")
+    heading(tab, "Undo: 1 person gets the old values back and 5 people are deleted")
     looks("undo-plan")
     view(tab)
     reached(tab.get_by_label(re.compile("Alma cannot undo deletions"))).fill("5")
-    press(tab, "Write 1 person and delete 5 users from Sandbox University")
-    heading(tab, "5 deleted")
+    press(tab, "Write 1 person and delete 5 people from Sandbox University")
+    heading(tab, "5 people were deleted")
     looks("undone")
 
 
 def production(looks: Looks, library: Library) -> None:
     """Load the sample into the library's own Alma: settings, approval, pause and an error."""
     tab = looks.tab
-    reached(tab.get_by_role("link", name="Loads")).click()
-    follow(tab, "Go to your Alma")
+    reached(tab.get_by_role("link", name="Loads", exact=True)).click()
+    follow(tab, "Your Alma")
     looks("alma-loads")
     (library.folder / ".env").unlink()
     follow(tab, "Settings")
@@ -451,9 +451,9 @@ def test_the_sample_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
         assert run_command(tmp_path, "demo") == Exit.DONE
         (demo,) = (tmp_path / "runs").glob("demo-*.sqlite")
         assert settled(tmp_path / "practice" / "alma.sqlite", users(demo))
-        delete = "Also delete the 28 users that this load created. Alma cannot undo that."
+        delete = "Also delete the 28 people whom this load created. Alma cannot undo that."
         press_key(tab, "checkbox", delete, "Space")
         press_key(tab, "button", "Plan the undo")
         tab.wait_for_url(re.compile(r".*undo.*"))
-        heading(tab, "28 to delete")
+        heading(tab, "28 people are deleted")
     assert server.stop() == 0

@@ -32,11 +32,11 @@ ON_UPDATE_WORDS = {
 
 
 ON_UPDATE_CHOICES = {
-    OnUpdate.REPLACE: "the roster's value replaces Alma's",
+    OnUpdate.REPLACE: "replaces Alma's value",
     OnUpdate.KEEP: "only if Alma has nothing",
-    OnUpdate.ERASE: "replaced, and a blank cell clears it",
+    OnUpdate.ERASE: "replaces or, blank, clears it",
     OnUpdate.LATER: "only by a later date",
-    OnUpdate.NEVER: "never changed, only set for new people",
+    OnUpdate.NEVER: "only set for new people",
     OnUpdate.ADD: "added to what Alma has",
     OnUpdate.REPLACE_ALL: "in place of all that Alma has",
 }
@@ -48,9 +48,9 @@ class Required(Policy[str]):
     key = "required"
     title = "Blank cells"
     choices = {
-        "false": "a blank is accepted",
-        "warn": "a blank is a warning",
-        "true": "a blank rejects the row",
+        "false": "accepted",
+        "warn": "accepted with a warning",
+        "true": "reject the row",
     }
     in_words = {"true": "a blank rejects the row", "warn": "a blank is a warning"}
     form = Literal["true", "warn", "false"]
@@ -69,8 +69,8 @@ class Bad(Policy[str]):
     key = "bad"
     title = "Wrong values"
     choices = {
-        "reject": "a wrong value rejects its row",
-        "drop": "a wrong value is left out, with a warning",
+        "reject": "reject the row",
+        "drop": "left out with a warning",
     }
     in_words = {"drop": "a bad value is left out with a warning"}
     form = Literal["reject", "drop"]
@@ -130,7 +130,7 @@ class Override(Policy[bool]):
 
     key = "override"
     title = "Values edited in Alma"
-    choices = {False: "what staff edited in Alma stays", True: "replaced, also if staff edited it"}
+    choices = {False: "staff's value stays", True: "replaced by the roster's"}
     in_words = {True: "also over a value that was edited by hand in Alma"}
     form = Yes
     widget = Widget.CHOICE
