@@ -362,7 +362,8 @@ def _check(campus: Campus, switches: Mapping[str, str], flags: tuple[str, ...]) 
     with Ledger.open(Path("second")) as ledger:
         rows = ledger.rows_with(Code.REPLACES_EDIT)
         replaced = {one.primary_id for one in ledger.planned() if one.row in rows}
-    if flags:
+    fills, keeps = "--fill" in flags, "--keep-edits" in flags
+    if fills and keeps:
         for key, edits in campus.edited.items():
             number = int(key) - 1000000
             news = key in replaced and _next_term(_student(number), number) != _student(number)
@@ -370,8 +371,8 @@ def _check(campus: Campus, switches: Mapping[str, str], flags: tuple[str, ...]) 
             held = key not in plan  # staff and the office both gave the person a new card
             assert held or _arrived(campus.row(key), after[key], edits), key
     named = {path for row in plan.values() for path in row.paths}
-    cleared = not flags and not switches
-    assert ("pin_number" in named, "user_statistic[STUDENT]" in named) == (cleared, not flags)
+    cleared = not fills and switches.get("sis-empty-sticky") != "keep"
+    assert ("pin_number" in named, "user_statistic[STUDENT]" in named) == (cleared, not fills)
     report = campus.typed("sis-report", "second", "--json")
     assert report.summary["delivered"] == 0
     assert report.summary["created"] + report.summary["updated"] == len(written)
