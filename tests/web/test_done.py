@@ -159,7 +159,7 @@ def test_deletions_that_were_typed_are_carried_out(office: tuple[Library, httpx.
     wrong = approve(client, run, *checks, deletions="2")
     assert (wrong.status_code, "not the number of deletions" in wrong.text) == (422, True)
     wrong = approve(client, run, *checks, some="yes", limit="1")  # the number of all
-    assert (wrong.status_code, "Type 1 to delete 1 user" in wrong.text) == (422, True)
+    assert (wrong.status_code, "Type 1 to delete 1 person" in wrong.text) == (422, True)
     followed(client, approve(client, run, *checks, some="yes", limit="1", deletions="1"))
     assert len({"R0", "R1", "R2"} & library.users().keys()) == 2
     _continues(client, run, 2)
