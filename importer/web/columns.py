@@ -296,21 +296,20 @@ def _cleared(document: MappingDocument, steps: Steps) -> Steps:
 
 @dataclass(frozen=True, slots=True)
 class WordLine:
-    """A word of the roster: how many rows have it, its code, and the codes that are close.
-
-    `unknown`: Alma's table does not have the code.
-    """
+    """A word of the roster: how many rows have it, its code, and the codes that are close."""
 
     word: str
     count: int
     code: str
     near: Targets
-    unknown: bool
 
 
 @dataclass(frozen=True, slots=True)
 class CodesOf:
-    """A field that takes codes: its words, Alma's codes for it, and the code of any other word."""
+    """A field that takes codes: its words, Alma's codes for it, and the code of any other word.
+
+    `dates`: it takes dates, and these are the words of its lookup.
+    """
 
     key: str
     name: str
@@ -319,6 +318,7 @@ class CodesOf:
     lines: tuple[WordLine, ...]
     codes: Targets
     other: str
+    dates: bool
 
     @property
     def open(self) -> int:
@@ -349,30 +349,34 @@ def _codes_of(
     names |= {word: code for word, code in known.items() if code in labels}
     lines = []
     secret = secret_columns(roster.places, document, ())
+    dates = rule.field.shape is Shape.DATE
     for key, words in _spellings(rule, roster, secret).items():
+        if dates and key not in known:
+            continue
         word, count = words.most_common(1)[0][0], words.total()
         code = known.get(key, "") if lookup else word if word in labels else ""
         chosen = "" if code == TO_CHOOSE else code
         close = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
         near = tuple((one, labels[one]) for one in dict.fromkeys(names[name] for name in close))
-        lines.append(WordLine(word, count, chosen, near, bool(chosen) and chosen not in labels))
+        lines.append(WordLine(word, count, chosen, near))
     lines.sort(key=lambda line: (bool(line.code), -line.count))
     few = lines if len(lines) <= MOST_WORDS else []
     codes, name = tuple(labels.items()), field_name(path_of(document, rule))
     other = document.tables[lookup].otherwise if lookup in document.tables else ""
     return CodesOf(
         key_of(rule.steps), name, rule.cells[0] if rule.cells else "", lookup, tuple(few),
-        codes, other or "",
+        codes, other or "", dates,
     )  # fmt: skip
 
 
 def _spellings(rule: FieldRule, roster: Roster, secret: Collection[int]) -> dict[str, Counter[str]]:
     """Return the words of a rule's only column by what a lookup compares, with their rows.
 
-    There are none where the rule takes no codes, or takes them in another way.
+    There are none where the rule takes no codes or dates, or takes them in another way.
     """
     found: dict[str, Counter[str]] = {}
-    if rule.field.shape is not Shape.CODE or not rule.rule.lone_cells or len(rule.cells) != 1:
+    coded = rule.field.shape in {Shape.CODE, Shape.DATE}
+    if not coded or not rule.rule.lone_cells or len(rule.cells) != 1:
         return found
     if not isinstance(rule.lookup, str | None):
         return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.web.conftest import SAMPLE, Server, drafted, version
+from tests.web.conftest import SAMPLE, Server, drafted, mapping_stamp, version
 
 ROOT = Path(__file__).parents[2]
 LEAVERS = ROOT / "samples" / "community-leavers.csv"
@@ -65,3 +65,23 @@ def test_the_mapping_of_the_last_file_of_this_name_is_proposed(
     drafted(client, "practice", roster, "own.yaml")
     names, chosen = _offered(client, drafted(client, "practice", roster, ""))
     assert (names[0], chosen) == ("own.yaml", ["own.yaml"])
+
+
+def test_words_that_stand_for_dates_are_given_their_dates(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """Only the words of the lookup are asked for, and the mark of what is to do goes."""
+    server, client = opened
+    rows = [f"A700{n},Ann,Lee{'abcd'[n]},COMM,{end}" for n, end in enumerate(ENDS)]
+    roster = "\n".join(["Card,First Name,Last Name,Patron Group,Valid until", *rows, ""])
+    draft = drafted(client, "practice", roster, "new")
+    page = client.get(f"{draft}/mapping").text
+    name = "code record/expiry_date permanent"
+    assert (name in page, "code record/expiry_date 2030" in page) == (True, False)
+    form = {name: "2099-12-31", **mapping_stamp(client, draft)}
+    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    (mapping,) = (server.folder / "practice").rglob("people*.yaml")
+    assert "    permanent: 2099-12-31\n" in mapping.read_text("utf-8")
+
+
+ENDS = ("permanent", "2030-01-02", "permanent", "2031-03-04")
