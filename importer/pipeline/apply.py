@@ -123,8 +123,9 @@ def stopping_checks(
     ledger: Ledger, allowed: frozenset[SafetyCheck] = frozenset()
 ) -> list[FailedCheck]:
     """Return the failed safety checks that stop an apply: `allowed` neither now nor before."""
-    passed = {*allowed, *_let_pass(ledger)}
-    return [one for one in ledger.facts.failed_checks if one.check not in passed]
+    failed = ledger.facts.failed_checks
+    passed = {*allowed, *(_let_pass(ledger) if failed else ())}
+    return [one for one in failed if one.check not in passed]
 
 
 def _let_pass(ledger: Ledger) -> dict[str, JournalEntry]:

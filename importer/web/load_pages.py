@@ -156,7 +156,7 @@ def _progress(visit: Visit) -> Progress:
             ended,
             approved or ledger.value("seal") or "",
             next_deletes(ledger, None),
-            stopping_checks(ledger),
+            [] if running else stopping_checks(ledger),
         )
 
 

@@ -1,4 +1,4 @@
-"""Twenty mistakes between two stages, planted in the importer to see that the tests find them.
+"""Mistakes between two stages, planted in the importer to see that the tests find them.
 
 Each stage is right by itself; what one hands to the next is not.
 """
@@ -15,6 +15,9 @@ import pytest
 
 from importer.alma.facts import KnownFacts
 from importer.ledger.edit_memory import EditMemory
+from importer.ledger.journal import ALLOWED, JournalEntry, made_by_people
+from importer.ledger.ledger import Ledger
+from importer.ledger.memory import AbsentMemory
 from importer.model.plan import Imprint, Imprints, Planned, Update, Written
 from importer.model.run import ResolvedChecks
 from importer.model.user import User
@@ -97,6 +100,25 @@ def sources_not_compared(patch: Patch) -> None:
 def checks_that_stop_nothing(patch: Patch) -> None:
     """A failed safety check is shown, and the plan is carried out."""
     patch.setattr(f"{PIPELINE}.apply._check_safety", lambda *_: ())
+
+
+def allowed_for_good(patch: Patch) -> None:
+    """A check that was allowed once covers whatever is resolved later."""
+
+    def passed(ledger: Ledger) -> dict[str, JournalEntry]:
+        return {one.detail: one for one in made_by_people(ledger) if one.event == ALLOWED}
+
+    patch.setattr(f"{PIPELINE}.apply._let_pass", passed)
+
+
+def ids_of_before_that_come_back(patch: Patch) -> None:
+    """A primary ID that staff replaced is given back by the old roster."""
+    patch.setattr(f"{PIPELINE}.row_plan.has_id_of", lambda *_: False)
+
+
+def leavers_under_their_old_id_alone(patch: Patch) -> None:
+    """Who came back under a new ID has not left again once that is undone."""
+    patch.setattr(AbsentMemory, "take_back", lambda *_: set())
 
 
 # apply, what is remembered, and the next plan
@@ -208,6 +230,9 @@ SEAMS: Mapping[str, Callable[[Patch], None]] = {
         deleting_by_a_kept_answer,
         sources_not_compared,
         checks_that_stop_nothing,
+        allowed_for_good,
+        ids_of_before_that_come_back,
+        leavers_under_their_old_id_alone,
         loads_that_nobody_remembers,
         sent_is_answered,
         memory_lost_with_the_id,

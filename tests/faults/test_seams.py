@@ -68,6 +68,15 @@ FINDERS: Mapping[str, Finder] = {
     "checks_that_stop_nothing": (
         test_safety_checks.test_a_resolved_row_counts_for_the_safety_checks
     ),
+    "allowed_for_good": (
+        test_safety_checks.test_a_check_that_was_allowed_does_not_cover_rows_resolved_later
+    ),
+    "ids_of_before_that_come_back": _with(
+        test_resolve.test_an_id_that_the_user_had_before_comes_back_only_by_an_answer, by="staff"
+    ),
+    "leavers_under_their_old_id_alone": (
+        test_absent.test_who_came_back_under_a_new_id_has_left_again_once_that_is_undone
+    ),
     "loads_that_nobody_remembers": _with(
         test_staff_edits.test_an_edit_by_staff_stays_and_is_reported_once,
         account="INTERNAL",
