@@ -49,7 +49,7 @@ def _mapping(path: Path) -> Finding:
 
 
 def _pick_up(job: Job, location: Location) -> Finding:
-    with opened(location, job.login(location)) as place:
+    with opened(job, location) as place:
         found = matching(place, location.pattern)
     if not found:
         sentence = f"There is no file {location.pattern} in {location} now."
@@ -62,7 +62,7 @@ def _pick_up(job: Job, location: Location) -> Finding:
 
 
 def _delivery(name: str, job: Job, location: Location) -> Finding:
-    with opened(location, job.login(location)) as place:
+    with opened(job, location) as place:
         count = len(place.files())
     if not location.host and not os.access(location.folder, os.W_OK):
         sentence = f"The folder {location} cannot be written."

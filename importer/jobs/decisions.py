@@ -13,6 +13,9 @@ from importer.jobs.state import Decision, Load, Step, Store
 from importer.ledger.ledger import Ledger
 from importer.model.text import command_line, word_list
 
+OF_FILES = frozenset({Exit.ROSTER, Exit.USAGE})
+"""Exit codes after which a file is refused; after any other one, nothing is wrong with it."""
+
 REASON = "your reason"
 """What stands for the reason in a command; a person replaces it."""
 
@@ -54,22 +57,24 @@ def what_next(job: Job, error: ImporterError, load: Load | None) -> Iterator[str
 
     `load`: the one that it stopped. Its error names the commands where a guard holds it.
     """
-    run, skip = running(job.path), f"To continue without it, run:\n  {skipping(job.path, None)}"
-    of_mapping = any(f"{part.mapping.name}:" in str(error) for part in job.file.rosters)
-    if load is not None and load.corrects is not None and error.exit is Exit.ROSTER:
-        yield f"Ask the office to save the workbook in {job.file.rejects_to} again."
-    elif load is not None and error.exit is Exit.ROSTER:
-        yield from ("Ask the office to send the file again.", skip)
-    elif isinstance(error, WrongFileError):
+    skip = f"To continue without it, run:\n  {skipping(job.path, None)}"
+    places = ("the mapping", *(f"{part.mapping.name}:" for part in job.file.rosters))
+    of_file = load is not None and load.corrects is None and error.exit in OF_FILES
+    of_mapping = of_file and any(place in str(error) for place in places)
+    if isinstance(error, WrongFileError):
         yield skip
-    elif error.exit in {Exit.USAGE, Exit.ACCESS}:
-        yield f"When this is corrected, run:\n  {run}"
-        if load is not None and load.corrects is None and of_mapping:
+    elif of_mapping or error.exit in {Exit.USAGE, Exit.ACCESS}:
+        yield f"When this is corrected, run:\n  {running(job.path)}"
+        if of_mapping:
             yield f"If the mapping is right, ask the office to send the file again. {skip}"
+    elif of_file:
+        yield from ("Ask the office to send the file again.", skip)
+    elif load is not None and error.exit is Exit.ROSTER:
+        yield f"Ask the office to save the workbook in {job.file.rejects_to} again."
     elif error.exit is Exit.BUG:
         file = command_line("doctor", "--bundle", "bundle.json")
         yield from ("To report it, also send the file that this command writes:", f"  {file}")
-    if error.exit not in {Exit.SAFETY_CHECK, Exit.ROSTER, Exit.USAGE, Exit.ACCESS}:
+    if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, *OF_FILES}:
         yield f"The next run of the job {'continues' if load is not None else 'tries again'}."
 
 
@@ -79,17 +84,8 @@ def _check_meant(job: Job, held: Load | None, run: str) -> None:
         msg = f"{run} is not held any more. See: {command_line('job', 'list')}"
         raise UsageError(msg)
     if held is not None and run and Path(run).name != Path(held.run).name:
-        msg = f"{run} is not held any more. Held now: {_look(job, held)}"
+        msg = "\n".join((f"{run} is not held any more. Now held:", *why_held(job, held)))
         raise UsageError(msg)
-
-
-def _look(job: Job, held: Load) -> str:
-    """Return what is held, and the commands for a person who looks at it."""
-    files = word_list([str(file) for file in held.files])
-    return (
-        f"{files}. Look at {held.run}/report.html. If it is right, run:\n"
-        f"  {allowing(job.path, held)}\nIf it is wrong, run:\n  {skipping(job.path, held)}"
-    )
 
 
 def _reason(why: str) -> str:
@@ -163,7 +159,7 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
         if not skipped:
             msg = f"No file of the job {job.name} is held or refused."
             if held is not None:
-                msg = f"--run is missing. Held now: {_look(job, held)}"
+                msg = "\n".join(("--run is missing. Now held:", *why_held(job, held)))
             raise UsageError(msg)
         of_run = meant.run if meant is not None else ""
         decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)

@@ -29,7 +29,7 @@ from importer.jobs.places import (
     RosterFolder,
     matching,
 )
-from importer.jobs.schema import Every, Location, Login, Order, RosterPart
+from importer.jobs.schema import Every, Job, Location, Login, Order, RosterPart
 from importer.loader.detect import LARGEST
 from importer.model.text import counted
 
@@ -209,8 +209,8 @@ def position(file: FoundFile, order: Order) -> Position:
 
 
 @contextmanager
-def opened(location: Location, login: Login) -> Iterator[RosterFolder]:
-    """Open the place of a location. Raises PlaceError, AccessError, UsageError."""
+def opened(job: Job, location: Location) -> Iterator[RosterFolder]:
+    """Open the place of a location of a job. Raises PlaceError, AccessError, UsageError."""
     if not location.host:
         yield LocalFolder(Path(location.folder))
         return
@@ -222,7 +222,7 @@ def opened(location: Location, login: Login) -> Iterator[RosterFolder]:
             'pip install "alma-roster-importer[sftp]"'
         )
         raise UsageError(msg) from None
-    with connected(location, login) as place:
+    with connected(location, job.file.sftp.get(location.host, Login())) as place:
         yield place
 
 
@@ -283,7 +283,7 @@ def in_one_line(part: RosterPart, files: list[FeedFile], last: FeedFile) -> str:
         f"{counted(len(files), 'file')} {was} not loaded, because a newer one was: "
         f"{', '.join(shown)}{more}. The newer one is {last.found}. To load {one} after all, copy "
         f"it in {part.source} to a new name that matches {part.source.pattern}, with the time of "
-        "now. The job holds the copy until you allow it."
+        "now, and run the job. If a guard holds the copy, allow it."
     )
 
 

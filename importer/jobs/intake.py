@@ -23,7 +23,7 @@ from importer.jobs.feed import (
     superseded,
 )
 from importer.jobs.places import FoundFile, RosterFolder
-from importer.jobs.schema import Job, Login, RosterPart
+from importer.jobs.schema import Job, RosterPart
 from importer.jobs.state import Load, Store
 from importer.model.files import unused
 
@@ -40,7 +40,7 @@ class Intake:
     def look(self) -> None:
         """Remember which files are there, so that a later pick-up need not wait for them."""
         for part in self._job.file.rosters:
-            with suppress(ImporterError), opened(part.source, self._login(part)) as place:
+            with suppress(ImporterError), opened(self._job, part.source) as place:
                 self._look(part, place)
 
     def pick_up(self, *, went_on: bool) -> Load | None:
@@ -56,7 +56,7 @@ class Intake:
         for number, part in enumerate(self._job.file.rosters, 1):
             folder = unused(self._store.folder / f"{stamp}-{number}")
             try:
-                with opened(part.source, self._login(part)) as place:
+                with opened(self._job, part.source) as place:
                     there = self._look(part, place)
                     old = self._supersede(part, place, there, stamp)
                     there = [file for file in there if file not in old]
@@ -121,7 +121,7 @@ class Intake:
         trouble = []
         for part, file in zip(self._job.file.rosters, load.files, strict=False):
             try:
-                with opened(part.source, self._login(part)) as place:
+                with opened(self._job, part.source) as place:
                     put_away(part, place, file, load.stamp)
                     self._supersede(part, place, in_order(part, place), load.stamp)
             except ImporterError as error:
@@ -159,6 +159,3 @@ class Intake:
         except PlaceError as error:
             self._tools.say(str(error))
         return old
-
-    def _login(self, part: RosterPart) -> Login:
-        return self._job.login(part.source)

@@ -94,7 +94,7 @@ class LocalFolder:
 
     def files(self) -> list[FoundFile]:
         """Return the ordinary files of the folder."""
-        with self._trouble("read"):
+        with self._trouble(f"The folder {self.folder} cannot be read"):
             return [
                 FoundFile(path.name, path.stat().st_size, path.stat().st_mtime)
                 for path in self.folder.iterdir()
@@ -103,37 +103,32 @@ class LocalFolder:
 
     def fetch(self, name: str, target: Path) -> None:
         """Copy a file to this computer."""
-        with self._trouble("read", name):
+        with self._trouble(f"{name} in {self.folder} cannot be read"):
             shutil.copyfile(self.folder / name, target)
 
     def put(self, source: Path, name: str) -> None:
         """Copy a file into the folder under a hidden name, then rename it."""
         part = self.folder / f".{name}.part"
-        with self._trouble("written", name):
+        with self._trouble(f"{name} in {self.folder} cannot be written"):
             shutil.copyfile(source, part)
             flush(part, DELIVERED)
             part.replace(self.folder / name)
 
     def rename(self, name: str, new: str) -> None:
         """Give a file another name."""
-        with self._trouble("renamed", name):
+        with self._trouble(f"{name} in {self.folder} cannot be renamed"):
             (self.folder / name).replace(self.folder / new)
 
     def delete(self, name: str) -> None:
         """Delete a file."""
-        with self._trouble("deleted", name):
+        with self._trouble(f"{name} in {self.folder} cannot be deleted"):
             (self.folder / name).unlink()
 
     @contextmanager
-    def _trouble(self, done: str, name: str = "") -> Iterator[None]:
+    def _trouble(self, what: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             why = error.strerror or os.strerror(error.errno or 0)
-            msg = f"{not_done(self.folder, done, name)} ({why}). Check its name and permissions."
+            msg = f"{what} ({why}). Check its name and permissions."
             raise PlaceError(msg) from error
-
-
-def not_done(folder: object, done: str, name: str) -> str:
-    """Return what is not possible in a folder, with one of its files if it has a `name`."""
-    return f"{f'{name} in' if name else 'The folder'} {folder} cannot be {done}"

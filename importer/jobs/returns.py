@@ -89,14 +89,17 @@ class Returns:
                     lines.append(f"The office has this workbook in {self._where}, as {name}.")
                     lines.append("The next run of the job loads what the office saves there.")
                     continue
+                if load.planned.review:
+                    lines.append("Where a row needs review, choose a Decision.")
+                if load.planned.to_correct or load.planned.refused:
+                    lines.append("Ask the office to correct it in its next file, or correct it.")
                 words = (one.path, "-m", str(self._job.file.rosters[one.roster].mapping))
-                zipped = ("--to", "sis-xml", "-o", f"{self._job.name}-corrected.zip")
-                by_zip = self._job.file.do == "sis-zip"
-                load_it = ("convert", *words, *zipped) if by_zip else ("plan", *words, *flags)
-                lines.append(
-                    "Ask the office to correct this in its next file, or correct the workbook and "
-                    f"run:\n  {command_line(*load_it)}"
-                )
+                if self._job.file.do != "sis-zip":
+                    lines += ["Then run:", f"  {command_line('plan', *words, *flags)}"]
+                    continue
+                to = ("--to", "sis-xml", "-o", f"{self._job.name}-corrected.zip")
+                lines += ["Then run:", f"  {command_line('convert', *words, *to)}"]
+                lines.append(f"Put the zip into {self._job.file.deliver_to}.")
         return tuple(lines)
 
     def hand_over(self) -> None:
@@ -107,7 +110,7 @@ class Returns:
         """
         waiting = [one for one in self._store.state.returned.values() if not one.sha256]
         if self._where is not None and (waiting or self._void()):
-            with opened(self._where, self._job.login(self._where)) as place:
+            with opened(self._job, self._where) as place:
                 self._put(place)
         self._tell()
 
@@ -177,7 +180,7 @@ class Returns:
         """
         if self._where is None or not self._store.state.returned:
             return
-        with opened(self._where, self._job.login(self._where)) as place:
+        with opened(self._job, self._where) as place:
             there = {file.name: file for file in place.files()}
             edited = [
                 (name, one)
@@ -191,9 +194,9 @@ class Returns:
                 if one.replaced:
                     place.rename(name, f"{name}{SUPERSEDED}{self._stamp}")
                     sentence = (
-                        f"Corrections were not loaded, because a newer file was: {there[name]}. "
-                        f"Ask the office to make them in the newest workbook in {self._where}, if "
-                        "these rows are in it."
+                        "Corrections were not loaded, because they came after a newer file: "
+                        f"{there[name]}. Ask the office to make them in the newest workbook in "
+                        f"{self._where}, if these rows are in it."
                     )
                     late = (*self._store.state.superseded, sentence)
                     self._store.save(superseded=late)
@@ -245,7 +248,7 @@ class Returns:
         if self._where is None:
             return ()
         try:
-            with opened(self._where, self._job.login(self._where)) as place:
+            with opened(self._job, self._where) as place:
                 for file in load.files:
                     if file.found in place.files():
                         place.rename(file.name, f"{file.name}{LOADED}{load.stamp}")

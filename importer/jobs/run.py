@@ -24,7 +24,7 @@ from importer.errors import (
     defect,
 )
 from importer.jobs.commands import StepError, Tools
-from importer.jobs.decisions import what_next, why_held
+from importer.jobs.decisions import OF_FILES, what_next, why_held
 from importer.jobs.feed import Feed, FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake
@@ -133,7 +133,9 @@ class JobRun:
         if self._store.state.superseded:
             yield self._report_late()
         elif not self._loaded or went_on:
-            yield self._report_nothing_new()
+            headline = "There is nothing new to load."
+            self._reporter.send(self._reporter.message(Level.NOTHING, Exit.DONE, headline))
+            yield Exit.DONE
 
     def _corrected(self) -> Iterator[Exit]:
         """Give rejects to the office that wait, and load what it corrected; yield exit codes."""
@@ -168,7 +170,7 @@ class JobRun:
         except ImporterError as error:
             if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
                 self._store.remove_copies(load.files)
-                if error.exit in {Exit.ROSTER, Exit.USAGE}:  # not an outage
+                if error.exit in OF_FILES:
                     self._intake.mark(load, FileState.REFUSED)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
                 self._store.save(open=None)
@@ -330,7 +332,7 @@ class JobRun:
         location = self._job.file.deliver_to
         if location is None:  # pragma: no cover  the schema requires it
             raise AssertionError
-        with opened(location, self._job.login(location)) as place:
+        with opened(self._job, location) as place:
             written = sorted(Path(load.run).glob(wording.SIS_FILES)) if self._sis else ()
             for path in (*map(Path, load.zips), *written):
                 name = f"{self._job.name}-{load.stamp}-{path.name}" if self._sis else path.name
@@ -382,12 +384,6 @@ class JobRun:
         flags = wording.sis_flags(self._sis)
         lines += (*self._returns.to_correct(load, flags), *load.trouble)
         return self._reporter.message(level, code, headline, lines, load)
-
-    def _report_nothing_new(self) -> Exit:
-        """Report a run without a load."""
-        headline = "There is nothing new to load."
-        self._reporter.send(self._reporter.message(Level.NOTHING, Exit.DONE, headline))
-        return Exit.DONE
 
     def _report_late(self) -> Exit:
         """Report files that came too late: their rows need a person, as rejected ones do."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -131,12 +132,8 @@ Hold = Literal["hold", "off"]
 _TEXT = WithJsonSchema({"type": "string"})
 Duration = Annotated[timedelta, BeforeValidator(_duration), _TEXT]
 GuardLimit = Annotated[Limit, PlainValidator(_limit), _TEXT]
-PickUp = Annotated[
-    Location, PlainValidator(lambda value: _location(value, with_pattern=True)), _TEXT
-]
-Folder = Annotated[
-    Location, PlainValidator(lambda value: _location(value, with_pattern=False)), _TEXT
-]
+PickUp = Annotated[Location, PlainValidator(partial(_location, with_pattern=True)), _TEXT]
+Folder = Annotated[Location, PlainValidator(partial(_location, with_pattern=False)), _TEXT]
 
 
 def _secret(value: object) -> str:
@@ -299,10 +296,6 @@ class Job:
     def name(self) -> str:
         """The name of its state, its runs and its messages."""
         return self.path.stem
-
-    def login(self, location: Location) -> Login:
-        """Return how to log in where a location is."""
-        return self.file.sftp.get(location.host, Login())
 
 
 class JobFileError(MappingError):

@@ -14,7 +14,7 @@ import paramiko
 from paramiko.hostkeys import InvalidHostKey
 
 from importer.errors import AccessError, PlaceError
-from importer.jobs.places import FoundFile, not_done
+from importer.jobs.places import FoundFile
 from importer.jobs.schema import Location, Login, secret
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it would log tracebacks
@@ -168,7 +168,7 @@ class RemoteFolder:
 
     def files(self) -> list[FoundFile]:
         """Return the ordinary files of the folder."""
-        with self._trouble("read"):
+        with self._trouble(f"The folder {self._location} cannot be read"):
             return [
                 FoundFile(entry.filename, entry.st_size or 0, float(entry.st_mtime or 0))
                 for entry in self._sftp.listdir_attr(str(self._folder))
@@ -177,19 +177,19 @@ class RemoteFolder:
 
     def fetch(self, name: str, target: Path) -> None:
         """Copy a file to this computer."""
-        with self._trouble("read", name):
+        with self._trouble(f"{name} in {self._location} cannot be read"):
             self._sftp.get(self._path(name), str(target))
 
     def put(self, source: Path, name: str) -> None:
         """Copy a file into the folder under a hidden name, then rename it."""
         part = f".{name}.part"
-        with self._trouble("written", name):
+        with self._trouble(f"{name} in {self._location} cannot be written"):
             self._sftp.put(str(source), self._path(part))
         self.rename(part, name)
 
     def rename(self, name: str, new: str) -> None:
         """Give a file another name."""
-        with self._trouble("renamed", name):
+        with self._trouble(f"{name} in {self._location} cannot be renamed"):
             try:
                 self._sftp.posix_rename(self._path(name), self._path(new))
             except (FileNotFoundError, PermissionError):
@@ -199,13 +199,13 @@ class RemoteFolder:
 
     def delete(self, name: str) -> None:
         """Delete a file."""
-        with self._trouble("deleted", name):
+        with self._trouble(f"{name} in {self._location} cannot be deleted"):
             self._sftp.remove(self._path(name))
 
     @contextmanager
-    def _trouble(self, done: str, name: str = "") -> Iterator[None]:
+    def _trouble(self, what: str) -> Iterator[None]:
         try:
             yield
         except (OSError, EOFError, paramiko.SSHException) as error:
-            msg = f"{not_done(self._location, done, name)} ({_why(error)})."
+            msg = f"{what} ({_why(error)})."
             raise PlaceError(msg) from error

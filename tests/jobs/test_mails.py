@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -11,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+import openpyxl
 import pytest
 
 from importer.errors import Exit
 from importer.jobs.commands import Command, Ended, how_it_ended
 from importer.loader.detect import LARGEST
 from tests.cli.conftest import Sandbox, Type, type_in
-from tests.cli.small import MAPPING, ask
+from tests.cli.small import HEAD, MAPPING, ask
 from tests.jobs.office import Office, in_process, people, rows_of
 from tests.jobs.test_returns import WRONG, back, correct, write_job
 from tests.jobs.test_run import _write_mapping
@@ -184,6 +186,24 @@ def _allowed(office: Office, _: Sandbox) -> None:
     office.run("creates")
 
 
+def _two_sheets(office: Office, sandbox: Sandbox) -> None:
+    book = openpyxl.Workbook()
+    for sheet in (book.worksheets[0], book.create_sheet()):
+        for row in (HEAD, *people(2)):
+            sheet.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    _arrives(content.getvalue(), "patrons-1.xlsx")(office, sandbox)
+
+
+def _unsure(office: Office, sandbox: Sandbox) -> None:
+    """Somebody comes under another ID."""
+    known = [(*row[:4], "2001-02-03", *row[5:]) for row in people(20)]
+    _arrives(rows_of(known), hours=3)(office, sandbox)
+    office.drop(rows_of([("70001", *known[0][1:]), *known[1:]]), "patrons-2.csv")
+    office.run()
+
+
 def _huge(office: Office, sandbox: Sandbox) -> None:
     office.write_job()
     os.truncate(office.drop(b"Id\n"), LARGEST + 1)
@@ -261,6 +281,16 @@ KINDS = {
         Exit.ROSTER,
         _arrives(b"PK\x03\x04 half", "patrons-1.xlsx"),
         ("is damaged", r"File: patrons-1\.xlsx \(.* bytes", ASK, SKIP),
+    ),
+    "two sheets": Kind(
+        Exit.ROSTER,
+        _two_sheets,
+        (r"sheets are: \"Sheet\", \"Sheet1\"", r"File: patrons-1\.xlsx", AGAIN, ASK, SKIP),
+    ),
+    "review": Kind(
+        Exit.REJECTS,
+        _unsure,
+        ("1 needs review", "choose a Decision", FILE, RUN, r"  importer plan \S+/rejects\.xlsx"),
     ),
     "growing": Kind(Exit.ROSTER, _grows, (r"1\.csv .*still being written", "next run of the job")),
     "columns": Kind(
@@ -398,6 +428,7 @@ KINDS = {
             FILE,
             RUN,
             r"  importer convert \S+/rejects\.xlsx -m small\.yaml --to sis-xml -o \S+\.zip",
+            r"Put the zip into out",
         ),
     ),
     "SIS load": Kind(

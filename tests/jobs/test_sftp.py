@@ -18,9 +18,9 @@ import pytest
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from importer.errors import AccessError, Exit
-from importer.jobs.feed import opened
 from importer.jobs.places import FoundFile, RosterFolder, matching
 from importer.jobs.schema import Location, Login
+from importer.jobs.sftp import connected
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import MAPPING, state
 from tests.jobs.office import Office, SshServer, names, people, rows_of
@@ -97,7 +97,7 @@ def test_a_damaged_file_of_known_hosts_is_named(
     location = Location("/out", host="127.0.0.1", port=sshd.port, user=sshd.user)
     shown = str(file) if named else "~/.ssh/known_hosts"
     with pytest.raises(AccessError, match=f"{re.escape(shown)}, has a damaged line"):
-        opened(location, login).__enter__()
+        connected(location, login).__enter__()
 
 
 class _ByPassword(paramiko.ServerInterface):
@@ -142,7 +142,7 @@ def test_a_login_by_password(
         monkeypatch.setenv("FEEDS_PASSWORD", password)
         login = Login(password="$FEEDS_PASSWORD", known_hosts=known)
         location = Location("/out", host="127.0.0.1", port=port, user="feeds")
-        with pytest.raises(error) if error else nullcontext(), opened(location, login) as place:
+        with pytest.raises(error) if error else nullcontext(), connected(location, login) as place:
             assert place.files() == []
         thread.join()
 
@@ -175,7 +175,7 @@ def test_a_delivery_is_never_half_visible(*, server: bool, tmp_path: Path, sshd:
     reader = threading.Thread(target=look)
     reader.start()
     try:
-        with opened(location, login) as place:
+        with connected(location, login) as place:
             place.put(source, "load.zip")
     finally:
         done.set()
