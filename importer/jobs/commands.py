@@ -12,10 +12,14 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from importer.errors import FINE, Exit, ImporterError, RosterError
+from importer.errors import FINE, Exit, ImporterError
 from importer.model.run import Summary
 from importer.report.wording import headline
 from importer.settings import importer_command
+
+
+OF_FILES = frozenset({Exit.ROSTER, Exit.USAGE})
+"""Exit codes after which a file is refused; after any other one, nothing is wrong with it."""
 
 
 class StepError(ImporterError):
@@ -37,11 +41,9 @@ class Ended:
 
     @property
     def result(self) -> Summary:
-        """The summary of a command that did its work. Raises StepError, RosterError otherwise."""
+        """The summary of a command that did its work. Raises StepError otherwise."""
         if self.exit in FINE and self.summary is not None:
             return self.summary
-        if self.exit is Exit.ROSTER:
-            raise RosterError(self.error)
         raise StepError(self.exit, "\n".join(self._why()))
 
     def _why(self) -> Iterator[str]:
@@ -51,7 +53,7 @@ class Ended:
         if self.exit is Exit.INTERRUPTED:
             yield "The load was stopped by a person, or by the system as it shut down."
         else:
-            yield f"{why}" if self.exit is Exit.USAGE else f"The load stopped. {why}"
+            yield f"{why}" if self.exit in OF_FILES else f"The load stopped. {why}"
         if summary is not None and summary.created is None:
             yield "Nothing was written to Alma."
         elif summary is not None:

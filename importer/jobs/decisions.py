@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from importer.errors import Exit, ImporterError, UsageError
+from importer.jobs.commands import OF_FILES
 from importer.jobs.feed import Feed, FileState, WrongFileError
 from importer.jobs.schema import Job
 from importer.jobs.state import Decision, Load, Step, Store
 from importer.ledger.ledger import Ledger
 from importer.model.text import command_line, word_list
-
-OF_FILES = frozenset({Exit.ROSTER, Exit.USAGE})
-"""Exit codes after which a file is refused; after any other one, nothing is wrong with it."""
 
 REASON = "your reason"
 """What stands for the reason in a command; a person replaces it."""
@@ -122,8 +121,9 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
             at=now, who=who, why=_reason(why), checks=names, files=files, run=load.run
         )
         allowed = tuple(sorted({*load.allowed, *names}))
-        with Ledger.open(Path(load.run)) as ledger:
-            seal = ledger.value("seal") or ""
+        seal = ""
+        with suppress(UsageError), Ledger.open(Path(load.run)) as ledger:
+            seal = ledger.value("seal") or ""  # else it was purged, and is planned again
         passing = load.model_copy(update={"step": Step.PLANNED, "allowed": allowed, "seal": seal})
         store.state = store.state.with_decision(decision, open=passing)
         store.save()

@@ -23,8 +23,8 @@ from importer.errors import (
     UsageError,
     defect,
 )
-from importer.jobs.commands import StepError, Tools
-from importer.jobs.decisions import OF_FILES, what_next, why_held
+from importer.jobs.commands import OF_FILES, StepError, Tools
+from importer.jobs.decisions import what_next, why_held
 from importer.jobs.feed import Feed, FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake

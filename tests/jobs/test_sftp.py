@@ -18,7 +18,7 @@ import pytest
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from importer.errors import AccessError, Exit
-from importer.jobs.places import FoundFile, RosterFolder, matching
+from importer.jobs.places import FoundFile, LocalFolder, RosterFolder, matching
 from importer.jobs.schema import Location, Login
 from importer.jobs.sftp import connected
 from tests.cli.conftest import Sandbox, Type
@@ -162,9 +162,8 @@ def test_a_delivery_is_never_half_visible(*, server: bool, tmp_path: Path, sshd:
     source.write_bytes(os.urandom(30_000_000))
     out.mkdir()
     login = Login(key=sshd.folder / "user", known_hosts=sshd.folder / "known_hosts")
-    location = Location(str(out))
-    if server:
-        location = Location(str(out), host="127.0.0.1", port=sshd.port, user=sshd.user)
+    location = Location(str(out), host="127.0.0.1", port=sshd.port, user=sshd.user)
+    opened = connected(location, login) if server else nullcontext(LocalFolder(out))
     seen: set[int] = set()
     done = threading.Event()
 
@@ -175,7 +174,7 @@ def test_a_delivery_is_never_half_visible(*, server: bool, tmp_path: Path, sshd:
     reader = threading.Thread(target=look)
     reader.start()
     try:
-        with connected(location, login) as place:
+        with opened as place:
             place.put(source, "load.zip")
     finally:
         done.set()
