@@ -17,7 +17,6 @@ from importer.model.run import Summary
 from importer.report.wording import headline
 from importer.settings import importer_command
 
-
 OF_FILES = frozenset({Exit.ROSTER, Exit.USAGE})
 """Exit codes after which a file is refused; after any other one, nothing is wrong with it."""
 
