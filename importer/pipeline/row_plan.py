@@ -160,7 +160,7 @@ def plan_context(
             mapping = rosters.of(draft.row).mapping.name
             key = (live.primary_id or "").casefold()
             known = memory.of(mapping, (key, *own))
-            if draft.key == key:
+            if draft.key in {"", key}:
                 return known
             before = memory.of(mapping, (draft.key,))
             moved = has_id_of(before, live, hashed)  # staff gave the user another primary ID
