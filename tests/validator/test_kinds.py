@@ -95,6 +95,11 @@ def cells(**texts: str) -> Change:
     return lambda _own, _clean: texts
 
 
+def each(name: str, *texts: str) -> list[Change]:
+    """A row for each text in a cell."""
+    return [cells(**{name: text}) for text in texts]
+
+
 def of_clean(*names: str, **texts: str) -> Change:
     """Some cells as the clean row has them, and other texts."""
     return lambda _own, clean: {name: clean[name] for name in names} | texts
@@ -124,12 +129,12 @@ KINDS: dict[str, Sequence[Change]] = {
     "same card": [of_clean("Card")],
     "transposed digits of an ID": [changed("ID", lambda t: t[:3] + t[4] + t[3] + t[5:], *SAME)],
     "ID in scientific notation": [cells(ID="3.00E+06"), cells(Card="2.00012E+13")],
-    "rounded card": [cells(Card="20001234500000"), cells(Card="20001234000000")],
+    "rounded card": each("Card", "20001234500000", "20001234000000"),
     "wrong check digit": [own("Card", lambda t: t[:-1] + str((int(t[-1]) + 1) % 10))],
     "short card": [own("Card", lambda t: t[:-2])],
-    "lost zero": [cells(ID="12345"), cells(ID="123456")],
+    "lost zero": each("ID", "12345", "123456"),
     "letter O for a zero": [own("ID", lambda t: t.replace("0", "O"))],
-    "placeholder ID": [cells(ID="0000000"), cells(ID="9999999"), cells(ID="1234567")],
+    "placeholder ID": each("ID", "0000000", "9999999", "1234567"),
     "ID and card swapped": [swapped("ID", "Card")],
     "no ID": [cells(ID="")],
     # people twice
@@ -165,14 +170,14 @@ KINDS: dict[str, Sequence[Change]] = {
     ],
     "remark in a name": [cells(Last="Lee (deceased)"), cells(Last="Kim *do not load*")],
     "digit in a name": [cells(First="J0nes"), cells(Last="Smith2")],
-    "two people in a name": [cells(First="Ann & Bob"), cells(First="Noah and Nora")],
-    "title in a name": [cells(First="Dr. Anna"), cells(First="Prof. Max")],
-    "suffix in a name": [cells(Last="Clark Jr."), cells(Last="Sanders III")],
+    "two people in a name": each("First", "Ann & Bob", "Noah and Nora"),
+    "title in a name": each("First", "Dr. Anna", "Prof. Max"),
+    "suffix in a name": each("Last", "Clark Jr.", "Sanders III"),
     "comma in a name": [cells(First="Kim,")],
     "picture in a name": [cells(First="Ada 😀")],
-    "HTML in a name": [cells(Last="<b>Lee</b>"), cells(Last="O&#39;Neil")],
+    "HTML in a name": each("Last", "<b>Lee</b>", "O&#39;Neil"),
     "formula in a name": [cells(First='=HYPERLINK("x")')],
-    "a single letter as last name": [cells(Last="K"), cells(Last="B")],
+    "a single letter as last name": each("Last", "K", "B"),
     "damaged letters": [
         cells(Last="MÃ¼ller"),
         cells(Last="GonzÃ¡lez"),
@@ -182,37 +187,32 @@ KINDS: dict[str, Sequence[Change]] = {
     ],
     "whole name in one cell": [cells(First="Kim, Olivia", Last="")],
     # dates
-    "impossible birth date": [cells(Born="2/30/1990"), cells(Born="13/13/1990")],
+    "impossible birth date": each("Born", "2/30/1990", "13/13/1990"),
     "birth date to come": [cells(Born="5/6/2091")],
     "birth date too long ago": [cells(Born="5/6/1890")],
     "day number of Excel": [cells(Born="36526")],
-    "placeholder birth date": [
-        cells(Born="1/1/1900"),
-        cells(Born="9/9/9999"),
-        cells(Born="00/00/0000"),
-        cells(Born="1/1/1970"),
-    ],
+    "placeholder birth date": each("Born", "1/1/1900", "9/9/9999", "00/00/0000", "1/1/1970"),
     "birth date and end swapped": [swapped("Born", "Expires")],
-    "baby": [cells(Born="6/1/2026"), cells(Born="2/3/2025")],
-    "end of another century": [cells(Expires="5/15/0031"), cells(Expires="5/15/2574")],
+    "baby": each("Born", "6/1/2026", "2/3/2025"),
+    "end of another century": each("Expires", "5/15/0031", "5/15/2574"),
     "end in the past": [cells(Expires="5/15/2019")],
     "year without a day": [cells(Expires="2031")],
     # contacts
-    "no email address": [cells(Email="reader.example.org"), cells(Email="reader@example")],
+    "no email address": each("Email", "reader.example.org", "reader@example"),
     "two emails in a cell": [cells(Email="a@example.org; b@example.org")],
-    "test email": [cells(Email="test@test.com"), cells(Email="noemail@example.org")],
-    "mistyped domain": [cells(Email="ann@gmial.com"), cells(Email="bo@hotmail.con")],
+    "test email": each("Email", "test@test.com", "noemail@example.org"),
+    "mistyped domain": each("Email", "ann@gmial.com", "bo@hotmail.con"),
     "email and phone swapped": [swapped("Email", "Phone")],
-    "phone that cannot be called": [cells(Phone="555-01"), cells(Phone="123-456")],
-    "placeholder phone": [cells(Phone="000-000-0000"), cells(Phone="999-999-9999")],
-    "no ZIP code": [cells(ZIP="570"), cells(ZIP="ABCDE")],
-    "ZIP code that does not exist": [cells(ZIP="00000"), cells(ZIP="99999")],
-    "no state": [cells(State="XX"), cells(State="Dakota")],
+    "phone that cannot be called": each("Phone", "555-01", "123-456"),
+    "placeholder phone": each("Phone", "000-000-0000", "999-999-9999"),
+    "no ZIP code": each("ZIP", "570", "ABCDE"),
+    "ZIP code that does not exist": each("ZIP", "00000", "99999"),
+    "no state": each("State", "XX", "Dakota"),
     "street and city swapped": [swapped("Street", "City")],
     "day of Excel as a street": [cells(Street="4-Mar")],
     "street of 300 letters": [cells(Street="Long Street " * 25)],
     # the file
-    "unknown group": [cells(Type="Pirate"), cells(Type="")],
+    "unknown group": each("Type", "Pirate", ""),
     "error of a formula": [cells(Last="#REF!"), cells(ID="#N/A")],
     "shifted row": [lambda own, _clean: dict(zip(HEADINGS[1:], own.values(), strict=False))],
 }

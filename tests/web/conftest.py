@@ -260,15 +260,29 @@ def people(first: int, count: int) -> str:
     return "\n".join(["Id,First,Last", *rows, ""])
 
 
+def with_mapping(library: Library, name: str, text: str) -> None:
+    """Add a mapping."""
+    (library.folder / "mappings").mkdir(exist_ok=True)
+    (library.folder / "mappings" / name).write_text(text, "utf-8")
+
+
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
-    """A library with the mapping above, and a client that has entered its page."""
+def office(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Library, httpx.Client]]:
+    """A library, and a client that has entered its page.
+
+    It is as the module's own `prepare` makes it, or has the mapping above.
+    """
     with new_library(tmp_path_factory.mktemp("library")) as library:
-        (library.folder / "mappings").mkdir()
-        (library.folder / "mappings" / "plain.yaml").write_text(PLAIN, "utf-8")
+        if prepare := getattr(request.module, "prepare", None):
+            prepare(library)
+        else:
+            with_mapping(library, "plain.yaml", PLAIN)
         server = start(library.folder)
         yield library, server.client()
         assert server.stop() == 0
+        assert KEY not in server.said
 
 
 def drafted(client: httpx.Client, place: str, roster: str | Path, mapping: str) -> str:

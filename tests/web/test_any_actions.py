@@ -41,6 +41,7 @@ from tests.web.conftest import (
     new_library,
     until,
     version,
+    with_mapping,
 )
 
 HOST = "loads.example.org"
@@ -313,8 +314,7 @@ class Page(RuleBasedStateMachine):
 def search(examples: int, steps: int) -> None:
     """Search for actions after which a law does not hold."""
     with TemporaryDirectory() as name, new_library(Path(name)) as library:
-        (library.folder / "mappings").mkdir()
-        (library.folder / "mappings" / "plain.yaml").write_text(PLAIN, "utf-8")
+        with_mapping(library, "plain.yaml", PLAIN)
         Page.office = Department(library)
         Page.office.serve()
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -24,6 +23,7 @@ from tests.web.conftest import (
     planned,
     run_command,
     start,
+    with_mapping,
 )
 
 MAPPING = """version: 1
@@ -52,20 +52,9 @@ ROSTER = """Id,First,Last,Born,Email
 """
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
-    """A library with some users and a copy of them, and a client that has entered its page."""
-    with new_library(tmp_path_factory.mktemp("library")) as library:
-        fill(library)
-        server = start(library.folder)
-        yield library, server.client()
-        assert server.stop() == 0
-
-
-def fill(library: Library) -> None:
+def prepare(library: Library) -> None:
     """Add the people and the mapping above, and make the user cache."""
-    (library.folder / "mappings").mkdir()
-    (library.folder / "mappings" / "born.yaml").write_text(MAPPING, "utf-8")
+    with_mapping(library, "born.yaml", MAPPING)
     for primary_id, (first, last, born, email) in PEOPLE.items():
         entry = {"email_address": email, "email_type": [{"value": "personal"}], "preferred": True}
         contact = {"email": [entry] if email else []}
@@ -206,7 +195,7 @@ def test_answers_of_several_rosters_are_used_one_by_one(
 def test_decisions_by_keys_alone(browser: Browser, tmp_path: Path) -> None:
     """1 to 4 choose, Enter saves and the next question comes, J and K move, A means all alike."""
     with new_library(tmp_path) as library:
-        fill(library)
+        prepare(library)
         server = start(library.folder)
         client = server.client()
         run = planned(client, drafted(client, "alma", ROSTER, "born.yaml"))

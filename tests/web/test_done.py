@@ -13,6 +13,7 @@ from tests.campus.retiring import FACTS
 from tests.campus.retiring import MAPPING as RETIRE
 from tests.web.conftest import (
     KEY,
+    PLAIN,
     Library,
     approve,
     drafted,
@@ -22,6 +23,7 @@ from tests.web.conftest import (
     planned,
     run_command,
     until,
+    with_mapping,
 )
 
 
@@ -135,9 +137,7 @@ def test_a_held_load_of_a_job_is_reviewed_and_allowed(office: tuple[Library, htt
 
 def _retiring(library: Library, client: httpx.Client, name: str, count: int) -> str:
     """Plan to delete N users; return the address of the run."""
-    (library.folder / "mappings" / "retire.yaml").write_text(
-        RETIRE.format(if_open="hold", do="delete"), "utf-8"
-    )
+    with_mapping(library, "retire.yaml", RETIRE.format(if_open="hold", do="delete"))
     facts = library.folder / "facts.json"
     facts.write_text(json.dumps(FACTS | {"environment": "production"}), "utf-8")
     rows = ["Id,First,Last,Born"]
@@ -213,9 +213,8 @@ def test_a_row_answered_while_a_load_is_paused_asks_for_its_safety_check(
     for name in ("A", "B"):
         library.add(f"Q{name}", "Ann", f"Quill{name}", user_group={"value": "FRIEND"})
     rows = "QA,Ann,QuillA\nQB,Zed,Oxley\n980,Cy,Rhodes\n"
-    strict = (library.folder / "mappings" / "plain.yaml").read_text("utf-8")
-    strict += "safety_checks: {foreign_group: {percent: 0, count: 0}}\n"
-    (library.folder / "mappings" / "strict.yaml").write_text(strict, "utf-8")
+    strict = f"{PLAIN}safety_checks: {{foreign_group: {{percent: 0, count: 0}}}}\n"
+    with_mapping(library, "strict.yaml", strict)
     run = planned(client, drafted(client, "alma", f"Id,First,Last\n{rows}", "strict.yaml"))
     checks = failed_checks(client, run)
     assert "foreign-group" in checks

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import httpx
 import openpyxl
-import pytest
 
 from importer.errors import Exit
 from importer.web.drafts import DRAFT
@@ -33,12 +32,12 @@ from tests.web.conftest import (
     failed_checks,
     followed,
     loads,
-    new_library,
     planned,
     run_command,
     shown_plan,
     start,
     until,
+    with_mapping,
 )
 
 MAPPING = """version: 1
@@ -71,16 +70,9 @@ def changed(path: Path, text: bytes) -> Iterator[None]:
         path.write_bytes(before)
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
-    """A library with the mapping above, and a client that has entered its page."""
-    with new_library(tmp_path_factory.mktemp("library")) as library:
-        (library.folder / "mappings").mkdir()
-        (library.folder / "mappings" / "two.yaml").write_text(MAPPING, "utf-8")
-        server = start(library.folder)
-        yield library, server.client()
-        assert server.stop() == 0
-        assert KEY not in server.said
+def prepare(library: Library) -> None:
+    """Add the mapping above."""
+    with_mapping(library, "two.yaml", MAPPING)
 
 
 def test_nothing_is_written_that_was_not_approved(office: tuple[Library, httpx.Client]) -> None:

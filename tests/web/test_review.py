@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import httpx
-import pytest
 
 from tests.web.conftest import (
     Library,
@@ -16,21 +14,11 @@ from tests.web.conftest import (
     drafted,
     failed_checks,
     followed,
-    new_library,
     planned,
-    start,
 )
-from tests.web.test_decisions import ROSTER, fill
+from tests.web.test_decisions import ROSTER, prepare
 
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
-    """A library with some users, and a client that has entered its page."""
-    with new_library(tmp_path_factory.mktemp("library")) as library:
-        fill(library)
-        server = start(library.folder)
-        yield library, server.client()
-        assert server.stop() == 0
+__all__ = ["prepare"]
 
 
 def _text(page: str) -> str:

@@ -28,6 +28,7 @@ from tests.web.conftest import (
     new_library,
     planned,
     until,
+    with_mapping,
 )
 from tests.web.test_guard import ADDRESSES
 from tests.web.test_load import MAPPING
@@ -43,9 +44,8 @@ Ask = Callable[[str], httpx.Client]
 @contextmanager
 def department(library: Library, **settings: str) -> Iterator[Ask]:
     """A page behind a proxy, and a client of each person."""
-    (library.folder / "mappings").mkdir(exist_ok=True)
-    for name in ("two", "three"):
-        (library.folder / "mappings" / f"{name}.yaml").write_text(MAPPING, "utf-8")
+    for name in ("two.yaml", "three.yaml"):
+        with_mapping(library, name, MAPPING)
     at = library.folder / "page.sock"
     address = f"https://{HOST}"
     process = launch(library.folder, "--socket", str(at), "--public-url", address, **settings)

@@ -18,6 +18,7 @@ from tests.web.conftest import (
     followed,
     run_command,
     start,
+    with_mapping,
 )
 
 
@@ -102,9 +103,7 @@ def test_a_text_is_not_changed_while_it_is_planned(library: Library) -> None:
 
 def test_a_roster_in_the_folder_of_a_run_is_a_roster(library: Library) -> None:
     """The rejects of a run, planned on the command line, have no users of Alma."""
-    (library.folder / "mappings").mkdir()
-    mapping = library.folder / "mappings" / "plain.yaml"
-    mapping.write_text(PLAIN, "utf-8")
+    with_mapping(library, "plain.yaml", PLAIN)
     (library.folder / "people.csv").write_text("Id,First,Last\n1,Ida,Roe\n2,Ida,\n", "utf-8")
     for roster, run in (("people.csv", "first"), ("runs/first/rejects.xlsx", "second")):
         words = ("plan", roster, "-m", "mappings/plain.yaml", "-o", f"runs/{run}")
@@ -112,6 +111,6 @@ def test_a_roster_in_the_folder_of_a_run_is_a_roster(library: Library) -> None:
     server = start(library.folder)
     client = server.client()
     assert ">Rejects<" in client.get("/alma/").text
-    mapping.write_text(f"{PLAIN}# other\n", "utf-8")
+    with_mapping(library, "plain.yaml", f"{PLAIN}# other\n")
     assert "users?mapping" not in client.get("/alma/runs/second").text
     assert server.stop() == 0
