@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from importer.mapper.steps.rule import steps_in_order
-from importer.mapper.steps.step import EntryKey, Widget
+from importer.mapper.steps.step import EntryKey
 from tests.docs.pages import DOCS, blocks
 
 PAGE = DOCS / "reference" / "a-key-of-the-mapping.md"
@@ -67,8 +67,7 @@ def test_every_key_of_a_rule_has_a_section_in_the_reference() -> None:
     assert [name for name in sections if name in steps_in_order()] == [*steps_in_order()]
 
 
-def test_every_key_has_a_widget_and_a_sentence() -> None:
-    """By the widget an editor lets a person fill it in; the sentence is shown beside it."""
+def test_every_key_has_a_sentence() -> None:
+    """Editors show it beside the key."""
     for kind in (*steps_in_order().values(), *EntryKey.every.values()):
-        assert kind.widget in Widget
         assert (kind.__doc__ or "").split("\n\n")[0].endswith(".")

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 
 from importer.mapper.findings import MappingFinding
 from importer.mapper.placeholders import Template, written_template
-from importer.mapper.steps.step import Needs, RulePart, Step, Widget
+from importer.mapper.steps.step import Needs, RulePart, Step
 from importer.mapper.transforms import Word
 from importer.model.problem import CellFinding, Code, Severity
 
@@ -30,7 +30,6 @@ class AgreesWith(Step[Template]):
     key = "agrees_with"
     in_words = "the same as {0.text}"
     form = Annotated[Template, BeforeValidator(written_template, json_schema_input_type=Word)]
-    widget = Widget.COLUMN
     position = 25
     changes = False
 

@@ -23,7 +23,7 @@ from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.lookups import Tables
 from importer.mapper.placeholders import nearest
 from importer.mapper.steps.rule import optional
-from importer.mapper.steps.step import RulePart, Step, Widget
+from importer.mapper.steps.step import RulePart, Step
 from importer.mapper.transforms import (
     LINE_BREAK,
     TIDIED,
@@ -263,7 +263,6 @@ class Clean(Step[tuple[CleanStep, ...]]):
 
     key = "clean"
     form = tuple[CleanStep, ...]
-    widget = Widget.STEPS
     position = 40
     leaves_blank = True
     keeps_lines = True

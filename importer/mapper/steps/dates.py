@@ -14,7 +14,7 @@ from importer.mapper.findings import MappingFinding
 from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
 from importer.mapper.placeholders import Template, Variable, written_template
 from importer.mapper.steps.lookup import about
-from importer.mapper.steps.step import Needs, RulePart, Step, Widget
+from importer.mapper.steps.step import Needs, RulePart, Step
 from importer.mapper.time_spans import END_OF_TERM, Plus, Span, as_plus_or_date, earlier, moved
 from importer.mapper.transforms import Reading, Word
 from importer.mapper.values import Values
@@ -36,7 +36,6 @@ class DatesStep(Step[Dates]):
 
     key = "dates"
     form = DatesPart
-    widget = Widget.DATES
     position = 60
     of_dates = True
 
@@ -100,7 +99,6 @@ class PlusStep(Step[str | SpanBy]):
     form = Annotated[
         Annotated[Plus, Tag(AS_TEXT)] | Annotated[SpanBy, Tag(AS_TABLE)], Discriminator(form)
     ]
-    widget = Widget.SPAN
     position = 70
     of_dates = True
 
@@ -174,7 +172,6 @@ class MinusStep(Step[str]):
     key = "minus"
     in_words = "minus {}"
     form = Span
-    widget = Widget.SPAN
     position = 80
     of_dates = True
 

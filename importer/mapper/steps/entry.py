@@ -12,7 +12,7 @@ from importer.mapper.conditions import Condition
 from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.placeholders import Cell, Template, Variable, key_of, written_template
 from importer.mapper.steps.policies import OF_LISTS, ON_UPDATE_CHOICES, ON_UPDATE_WORDS
-from importer.mapper.steps.step import EntryKey, EntryPlace, Needs, Widget
+from importer.mapper.steps.step import EntryKey, EntryPlace, Needs
 from importer.mapper.transforms import (
     LINE_BREAK,
     Reading,
@@ -41,7 +41,6 @@ class EntryWhen(EntryKey[Condition]):
     key = "when"
     in_words = "only if {}"
     form = Condition
-    widget = Widget.CONDITION
     position = 10
 
     @property
@@ -92,7 +91,6 @@ class Each(EntryKey[EachPart]):
 
     key = "each"
     form = EachPart
-    widget = Widget.COLUMN
     position = 20
 
     @property
@@ -140,7 +138,6 @@ class Placeholder(EntryKey[bool]):
     key = "placeholder"
     in_words = {True: "also if its cells are blank"}
     form = Yes
-    widget = Widget.CHOICE
     position = 30
 
     @property
@@ -169,7 +166,6 @@ class EntryOnUpdate(EntryKey[OnUpdate]):
     choices = ON_UPDATE_CHOICES
     in_words = ON_UPDATE_WORDS
     form = OnUpdate
-    widget = Widget.CHOICE
     position = 40
 
     def mark(self, entry: ListEntry) -> ListEntry:
@@ -191,7 +187,6 @@ class Replaces(EntryKey[tuple[str, ...]]):
 
     key = "replaces"
     form = Words
-    widget = Widget.WORDS
     position = 50
 
     def mark(self, entry: ListEntry) -> ListEntry:
@@ -224,7 +219,6 @@ class Remove(EntryKey[RemovePart]):
 
     key = "remove"
     form = RemovePart
-    widget = Widget.PATTERN
     position = 60
 
     def removal(self, parent: str) -> Removal:

@@ -13,7 +13,7 @@ from importer.mapper.lookups import (
     OwnTable,
     Tables,
 )
-from importer.mapper.steps.step import Needs, RulePart, Step, Widget
+from importer.mapper.steps.step import Needs, RulePart, Step
 from importer.model.text import counted
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ class Lookup(Step[LookupKey]):
 
     key = "lookup"
     form = LookupName
-    widget = Widget.LOOKUP
     position = 50
     leaves_blank = True
 

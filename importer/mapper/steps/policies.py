@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from importer.mapper.findings import Level, MappingFinding
-from importer.mapper.steps.step import Policy, RulePart, Widget
+from importer.mapper.steps.step import Policy, RulePart
 from importer.model.candidates import Yes
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
 
@@ -54,7 +54,6 @@ class Required(Policy[str]):
     }
     in_words = {"true": "a blank rejects the row", "warn": "a blank is a warning"}
     form = Literal["true", "warn", "false"]
-    widget = Widget.CHOICE
     position = 110
 
     @classmethod
@@ -74,7 +73,6 @@ class Bad(Policy[str]):
     }
     in_words = {"drop": "a bad value is left out with a warning"}
     form = Literal["reject", "drop"]
-    widget = Widget.CHOICE
     position = 120
 
     def check_rule(self, part: RulePart) -> Iterator[MappingFinding]:
@@ -94,7 +92,6 @@ class OnUpdateStep(Policy[OnUpdate]):
     choices = ON_UPDATE_CHOICES
     in_words = ON_UPDATE_WORDS
     form = OnUpdate
-    widget = Widget.CHOICE
     position = 130
 
     @classmethod
@@ -133,7 +130,6 @@ class Override(Policy[bool]):
     choices = {False: "staff's value stays", True: "replaced by the roster's"}
     in_words = {True: "also over a value that was edited by hand in Alma"}
     form = Yes
-    widget = Widget.CHOICE
     position = 140
 
     def check_rule(self, part: RulePart) -> Iterator[MappingFinding]:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 
 from importer.mapper.findings import MappingFinding
 from importer.mapper.placeholders import VALUE
-from importer.mapper.steps.step import RulePart, Step, Widget
+from importer.mapper.steps.step import RulePart, Step
 from importer.mapper.transforms import Reading
 from importer.mapper.values import ONE_PART
 from importer.model.name_words import (
@@ -165,7 +165,6 @@ class Read(Step[ReadPart]):
             json_schema_input_type=Literal["name"] | ReadPart,
         ),
     ]
-    widget = Widget.CHOICE
     position = 45
     parts = PARTS
 

@@ -17,7 +17,7 @@ from importer.mapper.placeholders import Template, heading_key, written_template
 from importer.mapper.steps.clean import KINDS
 from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.rule import Rule, Value
-from importer.mapper.steps.step import Needs, RulePart, Step, Widget
+from importer.mapper.steps.step import Needs, RulePart, Step
 from importer.mapper.transforms import Word, is_dash, one_or_more
 from importer.mapper.values import Rows, Texts, Values, changed
 from importer.model.candidates import ID_FIELDS
@@ -41,7 +41,6 @@ class When(Step[Condition]):
 
     key = "when"
     form = Condition
-    widget = Widget.CONDITION
     position = 10
     changes = False
     keeps_lines = True
@@ -80,7 +79,6 @@ class From(Step[tuple[Template, ...]]):
         Field(min_length=1),
         BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
     ]
-    widget = Widget.COLUMNS
     position = 20
     source = True
     changes = False
@@ -176,7 +174,6 @@ class Cases(Step[tuple[Rule, ...]]):
 
     key = "cases"
     form = Annotated[tuple[Value, ...], Field(min_length=1)]
-    widget = Widget.RULES
     position = 30
     source = True
     changes = False
@@ -227,7 +224,6 @@ class Default(Step[Rule]):
 
     key = "default"
     form = Value
-    widget = Widget.RULE
     position = 100
     changes = False
     keeps_lines = True

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic_core import core_schema
@@ -36,23 +35,6 @@ if TYPE_CHECKING:
     """Codes that a mapping can give without taking them from a cell, with their places."""
 
 V = TypeVar("V")
-
-
-class Widget(StrEnum):
-    """By what an editor lets a person fill in a key."""
-
-    CHOICE = "choice"
-    COLUMN = "column"
-    COLUMNS = "columns"
-    CONDITION = "condition"
-    DATES = "dates"
-    LOOKUP = "lookup"
-    PATTERN = "pattern"
-    RULE = "rule"
-    RULES = "rules"
-    SPAN = "span"
-    STEPS = "steps"
-    WORDS = "words"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +65,6 @@ class Key(Generic[V]):
 
     key: ClassVar[str]
     form: ClassVar[object]
-    widget: ClassVar[Widget]
     position: ClassVar[int]
     """Its place among the keys: in this order they apply, and are explained."""
     in_words: ClassVar[str | Mapping[Any, str]] = ""
