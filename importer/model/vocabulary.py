@@ -274,12 +274,9 @@ def is_left_out(heading: str) -> bool:
     return not NEVER.isdisjoint(words_of(heading)) or _says_password(heading)
 
 
-def field_of(heading: str, others: frozenset[str] = frozenset()) -> str:
-    """Return the field that a heading names, "" if it names none that is known here.
-
-    `others`: further words that make a column about another person.
-    """
-    return own_meaning(heading, others).field
+def field_of(heading: str) -> str:
+    """Return the field that a heading names, "" if it names none that is known here."""
+    return own_meaning(heading).field
 
 
 def own_meaning(
@@ -287,7 +284,10 @@ def own_meaning(
     others: frozenset[str] = frozenset(),
     passing: frozenset[str] = frozenset(),
 ) -> Meaning:
-    """Return what a heading names, of the person that the row is about."""
+    """Return what a heading names, of the person that the row is about.
+
+    `others`: further words that make a column about another person.
+    """
     found = meaning(heading, passing)
     words = words_of(heading)
     whole = _BY_NAME.get("".join(word for word in words if not word.isdecimal()))
