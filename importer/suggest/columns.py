@@ -64,7 +64,7 @@ ADDRESS = (*LINES, *PLACES)
 
 _END = "[A-Z]{2} [0-9-]{5,10}$"
 AMERICAN_ADDRESS = {
-    "line1": rf"(.+)[,\n] *[^,\n]+,? {_END}",
+    "line1": rf"^(.+)[,\n] *[^,\n]+,? {_END}",
     "city": rf"[,\n] *([^,\n]+?),? {_END}",
     "state_province": "([A-Z]{2}) [0-9-]{5,10}$",
     "postal_code": "[A-Z]{2} ([0-9-]{5,10})$",
