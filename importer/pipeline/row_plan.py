@@ -158,13 +158,13 @@ def plan_context(
             theirs = identifiers(live)
             own = (value for _, value in draft.every_identifier if value.casefold() in theirs)
             mapping = rosters.of(draft.row).mapping.name
-            key = (live.primary_id or "").casefold()
+            key, ours = (live.primary_id or "").casefold(), draft.primary_id.casefold()
             known = memory.of(mapping, (key, *own))
-            if draft.key in {"", key}:
+            if ours in {"", key}:
                 return known
-            before = memory.of(mapping, (draft.key,))
+            before = memory.of(mapping, (ours,))
             moved = has_id_of(before, live, hashed)  # staff gave the user another primary ID
-            had_id = moved or former.get(draft.key) == key
+            had_id = moved or former.get(ours) == key
             return replace(before if moved and known.is_blank else known, had_id=had_id)
 
         yield PlanContext(
