@@ -27,6 +27,17 @@ def users_of(host: str) -> dict[str, dict[str, Any]]:
     return {user["primary_id"]: user for user in users}
 
 
+def state_of(host: str) -> dict[str, dict[str, Any]]:
+    """Return every user by primary ID, without what Alma writes by itself."""
+    users = users_of(host)
+    for user in users.values():
+        for name in ("modified", "edited", "status_date"):
+            user.pop(name)
+        for note in user["user_note"]:
+            note.pop("created_date")
+    return users
+
+
 def log_of(host: str) -> list[dict[str, Any]]:
     """Return the calls to Alma's API so far."""
     return [json.loads(line) for line in call(host, "GET", "/_sandbox/log").splitlines()]

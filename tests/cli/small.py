@@ -10,7 +10,7 @@ from typing import Any
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
-from tests.practice import call, users_of
+from tests.practice import call, state_of
 
 MAPPING = """version: 1
 name: small
@@ -91,14 +91,7 @@ def link(sandbox: Sandbox, user: dict[str, Any]) -> None:
 
 def state(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     """Every user by primary identifier, without what Alma writes by itself."""
-    users = {}
-    for primary_id, user in users_of(sandbox.host).items():
-        for name in ("modified", "edited", "status_date"):
-            user.pop(name)
-        for note in user["user_note"]:
-            note.pop("created_date")
-        users[primary_id] = user
-    return users
+    return state_of(sandbox.host)
 
 
 def codes(folder: Path, run: str) -> list[tuple[str, str]]:

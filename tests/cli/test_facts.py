@@ -15,6 +15,7 @@ from importer.errors import Exit
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options
 from tests.cli.conftest import Type
+from tests.practice import state_of
 from tests.sandbox.alma import Alma, barcode, coded, email, practice, student
 
 _USUAL = {name: switch.values[0] for name, switch in SWITCHES.items()}
@@ -116,18 +117,6 @@ def _people(alma: Alma) -> None:
     alma.admin("PATCH", "/users/3002", {"user_title": coded("MS")})
 
 
-def _state(alma: Alma) -> Users:
-    """Every user, without the times at which Alma changed something."""
-    users = {}
-    for user in alma.admin("GET", "/state").json()["users"]:
-        for name in ("modified", "edited", "status_date"):
-            user.pop(name)
-        for note in user["user_note"]:
-            note.pop("created_date")
-        users[user["primary_id"]] = user
-    return users
-
-
 def _write(folder: Path) -> tuple[str, ...]:
     """Write the rosters and mappings; the words of the command that name them."""
     for name, mapping, rows in (("home", _HOME, _HOME_ROWS), ("sis", _SIS, _SIS_ROWS)):
@@ -151,7 +140,7 @@ def _load(
 ) -> tuple[Users, str, int]:
     """Make the people, set the switches and the facts, load; the users, the plan's text, exit."""
     alma.set(switches=_USUAL)
-    for user in [*_state(alma)]:
+    for user in [*state_of(alma.url)]:
         alma.call("DELETE", f"/users/{user}")
     _people(alma)
     alma.set(switches=switches)
@@ -162,7 +151,7 @@ def _load(
     planned = typed("plan", *_write(folder), "-o", run)
     assert planned.exit in {Exit.DONE, Exit.REJECTS}, planned.err
     applied = typed("apply", run)
-    return _state(alma), planned.err, applied.exit
+    return state_of(alma.url), planned.err, applied.exit
 
 
 _TOLD = {

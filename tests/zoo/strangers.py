@@ -61,15 +61,6 @@ def doubled(path: Path) -> None:
     path.write_bytes(buffer.getvalue())
 
 
-def lying(path: Path) -> None:
-    """Build a workbook whose directory says that a sheet is smaller than it is."""
-    write_xlsx(path, {"Roster": sheet_xml(TWO)})
-    content = bytearray(path.read_bytes())
-    at = content.rfind(b"PK\x01\x02", 0, content.rfind(b"xl/worksheets/sheet1.xml"))
-    struct.pack_into("<I", content, at + 24, 40)
-    path.write_bytes(content)
-
-
 def hiding(path: Path) -> None:
     """Build a workbook with a member of which the directory describes only the beginning."""
     write_xlsx(path, {"Roster": sheet_xml(TWO)})
