@@ -280,10 +280,10 @@ def in_one_line(part: RosterPart, files: list[FeedFile], last: FeedFile) -> str:
     more = f", and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
     one, was = ("it", "was") if len(files) == 1 else ("one of them", "were")
     return (
-        f"{counted(len(files), 'file')} {was} not loaded, because a newer one was: "
-        f"{', '.join(shown)}{more}. The newer one is {last.found}. To load {one} after all, copy "
-        f"it in {part.source} to a new name that matches {part.source.pattern}, with the time of "
-        "now, and run the job. If a guard holds the copy, allow it."
+        f"{counted(len(files), 'older file')} {was} not loaded: {', '.join(shown)}{more}. Newer: "
+        f"{last.found}. To load {one} after all, copy it in {part.source} to a new name that "
+        f"matches {part.source.pattern}, with the time of now, and run the job. If a guard holds "
+        "the copy, allow it."
     )
 
 

@@ -90,16 +90,16 @@ class Returns:
                     lines.append("The next run of the job loads what the office saves there.")
                     continue
                 if load.planned.review:
-                    lines.append("Where a row needs review, choose a Decision.")
+                    lines.append("Where a row needs review, choose a Decision in the workbook.")
                 if load.planned.to_correct or load.planned.refused:
-                    lines.append("Ask the office to correct it in its next file, or correct it.")
+                    lines.append("Ask the office to correct this in its next file, or correct it.")
                 words = (one.path, "-m", str(self._job.file.rosters[one.roster].mapping))
-                if self._job.file.do != "sis-zip":
-                    lines += ["Then run:", f"  {command_line('plan', *words, *flags)}"]
-                    continue
+                by_zip = self._job.file.do == "sis-zip"
                 to = ("--to", "sis-xml", "-o", f"{self._job.name}-corrected.zip")
-                lines += ["Then run:", f"  {command_line('convert', *words, *to)}"]
-                lines.append(f"Put the zip into {self._job.file.deliver_to}.")
+                load_it = ("convert", *words, *to) if by_zip else ("plan", *words, *flags)
+                lines.append(f"After changes to the workbook, run:\n  {command_line(*load_it)}")
+                if by_zip:
+                    lines.append(f"Put the zip into {self._job.file.deliver_to}.")
         return tuple(lines)
 
     def hand_over(self) -> None:
@@ -194,9 +194,9 @@ class Returns:
                 if one.replaced:
                     place.rename(name, f"{name}{SUPERSEDED}{self._stamp}")
                     sentence = (
-                        "Corrections were not loaded, because they came after a newer file: "
-                        f"{there[name]}. Ask the office to make them in the newest workbook in "
-                        f"{self._where}, if these rows are in it."
+                        "Corrections came too late and were not loaded: "
+                        f"{there[name]}. A newer file was loaded before. Ask the office to make "
+                        f"them in the newest workbook in {self._where}, if these rows are in it."
                     )
                     late = (*self._store.state.superseded, sentence)
                     self._store.save(superseded=late)

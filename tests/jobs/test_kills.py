@@ -136,7 +136,7 @@ def test_what_is_skipped_or_corrected_too_late_is_put_aside_once(
         left = sorted(path.name for path in (office.folder / "back").iterdir())
         assert ["superseded" in name for name in left].count(True) == 1, at
         assert len(left) == 2, at
-        late = [mail for mail in office.mails if "Corrections were not" in str(mail.get_body())]
+        late = [mail for mail in office.mails if "Corrections came too" in str(mail.get_body())]
         assert 1 <= len(late) <= 2, at
         if ended == DONE_AT_ALL:
             break

@@ -354,15 +354,15 @@ KINDS = {
         Exit.REJECTS,
         _second(people(39), "patrons-0.csv", hours=5),
         (
-            r"1 file was not loaded.*patrons-0\.csv \(",
-            r"The newer one is patrons-1\.csv \(",
+            r"1 older file was not loaded: patrons-0\.csv \(",
+            r"Newer: patrons-1\.csv \(",
             r"a new name that matches patrons-\*",
         ),
     ),
     "late corrections": Kind(
         Exit.REJECTS,
         _corrected_too_late,
-        (r"Corrections were not loaded.*-rejects\.xlsx \(", ASK, "newest workbook in back"),
+        (r"Corrections came too late.*-rejects\.xlsx \(", ASK, "newest workbook in back"),
     ),
     "unreadable corrections": Kind(
         Exit.ROSTER,

@@ -147,17 +147,17 @@ def test_a_month_has_no_surprise(  # noqa: PLR0915  a month is long
     month.arrive(content(people)[:-9])
     month.night(Exit.ROSTER, "Ask the office to send the file again")
     month.arrive(people := changed(people, 4, 5))
-    month.night(Exit.DONE, "not loaded, because a newer one was", alma=people)
+    month.night(Exit.DONE, "not loaded: patrons-", alma=people)
     month.night(Exit.DONE)
     month.arrive(changed(people, 5, 6), hours=-30)
     month.night(Exit.ROSTER, "the job takes files of the last 26 hours (`max_age`). Ask the office")
     month.arrive(people := changed(people, 6, 7))
-    month.night(Exit.DONE, "not loaded, because a newer one was", alma=people)
+    month.night(Exit.DONE, "not loaded: patrons-", alma=people)
     half = dict(list(people.items())[:20])
     month.arrive(half)
     month.night(Exit.SAFETY_CHECK, "It may be cut off")  # the operator asks the office
     month.arrive(people := changed(people, 7, 8))
-    month.night(Exit.DONE, "not loaded, because a newer one was", alma=people)
+    month.night(Exit.DONE, "not loaded: patrons-", alma=people)
     newer = changed(people, 8, 9)
     month.arrive(people, "patrons-b.csv", hours=-2)
     month.arrive(newer, "patrons-a.csv", hours=-1)
@@ -227,7 +227,7 @@ def test_another_month_has_no_surprise_either(
         month.night(Exit.STOPPED, *(["cannot be reached"] * 1))
     job.write_text(text, "utf-8")
     month.night(Exit.DONE, "3 of 40 rows", alma=people)  # Monday: one load, nothing older
-    assert "not loaded, because a newer one was" in month.mails[-1]
+    assert "not loaded: patrons-" in month.mails[-1]
     for change in (4, 5):  # two files a night
         month.arrive(changed(people, f"{change}a", 4), "patrons-b.csv", hours=-3)
         month.arrive(people := changed(people, change, 4), "patrons-a.csv", hours=-1)

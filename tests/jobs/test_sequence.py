@@ -259,8 +259,8 @@ def test_a_folder_that_cannot_be_changed_names_a_superseded_file_once(
         office.drop(named("Sunday"), "patrons-0.csv", age=HOUR * 2)
         for code in (Exit.REJECTS, Exit.DONE):
             assert office.run() == code
-    mails = [str(mail.get_body(("plain",))) for mail in office.mails]
-    late = [mail.partition("a newer one was: ")[2].partition(" The newer one")[0] for mail in mails]
+    mails = [str(body.get_content()) for mail in office.mails if (body := mail.get_body())]
+    late = [mail.partition("not loaded: ")[2].partition(" Newer:")[0] for mail in mails]
     assert [sum(f"patrons-{n}.csv (" in names for names in late) for n in (0, 1)] == [1, 1]
     assert last_name(sandbox) == "Tuesday"
     assert names(office.inbox) == ["patrons-0.csv", "patrons-1.csv", "patrons-2.csv"]
