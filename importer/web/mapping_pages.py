@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,7 @@ from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
 from importer.model.roster import Roster
+from importer.report.wording import field_name
 from importer.suggest.column_guesses import guesses
 from importer.web.card import card, lacking
 from importer.web.columns import Ask, coded, columns, matched, moves, targets, words
@@ -52,7 +54,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Collection[Ask]) -> we
         draft,
         chosen=chosen,
         digest=text_digest(mapping_text(chosen)),
-        findings=findings,
+        findings=[*_on_form(findings)],
         columns=found,
         wanted=wanted,
         asked={one.letter: one for one in asked},
@@ -65,6 +67,19 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Collection[Ask]) -> we
         saved=visit.text("saved"),
         tables=tables,
     )
+
+
+_TO_CHOOSE = re.compile(r"\S+ record\.(\S+): replace `\?` with the heading of the column")
+_COLUMNS_LIST = re.compile(r"\S+: its columns are\n")
+
+
+def _on_form(findings: Iterable[str]) -> Iterator[str]:
+    """Yield what is to do in words of the form, which lists the columns by itself."""
+    for one in findings:
+        if found := _TO_CHOOSE.fullmatch(one):
+            yield f"Under Columns, choose which one becomes: {field_name(found[1])}."
+        elif not _COLUMNS_LIST.match(one):
+            yield one
 
 
 def _against(document: MappingDocument, roster: Roster, today: date) -> tuple[str, ...]:

@@ -195,6 +195,8 @@ def prepare(looks: Looks, folder: Path) -> None:
     looks("sheet")
     press(tab, "Use this mapping")
     heading(tab, "Check how the columns become a patron")
+    to_do = "Under Columns, choose which one becomes: User group."
+    expect(tab.locator(".notes li")).to_have_text([to_do])
     looks("mapping")
     mapping = folder / "practice" / "mappings" / "friends.yaml"
     first = mapping.read_bytes()
