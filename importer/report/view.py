@@ -108,8 +108,8 @@ class Person:
 class Look:
     """Something to look at before a plan is approved, with some of its rows.
 
-    `key`: names it in the form of approval. `dangerous`: it must be viewed. `check`: it is a safety
-    check that failed, which is allowed by name.
+    `key`: names it in the form of approval. `count`: of rows, 0 where the note has it. `dangerous`:
+    it must be viewed. `check`: it is a safety check that failed, which is allowed by name.
     """
 
     key: str
@@ -172,7 +172,7 @@ class Surveyor:
         first += self._checks()
         open_ended = [
             Look(one.code.value, one.title, " ".join(one.sentences(show_values=True)),
-                 len(one.all), dangerous=False)
+                 0, dangerous=False)
             for one in groups if one.code is Code.NO_END_DATE
         ]  # fmt: skip
         counted_looks = [one for one in (self.deleted, self.absent, self.moved) if one.count]
@@ -275,4 +275,7 @@ def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
             for user in records for path, text in fields_of(user)
         ]  # fmt: skip
     details = details_of(end, changes[:2], problems, show_values=True)
-    return Row(row.row, names.of(row), row.primary_id, end, details, tuple(fields))
+    renamed = (
+        one.new for one in changes if one.path == "primary_id" and row.result is Result.UPDATED
+    )
+    return Row(row.row, names.of(row), next(renamed, row.primary_id), end, details, tuple(fields))

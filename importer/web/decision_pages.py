@@ -289,8 +289,10 @@ class Desk:
             if user in self.known:
                 whom = f"{_person(self.known[user])} ({user})"
             does = {
-                Answer.UPDATE: f"{whom} gets the values of this row, and keeps the primary ID.",
-                Answer.RENAME: f"{whom} gets the values of this row, and its primary ID.",
+                Answer.UPDATE: f"The primary ID stays. {whom} gets the other values of the row.",
+                Answer.RENAME: (
+                    f"The primary ID becomes the row's. {whom} gets the other values, too."
+                ),
                 Answer.CREATE: (
                     "A new user is created with the values of this row. Nobody else changes."
                 ),

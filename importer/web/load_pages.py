@@ -135,8 +135,8 @@ def _progress(visit: Visit) -> Progress:
         began = entries[len(sitting)] if len(sitting) < len(entries) else None
         of = sum(states.values())
         done = of - sum(states.get(one, 0) for one in OPEN)
-        # what is under way has no result yet
-        hidden = {Result.UNKNOWN} if running else set()
+        open_words = {Result.NOT_SENT: "still to write"}
+        open_words |= {Result.UNKNOWN: "being written"} if running else {}
         return Progress(
             state,
             _heading(state, done, of, facts.alma.called if facts.alma else "Alma"),
@@ -146,9 +146,9 @@ def _progress(visit: Visit) -> Progress:
             _rate(sitting, began),
             int(began.detail.removeprefix("limit ")) if began and began.detail else 0,
             tuple(
-                (end, words, results[end])
+                (end, open_words.get(end, words), results[end])
                 for end, words in ENDS.items()
-                if isinstance(end, Result) and end not in hidden and results.get(end)
+                if isinstance(end, Result) and results.get(end)
             ),
             tuple(_lines(ledger, entries)),
             tuple(_refused(ledger)) if results.get(Result.REFUSED) else (),

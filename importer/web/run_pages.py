@@ -8,7 +8,7 @@ from aiohttp import web
 
 from importer.errors import FINE, Exit
 from importer.ledger.ledger import Ledger
-from importer.model.decisions import choices
+from importer.model.decisions import DECISIONS, choices
 from importer.report.files import present
 from importer.report.terminal import row_history
 from importer.report.view import Names
@@ -29,6 +29,7 @@ def row(visit: Visit) -> web.Response:
             row=found(row_history(ledger, wanted, show_values=True)),
             name=Names(ledger, show_values=True).of(ledger.row(wanted)),
             asks=bool(choices(ledger.problems(wanted))),
+            answers={one.value: words for one, words in DECISIONS.items()},
         )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect
 from importer.errors import Exit
 from importer.sandbox.server import Options, running
 from importer.web.app import ROUTES
-from tests.web.conftest import CODE, Library, Server, add_user, run_command, start, until
+from tests.web.conftest import CODE, SAMPLE, Library, Server, add_user, run_command, start, until
 from tests.web.looks import IN_A_YEAR, RUN, Looks, entered, settled, users
 
 ROOT = Path(__file__).parents[2]
@@ -382,10 +382,10 @@ def production(looks: Looks, library: Library) -> None:
     tab.reload()
     expect(tab.get_by_role("heading", name="What the doctor found")).to_be_visible(timeout=120_000)
     looks("settings-checked")
-    reached(tab.get_by_role("link", name="Alma patron loads")).click()
-    press(tab, "Take the sample roster")
-    press(tab, "Check the rows")
-    press(tab, "Compare with Alma, without 12 rows")
+    follow(tab, "Alma patron loads")
+    drop(tab, SAMPLE)
+    for name in ("Use this mapping", "Check the rows", "Compare with Alma, without 12 rows"):
+        press(tab, name)
     tab.wait_for_url(RUN)
     looks("review-safety-check")
     starts = re.compile("^Write .* people to")

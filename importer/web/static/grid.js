@@ -79,7 +79,7 @@ function summarize() {
   const entry = (/** @type {string} */ key, /** @type {string} */ title, /** @type {number} */ count, /** @type {string[]} */ columns = []) => {
     const button = make("button", { type: "button", "aria-pressed": String(key === show) },
       make("span", {}, title, ...(columns.length ? [make("small", {}, ` ${columns.slice(0, 2).join(", ")}`)] : [])),
-      make("span", { class: "count" }, count ? count.toLocaleString("en") : "roster"));
+      make("span", { class: "count" }, key && !count ? "roster" : count.toLocaleString("en")));
     button.onclick = () => choose(key);
     return make("li", {}, button);
   };
@@ -87,7 +87,7 @@ function summarize() {
   const causes = (/** @type {boolean} */ holds) => state.causes.filter((one) => one.holds === holds).map((one) => entry(one.key, one.title, one.count, one.columns));
   const lists = (/** @type {string[]} */ ...keys) => keys.filter((key) => state.counts[key]).map((key) => entry(key, LISTS[key], state.counts[key]));
   const held = at("facets").contains(document.activeElement);
-  at("facets").replaceChildren(...part("", lists("")), ...part("Must be corrected", causes(true)),
+  at("facets").replaceChildren(...part("", [entry("", LISTS[""], state.counts[""] ?? 0)]), ...part("Must be corrected", causes(true)),
     ...part("Only a warning", causes(false)), ...part("Rows", lists("edited", "out", "ready", "all")));
   if (held) at("facets").querySelector("[aria-pressed=true]")?.focus();
 }
