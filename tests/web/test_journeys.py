@@ -220,9 +220,9 @@ def test_the_second_term_40_questions_and_the_undo(browser: Browser, tmp_path: P
     counts["40 questions"] = load(work, "40 updated")
 
     work = Work(tab)
-    work.click(tab.get_by_label(re.compile("Also delete the 1 user")))
+    work.click(tab.get_by_label(re.compile("Also delete the person")))
     work.button("Plan the undo")
-    expect(tab.get_by_role("heading", level=1)).to_contain_text("to delete", timeout=120_000)
+    expect(tab.get_by_role("heading", level=1)).to_contain_text("is deleted", timeout=120_000)
     tab.get_by_label(re.compile("Alma cannot undo deletions")).fill("1")
     work.typings += 1
     counts["undo"] = load(work, "1 deleted")
