@@ -225,7 +225,7 @@ def test_the_second_term_40_questions_and_the_undo(browser: Browser, tmp_path: P
     expect(tab.get_by_role("heading", level=1)).to_contain_text("is deleted", timeout=120_000)
     tab.get_by_label(re.compile("Alma cannot undo deletions")).fill("1")
     work.typings += 1
-    counts["undo"] = load(work, "1 deleted")
+    counts["undo"] = load(work, "1 person was deleted")
     context.close()
     assert server.stop() == 0
     most = {"renewal": (6, 0, 5), "40 questions": (10, 0, 7), "undo": (5, 1, 2)}

@@ -101,7 +101,9 @@ def test_two_undos_at_once_are_one(office: tuple[Library, httpx.Client], times: 
         first, second = at_once(lambda: client.post(f"{run}/undo", data=form))
         assert first.headers["Location"] == second.headers["Location"]
         assert len(started(library) - before) == 1
-        assert "1 to delete" in re.sub(r"<[^>]+>", "", client.get(followed(client, first)).text)
+        assert "1 person is deleted" in re.sub(
+            r"<[^>]+>", "", client.get(followed(client, first)).text
+        )
 
 
 def test_six_approvals_at_once_are_one_load(office: tuple[Library, httpx.Client]) -> None:
