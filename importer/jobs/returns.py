@@ -192,14 +192,15 @@ class Returns:
             loads = []
             for name, one in edited:
                 if one.replaced:
-                    place.rename(name, f"{name}{SUPERSEDED}{self._stamp}")
                     sentence = (
                         "Corrections came too late and were not loaded: "
                         f"{there[name]}. A newer file was loaded before. Ask the office to make "
                         f"them in the newest workbook in {self._where}, if these rows are in it."
                     )
-                    late = (*self._store.state.superseded, sentence)
-                    self._store.save(superseded=late)
+                    # first, so that it is reported although the job is killed in between
+                    late = dict.fromkeys((*self._store.state.superseded, sentence))
+                    self._store.save(superseded=tuple(late))
+                    place.rename(name, f"{name}{SUPERSEDED}{self._stamp}")
                     self._change(name, None)
                 else:
                     loads.append(self._picked(place, there[name], one))

@@ -54,7 +54,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Collection[Ask]) -> we
         draft,
         chosen=chosen,
         digest=text_digest(mapping_text(chosen)),
-        findings=[*_on_form(findings)],
+        findings=[*on_form(findings)],
         columns=found,
         wanted=wanted,
         asked={one.letter: one for one in asked},
@@ -73,8 +73,8 @@ _TO_CHOOSE = re.compile(r"\S+ record\.(\S+): replace `\?` with the heading of th
 _COLUMNS_LIST = re.compile(r"\S+: its columns are\n")
 
 
-def _on_form(findings: Iterable[str]) -> Iterator[str]:
-    """Yield what is to do in words of the form, which lists the columns by itself."""
+def on_form(findings: Iterable[str]) -> Iterator[str]:
+    """Yield findings about a mapping in words of the form, which lists the columns by itself."""
     for one in findings:
         if found := _TO_CHOOSE.fullmatch(one):
             yield f"Under Columns, choose which one becomes: {field_name(found[1])}."

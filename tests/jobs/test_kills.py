@@ -134,8 +134,10 @@ def test_what_is_skipped_or_corrected_too_late_is_put_aside_once(
             "patrons-1.csv.done-", "patrons-2.csv.done-", "patrons-3.csv.skipped-"
         ], at  # fmt: skip
         left = sorted(path.name for path in (office.folder / "back").iterdir())
-        assert ["superseded" in name for name in left].count(True) == 1, at
-        assert len(left) == 2, at
+        # twice where the job is killed before it remembers that: then the office saves it again
+        aside = ["superseded" in name for name in left].count(True)
+        assert 1 <= aside <= 2, at
+        assert len(left) == aside + 1, at
         late = [mail for mail in office.mails if "Corrections came too" in str(mail.get_body())]
         assert 1 <= len(late) <= 2, at
         if ended == DONE_AT_ALL:
