@@ -130,7 +130,7 @@ def test_reading_has_a_limit_of_time(
 
     path.write_text("ID,Name\n" + "1,Silva\n" * 150_000)
     monkeypatch.setattr("importer.loader.read.CPU_SECONDS", 0)
-    monkeypatch.setattr("importer.loader.read._OFTEN", 0.001)
+    monkeypatch.setattr("importer.loader.read._OFTEN", 0.05)
     with pytest.raises(RosterError, match="seconds of computing"):
         run()
     monkeypatch.undo()
@@ -152,7 +152,7 @@ def test_the_limit_of_time_holds_where_python_drops_exceptions(
         Callback()
         _compute(5)
 
-    monkeypatch.setattr("importer.loader.read._OFTEN", 0.01)
+    monkeypatch.setattr("importer.loader.read._OFTEN", 0.05)
     with pytest.raises(TooLongError), limited(0):
         work()
 
