@@ -120,9 +120,9 @@ class Review:
     @property
     def became(self) -> Iterator[tuple[Tally, str]]:
         """What became of the rows, each with a note."""
-        fields = ", ".join(f"{name} {count:,}" for name, count in self.survey.fields[:3])
-        if more := len(self.survey.fields) - 3:
-            fields += f" and {counted(more, 'other field')}" if more > 0 else ""
+        first, more = self.survey.fields[:3], len(self.survey.fields) - 3
+        fields = ", ".join(f"{name} {count:,}" for name, count in first)
+        fields += f" and {counted(more, 'other field')}" if more > 0 else ""
         notes: dict[End, str] = {
             Result.CREATED: "New people", Result.UPDATED: fields,
             Result.DELETED: "Gone from Alma for good",
