@@ -40,8 +40,8 @@ class Control:
 
     `field`: the path of the field that it is about, as in messages; `words`: what it is called in
     a panel of one field. `choices`: none for a text. `table`: Alma's code table of the codes that
-    it takes. `kind`: radio, date, or "" for a list or a text. `write`: returns the mapping's text
-    with another value; raises UsageError if that is none.
+    it takes. `kind`: radio, date, list (codes with commas), or "" for a choice or a text. `write`:
+    returns the mapping's text with another value; raises UsageError if that is none.
     """
 
     steps: Steps
@@ -84,11 +84,12 @@ def panels(mapping: MappingDocument, today: date) -> tuple[Panel, ...]:
     )
 
 
-def _set(steps: Steps, text: str, value: str) -> str:
+def set_text(steps: Steps, text: str, value: str) -> str:
+    """Write a text as the value at these steps."""
     return editing.set_value(text, steps, scalar(value))
 
 
-def _set_list(steps: Steps, text: str, value: str) -> str:
+def set_list(steps: Steps, text: str, value: str) -> str:
     """Write the parts of a text between commas as a list. Raises UsageError if there are none."""
     parts = [part.strip() for part in value.split(",") if part.strip()]
     if not parts:
@@ -263,9 +264,9 @@ def _account(mapping: MappingDocument) -> Panel:
     }
 
     def write(text: str, value: str) -> str:
-        text = _set(("account_type",), text, value)
+        text = set_text(("account_type",), text, value)
         if value == AccountType.EXTERNAL:
-            return text if owner else _set(("owning_system",), text, TO_CHOOSE)
+            return text if owner else set_text(("owning_system",), text, TO_CHOOSE)
         return editing.clear_field(text, ("owning_system",))
 
     steps: Steps = ("account_type",)
@@ -276,9 +277,9 @@ def _account(mapping: MappingDocument) -> Panel:
     if owner is not None and owner.constant is not None:
         value = "" if owner.constant == TO_CHOOSE else owner.constant
         steps, table = ("owning_system",), FIELDS[EXTERNAL_SYSTEM].facts.table
-        found.append(Control(steps, value, partial(_set, steps), EXTERNAL_SYSTEM, table=table))
+        found.append(Control(steps, value, partial(set_text, steps), EXTERNAL_SYSTEM, table=table))
     kinds = tuple((one, one.title()) for one in ("PUBLIC", "STAFF", "CONTACT"))
-    found.append(Control(("record_type",), file.record_type, partial(_set, ("record_type",)),
+    found.append(Control(("record_type",), file.record_type, partial(set_text, ("record_type",)),
                          "record_type", choices=kinds))  # fmt: skip
     return Panel("Account type", types[file.account_type], tuple(found))
 
@@ -290,11 +291,11 @@ def _matching(mapping: MappingDocument) -> Panel:
     ways = [way for count in (1, 2) for way in permutations(ids, count)]
     names = {",".join(way): _ids(way) for way in (*ways, match.by)}
     steps: Steps = ("match", "by")
-    found = [Control(steps, ",".join(match.by), partial(_set_list, steps), words="Find people by",
+    found = [Control(steps, ",".join(match.by), partial(set_list, steps), words="Find people by",
                      choices=tuple(names.items()))]  # fmt: skip
     for name, (words, known) in MATCH.items():
         steps = ("match", name)
-        found.append(Control(steps, getattr(match, name), partial(_set, steps), words=words,
+        found.append(Control(steps, getattr(match, name), partial(set_text, steps), words=words,
                              choices=tuple(known.items())))  # fmt: skip
     now = f"{_ids(match.by)}; somebody new {MATCH['new'][1][match.new]}"
     return Panel("Match people by", now, tuple(found))
@@ -412,7 +413,7 @@ def _absent(mapping: MappingDocument) -> Panel:
     if part is not None:
         among, after = (*steps, "among", "user_group"), (*steps, "after")
         found += (
-            Control(among, ", ".join(part.among.user_group), partial(_set_list, among),
+            Control(among, ", ".join(part.among.user_group), partial(set_list, among),
                     words="Only people in these groups"),
             Control(after, str(part.after), partial(_set_count, after),
                     words="Missing from how many rosters in a row"),
@@ -426,4 +427,4 @@ def _set_count(steps: Steps, text: str, value: str) -> str:
     if not (value.strip().isascii() and value.strip().isdigit() and 0 < int(value) <= 100):
         msg = "Write a number from 1 to 100."
         raise UsageError(msg)
-    return _set(steps, text, str(int(value)))
+    return set_text(steps, text, str(int(value)))

@@ -330,6 +330,8 @@ _FIELDS = {
     "pref_middle_name": "Preferred middle name",
     "pref_last_name": "Preferred last name",
     "pref_name_suffix": "Name suffix",
+    "patron_role.expiry": "End of the Patron role",
+    "user_statistic.statistic_category": "Statistical category",
 }
 _LISTS = {
     "user_identifier": "ID",

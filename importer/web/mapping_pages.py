@@ -12,7 +12,7 @@ from aiohttp import web
 
 from importer.errors import MappingError, RosterError, UnreadableFileError, UsageError
 from importer.mapper.compile import RunVariables, compile_mapping
-from importer.mapper.controls import panels
+from importer.mapper.controls import Panel, panels
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
@@ -135,7 +135,8 @@ def save(visit: Visit) -> web.Response:
     names = {key: label for _, group in targets(document) for key, label in group}
     if asked := moves(found, wanted, names, visit.texts("move")):
         return _page(visit, wanted, asked)
-    text = _with_rules(visit, document)
+    shown = panels(document, visit.now.date())
+    text = with_values(visit, mapping_text(document.path), shown)
     text = _with_codes(visit, document, roster, text)
     changed = {
         one.place.letter: target
@@ -152,10 +153,10 @@ def _back(visit: Visit) -> str:
     return f"mapping?view={view}" if view else f"mapping?person={person}&saved=1"
 
 
-def _with_rules(visit: Visit, document: MappingDocument) -> str:
-    """Return the mapping's text with the rules as the form has them."""
-    text, sent = mapping_text(document.path), dict(visit.fields)
-    for panel in panels(document, visit.now.date()):
+def with_values(visit: Visit, text: str, shown: Iterable[Panel]) -> str:
+    """Return a mapping's text with the values of its controls as the form has them."""
+    sent = dict(visit.fields)
+    for panel in shown:
         for control in panel.controls:
             value = sent.get(f"set {control.key}")
             if value is not None and value.strip() != control.value:

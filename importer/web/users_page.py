@@ -1,26 +1,30 @@
-"""Users of Alma as rows: choose the mapping that selects them, change its text, and plan."""
+"""Users of Alma as rows: choose the mapping that selects them, change its values, and plan."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
 
+from importer.mapper.alma_controls import alma_panels
 from importer.mapper.explain import about_leaving, explain
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
+from importer.report.wording import field_name
 from importer.web.drafts import StaleError, mapping_text, text_digest, trial
 from importer.web.history import note_text
 from importer.web.loads import was_approved
+from importer.web.mapping_pages import with_values
 from importer.web.site import Visit, found, see
 from importer.web.tasks import RUN
 
 
 def users(visit: Visit) -> web.Response:
-    """Show the mappings that select users of Alma, and the text of one."""
+    """Show the mappings that select users of Alma, and the values and the text of one."""
     known = {path.name: (path, document) for path, document in _mappings(visit)}
     name = visit.text("mapping") or next(iter(known), "")
     path, document = found(known.get(name))
@@ -31,9 +35,16 @@ def users(visit: Visit) -> web.Response:
         mappings={name: _title(one) for name, (_, one) in known.items()},
         chosen=path.name,
         title=_title(document),
-        does={label: told for label, told in explain(document).items() if label != "primary_id"},
-        leaving=[*about_leaving(document)],
+        does={
+            label: _in_words(told)
+            for label, told in explain(document.absent or document).items()
+            if label != "primary_id"
+        },
+        leaving=next(about_leaving(document), ""),
         findings=examine(path)[1],
+        panels=alma_panels(document),
+        whose=_whose(document),
+        tables=visit.space.codes(),
         text=text,
         digest=text_digest(text),
     )
@@ -42,6 +53,28 @@ def users(visit: Visit) -> web.Response:
 def _title(document: MappingDocument) -> str:
     """Return what a mapping does; that it is about users of Alma goes without saying here."""
     return document.title.removesuffix(" (users of Alma)")
+
+
+def _whose(document: MappingDocument) -> str:
+    """Return which users the rows are, with the fields in words."""
+    only = document.file.roster.only
+    told = str(only)
+    for heading in sorted({*only.headings}, key=len, reverse=True):
+        told = re.sub(rf"(?<![\w.]){re.escape(heading)}", field_name(heading), told)
+    return told
+
+
+def _in_words(told: str) -> str:
+    """Return what a field becomes, with Alma's fields in words."""
+
+    def named(cell: re.Match[str]) -> str:
+        new, name = cell["new"], field_name(cell["name"]).replace("Primary ID", "primary ID")
+        words = name if name[1:2].isupper() else name[:1].lower() + name[1:]
+        return "today" if cell["name"] == "today" else f"the {'new ' if new else ''}{words}"
+
+    told = told.replace(", read as the column itself shows", "")
+    told = re.sub(r"<(?P<new>@?)(?P<name>[^<>]+)>", named, told)
+    return told[:1].upper() + told[1:]
 
 
 def _mappings(visit: Visit) -> Iterator[tuple[Path, MappingDocument]]:
@@ -53,13 +86,14 @@ def _mappings(visit: Visit) -> Iterator[tuple[Path, MappingDocument]]:
 
 
 def save(visit: Visit) -> web.Response:
-    """Save the text of a mapping and, if that is asked for, start to plan with it."""
+    """Save the values and the text of a mapping and, if that is asked for, plan with it."""
     mapping = found(visit.space.mapping(visit.text("mapping")))
     here = f"{visit.base}/users?mapping={quote(mapping.name)}"
     if text_digest(mapping_text(mapping)) != visit.text("digest"):
         msg = f"The mapping {mapping.name} was changed elsewhere."
         raise StaleError(msg)
-    text = visit.text("text").replace("\r\n", "\n")
+    sent, (before, _) = visit.text("text").replace("\r\n", "\n"), examine(mapping)
+    text = with_values(visit, sent, alma_panels(before) if before else ())
     changes = text != mapping_text(mapping)
     words = ("plan", "-m", visit.space.typed(mapping))
     running = visit.space.tasks.doing(words)
@@ -70,15 +104,16 @@ def save(visit: Visit) -> web.Response:
         return visit.refusal(409, "One after the other", sentence, here)
     with trial(mapping, text) as path:
         document, findings = examine(path)
-    if document is None or not document.from_alma:
+    if document is None or not document.from_alma or (findings and text != sent):
         why = "It selects no users of Alma: `from: alma` is missing."
         if findings:
             why = findings[0].replace(path.name, mapping.name, 1)
-        return visit.refusal(422, "This text cannot be used", f"{why} Nothing was saved.", here)
+        thing = "text" if text == sent else "value"
+        title = f"This {thing} cannot be used"
+        return visit.refusal(422, title, f"{why} Nothing was saved.", here)
     if changes:
         if visit.person:
-            old, _ = examine(mapping)
-            approved = old is not None and was_approved(visit.space, old)
+            approved = before is not None and was_approved(visit.space, before)
             note_text(visit.space.folder, mapping.name, visit.person, approved=approved)
         write_atomically(mapping, text.encode())
     if visit.text("do") != "plan":

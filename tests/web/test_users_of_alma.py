@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import httpx
 
 from importer.errors import Exit
+from importer.mapper.load import examine
 from tests.web.conftest import (
     KEY,
     PLAIN,
@@ -60,6 +61,32 @@ def test_users_of_alma_are_changed_without_a_roster(library: Library) -> None:
     ).json()
     assert {user["expiry_date"][:4] for user in state["users"]} == {str(soon.year + 1)}
     assert client.post("/alma/users", data=form).status_code == 409  # the text is another one now
+    assert server.stop() == 0
+
+
+def test_values_of_a_mapping_of_users_are_changed_without_its_text(library: Library) -> None:
+    """Groups, dates and spans are fields; groups of a mapping that retires change together."""
+    server = start(library.folder)
+    client = server.client()
+    for name, values in (
+        ("renew-group.yaml", {"set roster/only/user_group": "SPEC, EMER",
+                              "set roster/only/expiry_date/after": "2031-06-30",
+                              "set record/expiry_date/plus": "6 months"}),
+        ("end-group.yaml", {"set roster/only/user_group": "SPEC"}),
+        ("clean-up.yaml", {"set record/user_note/0/remove/matches": "Load of 2020"}),
+    ):  # fmt: skip
+        form = form_of(client, name)
+        assert client.post("/alma/users", data=form | values).status_code == 303
+        page = client.get(f"/alma/users?mapping={name}").text
+        for key, value in values.items():
+            assert re.search(rf'name="{re.escape(key)}"[^>]* value="{value}"', page), key
+        blank = dict.fromkeys(values, " ")
+        assert client.post("/alma/users", data=form_of(client, name) | blank).status_code == 422
+    found = examine(library.folder / "mappings" / "end-group.yaml")[0]
+    assert found is not None
+    assert found.file.match.retire is not None
+    assert found.file.match.retire.among.user_group == ("SPEC",)
+    assert "{after: 2031-06-30, before: 2027-07-01}" in form_of(client, "renew-group.yaml")["text"]
     assert server.stop() == 0
 
 
