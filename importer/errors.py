@@ -3,6 +3,7 @@
 ImporterError                    exit
 ├── UsageError                    2   wrong usage
 │   ├── MappingError              2   the mapping is wrong; carries every finding
+│   │   └── ColumnsError          2   it takes columns that the roster does not have
 │   └── UnreadableFileError       2   a file that people write cannot be read
 │       └── FileMissingError      2   there is no such file
 ├── StoppedError                130   the operator pressed Ctrl-C
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Self
 
@@ -83,10 +84,20 @@ FINE = frozenset({Exit.DONE, Exit.REJECTS, Exit.REFUSED})
 """Exit codes after which a command did its work; rows to correct are no failure of it."""
 
 
+class Cause(StrEnum):
+    """What has to be corrected after an error, for a job that asks the right person to do it."""
+
+    ROSTER = "roster"
+    MAPPING = "mapping"
+    EITHER = "mapping or roster"  # they do not fit each other
+    OTHER = "other"
+
+
 class ImporterError(Exception):
     """A broken run. Its text is one sentence for a librarian, or a few lines of them."""
 
     exit: Exit = Exit.BUG
+    cause: Cause = Cause.OTHER
 
 
 class UsageError(ImporterError):
@@ -98,10 +109,18 @@ class UsageError(ImporterError):
 class MappingError(UsageError):
     """The mapping is wrong. `findings` are all the reasons, each with its place."""
 
+    cause = Cause.MAPPING
+
     def __init__(self, findings: tuple[str, ...]) -> None:
         """Join the findings, a line each."""
         super().__init__("\n".join(findings))
         self.findings = findings
+
+
+class ColumnsError(MappingError):
+    """The mapping takes columns that the roster does not have."""
+
+    cause = Cause.EITHER
 
 
 class UnreadableFileError(UsageError):
@@ -128,11 +147,15 @@ class RosterError(ImporterError):
     exit = Exit.ROSTER
 
     def __init__(
-        self, message: str, cells: str = "", encodings: Mapping[str, str] | None = None
+        self,
+        message: str,
+        cells: str = "",
+        encodings: Mapping[str, str] | None = None,
+        cause: Cause = Cause.ROSTER,
     ) -> None:
         """Keep the cells beside the message."""
         super().__init__(message)
-        self.cells, self.encodings = cells, encodings or {}
+        self.cells, self.encodings, self.cause = cells, encodings or {}, cause
 
 
 class WhichSheetError(RosterError):
@@ -140,7 +163,7 @@ class WhichSheetError(RosterError):
 
     def __init__(self, message: str, sheets: tuple[str, ...]) -> None:
         """Keep the names of the sheets beside the message."""
-        super().__init__(message)
+        super().__init__(message, cause=Cause.EITHER)
         self.sheets = sheets
 
 

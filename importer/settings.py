@@ -128,10 +128,18 @@ class Settings(BaseSettings):
         trusted.
         """
         settings = cls._checked()
-        for secret in (settings.alma_api_key, settings.alma_mail_password):
-            add_secret(secret.get_secret_value() if secret else "")
-        if "@" in settings.alma_proxy:  # with a user name and a password
-            add_secret(settings.alma_proxy)
+        settings._hide()
+        return settings
+
+    @classmethod
+    def for_messages(cls, needed: tuple[str, ...]) -> Settings:
+        """Return the settings for a message of a job, which may be about the wrong ones.
+
+        A setting that is wrong and not `needed` has its default. Raises UsageError naming the
+        needed ones that are wrong, and where `.env` cannot be read or trusted.
+        """
+        settings = cls._usable(needed)
+        settings._hide()
         return settings
 
     @classmethod
@@ -142,17 +150,32 @@ class Settings(BaseSettings):
 
     @classmethod
     def _checked(cls) -> Settings:
+        _check_source(_read_env(Path(ENV)), (KEY,), DESTINATION, "it is sent")
+        return cls._usable(tuple(name.upper() for name in cls.model_fields))
+
+    @classmethod
+    def _usable(cls, needed: tuple[str, ...]) -> Settings:
         try:
             settings = cls()
         except ValidationError as error:
-            names = dict.fromkeys(str(item["loc"][0]).upper() for item in error.errors())
-            wrong = [f"{name} must be {_MUST_BE.get(name, 'another value')}" for name in names]
-            msg = f"These settings cannot be used: {'; '.join(wrong)}."
-            raise UsageError(msg) from None
+            names = dict.fromkeys(str(item["loc"][0]) for item in error.errors())
+            wrong = [name.upper() for name in names if name.upper() in needed]
+            if wrong:
+                rules = (f"{name} must be {_MUST_BE.get(name, 'another value')}" for name in wrong)
+                msg = f"These settings cannot be used: {'; '.join(rules)}."
+                raise UsageError(msg) from None
+            settings = cls(**{name: cls.model_fields[name].default for name in names})
         if "\0" in str(settings.alma_ca_bundle or ""):
             msg = "ALMA_CA_BUNDLE is not a file name: it contains a control character."
             raise UsageError(msg)
         return settings
+
+    def _hide(self) -> None:
+        """Keep the secrets out of all texts."""
+        for secret in (self.alma_api_key, self.alma_mail_password):
+            add_secret(secret.get_secret_value() if secret else "")
+        if "@" in self.alma_proxy:  # with a user name and a password
+            add_secret(self.alma_proxy)
 
     @property
     def key(self) -> SecretStr:
@@ -195,6 +218,16 @@ def named_address(name: str) -> SecretStr | None:
     return named(name)
 
 
+def web_settings() -> Settings:
+    """Return the settings for a call to the address of a chat or a monitoring service.
+
+    Raises UsageError as `Settings.for_messages` does, and where `.env` would decide through what
+    the counts of a load with the key of the environment are sent.
+    """
+    _check_source(_read_env(Path(ENV)), (KEY,), WAY, "messages about its loads are sent")
+    return Settings.for_messages(WAY)
+
+
 def mail_settings() -> Settings:
     """Return the settings, for an email.
 
@@ -203,7 +236,7 @@ def mail_settings() -> Settings:
     """
     decides = (*MAIL, "ALMA_CA_BUNDLE")
     _check_source(_read_env(Path(ENV)), (*MAIL, KEY), decides, "emails are sent")
-    settings = Settings.read()
+    settings = Settings.for_messages(decides)
     needed = {
         "ALMA_MAIL_HOST": settings.alma_mail_host,
         "ALMA_MAIL_FROM": settings.alma_mail_from,
@@ -227,9 +260,7 @@ def _secret(name: str) -> str | None:
 
 def _dot_env() -> dict[str, Any]:
     """Return the settings of `.env` by field name. Raises UsageError where it is not trusted."""
-    values = _read_env(Path(ENV))
-    _check_source(values, (KEY,), DESTINATION, "it is sent")
-    return {name.lower(): value for name, value in values.items()}
+    return {name.lower(): value for name, value in _read_env(Path(ENV)).items()}
 
 
 def _read_env(path: Path) -> dict[str, str]:

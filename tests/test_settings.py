@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from importer.errors import AccessError, UsageError
-from importer.settings import DESTINATION, ENV_BYTES, SECRET_FOLDERS, Settings, named
+from importer.settings import (
+    DESTINATION,
+    ENV_BYTES,
+    SECRET_FOLDERS,
+    Settings,
+    mail_settings,
+    named,
+    web_settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +93,24 @@ def test_a_key_of_the_file_does_not_help_when_the_environment_has_one(
     _write(env, "ALMA_API_KEY=other\nALMA_BASE_URL=https://example.org\nALMA_GATEWAY=example.org\n")
     with pytest.raises(UsageError, match="ALMA_BASE_URL and ALMA_GATEWAY"):
         Settings.read()
+
+
+def test_a_message_needs_only_its_own_settings(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting that loads need is wrong, or in the wrong place: that is what it reports."""
+    monkeypatch.setenv("ALMA_API_KEY", "l7xx")
+    monkeypatch.setenv("ALMA_MAIL_HOST", "127.0.0.1")
+    monkeypatch.setenv("ALMA_MAIL_FROM", "importer@example.org")
+    _write(env, "ALMA_REGION=na\nALMA_RATE=fast\nALMA_RESERVE=-1\n")
+    with pytest.raises(UsageError):
+        Settings.read()
+    assert (mail_settings().alma_mail_host, web_settings().alma_proxy) == ("127.0.0.1", "")
+    monkeypatch.setenv("ALMA_MAIL_PORT", "none")
+    with pytest.raises(UsageError, match="ALMA_MAIL_PORT must be a port"):
+        mail_settings()
+    assert web_settings().alma_rate == Settings.model_fields["alma_rate"].default
+    _write(env, "ALMA_PROXY=http://127.0.0.1:9\n")
+    with pytest.raises(UsageError, match=r"ALMA_PROXY in \.env decides that"):
+        web_settings()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems keep permissions differently")

@@ -20,6 +20,7 @@ from typer.main import get_group
 
 from importer.cli.output import commit, output, printable, program
 from importer.errors import (
+    Cause,
     Exit,
     ImporterError,
     RosterError,
@@ -201,7 +202,8 @@ def _run(arguments: list[str]) -> int:
             sys.stderr.write(f"importer: {printable(sentence)}\n")
             output.note("error", text=printable(sentence))
             if "--json" in arguments:
-                line = json.dumps({"error": printable(sentence), "exit": wrong})
+                cause = error.cause if isinstance(error, ImporterError) else Cause.OTHER
+                line = json.dumps({"error": printable(sentence), "exit": wrong, "cause": cause})
                 sys.stdout.write(f"{line}\n")
         return wrong
     return code if isinstance(code, int) else Exit.DONE

@@ -12,38 +12,42 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from importer.errors import FINE, Exit, ImporterError
+from importer.errors import FINE, Cause, Exit, ImporterError
 from importer.model.run import Summary
 from importer.report.wording import headline
 from importer.settings import importer_command
 
-OF_FILES = frozenset({Exit.ROSTER, Exit.USAGE})
-"""Exit codes after which a file is refused; after any other one, nothing is wrong with it."""
+OF_FILES = frozenset({Cause.ROSTER, Cause.EITHER})
+"""Causes for which a file is refused; with any other one, nothing is wrong with it."""
+
+TO_CORRECT = frozenset({Exit.ROSTER, Exit.USAGE})
+"""Exit codes after which a person has to correct something; no later run helps."""
 
 
 class StepError(ImporterError):
     """A step of a job cannot be taken now. `exit` is that of the job."""
 
-    def __init__(self, exit_code: Exit, sentence: str) -> None:
-        """Take the exit code, and the sentence for people."""
+    def __init__(self, exit_code: Exit, sentence: str, cause: Cause) -> None:
+        """Take the exit code, the sentence for people, and what has to be corrected."""
         super().__init__(sentence)
-        self.exit = exit_code
+        self.exit, self.cause = exit_code, cause
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended: its exit code, its summary, or the sentence of its error."""
+    """How a command ended: its exit code, its summary, or the sentence and cause of its error."""
 
     exit: Exit
     summary: Summary | None = None
     error: str = ""
+    cause: Cause = Cause.OTHER
 
     @property
     def result(self) -> Summary:
         """The summary of a command that did its work. Raises StepError otherwise."""
         if self.exit in FINE and self.summary is not None:
             return self.summary
-        raise StepError(self.exit, "\n".join(self._why()))
+        raise StepError(self.exit, "\n".join(self._why()), self.cause)
 
     def _why(self) -> Iterator[str]:
         """Yield why it ended early, and what was done until then."""
@@ -52,7 +56,7 @@ class Ended:
         if self.exit is Exit.INTERRUPTED:
             yield "The load was stopped by a person, or by the system as it shut down."
         else:
-            yield f"{why}" if self.exit in OF_FILES else f"The load stopped. {why}"
+            yield f"{why}" if self.exit in TO_CORRECT else f"The load stopped. {why}"
         if summary is not None and summary.created is None:
             yield "Nothing was written to Alma."
         elif summary is not None:
@@ -108,11 +112,9 @@ def how_it_ended(name: str, code: int, out: str) -> Ended:
     try:
         return Ended(exit_code, Summary.model_validate_json(last))
     except ValidationError:
-        return Ended(exit_code, error=_error(last) or f"`importer {name}` ended with {code}.")
-
-
-def _error(line: str) -> str:
+        pass
     try:
-        return str(json.loads(line)["error"])
+        told = json.loads(last)
+        return Ended(exit_code, error=str(told["error"]), cause=Cause(told["cause"]))
     except (ValueError, KeyError, TypeError):
-        return ""
+        return Ended(exit_code, error=f"`importer {name}` ended with {code}.")

@@ -7,13 +7,16 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from importer.errors import Exit, ImporterError, UsageError
-from importer.jobs.commands import OF_FILES
+from importer.errors import Cause, Exit, ImporterError, UsageError
+from importer.jobs.commands import OF_FILES, TO_CORRECT
 from importer.jobs.feed import Feed, FileState, WrongFileError
 from importer.jobs.schema import Job
 from importer.jobs.state import Decision, Load, Step, Store
 from importer.ledger.ledger import Ledger
 from importer.model.text import command_line, word_list
+
+_SAME_NAME = " under the same name (files behind it wait)"
+"""How a file is replaced where a job loads every file, the oldest first."""
 
 REASON = "your reason"
 """What stands for the reason in a command; a person replaces it."""
@@ -47,7 +50,8 @@ def why_held(job: Job, load: Load) -> Iterator[str]:
     yield f"  {allowing(job.path, load)}"
     yield f"The next run of the job then {then.get(job.file.do, delivers)}."
     yield f"If the mapping is wrong, correct it, then run:\n  {running(job.path)}"
-    yield "If the file is wrong, ask the office for another one, which is then taken instead."
+    named = _SAME_NAME if job.file.every == "file" and load.corrects is None else ""
+    yield f"If the file is wrong, ask the office for another one{named}. It is then taken instead."
     yield f"To continue without it, run:\n  {skipping(job.path, load)}"
 
 
@@ -56,25 +60,27 @@ def what_next(job: Job, error: ImporterError, load: Load | None) -> Iterator[str
 
     `load`: the one that it stopped. Its error names the commands where a guard holds it.
     """
+    named = _SAME_NAME if job.file.every == "file" else ""
+    again = f"sk the office to send the file again{named}."
     skip = f"To continue without it, run:\n  {skipping(job.path, None)}"
-    places = ("the mapping", *(f"{part.mapping.name}:" for part in job.file.rosters))
-    of_file = load is not None and load.corrects is None and error.exit in OF_FILES
-    of_mapping = of_file and any(place in str(error) for place in places)
+    of_file = load is not None and load.corrects is None and error.cause in OF_FILES
+    of_both = of_file and error.cause is Cause.EITHER
     if isinstance(error, WrongFileError):
         yield skip
-    elif of_mapping or error.exit in {Exit.USAGE, Exit.ACCESS}:
+    elif of_both or error.exit in {Exit.USAGE, Exit.ACCESS} or error.cause is Cause.MAPPING:
         yield f"When this is corrected, run:\n  {running(job.path)}"
-        if of_mapping:
-            yield f"If the mapping is right, ask the office to send the file again. {skip}"
+        if of_both:
+            yield f"If the mapping is right, a{again} {skip}"
     elif of_file:
-        yield from ("Ask the office to send the file again.", skip)
+        yield from (f"A{again}", skip)
     elif load is not None and error.exit is Exit.ROSTER:
         yield f"Ask the office to save the workbook in {job.file.rejects_to} again."
     elif error.exit is Exit.BUG:
         file = command_line("doctor", "--bundle", "bundle.json")
         yield from ("To report it, also send the file that this command writes:", f"  {file}")
-    if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, *OF_FILES}:
-        yield f"The next run of the job {'continues' if load is not None else 'tries again'}."
+    if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, *TO_CORRECT}:
+        then = "continues" if load is not None else "tries again"
+        yield f"The next run of the job {then}. To run it now, type:\n  {running(job.path)}"
 
 
 def _check_meant(job: Job, held: Load | None, run: str) -> None:

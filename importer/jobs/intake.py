@@ -36,6 +36,8 @@ class Intake:
         self._job = job
         self._tools = tools
         self._store = store
+        self.unchanged = tuple[PickedFile, ...]()
+        """The files that have the content of the last load."""
 
     def look(self) -> None:
         """Remember which files are there, so that a later pick-up need not wait for them."""
@@ -52,7 +54,7 @@ class Intake:
         now, state = self._tools.now, self._store.state
         last, held = state.last, state.open
         stamp, files = f"{now():%Y-%m-%dT%H%M%S}", list[PickedFile]()
-        missing = []
+        missing, late = list[ImporterError](), list[ImporterError]()
         for number, part in enumerate(self._job.file.rosters, 1):
             folder = unused(self._store.folder / f"{stamp}-{number}")
             try:
@@ -66,24 +68,29 @@ class Intake:
             except ImporterError as error:
                 if isinstance(error, WrongFileError):
                     self._refuse(part.source.address, error.file)
-                recent = last and part.max_age and now() - last.finished < part.max_age
-                if not (isinstance(error, MissingFileError) and (went_on or recent)):
+                if not isinstance(error, MissingFileError):
                     shutil.rmtree(folder, ignore_errors=True)
                     self._store.remove_copies(files)
                     raise
+                recent = last and part.max_age and now() - last.finished < part.max_age
                 missing.append(error)
+                if not (went_on or recent):
+                    late.append(error)
         if missing:
             self._store.remove_copies(files)
             if new := [file for file in files if last is None or file.sha256 not in last.hashes]:
                 msg = f"{new[0]}, waits, as the rosters of a job are loaded together."
                 msg = f"{msg} {missing[0]}"
                 raise RosterError(msg)
+            if late:
+                raise late[0]
             return None
         load = Load(stamp=stamp, files=tuple(files))
         if last is not None and load.hashes == last.hashes:
             self._store.remove_copies(load.files)
             before = self._store.state.feeds
             self.mark(load, FileState.LOADED)
+            self.unchanged = load.files
             for sentence in self.put_away(load):
                 self._tools.say(sentence)
             more = self._job.file.every == "file" and self._are_new(load, before)

@@ -46,7 +46,7 @@ from importer.model.redaction import hide
 from importer.model.run import Summary
 from importer.model.text import command_line
 from importer.report import wording
-from importer.settings import Settings, mail_settings, named_address
+from importer.settings import Settings, mail_settings, named_address, web_settings
 
 TIMEOUT = 30
 """Seconds for each reply of a mail server, a chat or a monitoring service."""
@@ -127,7 +127,7 @@ def send(channel: Channel, notify: Notify, message: Message) -> None:
     else:
         body = json.dumps(_chat_body(notify, message)).encode()
         with _trouble("The chat"):
-            _call(Settings.read(), _url(notify.chat or ""), body)
+            _call(web_settings(), _url(notify.chat or ""), body)
 
 
 def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
@@ -325,7 +325,7 @@ class Reporter:
         ending = "" if event == "end" else f"/{event}"
         with self._said(), _trouble("The address of `ping`"):
             if self.notify.ping:
-                _call(Settings.read(), f"{_url(self.notify.ping).rstrip('/')}{ending}", None)
+                _call(web_settings(), f"{_url(self.notify.ping).rstrip('/')}{ending}", None)
 
     @contextmanager
     def _said(self) -> Iterator[None]:

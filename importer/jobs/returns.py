@@ -91,7 +91,9 @@ class Returns:
                     continue
                 if load.planned.review:
                     lines.append("Where a row needs review, choose a Decision in the workbook.")
-                if load.planned.to_correct or load.planned.refused:
+                if load.planned.refused:
+                    lines.append("Where Alma refused a row, the workbook has Alma's reason.")
+                if load.planned.to_correct:
                     lines.append("Ask the office to correct this in its next file, or correct it.")
                 words = (one.path, "-m", str(self._job.file.rosters[one.roster].mapping))
                 by_zip = self._job.file.do == "sis-zip"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from importer.errors import (
     FINE,
+    Cause,
     Exit,
     ImporterError,
     LedgerError,
@@ -37,9 +38,19 @@ from importer.ledger.states import State
 from importer.model.files import unused
 from importer.model.plan import SafetyCheck
 from importer.model.run import SisLoad, Summary
-from importer.model.text import command_line
+from importer.model.text import command_line, counted
 from importer.pipeline.inputs import check_sources
 from importer.report import wording
+
+
+def _listed(load: Load) -> Iterator[str]:
+    """Yield what to do with the users whom a plan lists for Alma's own jobs, if there are any."""
+    path = Path(load.run) / wording.SET
+    users = len(path.read_text("utf-8").splitlines()) - 1 if path.is_file() else 0
+    if users:
+        yield f"{counted(users, 'user')} to retire: {path}"
+        yield "In Alma, create an itemized set of users from it (Admin > Manage Jobs and Sets)."
+        yield "Then run Purge User Records on the set."
 
 
 class JobRun:
@@ -97,7 +108,7 @@ class JobRun:
                 )
             except Exception as error:
                 with suppress(Exception):  # the defect itself is what is reported
-                    bug = StepError(Exit.BUG, defect(error))
+                    bug = StepError(Exit.BUG, defect(error), Cause.OTHER)
                     self._report_trouble(bug, self._store.state.open)
                 self._reporter.ping("fail")
                 raise
@@ -114,7 +125,6 @@ class JobRun:
             if not (code in FINE or reported_late):
                 return
         yield from self._corrected()
-        went_on = self._loaded
         while True:
             try:
                 new = self._intake.pick_up(went_on=self._loaded)
@@ -128,13 +138,13 @@ class JobRun:
             yield code
             if code not in FINE or self._job.file.every == "newest":
                 return
-            went_on = False
         self._store.save(reported=None)
         if self._store.state.superseded:
             yield self._report_late()
-        elif not self._loaded or went_on:
-            headline = "There is nothing new to load."
-            self._reporter.send(self._reporter.message(Level.NOTHING, Exit.DONE, headline))
+        elif not self._loaded:
+            headline, same = "There is nothing new to load.", self._intake.unchanged
+            lines = [f"File: {file}. The last load had the same content." for file in same]
+            self._reporter.send(self._reporter.message(Level.NOTHING, Exit.DONE, headline, lines))
             yield Exit.DONE
 
     def _corrected(self) -> Iterator[Exit]:
@@ -170,7 +180,7 @@ class JobRun:
         except ImporterError as error:
             if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
                 self._store.remove_copies(load.files)
-                if error.exit in OF_FILES:
+                if error.cause in OF_FILES:
                     self._intake.mark(load, FileState.REFUSED)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
                 self._store.save(open=None)
@@ -236,7 +246,7 @@ class JobRun:
         mappings = self._mappings(load)
         if len(load.files) != len(mappings):
             msg = "The job has other rosters than when it picked up its files."
-            raise StepError(Exit.STOPPED, msg)
+            raise StepError(Exit.STOPPED, msg, Cause.OTHER)
         words: list[str] = []
         for file, mapping in zip(load.files, mappings, strict=True):
             words += (file.copied_to, "-m", str(mapping))
@@ -287,7 +297,8 @@ class JobRun:
         if held:
             load = load.model_copy(update={"step": Step.HELD, "held": held})
             self._intake.mark(load, FileState.HELD, open=load)
-            raise StepError(Exit.SAFETY_CHECK, "\n".join(why_held(self._job, load)))
+            why = "\n".join(why_held(self._job, load))
+            raise StepError(Exit.SAFETY_CHECK, why, Cause.OTHER)
         do = self._job.file.do
         if do in {"apply", "sis-load"} and (plan.create or plan.update):
             load = self._apply(load)
@@ -365,10 +376,12 @@ class JobRun:
             code = Exit.worst({code, Exit.REJECTS})
         written = summary.written if summary.created is not None else 0
         planned = file.do == "plan" and bool(summary.create or summary.update)
+        listed = tuple(_listed(load))
         if code is not Exit.DONE:
             level = Level.TROUBLE
         else:
-            level = Level.CHANGES if written or planned or load.delivered else Level.NOTHING
+            changed = written or planned or load.delivered or listed
+            level = Level.CHANGES if changed else Level.NOTHING
         decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
         headline = wording.headline(summary)
         lines = [*load.lines, *state.superseded, *decided]
@@ -381,6 +394,7 @@ class JobRun:
                 lines += ["To see after that what Alma loaded, run:", f"  {report}"]
         if planned:
             lines += ["To apply the plan, run:", f"  {command_line('apply', load.run)}"]
+        lines += listed
         flags = wording.sis_flags(self._sis)
         lines += (*self._returns.to_correct(load, flags), *load.trouble)
         return self._reporter.message(level, code, headline, lines, load)

@@ -207,5 +207,7 @@ class RemoteFolder:
         try:
             yield
         except (OSError, EOFError, paramiko.SSHException) as error:
-            msg = f"{what} ({_why(error)})."
+            of_file = isinstance(error, (FileNotFoundError, PermissionError))
+            check = "its name and permissions" if of_file else "the server and the network"
+            msg = f"{what} ({_why(error)}). Check {check}."
             raise PlaceError(msg) from error

@@ -26,7 +26,7 @@ import pandas as pd
 from importer.errors import RosterError
 from importer.loader import headings, table
 from importer.loader.cleaning import LONGEST, Cleaned, clean, writable
-from importer.loader.detect import Kind, NotReadableError
+from importer.loader.detect import Kind, NotReadableError, WrongEncodingError
 from importer.loader.encodings import LATIN_9, WESTERN, decoded, find_encoding
 from importer.loader.headings import Headings
 from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
@@ -149,7 +149,7 @@ def _records(content: bytes, encoding: str, delimiter: str, *, skip: int) -> Ite
             f"is not written in {encoding}: row {number + 1} or one soon after it has other bytes. "
             "Set the right `encoding` in the mapping, or `auto`."
         )
-        raise NotReadableError(msg) from None
+        raise WrongEncodingError(msg) from None
 
 
 def _first_lines(content: bytes, encoding: str) -> list[str]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from importer.errors import RosterError, UnreadableFileError
+from importer.errors import Cause, RosterError, UnreadableFileError
 from importer.model.files import read_bounded
 
 LARGEST = 300 * 1024 * 1024
@@ -107,6 +107,13 @@ class NotReadableError(Exception):
 
     cells = ""
     encodings: Mapping[str, str] = {}
+    cause = Cause.ROSTER
+
+
+class WrongEncodingError(NotReadableError):
+    """The encoding is not the one of the mapping, or must be named there."""
+
+    cause = Cause.EITHER
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
-from importer.errors import RosterError
-from importer.loader.detect import NotReadableError
+from importer.errors import Cause, RosterError
+from importer.loader.detect import NotReadableError, WrongEncodingError
 from importer.loader.letters import ideographs, likelihood
 
 WESTERN = "cp1252"
@@ -97,7 +97,7 @@ class _Reading(NamedTuple):
     words: tuple[str, ...]
 
 
-class WhichEncodingError(NotReadableError):
+class WhichEncodingError(WrongEncodingError):
     """The encoding must be named. `cells`: lines with words as several encodings read them.
 
     `readings`: the same as values: the encoding, what it is used for, and the words.
@@ -149,7 +149,7 @@ def find_encoding(content: bytes, wanted: str) -> tuple[str, str]:
     if known:
         return known, _doubt(content, wanted, known)
     if content.count(0) * 100 > len(content):
-        raise NotReadableError(_full_of_nuls(content))
+        raise _full_of_nuls(content)
     text = _utf_8(content)
     if text is None:
         return _western(_words(content)), ""
@@ -172,20 +172,20 @@ def _known(wanted: str) -> str:
             f'The mapping names the encoding "{wanted}", which does not exist. Usual ones are '
             "utf-8, windows-1252 and utf-16; `auto` finds it out."
         )
-        raise RosterError(msg) from None
+        raise RosterError(msg, cause=Cause.MAPPING) from None
     return known.name
 
 
-def _full_of_nuls(content: bytes) -> str:
-    """Return the sentence about a file that is not text, or UTF-16 without its mark."""
+def _full_of_nuls(content: bytes) -> NotReadableError:
+    """Return the error of a file that is not text, or UTF-16 without its mark."""
     sample = content[: _SAMPLE & ~1]
     for encoding, nuls in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):
         if nuls.count(0) * 2 > len(nuls) and sample.count(0) == nuls.count(0):
-            return (
+            return WrongEncodingError(
                 f"has no byte-order mark, and its bytes look like {encoding}. If it is, set "
                 f"`encoding: {encoding}` under `roster:` in the mapping."
             )
-    return (
+    return NotReadableError(
         "is not text: it is full of bytes that no text has. "
         "Save it again from the spreadsheet program, as .xlsx or as CSV UTF-8."
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from importer.errors import RosterError
+from importer.errors import Cause, RosterError
 from importer.loader.cleaning import clean
 from importer.model.roster import ADDED, NO_HEADINGS, Layout, letter
 from importer.model.text import counted
@@ -75,7 +75,7 @@ def find(
             f"The mapping's `header` says that the headings are in row {shown}, but that row is "
             "blank. Correct `header` in the mapping, or remove it."
         )
-        raise RosterError(msg)
+        raise RosterError(msg, cause=Cause.EITHER)
     notice = ""
     if not layout.header:
         known = matches(top[chosen[0] - 1], layout.expected)
@@ -174,4 +174,4 @@ def _refuse_two_rows(
             f"Set `header: [{pair[0]}, {pair[1]}]` in the mapping, or `header:` to the number of "
             "the one heading row."
         )
-        raise RosterError(msg)
+        raise RosterError(msg, cause=Cause.EITHER)

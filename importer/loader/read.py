@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
-from importer.errors import RosterError, WhichSheetError
+from importer.errors import Cause, RosterError, WhichSheetError
 from importer.loader import headings, table
 from importer.loader.cleaning import clean
 from importer.loader.csv_file import first_rows, read_csv
@@ -139,7 +139,7 @@ def _refusals(path: Path) -> Iterator[None]:
         yield
     except NotReadableError as error:
         msg = f"{path.name} {error}"
-        raise RosterError(msg, error.cells, error.encodings) from None
+        raise RosterError(msg, error.cells, error.encodings, error.cause) from None
 
 
 class TooLongError(BaseException):
@@ -223,7 +223,7 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
             f'The sheet "{source.sheet}" of {source.path.name} is empty. Name another in the '
             "mapping."
         )
-        raise RosterError(msg)
+        raise RosterError(msg, cause=Cause.EITHER)
     source = replace(source, header=found.rows)
     escaped = _from_our_csv(workbook, found.texts)
     columns = table.find_columns(found, sheet, max(map(len, sheet.rows)), escaped=escaped)

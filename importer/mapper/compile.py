@@ -10,7 +10,7 @@ from datetime import date
 from itertools import product
 from typing import TYPE_CHECKING
 
-from importer.errors import MappingError
+from importer.errors import ColumnsError, MappingError
 from importer.mapper.field_rule import FieldRule
 from importer.mapper.mapping import EntryRules, MappingDocument
 from importer.mapper.placeholders import Cell, Variable, heading_key, key_of
@@ -152,7 +152,8 @@ def compile_mapping(
     open_ends = [f"{mapping.source.place(steps)}: {advice}" for steps, advice in mapping.open_codes]
     if work.faults or same_for_all or open_ends:
         wrong = _findings(mapping, headings, work.faults, run.file) if work.faults else ()
-        raise MappingError((*open_ends, *same_for_all, *wrong))
+        kind = MappingError if open_ends or same_for_all else ColumnsError
+        raise kind((*open_ends, *same_for_all, *wrong))
     fields = (*scalars, *(one for entry in entries for one in entry.fields))
     layout = RecordLayout(
         mapping.file.account_type,

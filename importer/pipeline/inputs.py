@@ -407,7 +407,8 @@ def read_inputs(
         compiled = compile_mapping(document, opened.places, run)
     except MappingError as error:
         others = better_mappings(asked.mapping, opened, run)
-        raise MappingError((*findings, *error.findings, *others)) from None
+        kind = MappingError if findings else type(error)
+        raise kind((*findings, *error.findings, *others)) from None
     if findings:
         raise MappingError(findings)
     candidates = evaluate(compiled, opened, codes)

@@ -18,6 +18,8 @@ import pytest
 from importer.errors import Exit
 from importer.jobs.commands import Command, Ended, how_it_ended
 from importer.loader.detect import LARGEST
+from tests.campus.retiring import MAPPING as MAPPING_TO_RETIRE
+from tests.campus.retiring import caller, record
 from tests.cli.conftest import Sandbox, Type, type_in
 from tests.cli.small import HEAD, MAPPING, ask
 from tests.jobs.office import Office, in_process, people, rows_of
@@ -40,11 +42,15 @@ Arrange = Callable[[Office, Sandbox], None]
 
 @dataclass(frozen=True)
 class Kind:
-    """What happens, its exit code, and what the email has: cause, counts, places and commands."""
+    """What happens, its exit code, and what the email has: cause, counts, places and commands.
+
+    `lacks`: what would lead to the wrong person, or to a command that does not help.
+    """
 
     exit: Exit
     happens: Arrange
     has: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
 
 
 def _arrives(
@@ -179,6 +185,33 @@ def _waits(office: Office, _: Sandbox) -> None:
     office.run()
 
 
+def _first_waits(office: Office, _: Sandbox) -> None:
+    """A file of one roster comes, and none of the other has ever come."""
+    _write_job_of_two(office, OFF)
+    office.drop(rows_of(people(2, first=100)), "staff-1.csv")
+    office.run()
+
+
+def _held_in_turn(office: Office, sandbox: Sandbox) -> None:
+    """A job that loads every file holds one."""
+    _arrives(rows_of(people(40)), hours=3, job=f"every: file\n{OFF}")(office, sandbox)
+    office.drop(rows_of(people(10)), "patrons-2.csv", age=HOUR)
+    office.run()
+
+
+def _listed(office: Office, sandbox: Sandbox) -> None:
+    """A job lists who is to be retired in Alma."""
+    lines = ["Id,First,Last,Born"]
+    for at, user in enumerate(("FIRST", "SECOND")):
+        one = record(user, at)
+        caller(sandbox.host)("POST", "/almaws/v1/users", one)
+        lines.append(f"{user},{one['first_name']},{one['last_name']},{one['birth_date'][:-1]}")
+    head, end = MAPPING_TO_RETIRE.format(if_open="hold", do="list").split("    set:")
+    mapping = head + end[end.index("record:") :]
+    (office.folder / "small.yaml").write_text(mapping, "utf-8")
+    _arrives("\n".join([*lines, ""]).encode())(office, sandbox)
+
+
 def _allowed(office: Office, _: Sandbox) -> None:
     office.write_job()
     office.drop(rows_of(people(10)))
@@ -259,6 +292,7 @@ KINDS = {
         Exit.REFUSED,
         _fails("apply", {"do": "refuse", "on": "POST", "nth": 5, "code": "401851"}),
         ("9 of 10 rows", "1 refused by Alma", FILE, RUN, r"  importer plan \S+/rejects\.xlsx"),
+        (ASK,),
     ),
     "missing": Kind(
         Exit.ROSTER,
@@ -298,12 +332,33 @@ KINDS = {
         _arrives(b"Id,First,Last,Group,Born\n1,A,B,COMM,\n"),
         (r"small\.yaml:\d+:.*`Email` is missing", "`Note` is missing", FILE, AGAIN, ASK, SKIP),
     ),
-    "mapping": Kind(Exit.USAGE, _wrong_mapping, (r"small\.yaml:16: .*birthdate", FILE, AGAIN)),
+    "mapping": Kind(
+        Exit.USAGE, _wrong_mapping, (r"small\.yaml:16: .*birthdate", FILE, AGAIN), (ASK, SKIP)
+    ),
+    "setting": Kind(
+        Exit.USAGE,
+        _fails("plan", ALMA_RATE="fast"),
+        ("ALMA_RATE must be", FILE, AGAIN),
+        (ASK, SKIP),
+    ),
     "job": Kind(Exit.USAGE, _wrong_job, (r"nightly\.yaml:7: guards", AGAIN)),
     "waits": Kind(
         Exit.ROSTER,
         _waits,
         (r"patrons-1\.csv \(.* bytes, waits", r"no new file staff-\*\.csv", ASK),
+    ),
+    "first waits": Kind(
+        Exit.ROSTER, _first_waits, (r"staff-1\.csv \(.* bytes, waits", r"no file patrons-\*", ASK)
+    ),
+    "listed": Kind(
+        Exit.DONE,
+        _listed,
+        (r"2 users to retire: runs/\S+/set\.csv", "Purge User Records", FILE, RUN),
+    ),
+    "held: in turn": Kind(
+        Exit.SAFETY_CHECK,
+        _held_in_turn,
+        (ALLOW % "rows absent", *COMMANDS_OF_HELD, r"under the same name \(files behind it wait\)"),
     ),
     "held: creates": Kind(
         Exit.SAFETY_CHECK,
@@ -439,7 +494,7 @@ KINDS = {
     "nowhere to deliver": Kind(
         Exit.STOPPED,
         _sis("sis-zip", out=False),
-        ("The folder out cannot be read", FILE, RUN, CONTINUES),
+        ("The folder out cannot be read", "Check its name", FILE, RUN, CONTINUES, AGAIN),
     ),
 }
 
@@ -449,13 +504,14 @@ def test_an_email_leads_to_the_cause_and_to_what_to_do(
     kind: Kind, office: Office, sandbox: Sandbox, typed: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has the cause, counts, file and run, and commands that the command line knows."""
-    for name in ("ALMA_API_KEY", "ALMA_BASE_URL"):
+    for name in ("ALMA_API_KEY", "ALMA_BASE_URL", "ALMA_RATE"):
         monkeypatch.setenv(name, os.environ[name])
     kind.happens(office, sandbox)
     assert office.chats[-1]["exit"] == kind.exit
     office.mails = [mail for mail in office.mails if mail["To"] == "circ@example.org"][-1:]
     text = office.text.replace("\r", "")
     assert [pattern for pattern in kind.has if not re.search(pattern, text)] == [], text
+    assert [pattern for pattern in kind.lacks if re.search(pattern, text)] == [], text
     assert "\n\n\n" not in text
     for line in re.findall(r"^  importer (.+)$", text, re.MULTILINE):
         assert typed(*shlex.split(line), "--help").exit == Exit.DONE, line

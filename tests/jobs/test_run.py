@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -330,6 +331,14 @@ def test_when_decides_what_is_reported(when: str, wanted: list[int], office: Off
         assert office.run() == Exit.DONE
         sent.append(len(office.mails))
     assert sent == wanted
+    if office.mails:
+        assert re.search(r"patrons-1\.csv \(.* same content", office.text)
+    path.write_text(path.read_text("utf-8").replace("when: ", "when: always #"), "utf-8")
+    office.drop(rows_of(people(20)), "patrons-2.csv")
+    assert office.run() == Exit.SAFETY_CHECK
+    office.clear()
+    assert office.run("creates") == Exit.DONE
+    assert len(office.mails) == 1  # of the load, and none of nothing new behind it
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no such signal")
