@@ -49,7 +49,7 @@ def is_suffix(text: str, *, after_comma: bool) -> bool:
 
 def is_title(word: str, *, before: bool) -> bool:
     """Return whether a word is a title; `before`: a name follows it, here or in the cell."""
-    plain = word.rstrip(".").casefold()
+    plain = word.replace(".", "").casefold()
     if plain in _TITLES:
         return True
     dotted = word.endswith(".") and plain in _DOTTED_TITLES

@@ -106,7 +106,7 @@ CASES = (
     Case("comma-in-name", "Correct the name", {"Last Name": "Kim, Olivia"}, {"Last Name": "Kim"}),
     Case("unclear-name", "Write it as `Last name, First name`",
          {"Last Name": "Ana Maria Kim Roe"}, {"Last Name": "Roe, Ana Maria Kim"},
-         slip=((LAST, "last_name: <$whole.last>"),
+         slip=((LAST, "last_name: <$whole.last>\n  pref_middle_name: <$whole.middle>"),
                ("lookups:\n", "values: {whole: {from: <Last Name>, read: name}}\nlookups:\n"))),
     Case("odd-value", "Correct the cell", {"First Name": "TBD"}, {"First Name": "Ana"}),
     Case("title-in-name", "Delete the title or suffix", {"First Name": "Dr. Ana"},

@@ -25,7 +25,7 @@ from importer.model.name_words import (
     may_be_particle,
 )
 from importer.model.plan import MappingPart
-from importer.model.problem import CellFinding, Code
+from importer.model.problem import CellFinding, Code, Severity
 from importer.model.text import counted, spans
 
 if TYPE_CHECKING:
@@ -50,8 +50,14 @@ class PersonName:
     certain: bool
 
 
-_IDEOGRAPHS = re.compile(r"[\u3400-\u9fff\uac00-\ud7a3]{2,6}")
-"""A name in Chinese or Korean, the last name first and without a blank."""
+_IDEOGRAPHS = re.compile(r"[\u3005\u3400-\u9fff\uac00-\ud7a3]+")
+"""Letters of China, Japan and Korea, where the last name comes first."""
+_UNDIVIDED = range(2, 7)
+"""Ideographs of a name without a blank."""
+_KANA = re.compile(r"[\u3041-\u30ff]+")
+"""Japanese syllables. Names of other countries are written so, too, in their own order."""
+_NO_PART = re.compile(r"\d|\A['‘’]|[^\W\d_]{2,}\.\Z")
+"""In a word of a name: a digit, a nickname's mark, the end of an abbreviation that is no initial."""
 
 _ROWS = 10
 """Stretches of rows that a notice names."""
@@ -61,13 +67,19 @@ _MIDDLE_WORD = (
 )
 
 PARTS = ("first", "middle", "last", "title", "suffix")
+_LEFT_OUT = {
+    "middle": Code.ODD_COLUMN,
+    "title": Code.TITLE_IN_NAME,
+    "suffix": Code.TITLE_IN_NAME,
+}
+"""Parts that a record may lack, and the code that says so."""
 
 
 def read_name(text: str, order: Order) -> PersonName:
     """Divide a name. Particles stay with the last name, and one word is a last name.
 
-    It is not certain with a slash, or with a nickname in quotation marks or brackets.
-    Ideographs are read as in China and Korea: one or two of them are the last name.
+    It is not certain with a slash, a nickname, an unknown abbreviation, or a degree that is not
+    behind a comma. Ideographs begin with the last name; without a blank, it is one or two of them.
     """
     parts = [part for part in map(str.strip, COMMA.split(text)) if part]
     suffixes: list[str] = []
@@ -76,15 +88,19 @@ def read_name(text: str, order: Order) -> PersonName:
     certain = len(parts) < 3
     if len(parts) > 1:
         last, given = parts[0].split(), " ".join(parts[1:]).split()
-        certain = certain and order != "first-last"
-        titles = _titles(given)
-    elif parts and _IDEOGRAPHS.fullmatch(parts[0]):
+        certain, later = certain and order != "first-last", [*last[1:], *given[1:]]
+        titles = [*_titles(last), *_titles(given)]
+    elif parts and len(parts[0]) in _UNDIVIDED and _IDEOGRAPHS.fullmatch(parts[0]):
         at = 2 if parts[0][:2] in LONG_SURNAMES else 1
         return PersonName(parts[0][at:], "", parts[0][:at], "", "", certain=len(parts[0]) < at + 3)
     else:
         words = parts[0].split() if parts else []
         titles = _titles(words)
         suffixes[:0] = _suffixes(words)
+        later = words[2:]
+        if order == "auto" and words:
+            order = "last-first" if _IDEOGRAPHS.fullmatch(words[0]) else order
+            certain = certain and not _KANA.fullmatch(words[0])
         at = _end_of_last(words) if order == "last-first" else _start_of_last(words)
         last, given = (
             (words[:at], words[at:]) if order == "last-first" else (words[at:], words[:at])
@@ -92,6 +108,9 @@ def read_name(text: str, order: Order) -> PersonName:
         certain = certain and len(given) <= 2 and not any(map(may_be_particle, given[1:]))
     certain = certain and not (NO_NAME.search(text) or "(" in text)
     suffixes[:0] = [*_suffixes(last), *_suffixes(given)]
+    certain = certain and not any(map(_is_no_part, [*last, *given]))
+    if not text.isupper():
+        certain = certain and not any(map(_is_degree, later))
     return PersonName(
         "".join(given[:1]),
         " ".join(given[1:]),
@@ -102,12 +121,21 @@ def read_name(text: str, order: Order) -> PersonName:
     )
 
 
-def _has_middle_word(text: str, order: Order) -> bool:
+def _has_middle_word(text: str, name: PersonName) -> bool:
     """Return whether a name without a comma has a middle name that is no initial."""
-    name = read_name(text, order)
     words = name.middle.replace(".", " ").split()
     lone = not (COMMA.search(text) or TWO_PEOPLE.search(text))
     return name.certain and lone and any(len(word) > 1 for word in words)
+
+
+def _is_no_part(word: str) -> bool:
+    """Return whether a word is no name, as an unknown title is none; not `St.`, which begins one."""
+    return _NO_PART.search(word) is not None and not may_be_particle(word)
+
+
+def _is_degree(word: str) -> bool:
+    """Return whether a word is written as a degree."""
+    return word.isupper() and is_suffix(word, after_comma=True)
 
 
 def _titles(words: list[str]) -> list[str]:
@@ -183,8 +211,8 @@ class Read(Step[ReadPart]):
         message = "{value} cannot be divided into first and last name for certain"
         finding = CellFinding(Code.UNCLEAR_NAME, message)
 
-        if self.part == "last" and self.value.name != "last-first":
-            self._report_middle_words(values, work)
+        if self.part == "last":
+            self._report_parts(values, work)
 
         def read(text: str, _beside: str) -> Reading:
             name = read_name(text, self.value.name)
@@ -194,17 +222,35 @@ class Read(Step[ReadPart]):
         values.content = values.content & values.filled
         return values
 
-    def _report_middle_words(self, values: Values, work: RuleWork) -> None:
-        """Report which names have a word in the middle that may begin the last name."""
-        evaluation, column = work.evaluation, work.one.column
+    def _report_parts(self, values: Values, work: RuleWork) -> None:
+        """Report which names have parts that no rule takes, or a middle name that may be none."""
+        value = work.one.rule.field.path.rpartition(".")[0]
+        taken = {name for rule in work.evaluation.mapping.mapping.rules for name in rule.needs}
         texts: list[str] = values.texts.tolist()
-        doubtful = {text for text in {*texts} if _has_middle_word(text, self.value.name)}
-        pairs = zip(evaluation.numbers, texts, strict=True)
-        if rows := [number for number, text in pairs if text in doubtful]:
-            count, listed = counted(len(rows), "name"), spans(rows, _ROWS)
-            message = f"in {count} the word in the middle is taken as a middle name ({listed})"
+        names = {text: read_name(text, self.value.name) for text in {*texts}}
+        for part, code in _LEFT_OUT.items():
+            if f"{value}.{part}" in taken:
+                continue
+            advice = f"If it belongs in the record, map `<{value}.{part}>`."
+            message = f"in {{}} the {part} is left out ({{}})"
+            finding = CellFinding(code, message, advice, Severity.REPAIRED)
+            having = {text for text, name in names.items() if getattr(name, part) and name.certain}
+            self._report(having, texts, finding, work)
+        if self.value.name != "last-first" and f"{value}.middle" in taken:
+            message = "in {} the word in the middle is taken as a middle name ({})"
             finding = CellFinding(Code.ODD_COLUMN, message, _MIDDLE_WORD)
-            evaluation.report([(None, finding, "")], column.label, column.places)
+            doubtful = {text for text, name in names.items() if _has_middle_word(text, name)}
+            self._report(doubtful, texts, finding, work)
+
+    @staticmethod
+    def _report(names: set[str], texts: list[str], finding: CellFinding, work: RuleWork) -> None:
+        """Report how many rows have one of the names, and which."""
+        evaluation, column = work.evaluation, work.one.column
+        pairs = zip(evaluation.numbers, texts, strict=True)
+        if rows := [number for number, text in pairs if text in names]:
+            message = finding.message.format(counted(len(rows), "name"), spans(rows, _ROWS))
+            one = replace(finding, message=message)
+            evaluation.report([(None, one, "")], column.label, column.places)
 
     @property
     def emptied(self) -> tuple[str, str]:
