@@ -167,10 +167,11 @@ def _refuse_two_rows(
         if not text or not (across or down):
             continue
         pair = (area.first_row, area.last_row) if down else (number, number + 1)
-        where = f"{letter(area.first_column)} to {letter(area.last_column)}"
+        columns = f"columns {letter(area.first_column)} to {letter(area.last_column)}"
+        over = f"rows {pair[0]} to {pair[1]}" if down else columns
         msg = (
             f'The headings seem to take two rows: "{text}" in row {area.first_row} is merged '
-            f"over columns {where} and rows {pair[0]} to {pair[1]}. "
+            f"over {over}. "
             f"Set `header: [{pair[0]}, {pair[1]}]` in the mapping, or `header:` to the number of "
             "the one heading row."
         )

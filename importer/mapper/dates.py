@@ -13,7 +13,7 @@ import calendar
 import re
 import tomllib
 import unicodedata
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from enum import Enum
 from importlib.resources import files
@@ -68,41 +68,56 @@ YEARS = range(1900, 2101)
 
 
 class Unread(Enum):
-    """Why a text is not a date: the sentence, the advice ("" for the catalog's), its reach."""
+    """Why a text is not a date: the sentence, the advice ("" for the catalog's), its reach.
+
+    In an advice, `{}` is the setting of `_SETTINGS`, and `{dmy}` that of day/month.
+    """
 
     UNKNOWN = ("is not a date that can be read", "", Repairs.ROW)
-    TWO_WAYS = ("reads both as month/day and as day/month", "", Repairs.ROW)
+    TWO_WAYS = (
+        "reads both as month/day and as day/month",
+        "Set `dates: {}` or `dates: {dmy}` in the mapping.",
+        Repairs.COLUMN,
+    )
     NO_SUCH_DAY = ("is a day that does not exist", "Correct the date.", Repairs.ROW)
     SHORT_YEAR = (
         "has a year of two digits",
         "Type the year with four digits, or set in the mapping up to which year they are 20xx: "
-        "`dates: {pivot: 30}`.",
+        "`dates: {}`.",
         Repairs.COLUMN,
     )
     MOMENT = (
         "has a time in UTC, when it may be another day here",
         "Export the date without the time. If the days are right as written, keep only them in the "
-        "mapping: `clean: [{extract: '^[^ T]+'}]`.",
+        "mapping: `clean: [{{extract: '^[^ T]+'}}]`.",
         Repairs.COLUMN,
     )
     YEAR = (
         "is a year, not a whole date",
         "Type the whole date, such as 2027-12-31. If each year means its last day, set for the "
-        "expiration or purge date in the mapping: `dates: {year: end}`.",
+        "expiration or purge date in the mapping: `dates: {}`.",
         Repairs.COLUMN,
     )
     MONTH = (
         "is a month, not a whole date",
         "Type the whole date, such as 2027-12-31. If each month means its last day, set for the "
-        "expiration or purge date in the mapping: `dates: {month: end}`.",
+        "expiration or purge date in the mapping: `dates: {}`.",
         Repairs.COLUMN,
     )
     SERIAL = (
         "is a plain number, perhaps a day number of the spreadsheet program",
-        "Format the column as a date, or allow day numbers in the mapping: "
-        "`dates: {serials: true}`.",
+        "Format the column as a date, or allow day numbers in the mapping: `dates: {}`.",
         Repairs.COLUMN,
     )
+
+
+_SETTINGS: dict[Unread, dict[str, object]] = {
+    Unread.TWO_WAYS: {"order": "mdy"},
+    Unread.SHORT_YEAR: {"pivot": 30},
+    Unread.YEAR: {"year": "end"},
+    Unread.MONTH: {"month": "end"},
+    Unread.SERIAL: {"serials": "true"},
+}
 
 
 class Dates(MappingPart):
@@ -133,6 +148,16 @@ class Dates(MappingPart):
     def over(self, base: Dates) -> Dates:
         """Return these settings, completed by those of the roster."""
         return base.model_copy(update=self.model_dump(exclude_defaults=True))
+
+    def written(self, change: Mapping[str, object]) -> str:
+        """Return these settings with a change, as a mapping writes them."""
+        settings = self.model_dump(exclude_defaults=True, exclude={"serials"})
+        settings |= ({"serials": "true"} if self.serials else {}) | dict(change)
+        if [*settings] == ["order"]:
+            return str(settings["order"])
+        if "%" in self.order:
+            settings["order"] = f'"{self.order}"'
+        return f"{{{', '.join(f'{key}: {value}' for key, value in settings.items())}}}"
 
     def read(self, text: str) -> date | Unread:
         """Return the date of a text that is not blank, or why it is none."""
@@ -242,6 +267,8 @@ class Dates(MappingPart):
         if not isinstance(day, Unread):
             return day.isoformat(), None
         sentence, advice, repairs = day.value
+        dmy = self.written({"order": "dmy"})
+        advice = advice.format(self.written(_SETTINGS.get(day, {})), dmy=dmy)
         message = f"{{value}} {sentence}"
         code = Code.AMBIGUOUS_DATE if day is Unread.TWO_WAYS else Code.UNPARSABLE_DATE
         if day is Unread.NO_SUCH_DAY and self.order in ORDER_WORDS:
@@ -368,10 +395,15 @@ def order_of(column: Hashable, texts: Iterable[str], dates: Dates, known: Orders
     return known[column]
 
 
-def order_notice(order: str) -> CellFinding:
-    """Return the notice that dates were read in the order that their column shows."""
+def order_notice(order: str, dates: Dates) -> CellFinding:
+    """Return the notice that dates were read in the order that their column shows.
+
+    `dates`: how the mapping says that they are read.
+    """
     message = f"was read as {ORDER_WORDS[order]}, because some dates allow no other order"
-    advice = f"If this is right, declare it in the mapping: `dates: {order}`."
+    advice = (
+        f"If this is right, declare it in the mapping: `dates: {dates.written({'order': order})}`."
+    )
     return CellFinding(Code.READ_WITH_NOTICE, message, advice)
 
 

@@ -197,6 +197,28 @@ def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "cells"),
+    [
+        ("pivot: 30", ("1/2/05", "1/13/05")),
+        ("serials: true", ("38415", "1/2/2005")),
+        ('order: "%d.%m.%Y"', ("38415", "1.2.2005")),
+        ("order: dmy, serials: true", ("1/2/05", "38415")),
+    ],
+)
+def test_the_advised_setting_keeps_those_that_are_there(
+    tmp_path: Path, settings: str, cells: tuple[str, ...]
+) -> None:
+    """Set as each advice shows it, one after the other, it is all that the column needs."""
+    settings = f"{{{settings}}}"
+    for _ in cells:
+        bench = Bench(tmp_path, f"birth_date: {{from: <B>, dates: {settings}}}", columns="B")
+        problems = bench.map(*((cell,) for cell in cells)).problems
+        if problems:
+            settings = re.findall("`dates: (.+?)`", problems[0].advice)[0]
+    assert not problems
+
+
+@pytest.mark.parametrize(
     ("proof", "first"), [("1/13/2000", "2000-01-02"), ("13/1/2000", "2000-02-01")]
 )
 def test_a_column_is_decided_by_dates_that_fit_one_order(

@@ -17,7 +17,10 @@ BY_A_KEY: dict[str, tuple[str, str, dict[str, tuple[str, ...]]]] = {
     "a whole name in one cell": (
         "middle_name: <$p.middle>\npref_last_name: <$p.last>\npref_name_suffix: <$p.suffix>",
         "values: {p: {from: <A>, read: name}}",
-        {"van der Berg, Ann Marie Jr.": ("Marie", "van der Berg", "Jr."), "Bo Lee": ("", "Lee", "")},
+        {
+            "van der Berg, Ann Marie Jr.": ("Marie", "van der Berg", "Jr."),
+            "Bo Lee": ("", "Lee", ""),
+        },
     ),
     "first and last names in mixed order": (
         "pref_first_name: <$p.first>\npref_last_name: <$p.last>",

@@ -81,7 +81,7 @@ class DatesStep(Step[Dates]):
         order = order_of(read_by, texts, dates, evaluation.orders)
         if order is None:
             return dates
-        evaluation.report([(None, order_notice(order), "")], column.label, column.places)
+        evaluation.report([(None, order_notice(order, dates), "")], column.label, column.places)
         return dates.model_copy(update={"order": order})
 
 
