@@ -120,7 +120,7 @@ def test_two_declared_rows_are_joined() -> None:
     ids=["across", "down", "both ways"],
 )
 def test_two_rows_that_nobody_declared_are_refused(merged: MergedRange) -> None:
-    """Merged cells in the heading row mean a second one; the sentence says where, and what to do."""
+    """Merged cells in the heading row mean a second one; the sentence says where, what to do."""
     top = rows("ID|Contact|", "|Email|Phone", "1|a@example.org|")
     over = "columns B to C" if merged.first_row == merged.last_row else "rows 1 to 2"
     with pytest.raises(RosterError, match=rf"over {over}\..*header: \[1, 2\]"):

@@ -57,7 +57,7 @@ _UNDIVIDED = range(2, 7)
 _KANA = re.compile(r"[\u3041-\u30ff]+")
 """Japanese syllables. Names of other countries are written so, too, in their own order."""
 _NO_PART = re.compile(r"\d|\A['‘’]|[^\W\d_]{2,}\.\Z")
-"""In a word of a name: a digit, a nickname's mark, the end of an abbreviation that is no initial."""
+"""In a word: a digit, a nickname's mark, or the end of an abbreviation that is no initial."""
 
 _ROWS = 10
 """Stretches of rows that a notice names."""
@@ -129,7 +129,7 @@ def _has_middle_word(text: str, name: PersonName) -> bool:
 
 
 def _is_no_part(word: str) -> bool:
-    """Return whether a word is no name, as an unknown title is none; not `St.`, which begins one."""
+    """Return whether a word is no name, as an unknown title is none; `St.` begins one."""
     return _NO_PART.search(word) is not None and not may_be_particle(word)
 
 
