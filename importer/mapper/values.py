@@ -124,10 +124,16 @@ class Values:
         )
 
     def unexplained(self, rows: Rows) -> list[int]:
-        """Return which of the rows are blank without a finding about it."""
-        reported = {row for row, _, _ in self.found}
-        blank: list[int] = np.flatnonzero(rows & ~self.filled).tolist()
-        return [row for row in blank if row not in reported]
+        """Return which of the rows are blank without a finding that holds them back."""
+        blank: list[int] = np.flatnonzero(rows & ~self.filled & ~self.failed).tolist()
+        return blank
+
+    @property
+    def failed(self) -> Rows:
+        """By row, whether a finding holds it back."""
+        failed = np.zeros(len(self.texts), dtype=bool)
+        failed[[row for row, finding, _ in self.found if finding.holds]] = True
+        return failed
 
 
 # --- what the keys of an entry or a rule see while it is evaluated ---

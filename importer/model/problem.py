@@ -223,6 +223,11 @@ class CellFinding:
     repairs: Repairs = Repairs.ROW
     value: str = ""
 
+    @property
+    def holds(self) -> bool:
+        """Whether it stops the rows that have the value from being sent."""
+        return (self.severity or CATALOGUE[self.code].severity).holds
+
     def problem(
         self, origin: Origin, *places: Place, field: str = "", value: str | None = None
     ) -> Problem:

@@ -52,7 +52,8 @@ class DatesStep(Step[Dates]):
 
     def describe(self, said: str, part: RulePart) -> str:
         """`, read as month/day/year`."""
-        if part.of.field.shape is not Shape.DATE or not any(t.cells for t in part.rule.templates):
+        templates = (t for _, rule in part.rule.parts() for t in rule.templates)
+        if part.of.field.shape is not Shape.DATE or not any(t.cells for t in templates):
             return said
         dates = part.mapping.file.dates(self.value)
         order = ORDER_WORDS.get(dates.order, dates.order)
@@ -66,7 +67,7 @@ class DatesStep(Step[Dates]):
     def run(self, values: Values, work: RuleWork) -> Values:
         """Read the dates, and write them as ISO."""
         dates = work.evaluation.file.dates(self.value)
-        if not dates.order and work.rule.templates:
+        if not dates.order:
             dates = self._shown(dates, work)
         values.step(lambda text, _: dates.iso(text))
         return values

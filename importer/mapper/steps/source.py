@@ -14,7 +14,8 @@ from importer.mapper.dates import is_iso
 from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.lookups import Tables
 from importer.mapper.placeholders import Template, heading_key, written_template
-from importer.mapper.steps.clean import KINDS
+from importer.mapper.steps.clean import KINDS, Clean
+from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.rule import Rule, Value
 from importer.mapper.steps.step import Needs, RulePart, Step
@@ -121,10 +122,10 @@ class From(Step[tuple[Template, ...]]):
     def run(self, values: Values, work: RuleWork) -> Values:
         """Fill in the templates."""
         texts, content = work.fill(self.value[0], lines=True)
-        texts, dashed = self._without_dashes(texts, work)
+        texts, dashed = self._without_dashes(texts, self.value[0], work)
         for template in self.value[1:]:
             more, contributes = work.fill(template, lines=True)
-            more, other = self._without_dashes(more, work)
+            more, other = self._without_dashes(more, template, work)
             texts, content = np.where(texts != "", texts, more), content | contributes
             dashed = dashed | other
         dashed = dashed & (texts == "")
@@ -153,20 +154,26 @@ class From(Step[tuple[Template, ...]]):
                         yield row, finding, texts[row]
             rows = rows & (texts == "")
 
-    def _without_dashes(self, texts: Texts, work: RuleWork) -> tuple[Texts, Rows]:
-        """Return the texts of dates, emails and phones without dashes, and where there was one.
+    def _without_dashes(
+        self, texts: Texts, template: Template, work: RuleWork
+    ) -> tuple[Texts, Rows]:
+        """Return the cells of dates, emails and phones without dashes, and where there was one.
 
         A word that the rule's lookup has is no dash.
         """
         nothing = np.zeros(len(texts), dtype=bool)
         field, lookup = work.one.rule.field, work.rule.get(Lookup)
-        if not work.rule.lone_cells or not (field.shape is Shape.DATE or field.path in _DASHED):
+        if not template.lone_cell or not (field.shape is Shape.DATE or field.path in _DASHED):
             return texts, nothing
         known = work.evaluation.tables[lookup.value].codes if lookup else {}
         left = changed(
             texts, lambda text: "" if is_dash(text) and heading_key(text) not in known else text
         )
         return left, left != texts
+
+
+_UNREAD = {DatesStep.key: Step(None)}
+"""What a rule has in place of reading its texts as dates."""
 
 
 class Cases(Step[tuple[Rule, ...]]):
@@ -202,8 +209,8 @@ class Cases(Step[tuple[Rule, ...]]):
     def describe(self, said: str, part: RulePart) -> str:
         """`if Type is Staff: <Dept> – otherwise: always OTHER`."""
         ways = (
-            ("" if case.get(When) else "otherwise: ") + part.inside(case).describe()
-            for case in self.value
+            ("" if case.get(When) else "otherwise: ") + part.inside(inner).describe()
+            for case, inner in zip(self.value, self._inside(part.rule), strict=True)
         )
         return said + " – ".join(ways)
 
@@ -211,12 +218,19 @@ class Cases(Step[tuple[Rule, ...]]):
         """Evaluate for each row the first case that is for it."""
         rows = values.applies
         found = values.only(np.zeros_like(rows))
-        for case in self.value:
+        for case in self._inside(work.rule):
             when = case.get(When)
             met = when.met(rows, work) if when else rows
             found = work.evaluate(case.without(When), met).over(found, met)
             rows = rows & ~met
         return found
+
+    def _inside(self, rule: Rule) -> Iterator[Rule]:
+        """Yield the cases of a rule. If the rule goes on with their texts, it reads the dates."""
+        goes_on = any(map(rule.get, (Clean, Lookup, DatesStep)))
+        for case in self.value:
+            reads = any(step.of_dates for step in case.steps)
+            yield case.model_copy(update=_UNREAD) if goes_on and not reads else case
 
 
 class Default(Step[Rule]):
@@ -249,7 +263,6 @@ class Default(Step[Rule]):
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Evaluate it where the rest is blank and nothing failed."""
-        blank = work.rows & ~values.filled
-        blank[[row for row, _, _ in values.found]] = False
+        blank = work.rows & ~values.filled & ~values.failed
         other = work.evaluate(self.value, blank)
         return values.over(other, ~(blank & other.filled))
