@@ -39,6 +39,7 @@ from tests.mapper.bench import Bench, findings, mapping_text, told
         ('{split: {on: " ", take: -1}}', "Cher", ""),
         (r'{replace: {find: "(\\w+) (\\w+)", with: "\\2 \\1"}}', "Ann Lee", "Lee Ann"),
         ('{strip: "- "}', "12-34 5", "12345"),
+        ('{strip: "-"}', "Lee - Kim", "Lee Kim"),
     ],
 )
 def test_a_step_makes_of_a_cell(tmp_path: Path, step: str, cell: str, value: str) -> None:

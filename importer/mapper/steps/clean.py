@@ -35,6 +35,7 @@ from importer.mapper.transforms import (
     as_phone,
     as_zip,
     capitalize,
+    each_line,
     in_words,
     padded,
     parts_of,
@@ -136,6 +137,10 @@ def _phone(setting: Phone, text: str, country: str) -> Reading:
     return as_phone(text, region_of(country) or setting.region), None
 
 
+def _without(chars: str, text: str) -> str:
+    return each_line(text.translate(str.maketrans("", "", chars))).strip()
+
+
 def _unless(words: tuple[str, ...], text: str) -> str:
     left_out = (" ".join(word.split()).casefold() for word in words)
     return "" if text.casefold() in left_out else text
@@ -186,7 +191,7 @@ KINDS: dict[str, Kind] = {
     ),
     "strip": Kind(
         "without `{}`",
-        _text(lambda chars, text: text.translate(str.maketrans("", "", chars)).strip()),
+        _text(_without),
         Word,
         selects=True,
     ),

@@ -72,7 +72,7 @@ _LEFT_OUT = {
     "title": Code.TITLE_IN_NAME,
     "suffix": Code.TITLE_IN_NAME,
 }
-"""Parts that a record may lack, and the code that says so."""
+"""Parts that a record may lack, and the code of the notice."""
 
 
 def read_name(text: str, order: Order) -> PersonName:

@@ -226,11 +226,11 @@ class Cases(Step[tuple[Rule, ...]]):
         return found
 
     def _inside(self, rule: Rule) -> Iterator[Rule]:
-        """Yield the cases of a rule. If the rule goes on with their texts, it reads the dates."""
-        goes_on = any(map(rule.get, (Clean, Lookup, DatesStep)))
+        """Yield the cases of a rule. If the rule changes their texts, it also reads the dates."""
+        changes = any(map(rule.get, (Clean, Lookup, DatesStep)))
         for case in self.value:
             reads = any(step.of_dates for step in case.steps)
-            yield case.model_copy(update=_UNREAD) if goes_on and not reads else case
+            yield case.model_copy(update=_UNREAD) if changes and not reads else case
 
 
 class Default(Step[Rule]):
