@@ -104,7 +104,8 @@ class PlanContext:
 
         `live` and `found` are those of `follow`.
         """
-        made = follow(answer, draft, live, found, self.rosters.match(draft.row), self.earlier)
+        match = self.rosters.match(draft.row)
+        made = follow(answer, draft, live, found, match, self.common, self.earlier)
         return self._finish(draft, made) if isinstance(made, Planned) else made
 
     def leave(self, draft: DraftUser, live: User) -> Planned:

@@ -21,7 +21,7 @@ from importer.planner.imprints import answered
 from importer.planner.merge import STICKY, Merged, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, edited_fields, review
-from importer.planner.who import Who, identify, keeps_id, managed_elsewhere
+from importer.planner.who import Who, identify, managed_elsewhere
 from importer.users.matching import MatchResult, identifiers
 
 
@@ -193,11 +193,13 @@ def follow(
     live: User | None,
     found: MatchResult,
     match: Match,
+    common: Common,
     earlier: Earlier,
 ) -> Planned | str:
     """Return the step that a person's answer asks for, or a sentence with why it cannot be sent.
 
-    `live`: the user that the answer names, if any. `found`: who has the row's IDs in Alma.
+    `live`: the user that the answer names, if any. `found`: who has the row's IDs in Alma. An
+    update leaves the user's primary ID, unless the mapping replaces it without a question.
     """
     name = row_label(draft.row)
     mine = live.primary_id if live is not None else None
@@ -221,8 +223,9 @@ def follow(
             f"The primary ID of row {name} belongs to another user of Alma, so Alma would refuse "
             "the update. Nothing was changed. Correct the row or that user, or reject the row."
         )
-    renames = match.id_change == "rename" and not is_taken and not keeps_id(draft, live, earlier)
-    rename = answer is Answer.RENAME or renames
+    who = identify(draft, found, match, common, earlier)
+    unasked = who.renames and who.user is not None and same_id(who.user.primary_id, mine)
+    rename = answer is Answer.RENAME or (unasked and not is_taken)
     planned = _change(own, live, match, earlier, rename=rename)
     answered = tuple(one for one in planned.warnings if not one.severity.holds)
     return replace(planned, warnings=answered)

@@ -56,7 +56,8 @@ class Who:
     """Whom a row is about.
 
     `user`: None for a new person, or while it is open. `questions`: what a person must answer
-    first. `warnings`: what is worth a look. `renames`: the user gets the row's primary ID.
+    first. `warnings`: what is worth a look. `renames`: the user gets the row's primary ID by the
+    mapping, which is not asked.
     """
 
     user: User | None = None
@@ -164,6 +165,7 @@ def _with_p(
     """Return whom a row is about whose ID of `match.by` one user has."""
     theirs = current(p.user, "primary_id")
     rename = not same_id(draft.primary_id or theirs, theirs)
+    asks = rename and (match.id_change == "review" or _keeps_id(draft, p.user, earlier))
     questions: tuple[Problem, ...] = ()
     if not p.is_same:
         by_other_ids = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
@@ -174,14 +176,14 @@ def _with_p(
     elif others:
         who = "another person in Alma"
         questions = (_of_two(draft, Code.IDENTIFIER_TAKEN, p, others[0], who),)
-    elif rename and (match.id_change == "review" or keeps_id(draft, p.user, earlier)):
+    elif asks:
         message = "the user's primary identifier in Alma is {value}"
         questions = (draft.problem(Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs),)
     differences = tuple(_differences(draft, p)) if p.is_same else ()
-    return Who(p.user, questions, differences, rename and not questions)
+    return Who(p.user, questions, differences, rename and not asks)
 
 
-def keeps_id(draft: DraftUser, user: User, earlier: Earlier) -> bool:
+def _keeps_id(draft: DraftUser, user: User, earlier: Earlier) -> bool:
     """Return whether a primary ID is replaced only by an answer.
 
     The row has an ID that Alma has as inactive, or the primary ID that the user had before, or the
@@ -207,7 +209,7 @@ def _without_p(
     if same:
         q = same[0]
         sure = q.evidence.names is Names.BOTH and q.evidence.born is Born.AGREES
-        if match.id_change == "rename" and sure and not keeps_id(draft, q.user, earlier):
+        if match.id_change == "rename" and sure and not _keeps_id(draft, q.user, earlier):
             return Who(q.user, (), tuple(_differences(draft, q)), renames=True)
         questions = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
         return Who(questions=questions)

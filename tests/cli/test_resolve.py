@@ -166,10 +166,14 @@ def test_a_row_held_by_apply_is_merged_anew(folder: Path, typed: Type, sandbox: 
     assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.USAGE  # it was sent
 
 
-def test_update_renames_where_the_mapping_renames(
+def test_update_leaves_the_id_that_was_asked_about(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
-    """With `id_change: rename` the named user gets the row's new ID, unless another one has it."""
+    """With `id_change: rename`, too: where `rename` could be answered, `update` keeps Alma's ID.
+
+    Later plans do the same. Where something else is asked, the mapping gives the user the row's ID,
+    unless another user has it.
+    """
     load(typed, write(folder, ANA), "first")
     roster = write(folder, ANAS_TWIN)
     path = folder / "small.yaml"
@@ -177,19 +181,24 @@ def test_update_renames_where_the_mapping_renames(
     typed("plan", roster, *PLAN, "run")
     assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.DONE
     typed("apply", "run", "--yes", "--allow", "many-changes")
-    assert set(state(sandbox)) == {"2009"}
+    again = typed("plan", roster, *PLAN, "again", "--json").summary
+    assert (set(state(sandbox)), again["unchanged"]) == ({"2001"}, 1)
     (folder / "two.yaml").write_text(
         BY_BARCODE.replace("match: {", "match: {id_change: rename, "), "utf-8"
     )
     (folder / "first.csv").write_text(f"{BARCODED}3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n", "utf-8")
     typed("plan", "first.csv", "-m", "two.yaml", "-o", "two")
     typed("apply", "two", "--yes")
-    (folder / "both.csv").write_text(f"{BARCODED}3001,Jon,Zorne,B2\n", "utf-8")
+    rows = "3001,Jon,Zorne,B2\n3009,Eva,Adler,B1\n"
+    (folder / "both.csv").write_text(f"{BARCODED}{rows}", "utf-8")
     typed("plan", "both.csv", "-m", "two.yaml", "-o", "both")
-    assert typed("resolve", "both", "2", "3002", "--as", "update").exit == Exit.DONE
+    found = [("2", "matches-two-users"), ("2", "identifier-of-another-person")]
+    assert sorted(codes(folder, "both")) == sorted([*found, ("3", "another-person")])
+    assert typed("resolve", "both", "2", "3002", "--as", "update").exit == Exit.REJECTS
+    assert typed("resolve", "both", "3", "3001", "--as", "update").exit == Exit.DONE
     typed("apply", "both", "--yes", "--allow", "many-changes")
     assert {key: user["last_name"] for key, user in state(sandbox).items() if key > "3"} == {
-        "3001": "Zorn",
+        "3009": "Adler",
         "3002": "Zorne",
     }
 
