@@ -311,13 +311,17 @@ class AbsentMemory(Memory):
             (not_seen, ((mapping, key, roster, utc(time)) for key in missing)),
         )
 
-    def leavers(self) -> Mapping[str, Written]:
-        """Return what was changed of users who were missing and are not back yet."""
+    def leavers(self, back: str = "", before: datetime | None = None) -> Mapping[str, Written]:
+        """Return what was changed of users who were missing and are not back yet.
+
+        `back`: of those instead who were back by this run. `before`: who left before this time.
+        """
         query = (
             "SELECT primary_id, before, sent, answered FROM leavers"
-            " WHERE institution = ? AND back = ''"
+            " WHERE institution = ? AND back = ? AND time < ?"
         )
-        return dict(self.parsed(_leaver, query, (self.institution,)))
+        until = "9" if before is None else utc(before)
+        return dict(self.parsed(_leaver, query, (self.institution, back, until)))
 
     def save_leavers(
         self, gone: Mapping[str, Written], back: Collection[str], run: str, time: datetime
@@ -338,17 +342,10 @@ class AbsentMemory(Memory):
             (returned, ((run, key.casefold()) for key in back)),
         )
 
-    def take_back(self, run: str, primary_ids: Collection[str]) -> set[str]:
-        """Count people who were back by a run, which is undone, among the leavers again.
-
-        Return those of these people, by primary ID without case.
-        """
-        query = "SELECT primary_id FROM leavers WHERE institution = ? AND back = ?"
-        were_back = {key for (key,) in self.read(query, (self.institution, run))}
-        again = were_back.intersection(map(str.casefold, primary_ids))
+    def take_back(self, primary_ids: Iterable[str]) -> None:
+        """Count people who were back by a run, which is undone, among the leavers again."""
         gone = "UPDATE leavers SET back = '' WHERE institution = ? AND primary_id = ?"
-        self.write((gone, ((key,) for key in again)))
-        return again
+        self.write((gone, ((key,) for key in primary_ids)))
 
 
 def _leaver(primary_id: str, *records: str) -> tuple[str, Written]:

@@ -148,7 +148,7 @@ async def _plan(
     context: PlanContext,
     plan: AbsentPlan,
 ) -> None:
-    new = [one for one in missing if one.key not in context.leavers]
+    new = [one for one in missing if one.key not in context.leavers.changed]
     due = [one for one in new if one.rosters >= part.after]
     waiting = len(new) - len(due)
     whom, usual = among(mapped), template(mapped)

@@ -25,6 +25,7 @@ from importer.pipeline.resolutions import Resolutions
 from importer.pipeline.row_plan import PlanContext
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import ONLY_ADDED
+from importer.planner.leavers import Leavers
 from importer.planner.merge import new_user
 from importer.planner.staff_edits import nothing_earlier
 from importer.suggest.user_loader_profile import (
@@ -108,8 +109,8 @@ def prove(profile: Profile, mapped: MappedRoster, cache: UserCache | None) -> It
     rows = decided.rows(Fate.READY)
     ready = {draft.row: draft for draft in rosters.drafts(rows, decided.missing, "")}
     nothing = nothing_earlier(mapped.today)
-    known = KnownFacts({})
-    context = PlanContext(rosters, Resolutions({}), {}, nothing, NOTHING_COMMON, known, (None,))
+    known, nobody = KnownFacts({}), Leavers({})
+    context = PlanContext(rosters, Resolutions({}), nobody, nothing, NOTHING_COMMON, known, (None,))
     headings = [place.heading for place in mapped.roster.places]
     for row, *cells in mapped.roster.frame.itertuples(name=None):
         app = _of_app(profile, dict(zip(headings, cells, strict=True)), cache)

@@ -18,7 +18,7 @@ from importer.model.run import RowHistory, RunFacts
 from importer.model.text import RowId
 from importer.pipeline.runs import RUNS
 from importer.planner.imprints import Keyed, answered, as_written, keyed
-from importer.planner.leavers import left
+from importer.planner.leavers import Leavers, left
 from importer.planner.patch import diff
 
 SEEN = "absent until"
@@ -133,7 +133,7 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
         return
     memory = AbsentMemory(facts.alma.key)
     rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
-    if not rows:
+    if not rows and ledger.value(SEEN) is not None:
         return
     undoes, folder = facts.command == "undo", str(ledger.folder.resolve())
     applied = [image for image in images(ledger) if image.row in rows]
@@ -145,16 +145,24 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
         and image.act is Act.UPDATE
         and image.before is not None
     }
-    back = [
-        image.primary_id
+    known, were_back = Leavers(memory.leavers()), Leavers(memory.leavers(facts.undoes))
+    memory.take_back(
+        {were_back.key_of(image.answered or image.sent) for image in applied if undoes}
+    )
+    back = {
+        known.key_of(image.before)
         for image in applied
-        if image.primary_id not in gone and image.act is not Act.CREATE
-    ]
-    if undoes:
-        # who came back under a new ID has the old one again
-        again = memory.take_back(facts.undoes, [image.new_id for image in applied])
-        there = (image.primary_id for image in applied if facts.leaves(image.row))
-        back = [primary_id for primary_id in there if primary_id.casefold() not in again]
+        if image.before is not None
+        and (image.act is Act.DELETE or known.is_back(image.before, image.answered or image.sent))
+    }
+    if facts.command == "plan" and facts.sis is None and ledger.value(SEEN) is None:
+        # who is in a roster and does not change has come back: staff took back what was changed
+        earlier = memory.leavers(before=facts.started)
+        back |= earlier.keys() & {
+            one.primary_id.casefold()
+            for one in ledger.planned()
+            if one.act is Act.UNCHANGED and not facts.leaves(one.row)
+        }
     memory.save_leavers(gone, back, folder, now)
     with ledger.transaction():
         ledger.keep(SEEN, str(last))

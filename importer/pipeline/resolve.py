@@ -334,7 +334,7 @@ class Review:
             own.after,
             history.changes,
             own.override,
-            takes_back=known is None or own.primary_id.casefold() in known.leavers,
+            takes_back=known is None or bool(known.leavers.key_of(own.before)),
             first_load=bool(known and draft and known.earlier.of(draft, own.before).is_blank),
         )
 

@@ -28,7 +28,6 @@ from importer.model.plan import (
     Step,
     Update,
     UserMemory,
-    Written,
 )
 from importer.model.problem import KNOWN, VALUE, Code, Problem
 from importer.model.roster import Roster
@@ -43,7 +42,7 @@ from importer.planner.decide import decide, follow, with_borrowing
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import same_id
 from importer.planner.imprints import keyed
-from importer.planner.leavers import Among, come_back, leave
+from importer.planner.leavers import Among, Leavers, come_back, leave
 from importer.planner.merge import STICKY
 from importer.planner.retire import Retiring, retire
 from importer.planner.safety_checks import is_of, sends_no_pin
@@ -62,14 +61,14 @@ DELETE_POLICY = "delete-policy"
 class PlanContext:
     """What the step of a row depends on, beside the row and the users of Alma.
 
-    `leavers`: what was changed of people who were missing, by primary ID without case. `earlier`:
-    what earlier loads left. `common`: what too many users have to be evidence. `facts`: what is
+    `leavers`: who was missing, and what was changed of them. `earlier`: what earlier loads left.
+    `common`: what too many users have to be evidence. `facts`: what is
     known of this Alma. `retiring`: by roster, how it ends its users, None if it does not.
     """
 
     rosters: Rosters
     answers: Resolutions
-    leavers: Mapping[str, Written]
+    leavers: Leavers
     earlier: Earlier
     common: Common
     facts: KnownFacts
@@ -116,8 +115,7 @@ class PlanContext:
     def _finish(self, draft: DraftUser, planned: Planned) -> Planned:
         match = self.rosters.match(draft.row)
         if (how := self.retiring[RowId.of(draft.row).roster]) is not None:
-            user = planned.user.primary_id if planned.user else None
-            left = (user or "").casefold() in self.leavers
+            left = planned.user is not None and self.leavers.key_of(planned.user) != ""
             ended = retire(draft, planned, how, match, self.earlier.today, left=left)
             return self._as_alma_needs(draft, ended)
         if (sis := self.earlier.sis) is not None:
@@ -171,7 +169,7 @@ def plan_context(
         yield PlanContext(
             rosters,
             answers,
-            AbsentMemory(alma.key).leavers(),
+            Leavers(AbsentMemory(alma.key).leavers()),
             Earlier(
                 left,
                 hashed,

@@ -39,6 +39,7 @@ from importer.planner.person import (
 from importer.planner.staff_edits import Earlier, nothing_earlier
 from importer.planner.undo import undo_update
 from importer.planner.who import managed_elsewhere
+from importer.users.matching import identifiers, user_keys
 from importer.users.query import NearUser
 
 HISTORY = frozenset({"user_note"})
@@ -66,6 +67,38 @@ class Among:
             and (not self.owners or owner in self.owners)
             and not managed_elsewhere(user, self.match)
         )
+
+
+class Leavers:
+    """Users who were missing from rosters and are not back, with what was changed of them.
+
+    `changed` is by the primary ID that they had then, without case.
+    """
+
+    def __init__(self, changed: Mapping[str, Written]) -> None:
+        """Make them findable by everything by which they are still the same users."""
+        self.changed = changed
+        self._keys = {mark: key for key, one in changed.items() for mark in _marks(one.before)}
+        self._keys |= {key: key for key in changed}
+
+    def key_of(self, user: User) -> str:
+        """Return the primary ID, without case, under which a user left; "" if the user did not.
+
+        Staff may have given the user another one since, as with a new card.
+        """
+        return next((self._keys[mark] for mark in _marks(user) if mark in self._keys), "")
+
+    def is_back(self, user: User, after: User) -> bool:
+        """Return whether a user left and, as written now, has nothing of it left to take back."""
+        written = self.changed.get(self.key_of(user))
+        return written is not None and isinstance(undo_update(0, written, after).step, Unchanged)
+
+
+def _marks(user: User) -> tuple[str, ...]:
+    """Return all IDs of a user without case, the primary one first, then name and birth date."""
+    person = user_keys(user)
+    named = all(person.name) and person.born
+    return (*identifiers(user), *(("\n".join((*person.name, person.born)),) if named else ()))
 
 
 _FITS = {Born.CONTRADICTS: 0, Born.UNKNOWN: 1, Born.TYPO: 1, Born.AGREES: 2}
@@ -142,15 +175,17 @@ def without_counts(user: User) -> User:
     return plain
 
 
-def left(before: User, sent: User, answered: User) -> Written:
-    """Return what is remembered of a user who left: only what the change was about."""
-    patch = diff(before, sent)
-    lists = [name for name in patch.lists if name not in HISTORY]
+_WHO = ("first_name", "last_name", "birth_date")
 
+
+def left(before: User, sent: User, answered: User) -> Written:
+    """Return what is remembered of a user who left: what the change was about, and who it was."""
+    patch = diff(before, sent)
+    lists = {"user_identifier", *patch.lists} - HISTORY
     roles = [] if patch.before.user_role == patch.after.user_role else ["user_role"]
 
     def part(user: User) -> User:
-        fields = with_fields(User(), user, (*patch.fields, *roles))
+        fields = with_fields(User(), user, (*_WHO, *patch.fields, *roles))
         return with_entries(fields, {name: entries(user, name) for name in lists})
 
     return Written(part(before), part(sent), part(answered))
@@ -159,21 +194,22 @@ def left(before: User, sent: User, answered: User) -> Written:
 def come_back(
     draft: DraftUser,
     planned: Planned,
-    leavers: Mapping[str, Written],
+    leavers: Leavers,
     match: Match,
     earlier: Earlier,
 ) -> Planned:
     """Return the step for a row; if its person left before, that is taken back first.
 
-    `planned` is the step without that, `leavers` are by primary ID without case. What someone
-    changed in Alma since then stays.
+    `planned` is the step without that. What someone changed in Alma since then stays.
     """
     step = planned.step
-    if not isinstance(step, Update | Unchanged) or step.primary_id.casefold() not in leavers:
+    if not isinstance(step, Update | Unchanged):
         return planned
     live = step.before if isinstance(step, Update) else planned.user
     assert live is not None  # noqa: S101  who does not change was found
-    undone = undo_update(draft.row, leavers[step.primary_id.casefold()], live).step
+    if not (key := leavers.key_of(live)):
+        return planned
+    undone = undo_update(draft.row, leavers.changed[key], live).step
     if not isinstance(undone, Update):
         return planned
     rename = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
@@ -181,12 +217,14 @@ def come_back(
     again = updated.step
     after = again.after if isinstance(again, Update) else undone.after
     override = again.override if isinstance(again, Update) else ()
+    if not (changes := differences(live, after)):
+        return planned
     returns = Update(
         draft.row,
         step.primary_id,
         live,
         after,
-        differences(live, after),
+        changes,
         tuple(dict.fromkeys((*undone.override, *override))),
         takes_back=True,
     )

@@ -9,7 +9,7 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.memory import AbsentMemory
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, BO, MAPPING, ask, codes, link, load, state, write
+from tests.cli.small import ANA, BO, MAPPING, ask, codes, edit, link, load, state, write
 
 CY = ("2003", "Cy", "Roe", "COMM", "1970-05-06", "cy@example.org", "")
 STAFF = ("2009", "Dee", "Poe", "FRIEND", "1971-05-06", "dee@example.org", "")
@@ -128,6 +128,44 @@ def test_who_came_back_under_a_new_id_has_left_again_once_that_is_undone(
     typed("plan", write(known, ANA, new_id, CY, STAFF), *PLAN, "again")
     typed("apply", "again")
     assert state(sandbox) == here
+
+
+@pytest.mark.parametrize("known_by", ["another ID", "name and birth date"])
+def test_who_left_is_known_under_the_primary_id_that_staff_gave_since(
+    known_by: str, known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The return is planned, is undone and is planned again, as under the same ID."""
+    if known_by == "another ID":
+        card = {"id_type": {"value": "BARCODE"}, "value": "3003", "status": "ACTIVE"}
+        ask(sandbox, "PATCH", "users/2003", {"user_identifier": [card], "birth_date": None})
+    load(typed, write(known, ANA, (*BO[:3], "COMM", *BO[4:]), STAFF), "gone", "leavers.yaml")
+    edit(sandbox, "2003", lambda user: user.update(primary_id="2333"))
+    away = state(sandbox)
+    roster = write(known, ANA, (*BO[:3], "COMM", *BO[4:]), ("2333", *CY[1:4], "", *CY[5:]), STAFF)
+    load(typed, roster, "back", "leavers.yaml")
+    assert ("4", "returned") in codes(known, "back")
+    assert (inactive(sandbox), "2333" in state(sandbox)) == (set(), True)
+    for run, undoes in (("back", "undone"), ("undone", "redone"), ("redone", "away")):
+        typed("undo", run, "-o", undoes)
+        typed("apply", undoes)
+        assert inactive(sandbox) == (set() if undoes == "redone" else {"2333"})
+    assert state(sandbox) == away
+    assert load(typed, roster, "again", "leavers.yaml")["updated"] == 1
+    assert inactive(sandbox) == set()
+
+
+def test_who_was_missing_is_missing_again_after_staff_took_the_change_back(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A roster in which the person does not change counts as the return."""
+    before = state(sandbox)["2003"]
+    without = write(known, ANA, (*BO[:3], "COMM", *BO[4:]), STAFF, name="without.csv")
+    load(typed, without, "gone", "leavers.yaml")
+    edit(sandbox, "2003", lambda user: user.update(status=before["status"], expiry_date=None))
+    everybody = write(known, ANA, (*BO[:3], "COMM", *BO[4:]), CY, STAFF)
+    assert load(typed, everybody, "there", "leavers.yaml")["unchanged"] == 4
+    load(typed, without, "gone again", "leavers.yaml")
+    assert inactive(sandbox) == {"2003"}
 
 
 def test_nobody_is_missing_because_of_a_mistake(known: Path, typed: Type, sandbox: Sandbox) -> None:

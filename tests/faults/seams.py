@@ -25,6 +25,7 @@ from importer.pipeline.inputs import CheckedRosters
 from importer.pipeline.resolutions import KeptAnswer
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.planner.drafts import DraftUser
+from importer.planner.leavers import Leavers
 from importer.planner.patch import differences
 from importer.planner.staff_edits import NO_MEMORY
 from importer.planner.undo import Undone
@@ -66,7 +67,7 @@ def resolving_without_memory(patch: Patch) -> None:
 
 def resolving_without_leavers(patch: Patch) -> None:
     """A row is resolved as if its person had never left."""
-    _resolving_with(patch, lambda one: replace(one, leavers={}))
+    _resolving_with(patch, lambda one: replace(one, leavers=Leavers({})))
 
 
 def resolving_without_facts(patch: Patch) -> None:
