@@ -183,9 +183,10 @@ class Resolution:
     """A person's answer about a primary identifier: create, reject, update or rename `user`.
 
     `against` are the people it was compared with, duplicates in the roster among them; all are
-    casefolded primary identifiers. `doubts` are the codes of other problems that were resolved
-    with it. `person`: a hash of the row's ID and person; `theirs`: one of that user's, as it was
-    then. "" in answers of earlier versions, and where no user is named.
+    casefolded primary identifiers. `doubts` are the codes of problems that were resolved with it:
+    whether the user may be changed, and whose primary ID is right. `person`: a hash of the row's ID
+    and person; `theirs`: one of that user's, as it was then. "" in answers of earlier versions, and
+    where no user is named.
     """
 
     primary_id: str

@@ -69,6 +69,10 @@ _TAKEN = frozenset({Code.ANOTHER_PERSON})
 """Problems of a row whose primary ID is another user's, so that nobody can get it."""
 
 
+WHOSE_ID = frozenset(code for code, answers in _ANSWERS.items() if Answer.RENAME in answers)
+"""Problems that also ask whether the row's primary ID is right, or Alma's."""
+
+
 def in_question(problems: Iterable[Problem]) -> tuple[str, ...]:
     """Return the IDs of the users that a row may be, each once."""
     asking = {*_ANSWERS, *DOUBTS}

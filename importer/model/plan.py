@@ -300,12 +300,13 @@ class UserMemory:
     """What earlier loads left of one user.
 
     `own`: this roster's values, None if it never loaded the user. `others`: the values of other
-    rosters, the newest load first. `had_id`: the row's primary ID is one that the user had before.
+    rosters, the newest load first. `keeps_id`: only an answer gives the user the
+    row's primary ID: the user had it before, or a person decided so.
     """
 
     own: Imprints | None
     others: tuple[Imprints, ...]
-    had_id: bool = False
+    keeps_id: bool = False
 
     @property
     def is_blank(self) -> bool:

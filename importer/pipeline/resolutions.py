@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from importer.ledger.memory import DecisionMemory, Resolution
-from importer.model.decisions import DOUBTS, NAME, WHO, Answer, concerned
+from importer.model.decisions import DOUBTS, NAME, WHO, WHOSE_ID, Answer, concerned
 from importer.model.people import PersonKeys
 from importer.model.plan import Held, Planned, Update
 from importer.model.problem import Code, Problem
@@ -97,6 +97,19 @@ class Resolutions:
             return None
         return decision
 
+    def leaves_id(self, draft: DraftUser, user: str) -> bool:
+        """Return whether a person decided that a user's primary ID is right, and not the row's.
+
+        `user`: that ID, without case.
+        """
+        decision = self._about(draft)
+        return (
+            decision is not None
+            and decision.answer is Answer.UPDATE
+            and decision.user == user
+            and not decision.doubts.isdisjoint(WHOSE_ID)
+        )
+
     def leave_out_old_cards(
         self, drafts: Sequence[DraftUser], planned: Sequence[Planned]
     ) -> list[Planned]:
@@ -140,7 +153,7 @@ def keep_answer(
     """
     own, memory = draft.key, DecisionMemory(institution)
     against = others | _questioned(draft, problems)
-    doubts = DOUBTS.intersection(problem.code for problem in problems)
+    doubts = (DOUBTS | WHOSE_ID).intersection(problem.code for problem in problems)
     user = current(live, "primary_id").casefold() if live is not None else ""
     hashes = person_hash(draft), _user_hash(live) if live is not None else ""
     if against:

@@ -163,8 +163,9 @@ def plan_context(
                 return known
             before = memory.of(mapping, (ours,))
             moved = has_id_of(before, live, hashed)  # staff gave the user another primary ID
-            had_id = moved or former.get(ours) == key
-            return replace(before if moved and known.is_blank else known, had_id=had_id)
+            had_it = moved or former.get(ours) == key
+            keeps_id = had_it or answers.leaves_id(draft, key)
+            return replace(before if moved and known.is_blank else known, keeps_id=keeps_id)
 
         yield PlanContext(
             rosters,

@@ -187,14 +187,14 @@ def _keeps_id(draft: DraftUser, user: User, earlier: Earlier) -> bool:
     """Return whether a primary ID is replaced only by an answer.
 
     The row has an ID that Alma has as inactive, or the primary ID that the user had before, or the
-    user has staff roles.
+    user has staff roles, or a person decided before that Alma's ID is right.
     """
     ours = {value.casefold() for _, value in draft.every_identifier}
     inactive = any(
         (one.value or "").casefold() in ours and one.status == "INACTIVE"
         for one in user.user_identifier or ()
     )
-    return inactive or bool(other_roles(user)) or earlier.of(draft, user).had_id
+    return inactive or bool(other_roles(user)) or earlier.of(draft, user).keeps_id
 
 
 def _without_p(
@@ -206,15 +206,21 @@ def _without_p(
     earlier: Earlier,
 ) -> Who:
     """Return whom a row is about whose IDs of `match.by` nobody has."""
+    code = Code.IDENTIFIER_OF_ANOTHER_PERSON
+    taken = tuple(_of(draft, code, one) for one in others if not one.is_same)
     if same:
-        q = same[0]
-        sure = q.evidence.names is Names.BOTH and q.evidence.born is Born.AGREES
-        if match.id_change == "rename" and sure and not _keeps_id(draft, q.user, earlier):
-            return Who(q.user, (), tuple(_differences(draft, q)), renames=True)
-        questions = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
-        return Who(questions=questions)
-    if others and match.creates:
-        taken = tuple(_of(draft, Code.IDENTIFIER_OF_ANOTHER_PERSON, one) for one in others)
+        q, alone = same[0], len(others) == 1
+        has_id = same_id(q.user.primary_id, draft.primary_id)
+        sure = q.evidence.born is Born.AGREES and match.id_change == "rename"
+        if (
+            alone
+            and q.evidence.names is Names.BOTH
+            and (has_id or (sure and not _keeps_id(draft, q.user, earlier)))
+        ):
+            return Who(q.user, (), tuple(_differences(draft, q)), renames=not has_id)
+        known = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
+        return Who(questions=(*known, *taken))
+    if taken and match.creates:
         return Who(questions=(*taken, *alike))
     asked = tuple(one for one in alike if one.severity.holds)
     return Who(questions=asked, warnings=tuple(one for one in alike if not one.severity.holds))

@@ -33,6 +33,7 @@ record:
     - id_type: BARCODE
       value: <Code>
 """
+EMAIL = "  contact_info: {email: [{email_address: <Mail>, email_type: personal}]}\n"
 
 
 @pytest.fixture
@@ -201,6 +202,23 @@ def test_update_leaves_the_id_that_was_asked_about(
         "3009": "Adler",
         "3002": "Zorne",
     }
+
+
+def test_alma_s_id_that_a_person_chose_stays_when_another_id_finds_the_user(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """With `id_change: rename`: the update gave the user an ID by which the next plan finds it."""
+    mapping = BY_BARCODE.replace("match: {", "match: {id_change: rename, ") + EMAIL
+    (folder / "two.yaml").write_text(mapping, "utf-8")
+    (folder / "first.csv").write_text(f"{BARCODED[:-1]},Mail\n3001,Ida,Zorn,,i@example.org\n")
+    (folder / "new.csv").write_text(f"{BARCODED[:-1]},Mail\n3009,Ida,Zorn,B9,i@example.org\n")
+    load(typed, folder / "first.csv", "first", "two.yaml")
+    typed("plan", "new.csv", *PLAN_TWO, "new")
+    assert ("2", "possible-match-in-alma") in codes(folder, "new")
+    typed("resolve", "new", "2", "3001", "--as", "update")
+    assert typed("apply", "new", "--json").summary["updated"] == 1
+    assert typed("plan", "new.csv", *PLAN_TWO, "again", "--json").summary["unchanged"] == 1
+    assert set(state(sandbox)) == {"3001"}
 
 
 def test_a_plan_that_was_approved_is_applied_as_it_was_seen(

@@ -196,6 +196,28 @@ def test_a_person_known_by_another_id_is_renamed_if_the_mapping_renames() -> Non
     assert asked(staff)[0] == [Code.KNOWN_BY_ANOTHER_ID]
 
 
+def test_several_users_with_ids_of_a_row_are_always_asked_about() -> None:
+    """Also with `id_change: rename`, whose update would have another user's ID; all are named."""
+    also = MatchedUser(zoltan("8"), ("BARCODE",))
+    both = [Code.KNOWN_BY_ANOTHER_ID, Code.IDENTIFIER_OF_ANOTHER_PERSON]
+    assert asked(planned(by_other(jane("9")), also, match=RENAMES)) == (
+        both,
+        (RENAME, UPDATE, REJECT),
+    )
+    twice = MatchedUser(jane("8"), ("BARCODE",))
+    assert asked(planned(by_other(jane("9")), twice, match=RENAMES))[0] == [both[0]] * 2
+
+
+def test_a_user_with_the_row_s_own_primary_id_is_not_asked_about() -> None:
+    """Also where `match.by` does not name it, if the name agrees: no other ID is in question."""
+    by_card = Match(by=("UNIV_ID",))
+    one = planned(by_primary(jane(birth_date=None)), match=by_card)
+    assert isinstance(one.step, Update)
+    assert one.step.after.primary_id == "21234"
+    renamed = planned(by_primary(jane(last_name="Lee")), match=by_card)
+    assert asked(renamed)[0] == [Code.KNOWN_BY_ANOTHER_ID]
+
+
 def test_a_lost_card_renames_only_by_an_answer() -> None:
     """An ID that Alma has as inactive finds its user, and does not become the primary ID."""
     by = Match(by=("primary_id", "BARCODE"), id_change="rename")
