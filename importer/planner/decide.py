@@ -21,7 +21,7 @@ from importer.planner.imprints import answered
 from importer.planner.merge import STICKY, Merged, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, edited_fields, review
-from importer.planner.who import Who, identify, managed_elsewhere
+from importer.planner.who import Who, holders, identify, managed_elsewhere
 from importer.users.matching import MatchResult, identifiers
 
 
@@ -53,7 +53,7 @@ def _obstacles(
     draft: DraftUser, found: MatchResult, match: Match, *, open_: bool
 ) -> Iterator[Problem]:
     """Yield what holds a row that nobody in Alma has, or of which it is open who does (`open_`)."""
-    if match.creates and not any({*one.by} & {*match.by} for one in found.users):
+    if match.creates and not holders(found, match):
         yield from draft.missing
     elif open_:
         yield from _of_name(draft)

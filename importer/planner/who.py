@@ -69,7 +69,7 @@ class Who:
 def judged(
     draft: DraftUser, found: MatchResult, match: Match, common: Common
 ) -> tuple[list[Judged], list[Judged]]:
-    """Return the users whom the IDs of `match.by` find, and those with another ID of the row.
+    """Return the `holders` of a row's IDs, and the users with another ID of the row.
 
     An update is undone if it was of somebody else, and warns of what differs. To be listed for
     Alma's own jobs or deleted is final, so any doubt makes a user another person then.
@@ -92,9 +92,16 @@ def judged(
             result = Verdict.ANOTHER
         return Judged(matched, evidence, result)
 
-    every = [one_of(one) for one in found.users]
-    known = [one for one in every if {*one.matched.by} & {*match.by}]
-    return known, [one for one in every if one not in known]
+    known = holders(found, match)
+    others = (one for one in found.users if one not in known)
+    return [one_of(one) for one in known], [one_of(one) for one in others]
+
+
+def holders(found: MatchResult, match: Match) -> list[MatchedUser]:
+    """Return the users whom the IDs of `match.by` find or, if none do, the row's primary ID."""
+    keys = ({*match.by}, {"primary_id"})
+    by_key = ([one for one in found.users if {*one.by} & wanted] for wanted in keys)
+    return next(filter(None, by_key), [])
 
 
 def is_another(draft: DraftUser, user: User, common: Common) -> bool:
@@ -162,7 +169,7 @@ def _with_p(
     match: Match,
     earlier: Earlier,
 ) -> Who:
-    """Return whom a row is about whose ID of `match.by` one user has."""
+    """Return whom a row is about that has one holder."""
     theirs = current(p.user, "primary_id")
     rename = not same_id(draft.primary_id or theirs, theirs)
     asks = rename and (match.id_change == "review" or _keeps_id(draft, p.user, earlier))
@@ -205,19 +212,15 @@ def _without_p(
     match: Match,
     earlier: Earlier,
 ) -> Who:
-    """Return whom a row is about whose IDs of `match.by` nobody has."""
+    """Return whom a row is about that has no holder."""
     code = Code.IDENTIFIER_OF_ANOTHER_PERSON
     taken = tuple(_of(draft, code, one) for one in others if not one.is_same)
     if same:
         q, alone = same[0], len(others) == 1
-        has_id = same_id(q.user.primary_id, draft.primary_id)
-        sure = q.evidence.born is Born.AGREES and match.id_change == "rename"
-        if (
-            alone
-            and q.evidence.names is Names.BOTH
-            and (has_id or (sure and not _keeps_id(draft, q.user, earlier)))
-        ):
-            return Who(q.user, (), tuple(_differences(draft, q)), renames=not has_id)
+        sure = q.evidence.names is Names.BOTH and q.evidence.born is Born.AGREES
+        renames = match.id_change == "rename" and sure and alone
+        if renames and not _keeps_id(draft, q.user, earlier):
+            return Who(q.user, (), tuple(_differences(draft, q)), renames=True)
         known = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
         return Who(questions=(*known, *taken))
     if taken and match.creates:

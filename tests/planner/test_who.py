@@ -208,14 +208,16 @@ def test_several_users_with_ids_of_a_row_are_always_asked_about() -> None:
     assert asked(planned(by_other(jane("9")), twice, match=RENAMES))[0] == [both[0]] * 2
 
 
-def test_a_user_with_the_row_s_own_primary_id_is_not_asked_about() -> None:
-    """Also where `match.by` does not name it, if the name agrees: no other ID is in question."""
+def test_where_the_ids_of_the_mapping_find_nobody_the_row_s_primary_id_counts() -> None:
+    """Its holder is the row's user, or has an ID that nobody else can get."""
     by_card = Match(by=("UNIV_ID",))
-    one = planned(by_primary(jane(birth_date=None)), match=by_card)
-    assert isinstance(one.step, Update)
-    assert one.step.after.primary_id == "21234"
-    renamed = planned(by_primary(jane(last_name="Lee")), match=by_card)
-    assert asked(renamed)[0] == [Code.KNOWN_BY_ANOTHER_ID]
+    assert isinstance(planned(by_primary(jane()), match=by_card).step, Update)
+    assert asked(planned(by_primary(zoltan()), alike=(jane("9"),), match=by_card)) == (
+        [Code.ANOTHER_PERSON, Code.POSSIBLE_MATCH_IN_ALMA],
+        (f"{UPDATE}: 21234", f"{UPDATE}: 9", REJECT),
+    )
+    both = (by_other(jane("9")), by_primary(zoltan()))
+    assert asked(planned(*both, match=by_card))[0] == [Code.IDENTIFIER_TAKEN]
 
 
 def test_a_lost_card_renames_only_by_an_answer() -> None:
