@@ -19,7 +19,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
 from importer.model.decisions import NAME, WHO, Answer, concerned, in_question
 from importer.model.fields import CodeTables
-from importer.model.plan import Act, Delete, Fate, Held, Planned, Step, Unchanged, Update
+from importer.model.plan import Act, Delete, Fate, Held, Planned, Result, Step, Unchanged, Update
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import command_line, row_label
 from importer.model.user import User
@@ -45,6 +45,9 @@ _SAID: Mapping[Answer | type[Step], tuple[str, str]] = {
     Delete: ("delete the user that was named for good", "deletes a user for good"),
 }
 """What an answer asks for, and what the row does then; a deletion whatever the answer is called."""
+
+_NOT_WRITTEN = frozenset({None, Result.NOT_SENT, Result.HELD, Result.REFUSED})
+"""Results of rows of which nothing is in Alma."""
 
 
 class Review:
@@ -218,7 +221,8 @@ class Review:
     def _rows_of(self, user: str, row: int, *, rename: bool) -> Iterator[DraftUser]:
         """Yield the other row with the old ID of a user whom a row renames.
 
-        Raises UsageError if another row of the run is for that user.
+        Raises UsageError if another row of the run is for that user, or this one was sent: what it
+        changed could not be undone any more.
         """
         taken = {one.row for one in self.ledger.planned() if one.primary_id.casefold() == user}
         if rename:
@@ -229,6 +233,13 @@ class Review:
                 msg = (
                     f"Row {row_label(other)} of this run is for that user already. Reject row "
                     f"{row_label(row)}, or delete the other one from the roster and plan again."
+                )
+                raise UsageError(msg)
+            history = self.ledger.row(other)
+            if history is not None and history.result not in _NOT_WRITTEN:
+                msg = (
+                    f"Row {row_label(other)} of this run has changed that user already. Plan "
+                    f"again, and resolve row {row_label(row)} in the new plan."
                 )
                 raise UsageError(msg)
             yield draft

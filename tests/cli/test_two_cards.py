@@ -41,6 +41,23 @@ def cards_in_alma(sandbox: Sandbox) -> dict[str, list[tuple[object, object]]]:
     }
 
 
+def test_the_row_of_the_old_card_stays_once_it_was_sent(
+    cards: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """What it changed is counted and undone; the next plan leaves it out."""
+    before = state(sandbox)
+    roster = write(cards, (*ANA[:3], "FRIEND", *ANA[4:]), NICKNAME)
+    typed("plan", roster, *PLAN, "run")
+    typed("apply", "run", "--allow", "many-changes")
+    assert typed("resolve", "run", "3", "2001", "--as", "rename").exit == Exit.USAGE
+    assert typed("report", "run", "--json").summary["updated"] == 1
+    typed("undo", "run", "-o", "back")
+    typed("apply", "back")
+    assert state(sandbox) == before
+    typed("plan", roster, *PLAN, "next")
+    assert counts(typed, "resolve", "next", "3", "2001", "--as", "rename") == (0, 1, 0, 0, 1)
+
+
 @pytest.mark.parametrize(
     ("new", "held", "problem"),
     [
