@@ -5,7 +5,7 @@ The keys of rules and entries are walked, so a new key with `choices` has its co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -192,14 +192,17 @@ def _set_way(
 
 
 def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
-    """Yield the controls of the days on which terms end, and of the time after them."""
-    ends, graces = ", ".join(one.ends for one in terms), {one.grace for one in terms}
-    grace = graces.pop() if len(graces) == 1 else "0 days"
+    """Yield the controls of the days on which terms end, and of the time after them if it is one.
 
-    def write(grace: str, text: str, value: str) -> str:
+    A day that stays keeps its time.
+    """
+    ends, after = ", ".join(one.ends for one in terms), {one.ends: one.grace for one in terms}
+    grace = terms[0].grace if len({*after.values()}) == 1 else ""
+
+    def write(text: str, value: str, graces: Mapping[str, str], grace: str) -> str:
         parts = [part.strip() for part in value.split(",") if part.strip()]
         try:
-            made = [Term(ends=part, grace=grace) for part in parts]
+            made = [Term(ends=part, grace=graces.get(part, grace)) for part in parts]
         except ValueError:
             msg = (
                 "Write the month and the day of each end, such as 05-15, 12-20, and a time in days."
@@ -210,9 +213,11 @@ def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
         listed = ", ".join(f"{{ends: {one.ends}, grace: {one.grace}}}" for one in made)
         return editing.set_value(text, ("terms",), f"[{listed}]")
 
-    yield Control(("terms",), ends, partial(write, grace), words="Terms end on (month-day)")
-    if len(graces) == 0 and terms:
-        yield Control(("terms", "grace"), grace, lambda text, value: write(value, text, ends),
+    yield Control(("terms",), ends, partial(write, graces=after, grace=grace or "0 days"),
+                  words="Terms end on (month-day)")  # fmt: skip
+    if grace:
+        yield Control(("terms", "grace"), grace,
+                      lambda text, value: write(text, ends, {}, value),
                       words="Time after a term")  # fmt: skip
 
 

@@ -98,8 +98,13 @@ def set_code(text: str, table: str, word: str, code: str) -> str:
 
 
 def set_key(text: str, steps: Steps, key: str, value: str) -> str:
-    """Give the rule of a field a key with this YAML value. Raises NotEditableError."""
+    """Give the rule of a field a key with this YAML value.
+
+    Raises NotEditableError, as for a rule that is in another mapping, which this one extends.
+    """
     node = _find(_root(text), steps)
+    if node is None:
+        raise _refusal(steps)
     if isinstance(node, ScalarNode):
         rule = f"{{from: {_in_braces(_written(text, node))}, {key}: {_in_braces(value)}}}"
         return _splice(text, steps, node, rule)
