@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default
@@ -27,6 +28,7 @@ from importer.suggest.columns import (
     EMPL_ID,
     FIRST_MIDDLE,
     FULL_NAME,
+    HOUSE,
     LAST_FIRST,
     PLACES,
     PRIMARY_ID,
@@ -48,6 +50,10 @@ LOOKUPS = {
 """Coded fields, with the lookup that is started if the roster has words instead of codes."""
 NAME, GROUP, EXPIRY = "name", "user_group", "expiry_date"
 """What is asked for beside the ID; `NAME` is a whole name, or the part of it that is missing."""
+_DEAD = frozenset({"deceased", "verstorben", "decede", "fallecido", "deceduto", "overleden"})
+_YES = frozenset({"y", "yes", "x", "true", "1", "j", "ja", "oui", "si", "deceased", "verstorben"})
+"""Words of a heading, and its cells, about people whom nobody loads."""
+_NUMBER_BEHIND = re.compile(r"(?i)str|weg|platz|straat|laan|calle|via|ul|rua|allee|gasse")
 SAMPLES = 3
 _NEAR = 0.75
 """How near a word must be to the name of a code: `Comunity`, but not `Family` and `Faculty`."""
@@ -163,6 +169,24 @@ class Draft:
             return guess.dates(lambda day: day > self.beside.today)
         lettered = guess.share(lambda text: text[:1].isalpha() and not any(map(str.isdigit, text)))
         return lettered > 0.9 and len(texts) > guess.filled / 2 and max(map(len, texts)) > 1
+
+    @property
+    def deceased(self) -> list[tuple[str, list[str]]]:
+        """The headings of columns about people who have died, with the words of cells for it."""
+        named = (guess for guess in self.guesses if not guess.field)
+        about = (guess for guess in named if _DEAD & {*words_of(guess.place.heading)})
+        found = ((g.place.heading, [text for text in g.counts if folded(text) in _YES])
+                 for g in about)  # fmt: skip
+        return [(heading, yes) for heading, yes in found if yes]
+
+    def street(self, street: Guess) -> tuple[Guess, ...]:
+        """Return the column of a street, with that of its number where it has one of its own."""
+        house = self.first(HOUSE, street.block)
+        numbered = street.share(lambda text: any(map(str.isdigit, text))) > 1 / 2
+        if house is None or numbered:
+            return (street,)
+        behind = street.share(_NUMBER_BEHIND.search) > 1 / 3
+        return (street, house) if behind else (house, street)
 
     @property
     def _secret(self) -> frozenset[str]:

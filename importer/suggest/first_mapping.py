@@ -15,8 +15,8 @@ from importer.mapper.steps.read import Order as NameOrder
 from importer.mapper.steps.read import read_name
 from importer.mapper.yaml_source import cell, comment, scalar
 from importer.model.roster import NO_HEADINGS, Layout, Roster
-from importer.model.text import counted, folded
-from importer.model.vocabulary import BARCODE, type_by_word, type_of, words_of
+from importer.model.text import counted
+from importer.model.vocabulary import BARCODE, type_by_word, type_of
 from importer.suggest.columns import (
     ADDRESS,
     BEFORE_LAST,
@@ -25,7 +25,6 @@ from importer.suggest.columns import (
     ENDS,
     FIRST_MIDDLE,
     FULL_NAME,
-    HOUSE,
     LAST_FIRST,
     OWNING_SYSTEM,
     PASSWORD_AGAIN,
@@ -36,10 +35,6 @@ from importer.suggest.columns import (
     words_for_dates,
 )
 from importer.suggest.draft import EXPIRY, GROUP, LOOKUPS, NAME, Choices, Draft, spellings
-
-_DEAD = frozenset({"deceased", "verstorben", "decede", "fallecido", "deceduto", "overleden"})
-_YES = frozenset({"y", "yes", "x", "true", "1", "j", "ja", "oui", "si", "deceased", "verstorben"})
-"""Words of a heading, and its cells, about people whom nobody loads."""
 
 _END_DATES = "end dates"
 _GUESS = "   # guess"
@@ -69,7 +64,6 @@ _NAMES = (
 )
 _US_STEPS = {"state_province": "upper", "postal_code": "zip"}
 _FIRST_AND_MIDDLE = {"first_name": 1, "middle_name": 2}
-_NUMBER_BEHIND = re.compile(r"(?i)str|weg|platz|straat|laan|calle|via|ul|rua|allee|gasse")
 
 
 def to_do(text: str) -> int:
@@ -162,8 +156,11 @@ class _Lines:
             yield f"  dates: {draft.dates}{mark}"
         else:
             yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
-        if skipped := self._deceased():
-            entries = (f"{{when: {{{name}: {yes}}}, reason: deceased}}" for name, yes in skipped)
+        if skipped := [(scalar(h), [*map(scalar, yes)]) for h, yes in draft.deceased]:
+            entries = (
+                f"{{when: {{{name}: [{', '.join(yes)}]}}, reason: deceased}}"
+                for name, yes in skipped
+            )
             yield f"  skip: [{', '.join(entries)}]{_GUESS}"
         unused = [scalar(heading) for heading in self._unused([*record, owning])]
         if unused := [name for name in unused if name not in dict(skipped)]:
@@ -178,16 +175,6 @@ class _Lines:
         for heading in angled:
             name = " ".join(re.split("[<> ]+", heading)).strip() or "Another name"
             yield f"#   {scalar(name)}: [{scalar(heading)}]"
-
-    def _deceased(self) -> list[tuple[str, str]]:
-        """The columns about people who have died, and the words of their cells for it."""
-        named = ((g, {*words_of(g.place.heading)}) for g in self.draft.guesses if not g.field)
-        found = (
-            (guess.place.heading, [scalar(text) for text in guess.counts if folded(text) in _YES])
-            for guess, words in named
-            if _DEAD & words
-        )
-        return [(scalar(heading), f"[{', '.join(yes)}]") for heading, yes in found if yes]
 
     def _unused(self, lines: Sequence[str]) -> Iterator[str]:
         """The headings of columns that no line uses."""
@@ -316,8 +303,8 @@ class _Lines:
             self.lookups.setdefault(field, []).extend(several)
         elif field in _US_STEPS and draft.american and not draft.first("country", block):
             keys["clean"] = f"[{_US_STEPS[field]}]"
-        elif field == "line1" and (house := self._house(guess)):
-            keys["from"] = house
+        elif field == "line1" and len(lines := draft.street(guess)) > 1:
+            keys["from"] = scalar(" ".join(f"<{one.place.heading}>" for one in lines))
         elif field == "password":
             again = draft.first(PASSWORD_AGAIN)
             if again is None or draft.external:
@@ -340,16 +327,6 @@ class _Lines:
             return ""
         text = "-".join(f"<{part.place.heading}>" for part in parts if part)
         return f"{{from: {scalar(text)}, dates: ymd, bad: drop}}{_GUESS}"
-
-    def _house(self, street: Guess) -> str:
-        """The street with its number where that has a column of its own, else ""."""
-        house = self.draft.first(HOUSE, street.block)
-        numbered = street.share(lambda text: any(map(str.isdigit, text))) > 1 / 2
-        if house is None or numbered:
-            return ""
-        behind = street.share(_NUMBER_BEHIND.search) > 1 / 3
-        texts = f"<{street.place.heading}>", f"<{house.place.heading}>"
-        return scalar(" ".join(texts if behind else texts[::-1]))
 
     # --- lists ---
 
