@@ -15,7 +15,7 @@ from importer.jobs.state import Decision, Load, Step, Store
 from importer.ledger.ledger import Ledger
 from importer.model.text import command_line, word_list
 
-_SAME_NAME = " under the same name (files behind it wait)"
+_SAME_NAME = " under the same name"
 """How a file is replaced where a job loads every file, the oldest first."""
 
 REASON = "your reason"
@@ -52,6 +52,8 @@ def why_held(job: Job, load: Load) -> Iterator[str]:
     yield f"If the mapping is wrong, correct it, then run:\n  {running(job.path)}"
     named = _SAME_NAME if job.file.every == "file" and load.corrects is None else ""
     yield f"If the file is wrong, ask the office for another one{named}. It is then taken instead."
+    if named:
+        yield "Later files wait until then."
     yield f"To continue without it, run:\n  {skipping(job.path, load)}"
 
 
@@ -61,7 +63,7 @@ def what_next(job: Job, error: ImporterError, load: Load | None) -> Iterator[str
     `load`: the one that it stopped. Its error names the commands where a guard holds it.
     """
     named = _SAME_NAME if job.file.every == "file" else ""
-    again = f"sk the office to send the file again{named}."
+    again = f"the office to send the file again{named}."
     skip = f"To continue without it, run:\n  {skipping(job.path, None)}"
     of_file = load is not None and load.corrects is None and error.cause in OF_FILES
     of_both = of_file and error.cause is Cause.EITHER
@@ -70,9 +72,9 @@ def what_next(job: Job, error: ImporterError, load: Load | None) -> Iterator[str
     elif of_both or error.exit in {Exit.USAGE, Exit.ACCESS} or error.cause is Cause.MAPPING:
         yield f"When this is corrected, run:\n  {running(job.path)}"
         if of_both:
-            yield f"If the mapping is right, a{again} {skip}"
+            yield f"If the mapping is right, ask {again} {skip}"
     elif of_file:
-        yield from (f"A{again}", skip)
+        yield from (f"Ask {again}", skip)
     elif load is not None and error.exit is Exit.ROSTER:
         yield f"Ask the office to save the workbook in {job.file.rejects_to} again."
     elif error.exit is Exit.BUG:
@@ -80,7 +82,7 @@ def what_next(job: Job, error: ImporterError, load: Load | None) -> Iterator[str
         yield from ("To report it, also send the file that this command writes:", f"  {file}")
     if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, *TO_CORRECT}:
         then = "continues" if load is not None else "tries again"
-        yield f"The next run of the job {then}. To run it now, type:\n  {running(job.path)}"
+        yield f"The next run of the job {then}. To run it earlier, type:\n  {running(job.path)}"
 
 
 def _check_meant(job: Job, held: Load | None, run: str) -> None:

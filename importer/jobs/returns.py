@@ -99,7 +99,7 @@ class Returns:
                 by_zip = self._job.file.do == "sis-zip"
                 to = ("--to", "sis-xml", "-o", f"{self._job.name}-corrected.zip")
                 load_it = ("convert", *words, *to) if by_zip else ("plan", *words, *flags)
-                lines.append(f"After changes to the workbook, run:\n  {command_line(*load_it)}")
+                lines.append(f"Then run:\n  {command_line(*load_it)}")
                 if by_zip:
                     lines.append(f"Put the zip into {self._job.file.deliver_to}.")
         return tuple(lines)

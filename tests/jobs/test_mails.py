@@ -358,7 +358,7 @@ KINDS = {
     "held: in turn": Kind(
         Exit.SAFETY_CHECK,
         _held_in_turn,
-        (ALLOW % "rows absent", *COMMANDS_OF_HELD, r"under the same name \(files behind it wait\)"),
+        (ALLOW % "rows absent", *COMMANDS_OF_HELD, "under the same name", "Later files wait"),
     ),
     "held: creates": Kind(
         Exit.SAFETY_CHECK,
