@@ -162,7 +162,8 @@ class Settings(BaseSettings):
             wrong = [name.upper() for name in names if name.upper() in needed]
             if wrong:
                 rules = (f"{name} must be {_MUST_BE.get(name, 'another value')}" for name in wrong)
-                msg = f"These settings cannot be used: {'; '.join(rules)}."
+                msg = f"These settings cannot be used: {'; '.join(rules)}. They are in "
+                msg += f"the environment, in a folder of secrets or in {ENV}."
                 raise UsageError(msg) from None
             settings = cls(**{name: cls.model_fields[name].default for name in names})
         if "\0" in str(settings.alma_ca_bundle or ""):

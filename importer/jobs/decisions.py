@@ -13,7 +13,10 @@ from importer.jobs.feed import Feed, FileState, WrongFileError
 from importer.jobs.schema import Job
 from importer.jobs.state import Decision, Load, Step, Store
 from importer.ledger.ledger import Ledger
+from importer.model.problem import CATALOGUE, Code
+from importer.model.run import Summary
 from importer.model.text import command_line, word_list
+from importer.report.wording import headline
 
 _SAME_NAME = " under the same name"
 """How a file is replaced where a job loads every file, the oldest first."""
@@ -39,6 +42,13 @@ def skipping(job: Path, held: Load | None) -> str:
     return command_line("job", "skip", str(job), "--why", REASON, *run)
 
 
+def reasons(plan: Summary) -> Iterator[str]:
+    """Yield what is wrong with rows that a person has to see, by kind of problem; never a value."""
+    kinds = ((CATALOGUE[Code(code)], count) for code, count in plan.problems.items())
+    if wrong := [f"{kind.title} ({count:,})" for kind, count in kinds if kind.severity.holds]:
+        yield f"Problems: {'; '.join(wrong)}"
+
+
 def why_held(job: Job, load: Load) -> Iterator[str]:
     """Yield why a load is held, and what a person can do."""
     delivers = f"puts the file for Alma's SIS load into {job.file.deliver_to}"
@@ -46,14 +56,17 @@ def why_held(job: Job, load: Load) -> Iterator[str]:
     yield "The load is held: nothing was written."
     yield from load.lines
     yield from (guard.sentence for guard in load.held)
+    yield f"The plan: {headline(load.planned)}"
+    yield from reasons(load.planned)
     yield f"Look at {load.run}/report.html. If it is right, run:"
     yield f"  {allowing(job.path, load)}"
     yield f"The next run of the job then {then.get(job.file.do, delivers)}."
     yield f"If the mapping is wrong, correct it, then run:\n  {running(job.path)}"
     named = _SAME_NAME if job.file.every == "file" and load.corrects is None else ""
-    yield f"If the file is wrong, ask the office for another one{named}. It is then taken instead."
+    if {guard.name for guard in load.held} != {"mapping"}:
+        yield f"If the file is wrong, ask the office for another one{named}, which is then taken."
     if named:
-        yield "Later files wait until then."
+        yield "Later files wait until this one is allowed, replaced or skipped."
     yield f"To continue without it, run:\n  {skipping(job.path, load)}"
 
 

@@ -281,9 +281,9 @@ def in_one_line(part: RosterPart, files: list[FeedFile], last: FeedFile) -> str:
     one, was = ("it", "was") if len(files) == 1 else ("one of them", "were")
     return (
         f"{counted(len(files), 'older file')} {was} not loaded: {', '.join(shown)}{more}. Newer: "
-        f"{last.found}. To load {one} after all, copy it in {part.source} to a new name that "
-        f"matches {part.source.pattern}, with the time of now, and run the job. If a guard holds "
-        "the copy, allow it."
+        f"{last.found}. If the newer file has everybody, nothing needs to be done. Else, to load "
+        f"{one} although its older values replace newer ones, copy it in {part.source} to a new "
+        f"name that matches {part.source.pattern}, with the time of now, and run the job."
     )
 
 
@@ -321,9 +321,8 @@ def pick_up(
         raise WrongFileError(msg, chosen)
     if part.max_age is not None and now() - newest.changed > part.max_age:
         msg = (
-            f"The newest file in {where}, {newest.name}, is from {newest.changed:%Y-%m-%d %H:%M}, "
-            f"and the job takes files of the last {in_words(part.max_age)} (`max_age`). Ask the "
-            "office that sends it."
+            f"There is no file of the last {in_words(part.max_age)} (`max_age`) in {where}. The "
+            f"newest one is {newest}. Ask the office that sends it."
         )
         raise RosterError(msg)
     seen = feed.known(chosen)
@@ -361,7 +360,7 @@ def _check_unchanged(place: RosterFolder, file: FoundFile, where: str) -> None:
     if file not in place.files():
         msg = (
             f"The file {file.name} in {where} is still being written. The next run of the job "
-            "looks again."
+            "looks again. Nothing needs to be done, unless this is reported again."
         )
         raise RosterError(msg)
 

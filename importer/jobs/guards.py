@@ -69,8 +69,9 @@ def _few(guards: Guards, people: int, loads: tuple[LastLoad, ...]) -> Iterator[F
         return
     middle = int(median(compared))
     if (fewest := guards.drift.of(middle)) is not None and people < fewest:
-        sentence = f"The file has {_people(people)}. The last {len(compared)} loads had {middle:,} "
-        sentence += f"(median); at least {fewest:,} are expected. Each may have lost a few people."
+        earlier = word_list([f"{count:,}" for count in compared])
+        sentence = f"The file has {_people(people)}. The last loads had {earlier} (median "
+        sentence += f"{middle:,}); at least {fewest:,} are expected. Each may have lost a few."
         yield FailedGuard(name="drift", sentence=sentence)
 
 

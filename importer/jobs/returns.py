@@ -100,6 +100,10 @@ class Returns:
                 to = ("--to", "sis-xml", "-o", f"{self._job.name}-corrected.zip")
                 load_it = ("convert", *words, *to) if by_zip else ("plan", *words, *flags)
                 lines.append(f"Then run:\n  {command_line(*load_it)}")
+                if not by_zip:
+                    lines.append(
+                        "This writes nothing yet, and shows the command that applies the plan."
+                    )
                 if by_zip:
                     lines.append(f"Put the zip into {self._job.file.deliver_to}.")
         return tuple(lines)
@@ -196,8 +200,9 @@ class Returns:
                 if one.replaced:
                     sentence = (
                         "Corrections came too late and were not loaded: "
-                        f"{there[name]}. A newer file was loaded before. Ask the office to make "
-                        f"them in the newest workbook in {self._where}, if these rows are in it."
+                        f"{there[name]}. A newer file was loaded before. If these rows are in the "
+                        f"newest workbook in {self._where}, ask the office to correct them there. "
+                        "Else nothing needs to be done: the newer file is right."
                     )
                     # first, so that it is reported although the job is killed in between
                     late = dict.fromkeys((*self._store.state.superseded, sentence))

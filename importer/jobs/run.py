@@ -19,13 +19,14 @@ from importer.errors import (
     Exit,
     ImporterError,
     LedgerError,
+    PlaceError,
     RosterError,
     StalePlanError,
     UsageError,
     defect,
 )
 from importer.jobs.commands import OF_FILES, StepError, Tools
-from importer.jobs.decisions import what_next, why_held
+from importer.jobs.decisions import reasons, what_next, why_held
 from importer.jobs.feed import Feed, FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake
@@ -48,9 +49,12 @@ def _listed(load: Load) -> Iterator[str]:
     path = Path(load.run) / wording.SET
     users = len(path.read_text("utf-8").splitlines()) - 1 if path.is_file() else 0
     if users:
-        yield f"{counted(users, 'user')} to retire: {path}"
-        yield "In Alma, create an itemized set of users from it (Admin > Manage Jobs and Sets)."
-        yield "Then run Purge User Records on the set."
+        yield f"{counted(users, 'user')} to retire in Alma."
+        yield f"In Alma, create an itemized set of users from {path}"
+        yield "(Admin > Manage Jobs and Sets). Then run Purge User Records on the set."
+
+
+_NOTHING = "Nothing was loaded."
 
 
 class JobRun:
@@ -109,7 +113,7 @@ class JobRun:
             except Exception as error:
                 with suppress(Exception):  # the defect itself is what is reported
                     bug = StepError(Exit.BUG, defect(error), Cause.OTHER)
-                    self._report_trouble(bug, self._store.state.open)
+                    self._report_trouble(bug, self._store.state.open, ())
                 self._reporter.ping("fail")
                 raise
             self._reporter.ping("end" if code in FINE else "fail")
@@ -129,7 +133,7 @@ class JobRun:
             try:
                 new = self._intake.pick_up(went_on=self._loaded)
             except ImporterError as error:
-                yield self._report_trouble(error, None)
+                yield self._report_trouble(error, None, () if self._loaded else (_NOTHING,))
                 return
             if new is None:
                 break
@@ -157,7 +161,7 @@ class JobRun:
             if self._store.state.superseded:  # corrections that came too late, or misnamed ones
                 yield self._report_late()
         except ImporterError as error:
-            yield self._report_trouble(error, None)
+            yield self._report_trouble(error, None, ())
 
     # --- one load, step by step ---
 
@@ -184,7 +188,8 @@ class JobRun:
                     self._intake.mark(load, FileState.REFUSED)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
                 self._store.save(open=None)
-            return self._report_trouble(error, load)
+            untouched = load.step is Step.PICKED_UP and not load.planned_again
+            return self._report_trouble(error, load, (_NOTHING,) if untouched else ())
         message = self._result(load)
         notified, all_have = self._reporter.send(message, load.notified)
         if not (all_have or last_attempt):
@@ -343,17 +348,21 @@ class JobRun:
         location = self._job.file.deliver_to
         if location is None:  # pragma: no cover  the schema requires it
             raise AssertionError
-        with opened(self._job, location) as place:
-            written = sorted(Path(load.run).glob(wording.SIS_FILES)) if self._sis else ()
-            for path in (*map(Path, load.zips), *written):
-                name = f"{self._job.name}-{load.stamp}-{path.name}" if self._sis else path.name
-                if name in load.delivered:
-                    continue
-                there = {file.name: file.size for file in place.files()}
-                if there.get(name) != path.stat().st_size:
-                    place.put(path, name)
-                load = load.model_copy(update={"delivered": (*load.delivered, name)})
-                self._store.save(open=load)
+        written = sorted(Path(load.run).glob(wording.SIS_FILES)) if self._sis else ()
+        try:
+            with opened(self._job, location) as place:
+                for path in (*map(Path, load.zips), *written):
+                    name = f"{self._job.name}-{load.stamp}-{path.name}" if self._sis else path.name
+                    if name in load.delivered:
+                        continue
+                    there = {file.name: file.size for file in place.files()}
+                    if there.get(name) != path.stat().st_size:
+                        place.put(path, name)
+                    load = load.model_copy(update={"delivered": (*load.delivered, name)})
+                    self._store.save(open=load)
+        except PlaceError as error:
+            msg = f"The file for Alma's SIS load was not delivered (`deliver_to`). {error}"
+            raise PlaceError(msg) from error
         return load
 
     def _finish(self, load: Load) -> Load:
@@ -383,21 +392,32 @@ class JobRun:
             changed = written or planned or load.delivered or listed
             level = Level.CHANGES if changed else Level.NOTHING
         decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
-        headline = wording.headline(summary)
-        lines = [*load.lines, *state.superseded, *decided]
+        told = wording.sentences_of(summary)
         if load.delivered:
-            headline = f"A file for Alma's SIS load was delivered. {headline}"
+            told = ("A file for Alma's SIS load was delivered.", *told[1 if self._sis else 0 :])
+        elif planned:
+            told = ("A plan waits to be applied.", *told)
+        elif load.corrects is not None:
+            told = ("Corrections:", *told)
+        if listed:
+            told = (listed[0], *told)
+        lines = [*load.lines, *state.superseded, *decided]
+        if summary.created is not None and summary.unchanged:
+            lines.append(f"{counted(summary.unchanged, 'row')} unchanged in Alma.")
+        lines += reasons(summary)
+        if load.delivered:
             lines += [f"Delivered to {file.deliver_to}: {name}" for name in load.delivered]
             lines += ["Alma loads it when its SIS profile runs next."]
             if self._sis:
                 report = command_line("sis-report", load.run)
                 lines += ["To see after that what Alma loaded, run:", f"  {report}"]
         if planned:
-            lines += ["To apply the plan, run:", f"  {command_line('apply', load.run)}"]
-        lines += listed
+            lines += [f"Look at {load.run}/report.html. If it is right, run:"]
+            lines += [f"  {command_line('apply', load.run)}"]
+        lines += listed[1:]
         flags = wording.sis_flags(self._sis)
         lines += (*self._returns.to_correct(load, flags), *load.trouble)
-        return self._reporter.message(level, code, headline, lines, load)
+        return self._reporter.message(level, code, " ".join(told), lines, load)
 
     def _report_late(self) -> Exit:
         """Report files that came too late: their rows need a person, as rejected ones do."""
@@ -409,14 +429,19 @@ class JobRun:
         self._store.save(superseded=())
         return Exit.REJECTS
 
-    def _report_trouble(self, error: ImporterError, load: Load | None) -> Exit:
-        """Report why a run stopped, with the load that it stopped, and superseded files."""
+    def _report_trouble(
+        self, error: ImporterError, load: Load | None, done: tuple[str, ...]
+    ) -> Exit:
+        """Report why a run stopped, with the load that it stopped, and superseded files.
+
+        `done`: what is known of what was loaded.
+        """
         reported, all_have = self._reporter.trouble(
             error,
             self._store.state.reported,
             self._tools.now(),
             load,
-            what_next(self._job, error, load),
+            (*done, *what_next(self._job, error, load)),
             self._store.state.superseded,
         )
         late = () if all_have else self._store.state.superseded
