@@ -19,7 +19,18 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
 from importer.model.decisions import NAME, WHO, Answer, concerned, in_question
 from importer.model.fields import CodeTables
-from importer.model.plan import Act, Delete, Fate, Held, Planned, Result, Step, Unchanged, Update
+from importer.model.plan import (
+    Act,
+    Change,
+    Delete,
+    Fate,
+    Held,
+    Planned,
+    Result,
+    Step,
+    Unchanged,
+    Update,
+)
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import command_line, row_label
 from importer.model.user import User
@@ -224,7 +235,11 @@ class Review:
         Raises UsageError if another row of the run is for that user, or this one was sent: what it
         changed could not be undone any more.
         """
-        taken = {one.row for one in self.ledger.planned() if one.primary_id.casefold() == user}
+        taken = {
+            one.row
+            for one in self.ledger.planned()
+            if user in {one.primary_id.casefold(), *_new_ids(one.changes)}
+        }
         if rename:
             taken |= {draft.row for draft, _ in self._alike if draft.key == user}
         for other in sorted(taken - {row}):
@@ -409,6 +424,11 @@ class Review:
                 self._operator,
                 self._now(),
             )
+
+
+def _new_ids(changes: Iterable[Change]) -> Iterator[str]:
+    """Yield the primary ID that a step gives its user, without case."""
+    return (one.new.casefold() for one in changes if one.path == "primary_id")
 
 
 def _said(decision: Decision, planned: Planned) -> tuple[str, str]:

@@ -89,9 +89,17 @@ class Leavers:
         return next((self._keys[mark] for mark in _marks(user) if mark in self._keys), "")
 
     def is_back(self, user: User, after: User) -> bool:
-        """Return whether a user left and, as written now, has nothing of it left to take back."""
-        written = self.changed.get(self.key_of(user))
-        return written is not None and isinstance(undo_update(0, written, after).step, Unchanged)
+        """Return whether a user left and, as written now, has nothing of it left to take back.
+
+        Somebody with the name and birth date of who left may have two records in Alma.
+        """
+        if not (key := self.key_of(user)):
+            return False
+
+        def is_as_left(record: User) -> bool:
+            return isinstance(undo_update(0, self.changed[key], record).step, Update)
+
+        return not is_as_left(after) and (same_id(user.primary_id, key) or is_as_left(user))
 
 
 def _marks(user: User) -> tuple[str, ...]:

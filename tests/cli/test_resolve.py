@@ -221,6 +221,22 @@ def test_alma_s_id_that_a_person_chose_stays_when_another_id_finds_the_user(
     assert set(state(sandbox)) == {"3001"}
 
 
+def test_one_user_is_written_by_one_row_of_a_run(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Also if the other row gave the user its primary ID, so that undo finds each write."""
+    mapping = BY_BARCODE.replace("match: {", "match: {id_change: rename, ") + EMAIL
+    (folder / "two.yaml").write_text(mapping, "utf-8")
+    (folder / "first.csv").write_text(f"{BARCODED[:-1]},Mail\n3001,Ida,Zorn,B1,i@example.org\n")
+    rows = "3009,Ida,Zorn,B1,i@example.org\n3010,Ida,Zorne,,i@example.org\n"
+    (folder / "new.csv").write_text(f"{BARCODED[:-1]},Mail\n{rows}")
+    load(typed, folder / "first.csv", "first", "two.yaml")
+    typed("plan", "new.csv", *PLAN_TWO, "new")
+    assert ("3", "possible-match-in-alma") in codes(folder, "new")
+    assert typed("apply", "new", "--json").summary["updated"] == 1
+    assert typed("resolve", "new", "3", "3009", "--as", "update").exit == Exit.USAGE
+
+
 def test_a_plan_that_was_approved_is_applied_as_it_was_seen(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
