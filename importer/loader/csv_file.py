@@ -60,10 +60,9 @@ _TOO_LONG = (
 def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     """Return the roster of a CSV file with these bytes. Raises RosterError, NotReadableError."""
     encoding, doubt = find_encoding(content, layout.encoding)
-    lines = _first_lines(content, encoding)
-    named = _named_delimiter(lines)
-    delimiter = named or _delimiter(lines, layout)
-    sheet = Sheet([*_records(content, encoding, delimiter, skip=1 if named else 0)])
+    form = _form(_first_lines(content, encoding), layout)
+    delimiter = form.delimiter
+    sheet = Sheet([*_records(content, encoding, form)])
     while sheet.rows and not sheet.rows[-1]:  # an empty line is how text files end
         sheet.rows.pop()
     found = headings.find(sheet.rows, layout)
@@ -81,7 +80,8 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     source = replace(
         source, encoding=encoding.removesuffix("-sig"), delimiter=delimiter, header=found.rows
     )
-    notices = [*filter(None, (found.notice, doubt))]
+    quoted = "its cells are in single quotation marks, which were removed"
+    notices = [*filter(None, (found.notice, doubt, quoted if form.quote == "'" else ""))]
     if encoding in {WESTERN, LATIN_9} and layout.encoding == "auto":
         notices.append(_encoding_notice(sheet.rows, encoding))
     return table.build(
@@ -97,14 +97,27 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
 
 def first_rows(content: bytes, encoding: str, layout: Layout, count: int) -> list[Record]:
     """Return the first rows of a CSV file as they came. Raises NotReadableError."""
-    lines = _first_lines(content, encoding)
+    form = _form(_first_lines(content, encoding), layout)
+    return [*islice(_records(content, encoding, form), count)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How the text is written: delimiter, quotation mark, and lines above the first record."""
+
+    delimiter: str
+    quote: str
+    skip: int
+
+
+def _form(lines: Sequence[str], layout: Layout) -> _Form:
     named = _named_delimiter(lines)
-    delimiter = named or _delimiter(lines, layout)
-    return [*islice(_records(content, encoding, delimiter, skip=1 if named else 0), count)]
+    delimiter, skip = named or _delimiter(lines, layout), 1 if named else 0
+    return _Form(delimiter, _quote(lines[skip:], delimiter), skip)
 
 
-def _records(content: bytes, encoding: str, delimiter: str, *, skip: int) -> Iterator[Record]:
-    """Return every record below the first `skip` lines, blank lines included.
+def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
+    """Return every record, blank lines included.
 
     Raises NotReadableError if there are more than can be held in memory, if a quotation mark is out
     of place, so that what follows it would be read into wrong cells, or if bytes are not text.
@@ -115,14 +128,14 @@ def _records(content: bytes, encoding: str, delimiter: str, *, skip: int) -> Ite
     def lines() -> Iterator[str]:
         """Stop a record that never ends before it fills the memory."""
         nonlocal size
-        for text in islice(decoded(content, encoding), skip, None):
+        for text in islice(decoded(content, encoding), form.skip, None):
             size += len(text)
             if size > 2 * _LARGEST:
                 msg = "field larger than field limit"
                 raise csv.Error(msg)
             yield text
 
-    reader = _reader(lines(), delimiter=delimiter, strict=True)
+    reader = _reader(lines(), delimiter=form.delimiter, quotechar=form.quote, strict=True)
     try:
         for record in reader:
             number += 1
@@ -139,7 +152,7 @@ def _records(content: bytes, encoding: str, delimiter: str, *, skip: int) -> Ite
         else:
             what = "has text right behind a closing quotation mark"
         msg = (
-            f"cannot be read: row {number + 1}, which begins in line {line + 1 + skip} of the "
+            f"cannot be read: row {number + 1}, which begins in line {line + 1 + form.skip} of the "
             f"file, {what}, so rows would run into one another. Correct it in a text editor, or "
             "export the roster again."
         )
@@ -182,6 +195,16 @@ def _delimiter(lines: Sequence[str], layout: Layout) -> str:
         return found, widths.count(usual) / len(widths), usual
 
     return max(_DELIMITERS, key=merit)
+
+
+def _quote(lines: Sequence[str], delimiter: str) -> str:
+    """Return the quotation mark: a single one if it is around every cell of the first full row."""
+    for line in lines:
+        cells = [cell.strip() for cell in line.split(delimiter)]
+        if len(cells) > 1 and all(cells):
+            single = all(len(cell) > 2 and cell[0] == cell[-1] == "'" for cell in cells)
+            return "'" if single else '"'
+    return '"'
 
 
 def _encoding_notice(records: Sequence[Sequence[str]], encoding: str) -> str:

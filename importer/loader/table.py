@@ -42,6 +42,7 @@ FOOTERS = 10
 WHOLE_ROW = -1
 """The column of a finding about a whole row."""
 
+_LINE = re.compile("[-=_:]{2,}")
 _LOOKS_LIKE_ID = re.compile(r"[A-Za-z]{0,3}[- ]?\d{5,}\w?|\S+@\S+", re.ASCII)
 
 
@@ -156,7 +157,10 @@ def build(
     if not all_people:
         repeated = {*_repeated_headings(frame, columns, heads, clean)}
         not_people |= dict.fromkeys(sorted(repeated - out), "repeats the headings")
-        not_people |= _footers(frame, filled.difference([*out, *repeated]).tolist(), people)
+        if rows and _is_line(frame.loc[first]):
+            not_people[first] = "is a line of dashes below the headings"
+        left = filled.difference([*out, *repeated, *not_people])
+        not_people |= _footers(frame, left.tolist(), people)
     kept = filled.difference([*out, *not_people])
     there = set(kept)
     problems = [
@@ -277,6 +281,12 @@ def _repeated_headings(
         for column, name in enumerate(names):
             rows = rows[[text.casefold() == name for text in frame.loc[rows, column]]]
         yield from rows.tolist()
+
+
+def _is_line(row: Iterable[str]) -> bool:
+    """Return whether a row is the line below the headings that database programs draw."""
+    cells = [*filter(None, row)]
+    return len(cells) > 1 and all(map(_LINE.fullmatch, cells))
 
 
 def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]) -> dict[int, str]:

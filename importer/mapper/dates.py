@@ -13,7 +13,7 @@ import calendar
 import re
 import tomllib
 import unicodedata
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from enum import Enum
 from importlib.resources import files
@@ -405,6 +405,27 @@ def order_notice(order: str, dates: Dates) -> CellFinding:
         f"If this is right, declare it in the mapping: `dates: {dates.written({'order': order})}`."
     )
     return CellFinding(Code.READ_WITH_NOTICE, message, advice)
+
+
+_FEWEST = 3
+"""Dates of a kind from which a column shows something."""
+SWAPPED = CellFinding(
+    Code.ODD_COLUMN,
+    "all dates that are text have a day above 12, and all others a day up to 12: a spreadsheet "
+    "program may have taken days for months in the others",
+    "Compare some dates with the office's own list. If they are wrong, export the column as text.",
+)
+
+
+def may_be_swapped(texts: Collection[str]) -> bool:
+    """Return whether a program may have read the dates of a column in the wrong order.
+
+    It leaves those as text that do not exist in its order, because their day is above 12.
+    """
+    typed = [one for one in map(_THREE.fullmatch, texts) if one and len(one[1]) < 3]
+    days = [max(int(one[1]), int(one[3])) for one in typed]
+    read = [int(text[8:]) for text in texts if is_iso(text[:10]) and len(text) == 10]
+    return min(len(days), len(read)) >= _FEWEST and min(days) > 12 >= max(read)
 
 
 def pattern_fault(pattern: str) -> str:

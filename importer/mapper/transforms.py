@@ -70,7 +70,7 @@ def each_line(text: str) -> str:
     return LINE_BREAK.join(map(one_line, text.split(LINE_BREAK)))
 
 
-_DASHES = frozenset({"-", "--", "---", "–", "—", "none", "n/a"})
+_DASHES = frozenset({"-", "--", "---", "–", "—", "none", "n/a", "na", "null", "nan", "nat"})
 
 
 def is_dash(text: str) -> bool:

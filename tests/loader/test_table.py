@@ -119,3 +119,29 @@ def test_a_row_with_the_cells_of_the_people_before_it_is_no_footer(
     roster = read(path, Layout())
     assert [*roster.left_out] == left_out
     assert len(roster.frame) == rows.count("\n") - len(left_out)
+
+
+def test_a_line_of_dashes_below_the_headings_is_nobody(tmp_path: Path) -> None:
+    """Database programs draw it; one in another row, or a single dash, is for the rules."""
+    path = tmp_path / "a.csv"
+    path.write_text("NetID,First,Last\n-----,=====,----\nx1,Ann,Lee\n--,--,--\n", "utf-8")
+    roster = read(path, Layout())
+    assert roster.left_out == (2,)
+    assert roster.frame[0].tolist() == ["x1", "--"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_single_quotation_marks_around_all_cells_are_no_text(
+    delimiter: str, tmp_path: Path
+) -> None:
+    """The headings show it, and a notice says so; elsewhere an apostrophe is one."""
+    path = tmp_path / "a.csv"
+    rows = ["'ID'|'Name'|'City'", f"'1'|'O''Hara{delimiter} Ann'|''", "'2'|'Lee'|'Minot'"]
+    path.write_text("\n".join(rows).replace("|", delimiter), "utf-8")
+    roster = read(path, Layout())
+    assert roster.frame.to_numpy().tolist() == [
+        ["1", f"O'Hara{delimiter} Ann".replace("\t", ""), ""], ["2", "Lee", "Minot"],
+    ]  # fmt: skip
+    assert [one.code for one in roster.notices] == ["read-with-notice"]
+    path.write_text("ID,Name,City\n'x','Ann,y\n1,O'Hara,z\n", "utf-8")
+    assert read(path, Layout()).frame[1].tolist() == ["'Ann", "O'Hara"]

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from importer.mapper.dates import ORDER_WORDS, Dates, DatesPart, order_notice, order_of
+from importer.mapper.dates import (
+    ORDER_WORDS,
+    SWAPPED,
+    Dates,
+    DatesPart,
+    may_be_swapped,
+    order_notice,
+    order_of,
+)
 from importer.mapper.findings import MappingFinding
 from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
 from importer.mapper.placeholders import Template, Variable, written_template
@@ -69,6 +77,9 @@ class DatesStep(Step[Dates]):
         dates = work.evaluation.file.dates(self.value)
         if not dates.order:
             dates = self._shown(dates, work)
+        if may_be_swapped(set(values.texts.tolist())):
+            column = work.one.column
+            work.evaluation.report([(None, SWAPPED, "")], column.label, column.places)
         values.step(lambda text, _: dates.iso(text))
         return values
 
