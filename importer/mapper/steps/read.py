@@ -56,7 +56,7 @@ _UNDIVIDED = range(2, 7)
 """Ideographs of a name without a blank."""
 _KANA = re.compile(r"[\u3041-\u30ff]+")
 """Japanese syllables. Names of other countries are written so, too, in their own order."""
-_NO_PART = re.compile(r"\d|\A['‘’]|[^\W\d_]{2,}\.\Z")
+_NO_PART = re.compile(r"\d|\A['‘’]|[^\W\d_]{2}\.\Z")
 """In a word: a digit, a nickname's mark, or the end of an abbreviation that is no initial."""
 
 _ROWS = 10
