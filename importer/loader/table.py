@@ -157,7 +157,7 @@ def build(
     if not all_people:
         repeated = {*_repeated_headings(frame, columns, heads, clean)}
         not_people |= dict.fromkeys(sorted(repeated - out), "repeats the headings")
-        if rows and _is_line(frame.loc[first]):
+        if rows and _is_line(frame.to_numpy()[0]):
             not_people[first] = "is a line of dashes below the headings"
         left = filled.difference([*out, *repeated, *not_people])
         not_people |= _footers(frame, left.tolist(), people)
