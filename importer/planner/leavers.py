@@ -86,7 +86,8 @@ class Leavers:
 
         Staff may have given the user another one since, as with a new card.
         """
-        return next((self._keys[mark] for mark in _marks(user) if mark in self._keys), "")
+        marks = _marks(user) if self._keys else ()
+        return next((self._keys[mark] for mark in marks if mark in self._keys), "")
 
     def is_back(self, user: User, after: User) -> bool:
         """Return whether a user left and, as written now, has nothing of it left to take back.
