@@ -38,7 +38,7 @@ from importer.pipeline.fates import as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.pipeline.remember import remember_earlier
 from importer.pipeline.resolutions import Resolutions
-from importer.planner.decide import decide, follow, with_borrowing
+from importer.planner.decide import decide, follow, with_borrowing, without_taken
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import same_id
 from importer.planner.imprints import keyed
@@ -103,9 +103,9 @@ class PlanContext:
 
         `live` and `found` are those of `follow`.
         """
-        match = self.rosters.match(draft.row)
-        made = follow(answer, draft, live, found, match, self.common, self.earlier)
-        return self._finish(draft, made) if isinstance(made, Planned) else made
+        match, own = self.rosters.match(draft.row), without_taken(draft, live, found)
+        made = follow(answer, own, live, found, match, self.common, self.earlier)
+        return self._finish(own, made) if isinstance(made, Planned) else made
 
     def leave(self, draft: DraftUser, live: User) -> Planned:
         """Return the step of a user who is missing; `draft` has what the mapping sets then."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -198,18 +198,16 @@ def follow(
 ) -> Planned | str:
     """Return the step that a person's answer asks for, or a sentence with why it cannot be sent.
 
-    `live`: the user that the answer names, if any. `found`: who has the row's IDs in Alma. An
-    update leaves the user's primary ID, unless the mapping replaces it without a question.
+    `live`: the user that the answer names, if any. `found`: who has the row's IDs in Alma; `draft`
+    has none of other users in its lists (see `without_taken`). An update leaves the user's primary
+    ID, unless the mapping replaces it without a question.
     """
     name = row_label(draft.row)
     mine = live.primary_id if live is not None else None
-    others = [one.user for one in found.users if not same_id(one.user.primary_id, mine)]
-    taken = {identifier for user in others for identifier in identifiers(user)}
-    is_taken = draft.primary_id.casefold() in taken
-    own = draft.without(_labels_of(draft, taken))
+    is_taken = draft.primary_id.casefold() in _taken(live, found)
     if answer is Answer.CREATE:
         if not is_taken:
-            return create(own, earlier)
+            return create(draft, earlier)
         return (
             f"Alma already has a user with the primary ID of row {name}. Use --as update with that "
             "user's ID, or correct the row."
@@ -226,19 +224,29 @@ def follow(
     who = identify(draft, found, match, common, earlier)
     unasked = who.renames and who.user is not None and same_id(who.user.primary_id, mine)
     rename = answer is Answer.RENAME or (unasked and not is_taken)
-    planned = _change(own, live, match, earlier, rename=rename)
+    planned = _change(draft, live, match, earlier, rename=rename)
     answered = tuple(one for one in planned.warnings if not one.severity.holds)
     return replace(planned, warnings=answered)
 
 
-def _labels_of(draft: DraftUser, ids: Collection[str]) -> frozenset[str]:
-    """Return the columns of the row's entries with one of these IDs, which are without case."""
-    return frozenset(
-        label
-        for item in draft.entries("user_identifier")
-        if item.values["value"].casefold() in ids
-        for label in item.entry.labels
+def without_taken(draft: DraftUser, live: User | None, found: MatchResult) -> DraftUser:
+    """Return a row for this user without the entries whose IDs other users have."""
+    taken = _taken(live, found)
+    return draft.without(
+        frozenset(
+            label
+            for item in draft.entries("user_identifier")
+            if item.values["value"].casefold() in taken
+            for label in item.entry.labels
+        )
     )
+
+
+def _taken(live: User | None, found: MatchResult) -> frozenset[str]:
+    """Return all IDs, without case, of the users with an ID of a row, but those of one of them."""
+    mine = live.primary_id if live is not None else None
+    others = (one.user for one in found.users if not same_id(one.user.primary_id, mine))
+    return frozenset(identifier for user in others for identifier in identifiers(user))
 
 
 def _obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:

@@ -154,6 +154,23 @@ def test_who_left_is_known_under_the_primary_id_that_staff_gave_since(
     assert inactive(sandbox) == set()
 
 
+def test_who_is_back_by_an_answer_is_updated_without_another_person_s_id(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """What was changed is taken back, and the ID that Alma would refuse is left out."""
+    card = {"id_type": {"value": "BARCODE"}, "value": "3003", "status": "ACTIVE"}
+    ask(sandbox, "PATCH", "users/2001", {"user_identifier": [card]})
+    others = (ANA, (*BO[:3], "COMM", *BO[4:]), STAFF)
+    load(typed, write(known, *others), "gone", "leavers.yaml")
+    cards = f"{LEAVERS}  user_identifier: [{{id_type: BARCODE, value: <Note>}}]\n"
+    (known / "leavers.yaml").write_text(cards, "utf-8")
+    typed("plan", write(known, *others, (*CY[:6], "3003")), *PLAN, "back")
+    assert ("5", "identifier-taken") in codes(known, "back")
+    typed("resolve", "back", "5", "--as", "update")
+    applied = typed("apply", "back", "--json").summary
+    assert (applied["updated"], applied["refused"], inactive(sandbox)) == (1, 0, set())
+
+
 def test_who_was_missing_is_missing_again_after_staff_took_the_change_back(
     known: Path, typed: Type, sandbox: Sandbox
 ) -> None:
