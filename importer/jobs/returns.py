@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from importer.errors import Exit, ImporterError
@@ -29,6 +30,9 @@ from importer.settings import mail_settings
 
 _REMEMBERED = 50
 """How many deleted workbooks are remembered: somebody may have one open, and save it again."""
+
+_STEP = timedelta(seconds=2)
+"""How coarse the times of SFTP servers and some drives are: a file may change within a step."""
 
 _OPEN_IN_EXCEL = "~$"
 """How the name of the file begins that Excel keeps beside an open workbook."""
@@ -151,7 +155,8 @@ class Returns:
             return False
         digest = digest_of(place, file, self._store.folder)
         edited = digest not in {"", one.sha256}
-        if not edited and not one.replaced:
+        is_past = self._tools.now() - file.changed > _STEP
+        if not edited and not one.replaced and is_past:
             self._change(file.name, one.model_copy(update={"modified": file.modified}))
         return edited
 

@@ -21,7 +21,7 @@ from typing import Any
 import openpyxl
 
 from importer.cli.output import now, say
-from importer.jobs import notify, places, returns
+from importer.jobs import notify, places, returns, sftp
 from importer.jobs.commands import Command, Ended, Tools
 from importer.jobs.decisions import allow, skip
 from importer.jobs.run import JobRun
@@ -64,7 +64,7 @@ def lead(job: Path, command: Command) -> None:
 
     Each step is also what a person would do after a kill, so it may be done again.
     """
-    for _ in range(4):
+    for _ in range(12):
         JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
         held = Store(job.stem).read().open
         if held is not None and held.step is Step.HELD:
@@ -101,9 +101,9 @@ def is_new(workbook: Path) -> bool:
 
 
 def correct(workbook: Path) -> None:
-    """Give the first row an ID, and save the workbook under its name, whole."""
+    """Give the first row an ID, which differs by roster, and save the workbook under its name."""
     book = openpyxl.load_workbook(workbook)
-    book.worksheets[0]["F2"] = "20999"
+    book.worksheets[0]["F2"] = "20998" if "-rejects-2-" in workbook.name else "20999"
     book.save(workbook.with_suffix(".part"))
     workbook.with_suffix(".part").replace(workbook)
 
@@ -120,6 +120,7 @@ def main(kill_at: int, folder: str, environ: dict[str, str], way: str) -> None:
     points.wrap(notify.Reporter, "ping")
     for name in ("fetch", "put", "rename", "delete"):
         points.wrap(places.LocalFolder, name)
+        points.wrap(sftp.RemoteFolder, name)
 
     def command(*words: str) -> Ended:
         ended = in_process(*words)

@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
+from tests.campus.retiring import MAPPING as MAPPING_TO_RETIRE
+from tests.campus.retiring import record
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ask, delete, state
 from tests.jobs.killed import DONE_AT_ALL, kill, lead, lead_astray
-from tests.jobs.office import NOTIFY, Office, in_process, names, people, rows_of
+from tests.jobs.office import NOTIFY, Office, SshServer, in_process, names, people, rows_of
+from tests.jobs.test_returns import WRONG
+from tests.jobs.test_several_rosters import _write_job_of_two
 from tests.jobs.test_sftp import SIS
+from tests.practice import call
 
 
 def _clean(office: Office) -> None:
@@ -27,19 +32,29 @@ def _clean(office: Office) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("do", ["apply", "sis-zip"])
-def test_a_killed_job_loads_once(do: str, office: Office, sandbox: Sandbox) -> None:
-    """Killed after each step: one load, one or two emails, and no half zip.
+@pytest.mark.parametrize("do", ["apply", "sis-zip", "sis-load", "retire"])
+def test_a_killed_job_loads_once(
+    do: str, office: Office, sandbox: Sandbox, sshd: SshServer
+) -> None:
+    """Killed after each step: one load, one or two emails, and no half zip, also on a server.
 
     An older file is never loaded, and an email names it.
     """
     more = "do: apply\nguards: {creates: off, absent: off}\n"
-    if do == "sis-zip":
+    if do in {"sis-zip", "sis-load"}:
         (office.folder / "small.yaml").write_text(SIS, "utf-8")
-        more = "do: sis-zip\ndeliver_to: out\n"
+        out = "out" if do == "sis-zip" else sshd.address(office.folder / "out")
+        guards = "guards: {creates: off}\n" if do == "sis-load" else ""
+        more = f"do: {do}\ndeliver_to: {out}\n{guards}{sshd.login()}"
+    if do == "retire":
+        mapping = MAPPING_TO_RETIRE.format(if_open="hold", do="expire")
+        (office.folder / "small.yaml").write_text(mapping, "utf-8")
     office.write_job(more, max_age="26h")
     for at in count(1):
         _clean(office)
+        for user, first, last, *_ in people(3, first=10 * at) if do == "retire" else ():
+            ended = record(user, at) | {"first_name": first, "last_name": last}
+            call(sandbox.host, "POST", "/almaws/v1/users", ended)
         ask(sandbox, "DELETE", "log")
         office.drop(rows_of(people(3, first=10 * at)))
         older = rows_of(people(3, first=10 * at + 5))
@@ -50,10 +65,9 @@ def test_a_killed_job_loads_once(do: str, office: Office, sandbox: Sandbox) -> N
         assert names(office.inbox) == ["patrons-0.csv.superseded-", "patrons-1.csv.done-"], at
         assert 1 <= len(office.mails) <= 2, at
         assert all("patrons-0.csv (" in str(mail.get_body()) for mail in office.mails), at
-        if do == "apply":
-            assert [call["method"] for call in sandbox.log() if call["method"] != "GET"] == [
-                "POST"
-            ] * 3, at
+        if do in {"apply", "retire"}:
+            calls = [call["method"] for call in sandbox.log() if call["method"] != "GET"]
+            assert calls == ["POST" if do == "apply" else "PUT"] * 3, at
         else:
             (delivered,) = Path("out").iterdir()
             assert zipfile.is_zipfile(delivered), at
@@ -143,6 +157,54 @@ def test_what_is_skipped_or_corrected_too_late_is_put_aside_once(
         if ended == DONE_AT_ALL:
             break
     assert at > 20
+
+
+@pytest.mark.parametrize(
+    "stride", [pytest.param(7, marks=pytest.mark.faults), pytest.param(1, marks=pytest.mark.hunt)]
+)
+def test_rosters_of_a_server_are_loaded_once_with_their_corrections(
+    stride: int, office: Office, sandbox: Sandbox, sshd: SshServer
+) -> None:
+    """Two rosters, each with a row that the office corrects; each load is held and allowed.
+
+    Killed after each step of the job, the person or the office, on this computer or on the server:
+    the next start continues.
+    """
+    more = (
+        f"guards: {{creates: 0, absent: off}}\nrejects_to: {sshd.address(office.folder / 'back')}\n"
+    )
+    _write_job_of_two(office, more + sshd.login(), max_age="26h")
+    job = office.folder / "nightly.yaml"
+    notify = NOTIFY.replace("  chat", "  office: [registrar@example.org]\n  chat")
+    text = job.read_text("utf-8").replace(NOTIFY, notify)
+    job.write_text(text.replace("incoming/staff", sshd.address(office.inbox / "staff")), "utf-8")
+    for at in count(1, stride):
+        _clean(office)
+        delete_all(sandbox)
+        ask(sandbox, "DELETE", "log")
+        for name, first in (("patrons-1.csv", 1), ("staff-1.csv", 101)):
+            office.drop(rows_of([*people(3, first=first), WRONG]), name)
+        office.drop(rows_of(people(9)), "staff-0.csv", age=timedelta(hours=1))
+        ended = kill(at, office.folder)
+        lead(job, in_process)
+        ids = [row[0] for first in (1, 101) for row in people(3, first=first)]
+        assert sorted(state(sandbox)) == [*ids[:3], *ids[3:], "20998", "20999"], at
+        calls = [call["method"] for call in sandbox.log() if call["method"] != "GET"]
+        assert calls == ["POST"] * 8, at
+        assert names(office.inbox) == [
+            "patrons-1.csv.done-", "staff-0.csv.superseded-", "staff-1.csv.done-"
+        ], at  # fmt: skip
+        left = [path.name for path in (office.folder / "back").iterdir()]
+        assert [".done-" in name for name in left] == [True, True], at
+        mails = [str(mail.get_body()) for mail in office.mails]
+        assert any("staff-0.csv (" in mail for mail in mails), at
+        told = [mail for mail in office.mails if "registrar" in mail["To"]]
+        assert 1 <= len(told) <= 2, at
+        loads = [mail for mail in office.mails if "written to Alma: " in mail["Subject"]]
+        assert 3 <= len(loads) <= 4, at
+        if ended == DONE_AT_ALL:
+            break
+    assert at > 40
 
 
 def delete_all(sandbox: Sandbox) -> None:

@@ -200,3 +200,19 @@ def test_a_workbook_that_is_open_or_refused_stops_no_roster(
     office.drop(rows_of(people(21)), "patrons-2.csv")
     assert office.run() == Exit.ROSTER
     assert len(state(sandbox)) == 21
+
+
+def test_a_workbook_that_is_saved_as_the_job_looks_is_loaded(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """Its time is the same then, as servers and some drives keep whole seconds."""
+    arrange()
+    office.drop(rows_of([*people(20), WRONG]))
+    assert office.run() == Exit.REJECTS
+    (path,) = back(office)
+    before = path.stat()
+    assert office.run() == Exit.DONE
+    correct(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert office.run() == Exit.DONE
+    assert "20999" in state(sandbox)
