@@ -157,14 +157,11 @@ def limited(seconds: float) -> Iterator[None]:
     """
     thread, until, done = threading.get_ident(), time.process_time() + seconds, threading.Event()
 
-    def interrupt(error: type[BaseException] | None) -> None:
-        what = None if error is None else ctypes.py_object(error)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
-
     def watch() -> None:
         while not done.wait(_OFTEN):
             if time.process_time() > until:
-                interrupt(TooLongError)
+                error = ctypes.py_object(TooLongError)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -175,8 +172,7 @@ def limited(seconds: float) -> Iterator[None]:
         while not ended:
             try:
                 done.set()
-                watcher.join()
-                interrupt(None)
+                watcher.join()  # what was interrupted last, arrives here at the latest
                 ended = True
             except TooLongError:  # once more, while the first one ends the block
                 continue

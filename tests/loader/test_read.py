@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -155,6 +157,15 @@ def test_the_limit_of_time_holds_where_python_drops_exceptions(
     monkeypatch.setattr("importer.loader.read._OFTEN", 0.05)
     with pytest.raises(TooLongError), limited(0):
         work()
+
+
+def test_nothing_of_the_limit_stays_after_reading() -> None:
+    """A profiler or debugger would run in a circle for ever, and everything be slower without."""
+    code = (
+        "import sys\nfrom importer.loader.read import limited\n"
+        "sys.setprofile(lambda *_: None)\nwith limited(60):\n    pass\n(lambda: None)()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 def _compute(seconds: float) -> None:
