@@ -21,6 +21,9 @@ _CHANGED: tuple[Steps, ...] = (
 )  # fmt: skip
 _AMONG: Steps = ("match", "retire", "among", "user_group")
 
+_DOMAIN = re.compile(r"(?P<start>\(\?i\)(?:\.\*)?@)(?P<domain>(?:[\w-]|\[\.\])+)(?P<end>\$?)")
+"""A pattern that finds the email addresses of one domain, as `mail-domain.yaml` writes it."""
+
 _WORDS = {
     "before": "before", "after": "after", "matches": "matches", "plus": "later by",
     "find": "has this pattern", "with": "gets in its place",
@@ -49,8 +52,27 @@ def _whose(mapping: MappingDocument) -> Iterator[Control]:
             write = partial(_set_words, mapping, steps)
             table = FIELDS[path].facts.table if path in FIELDS else ""
             yield Control(steps, ", ".join(map(str, words)), write, path, table=table, kind="list")
+        elif isinstance(value, str) and (domain := plain_domain(value)):
+            write = partial(_set_domain, mapping)
+            yield Control(steps, domain.removeprefix("@"), write, path, "of the domain")
         elif key in _WORDS and isinstance(value, str) and (key == "matches" or is_iso(value)):
             yield _text(steps, value, path)
+
+
+def plain_domain(pattern: str) -> str:
+    """Return the domain of email addresses that a pattern finds, `@old.example.org`, or ""."""
+    found = _DOMAIN.fullmatch(pattern)
+    return f"@{found['domain'].replace('[.]', '.')}" if found else ""
+
+
+def _set_domain(mapping: MappingDocument, text: str, value: str) -> str:
+    """Write another domain wherever the mapping has a pattern that finds one."""
+    domain = value.strip().removeprefix("@").replace(".", "[.]")
+    for start in (_ONLY, *_CHANGED):
+        for steps, pattern in _values(mapping.source.values, start):
+            if isinstance(pattern, str) and (found := _DOMAIN.fullmatch(pattern)):
+                text = set_text(steps, text, f"{found['start']}{domain}{found['end']}")
+    return text
 
 
 def _set_words(mapping: MappingDocument, steps: Steps, text: str, value: str) -> str:
@@ -68,7 +90,7 @@ def _what(mapping: MappingDocument, start: Steps) -> Iterator[Control]:
         names = names[names.index("set") + 1 :] if "set" in names else names
         path = _field(names[names[0] == "record" :])
         removed = ".".join((path.partition("[")[0], names[-1]))
-        if not isinstance(value, str) or not path:
+        if not isinstance(value, str) or not path or plain_domain(value):
             continue
         if "remove" in names and removed in FIELDS:
             yield Control(steps, value, partial(set_text, steps), removed,

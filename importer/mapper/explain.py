@@ -171,7 +171,10 @@ def about_leaving(mapping: MappingDocument) -> Iterator[str]:
         "; ".join(f"{label}: {text}" for label, text in explain(leaving).items()) if leaving else ""
     )
     if (retire := match.retire) is not None:
-        yield f"{retired_people(mapping)}. Who has something open {_OPEN[retire.if_open]}."
+        if retire.do == retire.if_open:
+            yield f"{retired_people(mapping)}, also where something is open, such as a loan."
+        else:
+            yield f"{retired_people(mapping)}. Who has something open {_OPEN[retire.if_open]}."
         if changes:
             yield f"Where the membership ends: {changes}"
     if match.absent is not None:

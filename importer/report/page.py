@@ -35,6 +35,7 @@ from importer.report.view import Names, details_of, told
 from importer.report.wording import (
     ENDS,
     KINDS,
+    MARKS,
     SEVERITIES,
     TONES,
     End,
@@ -156,6 +157,7 @@ def environment(package: str = "importer.report") -> Environment:
         "since_last_load": since_last_load,
         "ends": ENDS,
         "tones": TONES,
+        "marks": MARKS,
         "kinds": KINDS,
         "severities": SEVERITIES,
         "told": told,

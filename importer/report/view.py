@@ -239,9 +239,10 @@ _MONTH, _YEAR = 31, 365.25  # days
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row in the table of all rows: who, the result, why, and its values.
+    """A row in the table of all rows: who, the result, what to know of it, and its values.
 
-    `fields`: the name, the old and the new value of each field that is written.
+    `fields`: the name, the old and the new value of each field that is written. `gist`: the
+    most important of them in a line.
     """
 
     row: int
@@ -250,6 +251,7 @@ class Row:
     end: End
     details: tuple[str, ...]
     fields: tuple[tuple[str, str, str], ...]
+    gist: str
 
 
 def rows_page(
@@ -274,8 +276,19 @@ def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
             (field_name(path), "", shown(path, text, show_values=True))
             for user in records for path, text in fields_of(user)
         ]  # fmt: skip
-    details = details_of(end, changes[:2], problems, show_values=True)
+    told = [str(one) for one in changes[:1]]
+    if row.act is Act.CREATE:
+        told = [f"{name}: {new}" for name, _, new in fields if name in _IN_A_LINE]
+    if told and (more := len(fields) - len(told)) > 0:
+        told.append(f"and {more} more")
+    details = details_of(end, (), problems, show_values=True)
     renamed = (
         one.new for one in changes if one.path == "primary_id" and row.result is Result.UPDATED
     )
-    return Row(row.row, names.of(row), next(renamed, row.primary_id), end, details, tuple(fields))
+    given = next(renamed, row.primary_id)
+    gist = ", ".join(told) or counted(len(fields), "field")
+    return Row(row.row, names.of(row), given, end, details, tuple(fields), gist)
+
+
+_IN_A_LINE = tuple(map(field_name, ("user_group", "expiry_date")))
+"""The most important fields of a new record."""

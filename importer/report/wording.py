@@ -174,6 +174,12 @@ TONES: dict[End, Tone] = {
     **dict.fromkeys((Fate.REJECTED, Result.REFUSED, Act.DELETE), "bad"),
 }
 """The tones that are not quiet."""
+MARKS: dict[End, str] = {
+    Act.CREATE: "add", Act.UPDATE: "pencil", Act.DELETE: "alert", Fate.REJECTED: "alert",
+    Fate.REVIEW: "eye", Result.CREATED: "check", Result.UPDATED: "check", Result.DELETED: "alert",
+    Result.REFUSED: "alert", Result.HELD: "alert", Result.UNKNOWN: "alert", Act.UNCHANGED: "check",
+}  # fmt: skip
+"""The name of an icon for each end that has one of its own."""
 
 _WRITES = (Act.CREATE, Act.UPDATE, Act.DELETE)
 _STAYS = (Act.UNCHANGED, Act.LEFT_ALONE)

@@ -47,11 +47,12 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
             cells = list(made)
             text = f"corrected {counted(len(cells), 'cell')}"
             yield Event(datetime.fromisoformat(cells[-1].when), who, "pencil", text)
+    what = "undo" if facts.command == "undo" else "load"
     planned = "checked the rows" if facts.command == "check" else "compared with Alma"
     yield Event(facts.started, facts.operator, "eye", planned)
     words = {
-        "apply": ("play", "approved the load{}"), "paused": ("pause", "stopped"),
-        "finished": ("check", "everything is done"),
+        "apply": ("play", f"approved the {what}{{}}"), "paused": ("pause", f"paused the {what}"),
+        "finished": ("check", f"the {what} is finished"),
         DECIDED: ("people", "answered {}"), ALLOWED: ("alert", "allowed {}"),
     }  # fmt: skip
     for (event, who), entries in groupby(made_by_people(ledger), lambda e: (e.event, e.operator)):
@@ -61,9 +62,11 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
             if event == DECIDED:
                 detail = counted(len(each), "row")
             elif event == ALLOWED:
-                detail = word_list([one.detail for one in each])
+                detail = word_list([one.detail.replace("-", " ") for one in each])
             detail = f", {detail}" if event == "apply" and detail else detail
             text, prepares = found[1].format(detail), event == DECIDED
+            if event == "apply":
+                words["apply"] = ("play", f"continued the {what}{{}}")
             yield Event(each[-1].time, who, found[0], text, prepares)
 
 

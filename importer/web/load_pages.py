@@ -193,8 +193,9 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[Line]:
             line = ("alert", "warn-text", f"{who}, {ENDS[end]}")
         else:
             fields = dict.fromkeys(d.name for d in differences(row.changes, show_values=True))
-            told = ", ".join([ENDS[end], *list(fields)[:_FIELDS]])
-            line = ("check", "good-text", f"{who}, {told}")
+            told, more = ", ".join(list(fields)[:_FIELDS]), len(fields) - _FIELDS
+            told += f" and {more} more" if more > 0 else ""
+            line = ("check", "good-text", f"{who}, {ENDS[end]}{f': {told}' if told else ''}")
         yield Line(f"{one.time.astimezone():%H:%M:%S}", *line)
 
 

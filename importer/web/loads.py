@@ -18,8 +18,10 @@ from importer.mapper.mapping import MappingDocument
 from importer.model.run import RunFacts, Summary
 from importer.model.text import counted
 from importer.pipeline.apply import left_to_do
+from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import SavedRun
 from importer.web.drafts import Counts, Draft, title
+from importer.web.history import given_answers
 from importer.web.tasks import Task
 from importer.web.workspace import Workspace
 
@@ -77,7 +79,7 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class KnownRun:
-    """What is known of a run from its ledger, without its rows."""
+    """What is known of a run from its ledger. `open_rows`: those that need a decision."""
 
     facts: RunFacts
     summary: Summary
@@ -85,6 +87,7 @@ class KnownRun:
     left: int
     done: int
     of: int
+    open_rows: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +370,8 @@ def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
         of = sum(states.values())
         left = 0 if ledger.facts.command == "check" else left_to_do(ledger)
         done = of - sum(states.get(one, 0) for one in OPEN)
-        return KnownRun(ledger.facts, summarize(ledger), ledger.was_applied, left, done, of)
+        asked = frozenset(open_rows(ledger)) if ledger.facts.command != "check" else frozenset()
+        return KnownRun(ledger.facts, summarize(ledger), ledger.was_applied, left, done, of, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,20 +386,28 @@ class Step:
 
 
 def steps(
-    base: str, draft: Draft | None, run: str, known: KnownRun | None, current: str
+    base: str, draft: Draft | None, run: Path | None, known: KnownRun | None, current: str
 ) -> Iterator[Step]:
-    """Yield the steps of a load, each that was reached with a link."""
-    at, to = f"{base}/drafts/{draft.name}" if draft else "", f"{base}/runs/{run}" if run else ""
+    """Yield the steps of a load, each that was reached with a link, and what is left to do in it.
+
+    Rows without a decision stay counted after the load.
+    """
+    at, to = (
+        f"{base}/drafts/{draft.name}" if draft else "",
+        f"{base}/runs/{run.name}" if run else "",
+    )
     mapped = bool(draft and draft.facts.mapping)
     planned, applied = bool(to and known), bool(known and known.applied)
-    wrong = draft.counts.wrong if draft and draft.counts else 0
-    review = known.summary.review if known and not known.applied else 0
-    decide = f"{to}/decisions" if review else ""
+    checked = draft.counts if draft else None
+    wrong = checked.wrong if checked else 0
+    asked = known.open_rows if known else frozenset()
+    left = len(asked - given_answers(run).keys()) if run and asked else 0
+    decide = f"{to}/decisions" if asked and not applied else ""
     reached = (
         ("Sheet", f"{at}/sheet" if at else "", mapped or planned, 0),
-        ("Mapping", f"{at}/mapping" if mapped else "", planned, 0),
-        ("Grid", f"{at}/grid" if mapped else "", planned, wrong),
-        ("Decisions", decide, planned and not review, review),
+        ("Mapping", f"{at}/mapping" if mapped else "", bool(checked) or planned, 0),
+        ("Grid", f"{at}/grid" if mapped else "", bool(checked) or planned, wrong),
+        ("Decisions", decide, planned and not left, left),
         ("Review", to if planned else "", applied, 0),
         ("Load", f"{to}/live" if applied else "", bool(known and applied and not known.left), 0),
     )

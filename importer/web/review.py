@@ -150,10 +150,11 @@ class Review:
         if self.facts.sis is not None:
             return f"Write the file for the SIS load: {counted(self.left, 'row')}"
         written = self.left - self.deletions
+        verb, to = ("Restore", "in") if self.facts.undoes else ("Write", "to")
         if not self.deletions:
-            return f"Write {_people(written)} to {self.alma}"
+            return f"{verb} {_people(written)} {to} {self.alma}"
         deleted = f"elete {_people(self.deletions)} from {self.alma}"
-        return f"Write {_people(written)} and d{deleted}" if written else f"D{deleted}"
+        return f"{verb} {_people(written)} and d{deleted}" if written else f"D{deleted}"
 
 
 def _people(count: int) -> str:

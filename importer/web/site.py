@@ -236,13 +236,14 @@ class Visit:
         """Return a page of a load, with its steps in the header: by default of its newest run."""
         seen = see_run(self.space.runs / run) if run else newest_run(self.space, draft)
         name, known = (seen.name, seen.known) if seen else ("", None)
+        folder = self.space.runs / name if seen else None
         return self.page(
             template,
             status=status,
             draft=draft,
             run=run,
             crumb=draft.title if draft else name_of(known.facts) if known else title(name),
-            steps=tuple(steps(self.base, draft, name, known, step)),
+            steps=tuple(steps(self.base, draft, folder, known, step)),
             **values,
         )
 

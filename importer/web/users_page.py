@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from importer.mapper.alma_controls import alma_panels
+from importer.mapper.alma_controls import alma_panels, plain_domain
 from importer.mapper.explain import about_leaving, explain
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
@@ -61,7 +61,10 @@ def _whose(document: MappingDocument) -> str:
     told = str(only)
     for heading in sorted({*only.headings}, key=len, reverse=True):
         told = re.sub(rf"(?<![\w.]){re.escape(heading)}", field_name(heading), told)
-    return told
+    return _PATTERN.sub(lambda found: plain_domain(found[1]) or found[0], told)
+
+
+_PATTERN = re.compile("`([^`]+)`")
 
 
 def _in_words(told: str) -> str:
@@ -72,6 +75,7 @@ def _in_words(told: str) -> str:
         words = name if name[1:2].isupper() else name[:1].lower() + name[1:]
         return "today" if cell["name"] == "today" else f"the {'new ' if new else ''}{words}"
 
+    told = _PATTERN.sub(lambda found: f"`{plain_domain(found[1]) or found[1]}`", told)
     told = told.replace(", read as the column itself shows", "")
     told = re.sub(r"<(?P<new>@?)(?P<name>[^<>]+)>", named, told)
     return told[:1].upper() + told[1:]

@@ -208,7 +208,7 @@ def test_the_second_term_40_questions_and_the_undo(browser: Browser, tmp_path: P
 
     work = Work(tab)
     next_term(work, home, tmp_path / "people-3.csv")
-    work.button("Answer 40 rows")
+    work.button("Decide 40 rows")
     if tab.get_by_role("button", name="Read the users of Alma").is_visible():
         work.button("Read the users of Alma")
         tab.wait_for_url("**/decisions")

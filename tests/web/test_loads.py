@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 
 from importer.model.run import Summary
 from importer.web.drafts import Counts
+from importer.web.history import Given, save_answers
 from importer.web.loads import KnownRun, Show, Situation, State, next_step, steps
 from tests.report.building import FACTS
 from tests.web.conftest import SAMPLE, Server, approve, drafted, followed, planned, version
@@ -35,6 +37,7 @@ def _run(
         left,
         of - left,
         of,
+        frozenset(range(2, 2 + review)),
     )
 
 
@@ -125,13 +128,25 @@ def test_only_finished_loads_need_nobody() -> None:
     }  # fmt: skip
 
 
-def test_a_step_that_was_not_reached_is_no_link() -> None:
+def test_a_step_that_was_not_reached_is_no_link(tmp_path: Path) -> None:
     """Of a plan without a draft, only its own pages are links."""
-    shown = {one.name: one.address for one in steps("/alma", None, "r1", _run(review=2), "Review")}
+    run = tmp_path / "r1"
+    shown = {one.name: one.address for one in steps("/alma", None, run, _run(review=2), "Review")}
     assert shown == {
         "Sheet": "", "Mapping": "", "Grid": "", "Decisions": "/alma/runs/r1/decisions",
         "Review": "/alma/runs/r1", "Load": "",
     }  # fmt: skip
+
+
+def test_rows_without_a_decision_are_counted_until_they_have_one(tmp_path: Path) -> None:
+    """An answer that was given counts at once; what was never answered stays after the load."""
+    counts = []
+    for known, answered in ((_run(review=2), 0), (_run(review=2), 1), (_run(review=2), 2),
+                            (_run(review=2, refused=0), 1)):  # fmt: skip
+        save_answers(tmp_path, {row: Given(text="create", by="ana") for row in (2, 3)[:answered]})
+        found = {one.name: one for one in steps("/alma", None, tmp_path, known, "Review")}
+        counts.append((found["Decisions"].count, found["Decisions"].done))
+    assert counts == [(2, False), (1, False), (0, True), (1, False)]
 
 
 def _names(page: str) -> list[str]:

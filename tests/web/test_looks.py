@@ -318,7 +318,7 @@ def answer(looks: Looks) -> None:
     """Say that Ruth is the same person with a new card."""
     tab = looks.tab
     looks("review-open")
-    follow(tab, "Answer 1 row")
+    follow(tab, "Decide 1 row")
     if tab.get_by_role("button", name="Read the users of Alma").is_visible():
         looks("decisions-no-users")
         press(tab, "Read the users of Alma")
@@ -356,7 +356,7 @@ def undo(looks: Looks) -> None:
     looks("undo-plan")
     view(tab)
     reached(tab.get_by_label(re.compile("Alma cannot undo deletions"))).fill("5")
-    press(tab, "Write 1 person and delete 5 people from Sandbox University")
+    press(tab, "Restore 1 person and delete 5 people from Sandbox University")
     heading(tab, "5 people were deleted")
     looks("undone")
 

@@ -130,6 +130,6 @@ def test_answers_make_a_plan_of_everything(office: tuple[Library, httpx.Client])
     line = "Id,First,Last,Born,Email\n801,Cy,Cole,1990-07-21,\n"
     run = planned(client, drafted(client, "alma", line, "born.yaml"))
     page = client.get(run).text
-    if "Answer 1 row" in page:
+    if "Decide 1 row" in page:
         decide(client, run, {2: "another person, create"})
     assert "Write 1 person to " in _text(client.get(run).text)

@@ -124,10 +124,10 @@ def test_a_plan_out_of_date_is_named_so(office: tuple[Library, httpx.Client]) ->
     mapping.write_text(PLAIN.replace("record: {", by + more), "utf-8")
     draft = drafted(client, "alma", "Id,First,Last,Code\n9101,Jon,Rand,Q1\n", "cards.yaml")
     run = planned(client, draft)
-    assert "Answer 1 row" in buttons(client.get(run).text)
+    assert "Decide 1 row" in buttons(client.get(run).text)
     mapping.write_text(mapping.read_text("utf-8") + "# changed\n", "utf-8")
     shown = buttons(client.get(run).text)
-    assert ("Plan again" in shown, "Answer 1 row" in shown) == (True, False)
+    assert ("Plan again" in shown, "Decide 1 row" in shown) == (True, False)
 
 
 def test_the_steps_of_a_plan_lead_back_to_its_roster(office: tuple[Library, httpx.Client]) -> None:
