@@ -9,7 +9,6 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -117,7 +116,7 @@ class Settings(BaseSettings):
             init_settings,
             env_settings,
             InitSettingsSource(settings_cls, secrets),
-            InitSettingsSource(settings_cls, _dot_env()),
+            InitSettingsSource(settings_cls, {k.lower(): v for k, v in _read_env().items()}),
         )
 
     @classmethod
@@ -127,9 +126,7 @@ class Settings(BaseSettings):
         Raises UsageError naming the settings that are wrong, and where `.env` cannot be read or
         trusted.
         """
-        settings = cls._checked()
-        settings._hide()
-        return settings
+        return cls._checked()._hidden()
 
     @classmethod
     def for_messages(cls, needed: tuple[str, ...]) -> Settings:
@@ -138,9 +135,7 @@ class Settings(BaseSettings):
         A setting that is wrong and not `needed` has its default. Raises UsageError naming the
         needed ones that are wrong, and where `.env` cannot be read or trusted.
         """
-        settings = cls._usable(needed)
-        settings._hide()
-        return settings
+        return cls._usable(needed)._hidden()
 
     @classmethod
     def without_secrets(cls) -> Settings:
@@ -150,7 +145,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def _checked(cls) -> Settings:
-        _check_source(_read_env(Path(ENV)), (KEY,), DESTINATION, "it is sent")
+        _check_source((KEY,), DESTINATION, "it is sent")
         return cls._usable(tuple(name.upper() for name in cls.model_fields))
 
     @classmethod
@@ -171,12 +166,13 @@ class Settings(BaseSettings):
             raise UsageError(msg)
         return settings
 
-    def _hide(self) -> None:
-        """Keep the secrets out of all texts."""
+    def _hidden(self) -> Settings:
+        """Return these settings, whose secrets no text shows from now on."""
         for secret in (self.alma_api_key, self.alma_mail_password):
             add_secret(secret.get_secret_value() if secret else "")
         if "@" in self.alma_proxy:  # with a user name and a password
             add_secret(self.alma_proxy)
+        return self
 
     @property
     def key(self) -> SecretStr:
@@ -202,7 +198,7 @@ def named(name: str) -> SecretStr | None:
     For the passwords that a job names, which it sends to the server that it names. Raises
     UsageError as `Settings.read` does.
     """
-    value = os.environ.get(name) or _secret(name) or _read_env(Path(ENV)).get(name.upper())
+    value = os.environ.get(name) or _secret(name) or _read_env().get(name.upper())
     add_secret(value or "")
     return SecretStr(value) if value else None
 
@@ -213,9 +209,8 @@ def named_address(name: str) -> SecretStr | None:
     Raises UsageError where `.env` would decide where an address of the environment, or the counts
     of a load with the key of the environment, are sent.
     """
-    values = _read_env(Path(ENV))
-    _check_source(values, (name.upper(),), WAY, "messages to it are sent")
-    _check_source(values, (KEY,), (name.upper(),), "messages about its loads are sent")
+    _check_source((name.upper(),), WAY, "messages to it are sent")
+    _check_source((KEY,), (name.upper(),), "messages about its loads are sent")
     return named(name)
 
 
@@ -225,7 +220,7 @@ def web_settings() -> Settings:
     Raises UsageError as `Settings.for_messages` does, and where `.env` would decide through what
     the counts of a load with the key of the environment are sent.
     """
-    _check_source(_read_env(Path(ENV)), (KEY,), WAY, "messages about its loads are sent")
+    _check_source((KEY,), WAY, "messages about its loads are sent")
     return Settings.for_messages(WAY)
 
 
@@ -236,7 +231,7 @@ def mail_settings() -> Settings:
     emails are sent although the environment has the key or a setting for emails.
     """
     decides = (*MAIL, "ALMA_CA_BUNDLE")
-    _check_source(_read_env(Path(ENV)), (*MAIL, KEY), decides, "emails are sent")
+    _check_source((*MAIL, KEY), decides, "emails are sent")
     settings = Settings.for_messages(decides)
     needed = {
         "ALMA_MAIL_HOST": settings.alma_mail_host,
@@ -259,16 +254,12 @@ def _secret(name: str) -> str | None:
     return None
 
 
-def _dot_env() -> dict[str, Any]:
-    """Return the settings of `.env` by field name. Raises UsageError where it is not trusted."""
-    return {name.lower(): value for name, value in _read_env(Path(ENV)).items()}
-
-
-def _read_env(path: Path) -> dict[str, str]:
-    """Return the settings in a `.env` file by their names in capital letters.
+def _read_env() -> dict[str, str]:
+    """Return the settings in `.env` by their names in capital letters.
 
     A folder of this name, as some make for a virtual environment, is not a settings file.
     """
+    path = Path(ENV)
     if path.is_dir():
         return {}
     try:
@@ -314,15 +305,13 @@ def _require_trusted(path: Path) -> None:
         raise UsageError(msg)
 
 
-def _check_source(
-    values: dict[str, str], secrets: tuple[str, ...], destinations: tuple[str, ...], what: str
-) -> None:
+def _check_source(secrets: tuple[str, ...], destinations: tuple[str, ...], what: str) -> None:
     """Raise UsageError where `.env` would decide where something of the environment is sent.
 
     A `.env` may come with a roster from elsewhere. It decides where its own secrets are sent, never
-    where those of the environment, or of a folder of secrets, are sent. `values` are those of
-    `.env`.
+    where those of the environment, or of a folder of secrets, are sent.
     """
+    values = _read_env()
     given = {name.upper() for name, value in os.environ.items() if value.strip()}
     given |= {name for name in (*secrets, *destinations) if _secret(name)}
     held = next((name for name in secrets if name in given), "")
@@ -341,7 +330,7 @@ def _is_exposed(path: Path) -> bool:
     """Return whether the file contains a key and everybody on this computer may read it."""
     if os.name != "posix" or not path.is_file() or not path.stat().st_mode & stat.S_IROTH:
         return False
-    return KEY in _read_env(path)
+    return KEY in _read_env()
 
 
 def importer_command() -> tuple[str, ...]:

@@ -53,7 +53,8 @@ def why_held(job: Job, load: Load) -> Iterator[str]:
     """Yield why a load is held, and what a person can do."""
     delivers = f"puts the file for Alma's SIS load into {job.file.deliver_to}"
     then = {"plan": "reports the plan, and writes nothing to Alma", "apply": "loads it"}
-    yield "The load is held: nothing was written."
+    names = word_list(list(dict.fromkeys(guard.name for guard in load.held)))
+    yield f"The load is held ({names}): nothing was written."
     yield from load.lines
     yield from (guard.sentence for guard in load.held)
     yield f"The plan: {headline(load.planned)}"
