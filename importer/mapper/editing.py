@@ -33,10 +33,13 @@ def set_column(text: str, steps: Steps, heading: str) -> str:
     Of a rule, only its `from` changes; a mark as a guess goes. `steps` lead to the field:
     `("record", "last_name")`. Raises NotEditableError.
     """
-    if isinstance(_find(_root(text), steps), MappingNode):
+    root = _root(text)
+    if isinstance(_find(root, steps), MappingNode):
         steps = (*steps, "from")
-    text = _set(text, steps, cell(heading))
-    return _unmarked(text, steps)
+    node = _find(root, steps)
+    if node is not None and not _is_plain(node):
+        raise _refusal(steps)
+    return set_value(text, steps, cell(heading))
 
 
 def _unmarked(text: str, steps: Steps) -> str:
@@ -120,8 +123,9 @@ def set_value(text: str, steps: Steps, value: str) -> str:
     node = _find(root, steps)
     if node is None:
         return _insert(text, steps, f" {value}")
-    if isinstance(node, ScalarNode) and node.style not in {"|", ">"}:
-        text = _set(text, steps, value)
+    if _is_plain(node):
+        inside = any(_is_flow(_find(root, steps[:end])) for end in range(len(steps)))
+        text = _splice(text, steps, node, _in_braces(value) if inside else value)
         return _unmarked(text, steps)
     if _is_flow(node):
         return _splice(text, steps, node, value)
@@ -204,8 +208,7 @@ def _written(text: str, node: Node) -> str:
 
 def _splice(text: str, steps: Steps, node: Node, value: str) -> str:
     """Return the text with another value in place of the node at these steps."""
-    plain = node.style not in {"|", ">"} if isinstance(node, ScalarNode) else _is_flow(node)
-    if not plain:
+    if not (_is_plain(node) or _is_flow(node)):
         raise _refusal(steps)
     start, end = node.start_mark.index, node.end_mark.index
     blank = " " if start == end and not text[:start].endswith(" ") else ""  # `key:` and no value
@@ -217,16 +220,8 @@ def _in_braces(value: str) -> str:
     return f'"{value}"' if value[:1] == "<" and any(char in value for char in ",[]{}") else value
 
 
-def _set(text: str, steps: Steps, value: str) -> str:
-    """Set a value; its keys are added where they are missing."""
-    root = _root(text)
-    node = _find(root, steps)
-    if node is None:
-        return _insert(text, steps, f" {value}")
-    if not isinstance(node, ScalarNode):
-        raise _refusal(steps)
-    inside = any(_is_flow(_find(root, steps[:end])) for end in range(len(steps)))
-    return _splice(text, steps, node, _in_braces(value) if inside else value)
+def _is_plain(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.style not in {"|", ">"}
 
 
 def _is_flow(node: Node | None) -> bool:
