@@ -11,6 +11,7 @@ import hashlib
 import io
 import math
 import numbers
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -51,6 +52,8 @@ _DELIMITERS = ",;\t|"
 _SAMPLE = 200  # lines that decide on the delimiter
 _WIDTH_SAMPLE = 1_000  # rows that show how many cells a row usually has
 _LARGEST = 16 * 1024 * 1024  # characters of a cell, and of a row, that are read at all
+_DIVIDED = 2  # delimiters, or gaps, in each line of a file whose rows are not divided
+_GAP = re.compile(" {2,}")
 _TOO_LONG = (
     f"has more than {ROWS:,} rows or {CELLS:,} cells. Split the file, and load the parts one after "
     "another."
@@ -71,6 +74,8 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
         raise NotReadableError(msg)
     if len(sheet.rows) - found.rows[-1] > ROWS:
         raise NotReadableError(_TOO_LONG)
+    if msg := _undivided(sheet.rows, layout):
+        raise NotReadableError(msg)
     # A column beyond the last heading exists if the heading row reaches it. If only other rows do,
     # those rows are too long.
     width = max(map(len, sheet.rows[found.rows[0] - 1 : found.rows[-1]]), default=0)
@@ -205,6 +210,30 @@ def _quote(lines: Sequence[str], delimiter: str) -> str:
             single = all(len(cell) > 2 and cell[0] == cell[-1] == "'" for cell in cells)
             return "'" if single else '"'
     return '"'
+
+
+def _undivided(rows: Sequence[Record], layout: Layout) -> str:
+    """Return what is wrong with a file of one column whose cells are whole rows, else ""."""
+    texts = [row[0] for row in rows if row]
+    if (
+        len(texts) < 2
+        or any(len(row) > 1 for row in rows)
+        or headings.matches(texts, layout.expected)
+    ):
+        return ""
+    for delimiter in _DELIMITERS:
+        counts = {text.count(delimiter) for text in texts}
+        if min(counts) == max(counts) >= _DIVIDED:
+            return (
+                "has quotation marks around each whole line, so each row is one cell. Delete them "
+                "in a text editor, or export the roster again."
+            )
+    if sum(len(_GAP.findall(text.strip())) >= _DIVIDED for text in texts) > len(texts) / 2:
+        return (
+            "has columns of a fixed width, with blanks between them. Import it into Excel (Data, "
+            "From Text, Fixed width), and save it as an Excel workbook (.xlsx)."
+        )
+    return ""
 
 
 def _encoding_notice(records: Sequence[Sequence[str]], encoding: str) -> str:
