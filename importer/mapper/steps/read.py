@@ -26,7 +26,7 @@ from importer.model.name_words import (
 )
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code, Severity
-from importer.model.text import counted, spans
+from importer.model.text import RowId, counted, spans
 
 if TYPE_CHECKING:
     from importer.mapper.values import RuleWork, Values
@@ -64,6 +64,11 @@ _ROWS = 10
 _MIDDLE_WORD = (
     "If it begins the last name, as in Garcia Lopez, write `Last name, First name` in that row. "
     "Otherwise, no action needed."
+)
+_FEW = 10
+"""One name in so many may be written in another way than the others."""
+_NO_COMMA = (
+    "Where the last name is first, write `Last name, First name`. Otherwise, no action needed."
 )
 
 PARTS = ("first", "middle", "last", "title", "suffix")
@@ -241,13 +246,19 @@ class Read(Step[ReadPart]):
             finding = CellFinding(Code.ODD_COLUMN, message, _MIDDLE_WORD)
             doubtful = {text for text, name in names.items() if _has_middle_word(text, name)}
             self._report(doubtful, texts, finding, work)
+        plain = {text for text in names if " " in text and not COMMA.search(text)}
+        count = sum(text in plain for text in texts)
+        if self.value.name == "auto" and count <= sum(map(bool, texts)) / _FEW:
+            message = "most names have a comma; in {} without one the first name is first ({})"
+            finding = CellFinding(Code.ODD_COLUMN, message, _NO_COMMA)
+            self._report(plain, texts, finding, work)
 
     @staticmethod
     def _report(names: set[str], texts: list[str], finding: CellFinding, work: RuleWork) -> None:
         """Report how many rows have one of the names, and which."""
         evaluation, column = work.evaluation, work.one.column
         pairs = zip(evaluation.numbers, texts, strict=True)
-        if rows := [number for number, text in pairs if text in names]:
+        if rows := [RowId.of(number).number for number, text in pairs if text in names]:
             message = finding.message.format(counted(len(rows), "name"), spans(rows, _ROWS))
             one = replace(finding, message=message)
             evaluation.report([(None, one, "")], column.label, column.places)
