@@ -212,7 +212,7 @@ def _quote(lines: Sequence[str], delimiter: str) -> str:
     return '"'
 
 
-def _undivided(rows: Sequence[Record], layout: Layout) -> str:
+def _undivided(rows: Sequence[Sequence[str]], layout: Layout) -> str:
     """Return what is wrong with a file of one column whose cells are whole rows, else ""."""
     texts = [row[0] for row in rows if row]
     if (
