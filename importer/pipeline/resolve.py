@@ -129,7 +129,9 @@ class Review:
         own = history.primary_id if history else ""
         if not own and open_rows(self.ledger).get(row, WHO) <= NAME:
             own = self._draft(row).key
-        users = in_question(self.ledger.problems(row)) or tuple(filter(None, (own,)))
+        problems = tuple(self.ledger.problems(row))
+        held = [problem for problem in problems if problem.severity is Severity.REVIEW]
+        users = in_question(held or problems) or tuple(filter(None, (own,)))
         if len(users) != 1:
             name, folder = row_label(row), str(self.ledger.folder)
             resolve = command_line("resolve", folder, name, "--as", answer, "ID")

@@ -149,6 +149,9 @@ def identify(
     elsewhere = [one for one in (*known, *others) if managed_elsewhere(one.user, match)]
     if elsewhere:
         return Who(questions=tuple(_elsewhere(draft, one, match) for one in elsewhere))
+    holder = next((one for one in known if "primary_id" in one.matched.by), None)
+    if holder is not None and not any(one.is_same for one in known):  # nobody new can get that ID
+        others, known = [one for one in (*known, *others) if one is not holder], [holder]
     if len(known) > 1:  # somebody who is another person is named, and not offered
         several = {True: Code.MATCHES_TWO_USERS, False: Code.IDENTIFIER_OF_ANOTHER_PERSON}
         return Who(questions=tuple(_of(draft, several[one.is_same], one) for one in known))

@@ -221,6 +221,21 @@ def test_alma_s_id_that_a_person_chose_stays_when_another_id_finds_the_user(
     assert set(state(sandbox)) == {"3001"}
 
 
+def test_an_answer_needs_no_id_where_one_user_is_in_question(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """As the Decision column offers it: somebody whom only a warning names is not in question."""
+    load(typed, write(folder, ANA, BO), "first")
+    roster = write(folder, (BO[0], *ANA[1:]))
+    path = folder / "small.yaml"
+    path.write_text(
+        path.read_text("utf-8").replace("possible_match: review", "possible_match: warn")
+    )
+    typed("plan", roster, *PLAN, "run")
+    assert codes(folder, "run") == [("2", "another-person"), ("2", "possible-match-in-alma")]
+    assert typed("resolve", "run", "2", "--as", "update", "--json").summary["update"] == 1
+
+
 def test_one_user_is_written_by_one_row_of_a_run(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:

@@ -63,6 +63,11 @@ def by_other(live: User) -> MatchedUser:
     return MatchedUser(live, ("UNIV_ID",))
 
 
+def by_barcode(live: User) -> MatchedUser:
+    """A user whom the row's barcode finds, by which the mapping finds people."""
+    return MatchedUser(live, ("BARCODE",))
+
+
 def planned(
     *users: MatchedUser, alike: tuple[User, ...] = (), match: Match | None = None
 ) -> Planned:
@@ -124,6 +129,12 @@ def asked(one: Planned) -> tuple[list[Code], tuple[str, ...]]:
             [Code.ANOTHER_PERSON],
             (UPDATE, REJECT),
         ),
+        (
+            (by_barcode(zoltan("9")), by_primary(zoltan())),
+            (jane("8"),),
+            [Code.ANOTHER_PERSON, Code.POSSIBLE_MATCH_IN_ALMA],
+            (f"{UPDATE}: 21234", f"{UPDATE}: 8", REJECT),
+        ),
     ],
 )
 def test_each_line_of_the_table_asks_and_offers_what_alma_takes(
@@ -133,7 +144,8 @@ def test_each_line_of_the_table_asks_and_offers_what_alma_takes(
     answers: tuple[str, ...],
 ) -> None:
     """P has the row's primary ID, Q its other ID, S is found by person; nothing else is sent."""
-    assert asked(planned(*users, alike=alike)) == (codes, answers)
+    by = Match(by=("primary_id", "BARCODE"))
+    assert asked(planned(*users, alike=alike, match=by)) == (codes, answers)
 
 
 def test_the_same_person_is_updated_and_a_new_one_created() -> None:
