@@ -65,6 +65,9 @@ _NEW = frozenset(
 )
 """Problems of a row that may be a person whom Alma does not have."""
 
+ANOTHER = frozenset({Code.ANOTHER_PERSON, Code.IDENTIFIER_OF_ANOTHER_PERSON})
+"""Problems about a user who has an ID of the row and is somebody else."""
+
 _TAKEN = frozenset({Code.ANOTHER_PERSON})
 """Problems of a row whose primary ID is another user's, so that nobody can get it."""
 

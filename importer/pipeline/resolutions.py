@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from importer.ledger.memory import DecisionMemory, Resolution
-from importer.model.decisions import DOUBTS, NAME, WHO, WHOSE_ID, Answer, concerned
+from importer.model.decisions import ANOTHER, DOUBTS, NAME, WHO, WHOSE_ID, Answer, concerned
 from importer.model.people import PersonKeys
 from importer.model.plan import Held, Planned, Update
 from importer.model.problem import Code, Problem
@@ -76,16 +76,23 @@ class Resolutions:
                 answered[draft.row] = Answered(f"{OTHER_LEFT_OUT}, {theirs[0].sentence}")
         return answered
 
-    def fitting(self, draft: DraftUser, asked: Sequence[Problem]) -> KeptAnswer | None:
-        """Return the answer to everything that is asked about a row, if there is one."""
+    def fitting(
+        self, draft: DraftUser, asked: Sequence[Problem], there: Set[str]
+    ) -> KeptAnswer | None:
+        """Return the answer to everything that is asked about a row, if there is one.
+
+        `there`: the primary IDs, without case, of the users who may be the row's person.
+        """
         decision = self._about(draft)
         if not asked or decision is None:
             return None
         codes, questioned = {problem.code for problem in asked}, {*_questioned(draft, asked)}
         answer, user, theirs = decision.answer, decision.user, decision.theirs
-        if answer is Answer.CREATE and codes == {Code.IDENTIFIER_TAKEN}:
-            answer, user = Answer.UPDATE, draft.primary_id  # was created since, without that ID
-            questioned.discard(user.casefold())
+        others = {problem.value.casefold() for problem in asked if problem.code in ANOTHER}
+        has_id = draft.key in there - others and draft.key in questioned - decision.against
+        if has_id and user not in there and answer is not Answer.REJECT:
+            answer, user = Answer.UPDATE, draft.primary_id  # the user was created or renamed since
+            questioned.discard(draft.key)
         if codes - WHO - NAME - decision.doubts or questioned - decision.against:
             return None
         return KeptAnswer(answer, user, decision.sentence, theirs)

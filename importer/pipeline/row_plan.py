@@ -40,7 +40,7 @@ from importer.pipeline.remember import remember_earlier
 from importer.pipeline.resolutions import Resolutions
 from importer.planner.decide import decide, follow, with_borrowing, without_taken
 from importer.planner.drafts import DraftUser, drafts
-from importer.planner.entries import same_id
+from importer.planner.entries import current, same_id
 from importer.planner.imprints import keyed
 from importer.planner.leavers import Among, Leavers, come_back, leave
 from importer.planner.merge import STICKY
@@ -79,7 +79,8 @@ class PlanContext:
         match = self.rosters.match(draft.row)
         planned = decide(draft, found, match, self.common, self.earlier)
         asked = planned.step.problems if isinstance(planned.step, Held) else ()
-        kept = self.answers.fitting(draft, asked)
+        there = {current(user, "primary_id").casefold() for user in found.every_user}
+        kept = self.answers.fitting(draft, asked, there)
         if kept is None:
             return self._finish(draft, planned)
         if kept.answer is Answer.REJECT:

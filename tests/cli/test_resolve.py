@@ -221,6 +221,28 @@ def test_alma_s_id_that_a_person_chose_stays_when_another_id_finds_the_user(
     assert set(state(sandbox)) == {"3001"}
 
 
+def test_an_answer_counts_although_the_user_got_the_row_s_id_by_it(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The same question is about the user's new primary ID then, and is not asked again."""
+    mapping = BY_BARCODE.replace(
+        "match: {by: [primary_id, BARCODE]", "match: {id_change: rename, by: [BARCODE]"
+    )
+    other = "    - id_type: UNIV_ID\n      value: <Mail>\n"
+    (folder / "two.yaml").write_text(mapping + other, "utf-8")
+    heading = f"{BARCODED[:-1]},Mail\n"
+    (folder / "first.csv").write_text(f"{heading}3001,Ida,Zorn,B1,\n3002,Jon,Doe,,U2\n", "utf-8")
+    (folder / "new.csv").write_text(f"{heading}3009,Ida,Zorn,B1,U2\n", "utf-8")
+    load(typed, folder / "first.csv", "first", "two.yaml")
+    typed("plan", "new.csv", *PLAN_TWO, "new")
+    assert ("2", "identifier-taken") in codes(folder, "new")
+    typed("resolve", "new", "2", "--as", "update")
+    assert typed("apply", "new", "--json").summary["updated"] == 1
+    assert set(state(sandbox)) == {"3002", "3009"}
+    again = typed("plan", "new.csv", *PLAN_TWO, "again", "--json").summary
+    assert (again["unchanged"], again["review"]) == (1, 0)
+
+
 def test_an_answer_needs_no_id_where_one_user_is_in_question(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
