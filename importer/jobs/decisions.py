@@ -15,8 +15,8 @@ from importer.jobs.state import Decision, Load, Step, Store
 from importer.ledger.ledger import Ledger
 from importer.model.problem import CATALOGUE, Code
 from importer.model.run import Summary
-from importer.model.text import command_line, word_list
-from importer.report.wording import headline
+from importer.model.text import command_line, counted, word_list
+from importer.report.wording import SET, headline
 
 _SAME_NAME = " under the same name"
 """How a file is replaced where a job loads every file, the oldest first."""
@@ -47,6 +47,16 @@ def reasons(plan: Summary) -> Iterator[str]:
     kinds = ((CATALOGUE[Code(code)], count) for code, count in plan.problems.items())
     if wrong := [f"{kind.title} ({count:,})" for kind, count in kinds if kind.severity.holds]:
         yield f"Problems: {'; '.join(wrong)}"
+
+
+def to_retire(load: Load) -> Iterator[str]:
+    """Yield what to do with the users whom a plan lists for Alma's own jobs, if there are any."""
+    path = Path(load.run) / SET
+    users = len(path.read_text("utf-8").splitlines()) - 1 if path.is_file() else 0
+    if users:
+        yield f"{counted(users, 'user')} to retire in Alma."
+        yield f"In Alma, create an itemized set of users from {path}"
+        yield "(Admin > Manage Jobs and Sets). Then run Purge User Records on the set."
 
 
 def why_held(job: Job, load: Load) -> Iterator[str]:

@@ -26,7 +26,7 @@ from importer.errors import (
     defect,
 )
 from importer.jobs.commands import OF_FILES, StepError, Tools
-from importer.jobs.decisions import reasons, what_next, why_held
+from importer.jobs.decisions import reasons, to_retire, what_next, why_held
 from importer.jobs.feed import Feed, FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake
@@ -42,17 +42,6 @@ from importer.model.run import SisLoad, Summary
 from importer.model.text import command_line, counted
 from importer.pipeline.inputs import check_sources
 from importer.report import wording
-
-
-def _listed(load: Load) -> Iterator[str]:
-    """Yield what to do with the users whom a plan lists for Alma's own jobs, if there are any."""
-    path = Path(load.run) / wording.SET
-    users = len(path.read_text("utf-8").splitlines()) - 1 if path.is_file() else 0
-    if users:
-        yield f"{counted(users, 'user')} to retire in Alma."
-        yield f"In Alma, create an itemized set of users from {path}"
-        yield "(Admin > Manage Jobs and Sets). Then run Purge User Records on the set."
-
 
 _NOTHING = "Nothing was loaded."
 
@@ -111,9 +100,11 @@ class JobRun:
                     )
                 )
             except Exception as error:
-                with suppress(Exception):  # the defect itself is what is reported
-                    bug = StepError(Exit.BUG, defect(error), Cause.OTHER)
-                    self._report_trouble(bug, self._store.state.open, ())
+                known = error if isinstance(error, ImporterError) else None  # as of a full disk
+                shown = known or StepError(Exit.BUG, defect(error), Cause.OTHER)
+                if all(one.headline != str(shown) for one in self.messages):
+                    with suppress(Exception):  # the error itself is what is reported
+                        self._report_trouble(shown, self._store.state.open, ())
                 self._reporter.ping("fail")
                 raise
             self._reporter.ping("end" if code in FINE else "fail")
@@ -385,7 +376,7 @@ class JobRun:
             code = Exit.worst({code, Exit.REJECTS})
         written = summary.written if summary.created is not None else 0
         planned = file.do == "plan" and bool(summary.create or summary.update)
-        listed = tuple(_listed(load))
+        listed = tuple(to_retire(load))
         if code is not Exit.DONE:
             level = Level.TROUBLE
         else:

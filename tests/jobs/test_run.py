@@ -17,7 +17,7 @@ import pytest
 
 from importer.errors import Exit, LedgerError, UsageError
 from importer.jobs.commands import how_it_ended, run_command
-from importer.jobs.state import Store
+from importer.jobs.state import State, Store
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import MAPPING, state
 from tests.cli.test_absent import LEAVERS
@@ -448,3 +448,29 @@ def test_a_damaged_state_is_reported(office: Office, typed: Type) -> None:
     assert typed("job", "run", "nightly.yaml").exit == Exit.STOPPED
     assert "nightly.json is damaged" in office.text
     assert office.pings == ["/ping/fail"]
+
+
+@pytest.mark.parametrize("durable", [0, 2, 4, 6, 7])
+def test_a_state_that_cannot_be_written_is_no_defect(
+    durable: int, office: Office, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, from the n-th write on: reported once, and loaded once there is space."""
+    office.write_job("guards: {creates: off}\n", max_age="26h")
+    office.drop(rows_of(people(3)))
+    write, left = Store.write, iter([True] * durable)
+
+    def full(store: Store, state: State) -> None:
+        if not next(left, False):
+            msg = "The disk is full."
+            raise LedgerError(msg)
+        write(store, state)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write", full)
+        with pytest.raises(LedgerError):
+            office.run()
+    told = [mail["Subject"] for mail in office.mails]
+    assert [subject.endswith("The disk is full.") for subject in told].count(True) == 1
+    assert not any("defect" in subject for subject in told)
+    assert office.run() == Exit.DONE
+    assert [call["method"] for call in sandbox.log()].count("POST") == 3
