@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.evaluate import evaluate
 from importer.mapper.transforms import capitalize
 from importer.model.patterns import compile_pattern
-from importer.model.text import RowId
-from tests.mapper.bench import Bench, findings, mapping_text, told, without_headings
+from tests.mapper.bench import Bench, findings, mapping_text, told
 
 
 @pytest.mark.parametrize(
@@ -204,13 +201,3 @@ def test_a_very_long_text_is_not_searched(tmp_path: Path) -> None:
     rule = 'job_description: {from: <X>, clean: [{replace: {find: "a", with: ""}}]}'
     candidates = Bench(tmp_path, rule, columns="X").map(("a" * 5000,))
     assert told(candidates.problems) == [(2, "cell-too-long", "job_description")]
-
-
-def test_a_notice_names_the_rows_of_a_further_roster_as_it_shows_them(tmp_path: Path) -> None:
-    """They are numbered behind those of the rosters before it only inside the importer."""
-    top = "values: {p: {from: <N>, read: name}}\nroster: {skip: [{when: {N: none}, reason: r}]}"
-    bench = Bench(tmp_path, "pref_last_name: <$p.last>", top, "N")
-    rows = bench.rows(("Dr. Ann Lee",), ("none",))
-    second = without_headings(rows, first=RowId(1, 2).packed)
-    found = evaluate(bench.compiled, second).problems
-    assert [re.findall(r"\((\d+)\)", one.message) for one in found] == [["3"], ["2"]]

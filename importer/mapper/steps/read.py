@@ -26,7 +26,7 @@ from importer.model.name_words import (
 )
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code, Severity
-from importer.model.text import RowId, counted, spans
+from importer.model.text import counted, spans
 
 if TYPE_CHECKING:
     from importer.mapper.values import RuleWork, Values
@@ -258,7 +258,7 @@ class Read(Step[ReadPart]):
         """Report how many rows have one of the names, and which."""
         evaluation, column = work.evaluation, work.one.column
         pairs = zip(evaluation.numbers, texts, strict=True)
-        if rows := [RowId.of(number).number for number, text in pairs if text in names]:
+        if rows := [number for number, text in pairs if text in names]:
             message = finding.message.format(counted(len(rows), "name"), spans(rows, _ROWS))
             one = replace(finding, message=message)
             evaluation.report([(None, one, "")], column.label, column.places)
