@@ -142,6 +142,18 @@ def _encoding(name: str) -> str:
 _HEADER_WORDS = {"auto": (), "none": NO_HEADINGS}
 
 
+def _heading_rows(value: object) -> object:
+    """The numbers of heading rows, which are counted from 1, or what a word stands for."""
+    if str(value) in _HEADER_WORDS:
+        return _HEADER_WORDS[str(value)]
+    rows = one_or_more(value)
+    for row in rows if isinstance(rows, list) else ():
+        if str(row) == "0" or not str(row).isdigit():
+            sentence = f"`{row}` is not a row; write its number, [3, 4] for two, auto or none"
+            raise ValueError(sentence)
+    return rows
+
+
 class SkipPart(MappingPart):
     """Rows that are not loaded, and the reason for the report."""
 
@@ -159,7 +171,7 @@ class RosterPart(MappingPart):
         tuple[Annotated[int, Field(ge=0, le=1000)], ...],
         Field(max_length=3),
         BeforeValidator(
-            lambda value: _HEADER_WORDS.get(str(value), one_or_more(value)),
+            _heading_rows,
             json_schema_input_type=Literal["auto", "none"] | int | list[int],
         ),
     ] = ()
