@@ -214,12 +214,10 @@ def _quote(lines: Sequence[str], delimiter: str) -> str:
 
 def _undivided(rows: Sequence[Sequence[str]], layout: Layout) -> str:
     """Return what is wrong with a file of one column whose cells are whole rows, else ""."""
+    if any(len(row) > 1 for row in rows):
+        return ""
     texts = [row[0] for row in rows if row]
-    if (
-        len(texts) < 2
-        or any(len(row) > 1 for row in rows)
-        or headings.matches(texts, layout.expected)
-    ):
+    if len(texts) < 2 or headings.matches(texts, layout.expected):
         return ""
     for delimiter in _DELIMITERS:
         counts = {text.count(delimiter) for text in texts}
