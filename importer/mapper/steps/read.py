@@ -66,7 +66,7 @@ _MIDDLE_WORD = (
     "Otherwise, no action needed."
 )
 _FEW = 10
-"""One name in so many may be written in another way than the others."""
+"""Of this number of names, one may be written in another way than the others."""
 _NO_COMMA = (
     "Where the last name is first, write `Last name, First name`. Otherwise, no action needed."
 )
