@@ -90,6 +90,7 @@ class Cause(StrEnum):
     ROSTER = "roster"
     MAPPING = "mapping"
     EITHER = "mapping or roster"  # they do not fit each other
+    PASSES = "passes"  # nothing: it passes by itself
     OTHER = "other"
 
 
@@ -229,17 +230,25 @@ class RefusedError(AlmaError):
 class ThrottledError(AlmaError):
     """More calls a second than Alma takes; this one was not processed."""
 
+    cause = Cause.PASSES
+
 
 class UnavailableError(AlmaError):
     """Alma cannot be reached or is not serving; nothing was processed."""
+
+    cause = Cause.PASSES
 
 
 class DailyLimitError(AlmaError):
     """The institution's daily API calls are used up, or down to the reserve."""
 
+    cause = Cause.PASSES
+
 
 class UnknownOutcomeError(AlmaError):
     """A write was sent and its reply was lost or is not valid: ask Alma whether it was done."""
+
+    cause = Cause.PASSES
 
 
 class AccessError(AlmaError):

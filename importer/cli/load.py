@@ -149,7 +149,7 @@ def apply(
         summary = summarize(ledger, frozenset({stop.exit} if stop else ()))
         return conclude(
             ledger,
-            summary.model_copy(update={"stopped": stop.why}) if stop else summary,
+            summary.because(stop.why, passes=stop.passes) if stop else summary,
             as_json=as_json,
             show_values=show_values,
             reports="none" if stop and stop.exit is Exit.USAGE else "wanted",

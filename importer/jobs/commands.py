@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from importer.errors import FINE, Cause, Exit, ImporterError
 from importer.model.run import Summary
-from importer.report.wording import headline
+from importer.report.wording import every_row, headline
 from importer.settings import importer_command
 
 OF_FILES = frozenset({Cause.ROSTER, Cause.EITHER})
@@ -47,7 +47,9 @@ class Ended:
         """The summary of a command that did its work. Raises StepError otherwise."""
         if self.exit in FINE and self.summary is not None:
             return self.summary
-        raise StepError(self.exit, "\n".join(self._why()), self.cause)
+        passes = self.summary is not None and self.summary.passes
+        cause = Cause.PASSES if passes else self.cause
+        raise StepError(self.exit, "\n".join(self._why()), cause)
 
     def _why(self) -> Iterator[str]:
         """Yield why it ended early, and what was done until then."""
@@ -56,11 +58,11 @@ class Ended:
         if self.exit is Exit.INTERRUPTED:
             yield "The load was stopped by a person, or by the system as it shut down."
         else:
-            yield f"{why}" if self.exit in TO_CORRECT else f"The load stopped. {why}"
+            yield f"{why}" if summary is None else f"The load stopped. {why}"
         if summary is not None and summary.created is None:
             yield "Nothing was written to Alma."
         elif summary is not None:
-            yield headline(summary)
+            yield from (headline(summary), every_row(summary))
 
 
 Command = Callable[..., Ended]

@@ -19,7 +19,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from importer.errors import PlaceError, RosterError, UsageError
+from importer.errors import Cause, PlaceError, RosterError, UsageError
 from importer.jobs.places import (
     LOADED,
     SKIPPED,
@@ -274,16 +274,24 @@ def digest_of(place: RosterFolder, file: FoundFile, folder: Path) -> str:
     return ""
 
 
-def in_one_line(part: RosterPart, files: list[FeedFile], last: FeedFile) -> str:
-    """Return what is reported about files that were superseded, and how to load one after all."""
+def in_one_line(part: RosterPart, files: list[FeedFile], last: FeedFile, *, replaced: bool) -> str:
+    """Return what is reported about files that were superseded, and how to load one after all.
+
+    `replaced`: the newer file was loaded only now, and has everybody; nobody has to act.
+    """
     shown = [str(file.found) for file in files[-_NAMED:]]
     more = f", and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
     one, was = ("it", "was") if len(files) == 1 else ("one of them", "were")
+    told = f"{counted(len(files), 'older file')} {was} not loaded: {', '.join(shown)}{more}. "
+    told += f"Newer: {last.found}. "
+    if replaced:
+        return (
+            f"{told}Nothing needs to be done: the newer file replaces {one.replace('one of ', '')}."
+        )
     return (
-        f"{counted(len(files), 'older file')} {was} not loaded: {', '.join(shown)}{more}. Newer: "
-        f"{last.found}. If the newer file has everybody, nothing needs to be done. Else, to load "
-        f"{one} although its older values replace newer ones, copy it in {part.source} to a new "
-        f"name that matches {part.source.pattern}, with the time of now, and run the job."
+        f"{told}If the newer file has everybody, nothing needs to be done. Else, to load {one} "
+        f"although its older values replace newer ones, copy it in {part.source} to a new name "
+        f"that matches {part.source.pattern}, with the time of now, and run the job."
     )
 
 
@@ -319,10 +327,12 @@ def pick_up(
             "one. Then ask the office to send the file again."
         )
         raise WrongFileError(msg, chosen)
+    loaded = feed.state(newest) is FileState.LOADED
     if part.max_age is not None and now() - newest.changed > part.max_age:
         msg = (
             f"There is no file of the last {in_words(part.max_age)} (`max_age`) in {where}. The "
-            f"newest one is {newest}. Ask the office that sends it."
+            f"newest one is {newest}, which was {'' if loaded else 'not '}loaded. Ask the office "
+            "that sends it."
         )
         raise RosterError(msg)
     seen = feed.known(chosen)
@@ -362,7 +372,7 @@ def _check_unchanged(place: RosterFolder, file: FoundFile, where: str) -> None:
             f"The file {file.name} in {where} is still being written. The next run of the job "
             "looks again. Nothing needs to be done, unless this is reported again."
         )
-        raise RosterError(msg)
+        raise RosterError(msg, cause=Cause.PASSES)
 
 
 def put_away(part: RosterPart, place: RosterFolder, file: PickedFile, stamp: str) -> None:

@@ -71,22 +71,24 @@ def _few(guards: Guards, people: int, loads: tuple[LastLoad, ...]) -> Iterator[F
     if (fewest := guards.drift.of(middle)) is not None and people < fewest:
         earlier = word_list([f"{count:,}" for count in compared])
         sentence = f"The file has {_people(people)}. The last loads had {earlier} (median "
-        sentence += f"{middle:,}); at least {fewest:,} are expected. Each may have lost a few."
+        sentence += f"{middle:,}); at least {fewest:,} are expected. Each load may have lost a few "
+        sentence += "people."
         yield FailedGuard(name="drift", sentence=sentence)
 
 
 def _many(guards: Guards, plan: Summary, whole: int) -> Iterator[FailedGuard]:
     """Compare what would happen to the rows with `whole`, the people of which a part is usual."""
+    of_rows = f" of {counted(plan.patrons, 'row')}"
     for name, limit, count, noun, would in (
-        ("creates", guards.creates, plan.create or 0, "user", "be created"),
-        ("rejects", guards.rejects, plan.to_correct, "row", "be rejected"),
-        ("review", guards.review, plan.review, "row", "need review"),
+        ("creates", guards.creates, plan.create or 0, " users", "be created"),
+        ("rejects", guards.rejects, plan.to_correct, of_rows, "be rejected"),
+        ("review", guards.review, plan.review, of_rows, "need review"),
     ):
         most = _most(limit, whole)
         nobody = count == whole > 0 and name != "creates"  # however small the roster is
         if most is not None and (count > most or nobody):
             most = min(most, count - 1)
-            sentence = f"{counted(count, noun)} would {would}; at most {most:,} are expected."
+            sentence = f"{count:,}{noun} would {would}; at most {most:,} are expected."
             yield FailedGuard(name=name, sentence=f"{sentence}{_WHY.get(name, '')}")
 
 
@@ -187,8 +189,14 @@ def _absent(plan: Summary, last: LastLoad, limit: Limit) -> Iterator[FailedGuard
         yield FailedGuard(
             name="absent",
             sentence=f"{_people(absent)} of the last load are not in this file; at "
-            f"most {most:,} are expected.",
+            f"most {most:,} are expected. {_what_of_them(plan.of_these.absent)}",
         )
+
+
+def _what_of_them(changed: int) -> str:
+    if changed:
+        return f"The load would change {counted(changed, 'user')} who are not in it (`absent`)."
+    return "The load would leave their users in Alma as they are."
 
 
 def _ids(run: str) -> set[str] | None:

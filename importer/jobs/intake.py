@@ -60,7 +60,7 @@ class Intake:
             try:
                 with opened(self._job, part.source) as place:
                     there = self._look(part, place)
-                    old = self._supersede(part, place, there, stamp)
+                    old = self._supersede(part, place, there, stamp, replaced=False)
                     there = [file for file in there if file not in old]
                     feed, every = self._store.state.feed(part.source.address), self._job.file.every
                     clock = (now, self._tools.sleep)
@@ -79,8 +79,8 @@ class Intake:
         if missing:
             self._store.remove_copies(files)
             if new := [file for file in files if last is None or file.sha256 not in last.hashes]:
-                msg = f"{new[0]}, waits, as the rosters of a job are loaded together."
-                msg = f"{msg} {missing[0]}"
+                msg = f"{missing[0]} {new[0]} came and waits: the rosters of a job are loaded "
+                msg += "together."
                 raise RosterError(msg)
             if late:
                 raise late[0]
@@ -130,7 +130,8 @@ class Intake:
             try:
                 with opened(self._job, part.source) as place:
                     put_away(part, place, file, load.stamp)
-                    self._supersede(part, place, in_order(part, place), load.stamp)
+                    there, newest = in_order(part, place), self._job.file.every == "newest"
+                    self._supersede(part, place, there, load.stamp, replaced=newest)
             except ImporterError as error:
                 trouble.append(str(error))
         return tuple(trouble)
@@ -145,18 +146,25 @@ class Intake:
         return there
 
     def _supersede(
-        self, part: RosterPart, place: RosterFolder, there: list[FoundFile], stamp: str
+        self,
+        part: RosterPart,
+        place: RosterFolder,
+        there: list[FoundFile],
+        stamp: str,
+        *,
+        replaced: bool,
     ) -> list[FoundFile]:
         """Put files aside that are over, and remember to report those that are superseded.
 
-        Return those that are over and may still be there.
+        Return those that are over and may still be there. `replaced`: by the file that was loaded
+        only now.
         """
         store, address = self._store, part.source.address
         feed = store.state.feed(address)
         old, new = superseded(part, place, there, feed, store.folder)
         if new and feed.last is not None:
             feed = feed.marked(new, FileState.SUPERSEDED, self._tools.now())
-            sentence = in_one_line(part, new, feed.last or new[-1])
+            sentence = in_one_line(part, new, feed.last or new[-1], replaced=replaced)
             store.save(
                 feeds={**store.state.feeds, address: feed},
                 superseded=(*store.state.superseded, sentence),

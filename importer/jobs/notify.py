@@ -7,6 +7,7 @@ attached is the masked one.
 from __future__ import annotations
 
 import json
+import re
 import smtplib
 import socket
 import ssl
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from enum import IntEnum
@@ -33,6 +35,7 @@ from urllib.request import (
 from importer.alma.address import is_loopback
 from importer.alma.connection import trusted
 from importer.errors import (
+    Cause,
     Exit,
     ImporterError,
     LedgerError,
@@ -56,6 +59,10 @@ SUBJECT = 100
 """The most characters of a subject."""
 
 
+_SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z\d])")
+"""Where a sentence of a headline ends and the next one begins."""
+
+
 class Level(IntEnum):
     """How much a result concerns a person."""
 
@@ -70,7 +77,10 @@ LEAST = {"always": Level.NOTHING, "changes": Level.CHANGES, "trouble": Level.TRO
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is reported: one line, further lines, the counts, and the masked report to attach."""
+    """What is reported: one line, further lines, the counts, and the masked report to attach.
+
+    `passes`: nobody has to act, as the trouble passes by itself.
+    """
 
     job: str
     level: Level
@@ -79,13 +89,22 @@ class Message:
     lines: tuple[str, ...] = ()
     summary: Summary | None = None
     report: Path | None = None
+    passes: bool = False
 
     @property
     def subject(self) -> str:
-        """The subject of an email."""
-        attention = "needs attention: " if self.level is Level.TROUBLE else ""
+        """The subject of an email: as many sentences of the headline as it takes."""
+        attention = "needs attention: " if self.level is Level.TROUBLE and not self.passes else ""
         start = f"{self.job}: {attention}"
-        return start + shorten(self.headline, max(SUBJECT - len(start), 20), placeholder=" …")
+        first, *more = _SENTENCE.split(self.headline)
+        while len(start) + len(first) + 2 > SUBJECT and "; " in first:
+            first = f"{first.rpartition('; ')[0]} …"
+        told = start + shorten(first, max(SUBJECT - len(start), 20), placeholder=" …")
+        for sentence in more:
+            if len(told) + len(sentence) >= SUBJECT or told.endswith("…"):
+                break
+            told += f" {sentence}"
+        return told
 
     @property
     def text(self) -> str:
@@ -132,7 +151,7 @@ def send(channel: Channel, notify: Notify, message: Message) -> None:
 
 def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
     """Send an email. Raises PlaceError."""
-    mail = EmailMessage()
+    mail = EmailMessage(policy=policy.default.clone(max_line_length=2 * SUBJECT))  # in one line
     mail["Subject"] = message.subject
     mail["From"] = settings.alma_mail_from
     mail["To"] = ", ".join(to)
@@ -270,12 +289,14 @@ class Reporter:
         headline: str,
         lines: Iterable[str] = (),
         load: Load | None = None,
+        *,
+        passes: bool = False,
     ) -> Message:
         """Return a message, with the counts and the masked report of a load."""
         report = Path(load.run) / wording.MASKED if load is not None and load.run else None
         summary = load.summary if load is not None else None
         shown = tuple(map(hide, lines))
-        return Message(self.job, level, code, hide(headline), shown, summary, report)
+        return Message(self.job, level, code, hide(headline), shown, summary, report, passes)
 
     def send(self, message: Message, done: tuple[str, ...] = ()) -> tuple[tuple[str, ...], bool]:
         """Show a message and send it where it was not sent; return who has it, and if all have."""
@@ -308,13 +329,10 @@ class Reporter:
         headline, *more = sentence.split("\n")
         where = load.lines if load is not None and code is not Exit.SAFETY_CHECK else ()
         lines = (*more, *where, *then, *late)
-        message = self.message(Level.TROUBLE, code, headline, lines, load)
-        repeated = (
-            not late
-            and before is not None
-            and (before.exit, before.sentence) == (code, sentence)
-            and now - before.at < REPEAT_AFTER
-        )
+        same = before is not None and (before.exit, before.sentence) == (code, sentence)
+        passes = error.cause is Cause.PASSES and not (same or late)
+        message = self.message(Level.TROUBLE, code, headline, lines, load, passes=passes)
+        repeated = not late and same and before is not None and now - before.at < REPEAT_AFTER
         _, all_have = self.send(message, channels(self.notify, Level.TROUBLE) if repeated else ())
         if repeated or not all_have:
             return before, all_have

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import FINE, ImporterError, UsageError
-from importer.jobs.decisions import allowing, skipping
 from importer.jobs.schema import load_job
 from importer.jobs.state import State, Step, Store
+from importer.jobs.words import allowing, skipping
 
 JobState = Literal["ok", "new", "late", "open", "held", "trouble", "wrong"]
 """How a job is: `late`: it did not run in time; `open`: the next run continues its load; `wrong`:

@@ -21,6 +21,7 @@ from importer.jobs.notify import Level, Message, send_email
 from importer.jobs.places import LOADED, SUPERSEDED, FoundFile, RosterFolder
 from importer.jobs.schema import Job
 from importer.jobs.state import Load, Returned, Store
+from importer.jobs.words import reasons
 from importer.ledger.ledger import Ledger
 from importer.model.files import unused
 from importer.model.text import command_line, counted
@@ -86,19 +87,22 @@ class Returns:
         """
         lines = list[str]()
         with suppress(ImporterError):
-            for name, one in self._rejects(load):
+            for number, (name, one) in enumerate(self._rejects(load)):
                 lines.append(f"{counted(one.rows, 'row')} to correct or decide: {one.path}")
+                lines += reasons(load.run) if not number else ()
                 put = self._store.state.returned.get(name)
                 if put is not None and put.sha256:
                     lines.append(f"The office has this workbook in {self._where}, as {name}.")
                     lines.append("The next run of the job loads what the office saves there.")
                     continue
-                if load.planned.review:
+                if load.planned.review or load.planned.held:
                     lines.append("Where a row needs review, choose a Decision in the workbook.")
                 if load.planned.refused:
                     lines.append("Where Alma refused a row, the workbook has Alma's reason.")
                 if load.planned.to_correct:
-                    lines.append("Ask the office to correct this in its next file, or correct it.")
+                    lines.append(
+                        "Ask the office to correct them in its next file, or correct them."
+                    )
                 words = (one.path, "-m", str(self._job.file.rosters[one.roster].mapping))
                 by_zip = self._job.file.do == "sis-zip"
                 to = ("--to", "sis-xml", "-o", f"{self._job.name}-corrected.zip")
@@ -204,10 +208,10 @@ class Returns:
             for name, one in edited:
                 if one.replaced:
                     sentence = (
-                        "Corrections came too late and were not loaded: "
-                        f"{there[name]}. A newer file was loaded before. If these rows are in the "
-                        f"newest workbook in {self._where}, ask the office to correct them there. "
-                        "Else nothing needs to be done: the newer file is right."
+                        f"Corrections came too late: {name}. They were not loaded, because a newer "
+                        f"file was loaded before{self._newest()}. If these rows are in the newest "
+                        f"workbook in {self._where}, ask the office to correct them there. Else "
+                        "nothing needs to be done: the newer file is right."
                     )
                     # first, so that it is reported although the job is killed in between
                     late = dict.fromkeys((*self._store.state.superseded, sentence))
@@ -217,6 +221,13 @@ class Returns:
                 else:
                     loads.append(self._picked(place, there[name], one))
         yield from loads
+
+    def _newest(self) -> str:
+        """Return the file of the last load, and the workbook of it, if there is one."""
+        state = self._store.state
+        loaded = f": {', '.join(state.last.files)}" if state.last is not None else ""
+        books = [name for name, one in state.returned.items() if one.sha256 and not one.replaced]
+        return f"{loaded} (its workbook: {', '.join(books)})" if books else loaded
 
     def _name_strangers(self, there: Collection[str]) -> None:
         """Report once each workbook that no job put there: it may have the office's corrections."""

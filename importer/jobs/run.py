@@ -26,7 +26,6 @@ from importer.errors import (
     defect,
 )
 from importer.jobs.commands import OF_FILES, StepError, Tools
-from importer.jobs.decisions import reasons, to_retire, what_next, why_held
 from importer.jobs.feed import Feed, FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake
@@ -34,16 +33,15 @@ from importer.jobs.notify import Level, Message, Reporter
 from importer.jobs.returns import Returns
 from importer.jobs.schema import Job
 from importer.jobs.state import LastLoad, Load, Ran, Step, Store
+from importer.jobs.words import to_retire, what_next, what_was_done, why_held
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
 from importer.model.files import unused
 from importer.model.plan import SafetyCheck
 from importer.model.run import SisLoad, Summary
-from importer.model.text import command_line, counted
+from importer.model.text import counted, word_list
 from importer.pipeline.inputs import check_sources
 from importer.report import wording
-
-_NOTHING = "Nothing was loaded."
 
 
 class JobRun:
@@ -124,7 +122,7 @@ class JobRun:
             try:
                 new = self._intake.pick_up(went_on=self._loaded)
             except ImporterError as error:
-                yield self._report_trouble(error, None, () if self._loaded else (_NOTHING,))
+                yield self._report_trouble(error, None, self._not_loaded(None))
                 return
             if new is None:
                 break
@@ -138,7 +136,12 @@ class JobRun:
             yield self._report_late()
         elif not self._loaded:
             headline, same = "There is nothing new to load.", self._intake.unchanged
-            lines = [f"File: {file}. The last load had the same content." for file in same]
+            if same:
+                names = word_list([file.name for file in same])
+                headline = (
+                    f"{names}: the same content as in the last load. Nothing needs to be done."
+                )
+            lines = [f"File: {file}" for file in same]
             self._reporter.send(self._reporter.message(Level.NOTHING, Exit.DONE, headline, lines))
             yield Exit.DONE
 
@@ -179,8 +182,7 @@ class JobRun:
                     self._intake.mark(load, FileState.REFUSED)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
                 self._store.save(open=None)
-            untouched = load.step is Step.PICKED_UP and not load.planned_again
-            return self._report_trouble(error, load, (_NOTHING,) if untouched else ())
+            return self._report_trouble(error, load, self._not_loaded(load))
         message = self._result(load)
         notified, all_have = self._reporter.send(message, load.notified)
         if not (all_have or last_attempt):
@@ -190,6 +192,14 @@ class JobRun:
         self._loaded = True
         self._purge()
         return message.exit if all_have else Exit.worst({message.exit, Exit.STOPPED})
+
+    def _not_loaded(self, load: Load | None) -> tuple[str, ...]:
+        """Return that nothing was loaded, where this is so. `load`: the one that was stopped."""
+        if load is not None and (load.step is not Step.PICKED_UP or load.planned_again):
+            return ()
+        if self._loaded:
+            return ("It was not loaded.",) if load is not None else ()
+        return ("Nothing was loaded.",)
 
     def _still_valid(self, load: Load) -> Load:
         """Return the load, to be planned again where its plan is gone or of another mapping.
@@ -293,7 +303,7 @@ class JobRun:
         if held:
             load = load.model_copy(update={"step": Step.HELD, "held": held})
             self._intake.mark(load, FileState.HELD, open=load)
-            why = "\n".join(why_held(self._job, load))
+            why = "\n".join(why_held(self._job, load, self._store.state))
             raise StepError(Exit.SAFETY_CHECK, why, Cause.OTHER)
         do = self._job.file.do
         if do in {"apply", "sis-load"} and (plan.create or plan.update):
@@ -352,7 +362,11 @@ class JobRun:
                     load = load.model_copy(update={"delivered": (*load.delivered, name)})
                     self._store.save(open=load)
         except PlaceError as error:
-            msg = f"The file for Alma's SIS load was not delivered (`deliver_to`). {error}"
+            msg = (
+                f"The file for Alma's SIS load was not delivered. {error} It has "
+                f"{counted(load.planned.ready, 'row')} and goes to {location}. If this does not "
+                f"pass by itself, restore the folder, or correct `deliver_to` in {self._job.path}."
+            )
             raise PlaceError(msg) from error
         return load
 
@@ -377,38 +391,14 @@ class JobRun:
         written = summary.written if summary.created is not None else 0
         planned = file.do == "plan" and bool(summary.create or summary.update)
         listed = tuple(to_retire(load))
-        if code is not Exit.DONE:
+        if code is not Exit.DONE or planned or listed:  # a person applies the plan, or the list
             level = Level.TROUBLE
         else:
-            changed = written or planned or load.delivered or listed
-            level = Level.CHANGES if changed else Level.NOTHING
-        decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
-        told = wording.sentences_of(summary)
-        if load.delivered:
-            told = ("A file for Alma's SIS load was delivered.", *told[1 if self._sis else 0 :])
-        elif planned:
-            told = ("A plan waits to be applied.", *told)
-        elif load.corrects is not None:
-            told = ("Corrections:", *told)
-        if listed:
-            told = (listed[0], *told)
-        lines = [*load.lines, *state.superseded, *decided]
-        if summary.created is not None and summary.unchanged:
-            lines.append(f"{counted(summary.unchanged, 'row')} unchanged in Alma.")
-        lines += reasons(summary)
-        if load.delivered:
-            lines += [f"Delivered to {file.deliver_to}: {name}" for name in load.delivered]
-            lines += ["Alma loads it when its SIS profile runs next."]
-            if self._sis:
-                report = command_line("sis-report", load.run)
-                lines += ["To see after that what Alma loaded, run:", f"  {report}"]
-        if planned:
-            lines += [f"Look at {load.run}/report.html. If it is right, run:"]
-            lines += [f"  {command_line('apply', load.run)}"]
-        lines += listed[1:]
+            level = Level.CHANGES if written or load.delivered else Level.NOTHING
+        headline, lines = what_was_done(self._job, load, state, self._sis)
         flags = wording.sis_flags(self._sis)
         lines += (*self._returns.to_correct(load, flags), *load.trouble)
-        return self._reporter.message(level, code, " ".join(told), lines, load)
+        return self._reporter.message(level, code, headline, lines, load)
 
     def _report_late(self) -> Exit:
         """Report files that came too late: their rows need a person, as rejected ones do."""

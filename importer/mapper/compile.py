@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -208,10 +209,15 @@ _FEW = 4
 """At most N missing headings are listed one by one; more may mean that it is another file."""
 
 
-_MISSING_ADVICE = (
-    "write the roster's heading in place of a missing one, or delete the lines that use it",
+_RENAME = "write the roster's heading in place of a missing one"
+
+_LEAVE_OUT = (
+    f"{_RENAME}, or delete the lines that use it",
     "list a column that only some rosters have in `optional` under `roster:`",
 )
+
+_NEEDED = re.compile(r"\brecord\.(primary_id|first_name|last_name|user_group)\b")
+"""What no mapping can do without, so that its column cannot be left out."""
 
 
 def _findings(
@@ -229,7 +235,9 @@ def _findings(
     several = len(missing) > max(_FEW, len(names) / 2)
     summary = headings.summary(file)
     if headings.recognized and missing:
-        summary += "".join(f"\n{mapping.path.name}: {advice}" for advice in _MISSING_ADVICE)
+        needed = any(_NEEDED.search(faults[key]) for key in missing)
+        advised = (_RENAME,) if needed else _LEAVE_OUT
+        summary += "".join(f"\n{mapping.path.name}: {advice}" for advice in advised)
     if several and not headings.recognized:
         yield summary
     if several:

@@ -129,8 +129,8 @@ def written_template(value: object) -> Template:
 def _hint(text: str) -> str:
     if text.rstrip() and ">" not in text:
         return (
-            "put the whole value in quotation marks if the heading contains `#`, `,` or a brace "
-            '(as in "<Phone #>"), or write `<<` for a plain `<`'
+            f"write `{text.rstrip()}>`, with the whole value in quotation marks if the heading "
+            'contains `#`, `,` or a brace (as in "<Phone #>"), or `<<` for a plain `<`'
         )
     return f"write `<<` for a plain `<`; {ANGLED}"
 

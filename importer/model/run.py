@@ -339,7 +339,8 @@ class Summary(Kept):
     the planned values already, and `was_gone` were deleted already: this run wrote none of them.
     `of_these` counts rows once more. `warnings` and `repaired` count problems of these severities.
     `rosters`: only if several. `since_last_load`: of a check, by roster, where a load is
-    remembered. `stopped`: why an apply ended before all was done, in a sentence.
+    remembered. `stopped`: why an apply ended before all was done, in a sentence; `passes`: whether
+    that passes by itself.
     """
 
     schema_version: Literal[2] = 2
@@ -374,6 +375,7 @@ class Summary(Kept):
     delivered: int | None = None
     not_sent: int | None = None
     stopped: str | None = None
+    passes: bool | None = None
     run: str
     exit: int
 
@@ -391,6 +393,10 @@ class Summary(Kept):
     def written(self) -> int:
         """How many users were created, changed or deleted by calls that were sent."""
         return sum(count or 0 for count in (self.created, self.updated, self.deleted))
+
+    def because(self, why: str, *, passes: bool) -> Summary:
+        """Return the summary of an apply that ended early."""
+        return self.model_copy(update={"stopped": why, "passes": passes})
 
     def adds_up(self) -> bool:
         """Whether every row is counted exactly once."""

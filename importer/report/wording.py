@@ -275,6 +275,11 @@ def roster_counts(one: RosterCounts) -> str:
     return f"{name}: {', '.join((rows(one.rows), *parts))}"
 
 
+def every_row(summary: Summary) -> str:
+    """Return what became of the rows, each in one count: `60 rows: 6 updated, 54 unchanged.`."""
+    return f"{rows(summary.rows)}: {', '.join(f'{t.count:,} {t.words}' for t in tallies(summary))}."
+
+
 def since_last_load(one: SinceLoad) -> str:
     """Return how a roster differs from the last load with its mapping, in one sentence."""
     fields = ", ".join(f"{field_name(path)} {count:,}" for path, count in one.fields.items())

@@ -19,6 +19,7 @@ from importer.alma.responses import NotFoundError
 from importer.errors import (
     AccessError,
     AlmaError,
+    Cause,
     DailyLimitError,
     Exit,
     ImporterError,
@@ -100,17 +101,20 @@ Progress = RowDone | Waiting
 class Stop:
     """Why an apply ended before its work was done: the exit code, and a sentence.
 
-    `daily`: today's API calls are used up; there are new ones after midnight GMT.
+    `daily`: today's API calls are used up; there are new ones after midnight GMT. `passes`: it
+    passes by itself, as an outage does.
     """
 
     exit: Exit
     why: str
     daily: bool = False
+    passes: bool = False
 
     @classmethod
     def by(cls, error: ImporterError) -> Stop:
         """Return the stop that an error means."""
-        return cls(error.exit, str(error), isinstance(error, DailyLimitError))
+        daily, passes = isinstance(error, DailyLimitError), error.cause is Cause.PASSES
+        return cls(error.exit, str(error), daily, passes)
 
 
 @dataclass
@@ -173,6 +177,7 @@ class Executor:
                 Exit.STOPPED,
                 f"Alma gave no clear reply for {open_rows} rows, although each was tried several "
                 f"times. The last reason: {self._trouble}",
+                passes=True,
             )
         return Stop(Exit.INTERRUPTED, "Stopped, as you asked.") if self.stopping() else None
 

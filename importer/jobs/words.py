@@ -1,0 +1,234 @@
+"""What a job tells people about a load: what was done, why it is held, and what to do next.
+
+No value of a roster is in these words: they leave the folder by email and chat.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from importer.errors import Cause, Exit, ImporterError
+from importer.jobs.commands import OF_FILES, TO_CORRECT, StepError
+from importer.jobs.feed import FileState, WrongFileError
+from importer.jobs.schema import Job
+from importer.jobs.state import Load, State
+from importer.ledger.ledger import Ledger
+from importer.model.plan import Act
+from importer.model.problem import Code
+from importer.model.run import SisLoad
+from importer.model.text import command_line, counted, word_list
+from importer.report import wording
+from importer.report.masking import CUT
+
+_SAME_NAME = " under the same name"
+"""How a file is replaced where a job loads every file, the oldest first."""
+
+REASON = "your reason"
+"""What stands for the reason in a command; a person replaces it."""
+
+
+def allowing(job: Path, load: Load) -> str:
+    """Return the command that lets a held load pass, and no other."""
+    checks = dict.fromkeys(guard.name for guard in load.held)
+    return command_line("job", "allow", str(job), *checks, "--why", REASON, "--run", load.run)
+
+
+def running(job: Path) -> str:
+    """Return the command that runs a job once."""
+    return command_line("job", "run", str(job))
+
+
+def skipping(job: Path, held: Load | None) -> str:
+    """Return the command that skips the files of a held load, or else those that are refused."""
+    run = ("--run", held.run) if held is not None else ()
+    return command_line("job", "skip", str(job), "--why", REASON, *run)
+
+
+_NAMED = 3
+"""The most reasons that a message names, and the most files that wait."""
+
+_OF_THE_FILE = frozenset({"rows", "drift", "absent", "earlier"})
+"""Guards that doubt the file, so that the office comes first, and not the mapping."""
+
+_OF_ROWS = frozenset({"rejects", "review"})
+"""Guards of rows that no load has."""
+
+_OF_THE_MAPPING = frozenset({"mapping", "rejects"})
+"""Guards that doubt the mapping, so that it comes first."""
+
+
+def reasons(run: str) -> Iterator[str]:
+    """Yield why rows of a run need a person, the most frequent reasons first, without any value.
+
+    Nothing where the run was purged.
+    """
+    found: dict[str, set[int]] = {}
+    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
+        decided = frozenset(ledger.rows_with(Code.RESOLVED))
+        for one in ledger.problems():
+            if one.severity.holds and one.origin.row not in decided:
+                reason = wording.sentence(replace(one, value=CUT), show_values=False)
+                found.setdefault(f"{reason} {one.advice}", set()).add(one.origin.row)
+    often = sorted(found.items(), key=lambda item: -len(item[1]))
+    for reason, of in often[:_NAMED]:
+        yield f"- {wording.rows(len(of))}: {reason}"
+    if often[_NAMED:]:
+        yield f"- {counted(len(often) - _NAMED, 'further reason')}: see the report."
+
+
+def changed_fields(run: str) -> Iterator[str]:
+    """Yield which fields a plan changes, and in how many rows; nothing where there are none."""
+    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
+        fields = Counter(
+            name
+            for row in ledger.planned() if row.act is Act.UPDATE
+            for name in {wording.field_name(change.path) for change in row.changes}
+        )  # fmt: skip
+        if fields:
+            listed = [f"{name} ({wording.rows(count)})" for name, count in fields.most_common()]
+            yield f"Changed: {', '.join(listed[:5])}{', …' if listed[5:] else ''}"
+
+
+def why_held(job: Job, load: Load, state: State) -> Iterator[str]:
+    """Yield why a load is held, and what a person can do: what fits the guards comes first."""
+    names = {guard.name: None for guard in load.held}
+    nothing = "nothing of this plan" if load.planned_again else "nothing"
+    yield f"The load is held by {word_list([*names])}: {nothing} was written."
+    yield from load.lines
+    yield from (guard.sentence for guard in load.held)
+    yield f"The plan: {wording.headline(load.planned)}"
+    yield from changed_fields(load.run)
+    yield from reasons(load.run)
+    yield f"Look at {load.run}/report.html."
+    ways = {"office": _office(job, load), "mapping": _mapping(job), "allow": _allow(job, load)}
+    if names.keys() & _OF_THE_FILE:
+        order = ["office", "mapping", "allow"]
+    elif names.keys() & _OF_THE_MAPPING:
+        order = ["mapping", "office", "allow"]
+    else:
+        order = ["allow", "mapping", "office"]
+    if names.keys() <= _OF_THE_FILE:
+        order.remove("mapping")
+    if names.keys() == {"mapping"}:
+        order.remove("office")
+    for way in order:
+        yield from ways[way]
+    yield from _until_then(job, load, state)
+
+
+def _office(job: Job, load: Load) -> Iterator[str]:
+    named = _SAME_NAME if job.file.every == "file" and load.corrects is None else ""
+    if load.corrects is None:
+        yield f"If the file is wrong, ask the office for another one{named}, which is then taken."
+    else:
+        yield f"If the workbook is wrong, ask the office to save it in {job.file.rejects_to} again."
+    yield f"To continue without it, run:\n  {skipping(job.path, load)}"
+
+
+def _mapping(job: Job) -> Iterator[str]:
+    yield f"If the mapping is wrong, correct it, then run:\n  {running(job.path)}"
+
+
+def _allow(job: Job, load: Load) -> Iterator[str]:
+    delivers = f"puts the file for Alma's SIS load into {job.file.deliver_to}"
+    then = {"plan": "reports the plan, and writes nothing to Alma", "apply": "loads it"}
+    yield f"If the load is right, run:\n  {allowing(job.path, load)}"
+    rest = ", without these rows" if _OF_ROWS & {guard.name for guard in load.held} else ""
+    yield f"The next run of the job then {then.get(job.file.do, delivers)}{rest}."
+
+
+def _until_then(job: Job, load: Load, state: State) -> Iterator[str]:
+    """Yield what waits behind a held file, or what replaces it."""
+    if load.corrects is not None:
+        return
+    if job.file.every == "newest":
+        yield "If nothing is done, it stays held until a newer file comes, which is then taken."
+        return
+    if state.last is not None:
+        yield f"Loaded before it: {', '.join(state.last.files)}"
+    feeds = (state.feed(part.source.address) for part in job.file.rosters)
+    behind = [str(one.found) for feed in feeds for one in feed.files if one.state is FileState.SEEN]
+    if behind:
+        listed = ", ".join((*behind[:_NAMED], *(("…",) if behind[_NAMED:] else ())))
+        yield f"{counted(len(behind), 'file')} waiting behind it: {listed}"
+    yield "Later files are not loaded until this one is allowed, replaced or skipped."
+
+
+def what_next(job: Job, error: ImporterError, load: Load | None) -> Iterator[str]:
+    """Yield what a person, or the next run of a job, does about an error that stopped a run.
+
+    `load`: the one that it stopped. Its error names the commands where a guard holds it.
+    """
+    named = _SAME_NAME if job.file.every == "file" else ""
+    again = f"the office to send the file again{named}."
+    skip = f"To continue without it, run:\n  {skipping(job.path, None)}"
+    of_load = load is not None and load.corrects is None
+    of_file = of_load and error.cause in OF_FILES
+    of_both = of_file and error.cause is Cause.EITHER
+    if isinstance(error, WrongFileError):
+        yield skip
+    elif of_both or error.exit in {Exit.USAGE, Exit.ACCESS} or error.cause is Cause.MAPPING:
+        if error.cause is Cause.MAPPING and of_load:
+            yield "The mapping is wrong, not the file: the office need not send it again."
+        yield f"When this is corrected, run:\n  {running(job.path)}"
+        if error.exit is Exit.ACCESS:
+            test = ("doctor",) if isinstance(error, StepError) else ("job", "check", str(job.path))
+            yield f"To test it before, run:\n  {command_line(*test)}"
+        if of_both:
+            yield f"If the mapping is right, ask {again} {skip}"
+    elif of_file:
+        yield from (f"Ask {again} The next run of the job takes it.", skip)
+    elif load is not None and error.exit is Exit.ROSTER:
+        yield f"Ask the office to save the workbook in {job.file.rejects_to} again."
+    elif error.exit is Exit.BUG:
+        file = command_line("doctor", "--bundle", "bundle.json")
+        yield from ("To report it, also send the file that this command writes:", f"  {file}")
+    if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, *TO_CORRECT}:
+        then = "continues" if load is not None else "tries again"
+        if error.cause is Cause.PASSES:
+            yield "Nothing needs to be done, unless this is reported again."
+        yield f"The next run of the job {then}. To run it earlier, type:\n  {running(job.path)}"
+
+
+def to_retire(load: Load) -> Iterator[str]:
+    """Yield what to do with the users whom a plan lists for Alma's own jobs, if there are any."""
+    path = Path(load.run) / wording.SET
+    users = len(path.read_text("utf-8").splitlines()) - 1 if path.is_file() else 0
+    if users:
+        yield f"{counted(users, 'user')} to retire with a job of Alma."
+        yield f"They are listed in {path}"
+        yield "In Alma, create an itemized set of users from it (Admin > Manage Jobs and Sets)."
+        yield "Then run Purge User Records on the set."
+
+
+def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tuple[str, list[str]]:
+    """Return the headline and the lines about a load that is done, without its rows to correct."""
+    summary, listed = load.planned, [*to_retire(load)]
+    planned = job.file.do == "plan" and bool(summary.create or summary.update)
+    told = wording.sentences_of(summary)
+    if load.delivered:
+        told = ("A file for Alma's SIS load was delivered.", *told[1 if sis else 0 :])
+    elif planned:
+        told = ("A plan waits to be applied.", *told)
+    elif load.corrects is not None:
+        told = ("Corrections were loaded.", *told)
+    if listed:
+        told = (listed[0], *(told if planned else told[2:]))  # not what is written, and stays
+    decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
+    lines = [*load.lines, *state.superseded, *decided]
+    if summary.created is not None:
+        lines.append(wording.every_row(summary))
+    if load.delivered:
+        lines += [f"Delivered to {job.file.deliver_to}: {name}" for name in load.delivered]
+        lines += ["Alma loads it when its SIS profile runs next. Nothing needs to be done."]
+    if load.delivered and sis:
+        report = command_line("sis-report", load.run)
+        lines += ["To see after that what Alma loaded, run:", f"  {report}"]
+    if planned:
+        lines += [f"Look at {load.run}/report.html. If it is right, run:"]
+        lines += [f"  {command_line('apply', load.run)}"]
+    return " ".join(told), [*lines, *listed[1:]]
