@@ -58,11 +58,11 @@ class Ended:
         if self.exit is Exit.INTERRUPTED:
             yield "The load was stopped by a person, or by the system as it shut down."
         else:
-            yield f"{why}" if summary is None else f"The load stopped. {why}"
+            yield f"{why}"
         if summary is not None and summary.created is None:
-            yield "Nothing was written to Alma."
+            yield "The load stopped. Nothing was written to Alma."
         elif summary is not None:
-            yield from (headline(summary), every_row(summary))
+            yield from (f"The load stopped. {headline(summary)}", every_row(summary))
 
 
 Command = Callable[..., Ended]

@@ -322,7 +322,7 @@ def pick_up(
     chosen = next(waiting, newest) if every == "file" else newest
     if part.order == "time" and chosen.changed - now() > _AHEAD:
         msg = (
-            f"The file {chosen} in {where} is from the future, so it is not known which file is "
+            f"The file {chosen} is from the future. So it is not known which file in {where} is "
             "the newest. Check the clock of the computer that writes the file, and that of this "
             "one. Then ask the office to send the file again."
         )
@@ -340,10 +340,12 @@ def pick_up(
     sleep(max(part.unchanged_for - seen_for, timedelta()).total_seconds())
     _check_unchanged(place, chosen, where=str(where))
     if not chosen.size:
-        msg = f"The file {chosen} in {where} is empty. Ask the office to send it again."
+        msg = f"The file {chosen} is empty. Ask the office to send it to {where} again."
         raise WrongFileError(msg, chosen)
     if chosen.size > LARGEST:
-        msg = f"The file {chosen} in {where} is too large for a roster. Ask the office for another."
+        msg = (
+            f"The file {chosen} is too large for a roster. Ask the office for another, in {where}."
+        )
         raise WrongFileError(msg, chosen)
     return copied(place, chosen, folder, where=str(where))
 

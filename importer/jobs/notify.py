@@ -63,6 +63,10 @@ _SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z\d])")
 """Where a sentence of a headline ends and the next one begins."""
 
 
+_PATH = re.compile(r"(?<=:\d: |\d\d: )\S+\.(?=\S+: )")
+"""The path to a key of a mapping or a job file, after the line that has it."""
+
+
 class Level(IntEnum):
     """How much a result concerns a person."""
 
@@ -97,6 +101,8 @@ class Message:
         attention = "needs attention: " if self.level is Level.TROUBLE and not self.passes else ""
         start = f"{self.job}: {attention}"
         first, *more = _SENTENCE.split(self.headline)
+        if len(start) + len(first) > SUBJECT:
+            first = _PATH.sub("", first, count=1)
         while len(start) + len(first) + 2 > SUBJECT and "; " in first:
             first = f"{first.rpartition('; ')[0]} …"
         told = start + shorten(first, max(SUBJECT - len(start), 20), placeholder=" …")

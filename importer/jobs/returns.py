@@ -100,9 +100,7 @@ class Returns:
                 if load.planned.refused:
                     lines.append("Where Alma refused a row, the workbook has Alma's reason.")
                 if load.planned.to_correct:
-                    lines.append(
-                        "Ask the office to correct them in its next file, or correct them."
-                    )
+                    lines.append("Ask the office to correct this in its next file, or correct it.")
                 words = (one.path, "-m", str(self._job.file.rosters[one.roster].mapping))
                 by_zip = self._job.file.do == "sis-zip"
                 to = ("--to", "sis-xml", "-o", f"{self._job.name}-corrected.zip")

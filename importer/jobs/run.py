@@ -197,9 +197,9 @@ class JobRun:
         """Return that nothing was loaded, where this is so. `load`: the one that was stopped."""
         if load is not None and (load.step is not Step.PICKED_UP or load.planned_again):
             return ()
-        if self._loaded:
-            return ("It was not loaded.",) if load is not None else ()
-        return ("Nothing was loaded.",)
+        if load is not None and (self._loaded or load.corrects is not None):
+            return ("It was not loaded.",)
+        return () if self._loaded else ("Nothing was loaded.",)
 
     def _still_valid(self, load: Load) -> Load:
         """Return the load, to be planned again where its plan is gone or of another mapping.
@@ -292,7 +292,7 @@ class JobRun:
             msg = f"The file {load.files[0].name} has no people."
             raise RosterError(msg)
         if cut := cut_off(load.files, plan, self._store.state.last):
-            msg = f"The file {cut} is cut off: it ends in the middle of a row."
+            msg = f"The file {cut} is cut off. It ends in the middle of a row."
             raise RosterError(msg)
 
     def _act(self, load: Load) -> Load:
@@ -363,9 +363,9 @@ class JobRun:
                     self._store.save(open=load)
         except PlaceError as error:
             msg = (
-                f"The file for Alma's SIS load was not delivered. {error} It has "
-                f"{counted(load.planned.ready, 'row')} and goes to {location}. If this does not "
-                f"pass by itself, restore the folder, or correct `deliver_to` in {self._job.path}."
+                f"The file for Alma's SIS load ({counted(load.planned.ready, 'row')}) was not "
+                f"delivered to {location}. {error} If this does not pass by itself, restore the "
+                f"folder, or correct `deliver_to` in {self._job.path}."
             )
             raise PlaceError(msg) from error
         return load

@@ -1,10 +1,11 @@
-"""What a job tells people about a load: what was done, why it is held, and what to do next.
+"""What people read about a load: what was done, why it is held, and what to do next.
 
 No value of a roster is in these words: they leave the folder by email and chat.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +19,7 @@ from importer.jobs.schema import Job
 from importer.jobs.state import Load, State
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act
-from importer.model.problem import Code
+from importer.model.problem import Code, Problem, Severity
 from importer.model.run import SisLoad
 from importer.model.text import command_line, counted, word_list
 from importer.report import wording
@@ -51,6 +52,11 @@ def skipping(job: Path, held: Load | None) -> str:
 _NAMED = 3
 """The most reasons that a message names, and the most files that wait."""
 
+_TRACKING = re.compile(r" \(tracking ID [^)]*\)\.?")
+"""Alma's number of one reply, which would make each reason another one."""
+
+_ORDER = {severity: at for at, severity in enumerate(Severity)}
+
 _OF_THE_FILE = frozenset({"rows", "drift", "absent", "earlier"})
 """Guards that doubt the file, so that the office comes first, and not the mapping."""
 
@@ -64,18 +70,23 @@ _OF_THE_MAPPING = frozenset({"mapping", "rejects"})
 def reasons(run: str) -> Iterator[str]:
     """Yield why rows of a run need a person, the most frequent reasons first, without any value.
 
-    Nothing where the run was purged.
+    Each row has one reason: the worst, or the first of these. Nothing where the run was purged.
     """
-    found: dict[str, set[int]] = {}
+    worst: dict[int, Problem] = {}
     with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
         decided = frozenset(ledger.rows_with(Code.RESOLVED))
         for one in ledger.problems():
-            if one.severity.holds and one.origin.row not in decided:
-                reason = wording.sentence(replace(one, value=CUT), show_values=False)
-                found.setdefault(f"{reason} {one.advice}", set()).add(one.origin.row)
-    often = sorted(found.items(), key=lambda item: -len(item[1]))
-    for reason, of in often[:_NAMED]:
-        yield f"- {wording.rows(len(of))}: {reason}"
+            row = one.origin.row  # what is about a whole roster may list its values
+            if one.severity.holds and not one.origin.whole and row not in decided:
+                worst[row] = min(worst.get(row, one), one, key=lambda one: _ORDER[one.severity])
+    found = Counter(
+        _TRACKING.sub("", f"{wording.sentence(replace(one, value=CUT), show_values=False)} ")
+        + one.advice
+        for one in worst.values()
+    )
+    often = found.most_common()
+    for reason, count in often[:_NAMED]:
+        yield f"- {wording.rows(count)}: {reason}"
     if often[_NAMED:]:
         yield f"- {counted(len(often) - _NAMED, 'further reason')}: see the report."
 
@@ -220,11 +231,11 @@ def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tu
         told = (listed[0], *(told if planned else told[2:]))  # not what is written, and stays
     decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
     lines = [*load.lines, *state.superseded, *decided]
-    if summary.created is not None:
-        lines.append(wording.every_row(summary))
+    lines.append(wording.every_row(summary))
     if load.delivered:
         lines += [f"Delivered to {job.file.deliver_to}: {name}" for name in load.delivered]
-        lines += ["Alma loads it when its SIS profile runs next. Nothing needs to be done."]
+        idle = " Nothing needs to be done." if summary.exit == Exit.DONE else ""
+        lines += [f"Alma loads it when its SIS profile runs next.{idle}"]
     if load.delivered and sis:
         report = command_line("sis-report", load.run)
         lines += ["To see after that what Alma loaded, run:", f"  {report}"]

@@ -45,13 +45,17 @@ Arrange = Callable[[Office, Sandbox], None]
 class Kind:
     """What happens, its exit code, and what the email has: cause, counts, places and commands.
 
-    `lacks`: what would lead to the wrong person, or to a command that does not help.
+    The first of `has` is the point, which the subject has. `lacks`: what would lead to the wrong
+    person, or to a command that does not help. `order`: what a person reads before what. `acts`:
+    whether somebody has to act.
     """
 
     exit: Exit
     happens: Arrange
     has: tuple[str, ...]
     lacks: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    acts: bool = True
 
 
 def _arrives(
@@ -194,9 +198,36 @@ def _first_waits(office: Office, _: Sandbox) -> None:
 
 
 def _held_in_turn(office: Office, sandbox: Sandbox) -> None:
-    """A job that loads every file holds one."""
+    """A job that loads every file holds one, and another file waits behind it."""
     _arrives(rows_of(people(40)), hours=3, job=f"every: file\n{OFF}")(office, sandbox)
     office.drop(rows_of(people(10)), "patrons-2.csv", age=HOUR)
+    office.drop(rows_of(people(41)), "patrons-3.csv")
+    office.run()
+
+
+def _comes_again(office: Office, sandbox: Sandbox) -> None:
+    """The roster comes as it was."""
+    _arrives(rows_of(people(3)), hours=3)(office, sandbox)
+    job = office.folder / "nightly.yaml"
+    job.write_text(job.read_text("utf-8").replace("when: changes", "when: always"), "utf-8")
+    office.drop(rows_of(people(3)), "patrons-2.csv")
+    office.run()
+
+
+def _two_files(office: Office, sandbox: Sandbox) -> None:
+    """Two files come before the job runs."""
+    _arrives(rows_of(people(38)), "patrons-0.csv", hours=4)(office, sandbox)
+    office.drop(rows_of(people(39)), age=HOUR)
+    office.drop(rows_of(people(40)), "patrons-2.csv")
+    office.run()
+
+
+def _after_an_edit(office: Office, sandbox: Sandbox) -> None:
+    """Somebody edits the mapping between two loads."""
+    _arrives(rows_of(people(40)), hours=3)(office, sandbox)
+    edited = MAPPING.replace("popup_note: false", "popup_note: true")
+    (office.folder / "small.yaml").write_text(edited, "utf-8")
+    office.drop(rows_of(people(41)), "patrons-2.csv")
     office.run()
 
 
@@ -244,9 +275,14 @@ def _huge(office: Office, sandbox: Sandbox) -> None:
     office.run()
 
 
-def _wrong_mapping(office: Office, sandbox: Sandbox) -> None:
-    (office.folder / "small.yaml").write_text(MAPPING.replace("birth_date", "birthdate"), "utf-8")
-    _arrives(rows_of(people(3)))(office, sandbox)
+def _wrong_mapping(right: str, wrong: str) -> Arrange:
+    """The mapping has a slip."""
+
+    def happens(office: Office, sandbox: Sandbox) -> None:
+        (office.folder / "small.yaml").write_text(MAPPING.replace(right, wrong), "utf-8")
+        _arrives(rows_of(people(3)))(office, sandbox)
+
+    return happens
 
 
 def _wrong_job(office: Office, _: Sandbox) -> None:
@@ -256,165 +292,285 @@ def _wrong_job(office: Office, _: Sandbox) -> None:
 
 RENAMED = [(*row[:2], f"New{row[0]}", *row[3:]) for row in people(40)]
 DAILY = {"do": "429_daily", "on": "POST", "nth": 5}
-COMMANDS_OF_HELD = (FILE, RUN, rf"{AGAIN}\n", ASK, rf"{SKIP} --run runs/\S+")
+HELD = (FILE, RUN, r"The plan: .*\.\n", r"Look at runs/\S+/report\.html", "nothing was written")
+SKIP_HELD, MAP = rf"{SKIP} --run runs/\S+", rf"If the mapping is wrong.*\n{AGAIN}\n"
+IDLE = "Nothing needs to be done"
+PLANNED = r"  importer plan \S+/rejects\.xlsx -m small\.yaml\nThis writes nothing yet"
 UNTIL_THEN = r"\d of 10 rows were written to Alma: \d created\. \d not sent\."
 
 KINDS = {
     "loaded": Kind(
-        Exit.DONE, _arrives(rows_of(people(10))), ("10 of 10 rows were written", FILE, RUN)
+        Exit.DONE,
+        _second([*people(40), *people(2, first=90)], hours=1),
+        ("2 of 42 rows were written", "42 rows: 2 created, 40 unchanged", FILE, RUN),
+        acts=False,
     ),
-    "allowed": Kind(Exit.DONE, _allowed, (r"Allowed \(creates\) by ana@desk", FILE, RUN)),
+    "nothing new": Kind(
+        Exit.DONE,
+        _comes_again,
+        (r"patrons-2\.csv: the same content as in the last load", FILE, IDLE),
+        (ASK,),
+        acts=False,
+    ),
+    "allowed": Kind(
+        Exit.DONE, _allowed, ("10 of 10", r"Allowed \(creates\) by ana@desk", FILE, RUN), acts=False
+    ),
     "planned": Kind(
         Exit.DONE,
         _arrives(rows_of(people(10)), job=f"do: plan\n{OFF}"),
-        (
-            "waits to be applied. 10 of 10",
-            r"Look at runs/\S+",
-            FILE,
-            RUN,
-            r"  importer apply runs/",
-        ),
+        ("A plan waits", "10 of 10 rows would be", FILE, RUN, r"  importer apply runs/\S+"),
+        order=(r"report\.html", "importer apply"),
     ),
     "rejects": Kind(
         Exit.REJECTS,
         _arrives(rows_of([*people(20), WRONG])),
         (
             "20 of 21 rows",
+            "21 rows: 20 created, 1 rejected",
             "1 row to correct",
-            r"Problems: Value missing \(1\)",
+            r'- 1 row: .*A "Id"',
             FILE,
             RUN,
             ASK,
-            r"  importer plan runs/\S+/rejects\.xlsx -m small\.yaml",
+            PLANNED,
         ),
     ),
     "rejects of two": Kind(
         Exit.REJECTS,
         _rejected_of_two,
-        (FILE, RUN, r"  importer plan runs/\S+/rejects-1-patrons-1\.xlsx -m small\.yaml"),
+        (
+            "40 of 41",
+            FILE,
+            RUN,
+            r"  importer plan runs/\S+/rejects-1-patrons-1\.xlsx -m small\.yaml",
+        ),
     ),
     "rejects to": Kind(
-        Exit.REJECTS, _gives_back, ("1 row to correct", FILE, RUN, "in back, as", "next run")
+        Exit.REJECTS,
+        _gives_back,
+        ("20 of 21", "1 row to correct", FILE, RUN, "in back, as", "next run"),
     ),
     "refused": Kind(
         Exit.REFUSED,
         _fails("apply", {"do": "refuse", "on": "POST", "nth": 5, "code": "401851"}),
-        ("9 of 10 rows", "1 refused by Alma", FILE, RUN, r"  importer plan \S+/rejects\.xlsx"),
+        (
+            "9 of 10 rows",
+            "1 refused by Alma",
+            r"- 1 row: .*Alma's message: \d+ …",
+            FILE,
+            RUN,
+            PLANNED,
+        ),
         (ASK,),
     ),
     "missing": Kind(
         Exit.ROSTER,
         _missing,
-        (r"no file patrons-\*\.csv in incoming", ASK),
+        (r"no file patrons-\*\.csv in incoming", NOTHING, ASK),
     ),
-    "empty": Kind(Exit.ROSTER, _arrives(b""), (r"patrons-1\.csv \(.*is empty", ASK, SKIP)),
+    "empty": Kind(Exit.ROSTER, _arrives(b""), (r"patrons-1\.csv \(.*is empty", NOTHING, ASK, SKIP)),
     "old": Kind(
-        Exit.ROSTER, _arrives(b"Id\n1\n", hours=27), (r"26 hours.*patrons-1\.csv \(", ASK, NOTHING)
+        Exit.ROSTER,
+        _arrives(b"Id\n1\n", hours=27),
+        ("no file of the last 26 hours", r"patrons-1\.csv .*not loaded", NOTHING, ASK),
     ),
     "future": Kind(
-        Exit.ROSTER, _arrives(b"Id\n1\n", hours=-50), (r"1\.csv \(.*from the future", ASK, SKIP)
+        Exit.ROSTER,
+        _arrives(b"Id\n1\n", hours=-50),
+        (r"1\.csv \(.*from the future", NOTHING, ASK, SKIP),
     ),
-    "huge": Kind(Exit.ROSTER, _huge, (r"patrons-1\.csv \(.*too large", ASK, SKIP)),
+    "huge": Kind(Exit.ROSTER, _huge, (r"patrons-1\.csv \(.*too large", NOTHING, ASK, SKIP)),
     "without people": Kind(
-        Exit.ROSTER, _arrives(rows_of([])), ("headings but no rows", FILE, ASK, SKIP)
+        Exit.ROSTER, _arrives(rows_of([])), ("headings but no rows", FILE, NOTHING, ASK, SKIP)
     ),
     "cut": Kind(
-        Exit.ROSTER, _arrives(rows_of(people(3))[:-20]), (r"1\.csv is cut off", FILE, ASK, SKIP)
+        Exit.ROSTER,
+        _arrives(rows_of(people(3))[:-20]),
+        (r"1\.csv is cut off", FILE, NOTHING, ASK, "next run of the job takes it", SKIP),
     ),
     "damaged": Kind(
         Exit.ROSTER,
         _arrives(b"PK\x03\x04 half", "patrons-1.xlsx"),
-        ("is damaged", r"File: patrons-1\.xlsx \(.* bytes", ASK, SKIP),
+        ("is damaged", r"File: patrons-1\.xlsx \(.* bytes", NOTHING, ASK, SKIP),
     ),
     "two sheets": Kind(
         Exit.ROSTER,
         _two_sheets,
-        (r"sheets are: \"Sheet\", \"Sheet1\"", r"File: patrons-1\.xlsx", AGAIN, ASK, SKIP),
+        (
+            "More than one sheet",
+            r"sheets are: \"Sheet\", \"Sheet1\"",
+            r"File: patrons-1\.xlsx",
+            NOTHING,
+            AGAIN,
+            ASK,
+            SKIP,
+        ),
     ),
     "review": Kind(
         Exit.REJECTS,
         _unsure,
-        ("1 needs review", "choose a Decision", FILE, RUN, r"  importer plan \S+/rejects\.xlsx"),
+        (
+            "1 needs review",
+            "20 rows: 19 unchanged, 1 to review",
+            "- 1 row: .*name and birth date",
+            "choose a Decision",
+            FILE,
+            RUN,
+            PLANNED,
+        ),
     ),
-    "growing": Kind(Exit.ROSTER, _grows, (r"1\.csv .*still being written", "next run of the job")),
+    "growing": Kind(
+        Exit.ROSTER,
+        _grows,
+        (r"1\.csv .*still being written", NOTHING, "next run of the job", IDLE),
+        (ASK, "importer"),
+        acts=False,
+    ),
     "columns": Kind(
         Exit.USAGE,
         _arrives(b"Id,First,Last,Group,Born\n1,A,B,COMM,\n"),
-        (r"small\.yaml:\d+:.*`Email` is missing", "`Note` is missing", FILE, AGAIN, ASK, SKIP),
+        (
+            r"small\.yaml:\d+:.*`Email` is missing",
+            "`Note` is missing",
+            FILE,
+            NOTHING,
+            AGAIN,
+            ASK,
+            SKIP,
+        ),
+    ),
+    "columns that are needed": Kind(
+        Exit.USAGE,
+        _arrives(b"Card,First,Last,Group,Born,Email,Note\n1,A,B,COMM,,,\n"),
+        (r"small\.yaml:\d+:.*`Id` is missing", "write the roster's heading", NOTHING, AGAIN),
+        ("delete the lines", "optional"),
     ),
     "mapping": Kind(
-        Exit.USAGE, _wrong_mapping, (r"small\.yaml:16: .*birthdate", FILE, AGAIN), (ASK, SKIP)
+        Exit.USAGE,
+        _wrong_mapping("birth_date", "birthdate"),
+        (r"small\.yaml:16: .*birthdate", FILE, NOTHING, "need not send it again", AGAIN),
+        (ASK, SKIP),
+    ),
+    "mapping: a slip": Kind(
+        Exit.USAGE,
+        _wrong_mapping("<Last>", "<Last"),
+        (r"small\.yaml:14: .*is not closed", "; write `<Last>`", FILE, NOTHING, AGAIN),
+        (ASK, SKIP),
     ),
     "setting": Kind(
         Exit.USAGE,
         _fails("plan", ALMA_RATE="fast"),
-        ("ALMA_RATE must be", FILE, AGAIN),
+        ("ALMA_RATE must be", FILE, NOTHING, AGAIN),
         (ASK, SKIP),
     ),
-    "job": Kind(Exit.USAGE, _wrong_job, (r"nightly\.yaml:7: guards", AGAIN)),
+    "job": Kind(Exit.USAGE, _wrong_job, (r"nightly\.yaml:7: creates", AGAIN)),
     "waits": Kind(
         Exit.ROSTER,
         _waits,
-        (r"patrons-1\.csv \(.* bytes, waits", r"no new file staff-\*\.csv", ASK),
+        (r"no new file staff-\*\.csv", r"patrons-1\.csv \(.* came and waits", NOTHING, ASK),
     ),
     "first waits": Kind(
-        Exit.ROSTER, _first_waits, (r"staff-1\.csv \(.* bytes, waits", r"no file patrons-\*", ASK)
+        Exit.ROSTER,
+        _first_waits,
+        (r"no file patrons-\*", r"staff-1\.csv \(.* came and waits", NOTHING, ASK),
     ),
     "listed": Kind(
         Exit.DONE,
         _listed,
-        ("2 users to retire", r"users from runs/\S+/set\.csv", "Purge User Records", FILE, RUN),
+        ("2 users to retire", r"runs/\S+/set\.csv", "Purge User Records", FILE, RUN),
+        ("Nothing would be written",),
     ),
     "held: in turn": Kind(
         Exit.SAFETY_CHECK,
         _held_in_turn,
-        (ALLOW % "rows absent", *COMMANDS_OF_HELD, "under the same name", "Later files wait"),
+        (
+            "held by rows and absent",
+            ALLOW % "rows absent",
+            *HELD,
+            "under the same name",
+            SKIP_HELD,
+            r"Loaded before it: patrons-1\.csv",
+            r"1 file waiting behind it: patrons-3\.csv",
+            "not loaded until this one is allowed, replaced or skipped",
+        ),
+        (MAP,),
+        order=(ASK, "job skip", "job allow"),
     ),
     "held: creates": Kind(
         Exit.SAFETY_CHECK,
         _arrives(rows_of(people(10)), job=""),
         (
+            "held by creates",
             "10 users would be created; at most 5",
-            "The plan: 10 of 10 rows would be written to Alma: 10 to create",
             ALLOW % "creates",
-            *COMMANDS_OF_HELD,
+            *HELD,
             "The next run of the job then loads it",
+            "until a newer file comes",
         ),
+        order=("job allow", MAP, ASK, SKIP_HELD),
     ),
     "held: a plan": Kind(
         Exit.SAFETY_CHECK,
         _arrives(rows_of(people(10)), job="do: plan\n"),
-        (ALLOW % "creates", *COMMANDS_OF_HELD, "then reports the plan, and writes nothing"),
+        ("held by creates", ALLOW % "creates", *HELD, "then reports the plan, and writes nothing"),
     ),
     "held: a zip": Kind(
         Exit.SAFETY_CHECK,
         _sis("sis-zip", *[WRONG] * 20),
         (
-            "20 rows would be rejected; at most 8",
+            "held by rejects",
+            "20 of 40 rows would be rejected; at most 8",
             ALLOW % "rejects",
-            *COMMANDS_OF_HELD,
-            "then puts the file for Alma's SIS load into out",
+            *HELD,
+            r'- 20 rows: .*A "Id"',
+            "then puts the file for Alma's SIS load into out, without these rows",
         ),
+        order=(MAP, ASK, SKIP_HELD, "job allow"),
     ),
     "held: rows": Kind(
         Exit.SAFETY_CHECK,
         _second(people(10)),
         (
+            "held by rows and absent",
             "has 10 people, the last load had 40; at least 32",
-            "30 people of the last load",
+            "30 people of the last load.*leave their users in Alma",
             ALLOW % "rows absent",
-            *COMMANDS_OF_HELD,
+            *HELD,
         ),
+        (MAP,),
+        order=(ASK, SKIP_HELD, "job allow"),
+    ),
+    "held: mapping": Kind(
+        Exit.SAFETY_CHECK,
+        _after_an_edit,
+        ("held by mapping", ALLOW % "mapping", *HELD),
+        (ASK, SKIP),
+        order=(MAP, "job allow"),
     ),
     "held: many changes": Kind(
         Exit.SAFETY_CHECK,
         _second(RENAMED),
         (
+            "held by many-changes",
             "40 of 40 known users would change; at most 20",
             "many-changes` of the mapping",
+            r"Changed: Last name \(40 rows\)",
             ALLOW % "many-changes",
-            *COMMANDS_OF_HELD,
+            *HELD,
         ),
+        order=(r"report\.html", "job allow", MAP, ASK, SKIP_HELD),
+    ),
+    "two files of a night": Kind(
+        Exit.DONE,
+        _two_files,
+        (
+            "2 of 40",
+            r"1 older file was not loaded: patrons-1\.csv \(",
+            r"Newer: patrons-2\.csv",
+            IDLE,
+        ),
+        ("importer", "after all", "allow"),
+        acts=False,
     ),
     "late": Kind(
         Exit.REJECTS,
@@ -423,44 +579,68 @@ KINDS = {
             r"1 older file was not loaded: patrons-0\.csv \(",
             r"Newer: patrons-1\.csv \(",
             r"a new name that matches patrons-\*",
+            "older values replace newer ones",
         ),
+        ("allow",),
     ),
     "late corrections": Kind(
         Exit.REJECTS,
         _corrected_too_late,
-        (r"Corrections came too late.*-rejects\.xlsx \(", ASK, "newest workbook in back"),
+        (
+            r"Corrections came too late: \S+-rejects\.xlsx\.",
+            r"newer file was loaded before: patrons-2\.csv.*\(its workbook: \S+-2-rejects\.xlsx",
+            ASK,
+            "newest workbook in back",
+            "[Nn]othing needs to be done",
+        ),
     ),
     "unreadable corrections": Kind(
         Exit.ROSTER,
         _corrected_to_rubbish,
-        ("is damaged", r"File: \S+-rejects\.xlsx \(", ASK, "in back"),
+        ("is damaged", r"File: \S+-rejects\.xlsx \(", "It was not loaded", ASK, "in back"),
     ),
     "plan: daily limit": Kind(
         Exit.STOPPED,
         _fails("plan", {"do": "429_daily", "on": "GET", "nth": 3}),
-        ("API calls for today are used up", "after midnight GMT", FILE, CONTINUES),
+        (
+            "API calls for today are used up",
+            "after midnight GMT",
+            FILE,
+            NOTHING,
+            IDLE,
+            CONTINUES,
+        ),
+        acts=False,
     ),
     "plan: key": Kind(
         Exit.ACCESS,
         _fails("plan", ALMA_API_KEY="wrong"),
-        ("does not accept the API key", FILE, AGAIN),
+        ("does not accept the API key", FILE, NOTHING, AGAIN, "  importer doctor"),
+        ("stopped",),
     ),
-    "plan: no key": Kind(Exit.ACCESS, _fails("plan", ALMA_API_KEY=""), ("no API key", FILE, AGAIN)),
+    "plan: no key": Kind(
+        Exit.ACCESS, _fails("plan", ALMA_API_KEY=""), ("no API key", FILE, NOTHING, AGAIN)
+    ),
     "apply: daily limit": Kind(
         Exit.STOPPED,
         _fails("apply", DAILY),
-        ("API calls for today are used up", UNTIL_THEN, FILE, RUN, CONTINUES),
+        ("API calls for today are used up", UNTIL_THEN, FILE, RUN, IDLE, CONTINUES),
+        acts=False,
     ),
     "apply: outage": Kind(
         Exit.STOPPED,
         _fails("apply", {"do": "503", "on": "POST"}),
         (
+            "Alma gave no clear reply",
             "Alma reports an error of its own",
+            "The load stopped",
             "10 with a result that is not known",
             FILE,
             RUN,
+            IDLE,
             CONTINUES,
         ),
+        acts=False,
     ),
     "apply: key": Kind(
         Exit.ACCESS,
@@ -470,7 +650,8 @@ KINDS = {
     "apply: no connection": Kind(
         Exit.STOPPED,
         _fails("apply", ALMA_BASE_URL="http://127.0.0.1:9"),
-        ("no connection", "Nothing was written to Alma", FILE, RUN, CONTINUES),
+        ("no connection", "Nothing was written to Alma", FILE, RUN, IDLE, CONTINUES),
+        acts=False,
     ),
     "apply: killed": Kind(
         Exit.STOPPED, _with(_killed("apply")), ("was killed", FILE, RUN, CONTINUES)
@@ -484,11 +665,13 @@ KINDS = {
         Exit.DONE,
         _sis("sis-zip"),
         ("All 20 rows are ready", r"Delivered to out: nightly-\S+\.zip", FILE, RUN, "SIS profile"),
+        acts=False,
     ),
     "zip: rejects": Kind(
         Exit.REJECTS,
         _sis("sis-zip", WRONG),
         (
+            "SIS load was delivered",
             "Delivered to out",
             "1 row to correct",
             FILE,
@@ -500,12 +683,30 @@ KINDS = {
     "SIS load": Kind(
         Exit.DONE,
         _sis("sis-load"),
-        (r"Delivered to out: nightly-\S+\.zip", FILE, RUN, r"  importer sis-report runs/\S+"),
+        (
+            "SIS load was delivered",
+            r"Delivered to out: nightly-\S+\.zip",
+            FILE,
+            RUN,
+            IDLE,
+            r"  importer sis-report runs/\S+",
+        ),
+        ("Nothing was written",),
+        acts=False,
     ),
     "nowhere to deliver": Kind(
         Exit.STOPPED,
         _sis("sis-zip", out=False),
-        ("The folder out cannot be read", "Check its name", FILE, RUN, CONTINUES, AGAIN),
+        (
+            r"SIS load \(20 rows\) was not delivered to out",
+            "The folder out cannot be read",
+            "Check its name",
+            r"`deliver_to` in \S+nightly\.yaml",
+            FILE,
+            RUN,
+            CONTINUES,
+            AGAIN,
+        ),
     ),
 }
 
@@ -526,5 +727,11 @@ def test_an_email_leads_to_the_cause_and_to_what_to_do(
     )
     assert [pattern for pattern in kind.lacks if re.search(pattern, text, re.MULTILINE)] == [], text
     assert "\n\n\n" not in text
+    assert ("needs attention" in text) is kind.acts, text
+    assert bool(re.search(NOTHING, text, re.MULTILINE)) is (NOTHING in kind.has), text
+    places = [found.start() for one in kind.order if (found := re.search(one, text))]
+    assert len(places) == len(kind.order), text
+    assert places == sorted(places), text
+    assert re.search(kind.has[0], text.split("\n")[0]), text
     for line in re.findall(r"^  importer (.+)$", text, re.MULTILINE):
         assert typed(*shlex.split(line), "--help").exit == Exit.DONE, line

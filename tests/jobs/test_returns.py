@@ -129,7 +129,7 @@ def test_a_newer_roster_makes_the_workbooks_before_it_void(
     office.clear()
     before = len(state(sandbox))
     assert office.run() == Exit.REJECTS
-    assert f"{first.name} (" in office.text
+    assert f"too late: {first.name}." in office.text
     assert len(state(sandbox)) == before
     assert back(office) == [second]
 

@@ -98,8 +98,8 @@ def test_a_guard_holds_a_load(guard: str, office: Office, sandbox: Sandbox, type
     assert office.pings == ["/ping/start", "/ping/fail"]
     assert office.run() == Exit.SAFETY_CHECK  # it is still held
     assert len(office.mails) == 1
-    words = shlex.split(office.text.split("importer ")[1].split("\n")[0])
-    assert typed(*words).exit == Exit.DONE
+    words = shlex.split(office.text.partition("  importer job allow")[2].split("\n")[0])
+    assert typed("job", "allow", *words).exit == Exit.DONE
     assert office.run() in {Exit.DONE, Exit.REJECTS}
     assert (writes(sandbox) > before) == (guard not in {"rows", "rejects"})
 
@@ -186,7 +186,7 @@ def test_a_held_load_is_planned_again_once_its_mapping_is_mended(
     _write_mapping(office, do, "<Group>")
     office.drop(rows_of(HALF_UNKNOWN))
     assert office.run() == Exit.SAFETY_CHECK
-    assert "15 rows would be rejected" in office.text
+    assert "15 of 30 rows would be rejected" in office.text
     _write_mapping(office, do, "COMM", mended)
     office.clear()
     assert office.run() == Exit.DONE
@@ -332,7 +332,7 @@ def test_when_decides_what_is_reported(when: str, wanted: list[int], office: Off
         sent.append(len(office.mails))
     assert sent == wanted
     if office.mails:
-        assert re.search(r"patrons-1\.csv \(.* same content", office.text)
+        assert re.search(r"patrons-1\.csv: the same content", office.text)
     path.write_text(path.read_text("utf-8").replace("when: ", "when: always #"), "utf-8")
     office.drop(rows_of(people(20)), "patrons-2.csv")
     assert office.run() == Exit.SAFETY_CHECK

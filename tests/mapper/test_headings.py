@@ -60,7 +60,15 @@ def test_the_columns_of_a_wide_roster_are_on_lines_that_can_be_read(tmp_path: Pa
     lines = found.splitlines()
     assert max(map(len, lines)) <= 104
     assert all(any(f'"{heading}"' in line for line in lines) for heading in headings)
-    assert "delete the lines" in lines[-2]
+    assert "write the roster's heading" in lines[-1]
+
+
+@pytest.mark.parametrize("missing", ["ID", "Note"])
+def test_only_a_column_that_can_be_missing_may_be_left_out(missing: str, tmp_path: Path) -> None:
+    """Nobody is told to delete the lines of the primary ID."""
+    text = mapping_text() + "  user_note:\n    - note_type: LIBRARY\n      note_text: <Note>\n"
+    *_, found = faults(tmp_path, text, *({"ID", "First", "Last", "Note"} - {missing}))
+    assert ("delete the lines" in found) is ("`optional`" in found) is (missing == "Note")
 
 
 def test_a_near_heading_is_never_taken(tmp_path: Path) -> None:
