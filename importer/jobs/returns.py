@@ -35,6 +35,8 @@ _REMEMBERED = 50
 _STEP = timedelta(seconds=2)
 """How coarse the times of SFTP servers and some drives are: a file may change within a step."""
 
+_PLANNED = "This writes nothing yet, and shows the command that applies the plan."
+
 _OPEN_IN_EXCEL = "~$"
 """How the name of the file begins that Excel keeps beside an open workbook."""
 
@@ -87,9 +89,9 @@ class Returns:
         """
         lines = list[str]()
         with suppress(ImporterError):
-            for number, (name, one) in enumerate(self._rejects(load)):
+            for name, one in self._rejects(load):
                 lines.append(f"{counted(one.rows, 'row')} to correct or decide: {one.path}")
-                lines += reasons(load.run) if not number else ()
+                lines += reasons(load.run, one.roster if load.corrects is None else None)
                 put = self._store.state.returned.get(name)
                 if put is not None and put.sha256:
                     lines.append(f"The office has this workbook in {self._where}, as {name}.")
@@ -106,12 +108,8 @@ class Returns:
                 to = ("--to", "sis-xml", "-o", f"{self._job.name}-corrected.zip")
                 load_it = ("convert", *words, *to) if by_zip else ("plan", *words, *flags)
                 lines.append(f"Then run:\n  {command_line(*load_it)}")
-                if not by_zip:
-                    lines.append(
-                        "This writes nothing yet, and shows the command that applies the plan."
-                    )
-                if by_zip:
-                    lines.append(f"Put the zip into {self._job.file.deliver_to}.")
+                then = f"Put the zip into {self._job.file.deliver_to}." if by_zip else _PLANNED
+                lines.append(then)
         return tuple(lines)
 
     def hand_over(self) -> None:

@@ -21,7 +21,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
 from importer.model.run import SisLoad
-from importer.model.text import command_line, counted, word_list
+from importer.model.text import RowId, command_line, counted, word_list
 from importer.report import wording
 from importer.report.masking import CUT
 
@@ -67,17 +67,19 @@ _OF_THE_MAPPING = frozenset({"mapping", "rejects"})
 """Guards that doubt the mapping, so that it comes first."""
 
 
-def reasons(run: str) -> Iterator[str]:
+def reasons(run: str, roster: int | None) -> Iterator[str]:
     """Yield why rows of a run need a person, the most frequent reasons first, without any value.
 
-    Each row has one reason: the worst, or the first of these. Nothing where the run was purged.
+    `roster`, counted from 0, or None for all. Each row has one reason: the worst, or the first of
+    these. Nothing where the run was purged.
     """
     worst: dict[int, Problem] = {}
     with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
         decided = frozenset(ledger.rows_with(Code.RESOLVED))
         for one in ledger.problems():
             row = one.origin.row  # what is about a whole roster may list its values
-            if one.severity.holds and not one.origin.whole and row not in decided:
+            meant = not one.origin.whole and roster in {None, RowId.of(row).roster}
+            if one.severity.holds and meant and row not in decided:
                 worst[row] = min(worst.get(row, one), one, key=lambda one: _ORDER[one.severity])
     found = Counter(
         _TRACKING.sub("", f"{wording.sentence(replace(one, value=CUT), show_values=False)} ")
@@ -113,7 +115,7 @@ def why_held(job: Job, load: Load, state: State) -> Iterator[str]:
     yield from (guard.sentence for guard in load.held)
     yield f"The plan: {wording.headline(load.planned)}"
     yield from changed_fields(load.run)
-    yield from reasons(load.run)
+    yield from reasons(load.run, None)
     yield f"Look at {load.run}/report.html."
     ways = {"office": _office(job, load), "mapping": _mapping(job), "allow": _allow(job, load)}
     if names.keys() & _OF_THE_FILE:
@@ -216,6 +218,13 @@ def to_retire(load: Load) -> Iterator[str]:
         yield "Then run Purge User Records on the set."
 
 
+def _ends_memberships(run: str) -> bool:
+    """Whether every mapping of a run ends memberships, and does nothing else."""
+    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
+        return {mapping.retires for _, mapping in ledger.facts.rosters} == {"expire"}
+    return False
+
+
 def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tuple[str, list[str]]:
     """Return the headline and the lines about a load that is done, without its rows to correct."""
     summary, listed = load.planned, [*to_retire(load)]
@@ -227,6 +236,8 @@ def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tu
         told = ("A plan waits to be applied.", *told)
     elif load.corrects is not None:
         told = ("Corrections were loaded.", *told)
+    elif summary.updated and _ends_memberships(load.run):
+        told = (f"{counted(summary.updated, 'membership')} ended.", *told[1:])
     if listed:
         told = (listed[0], *(told if planned else told[2:]))  # not what is written, and stays
     decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]

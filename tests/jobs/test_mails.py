@@ -231,17 +231,23 @@ def _after_an_edit(office: Office, sandbox: Sandbox) -> None:
     office.run()
 
 
-def _listed(office: Office, sandbox: Sandbox) -> None:
-    """A job lists who is to be retired in Alma."""
-    lines = ["Id,First,Last,Born"]
-    for at, user in enumerate(("FIRST", "SECOND")):
-        one = record(user, at)
-        caller(sandbox.host)("POST", "/almaws/v1/users", one)
-        lines.append(f"{user},{one['first_name']},{one['last_name']},{one['birth_date'][:-1]}")
-    head, end = MAPPING_TO_RETIRE.format(if_open="hold", do="list").split("    set:")
-    mapping = head + end[end.index("record:") :]
-    (office.folder / "small.yaml").write_text(mapping, "utf-8")
-    _arrives("\n".join([*lines, ""]).encode())(office, sandbox)
+def _retires(do: str, loans: int) -> Arrange:
+    """A job retires two people in Alma, one of whom may have loans."""
+
+    def happens(office: Office, sandbox: Sandbox) -> None:
+        lines = ["Id,First,Last,Born"]
+        for at, user in enumerate(("FIRST", "SECOND")):
+            one = record(user, at)
+            caller(sandbox.host)("POST", "/almaws/v1/users", one)
+            lines.append(f"{user},{one['first_name']},{one['last_name']},{one['birth_date'][:-1]}")
+        ask(sandbox, "POST", "users/FIRST/loans", {"loans": loans})
+        mapping = MAPPING_TO_RETIRE.format(if_open="hold", do=do)
+        head, end = mapping.split("    set:")
+        mapping = head + end[end.index("record:") :] if do == "list" else mapping
+        (office.folder / "small.yaml").write_text(mapping, "utf-8")
+        _arrives("\n".join([*lines, ""]).encode())(office, sandbox)
+
+    return happens
 
 
 def _allowed(office: Office, _: Sandbox) -> None:
@@ -340,6 +346,7 @@ KINDS = {
         _rejected_of_two,
         (
             "40 of 41",
+            r'- 1 row: A "Id"',
             FILE,
             RUN,
             r"  importer plan runs/\S+/rejects-1-patrons-1\.xlsx -m small\.yaml",
@@ -474,9 +481,14 @@ KINDS = {
         _first_waits,
         (r"no file patrons-\*", r"staff-1\.csv \(.* came and waits", NOTHING, ASK),
     ),
+    "ended": Kind(
+        Exit.REJECTS,
+        _retires("expire", 1),
+        ("1 membership ended", "- 1 row: .*has 1 loan", "choose a Decision", FILE, RUN, PLANNED),
+    ),
     "listed": Kind(
         Exit.DONE,
-        _listed,
+        _retires("list", 0),
         ("2 users to retire", r"runs/\S+/set\.csv", "Purge User Records", FILE, RUN),
         ("Nothing would be written",),
     ),

@@ -183,3 +183,12 @@ def test_a_subject_ends_with_a_word_and_is_not_repeated(words: int) -> None:
     assert len(message.subject) <= 100
     assert set(message.subject.split()[3:]) <= {"possible", "possible.", "…"}
     assert (headline in message.subject, headline in message.text) == (words == 3, words == 40)
+
+
+def test_a_value_in_the_wrong_column_is_in_no_mail(office: Office, sandbox: Sandbox) -> None:
+    """The text names the column and counts the rows; advice on a whole column stays out of it."""
+    office.write_job("guards: {creates: off}\n")
+    office.drop(rows_of([*people(5), *((*row[:3], row[2], *row[4:]) for row in people(15, 50))]))
+    office.run()
+    assert 'D "Group"' in office.text
+    assert "Vexworthy" not in office.text
