@@ -9,6 +9,7 @@ from typing import Any
 
 from importer.errors import MappingError
 from importer.mapper.compile import CompiledField, CompiledMapping, RunVariables, compile_mapping
+from importer.mapper.dates import is_iso
 from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import explain
 from importer.mapper.mapping import MappingDocument
@@ -16,7 +17,15 @@ from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.secret_columns import misplaced, secret_columns
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import ENDS, Candidates
-from importer.model.fields import ALWAYS_REQUIRED, FIELDS, SECRETS, TYPE_FIELD, CodeTables, Shape
+from importer.model.fields import (
+    ALWAYS_REQUIRED,
+    FIELDS,
+    SECRETS,
+    TYPE_FIELD,
+    CodeTables,
+    Field,
+    Shape,
+)
 from importer.model.problem import Problem
 from importer.model.roster import Roster
 from importer.report.wording import field_name, what
@@ -189,14 +198,7 @@ class _Making:
 
     def _shown(self, one: CompiledField, text: str) -> tuple[str, str]:
         """Return a value as Alma shows it, with its code if that is another text."""
-        field = one.rule.field
-        if field.shape is Shape.DATE and text:
-            day = date.fromisoformat(text)
-            return f"{day:%B} {day.day}, {day.year}", ""
-        known = self.codes.known(field.facts.table) if field.facts.table else None
-        if known and text in known and known[text].description:
-            return known[text].description, text
-        return text, ""
+        return as_shown(one.rule.field, text, self.codes)
 
     def _entry(
         self,
@@ -225,6 +227,17 @@ class _Making:
                 field_name(f"{parent}[{kind}]"), key_of(main[0].rule.steps), text,
                 "preferred" if preferred else "", *_source(main), "", " ".join(faults),
             )  # fmt: skip
+
+
+def as_shown(field: Field, text: str, codes: CodeTables) -> tuple[str, str]:
+    """Return a value of a field as Alma shows it, with its code if that is another text."""
+    if field.shape is Shape.DATE and is_iso(text):
+        day = date.fromisoformat(text)
+        return f"{day:%B} {day.day}, {day.year}", ""
+    known = codes.known(field.facts.table) if field.facts.table else None
+    if known and text in known and known[text].description:
+        return known[text].description, text
+    return text, ""
 
 
 def _source(fields: Iterable[CompiledField]) -> tuple[str, bool]:

@@ -21,8 +21,9 @@ from aiohttp import web
 from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger
 from importer.model.decisions import Answer, choices, in_question, read_decision
-from importer.model.fields import fields_of
+from importer.model.fields import FIELDS, fields_of
 from importer.model.files import write_atomically
+from importer.model.plan import KeepOldId
 from importer.model.problem import CATALOGUE, Code, Problem, Severity
 from importer.model.roster import ADDED, DECISION
 from importer.model.text import RowId, counted, escape, row_label
@@ -39,6 +40,7 @@ from importer.report.wording import field_name, what
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import MatchResult, PersonQuery
 from importer.users.query import find_users
+from importer.web.card import as_shown
 from importer.web.history import Given, given_answers, save_answers
 from importer.web.review import draft_of
 from importer.web.site import Visit, see
@@ -94,7 +96,7 @@ class Question:
     titles: tuple[tuple[str, str], ...]
     unseen: bool
     fields: tuple[Compared, ...]
-    more: int
+    more: tuple[tuple[str, str], ...]
     options: tuple[Option, ...]
     alike: tuple[int, ...] = ()
 
@@ -242,9 +244,11 @@ class Desk:
     def __init__(self, space: Workspace, ledger: Ledger, queue: Queue) -> None:
         """Read the records and the users in question."""
         self.ledger, self.queue, self.names = ledger, queue, Names(ledger, show_values=True)
+        self.codes = space.codes()
         self.records: Mapping[int, User] = {}
+        self.keep: Mapping[int, KeepOldId | None] = {}
         with suppress(ImporterError):  # the roster was changed
-            self.records = _records_of(space, ledger.folder, ledger.value("seal") or "")
+            self.records, self.keep = _records_of(space, ledger.folder, ledger.value("seal") or "")
         wanted = dict.fromkeys(user for one in queue.rows.values() for user in in_question(one))
         self.known = dict(_users(space, ledger, tuple(wanted)))
 
@@ -253,8 +257,9 @@ class Desk:
         problems = self.queue.rows[row]
         users = in_question(problems)[:MOST_USERS]
         people = [self.records.get(row), *(self._user(user, row) for user in users)]
-        fields = tuple(_compare(list(map(_texts, people))))
-        more = _texts(people[1]).keys() - {one.name for one in fields} if users else ()
+        sides = [self._texts(one) for one in people]
+        fields = tuple(_compare(sides))
+        more = [one for one in sides[1].items() if one[0] not in sides[0]] if users else ()
         return Question(
             row=row,
             kind=_kind(problems),
@@ -264,7 +269,7 @@ class Desk:
             titles=(self._row_title(row), *(self._title(user, row) for user in users)),
             unseen=any(one is None for one in people[1:]),
             fields=fields,
-            more=len(more),
+            more=tuple(more),
             options=tuple(self._options(row, problems)),
             alike=tuple(self._alike(row)),
         )
@@ -285,13 +290,15 @@ class Desk:
         for text in choices(problems):
             found, named = read_decision(text) or (Answer.REJECT, "")
             user = named or next(iter(users), "")
-            whom = f"The user {user}".strip()
-            if user in self.known:
-                whom = f"{_person(self.known[user])} ({user})"
+            whose, new = _person(self.known.get(user)), self._new_id(row)
+            stays = f"{whose}'s primary ID stays {user}".strip()
+            stays += f", and {new} is not used" if new not in {"", user} else ""
+            becomes = f"{whose}'s primary ID becomes {new or 'the one of the row'}"
             does = {
-                Answer.UPDATE: f"The primary ID stays. {whom} gets the other values of the row.",
+                Answer.UPDATE: f"{stays}. The other values of the row are written.",
                 Answer.RENAME: (
-                    f"The primary ID becomes the row's. {whom} gets the other values, too."
+                    f"{becomes}. {user} {self._old_id(row)}. Loans and notes stay. "
+                    "The other values of the row are written."
                 ),
                 Answer.CREATE: (
                     "A new user is created with the values of this row. Nobody else changes."
@@ -299,6 +306,16 @@ class Desk:
                 Answer.REJECT: f"Nothing is written. Row {row_label(row)} stays out of Alma.",
             }[found]
             yield Option(text, does, danger and found.names_user)
+
+    def _new_id(self, row: int) -> str:
+        """Return the primary ID that a row has, "" if it is not known."""
+        return self.records[row].primary_id or "" if row in self.records else ""
+
+    def _old_id(self, row: int) -> str:
+        """Return what becomes of a primary ID in whose place a row's comes."""
+        if (keep := self.keep.get(row)) is None:
+            return "is no longer an ID of this user"
+        return f"stays as an {keep.status.lower()} ID ({keep.type})"
 
     def _title(self, user: str, row: int) -> tuple[str, str]:
         """Return the heading of a user's column, and whose user it is."""
@@ -341,9 +358,20 @@ class Desk:
         """Return what says who somebody is and is equal in a row and the only user in question."""
         users = in_question(self.queue.rows[row])
         user = self.known.get(users[0]) if len(users) == 1 else None
-        left, right = _texts(self.records.get(row)), _texts(user)
+        left, right = self._texts(self.records.get(row)), self._texts(user)
         names = [one for one in left.keys() & right.keys() if one in _PERSON or _is_contact(one)]
         return frozenset(one for one in names if left[one].casefold() == right[one].casefold())
+
+    def _texts(self, user: User | None) -> dict[str, str]:
+        """Return the fields of a record by name, several values of one name together."""
+        found: dict[str, list[str]] = {}
+        for path, value in fields_of(user) if user else ():
+            name, text, code = field_name(path), shown(path, value, show_values=True), ""
+            if path in FIELDS and text == value:
+                text, code = as_shown(FIELDS[path], text, self.codes)
+            if not any(word in name.casefold() for word in _QUIET):
+                found.setdefault(name, []).append(f"{text} ({code})" if code else text)
+        return {name: " · ".join(texts) for name, texts in found.items()}
 
 
 _PERSON = frozenset({"First name", "Last name", "Birth date"})
@@ -353,22 +381,13 @@ def _is_contact(field: str) -> bool:
     return any(word in field.casefold() for word in ("email", "phone"))
 
 
-def _person(user: User) -> str:
-    return " ".join(filter(None, (user.first_name, user.last_name))) or "The user"
+def _person(user: User | None) -> str:
+    names = (user.first_name, user.last_name) if user else ()
+    return " ".join(filter(None, names)) or "The user"
 
 
 _QUIET = ("preferred", "segment", "account type", "record type", "user viewable", "popup note")
 """Parts of the names of fields that say nothing about who somebody is."""
-
-
-def _texts(user: User | None) -> dict[str, str]:
-    """Return the fields of a record by name, several values of one name together."""
-    found: dict[str, list[str]] = {}
-    for path, text in fields_of(user) if user else ():
-        name = field_name(path)
-        if not any(word in name.casefold() for word in _QUIET):
-            found.setdefault(name, []).append(shown(path, text, show_values=True))
-    return {name: " · ".join(texts) for name, texts in found.items()}
 
 
 def _compare(sides: list[dict[str, str]]) -> Iterator[Compared]:
@@ -411,10 +430,16 @@ def _users(space: Workspace, ledger: Ledger, wanted: tuple[str, ...]) -> Iterato
 
 
 @lru_cache(maxsize=2)
-def _records_of(space: Workspace, folder: Path, _seal: str) -> Mapping[int, User]:
-    """Return the records that the open rows of a run would make. Raises StalePlanError."""
+def _records_of(
+    space: Workspace, folder: Path, _seal: str
+) -> tuple[Mapping[int, User], Mapping[int, KeepOldId | None]]:
+    """Return the records that the open rows of a run would make, and how each keeps an old ID.
+
+    Raises StalePlanError.
+    """
     with Ledger.open(folder) as ledger:
         rosters = validate(reopen_inputs(ledger.facts, space.codes()))
         code = ledger.facts.alma.institution if ledger.facts.alma else ""
         drafts = rosters.drafts(open_rows(ledger), {}, institution=code)
-        return {one.row: new_user(one) for one in drafts}
+        records = {one.row: new_user(one) for one in drafts}
+        return records, {row: rosters.match(row).keep_old_id for row in records}

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from threading import BoundedSemaphore
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -45,6 +46,10 @@ _EDIT = "mapping-before"  # suffix of the earlier texts of the mapping, in order
 _NAME = re.compile(r"[^\w .()-]+")
 
 
+Asked = Literal["", "sheet", "names"]
+"""What a person has to say of a roster: its sheet, or that its names are right."""
+
+
 class DraftFacts(BaseModel):
     """What is saved of a draft. `version` grows with each change, so that an old page is seen.
 
@@ -54,7 +59,7 @@ class DraftFacts(BaseModel):
     that later runs are known to correct it; "" for a roster that was dropped. `edited`: the digests
     of the mapping after each change made here that can be undone, in order. `sheet`, `header` and
     `encoding`: how a person wants the roster to be read; the last two are of a roster without a
-    mapping, which has them otherwise.
+    mapping, which has them otherwise. `ask`: what a person has to say before it can be read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +78,7 @@ class DraftFacts(BaseModel):
     sheet: str = ""
     header: tuple[int, ...] = ()
     encoding: str = "auto"
+    ask: Asked = ""
 
 
 class Counts(BaseModel):
@@ -216,11 +222,16 @@ class Draft:
             encoding=layout.encoding if facts.encoding == "auto" else facts.encoding,
         )
 
+    def ask(self, what: Asked) -> None:
+        """Save what a person has to say before the roster can be read, if anything."""
+        if what:
+            self._changed(ask=what)
+
     def read_as(self, sheet: str, header: tuple[int, ...], encoding: str) -> None:
         """Save how a person wants the roster to be read."""
         wanted = {"sheet": sheet, "header": header, "encoding": encoding}
         if any(getattr(self.facts, name) != value for name, value in wanted.items()):
-            self._changed(**wanted)
+            self._changed(**wanted, ask="")
 
     def choose(self, mapping: str) -> None:
         """Choose the mapping by its file name; changes of another one can no longer be undone."""

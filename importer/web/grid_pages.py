@@ -18,8 +18,10 @@ from importer.errors import MappingError, RosterError
 from importer.loader.cleaning import clean
 from importer.loader.corrections import LEAVE_OUT, Correction
 from importer.mapper.load import examine
+from importer.mapper.mapping import label
+from importer.mapper.placeholders import heading_key
 from importer.model.plan import Fate
-from importer.model.problem import Problem, Severity
+from importer.model.problem import Code, Problem, Severity
 from importer.model.roster import NOT_KEPT
 from importer.model.run import ColumnUse
 from importer.model.text import counted
@@ -102,8 +104,8 @@ def grid_rows(visit: Visit) -> web.Response:
 def save_cells(visit: Visit) -> web.Response:
     """Correct cells or leave rows out, all or nothing; return the rows as they are judged now.
 
-    A request that comes twice changes nothing the second time. A cell that is not as it was shown
-    raises StaleError.
+    A request that comes twice changes nothing the second time. Where a cell is not as it was shown,
+    409 and the rows as they are now.
     """
     try:
         asked = Edits.model_validate_json(visit.body)
@@ -120,7 +122,13 @@ def save_again(visit: Visit) -> web.Response:
 
 def _save(visit: Visit, checked: Checked, asked: Edits) -> web.Response:
     draft = visit.draft
-    made = list(dict.fromkeys(_corrections(visit, checked, asked)))
+    try:
+        made = list(dict.fromkeys(_corrections(visit, checked, asked)))
+    except StaleError as error:
+        shown, known = Grid(draft, checked), checked.inputs.roster.frame.index
+        lines = shown.lines([one.row for one in asked.edits if one.row in known])
+        now = {**shown.state(), "sentence": str(error), "lines": lines}
+        return web.json_response(now, status=409)
     if made:
         draft.add(made)
         checked.correct(made)
@@ -178,7 +186,8 @@ def _corrections(visit: Visit, checked: Checked, asked: Edits) -> Iterator[Corre
         now = str(roster.frame.at[one.row, at])
         if now not in {one.was, wanted}:
             heading = roster.places[at].heading or one.column
-            msg = f"Row {one.row}, {heading}: somebody else entered “{now}”, and you “{one.now}”."
+            place = f"Row {one.row}, {heading}"
+            msg = f"{place}: somebody else entered “{now}”, and you “{one.now}”. Choose one."
             raise StaleError(msg)
         others = roster.frame.index[roster.frame[at] == one.was] if one.alike else ()
         for row in dict.fromkeys((one.row, *map(int, others))):
@@ -285,11 +294,17 @@ class Grid:
             enumerate(self.uses),
             key=lambda one: (one[1].letter not in first, not one[1].labels, one[0]),
         )
+        mapping = self.checked.inputs.mapping
+        fields: dict[str, dict[str, None]] = {}
+        for rule in mapping.rules:
+            for heading in rule.headings:
+                name = field_name(label(mapping, rule))
+                fields.setdefault(heading_key(heading), {})[name] = None
         return [
             {
                 "letter": use.letter,
                 "heading": use.heading,
-                "field": ", ".join(dict.fromkeys(map(field_name, use.labels))),
+                "field": ", ".join(fields.get(heading_key(use.heading), ()) if use.labels else ()),
                 "at": at,
                 "fixed": at in self.checked.inputs.secret,
                 "choices": use.choices if len(use.choices) <= MOST_CHOICES else (),
@@ -371,7 +386,8 @@ class Grid:
             text, holds = what(one, show_values=True, begin=True), one.severity.holds
             for each in one.places:
                 why = text if len(one.places) == 1 else sentence(one, show_values=True)
-                shown = {"text": why, "advice": one.advice, "holds": holds}
+                word = one.code is Code.UNKNOWN_CODE
+                shown = {"text": why, "advice": one.advice, "holds": holds, "word": word}
                 wrong.setdefault(each.letter, []).append(shown)
             column = (place.heading or place.letter) if place else ""
             short = what(one, show_values=True) if place else text

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from aiohttp import BodyPartReader, web
 
-from importer.errors import RosterError
+from importer.errors import RosterError, WhichSheetError
 from importer.loader.detect import LARGEST
 from importer.model.roster import Layout
 from importer.web.drafts import Draft
@@ -94,7 +94,11 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
     except RosterError as error:
         if "in the mapping" not in str(error):  # a person can choose the sheet and how it is read
             shutil.rmtree(draft.folder)
-            return visit.refusal(422, "This file cannot be read", str(error), back)
+            sentence_ = f"{error}\nNothing was kept."
+            return visit.refusal(422, "This file cannot be read", sentence_, back)
+        draft.ask(
+            "sheet" if isinstance(error, WhichSheetError) else "names" if error.encodings else ""
+        )
     except BaseException:
         shutil.rmtree(draft.folder)
         raise

@@ -20,7 +20,7 @@ from importer.model.text import counted
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import SavedRun
-from importer.web.drafts import Counts, Draft, title
+from importer.web.drafts import Asked, Counts, Draft, title
 from importer.web.history import given_answers
 from importer.web.tasks import Task
 from importer.web.workspace import Workspace
@@ -96,7 +96,7 @@ class Situation:
 
     `draft`: its name and version, if there is one. `counts`: of its last check, if nothing changed
     since. `planning`: the task that compares it with Alma. `fresh`: the draft was not changed since
-    the run.
+    the run. `ask`: what a person has to say of the roster before it can be read.
     """
 
     draft: tuple[str, int] | None = None
@@ -109,6 +109,7 @@ class Situation:
     fresh: bool = True
     busy: bool = False
     undone: bool = False
+    ask: Asked = ""
 
 
 def next_step(now: Situation) -> NextStep:
@@ -158,21 +159,31 @@ def _of_load(now: Situation, known: KnownRun, run: str) -> NextStep:
     return NextStep(State.DONE, words, "Start the next term", after, tone="good")
 
 
+_ASKED: dict[Asked, tuple[str, str]] = {
+    "": ("Mapping to choose", "Choose the mapping"),
+    "sheet": ("Sheet to choose", "Choose the sheet"),
+    "names": ("Names to confirm", "Confirm the names"),
+}
+"""The state of a draft without a mapping, and its button."""
+
+
 def _of_draft(now: Situation) -> NextStep:
     """Return the next step before there is a plan, or after the draft was changed since."""
     name, version = now.draft or ("", 0)
     address = f"drafts/{name}"
     if not now.mapping:
-        return NextStep(State.DRAFT, "Draft", "Choose the mapping", f"{address}/sheet")
+        words, button = _ASKED[now.ask]
+        return NextStep(State.DRAFT, words, button, f"{address}/sheet", tone="warn")
     if now.counts is None:
-        return NextStep(State.DRAFT, "Draft", "Check the rows", f"{address}/grid")
+        button = "Check the rows"
+        return NextStep(State.DRAFT, "Rows to check", button, f"{address}/grid", tone="warn")
     if wrong := now.counts.wrong:
         rows = counted(wrong, "row")
         words, button = f"{rows} to correct", f"Correct {rows}"
         return NextStep(State.DRAFT, words, button, f"{address}/grid", tone="warn")
     why = "Comparing with Alma writes nothing."
     button, address = "Compare with Alma", f"{address}/plan"
-    return NextStep(State.CHECKED, "Checked", button, address, why, version=version)
+    return NextStep(State.CHECKED, "Checked", button, address, why, "warn", version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +300,7 @@ def situation(
         not (draft and known) or _is_fresh(known.facts, draft),
         folder is not None and space.is_busy(folder),
         folder is not None and any(_undoes(one.known, folder) for one in seen),
+        draft.facts.ask if draft else "",
     )
 
 

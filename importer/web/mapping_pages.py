@@ -43,9 +43,10 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Collection[Ask]) -> we
             roster = draft.read(draft.layout(document))
         except RosterError as error:
             problem = str(error)
+    if document is not None and roster is not None:
+        findings = (*findings, *_against(document, roster, visit.now.date()))
     if document is None or roster is None or visit.text("view") == TEXT:
         return _text_page(visit, findings, problem)
-    findings = (*findings, *_against(document, roster, visit.now.date()))
     tables = visit.space.codes()
     found = columns(roster, document, guesses(roster, beside(visit)))
     return visit.step_page(
@@ -77,7 +78,7 @@ def on_form(findings: Iterable[str]) -> Iterator[str]:
     """Yield findings about a mapping in words of the form, which lists the columns by itself."""
     for one in findings:
         if found := _TO_CHOOSE.fullmatch(one):
-            yield f"Under Columns, choose which one becomes: {field_name(found[1])}."
+            yield f"Under Columns, choose the one for “{field_name(found[1])}”."
         elif not _COLUMNS_LIST.match(one):
             yield one
 

@@ -27,6 +27,8 @@ REGIONS = {
     "cn": "China",
 }
 
+NO_REGION = "not chosen yet"
+
 DISTRIBUTION = "alma-roster-importer"
 
 _COMMANDS = {
@@ -40,7 +42,7 @@ def settings(visit: Visit) -> web.Response:
     """Show what is set, and what can be checked and refreshed."""
     space, tasks = visit.space, visit.space.tasks
     checked = tasks.find(visit.text("task")) or tasks.last("doctor")
-    env = space.folder / ENV
+    env, known = space.folder / ENV, [] if space.practice else [*_set()]
     access = visit.site.access
     return visit.page(
         "settings.html.j2",
@@ -48,7 +50,8 @@ def settings(visit: Visit) -> web.Response:
         tables=_tables(visit),
         caches=[*_caches(space.users)],
         key_set=datetime.fromtimestamp(env.stat().st_mtime, UTC) if env.is_file() else None,
-        set=[] if space.practice else [*_set()],
+        set=known,
+        unset=("Region", NO_REGION) in known and not env.is_file(),
         failed=visit.text("failed"),
         saved=visit.text("saved"),
         regions=REGIONS,
@@ -93,10 +96,11 @@ def _set() -> Iterator[tuple[str, str]]:
         yield "Settings", str(error)
         return
     region = REGIONS.get(known.alma_region, known.alma_region)
-    yield "Region", region or known.alma_base_url or known.alma_gateway or "not chosen yet"
+    yield "Region", region or known.alma_base_url or known.alma_gateway or NO_REGION
     yield (
         "API calls",
-        f"at most {known.alma_rate:g} a second; {known.alma_reserve:,} a day stay in reserve",
+        f"at most {known.alma_rate:g} a second; "
+        f"{f'{known.alma_reserve:,} a day' if known.alma_reserve else 'none'} kept in reserve",
     )
 
 

@@ -260,9 +260,11 @@ class Visit:
         """Return a page with one message, and a link to continue from; as JSON if asked for."""
         if JSON in {self.request.headers.get("Accept"), self.request.content_type}:
             return web.json_response({"sentence": on_page(sentence)}, status=status)
+        again = self.request.path_qs if status >= 500 and self.request.method == "GET" else ""
         return self.page(
-            "message.html.j2", status=status, heading=heading, sentence=sentence, back=back
-        )
+            "message.html.j2", status=status,
+            heading=heading, sentence=sentence, back=back, again=again,
+        )  # fmt: skip
 
 
 def found(thing: T | None) -> T:
@@ -285,7 +287,7 @@ def see(address: str) -> web.Response:
 
 _EXPLAINED = {
     400: ("This form cannot be read", "Nothing was done. Go back, and send it again."),
-    404: ("There is no such page", "It may have been deleted meanwhile."),
+    404: ("There is no such page", "It may have been deleted."),
     405: ("This page takes no such request", "Nothing was done."),
     413: ("This is too large", f"A roster may have {LARGEST // 1_000_000} MB. Split the file."),
 }

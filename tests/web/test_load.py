@@ -184,7 +184,7 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
     server = start(library.folder, forked=False)
     client = server.client()
     settings = followed(client, client.post("/alma/settings/doctor"))
-    assert "What the doctor found" in client.get(settings).text
+    assert "finding" in client.get(settings).text
     run = planned(client, drafted(client, "alma", SAMPLE, "community.yaml"))
     library.set_rate(4)
     live = approve(client, run).headers["Location"]

@@ -42,10 +42,21 @@ def _run(
 
 
 CASES: dict[str, tuple[Situation, State, str, str, str]] = {
-    "no mapping": (Situation(DRAFT), State.DRAFT, "Draft", "Choose the mapping", "drafts/d1/sheet"),
+    "no mapping": (
+        Situation(DRAFT),
+        State.DRAFT, "Mapping to choose", "Choose the mapping", "drafts/d1/sheet",
+    ),
+    "no sheet": (
+        Situation(DRAFT, ask="sheet"),
+        State.DRAFT, "Sheet to choose", "Choose the sheet", "drafts/d1/sheet",
+    ),
+    "no encoding": (
+        Situation(DRAFT, ask="names"),
+        State.DRAFT, "Names to confirm", "Confirm the names", "drafts/d1/sheet",
+    ),
     "never checked": (
         Situation(DRAFT, "a.yaml"),
-        State.DRAFT, "Draft", "Check the rows", "drafts/d1/grid",
+        State.DRAFT, "Rows to check", "Check the rows", "drafts/d1/grid",
     ),
     "wrong rows": (
         Situation(DRAFT, "a.yaml", Counts(version=7, rows=45, wrong=11)),
@@ -73,7 +84,7 @@ CASES: dict[str, tuple[Situation, State, str, str, str]] = {
     ),
     "corrected since the plan": (
         Situation(DRAFT, "a.yaml", run="r1", known=_run(left=300, of=300), fresh=False),
-        State.DRAFT, "Draft", "Check the rows", "drafts/d1/grid",
+        State.DRAFT, "Rows to check", "Check the rows", "drafts/d1/grid",
     ),
     "loading": (
         Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), busy=True),

@@ -71,6 +71,7 @@ def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]
     address = client.post("/alma/settings/codes").headers["Location"]
     until(lambda: "did not work" in client.get(address).text)
     assert "Open Settings" in buttons(client.get(address).text)
+    assert re.search("disabled[^>]*>Get the code tables", client.get("/alma/settings").text)
     env.write_text(text, "utf-8")
     env.chmod(0o600)
 

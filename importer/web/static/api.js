@@ -3,7 +3,7 @@
 /**
  * @typedef {{letter: string, heading: string, field: string, at: number, fixed: boolean, choices: string[]}} Column
  * @typedef {{column: string, text: string, holds: boolean}} Told
- * @typedef {{text: string, advice: string, holds: boolean}} Problem
+ * @typedef {{text: string, advice: string, holds: boolean, word: boolean}} Problem
  * @typedef {{row: number, name: string, fate: string, ready: boolean, out: boolean, cells: (string | null)[],
  *   wrong: Record<string, Problem[]>, told: Told[], edited: string[], likely: Record<string, string>}} Line
  * @typedef {{key: string, title: string, holds: boolean, count: number, columns: string[], told: string[], advice: string}} Cause
@@ -13,12 +13,13 @@
  * @typedef {State & {saved: number, alike: number}} Saved the state without columns and pages, and the rows that changed
  */
 
-/** A refusal of the server: its sentence, and a page to see instead, if any. */
+/** A refusal of the server: its sentence, a page to see instead, and the rows as they are now, if any. */
 export class Refusal extends Error {
-  /** @param {string} sentence @param {string} [see] */
-  constructor(sentence, see) {
+  /** @param {string} sentence @param {string} [see] @param {State} [state] */
+  constructor(sentence, see, state) {
     super(sentence);
     this.see = see;
+    this.state = state;
   }
 }
 
@@ -35,7 +36,7 @@ export async function ask(address, body) {
   if (answer.headers.get("Content-Type")?.startsWith("application/json")) {
     const found = await answer.json();
     if (answer.ok) return found;
-    if (answer.status < 500) throw new Refusal(found.sentence ?? "", found.see);
+    if (answer.status < 500) throw new Refusal(found.sentence ?? "", found.see, found.lines && found);
     throw new Error(found.sentence);
   }
   throw new Error("The page is not answered any more. Load it again; if that does not help, start `importer web` again.");

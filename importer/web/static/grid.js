@@ -5,7 +5,7 @@ import { Refusal, ask, at, make } from "./api.js";
 
 const work = at("work"), box = at("box"), address = work.dataset.address;
 /** @type {Record<string, string>} */
-const LISTS = { "": "All findings", wrong: "Must be corrected", all: "All rows", edited: "Corrected", out: "Left out", ready: "Ready" };
+const LISTS = { "": "Rows with findings", wrong: "Must be corrected", all: "All rows", edited: "Corrected", out: "Left out", ready: "Ready" };
 
 /** What the server said last. @type {State} */
 let state;
@@ -18,6 +18,8 @@ let editing = null;
 let redo = [];
 /** @type {Map<string, Edit>} changes that are not saved, by cell */
 const unsaved = new Map();
+/** Questions about cells that somebody else changed meanwhile. @type {Set<HTMLElement>} */
+const clashes = new Set();
 let queue = Promise.resolve();
 
 const say = (/** @type {string} */ words) => { at("said").textContent = words; };
@@ -30,6 +32,9 @@ const range = () => ({
   top: Math.min(active.row, corner.row), bottom: Math.max(active.row, corner.row),
   left: Math.min(active.column, corner.column), right: Math.max(active.column, corner.column),
 });
+
+/** Whether no row is shown but those that must be corrected. */
+const onlyWrong = () => show === "wrong" || (show === "" && state.wrong > 0 && state.counts[""] === state.wrong);
 
 // --- what is shown ---
 
@@ -57,25 +62,62 @@ function fail(/** @type {any} */ error) {
   if (error instanceof Refusal && error.see) location.replace(error.see);
   const words = error instanceof TypeError ? "The server does not answer." : error.message;
   const kept = unsaved.size ? " What you typed is kept here until it is saved." : "";
-  at("notes").replaceChildren(banner(words + kept, unsaved.size ? "Try again" : "Show the newest", () => { at("notes").replaceChildren(); sendAgain(); queue.then(load); }, true));
+  tell(banner(words + kept, { [unsaved.size ? "Try again" : "Show the newest"]: () => { tell(); sendAgain(); queue.then(load); } }, true));
 }
 
-/** Return a sentence with a button. */
-function banner(/** @type {string} */ words, /** @type {string} */ button, /** @type {() => void} */ act, wrong = false) {
-  const made = make("button", { class: "btn mini", type: "button" }, button);
-  made.onclick = act;
-  return make("div", { class: `banner${wrong ? " bad" : ""}`, role: wrong && "alert" }, make("p", {}, words), made);
+/** Show these notes above the rows; questions stay until they are answered. */
+const tell = (/** @type {HTMLElement[]} */ ...notes) => at("notes").replaceChildren(...clashes, ...notes);
+
+const icon = (/** @type {string} */ name) => at(name).content.cloneNode(true);
+
+/** Return a sentence with buttons. @param {Record<string, () => void>} [buttons] what each does, by its words */
+function banner(/** @type {string} */ words, buttons = {}, wrong = false) {
+  const made = Object.entries(buttons).map(([name, act]) => {
+    const one = make("button", { class: "btn mini", type: "button" }, name);
+    one.onclick = act;
+    return one;
+  });
+  return make("div", { class: `banner${wrong ? " warn" : ""}`, role: wrong && "alert" }, icon(wrong ? "alert" : "info"), make("p", {}, words), ...made);
+}
+
+/** Ask which text stays where somebody else changed a cell meanwhile; what was typed is kept until then. */
+function clash(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOut, /** @type {Refusal} */ error) {
+  const lines = new Map(error.state?.lines.map((one) => [one.row, one]));
+  const now = (/** @type {Edit} */ one) => lines.get(one.row)?.cells[state.columns.find((each) => each.letter === one.column)?.at ?? -1] ?? one.was;
+  const other = edits.filter((one) => ![one.was, one.now].includes(now(one)));
+  if (!other.length) return false;
+  const [first] = other, single = other.length === 1;
+  const answer = (/** @type {Edit[]} */ chosen) => () => {
+    clashes.delete(note);
+    for (const one of edits) unsaved.delete(`${one.row} ${one.column}`);
+    tell();
+    state.lines.forEach((one, row) => { if (lines.has(one.row)) redraw(row); });
+    save(chosen, leaveOut);
+    cell()?.focus();
+  };
+  const note = banner(error.message, {
+    [single ? `Keep “${now(first)}”` : "Keep theirs"]: answer(edits.filter((one) => !other.includes(one))),
+    [single ? `Use “${first.now}”` : "Use mine"]: answer(edits.map((one) => (other.includes(one) ? { ...one, was: now(one) } : one))),
+  }, true);
+  clashes.add(note);
+  tell();
+  say("");
+  const row = state.lines.findIndex((one) => one.row === first.row), position = state.columns.findIndex((one) => one.letter === first.column);
+  if (!editing && row >= 0 && position >= 0) active = corner = { row, column: position };
+  merge(/** @type {Saved} */ (error.state));
+  return true;
 }
 
 function summarize() {
   at("heading").textContent = state.heading;
   document.title = `${state.heading} – Alma patron loads`;
-  at("sub").textContent = state.sub + (state.wrong ? " Rows that are wrong are not loaded." : " Comparing with Alma writes nothing.");
+  at("sub").textContent = state.sub + (state.wrong ? " Rejected rows are not loaded." : " Comparing with Alma writes nothing.");
   at("plan").textContent = state.wrong ? `Compare with Alma, without ${state.wrong.toLocaleString("en")} ${state.wrong === 1 ? "row" : "rows"}` : "Compare with Alma";
   at("plan").classList.toggle("primary", !state.wrong);
   at("plan").form.elements.version.value = state.version;
   at("again").hidden = !state.partial;
-  at("only").setAttribute("aria-pressed", String(show === "wrong"));
+  at("only").setAttribute("aria-pressed", String(onlyWrong()));
+  at("wrongs").textContent = state.wrong.toLocaleString("en");
   const entry = (/** @type {string} */ key, /** @type {string} */ title, /** @type {number} */ count, /** @type {string[]} */ columns = []) => {
     const button = make("button", { type: "button", "aria-pressed": String(key === show) },
       make("span", {}, title, ...(columns.length ? [make("small", {}, ` ${columns.slice(0, 2).join(", ")}`)] : [])),
@@ -89,6 +131,10 @@ function summarize() {
   const held = at("facets").contains(document.activeElement);
   at("facets").replaceChildren(...part("", [entry("", LISTS[""], state.counts[""] ?? 0)]), ...part("Must be corrected", causes(true)),
     ...part("Only a warning", causes(false)), ...part("Rows", lists("edited", "out", "ready", "all")));
+  const stay = show === "all" ? 0 : state.lines.filter((one) => one.ready && one.edited.length && !one.told.length).length;
+  at("shown").textContent = stay && show !== "ready" && show !== "edited" ? `${stay} corrected ${stay === 1 ? "row stays" : "rows stay"} until another list is chosen`
+    : `${state.found.toLocaleString("en")} of ${state.counts.all.toLocaleString("en")} rows`;
+  at("next-wrong").hidden = !wrongCells().length && page >= state.pages;
   if (held) at("facets").querySelector("[aria-pressed=true]")?.focus();
 }
 
@@ -96,9 +142,8 @@ function draw() {
   stop();
   summarize();
   const cause = state.causes.find((one) => one.key === show);
-  at("notes").replaceChildren(...(cause ? [make("div", { class: "banner" }, make("p", {}, [...cause.told, cause.advice].join(" ")))] : []), ...(state.again ? [again()] : []));
+  tell(...(cause ? [banner([...cause.told, cause.advice].join(" "))] : []), ...(state.again ? [again()] : []));
   at("tools").hidden = at("status").hidden = false;
-  at("shown").textContent = `${state.found.toLocaleString("en")} of ${state.counts.all.toLocaleString("en")} rows`;
   at("earlier").hidden = page <= 1;
   at("later").hidden = page >= state.pages;
   if (!state.lines.length) {
@@ -135,7 +180,7 @@ function sorter(/** @type {Column} */ { letter, heading }) {
 /** Offer what was corrected in the last term, where the same text is wrong again. */
 function again() {
   const take = () => ask(`${address}/grid/again`, {}).then((found) => load().then(() => say(`${found.saved} cells saved`)), fail);
-  return banner(`${state.again} wrong ${state.again === 1 ? "cell has" : "cells have"} a text that was corrected in the last term.`, "Correct them again", take);
+  return banner(`${state.again} wrong ${state.again === 1 ? "cell has" : "cells have"} a text that was corrected in the last term.`, { "Correct them again": take });
 }
 
 /** Return a row of the grid. */
@@ -147,7 +192,7 @@ function drawn(/** @type {number} */ row) {
     why.append(make("span", { title: told.map((one) => one.text).join(" ") },
       ...(first.column ? [make("b", { class: first.holds ? "warn-text" : null }, `${first.column}: `)] : []),
       first.text + (told.length > 1 ? ` (and ${told.length - 1} more)` : "")));
-  } else why.append(make("span", {}, edited.length && line(row).ready ? "✓ correct now" : fate));
+  } else why.append(...(edited.length && line(row).ready ? [make("span", { class: "good-text" }, icon("tick"), " Correct now")] : [make("span", {}, fate)]));
   return make("tr", { role: "row", class: out ? "gone" : null, "aria-rowindex": (page - 1) * 100 + row + 2, "data-row": row },
     make("th", { scope: "row", role: "rowheader", class: "rn" }, make("span", {}, String(number)), name), why,
     ...state.columns.map((one, position) => {
@@ -175,6 +220,7 @@ function mark(focus = true) {
   if (!one) return;
   one.tabIndex = 0;
   at("where").textContent = `Row ${line().row}, ${column().heading || column().letter}`;
+  at("take").hidden = !line().likely[column().letter];
   if (focus) { one.focus({ preventScroll: true }); reveal(one); note(); }
 }
 
@@ -183,6 +229,10 @@ function reveal(/** @type {HTMLElement} */ one) {
   one.scrollIntoView({ block: "nearest", inline: "nearest" });
   const covered = box.querySelector(matchMedia("(min-width: 75rem)").matches ? "tbody .why" : "tbody .rn").getBoundingClientRect(), seen = one.getBoundingClientRect();
   if (seen.left < covered.right && getComputedStyle(/** @type {Element} */ (one.closest("tr"))).display === "table-row") box.scrollLeft -= covered.right - seen.left;
+  else if (one.parentElement) { // no sliver of a column between those that stay and the first whole one
+    const cut = [...one.parentElement.children].slice(2).map((each) => each.getBoundingClientRect()).find((each) => each.left < covered.right - 1 && each.right > covered.right + 1);
+    if (cut && cut.left !== seen.left) box.scrollLeft += cut.right - covered.right;
+  }
   const head = box.querySelector("thead").getBoundingClientRect();
   if (seen.top < head.bottom && head.height > 9) box.scrollTop -= head.bottom - seen.top;
 }
@@ -200,6 +250,7 @@ function note() {
     take.onclick = takeLikely;
     pop.append(make("div", { class: "row" }, take));
   }
+  if (found.some((each) => each.word)) pop.append(make("p", {}, make("a", { href: `${address}/mapping`, tabindex: "-1" }, "Give the word a code in the mapping")));
   document.body.append(pop);
   pop.style.left = `${Math.max(8, Math.min(one.left, innerWidth - pop.offsetWidth - 8))}px`;
   pop.style.top = `${one.bottom + pop.offsetHeight + 8 > innerHeight ? Math.max(8, one.top - pop.offsetHeight - 4) : one.bottom + 4}px`;
@@ -231,12 +282,13 @@ async function send(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOu
     for (const one of edits) if (unsaved.get(`${one.row} ${one.column}`) === one) unsaved.delete(`${one.row} ${one.column}`);
     merge(found);
     const single = edits.length === 1 && !edits[0].alike && found.alike > 0 ? edits[0] : null;
-    const rows = [...new Set([...edits.map((one) => one.row), ...leaveOut])];
-    say(rows.length === 1 ? `Row ${rows[0]} saved` : `${found.saved} cells saved`);
+    const rows = found.lines.map((/** @type {Line} */ one) => one.row).sort((/** @type {number} */ a, /** @type {number} */ b) => a - b), last = rows.pop();
+    say(rows.length > 3 ? `${found.saved} cells saved` : rows.length ? `Rows ${rows.join(", ")} and ${last} saved` : `Row ${last} saved`);
     if (single) offer(single, found.alike);
   } catch (error) {
-    if (error instanceof Refusal) for (const one of edits) unsaved.delete(`${one.row} ${one.column}`);
     say("Not saved");
+    if (error instanceof Refusal && clash(edits, leaveOut, error)) return;
+    if (error instanceof Refusal) for (const one of edits) unsaved.delete(`${one.row} ${one.column}`);
     if (error instanceof Refusal) await load();
     fail(error);
   }
@@ -250,8 +302,8 @@ function sendAgain() {
 
 /** Offer the same change for the equal cells of the column. */
 function offer(/** @type {Edit} */ edit, /** @type {number} */ count) {
-  const more = () => { at("notes").replaceChildren(); save([{ ...edit, alike: true }]); cell()?.focus(); };
-  at("notes").replaceChildren(banner(`${count} other ${count === 1 ? "cell has" : "cells have"} “${edit.was}” as well.`, `Change ${count === 1 ? "the other one" : `the ${count} others`} too`, more));
+  const more = () => { tell(); save([{ ...edit, alike: true }]); cell()?.focus(); };
+  tell(banner(`${count} other ${count === 1 ? "cell has" : "cells have"} “${edit.was}” as well.`, { [`Change ${count === 1 ? "the other one" : `the ${count} others`} too`]: more }));
 }
 
 /** Take what the server said about some rows and about the roster. */
@@ -445,7 +497,7 @@ function block(/** @type {string[][]} */ texts, whole = texts.length === 1 && te
 
 // --- the tools ---
 
-at("only").onclick = () => choose(show === "wrong" ? "" : "wrong");
+at("only").onclick = () => choose(onlyWrong() ? "all" : "wrong");
 at("fill").onclick = () => { fill(); cell()?.focus(); };
 at("out").onclick = () => { leaveOut(); cell()?.focus(); };
 at("undo").onclick = () => undo(false);
@@ -461,7 +513,7 @@ at("plan").form.addEventListener("submit", (/** @type {any} */ event) => {
   if (editing) stop(true);
   if (!unsaved.size) return;
   event.preventDefault();
-  queue.then(() => { if (!unsaved.size) event.target.submit(); });
+  queue.then(() => (unsaved.size ? at("notes").querySelector("button")?.focus() : event.target.submit()));
 });
 window.addEventListener("beforeunload", (event) => { if (editing && editing.input.value !== editing.was) stop(true); if (unsaved.size) event.preventDefault(); });
 load();

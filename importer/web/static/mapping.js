@@ -8,7 +8,7 @@ let dragged = null;
 function prepare() {
   for (const one of columns()?.querySelectorAll("li") ?? []) one.draggable = Boolean(one.querySelector("select"));
   const hint = document.getElementById("drag");
-  if (hint) hint.textContent = "drag to a field, or choose";
+  if (hint && matchMedia("(pointer: fine)").matches) hint.textContent = "drag to a field, or choose";
 }
 
 const over = (/** @type {Event} */ event) => /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (event.target).closest?.("[data-target]"));

@@ -44,7 +44,7 @@ async function show(/** @type {string} */ address, /** @type {RequestInit} */ op
   }
   put(page);
   history.replaceState(null, "", answer.url.replace(/[?&]saved=1/, ""));
-  say(said);
+  if (!document.querySelector(".ask")) say(said); // an open question says that itself
 }
 
 /**
