@@ -6,9 +6,9 @@ import ctypes
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
@@ -89,13 +89,15 @@ class Preview:
 
     `sheets`: those of a workbook, with whether people see them; `sheet`: the one of the rows.
     `rows`: from row 1, as they came. `readings`: of a CSV file whose encoding is in doubt, what
-    encodings make of some words: the name, what it is used for, the words.
+    encodings make of some words: the name, what it is used for, the words. `lengths`: how many rows
+    were found of each visible sheet, up to those that were asked for.
     """
 
     rows: tuple[tuple[str, ...], ...]
     sheets: tuple[tuple[str, bool], ...] = ()
     sheet: str = ""
     readings: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    lengths: Mapping[str, int] = field(default_factory=dict)
 
 
 def preview(path: Path, layout: Layout, count: int) -> Preview:
@@ -117,7 +119,8 @@ def preview(path: Path, layout: Layout, count: int) -> Preview:
             if seen or sheets
         }
     sheet = max(tops, key=lambda name: max(map(_filled_cells, tops[name]), default=0), default="")
-    return Preview(tops.get(sheet, ()), tuple(workbook.sheets), sheet)
+    lengths = {name: len(rows) for name, rows in tops.items()}
+    return Preview(tops.get(sheet, ()), tuple(workbook.sheets), sheet, lengths=lengths)
 
 
 def _preview_text(content: bytes, layout: Layout, count: int) -> Preview:

@@ -290,15 +290,16 @@ class Desk:
         for text in choices(problems):
             found, named = read_decision(text) or (Answer.REJECT, "")
             user = named or next(iter(users), "")
-            whose, new = _person(self.known.get(user)), self._new_id(row)
-            stays = f"{whose}'s primary ID stays {user}".strip()
-            stays += f", and {new} is not used" if new not in {"", user} else ""
-            becomes = f"{whose}'s primary ID becomes {new or 'the one of the row'}"
+            new = self._new_id(row)
+            unused = f"; {new} is not used" if new not in {"", user} else ""
             does = {
-                Answer.UPDATE: f"{stays}. The other values of the row are written.",
+                Answer.UPDATE: (
+                    f"The primary ID stays {user}{unused}. The other values of the row are written."
+                ),
                 Answer.RENAME: (
-                    f"{becomes}. {user} {self._old_id(row)}. Loans and notes stay. "
-                    "The other values of the row are written."
+                    f"The primary ID becomes {new or 'that of the row'}. {user} "
+                    f"{self._old_id(row)}. Loans and notes stay, and the other values of the row "
+                    "are written."
                 ),
                 Answer.CREATE: (
                     "A new user is created with the values of this row. Nobody else changes."
@@ -314,7 +315,7 @@ class Desk:
     def _old_id(self, row: int) -> str:
         """Return what becomes of a primary ID in whose place a row's comes."""
         if (keep := self.keep.get(row)) is None:
-            return "is no longer an ID of this user"
+            return "is not kept"
         return f"stays as an {keep.status.lower()} ID ({keep.type})"
 
     def _title(self, user: str, row: int) -> tuple[str, str]:
@@ -370,7 +371,7 @@ class Desk:
             if path in FIELDS and text == value:
                 text, code = as_shown(FIELDS[path], text, self.codes)
             if not any(word in name.casefold() for word in _QUIET):
-                found.setdefault(name, []).append(f"{text} ({code})" if code else text)
+                found.setdefault(name, []).append(f"{text} {code}".strip())
         return {name: " · ".join(texts) for name, texts in found.items()}
 
 
@@ -379,11 +380,6 @@ _PERSON = frozenset({"First name", "Last name", "Birth date"})
 
 def _is_contact(field: str) -> bool:
     return any(word in field.casefold() for word in ("email", "phone"))
-
-
-def _person(user: User | None) -> str:
-    names = (user.first_name, user.last_name) if user else ()
-    return " ".join(filter(None, names)) or "The user"
 
 
 _QUIET = ("preferred", "segment", "account type", "record type", "user viewable", "popup note")
@@ -402,11 +398,17 @@ def _compare(sides: list[dict[str, str]]) -> Iterator[Compared]:
 
 
 def _split(text: str, other: str) -> tuple[str, str, str]:
-    """Return the beginning of a text that another has too, what differs, and the equal end."""
+    """Return the beginning of a text that another has too, what differs, and the equal end.
+
+    Of a text of several words, whole words differ.
+    """
     if not text or not other or text.casefold() == other.casefold():
         return text, "", ""
     start = _same(text, other)
     stop = len(text) - _same(text[start:][::-1], other[start:][::-1])
+    if " " in text:
+        start = text.rfind(" ", 0, start) + 1
+        stop = stop + len(text[stop:].partition(" ")[0])
     return text[:start], text[start:stop], text[stop:]
 
 

@@ -65,6 +65,7 @@ def sheet(visit: Visit) -> web.Response:
         problem=problem,
         notices=[sentence(one, show_values=True) for one in roster.notices] if roster else (),
         top=top,
+        most=TOP,
         lines=_without_secrets(top, roster, document),
         letters=[letter(at) for at in range(max(map(len, top.rows), default=0))],
         headings=roster.source.header if roster else (),

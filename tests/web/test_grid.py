@@ -274,7 +274,7 @@ def test_blocks_of_cells(browser: Browser, tmp_path: Path) -> None:
         _paste(tab, "Dee\tDoe\nEve\tEnd\nFay\tFar\n")
         expect(_cell(tab, 6, "Last")).to_have_text("End")
         expect(tab.get_by_role("alert")).to_contain_text("1 line of the block did not fit")
-        expect(tab.locator("#said")).to_contain_text("4 cells saved")
+        expect(tab.locator("#said")).to_contain_text("Rows 5 and 6 saved")
         _cell(tab, 6, "Last").click()
         tab.get_by_role("button", name="Leave row out").click()
         expect(tab.locator("tr.gone")).to_have_count(1)

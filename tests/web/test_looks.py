@@ -247,7 +247,7 @@ def doubtful(looks: Looks, folder: Path) -> None:
     drop(tab, folder / "two.xlsx")
     heading(tab, "Which sheet has the people?")
     looks("sheet-several")
-    reached(tab.get_by_label("Sheet", exact=True)).check()
+    reached(tab.get_by_label("Sheet 3 rows")).check()
     heading(tab, "Which rows are people?")
     reached(tab.locator("input[name=header]:checked"))
     expect(tab.locator("tr.heading")).to_contain_text("Received")

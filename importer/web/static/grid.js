@@ -231,7 +231,11 @@ function reveal(/** @type {HTMLElement} */ one) {
   if (seen.left < covered.right && getComputedStyle(/** @type {Element} */ (one.closest("tr"))).display === "table-row") box.scrollLeft -= covered.right - seen.left;
   else if (one.parentElement) { // no sliver of a column between those that stay and the first whole one
     const cut = [...one.parentElement.children].slice(2).map((each) => each.getBoundingClientRect()).find((each) => each.left < covered.right - 1 && each.right > covered.right + 1);
-    if (cut && cut.left !== seen.left) box.scrollLeft += cut.right - covered.right;
+    if (cut && cut.left !== seen.left) {
+      const was = box.scrollLeft, by = cut.right - covered.right, back = covered.right - cut.left;
+      box.scrollLeft += by;
+      if (box.scrollLeft < was + by - 1 && seen.right + back < box.getBoundingClientRect().right) box.scrollLeft = was - back; // the end was reached
+    }
   }
   const head = box.querySelector("thead").getBoundingClientRect();
   if (seen.top < head.bottom && head.height > 9) box.scrollTop -= head.bottom - seen.top;
