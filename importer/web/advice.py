@@ -31,9 +31,10 @@ _WORDS = tuple(
         ),
         (r"put it into ALMA_API_KEY\.", "save it in Settings."),
         (
-            r"Set ALMA_REGION to [^.]* scheme and host; and ALMA_API_KEY to the API key\. They are "
-            r"read from the environment and from the file \.env in this folder\.",
-            "Save the key and the region in Settings.",
+            r"Alma's address is not set\. Set ALMA_REGION to [^.]* scheme and host; and "
+            r"ALMA_API_KEY to the API key\. They are read from the environment and from the file "
+            r"\.env in this folder\.",
+            "No region is saved yet. Save the key and the region in Settings.",
         ),
         (
             r"Set ALMA_API_KEY to a key with the areas Users and Configuration\.",

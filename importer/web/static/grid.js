@@ -464,6 +464,7 @@ box.addEventListener("mousedown", (/** @type {any} */ event) => {
 
 box.addEventListener("focusin", (/** @type {any} */ event) => { if (event.target.matches("td[data-c]")) note(); });
 box.addEventListener("focusout", () => setTimeout(() => { if (!box.contains(document.activeElement) && !document.querySelector(".pop")?.contains(document.activeElement)) document.querySelector(".pop")?.remove(); }));
+addEventListener("resize", () => { const one = state && cell(); if (one) reveal(one); });
 box.addEventListener("scroll", () => document.querySelector(".pop")?.remove());
 
 box.addEventListener("copy", (/** @type {any} */ event) => {
