@@ -28,7 +28,7 @@ from tests.web.conftest import (
 
 MAPPING = """version: 1
 account_type: INTERNAL
-match: {by: [primary_id], possible_match: review}
+match: {by: [primary_id], possible_match: review, keep_old_id: {type: BARCODE}}
 record:
   primary_id: <Id>
   first_name: <First>
@@ -121,6 +121,8 @@ def test_row_and_user_are_aligned_field_by_field(
     assert re.findall(r'class="option( red)?"', page) == [" red", ""]
     page = office[1].get(f"{run}/decisions?row=2").text
     assert re.findall(r'class="option( red)?"', page) == [""] * 4
+    assert "ID becomes 501. 901 stays as an inactive ID (BARCODE)." in page
+    assert "ID stays 901; 501 is not used." in page
 
 
 def test_after_an_answer_comes_the_next_question(

@@ -118,6 +118,7 @@ def test_a_cell_that_somebody_else_corrected_is_not_overwritten(
     refused = _send(client, draft, (2, "C", "Abt", "Abbot"), (3, "C", "", "Borg"))
     assert refused.status_code == 409
     assert "“Berg”" in refused.json()["sentence"]
+    assert [line["cells"][2] for line in refused.json()["lines"]] == ["Abt", "Berg"]
     assert len(_corrections(opened, draft)) == 1
 
 
@@ -302,6 +303,35 @@ def test_nothing_that_was_typed_is_lost(browser: Browser, tmp_path: Path) -> Non
         expect(tab.locator("#said")).to_contain_text("Row 3 saved")
         tab.reload()
         expect(_cell(tab, 3, "Last")).to_have_text("Berg")
+    assert server.stop() == 0
+
+
+def test_of_two_texts_a_person_chooses(browser: Browser, tmp_path: Path) -> None:
+    """Where somebody else corrected the cell: theirs or one's own, which is kept until then."""
+    server = start(tmp_path)
+    with entered(browser, server) as tab:
+        _open(tab, server, tmp_path)
+        for was, theirs, answer in (("", "Berg", "Keep “Berg”"), ("Berg", "Burg", "Use “Borg”")):
+            edit = {"row": 3, "column": "C", "was": was, "now": theirs}
+            tab.evaluate(
+                """edit => fetch(`${location.pathname}/cells`, {
+                  method: "POST", headers: {"Content-Type": "application/json"},
+                  body: JSON.stringify({edits: [edit]}),
+                })""",
+                edit,
+            )
+            _cell(tab, 3, "Last").click()
+            tab.keyboard.type("Borg")
+            tab.keyboard.press("Enter")
+            expect(tab.get_by_role("alert")).to_contain_text(theirs)
+            expect(_cell(tab, 3, "Last")).to_have_text("Borg")
+            tab.get_by_role("button", name=answer).click()
+            expect(tab.get_by_role("alert")).to_have_count(0)
+            expect(_cell(tab, 3, "Last")).to_have_text(answer.split("“")[1][:-1])
+        expect(tab.locator("#said")).to_have_text("Row 3 saved")
+        tab.get_by_role("button", name=re.compile("All rows")).click()
+        expect(_cell(tab, 2, "Last")).to_be_visible()
+        expect(_cell(tab, 3, "Last")).to_have_text("Borg")
     assert server.stop() == 0
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
 import httpx
 import pytest
+from openpyxl import Workbook
 
 from importer.model.run import Summary
 from importer.web.drafts import Counts
@@ -185,6 +187,27 @@ def test_loads_are_found_by_name_state_and_trash(opened: tuple[Server, httpx.Cli
     client.post(f"{first}/trash")
     assert client.post(f"{first}/delete").status_code == 303
     assert _names(client.get("/practice/?show=trash").text) == []
+
+
+def test_a_roster_that_asks_something_names_it(opened: tuple[Server, httpx.Client]) -> None:
+    """The sheet of a workbook, or names in doubt; after the answer, the mapping is next."""
+    _, client = opened
+    book, file = Workbook(), io.BytesIO()
+    for sheet in (*book.worksheets, book.create_sheet("Spring")):
+        for row in (["Card No", "Family Name"], ["200011", "Silva"]):
+            sheet.append(row)
+    book.save(file)
+    names = "Card No,Family Name\n200011,Łukasz Żółć\n200012,Dvořák\n".encode("cp1250")
+    for name, content, step, answer in (
+        ("two.xlsx", file.getvalue(), "Choose the sheet", {"sheet": "Spring"}),
+        ("names.csv", names, "Confirm the names", {"encoding": "windows-1250"}),
+    ):
+        sent = client.post("/practice/rosters", files={"roster": (name, content)})
+        sheet_page = sent.headers["Location"]
+        assert f">{step}</a>" in client.get("/practice/").text
+        draft = sheet_page.removesuffix("/sheet")
+        client.post(sheet_page, data={"version": version(client, draft), "shown": "", **answer})
+        assert f">{step}</a>" not in client.get("/practice/").text
 
 
 def test_the_next_term_takes_name_and_mapping_along(opened: tuple[Server, httpx.Client]) -> None:
