@@ -94,7 +94,7 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
     except RosterError as error:
         if "in the mapping" not in str(error):  # a person can choose the sheet and how it is read
             shutil.rmtree(draft.folder)
-            sentence_ = f"{error}\nNothing was kept."
+            sentence_ = f"{error} Nothing was kept."
             return visit.refusal(422, "This file cannot be read", sentence_, back)
         draft.ask(
             "sheet" if isinstance(error, WhichSheetError) else "names" if error.encodings else ""
