@@ -313,7 +313,7 @@ class Desk:
         return self.records[row].primary_id or "" if row in self.records else ""
 
     def _old_id(self, row: int) -> str:
-        """Return what becomes of a primary ID in whose place a row's comes."""
+        """Return whether a user keeps a primary ID that a row replaces, as a clause."""
         if (keep := self.keep.get(row)) is None:
             return "is not kept"
         return f"stays as an {keep.status.lower()} ID ({keep.type})"
