@@ -230,7 +230,8 @@ class Read(Step[ReadPart]):
     def _report_parts(self, values: Values, work: RuleWork) -> None:
         """Report which names have parts that no rule takes, or a middle name that may be none."""
         value = work.one.rule.field.path.rpartition(".")[0]
-        taken = {name for rule in work.evaluation.mapping.mapping.rules for name in rule.needs}
+        mapping = work.evaluation.mapping.mapping
+        taken = {name for one in (*mapping.values, *mapping.rules) for name in one.needs}
         texts: list[str] = values.texts.tolist()
         names = {text: read_name(text, self.value.name) for text in {*texts}}
         for part, code in _LEFT_OUT.items():
