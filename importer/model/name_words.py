@@ -23,6 +23,7 @@ _TITLES_BEFORE_A_NAME = frozenset(_WORDS["titles_before_a_name"])
 _DOTTED_TITLES = frozenset(_WORDS["dotted_titles"])
 _BEGINNINGS = frozenset(_WORDS["beginnings"])
 _CAPITALIZED = frozenset(_WORDS["capitalized_particles"])
+ABBREVIATED_NAMES = frozenset(_WORDS["abbreviated_names"])
 LONG_SURNAMES = frozenset(_WORDS["long_surnames"])
 PARTICLES = frozenset(_WORDS["particles"])
 """Words that belong to the name behind them. `e` and `y` join it to the one before."""

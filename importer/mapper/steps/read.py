@@ -15,6 +15,7 @@ from importer.mapper.steps.step import RulePart, Step
 from importer.mapper.transforms import Reading
 from importer.mapper.values import ONE_PART
 from importer.model.name_words import (
+    ABBREVIATED_NAMES,
     COMMA,
     LONG_SURNAMES,
     NO_NAME,
@@ -134,8 +135,9 @@ def _has_middle_word(text: str, name: PersonName) -> bool:
 
 
 def _is_no_part(word: str) -> bool:
-    """Return whether a word is no name, as an unknown title is none; `St.` begins one."""
-    return _NO_PART.search(word) is not None and not may_be_particle(word)
+    """Return whether a word is no name, as an unknown title is none; `St.` and `Md.` are names."""
+    known = may_be_particle(word) or word.rstrip(".").casefold() in ABBREVIATED_NAMES
+    return _NO_PART.search(word) is not None and not known
 
 
 def _is_degree(word: str) -> bool:
