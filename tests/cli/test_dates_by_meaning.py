@@ -156,7 +156,7 @@ def follow(folder: Path, advised: str, chosen: str = "2031-05-15") -> None:
 def test_a_bare_year_is_no_day_number_and_the_advice_completes_it(
     folder: Path, typed: Type
 ) -> None:
-    """The advice allows no day numbers by itself, and gives the last day of the year if followed."""
+    """The advice allows no day numbers by itself; followed, it gives the last day of the year."""
     for serials in ("", ", serials: true"):
         mapping = MAPPING.replace("{dates: mdy}", f"{{dates: {{order: mdy{serials}}}}}")
         dates = [("1900", ""), ("2027", ""), ("2100", ""), ("05/15/2027", "")]
