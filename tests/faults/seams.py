@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,11 +18,11 @@ from importer.ledger.edit_memory import EditMemory
 from importer.ledger.journal import ALLOWED, JournalEntry, made_by_people
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
-from importer.model.plan import Imprint, Imprints, Planned, Update, Written
+from importer.model.plan import Imprint, Imprints, Planned, Result, Update, Written
 from importer.model.run import ResolvedChecks
 from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters
-from importer.pipeline.resolutions import KeptAnswer
+from importer.pipeline.resolutions import KeptAnswer, Resolutions
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.planner.drafts import DraftUser
 from importer.planner.leavers import Leavers
@@ -120,6 +120,32 @@ def ids_of_before_that_come_back(patch: Patch) -> None:
 def leavers_under_their_old_id_alone(patch: Patch) -> None:
     """Who came back under a new ID has not left again once that is undone."""
     patch.setattr(AbsentMemory, "take_back", lambda *_: set())
+
+
+def rows_left_out_although_they_were_sent(patch: Patch) -> None:
+    """The answer to a row takes another one out of the run that was written already."""
+    patch.setattr(f"{PIPELINE}.resolve._NOT_WRITTEN", frozenset({None, *Result}))
+
+
+def users_of_two_rows(patch: Patch) -> None:
+    """A user whom another row of the run renamed is known by the old ID alone."""
+    patch.setattr(f"{PIPELINE}.resolve._new_ids", lambda _changes: iter(()))
+
+
+def answers_with_other_people_s_ids(patch: Patch) -> None:
+    """What is done after an answer is made of the whole row, not of what was sent."""
+    finish = PlanContext._finish
+
+    def whole(context: PlanContext, draft: DraftUser, planned: Planned) -> Planned:
+        (row,) = cast("CheckedRosters", context.rosters).drafts({draft.row}, {}, "")
+        return finish(context, row, planned)
+
+    patch.setattr(PlanContext, "_finish", whole)
+
+
+def alma_s_id_that_does_not_last(patch: Patch) -> None:
+    """The next plan does not know that a person found Alma's primary ID right."""
+    patch.setattr(Resolutions, "leaves_id", lambda *_: False)
 
 
 # apply, what is remembered, and the next plan
@@ -234,6 +260,10 @@ SEAMS: Mapping[str, Callable[[Patch], None]] = {
         allowed_for_good,
         ids_of_before_that_come_back,
         leavers_under_their_old_id_alone,
+        rows_left_out_although_they_were_sent,
+        users_of_two_rows,
+        answers_with_other_people_s_ids,
+        alma_s_id_that_does_not_last,
         loads_that_nobody_remembers,
         sent_is_answered,
         memory_lost_with_the_id,

@@ -15,6 +15,7 @@ from tests.cli import (
     test_safety_checks,
     test_sis_plan,
     test_staff_edits,
+    test_two_cards,
     test_undo,
     test_wrong,
 )
@@ -22,6 +23,7 @@ from tests.cli.conftest import folder, sandbox, typed  # noqa: F401  fixtures
 from tests.cli.test_absent import known  # noqa: F401
 from tests.cli.test_sis_plan import campus  # noqa: F401
 from tests.cli.test_staff_edits import external  # noqa: F401
+from tests.cli.test_two_cards import cards  # noqa: F401
 from tests.faults.seams import SEAMS
 from tests.jobs import test_run
 from tests.jobs.conftest import office  # noqa: F401
@@ -76,6 +78,16 @@ FINDERS: Mapping[str, Finder] = {
     ),
     "leavers_under_their_old_id_alone": (
         test_absent.test_who_came_back_under_a_new_id_has_left_again_once_that_is_undone
+    ),
+    "rows_left_out_although_they_were_sent": (
+        test_two_cards.test_the_row_of_the_old_card_stays_once_it_was_sent
+    ),
+    "users_of_two_rows": test_resolve.test_one_user_is_written_by_one_row_of_a_run,
+    "answers_with_other_people_s_ids": (
+        test_absent.test_who_is_back_by_an_answer_is_updated_without_another_person_s_id
+    ),
+    "alma_s_id_that_does_not_last": (
+        test_resolve.test_alma_s_id_that_a_person_chose_stays_when_another_id_finds_the_user
     ),
     "loads_that_nobody_remembers": _with(
         test_staff_edits.test_an_edit_by_staff_stays_and_is_reported_once,
