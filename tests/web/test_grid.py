@@ -230,6 +230,8 @@ def test_the_grid_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
         _open(tab, server, tmp_path)
         heading, key = tab.get_by_role("heading", level=1), tab.keyboard.press
         expect(heading).to_have_text("3 rows need correction")
+        step = tab.locator("[data-step=Grid]")
+        expect(step).to_have_text("Grid 3")
         for _ in range(40):
             if tab.evaluate("document.activeElement.matches('td')"):
                 break
@@ -250,6 +252,7 @@ def test_the_grid_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
         tab.keyboard.type("104")
         key("Enter")
         expect(heading).to_have_text("No row needs correction")
+        expect(step).to_have_text("Grid (complete)")
         expect(_cell(tab, 5, "Id")).to_be_focused()
         key("Control+z")
         expect(heading).to_have_text("2 rows need correction")

@@ -108,6 +108,12 @@ function clash(/** @type {Edit[]} */ edits, /** @type {number[]} */ leaveOut, /*
   return true;
 }
 
+/** Show in the header how many rows a step still has, or that it is complete. */
+function step(/** @type {string} */ name, /** @type {number} */ left) {
+  document.querySelector(`[data-step=${name}] > *`)?.replaceChildren(...(left ? [`${name} `, make("span", { class: "count" }, left.toLocaleString("en"))]
+    : [icon("tick"), name, make("span", { class: "hidden" }, " (complete)")]));
+}
+
 function summarize() {
   at("heading").textContent = state.heading;
   document.title = `${state.heading} – Alma patron loads`;
@@ -115,6 +121,8 @@ function summarize() {
   at("plan").textContent = state.wrong ? `Compare with Alma, without ${state.wrong.toLocaleString("en")} ${state.wrong === 1 ? "row" : "rows"}` : "Compare with Alma";
   at("plan").classList.toggle("primary", !state.wrong);
   at("plan").form.elements.version.value = state.version;
+  step("Mapping", 0);
+  step("Grid", state.wrong);
   at("again").hidden = !state.partial;
   at("only").setAttribute("aria-pressed", String(onlyWrong()));
   at("wrongs").textContent = state.wrong.toLocaleString("en");
