@@ -364,8 +364,8 @@ class JobRun:
         except PlaceError as error:
             msg = (
                 f"The file for Alma's SIS load ({counted(load.planned.ready, 'row')}) was not "
-                f"delivered to {location}. {error} If this does not pass by itself, restore the "
-                f"folder, or correct `deliver_to` in {self._job.path}."
+                f"delivered. {error} If this does not pass by itself, restore the folder, or "
+                f"correct `deliver_to` in {self._job.path}. The next run then delivers the file."
             )
             raise PlaceError(msg) from error
         return load

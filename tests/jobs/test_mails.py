@@ -710,7 +710,8 @@ KINDS = {
         Exit.STOPPED,
         _sis("sis-zip", out=False),
         (
-            r"SIS load \(20 rows\) was not delivered to out",
+            r"SIS load \(20 rows\) was not delivered\.",
+            "next run then delivers",
             "The folder out cannot be read",
             "Check its name",
             r"`deliver_to` in \S+nightly\.yaml",
