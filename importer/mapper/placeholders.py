@@ -90,6 +90,15 @@ ANGLED = (
 """How such a heading is mapped."""
 
 
+_VALUE_NAME = r"\$\w+(?:\.\w+)?"
+_NO_NAME = re.compile(rf"[<>]|^@|^{_VALUE_NAME}$")
+
+
+def is_nameable(heading: str) -> bool:
+    """Return whether a placeholder can name a heading. Another gets a name under `headings:`."""
+    return not _NO_NAME.search(heading)
+
+
 def parse(text: str) -> Template:
     """Read the template of a text. Raises ValueError if a `<` is not closed or is empty."""
     parts: list[str | Cell | Variable] = []
@@ -106,7 +115,7 @@ def parse(text: str) -> Template:
         elif not name.strip().removeprefix("@").strip():
             msg = "`<>` names no heading; write `<<` for a plain `<`"
             raise ValueError(msg)
-        elif re.fullmatch(r"\$\w+(?:\.\w+)?", name.strip()):
+        elif re.fullmatch(_VALUE_NAME, name.strip()):
             parts.append(Variable(name.strip()))
         elif name.strip().startswith("@"):
             parts.append(Variable(name.strip()[1:].strip()))

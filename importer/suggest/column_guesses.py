@@ -19,6 +19,7 @@ from pathlib import Path
 from importer.errors import RosterError
 from importer.loader.read import read
 from importer.mapper.dates import Dates, Order, Unread, shown_order
+from importer.mapper.placeholders import is_nameable
 from importer.mapper.roster_columns import EMAIL, digits_of, looks_like_a_person
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, Layout, Roster
@@ -102,7 +103,7 @@ def guesses(roster: Roster, beside: Beside) -> tuple[Guess, ...]:
     found = [
         _guess(place, Counter(filter(None, frame[position].tolist())), others, around, beside)
         for position, place in enumerate(roster.places)
-        if place.heading.strip() and not set("<>") & set(place.heading)
+        if place.heading.strip() and is_nameable(place.heading)
     ]
     found = [*_named(found)]
     found = [*_one_group(found, beside)]

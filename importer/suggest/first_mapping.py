@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from importer.mapper.dates import without_a_day
-from importer.mapper.placeholders import TO_CHOOSE
+from importer.mapper.placeholders import TO_CHOOSE, is_nameable
 from importer.mapper.steps.read import Order as NameOrder
 from importer.mapper.steps.read import read_name
 from importer.mapper.yaml_source import cell, comment, scalar
@@ -168,12 +168,12 @@ class _Lines:
             yield "  # without a notice; columns not in this list are reported at each run."
             yield f"  # unused: [{', '.join(unused)}]"
         yield f"  header: {self._header()}"
-        angled = [h for place in draft.roster.places if set("<>") & set(h := place.heading)]
-        if angled:
-            yield "# To use a heading with `<` or `>`, give it a name here; remove the `#`:"
+        special = [h for place in draft.roster.places if not is_nameable(h := place.heading)]
+        if special:
+            yield "# To use a heading with `<`, `>`, `@` or `$`, name it here; remove the `#`:"
             yield "# headings:"
-        for heading in angled:
-            name = " ".join(re.split("[<> ]+", heading)).strip() or "Another name"
+        for heading in special:
+            name = " ".join(re.split("[<>@$ ]+", heading)).strip() or "Another name"
             yield f"#   {scalar(name)}: [{scalar(heading)}]"
 
     def _unused(self, lines: Sequence[str]) -> Iterator[str]:

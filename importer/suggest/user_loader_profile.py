@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from importer.errors import MappingError, UnreadableFileError
-from importer.mapper.placeholders import TO_CHOOSE, heading_key, nearest
+from importer.mapper.placeholders import TO_CHOOSE, heading_key, is_nameable, nearest
 from importer.mapper.yaml_source import cell, comment, constant, scalar
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Shape
 from importer.model.files import parse_json, read_text_bounded
@@ -126,10 +126,6 @@ def to_mapping(profile: Profile) -> str:
     return "\n".join((*_Translation(profile).lines(), ""))
 
 
-_NO_PLACEHOLDER = re.compile(r"[<>]|^@|\*$")
-"""Headings that a placeholder would read as something else."""
-
-
 class _Translation:
     """One profile on its way to a mapping.
 
@@ -148,9 +144,9 @@ class _Translation:
         headings = [item.header for item in profile.fields if item.header]
         taken = {heading_key(heading) for heading in headings}
         for heading in dict.fromkeys(headings):
-            if heading != TO_CHOOSE and not _NO_PLACEHOLDER.search(heading):
+            if heading != TO_CHOOSE and is_nameable(heading) and not heading.endswith("*"):
                 continue
-            base = " ".join(re.split("[<>@?* ]+", heading)).strip() or "Column"
+            base = " ".join(re.split("[<>@$?* ]+", heading)).strip() or "Column"
             names = (base, *(f"{base} {number}" for number in range(2, len(headings) + 3)))
             name = next(name for name in names if heading_key(name) not in taken)
             taken.add(heading_key(name))

@@ -126,7 +126,7 @@ def test_the_labels_of_almas_own_form_are_known(tmp_path: Path) -> None:
 
 # fmt: off
 names = st.sampled_from([
-    "Barcode", "EMPL ID", "Email", "Email *", "Name, full", "Group", "a: b", "x #1", "<odd>",
+    "Barcode", "EMPL ID", "Email", "Email *", "Name, full", "Group", "a: b", "x #1", "<odd>", "@Email", "$Group",
     "'q'", "ZIP", "DOB", "", "Ü", "- list", "{brace}", "@at", "null", "Phone",
 ])
 # fmt: on

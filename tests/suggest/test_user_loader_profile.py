@@ -212,7 +212,7 @@ def test_the_first_phone_gets_the_text_messages(tmp_path: Path) -> None:
     assert ["preferred_sms" in names for names in flags] == [True, False]
 
 
-@pytest.mark.parametrize("heading", ["Phone <home>", "<", "@today", "?", "A>B", "Email *"])
+@pytest.mark.parametrize("heading", ["Phone <home>", "<", "@today", "$role", "?", "A>B", "Email *"])
 def test_a_heading_that_is_no_placeholder_gets_another_name(heading: str, tmp_path: Path) -> None:
     """`headings:` names it, so that the mapping reads the column."""
     more = {"header": heading, "fieldName": "job_description"}
