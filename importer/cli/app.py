@@ -199,12 +199,14 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  what is private is not printed
         sentence, wrong = _understood(error)
         if sentence:
-            sys.stderr.write(f"importer: {printable(sentence)}\n")
-            output.note("error", text=printable(sentence))
-            if "--json" in arguments:
-                cause = error.cause if isinstance(error, ImporterError) else Cause.OTHER
-                line = json.dumps({"error": printable(sentence), "exit": wrong, "cause": cause})
-                sys.stdout.write(f"{line}\n")
+            shown = {"error": printable(sentence), "exit": wrong}
+            shown["cause"] = error.cause if isinstance(error, ImporterError) else Cause.OTHER
+            output.note("error", text=shown["error"])
+            cells = printable(error.cells if isinstance(error, RosterError) else "")
+            if "--json" in arguments:  # as jobs do, whose messages go to logs and people
+                sys.stdout.write(f"{json.dumps(shown | {'cells': cells})}\n")
+                cells = ""
+            sys.stderr.write(f"importer: {shown['error']}{cells}\n")
         return wrong
     return code if isinstance(code, int) else Exit.DONE
 
@@ -212,8 +214,6 @@ def _run(arguments: list[str]) -> int:
 def _understood(error: Exception) -> tuple[str, int]:
     """Return the message of an error and its exit code."""
     match error:
-        case RosterError():
-            return f"{error}{error.cells}", error.exit
         case ImporterError():
             return str(error), error.exit
         case typer.Exit():

@@ -155,7 +155,8 @@ class JobRun:
             if self._store.state.superseded:  # corrections that came too late, or misnamed ones
                 yield self._report_late()
         except ImporterError as error:
-            yield self._report_trouble(error, None, ())
+            only = "This concerns `rejects_to` of the job only. Rosters are loaded all the same."
+            yield self._report_trouble(error, None, (only,))
 
     # --- one load, step by step ---
 

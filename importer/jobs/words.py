@@ -184,6 +184,9 @@ def what_next(job: Job, error: ImporterError, load: Load | None) -> Iterator[str
     of_both = of_file and error.cause is Cause.EITHER
     if isinstance(error, WrongFileError):
         yield skip
+    elif load is not None and not of_load and error.cause in OF_FILES:
+        where = f"in {job.file.rejects_to} again, with its columns"
+        yield f"Ask the office to save the workbook {where}."
     elif of_both or error.exit in {Exit.USAGE, Exit.ACCESS} or error.cause is Cause.MAPPING:
         if error.cause is Cause.MAPPING and of_load:
             yield "The mapping is wrong, not the file: the office need not send it again."
@@ -195,8 +198,6 @@ def what_next(job: Job, error: ImporterError, load: Load | None) -> Iterator[str
             yield f"If the mapping is right, ask {again} {skip}"
     elif of_file:
         yield from (f"Ask {again} The next run of the job takes it.", skip)
-    elif load is not None and error.exit is Exit.ROSTER:
-        yield f"Ask the office to save the workbook in {job.file.rejects_to} again."
     elif error.exit is Exit.BUG:
         file = command_line("doctor", "--bundle", "bundle.json")
         yield from ("To report it, also send the file that this command writes:", f"  {file}")

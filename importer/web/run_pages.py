@@ -74,7 +74,7 @@ def task(visit: Visit) -> web.Response:
     code, result = tasks.exit(shown), tasks.result(shown)
     if code in FINE or (code is not None and "findings" in result):  # of the doctor
         return see(shown.page)
-    error = str(result.get("error", "")) if code is not None else ""
+    error = f"{result.get('error', '')}{result.get('cells', '')}" if code is not None else ""
     if code == -1:
         error = "The command was stopped from outside before it had finished. Nothing was written."
     messages = tasks.messages(shown)

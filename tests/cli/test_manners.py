@@ -70,6 +70,18 @@ def test_the_log_has_a_line_for_each_message_and_the_end(folder: Path, typed: Ty
     assert typed("--log", "no/such/folder", "runs").exit == Exit.USAGE
 
 
+def test_cells_of_an_error_are_for_the_person_at_the_screen(folder: Path, typed: Type) -> None:
+    """A log has none of them; with `--json`, as jobs call it, they are apart from the message."""
+    path = write(folder, (ANA[0], "Zo\u00eb", "N\u00fa\u00f1ez", *ANA[3:]))
+    path.write_bytes(path.read_text("utf-8").encode("mac-roman"))
+    shown = typed("--log", "log.jsonl", "check", *CHECK)
+    assert (shown.exit, "Zo\u00eb" in shown.err) == (Exit.ROSTER, True)
+    apart = typed("--log", "log.jsonl", "check", *CHECK, "--json")
+    assert "Zo" not in apart.err + str(apart.summary["error"])
+    assert "Zo\u00eb" in str(apart.summary["cells"])
+    assert "Zo" not in (folder / "log.jsonl").read_text("utf-8")
+
+
 def test_a_command_in_another_folder(folder: Path, typed: Type) -> None:
     """`-C` is the current folder of that command, and of no other."""
     other = folder / "north"

@@ -161,6 +161,20 @@ def _corrected_to_rubbish(office: Office, sandbox: Sandbox) -> None:
     office.run()
 
 
+def _corrected_to_less(office: Office, sandbox: Sandbox) -> None:
+    _gives_back(office, sandbox)
+    book = openpyxl.load_workbook(back(office)[0])
+    book.worksheets[0].delete_cols(1, 6)
+    book.save(back(office)[0])
+    office.run()
+
+
+def _corrected_nowhere(office: Office, sandbox: Sandbox) -> None:
+    _gives_back(office, sandbox)
+    shutil.rmtree(office.folder / "back")
+    office.run()
+
+
 def _rejected_of_two(office: Office, _: Sandbox) -> None:
     _write_job_of_two(office, OFF)
     office.drop(rows_of([*people(20), WRONG]))
@@ -610,6 +624,25 @@ KINDS = {
         Exit.ROSTER,
         _corrected_to_rubbish,
         ("is damaged", r"File: \S+-rejects\.xlsx \(", "It was not loaded", ASK, "in back"),
+    ),
+    "corrections without columns": Kind(
+        Exit.USAGE,
+        _corrected_to_less,
+        ("`Id` is missing", r"File: \S+-rejects\.xlsx \(", ASK, "in back again, with its columns"),
+        (SKIP, AGAIN),
+    ),
+    "no folder of corrections": Kind(
+        Exit.STOPPED, _corrected_nowhere, ("folder back cannot", "`rejects_to` of the job", AGAIN)
+    ),
+    "encoding": Kind(
+        Exit.ROSTER,
+        _arrives(
+            rows_of([*people(9), ("7", "Zo\xeb", "N\xfa\xf1ez", "COMM", "", "", "")])
+            .decode()
+            .encode("mac-roman")
+        ),
+        ("is not UTF-8", "`encoding: mac_roman`", FILE, AGAIN, ASK, SKIP, NOTHING),
+        ("Zo", "ez$"),
     ),
     "plan: daily limit": Kind(
         Exit.STOPPED,
