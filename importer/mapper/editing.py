@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import UsageError
-from importer.mapper.placeholders import heading_key
+from importer.mapper.placeholders import heading_key, is_nameable
 from importer.mapper.yaml_source import Steps, cell, scalar
 
 _INDENT = 2
@@ -39,7 +39,18 @@ def set_column(text: str, steps: Steps, heading: str) -> str:
     node = _find(root, steps)
     if node is not None and not _is_plain(node):
         raise _refusal(steps)
-    return set_value(text, steps, cell(heading))
+    return set_value(text, steps, column(heading))
+
+
+def column(heading: str) -> str:
+    """Return the placeholder of a column as YAML. Raises NotEditableError if it cannot be named."""
+    if is_nameable(heading):
+        return cell(heading)
+    msg = (
+        f"“{heading}” contains < or >, or begins with @ or $. Rename the column in the file, or "
+        "give it another name under `headings:` in the mapping's text."
+    )
+    raise NotEditableError(msg)
 
 
 def _unmarked(text: str, steps: Steps) -> str:

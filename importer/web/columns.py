@@ -224,7 +224,7 @@ def matched(document: MappingDocument, place: Place, target: str) -> str:
     if target in NEW:
         new = NEW[target]
         text = editing.add_entry(
-            text, new.list, [(new.field, cell(heading)), (new.type_field, new.type)]
+            text, new.list, [(new.field, editing.column(heading)), (new.type_field, new.type)]
         )
     elif target:
         if target not in {key for _, group in targets(document) for key, _ in group}:

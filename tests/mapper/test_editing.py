@@ -198,6 +198,15 @@ def test_what_is_written_in_another_way_is_left_to_people(text: str, named: str)
         editing.set_column(text, ("record", "last_name"), "Last")
 
 
+@pytest.mark.parametrize("heading", ["Size <cm>", "@ID", "$group"])
+def test_a_heading_that_means_something_else_in_a_placeholder_is_left_to_people(
+    heading: str,
+) -> None:
+    """It would be another field, or a value; such a column gets another name."""
+    with pytest.raises(NotEditableError, match="headings:"):
+        editing.set_column("record:\n  last_name: <L>\n", ("record", "last_name"), heading)
+
+
 def test_a_list_that_ends_in_an_alias_is_left_to_people() -> None:
     """The text of its last entry stands elsewhere, so that nothing can be added after it."""
     text = TEXT.replace("- email_address: <Email>", "- &mail\n        email_address: <Email>")
