@@ -99,6 +99,11 @@ def is_nameable(heading: str) -> bool:
     return not _NO_NAME.search(heading)
 
 
+def name_for(heading: str) -> str:
+    """Return a name for such a heading: without what placeholders contain."""
+    return " ".join(re.split("[<>@$?* ]+", heading)).strip() or "Column"
+
+
 def parse(text: str) -> Template:
     """Read the template of a text. Raises ValueError if a `<` is not closed or is empty."""
     parts: list[str | Cell | Variable] = []

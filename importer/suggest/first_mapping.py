@@ -6,11 +6,10 @@ heading names it, and Alma's codes for the words in the roster.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from importer.mapper.dates import without_a_day
-from importer.mapper.placeholders import TO_CHOOSE, is_nameable
+from importer.mapper.placeholders import TO_CHOOSE, is_nameable, name_for
 from importer.mapper.steps.read import Order as NameOrder
 from importer.mapper.steps.read import read_name
 from importer.mapper.yaml_source import cell, comment, scalar
@@ -173,8 +172,7 @@ class _Lines:
             yield "# To use a heading with `<`, `>`, `@` or `$`, name it here; remove the `#`:"
             yield "# headings:"
         for heading in special:
-            name = " ".join(re.split("[<>@$ ]+", heading)).strip() or "Another name"
-            yield f"#   {scalar(name)}: [{scalar(heading)}]"
+            yield f"#   {scalar(name_for(heading))}: [{scalar(heading)}]"
 
     def _unused(self, lines: Sequence[str]) -> Iterator[str]:
         """The headings of columns that no line uses."""
