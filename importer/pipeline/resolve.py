@@ -17,7 +17,7 @@ from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
-from importer.model.decisions import NAME, WHO, Answer, concerned, in_question
+from importer.model.decisions import NAME, WHO, Answer, in_question
 from importer.model.fields import CodeTables
 from importer.model.plan import (
     Act,
@@ -198,15 +198,15 @@ class Review:
         self._keep(answer, live, draft)
 
     def _check_named(self, draft: DraftUser, live: User) -> None:
-        """Raise UsageError if a user whom no question is about is another person than the row.
+        """Raise UsageError if a user who is not in question is another person than the row.
 
-        Whoever a mistyped ID finds would be overwritten.
+        Whoever a mistyped ID finds would be overwritten, and who has an ID of the row by mistake.
         """
         history = self.ledger.row(draft.row)
-        known = concerned(self.ledger.problems(draft.row)) | {draft.key}
+        known = {*in_question(self.ledger.problems(draft.row))}
         if history is not None:
-            known |= {history.primary_id.casefold()}
-        if not known.isdisjoint(identifiers(live)):
+            known.add(history.primary_id)
+        if not {one.casefold() for one in known}.isdisjoint(identifiers(live)):
             return
         if is_another(draft, live, self._context.common):
             msg = (

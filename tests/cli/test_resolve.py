@@ -195,6 +195,8 @@ def test_update_leaves_the_id_that_was_asked_about(
     typed("plan", "both.csv", "-m", "two.yaml", "-o", "both")
     found = [("2", "matches-two-users"), ("2", "identifier-of-another-person")]
     assert sorted(codes(folder, "both")) == sorted([*found, ("3", "another-person")])
+    another = typed("resolve", "both", "2", "3001", "--as", "update")
+    assert another.exit == Exit.USAGE  # shown, and not in question
     assert typed("resolve", "both", "2", "3002", "--as", "update").exit == Exit.REJECTS
     assert typed("resolve", "both", "3", "3001", "--as", "update").exit == Exit.DONE
     typed("apply", "both", "--yes", "--allow", "many-changes")
