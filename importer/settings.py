@@ -116,7 +116,7 @@ class Settings(BaseSettings):
             init_settings,
             env_settings,
             InitSettingsSource(settings_cls, secrets),
-            InitSettingsSource(settings_cls, {k.lower(): v for k, v in _read_env().items()}),
+            InitSettingsSource(settings_cls, {k.lower(): v for k, v in _trusted_env().items()}),
         )
 
     @classmethod
@@ -132,8 +132,8 @@ class Settings(BaseSettings):
     def for_messages(cls, needed: tuple[str, ...]) -> Settings:
         """Return the settings for a message of a job, which may be about the wrong ones.
 
-        A setting that is wrong and not `needed` has its default. Raises UsageError naming the
-        needed ones that are wrong, and where `.env` cannot be read or trusted.
+        A setting that is wrong and not `needed` has its default, and nothing of a `.env` counts
+        that cannot be read or trusted. Raises UsageError naming the needed ones that are wrong.
         """
         return cls._usable(needed)._hidden()
 
@@ -145,6 +145,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def _checked(cls) -> Settings:
+        _read_env()  # to be refused whole where others can change it
         _check_source((KEY,), DESTINATION, "it is sent")
         return cls._usable(tuple(name.upper() for name in cls.model_fields))
 
@@ -271,6 +272,14 @@ def _read_env() -> dict[str, str]:
     return {name.upper(): value for name, value in found.items() if value is not None}
 
 
+def _trusted_env() -> dict[str, str]:
+    """Return the settings in `.env`; none of one that cannot be read or trusted."""
+    try:
+        return _read_env()
+    except UsageError:
+        return {}
+
+
 def write_env(path: Path, values: Mapping[str, str]) -> None:
     """Set values in a `.env` file, which only its owner can read then; other lines stay.
 
@@ -311,7 +320,7 @@ def _check_source(secrets: tuple[str, ...], destinations: tuple[str, ...], what:
     A `.env` may come with a roster from elsewhere. It decides where its own secrets are sent, never
     where those of the environment, or of a folder of secrets, are sent.
     """
-    values = _read_env()
+    values = _trusted_env()
     given = {name.upper() for name, value in os.environ.items() if value.strip()}
     given |= {name for name in (*secrets, *destinations) if _secret(name)}
     held = next((name for name in secrets if name in given), "")

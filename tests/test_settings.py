@@ -104,6 +104,9 @@ def test_a_message_needs_only_its_own_settings(env: Path, monkeypatch: pytest.Mo
     with pytest.raises(UsageError):
         Settings.read()
     assert (mail_settings().alma_mail_host, web_settings().alma_proxy) == ("127.0.0.1", "")
+    env.chmod(0o666)
+    assert mail_settings().alma_mail_host == "127.0.0.1"
+    env.chmod(0o600)
     monkeypatch.setenv("ALMA_MAIL_PORT", "none")
     with pytest.raises(UsageError, match="ALMA_MAIL_PORT must be a port"):
         mail_settings()

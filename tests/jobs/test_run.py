@@ -139,18 +139,6 @@ def test_a_load_that_cannot_be_compared_is_held(office: Office, sandbox: Sandbox
     assert len(state(sandbox)) == 80
 
 
-def test_a_newer_file_replaces_one_that_is_held(office: Office, sandbox: Sandbox) -> None:
-    """The office sent a cut file, and then the whole one."""
-    office.write_job("guards: {creates: off}\n")
-    office.drop(rows_of(people(40)))
-    office.run()
-    office.drop(rows_of(people(4)), "patrons-2.csv")
-    assert office.run() == Exit.SAFETY_CHECK
-    office.drop(rows_of(people(41)), "patrons-3.csv")
-    assert office.run() == Exit.DONE
-    assert len(state(sandbox)) == 41
-
-
 def test_allow_is_only_for_a_load_that_a_person_has_seen(office: Office, sandbox: Sandbox) -> None:
     """Without a held load, or after the plan changed, `--allow` lets nothing pass."""
     office.write_job()
