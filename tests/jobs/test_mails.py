@@ -614,7 +614,7 @@ KINDS = {
         _corrected_too_late,
         (
             r"Corrections came too late: \S+-rejects\.xlsx\.",
-            r"newer file was loaded before: patrons-2\.csv.*\(its workbook: \S+-2-rejects\.xlsx",
+            r"newer file was loaded before: patrons-2\.csv.*\(its workbook: \S+-rejects\.xlsx",
             ASK,
             "newest workbook in back",
             "[Nn]othing needs to be done",
