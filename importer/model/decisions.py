@@ -96,8 +96,10 @@ def concerned(problems: Iterable[Problem]) -> frozenset[str]:
 def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
     """Return the decisions that a row with these problems allows; none if it needs no review.
 
-    Where several users are in question, a decision names one: `same person, update: 20001`.
+    Where several users are in question, a decision names one: `same person, update: 20001`. A row
+    that was held by an apply allows again what could be answered about its user before.
     """
+    problems = tuple(problems)
     held = [problem for problem in problems if problem.severity is Severity.REVIEW]
     codes, users = {problem.code for problem in held}, in_question(held)
     if not held:
@@ -107,7 +109,10 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
         named = f": {user}" if len(users) > 1 else ""
         texts += [f"{DECISIONS[answer]}{named}" for answer in _about(user, held)]
     if not users and (codes == {Code.CHANGED_IN_ALMA} or codes <= NAME):
-        texts = [DECISIONS[Answer.UPDATE]]
+        before = in_question(problems)
+        again = _about(before[0], problems) if len(before) == 1 else ()
+        again = again if Answer.UPDATE in again else (Answer.UPDATE,)
+        texts = [DECISIONS[answer] for answer in again]
     if codes <= _NEW:
         texts.append(DECISIONS[Answer.CREATE])
     return (*texts, DECISIONS[Answer.REJECT])

@@ -12,6 +12,7 @@ from importer.ledger.integrity import first_broken
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
+from importer.model.decisions import choices
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, edit, load, state, write
@@ -165,6 +166,24 @@ def test_a_row_held_by_apply_is_merged_anew(folder: Path, typed: Type, sandbox: 
     user = state(sandbox)["2001"]
     assert (user["last_name"], user["job_description"]) == ("Novak", "Printer")
     assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.USAGE  # it was sent
+
+
+def test_a_new_card_that_was_held_by_apply_is_still_offered(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Whoever answered `rename` can answer it again; `update` would leave Alma's ID for good."""
+    load(typed, write(folder, ANA), "first")
+    typed("plan", write(folder, (*ANAS_TWIN[:3], "FRIEND", *ANAS_TWIN[4:])), *PLAN, "run")
+    typed("resolve", "run", "2", "--as", "rename")
+    ask(sandbox, "PATCH", "users/2001", {"user_group": {"value": "STAFF"}})
+    allow = ("--allow", "many-changes")
+    assert typed("apply", "run", *allow, "--json").summary["held"] == 1
+    with Ledger.open(folder / "run") as ledger:
+        offered = choices(tuple(ledger.problems(2)))
+    assert offered == ("same person, new card", "same person, update", "do not load")
+    assert typed("resolve", "run", "2", "--as", "rename").exit == Exit.DONE
+    assert typed("apply", "run", *allow, "--json").summary["updated"] == 1
+    assert set(state(sandbox)) == {"2009"}
 
 
 def test_update_leaves_the_id_that_was_asked_about(
