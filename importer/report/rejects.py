@@ -39,6 +39,7 @@ from importer.report.wording import (
     SEVERITIES,
     again,
     end_of,
+    placed,
     row_numbers,
     what,
 )
@@ -81,7 +82,7 @@ def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
             continue
         holding = [problem for problem in problems if problem.severity.holds]
         marks = dict.fromkeys(_not_in_text(holding, letters))
-        why = dict.fromkeys(f"{_places(one.places)}{_what(one)}" for one in holding)
+        why = dict.fromkeys(placed(_places(one.places), _what(one)) for one in holding)
         to_do = dict.fromkeys(_plain(problem.advice) for problem in holding)
         to_do |= {UNEVEN_ADVICE if one.code in UNEVEN else MARKED_ADVICE: None for one in marks}
         number = row_text(row.row, marks)
@@ -106,9 +107,9 @@ def _not_in_text(problems: Iterable[Problem], letters: Mapping[str, str]) -> Ite
 
 
 def _places(columns: Iterable[Place]) -> str:
-    """Return columns by their headings, as letters differ here: `"EMPL ID" and "Barcode": `."""
+    """Return columns by their headings, as letters differ here: `"EMPL ID" and "Barcode"`."""
     names = (f'"{place.heading}"' if place.heading else "a column" for place in columns)
-    return f"{text}: " if (text := " and ".join(names)) else ""
+    return " and ".join(names)
 
 
 def _what(problem: Problem) -> str:
@@ -302,7 +303,7 @@ class _Rejects:
                 SEVERITIES[group.severity],
                 f"{group.count:,}" if group.count else "",
                 row_numbers(group.rows, most=200),
-                _places(group.first.places).removesuffix(": "),
+                _places(group.first.places),
                 group.title,
                 _what(group.first),
                 _plain(group.to_do),

@@ -32,6 +32,7 @@ from importer.report.wording import (
     effort,
     field_name,
     headline,
+    placed,
     roster_counts,
     row_numbers,
     rows,
@@ -255,8 +256,8 @@ def as_lines(row: dict[str, Any]) -> list[str]:
     if row["result"]:
         lines.append(f"Result: {ENDS[row['result']]}")
     for problem in row["problems"]:
-        where = f"{', '.join(problem['columns'])}: " if problem["columns"] else ""
-        told = f"{where}{problem['message']} {problem['advice']}".rstrip()
+        told = placed(", ".join(problem["columns"]), problem["message"])
+        told = f"{told} {problem['advice']}".rstrip()
         lines.append(f"{problem['severity']}: {told} [{problem['code']}]")
     for entry in row["history"]:
         detail = f"({entry['detail']})" if entry["event"] == State.INTENT else entry["detail"]

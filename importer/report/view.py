@@ -278,7 +278,7 @@ def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
         ]  # fmt: skip
     told = [str(one) for one in changes[:1]]
     if row.act is Act.CREATE:
-        told = [f"{name}: {new}" for name, _, new in fields if name in _IN_A_LINE]
+        told = [f"{word}{new}" for name, _, new in fields for word in _IN_A_LINE.get(name, ())]
     if told and (more := len(fields) - len(told)) > 0:
         told.append(f"and {more} more")
     details = details_of(end, (), problems, show_values=True)
@@ -290,5 +290,5 @@ def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
     return Row(row.row, names.of(row), given, end, details, tuple(fields), gist)
 
 
-_IN_A_LINE = tuple(map(field_name, ("user_group", "expiry_date")))
-"""The most important fields of a new record."""
+_IN_A_LINE = {field_name("user_group"): ("",), field_name("expiry_date"): ("expires ",)}
+"""The most important fields of a new record, each with what is before its value in a line."""

@@ -307,6 +307,8 @@ def what(problem: Problem, *, show_values: bool, begin: bool = False) -> str:
     `begin`: start with a capital letter, unless with a value.
     """
     value = _value(problem, show_values=show_values)
+    if " " in value and " → " not in value and problem.code is not Code.REFUSED_BY_ALMA:
+        value = f"“{value}”"
     text = problem.sentence(value, begin=begin).strip()
     return text + "." if text and text[-1] not in ".?!:…" else text
 
@@ -325,8 +327,14 @@ def _value(problem: Problem, *, show_values: bool) -> str:
 def sentence(problem: Problem, *, show_values: bool) -> str:
     """Return what is wrong, in a sentence that starts with its columns, such as C "EMPL ID"."""
     columns = word_list([*map(str, problem.places)]) if problem.places else ""
-    text = what(problem, show_values=show_values, begin=not columns)
-    return f"{columns}: {text}" if columns else text
+    return placed(columns, what(problem, show_values=show_values, begin=not columns))
+
+
+def placed(columns: str, text: str) -> str:
+    """Return what is wrong behind its columns: `A "Barcode" is blank.`, `N "DOB": 13/45 is …`."""
+    if not columns:
+        return text
+    return f"{columns} {text}" if text.startswith(("is ", "has ")) else f"{columns}: {text}"
 
 
 _FIELDS = {

@@ -53,7 +53,7 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
     words = {
         "apply": ("play", f"approved the {what}{{}}"), "paused": ("pause", f"paused the {what}"),
         "finished": ("check", f"the {what} is finished"),
-        DECIDED: ("people", "answered {}"), ALLOWED: ("alert", "allowed {}"),
+        DECIDED: ("people", "answered {}"), ALLOWED: ("alert", "allowed: {}"),
     }  # fmt: skip
     for (event, who), entries in groupby(made_by_people(ledger), lambda e: (e.event, e.operator)):
         each = list(entries)

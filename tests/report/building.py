@@ -177,11 +177,11 @@ def checked() -> Run:
         15,
         Fate.REJECTED,
         Problem.of(
-            Code.UNKNOWN_CODE, at(15), '"{value}" is not in the lookup groups', TYPE,
+            Code.UNKNOWN_CODE, at(15), "{value} is not in the lookup groups", TYPE,
             field="user_group", value="Comunity", advice="Did you mean Community?",
         ),
         Problem.of(
-            Code.UNPARSABLE_DATE, at(15), '"{value}" is not a date', BORN,
+            Code.UNPARSABLE_DATE, at(15), "{value} is not a date", BORN,
             field="birth_date", value="5 June 87",
         ),
     )  # fmt: skip
