@@ -9,6 +9,7 @@ from dataclasses import field as default
 from difflib import get_close_matches
 
 from importer.mapper.dates import Order
+from importer.mapper.lookups import OTHERWISE
 from importer.mapper.placeholders import heading_key
 from importer.model.fields import FIELDS, country_of
 from importer.model.roster import Roster
@@ -280,10 +281,13 @@ def path_of(field: str) -> str:
 
 
 def spellings(found: Iterable[Guess]) -> list[tuple[str, int]]:
-    """Return each word of some columns once, in one of its spellings, and how often it occurs."""
+    """Return each word of some columns once, in one of its spellings, and how often it occurs.
+
+    A cell `*` is none: in a lookup, that is every other word.
+    """
     words: dict[str, tuple[str, int]] = {}
     for guess in found:
-        for text in sorted(guess.counts):
+        for text in sorted(guess.counts.keys() - {OTHERWISE}):
             key = heading_key(text)
             word, count = words.get(key, (text, 0))
             words[key] = word, count + guess.counts[text]

@@ -100,6 +100,13 @@ def test_values_that_are_codes_already_need_no_lookup(tmp_path: Path) -> None:
     assert mapping.file.lookups == {}
 
 
+def test_a_star_in_a_cell_is_no_word_of_a_lookup(tmp_path: Path) -> None:
+    """There it would be every other word, so that wrong ones would get its code."""
+    rows = [("1", "A", "L", "Full time"), ("2", "B", "M", "*"), ("3", "C", "N", "Full time")]
+    mapping = started(tmp_path, ("Barcode", "First", "Last", "Group"), rows)
+    assert mapping.file.lookups == {"groups": {"Full time": "?"}}
+
+
 FORM = {
     "First name": "first_name", "Middle name": "middle_name", "Last name": "last_name",
     "Preferred first name": "pref_first_name", "Preferred middle name": "pref_middle_name",
