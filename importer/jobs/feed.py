@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
@@ -165,6 +165,17 @@ class Feed(BaseModel):
     def _by_time(self) -> dict[tuple[str, float], FeedFile]:
         return {(one.name, one.modified): one for one in self.files}
 
+    def came(self, file: FoundFile) -> float:
+        """Return since when a file waits: one that replaces a held or refused file, as long as it.
+
+        Else its older values would be loaded after those of the files behind it.
+        """
+        waits = {FileState.HELD, FileState.REFUSED}
+        return min(
+            [one.modified for one in self.files if one.name == file.name and one.state in waits],
+            default=file.modified,
+        )
+
     def looked(self, there: Iterable[FoundFile], now: datetime) -> Self:
         """Return the feed after a look at its place: new files wait, and those gone do not."""
         present = set(there)
@@ -201,11 +212,15 @@ class Feed(BaseModel):
 Position = tuple[object, ...]
 
 
-def position(file: FoundFile, order: Order) -> Position:
-    """Return what the files of a feed are sorted by; numbers in a name count as numbers."""
+def position(file: FoundFile, order: Order, every: Every, feed: Feed) -> Position:
+    """Return what the files of a feed are sorted by; numbers in a name count as numbers.
+
+    `feed`: where every file is loaded, for the place of one that replaces another.
+    """
     parts = re.split(r"(\d+)", file.name)
     name = (*(int(text) if at % 2 else text for at, text in enumerate(parts)), file.name)
-    return (file.modified, name) if order == "time" else (name, file.modified)
+    modified = feed.came(file) if every == "file" else file.modified
+    return (modified, name) if order == "time" else (name, modified)
 
 
 @contextmanager
@@ -226,14 +241,19 @@ def opened(job: Job, location: Location) -> Iterator[RosterFolder]:
         yield place
 
 
-def in_order(part: RosterPart, place: RosterFolder) -> list[FoundFile]:
+def in_order(part: RosterPart, place: RosterFolder, every: Every, feed: Feed) -> list[FoundFile]:
     """Return the files of a roster that are in its place, in the order of its feed."""
     found = matching(place, part.source.pattern)
-    return sorted(found, key=lambda file: position(file, part.order))
+    return sorted(found, key=lambda file: position(file, part.order, every, feed))
 
 
 def superseded(
-    part: RosterPart, place: RosterFolder, there: list[FoundFile], feed: Feed, folder: Path
+    part: RosterPart,
+    place: RosterFolder,
+    there: list[FoundFile],
+    every: Every,
+    feed: Feed,
+    folder: Path,
 ) -> tuple[list[FoundFile], list[FeedFile]]:
     """Return the files of a place that are over, and those of them that are superseded only now.
 
@@ -248,13 +268,14 @@ def superseded(
     contents = {(one.name, one.sha256) for one in over}
     names = {one.name for one in over}
     old, new = [], []
+    came = partial(position, order=part.order, every=every, feed=feed)
     for file in there:
         if last.is_of(file):
             continue
         if feed.state(file).is_over:
             old.append(file)
             continue
-        older = position(file, part.order) < position(last.found, part.order)
+        older = came(file) < came(last.found)
         if not older and file.name not in names:
             continue
         digest = digest_of(place, file, folder)

@@ -130,7 +130,8 @@ class Intake:
             try:
                 with opened(self._job, part.source) as place:
                     put_away(part, place, file, load.stamp)
-                    there, newest = in_order(part, place), self._job.file.every == "newest"
+                    every, feed = self._job.file.every, self._store.state.feed(part.source.address)
+                    there, newest = in_order(part, place, every, feed), every == "newest"
                     self._supersede(part, place, there, load.stamp, replaced=newest)
             except ImporterError as error:
                 trouble.append(str(error))
@@ -138,8 +139,9 @@ class Intake:
 
     def _look(self, part: RosterPart, place: RosterFolder) -> list[FoundFile]:
         """Return the files of a roster that are there, and remember them."""
-        there, address = in_order(part, place), part.source.address
+        address = part.source.address
         before = self._store.state.feed(address)
+        there = in_order(part, place, self._job.file.every, before)
         feed = before.looked(there, self._tools.now())
         if feed != before:
             self._store.save(feeds={**self._store.state.feeds, address: feed})
@@ -161,7 +163,7 @@ class Intake:
         """
         store, address = self._store, part.source.address
         feed = store.state.feed(address)
-        old, new = superseded(part, place, there, feed, store.folder)
+        old, new = superseded(part, place, there, self._job.file.every, feed, store.folder)
         if new and feed.last is not None:
             feed = feed.marked(new, FileState.SUPERSEDED, self._tools.now())
             sentence = in_one_line(part, new, feed.last or new[-1], replaced=replaced)

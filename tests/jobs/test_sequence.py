@@ -324,6 +324,26 @@ def test_a_file_that_cannot_be_loaded_stops_those_behind_it(
     assert names(office.inbox)[1] == "patrons-2.csv.skipped-"
 
 
+@pytest.mark.parametrize("wrong", ["cut", "empty"])
+def test_a_file_under_the_name_of_one_that_stopped_takes_its_place(
+    wrong: str, office: Office, sandbox: Sandbox
+) -> None:
+    """Its values are older than those of the files behind it, however late it comes."""
+    office.write_job(GUARDS, max_age="26h")
+    load_every_file(office)
+    rows = named("Saturday")
+    for number, content in enumerate(
+        (named("Friday"), rows[:-9] if wrong == "cut" else b"", named("Sunday")), 1
+    ):
+        office.drop(content, f"patrons-{number}.csv", age=HOUR * (4 - number))
+    assert office.run() == Exit.ROSTER
+    assert last_name(sandbox) == "Friday"
+    office.drop(rows, "patrons-2.csv")
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Sunday"
+    assert names(office.inbox) == [f"patrons-{number}.csv.done-" for number in (1, 2, 3)]
+
+
 def test_the_same_content_again_does_not_hide_the_files_behind_it(
     office: Office, sandbox: Sandbox
 ) -> None:
