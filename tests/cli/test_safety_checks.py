@@ -104,7 +104,7 @@ def test_the_history_names_every_check_that_somebody_allowed(
     typed("apply", "first", "--allow", "renames", "--allow", "removals")
     with Ledger.open(folder / "first") as ledger:
         texts = [one.text for one in events_of(ledger, None)]
-    assert "allowed removals and renames" in texts
+    assert "allowed: removals and renames" in texts
 
 
 @pytest.mark.parametrize("answer", ["update", "reject"])

@@ -118,6 +118,7 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.Monke
         read(path, LAYOUT)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("in_another_thread", [False, True])
 def test_reading_has_a_limit_of_time(
     in_another_thread: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

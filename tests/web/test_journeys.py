@@ -176,7 +176,7 @@ def load(work: Work, done: str) -> tuple[int, int, int]:
     """View what is dangerous, and approve; return the work so far."""
     for box in work.tab.locator("input[form=approve]").all():
         work.click(box)
-    work.button(re.compile("^(Write|Delete) .*"))
+    work.button(re.compile("^(Write|Delete|Restore) .*"))
     expect(work.tab.get_by_role("heading", level=1)).to_contain_text(done, timeout=120_000)
     return work.clicks, work.typings, work.loads
 

@@ -174,8 +174,15 @@ def test_nothing_is_sent_but_what_was_seen_by_whoever_approved(
         approved = client.post(f"{run}/approve", data=seen)
         for one in (answered, approved):
             until(partial(_has_ended, client, one))
-        assert client.post(f"{run}/approve", data=seen).status_code == 409
+        tasks = [_words(client, one) for one in (answered, approved)]
+        assert client.post(f"{run}/approve", data=seen).status_code == 409, tasks
         assert library.users()[known] == "Quill"
+
+
+def _words(client: httpx.Client, started: httpx.Response) -> str:
+    """What the page of a command says in the end."""
+    page = client.get(started.headers.get("Location", ""), follow_redirects=True).text
+    return " ".join(re.sub("<[^>]*>", " ", page.partition("<main")[2]).split())
 
 
 def _has_ended(client: httpx.Client, started: httpx.Response) -> bool:
