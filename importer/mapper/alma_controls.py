@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from importer.errors import UsageError
 from importer.mapper.controls import Control, Panel, set_list, set_text
 from importer.mapper.dates import is_iso
 from importer.mapper.mapping import MappingDocument
@@ -66,8 +67,12 @@ def plain_domain(pattern: str) -> str:
 
 
 def _set_domain(mapping: MappingDocument, text: str, value: str) -> str:
-    """Write another domain wherever the mapping has a pattern that finds one."""
-    domain = value.strip().removeprefix("@").replace(".", "[.]")
+    """Write another domain wherever the mapping has a pattern that finds one. Raises UsageError."""
+    domain = value.strip().removeprefix("@")
+    if not re.fullmatch(r"[\w-]+(\.[\w-]+)+", domain):  # else it would find other addresses
+        msg = "Write one mail domain, such as example.org."
+        raise UsageError(msg)
+    domain = domain.replace(".", "[.]")
     for start in (_ONLY, *_CHANGED):
         for steps, pattern in _values(mapping.source.values, start):
             if isinstance(pattern, str) and (found := _DOMAIN.fullmatch(pattern)):

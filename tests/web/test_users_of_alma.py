@@ -90,6 +90,22 @@ def test_values_of_a_mapping_of_users_are_changed_without_its_text(library: Libr
     assert server.stop() == 0
 
 
+def test_a_mail_domain_is_one_domain(library: Library) -> None:
+    """It is written wherever the old one was; what is no domain changes nothing."""
+    server = start(library.folder)
+    client = server.client()
+    form = form_of(client, "mail-domain.yaml")
+    key = "set roster/only/contact_info.email[work].email_address/matches"
+    for wrong in (" ", "a|b", "old.example.org, x.example.org", "org"):
+        assert client.post("/alma/users", data=form | {key: wrong}).status_code == 422
+    assert form_of(client, "mail-domain.yaml") == form
+    sent = form | {key: "@library.example.net"}
+    assert client.post("/alma/users", data=sent).status_code == 303
+    text = form_of(client, "mail-domain.yaml")["text"]
+    assert (text.count("@library[.]example[.]net"), "@old[.]" in text) == (2, False)
+    assert server.stop() == 0
+
+
 def test_a_text_that_selects_nobody_is_not_saved(library: Library) -> None:
     """What is there stays, and no roster is offered a mapping that takes none."""
     server = start(library.folder)
