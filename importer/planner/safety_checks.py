@@ -190,8 +190,8 @@ def failed_checks(
                 lost = "lose a value" if clears else "lose a list entry"
                 words = what.replace("lose a list entry", lost)
                 most = max(limit.count, int(limit.percent * own.matched / 100))
-                sentence = f"{name}{concerned:,} of {own.matched:,} known users {words}; at most "
-                sentence += f"{most:,} are expected"
+                sentence = f"{name}{concerned:,} of {own.matched:,} known users {words}; "
+                sentence += f"at most {most:,} are expected" if most else "none is expected"
                 found.append(
                     FailedCheck(
                         check=check, concerned=concerned, matched=own.matched, sentence=sentence
