@@ -52,7 +52,7 @@ from importer.users.matching import PersonQuery, identifiers, search_alma
 _SAID: Mapping[Answer | type[Step], tuple[str, str]] = {
     Answer.CREATE: ("create a new user", "creates a user"),
     Answer.UPDATE: ("update the user that was named", "updates a user"),
-    Answer.RENAME: ("give the user that was named the row's primary ID", "renames a user"),
+    Answer.RENAME: ("give the user the row's primary ID", "renames a user"),
     Delete: ("delete the user that was named for good", "deletes a user for good"),
 }
 """What an answer asks for, and what the row does then; a deletion whatever the answer is called."""
