@@ -279,14 +279,14 @@ def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
     told = [str(one) for one in changes[:1]]
     if row.act is Act.CREATE:
         told = [f"{word}{new}" for name, _, new in fields for word in _IN_A_LINE.get(name, ())]
+    gist = ", ".join(told) or counted(len(fields), "field")
     if told and (more := len(fields) - len(told)) > 0:
-        told.append(f"and {more} more")
+        gist += f" ({more} more)"
     details = details_of(end, (), problems, show_values=True)
     renamed = (
         one.new for one in changes if one.path == "primary_id" and row.result is Result.UPDATED
     )
     given = next(renamed, row.primary_id)
-    gist = ", ".join(told) or counted(len(fields), "field")
     return Row(row.row, names.of(row), given, end, details, tuple(fields), gist)
 
 

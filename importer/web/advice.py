@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import date
+
+from importer.mapper.dates import is_iso
 
 _COMMAND = r"\n +[^\n]*\b{}\b[^\n]*"  # a line to paste, of its own
 
@@ -71,13 +74,38 @@ _WORDS = tuple(
         (r"Make (a plan|one) with `importer plan`\.", "“Compare with Alma” makes one."),
         (r"run `importer resolve` again\.", "answer the row again."),
         (r"`importer runs` lists the runs\.", "“Loads” lists them."),
+        (r"is not in the mapping's lookup", "has no code in the mapping"),
+        (r"add the value to the lookup", "give it a code in the mapping"),
+        (r"so `check` cannot find wrong codes", "so wrong codes are not found"),
     )
 )
 
 
+_PARTS = re.compile(r"importer|ALMA_|--|Add it|lookup|`check`")
+"""What each text of a command has that the page shows in other words."""
+
+_COLUMN = re.compile(r'(^|, | and )([A-Z]{1,3}) "([^"]+)"')
+_DAY = re.compile(r"(?<![\w“/-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\w”/-])")
+_PERSON = re.compile(r"(?:(?<=Resolved by )|^)([^\s@]+)@\S+(?= on | \(since )")
+
+
+def day(text: str, month: str = "%b") -> str:
+    """Return a date in words: `Nov 29, 2027` for 2027-11-29; any other text as it is."""
+    if not is_iso(text):
+        return text
+    found = date.fromisoformat(text)
+    return f"{found:{month}} {found.day}, {found.year}"
+
+
+def in_words(text: str) -> str:
+    """Return a sentence about a row with its columns, days and people as the page has them."""
+    text = _PERSON.sub(r"\1", _COLUMN.sub(r"\1\3 (\2)", text))
+    return _DAY.sub(lambda one: day(one[0]), text)
+
+
 def on_page(text: str) -> str:
     """Return a text of a command as the page shows it."""
-    if "importer" in text or "ALMA_" in text or "--" in text or "Add it" in text:
+    if _PARTS.search(text):
         for pattern, words in _WORDS:
             text = pattern.sub(words, text)
     return text

@@ -9,7 +9,6 @@ from typing import Any
 
 from importer.errors import MappingError
 from importer.mapper.compile import CompiledField, CompiledMapping, RunVariables, compile_mapping
-from importer.mapper.dates import is_iso
 from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import explain
 from importer.mapper.mapping import MappingDocument
@@ -29,6 +28,7 @@ from importer.model.fields import (
 from importer.model.problem import Problem
 from importer.model.roster import Roster
 from importer.report.wording import field_name, what
+from importer.web.advice import day
 
 WHOLE = 2_000
 """Rows of a roster of which all are mapped for the card; of a larger one, the first ones."""
@@ -231,9 +231,8 @@ class _Making:
 
 def as_shown(field: Field, text: str, codes: CodeTables) -> tuple[str, str]:
     """Return a value of a field as Alma shows it, with its code if that is another text."""
-    if field.shape is Shape.DATE and is_iso(text):
-        day = date.fromisoformat(text)
-        return f"{day:%B} {day.day}, {day.year}", ""
+    if field.shape is Shape.DATE:
+        return day(text, "%B"), ""
     known = codes.known(field.facts.table) if field.facts.table else None
     if known and text in known and known[text].description:
         return known[text].description, text

@@ -28,6 +28,7 @@ from importer.model.text import counted
 from importer.model.user import AccountType
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import ENDS, field_name, sentence, what
+from importer.web.advice import on_page
 from importer.web.checked import Checked
 from importer.web.drafts import Draft, StaleError
 from importer.web.site import Visit, see
@@ -126,7 +127,9 @@ def _save(visit: Visit, checked: Checked, asked: Edits) -> web.Response:
         made = list(dict.fromkeys(_corrections(visit, checked, asked)))
     except StaleError as error:
         shown, known = Grid(draft, checked), checked.inputs.roster.frame.index
-        lines = shown.lines([one.row for one in asked.edits if one.row in known])
+        rows = dict.fromkeys(one.row for one in asked.edits)
+        rows |= dict.fromkeys(one.row for one in draft.made()[-PAGE:])
+        lines = shown.lines([row for row in rows if row in known])
         now = {**shown.state(), "sentence": str(error), "lines": lines}
         return web.json_response(now, status=409)
     if made:
@@ -270,7 +273,7 @@ class Grid:
                     "count": 0 if group.whole else group.count,
                     "columns": [place.heading or place.letter for place in group.first.places],
                     "told": group.sentences(show_values=True) if group.whole else [],
-                    "advice": group.to_do,
+                    "advice": on_page(group.to_do),
                 }
                 for key, group in self.causes.items()
             ],
@@ -383,14 +386,15 @@ class Grid:
         told = []
         for one in sorted(problems, key=lambda one: not one.severity.holds):
             place = one.places[0] if one.places else None
-            text, holds = what(one, show_values=True, begin=True), one.severity.holds
+            text, holds = on_page(what(one, show_values=True, begin=True)), one.severity.holds
+            advice = on_page(one.advice)
             for each in one.places:
                 why = text if len(one.places) == 1 else sentence(one, show_values=True)
                 word = one.code is Code.UNKNOWN_CODE
-                shown = {"text": why, "advice": one.advice, "holds": holds, "word": word}
+                shown = {"text": why, "advice": advice, "holds": holds, "word": word}
                 wrong.setdefault(each.letter, []).append(shown)
             column = (place.heading or place.letter) if place else ""
-            short = what(one, show_values=True) if place else text
+            short = on_page(what(one, show_values=True)) if place else text
             told.append({"column": column, "text": short, "holds": holds})
         return {
             "row": row,

@@ -26,14 +26,6 @@ _CHUNK = 262_144  # bytes
 _PAGE = 25
 """Loads on one page."""
 
-_TABS = {
-    Show.ALL: "All",
-    Show.YOU: "Needs you",
-    Show.LOADING: "Loading",
-    Show.DONE: "Done",
-    Show.TRASH: "Trash",
-}
-
 
 def home(visit: Visit) -> web.Response:
     """Show the loads, and where to drop a roster."""
@@ -45,8 +37,7 @@ def home(visit: Visit) -> web.Response:
         "loads.html.j2",
         show=show,
         find=find,
-        tabs=[(one, words, sum(_is_in(load, one) for load in every))
-              for one, words in _TABS.items()],
+        counts={one: sum(_is_in(load, one) for load in every) for one in Show},
         shown=shown[(at - 1) * _PAGE : at * _PAGE],
         total=len(every),
         at=at,

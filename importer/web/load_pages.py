@@ -22,9 +22,10 @@ from importer.model.run import FailedCheck
 from importer.model.text import counted, row_label
 from importer.pipeline.apply import STOP, stopping_checks
 from importer.report.differences import differences
+from importer.report.problem_groups import ProblemGroup
 from importer.report.view import Names
 from importer.report.wording import ENDS, duration, what
-from importer.web.review import draft_of
+from importer.web.review import answered_dangers, draft_of
 from importer.web.review_pages import SEAL, held_by
 from importer.web.site import Visit, render, see
 
@@ -63,7 +64,7 @@ class Progress:
     known. `rate`: rows a second, 0 if not known yet; `first`: how many rows were approved, 0 for
     all. `exit`: of its task, if that has ended. `seal`: of the plan as it was approved.
     `deletions`: users whom an apply of what is left deletes. `checks`: failed safety checks that
-    stop it.
+    stop it. `answered`: what is dangerous of rows that were answered meanwhile.
     """
 
     state: str
@@ -81,6 +82,7 @@ class Progress:
     seal: str
     deletions: int
     checks: list[FailedCheck]
+    answered: list[ProblemGroup]
 
     @property
     def running(self) -> bool:
@@ -157,6 +159,7 @@ def _progress(visit: Visit) -> Progress:
             approved or ledger.value("seal") or "",
             next_deletes(ledger, None),
             [] if running else stopping_checks(ledger),
+            [] if running else answered_dangers(ledger),
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,17 +9,17 @@ from urllib.parse import quote
 
 from importer.errors import StalePlanError
 from importer.ledger.integrity import check_whole
-from importer.ledger.journal import next_deletes
+from importer.ledger.journal import made_by_people, next_deletes
 from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.states import DECIDED
 from importer.mapper.load import examine
-from importer.model.plan import Act, Fate, Result
 from importer.model.run import FailedCheck, RunFacts, Summary
 from importer.model.text import counted
 from importer.pipeline.apply import check_unchanged, left_to_do, stopping_checks
 from importer.report.files import present
 from importer.report.lineage import lineage
+from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.view import Survey, Surveyor
-from importer.report.wording import End, Tally, tallies
 from importer.web.drafts import Draft
 from importer.web.history import Event, events_of, prepared_by, text_people
 from importer.web.loads import ledger_stamp
@@ -43,7 +42,8 @@ class Review:
     mapping where the rows are users of Alma. `related`: a sentence
     for each related run. `seal`: of the planned steps; another one after any was changed.
     `deletions`: users whom an apply of all that is left deletes; the number is typed each time.
-    `checks`: failed safety checks that nobody let pass as they are now.
+    `checks`: failed safety checks that nobody let pass as they are now. `answered`: what is
+    dangerous of rows that were answered since the load was approved.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Review:
     seal: str
     deletions: int
     checks: list[FailedCheck]
+    answered: list[ProblemGroup]
 
     @property
     def production(self) -> bool:
@@ -93,15 +94,11 @@ class Review:
         return self.applied and self.facts.command == "plan" and bool(self.summary.written)
 
     @property
-    def waits_for_load(self) -> bool:
-        """Whether rows are in a file for the SIS load of which nothing is known yet."""
-        return bool(self.summary.delivered)
-
-    @property
     def to_view(self) -> frozenset[str]:
         """What must be viewed before it is approved, by name."""
-        looks = () if self.applied else self.survey.looks
-        return frozenset(one.key for one in looks if one.dangerous and not one.check)
+        if self.applied:
+            return frozenset(one.code.value for one in self.answered)
+        return frozenset(one.key for one in self.survey.looks if one.dangerous and not one.check)
 
     @property
     def undo_heading(self) -> str:
@@ -116,33 +113,6 @@ class Review:
         parts = [f"{_people(back)} {gets} the old values back"] if back else []
         parts += [f"{_people(gone)} {verbs[gone != 1]} deleted"] if gone else []
         return f"{'Undone' if done else 'Undo'}: {' and '.join(parts) or 'nothing changes'}"
-
-    @property
-    def became(self) -> Iterator[tuple[Tally, str]]:
-        """What became of the rows, each with a note."""
-        first, more = self.survey.fields[:3], len(self.survey.fields) - 3
-        fields = ", ".join(f"{name} {count:,}" for name, count in first)
-        fields += f" and {counted(more, 'other field')}" if more > 0 else ""
-        notes: dict[End, str] = {
-            Result.CREATED: "New people", Result.UPDATED: fields,
-            Result.DELETED: "Gone from Alma for good",
-            Act.UNCHANGED: "Already as the roster says",
-            Fate.REJECTED: "Wrong in the roster, so not sent",
-            Result.REFUSED: "Alma did not take the record",
-            Fate.REVIEW: "Without an answer, so not sent",
-            Fate.BLANK: "Rows without text", Fate.SKIPPED: "Left out, as the mapping asks",
-            Result.NOT_SENT: "Not reached yet", Result.UNKNOWN: "Alma's answer was lost",
-            Result.HELD: "Changed in Alma since the plan, so not written",
-        }  # fmt: skip
-        for tally in tallies(self.summary):
-            yield tally, notes.get(tally.end, "")
-
-    @property
-    def acts(self) -> Mapping[str, int]:
-        """What an approval does, in words, with the number of people."""
-        counts = self.summary
-        acts = {"create": counts.create, "update": counts.update, "delete for good": counts.delete}
-        return {words: count for words, count in acts.items() if count}
 
     @property
     def button(self) -> str:
@@ -187,7 +157,24 @@ def review(space: Workspace, folder: Path) -> Review:
             ledger.value("seal") or "",
             next_deletes(ledger, None),
             [] if facts.command == "check" else stopping_checks(ledger),
+            answered_dangers(ledger),
         )
+
+
+def answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
+    """Return what is dangerous of the rows that were answered since the load was approved last.
+
+    Rows that are not to be loaded do not count; nothing does before the first approval.
+    """
+    rows = set[int]()
+    for one in made_by_people(ledger) if ledger.was_applied else ():
+        if one.event == DECIDED:
+            rows.add(one.row)
+        elif one.event == "apply":
+            rows.clear()
+    to_write = (row for row in sorted(rows) if (known := ledger.row(row)) and known.act)
+    found = group_problems(one for row in to_write for one in ledger.problems(row))
+    return [one for one in found if one.danger]
 
 
 def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Draft | None:
@@ -208,16 +195,3 @@ def _stale(ledger: Ledger, draft: Draft | None) -> str:
     if draft and draft.corrections and not ledger.facts.roster.corrections:
         return f"The roster {draft.facts.file} was corrected since the plan was made. Plan again."
     return ""
-
-
-def compared(now: Summary, before: Summary | None) -> Sequence[tuple[str, int, int]]:
-    """Return counts of the last load of the same mapping and of this one, in words."""
-    if before is None:
-        return ()
-    pairs = (
-        ("Rows", before.rows, now.rows),
-        ("New users", before.create, now.create),
-        ("Changed users", before.update, now.update),
-        ("Rejected", before.rejected, now.rejected),
-    )
-    return [(words, old or 0, new or 0) for words, old, new in pairs]

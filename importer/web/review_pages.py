@@ -14,8 +14,9 @@ from importer.ledger.run_lock import HOLDER, LOCK, holder
 from importer.model.files import write_atomically
 from importer.report.view import rows_page
 from importer.report.wording import workbooks
+from importer.web.advice import in_words
 from importer.web.loads import last_load
-from importer.web.review import Review, compared, review
+from importer.web.review import Review, review
 from importer.web.site import Visit, see
 from importer.web.tasks import is_locked
 
@@ -74,7 +75,7 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
         status=422 if wrong else 200,
         view=shown,
         workbooks=workbooks(shown.files, shown.facts),
-        before=compared(shown.summary, last_load(visit.space, shown.facts)),
+        before=last_load(visit.space, shown.facts),
         wrong=wrong,
         viewed=allowed if wrong else frozenset(),
         own=visit.site.access.forbids(visit.person, shown.prepared_by),
@@ -159,4 +160,4 @@ def sis_report(visit: Visit) -> web.Response:
 def held_by(visit: Visit) -> str:
     """Return who works on a run, and since when; "" while the command for it only starts."""
     run = visit.run
-    return holder(run) if is_locked(run / LOCK) and (run / HOLDER).exists() else ""
+    return in_words(holder(run)) if is_locked(run / LOCK) and (run / HOLDER).exists() else ""

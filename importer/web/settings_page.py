@@ -32,7 +32,7 @@ NO_REGION = "not chosen yet"
 DISTRIBUTION = "alma-roster-importer"
 
 _COMMANDS = {
-    "doctor": ("Checking the set-up", ("doctor", "--json")),
+    "doctor": ("Checking the setup", ("doctor", "--json")),
     "codes": ("Reading the code tables", ("codes", "fetch")),
     "users": ("Refreshing the user cache", ("users", "refresh")),
 }

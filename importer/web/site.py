@@ -25,7 +25,7 @@ from importer.model.files import write_atomically
 from importer.model.text import counted
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
-from importer.web.advice import on_page
+from importer.web.advice import day, in_words, on_page
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Handler, remote_user
 from importer.web.loads import name_of, newest_run, see_run, steps
@@ -33,9 +33,6 @@ from importer.web.roles import Access, Role, split_groups
 from importer.web.workspace import PRACTICE, Workspace
 
 T = TypeVar("T")
-
-PAGE = 50
-"""Rows on one page of a table."""
 
 _DRAFTS_AT_ONCE = 6
 
@@ -359,11 +356,15 @@ def _environment() -> Environment:
     pages.globals |= {"fact_lines": fact_lines, "sentences_of": sentences_of, "tallies": tallies}
     pages.filters |= {
         "on_page": on_page,
+        "day": day,
+        "in_words": in_words,
+        "moment": lambda t: f"{datetime.fromisoformat(str(t)).astimezone():%b %d, %H:%M}",
         "code_pair": lambda row: (row.code, f"{row.code}: {row.description or row.code}"),
         "counted": counted,
         "panel_title": lambda name: field_name(name) if name.islower() else name,
         "file_name": lambda p: PurePath(p).name,
     }
+    pages.tests["contains"] = lambda many, one: one in many
     printable = pages.finalize or str
     pages.finalize = lambda value: printable(on_page(value) if type(value) is str else value)
     return pages

@@ -14,6 +14,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.decisions import choices
 from tests.web.conftest import (
     Library,
+    approval,
     approve,
     decide,
     drafted,
@@ -168,6 +169,28 @@ def test_the_answers_become_the_plan(office: tuple[Library, httpx.Client]) -> No
     )  # fmt: skip
     assert {"504", "505", "904"} <= users.keys()
     assert "Nothing to decide" in client.get(f"{run}/decisions").text
+
+
+def test_what_was_answered_since_the_approval_is_viewed_first(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """A dangerous answer that was given after the load is not written before it was viewed."""
+    library, client = office
+    library.add("613", "Ed", "Hobbs", birth_date="1961-07-22Z")
+    roster = "Id,First,Last,Born,Email\n612,Ivo,Ice,1999-01-02,\n613,Di,Dahl,1965-01-30,\n"
+    run = planned(client, drafted(client, "alma", roster, "born.yaml"))
+    followed(client, approve(client, run, *failed_checks(client, run)))
+    assert approval(client, run)["viewed"] == []
+    decide(client, run, {3: "same person, update"})
+    page = client.get(f"{run}/live").text  # as it is shown when nothing works on the load
+    assert re.findall(r'name="viewed" value="([a-z-]+)" required', page) == ["another-person"]
+    checks = failed_checks(client, run)
+    refused = approve(client, run, *checks, viewed=[])
+    assert (refused.status_code, "mark it as viewed" in refused.text) == (422, True)
+    assert library.users()["613"] == "Hobbs"
+    followed(client, approve(client, run, *checks))
+    assert library.users()["613"] == "Dahl"
+    assert approval(client, run)["viewed"] == []
 
 
 def test_answers_of_several_rosters_are_used_one_by_one(

@@ -264,10 +264,22 @@ def choose(tab: Page, name: str, **option: str) -> None:
 
 
 def rules(looks: Looks) -> None:
-    """Open every rule, end the records in a year, and change people who are missing, in red."""
+    """Open every rule, end the records in a year, and change people who are missing, in red.
+
+    One list of a rule sets all its fields at once, in one change.
+    """
     tab = looks.tab
     while (closed := tab.locator(".rule:not([open]) > summary")).count():
         reached(closed.first).press("Enter")
+    one_each = tab.locator("[name$='/on_update']")
+    choose(tab, "All 7 fields of Known people", label="only set for new people")
+    for value in ("never", "replace"):
+        every = [one.input_value() for one in one_each.all()]
+        assert every == [value] * 7
+        if value == "never":
+            shown = tab.locator("input[name=version]").input_value()
+            press(tab, "Undo the last change")
+            expect(tab.locator("input[name=version]")).not_to_have_value(shown)
     for words in ("Some time after the load", "End the membership of people who are missing"):
         shown = tab.locator("input[name=version]").input_value()
         tab.get_by_label(words).check()  # the arrow keys lead to it from the one before
@@ -378,7 +390,7 @@ def production(looks: Looks, library: Library) -> None:
     looks("settings-no-key")
     library.set_rate(4)
     follow(tab, "Settings")
-    press(tab, "Check the set-up")
+    press(tab, "Check the setup")
     tab.route("**/tasks/*", lambda _: None)  # the page stays as it is
     looks("task")
     tab.unroute("**/tasks/*")

@@ -126,6 +126,22 @@ def test_enter_in_a_text_saves_it(shown: tuple[Server, Page, str]) -> None:
     expect(tab.locator(CAMPUS)).to_be_focused()
 
 
+def test_the_end_of_the_term_is_chosen_and_then_its_days(shown: tuple[Server, Page, str]) -> None:
+    """Their field is there with the choice, which was refused without them and is sent again."""
+    _, tab, address = shown
+    tab.goto(address)
+    rule = tab.locator(".rule", has_text="Expiration date").first
+    rule.locator("summary").click()
+    days = rule.get_by_label("Terms end on (month-day)")
+    expect(days).to_be_hidden()
+    rule.get_by_label("At the end of the term").check()
+    expect(tab.get_by_role("alert")).to_contain_text("Enter first when terms end.")
+    days.fill("05-15, 12-20")
+    tab.keyboard.press("Enter")
+    expect(rule.locator("[value='05-15, 12-20']")).to_be_visible()
+    expect(rule.locator("[value=term][checked]")).to_be_checked()
+
+
 def test_a_roster_chosen_before_the_script_is_read_once(
     shown: tuple[Server, Page, str], tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import importer
-from importer.web.advice import on_page
+from importer.web.advice import in_words, on_page
 from tests.web.conftest import (
     KEY,
     PLAIN,
@@ -198,3 +198,20 @@ def test_abandoned_requests_do_not_block_others(
     assert client.get(f"{draft}/grid/rows").status_code == 200
     whole = time.monotonic() - begun
     assert others < whole / 4
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('A "Barcode" is blank.', "Barcode (A) is blank."),
+        ('A "Id" and B "Code": used twice.', "Id (A) and Code (B): used twice."),
+        ("Expires 2026-01-31, was 1957-06-12.", "Expires Jan 31, 2026, was Jun 12, 1957."),
+        ("“2026-01-31” is 2026-13-31.", "“2026-01-31” is 2026-13-31."),
+        ("Resolved by ana@desk on 2026-11-29: kept.", "Resolved by ana on Nov 29, 2026: kept."),
+        ("ana@desk (since 2026-11-29 14:05)", "ana (since Nov 29, 2026 14:05)"),
+        ("Mail ana@example.org.", "Mail ana@example.org."),
+    ],
+)
+def test_a_sentence_has_columns_days_and_people_in_words(text: str, shown: str) -> None:
+    """What is quoted from a cell, and what is no date, stays as it is."""
+    assert in_words(text) == shown

@@ -198,7 +198,7 @@ function drawn(/** @type {number} */ row) {
   const first = told[0];
   if (first) {
     why.append(make("span", { title: told.map((one) => one.text).join(" ") },
-      ...(first.column ? [make("b", { class: first.holds ? "warn-text" : null }, `${first.column}: `)] : []),
+      ...(first.column ? [make("b", { class: first.holds ? "warn-text" : null }, first.column + (/^(is|has) /.test(first.text) ? " " : ": "))] : []),
       first.text + (told.length > 1 ? ` (and ${told.length - 1} more)` : "")));
   } else why.append(...(edited.length && line(row).ready ? [make("span", { class: "good-text" }, icon("tick"), " Correct now")] : [make("span", {}, fate)]));
   return make("tr", { role: "row", class: out ? "gone" : null, "aria-rowindex": (page - 1) * 100 + row + 2, "data-row": row },

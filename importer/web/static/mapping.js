@@ -7,6 +7,7 @@ let dragged = null;
 /** Make the columns draggable, after the page was put in place too. */
 function prepare() {
   for (const one of columns()?.querySelectorAll("li") ?? []) one.draggable = Boolean(one.querySelector("select"));
+  for (const one of document.querySelectorAll("[data-all]")) one.removeAttribute("hidden");
   const hint = document.getElementById("drag");
   if (hint && matchMedia("(pointer: fine)").matches) hint.textContent = "drag to a field, or choose";
 }
@@ -53,6 +54,17 @@ function mark(/** @type {HTMLElement} */ at) {
     one.classList.toggle("same", Boolean(list?.value) && /** @type {HTMLElement} */ (one).dataset.target === list?.value);
   }
 }
+
+// One list sets all fields of a rule; those under it set one each.
+document.addEventListener("change", (event) => {
+  const all = /** @type {HTMLSelectElement} */ (event.target);
+  if (!all.closest("[data-all]")) return;
+  for (const one of all.closest(".inner")?.querySelectorAll("[data-each] select") ?? []) {
+    if (/** @type {HTMLSelectElement} */ (one).value === all.value) continue;
+    /** @type {HTMLSelectElement} */ (one).value = all.value;
+    one.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+});
 
 document.addEventListener("placed", prepare);
 prepare();

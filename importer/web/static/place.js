@@ -157,6 +157,9 @@ function change(/** @type {Event} */ event) {
   at("wrong")?.remove();
   typing.delete(one.name);
   changed.add(one.name);
+  // the choice that was refused for want of the days on which terms end is sent again with them
+  const chosen = one.closest("[data-way=terms]") ? one.form?.querySelectorAll("[value=term]:checked") : null;
+  for (const choice of /** @type {HTMLInputElement[]} */ ([...(chosen ?? [])])) if (touched(choice)) changed.add(choice.name);
   save();
 }
 
