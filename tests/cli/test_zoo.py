@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from importer.errors import Exit
+from tests.cli.conftest import Type
 from tests.zoo.books import BOOKS
+from tests.zoo.specimen import Specimen
 from tests.zoo.strangers import STRANGERS
 from tests.zoo.texts import TEXTS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.cli.conftest import Type
-    from tests.zoo.specimen import Specimen
 
 MAPPING = """\
 version: 1

@@ -1,4 +1,4 @@
-"""Rosters in 46 pairs of an encoding and a language, whose people are invented (`names.toml`)."""
+"""Rosters in 52 pairs of an encoding and a language, whose people are invented (`names.toml`)."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ PAIRS = (
     *(Pair("iso8859-2", "pl"), Pair("iso8859-2", "cs"), Pair("cp852", "pl"), Pair("cp852", "hu")),
     *(Pair("cp1257", "lt"), Pair("cp1257", "lv"), Pair("cp1257", "et")),
     *(Pair("cp1254", "tr"), Pair("iso8859-9", "tr")),
-    *(Pair("cp850", "de"), Pair("cp437", "es"), Pair("mac_roman", "fr"), Pair("mac_roman", "sv")),
-    Pair("utf-7", "fr"),
+    *(Pair("cp850", "de"), Pair("cp850", "fr"), Pair("cp850", "pt"), Pair("cp437", "es")),
+    *(Pair("mac_roman", "fr"), Pair("mac_roman", "sv"), Pair("mac_roman", "de")),
+    *(Pair("mac_roman", "pt"), Pair("utf-7", "fr"), Pair("utf-16-le", "de")),
     *(Pair("cp1251", "ru"), Pair("koi8-r", "ru"), Pair("iso8859-5", "ru"), Pair("cp866", "ru")),
     *(Pair("cp1251", "uk"), Pair("cp1253", "el"), Pair("iso8859-7", "el"), Pair("cp1255", "he")),
+    Pair("iso8859-8", "he"),
     *(Pair("cp1256", "ar"), Pair("cp874", "th"), Pair("cp1258", "vi")),
     *(Pair("shift_jis", "ja"), Pair("euc_jp", "ja"), Pair("gb18030", "zh"), Pair("big5", "zh-tw")),
     Pair("euc_kr", "ko"),
@@ -42,6 +44,9 @@ PAIRS = (
 SIZES = (10, 30, 100, 300, 1_000, 2_000)
 FEW = (1, 2)
 """Names with letters beyond ASCII, in a roster of 200 that has no others."""
+
+DOS = {"cp437", "cp850"}
+"""Code pages that lack some letters of their languages, which become `?`."""
 
 PLAIN_FIRST = ["Emma", "Liam", "Olivia", "Noah", "Ava", "Ethan", "Grace", "Mason", "Chloe", "Ruth"]
 PLAIN_LAST = ["Smith", "Baker", "Walsh", "Turner", "Reed", "Cole", "Hughes", "Foster", "Webb"]
@@ -67,7 +72,7 @@ def roster(pair: Pair, rows: int, *, few: int = 0) -> tuple[str, bytes]:
     text = "\r\n".join([*lines, ""])
     if pair.encoding == "cp1258":
         text = "".join(map(_windows_1258, text))
-    content = text.encode(pair.encoding, "replace" if pair.encoding == "cp437" else "strict")
+    content = text.encode(pair.encoding, "replace" if pair.encoding in DOS else "strict")
     return unicodedata.normalize("NFC", content.decode(pair.encoding)), content
 
 

@@ -6,14 +6,11 @@ import csv
 import io
 import posixpath
 import zipfile
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from importer.model.roster import Source
+from importer.model.roster import Source
 
 _VALUES = ("value", "date-value", "time-value", "boolean-value", "string-value")
 _REPEATED = 1_100_000  # rows, more than a sheet has

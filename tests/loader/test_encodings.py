@@ -1,4 +1,4 @@
-"""The encoding of a CSV file: 46 pairs of an encoding and a language, in 8 sizes each."""
+"""The encoding of a CSV file: 52 pairs of an encoding and a language, in 8 sizes each."""
 
 from __future__ import annotations
 
@@ -106,6 +106,7 @@ def test_a_refusal_shows_cells_as_each_encoding_reads_them(tmp_path: Path) -> No
     [
         *("O’Brien", "O‘Brien", "D’Angélo", "“Bob”", "„Bob“", "«Bob»", "Nº 5", "1ª", "5 €", "€5"),
         *("12½", "5°", "§ 3", "5 m²", "x – y", "Smith—Lee", "Apt 3 ‘B’", "Renée", "Muñoz", "Zoë"),
+        *("Marcel·lí", "O´Neil"),
     ],
 )
 def test_signs_alone_are_western(text: str, tmp_path: Path) -> None:

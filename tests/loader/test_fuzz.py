@@ -6,24 +6,19 @@ import random
 import resource
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from importer.errors import RosterError
 from importer.loader.read import read
-from importer.model.roster import Layout
+from importer.model.roster import Layout, Roster
 from tests.loader.agreement import readers_agree
 from tests.loader.mutants import mutators, parts
 from tests.loader.recount import filled_rows
 from tests.zoo.books import BOOKS
 from tests.zoo.strangers import STRANGERS
 from tests.zoo.texts import TEXTS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from importer.model.roster import Roster
 
 LAYOUT = Layout(expected=frozenset({"ID", "Name", "EMPL ID", "Email"}))
 LARGE = 40_000  # bytes of a seed beyond which mutating it teaches nothing more

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,9 +16,6 @@ from importer.model.problem import Code, Place
 from importer.pipeline.check import check
 from importer.pipeline.inputs import check_sources
 from tests.pipeline.runs import order
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAPPING = """
 version: 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +16,6 @@ from importer.pipeline.check import check
 from importer.pipeline.inputs import reopen_inputs
 from tests.pipeline.runs import order
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAPPING = """
 version: 1

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import openpyxl
+import pytest
 
 from importer.model.problem import Code
 from importer.pipeline.check import check, validate
 from importer.pipeline.convert import convert
 from importer.pipeline.inputs import open_inputs
 from tests.pipeline.runs import order
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-import pytest
 
 MAPPING = """
 version: 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 from importer.ledger.ledger import Ledger
 from importer.ledger.new_run import add_problems, write_run
@@ -30,9 +31,6 @@ from importer.model.run import (
     RunFacts,
 )
 from importer.model.user import AccountType, Coded, User
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BARCODE = Place("A", "Barcode")
 FIRST = Place("B", "First Name")

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from importer.ledger.ledger import Ledger
 from tests.report.building import Run
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from importer.ledger.ledger import Ledger
 
 Keep = Callable[[Run], "Ledger"]
 

@@ -11,12 +11,11 @@ from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import summarize
+from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import State
 from importer.model.plan import Change, ChangeKind, Fate, Update
 from importer.model.problem import Code, Problem
@@ -28,10 +27,7 @@ from importer.report.page import MOST_GROUPS, render
 from importer.report.wording import sentences_of
 from tests.report import building
 from tests.report.building import Run
-
-if TYPE_CHECKING:
-    from importer.ledger.ledger import Ledger
-    from tests.report.conftest import Keep
+from tests.report.conftest import Keep
 
 RUNS = [building.checked, building.planned, building.applied]
 FILES = ("summary.json", "problems.csv", "rejects.xlsx", "rejects.csv")

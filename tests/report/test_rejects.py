@@ -7,15 +7,17 @@ import re
 import shutil
 import unicodedata
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openpyxl.workbook import Workbook
 
-from importer.ledger.ledger import summarize
+from importer.ledger.ledger import Ledger, summarize
 from importer.loader.cleaning import clean
 from importer.loader.read import read
 from importer.model.plan import Fate
@@ -30,14 +32,6 @@ from importer.report.workbook import LONGEST_CELL, sheet_name
 from tests.report import building
 from tests.report.building import Run, at
 from tests.report.conftest import Keep
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from openpyxl.workbook import Workbook
-
-    from importer.ledger.ledger import Ledger
 
 Table = list[list[str]]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 from jinja2 import Environment, nodes
@@ -21,9 +20,7 @@ from importer.report.lineage import Lineage
 from importer.report.page import MOST_GROUPS
 from tests.report import building
 from tests.report.building import Run, at
-
-if TYPE_CHECKING:
-    from tests.report.conftest import Keep
+from tests.report.conftest import Keep
 
 Seen = dict[str, set[bool]]
 

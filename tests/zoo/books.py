@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import openpyxl
 import xlsxwriter
+from openpyxl.worksheet.worksheet import Worksheet
 
 from importer.model.roster import Layout, letter
 from tests.zoo.specimen import Specimen
 from tests.zoo.xlsx import MAIN, REL, sheet_xml, styles_xml, text_rows, write_xlsx
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from openpyxl.worksheet.worksheet import Worksheet
-
 EXPECTED = Layout(expected=frozenset({"ID", "Name"}))
 NOTICE = "read-with-notice"
+
+
+def book(
+    hazard: str,
+    build: Callable[[Path], None],
+    layout: Layout = EXPECTED,
+    *,
+    name: str = "a.xlsx",
+    **gives: Any,
+) -> Specimen:
+    """A workbook, with the headings `ID` and `Name` unless the layout says else."""
+    return Specimen(name, hazard, build, layout, **gives)
 
 
 def sheets(xml: Mapping[str, str], **parts: object) -> Callable[[Path], None]:
@@ -138,8 +147,7 @@ def _ghosts(sheet: Worksheet) -> None:
 HEAD = text_rows(("ID", "Name"))
 TWO = HEAD + text_rows(("1", "A"), first=2)
 BOOKS = [
-    Specimen(
-        "a.xlsx",
+    book(
         "what a person sees",
         appended(
             ["ID", "Name", "Value"],
@@ -148,7 +156,6 @@ BOOKS = [
             [20001234567890, "nan", 1e-7],
             [123.0, "#N/A?", 123456789.125],
         ),
-        EXPECTED,
         rows={
             2: ("07030", "NA", "TRUE"),
             3: ("12345678", "None", "0.25"),
@@ -156,16 +163,13 @@ BOOKS = [
             5: ("123", "#N/A?", "123456789.125"),
         },
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "zeros and fixed characters of number formats",
         made(_formats),
-        EXPECTED,
         rows={2: ("01234567", "0007", "012-34-5678", "B00042", "000")},
-        problems=frozenset((2, column, "zeros-restored") for column in "ABCDE"),
+        problems={(2, column, "zeros-restored") for column in "ABCDE"},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "exponents and long numbers",
         one(
             HEAD
@@ -174,16 +178,14 @@ BOOKS = [
             + f"{_number('B3', '0.1000000000000001')}</row>"
             + f'<row r="4">{_number("A4", "1E15")}{_number("B4", "999999999999999")}</row>'
         ),
-        EXPECTED,
         rows={
             2: ("20001234567890", "120"),
             3: ("9912140633506421", "0.1"),
             4: ("1000000000000000", "999999999999999"),
         },
-        problems=frozenset({(3, "A", "id-lost-digits"), (4, "A", "id-lost-digits")}),
+        problems={(3, "A", "id-lost-digits"), (4, "A", "id-lost-digits")},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "dates and times",
         appended(
             ["ID", "Name"],
@@ -192,7 +194,6 @@ BOOKS = [
             ["3", datetime(2001, 2, 3, 8, 30)],  # noqa: DTZ001
             ["4", time(8, 30)],
         ),
-        EXPECTED,
         rows={
             2: ("1", "2001-02-03"),
             3: ("2", "2001-02-03"),
@@ -200,8 +201,7 @@ BOOKS = [
             5: ("4", "08:30:00"),
         },
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "serial numbers at the edges",
         one(
             HEAD
@@ -224,20 +224,17 @@ BOOKS = [
             8: ("2023-03-16", ""),
         },
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "days counted from 1904",
         one(
             HEAD + f'<row r="2">{_number("A2", "0", 1)}{_number("B2", "36924", 1)}</row>',
             styles=styles_xml("yyyy\\-mm\\-dd"),
             starts_1904=True,
         ),
-        EXPECTED,
         rows={2: ("1904-01-01", "2005-02-03")},
         notices=(NOTICE,),
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "errors and formulas",
         one(
             HEAD
@@ -248,26 +245,20 @@ BOOKS = [
             + '<c r="B4" t="str"><f>""</f><v></v></c></row>'
             + '<row r="5"><c r="A5"><f>B5</f><v></v></c></row>'
         ),
-        EXPECTED,
         rows={2: ("#N/A", ""), 3: ("2", "A"), 4: ("#DIV/0!", "")},
-        problems=frozenset(
-            {(2, "A", "formula-error"), (2, "B", "formula-error"), (4, "A", "formula-error")}
-        ),
+        problems={(2, "A", "formula-error"), (2, "B", "formula-error"), (4, "A", "formula-error")},
         notices=(NOTICE, NOTICE),
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "stored ISO dates and booleans",
         one(
             HEAD
             + '<row r="2"><c r="A2" t="d"><v>2001-02-03T00:00:00</v></c>'
             + '<c r="B2" t="b"><v>0</v></c></row>'
         ),
-        EXPECTED,
         rows={2: ("2001-02-03", "FALSE")},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "rich text, phonetic hints and escapes",
         one(
             HEAD
@@ -279,11 +270,9 @@ BOOKS = [
                 "<si><t>a_x000D_b &amp; c</t></si><si><t/></si></sst>"
             ),
         ),
-        EXPECTED,
         rows={2: ("Ana Silva", "東京"), 3: ("a b & c", "")},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "escapes of escapes",
         one(
             HEAD
@@ -294,11 +283,9 @@ BOOKS = [
                 f'<sst xmlns="{MAIN}"><si><t>a_x005F_x0041_</t></si><si><t>b_x0041_</t></si></sst>'
             ),
         ),
-        EXPECTED,
         rows={2: ("a_x0041_", "b_x0041_"), 3: ("a_x0041_", "bA")},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "halves of characters",
         one(
             text_rows(
@@ -308,36 +295,30 @@ BOOKS = [
                 ("3", "a_x001F_"),
             )
         ),
-        EXPECTED,
         rows={2: ("1", "Si\U0001f600lva"), 3: ("2", "Be\ufffdrg"), 4: ("3", "a\x1f")},
-        problems=frozenset({(3, "B", "control-character"), (4, "B", "control-character")}),
+        problems={(3, "B", "control-character"), (4, "B", "control-character")},
     ),
     *(
-        Specimen(
-            "a.xlsx",
+        book(
             f"wrong dimension {reference or 'missing'}",
             one(
                 TWO + text_rows(("2", "B"), first=3),
                 before=f'<dimension ref="{reference}"/>' if reference else "",
             ),
-            EXPECTED,
             rows={2: ("1", "A"), 3: ("2", "B")},
         )
         for reference in ("A1", "A1:B2", "A1:XFD1048576", "")
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "cells and rows without references",
         one(
             '<row><c t="inlineStr"><is><t>ID</t></is></c>'
             '<c t="inlineStr"><is><t>Name</t></is></c></row>'
             "<row><c><v>1</v></c></row>"
         ),
-        EXPECTED,
         rows={2: ("1", "")},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "prefixes and single quotes",
         sheets(
             {
@@ -347,60 +328,38 @@ BOOKS = [
                 "</x:sheetData></x:worksheet>"
             }
         ),
+        Layout(),
         rows={2: ("12",)},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "data behind a gap",
         made(_gap),
-        EXPECTED,
         rows={2: ("1", "A"), 603: ("2", "B")},
         blank=tuple(range(3, 603)),
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "a styled heading row with a height, and an empty row with a height",
         _tall,
-        EXPECTED,
         rows={2: ("1", "A")},
         notices=(NOTICE,),
     ),
-    Specimen(
-        "a.xlsx",
-        "Strict Open XML",
-        _strict,
-        EXPECTED,
-        rows={2: ("007", "")},
-        problems=frozenset({(2, "A", "zeros-restored")}),
-    ),
-    Specimen(
-        "a.xlsx",
+    book("Strict Open XML", _strict, rows={2: ("007", "")}, problems={(2, "A", "zeros-restored")}),
+    book(
         "a cell with two values",
         one(HEAD + '<row r="2"><c r="A2" t="inlineStr"><v>1.0</v><is><t>1.</t></is></c></row>'),
-        EXPECTED,
         rows={2: ("1.", "")},
     ),
-    Specimen(
-        "a.xlsx",
-        "formatted ghosts",
-        made(_ghosts),
-        EXPECTED,
-        rows={2: ("1", "A")},
-        notices=(NOTICE,),
-    ),
-    Specimen(
-        "a.xlsx",
+    book("formatted ghosts", made(_ghosts), rows={2: ("1", "A")}, notices=(NOTICE,)),
+    book(
         "a value in the very last cell",
         one(TWO + '<row r="1048576"><c r="XFD1048576"><v>5</v></c></row>'),
-        EXPECTED,
         rows={2: ("1", "A", "")},
         blank=tuple(range(3, 1_048_576)),
         left_out=(1_048_576,),
-        problems=frozenset({(1_048_576, "", "row-left-out")}),
+        problems={(1_048_576, "", "row-left-out")},
         notices=("column-without-heading",),
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "text in too many columns",
         one(
             HEAD
@@ -408,19 +367,15 @@ BOOKS = [
             + "".join(f'<c r="{letter(column - 1)}2"><v>1</v></c>' for column in range(1, 1_200))
             + "</row>"
         ),
-        EXPECTED,
         refusal="which no roster has",
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "hidden rows and columns",
         made(_hidden),
-        EXPECTED,
         rows={2: ("1", "A"), 3: ("2", "B"), 4: ("3", "C")},
         notices=("hidden-rows", "hidden-rows"),
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "hidden rows left out",
         made(_hidden),
         Layout(expected=EXPECTED.expected, visible_only=True),
@@ -428,8 +383,7 @@ BOOKS = [
         left_out=(3,),
         notices=("hidden-rows", "hidden-rows"),
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "hidden rows that are blank, totals or headings",
         one(
             text_rows(("ID", "Name", "Email")).replace("<row ", '<row hidden="1" ')
@@ -444,80 +398,66 @@ BOOKS = [
         rows={2: ("1", "A", "a@example.org")},
         blank=(3,),
         left_out=(4, 5, 6),
-        problems=frozenset({(5, "", "row-left-out")}),
+        problems={(5, "", "row-left-out")},
         notices=("hidden-rows",),
     ),
-    Specimen("a.xlsx", "two heading rows", made(_merged), EXPECTED, refusal="`header: [1, 2]`"),
-    Specimen(
-        "a.xlsx",
+    book("two heading rows", made(_merged), refusal="`header: [1, 2]`"),
+    book(
         "two declared heading rows",
         made(_merged),
         Layout(header=(1, 2), expected=frozenset({"ID", "Contact Email", "Contact Phone"})),
         rows={3: ("1", "a@example.org", "555-0100")},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "merged title above the headings",
         made(_title),
+        Layout(),
         rows={3: ("1", "A", "a@example.org")},
         notices=(NOTICE,),
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "the one sheet with the headings",
         sheets({"Notes": sheet_xml(text_rows(("Read me",))), "Roster": sheet_xml(TWO)}),
-        EXPECTED,
         rows={2: ("1", "A")},
         notices=(NOTICE,),
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "the one sheet with text",
         sheets({"Empty": sheet_xml(""), "Roster": sheet_xml(TWO)}),
+        Layout(),
         rows={2: ("1", "A")},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "hidden sheets are not read",
         sheets(
             {"Old": sheet_xml(TWO), "Lists": sheet_xml(text_rows(("x",))), "New": sheet_xml(TWO)},
             states={"Old": "hidden", "Lists": "veryHidden"},
         ),
-        EXPECTED,
         rows={2: ("1", "A")},
         notices=(NOTICE,),
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "a sheet that may not be edited",
         one(TWO, after='<sheetProtection password="CC1A" sheet="1" objects="1"/>'),
-        EXPECTED,
         rows={2: ("1", "A")},
     ),
-    Specimen(
-        "a.xlsm",
+    book(
         "macros",
         one(TWO, members={"xl/vbaProject.bin": b"macro"}),
-        EXPECTED,
+        name="a.xlsm",
         rows={2: ("1", "A")},
         notices=(NOTICE,),
     ),
-    Specimen(
-        "a.csv",
-        "workbook named as CSV",
-        one(TWO),
-        EXPECTED,
-        rows={2: ("1", "A")},
-        notices=(NOTICE,),
-    ),
-    Specimen(
-        "rejects.xlsx",
+    book("workbook named as CSV", one(TWO), name="a.csv", rows={2: ("1", "A")}, notices=(NOTICE,)),
+    book(
         "a rejects workbook fed back",
         appended(
             ["Row in the original file", "Result", "Decision", "Why", "What to do", "ID", "Name"],
             [12, "rejected", None, "w", "d", "'007", "A"],
             [None, None, None, None, None, "1", "B"],
         ),
+        Layout(),
+        name="rejects.xlsx",
         rows={12: ("'007", "A"), 13: ("1", "B")},
     ),
 ]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from importer.model.roster import Layout
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,7 @@ class Specimen:
     layout: Layout = field(default_factory=Layout)
     refusal: str = ""
     rows: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    problems: frozenset[tuple[int, str, str]] = frozenset()
+    problems: Collection[tuple[int, str, str]] = ()
     notices: tuple[str, ...] = ()
     blank: tuple[int, ...] = ()
     left_out: tuple[int, ...] = ()

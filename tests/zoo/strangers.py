@@ -6,18 +6,15 @@ import io
 import struct
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 from importer.model.roster import Layout
-from tests.zoo.books import EXPECTED, HEAD, NOTICE, TWO, one, sheets
+from tests.zoo.books import EXPECTED, HEAD, NOTICE, TWO, book, one, sheets
 from tests.zoo.other import ods, ole, xls
 from tests.zoo.specimen import Specimen
 from tests.zoo.texts import raw
 from tests.zoo.xlsx import MAIN, sheet_xml, write_xlsx
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 
 def zipped(**members: bytes) -> Callable[[Path], None]:
@@ -240,22 +237,18 @@ STRANGERS = [
         one(TWO + '<row r="3"><c r="A3"><v>1</v></c><c r="A3"><v>2</v></c></row>'),
         DAMAGED,
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "rows out of order, and one in two pieces",
         one(
             HEAD
             + '<row r="3"><c r="A3"><v>2</v></c></row><row r="2"><c r="A2"><v>1</v></c></row>'
             + '<row r="3"><c r="B3"><v>3</v></c></row>'
         ),
-        EXPECTED,
         rows={2: ("1", ""), 3: ("2", "3")},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "cells out of order",
         one(HEAD + '<row r="2"><c r="B2"><v>1</v></c><c r="A2"><v>2</v></c></row>'),
-        EXPECTED,
         rows={2: ("2", "1")},
     ),
     _refused(
@@ -277,15 +270,12 @@ STRANGERS = [
         DAMAGED,
     ),
     _refused("a.xlsx", "cut XML", sheets({"R": sheet_xml(TWO)[:-30]}), DAMAGED),
-    Specimen(
-        "a.xlsx",
+    book(
         "members that climb out",
         one(TWO, members={"../../x": b"x", "/etc/x": b"x"}),
-        EXPECTED,
         rows={2: ("1", "A")},
     ),
-    Specimen(
-        "a.xlsx",
+    book(
         "links and connections that nobody follows",
         one(
             TWO,
@@ -298,64 +288,56 @@ STRANGERS = [
                 "xl/connections.xml": b'<connections><connection id="1"/></connections>',
             },
         ),
-        EXPECTED,
         rows={2: ("1", "A")},
     ),
-    Specimen(
-        "a.xls",
+    book(
         "old Excel",
         xls([["ID", "Name"], ["0012345", "Müller"], [12345678, 0.5]]),
-        EXPECTED,
+        name="a.xls",
         rows={2: ("0012345", "Müller"), 3: ("12345678", "0.5")},
     ),
-    Specimen(
-        "a.xls",
+    book(
         "zeros, dates and errors of an old Excel",
         xls(
             [["ID", "Name", "Born"], [1234567, "A", 36925.0], [12345678, b"\x2a", "#REF!"]],
             formats=["00000000", "General", "mm/dd/yyyy"],
         ),
-        EXPECTED,
+        name="a.xls",
         rows={2: ("01234567", "A", "2001-02-03"), 3: ("12345678", "#N/A", "#REF!")},
-        problems=frozenset(
-            {(2, "A", "zeros-restored"), (3, "B", "formula-error"), (3, "C", "formula-error")}
-        ),
+        problems={(2, "A", "zeros-restored"), (3, "B", "formula-error"), (3, "C", "formula-error")},
     ),
-    Specimen(
-        "a.xls",
+    book(
         "days counted from 1904 in an old Excel",
         xls([["ID"], [36924.0]], formats=["mm/dd/yyyy"], starts_1904=True),
         Layout(expected=frozenset({"ID"})),
+        name="a.xls",
         rows={2: ("2005-02-03",)},
         notices=(NOTICE,),
     ),
-    Specimen(
-        "a.xls",
+    book(
         "old Excel with the theme of a newer one",
         xls(TWO_ROWS, theme=theme()),
-        EXPECTED,
+        name="a.xls",
         rows={2: ("1", "A")},
     ),
-    Specimen(
-        "a.ods",
+    book(
         "OpenDocument",
         ods([["ID", "Name"], ["0012345", "NA"], [12345678, "B"], [1e15, "C"]]),
-        EXPECTED,
+        name="a.ods",
         rows={2: ("0012345", "NA"), 3: ("12345678", "B"), 4: ("1000000000000000", "C")},
-        problems=frozenset({(4, "A", "id-lost-digits")}),
+        problems={(4, "A", "id-lost-digits")},
         notices=(NOTICE,),
     ),
     _refused("a.ods", "repeated cells", ods([["ID", "Name"]], repeat=(1_048_575, 16_384)), ENDLESS),
     _refused("a.ods", "repeated rows", ods([["ID", "Name"]], repeat=(1_048_575, 7)), ENDLESS),
-    Specimen(
-        "a.xls",
+    book(
         "a value in the very last cell of an old Excel",
         xls([["ID", "Name"], ["1", "A"], *[[]] * 65_533, [*[""] * 255, "x"]]),
-        EXPECTED,
+        name="a.xls",
         rows={2: ("1", "A", "")},
         blank=tuple(range(3, 65_536)),
         left_out=(65_536,),
-        problems=frozenset({(65_536, "", "row-left-out")}),
+        problems={(65_536, "", "row-left-out")},
         notices=("column-without-heading",),
     ),
     _refused(
@@ -382,5 +364,5 @@ STRANGERS = [
         )
         for visible_only in (False, True)
     ),
-    Specimen("a.xlsx", "headings but nothing else", one(HEAD), Layout()),
+    book("headings but nothing else", one(HEAD), Layout()),
 ]
