@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+
+import pytest
+
+from importer.sandbox.server import Options, running
+
+
+@contextmanager
+def reached(patch: pytest.MonkeyPatch, options: Options | None = None) -> Iterator[str]:
+    """Run a practice Alma, an empty one unless the options say else, and set that it is used."""
+    options = options or Options(rate=None)
+    with running(options) as base_url:
+        host = base_url.removesuffix("/almaws/v1")
+        patch.setenv("ALMA_BASE_URL", host)
+        patch.setenv("ALMA_API_KEY", options.key)
+        patch.setenv("ALMA_RATE", "50")
+        patch.setenv("ALMA_VERIFY_DELAY", "0.2")
+        yield host
 
 
 def call(host: str, method: str, path: str, body: object = None) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,11 +14,12 @@ import openpyxl
 from importer.ledger.ledger import Ledger
 from importer.model.plan import SafetyCheck
 from importer.model.problem import Problem
-from importer.model.roster import DECISION, REJECTS_SHEETS, read_row
+from importer.model.roster import DECISION, REJECTS_SHEETS
 from importer.model.text import command_line, shell_word
 from tests.cli.conftest import Typed, type_in
 from tests.cli.test_ready_mappings import COMMUNITY, STUDENTS
 from tests.pipeline.runs import MAPPINGS
+from tests.sheets import correct, read_rows, write_rows
 
 Row = dict[str, str]
 ROSTER, MAPPING = "my roster (2).csv", "the mapping (1).yaml"
@@ -87,8 +87,8 @@ class Outcome:
         assert found, (code, self.codes, self.printed)
         for words in says:
             assert words in found[0].advice, (code, found[0].advice)
-        with (self.run / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
-            printed = [line["message"] for line in csv.DictReader(file) if line["code"] == code]
+        lines = read_rows(self.run / "problems.csv")
+        printed = [line["message"] for line in lines if line["code"] == code]
         assert all(any(words in text for text in printed) for words in says), printed
         return found[0].advice
 
@@ -130,11 +130,8 @@ class Desk:
 
     def write(self, rows: Sequence[Row], encoding: str = "utf-8") -> None:
         """Write the roster."""
-        headings = list(dict.fromkeys(heading for row in rows for heading in row))
-        with (self.folder / self.roster).open("w", encoding=encoding, newline="") as file:
-            writer = csv.DictWriter(file, headings)
-            writer.writeheader()
-            writer.writerows(rows)
+        path = write_rows(self.folder / self.roster, rows)
+        path.write_bytes(path.read_bytes().decode().encode(encoding))
 
     def check(self, *more: str) -> Outcome:
         """Check the roster."""
@@ -171,21 +168,6 @@ class Desk:
             return Outcome(run, printed, tuple(ledger.problems()), counts)
 
 
-def correct(run: Path, corrections: Mapping[int, Row]) -> None:
-    """Type cells of a run's rejects.xlsx, by the row of the roster; a row without cells goes."""
-    book = openpyxl.load_workbook(run / "rejects.xlsx")
-    sheet = book.worksheets[0]
-    headings = [str(cell.value or "") for cell in sheet[1]]
-    numbers = [str(cell.value) for cell in sheet["A"]]
-    for row, cells in sorted(corrections.items(), reverse=True):
-        at = next(at for at, text in enumerate(numbers, 1) if read_row(text).number == row)
-        for heading, text in cells.items():
-            sheet.cell(at, headings.index(heading) + 1).value = text
-        if not cells:
-            sheet.delete_rows(at)
-    book.save(run / "rejects.xlsx")
-
-
 def sent_back(run: Path) -> str:
     """The command that the rejects workbook says to run with it in place of the roster."""
     steps = openpyxl.load_workbook(run / "rejects.xlsx")[REJECTS_SHEETS[1]]
@@ -196,7 +178,7 @@ def sent_back(run: Path) -> str:
 
 def decide(run: Path, decisions: Mapping[int, str]) -> None:
     """Choose Decisions in a run's rejects.xlsx."""
-    correct(run, {row: {DECISION: text} for row, text in decisions.items()})
+    correct(run / "rejects.xlsx", {row: {DECISION: text} for row, text in decisions.items()})
 
 
 def is_better(before: Outcome, after: Outcome, code: str, fresh: Iterable[str] = ()) -> None:

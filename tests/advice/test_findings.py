@@ -1,4 +1,4 @@
-"""The advice of findings about a mapping, followed as it is written: then the mapping is right."""
+"""The advice about a mapping, followed as it is written; and every code has such a test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.advice.desk import MAPPING
+from importer.model.problem import Code
+from tests.advice import test_plans, test_rosters
+from tests.advice.desk import FOLLOWED, MAPPING
 from tests.cli.conftest import type_in
 from tests.mapper.bench import mapping_text
 
@@ -36,3 +38,29 @@ def test_the_advice_of_a_finding_is_followed(
     path.write_text(text, "utf-8")
     checked = type_in("mapping", "check", MAPPING)
     assert checked.exit == 0, checked.err
+
+
+assert test_plans.DECIDED
+assert test_rosters.CASES
+
+DECIDED = "tests/cli/test_decisions.py carries out each Decision that it names"
+CAMPUS = "tests/campus carries out each Decision that it names"
+NOT_FOLLOWED = {
+    "exists-in-alma": "there is nothing to do",
+    "another-name": "a person compares the row with the record in Alma",
+    "primary-id-differs": DECIDED,
+    "matches-two-users": DECIDED,
+    "two-users-one-person": CAMPUS,
+    "managed-elsewhere": "the user is changed in the system that manages it",
+    "card-differs": CAMPUS,
+    "not-in-sis-load": "tests/cli/test_sis_plan.py loads the row through the API",
+    "odd-column": "a person asks the office about its columns",
+}
+"""The codes whose advice no test here follows, and why."""
+
+
+def test_the_advice_of_every_code_is_followed() -> None:
+    """Or listed with a reason; a new code needs one of the two."""
+    assert set(Code) == FOLLOWED | set(NOT_FOLLOWED)
+    assert not FOLLOWED & set(NOT_FOLLOWED)
+    assert len(NOT_FOLLOWED) <= 12

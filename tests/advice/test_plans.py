@@ -13,7 +13,6 @@ from importer.model.decisions import DECISIONS, Answer
 from importer.model.text import command_line
 from tests.advice.desk import (
     Desk,
-    correct,
     decide,
     follows,
     is_better,
@@ -25,6 +24,7 @@ from tests.advice.desk import (
 from tests.cli.conftest import Sandbox, type_in
 from tests.cli.small import ask, state
 from tests.cli.test_ready_mappings import STUDENTS
+from tests.sheets import correct
 
 RESOLVE = ("in the Decision column of rejects.xlsx", "`importer resolve`")
 LAST = "last_name: <Last Name>"
@@ -92,7 +92,7 @@ def test_an_unknown_card_is_corrected_or_loaded_as_new(desk: AlmaDesk) -> None:
     desk.write([no, one])
     before = desk.plan()
     before.advice("not-in-alma", "Correct the ID")
-    correct(before.run, {2: two})
+    correct(before.run / "rejects.xlsx", {2: two})
     is_better(before, desk.paste(sent_back(before.run)), "not-in-alma")
     before.advice(
         "not-in-alma", "load the row with a mapping that has `new: create` under `match:`"
@@ -563,6 +563,6 @@ def test_what_alma_refuses_is_corrected(desk: AlmaDesk) -> None:
     desk.write([person(1, Patron_Type="Special")])
     before = desk.load()
     before.advice("refused-by-alma", "Use a user group that Alma has")
-    correct(before.run, {2: {"Patron Type": "Friend"}})
+    correct(before.run / "rejects.xlsx", {2: {"Patron Type": "Friend"}})
     after = desk.paste(before.command("plan"))
     is_better(before, after, "refused-by-alma")

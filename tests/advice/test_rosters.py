@@ -15,7 +15,6 @@ from tests.advice.desk import (
     Desk,
     Outcome,
     Row,
-    correct,
     follows,
     is_better,
     pasted,
@@ -23,6 +22,7 @@ from tests.advice.desk import (
     sent_back,
     student,
 )
+from tests.sheets import correct
 
 PURGE = "purge_date: {from: <@expiry_date>, plus: 2 years, on_update: later}"
 EXPIRY = (
@@ -200,7 +200,7 @@ def test_the_advice_of_a_check_is_followed(case: Case, desk: Desk) -> None:
         return
     desk.edit(*case.edit)
     if case.right and (before.counts["rejected"] or before.counts["review"]):
-        correct(before.run, {2: case.right})
+        correct(before.run / "rejects.xlsx", {2: case.right})
         after = desk.paste(sent_back(before.run))
     else:
         if case.right is not None:

@@ -13,7 +13,6 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.errors import (
     AccessError,
-    DailyLimitError,
     RefusedError,
     UnavailableError,
     UnknownOutcomeError,
@@ -270,13 +269,3 @@ async def test_headers_tell_calls_left_and_the_clock() -> None:
     assert (limiter.calls, limiter.remaining, client.clock_offset) == (0, None, None)
     await client.get_user("2000")
     assert (limiter.calls, limiter.remaining, client.clock_offset) == (1, 777, 600)
-
-
-async def test_the_reserve_stops_the_client() -> None:
-    """Once Alma says that no more than the reserve is left, nothing is sent."""
-    fake = Script(ok(record(), **{"X-Exl-Api-Remaining": "500"}))
-    client = alma(fake, reserve=500)
-    await client.get_user("2000")
-    with pytest.raises(DailyLimitError):
-        await client.get_user("2")
-    assert len(fake.seen) == 1

@@ -13,9 +13,7 @@ from importer.alma.responses import (
     PER_SECOND_CODE,
     REFUSALS,
     NotFoundError,
-    NotSent,
     Reply,
-    ReplyLost,
     error_in,
     explain_refusal,
     judge,
@@ -128,22 +126,6 @@ def test_no_status_falls_through(*, writes: bool) -> None:
     for status in range(100, 600):
         error = judge(Reply(status, b""), writes=writes)
         assert (error is None) == (200 <= status < 300), status
-
-
-def test_what_was_not_sent_is_unavailable_and_may_be_sent_again() -> None:
-    """A write that never left did not happen."""
-    outcome = NotSent("no connection")
-    error = judge(outcome, writes=True)
-    assert isinstance(error, UnavailableError)
-    assert error.repeatable
-
-
-def test_a_lost_answer_to_a_write_is_unknown_and_never_sent_again() -> None:
-    """A write whose answer is lost may have happened."""
-    assert type(judge(ReplyLost("gone"), writes=True)) is UnknownOutcomeError
-    error = judge(ReplyLost("gone"), writes=False)
-    assert isinstance(error, UnavailableError)
-    assert error.repeatable
 
 
 @pytest.mark.parametrize(("status", "repeatable"), [(503, True), (502, True), (302, False)])

@@ -20,7 +20,6 @@ from importer.errors import (
     DailyLimitError,
     RefusedError,
     UnavailableError,
-    UnknownOutcomeError,
 )
 from importer.model.fields import NO_CODES
 from importer.model.user import User
@@ -142,45 +141,6 @@ async def test_a_refusal_speaks_our_language(
     assert explain_refusal(caught.value).field == field
     assert caught.value.said
     assert caught.value.tracking_id
-
-
-async def test_an_identifier_twice_is_exists_in_alma(alma: Alma) -> None:
-    """A second create of the same identifier is refused, and nothing is done twice."""
-    await alma.create_user(person("twice-1"))
-    with pytest.raises(RefusedError) as caught:
-        await alma.create_user(person("twice-1"))
-    assert explain_refusal(caught.value).field == "primary_id"
-
-
-@pytest.mark.parametrize(
-    ("fault", "stored"),
-    [
-        ("500_before", False),
-        ("500_after", True),
-        ("drop_before", False),
-        ("drop_after", True),
-        ("truncated", True),
-        ("html", False),
-    ],
-)
-async def test_a_write_without_its_answer_is_unknown(
-    address: str, alma: Alma, fault: str, *, stored: bool
-) -> None:
-    """Whether it happened or not, we say that we do not know, and send it once."""
-    with faults(address, f"rules: [{{on: POST, do: {fault}}}]"):
-        with pytest.raises(UnknownOutcomeError):
-            await alma.create_user(person(f"lost-{fault}"))
-        assert (await alma.get_user(f"lost-{fault}") is not None) is stored
-
-
-@pytest.mark.parametrize("fault", ["503", "500_before", "drop_before", "html", "truncated"])
-async def test_a_read_survives_two_faults(address: str, alma: Alma, fault: str) -> None:
-    """A read is asked again, a few times."""
-    rules = f"rules: [{{on: GET, nth: 1, do: {fault}}}, {{on: GET, nth: 2, do: {fault}}}]"
-    with faults(address, rules):
-        assert await alma.get_user("1000001") is not None
-    with faults(address, f"rules: [{{on: GET, do: {fault}}}]"), pytest.raises(UnavailableError):
-        await alma.get_user("1000001")
 
 
 async def test_the_key_and_its_rights(address: str, alma: Alma) -> None:

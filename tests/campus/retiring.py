@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.practice import call
+from tests.sheets import write_csv
 
 Call = Callable[[str, str, object], object]
 """A call to the practice Alma: the method, the path, and a body."""
@@ -183,11 +183,8 @@ def write(
     (folder / "facts.json").write_text(json.dumps(FACTS), "utf-8")
     tables = {"tables": {"UserGroups": {"COMM": "Community", "FRIEND": "Friend"}}}
     (folder / "codes.json").write_text(json.dumps(tables), "utf-8")
-    path = folder / "retire.csv"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(("Id", "First", "Last", "Born"))
-        for user, number, _ in everybody:
-            one = record(user, number)
-            out.writerow((user, one["first_name"], one["last_name"], one["birth_date"][:-1]))
-    return path
+    rows = [("Id", "First", "Last", "Born")]
+    for user, number, _ in everybody:
+        one = record(user, number)
+        rows.append((user, one["first_name"], one["last_name"], one["birth_date"][:-1]))
+    return write_csv(folder / "retire.csv", rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from importer.model.plan import Act
 from tests.campus.retiring import KINDS, caller, fill, people, write
 from tests.cli.conftest import Sandbox, Type, folder, sandbox, typed
 from tests.cli.small import state
+from tests.sheets import read_csv
 
 __all__ = ["folder", "sandbox", "typed"]
 
@@ -79,8 +79,7 @@ def test_retire_lists_or_ends_without_deleting(folder: Path, typed: Type, sandbo
     (folder / "facts.json").unlink()
     typed("plan", roster, "-m", "retire.yaml", "-o", "listed")
     may_go = [user for user, _, kind in everybody if KINDS[kind].result]
-    with (folder / "listed" / "set.csv").open(encoding="utf-8-sig", newline="") as file:
-        assert list(csv.reader(file)) == [["USERNAME"], *([user] for user in may_go)]
+    assert read_csv(folder / "listed" / "set.csv") == [["USERNAME"], *([user] for user in may_go)]
     listed = (folder / "listed" / "set.csv").read_bytes()
     typed("apply", "listed", "--yes")
     assert state(sandbox) == before

@@ -6,18 +6,17 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import openpyxl
 import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
+from importer.model.roster import DECISION
 from importer.model.text import RowId, is_absent, row_label
 from tests.campus import model
 from tests.campus.fates import REVIEW, Campus, Users, expected, open_lines
@@ -26,6 +25,7 @@ from tests.campus.model import HEAD, Row, compact, created
 from tests.cli.conftest import Sandbox, Type, folder, sandbox, typed
 from tests.cli.small import ask, delete
 from tests.practice import call
+from tests.sheets import correct, write_csv
 
 __all__ = ["folder", "sandbox", "typed"]
 
@@ -42,11 +42,7 @@ ROSTERS = tuple(MAPPINGS)
 
 def write(path: Path, rows: list[Row]) -> Path:
     """A roster."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(HEAD)
-        out.writerows(vars(row).values() for row in rows)
-    return path
+    return write_csv(path, (HEAD, *(tuple(vars(row).values()) for row in rows)))
 
 
 def users_of(sandbox: Sandbox) -> Users:
@@ -181,16 +177,7 @@ class Loaded:
             (path,) = (self.folder / run).glob(
                 f"rejects*{'' if len(ROSTERS) == 1 else roster}.xlsx"
             )
-            book = openpyxl.load_workbook(path)
-            sheet = book.worksheets[0]
-            heads = [cell.value for cell in sheet[1]]
-            decision = heads.index("Decision") + 1
-            for at in range(2, sheet.max_row + 1):
-                row = str(sheet.cell(at, 1).value or "").rpartition(":")[2]
-                if row.isdigit() and int(row) in answers:
-                    sheet.cell(at, decision).value = answers.pop(int(row))
-            assert answers == {}
-            book.save(path)
+            correct(path, {row: {DECISION: text} for row, text in answers.items()})
             done = self.typed("resolve", run, "--from", path)
             assert done.exit in {Exit.DONE, Exit.REJECTS}, done.err
 

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from importer.cli.app import run
-from importer.sandbox.server import Options, running
-from tests.practice import log_of
+from tests.practice import log_of, reached
 
 
 @dataclass(frozen=True)
@@ -74,10 +73,5 @@ class Sandbox:
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Sandbox]:
     """An empty sandbox, reached by the settings."""
-    with running(Options(rate=None)) as base_url:
-        host = base_url.removesuffix("/almaws/v1")
-        monkeypatch.setenv("ALMA_BASE_URL", host)
-        monkeypatch.setenv("ALMA_API_KEY", "sandbox")
-        monkeypatch.setenv("ALMA_RATE", "50")
-        monkeypatch.setenv("ALMA_VERIFY_DELAY", "0.2")
+    with reached(monkeypatch) as host:
         yield Sandbox(host)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.practice import call, state_of
+from tests.sheets import read_rows, write_csv
 
 MAPPING = """version: 1
 name: small
@@ -50,10 +50,7 @@ def write(folder: Path, *rows: tuple[str, ...], name: str = "people.csv") -> Pat
     """A roster of these rows, and the mapping and the code tables beside it."""
     (folder / "codes.json").write_text(json.dumps(TABLES), "utf-8")
     (folder / "small.yaml").write_text(MAPPING, "utf-8")
-    path = folder / name
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows((HEAD, *rows))
-    return path
+    return write_csv(folder / name, (HEAD, *rows))
 
 
 def load(typed: Type, roster: Path, run: str, mapping: str = "small.yaml") -> dict[str, Any]:
@@ -99,6 +96,5 @@ def codes(folder: Path, run: str) -> list[tuple[str, str]]:
 
     Without the notices of plans without a user cache, and of new patrons without an end date.
     """
-    with (folder / run / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
-        found = [(line["row"], line["code"]) for line in csv.DictReader(file)]
+    found = [(line["row"], line["code"]) for line in read_rows(folder / run / "problems.csv")]
     return [one for one in found if one[1] not in {"names-not-compared", "no-end-date"}]

@@ -1,4 +1,4 @@
-"""An apply that is begun more than once, or not at all."""
+"""An apply that is begun more than once, or not at all, or that ends without its reports."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from importer.cli.load import _ShownProgress
-from importer.errors import Exit
+from importer.errors import Exit, LedgerError
+from importer.report import files, page
 from importer.writer.executor import RowDone, Waiting
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, BO, MAPPING, load, write
+from tests.cli.small import ANA, BO, HEAD, MAPPING, load, state, write
+from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 
 BRAKES = "safety_checks:\n"
 
@@ -79,3 +81,67 @@ def test_a_plan_without_a_row_to_send_is_not_called_complete(
         got = typed("apply", "run")
         assert (got.exit, "nothing to apply" in got.err) == (Exit.REJECTS, True)
     assert sandbox.log() == asked
+
+
+FAULTS = [ZeroDivisionError("Nunez"), LedgerError("The report cannot be written.")]
+
+
+def _fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the page be impossible to make."""
+
+    def failing(*_: object, **__: object) -> str:
+        raise error
+
+    monkeypatch.setattr(page, "render", failing)
+    monkeypatch.setattr(files, "render", failing, raising=False)
+
+
+@pytest.mark.parametrize("error", FAULTS)
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_an_apply_ends_as_it_went(
+    folder: Path,
+    typed: Type,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    flags: tuple[str, ...],
+) -> None:
+    """Both users are in Alma: the counts are shown, the exit code is 0, one sentence says more."""
+    typed("plan", write(folder, ANA, BO), "-m", "small.yaml", "-o", "run")
+    _fail(monkeypatch, error)
+    got = typed("apply", "run", *flags)
+    assert sorted(state(sandbox)) == [ANA[0], BO[0]]
+    assert got.exit == Exit.DONE
+    if flags:
+        assert got.summary["created"] == 2
+    else:
+        assert got.err.index("2 of 2 rows were written to Alma") < got.err.index("report")
+        assert "importer undo run" in got.err
+    assert "Nunez" not in got.err
+    assert "cannot be written" in got.err or "importer report run" in got.err
+
+
+@pytest.mark.parametrize("error", FAULTS)
+def test_a_check_without_its_reports_failed(
+    folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Its reports are what it is for; the counts are on the screen all the same."""
+    roster = write(folder, ANA, BO)
+    _fail(monkeypatch, error)
+    got = typed("check", roster, "-m", "small.yaml", "-o", "run")
+    assert got.exit == (Exit.STOPPED if isinstance(error, LedgerError) else Exit.BUG)
+    assert "All 2 rows are ready." in got.err
+
+
+def test_hidden_rows_never_reach_alma(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A plan of the visible rows is applied as one, and `apply` need not be told again."""
+    (folder / "small.yaml").write_text(MAPPING, "utf-8")
+    rows = text_rows(HEAD, ANA, BO).replace('<row r="3"', '<row r="3" hidden="1"')
+    write_xlsx(folder / "people.xlsx", {"Staff": sheet_xml(rows)})
+    planned = typed(
+        "plan", "people.xlsx", "-m", "small.yaml", "-o", "run", "--visible-only", "--json"
+    )
+    assert (planned.summary["create"], planned.summary["skipped"]) == (1, 1)
+    applied = typed("apply", "run", "--yes", "--json")
+    assert applied.summary["created"] == 1
+    assert set(state(sandbox)) == {ANA[0]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import socket
 from pathlib import Path
@@ -12,9 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from importer.errors import Exit
-from importer.sandbox.server import Options, running
+from importer.sandbox.server import Options
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPINGS
+from tests.practice import reached
+from tests.sheets import write_rows
 
 COMMUNITY = MAPPINGS / "community.yaml"
 
@@ -65,12 +66,11 @@ CANARIES = (
 
 def roster(path: Path) -> None:
     """One sound row, and one for every way in which a row can be wrong; the last two are twins."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, SOUND)
-        writer.writeheader()
-        for number, changes in enumerate(({}, *SPOILED)):
-            other = {"Barcode": f"{29990001112223 + number}"} if number < len(SPOILED) else {}
-            writer.writerow({**SOUND, **other, **changes})
+    rows = []
+    for number, changes in enumerate(({}, *SPOILED)):
+        other = {"Barcode": f"{29990001112223 + number}"} if number < len(SPOILED) else {}
+        rows.append({**SOUND, **other, **changes})
+    write_rows(path, rows)
 
 
 FAULTS = """
@@ -97,11 +97,7 @@ def test_no_canary_leaves_but_in_the_files_for_values(
     (folder / "faults.yaml").write_text(faults or "rules: []\n", "utf-8")
     options = Options(key=KEY, rate=None, faults=folder / "faults.yaml")
     said: list[str] = []
-    with running(options) as base_url, caplog.at_level(logging.DEBUG):
-        monkeypatch.setenv("ALMA_BASE_URL", base_url.removesuffix("/almaws/v1"))
-        monkeypatch.setenv("ALMA_API_KEY", KEY)
-        monkeypatch.setenv("ALMA_RATE", "50")
-        monkeypatch.setenv("ALMA_VERIFY_DELAY", "0.2")
+    with reached(monkeypatch, options), caplog.at_level(logging.DEBUG):
         for line in (
             ("check", "patrons.csv", "-m", COMMUNITY, "-o", "checked"),
             ("plan", "patrons.csv", "-m", COMMUNITY, "-o", "run"),

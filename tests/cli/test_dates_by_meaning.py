@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.model.problem import Problem
 from tests.cli.conftest import Sandbox, Type
+from tests.sheets import read_rows
 
 HEAD = "Id,First,Last,Until,Purge\n"
 MAPPING = """\
@@ -42,9 +42,8 @@ def ends(folder: Path, *rows: tuple[str, str], mapping: str = MAPPING) -> tuple[
 
 def problems(folder: Path, run: str) -> list[tuple[str, str, str, str]]:
     """Row, field, code and severity of a run's problems, but for the notices of every run."""
-    with (folder / run / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
-        found = [(line["row"], line["field"], line["code"], line["severity"])
-                 for line in csv.DictReader(file)]  # fmt: skip
+    lines = read_rows(folder / run / "problems.csv")
+    found = [(one["row"], one["field"], one["code"], one["severity"]) for one in lines]
     notices = {"codes-not-checked", "names-not-compared", "unused-column"}
     return [one for one in found if one[2] not in notices]
 

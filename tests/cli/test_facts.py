@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from importer.errors import Exit
 from importer.sandbox.configuration import SWITCHES
-from importer.sandbox.server import Options
 from tests.cli.conftest import Type
-from tests.practice import state_of
-from tests.sandbox.alma import Alma, barcode, coded, email, practice, student
+from tests.practice import reached, state_of
+from tests.sandbox.alma import Alma, barcode, coded, email, student
+from tests.sheets import write_csv
 
 _USUAL = {name: switch.values[0] for name, switch in SWITCHES.items()}
 _LIMITS = """safety_checks:
@@ -121,18 +121,14 @@ def _write(folder: Path) -> tuple[str, ...]:
     """Write the rosters and mappings; the words of the command that name them."""
     for name, mapping, rows in (("home", _HOME, _HOME_ROWS), ("sis", _SIS, _SIS_ROWS)):
         (folder / f"{name}.yaml").write_text(mapping, "utf-8")
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(rows)
+        write_csv(folder / f"{name}.csv", rows)
     return ("home.csv", "sis.csv", "-m", "home.yaml", "-m", "sis.yaml")
 
 
 @contextmanager
 def _alma(monkeypatch: pytest.MonkeyPatch) -> Iterator[Alma]:
-    with practice(Options(rate=None)) as alma:
-        monkeypatch.setenv("ALMA_BASE_URL", alma.url)
-        monkeypatch.setenv("ALMA_API_KEY", "sandbox")
-        monkeypatch.setenv("ALMA_RATE", "50")
-        yield alma
+    with reached(monkeypatch) as host, httpx.Client() as client:
+        yield Alma(client, host)
 
 
 def _load(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import stat
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import edit, load, state, write
+from tests.sheets import read_csv
 
 HEAD = """version: 1
 account_type: INTERNAL
@@ -60,8 +60,7 @@ def test_users_of_alma_are_a_roster(people: Path, typed: Type, sandbox: Sandbox)
     assert planned.err.count("user cache of 3 users") == 1
     kept = people / "run" / "roster.csv"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    with kept.open(encoding="utf-8", newline="") as file:
-        rows = [*csv.reader(file)]
+    rows = read_csv(kept)
     assert rows[0] == ["primary_id", "first_name", "last_name", "expiry_date", "user_group"]
     assert [row[0] for row in rows[1:]] == ["3001", "3003"]
     applied = typed("apply", "run", "--json", "--allow", "many-changes")

@@ -15,9 +15,10 @@ from urllib.request import Request, urlopen
 import pytest
 
 from importer.errors import Exit
-from importer.sandbox.server import Options, running
+from importer.sandbox.server import Options
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPINGS, SAMPLES
+from tests.practice import reached
 from tests.serving import serving
 
 KEY = "canary-key-8c1f"
@@ -79,12 +80,10 @@ def test_a_repeated_key_is_stored_nowhere(
 ) -> None:
     """Not in the ledger, the reports or the terminal, with values shown or masked."""
     patrons, community = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
-    monkeypatch.setenv("ALMA_API_KEY", KEY)
-    monkeypatch.setenv("ALMA_RATE", "50")
     said: list[str] = []
     with (
-        running(Options(key=KEY, rate=None)) as base_url,
-        gateway(base_url.removesuffix("/almaws/v1"), form) as host,
+        reached(monkeypatch, Options(key=KEY, rate=None)) as alma,
+        gateway(alma, form) as host,
     ):
         monkeypatch.setenv("ALMA_BASE_URL", host)
         assert typed("plan", patrons, "-m", community, "-o", "run").exit == Exit.REJECTS

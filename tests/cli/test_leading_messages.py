@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import socket
 import time
@@ -22,6 +21,7 @@ from importer.model.roster import ADDED, DECISION, Layout
 from importer.suggest.draft import Choices, Draft
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, codes, write
+from tests.sheets import read_csv, read_rows, write_csv, write_rows
 from tests.suggest.headings import BESIDE
 
 CY = ("2003", "Cy", "Lee", "FRIEND", "1970-05-06", "cy@example.org", "")
@@ -34,14 +34,7 @@ CHECK = ("check", "people.csv", "-m", "small.yaml", "-o", "run")
 def decided(folder: Path, text: str) -> Path:
     """The rejects of a run, with this Decision in every row."""
     path = folder / "run" / "rejects.csv"
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.reader(file))
-    at = rows[0].index(DECISION)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(
-            [rows[0], *([*row[:at], text, *row[at + 1 :]] for row in rows[1:])]
-        )
-    return path
+    return write_rows(path, [{**row, DECISION: text} for row in read_rows(path)])
 
 
 def test_a_decision_that_is_no_choice_is_named_with_its_row(folder: Path, typed: Type) -> None:
@@ -76,11 +69,9 @@ def test_deleted_columns_of_a_rejects_file_are_noticed(
     write(folder, BO, ANA, TWIN)
     typed(*CHECK)
     path = folder / "run" / "rejects.csv"
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.reader(file))
+    rows = read_csv(path)
     at = rows[0].index(ADDED[0])
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([*row[: at + kept], *row[at + len(ADDED) :]] for row in rows)
+    write_csv(path, ([*row[: at + kept], *row[at + len(ADDED) :]] for row in rows))
     typed("check", path, "-m", "small.yaml", "-o", "again")
     assert ("0", "read-with-notice") in codes(folder, "again")
 

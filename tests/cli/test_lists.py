@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, MAPPING, link, load, state, write
+from tests.sheets import read_csv
 
 LETTERS = MAPPING.replace(
     "  user_note:",
@@ -18,12 +18,6 @@ LETTERS = MAPPING.replace(
       value: C<Id>
   user_note:""",
 ).replace("note_text: <Note>", "note_text: <Group>")
-
-
-def rows_of(path: Path) -> list[list[str]]:
-    """The rows of a CSV file."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.reader(file))
 
 
 def test_letters_go_to_who_is_new_and_to_who_is_renewed(
@@ -38,17 +32,17 @@ def test_letters_go_to_who_is_new_and_to_who_is_renewed(
     load(typed, write(folder, *later), "second", "letters.yaml")
     assert typed("report", "second", "--as", "mail-merge").exit == Exit.DONE
     (heads, bo), (_, ana) = (
-        rows_of(folder / "second" / f"mail-merge-{kind}.csv") for kind in ("created", "renewed")
+        read_csv(folder / "second" / f"mail-merge-{kind}.csv") for kind in ("created", "renewed")
     )
     assert "PIN" not in heads
     shown = dict(zip(heads, bo, strict=True))
     assert (shown["Card"], shown["Expires"], shown["Email"]) == ("C2002", "2028-01-31", BO[5])
     assert ana[heads.index("Primary ID")] == "2001"
     assert typed("report", "second", "--as", "mail-merge", "--pin").exit == Exit.DONE
-    heads, bo = rows_of(folder / "second" / "mail-merge-created.csv")
+    heads, bo = read_csv(folder / "second" / "mail-merge-created.csv")
     assert dict(zip(heads, bo, strict=True))["PIN"] == "1234"
     assert typed("report", "second", "--as", "set", "--json").summary["files"]
-    assert rows_of(folder / "second" / "set.csv") == [["USERNAME"], ["2001"], ["2002"]]
+    assert read_csv(folder / "second" / "set.csv") == [["USERNAME"], ["2001"], ["2002"]]
 
 
 def test_lists_are_of_what_was_applied(folder: Path, typed: Type, sandbox: Sandbox) -> None:
@@ -75,7 +69,7 @@ def test_who_is_twice_in_alma_is_listed_for_the_merge(
     found = typed("users", "duplicates", "-o", "merge.csv", "--json").summary
     assert (len(found["pairs"]), found["offered"]) == (2, 1)
     assert "Nunez" not in str(found)
-    _, *rows = rows_of(folder / "merge.csv")
+    _, *rows = read_csv(folder / "merge.csv")
     assert {frozenset(row[:2]): bool(row[3]) for row in rows} == {
         frozenset({"2001", "2101"}): False,
         frozenset({"2002", "2102"}): True,

@@ -1,19 +1,30 @@
-"""Options of every command, help, completion, and several folders at once."""
+"""How every command behaves: help, logs, progress, and where nobody reads or a library lacks."""
 
 from __future__ import annotations
 
 import gc
 import json
+import os
+import subprocess
+import sys
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from importer.cli.app import COMMANDS, run
+from importer.cli.console import INTERVAL, Bar, progress
+from importer.cli.load import _ShownProgress
 from importer.cli.output import PACKAGE, commit
-from importer.errors import Exit
+from importer.errors import Exit, missing_library
+from importer.ledger.states import State
+from importer.model.plan import Act
+from importer.writer.executor import RowDone
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, BO, write
+from tests.cli.small import ANA, BO, state, write
+from tests.pipeline.runs import SAMPLES
 
 BAD = ("2003", "Ida", "Moss", "COMM", "no date", "", "")
 CHECK = ("people.csv", "-m", "small.yaml")
@@ -160,3 +171,133 @@ def test_completion(
         with pytest.raises(SystemExit) as end:
             run(["--show-completion", shell])
         assert not end.value.code
+
+
+WAIT = "Alma asked us to slow down, 4 s"
+
+
+class Clock:
+    """A clock that stands still until a test moves it; in seconds."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def test_a_wait_is_seen_while_nothing_advances() -> None:
+    """The rate and the results stand with the bar; a wait appears between two rows."""
+    clock, notices = Clock(), [""]
+    bar = Bar("Applying", lambda: notices[-1], clock)
+    bar.advance_to(3, 10, "3 created")
+    clock.now = 2
+    bar.advance_to(7, 10, "6 created, 1 updated")
+    notices.append(WAIT)
+    console = Console(file=StringIO(), width=100, record=True)
+    console.print(*bar.get_renderables())
+    shown = console.export_text()
+    assert "7 of 10" in shown
+    assert "2.0 a second" in shown
+    assert f"6 created, 1 updated · {WAIT}" in shown
+
+
+def test_without_a_terminal_there_is_a_line_every_few_seconds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The line says how far, how fast, with which results, and what it waits for."""
+    clock = Clock()
+    with progress("Applying", lambda: WAIT, clock) as advance:
+        clock.now = INTERVAL - 1
+        advance(4, 40, "4 created")
+        clock.now = INTERVAL
+        advance(5, 40, "5 created")
+    assert capsys.readouterr().err.splitlines() == [
+        f"Applying: 5 of 40 (0.5 a second, about 70 s left; 5 created; {WAIT})"
+    ]
+
+
+def test_rows_are_counted_by_what_came_of_them() -> None:
+    """A row counts once, by its last state, and only what is final is done."""
+    told: list[tuple[int, int, str]] = []
+    telling = _ShownProgress(lambda *news: told.append(news), 3)
+    telling(RowDone(2, Act.CREATE, State.UNKNOWN))
+    telling(RowDone(3, Act.UPDATE, State.APPLIED))
+    telling(RowDone(2, Act.CREATE, State.APPLIED))
+    telling(RowDone(4, Act.CREATE, State.REFUSED))
+    assert told[0] == (0, 3, "")
+    assert told[-1] == (3, 3, "1 created, 1 updated, 1 refused by Alma")
+
+
+WITHOUT = (
+    "import sys; sys.modules[sys.argv.pop(1)] = None\nfrom importer.__main__ import main\nmain()"
+)
+
+
+@pytest.mark.parametrize(
+    ("library", "arguments"),
+    [
+        ("typer", ("--help",)),
+        ("truststore", ("doctor",)),
+        ("pandas", ("check", str(SAMPLES / "community-patrons.csv"), "-m", "m.yaml")),
+        ("aiohttp", ("sandbox", "--switch", "list")),
+    ],
+)
+def test_a_library_that_is_not_installed(
+    tmp_path: Path, library: str, arguments: tuple[str, ...]
+) -> None:
+    """Whenever it is needed first, one sentence names it and what to run, without a traceback."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, library, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == Exit.USAGE, done.stderr
+    assert library in done.stderr
+    assert "make setup" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_module_of_our_own_is_a_defect() -> None:
+    """Installing libraries again would not bring it back."""
+    assert not missing_library(ModuleNotFoundError(name="importer.alma.client"))
+
+
+def _unread(folder: Path, *words: str, closed: str) -> int:
+    """Run a command in a process of its own, whose stdout or stderr nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "importer", *words],
+            cwd=folder,
+            check=False,
+            stdout=writing if closed == "stdout" else subprocess.PIPE,
+            stderr=writing if closed == "stderr" else subprocess.PIPE,
+        ).returncode
+    finally:
+        os.close(writing)
+
+
+@pytest.mark.parametrize(
+    ("closed", "options"),
+    [("stderr", ()), pytest.param("stdout", ("--json",), marks=pytest.mark.faults)],
+)
+def test_a_load_does_not_need_a_reader(
+    folder: Path, typed: Type, sandbox: Sandbox, closed: str, options: tuple[str, ...]
+) -> None:
+    """Every row is sent, the exit code is the one earned, and the reports are written."""
+    roster = write(folder, ANA, BO, ("2003", "Cy", "", "COMM", "", "", ""))
+    planned = _unread(
+        folder, "plan", str(roster), "-m", "small.yaml", "-o", "run", *options, closed=closed
+    )
+    assert planned == Exit.REJECTS
+    applied = _unread(folder, "apply", "run", *options, closed=closed)
+    assert applied == Exit.REJECTS
+    assert set(state(sandbox)) == {"2001", "2002"}
+    assert "2 created" in (folder / "run" / "report.html").read_text("utf-8")
+    assert '"created": 2' in (folder / "run" / "summary.json").read_text("utf-8")

@@ -1,8 +1,7 @@
-"""The commands about mappings, as they are typed: what they give, and their exit codes."""
+"""The commands about mappings, as they are typed: what they give, their exit codes, own tests."""
 
 from __future__ import annotations
 
-import csv
 import json
 from datetime import date
 from pathlib import Path
@@ -15,6 +14,7 @@ from importer.errors import Exit
 from importer.report.roster_template import VERSION, excel_date
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, SAMPLES
+from tests.sheets import read_rows
 
 COMMUNITY = MAPPINGS / "community.yaml"
 PATRONS = SAMPLES / "community-patrons.csv"
@@ -294,8 +294,8 @@ def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path, typed: Typ
     )
     got = typed("check", roster, "-m", written(folder, text), "-o", "run")
     assert got.exit == Exit.REJECTS
-    with (folder / "run" / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
-        told = [line for line in csv.DictReader(file) if line["code"] == "unknown-code"]
+    lines = read_rows(folder / "run" / "problems.csv")
+    told = [line for line in lines if line["code"] == "unknown-code"]
     assert [(line["row"], line["field"]) for line in told] == [
         ("2", "user_group"), ("3", "user_group"), ("3", "campus_code"),
     ]  # fmt: skip
@@ -338,3 +338,60 @@ def test_cells_that_fail_often_are_a_lookup_to_paste(folder: Path, typed: Type) 
     mapping.write_text(f"{used}lookups:\n{lines}\n")
     again = json.loads(typed("mapping", "check", "m.yaml", "cards.csv", "--json").out)
     assert (again["to_do"], again["failing"]) == ([], [])
+
+
+TESTED = """\
+version: 1
+account_type: INTERNAL
+record:
+  primary_id: <ID>
+  first_name: <First>
+  last_name: <Last>
+  user_group: {from: <Type>, lookup: groups}
+  expiry_date: {from: <@today>, plus: 1 year}
+lookups: {groups: {Guest: GUEST}}
+tests:
+  today: 2026-08-20
+  rows:
+    - cells: {id: 2000, First: Ann, Last: Lee, Type: guest}
+      record: {user_group: GUEST, expiry_date: 2027-08-20}
+    - cells: {ID: 2001, First: Bo, Last: Kim, Type: Pirate}
+      problems: [unknown-code]
+"""
+
+
+def _tested(folder: Path, typed: Type, text: str) -> tuple[int, list[str]]:
+    (folder / "m.yaml").write_text(text, "utf-8")
+    done = typed("mapping", "check", "m.yaml", "--json")
+    found: list[str] = json.loads(done.out)["tests"]
+    return done.exit, found
+
+
+def test_a_mapping_that_does_what_its_tests_say_is_right(folder: Path, typed: Type) -> None:
+    """Values, and every problem; the day is the one in the mapping."""
+    assert _tested(folder, typed, TESTED) == (Exit.DONE, [])
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [
+        ("Guest: GUEST", "Guest: VISIT", "m.yaml:14: tests.rows[0].record.user_group: is `VISIT`"),
+        (
+            "2027-08-20",
+            "2027-08-21",
+            "m.yaml:14: tests.rows[0].record.expiry_date: is `2027-08-20`",
+        ),
+        ("Last: Lee", "Lost: Lee", "m.yaml:13: tests.rows[0].cells.Lost: no rule uses this column"),
+        ("{user_group", "{user_grup", "m.yaml:14: tests.rows[0].record.user_grup: no such field"),
+        ("[unknown-code]", "[]", "m.yaml:16: tests.rows[1].problems: `unknown-code` was not"),
+        ("Pirate", "Guest", "m.yaml:16: tests.rows[1].problems: `unknown-code` was expected"),
+        ("First: Ann, ", "", "m.yaml:13: tests.rows[0]: `missing-value` was not expected"),
+    ],
+)
+def test_the_first_difference_is_named(
+    folder: Path, typed: Type, right: str, wrong: str, line: str
+) -> None:
+    """By its line, and the command ends with the exit code of a wrong mapping."""
+    exit_code, found = _tested(folder, typed, TESTED.replace(right, wrong, 1))
+    assert exit_code == Exit.USAGE
+    assert [one[: len(line)] for one in found] == [line]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sqlite3
 from contextlib import closing
@@ -14,6 +13,7 @@ import pytest
 
 from importer.model.roster import NOT_KEPT
 from tests.cli.conftest import Sandbox, Type
+from tests.sheets import read_rows, write_rows
 
 MAPPING = """\
 version: 1
@@ -69,14 +69,10 @@ def test_a_rejected_row_asks_for_its_password_again(written: Path, typed: Type) 
     """The rejects show that there was one; sent back without it, the row stays rejected."""
     typed("check", "patrons.csv", "-m", "patrons.yaml", "-o", "run")
     assert held(written / "run") == []
-    with (written / "run" / "rejects.csv").open(encoding="utf-8-sig", newline="") as file:
-        lines = list(csv.DictReader(file))
+    lines = read_rows(written / "run" / "rejects.csv")
     assert [line["Password"] for line in lines] == [NOT_KEPT]
     lines[0]["First"] = "Freya"
-    with (written / "mended.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, lines[0])
-        writer.writeheader()
-        writer.writerows(lines)
+    write_rows(written / "mended.csv", lines)
     again = typed("check", "mended.csv", "-m", "patrons.yaml", "--json")
     assert again.summary["problems"] == {"bad-password": 1, "codes-not-checked": 1}
     assert json.loads(again.out)["rejected"] == 1

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from importer.errors import Exit
-from importer.sandbox.server import Options, running
+from importer.sandbox.server import Options
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ask, load, write
+from tests.practice import reached
 
 _HANG = {"on": "POST", "path": "/users", "nth": 5, "do": "slow", "delay": 3600}
 
@@ -202,8 +203,7 @@ def test_a_recording_names_no_patron_and_replays(
     text = (folder / "probe.jsonl").read_text("utf-8")
     assert (_CANARY.casefold() in text.casefold(), text.count("\n") > 60) == (False, True)
     facts = json.loads((folder / "facts.json").read_text("utf-8"))
-    with running(Options(replay=folder / "probe.jsonl")) as base_url:
-        monkeypatch.setenv("ALMA_BASE_URL", base_url.removesuffix("/almaws/v1"))
+    with reached(monkeypatch, Options(replay=folder / "probe.jsonl")):
         again = typed("doctor", "--probe", "--facts", "again.json", "--json")
     assert again.summary["facts"] == facts["facts"]
     (folder / "probe.jsonl").write_text("{}", "utf-8")

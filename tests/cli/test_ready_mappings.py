@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -13,6 +12,7 @@ from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import codes, state
 from tests.pipeline.runs import MAPPINGS, SAMPLES
+from tests.sheets import write_rows
 
 Row = dict[str, str]
 
@@ -60,14 +60,6 @@ def _required(typed: Type, mapping: Path) -> dict[str, bool]:
     made = typed("mapping", "template", mapping, "-o", f"{mapping.stem}-blank.xlsx", "--json")
     columns = json.loads(made.out)["columns"]
     return {column["heading"]: column["required"] for column in columns}
-
-
-def _write(path: Path, rows: list[Row]) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
 
 
 def _load(typed: Type, roster: Path, mapping: Path, run: str) -> dict[str, object]:
@@ -118,7 +110,7 @@ def test_a_blank_in_each_column(
     ]
     for person in blanked:
         person.pop("", None)
-    roster = _write(folder / "blank.csv", blanked)
+    roster = write_rows(folder / "blank.csv", blanked)
     first = _load(typed, roster, mapping, "first")
     needed = {heading for heading, must in required.items() if must}
     reported = needed | {"Street", "Address"} & set(required)
@@ -128,7 +120,7 @@ def test_a_blank_in_each_column(
     assert first["create"] == first["ready"] == len(people) - len(needed)
     _is_unchanged(_load(typed, roster, mapping, "second"))
 
-    full = _load(typed, _write(folder / "full.csv", people), mapping, "full")
+    full = _load(typed, write_rows(folder / "full.csv", people), mapping, "full")
     assert full["ready"] == len(people)
     before = state(sandbox)
     _is_unchanged(_load(typed, roster, mapping, "blanks-again"))

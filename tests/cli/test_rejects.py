@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ import openpyxl
 import pytest
 import xlsxwriter
 
-from importer.model.roster import ROW, read_row
+from importer.model.roster import ROW
 from importer.model.text import unescape
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES
+from tests.sheets import correct, read_rows, write_csv
 
 CORRECTIONS: dict[str, dict[int, dict[str, str]]] = {
     "community-patrons.csv": {
@@ -71,12 +71,11 @@ CORRECTIONS: dict[str, dict[int, dict[str, str]]] = {
 
 def problems(folder: Path) -> list[tuple[str, str]]:
     """Row and code of the problems that hold rows back."""
-    with (folder / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
-        return sorted(
-            (line["row"], line["code"])
-            for line in csv.DictReader(file)
-            if line["severity"] in {"reject", "review"}
-        )
+    return sorted(
+        (line["row"], line["code"])
+        for line in read_rows(folder / "problems.csv")
+        if line["severity"] in {"reject", "review"}
+    )
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
@@ -98,14 +97,7 @@ def test_rejects_fed_back(name: str, folder: Path, typed: Type) -> None:
     for file in ("rejects.xlsx", "rejects.csv"):
         assert check(f"first/{file}", file) == (back, 0)
         assert problems(folder / file) == first
-    book = openpyxl.load_workbook(folder / "first" / "rejects.xlsx")
-    sheet = book.worksheets[0]
-    headings = [cell.value for cell in sheet[1]]
-    for line in sheet.iter_rows(min_row=2):
-        row = read_row(str(line[headings.index(ROW)].value)).number
-        for heading, text in CORRECTIONS[name].get(row, {}).items():
-            line[headings.index(heading)].value = text
-    book.save(folder / "corrected.xlsx")
+    correct(folder / "first" / "rejects.xlsx", CORRECTIONS[name], folder / "corrected.xlsx")
     assert check("corrected.xlsx", "again") == (back, back)
 
 
@@ -250,13 +242,10 @@ def test_line_breaks_come_back_in_the_rejects(kind: str, folder: Path, typed: Ty
     """The rules see them in the rejects as in the roster; what needs none has the cell in one."""
     (folder / "m.yaml").write_text(LINES, "utf-8")
     rows = [["ID", "First", "Last", "Home"], *(["7", "Ann", "", home] for home in HOME)]
-    with (folder / "r.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
+    write_csv(folder / "r.csv", rows)
     typed("check", "r.csv", "-m", "m.yaml", "-o", "one")
     typed("check", f"one/rejects.{kind}", "-m", "m.yaml", "-o", "two")
-    with (folder / "two" / "rejects.csv").open(encoding="utf-8-sig", newline="") as file:
-        cells = [[unescape(text) for text in row] for row in csv.reader(file)]
-    homes = [row[cells[0].index("Home")] for row in cells[1:]]
+    homes = [unescape(row["Home"]) for row in read_rows(folder / "two" / "rejects.csv")]
     assert homes == ["1 Elm St\nApt 2\nSalem", "2 Oak St\nBoston", "=3 Fir St\nBoston"]
     convert = ("convert", f"two/rejects.{kind}", "-m", "m.yaml", "--to", "jsonl", "-o")
     mended = (

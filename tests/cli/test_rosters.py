@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from importer.model.roster import Layout
 from importer.model.text import RowId
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import TABLES, state
+from tests.sheets import correct, read_rows, write_csv
 
 MAPPING = """version: 1
 name: {name}
@@ -51,8 +51,7 @@ PAIRS = ("staff.csv", "-m", "staff.yaml", "students.csv", "-m", "students.yaml")
 
 def write(folder: Path, name: str, *rows: tuple[str, ...]) -> None:
     """A roster of these rows."""
-    with (folder / name).open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows((HEAD, *rows))
+    write_csv(folder / name, (HEAD, *rows))
 
 
 @pytest.fixture
@@ -78,9 +77,8 @@ def mappings(folder: Path, staff: str = HEAVIEST, students: str = HEAVIEST) -> N
 
 def problems(folder: Path) -> list[tuple[str, str, str]]:
     """Roster, row and code of every problem that is about a row."""
-    with (folder / "problems.csv").open(encoding="utf-8", newline="") as file:
-        lines = [(line["roster"], line["row"], line["code"]) for line in csv.DictReader(file)]
-    return [line for line in lines if line[1] != "0"]
+    lines = read_rows(folder / "problems.csv")
+    return [(one["roster"], one["row"], one["code"]) for one in lines if one["row"] != "0"]
 
 
 def test_one_plan_of_two_rosters(rosters: Path, typed: Type, sandbox: Sandbox) -> None:
@@ -132,12 +130,8 @@ def test_rejects_of_each_roster_are_fed_back(rosters: Path, typed: Type, sandbox
     files = [rosters / "run" / f"rejects-{name}.xlsx" for name in ("1-staff", "2-students")]
     assert f"plan run/{files[0].name} -m staff.yaml run/{files[1].name} -m" in applied.err
     for file in files:
-        book = openpyxl.load_workbook(file)
-        sheet = book.worksheets[0]
-        headings = [cell.value for cell in sheet[1]]
-        assert sheet.max_row == 2
-        sheet.cell(2, headings.index("Last") + 1).value = "Moss"
-        book.save(file)
+        assert openpyxl.load_workbook(file).worksheets[0].max_row == 2
+        correct(file, {4 if "staff" in file.name else 2: {"Last": "Moss"}})
     again = typed("plan", files[0], "-m", "staff.yaml", files[1], "-m", "students.yaml",
                   "-o", "rest", "--json")  # fmt: skip
     assert (again.exit, again.summary["create"]) == (Exit.DONE, 2)

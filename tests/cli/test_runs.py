@@ -19,9 +19,9 @@ from importer.errors import Exit
 from importer.ledger.memory import DecisionMemory, Resolution
 from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
-from importer.sandbox.server import Options, running
 from tests.cli.conftest import Type, type_in
 from tests.pipeline.runs import MAPPINGS, SAMPLES
+from tests.practice import reached
 
 COMMUNITY = MAPPINGS / "community.yaml"
 PATRONS = SAMPLES / "community-patrons.csv"
@@ -34,11 +34,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     with (
         chdir(folder),
-        running(Options(rate=None)) as base_url,
         pytest.MonkeyPatch.context() as patch,
+        reached(patch),
     ):
-        patch.setenv("ALMA_BASE_URL", base_url.removesuffix("/almaws/v1"))
-        patch.setenv("ALMA_API_KEY", "sandbox")
         type_in(*CHECK, "-o", "runs/c")
         for name in ("b", "a"):
             type_in("plan", *CHECK[1:], "-o", f"runs/{name}")

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from importer.errors import Exit
-from importer.sandbox.server import Options, running
+from importer.sandbox.server import Options
 from importer.settings import Settings
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state, write
+from tests.practice import reached
 
 Row = tuple[str, ...]
 Users = dict[str, Any]
@@ -101,10 +102,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, folder: Path, size: Size) -> Iterat
     """A practice Alma with users, that may be called 2,000 times a second."""
     assert folder.is_dir()
     known = size.updated + size.unchanged
-    with running(Options(rate=None, seed_users=3 * known)) as base_url:
-        host = base_url.removesuffix("/almaws/v1")
-        monkeypatch.setenv("ALMA_BASE_URL", host)
-        monkeypatch.setenv("ALMA_API_KEY", "sandbox")
+    with reached(monkeypatch, Options(rate=None, seed_users=3 * known)) as host:
         fast = Settings.model_construct(**{**Settings.read().model_dump(), "alma_rate": 2000.0})
         monkeypatch.setattr(Settings, "read", classmethod(lambda _: fast))
         yield Sandbox(host)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from importer.model.problem import Code
 from importer.sandbox.configuration import INSTITUTION
 from tests.cli.conftest import Sandbox, Type
 from tests.practice import call, users_of
+from tests.sheets import write_csv
 
 MAPPING = """version: 1
 name: students
@@ -193,10 +193,8 @@ class Campus:
         """Write the roster of these people."""
         self.people = people
         (self.folder / "students.yaml").write_text(MAPPING, "utf-8")
-        with (self.folder / "students.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, HEAD)
-            writer.writeheader()
-            writer.writerows(people)
+        cells = ([one[name] for name in HEAD] for one in people)
+        write_csv(self.folder / "students.csv", (HEAD, *cells))
 
     def row(self, key: str) -> Person | None:
         """The row of a person in the roster, None if it has none."""

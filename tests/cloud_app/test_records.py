@@ -6,7 +6,6 @@ record that it sends, and for the users of `known.json` what it puts in their pl
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from importer.suggest.user_loader_profile import (
     app_record,
     app_update,
 )
+from tests.sheets import read_rows
 
 FOLDER = Path(__file__).parent
 PROFILES = {
@@ -26,8 +26,7 @@ PROFILES = {
 }
 RECORDED = json.loads((FOLDER / "recorded.json").read_text("utf-8"))
 KNOWN = {one["primary_id"]: one for one in json.loads((FOLDER / "known.json").read_text("utf-8"))}
-with (FOLDER / "roster.csv").open(encoding="utf-8", newline="") as file:
-    ROWS = list(csv.DictReader(file))
+ROWS = read_rows(FOLDER / "roster.csv")
 
 
 @pytest.mark.parametrize("name", PROFILES)

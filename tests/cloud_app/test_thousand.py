@@ -11,8 +11,8 @@ import pytest
 
 from importer.cli.app import run
 from importer.errors import Exit
-from importer.sandbox.server import Options, running
-from tests.practice import log_of, users_of
+from importer.sandbox.server import Options
+from tests.practice import log_of, reached, users_of
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples" / "user-loader"
@@ -48,11 +48,7 @@ def test_the_figures_of_the_readme(
     """
     monkeypatch.chdir(tmp_path)
     shutil.copytree(SAMPLES, tmp_path, dirs_exist_ok=True)
-    with running(Options(rate=None, seed_users=5_000)) as address:
-        url = address.removesuffix("/almaws/v1")
-        monkeypatch.setenv("ALMA_BASE_URL", url)
-        monkeypatch.setenv("ALMA_API_KEY", "sandbox")
-        monkeypatch.setenv("ALMA_RATE", "50")
+    with reached(monkeypatch, Options(rate=None, seed_users=5_000)) as url:
         before = users_of(url)
         assert run(["plan", "patrons.csv", "-m", "semester.yaml", "-o", "run"]) == Exit.DONE
         capfd.readouterr()

@@ -19,8 +19,7 @@ import pytest
 from importer import cli
 from importer.cli.app import run
 from importer.errors import Exit
-from importer.sandbox.server import Options, running
-from tests.practice import call, users_of
+from tests.practice import call, reached, users_of
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent
@@ -77,11 +76,7 @@ def alma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("COLUMNS", "160")
     for name, folder in (("samples", SAMPLES), ("mappings", ROOT / "mappings")):
         copytree(folder, tmp_path / name)  # copied, so that every path is under this folder
-    with running(Options(rate=None)) as base_url:
-        host = base_url.removesuffix("/almaws/v1")
-        monkeypatch.setenv("ALMA_BASE_URL", host)
-        monkeypatch.setenv("ALMA_API_KEY", "sandbox")
-        monkeypatch.setenv("ALMA_RATE", "50")
+    with reached(monkeypatch) as host:
         yield host
 
 

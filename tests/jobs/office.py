@@ -87,6 +87,16 @@ class Office:
         os.utime(path, (moment, moment))
         return path
 
+    def takes(
+        self,
+        roster: Iterable[tuple[str, ...]] | bytes,
+        name: str = "patrons-1.csv",
+        age: timedelta = timedelta(),
+    ) -> Exit:
+        """Let a roster arrive, or another content, and run the job."""
+        self.drop(roster if isinstance(roster, bytes) else rows_of(roster), name, age)
+        return self.run()
+
     def write_job(self, text: str = "", **roster: str) -> None:
         """Write the job: its roster's keys, and further parts of the file."""
         keys = {"from": "incoming/patrons-*.csv", "mapping": "small.yaml", "unchanged_for": "0s"}

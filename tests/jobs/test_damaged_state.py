@@ -49,10 +49,8 @@ def test_no_damage_of_a_state_is_a_defect(office: Office, sandbox: Sandbox) -> N
     """Of an open load, a last one and superseded files: each value is replaced, or bytes are."""
     office.write_job("guards: {creates: off}\n")
     office.drop(rows_of(people(19)), "patrons-0.csv")
-    office.drop(rows_of(people(20)))
-    assert office.run() == Exit.DONE
-    office.drop(rows_of(people(9)), "patrons-2.csv")
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(20)) == Exit.DONE
+    assert office.takes(people(9), "patrons-2.csv") == Exit.SAFETY_CHECK
     office.mails.clear()
     path = office.folder / "jobs" / "nightly.json"
     before, draw = path.read_bytes(), random.Random(20261128)  # noqa: S311
@@ -83,8 +81,7 @@ def test_no_damage_of_a_state_is_a_defect(office: Office, sandbox: Sandbox) -> N
 def test_only_a_copy_of_the_job_is_deleted(copy: str, office: Office, sandbox: Sandbox) -> None:
     """A state that names another folder for its copy does not delete that one."""
     office.write_job()
-    office.drop(rows_of(people(40)))
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(40)) == Exit.SAFETY_CHECK
     path = office.folder / "jobs" / "nightly.json"
     values = json.loads(path.read_text())
     values["open"] |= {"step": "picked-up", "run": "", "summary": None}

@@ -31,8 +31,7 @@ def test_who_allowed_a_load_and_why_is_in_its_mail_and_its_history(
 ) -> None:
     """The next run loads it; the decision itself writes nothing to Alma."""
     office.write_job()
-    office.drop(rows_of(people(40)))
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(40)) == Exit.SAFETY_CHECK
     office.clear()
     decided = typed("job", "allow", "nightly.yaml", "--why", "the first  load", "--json")
     assert decided.exit == Exit.DONE
@@ -55,8 +54,7 @@ def test_what_is_resolved_after_a_load_was_allowed_is_not_allowed_with_it(
     """The job plans again with the answers, and its guards ask anew about all of it."""
     office.write_job()
     twin = ("30001", "Canaria1", "Vexworthy1", "COMM", "1990-01-02", "", "")
-    office.drop(rows_of([*people(40), twin, ("30002", *twin[1:])]))
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes([*people(40), twin, ("30002", *twin[1:])]) == Exit.SAFETY_CHECK
     held = Store("nightly").read().open
     assert held is not None
     assert typed("job", "allow", "nightly.yaml", "--why", "x").exit == Exit.DONE
@@ -72,8 +70,7 @@ def test_what_is_resolved_after_a_load_was_allowed_is_not_allowed_with_it(
 def test_only_a_guard_that_holds_the_load_can_be_allowed(office: Office, typed: Type) -> None:
     """And the reason is not blank."""
     office.write_job()
-    office.drop(rows_of(people(40)))
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(40)) == Exit.SAFETY_CHECK
     wrong = typed("job", "allow", "nightly.yaml", "rows", "--why", "x")
     assert (wrong.exit, "It is held by: creates." in wrong.err) == (Exit.USAGE, True)
     assert typed("job", "allow", "nightly.yaml", "--why", " ").exit == Exit.USAGE
@@ -86,13 +83,11 @@ def test_a_decision_is_about_the_load_that_a_person_looked_at(
 ) -> None:
     """A newer file is held by now: the command of the older message decides nothing."""
     office.write_job()
-    office.drop(rows_of(people(40)), age=HOUR)
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(40), age=HOUR) == Exit.SAFETY_CHECK
     first = Store("nightly").read().open
     assert first is not None
     assert f"--run {first.run}" in office.text
-    office.drop(rows_of(people(50)), "patrons-2.csv")
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(50), "patrons-2.csv") == Exit.SAFETY_CHECK
     late = typed("job", do, "nightly.yaml", "--why", "x", "--run", first.run)
     assert (late.exit, "patrons-2.csv" in late.err) == (Exit.USAGE, True)
     state = Store("nightly").read()
@@ -109,10 +104,10 @@ def test_a_file_that_a_person_skips_is_put_aside(
 ) -> None:
     """The next run is a good one, and the file never comes back."""
     office.write_job("guards: {creates: off}\n", max_age="26h")
-    office.drop(rows_of(people(40)), age=HOUR)
-    assert office.run() == Exit.DONE
-    office.drop(rows_of(people(9)) if wrong == "held" else b"Id\n1\n", "patrons-2.csv")
-    assert office.run() == (Exit.SAFETY_CHECK if wrong == "held" else Exit.USAGE)
+    assert office.takes(people(40), age=HOUR) == Exit.DONE
+    assert office.takes(people(9) if wrong == "held" else b"Id\n1\n", "patrons-2.csv") == (
+        Exit.SAFETY_CHECK if wrong == "held" else Exit.USAGE
+    )
     (shown,) = typed("job", "list", "--json").summary["jobs"]
     assert [file["state"] for file in shown["files"]] == [wrong]
     assert shlex.split(shown["skip"])[:3] == ["importer", "job", "skip"]
@@ -131,13 +126,10 @@ def test_whoever_skips_a_refused_file_skips_no_load_that_is_held_by_now(
 ) -> None:
     """Nobody has seen it: without its run, the file that is refused is skipped, and no other."""
     office.write_job("guards: {creates: off}\n", max_age="26h")
-    office.drop(rows_of(people(40)), age=HOUR * 3)
-    assert office.run() == Exit.DONE
-    office.drop(b"Id\n1\n", "patrons-2.csv", age=HOUR * 2)
-    assert office.run() == Exit.USAGE
+    assert office.takes(people(40), age=HOUR * 3) == Exit.DONE
+    assert office.takes(b"Id\n1\n", "patrons-2.csv", age=HOUR * 2) == Exit.USAGE
     (refused,) = typed("job", "list", "--json").summary["jobs"]
-    office.drop(rows_of(people(9)), "patrons-3.csv", age=HOUR)
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(9), "patrons-3.csv", age=HOUR) == Exit.SAFETY_CHECK
     before = Store("nightly").read().open
     assert before is not None
     late = typed(*shlex.split(refused["skip"])[1:], "--json")
@@ -163,16 +155,14 @@ def test_the_list_of_jobs_shows_state_and_next_trouble(
     office.write_job("guards: {creates: off}\n", max_age="26h")
     (office.folder / "broken.yaml").write_text("rosters: []\ndo: aply\n", "utf-8")
     assert look() == "new"
-    office.drop(rows_of(people(40)), age=HOUR)
-    assert office.run() == Exit.DONE
+    assert office.takes(people(40), age=HOUR) == Exit.DONE
     assert look() == "ok"
     assert jobs["nightly"].trouble.startswith("If no file is loaded by 20")
     assert look(HOUR * 27) == "late"
     assert sorted(jobs) == ["broken", "nightly"]
     assert jobs["broken"].state == "wrong"
     assert "broken.yaml:" in jobs["broken"].trouble
-    office.drop(rows_of(people(9)), "patrons-2.csv")
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(9), "patrons-2.csv") == Exit.SAFETY_CHECK
     assert look() == "held"
     listed = typed("job", "list")
     assert "nightly" in listed.out
@@ -216,8 +206,7 @@ def test_five_hundred_jobs_are_listed_within_two_seconds(
 ) -> None:
     """The whole command, in seconds of the processor: each has loaded a file a night for a year."""
     office.write_job("guards: {creates: off}\n", max_age="26h")
-    office.drop(rows_of(people(3)))
-    assert office.run() == Exit.DONE
+    assert office.takes(people(3)) == Exit.DONE
     store = Store("nightly")
     memory, text = store.read(), (office.folder / "nightly.yaml").read_text("utf-8")
     (address, feed), = memory.feeds.items()  # fmt: skip

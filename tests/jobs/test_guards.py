@@ -20,13 +20,13 @@ def test_a_mapping_is_changed_where_it_means_something_else(
 ) -> None:
     """A comment and another layout hold no load; a value does."""
     office.write_job("guards: {creates: off}\n", max_age="26h")
-    office.drop(rows_of(people(40)), age=timedelta(hours=1))
-    assert office.run() == Exit.DONE
+    assert office.takes(people(40), age=timedelta(hours=1)) == Exit.DONE
     mapping = office.folder / "small.yaml"
     text = f"# reviewed in fall\n{mapping.read_text('utf-8')}\n\n"
     mapping.write_text(text if means == "the same" else text.replace("<Last>", "New"), "utf-8")
-    office.drop(rows_of(people(41)), "patrons-2.csv")
-    assert office.run() == (Exit.DONE if means == "the same" else Exit.SAFETY_CHECK)
+    assert office.takes(people(41), "patrons-2.csv") == (
+        Exit.DONE if means == "the same" else Exit.SAFETY_CHECK
+    )
 
 
 @pytest.mark.parametrize("then", ["changed", "gone"])
@@ -50,24 +50,20 @@ def test_a_mapping_that_is_changed_during_a_load_holds_the_next_one(
     assert office.run(command=and_change) == Exit.DONE
     office.clear()
     mapping.write_text(changed, "utf-8")
-    office.drop(rows_of(people(41)), "patrons-2.csv")
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(41), "patrons-2.csv") == Exit.SAFETY_CHECK
     assert "The mapping small.yaml changed" in office.text
 
 
 def test_a_memory_of_mapping_files_holds_no_load(office: Office, sandbox: Sandbox) -> None:
     """An earlier version kept the hash of the file; what that meant is unknown, then known."""
     office.write_job("guards: {creates: off}\n", max_age="26h")
-    office.drop(rows_of(people(40)), age=timedelta(hours=1))
-    assert office.run() == Exit.DONE
+    assert office.takes(people(40), age=timedelta(hours=1)) == Exit.DONE
     memory = json.loads(Path("jobs/nightly.json").read_text("utf-8"))
     (load,) = memory["loads"]
     load.pop("meanings", None)
     load["mappings"] = ["0" * 64]
     Path("jobs/nightly.json").write_text(json.dumps(memory), "utf-8")
-    office.drop(rows_of(people(41)), "patrons-2.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(people(41), "patrons-2.csv") == Exit.DONE
     mapping = office.folder / "small.yaml"
     mapping.write_text(mapping.read_text("utf-8").replace("<Last>", "New"), "utf-8")
-    office.drop(rows_of(people(42)), "patrons-3.csv")
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(42), "patrons-3.csv") == Exit.SAFETY_CHECK

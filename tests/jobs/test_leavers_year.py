@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from datetime import date, timedelta
@@ -17,6 +16,7 @@ from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ask, state
 from tests.jobs.office import Office
 from tests.pipeline.runs import ROOT
+from tests.sheets import read_csv
 
 PAGE = (ROOT / "docs" / "howto" / "retire.md").read_text("utf-8")
 LEAVERS, JOB, RETIRE = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
@@ -74,8 +74,7 @@ def test_three_terms_and_the_end_of_the_year(
         monkeypatch.setattr(f"importer.cli.{command}.now", lambda: later)
     planned = typed(*plan, "listed", "--json")
     assert planned.summary["unchanged"] == 1, planned.err
-    with (office.folder / "listed" / "set.csv").open(encoding="utf-8-sig", newline="") as file:
-        assert list(csv.reader(file)) == [["USERNAME"], ["LEAVES"]]
+    assert read_csv(office.folder / "listed" / "set.csv") == [["USERNAME"], ["LEAVES"]]
     (office.folder / "retire.yaml").write_text(RETIRE.replace("do: list", "do: delete"), "utf-8")
     (office.folder / "facts.json").write_text(json.dumps(FACTS), "utf-8")
     typed(*plan, "gone")

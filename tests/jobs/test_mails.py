@@ -23,7 +23,7 @@ from tests.campus.retiring import caller, record
 from tests.cli.conftest import Sandbox, Type, type_in
 from tests.cli.small import HEAD, MAPPING, ask
 from tests.jobs.office import Office, in_process, people, rows_of
-from tests.jobs.test_returns import WRONG, back, correct, write_job
+from tests.jobs.test_returns import WRONG, correct, gives_back
 from tests.jobs.test_run import _write_mapping
 from tests.jobs.test_several_rosters import _write_job_of_two
 
@@ -38,7 +38,7 @@ SKIP = rf"  importer job skip {NIGHTLY} --why 'your reason'"
 ASK = "sk the office"
 NOTHING = "^Nothing was loaded"
 
-Arrange = Callable[[Office, Sandbox], None]
+Arrange = Callable[[Office, Sandbox], object]
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,7 @@ def _second(rows: list[tuple[str, ...]], name: str = "patrons-2.csv", hours: flo
 
     def happens(office: Office, sandbox: Sandbox) -> None:
         _arrives(rows_of(people(40)), hours=3)(office, sandbox)
-        office.drop(rows_of(rows), name, age=HOUR * hours)
-        office.run()
+        office.takes(rows, name, age=HOUR * hours)
 
     return happens
 
@@ -128,25 +127,15 @@ def _sis(do: str, *more: tuple[str, ...], out: bool = True) -> Arrange:
             office.write_job(f"do: {do}\ndeliver_to: out\n{OFF}")
         if not out:
             shutil.rmtree(office.folder / "out")
-        office.drop(rows_of([*people(20), *more]))
-        office.run()
+        office.takes([*people(20), *more])
 
     return happens
 
 
-def _gives_back(office: Office, _: Sandbox) -> None:
-    (office.folder / "back").mkdir()
-    write_job(office)
-    office.drop(rows_of([*people(20), WRONG]), age=HOUR * 3)
-    office.run()
-
-
 def _corrected_too_late(office: Office, sandbox: Sandbox) -> None:
-    _gives_back(office, sandbox)
-    (first,) = back(office)
+    first = gives_back(office)
     content = first.read_bytes()
-    office.drop(rows_of([*people(21), WRONG]), "patrons-2.csv", age=HOUR * 2)
-    office.run()
+    office.takes([*people(21), WRONG], "patrons-2.csv", age=HOUR * 2)
     first.write_bytes(content)
     correct(first)
     office.drop(rows_of([*people(22), WRONG]), "patrons-3.csv", age=HOUR)
@@ -156,21 +145,20 @@ def _corrected_too_late(office: Office, sandbox: Sandbox) -> None:
 
 
 def _corrected_to_rubbish(office: Office, sandbox: Sandbox) -> None:
-    _gives_back(office, sandbox)
-    back(office)[0].write_bytes(b"PK\x03\x04 half of a workbook")
+    gives_back(office).write_bytes(b"PK\x03\x04 half of a workbook")
     office.run()
 
 
 def _corrected_to_less(office: Office, sandbox: Sandbox) -> None:
-    _gives_back(office, sandbox)
-    book = openpyxl.load_workbook(back(office)[0])
+    path = gives_back(office)
+    book = openpyxl.load_workbook(path)
     book.worksheets[0].delete_cols(1, 6)
-    book.save(back(office)[0])
+    book.save(path)
     office.run()
 
 
 def _corrected_nowhere(office: Office, sandbox: Sandbox) -> None:
-    _gives_back(office, sandbox)
+    gives_back(office)
     shutil.rmtree(office.folder / "back")
     office.run()
 
@@ -178,8 +166,7 @@ def _corrected_nowhere(office: Office, sandbox: Sandbox) -> None:
 def _rejected_of_two(office: Office, _: Sandbox) -> None:
     _write_job_of_two(office, OFF)
     office.drop(rows_of([*people(20), WRONG]))
-    office.drop(rows_of(people(20, first=100)), "staff-1.csv")
-    office.run()
+    office.takes(people(20, first=100), "staff-1.csv")
 
 
 def _missing(office: Office, _: Sandbox) -> None:
@@ -198,25 +185,21 @@ def _grows(office: Office, _: Sandbox) -> None:
 def _waits(office: Office, _: Sandbox) -> None:
     _write_job_of_two(office, OFF, max_age="26h")
     office.drop(rows_of(people(2)), "patrons-0.csv", age=HOUR)
-    office.drop(rows_of(people(2, first=100)), "staff-1.csv", age=HOUR)
-    office.run()
-    office.drop(rows_of(people(2, first=10)))
-    office.run()
+    office.takes(people(2, first=100), "staff-1.csv", age=HOUR)
+    office.takes(people(2, first=10))
 
 
 def _first_waits(office: Office, _: Sandbox) -> None:
     """A file of one roster comes, and none of the other has ever come."""
     _write_job_of_two(office, OFF)
-    office.drop(rows_of(people(2, first=100)), "staff-1.csv")
-    office.run()
+    office.takes(people(2, first=100), "staff-1.csv")
 
 
 def _held_in_turn(office: Office, sandbox: Sandbox) -> None:
     """A job that loads every file holds one, and another file waits behind it."""
     _arrives(rows_of(people(40)), hours=3, job=f"every: file\n{OFF}")(office, sandbox)
     office.drop(rows_of(people(10)), "patrons-2.csv", age=HOUR)
-    office.drop(rows_of(people(41)), "patrons-3.csv")
-    office.run()
+    office.takes(people(41), "patrons-3.csv")
 
 
 def _comes_again(office: Office, sandbox: Sandbox) -> None:
@@ -224,16 +207,14 @@ def _comes_again(office: Office, sandbox: Sandbox) -> None:
     _arrives(rows_of(people(3)), hours=3)(office, sandbox)
     job = office.folder / "nightly.yaml"
     job.write_text(job.read_text("utf-8").replace("when: changes", "when: always"), "utf-8")
-    office.drop(rows_of(people(3)), "patrons-2.csv")
-    office.run()
+    office.takes(people(3), "patrons-2.csv")
 
 
 def _two_files(office: Office, sandbox: Sandbox) -> None:
     """Two files come before the job runs."""
     _arrives(rows_of(people(38)), "patrons-0.csv", hours=4)(office, sandbox)
     office.drop(rows_of(people(39)), age=HOUR)
-    office.drop(rows_of(people(40)), "patrons-2.csv")
-    office.run()
+    office.takes(people(40), "patrons-2.csv")
 
 
 def _after_an_edit(office: Office, sandbox: Sandbox) -> None:
@@ -241,8 +222,7 @@ def _after_an_edit(office: Office, sandbox: Sandbox) -> None:
     _arrives(rows_of(people(40)), hours=3)(office, sandbox)
     edited = MAPPING.replace("popup_note: false", "popup_note: true")
     (office.folder / "small.yaml").write_text(edited, "utf-8")
-    office.drop(rows_of(people(41)), "patrons-2.csv")
-    office.run()
+    office.takes(people(41), "patrons-2.csv")
 
 
 def _retires(do: str, loans: int) -> Arrange:
@@ -266,8 +246,7 @@ def _retires(do: str, loans: int) -> Arrange:
 
 def _allowed(office: Office, _: Sandbox) -> None:
     office.write_job()
-    office.drop(rows_of(people(10)))
-    office.run()
+    office.takes(people(10))
     office.run("creates")
 
 
@@ -285,8 +264,7 @@ def _unsure(office: Office, sandbox: Sandbox) -> None:
     """Somebody comes under another ID."""
     known = [(*row[:4], "2001-02-03", *row[5:]) for row in people(20)]
     _arrives(rows_of(known), hours=3)(office, sandbox)
-    office.drop(rows_of([("70001", *known[0][1:]), *known[1:]]), "patrons-2.csv")
-    office.run()
+    office.takes([("70001", *known[0][1:]), *known[1:]], "patrons-2.csv")
 
 
 def _huge(office: Office, sandbox: Sandbox) -> None:
@@ -368,7 +346,7 @@ KINDS = {
     ),
     "rejects to": Kind(
         Exit.REJECTS,
-        _gives_back,
+        lambda office, _: gives_back(office),
         ("20 of 21", "1 row to correct", FILE, RUN, "in back, as", "next run"),
     ),
     "refused": Kind(

@@ -26,7 +26,6 @@ from tests.jobs.office import (
     free_port,
     own_certificate,
     people,
-    rows_of,
     web_server,
 )
 from tests.serving import serving
@@ -45,14 +44,12 @@ def test_no_canary_is_in_a_mail_a_chat_a_ping_or_the_log(
     rejected = ("", "Canaria", "Vexworthy", "COMM", "", "", "")
     with caplog.at_level(logging.DEBUG):
         office.write_job("guards: {rejects: off, absent: off}\n")
-        office.drop(rows_of([*people(30), rejected]))
-        office.run()
+        office.takes([*people(30), rejected])
         office.run("creates")
         office.drop(b"Id,First\n2000017,Canaria\n", "patrons-2.csv")
         office.run()
         monkeypatch.setenv("ALMA_API_KEY", "canary-key-8c1f")
-        office.drop(rows_of(people(29)), "patrons-3.csv")
-        office.run()
+        office.takes(people(29), "patrons-3.csv")
     assert len(office.mails) >= 3
     parts = [part for mail in office.mails for part in mail.walk() if not part.is_multipart()]
     logged = [record.getMessage() for record in caplog.records if record.name != "mail.log"]
@@ -116,8 +113,8 @@ def test_a_reply_that_is_not_of_the_web_never_stops_a_load(
         monkeypatch.setenv("CHAT_URL", f"{address}/chat")
         monkeypatch.setenv("PING_URL", f"{address}/ping")
         office.write_job()
-        office.drop(rows_of(people(3)))
-        assert office.run() == Exit.STOPPED  # as always where a message could not be sent
+        # as always where a message could not be sent
+        assert office.takes(people(3)) == Exit.STOPPED
     assert len(state(sandbox)) == len(office.mails) + 2 == 3
     assert sum("as a web server does" in line for line in office.said) == 3
 
@@ -188,7 +185,6 @@ def test_a_subject_ends_with_a_word_and_is_not_repeated(words: int) -> None:
 def test_a_value_in_the_wrong_column_is_in_no_mail(office: Office, sandbox: Sandbox) -> None:
     """The text names the column and counts the rows; advice on a whole column stays out of it."""
     office.write_job("guards: {creates: off}\n")
-    office.drop(rows_of([*people(5), *((*row[:3], row[2], *row[4:]) for row in people(15, 50))]))
-    office.run()
+    office.takes([*people(5), *((*row[:3], row[2], *row[4:]) for row in people(15, 50))])
     assert 'D "Group"' in office.text
     assert "Vexworthy" not in office.text

@@ -14,7 +14,7 @@ import pytest
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
-from tests.jobs.office import NOTIFY, Office, SshServer, names, people, rows_of
+from tests.jobs.office import NOTIFY, Office, SshServer, names, people
 
 HOUR = timedelta(hours=1)
 OFFICE = "registrar@example.org"
@@ -62,6 +62,14 @@ def correct(path: Path, cell: str = "F2", value: str = "20999") -> None:
     os.utime(path, (later, later))
 
 
+def gives_back(office: Office, *wrong: tuple[str, ...]) -> Path:
+    """Let a roster arrive of which rows, one unless they are given, go back: their workbook."""
+    (office.folder / "back").mkdir()
+    write_job(office)
+    assert office.takes([*people(20), *(wrong or (WRONG,))], age=HOUR * 3) == Exit.REJECTS
+    return back(office)[0]
+
+
 def to_office(office: Office) -> list[EmailMessage]:
     """The emails that the office got."""
     return [mail for mail in office.mails if mail["To"] == OFFICE]
@@ -72,8 +80,7 @@ def test_the_office_corrects_rows_and_they_are_loaded_next(
 ) -> None:
     """It gets the number of rows and the place, never the data; once for each workbook."""
     arrange()
-    office.drop(rows_of([*people(20), WRONG]), age=HOUR)
-    assert office.run() == Exit.REJECTS
+    assert office.takes([*people(20), WRONG], age=HOUR) == Exit.REJECTS
     (workbook,) = back(office)
     (mail,) = to_office(office)
     text = str(mail.get_body())
@@ -94,11 +101,7 @@ def test_the_office_corrects_rows_and_they_are_loaded_next(
 
 def test_what_is_still_wrong_goes_back_again(office: Office, sandbox: Sandbox) -> None:
     """Nothing of a small file of corrections is compared with the last load of everybody."""
-    (office.folder / "back").mkdir()
-    write_job(office)
-    office.drop(rows_of([*people(20), WRONG, WRONG]), age=HOUR)
-    assert office.run() == Exit.REJECTS
-    correct(back(office)[0])
+    correct(gives_back(office, WRONG, WRONG))
     assert office.run() == Exit.REJECTS
     assert len(state(sandbox)) == 21
     (again,) = back(office)
@@ -106,22 +109,17 @@ def test_what_is_still_wrong_goes_back_again(office: Office, sandbox: Sandbox) -
     assert office.run() == Exit.DONE
     assert len(state(sandbox)) == 22
     assert len(to_office(office)) == 2
-    office.drop(rows_of(people(20)), "patrons-2.csv")
-    assert office.run() == Exit.DONE  # compared with the last roster, not with two rows
+    # compared with the last roster, not with two rows
+    assert office.takes(people(20), "patrons-2.csv") == Exit.DONE
 
 
 def test_a_newer_roster_makes_the_workbooks_before_it_void(
     office: Office, sandbox: Sandbox
 ) -> None:
     """One that nobody edited is deleted; one that was edited too late is put aside and named."""
-    (office.folder / "back").mkdir()
-    write_job(office)
-    office.drop(rows_of([*people(20), WRONG]), age=HOUR * 3)
-    assert office.run() == Exit.REJECTS
-    (first,) = back(office)
+    first = gives_back(office)
     content = first.read_bytes()
-    office.drop(rows_of([*people(21), WRONG]), "patrons-2.csv", age=HOUR * 2)
-    assert office.run() == Exit.REJECTS
+    assert office.takes([*people(21), WRONG], "patrons-2.csv", age=HOUR * 2) == Exit.REJECTS
     (second,) = back(office)
     assert second != first
     first.write_bytes(content)  # it was open in Excel, and is saved again
@@ -136,11 +134,7 @@ def test_a_newer_roster_makes_the_workbooks_before_it_void(
 
 def test_corrections_under_another_name_are_named_once(office: Office, sandbox: Sandbox) -> None:
     """They are not loaded; a message says under which name they would be."""
-    (office.folder / "back").mkdir()
-    write_job(office)
-    office.drop(rows_of([*people(20), WRONG]), age=HOUR)
-    assert office.run() == Exit.REJECTS
-    (workbook,) = back(office)
+    workbook = gives_back(office)
     correct(workbook)
     workbook = workbook.rename(workbook.with_name("corrected by me.xlsx"))
     office.clear()
@@ -153,14 +147,9 @@ def test_corrections_under_another_name_are_named_once(office: Office, sandbox: 
 
 def test_corrections_come_before_a_new_roster(office: Office, sandbox: Sandbox) -> None:
     """Both wait: what the roster says of the person is newer, and stays."""
-    (office.folder / "back").mkdir()
-    write_job(office)
-    office.drop(rows_of([*people(20), WRONG]), age=HOUR)
-    assert office.run() == Exit.REJECTS
-    correct(back(office)[0])
+    correct(gives_back(office))
     new = ("20999", "Canaria", "Newname", "COMM", "", "", "")
-    office.drop(rows_of([*people(20), new]), "patrons-2.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes([*people(20), new], "patrons-2.csv") == Exit.DONE
     assert state(sandbox)["20999"]["last_name"] == "Newname"
     assert back(office) == []
 
@@ -170,8 +159,7 @@ def test_a_folder_of_the_office_that_is_away_stops_no_load(
 ) -> None:
     """The operator is notified; once the folder is back, the workbook and the email follow."""
     write_job(office)
-    office.drop(rows_of([*people(20), WRONG]), age=HOUR)
-    assert office.run() == Exit.STOPPED
+    assert office.takes([*people(20), WRONG], age=HOUR) == Exit.STOPPED
     assert len(state(sandbox)) == 20
     assert to_office(office) == []
     assert names(office.inbox) == ["patrons-1.csv.done-"]
@@ -185,11 +173,7 @@ def test_a_workbook_that_is_open_or_refused_stops_no_roster(
     office: Office, sandbox: Sandbox
 ) -> None:
     """Excel's own file beside it shows that somebody is at work."""
-    (office.folder / "back").mkdir()
-    write_job(office)
-    office.drop(rows_of([*people(20), WRONG]), age=HOUR)
-    assert office.run() == Exit.REJECTS
-    (workbook,) = back(office)
+    workbook = gives_back(office)
     mark = workbook.with_name(f"~${workbook.name}")
     mark.write_bytes(b"x")
     correct(workbook)
@@ -197,8 +181,7 @@ def test_a_workbook_that_is_open_or_refused_stops_no_roster(
     assert len(state(sandbox)) == 20
     mark.unlink()
     workbook.write_bytes(b"PK\x03\x04 half of a workbook")
-    office.drop(rows_of(people(21)), "patrons-2.csv")
-    assert office.run() == Exit.ROSTER
+    assert office.takes(people(21), "patrons-2.csv") == Exit.ROSTER
     assert len(state(sandbox)) == 21
 
 
@@ -207,8 +190,7 @@ def test_a_workbook_that_is_saved_as_the_job_looks_is_loaded(
 ) -> None:
     """Its time is the same then, as servers and some drives keep whole seconds."""
     arrange()
-    office.drop(rows_of([*people(20), WRONG]))
-    assert office.run() == Exit.REJECTS
+    assert office.takes([*people(20), WRONG]) == Exit.REJECTS
     (path,) = back(office)
     before = path.stat()
     assert office.run() == Exit.DONE

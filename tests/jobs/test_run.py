@@ -46,13 +46,11 @@ def test_a_new_file_is_applied_and_reported(office: Office, sandbox: Sandbox) ->
 def test_the_same_file_again_is_nothing_new(office: Office, sandbox: Sandbox) -> None:
     """Under any name, without a call to Alma, and without an email."""
     office.write_job(max_age="26h")
-    office.drop(rows_of(people(3)))
-    assert office.run() == Exit.DONE
+    assert office.takes(people(3)) == Exit.DONE
     before = len(sandbox.log())
     office.clear()
     assert office.run() == Exit.DONE  # no file within `max_age` of the last load
-    office.drop(rows_of(people(3)), "patrons-2.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(people(3), "patrons-2.csv") == Exit.DONE
     assert len(sandbox.log()) == before
     assert office.mails == []
     assert office.pings == ["/ping/start", "/ping"] * 2
@@ -86,13 +84,11 @@ def test_a_guard_holds_a_load(guard: str, office: Office, sandbox: Sandbox, type
     """Nothing is written, the exit code is 7, and the command in the email lets it pass."""
     more, rows = GUARDED[guard]
     office.write_job("guards: {creates: off}\n")
-    office.drop(rows_of(people(40)))
-    assert office.run() == Exit.DONE
+    assert office.takes(people(40)) == Exit.DONE
     office.clear()
     before = writes(sandbox)
     office.write_job(f"{more}\n")
-    office.drop(rows_of(rows), "patrons-2.csv")
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(rows, "patrons-2.csv") == Exit.SAFETY_CHECK
     assert writes(sandbox) == before
     assert f"job allow nightly.yaml {guard} --why" in office.text.replace(f"{office.folder}/", "")
     assert office.pings == ["/ping/start", "/ping/fail"]
@@ -109,8 +105,7 @@ def test_people_whom_the_mapping_would_change_as_absent_are_not_in_the_file(
 ) -> None:
     """A cut file is noticed although `match.absent` gives the missing people rows in the plan."""
     office.write_job("guards: {creates: off}\n")
-    office.drop(rows_of(people(40)))
-    assert office.run() == Exit.DONE
+    assert office.takes(people(40)) == Exit.DONE
     office.clear()
     (office.folder / "small.yaml").write_text(LEAVERS, "utf-8")
     office.drop(rows_of(people(30))[:-20], "patrons-2.csv")
@@ -127,13 +122,11 @@ def test_people_whom_the_mapping_would_change_as_absent_are_not_in_the_file(
 def test_a_load_that_cannot_be_compared_is_held(office: Office, sandbox: Sandbox) -> None:
     """Its people are other ones, and the run of the last load was purged."""
     office.write_job("guards: {creates: off}\n")
-    office.drop(rows_of(people(40)))
-    assert office.run() == Exit.DONE
+    assert office.takes(people(40)) == Exit.DONE
     shutil.rmtree("runs")
     office.clear()
     office.clock = timedelta(hours=1)
-    office.drop(rows_of(people(40, first=100)), "patrons-2.csv")
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(40, first=100), "patrons-2.csv") == Exit.SAFETY_CHECK
     assert "absent --why" in office.text
     assert office.run("absent") == Exit.DONE
     assert len(state(sandbox)) == 80
@@ -172,8 +165,7 @@ def test_a_held_load_is_planned_again_once_its_mapping_is_mended(
 ) -> None:
     """Also without `--allow`, or with another mapping: what the guard counted is no longer so."""
     _write_mapping(office, do, "<Group>")
-    office.drop(rows_of(HALF_UNKNOWN))
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(HALF_UNKNOWN) == Exit.SAFETY_CHECK
     assert "15 of 30 rows would be rejected" in office.text
     _write_mapping(office, do, "COMM", mended)
     office.clear()
@@ -186,8 +178,7 @@ def test_a_held_load_is_planned_again_once_its_mapping_is_mended(
 def test_a_delivered_zip_is_what_was_checked(changed: str, office: Office) -> None:
     """Another mapping is checked again; other code tables never change a zip that was allowed."""
     _write_mapping(office, "sis-zip", "<Group>")
-    office.drop(rows_of(HALF_UNKNOWN))
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(HALF_UNKNOWN) == Exit.SAFETY_CHECK
     if changed == "codes":
         (office.folder / "codes.json").write_text('{"tables": {"UserGroups": {"NEW": "New"}}}')
     else:
@@ -219,8 +210,7 @@ def test_a_held_load_whose_run_was_purged_is_planned_again(
 ) -> None:
     """It is held as before, and can be allowed."""
     office.write_job()
-    office.drop(rows_of(people(40)))
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(40)) == Exit.SAFETY_CHECK
     shutil.rmtree("runs")
     assert office.run("creates") == Exit.SAFETY_CHECK  # of the new plan
     assert office.run("creates") == Exit.DONE
@@ -230,14 +220,12 @@ def test_a_held_load_whose_run_was_purged_is_planned_again(
 def test_the_two_loads_that_went_unnoticed_are_stopped(office: Office, sandbox: Sandbox) -> None:
     """Known people under new IDs, and a file cut after 4 rows, with no key under `guards`."""
     office.write_job()
-    office.drop(rows_of(people(30)))
-    assert office.run() == Exit.SAFETY_CHECK  # the first load: a person looks at it
+    assert office.takes(people(30)) == Exit.SAFETY_CHECK  # the first load: a person looks at it
     assert office.run("creates") == Exit.DONE
     before = writes(sandbox)
     others = [(f"9{row[0]}", *row[1:]) for row in people(30)]
     for rows in (others, people(4)):
-        office.drop(rows_of(rows), "patrons-2.csv")
-        assert office.run() == Exit.SAFETY_CHECK
+        assert office.takes(rows, "patrons-2.csv") == Exit.SAFETY_CHECK
     assert writes(sandbox) == before
 
 
@@ -271,11 +259,9 @@ def test_a_file_that_does_not_fit_the_mapping_never_blocks_the_next(
 ) -> None:
     """Its columns are wrong; the office sends another one, and that is taken."""
     office.write_job()
-    office.drop(b"Id,First\n20001,Canaria\n")
-    assert office.run() == Exit.USAGE
+    assert office.takes(b"Id,First\n20001,Canaria\n") == Exit.USAGE
     assert "has no column" in office.text
-    office.drop(rows_of(people(2)), "patrons-2.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(people(2), "patrons-2.csv") == Exit.DONE
     assert len(state(sandbox)) == 2
 
 
@@ -297,8 +283,7 @@ def test_a_result_that_cannot_be_sent_is_sent_by_the_next_run(
     assert office.run() == Exit.STOPPED
     assert office.pings[-1] == "/ping/fail"
     monkeypatch.setenv("ALMA_MAIL_PORT", port)
-    office.drop(rows_of(people(3)), "patrons-2.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(people(3), "patrons-2.csv") == Exit.DONE
     assert office.text.startswith("nightly: 3 of 3 rows were written")
     assert len(office.chats) == 1
 
@@ -322,8 +307,7 @@ def test_when_decides_what_is_reported(when: str, wanted: list[int], office: Off
     if office.mails:
         assert re.search(r"patrons-1\.csv: the same content", office.text)
     path.write_text(path.read_text("utf-8").replace("when: ", "when: always #"), "utf-8")
-    office.drop(rows_of(people(20)), "patrons-2.csv")
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(people(20), "patrons-2.csv") == Exit.SAFETY_CHECK
     office.clear()
     assert office.run("creates") == Exit.DONE
     assert len(office.mails) == 1  # of the load, and none of nothing new behind it
@@ -371,11 +355,12 @@ def test_a_load_of_which_too_much_needs_review_is_held(office: Office, sandbox: 
     """The same people under new IDs: nobody is created, and the exit code is no success."""
     known = [(f"2{row[0]}", *row[1:4], "2001-02-03", *row[5:]) for row in people(20)]
     office.write_job("guards: {creates: off, absent: off}\n")
-    office.drop(rows_of(known))
-    assert office.run() == Exit.DONE
+    assert office.takes(known) == Exit.DONE
     office.clear()
-    office.drop(rows_of([(f"7{row[0]}", *row[1:]) for row in known]), "patrons-2.csv")
-    assert office.run() == Exit.SAFETY_CHECK
+    assert (
+        office.takes([(f"7{row[0]}", *row[1:]) for row in known], "patrons-2.csv")
+        == Exit.SAFETY_CHECK
+    )
     assert "review --why" in office.text
     assert office.pings[-1] == "/ping/fail"
     assert len(state(sandbox)) == 20
@@ -406,8 +391,7 @@ def test_a_job_file_that_is_no_yaml_is_reported_to_those_of_the_last_run(
 ) -> None:
     """Nothing of it can be read, not even whom it notifies."""
     office.write_job(max_age="26h")
-    office.drop(rows_of(people(3)))
-    assert office.run() == Exit.DONE
+    assert office.takes(people(3)) == Exit.DONE
     office.clear()
     path = office.folder / "nightly.yaml"
     path.write_text(path.read_text("utf-8").replace("do: apply", "do: [apply"), "utf-8")
@@ -422,8 +406,7 @@ def test_a_job_file_that_is_no_yaml_is_reported_to_those_of_the_last_run(
 def test_a_roster_of_which_nobody_can_be_loaded_is_held(office: Office, sandbox: Sandbox) -> None:
     """However small it is: nothing was done, so it is no good night."""
     office.write_job()
-    office.drop(rows_of([("", "A", "B", "COMM", "", "", "")] * 2))
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes([("", "A", "B", "COMM", "", "", "")] * 2) == Exit.SAFETY_CHECK
     assert office.pings[-1] == "/ping/fail"
 
 

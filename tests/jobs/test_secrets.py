@@ -19,7 +19,7 @@ from importer.jobs.notify import Level, Message, send
 from importer.jobs.schema import Notify, load_job
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
-from tests.jobs.office import Mailbox, Office, free_port, own_certificate, people, rows_of
+from tests.jobs.office import Mailbox, Office, free_port, own_certificate, people
 
 TEST = Message("nightly", Level.TROUBLE, Exit.DONE, "A test.")
 TO = Notify(email=("circ@example.org",))
@@ -128,8 +128,7 @@ def test_a_foreign_env_gets_no_email_and_no_password(
             monkeypatch.setenv(f"ALMA_MAIL_{name}", values.pop(name))
         write_env(office, **{f"ALMA_MAIL_{name}": value for name, value in values.items()})
         office.write_job()
-        office.drop(rows_of(people(3)))
-        assert office.run() == Exit.STOPPED  # it is loaded, and nobody was notified
+        assert office.takes(people(3)) == Exit.STOPPED  # it is loaded, and nobody was notified
         assert (stranger.connections, office.mails) == (0, [])
     assert len(state(sandbox)) == 3
     stray = sorted(f"ALMA_MAIL_{name}" for name in values)
@@ -151,8 +150,7 @@ def test_settings_that_are_all_in_the_env_file_are_used(
                 "ALMA_MAIL_FROM": "importer@example.org"}  # fmt: skip
         write_env(office, **values, **mail)
         office.write_job()
-        office.drop(rows_of(people(3)))
-        assert office.run() == Exit.DONE
+        assert office.takes(people(3)) == Exit.DONE
     assert (len(office.mails), len(office.chats), len(office.pings)) == (1, 1, 2)
 
 
@@ -164,8 +162,7 @@ def test_a_foreign_env_names_no_address_for_messages(
     write_env(office, **{name: os.environ[name]})
     monkeypatch.delenv(name)
     office.write_job()
-    office.drop(rows_of(people(3)))
-    office.run()
+    office.takes(people(3))
     assert len(office.chats if name == "CHAT_URL" else office.pings) == 0
     assert any(f"{name} in .env decides that" in line for line in office.said)
 
@@ -202,8 +199,7 @@ def test_a_secret_is_in_no_message(office: Office, monkeypatch: pytest.MonkeyPat
     """Here an office that names its file after the password."""
     monkeypatch.setenv("ALMA_MAIL_PASSWORD", "MailSecret123")
     office.write_job()
-    office.drop(rows_of(people(3)), "patrons-mailsecret123.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(people(3), "patrons-mailsecret123.csv") == Exit.DONE
     sent = f"{office.text}{office.chats}{office.said}"
     assert "File: patrons-[hidden].csv" in sent
     assert "secret123" not in sent.lower()

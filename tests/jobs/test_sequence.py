@@ -72,8 +72,7 @@ def test_of_two_files_only_the_newer_one_is_loaded(
     """The older one is put away as superseded and named in the email, once."""
     arrange()
     office.drop(named("Monday"), "patrons-09a.csv", age=HOUR)
-    office.drop(named("Tuesday"), "patrons-09b.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(named("Tuesday"), "patrons-09b.csv") == Exit.DONE
     assert last_name(sandbox) == "Tuesday"
     assert names(office.inbox) == ["patrons-09a.csv.superseded-", "patrons-09b.csv.done-"]
     assert "patrons-09a.csv (" in office.text
@@ -104,12 +103,9 @@ def test_a_held_file_that_a_newer_one_replaced_never_comes_back(
 ) -> None:
     """Half a file is held; the whole one is loaded after it, and nothing is held any more."""
     arrange(max_age="26h")
-    office.drop(rows_of(people(20)), "patrons-01.csv", age=HOUR * 3)
-    assert office.run() == Exit.DONE
-    office.drop(rows_of(people(10)), "patrons-05.csv", age=HOUR * 2)
-    assert office.run() == Exit.SAFETY_CHECK
-    office.drop(rows_of(people(21)), "patrons-08.csv", age=HOUR)
-    assert office.run() == Exit.DONE
+    assert office.takes(people(20), "patrons-01.csv", age=HOUR * 3) == Exit.DONE
+    assert office.takes(people(10), "patrons-05.csv", age=HOUR * 2) == Exit.SAFETY_CHECK
+    assert office.takes(people(21), "patrons-08.csv", age=HOUR) == Exit.DONE
     assert office.run() == Exit.DONE
     assert len(state(sandbox)) == 21
     assert names(office.inbox)[1] == "patrons-05.csv.superseded-"
@@ -120,11 +116,9 @@ def test_a_file_that_comes_late_is_not_loaded_and_a_person_is_notified(
 ) -> None:
     """It was written before the last load and arrives after it."""
     arrange(max_age="26h")
-    office.drop(named("Tuesday"), "patrons-2.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(named("Tuesday"), "patrons-2.csv") == Exit.DONE
     office.clear()
-    office.drop(named("Monday"), "patrons-1.csv", age=HOUR)
-    assert office.run() == Exit.REJECTS
+    assert office.takes(named("Monday"), "patrons-1.csv", age=HOUR) == Exit.REJECTS
     assert "patrons-1.csv (" in office.text
     assert "needs attention" in office.text
     assert office.pings == ["/ping/start", "/ping"]
@@ -132,8 +126,7 @@ def test_a_file_that_comes_late_is_not_loaded_and_a_person_is_notified(
     assert len(office.mails) == 1
     assert last_name(sandbox) == "Tuesday"
     (put_aside,) = office.inbox.glob("patrons-1.csv.superseded-*")  # as the email advises:
-    office.drop(put_aside.read_bytes(), "patrons-again.csv")
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(put_aside.read_bytes(), "patrons-again.csv") == Exit.SAFETY_CHECK
     assert office.run("earlier") == Exit.DONE
     assert last_name(sandbox) == "Monday"
 
@@ -160,8 +153,7 @@ def test_a_file_of_the_far_future_is_not_loaded(
 ) -> None:
     """Else every later file would be older; a clock that is some hours ahead does no harm."""
     arrange(max_age="26h")
-    office.drop(named("Wrong"), "patrons-1.csv", age=HOUR * -72)
-    assert office.run() == Exit.ROSTER
+    assert office.takes(named("Wrong"), "patrons-1.csv", age=HOUR * -72) == Exit.ROSTER
     assert state(sandbox) == {}
     assert "is from the future" in office.text
     office.drop(named("Ahead"), "patrons-1.csv", age=HOUR * -5)
@@ -169,8 +161,7 @@ def test_a_file_of_the_far_future_is_not_loaded(
     for _ in range(2):
         assert office.run() == Exit.DONE
     assert last_name(sandbox) == "Ahead"
-    office.drop(named("Next"), "patrons-3.csv", age=HOUR * -5.5)
-    assert office.run() == Exit.DONE
+    assert office.takes(named("Next"), "patrons-3.csv", age=HOUR * -5.5) == Exit.DONE
     assert last_name(sandbox) == "Next"
 
 
@@ -179,8 +170,7 @@ def test_files_that_are_kept_are_remembered(
 ) -> None:
     """With `after: keep`: named once, and never loaded, though a copy gives all a new time."""
     arrange(max_age="26h", after="keep")
-    office.drop(named("Sunday"), "patrons-0.csv", age=HOUR * 4)
-    assert office.run() == Exit.DONE
+    assert office.takes(named("Sunday"), "patrons-0.csv", age=HOUR * 4) == Exit.DONE
     office.drop(named("Monday"), "patrons-1.csv", age=HOUR * 3)
     office.drop(named("Tuesday"), "patrons-2.csv", age=HOUR * 2)
     office.clear()
@@ -214,11 +204,9 @@ def test_an_earlier_content_under_the_same_name_is_not_loaded_unseen(
     """The office always sends the same name; whether it took a change back, a person decides."""
     arrange(after="keep")
     for number, day in enumerate(("Monday", "Tuesday")):
-        office.drop(named(day), "patrons-1.csv", age=HOUR * (3 - number))
-        assert office.run() == Exit.DONE
+        assert office.takes(named(day), "patrons-1.csv", age=HOUR * (3 - number)) == Exit.DONE
     office.clear()
-    office.drop(named("Monday"), "patrons-1.csv", age=HOUR)
-    assert office.run() == Exit.SAFETY_CHECK
+    assert office.takes(named("Monday"), "patrons-1.csv", age=HOUR) == Exit.SAFETY_CHECK
     assert last_name(sandbox) == "Tuesday"
     assert "which was loaded" in office.text
     assert office.run("earlier") == Exit.DONE
@@ -233,14 +221,12 @@ def test_each_roster_of_a_job_has_its_own_sequence(office: Office, sandbox: Sand
     _write_job_of_two(office, max_age="26h")
     office.drop(rows_of(people(2)), age=HOUR * 2)
     office.drop(rows_of(people(2, first=10)), "staff-5.csv", age=HOUR * 5)
-    office.drop(rows_of(people(3, first=10)), "staff-4.csv", age=HOUR * 6)
-    assert office.run() == Exit.DONE
+    assert office.takes(people(3, first=10), "staff-4.csv", age=HOUR * 6) == Exit.DONE
     assert names(office.inbox) == [
         "patrons-1.csv.done-", "staff-4.csv.superseded-", "staff-5.csv.done-",
     ]  # fmt: skip
     office.drop(rows_of(people(4)), "patrons-2.csv", age=HOUR)
-    office.drop(rows_of(people(4, first=10)), "staff-6.csv", age=HOUR * 4)
-    assert office.run() == Exit.DONE
+    assert office.takes(people(4, first=10), "staff-6.csv", age=HOUR * 4) == Exit.DONE
     assert len(state(sandbox)) == 8
 
 
@@ -254,8 +240,8 @@ def test_a_folder_that_cannot_be_changed_names_a_superseded_file_once(
         source = sshd.address(f"{office.inbox}/patrons-*.csv")
         office.write_job(f"{GUARDS}{sshd.login()}", **{"from": source, "max_age": "26h"})
         office.drop(named("Monday"), "patrons-1.csv", age=HOUR)
-        office.drop(named("Tuesday"), "patrons-2.csv")
-        assert office.run() == Exit.STOPPED  # the loaded file must be moved by hand
+        # the loaded file must be moved by hand
+        assert office.takes(named("Tuesday"), "patrons-2.csv") == Exit.STOPPED
         office.drop(named("Sunday"), "patrons-0.csv", age=HOUR * 2)
         for code in (Exit.REJECTS, Exit.DONE):
             assert office.run() == code
@@ -274,8 +260,7 @@ def test_every_file_of_a_backlog_is_loaded_oldest_first(
     load_every_file(office)
     for number, day in enumerate(("Friday", "Saturday", "Sunday"), 1):
         office.drop(named(day), f"patrons-{number}.csv", age=HOUR * (40 - number))
-    office.drop(named("Monday"), "patrons-4.csv", age=HOUR)
-    assert office.run() == Exit.DONE
+    assert office.takes(named("Monday"), "patrons-4.csv", age=HOUR) == Exit.DONE
     loaded = [str(mail.get_body()).split("File: patrons-")[1][0] for mail in office.mails]
     assert loaded == ["1", "2", "3", "4"]
     assert last_name(sandbox) == "Monday"
@@ -283,8 +268,8 @@ def test_every_file_of_a_backlog_is_loaded_oldest_first(
     office.clear()
     path = office.folder / "nightly.yaml"
     path.write_text(path.read_text("utf-8").replace("when: changes", "when: trouble"), "utf-8")
-    office.drop(named("Tuesday"), "patrons-5.csv")
-    assert office.run() == Exit.REJECTS  # a good load: but no later file has the late one's changes
+    # a good load: but no later file has the late one's changes
+    assert office.takes(named("Tuesday"), "patrons-5.csv") == Exit.REJECTS
     assert "patrons-0.csv (" in office.text
     assert last_name(sandbox) == "Tuesday"
     assert names(office.inbox)[0] == "patrons-0.csv.superseded-"
@@ -303,8 +288,7 @@ def test_a_file_that_cannot_be_loaded_stops_those_behind_it(
     """Else its older values would come after theirs; a person who skips it lets them pass."""
     office.write_job("guards: {creates: off, absent: off}\n", max_age="26h")
     load_every_file(office)
-    office.drop(rows_of(people(20)), "patrons-1.csv", age=HOUR * 3)
-    assert office.run() == Exit.DONE
+    assert office.takes(people(20), "patrons-1.csv", age=HOUR * 3) == Exit.DONE
     rows = {"held": rows_of(people(9)), "cut": rows_of(people(20))[:-9], "empty": b""}
     office.drop(rows[wrong], "patrons-2.csv", age=HOUR * 2)
     office.drop(rows_of(people(21)), "patrons-3.csv", age=HOUR)
@@ -338,8 +322,7 @@ def test_a_file_under_the_name_of_one_that_stopped_takes_its_place(
         office.drop(content, f"patrons-{number}.csv", age=HOUR * (4 - number))
     assert office.run() == Exit.ROSTER
     assert last_name(sandbox) == "Friday"
-    office.drop(rows, "patrons-2.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(rows, "patrons-2.csv") == Exit.DONE
     assert last_name(sandbox) == "Sunday"
     assert names(office.inbox) == [f"patrons-{number}.csv.done-" for number in (1, 2, 3)]
 
@@ -361,11 +344,9 @@ def test_files_can_be_ordered_by_their_names(office: Office, sandbox: Sandbox) -
     """Numbers count as numbers, and a copy that gives all files one time changes nothing."""
     office.write_job(GUARDS, order="name", max_age="26h")
     office.drop(named("Nine"), "patrons-9.csv")
-    office.drop(named("Ten"), "patrons-10.csv", age=HOUR)
-    assert office.run() == Exit.DONE
+    assert office.takes(named("Ten"), "patrons-10.csv", age=HOUR) == Exit.DONE
     assert last_name(sandbox) == "Ten"
-    office.drop(named("Eight"), "patrons-8.csv")
-    assert office.run() == Exit.REJECTS
+    assert office.takes(named("Eight"), "patrons-8.csv") == Exit.REJECTS
     assert last_name(sandbox) == "Ten"
     office.drop(named("Corrected"), "patrons-10.csv")  # of the same name, replaced
     assert office.run() == Exit.DONE
@@ -396,11 +377,9 @@ def test_a_set_of_two_rosters_is_whole_in_every_load(office: Office, sandbox: Sa
     load_every_file(office)
     for number in (1, 2):
         office.drop(rows_of(people(number)), f"patrons-{number}.csv", age=HOUR * (9 - number))
-    office.drop(rows_of(people(2, first=10)), "staff-1.csv", age=HOUR * 8)
-    assert office.run() == Exit.ROSTER
+    assert office.takes(people(2, first=10), "staff-1.csv", age=HOUR * 8) == Exit.ROSTER
     assert "patrons-2.csv (" in str(office.mails[-1].get_body())
     assert len(state(sandbox)) == 3
     assert "patrons-2.csv" in names(office.inbox)
-    office.drop(rows_of(people(3, first=10)), "staff-2.csv", age=HOUR * 6)
-    assert office.run() == Exit.DONE
+    assert office.takes(people(3, first=10), "staff-2.csv", age=HOUR * 6) == Exit.DONE
     assert len(state(sandbox)) == 5

@@ -20,8 +20,7 @@ def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
     office.drop(rows_of(people(2, first=10))[:-20], "staff-1.csv")
     assert office.run() == Exit.ROSTER
     assert "staff-1.csv is cut off" in office.text
-    office.drop(rows_of(people(2, first=10)), "staff-2.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(people(2, first=10), "staff-2.csv") == Exit.DONE
     assert len(state(sandbox)) == 4
     assert names(office.inbox) == [
         "patrons-1.csv.done-", "staff-1.csv.superseded-", "staff-2.csv.done-",
@@ -44,18 +43,15 @@ def test_a_new_file_that_waits_for_the_other_roster_is_reported(
     """The first or the second; nothing is kept of it, and it is loaded once the other one comes."""
     _write_job_of_two(office, max_age="26h")
     office.drop(rows_of(people(2)))
-    office.drop(rows_of(people(2, first=10)), "staff-1.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(people(2, first=10), "staff-1.csv") == Exit.DONE
     office.clear()
     assert office.run() == Exit.DONE  # both are missing within `max_age` of the last load
     before = names(office.folder / "jobs" / "nightly")
-    office.drop(rows_of(people(3, first=20)), f"{new}-2.csv")
-    assert office.run() == Exit.ROSTER
+    assert office.takes(people(3, first=20), f"{new}-2.csv") == Exit.ROSTER
     assert f"{new}-2.csv (" in office.text
     assert names(office.folder / "jobs" / "nightly") == before
     other = "staff" if new == "patrons" else "patrons"
-    office.drop(rows_of(people(2, first=30)), f"{other}-2.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(people(2, first=30), f"{other}-2.csv") == Exit.DONE
     assert len(state(sandbox)) == 9
 
 
@@ -63,8 +59,7 @@ def test_nothing_is_kept_of_a_file_whose_other_roster_is_wrong(office: Office) -
     """However often the job runs."""
     _write_job_of_two(office)
     office.drop(rows_of(people(2)))
-    office.drop(b"", "staff-1.csv")
-    assert office.run() == Exit.ROSTER
+    assert office.takes(b"", "staff-1.csv") == Exit.ROSTER
     assert names(office.folder / "jobs" / "nightly") == []
 
 
@@ -74,8 +69,7 @@ def test_workbooks_of_two_rosters_are_no_strangers(office: Office, sandbox: Sand
     _write_job_of_two(office, GUARDS, max_age="26h")
     hour = timedelta(hours=1)
     office.drop(rows_of([*people(20), WRONG]), age=hour)
-    office.drop(rows_of([*people(20, first=100), WRONG]), "staff-1.csv", age=hour)
-    assert office.run() == Exit.REJECTS
+    assert office.takes([*people(20, first=100), WRONG], "staff-1.csv", age=hour) == Exit.REJECTS
     first, second = back(office)
     office.clear()
     assert office.run() == Exit.DONE

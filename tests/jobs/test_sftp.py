@@ -53,8 +53,7 @@ def test_a_server_with_an_unknown_key_is_refused(
     """The message shows the fingerprint; nobody is asked, and nothing is sent."""
     source = sshd.address(f"{office.inbox}/patrons-*.csv")
     office.write_job(sshd.login(known_hosts), **{"from": source})
-    office.drop(rows_of(people(3)))
-    assert office.run() == Exit.ACCESS
+    assert office.takes(people(3)) == Exit.ACCESS
     assert sentence in office.text
     assert ("SHA256:" in office.text) == (known_hosts == "empty_hosts")
 
@@ -189,14 +188,12 @@ def test_the_zip_of_a_load_is_delivered_once(office: Office, sshd: SshServer) ->
     out = office.folder / "out"
     out.mkdir()
     office.write_job(f"do: sis-zip\ndeliver_to: {sshd.address(out)}\n{sshd.login()}")
-    office.drop(rows_of(people(30)))
-    assert office.run() == Exit.DONE
+    assert office.takes(people(30)) == Exit.DONE
     (delivered,) = out.iterdir()
     assert delivered.name.startswith("nightly-")
     assert zipfile.is_zipfile(delivered)
     assert f"{out} on 127.0.0.1: {delivered.name}" in office.text
-    office.drop(rows_of(people(30)), "patrons-2.csv")
-    assert office.run() == Exit.DONE
+    assert office.takes(people(30), "patrons-2.csv") == Exit.DONE
     assert list(out.iterdir()) == [delivered]
 
 
@@ -204,8 +201,7 @@ def test_a_folder_that_cannot_be_written_keeps_the_load(office: Office, sandbox:
     """The next run delivers the same zip."""
     (office.folder / "small.yaml").write_text(SIS, "utf-8")
     office.write_job("do: sis-zip\ndeliver_to: out\n")
-    office.drop(rows_of(people(3)))
-    assert office.run() == Exit.STOPPED
+    assert office.takes(people(3)) == Exit.STOPPED
     Path("out").mkdir()
     assert office.run() == Exit.DONE
     assert len(list(Path("out").iterdir())) == 1

@@ -9,7 +9,7 @@ from importer.errors import Exit
 from importer.ledger.ledger import Ledger, summarize
 from tests.cli.conftest import Sandbox
 from tests.cli.small import MAPPING, ask
-from tests.jobs.office import Office, people, rows_of
+from tests.jobs.office import Office, people
 from tests.practice import call
 
 _JOB = "do: sis-load\ndeliver_to: out\nfill: true\nkeep_edits: true\nguards: {creates: off}\n"
@@ -24,15 +24,13 @@ def test_a_planned_load_is_delivered_and_the_next_run_learns_what_it_did(
     (office.folder / "out").mkdir()
     office.write_job(_JOB)
     rows = people(12)
-    office.drop(rows_of(rows))
-    assert office.run() == Exit.DONE
+    assert office.takes(rows) == Exit.DONE
     _load(office, sandbox)
     first = next(Path("runs").glob("*-nightly"))
     with Ledger.open(first) as ledger:
         assert summarize(ledger).delivered == 12
     ask(sandbox, "PATCH", f"users/{rows[0][0]}", {"user_group": {"value": "SPEC"}})
-    office.drop(rows_of([*rows[:-1], (*rows[-1][:3], "FRIEND", *rows[-1][4:])]))
-    assert office.run() == Exit.DONE
+    assert office.takes([*rows[:-1], (*rows[-1][:3], "FRIEND", *rows[-1][4:])]) == Exit.DONE
     with Ledger.open(first) as ledger:
         assert summarize(ledger).created == 12
     _load(office, sandbox)

@@ -1,7 +1,8 @@
-"""What is public is listed, typed and explained, and does not change silently."""
+"""What is public is listed, typed and explained, does not change silently, and has examples."""
 
 from __future__ import annotations
 
+import doctest
 import inspect
 import json
 import re
@@ -61,3 +62,15 @@ def test_every_name_is_typed_and_explained() -> None:
         if inspect.isfunction(found):
             assert "Raises" in found.__doc__, name
             assert arguments.return_annotation, name
+
+
+def test_the_examples_of_every_name(folder: Path) -> None:
+    """Every public name has an example, and each gives what is written below it."""
+    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
+    for name in NAMES:
+        if name.endswith("_async"):
+            continue
+        (found,) = finder.find(getattr(importer, name), name, globs={})
+        assert found.examples, name
+        runner.run(found)
+    assert runner.summarize(verbose=False).failed == 0

@@ -1,7 +1,8 @@
-"""The ready mappings for users of Alma: planned twice, undone, and beside edits by staff."""
+"""Ready mappings for users of Alma, planned twice and undone; and the notebooks of the samples."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ import pytest
 import importer
 from tests.cli.conftest import Sandbox
 from tests.cli.small import edit, state
-from tests.pipeline.runs import MAPPINGS
+from tests.pipeline.runs import MAPPINGS, SAMPLES
 
 Record = dict[str, Any]
 TODAY = datetime.now(UTC).astimezone().date()
@@ -167,3 +168,28 @@ def test_edits_by_staff_stay(people: Path) -> None:
     assert "edited-in-alma" in {*run.problems()["code"]}
     asked = importer.plan(None, RECIPES["mail-domain"], overwrite_edits=["contact_info.email"])
     assert {*asked.changes()["primary_id"]} == {"7001", "7003"}
+
+
+SCRIPTS = sorted((SAMPLES / "notebooks").glob("*.py"))
+PRINTED = {
+    "own_report": ("1 of 4 people can be loaded.", "unknown-code"),
+    "review_in_code": ("23 of 23", "28 deleted"),
+    "nightly_source": ("4 created, 0 updated", "0 created, 0 updated"),
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_notebook_runs(folder: Path, script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a script, and again in a running event loop, as in Jupyter; each prints its results."""
+    code = compile(script.read_text("utf-8"), script.name, "exec")
+    exec(code, {"__name__": script.stem})  # noqa: S102  a sample of ours
+    once = capsys.readouterr().out
+    assert all(words in once for words in PRINTED[script.stem]), once
+
+    async def in_a_loop() -> None:
+        exec(code, {"__name__": script.stem})  # noqa: S102  a sample of ours
+
+    asyncio.run(in_a_loop())
+    assert capsys.readouterr().out
+    runs = [one for one in (folder / "runs").iterdir() if one.is_dir()]
+    assert all(importer.open_run(one).summary.adds_up() for one in runs)

@@ -23,18 +23,6 @@ from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 LAYOUT = Layout(expected=frozenset({"ID", "Name"}))
 
 
-def test_what_is_not_there_is_said(tmp_path: Path) -> None:
-    """A wrong name is the commonest mistake."""
-    with pytest.raises(RosterError, match="does not exist"):
-        read(tmp_path / "a.csv", LAYOUT)
-
-
-def test_a_folder_is_no_roster(tmp_path: Path) -> None:
-    """A folder has no rows."""
-    with pytest.raises(RosterError, match="is a folder"):
-        read(tmp_path, LAYOUT)
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_of_someone_else_is_said(tmp_path: Path) -> None:
     """A missing permission has a sentence of its own."""
@@ -61,15 +49,6 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     monkeypatch.setattr("importer.loader.detect.read_bounded", meanwhile)
     with pytest.raises(RosterError, match="was changed while it was read"):
         read(path, LAYOUT)
-
-
-def test_pipes_and_devices_are_refused_unread(tmp_path: Path) -> None:
-    """Nobody waits for a pipe that no program writes to, or for a device without an end."""
-    pipe = tmp_path / "a.csv"
-    os.mkfifo(pipe)
-    for path in (pipe, Path("/dev/urandom"), Path("/dev/null")):
-        with pytest.raises(RosterError, match="is a pipe or a device"):
-            read(path, LAYOUT)
 
 
 @pytest.mark.parametrize(

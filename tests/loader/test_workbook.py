@@ -143,17 +143,6 @@ def test_where_no_sheet_can_be_meant_it_is_refused(
         read(FakeBook(book), Layout(sheet=wanted, expected=EXPECTED))
 
 
-def test_columns_are_those_with_a_heading_or_text() -> None:
-    """An empty column between is none; text without a heading gets a notice."""
-    roster = read(sheet_of("ID||Name||", "1||A||x", "2||B||"))
-    assert [(place.letter, place.heading) for place in roster.places] == [
-        ("A", "ID"),
-        ("C", "Name"),
-        ("E", ""),
-    ]
-    assert codes(roster) == [Code.COLUMN_WITHOUT_HEADING]
-
-
 def test_findings_are_problems_of_their_cells() -> None:
     """Those above the headings and behind the last row are no problem."""
     _, finding = show(1e15)
@@ -164,13 +153,6 @@ def test_findings_are_problems_of_their_cells() -> None:
         (2, Code.ID_LOST_DIGITS),
         (3, Code.ID_LOST_DIGITS),
     ]
-
-
-def test_formulas_and_days_from_1904_are_told() -> None:
-    """Each in a notice of its own."""
-    roster = read(FakeBook({"Sheet": sheet_of(*PEOPLE, formula_columns={0, 7})}, starts_1904=True))
-    assert codes(roster) == [Code.READ_WITH_NOTICE] * 2
-    assert "column A has formulas; its" in roster.notices[1].message
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -36,127 +37,90 @@ lookups:
 """
 
 
-def differing(before: str, after: str) -> tuple[list[str], list[str]]:
-    """The lines that are only in one of two texts."""
-    old, new = before.splitlines(), after.splitlines()
-    return [line for line in old if line not in new], [line for line in new if line not in old]
-
-
-@pytest.mark.parametrize(
-    ("change", "gone", "come"),
-    [
-        (
-            lambda text: editing.set_column(text, ("record", "primary_id"), "Card"),
-            ["  primary_id: <Barcode>   # the card"],
-            ["  primary_id: <Card>   # the card"],
-        ),
-        (
-            lambda text: editing.set_column(text, ("record", "last_name"), "Name, last"),
-            ["  last_name: {from: <Last>, clean: [name]}   # as typed"],
-            ['  last_name: {from: "<Name, last>", clean: [name]}   # as typed'],
-        ),
-        (
-            lambda text: editing.set_column(text, ("record", "user_group"), "Group"),
-            ["    from: <Type>"],
-            ["    from: <Group>"],
-        ),
-        (
-            lambda text: editing.set_column(text, ("record", "first_name"), "First"),
-            [],
-            ["  first_name: <First>"],
-        ),
-        (
-            lambda text: editing.clear_field(text, ("record", "user_group")),
-            ["  user_group:", "    from: <Type>", "    lookup: groups"],
-            [],
-        ),
-        (
-            lambda text: editing.clear_field(
-                text, ("record", "contact_info", "email", 0, "email_address")
-            ),
-            ["      - email_address: <Email>", "        email_type: work"],
-            ["      - email_type: work"],
-        ),
-        (
-            lambda text: editing.clear_field(text, ("record", "contact_info", "email", 1)),
-            ["      - {email_address: <Other>, email_type: personal}"],
-            [],
-        ),
-        (
-            lambda text: editing.clear_field(text, ("record", "last_name", "clean")),
-            ["  last_name: {from: <Last>, clean: [name]}   # as typed"],
-            ["  last_name: {from: <Last>}   # as typed"],
-        ),
-        (
-            lambda text: editing.clear_field(
-                text, ("record", "contact_info", "email", 1, "email_address")
-            ),
-            ["      - {email_address: <Other>, email_type: personal}"],
-            ["      - {email_type: personal}"],
-        ),
-        (
-            lambda text: editing.clear_field(text, ("lookups", "groups", "Staff")),
-            ["lookups:", "  groups:", "    Staff: STAFF   # since 2020"],
-            [],
-        ),
-        (
-            lambda text: editing.clear_field(text, ("roster", "unused")),
-            [],
-            [],
-        ),
-        (
-            lambda text: editing.set_code(text, "groups", "staff", "EMP"),
-            ["    Staff: STAFF   # since 2020"],
-            ["    Staff: EMP   # since 2020"],
-        ),
-        (
-            lambda text: editing.set_code(
-                text.replace("since 2020", "to do; 7 rows"), "groups", "staff", "EMP"
-            ),
-            ["    Staff: STAFF   # since 2020"],
-            ["    Staff: EMP"],
-        ),
-        (
-            lambda text: editing.set_code(text, "groups", "Guest", "G"),
-            [],
-            ["    Guest: G"],
-        ),
-        (
-            lambda text: editing.set_code(text, "campuses", "North", "N"),
-            [],
-            ["  campuses:", "    North: N"],
-        ),
-        (
-            lambda text: editing.set_key(text, ("record", "primary_id"), "lookup", "cards"),
-            ["  primary_id: <Barcode>   # the card"],
-            ["  primary_id: {from: <Barcode>, lookup: cards}   # the card"],
-        ),
-        (
-            lambda text: editing.set_unused(text, ["Notes", "A, B"]),
-            [],
-            ["roster:", '  unused: [Notes, "A, B"]'],
-        ),
-        (
-            lambda text: editing.add_entry(
-                text, ("record", "contact_info", "phone"), [("phone_number", "<Cell>")]
-            ),
-            [],
-            ["    phone:", "      - {phone_number: <Cell>}"],
-        ),
-        (
-            lambda text: editing.add_entry(
-                text, ("record", "contact_info", "email"), [("email_address", "<Third>")]
-            ),
-            [],
-            ["      - {email_address: <Third>}"],
-        ),
-    ],
-)  # fmt: skip
-def test_only_the_lines_of_the_key_differ(change, gone: list[str], come: list[str]) -> None:  # type: ignore[no-untyped-def]
-    """Each step changes its own lines; comments and all others stay."""
-    after = change(TEXT)
-    assert differing(TEXT, after) == (gone, come)
+def check_differing(after: str, lines: str) -> None:
+    """Compare a text, which must be YAML, with the first one: lines that went, lines that came."""
+    old, new = TEXT.splitlines(), after.splitlines()
+    gone = [f"-{line}" for line in old if line not in new]
+    come = [f"+{line}" for line in new if line not in old]
+    assert [*gone, *come] == lines.strip("\n").splitlines()
     read(Path("m.yaml"), after.encode())
+
+
+CHANGES = {
+    "set_column record.primary_id Card": """
+-  primary_id: <Barcode>   # the card
++  primary_id: <Card>   # the card""",
+    "set_column record.last_name 'Name, last'": """
+-  last_name: {from: <Last>, clean: [name]}   # as typed
++  last_name: {from: "<Name, last>", clean: [name]}   # as typed""",
+    "set_column record.user_group Group": """
+-    from: <Type>
++    from: <Group>""",
+    "set_column record.first_name First": """
++  first_name: <First>""",
+    "clear_field record.user_group": """
+-  user_group:
+-    from: <Type>
+-    lookup: groups""",
+    "clear_field record.contact_info.email.0.email_address": """
+-      - email_address: <Email>
+-        email_type: work
++      - email_type: work""",
+    "clear_field record.contact_info.email.1": """
+-      - {email_address: <Other>, email_type: personal}""",
+    "clear_field record.last_name.clean": """
+-  last_name: {from: <Last>, clean: [name]}   # as typed
++  last_name: {from: <Last>}   # as typed""",
+    "clear_field record.contact_info.email.1.email_address": """
+-      - {email_address: <Other>, email_type: personal}
++      - {email_type: personal}""",
+    "clear_field lookups.groups.Staff": """
+-lookups:
+-  groups:
+-    Staff: STAFF   # since 2020""",
+    "clear_field roster.unused": "",
+    "set_code groups staff EMP": """
+-    Staff: STAFF   # since 2020
++    Staff: EMP   # since 2020""",
+    "set_code groups Guest G": """
++    Guest: G""",
+    "set_code campuses North N": """
++  campuses:
++    North: N""",
+    "set_key record.primary_id lookup cards": """
+-  primary_id: <Barcode>   # the card
++  primary_id: {from: <Barcode>, lookup: cards}   # the card""",
+}
+"""Steps and the lines that differ after them."""
+
+
+@pytest.mark.parametrize("step", CHANGES)
+def test_only_the_lines_of_the_key_differ(step: str) -> None:
+    """Each step changes its own lines; comments and all others stay."""
+    name, *words = shlex.split(step)
+    where = tuple(int(one) if one.isdigit() else one for one in words[0].split("."))
+    arguments = words if name == "set_code" else [where, *words[1:]]
+    check_differing(getattr(editing, name)(TEXT, *arguments), CHANGES[step])
+
+
+def test_columns_and_entries_are_added_in_lines_of_their_own() -> None:
+    """Below what is there, or under a key that is made for them."""
+    unused = editing.set_unused(TEXT, ["Notes", "A, B"])
+    check_differing(unused, '+roster:\n+  unused: [Notes, "A, B"]')
+    contact = ("record", "contact_info")
+    phone = editing.add_entry(TEXT, (*contact, "phone"), [("phone_number", "<Cell>")])
+    check_differing(phone, "+    phone:\n+      - {phone_number: <Cell>}")
+    email = editing.add_entry(TEXT, (*contact, "email"), [("email_address", "<Third>")])
+    check_differing(email, "+      - {email_address: <Third>}")
+
+
+def test_a_code_that_is_chosen_is_no_longer_to_do() -> None:
+    """The remark goes with the code that it is about."""
+    text = TEXT.replace("since 2020", "to do; 7 rows")
+    check_differing(
+        editing.set_code(text, "groups", "staff", "EMP"),
+        "-    Staff: STAFF   # since 2020\n+    Staff: EMP",
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from importer.errors import MappingError
-from importer.mapper.load import load
 from tests.mapper.bench import BASE, findings, lint, loaded, mapping_text
 
 
@@ -105,12 +103,6 @@ def test_all_findings_come_in_one_go(tmp_path: Path) -> None:
     found = findings(tmp_path, mapping_text(record, "lookups: {groups: {a: b}}"))
     lines = [int(finding.split(":")[1]) for finding in found]
     assert lines == [8, 9, 9, 10, 10]
-
-
-def test_a_missing_file_is_named() -> None:
-    """By its name."""
-    with pytest.raises(MappingError, match=r"nowhere\.yaml does not exist"):
-        load(Path("nowhere.yaml"))
 
 
 def test_findings_are_free_of_programmers_words(tmp_path: Path) -> None:

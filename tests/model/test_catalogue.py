@@ -11,8 +11,8 @@ import pytest
 from importer.cli.app import run
 from importer.errors import Exit
 from importer.model.problem import CATALOGUE, Code, Problem
-from importer.sandbox.server import Options, running
 from tests.model.rosters import LOCAL, House, offline, with_alma
+from tests.practice import reached
 
 BANNED = (
     "traceback", "nonetype", "dtype", "json", "exception", "null", "nan", "regex", "regexp", "400",
@@ -29,13 +29,8 @@ _BANNED = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, BANNED))})(?![\w-]
 def problems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Problem, ...]]:
     """Every problem that the small rosters show, in `check` and with a sandbox."""
     folder = tmp_path_factory.mktemp("catalogue")
-    with pytest.MonkeyPatch.context() as patch, running(Options(rate=None)) as base_url:
-        host = base_url.removesuffix("/almaws/v1")
+    with pytest.MonkeyPatch.context() as patch, reached(patch) as host:
         patch.chdir(folder)
-        patch.setenv("ALMA_API_KEY", "sandbox")
-        patch.setenv("ALMA_BASE_URL", host)
-        patch.setenv("ALMA_RATE", "50")
-        patch.setenv("ALMA_VERIFY_DELAY", "0.2")
         found = [*offline(folder)]
         found += with_alma(folder, House(host))
         yield tuple(found)

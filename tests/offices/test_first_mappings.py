@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from importer.model.roster import Layout
 from importer.suggest.column_guesses import guesses
 from tests.offices.offices import OFFICES, SAMPLES_OWED, Office
 from tests.pipeline.runs import SAMPLES
+from tests.sheets import read_rows
 from tests.suggest.headings import BESIDE
 
 ENOUGH = 0.9
@@ -92,8 +92,7 @@ def test_a_finished_mapping_runs(
     folder = tmp_path / "run"
     code = run(["check", str(roster), "-m", str(path), "-o", str(folder)])
     assert "Traceback" not in capfd.readouterr().err
-    with (folder / "problems.csv").open(encoding="utf-8-sig") as file:
-        problems = list(csv.DictReader(file))
+    problems = read_rows(folder / "problems.csv")
     rejects = {p["code"] for p in problems if p["severity"] == "reject" and p["row"] != "0"}
     assert rejects == ({"unknown-code"} if open_ends else set())
     assert code == (Exit.REJECTS if open_ends else Exit.DONE)

@@ -14,7 +14,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import openpyxl
 import pytest
 import typer
 from typer.core import TyperGroup
@@ -22,6 +21,7 @@ from typer.main import get_command
 
 from importer.cli.app import app
 from tests.docs.pages import DOCS, PAGES, ROOT, Block, blocks, name
+from tests.sheets import correct
 
 TYPED = [page for page in PAGES if any(block.commands for block in blocks(page))]
 HOW_TO = [page for page in PAGES if page.parent.name == "howto"]
@@ -146,18 +146,12 @@ def _prepare(block: Block, folder: Path) -> None:
 def _correct(folder: Path, text: str) -> None:
     """`FILE; ROW HEADING=VALUE; …`, by the row numbers that the rejects show."""
     path, *corrections = text.split("; ")
-    book = openpyxl.load_workbook(folder / path)
-    sheet = book.worksheets[0]
-    headings = [cell.value for cell in sheet[1]]
-    rows = {
-        str(line[headings.index("Row in the original file")].value): line
-        for line in sheet.iter_rows(min_row=2)
-    }
+    cells: dict[int, dict[str, str]] = {}
     for correction in corrections:
         place, _, value = correction.partition("=")
         row, _, heading = place.partition(" ")
-        rows[row][headings.index(heading)].value = value
-    book.save(folder / path)
+        cells.setdefault(int(row), {})[heading] = value
+    correct(folder / path, cells)
 
 
 def test_the_tutorial_is_typed() -> None:

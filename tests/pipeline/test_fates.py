@@ -90,21 +90,6 @@ def test_what_only_a_new_user_needs_rejects_no_known_one(
     assert decide_fates(rows, problems, answers={}, only_new=[set()]).missing == {}
 
 
-@pytest.mark.parametrize(
-    ("severities", "fate"),
-    [
-        ([], Fate.READY),
-        ([Severity.WARNING, Severity.REPAIRED], Fate.READY),
-        ([Severity.WARNING, Severity.REVIEW], Fate.REVIEW),
-        ([Severity.REVIEW, Severity.REJECT], Fate.REJECTED),
-    ],
-)
-def test_the_gravest_problem_decides(severities: Sequence[Severity], fate: Fate) -> None:
-    """A row is rejected before it is reviewed, and reviewed before it is ready."""
-    problems = [problem(2, Code.BAD_EMAIL, severity) for severity in severities]
-    assert decide_fates({2: Fate.READY}, problems, answers={}, only_new=()).fates == {2: fate}
-
-
 @pytest.mark.parametrize(("loads", "fate"), [(True, Fate.READY), (False, Fate.REJECTED)])
 def test_an_answered_question_is_not_asked_again(loads: bool, fate: Fate) -> None:  # noqa: FBT001
     """The question whether two rows are one person was answered; other problems still count."""

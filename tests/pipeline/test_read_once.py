@@ -1,4 +1,4 @@
-"""A plan reads the roster once and maps it once."""
+"""A plan reads the roster once, maps it once, and says how many calls it may take."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from importer.alma.pacing import RateLimiter
 from importer.mapper.compile import CompiledMapping
 from importer.mapper.evaluate import evaluate
 from importer.model.candidates import Candidates
 from importer.model.fields import CodeTables
 from importer.model.roster import Roster
 from importer.pipeline import inputs
+from importer.pipeline.lookup import MANY, check_call_budget
 from importer.pipeline.plan import plan
 from tests.alma.fakes import alma, ok, refuses, virtually
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES, order
@@ -60,3 +62,25 @@ def test_plan_reads_and_maps_once(
     assert virtually(planned()) > 0
     assert OPENED.count(str(SAMPLES / name)) == 1
     assert len(mapped) == 1
+
+
+async def _spend(limiter: RateLimiter, calls: int, said: list[str]) -> None:
+    with check_call_budget(calls, calls, limiter, said.append):
+        for _ in range(calls):
+            await limiter.slot()
+
+
+@pytest.mark.parametrize(("calls", "told"), [(MANY - 1, 1), (MANY, 2)])
+def test_many_calls_get_a_reminder(calls: int, told: int) -> None:
+    """Before, how many calls it may take; after many of them, that a user cache saves them."""
+    said: list[str] = []
+    virtually(_spend(RateLimiter(50), calls, said))
+    assert len(said) == told
+    assert f"{calls} calls" in said[-1]
+
+
+def test_without_calls_nothing_is_reported() -> None:
+    """No row is ready, or the user cache answers."""
+    said: list[str] = []
+    virtually(_spend(RateLimiter(50), 0, said))
+    assert said == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from importer.ledger.ledger import Ledger
 from importer.model.plan import Fate, SafetyCheck
 from importer.model.problem import Code
 from importer.planner.safety_checks import summed
-from importer.sandbox.server import Options, running
 from tests.cli.conftest import Sandbox, type_in
 from tests.cli.small import ask
+from tests.practice import reached
+from tests.sheets import write_csv
 
 HEAD = ("Id", "First", "Last", "Group", "Born", "Email", "Card", "Until")
 MAPPING = """version: 1
@@ -133,13 +133,6 @@ FACTS = """{"institution": "01SANDBOX_INST", "environment": "sandbox", "measured
 "facts": {"external-group": "kept"}}"""
 
 
-def write(name: str, *rows: tuple[str, ...]) -> str:
-    """Write a roster into the current folder."""
-    with Path(name).open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows((HEAD, *rows))
-    return name
-
-
 def step_of(run: str) -> tuple[object, ...]:
     """What a run plans for row 2, and what it warns of; an edit by staff is reported once."""
     with Ledger.open(Path(run)) as ledger:
@@ -169,7 +162,7 @@ def check_case(case: Case) -> None:
     allowed = [word for check in ALLOW for word in ("--allow", check)]
 
     def load(run: str, *rows: tuple[str, ...]) -> None:
-        type_in("plan", write(f"{run}.csv", *rows), "-m", "rows.yaml", "-o", run)
+        type_in("plan", write_csv(Path(f"{run}.csv"), (HEAD, *rows)), "-m", "rows.yaml", "-o", run)
         assert type_in("apply", run, "--yes", *allowed).exit == 0
 
     load("first", ADA, BO)
@@ -179,7 +172,7 @@ def check_case(case: Case) -> None:
     if case.left:
         load("gone", BO)
     twins = [("2008", *case.row[1:6], "", case.row[7])] if case.twin else []
-    roster = write("people.csv", case.row, BO, *twins)
+    roster = write_csv(Path("people.csv"), (HEAD, case.row, BO, *twins))
     plan = ("plan", roster, "-m", "rows.yaml", "-o")
     type_in(*plan, "run")
     with Ledger.open(Path("run")) as ledger:
@@ -213,12 +206,9 @@ def check_case(case: Case) -> None:
 def test_resolve_plans_what_a_plan_with_the_answer_does(case: Case) -> None:
     """For any row, options of the mapping and live user: the same step, warnings and checks."""
     with (
-        running(Options(rate=None)) as base_url,
-        TemporaryDirectory() as name,
         pytest.MonkeyPatch.context() as patch,
+        reached(patch),
+        TemporaryDirectory() as name,
     ):
         patch.chdir(name)
-        patch.setenv("ALMA_BASE_URL", base_url.removesuffix("/almaws/v1"))
-        patch.setenv("ALMA_API_KEY", "sandbox")
-        patch.setenv("ALMA_RATE", "50")
         check_case(case)

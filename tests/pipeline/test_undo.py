@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,12 +27,13 @@ from importer.model.user import User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import comparable, entries
 from importer.planner.undo import undo_update
-from importer.sandbox.server import Options, running
 from tests.planner import people
 from tests.planner.people import email
 from tests.planner.strategies import pairs
+from tests.practice import reached
 from tests.sandbox.alma import Alma
 from tests.sandbox.people import users
+from tests.sheets import write_csv
 
 HEAD = ("Id", "Last", "Group", "Title", "Expires", "Email", "Note")
 MAPPING = """version: 1
@@ -253,18 +253,12 @@ def test_applied_and_undone_all_is_as_before(
     """Plan, apply, undo, apply: every user, mapped fields or not, is as before; nobody is new."""
     kind, bodies, rows = population
     with (
-        running(Options(rate=None)) as base_url,
+        pytest.MonkeyPatch.context() as patch,
+        reached(patch) as host,
         TemporaryDirectory() as name,
         httpx.Client() as client,
-        pytest.MonkeyPatch.context() as patch,
     ):
-        alma = Alma(client, base_url.removesuffix("/almaws/v1"))
-        for key, value in (
-            ("ALMA_BASE_URL", alma.url),
-            ("ALMA_API_KEY", "sandbox"),
-            ("ALMA_RATE", "50"),
-        ):
-            patch.setenv(key, value)
+        alma = Alma(client, host)
         patch.chdir(name)
         for body in bodies:
             assert alma.call("POST", "/users", body).status_code == 200
@@ -272,8 +266,7 @@ def test_applied_and_undone_all_is_as_before(
         mapping = MAPPING.format(kind=kind, policy=policy, override=override)
         text = mapping.replace("record:\n", OWNER[kind] + "record:\n")
         Path("m.yaml").write_text(text, "utf-8")
-        with Path("r.csv").open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows((HEAD, *rows))
+        write_csv(Path("r.csv"), (HEAD, *rows))
         before = state(alma)
         assert run(["plan", "r.csv", "-m", "m.yaml", "-o", "first"]) == 0
         allowed = [part for brake in ALLOW for part in ("--allow", brake)]

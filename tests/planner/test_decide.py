@@ -11,6 +11,7 @@ from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchang
 from importer.model.problem import Code, Severity
 from importer.model.user import AccountType, User
 from importer.planner.decide import decide
+from importer.planner.drafts import DraftUser
 from importer.planner.staff_edits import nothing_earlier
 from importer.users.matching import MatchedUser, MatchResult
 from tests.planner.people import draft, identifier, user
@@ -35,33 +36,36 @@ BARCODE = {"user_identifier": [identifier("BARCODE", "31")]}
 EXTERNAL = {"account_type": {"value": "EXTERNAL"}, "external_id": "SIS"}
 
 
-def codes(planned: Planned) -> list[Code]:
+def planned(
+    found: MatchResult, match: Match | None = None, one: DraftUser | None = None
+) -> Planned:
+    """What is done about a row of whom this was found."""
+    return decide(one or draft(ROW), found, match or Match(), NOTHING_COMMON, EARLIER)
+
+
+def codes(held: Planned) -> list[Code]:
     """The problems of a row that is held."""
-    assert isinstance(planned.step, Held)
-    return [problem.code for problem in planned.step.problems]
+    assert isinstance(held.step, Held)
+    return [problem.code for problem in held.step.problems]
 
 
 def test_a_new_row_is_created() -> None:
     """Whom Alma does not have is created, with the whole body."""
-    planned = decide(draft(ROW), MatchResult(), Match(), NOTHING_COMMON, EARLIER)
-    assert isinstance(planned.step, Create)
-    assert (planned.step.row, planned.step.user.primary_id) == (2, "21234")
+    step = planned(MatchResult()).step
+    assert isinstance(step, Create)
+    assert (step.row, step.user.primary_id) == (2, "21234")
 
 
 def test_a_known_row_is_updated_or_left_as_it_is() -> None:
     """The step holds Alma's record, ours, and the difference; IDs are compared without case."""
     live = user(last_name="Roe", birth_date="1990-03-01Z", **BARCODE)
-    step = decide(draft(ROW), known(live), Match(), NOTHING_COMMON, EARLIER).step
+    step = planned(known(live)).step
     assert isinstance(step, Update)
     assert step.before is live
     assert (step.primary_id, [change.path for change in step.changes]) == ("21234", ["last_name"])
-    assert decide(
-        draft(ROW), known(step.after), Match(), NOTHING_COMMON, EARLIER
-    ).step == Unchanged(2, "21234")
+    assert planned(known(step.after)).step == Unchanged(2, "21234")
     lower = known(user(primary_id="ab1"))
-    assert decide(
-        draft({"primary_id": "AB1"}), lower, Match(), NOTHING_COMMON, EARLIER
-    ).step == Unchanged(2, "ab1")
+    assert planned(lower, one=draft({"primary_id": "AB1"})).step == Unchanged(2, "ab1")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,7 @@ def test_a_known_row_is_updated_or_left_as_it_is() -> None:
 )
 def test_a_row_that_is_held(found: MatchResult, match: Match, expected: list[Code]) -> None:
     """Nothing is sent of a row whose user is not certain, or that the mapping rejects."""
-    assert codes(decide(draft(ROW), found, match, NOTHING_COMMON, EARLIER)) == expected
+    assert codes(planned(found, match)) == expected
 
 
 @pytest.mark.parametrize(
@@ -91,15 +95,13 @@ def test_a_row_that_is_held(found: MatchResult, match: Match, expected: list[Cod
 )
 def test_a_row_that_is_skipped(found: MatchResult, match: Match) -> None:
     """`known: skip` and `new: skip` leave rows out, whatever differs."""
-    assert decide(draft(ROW), found, match, NOTHING_COMMON, EARLIER).step == LeftAlone(2)
+    assert planned(found, match).step == LeftAlone(2)
 
 
 def test_users_of_any_account_type_keep_theirs() -> None:
     """Where the mapping says so, and creates nobody, a student's record is renewed as well."""
     live = user(**EXTERNAL)
-    step = decide(
-        draft(ROW), known(live), Match(new="reject", account_type="any"), NOTHING_COMMON, EARLIER
-    ).step
+    step = planned(known(live), Match(new="reject", account_type="any")).step
     assert isinstance(step, Update)
     assert step.after.account_type == live.account_type
     assert step.after.external_id == live.external_id
@@ -108,7 +110,7 @@ def test_users_of_any_account_type_keep_theirs() -> None:
 def test_each_identifier_names_the_user_to_whom_it_leads() -> None:
     """Whoever decides between two users needs to know which of them they are."""
     matched = MatchedUser(user(), ("primary_id",)), MatchedUser(user(primary_id="9"), ("BARCODE",))
-    step = decide(draft(ROW), MatchResult(matched), BY_BOTH, NOTHING_COMMON, EARLIER).step
+    step = planned(MatchResult(matched), BY_BOTH).step
     assert isinstance(step, Held)
     assert [(one.code, one.field, one.value) for one in step.problems] == [
         (Code.MATCHES_TWO_USERS, "primary_id", "21234"),
@@ -122,29 +124,21 @@ def test_each_identifier_names_the_user_to_whom_it_leads() -> None:
 def test_a_user_of_another_system_is_for_a_person(owner: str, expected: list[Code] | None) -> None:
     """An External user that another system owns is not taken over."""
     one = draft({"primary_id": "21234", "external_id": "SIS"}, AccountType.EXTERNAL)
-    planned = decide(
-        one, known(user(**EXTERNAL | {"external_id": owner})), Match(), NOTHING_COMMON, EARLIER
-    )
-    assert isinstance(planned.step, Unchanged) if expected is None else codes(planned) == expected
+    found = planned(known(user(**EXTERNAL | {"external_id": owner})), one=one)
+    assert isinstance(found.step, Unchanged) if expected is None else codes(found) == expected
 
 
 def test_a_possible_match_holds_a_create() -> None:
     """By `possible_match`, such a new row needs review, gets a warning, or is sent."""
     twin = user(primary_id="999", last_name="Doe", birth_date="1990-03-01Z")
     found = MatchResult(possible_matches=(twin,))
-    step = decide(draft(ROW), found, Match(), NOTHING_COMMON, EARLIER).step
+    step = planned(found).step
     assert isinstance(step, Held)
     (problem,) = step.problems
     assert (problem.code, problem.severity) == (Code.POSSIBLE_MATCH_IN_ALMA, Severity.REVIEW)
     assert problem.sentence() == "Alma has a user with this name and birth date: 999"
     for match, severities in (("warn", [Severity.WARNING]), ("ignore", [])):
-        sent = decide(
-            draft(ROW),
-            found,
-            Match.model_validate({"possible_match": match}),
-            NOTHING_COMMON,
-            EARLIER,
-        )
+        sent = planned(found, Match.model_validate({"possible_match": match}))
         assert isinstance(sent.step, Create)
         assert [one.severity for one in sent.warnings] == severities
 
@@ -152,4 +146,4 @@ def test_a_possible_match_holds_a_create() -> None:
 def test_a_possible_match_of_a_known_user_does_not_matter() -> None:
     """Who is found by identifier is that person, whoever else has the name."""
     found = MatchResult((MatchedUser(user(), ("primary_id",)),), (user(primary_id="999"),))
-    assert isinstance(decide(draft(ROW), found, Match(), NOTHING_COMMON, EARLIER).step, Update)
+    assert isinstance(planned(found).step, Update)

@@ -253,21 +253,6 @@ def test_what_another_roster_of_ours_wrote_is_no_edit() -> None:
     assert group_of(alma) == "STAFF"
 
 
-def test_what_the_plan_was_asked_to_overwrite_replaces_an_edit() -> None:
-    """Only the field that is named; it is reported as such, and what is not edited is no reason."""
-    roster = person()
-    alma = loaded(roster)
-    alma.overwrites = frozenset({GROUP})
-    assert not alma.load(roster, LATER).edits
-    alma.edit(user_group={"value": "DESK"}, expiry_date="2030-01-01")
-    reviewed = alma.load(roster, LATER)
-    assert {(one.label, one.replaced, one.asked) for one in reviewed.edits} == {
-        (GROUP, True, True),
-        (EXPIRY, False, False),
-    }
-    assert (group_of(alma), str(alma.live.expiry_date)) == ("COMM", "2030-01-01")
-
-
 def test_of_an_old_run_its_records_show_what_it_wrote() -> None:
     """The edits after it stay; a new value of the roster is written where nobody edited."""
     roster, later = person(), person(group="STAFF")

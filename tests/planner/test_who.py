@@ -148,12 +148,6 @@ def test_each_line_of_the_table_asks_and_offers_what_alma_takes(
     assert asked(planned(*users, alike=alike, match=by)) == (codes, answers)
 
 
-def test_the_same_person_is_updated_and_a_new_one_created() -> None:
-    """Nothing is asked where it is clear."""
-    assert isinstance(planned(by_primary(jane())).step, Update)
-    assert isinstance(planned().step, Create)
-
-
 def test_a_new_last_name_is_an_update_with_a_warning() -> None:
     """The ordinary change of a name is not asked about."""
     one = planned(by_primary(jane(last_name="Lee")))

@@ -32,6 +32,7 @@ from importer.report.workbook import LONGEST_CELL, sheet_name
 from tests.report import building
 from tests.report.building import Run, at
 from tests.report.conftest import Keep
+from tests.sheets import read_csv
 
 Table = list[list[str]]
 
@@ -60,8 +61,7 @@ def csv_of(ledger: Ledger) -> Table:
     """The texts of rejects.csv."""
     path = ledger.folder / "rejects.csv"
     write_rejects(ledger, 0, path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return [[unescape(text) for text in line] for line in csv.reader(file)]
+    return [[unescape(text) for text in line] for line in read_csv(path)]
 
 
 @pytest.mark.parametrize("run", [building.checked, building.planned, building.applied])

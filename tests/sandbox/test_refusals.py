@@ -9,7 +9,6 @@ import pytest
 
 from tests.sandbox.alma import XML, Alma, barcode, code_of, coded, email, person, student
 
-_PREFERRED = [email("a@example.org", preferred=True), email("b@example.org", preferred=True)]
 _HOME = {"line1": "1 Elm Street", "address_type": [coded("home")]}
 _LOST_ROLE = {"role_type": coded("214"), "scope": coded("MAIN_LIB")}
 
@@ -141,13 +140,11 @@ def test_kind_and_owner_of_an_external_user_are_fixed(alma: Alma) -> None:
 
 
 def test_put_without_primary_id(alma: Alma) -> None:
-    """PUT needs the primary id; POST generates one, unless the switch says no."""
+    """PUT needs the primary id; POST generates one."""
     alma.create()
     assert code_of(alma.call("PUT", "/users/P1", person(primary_id=None))) == "401664"
     made = alma.create(primary_id=None)["primary_id"]
     assert alma.user(made)["last_name"] == "Almeida"
-    alma.set(switches={"generate-primary-id": "off"})
-    assert code_of(alma.call("POST", "/users", person(primary_id=None))) == "401664"
 
 
 def test_the_error_envelope(alma: Alma) -> None:
@@ -241,37 +238,3 @@ def test_bodies_that_are_no_xml(alma: Alma, body: bytes) -> None:
     """A body that is not XML, or has a DTD, is 401676."""
     answer = alma.call("POST", "/users", body)
     assert (answer.status_code, code_of(answer)) == (400, "401676")
-
-
-@pytest.mark.parametrize(
-    ("name", "position", "body", "code"),
-    [
-        ("external-id-check", "on", student(external_id="OTHER"), "40166404"),
-        ("external-password", "refuse", student(password="long enough"), "401664"),
-        ("mandatory-email", "on", person(), "401664"),
-        ("record-type", "required", person(record_type=None), "401664"),
-        ("empty-user-group", "refuse", person(user_group=None), "401852"),
-        ("unlisted-codes", "accept", person(gender=coded("X")), None),
-        ("blank-date", "accept", person(birth_date=""), None),
-        ("force-false", "refuse", person(force_password_change="FALSE"), "401676"),
-        ("several-preferred", "refuse", person(contact_info={"email": _PREFERRED}), "40166404"),
-        ("identifier-case", "sensitive", person(user_identifier=[barcode("p1")]), "4018994"),
-        (
-            "identifier-case",
-            "sensitive",
-            person(user_identifier=[barcode("x"), barcode("X")]),
-            None,
-        ),
-    ],
-)
-def test_switches_decide_what_is_uncertain(
-    alma: Alma, name: str, position: str, body: dict[str, Any], code: str | None
-) -> None:
-    """Each uncertain rule has a switch."""
-    usual = alma.call("POST", "/users", body).status_code
-    assert (usual == 200) is (code is not None and name != "identifier-case")
-    if usual == 200:
-        alma.call("DELETE", f"/users/{body['primary_id']}")
-    alma.set(switches={name: position})
-    answer = alma.call("POST", "/users", body)
-    assert (None if answer.status_code == 200 else code_of(answer)) == code

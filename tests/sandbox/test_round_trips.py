@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -107,27 +105,6 @@ def test_real_users_are_taken_and_come_back(alma: Alma, sample: Path) -> None:
     assert posted.status_code == 200, posted.text
     assert same(sent, posted.json())
     assert same(sent, alma.update(user["primary_id"], user))
-
-
-@_needs_reference
-def test_a_real_sis_file_loads(alma: Alma) -> None:
-    """A file from production is loaded, although it does not quite fit the schema."""
-    path = _REFERENCE / "samples" / "sis_student_patrons_mit.xml"
-    root = etree.parse(path).getroot()
-    groups = {element.text or "": "group" for element in root.iter("user_group")}
-    types = {element.text or "": "type" for element in root.iter("id_type")}
-    alma.set(switches={"unlisted-codes": "accept"})
-    alma.admin("POST", "/codes/UserGroups", groups)
-    alma.admin("POST", "/codes/UserIdentifierTypes", types)
-    statistics = {element.text or "": "s" for element in root.iter("statistic_category")}
-    alma.admin("POST", "/codes/UserStatCategories", statistics)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.write(path, "students.xml")
-    answer = alma.load(buffer.getvalue()).json()
-    unnamed = [user.findtext("primary_id") for user in root if not user.findtext("last_name")]
-    assert [entry["primary_id"] for entry in answer["rejected"]] == unnamed
-    assert answer["created"] == len(root) - len(unnamed) > 0
 
 
 _BARE = {"first_name": "Ada", "last_name": "Almeida", "account_type": coded("INTERNAL")}

@@ -344,4 +344,5 @@ def test_files_of_real_libraries_are_read(alma: Alma, *, real: bool) -> None:
             alma.admin("POST", f"/codes/{table}", {code: code})
     loaded = alma.load(_zip(text.encode())).json()
     named = len(re.findall("<last_name>[^<]", text))
-    assert (loaded["created"], loaded["failed"]) == (named, [])
+    unnamed = len(re.findall("<user>", text)) - named
+    assert (loaded["created"], len(loaded["rejected"]), loaded["failed"]) == (named, unnamed, [])

@@ -121,38 +121,6 @@ def test_sticky_fields_of_internal_users_are_not_sticky(alma: Alma) -> None:
     assert ("pin_number" in after, after["preferred_language"]["value"]) == (False, "en")
 
 
-def test_the_group_may_be_kept_always(alma: Alma) -> None:
-    """A switch keeps an External user's group unless it is overridden."""
-    alma.create(**student())
-    alma.set(switches={"external-group": "kept"})
-    moved = student(user_group=coded("GRAD"))
-    assert alma.update("1000001", moved)["user_group"]["value"] == "UGRD"
-    assert alma.update("1000001", moved, "?override=user_group")["user_group"]["value"] == "GRAD"
-
-
-@pytest.mark.parametrize(
-    ("name", "position", "body", "code"),
-    [
-        ("rename-by-put", "refuse", student(primary_id="P9"), "401860"),
-        ("sticky-blank", "clear", student(job_category=None), ""),
-        ("put-roles", "ignore", student(user_role=[{"role_type": coded("204")}]), "200"),
-    ],
-)
-def test_what_put_does_is_a_switch(
-    alma: Alma, name: str, position: str, body: dict[str, Any], code: str
-) -> None:
-    """PUT may refuse another primary ID, clear a blank sticky field, and ignore roles."""
-    alma.create(**student(job_category=coded("Cataloger")))
-    alma.set(switches={name: position})
-    answer = alma.call("PUT", "/users/1000001", body)
-    if name == "rename-by-put":
-        assert code_of(answer) == code
-    elif name == "sticky-blank":
-        assert answer.json()["job_category"]["value"] == code
-    else:
-        assert [role["role_type"]["value"] for role in answer.json()["user_role"]] == [code]
-
-
 def test_staff_edits_make_fields_sticky(alma: Alma) -> None:
     """A change by the admin API is staff's: it is not logged, and the field becomes edited."""
     alma.create(**student(pin_number="1111", user_identifier=[barcode("B1")]))
@@ -243,25 +211,6 @@ def test_owners_and_proxies_are_kept(alma: Alma) -> None:
     assert "note_owner" not in bare["user_note"][0]
 
 
-@pytest.mark.parametrize(
-    ("position", "expected"),
-    [
-        ("delete", [("new@example.org", "External")]),
-        ("keep", [("new@example.org", "External"), ("desk@example.org", "Internal")]),
-    ],
-)
-def test_unsent_segments_are_a_switch(
-    alma: Alma, position: str, expected: list[tuple[str, str]]
-) -> None:
-    """Sending only External entries deletes the Internal ones, or keeps them, by the switch."""
-    alma.set(switches={"unsent-segments": position})
-    before = [email("old@example.org", "External"), email("desk@example.org", "Internal")]
-    alma.create(**student(contact_info={"email": before}))
-    new = student(contact_info={"email": [email("new@example.org", preferred=True)]})
-    assert _emails(alma.update("1000001", new)) == expected
-    assert _emails(alma.update("1000001", student())) == []
-
-
 def test_internal_may_become_external(alma: Alma) -> None:
     """PUT may turn an Internal user into an External one, with an owner."""
     alma.create()
@@ -297,3 +246,6 @@ def test_identifiers_may_be_case_sensitive(alma: Alma) -> None:
     assert alma.user("ADA")["primary_id"] == "Ada"
     assert code_of(alma.call("GET", "/users/Xy7")) == "401861"
     assert code_of(alma.call("POST", "/users", person(primary_id="XY7"))) == "401851"
+    own = person(primary_id="P1", user_identifier=[barcode("p1")])
+    assert code_of(alma.call("POST", "/users", own)) == "4018994"
+    alma.create(primary_id="P1", user_identifier=[barcode("x"), barcode("X")])

@@ -178,15 +178,6 @@ def test_modify_date_from_gives_those_changed_since(alma: Alma) -> None:
     assert alma.call("GET", f"/users?modify_date_from={today}").json()["total_record_count"] == 1
     later = alma.call("GET", "/users?modify_date_from=9999-01-01").json()
     assert later == {"total_record_count": 0}
-    alma.set(switches={"modify-date-from": "exclusive"})
-    assert alma.call("GET", f"/users?modify_date_from={today}").json()["total_record_count"] == 0
-
-
-@pytest.mark.parametrize(("position", "shown"), [("null", {"user": None}), ("empty", {"user": []})])
-def test_zero_hits_is_a_switch(alma: Alma, position: str, shown: dict[str, object]) -> None:
-    """With no hits `user` may also be null or empty."""
-    alma.set(switches={"zero-hits": position})
-    assert alma.call("GET", "/users").json() == {"total_record_count": 0, **shown}
 
 
 def test_brief_view_and_expanded_loans(alma: Alma) -> None:
@@ -245,14 +236,6 @@ def test_a_body_names_the_format_when_accept_does_not(alma: Alma) -> None:
     refused = alma.call("POST", "/users", person(last_name=""), accept="*/*")
     assert refused.json()["errorList"]["error"][0]["errorCode"] == "401664"
     assert etree.fromstring(alma.call("GET", "/users", accept="*/*").content).tag == "users"
-
-
-def test_a_pin_may_be_hidden(alma: Alma) -> None:
-    """A GET shows a PIN that is set, or hides it, by the switch."""
-    alma.create(pin_number="1234")
-    assert alma.user("P1")["pin_number"] == "1234"
-    alma.set(switches={"get-pin": "hide"})
-    assert "pin_number" not in alma.user("P1")
 
 
 def test_a_user_from_another_institution_is_found_by_source(alma: Alma) -> None:

@@ -7,13 +7,13 @@ roster of its own.
 
 from __future__ import annotations
 
-import csv
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import importer
+from tests.sheets import write_rows
 
 Row = dict[str, str]
 
@@ -228,10 +228,7 @@ MISSED = {
 
 def told(folder: Path, people: Sequence[Row]) -> dict[int, set[str]]:
     """The codes of the problems of each row, from 0; -2 is the roster as a whole."""
-    with (folder / "r.csv").open("w", encoding="utf-8", newline="") as file:
-        lines = csv.DictWriter(file, HEADINGS)
-        lines.writeheader()
-        lines.writerows(people)
+    write_rows(folder / "r.csv", people)
     (folder / "m.yaml").write_text(MAPPING, "utf-8")
     run = importer.check(folder / "r.csv", folder / "m.yaml", folder=folder / "run")
     found: dict[int, set[str]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""Problems stand together by their cause, with how many rows one change repairs, wherever told."""
+"""What a check says: problems by their cause, headings that changed, IDs that are missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import openpyxl
 import pytest
 
 from importer.errors import Exit
-from tests.cli.conftest import Type
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, HEAD, codes, write
+from tests.sheets import read_rows
 
 MAPPING = """\
 version: 1
@@ -91,3 +93,81 @@ def test_failing_values_are_for_the_lookup_that_the_field_has(
     lines = "".join(f"{1_000_000 + n},Zeta\n" for n in range(SHORT))
     roster.write_text(f"EMPL ID,Last\n{lines}", "utf-8")
     assert place in plain(typed("check", roster, "-m", "m.yaml", "-o", "run").err)
+
+
+STUDENTS = """\
+version: 1
+name: students
+account_type: EXTERNAL
+owning_system: SIS
+record:
+  primary_id: <EMPL ID>
+  first_name: <First>
+  last_name: <Last>
+  user_group: UGRD
+  user_identifier:
+    - {id_type: BARCODE, value: <Card>}
+"""
+
+
+def test_plan_keeps_what_check_says_about_a_blank_empl_id(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A row whose card another user has still says first that its EMPL ID is missing."""
+    (folder / "m.yaml").write_text(STUDENTS, "utf-8")
+    (folder / "first.csv").write_text("EMPL ID,First,Last,Card\n1001,Ida,Zorn,B1\n", "utf-8")
+    typed("plan", "first.csv", "-m", "m.yaml", "-o", "first")
+    typed("apply", "first", "--yes")
+    (folder / "next.csv").write_text("EMPL ID,First,Last,Card\n,Ida,Zorn,B1\n", "utf-8")
+    for command, more in (("check", []), ("plan", ["known-by-another-id"])):
+        typed(command, "next.csv", "-m", "m.yaml", "-o", command)
+        found = [code for row, code in codes(folder, command) if row == "2"]
+        assert found == ["missing-empl-id", *more]
+
+
+CODE = "headings-changed"
+OTHER = {"small.yaml": ("name: small", "name: other")}
+RENAMED = {"small.yaml": ("<Email>", "<E-mail>")}
+UNUSED = {"small.yaml": ("{dates: ymd}", "{dates: ymd, unused: [remarks]}")}
+Change = tuple[str, str]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "mapping", "said"),
+    [
+        (HEAD, HEAD, {}, None),
+        (HEAD, HEAD[::-1], {}, None),
+        (HEAD, (*HEAD, "Extra"), OTHER, None),
+        (
+            HEAD,
+            tuple("E-mail" if name == "Email" else name for name in (*HEAD, "Extra")),
+            RENAMED,
+            'gone: "Email"; new: "E-mail", "Extra"',
+        ),
+        ((*HEAD, "Remarks"), HEAD, UNUSED, None),
+        (HEAD, (*HEAD, "REMARKS", "Extra"), UNUSED, 'new: "Extra"'),
+    ],
+    ids=["same", "order", "another mapping", "renamed", "unused gone", "unused back"],
+)
+def test_gone_and_new_headings_are_named_once(
+    first: tuple[str, ...], second: tuple[str, ...], mapping: dict[str, Change], said: str | None,
+    folder: Path, typed: Type,
+) -> None:  # fmt: skip
+    """By their headings, after the last run with the same mapping; not those under `unused`."""
+    values = dict(zip(HEAD, ANA, strict=True))
+    roster = write(folder, ANA)
+    for run, headings in (("first", first), ("second", second), ("third", second)):
+        if run == "second":
+            for name, (old, new) in mapping.items():
+                text = (folder / name).read_text("utf-8")
+                (folder / name).write_text(text.replace(old, new), "utf-8")
+        cells = (values.get(name.replace("-m", "m"), "") for name in headings)
+        roster.write_text(f"{','.join(headings)}\n{','.join(cells)}\n", "utf-8")
+        typed("check", roster, "-m", "small.yaml", "-o", run)
+    found = []
+    for run in ("first", "second", "third"):
+        lines = read_rows(folder / run / "problems.csv")
+        found.append([line["message"] for line in lines if line["code"] == CODE])
+    assert (found[0], found[2]) == ([], [])
+    assert len(found[1]) == (said is not None)
+    assert all(f"(first): {said}" in message for message in found[1])
