@@ -361,7 +361,7 @@ def test_constants_have_no_place() -> None:
 @given(st.lists(st.one_of(st.just(""), st.dates().map(str)), max_size=6))
 def test_days_are_judged_as_each_of_them_is(days: list[str]) -> None:
     """Every wrong day of a column is reported, as if it were alone."""
-    for name in ("birth", "expiry_date"):
-        together = within(candidates(*(with_values(**{name: day}) for day in days)))
-        alone = [problem.message for day in days for problem in checked(with_values(**{name: day}))]
-        assert sorted(problem.message for problem in together) == sorted(alone)
+    for label in (SHORT["birth"], "expiry_date"):
+        rows = [{label: day} for day in days]
+        alone = [problem.message for row in rows for problem in checked(row)]
+        assert sorted(one.message for one in within(candidates(*rows))) == sorted(alone)
