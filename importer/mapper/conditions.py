@@ -18,7 +18,7 @@ from importer.mapper.placeholders import Cell, Variable, heading_key, parse
 from importer.mapper.time_spans import Span, first_later
 from importer.mapper.transforms import Word, Words
 from importer.model.candidates import Yes
-from importer.model.patterns import Pattern, full_matches
+from importer.model.patterns import Pattern, full_match
 from importer.model.plan import MappingPart
 
 TODAY = "<@today>"
@@ -90,7 +90,7 @@ class Test(MappingPart):
         if self.blank is not None:
             left = left & {""} if self.blank else left - {""}
         if self.matches is not None:
-            left = full_matches(self.matches, left)
+            left = {text for text in left if full_match(self.matches, text)}
         if self.file is not None:
             left = {text for text in left if text and heading_key(text) in tables[self.file].codes}
         first, end = self._days(today)

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator
 from pydantic import Field as Key
 
 from importer.model.fields import FIELDS, Field, OnUpdate
-from importer.model.patterns import full_matches
+from importer.model.patterns import full_match
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code, Origin, Place, Problem, Repairs, Severity
 from importer.model.roster import Source
@@ -72,7 +72,7 @@ class IdRule(MappingPart):
                 _PAD if zeros else "",
                 repairs=Repairs.COLUMN,
             )
-        if self.pattern and not full_matches(self.pattern, [text]):
+        if self.pattern and not full_match(self.pattern, text):
             what = _in_words(self.pattern)
             return CellFinding(Code.MALFORMED_ID, f"{{value}} does not fit: {what}")
         if self.check_digit and not (numeric and has_check_digit(text)):

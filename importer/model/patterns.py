@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
 from typing import Annotated
 
 import regex
@@ -89,16 +88,15 @@ Pattern = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_p
 """A regular expression of the mapping."""
 
 
-def full_matches(pattern: str, texts: Iterable[str]) -> set[str]:
-    """Return the texts that a pattern matches as a whole, but none that is too long for it.
+def full_match(pattern: str, text: str) -> bool:
+    """Return whether a pattern matches a text as a whole; never one that is too long for it.
 
     Raises MappingError if the pattern takes too long.
     """
-    match = compile_pattern(pattern).fullmatch
+    if len(text) > MOST_CHARACTERS:
+        return False
     try:
-        return {
-            text for text in texts if len(text) <= MOST_CHARACTERS and match(text, timeout=_SECONDS)
-        }
+        return compile_pattern(pattern).fullmatch(text, timeout=_SECONDS) is not None
     except TimeoutError:
         raise _too_slow(pattern) from None
 

@@ -109,7 +109,7 @@ def _windows_word(word: str) -> str:
 
 # --- paths of Alma's API ---
 
-_STEERING = frozenset("/\\%?#;")
+_STEERING = re.compile(r"[/\\%?#;]")
 _DOTS = frozenset({".", ".."})
 
 
@@ -122,7 +122,8 @@ def steering(text: str) -> str:
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
     if folded in _DOTS:
         return folded
-    return next(filter(_STEERING.__contains__, folded), "")
+    found = _STEERING.search(folded)
+    return found[0] if found else ""
 
 
 # --- known words ---

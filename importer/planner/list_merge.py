@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from importer.model.candidates import Removal
 from importer.model.fields import LISTS, TYPE_FIELD, OnUpdate
-from importer.model.patterns import full_matches
+from importer.model.patterns import full_match
 from importer.model.user import AccountType, Part, Segment, UserNote
 from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import (
@@ -379,7 +379,7 @@ def is_named(removal: Removal, part: Part) -> bool:
     if removal.type and removal.type not in types(removal.parent, part):
         return False
     shown = current(part, main_field(removal.parent))
-    return not removal.pattern or bool(full_matches(removal.pattern, [shown]))
+    return not removal.pattern or full_match(removal.pattern, shown)
 
 
 def segment(part: Part, account: AccountType) -> str:

@@ -109,12 +109,16 @@ def _keeper(keys: RowKeys, group: list[int]) -> tuple[int | None, str]:
 def lost_digits(keys: RowKeys) -> Iterator[Problem]:
     """Find the IDs that are rounded, so that several people have the same."""
     message = "{value} ends in zeros in rows of several people, so the last digits are lost"
-    for position in range(len(keys.rows) if keys.rounded else 0):
-        for label in keys.id_labels:
-            text = keys.texts(label)[position]
-            if text in keys.rounded:
-                finding = CellFinding(Code.ID_LOST_DIGITS, message, value=text)
-                yield keys.problem(position, finding, label)
+    places = sorted(
+        (position, at)
+        for at, label in enumerate(keys.id_labels)
+        for position, text in enumerate(keys.texts(label))
+        if text in keys.rounded
+    )
+    for position, at in places:
+        label = keys.id_labels[at]
+        finding = CellFinding(Code.ID_LOST_DIGITS, message, value=keys.texts(label)[position])
+        yield keys.problem(position, finding, label)
 
 
 def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Problem]:
@@ -124,7 +128,7 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
     but not a value that is the primary ID in one place and an additional ID in another.
     """
     found: list[tuple[int, int, Problem]] = []
-    for places in sharing(keys.ids, skipped):
+    for places in sharing(keys.shared_ids, skipped):
         columns: defaultdict[int, list[int]] = defaultdict(list)
         for position, column in places:
             columns[position].append(column)
@@ -155,7 +159,7 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
 def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]:
     """Find rows with one name and one birth date or email, but different primary IDs."""
     lines = keys.shared[keys.shared["kind"].isin([BORN, EMAIL])]
-    lines = lines[~lines["position"].isin([*skipped]) & (lines["name"] != "")]
+    lines = lines[~lines["position"].isin([*skipped]) & (lines["name"] >= 0)]
     alike = lines[lines.duplicated(["key", "name"], keep=False)]
     shared = alike.groupby("position")["kind"].agg(set).to_dict()
     groups = alike.groupby(["key", "name"])["position"].agg(list)
@@ -200,7 +204,7 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
     shared: defaultdict[int, set[str]] = defaultdict(set)
     lines = keys.shared
     common = (lines.groupby("key")["key"].transform("size") > COMMON) & (lines["kind"] != BORN)
-    contacts = frozenset(lines["key"][common])
+    contacts = frozenset(keys.trait[lines["key"][common].unique()])
     pairs = _pairs(keys, lines[~common & ~lines["position"].isin([*skipped])])
     rows = {at: keys.person_keys(at, contacts) for at in {*chain.from_iterable(pairs)}}
     for one, two in sorted(pairs):
@@ -231,12 +235,15 @@ def _pairs(keys: RowKeys, lines: pd.DataFrame) -> set[tuple[int, int]]:
     positions = named["position"].tolist()
     first, last = ([names[at] for at in positions] for names in (keys.first, keys.last))
     initials = [" ".join(name_key(one[:1], two[:1])) for one, two in zip(first, last, strict=True)]
-    parts = pd.concat([named.assign(part=parts) for parts in (first, last, initials)])
+    parts = pd.concat([named.assign(part=parts) for parts in (first, last)])
     long = parts.assign(part=parts["part"].map(NICKNAMES)).dropna().explode("part")
-    every = pd.concat([parts, long])
-    alike = every[every.duplicated(["key", "part"], keep=False)].drop_duplicates()
+    every = pd.concat([parts, long, named.assign(part=initials)])
+    alike = every[every.duplicated(["key", "part"], keep=False)]
+    groups: defaultdict[tuple[int, str], set[int]] = defaultdict(set)
+    for position, key, part in alike.itertuples(index=False, name=None):
+        groups[key, part].add(position)
     pairs: set[tuple[int, int]] = set()
-    for group in alike.groupby(["key", "part"])["position"].agg(list):
+    for group in groups.values():
         if len(group) <= COMMON:
             pairs.update(combinations(sorted(group), 2))
     return {(a, b) for a, b in pairs if keys.person(a) != keys.person(b)}

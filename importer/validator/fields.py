@@ -61,6 +61,8 @@ def two_people(table: Table) -> Iterator[Problem]:
     for column in table.of(*NAMES):
         whole = table.candidates.behind.get(column.target.label, column.texts)
         two = {text for text in {*whole, *column.texts} if TWO_PEOPLE.search(text)}
+        if not two:
+            continue
         for row, text, cell in zip(table.candidates.rows, column.texts, whole, strict=True):
             found = cell if cell in two else text
             if text and found in two and (row, found) not in reported:
@@ -75,12 +77,13 @@ def commas_and_titles(table: Table) -> Iterator[Problem]:
     """
     for column in table.of(*NAMES):
         whole = table.candidates.behind.get(column.target.label, column.texts)
-        pairs = [*zip(column.texts, whole, strict=True)]
-        distinct = (pair for pair in dict.fromkeys(pairs) if pair[0])  # a blank part is no name
-        found = {pair: bad for pair in distinct if (bad := _unusual(*pair))}
-        for row, pair in zip(table.candidates.rows, pairs, strict=True):
-            if pair in found:
-                yield column.problem(row, pair[0], found[pair])
+        distinct = {*zip(column.texts, whole, strict=True)}
+        # a blank part is no name
+        found = {pair: bad for pair in distinct if pair[0] and (bad := _unusual(*pair))}
+        parts = {text for text, _ in found}
+        for row, text, cell in zip(table.candidates.rows, column.texts, whole, strict=True):
+            if text in parts and (bad := found.get((text, cell))):
+                yield column.problem(row, text, bad)
 
 
 def _unusual(text: str, cell: str) -> CellFinding | None:

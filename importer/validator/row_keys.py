@@ -9,7 +9,9 @@ from functools import cached_property
 from itertools import chain, pairwise
 from typing import Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from importer.model import people
 from importer.model.candidates import Candidates
@@ -36,9 +38,11 @@ class RowKeys:
     """What rows are compared by: IDs without case, names, and what people share.
 
     Positions count through the rows of all rosters. `ids` has one list per column, the primary IDs
-    first. `names`: of each row, folded, the same for both orders of first and last. `shared`: the
-    traits of two or more rows, a line for each row: `position`, `kind`, `key` and its `name`.
-    `same_id`: the positions of rows that share an ID, in groups; see `_same_id`.
+    first; `shared_ids` are the places of those of two or more. `names`: of each row, folded, the
+    same for both orders of first and last. `shared`: the traits of two or more rows, a line for
+    each row: `position`, `kind`, and the numbers of trait (`key`, see `trait`) and `name`, which is
+    -1 where it is blank. `same_id`: the positions of rows that share an ID, in groups; see
+    `_same_id`.
     """
 
     def __init__(self, rosters: Sequence[tuple[Candidates, Duplicates]]) -> None:
@@ -56,25 +60,28 @@ class RowKeys:
         self.names = [" ".join(name).strip() for name in names]
         every_id = [[text.casefold() for text in texts(at)] for at in self.id_labels]
         self.rounded = rounded_ids(every_id, self.names)
-        self.ids = _known_ids(every_id, self.rounded)
-        labels = {kind: self._labels(path) for kind, path in PATHS.items()}
-        self._traits = {
-            **{
-                kind: [_each_once(trait, texts(at)) for at in labels[kind]]
+        self.ids, self.shared_ids = _known_ids(every_id, self.rounded)
+        traits = [
+            *(
+                (kind, _each_once(trait, texts(at)))
                 for kind, trait in (
                     (people.BORN, people.born_trait),
                     (people.EMAIL, people.email_trait),
                     (people.PHONE, people.phone_trait),
                 )
-            },
-            people.ADDRESS: [
-                [*map(people.address_trait, texts(at), texts(at.replace("line1", "postal_code")))]
-                for at in labels[people.ADDRESS]
-            ],
-        }
-        shared = (_repeated(columns).assign(kind=kind) for kind, columns in self._traits.items())
-        self.shared = pd.concat(shared).drop_duplicates(["position", "key"])
-        self.shared["name"] = self.shared["position"].map(self.names.__getitem__)
+                for at in self._labels(PATHS[kind])
+            ),
+            *(
+                (people.ADDRESS, [*map(people.address_trait, texts(at), texts(code))])
+                for at in self._labels(PATHS[people.ADDRESS])
+                for code in (at.replace("line1", "postal_code"),)
+            ),
+        ]
+        self._traits = [column for _, column in traits]
+        self.shared, self.trait = _repeated(self._traits)
+        self.shared = self.shared.drop_duplicates(["position", "key"])
+        self.shared["kind"] = np.array([kind for kind, _ in traits])[self.shared["column"]]
+        self.shared["name"] = _numbered(self.names)[0][self.shared["position"]]
         self.same_id = _same_id(self)
         self._persons = {at: group[0] for group in self.same_id for at in group}
 
@@ -102,7 +109,7 @@ class RowKeys:
 
     def person_keys(self, position: int, common: Collection[str]) -> people.PersonKeys:
         """Return what the person of a row is compared by; traits in `common` do not count."""
-        traits = {column[position] for columns in self._traits.values() for column in columns}
+        traits = {column[position] for column in self._traits}
         own = traits.difference(common, [""])
         return people.PersonKeys(self.first[position], self.last[position], frozenset(own))
 
@@ -173,30 +180,46 @@ def _each_once(change: Callable[[str], str], texts: Sequence[str]) -> Keys:
     return [*map(changed.__getitem__, texts)]
 
 
-def _known_ids(columns: list[Keys], rounded: Collection[str]) -> list[Keys]:
-    """Blank the IDs that identify nobody, such as rounded ones, where rows share them."""
-    unknown = {*rounded} | {text for text in _repeated(columns)["key"].unique() if is_no_id(text)}
-    return [["" if key in unknown else key for key in column] for column in columns]
+def _known_ids(columns: list[Keys], rounded: Collection[str]) -> tuple[list[Keys], pd.DataFrame]:
+    """Blank the IDs that identify nobody, such as rounded ones, where rows share them.
+
+    Also return the places of the other IDs that are more than once, see `_repeated`.
+    """
+    places, texts = _repeated(columns)
+    repeated = {number: texts[number] for number in places["key"].unique().tolist()}
+    nobody = [at for at, text in repeated.items() if text in rounded or is_no_id(text)]
+    for _, position, column in places[places["key"].isin(nobody)].iloc[:, :2].itertuples():
+        columns[column][position] = ""
+    return columns, places[~places["key"].isin(nobody)]
 
 
-def _repeated(columns: Sequence[Keys]) -> pd.DataFrame:
+def _numbered(texts: Iterable[str]) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
+    """Return a number for each text, equal ones for equal texts, -1 for blanks; and the texts."""
+    numbers, distinct = pd.factorize(np.array([*texts], dtype=object))
+    numbers[(distinct == "")[numbers]] = -1
+    return numbers, distinct
+
+
+def _repeated(columns: Sequence[Keys]) -> tuple[pd.DataFrame, NDArray[np.object_]]:
     """Return each place of a key that is more than once in some columns, blanks left out.
 
-    `position`, `column` and `key`, one column after the other.
+    `position`, `column` and `key`, one column after the other; a key is a number, that of its text
+    in the texts that are also returned.
     """
-    every = pd.Series([*chain.from_iterable(columns)], dtype=object)
-    keys = every[every.duplicated(keep=False) & (every != "")]
-    rows = max(map(len, columns), default=0) or 1
-    return pd.DataFrame({"position": keys.index % rows, "column": keys.index // rows, "key": keys})
+    numbers, texts = _numbered(chain.from_iterable(columns))
+    often = np.bincount(numbers[numbers >= 0], minlength=len(texts)) > 1
+    places = np.flatnonzero((numbers >= 0) & often[numbers])
+    column, position = np.divmod(places, max(map(len, columns), default=0) or 1)
+    found = {"position": position, "column": column, "key": numbers[places]}
+    return pd.DataFrame(found), texts
 
 
-def sharing(columns: Sequence[Keys], skipped: Collection[int] = ()) -> list[list[tuple[int, int]]]:
-    """Find the places that share a key that is not blank, as (position, column), two or more.
+def sharing(places: pd.DataFrame, skipped: Collection[int] = ()) -> list[list[tuple[int, int]]]:
+    """Group places of IDs by their key, as (position, column), two or more; some are skipped.
 
     Places are in order, and so are groups, by their first place.
     """
-    groups: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    places = _repeated(columns)
+    groups: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     for position, column, key in zip(*(places[name].tolist() for name in places), strict=True):
         if position not in skipped:
             groups[key].append((position, column))
@@ -208,10 +231,11 @@ def _same_id(keys: RowKeys) -> list[list[int]]:
 
     A person's primary ID may be another one in each roster.
     """
-    groups = [[position for position, _ in places] for places in sharing(keys.ids[:1])]
+    primary = keys.shared_ids[keys.shared_ids["column"] == 0]
+    groups = [[position for position, _ in places] for places in sharing(primary)]
     if not keys.rows or keys.roster(0) == keys.roster(-1):
         return groups
-    everywhere = ({position for position, _ in places} for places in sharing(keys.ids))
+    everywhere = ({position for position, _ in places} for places in sharing(keys.shared_ids))
     across = [sorted(one) for one in everywhere if len(set(map(keys.roster, one))) > 1]
     return connected([*groups, *across])
 

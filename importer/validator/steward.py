@@ -22,11 +22,14 @@ _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
 _BRACKETED = re.compile(r"[(\[{*#<]+\s*([^)\]}*#>]+)")
 _REMARK = re.compile("|".join(map(re.escape, WORDS["remarks"])), re.IGNORECASE)
 _REMARK_WORDS = frozenset(WORDS["remark_words"])
+_DIGIT = re.compile(r"\d")
 _DIGIT_IN_NAME = re.compile(r"\d(?!\d*(?:st|nd|rd|th)\b)")
 _MARKUP = re.compile(r"</?[a-z][^<>]*>|&(?:amp|nbsp|lt|gt|quot|#\d+);|\A=[A-Z]+\(", re.IGNORECASE)
 _EXCEL_DAY = re.compile(
     r"\d{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE
 )
+_DOMAIN_SLIPS, _NO_MAILBOXES = (frozenset(WORDS[k]) for k in ("domain_slips", "no_mailboxes"))
+_ENDING_SLIPS = tuple(WORDS["ending_slips"])
 _NO_ZIP = frozenset({"00000", "99999", "11111"})
 _STREET, _CITY = "contact_info.address.line1", "contact_info.address.city"
 _ZIP, _EMAIL = "contact_info.address.postal_code", "contact_info.email.email_address"
@@ -62,16 +65,16 @@ def odd_names(table: Table) -> Iterator[Problem]:
 def _odd_name(text: str, *, last: bool) -> CellFinding | None:
     if text in FORMULA_ERRORS:  # the row is rejected for it
         return None
+    if text.casefold() in _NO_NAMES:
+        return _odd("stands where a name should be")
     bracketed = " ".join(_BRACKETED.findall(text)).casefold().split()
-    reasons = {
-        "stands where a name should be": text.casefold() in _NO_NAMES,
-        "contains a remark": _REMARK.search(text) or not _REMARK_WORDS.isdisjoint(bracketed),
-        "contains a mark that no name has": NO_NAME.search(text),
-        "contains a digit": _DIGIT_IN_NAME.search(text),
-        "is a single letter": last and len(text) == 1 and text.isascii(),
-    }
-    reason = next((sentence for sentence, holds in reasons.items() if holds), "")
-    return _odd(reason) if reason else None
+    if _REMARK.search(text) or not _REMARK_WORDS.isdisjoint(bracketed):
+        return _odd("contains a remark")
+    if NO_NAME.search(text):
+        return _odd("contains a mark that no name has")
+    if _DIGIT_IN_NAME.search(text):
+        return _odd("contains a digit")
+    return _odd("is a single letter") if last and len(text) == 1 and text.isascii() else None
 
 
 def one_case(table: Table) -> Iterator[Problem]:
@@ -125,9 +128,9 @@ def odd_contacts(table: Table) -> Iterator[Problem]:
 
 def _odd_email(text: str) -> CellFinding | None:
     mailbox, _, domain = text.casefold().rpartition("@")
-    if domain in WORDS["domain_slips"] or domain.endswith(tuple(WORDS["ending_slips"])):
+    if domain in _DOMAIN_SLIPS or domain.endswith(_ENDING_SLIPS):
         return _odd("has a domain that looks mistyped")
-    if mailbox in WORDS["no_mailboxes"]:
+    if mailbox in _NO_MAILBOXES:
         return _odd("is probably no address of a person")
     return None
 
@@ -153,32 +156,33 @@ def swapped_names(table: Table) -> Iterator[Problem]:
     if first is None or last is None:
         return
     firsts, lasts = Counter(first.texts), Counter(last.texts)
-    often_first, often_last = (
-        {text for text, count in counts.items() if count >= _REPEATED} for counts in (firsts, lasts)
+    odd_firsts, odd_lasts = (
+        {text for text, n in here.items() if n == 1 and there.get(text, 0) >= _REPEATED}
+        for here, there in ((firsts, lasts), (lasts, firsts))
     )
     for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
-        shown = one in often_last and other in often_first
-        if shown and firsts[one] == 1 == lasts[other]:
+        if one in odd_firsts and other in odd_lasts:
             yield last.problem(row, f"{one} {other}", _odd("may be the wrong way round"), first)
 
 
 def swapped_address(table: Table) -> Iterator[Problem]:
     """Find rows with the street under the city, where most streets have a number and cities not."""
     for street, city in zip(table.of(_STREET), table.of(_CITY), strict=False):
-        pairs = [*zip(street.texts, city.texts, strict=True)]
-        known = {text: _has_digit(text) for text in {*street.texts, *city.texts}}
-        digits = [(known[one], known[other]) for one, other in pairs]
-        right = digits.count((True, False))
-        if right < _MANY or right < 0.8 * sum(bool(one and other) for one, other in pairs):
+        with_digit = {*filter(_DIGIT.search, {*street.texts, *city.texts})}
+        right = filled = 0
+        swapped: list[tuple[int, str, str]] = []
+        for row, one, other in zip(table.candidates.rows, street.texts, city.texts, strict=True):
+            if one and other:
+                filled += 1
+            if one in with_digit:
+                right += other not in with_digit
+            elif one and other in with_digit:
+                swapped.append((row, one, other))
+        if right < _MANY or right < 0.8 * filled:
             continue
-        for row, (one, other), pair in zip(table.candidates.rows, pairs, digits, strict=True):
-            if one and pair == (False, True):
-                finding = _odd("and the city may be the wrong way round")
-                yield street.problem(row, f"{one}, {other}", finding, city)
-
-
-def _has_digit(text: str) -> bool:
-    return any(map(str.isdigit, text))
+        for row, one, other in swapped:
+            finding = _odd("and the city may be the wrong way round")
+            yield street.problem(row, f"{one}, {other}", finding, city)
 
 
 # --- whole columns ---
