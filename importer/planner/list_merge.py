@@ -7,8 +7,9 @@ stays: in the entry, and in the list. A new user's list is merged with an empty 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 from importer.model.candidates import Removal
@@ -199,13 +200,13 @@ class ListMerge:
         if not item.is_kept_up or self.parent in ONLY_ADDED:
             place = next((at for at in self._free(entry) if self._replaces(at, entry)), None)
             if place is not None:
-                self.parts[place] = new_entry(entry, self.account)
+                self.parts[place] = new_entry(entry, self.account, {})
         elif (replaced := self._replaced(entry)) is not None and self._release(replaced, entry):
             place = replaced
             self._revise(place, item, entry)
         if place is None:
             place = len(self.parts)
-            self.parts.append(new_entry(entry, self.account))
+            self.parts.append(new_entry(entry, self.account, {}))
         return place
 
     def _free(self, item: DraftEntry) -> list[int]:
@@ -327,28 +328,40 @@ class ListMerge:
         )
 
     def _prefer(self, left: Sequence[int], wanted: Sequence[tuple[DraftEntry, int]]) -> None:
-        """Set each flag in one of the entries that are left.
-
-        `wanted` are the row's entries with their places. The flag goes to the entry that the row
-        marks; else it stays where Alma has it, of several places an Internal one, because a
-        librarian chose it (contract 3.1); else, `preferred` only, it goes to the row's first entry
-        without it refused, or to the first that is there. An External entry never takes it from an
-        Internal one, which only the library sets.
-        """
-        owner = {at: segment(self.parts[at], self.account) for at in left}
+        """Set each flag in one of the entries that are left, see `chosen`; `wanted` as there."""
+        owners = {at: segment(self.parts[at], self.account) for at in left}
         for flag in FLAGS.get(self.parent, ()):
             held = [at for at in left if getattr(self.parts[at], flag)]
-            internal = [at for at in held if owner[at] == "Internal"]
-            marked = [
-                at
-                for item, at in wanted
-                if item.values.get(flag) == "true" and not (internal and owner[at] == "External")
-            ]
-            free = [at for item, at in wanted if item.values.get(flag) != "false"]
-            first = (*free, *left[:1]) if flag == PREFERRED else ()
-            chosen = next(iter((*marked, *internal, *held, *first)), None)
+            one = chosen(flag, owners, held, wanted)
             for at in left:
-                self.parts[at] = flagged(self.parts[at], flag, on=at == chosen)
+                self.parts[at] = flagged(self.parts[at], flag, on=at == one)
+
+
+def chosen(
+    flag: str,
+    owners: Mapping[int, str],
+    held: Sequence[int],
+    wanted: Iterable[tuple[DraftEntry, int]],
+) -> int | None:
+    """Return the place of the entry that gets a flag, which at most one has; None for none.
+
+    `owners`: the segment of each entry of the list. `held`: where it is now. `wanted` are the
+    row's entries with their places. The flag goes to the entry that the row marks; else it stays
+    where Alma has it, of several places an Internal one, because a librarian chose it (contract
+    3.1); else, `preferred` only, it goes to the row's first entry without it refused, or to the
+    first that is there. An External entry never takes it from an Internal one, which only the
+    library sets.
+    """
+    internal = [at for at in held if owners[at] == "Internal"]
+    marked, free = list[int](), list[int]()
+    for item, at in wanted:
+        mark = item.values.get(flag)
+        if mark == "true" and not (internal and owners[at] == "External"):
+            marked.append(at)
+        if mark != "false":
+            free.append(at)
+    first = (*free, *[*owners][:1]) if flag == PREFERRED else ()
+    return next(iter((*marked, *internal, *held, *first)), None)
 
 
 def has_core(item: DraftEntry, part: Part) -> bool:
@@ -402,8 +415,8 @@ def our_segment(parent: str, account: AccountType, asked: str) -> str:
     return (account is AccountType.EXTERNAL and asked) or account.segment
 
 
-def new_entry(item: DraftEntry, account: AccountType) -> Part:
-    """Return a new entry of the record, without blank fields.
+def new_entry(item: DraftEntry, account: AccountType, flags: Mapping[str, bool]) -> Part:
+    """Return a new entry of the record, without blank fields, with these flags.
 
     A note always has the flags for "patron sees it" and "pops up" (contract 1.3); an address, email
     or phone has `preferred`.
@@ -420,21 +433,36 @@ def new_entry(item: DraftEntry, account: AccountType) -> Part:
         held = {"user_viewable": False, "popup_note": False} | held
     elif item.parent.startswith(CONTACT):
         held = {"preferred": False} | held
+    for flag, on in flags.items():
+        if on or held.get(flag):
+            held[flag] = on
     return kind.model_validate(held)
 
 
 def new_entries(parent: str, draft: DraftUser) -> tuple[Part, ...]:
     """Return the entries of one list of a new user, as `ListMerge` makes them.
 
-    Most lists have one entry, which meets no other: it is written as it is, and preferred.
+    In most lists no two have a type in common, so that none meets another: each is written as it
+    is, and one gets each flag.
     """
-    items = draft.entries(parent)
-    if len(items) > 1:
+    items, account = draft.entries(parent), draft.layout.account_type
+    kinds = [item.types for item in items]
+    if len(items) > 1 and not (all(kinds) and len({*chain(*kinds)}) == sum(map(len, kinds))):
         return entries_after(ListMerge(parent, draft, (), None).edits)
-    made = (new_entry(item, draft.layout.account_type) for item in items)
-    if PREFERRED in FLAGS.get(parent, ()):
-        return tuple(flagged(part, PREFERRED, on=True) for part in made)
-    return tuple(made)
+    owners = {at: our_segment(parent, account, item.segment) for at, item in enumerate(items)}
+    flags = {
+        flag: chosen(
+            flag,
+            owners,
+            [at for at, item in enumerate(items) if item.values.get(flag) == "true"],
+            zip(items, owners, strict=True),
+        )
+        for flag in FLAGS.get(parent, ())
+    }
+    return tuple(
+        new_entry(item, account, {flag: at == one for flag, one in flags.items()})
+        for at, item in enumerate(items)
+    )
 
 
 def entries_after(edits: Iterable[Edit]) -> tuple[Part, ...]:

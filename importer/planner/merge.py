@@ -16,6 +16,7 @@ from importer.model.user import AccountType, Coded, Part, User, UserIdentifier
 from importer.planner.borrowing import with_patron_role
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
+    CONTACT,
     coded,
     current,
     entries,
@@ -56,11 +57,14 @@ def new_user(draft: DraftUser) -> User:
     held["account_type"] = coded(layout.account_type.value)
     if layout.account_type is AccountType.EXTERNAL:
         held["external_id"] = draft.values.get("external_id", "")
-    lists: dict[str, tuple[Part, ...]] = {}
+    contact: dict[str, tuple[Part, ...]] = {}
     for parent in _parents(draft):
         if parts := new_entries(parent, draft):
-            lists[parent] = parts
-    return with_entries(User.model_validate(held), lists)
+            holder = contact if parent.startswith(CONTACT) else held
+            holder[parent.removeprefix(CONTACT)] = parts
+    if contact:
+        held["contact_info"] = contact
+    return User.model_validate(held)
 
 
 def _parents(draft: DraftUser) -> dict[str, None]:
