@@ -63,7 +63,7 @@ def clean_column(
     may be whole rows in one cell is none of them. Equal texts become one object: a large roster
     then takes half the memory.
     """
-    distinct = dict(zip(texts, texts, strict=True))
+    distinct = {text: text for text in texts}
     findings: dict[str, tuple[CellFinding, ...]] = {}
     several: dict[str, str] = {}
     short = max(map(len, distinct), default=0) <= LONGEST

@@ -263,7 +263,8 @@ class Evaluation:
         for one in compiled.fields:
             found = values[one.column.label]
             self._require(one, found, rows)
-            found.texts = np.where(there, found.texts, "")
+            if not there.all():
+                found.texts = np.where(there, found.texts, "")
             found.found = [item for item in found.found if there[item[0]]]
             self._finish(one, found)
 
@@ -312,6 +313,8 @@ class Evaluation:
         are never blank; they count only if nothing else is filled in.
         """
         columns = [self.column(part, bound, lines=lines) for part in template.parts]
+        if template.lone_cell:
+            return columns[0], columns[0].astype(bool)
         whole = reduce(operator.add, columns)
         if len(columns) > 1 or template.variables:
             whole = changed(whole, each_line if lines else one_line)
@@ -366,8 +369,8 @@ class Evaluation:
         self.columns[column.label] = values.texts
         self.own[column.label] = values.own
         self.behind[column.label] = self.behind.get(one.rule.rule.lone_variable, values.source)
-        if silent := frozenset(compress(self.numbers, ~values.applies)):
-            self.not_applicable[column.label] = silent
+        if not values.applies.all():
+            self.not_applicable[column.label] = frozenset(compress(self.numbers, ~values.applies))
 
     # --- problems ---
 

@@ -71,7 +71,8 @@ class Values:
     @classmethod
     def of(cls, texts: Texts, content: Rows, applies: Rows) -> Values:
         """Return the values of rows to which a rule applies."""
-        texts = np.where(applies, texts, "")
+        if not applies.all():
+            texts = np.where(applies, texts, "")
         return cls(texts, texts, content & applies, applies, content & applies)
 
     def only(self, rows: Rows) -> Values:

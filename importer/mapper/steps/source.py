@@ -128,7 +128,8 @@ class From(Step[tuple[Template, ...]]):
             more, other = self._without_dashes(more, template, work)
             texts, content = np.where(texts != "", texts, more), content | contributes
             dashed = dashed | other
-        dashed = dashed & (texts == "")
+        if dashed.any():
+            dashed = dashed & (texts == "")
         found = Values.of(texts, content & ~dashed, values.applies)
         if work.evaluation.lines:
             found.source = changed(found.texts, one_line)
@@ -166,10 +167,12 @@ class From(Step[tuple[Template, ...]]):
         if not template.lone_cell or not (field.shape is Shape.DATE or field.path in _DASHED):
             return texts, nothing
         known = work.evaluation.tables[lookup.value].codes if lookup else {}
-        left = changed(
-            texts, lambda text: "" if is_dash(text) and heading_key(text) not in known else text
-        )
-        return left, left != texts
+        column: list[str] = texts.tolist()
+        dashes = {word for word in {*column} if is_dash(word) and heading_key(word) not in known}
+        if not dashes:
+            return texts, nothing
+        dashed = np.fromiter(map(dashes.__contains__, column), bool, len(column))
+        return np.where(dashed, "", texts), dashed
 
 
 _UNREAD = {DatesStep.key: Step(None)}
