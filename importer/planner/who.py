@@ -303,8 +303,10 @@ def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Ite
         if managed_elsewhere(user, match):
             continue
         ours, theirs = draft.person, user_keys(user)
-        name = "this name and" if ours.name == theirs.name else "a similar name and the same"
-        message = f"Alma has a user with {name} {in_words(ours.shared(theirs))}: {{value}}"
+        shared = ours.shared(theirs)
+        like = f"a similar name and the same {in_words(shared)}"
+        like = in_words(shared, "this name") if ours.name == theirs.name else like
+        message = f"Alma has a user with {like}: {{value}}"
         primary_id = current(user, "primary_id")
         yield draft.problem(
             Code.POSSIBLE_MATCH_IN_ALMA, message, "primary_id", primary_id, severity
