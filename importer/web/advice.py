@@ -74,6 +74,8 @@ _WORDS = tuple(
         (r"Make (a plan|one) with `importer plan`\.", "“Compare with Alma” makes one."),
         (r"run `importer resolve` again\.", "answer the row again."),
         (r"`importer runs` lists the runs\.", "“Loads” lists them."),
+        (r"Run apply again to continue\.", "Continue the load."),
+        (r"Run apply again: it asks Alma first\.", "Continue the load: Alma is asked first."),
         (r"is not in the mapping's lookup", "has no code in the mapping"),
         (r"add the value to the lookup", "give it a code in the mapping"),
         (r"so `check` cannot find wrong codes", "so wrong codes are not found"),
@@ -81,7 +83,7 @@ _WORDS = tuple(
 )
 
 
-_PARTS = re.compile(r"importer|ALMA_|--|Add it|lookup|`check`")
+_PARTS = re.compile(r"importer|ALMA_|--|Add it|Run apply|lookup|`check`")
 """What each text of a command has that the page shows in other words."""
 
 _COLUMN = re.compile(r'(^|, | and )([A-Z]{1,3}) "([^"]+)"')

@@ -15,7 +15,7 @@ from aiohttp import web
 from importer.errors import FINE, Exit
 from importer.ledger.journal import INTENT, JournalEntry, newest, next_deletes
 from importer.ledger.ledger import Ledger
-from importer.ledger.states import OPEN
+from importer.ledger.states import DECIDED, OPEN
 from importer.model.files import write_atomically
 from importer.model.plan import Result
 from importer.model.run import FailedCheck
@@ -93,11 +93,6 @@ class Progress:
     def percent(self) -> int:
         """How much is done; 100 only when all is."""
         return 100 * self.done // self.of if self.of else 100
-
-    @property
-    def refusals(self) -> int:
-        """How many rows Alma refused."""
-        return sum(count for end, _, count in self.counts if end is Result.REFUSED)
 
     @property
     def figures(self) -> list[tuple[str, str]]:
@@ -190,7 +185,9 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[Line]:
             continue
         rows.add(one.row)
         who, end = f"Row {row_label(one.row)}: {names.of(row)}", row.result
-        if one.event == INTENT or end is None:
+        if one.event == DECIDED:
+            line = ("people", "", f"{who}, answered")
+        elif one.event == INTENT or end is None:
             line = ("play", "", f"{who}, being written")
         elif end in {Result.REFUSED, Result.HELD, Result.UNKNOWN}:
             line = ("alert", "warn-text", f"{who}, {ENDS[end]}")

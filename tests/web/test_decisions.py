@@ -184,6 +184,7 @@ def test_what_was_answered_since_the_approval_is_viewed_first(
     decide(client, run, {3: "same person, update"})
     page = client.get(f"{run}/live").text  # as it is shown when nothing works on the load
     assert re.findall(r'name="viewed" value="([a-z-]+)" required', page) == ["another-person"]
+    assert "Di Dahl, answered" in page
     checks = failed_checks(client, run)
     refused = approve(client, run, *checks, viewed=[])
     assert (refused.status_code, "mark it as viewed" in refused.text) == (422, True)
