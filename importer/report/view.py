@@ -192,7 +192,7 @@ class Surveyor:
 
     def _add(self, row: RowHistory) -> None:
         found = tuple(differences(row.changes, show_values=True))
-        self.fields.update({one.name for one in found})
+        self.fields.update(list(dict.fromkeys(one.name for one in found)))
         by_path = {one.path: one for one in found}
         if row.act is Act.DELETE:
             self.deleted.add(Person(row.row, self.names.of(row), row.primary_id))
