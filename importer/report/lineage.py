@@ -45,7 +45,7 @@ class Lineage:
             yield f"Its rejects were corrected and loaded by {shortest(folder)}."
         if self.sittings > 1:
             times = "once" if self.sittings == 2 else f"{self.sittings - 1} times"
-            yield f"The load was stopped and continued {times}."
+            yield f"The load was interrupted and continued {times}."
 
     def as_json(self) -> dict[str, object]:
         """Return the relations as JSON values."""

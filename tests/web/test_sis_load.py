@@ -56,5 +56,5 @@ def test_an_sis_load_is_planned_downloaded_and_reported(library: Library) -> Non
     folder = library.folder / "runs" / run.rpartition("/")[2]
     assert [path.name for path in folder.glob("alma-job-report*")] == ["alma-job-report.txt"]
     page = client.get(run).text
-    assert ("Load it in Alma" in page, "1 row was not loaded" in page) == (False, True)
+    assert ("Load it in Alma" in page, "1 refused by Alma" in page) == (False, True)
     assert server.stop() == 0
