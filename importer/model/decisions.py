@@ -45,7 +45,14 @@ _ANSWERS: dict[Code, tuple[Answer, ...]] = {
 WHO = frozenset({*_ANSWERS, Code.IDENTIFIER_OF_ANOTHER_PERSON, Code.MANAGED_ELSEWHERE})
 """Problems that ask who a row is."""
 
-DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS, Code.CARD_DIFFERS})
+DOUBTS = frozenset(
+    {
+        Code.ACCOUNT_TYPE_DIFFERS,
+        Code.ACCOUNT_TYPE_STAYS,
+        Code.OWNING_SYSTEM_DIFFERS,
+        Code.CARD_DIFFERS,
+    }
+)
 """Problems that ask whether that user may be changed.
 
 The value of these problems, and of those in WHO, is the ID of the user in question. For rows of one
@@ -113,7 +120,8 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
         again = _about(before[0], problems) if len(before) == 1 else ()
         again = again if Answer.UPDATE in again else (Answer.UPDATE,)
         texts = [DECISIONS[answer] for answer in again]
-    if codes <= _NEW:
+    asked = {problem.value for problem in held if problem.code in WHO}
+    if {one.code for one in held if one.code not in DOUBTS or one.value not in asked} <= _NEW:
         texts.append(DECISIONS[Answer.CREATE])
     return (*texts, DECISIONS[Answer.REJECT])
 
@@ -122,6 +130,8 @@ def _about(user: str, held: Iterable[Problem]) -> tuple[Answer, ...]:
     """Return what can be answered about a user: what every problem about it allows."""
     held = list(held)
     codes = [problem.code for problem in held if problem.value == user]
+    if Code.ACCOUNT_TYPE_STAYS in codes:  # Alma, or the mapping, refuses every update
+        return ()
     allowed = [_ANSWERS[code] for code in codes if code in _ANSWERS] or [(Answer.UPDATE,)]
     taken = any(problem.code in _TAKEN for problem in held)
     return tuple(

@@ -91,6 +91,7 @@ class Code(StrEnum):
     MATCHES_TWO_USERS = "matches-two-users"
     PRIMARY_ID_DIFFERS = "primary-id-differs"
     ACCOUNT_TYPE_DIFFERS = "account-type-differs"
+    ACCOUNT_TYPE_STAYS = "account-type-stays"
     OWNING_SYSTEM_DIFFERS = "owning-system-differs"
     ANOTHER_PERSON = "another-person"
     KNOWN_BY_ANOTHER_ID = "known-by-another-id"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from importer.model.candidates import NAMES
-from importer.model.decisions import NAME, Answer
+from importer.model.decisions import NAME, Answer, in_question
 from importer.model.fields import OnUpdate
 from importer.model.people import Common
 from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Step, Unchanged, Update
@@ -41,7 +41,12 @@ def decide(
         return _decide_known(draft, found, who, match, earlier)
     if not who.questions and match.new == "skip":
         return Planned(LeftAlone(draft.row))
-    if questions := (*_obstacles(draft, found, match, open_=bool(who.questions)), *who.questions):
+    questions = (
+        *_obstacles(draft, found, match, open_=bool(who.questions)),
+        *who.questions,
+        *_not_to_update(draft, found, who, match),
+    )
+    if questions:
         return Planned(Held(draft.row, questions), who.warnings)
     if match.new == "reject":
         return Planned(Held(draft.row, ()))
@@ -72,7 +77,12 @@ def _decide_known(
     if match.known == "reject" and not who.questions:
         return Planned(Held(draft.row, (_exists(draft, found, live, match),)))
     of_name = (one for one in _of_name(draft) if _renames(live, draft, one))
-    questions = (*who.questions, *_differences(draft, live, match), *of_name)
+    questions = (
+        *who.questions,
+        *_differences(draft, live, match),
+        *_not_to_update(draft, found, who, match),
+        *of_name,
+    )
     if questions:
         return Planned(Held(draft.row, questions), who.warnings)
     planned = _change(draft, live, match, earlier, rename=who.renames)
@@ -259,24 +269,30 @@ def _obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:
             "That user is managed by another institution or system, is a contact, or is deleted in "
             "Alma. Change it there, or reject the row."
         )
-    theirs, ours = current(live, "account_type"), draft.layout.account_type
-    if theirs != ours and match.account_type != "any":
-        kinds = (
-            f"That user is {_account_type(live) or 'of no account type'} in Alma, and the mapping "
-            f"makes {ours.capitalize()} records. "
+    ours = draft.layout.account_type
+    if current(live, "account_type") == ours or match.account_type == "any":
+        return ""
+    why = _why_it_stays(draft, match)
+    kind = _account_type(live) or "of no account type"
+    return why and (
+        f"That user is {kind} in Alma, and the mapping makes {ours.capitalize()} records. {why}"
+    )
+
+
+def _why_it_stays(draft: DraftUser, match: Match) -> str:
+    """Return why a user of the other account type must not get the row's; "" if it may."""
+    if draft.layout.account_type is AccountType.INTERNAL:
+        return (
+            "Alma's API cannot make an External user Internal. Reject the row, or make the user "
+            "Internal in Alma and plan again."
         )
-        if ours is AccountType.INTERNAL:
-            return (
-                f"{kinds}Alma's API cannot make an External user Internal. Reject the row, or make "
-                "the user Internal in Alma and plan again."
-            )
-        if not draft.values.get("external_id"):
-            return f"{kinds}The row has no external system (`owning_system`). Correct the row."
-        if match.account_type != "convert":
-            return (
-                f"{kinds}Reject the row, load it with a mapping for such users, or set "
-                "`account_type: convert` under `match:` in the mapping and plan again."
-            )
+    if not draft.values.get("external_id"):
+        return "The row has no external system (`owning_system`). Correct the row."
+    if match.account_type != "convert":
+        return (
+            "Reject the row, load it with a mapping for such users, or set `account_type: convert` "
+            "under `match:` in the mapping and plan again."
+        )
     return ""
 
 
@@ -342,22 +358,24 @@ def _differences(draft: DraftUser, live: User, match: Match) -> Iterator[Problem
     if current(live, "account_type") != ours and match.account_type != "any":
         kind = _account_type(live) or "without an account type"
         message = f"the user {{value}} is {kind} in Alma, but {ours.capitalize()} in the mapping"
-        converts = not _obstacle_to_update(draft, live, match)
-        advice = (
-            "If it is the same person, resolve the row with `--as rename` and the user's ID: the "
-            "user becomes External and gets the row's primary ID. Alma's API cannot reverse that."
-        )
-        yield draft.problem(
-            Code.ACCOUNT_TYPE_DIFFERS,
-            message,
-            "primary_id",
-            theirs,
-            advice=advice if converts else "",
-        )
+        advice = _why_it_stays(draft, match)
+        code = Code.ACCOUNT_TYPE_STAYS if advice else Code.ACCOUNT_TYPE_DIFFERS
+        yield draft.problem(code, message, "primary_id", theirs, advice=advice)
     elif current(live, "account_type") == AccountType.EXTERNAL and system and system != owning:
         there = owning or "no external system"
         message = f"the user {{value}} belongs to {there} in Alma, but to {system} in the mapping"
         yield draft.problem(Code.OWNING_SYSTEM_DIFFERS, message, "external_id", theirs)
+
+
+def _not_to_update(
+    draft: DraftUser, found: MatchResult, who: Who, match: Match
+) -> Iterator[Problem]:
+    """Yield which other users in question keep another account type than the row's."""
+    asked = in_question(who.questions)
+    for user in found.every_user:
+        if user is not who.user and current(user, "primary_id") in asked:
+            differences = _differences(draft, user, match)
+            yield from (one for one in differences if one.code is Code.ACCOUNT_TYPE_STAYS)
 
 
 def _of_name(draft: DraftUser) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from importer.model.decisions import DECISIONS, Answer, choices
 from importer.model.fields import FIELDS, LISTS
 from importer.model.plan import (
     ChangeKind,
@@ -272,7 +273,9 @@ def as_loaded(draft: DraftUser, planned: Planned, match: Match, rules: SisRules)
         return replace(planned, step=LeftAlone(step.row))
     by = draft.label_of(match.by[0])
     if isinstance(step, Held):
-        internal = [one for one in step.problems if one.code is Code.ACCOUNT_TYPE_DIFFERS]
+        kept = choices(step.problems) == (DECISIONS[Answer.REJECT],)
+        codes = {Code.ACCOUNT_TYPE_DIFFERS, *((Code.ACCOUNT_TYPE_STAYS,) if kept else ())}
+        internal = [one for one in step.problems if one.code in codes]
         why = [(by, _INTERNAL, one.value) for one in internal]
     elif isinstance(step, Create | Update):
         why = [*_obstacles(step, by, match, rules)]

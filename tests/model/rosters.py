@@ -267,6 +267,7 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
         "internal": ("INTERNAL", "", "create", "update"),
         "external": ("EXTERNAL", "owning_system: SIS", "create", "update"),
         "other": ("EXTERNAL", "owning_system: OTHER", "create", "update"),
+        "converts": ("EXTERNAL", "owning_system: SIS", "create, account_type: convert", "update"),
         "only-new": ("INTERNAL", "", "create", "reject"),
         "only-known": ("INTERNAL", "", "reject", "update"),
     }
@@ -297,6 +298,7 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
         plan("taken", "by id", ana.replace("9001", "9002")),
         plan("elsewhere", "elsewhere", cy),
         plan("born", "internal", ana.replace("01-02", "01-03")),
+        plan("convert", "converts", "2001,Ana,Nunez,COMM,1990-01-02,,"),
         plan("type", "external", "2001,Ana,Nunez,COMM,1990-01-02,,"),
         plan("owner", "other", cy),
         plan("stranger", "internal", "2002,Zelda,Quirk,COMM,1980-03-04,,9002"),

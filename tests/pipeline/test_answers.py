@@ -26,7 +26,7 @@ from importer.model.decisions import (
 from importer.model.people import NOTHING_COMMON, may_be_same
 from importer.model.plan import Create, Held, Match, Planned, Step, Update, UserMemory
 from importer.model.problem import Code
-from importer.model.user import User
+from importer.model.user import AccountType, User
 from importer.pipeline.resolutions import Resolutions, person_hash
 from importer.planner.decide import decide, follow, without_taken
 from importer.planner.drafts import DraftUser
@@ -47,9 +47,11 @@ TODAY = date(2026, 8, 20)
 
 
 def row_of(dice: Random) -> DraftUser:
-    """Jane's row, with some of her IDs."""
+    """Jane's row, with some of her IDs; now and then of a student."""
+    account = dice.choice([AccountType.INTERNAL, AccountType.INTERNAL, AccountType.EXTERNAL])
     return draft(
         {
+            "external_id": "SIS" if account is AccountType.EXTERNAL else "",
             "primary_id": "21234",
             "first_name": "Jane",
             "last_name": "Doe",
@@ -60,7 +62,8 @@ def row_of(dice: Random) -> DraftUser:
             "user_identifier[0].value": dice.choice(["U77", "U77", ""]),
             "user_identifier[1].id_type": "BARCODE",
             "user_identifier[1].value": dice.choice(["B5", "B5", "", "21234"]),
-        }
+        },
+        account,
     )
 
 
@@ -87,6 +90,8 @@ def users_of(dice: Random) -> list[User]:
             ],
             "contact_info": {"email": [email(mail)]} if dice.random() < 0.5 else {},
         }
+        if dice.random() < 0.2:
+            more |= {"account_type": {"value": "EXTERNAL"}, "external_id": "SIS"}
         found.append(user(primary_id=free.pop(), **PEOPLE[who] | more))
     return found
 
@@ -97,6 +102,7 @@ def match_of(dice: Random) -> Match:
         by=dice.choice([("primary_id",), ("primary_id", "BARCODE"), ("BARCODE",), ("UNIV_ID",)]),
         id_change=dice.choice(["review", "rename"]),
         new=dice.choice(["create", "create", "skip"]),
+        account_type=dice.choice(["review", "convert", "any"]),
         possible_match=dice.choice(["review", "review", "warn", "ignore"]),
     )
 

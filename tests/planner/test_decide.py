@@ -73,11 +73,11 @@ def test_a_known_row_is_updated_or_left_as_it_is() -> None:
     [
         (MatchResult(failed="no answer"), BY_BOTH, [Code.NOT_LOOKED_UP]),
         (known(user(primary_id="9"), "BARCODE"), BY_BOTH, [Code.PRIMARY_ID_DIFFERS]),
-        (known(user(**EXTERNAL)), BY_BOTH, [Code.ACCOUNT_TYPE_DIFFERS]),
+        (known(user(**EXTERNAL)), BY_BOTH, [Code.ACCOUNT_TYPE_STAYS]),
         (
             known(user(primary_id="9", **EXTERNAL), "BARCODE"),
             BY_BOTH,
-            [Code.PRIMARY_ID_DIFFERS, Code.ACCOUNT_TYPE_DIFFERS],  # all at once
+            [Code.PRIMARY_ID_DIFFERS, Code.ACCOUNT_TYPE_STAYS],  # all at once
         ),
         (known(user()), Match(known="reject"), [Code.EXISTS_IN_ALMA]),
         (MatchResult(), Match(new="reject"), [Code.NOT_IN_ALMA]),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
 import pytest
@@ -17,6 +18,7 @@ from importer.planner.entries import (
     PREFERRED,
     comparable,
     entries,
+    equal,
     flagged,
     main_value,
     path,
@@ -119,14 +121,17 @@ def what_staff_did_since_stays(meeting: Meeting) -> None:
     """What a patch meets stays: nothing comes back, and nothing goes that it did not change.
 
     An entry that staff removed comes back neither as it was nor as it was to be, what they wrote in
-    one stays, and so does the mark that they set, which nothing else has then.
+    one stays, and so does the mark that they set, which nothing else has then. Of two entries with
+    the same types, segment and value nobody can say which one staff meant.
     """
     patch, made_for, now = meeting
     met = rebase(patch, now)
     after = apply(met.rest if isinstance(met, Conflict) else met, now)
     for parent in KINDS:
-        edits = list_edits(parent, *patch.lists.get(parent, ((), ())))
-        edits = [edit for edit in edits if edit.changes]
+        old, new = patch.lists.get(parent, ((), ()))
+        if not (is_keyed(parent, old) and is_keyed(parent, new)):
+            continue
+        edits = [edit for edit in list_edits(parent, old, new) if edit.changes]
         is_now, will = (plain(entries(one, parent)) for one in (now, after))
         here = [place(parent, part) for part in entries(now, parent)]
         stand = [edit for edit in edits if edit.old is None or place(parent, edit.old) in here]
@@ -141,8 +146,7 @@ def what_staff_did_since_stays(meeting: Meeting) -> None:
             [part for part in entries(one, parent) if getattr(part, PREFERRED, False)]
             for one in (made_for, now, after)
         )
-        _, wanted = patch.lists.get(parent, ((), ()))
-        several = max(len(was), sum(bool(getattr(part, PREFERRED, False)) for part in wanted)) > 1
+        several = max(len(was), sum(bool(getattr(part, PREFERRED, False)) for part in new)) > 1
         if parent in FLAGS and not several:
             assert len(marked) <= 1
         for part in chosen if parent in FLAGS else ():
@@ -151,6 +155,14 @@ def what_staff_did_since_stays(meeting: Meeting) -> None:
                 or main_value(parent, part) == main_value(parent, one)
                 for one in marked
             )
+
+
+def is_keyed(parent: str, parts: Sequence[Part]) -> bool:
+    """Whether each entry of a list is known by its types, its segment and its value."""
+    return not any(
+        equal(parent, one, other) and place(parent, one)[1] == place(parent, other)[1]
+        for one, other in combinations(parts, 2)
+    )
 
 
 def place(parent: str, part: Part) -> tuple[tuple[str, ...], str]:
