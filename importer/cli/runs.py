@@ -285,7 +285,7 @@ def resolve(
         ),
     ] = "",
     how: Annotated[
-        Literal["update", "rename", "create", "reject"] | None,
+        Literal["update", "rename", "create", "load", "reject"] | None,
         typer.Option("--as", help="How to resolve the row, or all these rows."),
     ] = None,
     code: Annotated[

@@ -241,7 +241,7 @@ async def undo_async(
 async def resolve_async(
     run: Run,
     rows: int | str | Iterable[int | str],
-    how: Literal["update", "rename", "create", "reject"],
+    how: Literal["update", "rename", "create", "load", "reject"],
     *,
     user: str = "",
     codes: FileName | None = None,

@@ -14,6 +14,7 @@ class Answer(StrEnum):
     UPDATE = "update"  # the user keeps the primary ID
     RENAME = "rename"  # the user gets the row's primary ID
     CREATE = "create"
+    LOAD = "load"  # whoever the user is: only the row's name was in question
     REJECT = "reject"
 
     @property
@@ -26,6 +27,7 @@ DECISIONS: dict[Answer, str] = {
     Answer.UPDATE: "same person, update",
     Answer.RENAME: "same person, new card",
     Answer.CREATE: "another person, create",
+    Answer.LOAD: "load as it is",
     Answer.REJECT: "do not load",
 }
 """The answers in the words of the Decision column."""
@@ -60,7 +62,7 @@ person it is the other row's ID, if there is one other.
 """
 
 NAME = frozenset({Code.TWO_PEOPLE, Code.COMMA_IN_NAME, Code.UNCLEAR_NAME, Code.TITLE_IN_NAME})
-"""Problems that ask whether the row's name is right; the user in question is the row's own."""
+"""Problems that ask whether the row's name is right, whoever its user is."""
 
 _NEW = frozenset(
     {
@@ -111,11 +113,13 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
     codes, users = {problem.code for problem in held}, in_question(held)
     if not held:
         return ()
+    if codes <= NAME:
+        return DECISIONS[Answer.LOAD], DECISIONS[Answer.REJECT]
     texts = []
     for user in users:
         named = f": {user}" if len(users) > 1 else ""
         texts += [f"{DECISIONS[answer]}{named}" for answer in _about(user, held)]
-    if not users and (codes == {Code.CHANGED_IN_ALMA} or codes <= NAME):
+    if not users and codes == {Code.CHANGED_IN_ALMA}:
         before = in_question(problems)
         again = _about(before[0], problems) if len(before) == 1 else ()
         again = again if Answer.UPDATE in again else (Answer.UPDATE,)

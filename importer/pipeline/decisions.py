@@ -9,7 +9,7 @@ from pathlib import Path
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.loader.read import read
-from importer.model.decisions import Answer, in_question, read_decision
+from importer.model.decisions import NAME, Answer, in_question, read_decision
 from importer.model.plan import Fate, Result
 from importer.model.problem import CATALOGUE, Code, Severity
 from importer.model.roster import Layout, Roster
@@ -82,10 +82,17 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
             "needs review since it was sent; use --as update or rename with the user's ID, or "
             "--as reject"
         )
+    if not wrong and answer is Answer.LOAD and not _asked(ledger, row.row) <= NAME:
+        wrong = "is asked about more than its name; use --as update, rename, create or reject"
     undoes = ledger.facts.command == "undo"
-    if not wrong and answer in {Answer.CREATE, Answer.RENAME} and undoes:
+    if not wrong and answer in {Answer.CREATE, Answer.LOAD, Answer.RENAME} and undoes:
         wrong = "belongs to an undo plan; use --as update or --as reject"
     return f"Row {label} {wrong}." if wrong else ""
+
+
+def _asked(ledger: Ledger, row: int) -> set[Code]:
+    """Return the codes of the questions that a plan asked about a row."""
+    return {one.code for one in ledger.problems(row) if one.severity is Severity.REVIEW}
 
 
 def _closed(row: RowHistory, *, decided: bool) -> str:

@@ -17,7 +17,7 @@ from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
-from importer.model.decisions import NAME, WHO, Answer, in_question
+from importer.model.decisions import Answer, in_question
 from importer.model.fields import CodeTables
 from importer.model.plan import (
     Act,
@@ -47,7 +47,7 @@ from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.safety_checks import with_resolved
 from importer.planner.who import is_another, review_collision
-from importer.users.matching import PersonQuery, identifiers, search_alma
+from importer.users.matching import MatchResult, PersonQuery, identifiers, search_alma
 
 _SAID: Mapping[Answer | type[Step], tuple[str, str]] = {
     Answer.CREATE: ("create a new user", "creates a user"),
@@ -121,14 +121,13 @@ class Review:
 
     def check(self, decision: Decision) -> Decision:
         """Return the decision with its user. Raises UsageError if the row cannot be resolved so."""
-        row, answer, history = decision.row, decision.answer, self.ledger.row(decision.row)
+        row, answer = decision.row, decision.answer
         if wrong := why_not(self.ledger, decision):
             raise UsageError(wrong)
         if not answer.names_user or decision.user.strip() or self._undoes:
             return decision
+        history = self.ledger.row(row)
         own = history.primary_id if history else ""
-        if not own and open_rows(self.ledger).get(row, WHO) <= NAME:
-            own = self._draft(row).key
         problems = tuple(self.ledger.problems(row))
         held = [problem for problem in problems if problem.severity is Severity.REVIEW]
         users = in_question(held or problems) or tuple(filter(None, (own,)))
@@ -174,14 +173,17 @@ class Review:
             undone = await answer_undo(self.facts, decision.row, decision.user, alma)
             self._record(decision, undone, "restore what nobody changed since", None)
             return
-        draft, answer = self._draft(decision.row), decision.answer
+        draft = self._draft(decision.row)
+        found = await search_alma(alma, PersonQuery(draft.every_identifier))
+        if found.failed:
+            raise UnavailableError(found.failed)
+        if decision.answer is Answer.LOAD:
+            decision = self._as_it_is(decision, draft, found)
+        answer = decision.answer
         live = await self._live(decision, alma) if answer.names_user else None
         user = current(live, "primary_id").casefold() if live is not None else ""
         if live is not None:
             self._check_named(draft, live)
-        found = await search_alma(alma, PersonQuery(draft.every_identifier))
-        if found.failed:
-            raise UnavailableError(found.failed)
         planned = self._context.answer(answer, draft, live, found)
         if not isinstance(planned, Planned):
             raise UsageError(planned)
@@ -196,6 +198,18 @@ class Review:
         done = replace(decision, answer=Answer.RENAME) if renames else decision
         self._record(done, planned, _said(done, planned)[0], draft)
         self._keep(answer, live, draft)
+
+    def _as_it_is(self, decision: Decision, draft: DraftUser, found: MatchResult) -> Decision:
+        """Return which user is updated, or that one is created, as the plan would do by itself.
+
+        Raises UsageError if that is a question, too.
+        """
+        who = self._context.who(draft, found)
+        if who.questions:
+            raise UsageError(who.questions[0].sentence(who.questions[0].value, begin=True))
+        if who.user is None:
+            return replace(decision, answer=Answer.CREATE)
+        return replace(decision, answer=Answer.UPDATE, user=current(who.user, "primary_id"))
 
     def _check_named(self, draft: DraftUser, live: User) -> None:
         """Raise UsageError if a user who is not in question is another person than the row.

@@ -48,7 +48,7 @@ from importer.planner.retire import Retiring, retire
 from importer.planner.safety_checks import is_of, sends_no_pin
 from importer.planner.sis_load import as_loaded
 from importer.planner.staff_edits import Earlier, has_id_of
-from importer.planner.who import is_another
+from importer.planner.who import Who, identify, is_another
 from importer.report.wording import field_name
 from importer.users.matching import MatchResult, identifiers
 from importer.validator import check_rows
@@ -107,6 +107,11 @@ class PlanContext:
         match, own = self.rosters.match(draft.row), without_taken(draft, live, found)
         made = follow(answer, own, live, found, match, self.common, self.earlier)
         return self._finish(own, made) if isinstance(made, Planned) else made
+
+    def who(self, draft: DraftUser, found: MatchResult) -> Who:
+        """Return whom a row is about, by the users with its IDs, or what is open about that."""
+        match = self.rosters.match(draft.row)
+        return identify(draft, found, match, self.common, self.earlier)
 
     def leave(self, draft: DraftUser, live: User) -> Planned:
         """Return the step of a user who is missing; `draft` has what the mapping sets then."""

@@ -304,6 +304,10 @@ class Desk:
                 Answer.CREATE: (
                     "A new user is created with the values of this row. Nobody else changes."
                 ),
+                Answer.LOAD: (
+                    "The row is loaded with this name: its user is updated, or created if Alma has "
+                    "none."
+                ),
                 Answer.REJECT: f"Nothing is written. Row {row_label(row)} stays out of Alma.",
             }[found]
             yield Option(text, does, danger and found.names_user)

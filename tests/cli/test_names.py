@@ -122,14 +122,14 @@ def test_a_name_that_is_right_is_loaded_by_a_decision_and_asked_once(
     applied = "run"
     match way:
         case "one by one":
-            assert typed("resolve", "run", "2", "--as", "create").exit == Exit.DONE
+            assert typed("resolve", "run", "2", "--as", "load").exit == Exit.DONE
         case "in bulk":
-            typed("resolve", "run", "--all", "two-people", "--as", "create")
+            typed("resolve", "run", "--all", "two-people", "--as", "load")
         case "workbook":
-            decide(folder / "run" / "rejects.xlsx", {2: (Answer.CREATE, "")})
+            decide(folder / "run" / "rejects.xlsx", {2: (Answer.LOAD, "")})
             typed("resolve", "run", "--from", "run/rejects.xlsx")
         case "fed back":
-            decide(folder / "run" / "rejects.xlsx", {2: (Answer.CREATE, "")})
+            decide(folder / "run" / "rejects.xlsx", {2: (Answer.LOAD, "")})
             typed("plan", "run/rejects.xlsx", "-m", "club.yaml", "-o", "again")
             applied = "again"
     typed("apply", applied, "--yes")
@@ -147,16 +147,16 @@ def test_a_name_that_is_right_is_loaded_by_a_decision_and_asked_once(
 def test_a_known_user_gets_such_a_name_by_a_decision(
     way: str, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
-    """`update` needs no ID: the user is the row's own. `create` says that Alma has the user."""
+    """`load` updates the row's own user. `create` says that Alma has the user."""
     typed("plan", *club(folder, "Ann Clark"), "-o", "first")
     typed("apply", "first", "--yes")
-    typed("plan", *club(folder, "Zoe & Bob Clarke"), "-o", "run")
+    typed("plan", *club(folder, "Ann & Bob Clarke"), "-o", "run")
     assert found(folder, "run")[2][0] == Fate.REVIEW
     assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
     if way == "command":
-        assert typed("resolve", "run", "2", "--as", "update").exit == Exit.DONE
+        assert typed("resolve", "run", "2", "--as", "load").exit == Exit.DONE
     else:
-        decide(folder / "run" / "rejects.xlsx", {2: (Answer.UPDATE, "")})
+        decide(folder / "run" / "rejects.xlsx", {2: (Answer.LOAD, "")})
         typed("resolve", "run", "--from", "run/rejects.xlsx")
     typed("apply", "run", "--yes")
     assert state(sandbox)["300"]["last_name"] == "Clarke"
