@@ -274,7 +274,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ground:
-    """The plan before anything of it is done, and how it ends where nothing goes wrong."""
+    """The plan before anything of it is done, and how it ends where nothing goes wrong.
+
+    `begun`: the writes of the plan that were made before the folder was laid.
+    """
 
     folder: Path
     driver: Driver
@@ -282,6 +285,7 @@ class Ground:
     before: dict[str, Record]
     results: dict[int, str]
     after: dict[str, Record]
+    begun: tuple[Record, ...] = ()
 
     @contextmanager
     def trial(self, folder: Path, **options: Any) -> Iterator[Trial]:
@@ -320,7 +324,7 @@ class Ground:
         for primary_id, record in self.before.items():
             if primary_id not in self.planned and state.get(primary_id) != record:
                 yield f"I6: {primary_id} is not in the plan and was written"
-        writes = Counter(_target(call) for call in trial.house.writes())
+        writes = Counter(_target(call) for call in (*self.begun, *trial.house.writes()))
         expected = Counter(self.results.values())
         if writes.pop("POST", 0) != expected["created"]:
             yield "I4: other creates than those that are reported"

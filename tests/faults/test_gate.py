@@ -6,8 +6,8 @@ import json
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,18 +29,18 @@ RESTORED = frozenset(
 """After these the ledger is an older one, whose records are those of the plan."""
 
 
-@contextmanager
-def _begun(ground: Ground, folder: Path) -> Iterator[Trial]:
-    """A trial of which the first rows are done, and a backup of its run as it is then."""
-    with ground.trial(folder) as trial:
+@pytest.fixture(scope="module")
+def begun(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    """The plan of which the first rows are done, and a backup of its run as it is then."""
+    with ground.trial(folder := tmp_path_factory.mktemp("begun")) as trial:
         trial.apply("--limit", str(BEGUN))
-        shutil.copytree(trial.folder / "run", trial.folder / "backup")
-        yield trial
+        shutil.copytree(folder / "run", folder / "backup")
+        return replace(ground, folder=folder, begun=tuple(trial.house.writes()))
 
 
 def _changed_at(ground: Ground, folder: Path, deed: str, point: int, in_flight: int = 4) -> None:
     """Change the folder at a point; nothing leaves after that, and it ends as it would have."""
-    with _begun(ground, folder) as trial:
+    with ground.trial(folder) as trial:
         flags = () if deed == "folder renamed" else ("--json",)
         code = trial.apply(*flags, deeds={point: deed}, in_flight=in_flight)
         if not _has_effect(trial.points, deed, point):  # calls under way come in another order
@@ -122,7 +122,7 @@ def test_a_run_restored_from_a_backup_knows_what_it_wrote(ground: Ground, tmp_pa
 
 def _labels(ground: Ground, folder: Path) -> list[str]:
     """The points of an apply to the end of its last write; reports come after that."""
-    with _begun(ground, folder) as trial:
+    with ground.trial(folder) as trial:
         trial.apply(in_flight=4)
         return trial.points
 
@@ -146,30 +146,30 @@ def _middle(labels: list[str], kind: str) -> int:
 
 @pytest.mark.parametrize("deed", ["folder deleted", "folder renamed", "another writer"])
 def test_no_write_leaves_after_its_intent_if_the_ledger_is_another(
-    ground: Ground, tmp_path: Path, deed: str
+    begun: Ground, tmp_path: Path, deed: str
 ) -> None:
     """The gate stands between the durable intent and the first byte: the quick form."""
-    labels = _labels(ground, tmp_path / "points")
-    _changed_at(ground, tmp_path / "trial", deed, _middle(labels, "after record_intent"))
+    labels = _labels(begun, tmp_path / "points")
+    _changed_at(begun, tmp_path / "trial", deed, _middle(labels, "after record_intent"))
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("deed", DEEDS)
-def test_each_deed_at_each_kind_of_point(ground: Ground, tmp_path: Path, deed: str) -> None:
+def test_each_deed_at_each_kind_of_point(begun: Ground, tmp_path: Path, deed: str) -> None:
     """In the midst of the run: around intents, outcomes, calls, waits and the mark."""
-    labels = _labels(ground, tmp_path / "points")
+    labels = _labels(begun, tmp_path / "points")
     kinds = sorted({label for label in labels if "report" not in label} - {"wait"})
     for kind in kinds:
         if _has_effect(labels, deed, point := _middle(labels, kind)):
-            _changed_at(ground, tmp_path / kind.replace(" ", "-"), deed, point)
+            _changed_at(begun, tmp_path / kind.replace(" ", "-"), deed, point)
 
 
 @pytest.mark.hunt
 @pytest.mark.parametrize("deed", DEEDS)
-def test_each_deed_at_every_point(ground: Ground, tmp_path: Path, deed: str) -> None:
+def test_each_deed_at_every_point(begun: Ground, tmp_path: Path, deed: str) -> None:
     """The n-th point, for every n."""
-    labels = _labels(ground, tmp_path / "points")
+    labels = _labels(begun, tmp_path / "points")
     points = [n for n in range(1, len(labels) + 1) if _has_effect(labels, deed, n)]
     for point in points:
-        _changed_at(ground, tmp_path / str(point), deed, point, in_flight=4)
+        _changed_at(begun, tmp_path / str(point), deed, point, in_flight=4)
     tell(f"gate, {deed}", deeds=len(points), rows=len(points) * ROWS)
