@@ -117,7 +117,11 @@ def why_held(job: Job, load: Load, state: State) -> Iterator[str]:
     yield from changed_fields(load.run)
     yield from reasons(load.run, None)
     yield f"Look at {load.run}/report.html."
-    ways = {"office": _office(job, load), "mapping": _mapping(job), "allow": _allow(job, load)}
+    ways = {
+        "office": _office(job, load),
+        "mapping": _mapping(job, state),
+        "allow": _allow(job, load),
+    }
     if names.keys() & _OF_THE_FILE:
         order = ["office", "mapping", "allow"]
     elif names.keys() & _OF_THE_MAPPING:
@@ -142,8 +146,10 @@ def _office(job: Job, load: Load) -> Iterator[str]:
     yield f"To continue without it, run:\n  {skipping(job.path, load)}"
 
 
-def _mapping(job: Job) -> Iterator[str]:
+def _mapping(job: Job, state: State) -> Iterator[str]:
     yield f"If the mapping is wrong, correct it, then run:\n  {running(job.path)}"
+    if job.file.guards.mapping == "hold" and state.last is not None:
+        yield "The load may be held once more then, by `mapping`, because the mapping changed."
 
 
 def _allow(job: Job, load: Load) -> Iterator[str]:

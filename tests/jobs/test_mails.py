@@ -511,6 +511,7 @@ KINDS = {
             "The next run of the job then loads it",
             "until a newer file comes",
         ),
+        ("once more",),
         order=("job allow", MAP, ASK, SKIP_HELD),
     ),
     "held: a plan": Kind(
@@ -559,6 +560,7 @@ KINDS = {
             "40 of 40 known users would change; at most 20",
             "many-changes` of the mapping",
             r"Changed: Last name \(40 rows\)",
+            "may be held once more then, by `mapping`",
             ALLOW % "many-changes",
             *HELD,
         ),
