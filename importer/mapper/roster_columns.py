@@ -77,7 +77,9 @@ class Headings:
             return f"column `{heading}` is missing{self._instead(heading)}{angled}"
         if len(found) > 1:
             columns = " and ".join(str(self.places[at]) for at in found)
-            return f"the roster has `{heading}` twice, in {columns}; rename one of the columns"
+            return (
+                f"the roster has `{heading}` twice, in columns {columns}; rename one of the columns"
+            )
         return Use(found[0], self.places[found[0]], EXACT if exact else SPELLING)
 
     def _instead(self, heading: str) -> str:
@@ -88,7 +90,7 @@ class Headings:
         if not same:
             return nearest(heading, free, 3)
         columns = " or ".join(str(place) for name in same for place in self.exact(name))
-        return f". Did it become {columns}?"
+        return f". Did it become column {columns}?"
 
     def lacks(self, heading: str) -> bool:
         """Return whether no column has this heading, in any of its spellings."""

@@ -204,9 +204,10 @@ class Place:
     heading: str
 
     def __str__(self) -> str:
-        """Return `C "EMPL ID"`; a very long heading is cut."""
+        """Return `C (EMPL ID)`; a very long heading is cut."""
         cut = "…" if len(self.heading) > _SHOWN else ""
-        return f'{self.letter} "{self.heading[:_SHOWN]}{cut}"'
+        heading = f"{self.heading[:_SHOWN]}{cut}"
+        return f"{self.letter} ({heading})" if heading else self.letter
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from importer.model.roster import (
     row_text,
 )
 from importer.model.run import ColumnUse, RunFacts
-from importer.model.text import RowId, command_line, escape, row_label
+from importer.model.text import RowId, command_line, escape, row_label, word_list
 from importer.report.masking import printable
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
@@ -107,9 +107,9 @@ def _not_in_text(problems: Iterable[Problem], letters: Mapping[str, str]) -> Ite
 
 
 def _places(columns: Iterable[Place]) -> str:
-    """Return columns by their headings, as letters differ here: `"EMPL ID" and "Barcode"`."""
-    names = (f'"{place.heading}"' if place.heading else "a column" for place in columns)
-    return " and ".join(names)
+    """Return columns by their headings, as letters differ here: `“EMPL ID” and “Barcode”`."""
+    names = [f"“{place.heading}”" if place.heading else "a column" for place in columns]
+    return word_list(names) if names else ""
 
 
 def _what(problem: Problem) -> str:

@@ -32,6 +32,7 @@ from importer.report.wording import (
     effort,
     field_name,
     headline,
+    in_columns,
     placed,
     roster_counts,
     row_numbers,
@@ -256,7 +257,7 @@ def as_lines(row: dict[str, Any]) -> list[str]:
     if row["result"]:
         lines.append(f"Result: {ENDS[row['result']]}")
     for problem in row["problems"]:
-        told = placed(", ".join(problem["columns"]), problem["message"])
+        told = placed(in_columns(problem["columns"]), problem["message"])
         told = f"{told} {problem['advice']}".rstrip()
         lines.append(f"{problem['severity']}: {told} [{problem['code']}]")
     for entry in row["history"]:

@@ -325,13 +325,18 @@ def _value(problem: Problem, *, show_values: bool) -> str:
 
 
 def sentence(problem: Problem, *, show_values: bool) -> str:
-    """Return what is wrong, in a sentence that starts with its columns, such as C "EMPL ID"."""
-    columns = word_list([*map(str, problem.places)]) if problem.places else ""
+    """Return what is wrong, in a sentence that starts with its columns."""
+    columns = in_columns([*map(str, problem.places)])
     return placed(columns, what(problem, show_values=show_values, begin=not columns))
 
 
+def in_columns(places: Sequence[str]) -> str:
+    """Return the columns as a sentence begins with them: `Columns A (First) and C (Last)`."""
+    return f"Column{'s' if len(places) > 1 else ''} {word_list(places)}" if places else ""
+
+
 def placed(columns: str, text: str) -> str:
-    """Return what is wrong behind its columns: `A "Barcode" is blank.`, `N "DOB": 13/45 is …`."""
+    """Return what is wrong behind its columns: `Column A (Barcode) is blank.`."""
     if not columns:
         return text
     return f"{columns} {text}" if text.startswith(("is ", "has ")) else f"{columns}: {text}"

@@ -67,7 +67,7 @@ def test_check_with_a_roster_shows_one_masked_record(typed: Type) -> None:
     whole = {line.split()[-1] for line in shown.out.splitlines() if "email_address " in line}
     assert whole
     assert not any(address in plain.out for address in whole)
-    assert 'A "Barcode" → primary_id' in plain.out
+    assert "A (Barcode) → primary_id" in plain.out
 
 
 def test_check_names_unused_columns(folder: Path, typed: Type) -> None:
@@ -330,7 +330,7 @@ def test_cells_that_fail_often_are_a_lookup_to_paste(folder: Path, typed: Type) 
     mapping.write_text(f"version: 1\naccount_type: INTERNAL\nrecord:\n{record}")
     shown = typed("mapping", "check", "m.yaml", "cards.csv").out
     assert (
-        'D "Mail": 4 of 4 values are not right (email not valid): ask desk (2), see file (2).'
+        "D (Mail): 4 of 4 values are not right (email not valid): ask desk (2), see file (2)."
         in shown
     )
     lines = shown.split("\n  lookups:\n")[1].split("\n\n")[0].replace('"?"', '""')

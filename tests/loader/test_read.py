@@ -199,7 +199,7 @@ def test_a_roster_without_headings(build: str, tmp_path: Path) -> None:
     else:
         write_xlsx(path, {"R": sheet_xml(text_rows(("1", "Silva"), ("2", "Berg", "x")))})
     roster = read(path, Layout(header=NO_HEADINGS))
-    assert [str(place) for place in roster.places] == ['A "A"', 'B "B"', 'C "C"']
+    assert [str(place) for place in roster.places] == ["A (A)", "B (B)", "C (C)"]
     assert roster.frame.index.tolist() == [1, 2]
     assert roster.frame[1].tolist() == ["Silva", "Berg"]
     rejects = tmp_path / "rejects.csv"

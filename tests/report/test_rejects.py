@@ -95,8 +95,8 @@ def test_each_row_says_why_and_what_to_do(keep: Keep) -> None:
     """Every reason that holds a row stands beside it, with its column, its value and advice."""
     lines = {int(line[0]): line for line in csv_of(keep(building.checked()))[1:]}
     why, to_do = lines[15][3:5]
-    assert '"Patron Type": Comunity is not in the lookup groups.' in why
-    assert '"DOB": “5 June 87” is not a date.' in why
+    assert "“Patron Type”: Comunity is not in the lookup groups." in why
+    assert "“DOB”: “5 June 87” is not a date." in why
     assert "Did you mean Community?" in to_do
 
 
@@ -112,7 +112,7 @@ def test_only_the_offending_cells_are_marked(keep: Keep) -> None:
         for letter, heading, cell in zip("ABCDEFGH", headings, line[OWN], strict=True):
             if cell.comment:
                 marked.add((line[0].value, letter))
-                assert f'"{heading.value}"' in str(line[3].value)
+                assert f"“{heading.value}”" in str(line[3].value)
                 reasons.append(cell.comment.text)
             if cell.fill.patternType == "solid":
                 coloured.add((line[0].value, letter))
@@ -198,8 +198,8 @@ def test_the_sheets_behind_the_rows_explain_them(keep: Keep) -> None:
     """The second has each cause with its rows; the third the command with the run's mapping."""
     book = book_of(keep(building.checked()))
     lines = list(book["Problems"].iter_rows(min_row=2, values_only=True))
-    assert [(line[1], line[2]) for line in lines if line[3] == '"Barcode"'] == [("4", "12–14, 17")]
-    assert [line[2] for line in lines if line[3] == '"Comments"'] == ["the whole roster"]
+    assert [(line[1], line[2]) for line in lines if line[3] == "“Barcode”"] == [("4", "12–14, 17")]
+    assert [line[2] for line in lines if line[3] == "“Comments”"] == ["the whole roster"]
     text = " ".join(str(line[0]) for line in book["How to send it back"].values)
     assert "importer check THIS-FILE -m mappings/community.yaml" in text
 

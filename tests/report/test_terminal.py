@@ -173,6 +173,8 @@ def test_the_screen_shows_the_word_that_a_lookup_lacks(keep: Keep) -> None:
     run.row(2, Fate.REJECTED, missing)
     ledger = keep(run)
     write_all(ledger, summarize(ledger))
-    assert 'D "Patron Type": Alumni is not in the mapping\'s lookup.' in screen(ledger, width=200)
+    assert "Column D (Patron Type): Alumni is not in the mapping's lookup." in screen(
+        ledger, width=200
+    )
     assert "Alumni" not in (ledger.folder / "report-masked.html").read_text("utf-8")
     assert "Alumni" in (ledger.folder / "report.html").read_text("utf-8")

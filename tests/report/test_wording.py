@@ -312,4 +312,4 @@ def test_the_user_of_another_system_is_masked_as_a_user() -> None:
 def test_the_column_stands_in_front() -> None:
     """With a column the sentence goes on after it, in small letters."""
     placed = Problem.of(Code.MISSING_VALUE, at(2), "is blank", TYPE)
-    assert sentence(placed, show_values=False) == 'D "Patron Type" is blank.'
+    assert sentence(placed, show_values=False) == "Column D (Patron Type) is blank."
