@@ -86,7 +86,6 @@ _WORDS = tuple(
 _PARTS = re.compile(r"importer|ALMA_|--|Add it|Run apply|lookup|`check`")
 """What each text of a command has that the page shows in other words."""
 
-_COLUMN = re.compile(r'(^|, | and )([A-Z]{1,3}) "([^"]+)"')
 _DAY = re.compile(r"(?<![\w“/-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\w”/-])")
 _PERSON = re.compile(r"(?:(?<=Resolved by )|^)([^\s@]+)@\S+(?= on | \(since )")
 
@@ -100,8 +99,8 @@ def day(text: str, month: str = "%b") -> str:
 
 
 def in_words(text: str) -> str:
-    """Return a sentence about a row with its columns, days and people as the page has them."""
-    text = _PERSON.sub(r"\1", _COLUMN.sub(r"\1\3 (\2)", text))
+    """Return a sentence about a row with its days and people as the page has them."""
+    text = _PERSON.sub(r"\1", text)
     return _DAY.sub(lambda one: day(one[0]), text)
 
 

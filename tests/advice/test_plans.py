@@ -26,7 +26,7 @@ from tests.cli.small import ask, state
 from tests.cli.test_ready_mappings import STUDENTS
 from tests.sheets import correct
 
-RESOLVE = ("in the Decision column of rejects.xlsx", "`importer resolve`")
+RESOLVE = ("in the Decision column of rejects.xlsx", "`importer resolve")
 LAST = "last_name: <Last Name>"
 
 
@@ -156,16 +156,16 @@ DOUBLE = (person(1), person(2, First_Name="Verab", Last_Name="Quillb", DOB="03/0
 DECIDED = (
     Decided(
         "two-people",
-        "resolve the row",
+        "If it is one person or an organization, choose *load as it is*",
         (person(1, First_Name="Ana & Bo"),),
-        {2: Answer.CREATE},
+        {2: Answer.LOAD},
         (1, 0),
     ),
     Decided(
         "comma-in-name",
-        "If the name is right",
+        "If the name is right, choose *load as it is*",
         (person(1, Last_Name="Kim, Olivia"),),
-        {2: Answer.CREATE},
+        {2: Answer.LOAD},
         (1, 0),
     ),
     Decided(
