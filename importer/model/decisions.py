@@ -119,7 +119,7 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
     for user in users:
         named = f": {user}" if len(users) > 1 else ""
         texts += [f"{DECISIONS[answer]}{named}" for answer in _about(user, held)]
-    if not users and codes == {Code.CHANGED_IN_ALMA}:
+    if not users and codes - NAME == {Code.CHANGED_IN_ALMA}:
         before = in_question(problems)
         again = _about(before[0], problems) if len(before) == 1 else ()
         again = again if Answer.UPDATE in again else (Answer.UPDATE,)

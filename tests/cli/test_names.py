@@ -9,10 +9,10 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.decisions import Answer
+from importer.model.decisions import Answer, choices
 from importer.model.plan import Fate
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import state
+from tests.cli.small import ask, state
 from tests.cli.test_decisions import decide
 
 SPLIT = """\
@@ -158,6 +158,23 @@ def test_a_known_user_gets_such_a_name_by_a_decision(
     else:
         decide(folder / "run" / "rejects.xlsx", {2: (Answer.LOAD, "")})
         typed("resolve", "run", "--from", "run/rejects.xlsx")
+    typed("apply", "run", "--yes")
+    assert state(sandbox)["300"]["last_name"] == "Clarke"
+
+
+def test_such_a_name_that_apply_held_can_be_answered_again(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Staff changed it since the plan: the row's user is known by then, so `update` is offered."""
+    typed("plan", *club(folder, "Ann Clark"), "-o", "first")
+    typed("apply", "first", "--yes")
+    typed("plan", *club(folder, "Ann & Bob Clarke"), "-o", "run")
+    typed("resolve", "run", "2", "--as", "load")
+    ask(sandbox, "PATCH", "users/300", {"last_name": "Byhand"})
+    assert typed("apply", "run", "--yes", "--json").summary["held"] == 1
+    with Ledger.open(folder / "run") as ledger:
+        assert choices(ledger.problems(2)) == ("same person, update", "do not load")
+    assert typed("resolve", "run", "2", "--as", "update").exit == Exit.DONE
     typed("apply", "run", "--yes")
     assert state(sandbox)["300"]["last_name"] == "Clarke"
 
