@@ -243,7 +243,7 @@ def judged(row: Row) -> list[tuple[Column, str, frozenset[str]]]:
     found = []
     for column in row.columns:
         got = feeds.get(column.heading, frozenset())
-        listed = any(f'"{column.heading}"' in line for line in comments)
+        listed = any(f"({column.heading})" in line for line in comments)
         found.append((column, _verdict(column.right, got, listed=listed), got))
     return found
 

@@ -38,7 +38,7 @@ def judge(columns: list[Column]) -> dict[str, str]:
     verdicts = {}
     for heading, expected, _ in columns:
         uses = feeds.get(heading, frozenset())
-        listed = any(line.startswith("  #   ") and f'"{heading}"' in line for line in lines)
+        listed = any(line.startswith("  #   ") and f"({heading})" in line for line in lines)
         found = uses or ({"id"} if listed else set())
         if found == expected or (expected == {"id"} and found == {"id"}):
             verdicts[heading] = "right"
