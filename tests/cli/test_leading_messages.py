@@ -192,7 +192,7 @@ def test_columns_that_a_rejects_file_adds_are_no_changed_headings(
     typed("check", "people.csv", "-m", "small.yaml", "-o", "runs/three")
     with Ledger.open(folder / "runs" / "three") as ledger:
         (changed,) = [one for one in ledger.problems(0) if one.code == "headings-changed"]
-    assert not any(f'"{heading}"' in changed.message for heading in ADDED)
+    assert not any(f"({heading})" in changed.message for heading in ADDED)
 
 
 @pytest.mark.parametrize(
