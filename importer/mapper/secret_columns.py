@@ -35,28 +35,40 @@ def secret_columns(
     places = tuple(places)
     said = say_secret(place.heading for place in places)
     secret = set()
+    takes = _Takes(mapping) if mapping else None
+    others_take = [_Takes(one) for one in others]
     for position, place in enumerate(places):
-        own = _filled_from(place, mapping) if mapping else set()
-        elsewhere = any((fills := _filled_from(place, one)) and fills <= SECRETS for one in others)
+        own = takes.fields_of(place) if takes else set()
+        elsewhere = any((fills := one.fields_of(place)) and fills <= SECRETS for one in others_take)
         if own <= SECRETS if own else elsewhere or place.heading in said:
             secret.add(position)
     return frozenset(secret)
 
 
-def _filled_from(place: Place, mapping: MappingDocument) -> set[str]:
-    """Return the fields that a mapping takes from a column, by their paths."""
-    if not (key := heading_key(place.heading)):
-        return set()
-    spellings = mapping.file.headings.items()
-    names = {key, *(heading_key(n) for n, more in spellings if key in map(heading_key, more))}
+class _Takes:
+    """What the rules of a mapping take from columns; asked of the rules once, as it is slow."""
 
-    def takes(heading: str) -> bool:
-        start = heading_key(heading.removesuffix("*"))
-        return start in names or (heading.endswith("*") and key.startswith(f"{start} "))
+    def __init__(self, mapping: MappingDocument) -> None:
+        self._spellings = [
+            (heading_key(name), {*map(heading_key, more)})
+            for name, more in mapping.file.headings.items()
+        ]
+        self._headings = [
+            (rule.field.path, heading_key(heading.removesuffix("*")), heading.endswith("*"))
+            for rule in mapping.rules
+            for heading in (*rule.cells, *rule.compared)
+        ]
 
-    return {
-        rule.field.path for rule in mapping.rules if any(map(takes, (*rule.cells, *rule.compared)))
-    }
+    def fields_of(self, place: Place) -> set[str]:
+        """Return the fields that the mapping takes from a column, by their paths."""
+        if not (key := heading_key(place.heading)):
+            return set()
+        names = {key, *(name for name, more in self._spellings if key in more)}
+        return {
+            path
+            for path, start, repeated in self._headings
+            if start in names or (repeated and key.startswith(f"{start} "))
+        }
 
 
 def misplaced(roster: Roster, secret: Collection[int]) -> frozenset[int]:
