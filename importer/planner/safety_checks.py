@@ -191,7 +191,7 @@ def failed_checks(
                 words = what.replace("lose a list entry", lost)
                 most = max(limit.count, int(limit.percent * own.matched / 100))
                 sentence = f"{name}{concerned:,} of {own.matched:,} known users {words}; "
-                sentence += f"at most {most:,} are expected" if most else "none is expected"
+                sentence += f"at most {most:,} are expected" if most else "the mapping allows none"
                 found.append(
                     FailedCheck(
                         check=check, concerned=concerned, matched=own.matched, sentence=sentence

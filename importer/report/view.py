@@ -10,7 +10,7 @@ from datetime import date
 from importer.ledger.journal import to_create
 from importer.ledger.ledger import Ledger
 from importer.model.fields import fields_of
-from importer.model.plan import Act, Fate, Result
+from importer.model.plan import Act, Fate, Result, SafetyCheck
 from importer.model.problem import VALUE, Code, Problem, Severity
 from importer.model.run import RowHistory
 from importer.model.text import RowId, counted, is_absent, row_label
@@ -158,6 +158,7 @@ class Surveyor:
         title = "People who are missing from the roster"
         self.absent = Look("absent", title, "would be changed", 0, dangerous=True)
         self.moved = Look("groups", "Group changes", "old and new group", 0, dangerous=False)
+        self.updated: list[Person] = []
 
     def made(self) -> Survey:
         """Read the ledger."""
@@ -199,6 +200,9 @@ class Surveyor:
         if is_absent(row.row) and found:
             said = ", ".join(map(str, found))
             self.absent.add(Person(row.row, row.primary_id, said))
+        if row.act is Act.UPDATE and len(self.updated) < MOST_LINES:
+            said = ", ".join(map(str, found[:2]))
+            self.updated.append(Person(row.row, self.names.of(row), said))
         if group := by_path.get("user_group"):
             self.groups[group.old, group.new] += 1
             self.moved.add(Person(row.row, self.names.of(row), "", group.old, group.new))
@@ -216,9 +220,11 @@ class Surveyor:
     def _checks(self) -> Iterator[Look]:
         for one in () if self.ledger.was_applied else self.ledger.facts.failed_checks:
             title = f"Safety check: {one.check.value.replace('-', ' ')}"
+            all_updates = one.check is SafetyCheck.MANY_CHANGES and not self.ledger.facts.others
             yield Look(
-                one.check.value, title, one.sentence, one.concerned, dangerous=True, check=True
-            )
+                one.check.value, title, one.sentence, one.concerned, dangerous=True, check=True,
+                people=self.updated if all_updates else [],
+            )  # fmt: skip
 
 
 def _moved(expiry: Difference) -> str:

@@ -20,7 +20,7 @@ _WORDS = tuple(
         ),
         (
             r"Review the changes in the report; if they are right, run:" + _COMMAND.format("apply"),
-            "Review the changes. If they are right, approve again, and tick the safety checks.",
+            "Review the changes. If they are right, approve again, and select the safety checks.",
         ),
         (
             r"Check ALMA_API_KEY, its areas and rights, and ALMA_REGION\.",
@@ -60,9 +60,9 @@ _WORDS = tuple(
         (r", or plan with --no-refresh\.", ", then try again."),
         (
             r"they stay, unless you add --delete-created\.",
-            "they stay, unless you tick “Also delete” where you plan the undo.",
+            "they stay, unless you select “Also delete” where you plan the undo.",
         ),
-        (r"Add it only if these users should go\.", "Tick it only if these users should go."),
+        (r"Add it only if these users should go\.", "Select it only if these users should go."),
         (
             r"Make a plan with `importer plan`, then resolve the row\.",
             "“Compare with Alma” makes a plan, in which you can answer the row.",

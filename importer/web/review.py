@@ -108,10 +108,10 @@ class Review:
             return ""
         back = (counts.updated if done else counts.update) or 0
         gone = (counts.deleted if done else counts.delete) or 0
-        verbs = ("was", "were") if done else ("is", "are")
-        gets = "got" if done else "gets" if back == 1 else "get"
+        gets = "got" if done else "would get"
+        goes = "would be" if not done else "was" if gone == 1 else "were"
         parts = [f"{_people(back)} {gets} the old values back"] if back else []
-        parts += [f"{_people(gone)} {verbs[gone != 1]} deleted"] if gone else []
+        parts += [f"{_people(gone)} {goes} deleted"] if gone else []
         return f"{'Undone' if done else 'Undo'}: {' and '.join(parts) or 'nothing changes'}"
 
     @property

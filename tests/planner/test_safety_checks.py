@@ -90,7 +90,7 @@ def test_a_mapping_sets_the_limits() -> None:
     off = SafetyLimits(removals=SafetyLimit(percent=100, count=0))
     assert failing([GONE], off, {"COMM"}) == ()
     (found,) = failing([GONE, SAME], SafetyLimits(), {"COMM"})
-    assert found.sentence == "1 of 2 known users would lose a list entry; none is expected"
+    assert found.sentence == "1 of 2 known users would lose a list entry; the mapping allows none"
 
 
 def test_a_row_that_is_left_out_later_no_longer_counts() -> None:

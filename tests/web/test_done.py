@@ -223,6 +223,6 @@ def test_a_row_answered_while_a_load_is_paused_asks_for_its_safety_check(
     run_command(library.folder, "resolve", folder, "3", "--as", "update")
     assert failed_checks(client, run) == failed_checks(client, f"{run}/live") == ["foreign-group"]
     wrong = approve(client, run)
-    assert (wrong.status_code, "Tick each safety check" in wrong.text) == (422, True)
+    assert (wrong.status_code, "Select each safety check" in wrong.text) == (422, True)
     followed(client, approve(client, run, "foreign-group"))
     assert library.users()["QB"] == "Oxley"

@@ -222,7 +222,7 @@ def test_the_second_term_40_questions_and_the_undo(browser: Browser, tmp_path: P
     work = Work(tab)
     work.click(tab.get_by_label(re.compile("Also delete the person")))
     work.button("Plan the undo")
-    expect(tab.get_by_role("heading", level=1)).to_contain_text("is deleted", timeout=120_000)
+    expect(tab.get_by_role("heading", level=1)).to_contain_text("would be deleted", timeout=120_000)
     tab.get_by_label(re.compile("Alma cannot undo deletions")).fill("1")
     work.typings += 1
     counts["undo"] = load(work, "1 person was deleted")

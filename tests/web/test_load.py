@@ -76,7 +76,7 @@ def prepare(library: Library) -> None:
 
 
 def test_nothing_is_written_that_was_not_approved(office: tuple[Library, httpx.Client]) -> None:
-    """A wrong code, an unticked check, and whatever was changed since the plan start nothing."""
+    """A wrong code, a check not selected, and whatever was changed since the plan start nothing."""
     library, client = office
     for n, name in enumerate("ABCDEFG"):
         library.add(f"30{n}", "Ida", name)
@@ -88,7 +88,7 @@ def test_nothing_is_written_that_was_not_approved(office: tuple[Library, httpx.C
         assert (answer.status_code, "not the institution" in answer.text) == (422, True)
     for checks in ((), ("removals",)):
         answer = approve(client, run, *checks)
-        assert (answer.status_code, "Tick each safety check" in answer.text) == (422, True)
+        assert (answer.status_code, "Select each safety check" in answer.text) == (422, True)
 
     folder = library.folder / draft.removeprefix("/alma/")
     roster = folder / "roster" / "people.csv"

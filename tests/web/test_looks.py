@@ -366,7 +366,7 @@ def undo(looks: Looks) -> None:
     follow(tab, "Friends")
     reached(tab.get_by_role("checkbox")).check()
     press(tab, "Plan the undo")
-    heading(tab, "Undo: 1 person gets the old values back and 5 people are deleted")
+    heading(tab, "Undo: 1 person would get the old values back and 5 people would be deleted")
     looks("undo-plan")
     view(tab)
     reached(tab.get_by_label(re.compile("Alma cannot undo deletions"))).fill("5")
@@ -472,5 +472,5 @@ def test_the_sample_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
         press_key(tab, "checkbox", delete, "Space")
         press_key(tab, "button", "Plan the undo")
         tab.wait_for_url(re.compile(r".*undo.*"))
-        heading(tab, "28 people are deleted")
+        heading(tab, "28 people would be deleted")
     assert server.stop() == 0
