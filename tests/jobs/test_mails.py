@@ -291,6 +291,7 @@ def _wrong_job(office: Office, _: Sandbox) -> None:
 RENAMED = [(*row[:2], f"New{row[0]}", *row[3:]) for row in people(40)]
 DAILY = {"do": "429_daily", "on": "POST", "nth": 5}
 HELD = (FILE, RUN, r"The plan: .*\.\n", r"Look at runs/\S+/report\.html", "nothing was written")
+USED_UP = "(?:API calls for today|daily API calls) are used up"  # told by Alma, or counted by us
 SKIP_HELD, MAP = rf"{SKIP} --run runs/\S+", rf"If the mapping is wrong.*\n{AGAIN}\n"
 IDLE = "Nothing needs to be done"
 PLANNED = r"  importer plan \S+/rejects\.xlsx -m small\.yaml\nThis writes nothing yet"
@@ -628,7 +629,7 @@ KINDS = {
         Exit.STOPPED,
         _fails("plan", {"do": "429_daily", "on": "GET", "nth": 3}),
         (
-            "API calls for today are used up",
+            USED_UP,
             "after midnight GMT",
             FILE,
             NOTHING,
@@ -649,7 +650,7 @@ KINDS = {
     "apply: daily limit": Kind(
         Exit.STOPPED,
         _fails("apply", DAILY),
-        ("API calls for today are used up", UNTIL_THEN, FILE, RUN, IDLE, CONTINUES),
+        (USED_UP, UNTIL_THEN, FILE, RUN, IDLE, CONTINUES),
         acts=False,
     ),
     "apply: outage": Kind(
