@@ -166,7 +166,7 @@ def test_asked_to_stop(ground: Ground, tmp_path: Path, number: signal.Signals) -
 @pytest.mark.faults
 def test_asked_to_stop_at_once(ground: Ground, tmp_path: Path) -> None:
     """The second Ctrl-C leaves writes in doubt, which the next start asks about."""
-    with ground.trial(tmp_path, latency=(0.2, 0.2)) as trial:
+    with ground.trial(tmp_path, latency=(0.6, 0.6)) as trial:
         signals = dict.fromkeys((62, 63, 64), signal.SIGINT)
         assert trial.apply("--json", signals=signals) == Exit.INTERRUPTED
         assert "at once" in trial.err
