@@ -36,7 +36,7 @@ from importer.model.fields import SECRETS, CodeTables
 from importer.model.files import read_bounded
 from importer.model.plan import Fate, Match
 from importer.model.problem import Code, Origin, Place, Problem
-from importer.model.roster import NOT_KEPT, Roster
+from importer.model.roster import NOT_KEPT, Layout, Roster
 from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts, SisLoad
 from importer.model.text import RowId, row_label
 from importer.pipeline.better_mappings import better_mappings
@@ -114,6 +114,9 @@ class Progress:
 
 
 SILENT = Progress()
+
+Reader = Callable[[Path, Layout], Roster]
+"""What reads a roster's file; it raises RosterError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,18 +385,23 @@ def mapping_of(facts: MappingFacts) -> Path | MappingText:
 
 
 def read_inputs(
-    asked: RosterRequest, codes: CodeTables, today: date, position: int = 0
+    asked: RosterRequest,
+    codes: CodeTables,
+    today: date,
+    position: int = 0,
+    reader: Reader = read,
 ) -> MappedRoster:
     """Read a mapping and its roster with its corrections, and map every row, all of it once.
 
-    `position`: of the roster in its run. Raises MappingError with everything that is wrong in the
-    mapping, including headings that the roster lacks, or RosterError.
+    `position`: of the roster in its run. `reader`: where the file may have been read already.
+    Raises MappingError with everything that is wrong in the mapping, including headings that the
+    roster lacks, or RosterError.
     """
     document, findings = read_mapping(asked.mapping)
     if document is None:
         raise MappingError(findings)
     try:
-        opened = _opened(asked, document, numbered(ROWS, position))
+        opened = _opened(asked, document, numbered(ROWS, position), reader)
         if position:
             opened = opened.at_position(position)
         if asked.corrections is not None:
@@ -426,7 +434,7 @@ def numbered(name: str, position: int) -> str:
     return f"{path.stem}-{position + 1}{path.suffix}" if position else name
 
 
-def _opened(asked: RosterRequest, mapping: MappingDocument, kept: str) -> Roster:
+def _opened(asked: RosterRequest, mapping: MappingDocument, kept: str, reader: Reader) -> Roster:
     """Return the roster of a file or of rows. Raises RosterError, UsageError."""
     match asked.roster:
         case Rows() as rows:
@@ -434,7 +442,7 @@ def _opened(asked: RosterRequest, mapping: MappingDocument, kept: str) -> Roster
         case Path() as path:
             layout = mapping.layout()
             sheet = asked.sheet or layout.sheet
-            return read(path, replace(layout, sheet=sheet, visible_only=asked.visible_only))
+            return reader(path, replace(layout, sheet=sheet, visible_only=asked.visible_only))
         case None:
             msg = f"The mapping {mapping.name} needs a roster. Name its file."
             if mapping.from_alma:

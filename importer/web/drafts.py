@@ -348,11 +348,16 @@ class Draft:
         checked = self._kept(key)
         if checked is None:
             with _CHECKING:
-                self._read.clear()
                 asked = replace(self.asked(mapping), corrections=self.corrections)
-                checked = Checked(read_inputs(asked, codes, today))
+                checked = Checked(read_inputs(asked, codes, today, reader=self._hand_over))
                 self._keep(key, checked)
         return checked
+
+    def _hand_over(self, _file: Path, layout: Layout) -> Roster:
+        """Return what `read` does, and keep it no longer: it takes memory, and will be changed."""
+        roster = self.read(layout)
+        self._read.clear()
+        return roster
 
     def _kept(self, key: tuple[object, ...]) -> Checked | None:
         known = self._checked.get(self.folder)

@@ -10,10 +10,14 @@ from threading import Barrier
 import pytest
 from filelock import FileLock
 
+import importer.web.checked
 from importer.loader.corrections import Correction, moment
+from importer.loader.read import read
+from importer.mapper.load import examine
 from importer.model.fields import NO_CODES, CodeRow, CodeTables
 from importer.model.plan import Fate
-from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
+from importer.model.roster import Layout, Roster
+from importer.pipeline.inputs import MappedRoster, Reader, RosterRequest, read_inputs
 from importer.web import drafts
 from importer.web.drafts import Draft
 from importer.web.tasks import EXIT, KILLED, LOCK, RUNNING, TASK, Task, Tasks, run_task
@@ -88,13 +92,15 @@ def test_two_rosters_are_checked_at_a_time(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "people.yaml").write_text(MAPPING, "utf-8")
     most, now, both = 0, set(), Barrier(2)
 
-    def counted(asked: RosterRequest, codes: CodeTables, today: date) -> MappedRoster:
+    def counted(
+        asked: RosterRequest, codes: CodeTables, today: date, reader: Reader
+    ) -> MappedRoster:
         nonlocal most
         now.add(asked.roster)
         most = max(most, len(now))
         both.wait(60)  # two are under way at once
         try:
-            return read_inputs(asked, codes, today)
+            return read_inputs(asked, codes, today, reader=reader)
         finally:
             now.remove(asked.roster)
 
@@ -108,6 +114,30 @@ def test_two_rosters_are_checked_at_a_time(tmp_path: Path, monkeypatch: pytest.M
     with ThreadPoolExecutor(6) as threads:
         assert list(threads.map(rows, range(1, 7))) == [1, 2, 3, 4, 5, 6]
     assert most == 2
+
+
+def test_a_roster_that_was_just_read_is_checked_without_reading_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the sheet's page has read is handed over, and not kept: corrections change it."""
+    mapping, reads = tmp_path / "people.yaml", 0
+
+    def counted(file: Path, layout: Layout) -> Roster:
+        nonlocal reads
+        reads += 1
+        return read(file, layout)
+
+    monkeypatch.setattr(drafts, "read", counted)
+    monkeypatch.setattr(importer.web.checked, "SMALL", 0)  # corrected in place
+    mapping.write_text(MAPPING, "utf-8")
+    draft = Draft.create(tmp_path / "drafts", "people.csv", datetime.now(UTC))
+    draft.roster.write_text("Barcode,First,Last,Group\n1001,Ana,Roe,COMM\n", "utf-8")
+    document, _ = examine(mapping)
+    shown = draft.read(draft.layout(document))
+    checked = draft.checked(mapping, NO_CODES, date(2026, 8, 20))
+    assert (reads, checked.inputs.roster is shown) == (1, True)
+    checked.correct([Correction(2, "C", "Last", "Roe", "Berg", "Ana", "")])
+    assert draft.read(draft.layout(document)).frame.at[2, 2] == "Roe"
 
 
 def test_a_check_is_kept_until_something_that_it_depends_on_changes(tmp_path: Path) -> None:
