@@ -330,7 +330,8 @@ def _here() -> Iterator[Finding]:
         advice = "Free some space before a large load."
         yield Finding("disk", State.WARN, f"Only {free:,} MB are free.", advice)
     else:
-        yield Finding("disk", State.OK, f"{free:,} MB are free.")
+        size = f"{free >> 10:,} GB" if free >= 10_240 else f"{free:,} MB"
+        yield Finding("disk", State.OK, f"{size} are free.")
     mode = env.stat().st_mode if os.name == "posix" and env.is_file() else 0
     if mode & stat.S_IRGRP and not mode & stat.S_IROTH:  # settings refuse what everybody can read
         wrong = "Others of your group can read .env, which contains the key."

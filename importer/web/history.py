@@ -48,8 +48,10 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
             text = f"corrected {counted(len(cells), 'cell')}"
             yield Event(datetime.fromisoformat(cells[-1].when), who, "pencil", text)
     what = "undo" if facts.command == "undo" else "load"
-    planned = "checked the rows" if facts.command == "check" else "compared with Alma"
-    yield Event(facts.started, facts.operator, "eye", planned)
+    planned = {"check": "checked the rows", "undo": "planned the undo"}
+    yield Event(
+        facts.started, facts.operator, "eye", planned.get(facts.command, "compared with Alma")
+    )
     words = {
         "apply": ("play", f"approved the {what}{{}}"), "paused": ("pause", f"paused the {what}"),
         "finished": ("check", f"the {what} is finished"),

@@ -47,7 +47,7 @@ def home(visit: Visit) -> web.Response:
         trashed=space.draft(visit.text("trashed"), trashed=True),
         today=visit.now.date(),
         codes_age=space.codes_age(visit.now.date()),
-        largest=LARGEST // 1_000_000,
+        largest=LARGEST >> 20,
     )  # fmt: skip
 
 

@@ -286,7 +286,7 @@ _EXPLAINED = {
     400: ("This form cannot be read", "Nothing was done. Go back, and send it again."),
     404: ("There is no such page", "It may have been deleted."),
     405: ("This page takes no such request", "Nothing was done."),
-    413: ("This is too large", f"A roster may have {LARGEST // 1_000_000} MB. Split the file."),
+    413: ("This is too large", f"A roster may have {LARGEST >> 20} MB. Split the file."),
 }
 """The heading and the sentence of an answer that is not a page, by its status."""
 

@@ -447,7 +447,7 @@ def test_the_sample_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
     """Sample, plan, approval, load, result and undo plan; Alma has what the demo writes."""
     server = start(tmp_path)
     with entered(browser, server) as tab:
-        press_key(tab, "button", "Take the sample roster")
+        press_key(tab, "button", "Try the sample roster")
         tab.wait_for_url("**/sheet")
         press_key(tab, "button", "Check the rows")
         tab.wait_for_url("**/grid")

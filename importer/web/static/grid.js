@@ -5,7 +5,7 @@ import { Refusal, ask, at, make } from "./api.js";
 
 const work = at("work"), box = at("box"), address = work.dataset.address;
 /** @type {Record<string, string>} */
-const LISTS = { "": "Rows with findings", wrong: "Must be corrected", all: "All rows", edited: "Corrected", out: "Left out", ready: "Ready" };
+const LISTS = { "": "Rows with findings", wrong: "Must be corrected", all: "All rows", edited: "Changed", out: "Left out", ready: "Ready" };
 
 /** What the server said last. @type {State} */
 let state;
