@@ -17,7 +17,7 @@ from importer.model.text import RowId, counted, is_absent, row_label
 from importer.report.differences import Difference, differences
 from importer.report.masking import CUT, shown, takes_code
 from importer.report.problem_groups import ProblemGroup, group_problems
-from importer.report.wording import ENDS, End, end_of, field_name, sentence, what
+from importer.report.wording import ENDS, End, end_of, sentence, what
 
 MOST_LINES = 50
 """Rows that a line of what to look at lists; the table of all rows has the others."""
@@ -93,15 +93,18 @@ _ABOUT_RECORDS = frozenset({Code.REFUSED_BY_ALMA, Code.OWNING_SYSTEM_DIFFERS})
 """Problems whose value is not that of their field."""
 
 
+Changed = tuple[str, str, str]
+"""The path of a field, its old and its new value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A row in a list: who it is, what is said about it, and an old and a new value."""
+    """A row in a list: who it is, a sentence or an ID, and what changes."""
 
     row: int
     name: str
     said: str = ""
-    old: str = ""
-    new: str = ""
+    changes: tuple[Changed, ...] = ()
 
 
 @dataclass(slots=True)
@@ -198,14 +201,12 @@ class Surveyor:
         if row.act is Act.DELETE:
             self.deleted.add(Person(row.row, self.names.of(row), row.primary_id))
         if is_absent(row.row) and found:
-            said = ", ".join(map(str, found))
-            self.absent.add(Person(row.row, row.primary_id, said))
+            self.absent.add(Person(row.row, row.primary_id, "", _changed(found)))
         if row.act is Act.UPDATE and len(self.updated) < MOST_LINES:
-            said = ", ".join(map(str, found[:2]))
-            self.updated.append(Person(row.row, self.names.of(row), said))
+            self.updated.append(Person(row.row, self.names.of(row), "", _changed(found)))
         if group := by_path.get("user_group"):
             self.groups[group.old, group.new] += 1
-            self.moved.add(Person(row.row, self.names.of(row), "", group.old, group.new))
+            self.moved.add(Person(row.row, self.names.of(row), "", _changed((group,))))
         if expiry := by_path.get("expiry_date"):
             self.expiry[_moved(expiry)] += 1
 
@@ -225,6 +226,11 @@ class Surveyor:
                 one.check.value, title, one.sentence, one.concerned, dangerous=True, check=True,
                 people=self.updated if all_updates else [],
             )  # fmt: skip
+
+
+def _changed(found: Iterable[Difference]) -> tuple[Changed, ...]:
+    """Return what changes, first where Alma has a value, which is lost."""
+    return tuple((one.path, one.old, one.new) for one in sorted(found, key=lambda one: not one.old))
 
 
 def _moved(expiry: Difference) -> str:
@@ -247,8 +253,8 @@ _MONTH, _YEAR = 31, 365.25  # days
 class Row:
     """A row in the table of all rows: who, the result, what to know of it, and its values.
 
-    `fields`: the name, the old and the new value of each field that is written. `gist`: the
-    most important of them in a line.
+    `fields`: each field that is written; of a new user, `is_new`, none has an old value. `gist`:
+    the most important of them.
     """
 
     row: int
@@ -256,8 +262,9 @@ class Row:
     primary_id: str
     end: End
     details: tuple[str, ...]
-    fields: tuple[tuple[str, str, str], ...]
-    gist: str
+    fields: tuple[Changed, ...]
+    gist: tuple[Changed, ...]
+    is_new: bool
 
 
 def rows_page(
@@ -274,27 +281,18 @@ def rows_page(
 
 def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
     problems = tuple(ledger.problems(row.row))
-    end, changes = end_of(row, problems), tuple(differences(row.changes, show_values=True))
-    fields = [(one.name, one.old, one.new) for one in changes]
-    if row.act is Act.CREATE:
+    end, is_new = end_of(row, problems), row.act is Act.CREATE
+    fields = _changed(differences(row.changes, show_values=True))
+    gist = fields[:1]
+    if is_new:
         records = (user for _, user in to_create(ledger, row.row))
-        fields = [
-            (field_name(path), "", shown(path, text, show_values=True))
+        fields = tuple(
+            (path, "", shown(path, text, show_values=True))
             for user in records for path, text in fields_of(user)
-        ]  # fmt: skip
-    told = [str(one) for one in changes[:1]]
-    if row.act is Act.CREATE:
-        told = [f"{word}{new}" for name, _, new in fields for word in _IN_A_LINE.get(name, ())]
-    gist = ", ".join(told) or counted(len(fields), "field")
-    if told and (more := len(fields) - len(told)) > 0:
-        gist += f" ({more} more)"
-    details = details_of(end, (), problems, show_values=True)
+        )  # fmt: skip
+        gist = tuple(one for one in fields if one[0] in {"user_group", "expiry_date"})
     renamed = (
-        one.new for one in changes if one.path == "primary_id" and row.result is Result.UPDATED
+        new for path, _, new in fields if path == "primary_id" and row.result is Result.UPDATED
     )
-    given = next(renamed, row.primary_id)
-    return Row(row.row, names.of(row), given, end, details, tuple(fields), gist)
-
-
-_IN_A_LINE = {field_name("user_group"): ("",), field_name("expiry_date"): ("expires ",)}
-"""The most important fields of a new record, each with what is before its value in a line."""
+    given, details = next(renamed, row.primary_id), details_of(end, (), problems, show_values=True)
+    return Row(row.row, names.of(row), given, end, details, fields, gist, is_new)

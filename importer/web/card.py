@@ -239,6 +239,12 @@ def as_shown(field: Field, text: str, codes: CodeTables) -> tuple[str, str]:
     return text, ""
 
 
+def worded(path: str, text: str, codes: CodeTables) -> str:
+    """Return a value of a record in words: Alma's name of a code, a date with its month."""
+    field = FIELDS.get(path)
+    return as_shown(field, text, codes)[0] if field and field.facts.table else day(text)
+
+
 def _source(fields: Iterable[CompiledField]) -> tuple[str, bool]:
     """Return the columns behind values, or the kind of rule, and whether they are as they are."""
     fields = [*fields]

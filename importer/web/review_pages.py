@@ -74,6 +74,7 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
         visit.run.name,
         status=422 if wrong else 200,
         view=shown,
+        worded=visit.worded,
         workbooks=workbooks(shown.files, shown.facts),
         before=last_load(visit.space, shown.facts),
         wrong=wrong,

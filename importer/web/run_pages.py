@@ -26,6 +26,7 @@ def row(visit: Visit) -> web.Response:
     with Ledger.open(visit.run) as ledger:
         return visit.step_page(
             "row.html.j2", "Review", draft_of(visit.space, ledger.facts), visit.run.name,
+            worded=visit.worded,
             row=found(row_history(ledger, wanted, show_values=True)),
             name=Names(ledger, show_values=True).of(ledger.row(wanted)),
             asks=bool(choices(ledger.problems(wanted))),

@@ -9,7 +9,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path, PurePath
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -19,13 +19,15 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from jinja2 import Environment
 
-from importer.errors import ImporterError, defect
+from importer.errors import ImporterError, UsageError, defect
 from importer.loader.detect import LARGEST
+from importer.model.fields import NO_CODES
 from importer.model.files import write_atomically
 from importer.model.text import counted
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
 from importer.web.advice import day, in_words, on_page
+from importer.web.card import worded
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Handler, remote_user
 from importer.web.loads import name_of, newest_run, see_run, steps
@@ -252,6 +254,14 @@ class Visit:
         known |= {"letter_keys": self.site.letter_keys(self.person)}
         text = render(template, **(known | values), practice=self.place == PRACTICE)
         return web.Response(status=status, text=text, content_type="text/html")
+
+    @property
+    def worded(self) -> Callable[[str, str], str]:
+        """What shows a field's value in words, by the field's path; codes if they are known."""
+        codes = NO_CODES
+        with suppress(UsageError):
+            codes = self.space.codes()
+        return partial(worded, codes=codes)
 
     def refusal(self, status: int, heading: str, sentence: str, back: str) -> web.Response:
         """Return a page with one message, and a link to continue from; as JSON if asked for."""

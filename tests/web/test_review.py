@@ -15,8 +15,10 @@ from tests.web.conftest import (
     failed_checks,
     followed,
     planned,
+    practice_codes,
+    with_mapping,
 )
-from tests.web.test_decisions import ROSTER, prepare
+from tests.web.test_decisions import MAPPING, ROSTER, prepare
 
 __all__ = ["prepare"]
 
@@ -79,6 +81,36 @@ def test_changes_are_counted_and_every_row_is_found(
     cells = re.search(r"Last name</th><td><del>(.*?)</del></td><td><ins>(.*?)</ins>", line)
     assert cells is not None
     assert cells.groups() == ("Silva", "Silvano")
+
+
+def test_all_that_a_safety_check_lets_pass_is_shown(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """Every field of a person: first what takes Alma's value away; codes by Alma's names."""
+    library, client = office
+    allowed = "safety_checks: {many_changes: {percent: 0, count: 0}}\nrecord:"
+    text = MAPPING.replace("record:", allowed).replace("COMM", "FRIEND")
+    with_mapping(library, "friends.yaml", text)
+    library.add("951", "Ida", "Gray", birth_date="1970-01-02Z")
+    roster = "Id,First,Last,Born,Email\n951,Ida,Graham,1970-01-02,ida@example.org\n"
+    (library.folder / "codes.json").write_bytes(practice_codes())
+    try:
+        run = planned(client, drafted(client, "alma", roster, "friends.yaml"))
+        page = client.get(run).text
+        listed = page.partition('aria-label="Safety check: many changes"')[2]
+        lines = re.findall(r"<div>(.*?)</div>", listed.partition("</table>")[0], re.DOTALL)
+        assert [_text(line) for line in lines] == [
+            "Last name: Gray → Graham",
+            "User group: Community → Friends of the Library",
+            "Personal email: nothing → ida@example.org",
+        ]
+        groups = _text(page.partition('id="bygroup"')[2].partition("</section>")[0])
+        assert "Community → Friends of the Library 1" in groups
+        assert "Last name: Gray → Graham (2 more)" in _text(page.partition('id="rows"')[2])
+        (row,) = re.findall(rf'"{run}(/rows/[0-9]+)">[0-9]+</a></td><th', page)[:1]
+        assert "Community Friends of the Library" in _text(client.get(f"{run}{row}").text)
+    finally:
+        (library.folder / "codes.json").unlink()
 
 
 def test_deletions_are_listed_by_name_and_their_number_is_typed(
