@@ -67,12 +67,19 @@ def new_folder(name: str, now: datetime, wanted: Path | None) -> Path:
         if wanted is None:
             return make_numbered(folder)
         if not exists(folder):
-            _make(folder)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)  # another command may have been first
         elif not folder.is_dir():
             msg = f"{shown(folder)} is a file. Name a new folder with -o, or leave -o out."
             raise UsageError(msg)
         elif any(folder.iterdir()):
             raise _not_empty(folder)
+    except FileExistsError as error:
+        msg = (
+            f"The folder {shown(Path(error.filename))} cannot be used: it is a file, or a link to "
+            "nothing. If it is on a network share, connect the share; otherwise rename the file."
+        )
+        raise UsageError(msg) from error
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "its name is not allowed"
         msg = f"The folder {shown(folder)} cannot be made or used: {why}."
@@ -93,18 +100,17 @@ def new_name(name: str, now: datetime) -> str:
 
 
 def make_numbered(wanted: Path) -> Path:
-    """Make this folder, or the same name with the first free number after it."""
+    """Make this folder, or the same name with the first free number after it.
+
+    Raises OSError where the folder above cannot be made or used.
+    """
+    wanted.parent.mkdir(parents=True, exist_ok=True)
     for number in count(1):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
         with suppress(FileExistsError):
-            _make(folder)
+            folder.mkdir(mode=0o700)
             return folder
     raise AssertionError  # pragma: no cover  the numbers never end
-
-
-def _make(folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700)
 
 
 @contextmanager

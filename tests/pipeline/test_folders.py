@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def test_a_name_that_cannot_be_a_folder_is_refused(name: str, tmp_path: Path) ->
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError):
         new_folder(ROSTER, NOW, tmp_path / name)
+
+
+@pytest.mark.parametrize("wanted", [None, Path("runs"), Path("runs/new")])
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("share/not-mounted")])
+def test_a_file_or_a_link_to_nothing_in_place_of_a_folder_is_refused(
+    make: Callable[[Path], None], wanted: Path | None
+) -> None:
+    """As with a share that is not mounted: the sentence names what is there, and nothing is made."""
+    make(Path("runs"))
+    with pytest.raises(UsageError, match=r"\bruns\b"):
+        new_folder(ROSTER, NOW, wanted)
+    assert [path.name for path in Path().iterdir()] == ["runs"]
 
 
 @pytest.mark.parametrize("name", ["nothing", "x" * 300, "a\0b"])
