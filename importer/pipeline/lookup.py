@@ -58,6 +58,11 @@ def query_of(draft: DraftUser, match: Match) -> PersonQuery:
     return PersonQuery(draft.every_identifier, *draft.name, email, draft.person, match.by_name)
 
 
+def _by_person(query: PersonQuery) -> PersonQuery:
+    """Return the query for the person alone, of a row whose IDs somebody else has."""
+    return replace(query, identifiers=(), by_name=True)
+
+
 Find: TypeAlias = Callable[[PersonQuery], Awaitable[MatchResult]]
 """Finds the users of a query, in the user cache or by asking Alma."""
 
@@ -75,7 +80,7 @@ async def find_people(
         found = await _with_counts(counted_by, found)
     if found.failed or not needs_people(draft, found, common):
         return found
-    more = await find(replace(query, identifiers=(), by_name=True))
+    more = await find(_by_person(query))
     if more.failed:
         return more
     known = {matched.user.primary_id for matched in found.users}
@@ -232,7 +237,7 @@ async def open_users(
             )
         with kept:
             yield by_row
-            kept.forget(queries)
+            kept.forget([*queries, *map(_by_person, queries)])
         return
     with UserCache.make(path, institution.code, institution.environment) as cache:
         if completes:
