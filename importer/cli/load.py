@@ -232,7 +232,9 @@ def _apply_run(
 
 def _deliver(ledger: Ledger, journal: Journal, limit: int | None) -> None:
     """Write the file for the SIS load, and say what to do with it."""
-    zips = deliver(ledger, journal, limit)
+    if not (zips := deliver(ledger, journal, limit)):
+        say("No file was written, because `--limit 0` allows no rows.")
+        return
     remember(ledger)
     say(f"Written: {', '.join(map(str, zips))}. Put it where your Alma's SIS profile looks for it.")
     say(f"After the load, run:\n  {command_line('sis-report', str(ledger.folder))}")

@@ -259,8 +259,8 @@ class Journal:
     def doubt(self) -> None:
         """Treat every planned step as sent, because the ledger's last entries are lost.
 
-        Alma is then asked about each of them before anything is sent. The before-image is the
-        plan's.
+        Alma is then asked about each of them before anything is sent; for the SIS load they are in
+        a file again. The before-image is the plan's.
         """
         execute = self.ledger.connection.execute
         planned = f"state = '{State.PLANNED}' AND {SENT}"

@@ -14,7 +14,7 @@ class State(StrEnum):
 
     planned → intent → applied | already | refused | held | unknown; unknown → applied | planned |
     held; planned → already | held. In a plan for the SIS load: planned → delivered → applied |
-    refused | held
+    refused | held; unknown → delivered
     """
 
     PLANNED = "planned"

@@ -32,11 +32,12 @@ from importer.writer.sis_xml import write_sis_zip
 def deliver(ledger: Ledger, journal: Journal, limit: int | None) -> tuple[Path, ...]:
     """Write the file of what is left of the plan into the run's folder; return its zips.
 
-    At most `limit` records. The records that the load overwrites are kept in the ledger. A file
-    that was not finished, because the command was killed, is written again. Raises UsageError,
-    LedgerError.
+    At most `limit` records; no file without any. The records that the load overwrites are kept in
+    the ledger. A file that was not finished, because the command was killed, is written again; so
+    is one that the ledger has lost, of rows in doubt. Raises UsageError, LedgerError.
     """
-    rows = journal.rows_in(State.PLANNED)[:limit]
+    if not (rows := journal.rows_in(State.PLANNED, State.UNKNOWN)[:limit]):
+        return ()
     number = sum(entry.event == DELIVERED for entry in history(ledger, 0)) + 1
     out = ledger.folder / f"sis-load-{number:02}.zip"
     for unfinished in ledger.folder.glob(f"{out.stem}*{out.suffix}"):

@@ -13,6 +13,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
+from importer.ledger.states import FILE
 from importer.model.plan import Act, SafetyCheck
 from importer.model.problem import Code
 from importer.sandbox.configuration import INSTITUTION
@@ -463,6 +464,32 @@ def test_what_became_of_each_row_is_reported(campus: Campus) -> None:
     assert {key: plain(user) for key, user in after.items()} == {
         key: plain(user) for key, user in before.items()
     }
+
+
+def test_a_restored_ledger_gets_the_same_file_again(campus: Campus) -> None:
+    """Rows whose delivery the ledger has lost are in the new file, and `sis-report` finds them."""
+    campus.write([_student(number) for number in range(3)])
+    campus.plan("run")
+    ledger = Path("run", FILE)
+    planned = ledger.read_bytes()
+    assert campus.load("run")["created"] == 3
+    (file,) = Path("run").glob("sis-load-*.zip")
+    delivered = file.read_bytes()
+    ledger.write_bytes(planned)
+    assert "file for the SIS load" in campus.typed("apply", "run").err
+    assert [one.read_bytes() for one in Path("run").glob("sis-load-*.zip")] == [delivered]
+    assert campus.typed("sis-report", "run", "--json").summary["created"] == 3
+    assert campus.typed("undo", "run", "-o", "back", "--delete-created").exit == 0
+
+
+def test_no_file_without_rows_is_written(campus: Campus) -> None:
+    """`--limit 0` leaves the plan as it is, with nothing to deliver."""
+    campus.write([_student(1)])
+    campus.plan("run")
+    got = campus.typed("apply", "run", "--limit", "0", "--json")
+    assert (got.exit, got.summary["create"]) == (0, 1)
+    assert "sis-report" not in got.err
+    assert not [*Path("run").glob("sis-load-*")]
 
 
 def test_an_sis_plan_needs_no_call_for_a_row(campus: Campus) -> None:
