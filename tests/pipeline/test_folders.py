@@ -84,7 +84,7 @@ def test_a_name_that_cannot_be_a_folder_is_refused(name: str, tmp_path: Path) ->
 def test_a_file_or_a_link_to_nothing_in_place_of_a_folder_is_refused(
     make: Callable[[Path], None], wanted: Path | None
 ) -> None:
-    """As with a share that is not mounted: the sentence names what is there, and nothing is made."""
+    """As with a share that is not mounted: the sentence names what is there; nothing is made."""
     make(Path("runs"))
     with pytest.raises(UsageError, match=r"\bruns\b"):
         new_folder(ROSTER, NOW, wanted)
