@@ -62,7 +62,9 @@ class FailingColumn:
     @property
     def rule(self) -> FieldRule:
         """The mapping's rule of the field that the column feeds."""
-        return next(r for r in self.mapped.mapping.rules if r.field is self.target.field)
+        compiled = self.mapped.compiled
+        fields = (*compiled.scalars, *(one for entry in compiled.entries for one in entry.fields))
+        return next(one.rule for one in fields if one.column.label == self.target.label)
 
     @property
     def written(self) -> str:
@@ -289,7 +291,9 @@ def _line(column: FailingColumn, text: str, count: int) -> str:
 def _free_name(column: FailingColumn) -> str:
     """Return a name for a new lookup, made from the heading."""
     name = re.sub(r"\W+", "_", column.place.heading.lower()).strip("_") or "codes"
-    return f"{name}_2" if name in column.mapped.mapping.file.lookups else name
+    taken = column.mapped.mapping.file.lookups
+    names = (name, *(f"{name}_{number}" for number in range(2, len(taken) + 2)))
+    return next(one for one in names if one not in taken)
 
 
 def _ids(column: FailingColumn) -> Problem | None:

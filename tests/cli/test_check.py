@@ -95,6 +95,41 @@ def test_failing_values_are_for_the_lookup_that_the_field_has(
     assert place in plain(typed("check", roster, "-m", "m.yaml", "-o", "run").err)
 
 
+TWO_ADDRESSES = """\
+  contact_info:
+    address:
+      - {line1: 1 Elm, city: Fargo, country: {from: <First>, lookup: homes}, address_type: home}
+      - {line1: 2 Elm, city: Fargo, country: {from: <Last>, lookup: works}, address_type: work}
+lookups:
+  homes: {Ann: USA}
+  works: {Ann: USA}
+"""
+
+
+def test_failing_values_are_for_the_entry_that_has_them(
+    folder: Path, roster: Path, typed: Type
+) -> None:
+    """The rule, its line and its lookup are those of the second address, not of the first."""
+    (folder / "m.yaml").write_text(MAPPING + TWO_ADDRESSES, "utf-8")
+    lines = "".join(f"{1_000_000 + n},Ann,Zeta\n" for n in range(SHORT))
+    roster.write_text(f"EMPL ID,First,Last\n{lines}", "utf-8")
+    told = plain(typed("check", roster, "-m", "m.yaml", "-o", "run").err)
+    assert "under `works:`" in told
+    assert "m.yaml:14: record.contact_info.address[1].country" in told
+
+
+def test_a_new_lookup_gets_a_name_that_no_lookup_has(
+    folder: Path, roster: Path, typed: Type
+) -> None:
+    """It is named after the column, with a number behind it where there are such lookups."""
+    text = MAPPING.replace("UGRD", "<Last>") + "lookups: {last: {A: B}, last_2: {A: B}}\n"
+    (folder / "m.yaml").write_text(text, "utf-8")
+    (folder / "codes.json").write_text('{"tables": {"UserGroups": {"COMM": "Community"}}}')
+    lines = "".join(f"{1_000_000 + n},Zeta\n" for n in range(SHORT))
+    roster.write_text(f"EMPL ID,Last\n{lines}", "utf-8")
+    assert "lookup: last_3" in plain(typed("check", roster, "-m", "m.yaml", "-o", "run").err)
+
+
 STUDENTS = """\
 version: 1
 name: students
