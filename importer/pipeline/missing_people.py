@@ -1,4 +1,4 @@
-"""People in Alma who are missing from the rosters of a plan: whom to change, and who is back.
+"""People in Alma who are missing from the rosters of a plan: whom to change.
 
 They are found in the user cache, without a call; those who would be changed are then read one by
 one, with their loans and fees. A missing person has a row number beyond those of the roster.
@@ -20,7 +20,7 @@ from importer.ledger.memory import AbsentMemory
 from importer.mapper.schema import AbsentPart
 from importer.model.fields import CodeTables
 from importer.model.people import Common
-from importer.model.plan import Planned
+from importer.model.plan import Planned, Update
 from importer.model.problem import Code, Problem
 from importer.model.text import ABSENT_ROWS, RowId, counted
 from importer.model.user import User
@@ -29,12 +29,13 @@ from importer.pipeline.inputs import CheckedRosters, MappedRoster, reopen_inputs
 from importer.pipeline.lookup import Users
 from importer.pipeline.row_plan import PlanContext, among, template
 from importer.planner.entries import current
-from importer.planner.leavers import Among, counts_for, has_expired, without_counts
+from importer.planner.leavers import Among, Leavers, counts_for, has_expired, without_counts
+from importer.planner.undo import undo_update
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import PersonQuery
 from importer.users.query import find_in_groups, find_near
 
-_NAMES = frozenset({"primary_id", "first_name", "middle_name", "last_name"})
+_NAMES = ("primary_id", "first_name", "middle_name", "last_name")
 
 ABSENT_COLUMNS = (
     "primary_id", "first_name", "last_name", "user_group", "status", "expiry_date", "rosters",
@@ -94,12 +95,15 @@ async def plan_absent(
         else:
             if there is None:
                 there = present(rosters, users.cache, context.common, memory.institution)
-            name = mapped.mapping.name
-            missing = find_missing(there, mapped, users.cache, among(mapped))
+            name, whom = mapped.mapping.name, among(mapped)
+            missing = find_missing(there, mapped, users.cache, whom)
             memory.see(name, mapped.roster.source.sha256, there, missing, now)
             counts = memory.counts(name)
             since = [Missing(user, counts[key]) for key, user in missing.items()]
-            await _plan(mapped, part, since, users, context, plan)
+            own = await _plan(mapped, part, whom, since, users, context)
+            plan.planned += own.planned
+            plan.problems += own.problems
+            plan.cells += own.cells
             continue
         plan.problems.append(mapped.problem(Code.ABSENT_NOT_COMPARED, why))
     return plan
@@ -143,17 +147,17 @@ def _key(user: User) -> str:
 async def _plan(
     mapped: MappedRoster,
     part: AbsentPart,
+    whom: Among,
     missing: list[Missing],
     users: Users,
     context: PlanContext,
-    plan: AbsentPlan,
-) -> None:
-    new = [one for one in missing if one.key not in context.leavers.changed]
+) -> AbsentPlan:
+    plan = AbsentPlan()
+    new = [one for one in missing if not _has_left(one.user, context.leavers)]
     due = [one for one in new if one.rosters >= part.after]
     waiting = len(new) - len(due)
-    whom, usual = among(mapped), template(mapped)
-    found = await _read(due, users)
-    names = [_NAMES.intersection(column.labels) for column in mapped.columns()]
+    usual, found = template(mapped), await _read(due, users)
+    names = [[one for one in _NAMES if one in column.labels] for column in mapped.columns()]
     row = first = RowId(mapped.roster.source.position, ABSENT_ROWS).packed
     for one in due:
         live = found[one.key]
@@ -171,8 +175,8 @@ async def _plan(
             field="primary_id",
             value=current(live, "primary_id"),
         )
-        cells = ("".join(current(live, name) for name in own) for own in names)
-        plan.cells.append((row, tuple(cells)))
+        texts = ((current(live, name) for name in own) for own in names)
+        plan.cells.append((row, tuple(" ".join(filter(None, own)) for own in texts)))
         plan.planned.append(replace(planned, warnings=(*planned.warnings, problem)))
     if missing:
         planned_now = row - first
@@ -183,6 +187,18 @@ async def _plan(
         groups = " or ".join(part.among.user_group)
         message = f"{counted(len(missing), 'user')} of {groups} missing: {'; '.join(parts)}"
         plan.problems.append(mapped.problem(Code.MISSING_FROM_ROSTER, message))
+    return plan
+
+
+def _has_left(user: User, leavers: Leavers) -> bool:
+    """Return whether a user left before, perhaps under a primary ID that staff replaced since.
+
+    Somebody's other record has the same name and birth date, but nothing of what was changed.
+    """
+    key = leavers.key_of(user)
+    return key != "" and (
+        key == _key(user) or isinstance(undo_update(0, leavers.changed[key], user).step, Update)
+    )
 
 
 async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
+from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, MAPPING, ask, codes, edit, link, load, state, write
+from tests.practice import call
 
 CY = ("2003", "Cy", "Roe", "COMM", "1970-05-06", "cy@example.org", "")
 STAFF = ("2009", "Dee", "Poe", "FRIEND", "1971-05-06", "dee@example.org", "")
@@ -152,6 +154,45 @@ def test_who_left_is_known_under_the_primary_id_that_staff_gave_since(
     assert state(sandbox) == away
     assert load(typed, roster, "again", "leavers.yaml")["updated"] == 1
     assert inactive(sandbox) == set()
+
+
+def test_who_left_does_not_leave_again_under_a_new_primary_id(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """But another record with the same name and birth date does, if nothing of it was changed."""
+    keep = LEAVERS.replace("      expiry_date: <@today>\n", "")
+    (known / "leavers.yaml").write_text(keep, "utf-8")
+    roster = write(known, ANA, (*BO[:3], "COMM", *BO[4:]), STAFF)
+    load(typed, roster, "gone", "leavers.yaml")
+    assert inactive(sandbox) == {"2003"}
+    edit(sandbox, "2003", lambda user: user.update(primary_id="2333"))
+    again = typed("plan", roster, *PLAN, "again", "--json").summary
+    assert (again["of_these"]["absent"], again["update"]) == (0, 0)
+    second = state(sandbox)["2333"] | {"primary_id": "2334", "status": {"value": "ACTIVE"}}
+    call(sandbox.host, "POST", "/almaws/v1/users", second)
+    typed("plan", roster, *PLAN, "second")
+    typed("apply", "second")
+    assert inactive(sandbox) == {"2333", "2334"}
+
+
+def test_a_missing_person_s_name_is_shown_in_the_column_of_whole_names(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The first name, a blank and the last name, in every process."""
+    names = (
+        ("first_name: <First>", "first_name: <$who.first>"),
+        ("last_name: <Last>", "last_name: <$who.last>"),
+        ("record:", "values: {who: {from: <First>, read: name}}\nrecord:"),
+    )
+    whole = LEAVERS
+    for old, new in names:
+        whole = whole.replace(old, new, 1)
+    roster = write(known, ("2001", "Ana Nunez", "", *ANA[3:]))
+    (known / "leavers.yaml").write_text(whole, "utf-8")
+    typed("plan", roster, *PLAN, "gone")
+    with Ledger.open(Path("gone")) as ledger:
+        shown = [row.cells[1] for row in ledger.every_row() if ledger.facts.leaves(row.row)]
+    assert shown == ["Bo Doe", "Cy Roe"]
 
 
 def test_who_is_back_by_an_answer_is_updated_without_another_person_s_id(
