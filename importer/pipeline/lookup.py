@@ -309,18 +309,20 @@ async def plan_each(
 
 @contextmanager
 def check_call_budget(
-    rows: int, most: int, limiter: RateLimiter, note: Callable[[str], None]
+    rows: int, most: int, again: int, limiter: RateLimiter, note: Callable[[str], None]
 ) -> Iterator[None]:
-    """Allow up to `most` calls in the block, if today's limit covers them.
+    """Allow up to `most` calls about `rows` in the block, and `again`, if today's limit covers all.
 
-    Raises DailyLimitError before the first call if it does not, because an incomplete plan is not
-    saved. The same error follows if others use the calls meanwhile. `note` gets a sentence before
-    and, after many calls, one that a user cache would save them.
+    `again`: users who may be retired, who are read again, also with a user cache. Raises
+    DailyLimitError before the first call if the limit does not cover them, because an incomplete
+    plan is not saved. The same error follows if others use the calls meanwhile. `note` gets a
+    sentence before and, after many calls, one that a user cache would save them.
     """
     if not most:
+        _check_reading(again, limiter)
         yield
         return
-    note(_budget(rows, most, limiter))
+    note(_budget(rows, most + again, limiter))
     before = limiter.calls
     try:
         yield
@@ -335,6 +337,17 @@ def check_call_budget(
     spent = limiter.calls - before
     if spent >= MANY:
         note(f"Looking the rows up took {counted(spent, 'call')}. {_CACHE}.")
+
+
+def _check_reading(users: int, limiter: RateLimiter) -> None:
+    """Raise DailyLimitError if too few calls are left today to read these users again."""
+    if limiter.available is not None and users > limiter.available:
+        msg = (
+            f"Each user who may be retired is read again: {counted(users, 'call')}, and "
+            f"{limiter.available:,} are left today. Nothing was planned. Plan after midnight GMT, "
+            "or fewer users at once."
+        )
+        raise DailyLimitError(msg)
 
 
 def _budget(rows: int, most: int, limiter: RateLimiter) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
-from importer.errors import DailyLimitError, UsageError
+from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory, DecisionMemory
 from importer.model.fields import CodeTables
@@ -171,14 +171,7 @@ async def _plan_rows(
     to_ask = users.to_ask([query for _, query in asked])
     most = sum(query.most_calls for query in to_ask)
     again = sum(rosters.match(draft.row).retire is not None for draft, _ in asked)
-    left = users.alma.limiter.available
-    if left is not None and again > left:
-        msg = (
-            f"Each user who may be retired is read again: {counted(again, 'call')}, and {left:,} "
-            "are left today. Nothing was planned. Plan after midnight GMT, or fewer users at once."
-        )
-        raise DailyLimitError(msg)
-    with check_call_budget(len(to_ask), most, users.alma.limiter, progress.note):
+    with check_call_budget(len(to_ask), most, again, users.alma.limiter, progress.note):
         planned = await plan_each(users.alma, asked, len(asked), one, progress)
     return context.answers.leave_out_old_cards([draft for draft, _ in asked], planned)
 

@@ -182,15 +182,22 @@ def test_a_second_plan_ends_nobody_again(folder: Path, typed: Type, sandbox: San
     assert typed(*PLAN, "renewed", "--json").summary["update"] == 1
 
 
+@pytest.mark.parametrize(("cached", "calls"), [(True, 9), (False, 18)])
 def test_a_plan_that_todays_calls_cannot_cover_reads_nobody(
-    folder: Path, typed: Type, sandbox: Sandbox
+    folder: Path, typed: Type, sandbox: Sandbox, calls: int, *, cached: bool
 ) -> None:
-    """Each user is read again, so a plan of more users than calls would not come to its end."""
+    """Each user is read again, after it was found by a call or in the user cache.
+
+    A plan of more calls than are left would not come to its end; another one does.
+    """
     made(folder, sandbox, "list", *["free"] * 9)
-    typed("users", "refresh")
-    ask(sandbox, "POST", "settings", {"remaining": 8})
+    if cached:
+        typed("users", "refresh")
+    ask(sandbox, "POST", "settings", {"remaining": calls})
     before = len(sandbox.log())
     stopped = typed(*PLAN, "run", "--no-refresh")
     assert (stopped.exit, (folder / "run").exists()) == (Exit.STOPPED, False)
-    assert "9 calls" in stopped.err
+    assert f"{calls} calls" in stopped.err
     assert len(sandbox.log()) - before == 1
+    ask(sandbox, "POST", "settings", {"remaining": calls + 10})
+    assert typed(*PLAN, "run", "--no-refresh").exit == Exit.DONE
