@@ -101,7 +101,7 @@ def sis_merge(
     after = _loaded(record, live, edited, rules, earlier.hashed)
     changes = tuple(
         replace(change, kind=ChangeKind.REMOVE)
-        if change.path in _DEFAULTS and not current(record, change.path)
+        if change.path in _DEFAULTS and change.old and not current(record, change.path)
         else change
         for change in differences(live, after)
     )
@@ -115,13 +115,15 @@ def _bare(draft: DraftUser, row: DraftUser, merged: User) -> User:
     Everything else is blank, so that a load clears it. Of a list in which a value stays, everything
     stays that an update would leave.
     """
-    targets, given = draft.layout.targets, {label for label, text in draft.values.items() if text}
-    stays = {targets[label].field.parent for label in given - row.values.keys() if label in targets}
-    filled = {targets[label].field.name for label in given if label in targets}
+    given = {
+        label: draft.layout.targets[label].field for label, text in draft.values.items() if text
+    }
+    stays = {field.parent for label, field in given.items() if label not in row.values}
+    filled = {field.path for field in given.values()}
     made = new_user(row)
     record = merged
     for field in _SCALARS:
-        if field.name not in filled and current(record, field.name):
+        if field.path not in filled and current(record, field.name):
             record = with_value(record, field, "")
     lists = {parent: entries(made, parent) for parent in _LOADED if parent not in stays}
     return with_entries(record, lists)

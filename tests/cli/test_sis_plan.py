@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
-from importer.model.plan import Act, SafetyCheck
+from importer.model.plan import Act, ChangeKind, SafetyCheck, SisRules
 from importer.model.problem import Code
+from importer.model.user import AccountType, User
+from importer.planner.merge import Merged
+from importer.planner.sis_load import sis_merge
+from importer.planner.staff_edits import nothing_earlier
 from importer.sandbox.configuration import INSTITUTION
 from tests.cli.conftest import Sandbox, Type
+from tests.planner.people import draft
 from tests.practice import call, users_of
 from tests.sheets import write_csv
 
@@ -490,6 +496,49 @@ def test_no_file_without_rows_is_written(campus: Campus) -> None:
     assert (got.exit, got.summary["create"]) == (0, 1)
     assert "sis-report" not in got.err
     assert not [*Path("run").glob("sis-load-*")]
+
+
+def _planned_changes(run: str) -> dict[str, ChangeKind]:
+    """What a plan of one user changes, by path."""
+    with Ledger.open(Path(run)) as ledger:
+        (row,) = ledger.planned()
+        return {change.path: change.kind for change in row.changes}
+
+
+def test_the_status_of_an_id_is_not_the_user_s(campus: Campus) -> None:
+    """A mapping that sets only the former clears the latter, so the load makes the user active."""
+    person = _student(1)
+    user = _not_ours(person) | {"status": _codes("INACTIVE")}
+    campus.call("POST", "/almaws/v1/users", user)
+    campus.write([person])
+    mapping = MAPPING.replace("value: <Card>}", "value: <Card>, status: ACTIVE}")
+    (campus.folder / "students.yaml").write_text(mapping, "utf-8")
+    campus.plan("run")
+    assert _planned_changes("run")["status"] is ChangeKind.REMOVE
+    campus.plan("filled", "--fill")
+    assert "status" not in _planned_changes("filled")
+
+
+@pytest.mark.parametrize(("before", "kind"), [("", "add"), ("es", "remove"), ("en", "")])
+def test_a_default_in_place_of_nothing_is_no_removal(before: str, kind: str) -> None:
+    """Alma sets its default language of a user without one; a user's own language is lost."""
+    row = draft({"primary_id": "21234", "last_name": "Doe"}, AccountType.EXTERNAL)
+    live = User.model_validate(
+        {"primary_id": "21234", "last_name": "Doe", "preferred_language": _codes(before)}
+    )
+    rules = SisRules(
+        fill=False,
+        keep_edits=False,
+        creates=True,
+        keeps_blank=False,
+        undoes_edits=True,
+        keeps_names=True,
+        record_types={},
+    )
+    earlier = replace(nothing_earlier(date(2026, 8, 20)), sis=rules)
+    merged = sis_merge(row, row, live, Merged(live), {}, earlier)
+    kinds = {change.path: change.kind for change in merged.changes}
+    assert kinds.get("preferred_language", "") == kind
 
 
 def test_an_sis_plan_needs_no_call_for_a_row(campus: Campus) -> None:
