@@ -73,9 +73,9 @@ def _of_problems(
             wrong = f"`{problem.code}` was not expected: {problem.sentence()}"
             yield MappingFinding(steps, wrong)
             return
-    for code in set(wanted) - {problem.code for problem in found}:
+    reported = {problem.code for problem in found}
+    if (code := next((one for one in wanted if one not in reported), None)) is not None:
         yield MappingFinding(steps, f"`{code}` was expected, and is not reported")
-        return
 
 
 def _roster(mapping: MappingDocument, tests: OwnTests) -> Roster:

@@ -385,6 +385,11 @@ def test_a_mapping_that_does_what_its_tests_say_is_right(folder: Path, typed: Ty
         ("{user_group", "{user_grup", "m.yaml:14: tests.rows[0].record.user_grup: no such field"),
         ("[unknown-code]", "[]", "m.yaml:16: tests.rows[1].problems: `unknown-code` was not"),
         ("Pirate", "Guest", "m.yaml:16: tests.rows[1].problems: `unknown-code` was expected"),
+        (
+            "[unknown-code]",
+            "[unknown-code, two-people, retires, malformed-id, missing-value, unparsable-date]",
+            "m.yaml:16: tests.rows[1].problems: `two-people` was expected",
+        ),
         ("First: Ann, ", "", "m.yaml:13: tests.rows[0]: `missing-value` was not expected"),
     ],
 )
