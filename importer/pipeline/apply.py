@@ -111,13 +111,16 @@ def prepare(
     if not lost:
         return sentences
     journal.doubt()
-    left = counted(left_to_do(ledger), "unfinished row")
     if ledger.facts.sis is None:
-        again = f"Looked up in Alma before anything is sent: {left}."
+        again = (
+            f"Each of the {left_to_do(ledger):,} unfinished rows is looked up in Alma before "
+            "anything is sent."
+        )
     else:
         again = (
-            f"Written into a file again: {left}. If Alma has loaded an earlier file of this run, "
-            "run `importer sis-report` first, and load this one only for rows that Alma lacks."
+            "Unfinished rows are written into a file, perhaps for the second time. If Alma has "
+            "loaded an earlier file of this run, run `importer sis-report` first, and load the new "
+            "one only for rows that Alma lacks."
         )
     about = "The last entries of this run's ledger are lost; an older copy may have been restored. "
     return (*sentences, about + again)
