@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from importer.alma import pacing
+from tests import quick
 
 # The same examples at every run, so that a commit is green or not; a hunt draws new ones. No
 # deadlines: a busy machine is no failure.
@@ -47,6 +48,7 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_configure(config: pytest.Config) -> None:
     """A hunt looks where nobody looked before."""
     settings.load_profile("hunt" if "hunt" in config.getoption("-m") else "same")
+    quick.begin()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -64,6 +66,7 @@ def pytest_collection_finish() -> None:
     """What the collected tests hold is not looked through again at each cleaning of memory."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(autouse=True)

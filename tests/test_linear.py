@@ -17,7 +17,7 @@ import regex
 import importer
 
 PACKAGE = Path(importer.__file__).parent
-LONGEST = 200_000
+LONGEST = 50_000
 """Characters that each pattern is run over."""
 SIZES = (250, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 """Characters at which work is compared."""
