@@ -51,6 +51,14 @@ def texts(where: Where, user: User) -> list[str]:
     ]
 
 
+def marked(parent: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the fields by which a marked entry is known, from those that are compared.
+
+    Its type is one of them: two entries may have the same address.
+    """
+    return tuple(dict.fromkeys((*names, TYPE_FIELD[parent])))
+
+
 def entry_text(where: Where, values: Mapping[str, str]) -> str:
     """Return the text of an entry of which these values are compared."""
     return "\x1f".join(normal(name, values[name]) for name in where.names)
@@ -120,5 +128,6 @@ def as_written(before: User | None, sent: User, hashed: Keyed, day: date) -> Imp
             add(f"{parent}[{'+'.join(where.types)}]{numbers[where.types]}", where, text)
             for flag in FLAGS.get(parent, ()):
                 if getattr(part, flag):
-                    add(f"{parent}.{flag}", Where(parent, flag, (), names), text)
+                    where = Where(parent, flag, (), marked(parent, names))
+                    add(f"{parent}.{flag}", where, entry_text(where, values))
     return found

@@ -26,6 +26,7 @@ from importer.planner.imprints import (
     Keyed,
     entry_text,
     keyed,
+    marked,
     shown,
     texts,
 )
@@ -76,24 +77,32 @@ NO_MEMORY = UserMemory(None, ())
 def last_of(value: Value, memory: UserMemory) -> Imprint | None:
     """Return a value as the last load of this roster made it; of any roster, if it is the first.
 
-    An entry is found by its value, else by its type and its place among those of the type.
+    An entry is found by its value, under its own types first, else by its types and its place among
+    those of them.
     """
-    for imprints in memory.others[:1] if memory.own is None else (memory.own,):
-        same = (
+    for imprints in _newest_first(memory):
+        same = [
             one
             for one in imprints.values()
-            if one.where.path == value.where.path and one.made == value.made
-        )
-        return next(same, imprints.get(value.key))
+            if (one.where.path, one.where.flag) == (value.where.path, value.where.flag)
+            and one.made == value.made
+        ]
+        own = (one for one in same if one.where.types == value.where.types)
+        if found := next(own, next(iter(same), imprints.get(value.key))):
+            return found
     return None
+
+
+def _newest_first(memory: UserMemory) -> tuple[Imprints, ...]:
+    """Return what this roster left, if it ever loaded the user, then what the others did."""
+    return memory.others if memory.own is None else (memory.own, *memory.others)
 
 
 def has_id_of(memory: UserMemory, live: User, hashed: Keyed) -> bool:
     """Return whether a user has an ID that loads gave the one of whom this is remembered."""
-    loads = memory.others if memory.own is None else (memory.own, *memory.others)
     return any(
         one.where.path == IDS and one.answered in map(hashed, texts(one.where, live))
-        for imprints in loads
+        for imprints in _newest_first(memory)
         for one in imprints.values()
     )
 
@@ -102,7 +111,7 @@ def edited_fields(
     names: Collection[str], live: User, memory: UserMemory, hashed: Keyed
 ) -> dict[str, Imprint]:
     """Return which of these fields and lists staff edited, each as the last load left it."""
-    last = next(iter(memory.others[:1] if memory.own is None else (memory.own,)), {})
+    last = next(iter(_newest_first(memory)), {})
     return {
         one.where.path: one
         for one in last.values()
@@ -145,6 +154,10 @@ class Value:
     made: str
     day: str = ""
     settled: bool = False
+
+    def is_as(self, last: Imprint) -> bool:
+        """Return whether it is what a load made, of an entry also under its types."""
+        return self.made == last.made and self.where.types == last.where.types
 
 
 class Reason(StrEnum):
@@ -195,8 +208,8 @@ def ruling(reason: Reason, value: Value, *, edited: bool) -> Ruling:
 
 
 def reason_of(value: Value, last: Imprint, *, first: bool) -> Reason:
-    """Return why a value differs from the last one; `first`: this roster never loaded the user."""
-    if value.made == last.made:
+    """Return why a value differs from the last one; `first`: of another roster."""
+    if value.is_as(last):
         return Reason.SAME
     if first or value.rule != last.rule:
         return Reason.RULE
@@ -216,7 +229,7 @@ def changed_since(draft: DraftUser, left: Imprints, hashed: Keyed) -> set[str]:
         if last is None:
             differs = whole
         elif last.cells:
-            differs = value.made != last.made and value.cells != last.cells
+            differs = not value.is_as(last) and value.cells != last.cells
         else:
             differs = value.made != last.made and value.where == last.where
         if differs:
@@ -287,9 +300,9 @@ def review(
             edit = replace(_edit(value, last, live, today, replaced=replaced), asked=asked)
             if decided is Ruling.ASK:
                 asks.append(edit)
-            elif not (value.where.flag and value.made in edited):  # of an entry that is reported
+            elif not (value.where.flag and edit.label in edited):  # of an entry that is reported
                 edits.append(edit)
-            edited.add(value.made)
+            edited.update(value.labels)
             stays = decided is Ruling.LATER and value.day < edit.shown
             if stays or decided is Ruling.KEEP_EDIT:  # what stays, stays edited
                 now = now._replace(answered=last.answered, since=last.since, noticed=edit.noticed)
@@ -317,7 +330,8 @@ def _decide(
     if last is None or value.settled or value.made in there:
         return Ruling.WRITE
     edited = not _is_as_left(last, live, memory, earlier.hashed)
-    reason = reason_of(value, last, first=memory.own is None)
+    ours = memory.own is not None and last in memory.own.values()
+    reason = reason_of(value, last, first=not ours)
     if reason is Reason.DAY and value.day:
         alma = shown(value.where, live)
         has_passed = "" != alma < earlier.today.isoformat()
@@ -327,12 +341,17 @@ def _decide(
 
 
 def _is_as_left(last: Imprint, live: User, memory: UserMemory, hashed: Keyed) -> bool:
-    """Return whether Alma has what it answered to a load of ours, of this roster or of another."""
+    """Return whether Alma has what it answered to a load of ours, of this roster or of another.
+
+    Another roster's entry counts if it has a type of this one; a user has many kinds of IDs.
+    """
+    where, sought = last.where, {*last.where.types}
     theirs = (
         one
         for imprints in memory.others
         for one in imprints.values()
-        if (one.where.path, one.where.flag) == (last.where.path, last.where.flag)
+        if (one.where.path, one.where.flag) == (where.path, where.flag)
+        and (not sought or sought & {*one.where.types})
     )
     return not last.answered or any(
         one.answered in map(hashed, texts(one.where, live)) for one in (last, *theirs)
@@ -415,8 +434,9 @@ def _entry_values(draft: DraftUser, parent: str, made: _Maker) -> Iterator[Value
         yield made(key, where, labels, entry_text(where, item.values))
     for flag in FLAGS.get(parent, ()):
         for item in [one for one in items if one.values.get(flag) == "true"][:1]:
-            where = Where(parent, flag, (), _compared(item))
-            labels = tuple(one.targets[flag].label for one in items if flag in one.targets)
+            where = Where(parent, flag, (), marked(parent, _compared(item)))
+            every = (one.targets[flag].label for one in (item, *items) if flag in one.targets)
+            labels = tuple(dict.fromkeys(every))
             yield made(f"{parent}.{flag}", where, labels, entry_text(where, item.values))
 
 

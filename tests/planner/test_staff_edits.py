@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
 from random import Random
@@ -14,7 +14,7 @@ from importer.model.plan import Imprint, UserMemory
 from importer.model.problem import Origin
 from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current
+from importer.planner.entries import current, entries
 from importer.planner.imprints import answered, as_written, keyed
 from importer.planner.staff_edits import Earlier, Reviewed, review
 from tests.planner.people import email, identifier, scheme, updated, user
@@ -43,14 +43,22 @@ class Roster:
     cells: dict[str, str]
     rules: dict[str, str] = field(default_factory=dict)
     by_day: bool = False
+    email_type: str = "personal"
+    card_type: str = "BARCODE"
+
+    @property
+    def card(self) -> str:
+        """The ID of its list: none is there under two types."""
+        return f"{'' if self.card_type == 'BARCODE' else 'I'}{self.cells[CARD]}"
 
     def row(self, today: date) -> DraftUser:
         """The row as it is mapped on a day: a changed rule gives another group."""
         values = {
             **self.cells,
-            EMAIL_TYPE: "personal",
+            EMAIL_TYPE: self.email_type,
             MARK: "true",
-            CARD_TYPE: "BARCODE",
+            CARD: self.card,
+            CARD_TYPE: self.card_type,
         }
         if rule := self.rules.get(GROUP):
             values[GROUP] = rule
@@ -127,6 +135,14 @@ def loaded(roster: Roster) -> Alma:
     return alma
 
 
+EMAILS = "contact_info.email"
+
+
+def preferred(alma: Alma) -> list[str]:
+    """The preferred email addresses."""
+    return [one.email_address for one in entries(alma.live, EMAILS) if one.preferred]
+
+
 def group_of(alma: Alma) -> str:
     """The user group that Alma has."""
     return current(alma.live, "user_group")
@@ -153,6 +169,20 @@ def test_a_new_card_in_the_roster_beside_a_card_of_staff_is_a_question() -> None
     alma.edit(user_identifier=[identifier("BARCODE", "2999999")])
     reviewed = alma.load(person(card="2900002"), LATER)
     assert [one.label for one in reviewed.asks] == [CARD]
+
+
+def test_an_id_of_another_roster_does_not_hide_that_staff_replaced_the_card() -> None:
+    """The other roster's ID is of another type, and still there; also after a new mapping name."""
+    card, other = identifier("BARCODE", "2999999"), identifier("INST_ID", "I77")
+    for name in ("autumn", "spring"):
+        alma = loaded(person())
+        alma.load(Roster("staff", {**person().cells, CARD: "77"}, card_type="INST_ID"), TODAY)
+        alma.edit(user_identifier=[card, other])
+        reviewed = alma.load(replace(person(), name=name), LATER)
+        assert alma.live.user_identifier == User(user_identifier=(card, other)).user_identifier
+        assert [one.label for one in reviewed.edits] == [CARD]
+        reviewed = alma.load(replace(person(card="2900002"), name=name), LATER)
+        assert [one.label for one in reviewed.asks] == [CARD]
 
 
 def test_a_card_that_an_answer_wrote_is_ours() -> None:
@@ -185,6 +215,41 @@ def test_a_preferred_mark_that_staff_moved_stays() -> None:
     before = alma.live
     alma.load(roster, LATER)
     assert alma.live == before
+
+
+def test_a_mark_that_staff_moved_stays_also_when_the_roster_has_news() -> None:
+    """It is an edit at each later load, and the roster's new email does not take the mark."""
+    alma = loaded(person())
+    own = email("own@example.org", "work", preferred=True)
+    alma.edit(contact_info=emails(email("a@example.org", preferred=False), own))
+    for text, days in (("a@example.org", 0), ("b@example.org", 1), ("c@example.org", 2)):
+        reviewed = alma.load(person(email=text), LATER + timedelta(days=days))
+        assert MARK in {one.label for one in reviewed.edits}
+        assert preferred(alma) == ["own@example.org"]
+        assert text in {one.email_address for one in entries(alma.live, EMAILS)}
+
+
+def test_of_one_address_under_two_types_the_deleted_one_is_reported() -> None:
+    """The load wrote it as personal and as work; staff deleted the latter."""
+    personal, work = person(), replace(person(), name="work", email_type="work")
+    alma = loaded(personal)
+    alma.memory["autumn"] |= {
+        key: one for key, one in loaded(work).memory["work"].items() if "[work]" in key
+    }
+    reviewed = alma.load(replace(work, name="autumn"), LATER)
+    assert [one.label for one in reviewed.edits] == [EMAIL]
+
+
+def test_another_type_of_the_same_entry_is_written_unless_staff_changed_it() -> None:
+    """A mapping that says work where it said personal: the value is the same, the entry is not."""
+    alma = loaded(person())
+    work = replace(person(), rules={EMAIL_TYPE: "work"}, email_type="work")
+    edited = loaded(person())
+    edited.edit(contact_info=emails(email("a@example.org", "school", preferred=True)))
+    for one, kinds in ((alma, ["personal", "work"]), (edited, ["school"])):
+        one.load(work, LATER)
+        found = entries(one.live, EMAILS)
+        assert [kind.value for part in found for kind in part.email_type] == kinds
 
 
 def test_an_entry_that_staff_deleted_does_not_come_back() -> None:
@@ -273,7 +338,9 @@ def _histories(count: int, seed: int) -> int:
     random, kept = Random(seed), 0  # noqa: S311  not a secret
     for _ in range(count):
         rosters = [Roster(name, dict(person().cells)) for name in ("autumn", "clubs")]
-        alma, today = Alma(user()), TODAY
+        rosters[1].email_type = random.choice(["personal", "work"])
+        rosters[1].card_type = random.choice(["BARCODE", "INST_ID"])
+        alma, today, desk = Alma(user()), TODAY, Desk()
         fresh: set[str] = set()  # rosters that were changed, or not loaded, since their last load
         for roster in rosters:
             roster.by_day = random.random() < 0.3
@@ -294,9 +361,12 @@ def _histories(count: int, seed: int) -> int:
                     _edit(alma, random)
                 case _:
                     before = alma.live
+                    asked = desk.asks_about_card(roster, before)
                     reviewed = alma.load(roster, today)
+                    assert bool(reviewed.asks) == asked, (roster, before, desk)
                     if reviewed.asks:
                         continue
+                    desk.loaded(roster, before, alma)
                     if roster.name not in fresh and not roster.by_day:
                         assert alma.live == before, (roster, before, alma.live)
                         kept += len(reviewed.edits)
@@ -306,19 +376,59 @@ def _histories(count: int, seed: int) -> int:
     return kept
 
 
+@dataclass
+class Desk:
+    """What staff know of one user: which card and mark each roster left, and its last card."""
+
+    cards: dict[str, tuple[str, str]] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+    cells: dict[str, str] = field(default_factory=dict)
+
+    def asks_about_card(self, roster: Roster, live: User) -> bool:
+        """Whether roster and Alma both have another card of the type than the loads left there."""
+        cell, there = roster.card, _cards(live, roster.card_type)
+        known = {card for kind, card in self.cards.values() if kind == roster.card_type}
+        changed = self.cells.get(roster.name, cell) != cell
+        return changed and cell not in there and there.isdisjoint(known)
+
+    def loaded(self, roster: Roster, before: User, alma: Alma) -> None:
+        """Note what a load left; a mark that staff moved is where they have put it."""
+        name, cell = roster.name, roster.card
+        if cell in _cards(alma.live, roster.card_type):
+            self.cards[name] = roster.card_type, cell
+        self.cells[name] = cell
+        (was,), (now,) = preferred(Alma(before)) or [""], preferred(alma)
+        addresses = {one.email_address for one in entries(alma.live, EMAILS)}
+        if was and self.marks.get(name) and was not in self.marks.values() and was in addresses:
+            assert now == was, (roster, before, alma.live)
+        else:
+            self.marks[name] = now
+
+
+def _cards(live: User, kind: str) -> set[str]:
+    return {one.value for one in entries(live, "user_identifier") if one.id_type.value == kind}
+
+
 def _edit(alma: Alma, random: Random) -> None:
     """One of the ordinary edits at the desk."""
-    match random.randrange(6):
+    ids, known = entries(alma.live, "user_identifier"), entries(alma.live, EMAILS)
+    match random.randrange(8):
         case 0:
             alma.edit(user_group={"value": random.choice(["DESK", *CHOICES[GROUP]])})
         case 1:
             alma.edit(expiry_date=random.choice(["2030-01-01", *CHOICES[EXPIRY]]))
         case 2:
-            alma.edit(user_identifier=[identifier("BARCODE", random.choice(["2999", "2900002"]))])
+            card = identifier("BARCODE", random.choice(["2999", "2900002"]))
+            others = [one.model_dump() for one in ids if one.id_type.value != "BARCODE"]
+            alma.edit(user_identifier=[card, *others])
         case 3:
             alma.edit(user_identifier=[])
         case 4:
             alma.edit(contact_info=emails(email("own@example.org", "work", preferred=True)))
+        case 5:
+            others = [{**one.model_dump(), "preferred": False} for one in known]
+            own = email("own@example.org", "school", preferred=True)
+            alma.edit(contact_info=emails(*others, own))
         case _:
             address = random.choice(["d@example.org", *CHOICES[EMAIL]])
             alma.edit(contact_info=emails(email(address, preferred=True)))
