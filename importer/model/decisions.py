@@ -51,6 +51,7 @@ DOUBTS = frozenset(
     {
         Code.ACCOUNT_TYPE_DIFFERS,
         Code.ACCOUNT_TYPE_STAYS,
+        Code.EXISTS_IN_ALMA,
         Code.OWNING_SYSTEM_DIFFERS,
         Code.CARD_DIFFERS,
     }
@@ -79,6 +80,10 @@ ANOTHER = frozenset({Code.ANOTHER_PERSON, Code.IDENTIFIER_OF_ANOTHER_PERSON})
 
 _TAKEN = frozenset({Code.ANOTHER_PERSON})
 """Problems of a row whose primary ID is another user's, so that nobody can get it."""
+
+
+_STAY = frozenset({Code.ACCOUNT_TYPE_STAYS, Code.EXISTS_IN_ALMA})
+"""Problems of a user whom Alma, or the mapping, lets nobody update."""
 
 
 WHOSE_ID = frozenset(code for code, answers in _ANSWERS.items() if Answer.RENAME in answers)
@@ -124,17 +129,24 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
         again = _about(before[0], problems) if len(before) == 1 else ()
         again = again if Answer.UPDATE in again else (Answer.UPDATE,)
         texts = [DECISIONS[answer] for answer in again]
-    asked = {problem.value for problem in held if problem.code in WHO}
-    if {one.code for one in held if one.code not in DOUBTS or one.value not in asked} <= _NEW:
+    if may_be_new(held):
         texts.append(DECISIONS[Answer.CREATE])
     return (*texts, DECISIONS[Answer.REJECT])
+
+
+def may_be_new(questions: Iterable[Problem]) -> bool:
+    """Return whether a row with these questions may be of a person whom Alma does not have."""
+    questions = tuple(questions)
+    asked = {problem.value for problem in questions if problem.code in WHO}
+    open_ = {one.code for one in questions if one.code not in DOUBTS or one.value not in asked}
+    return open_ <= _NEW
 
 
 def _about(user: str, held: Iterable[Problem]) -> tuple[Answer, ...]:
     """Return what can be answered about a user: what every problem about it allows."""
     held = list(held)
     codes = [problem.code for problem in held if problem.value == user]
-    if Code.ACCOUNT_TYPE_STAYS in codes:  # Alma, or the mapping, refuses every update
+    if not _STAY.isdisjoint(codes):
         return ()
     allowed = [_ANSWERS[code] for code in codes if code in _ANSWERS] or [(Answer.UPDATE,)]
     taken = any(problem.code in _TAKEN for problem in held)

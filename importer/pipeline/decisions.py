@@ -9,7 +9,14 @@ from pathlib import Path
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.loader.read import read
-from importer.model.decisions import NAME, Answer, in_question, read_decision
+from importer.model.decisions import (
+    NAME,
+    Answer,
+    choices,
+    in_question,
+    may_be_new,
+    read_decision,
+)
 from importer.model.plan import Fate, Result
 from importer.model.problem import CATALOGUE, Code, Severity
 from importer.model.roster import Layout, Roster
@@ -77,22 +84,20 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
     if row is None:
         return f"The roster of this run has no row {label}."
     wrong = _closed(row, decided=row.row in ledger.rows_with(Code.RESOLVED))
+    asked = [one for one in ledger.problems(row.row) if one.severity is Severity.REVIEW]
     if not wrong and answer is Answer.CREATE and row.result is Result.HELD:
         wrong = (
             "needs review since it was sent; use --as update or rename with the user's ID, or "
             "--as reject"
         )
-    if not wrong and answer is Answer.LOAD and not _asked(ledger, row.row) <= NAME:
+    elif not wrong and answer is Answer.CREATE and not may_be_new(asked):
+        wrong = "cannot become a new user; use one of: " + ", ".join(choices(asked))
+    if not wrong and answer is Answer.LOAD and not {one.code for one in asked} <= NAME:
         wrong = "is asked about more than its name; use --as update, rename, create or reject"
     undoes = ledger.facts.command == "undo"
     if not wrong and answer in {Answer.CREATE, Answer.LOAD, Answer.RENAME} and undoes:
         wrong = "belongs to an undo plan; use --as update or --as reject"
     return f"Row {label} {wrong}." if wrong else ""
-
-
-def _asked(ledger: Ledger, row: int) -> set[Code]:
-    """Return the codes of the questions that a plan asked about a row."""
-    return {one.code for one in ledger.problems(row) if one.severity is Severity.REVIEW}
 
 
 def _closed(row: RowHistory, *, decided: bool) -> str:

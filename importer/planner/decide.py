@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from importer.model.candidates import NAMES
-from importer.model.decisions import NAME, Answer, in_question
+from importer.model.decisions import NAME, Answer, in_question, may_be_new
 from importer.model.fields import OnUpdate
 from importer.model.people import Common
 from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Step, Unchanged, Update
@@ -21,7 +21,7 @@ from importer.planner.imprints import answered
 from importer.planner.merge import STICKY, Merged, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, edited_fields, review
-from importer.planner.who import Who, holders, identify, managed_elsewhere
+from importer.planner.who import Who, identify, managed_elsewhere
 from importer.users.matching import MatchResult, identifiers
 
 
@@ -42,25 +42,24 @@ def decide(
     if not who.questions and match.new == "skip":
         return Planned(LeftAlone(draft.row))
     questions = (
-        *_obstacles(draft, found, match, open_=bool(who.questions)),
+        *_obstacles(draft, who, match),
         *who.questions,
         *_not_to_update(draft, found, who, match),
     )
     if questions:
         return Planned(Held(draft.row, questions), who.warnings)
-    if match.new == "reject":
-        return Planned(Held(draft.row, ()))
     planned = create(draft, earlier)
     return replace(planned, warnings=(*who.warnings, *_namesakes(draft, found)))
 
 
-def _obstacles(
-    draft: DraftUser, found: MatchResult, match: Match, *, open_: bool
-) -> Iterator[Problem]:
-    """Yield what holds a row that nobody in Alma has, or of which it is open who does (`open_`)."""
-    if match.creates and not holders(found, match):
+def _obstacles(draft: DraftUser, who: Who, match: Match) -> Iterator[Problem]:
+    """Yield what holds a row that nobody in Alma has, or of which it is open who does.
+
+    What only a new user needs counts where the row may be of one.
+    """
+    if match.creates and (not who.questions or may_be_new(who.questions)):
         yield from draft.missing
-    elif open_:
+    elif who.questions:
         yield from _of_name(draft)
     else:
         yield from _not_in_alma(draft, match)
@@ -72,9 +71,10 @@ def _decide_known(
     """Return the step for a row about a user of Alma."""
     live = who.user
     assert live is not None  # noqa: S101  the caller asked
-    if match.known == "skip" and not who.questions:
+    is_clear = not any(one.code is Code.ANOTHER_PERSON for one in who.questions)
+    if match.known == "skip" and is_clear:
         return Planned(LeftAlone(draft.row))
-    if match.known == "reject" and not who.questions:
+    if match.known == "reject" and is_clear:
         return Planned(Held(draft.row, (_exists(draft, found, live, match),)))
     of_name = (one for one in _of_name(draft) if _renames(live, draft, one))
     questions = (
@@ -216,12 +216,13 @@ def follow(
     mine = live.primary_id if live is not None else None
     is_taken = draft.primary_id.casefold() in _taken(live, found)
     if answer is Answer.CREATE:
-        if not is_taken:
+        if match.creates and not is_taken:
             return create(draft, earlier)
-        return (
+        taken = (
             f"Alma already has a user with the primary ID of row {name}. Use --as update with that "
             "user's ID, or correct the row."
         )
+        return taken if match.creates else "The mapping creates no users. Reject the row."
     if live is None:
         return "Alma has no user with this ID. Nothing was changed."
     if obstacle := _obstacle_to_update(draft, live, match):
@@ -269,6 +270,8 @@ def _obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:
             "That user is managed by another institution or system, is a contact, or is deleted in "
             "Alma. Change it there, or reject the row."
         )
+    if match.known != "update":
+        return "The mapping does not change users whom Alma has. Reject the row."
     ours = draft.layout.account_type
     if current(live, "account_type") == ours or match.account_type == "any":
         return ""
@@ -345,6 +348,8 @@ def _exists(draft: DraftUser, found: MatchResult, live: User, match: Match) -> P
 
 
 def _not_in_alma(draft: DraftUser, match: Match) -> Iterator[Problem]:
+    if (lacks := unidentified(draft, match)) is not None:
+        yield lacks
     for key, value in draft.every_identifier:
         if key in match.by:
             message, label = "{value} is not in Alma", draft.label_of(key)
@@ -370,10 +375,19 @@ def _differences(draft: DraftUser, live: User, match: Match) -> Iterator[Problem
 def _not_to_update(
     draft: DraftUser, found: MatchResult, who: Who, match: Match
 ) -> Iterator[Problem]:
-    """Yield which other users in question keep another account type than the row's."""
+    """Yield which users in question are not to be updated.
+
+    The mapping changes no known users, or another one has an account type that must stay.
+    """
     asked = in_question(who.questions)
     for user in found.every_user:
-        if user is not who.user and current(user, "primary_id") in asked:
+        if (theirs := current(user, "primary_id")) not in asked:
+            continue
+        if match.known != "update":
+            message = "the mapping does not change users whom Alma has, such as {value}"
+            code, severity = Code.EXISTS_IN_ALMA, Severity.REVIEW
+            yield draft.problem(code, message, "primary_id", theirs, severity)
+        elif user is not who.user:
             differences = _differences(draft, user, match)
             yield from (one for one in differences if one.code is Code.ACCOUNT_TYPE_STAYS)
 

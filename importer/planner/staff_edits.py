@@ -74,12 +74,13 @@ def nothing_earlier(today: date) -> Earlier:
 NO_MEMORY = UserMemory(None, ())
 
 
-def last_of(value: Value, memory: UserMemory) -> Imprint | None:
+def last_of(value: Value, memory: UserMemory, row: Collection[Value]) -> Imprint | None:
     """Return a value as the last load of this roster made it; of any roster, if it is the first.
 
-    An entry is found by its value, under its own types first, else by its types and its place among
-    those of them.
+    An entry is found by its value, also under other types, unless the row has it under these, too;
+    else by its types and its place among those of them.
     """
+    others = {(one.where.types, one.made) for one in row}
     for imprints in _newest_first(memory):
         same = [
             one
@@ -88,7 +89,8 @@ def last_of(value: Value, memory: UserMemory) -> Imprint | None:
             and one.made == value.made
         ]
         own = (one for one in same if one.where.types == value.where.types)
-        if found := next(own, next(iter(same), imprints.get(value.key))):
+        free = (one for one in same if (one.where.types, one.made) not in others)
+        if found := next(own, next(free, imprints.get(value.key))):
             return found
     return None
 
@@ -132,10 +134,11 @@ def undone_edits(
         edits = (*(one for one in reviewed.edits if not one.replaced), *reviewed.asks)
         fields = [draft.layout.targets[one.label].field for one in edits]
         return {field.parent or field.name for field in fields}
+    row = tuple(values_of(draft, User(), earlier.hashed, rename=False))
     return {
         value.where.path
-        for value in values_of(draft, User(), earlier.hashed, rename=False)
-        if (last := last_of(value, memory)) and last.noticed and last.made == value.made
+        for value in row
+        if (last := last_of(value, memory, row)) and last.noticed and last.made == value.made
     }
 
 
@@ -154,10 +157,6 @@ class Value:
     made: str
     day: str = ""
     settled: bool = False
-
-    def is_as(self, last: Imprint) -> bool:
-        """Return whether it is what a load made, of an entry also under its types."""
-        return self.made == last.made and self.where.types == last.where.types
 
 
 class Reason(StrEnum):
@@ -209,7 +208,7 @@ def ruling(reason: Reason, value: Value, *, edited: bool) -> Ruling:
 
 def reason_of(value: Value, last: Imprint, *, first: bool) -> Reason:
     """Return why a value differs from the last one; `first`: of another roster."""
-    if value.is_as(last):
+    if value.made == last.made:
         return Reason.SAME
     if first or value.rule != last.rule:
         return Reason.RULE
@@ -224,12 +223,13 @@ def changed_since(draft: DraftUser, left: Imprints, hashed: Keyed) -> set[str]:
     """
     memory, whole = UserMemory(left, ()), all(one.cells for one in left.values())
     found = set()
-    for value in values_of(draft, User(), hashed, rename=False):
-        last = last_of(value, memory)
+    row = tuple(values_of(draft, User(), hashed, rename=False))
+    for value in row:
+        last = last_of(value, memory, row)
         if last is None:
             differs = whole
         elif last.cells:
-            differs = not value.is_as(last) and value.cells != last.cells
+            differs = value.made != last.made and value.cells != last.cells
         else:
             differs = value.made != last.made and value.where == last.where
         if differs:
@@ -289,8 +289,9 @@ def review(
     edited: set[str] = set()
     imprints: dict[str, Imprint] = {}
     today = earlier.today
-    for value in values_of(draft, live, earlier.hashed, rename=rename):
-        last = last_of(value, memory)
+    row = tuple(values_of(draft, live, earlier.hashed, rename=rename))
+    for value in row:
+        last = last_of(value, memory, row)
         decided = _decide(value, last, live, memory, earlier)
         now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
         if last is not None and decided in _EDITED:

@@ -152,8 +152,10 @@ def identify(
     holder = next((one for one in known if "primary_id" in one.matched.by), None)
     if holder is not None and not any(one.is_same for one in known):  # nobody new can get that ID
         others, known = [one for one in (*known, *others) if one is not holder], [holder]
-    if len(known) > 1:  # somebody who is another person is named, and not offered
-        several = {True: Code.MATCHES_TWO_USERS, False: Code.IDENTIFIER_OF_ANOTHER_PERSON}
+    if len(known) > 1:  # somebody who is another person is offered only if nobody else can be
+        new = match.creates or any(one.is_same for one in known)
+        another = Code.IDENTIFIER_OF_ANOTHER_PERSON if new else Code.ANOTHER_PERSON
+        several = {True: Code.MATCHES_TWO_USERS, False: another}
         return Who(questions=tuple(_of(draft, several[one.is_same], one) for one in known))
     same = [one for one in others if one.is_same]
     clear = known and known[0].is_same
@@ -226,7 +228,9 @@ def _without_p(
             return Who(q.user, (), tuple(_differences(draft, q)), renames=True)
         known = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
         return Who(questions=(*known, *taken))
-    if taken and match.creates:
+    if not match.creates:  # a new person, whoever is like the row's
+        return Who()
+    if taken:
         return Who(questions=(*taken, *alike))
     asked = tuple(one for one in alike if one.severity.holds)
     return Who(questions=asked, warnings=tuple(one for one in alike if not one.severity.holds))

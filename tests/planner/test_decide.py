@@ -81,7 +81,7 @@ def test_a_known_row_is_updated_or_left_as_it_is() -> None:
         ),
         (known(user()), Match(known="reject"), [Code.EXISTS_IN_ALMA]),
         (MatchResult(), Match(new="reject"), [Code.NOT_IN_ALMA]),
-        (MatchResult(), Match(by=("UNIV_ID",), new="reject"), []),
+        (MatchResult(), Match(by=("UNIV_ID",), new="reject"), [Code.MISSING_VALUE]),
     ],
 )
 def test_a_row_that_is_held(found: MatchResult, match: Match, expected: list[Code]) -> None:

@@ -10,11 +10,12 @@ from random import Random
 import pytest
 
 from importer.model.candidates import RecordLayout
+from importer.model.fields import text
 from importer.model.plan import Imprint, UserMemory
 from importer.model.problem import Origin
-from importer.model.user import AccountType, User
+from importer.model.user import AccountType, ContactInfo, Email, User
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current, entries
+from importer.planner.entries import current
 from importer.planner.imprints import answered, as_written, keyed
 from importer.planner.staff_edits import Earlier, Reviewed, review
 from tests.planner.people import email, identifier, scheme, updated, user
@@ -135,12 +136,13 @@ def loaded(roster: Roster) -> Alma:
     return alma
 
 
-EMAILS = "contact_info.email"
+def _emails(live: User) -> tuple[Email, ...]:
+    return (live.contact_info or ContactInfo()).email or ()
 
 
 def preferred(alma: Alma) -> list[str]:
     """The preferred email addresses."""
-    return [one.email_address for one in entries(alma.live, EMAILS) if one.preferred]
+    return [text(one.email_address) for one in _emails(alma.live) if one.preferred]
 
 
 def group_of(alma: Alma) -> str:
@@ -222,11 +224,11 @@ def test_a_mark_that_staff_moved_stays_also_when_the_roster_has_news() -> None:
     alma = loaded(person())
     own = email("own@example.org", "work", preferred=True)
     alma.edit(contact_info=emails(email("a@example.org", preferred=False), own))
-    for text, days in (("a@example.org", 0), ("b@example.org", 1), ("c@example.org", 2)):
-        reviewed = alma.load(person(email=text), LATER + timedelta(days=days))
+    for address, days in (("a@example.org", 0), ("b@example.org", 1), ("c@example.org", 2)):
+        reviewed = alma.load(person(email=address), LATER + timedelta(days=days))
         assert MARK in {one.label for one in reviewed.edits}
         assert preferred(alma) == ["own@example.org"]
-        assert text in {one.email_address for one in entries(alma.live, EMAILS)}
+        assert address in {one.email_address for one in _emails(alma.live)}
 
 
 def test_of_one_address_under_two_types_the_deleted_one_is_reported() -> None:
@@ -240,16 +242,21 @@ def test_of_one_address_under_two_types_the_deleted_one_is_reported() -> None:
     assert [one.label for one in reviewed.edits] == [EMAIL]
 
 
-def test_another_type_of_the_same_entry_is_written_unless_staff_changed_it() -> None:
-    """A mapping that says work where it said personal: the value is the same, the entry is not."""
-    alma = loaded(person())
-    work = replace(person(), rules={EMAIL_TYPE: "work"}, email_type="work")
-    edited = loaded(person())
-    edited.edit(contact_info=emails(email("a@example.org", "school", preferred=True)))
-    for one, kinds in ((alma, ["personal", "work"]), (edited, ["school"])):
-        one.load(work, LATER)
-        found = entries(one.live, EMAILS)
-        assert [kind.value for part in found for kind in part.email_type] == kinds
+def test_an_address_under_one_type_more_is_written() -> None:
+    """The mapping makes an entry of it beside the one that it made before."""
+    alma, row = loaded(person()), person().row(LATER)
+    more = {f"contact_info.email[1].{name}": text for name, text in
+            (("email_address", "a@example.org"), ("email_type", "school"))}  # fmt: skip
+    values = {**row.values, **more}
+    plan = scheme([*values], AccountType.INTERNAL, rules={})
+    row = replace(row, layout=plan, values=values, cells=tuple(values.values()))
+    earlier = Earlier(
+        lambda _row, _live: UserMemory(alma.memory["autumn"], ()), HASHED, LATER, frozenset(), None
+    )
+    reviewed = review(row, alma.live, UserMemory(alma.memory["autumn"], ()), earlier, rename=False)
+    found = _emails(alma.after(reviewed))
+    assert [text(one.email_type) for one in found] == ["personal", "school"]
+    assert not reviewed.edits
 
 
 def test_an_entry_that_staff_deleted_does_not_come_back() -> None:
@@ -398,7 +405,7 @@ class Desk:
             self.cards[name] = roster.card_type, cell
         self.cells[name] = cell
         (was,), (now,) = preferred(Alma(before)) or [""], preferred(alma)
-        addresses = {one.email_address for one in entries(alma.live, EMAILS)}
+        addresses = {one.email_address for one in _emails(alma.live)}
         if was and self.marks.get(name) and was not in self.marks.values() and was in addresses:
             assert now == was, (roster, before, alma.live)
         else:
@@ -406,12 +413,12 @@ class Desk:
 
 
 def _cards(live: User, kind: str) -> set[str]:
-    return {one.value for one in entries(live, "user_identifier") if one.id_type.value == kind}
+    return {text(one.value) for one in live.user_identifier or () if text(one.id_type) == kind}
 
 
 def _edit(alma: Alma, random: Random) -> None:
     """One of the ordinary edits at the desk."""
-    ids, known = entries(alma.live, "user_identifier"), entries(alma.live, EMAILS)
+    ids, known = alma.live.user_identifier or (), _emails(alma.live)
     match random.randrange(8):
         case 0:
             alma.edit(user_group={"value": random.choice(["DESK", *CHOICES[GROUP]])})
@@ -419,7 +426,7 @@ def _edit(alma: Alma, random: Random) -> None:
             alma.edit(expiry_date=random.choice(["2030-01-01", *CHOICES[EXPIRY]]))
         case 2:
             card = identifier("BARCODE", random.choice(["2999", "2900002"]))
-            others = [one.model_dump() for one in ids if one.id_type.value != "BARCODE"]
+            others = [one.model_dump() for one in ids if text(one.id_type) != "BARCODE"]
             alma.edit(user_identifier=[card, *others])
         case 3:
             alma.edit(user_identifier=[])
