@@ -430,6 +430,27 @@ def test_a_user_of_another_row_or_kind_is_not_taken(
     assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.USAGE
 
 
+def test_an_answer_makes_nothing_that_the_mapping_does_not_make(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Nobody who is known is updated, nobody new is created, and no known person is created."""
+    load(typed, write(folder, ANA, BO), "first")
+    before, roster = state(sandbox), write(folder, ("2001", "Zoltan", "Kovacs", *BO[3:]))
+    text = (folder / "small.yaml").read_text("utf-8")
+    for rules, answers in (
+        ("known: skip", {"update": Exit.USAGE, "create": Exit.USAGE}),
+        ("new: reject", {"create": Exit.USAGE}),
+    ):
+        changed = text.replace("possible_match: review", f"possible_match: review, {rules}")
+        (folder / "rules.yaml").write_text(changed, "utf-8")
+        run = f"run {rules.partition(':')[0]}"
+        typed("plan", roster, "-m", "rules.yaml", "-o", run)
+        assert ("2", "another-person") in codes(folder, run)
+        for answer, exit_ in answers.items():
+            assert typed("resolve", run, "2", "--as", answer).exit == exit_
+    assert state(sandbox) == before
+
+
 @pytest.mark.parametrize("what", ["people.csv", "small.yaml"])
 def test_another_roster_or_mapping_is_refused(
     what: str, held: Path, folder: Path, typed: Type
