@@ -195,8 +195,8 @@ class Update:
     """A user to change.
 
     `before` is Alma's record as it was read, `after` the record to put; `override` names the
-    protected fields to replace. `takes_back`: it takes back what an earlier run did, and the
-    entries that it removes were added by that run, so they count for no safety check.
+    protected fields to replace. `takes_back`: the entries that it removes were added by a run that
+    it takes back, so they count for no safety check.
     `first_load`: no load of the user is remembered.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,12 +188,17 @@ def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[s
     decisions, left = [], []
     for row, cell in roster.decisions.items():
         found, name = read_decision(cell.text), row_label(row)
-        seen = {word.strip(".,;:()“”\"'").casefold() for word in cell.why.split()}
-        users = {user.casefold() for user in in_question(ledger.problems(row))}
+        users = in_question(ledger.problems(row))
         if found is None:
             continue
-        if found[0] is not Answer.REJECT and not found[1] and not users <= seen:
+        seen = all(_has_word(cell.why, user) for user in users)
+        if found[0] is not Answer.REJECT and not found[1] and not seen:
             left.append(f"Row {name}: other users are in question now. Decide again.")
         else:
             decisions.append(Decision(row, *found))
     return decisions, left
+
+
+def _has_word(text: str, word: str) -> bool:
+    """Return whether a text has an ID, without case, and not as a part of another one."""
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None

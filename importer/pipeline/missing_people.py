@@ -20,7 +20,7 @@ from importer.ledger.memory import AbsentMemory
 from importer.mapper.schema import AbsentPart
 from importer.model.fields import CodeTables
 from importer.model.people import Common
-from importer.model.plan import Planned, Update
+from importer.model.plan import Planned
 from importer.model.problem import Code, Problem
 from importer.model.text import ABSENT_ROWS, RowId, counted
 from importer.model.user import User
@@ -29,8 +29,7 @@ from importer.pipeline.inputs import CheckedRosters, MappedRoster, reopen_inputs
 from importer.pipeline.lookup import Users
 from importer.pipeline.row_plan import PlanContext, among, template
 from importer.planner.entries import current
-from importer.planner.leavers import Among, Leavers, counts_for, has_expired, without_counts
-from importer.planner.undo import undo_update
+from importer.planner.leavers import Among, counts_for, has_expired, without_counts
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import PersonQuery
 from importer.users.query import find_in_groups, find_near
@@ -153,7 +152,7 @@ async def _plan(
     context: PlanContext,
 ) -> AbsentPlan:
     plan = AbsentPlan()
-    new = [one for one in missing if not _has_left(one.user, context.leavers)]
+    new = [one for one in missing if not context.leavers.has_left(one.user)]
     due = [one for one in new if one.rosters >= part.after]
     waiting = len(new) - len(due)
     usual, found = template(mapped), await _read(due, users)
@@ -188,17 +187,6 @@ async def _plan(
         message = f"{counted(len(missing), 'user')} of {groups} missing: {'; '.join(parts)}"
         plan.problems.append(mapped.problem(Code.MISSING_FROM_ROSTER, message))
     return plan
-
-
-def _has_left(user: User, leavers: Leavers) -> bool:
-    """Return whether a user left before, perhaps under a primary ID that staff replaced since.
-
-    Somebody's other record has the same name and birth date, but nothing of what was changed.
-    """
-    key = leavers.key_of(user)
-    return key != "" and (
-        key == _key(user) or isinstance(undo_update(0, leavers.changed[key], user).step, Update)
-    )
 
 
 async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:

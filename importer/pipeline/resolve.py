@@ -188,7 +188,8 @@ class Review:
         if not isinstance(planned, Planned):
             raise UsageError(planned)
         if isinstance(planned.step, Held):
-            raise UsageError(planned.step.problems[0].sentence(user, begin=True))
+            held = planned.step.problems[0]
+            raise UsageError(held.sentence(held.value, begin=True))
         step = planned.step
         renames = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
         if live is not None:
@@ -376,7 +377,7 @@ class Review:
             own.after,
             history.changes,
             own.override,
-            takes_back=known is None or bool(known.leavers.key_of(own.before)),
+            takes_back=known is None or known.leavers.only_takes_back(own.before, own.after),
             first_load=bool(known and draft and known.earlier.of(draft, own.before).is_blank),
         )
 

@@ -41,7 +41,7 @@ from importer.pipeline.resolutions import Resolutions
 from importer.planner.decide import decide, follow, with_borrowing, without_taken
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current, same_id
-from importer.planner.imprints import keyed
+from importer.planner.imprints import ROLE_EXPIRY, keyed
 from importer.planner.leavers import Among, Leavers, come_back, leave
 from importer.planner.merge import STICKY
 from importer.planner.retire import Retiring, retire
@@ -251,6 +251,7 @@ def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
     for mapped in rosters:
         layout = mapped.compiled.layout
         names = [target.field.name for target in layout.scalars]
+        names += [ROLE_EXPIRY] if ROLE_EXPIRY in layout.targets else []
         for path in (*names, *(entry.parent for entry in layout.entries)):
             known |= {path: path, path.rpartition(".")[2]: path}
     for field in fields:

@@ -86,7 +86,7 @@ def _decide_known(
     if questions:
         return Planned(Held(draft.row, questions), who.warnings)
     planned = _change(draft, live, match, earlier, rename=who.renames)
-    harmless = (_for_known_user(problem) for problem in draft.missing)
+    harmless = (_for_known_user(draft, problem) for problem in draft.missing)
     return _held(replace(planned, warnings=(*who.warnings, *planned.warnings, *harmless)))
 
 
@@ -409,12 +409,19 @@ def _renames(user: User, draft: DraftUser, asked: Problem) -> bool:
     return False
 
 
-def _for_known_user(problem: Problem) -> Problem:
+def _for_known_user(draft: DraftUser, problem: Problem) -> Problem:
     """Return a problem that holds back only new users as a warning, for a user that Alma has."""
     if problem.code in NAME:
         message, advice = f"{problem.message}; Alma has this name", "No action needed."
     elif problem.code is Code.PURGE_PAST:
         message, advice = problem.message, ""
+    elif any(
+        one.on_update is OnUpdate.ERASE
+        for one in draft.layout.scalars
+        if one.label == problem.field
+    ):
+        message = "is blank, and `on_update: erase` clears Alma's value"
+        advice = "Fill in the cell, unless the user's value should go."
     else:
         message = "is blank; the user keeps Alma's value"
         advice = "No action needed. Only a new user needs a value here."

@@ -12,7 +12,7 @@ from datetime import date
 
 from importer.alma.models import OBLIGATIONS
 from importer.model.people import Common, may_be_same
-from importer.model.plan import Match, Planned, Unchanged, Update, Written
+from importer.model.plan import ChangeKind, Match, Planned, Unchanged, Update, Written
 from importer.model.problem import Code, Problem
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import end_patron_roles
@@ -94,13 +94,32 @@ class Leavers:
 
         Somebody with the name and birth date of who left may have two records in Alma.
         """
-        if not (key := self.key_of(user)):
+        return self.has_left(user) and self._returned(user, after) is None
+
+    def has_left(self, user: User) -> bool:
+        """Return whether a user left, perhaps under a primary ID that staff replaced since.
+
+        Somebody's other record has the same name and birth date, but nothing of what was changed.
+        """
+        key = self.key_of(user)
+        known = key != "" and same_id(user.primary_id, key)
+        return known or self._returned(user, user) is not None
+
+    def only_takes_back(self, before: User, after: User) -> bool:
+        """Return whether an update of who is back removes no entry but what the leaving added."""
+        returned = self._returned(before, before)
+        if returned is None:
             return False
+        return all(one.kind is not ChangeKind.REMOVE for one in differences(returned, after))
 
-        def is_as_left(record: User) -> bool:
-            return isinstance(undo_update(0, self.changed[key], record).step, Update)
+    def _returned(self, user: User, record: User) -> User | None:
+        """Return a record of a user without what the leaving changed, None if none of it is there.
 
-        return not is_as_left(after) and (same_id(user.primary_id, key) or is_as_left(user))
+        None, too, if the user did not leave.
+        """
+        key = self.key_of(user)
+        undone = undo_update(0, self.changed[key], record).step if key else None
+        return undone.after if isinstance(undone, Update) else None
 
 
 def _marks(user: User) -> tuple[str, ...]:
@@ -160,11 +179,10 @@ def leave(draft: DraftUser, live: User, match: Match, today: date) -> Planned:
     expires, wanted = current(live, "expiry_date"), draft.values.get("expiry_date", "")
     role_ends, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
     values = {**draft.values, "patron_role.expiry": ""}
+    sets = replace(draft, values=values)
     if expires and wanted > expires:
-        values["expiry_date"] = ""
-    planned = update(
-        replace(draft, values=values), live, match, nothing_earlier(today), rename=False
-    )
+        sets = sets.without({"expiry_date"})
+    planned = update(sets, live, match, nothing_earlier(today), rename=False)
     after = planned.user
     ended = end_patron_roles(after, role_ends, scope) if after is not None and role_ends else after
     if ended is None or ended is after:
@@ -235,7 +253,8 @@ def come_back(
         after,
         changes,
         tuple(dict.fromkeys((*undone.override, *override))),
-        takes_back=True,
+        takes_back=leavers.only_takes_back(live, after),
+        first_load=isinstance(again, Update) and again.first_load,
     )
     problem = Problem.of(
         Code.RETURNED,

@@ -27,6 +27,7 @@ from importer.model.text import RowId, is_absent
 from importer.model.user import AccountType
 from importer.planner.borrowing import ROLE
 from importer.planner.entries import current, same_id
+from importer.planner.list_merge import IDS
 from importer.planner.merge import STICKY
 
 _MANY_PERCENT, _MANY = 5, 5
@@ -212,7 +213,10 @@ def _fires(step: Update, given: Collection[str], *, clears: bool) -> Iterator[Sa
         yield SafetyCheck.MANY_CHANGES
     gone = (change for change in step.changes if change.kind is ChangeKind.REMOVE)
     removed = (change for change in gone if clears or change.path.endswith("]"))
-    lost = any(not same_id(change.old, step.after.primary_id) for change in removed)
+    lost = any(
+        not (change.path.startswith(IDS) and same_id(change.old, step.after.primary_id))
+        for change in removed
+    )
     if lost and not step.takes_back:
         yield SafetyCheck.REMOVALS
     if any(c.path == "last_name" and c.kind is not ChangeKind.ADD for c in step.changes):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from importer.model.people import Common, in_words
-from importer.model.plan import Held, Match, Step, Unchanged, Update
+from importer.model.plan import Delete, Held, Match, Step, Unchanged, Update
 from importer.model.problem import Code, Origin, Problem, Severity
 from importer.model.text import row_label
 from importer.model.user import DELETED, User
@@ -321,13 +321,13 @@ def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Ite
 
 
 def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) -> list[Step]:
-    """Return the steps in their order; rows that update the same user need review instead.
+    """Return the steps in their order; rows that are about the same user need review instead.
 
     The second would undo what the first did, and no rule can know which of them is right.
     """
     rows: dict[str, list[int]] = {}
     for step in steps:
-        if isinstance(step, Update | Unchanged):
+        if isinstance(step, Update | Unchanged | Delete):
             rows.setdefault(step.primary_id.casefold(), []).append(step.row)
     return [review_collision(step, rows, origin) for step in steps]
 
@@ -339,7 +339,7 @@ def review_collision(
 
     `rows` are by primary ID without case.
     """
-    known = step.primary_id if isinstance(step, Update | Unchanged) else ""
+    known = step.primary_id if isinstance(step, Update | Unchanged | Delete) else ""
     others = sorted({*rows.get(known.casefold(), ())} - {step.row})
     if not others:
         return step
