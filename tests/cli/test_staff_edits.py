@@ -394,6 +394,15 @@ def test_a_field_to_overwrite_is_one_of_the_mapping(external: _Loads, typed: Typ
     assert "pref_first_name" in refused.err
 
 
+def test_the_end_of_a_role_is_a_field_to_overwrite(external: _Loads, typed: Type) -> None:
+    """It is part of no list of the mapping, and edits of it are kept as of any other field."""
+    mapping = Path("sticky.yaml")
+    text = mapping.read_text("utf-8")
+    mapping.write_text(f"{text}patron_role: {{expiry: 2027-05-31}}\n", "utf-8")
+    flags = ("--overwrite-edits", "patron_role.expiry")
+    assert typed("plan", *PLAN, *flags, "-o", "over").exit == Exit.DONE
+
+
 def test_what_is_remembered_contains_no_value(external: _Loads) -> None:
     """The hashes in the file of what was loaded say nothing to whoever has no key."""
     external.load()

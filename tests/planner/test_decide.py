@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from importer.model.fields import OnUpdate
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchanged, Update
-from importer.model.problem import Code, Severity
+from importer.model.problem import Code, Problem, Severity
 from importer.model.user import AccountType, User
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
+from importer.planner.entries import current
 from importer.planner.staff_edits import nothing_earlier
 from importer.users.matching import MatchedUser, MatchResult
-from tests.planner.people import draft, identifier, user
+from tests.planner.people import draft, identifier, scheme, user
 
 ROW = {
     "primary_id": "21234",
@@ -147,3 +150,17 @@ def test_a_possible_match_of_a_known_user_does_not_matter() -> None:
     """Who is found by identifier is that person, whoever else has the name."""
     found = MatchResult((MatchedUser(user(), ("primary_id",)),), (user(primary_id="999"),))
     assert isinstance(planned(found).step, Update)
+
+
+def test_of_a_blank_cell_that_erases_it_is_said_that_it_does() -> None:
+    """Only a new user needs a group; a known one loses it, which no warning calls kept."""
+    for rule, kept in ((OnUpdate.ERASE, ""), (OnUpdate.REPLACE, "COMM")):
+        row = {**ROW, "user_group": ""}
+        one = draft(row, plan=scheme(list(row), policies={"user_group": rule}))
+        blank = Problem.of(Code.MISSING_VALUE, one.origin, "is blank", field="user_group")
+        live = user(user_group={"value": "COMM"}, birth_date="1990-03-01Z", **BARCODE)
+        made = planned(known(live), one=replace(one, missing=(blank,)))
+        assert made.user is not None
+        assert current(made.user, "user_group") == kept
+        (warning,) = (p for p in made.warnings if p.code is Code.MISSING_VALUE)
+        assert ("keeps" in warning.message) == bool(kept)

@@ -11,6 +11,7 @@ from importer.model.plan import (
     Change,
     ChangeKind,
     Create,
+    Delete,
     Held,
     LeftAlone,
     SafetyCheck,
@@ -67,6 +68,9 @@ TO_COMM = update("user_group", before="STAFF")
         # One list entry that would go is enough; a field that is cleared is none.
         ([GONE, SAME], [(REMOVALS, 1, 2)]),
         ([update("expiry_date", new=""), update("contact_info.address[home].line2")], []),
+        # An ID that becomes the primary one is not lost; an email of the same text is.
+        ([update("user_identifier[BARCODE]", "21234", ""), SAME], []),
+        ([update("contact_info.email[work]", "21234", ""), SAME], [(REMOVALS, 1, 2)]),
         # More than 5 % and more than 5 last names change: a column was sorted alone.
         ([RENAMED] * 6 + [update("last_name", "")] + [SAME] * 100, [(RENAMES, 6, 107)]),
         ([RENAMED] * 5, []),
@@ -127,7 +131,7 @@ def test_rows_of_one_user_are_all_held() -> None:
     together: list[Step] = [
         Update(2, "P1", ONE, ONE, ()),
         Unchanged(3, "p1"),
-        Update(5, "P1", ONE, ONE, ()),
+        Delete(5, "P1", ONE),
     ]
     got = review_collisions([*together, *others], lambda row: Origin("autumn.csv", "", row))
     assert got[3:] == others
