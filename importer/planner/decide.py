@@ -21,7 +21,7 @@ from importer.planner.imprints import answered
 from importer.planner.merge import STICKY, Merged, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, edited_fields, review
-from importer.planner.who import Who, identify, managed_elsewhere
+from importer.planner.who import Who, holders, identify, managed_elsewhere
 from importer.users.matching import MatchResult, identifiers
 
 
@@ -42,7 +42,7 @@ def decide(
     if not who.questions and match.new == "skip":
         return Planned(LeftAlone(draft.row))
     questions = (
-        *_obstacles(draft, who, match),
+        *_obstacles(draft, found, who, match),
         *who.questions,
         *_not_to_update(draft, found, who, match),
     )
@@ -52,12 +52,13 @@ def decide(
     return replace(planned, warnings=(*who.warnings, *_namesakes(draft, found)))
 
 
-def _obstacles(draft: DraftUser, who: Who, match: Match) -> Iterator[Problem]:
+def _obstacles(draft: DraftUser, found: MatchResult, who: Who, match: Match) -> Iterator[Problem]:
     """Yield what holds a row that nobody in Alma has, or of which it is open who does.
 
-    What only a new user needs counts where the row may be of one.
+    What only a new user needs counts where nobody has an ID by which users are found, and where an
+    answer may create one.
     """
-    if match.creates and (not who.questions or may_be_new(who.questions)):
+    if match.creates and (not holders(found, match) or may_be_new(who.questions)):
         yield from draft.missing
     elif who.questions:
         yield from _of_name(draft)
