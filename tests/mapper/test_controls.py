@@ -49,7 +49,7 @@ def controls(mapping: MappingDocument) -> dict[str, Control]:
     return {one.key: one for panel in panels(mapping, TODAY) for one in panel.controls}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(READY), st.lists(st.tuples(st.integers(0, 99), st.integers(0, 20)), max_size=4)
 )

@@ -86,7 +86,7 @@ def _beside(lines: list[str], line: int) -> list[int]:
     return [*filled[max(0, at - 1) : at], *filled[at + 1 : at + 2]]
 
 
-@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("every", [40, pytest.param(1, marks=pytest.mark.faults)])
 @pytest.mark.parametrize("mapping", [path.stem for path in sorted(MAPPINGS.glob("*.yaml"))])
 @pytest.mark.parametrize("name", SLIPS)
 def test_a_slip_is_named_with_its_line_and_its_cause(

@@ -77,7 +77,9 @@ class Campus:
         while len(self.users) < size:
             self._add_family(size)
         self._by_trait: defaultdict[str, list[Person]] = defaultdict(list)
+        self._by_last: defaultdict[str, list[Person]] = defaultdict(list)
         for user in self.users:
+            self._by_last[user.names[0][1]].append(user)
             for key in (user.born, *user.contacts):
                 self._by_trait[key].append(user)
 
@@ -137,12 +139,14 @@ class Campus:
 
     def wrong(self, row: Person) -> Person:
         """The user whose ID a row has by mistake."""
-        others = [one for one in self.users if one.ids != row.ids]
+        others = self.users
         if self.random.random() < _RELATIVE:
             ((_, last),) = row.names
-            relatives = [one for one in others if one.names[0][1] == last]
+            relatives = [one for one in self._by_last[last] if one.ids != row.ids]
             others = relatives or others
-        return self.random.choice(others)
+        while (found := self.random.choice(others)).ids == row.ids:
+            pass
+        return found
 
     def asks(self, row: Person, user: Person) -> bool:
         """Whether a person is asked before the row changes the user."""
