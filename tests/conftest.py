@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from importer.alma import pacing
+from importer.alma import client, pacing
 from tests import quick
 
 # The same examples at every run, so that a commit is green or not; a hunt draws new ones. No
@@ -71,6 +71,10 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls in this process do not wait for their turn, except in the tests of the pace."""
+    """Calls in this process do not wait for their turn, except in the tests of the pace.
+
+    A failed call is soon repeated, as often as ever.
+    """
     if request.path.parent.name != "alma":
         monkeypatch.setattr(pacing, "HEADROOM", 100)
+        monkeypatch.setattr(client, "BACKOFF", tuple(one / 10 for one in client.BACKOFF))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from importer.alma import client
 from importer.cli.app import run
 from importer.errors import Exit
 from importer.model.problem import CATALOGUE, Code, Problem
@@ -31,6 +32,7 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Problem
     folder = tmp_path_factory.mktemp("catalogue")
     with pytest.MonkeyPatch.context() as patch, reached(patch) as host:
         patch.chdir(folder)
+        patch.setattr(client, "BACKOFF", (0.0, 0.0, 0.0))
         found = [*offline(folder)]
         found += with_alma(folder, House(host))
         yield tuple(found)

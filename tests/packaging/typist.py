@@ -14,12 +14,18 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from importer.alma import client, pacing
 from importer.cli.app import run
 from importer.sandbox.server import Options, running
 
 
 def main(log: Path) -> None:
-    """Answer until the input ends; what commands print goes into `log`."""
+    """Answer until the input ends; what commands print goes into `log`.
+
+    Calls do not wait for their turn, and a failed one is soon repeated.
+    """
+    pacing.HEADROOM = 100
+    client.BACKOFF = (0.05, 0.1, 0.2)
     asked, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     printed = os.open(log, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
