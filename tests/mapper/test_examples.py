@@ -15,7 +15,14 @@ import pytest
 from tests.mapper.bench import Bench
 
 TEXT = (Path(__file__).parent / "examples.txt").read_text("utf-8")
-EXAMPLES = {part.split(". ")[0]: part.strip() for part in f"\n{TEXT}".split("\n== ")[1:]}
+
+
+def by_title(text: str, end: str = "\n") -> dict[str, str]:
+    """Return the examples of a text by their titles, which go as far as `end`."""
+    return {part.split(end)[0]: part.strip() for part in f"\n{text}".split("\n== ")[1:]}
+
+
+EXAMPLES = by_title(TEXT, ". ")
 
 
 def cells(line: str) -> list[str]:
@@ -23,17 +30,16 @@ def cells(line: str) -> list[str]:
     return ["" if text == "-" else text for text in line.strip().split(" | ")]
 
 
-@pytest.mark.parametrize("title", EXAMPLES)
-def test_an_example_is_mapped_as_it_shows(title: str, tmp_path: Path) -> None:
-    """Every label, skipped row and problem, and no other; also with line breaks for blanks."""
-    _, *lines = EXAMPLES[title].splitlines()
+def is_mapped_as_shown(example: str, folder: Path) -> None:
+    """Map the rows of an example, also with line breaks for blanks."""
+    _, *lines = example.splitlines()
     (begin,) = (number for number, line in enumerate(lines) if line.startswith(">> "))
     columns, labels = map(cells, lines[begin].removeprefix(">> ").split(" => "))
-    bench = Bench(tmp_path, top="\n".join(lines[:begin]), columns="|".join(columns))
+    bench = Bench(folder, top="\n".join(lines[:begin]), columns="|".join(columns))
     rows = [line.split(" => ")[0] for line in lines[begin + 1 :] if not line.startswith("! ")]
     people = [cells(row) if any(columns) else [] for row in rows]
     mapped = bench.map(*people)
-    if "newline" not in EXAMPLES[title]:
+    if "newline" not in example:
         broken = bench.map(*([text.replace(" ", "⏎") for text in person] for person in people))
         assert broken.frame.equals(mapped.frame)
         assert broken.problems == mapped.problems
@@ -50,6 +56,12 @@ def test_an_example_is_mapped_as_it_shows(title: str, tmp_path: Path) -> None:
         field = one.field.removeprefix("contact_info.")
         found.append(f"! {one.origin.row} {one.severity} {one.code} {field}".strip())
     assert found == lines[begin + 1 :]
+
+
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_an_example_is_mapped_as_it_shows(title: str, tmp_path: Path) -> None:
+    """Every label, skipped row and problem, and no other."""
+    is_mapped_as_shown(EXAMPLES[title], tmp_path)
 
 
 def test_every_example_has_a_rule_of_its_own() -> None:
