@@ -16,29 +16,34 @@ from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES
 from tests.sheets import correct, read_rows, write_csv
 
+OF_COMMUNITY = {
+    6: {"Barcode": "20001123459005"},
+    8: {"Barcode": "20001123459013"},
+    10: {"Barcode": "20001123459021"},
+    12: {"Barcode": "20001123459039"},
+    16: {"Last Name": "Restored"},
+    18: {"Patron Type": "Community"},
+    20: {"Email": "hugo@example.org"},
+    21: {"DOB": "12/05/1980"},
+    22: {"DOB": "05/01/1991"},
+    28: {"Street": "12 Elm Ct"},
+    38: {"First Name": "Someone", "Last Name": "Else"},
+}
+WHOLE_ROW = {
+    "Street": "516 2nd St NE",
+    "Apt": "Rear",
+    "City": "Northfield",
+    "State": "SD",
+    "ZIP": "57001",
+    "DOB": "05/17/1954",
+    "Expires": "08/31/2035",
+    ROW: "35",
+}
 CORRECTIONS: dict[str, dict[int, dict[str, str]]] = {
-    "community-patrons.csv": {
-        6: {"Barcode": "20001123459005"},
-        8: {"Barcode": "20001123459013"},
-        10: {"Barcode": "20001123459021"},
-        12: {"Barcode": "20001123459039"},
-        16: {"Last Name": "Restored"},
-        18: {"Patron Type": "Community"},
-        20: {"Email": "hugo@example.org"},
-        21: {"DOB": "12/05/1980"},
-        22: {"DOB": "05/01/1991"},
-        28: {"Street": "12 Elm Ct"},
-        35: {
-            "Street": "516 2nd St NE",
-            "Apt": "Rear",
-            "City": "Northfield",
-            "State": "SD",
-            "ZIP": "57001",
-            "DOB": "05/17/1954",
-            "Expires": "08/31/2035",
-            ROW: "35",
-        },
-        38: {"First Name": "Someone", "Last Name": "Else"},
+    "community-patrons.csv": OF_COMMUNITY | {35: WHOLE_ROW},
+    "community-patrons.xlsx": {  # the same people below two rows of a title
+        **{row + 2: cells for row, cells in OF_COMMUNITY.items()},
+        37: {"City": "Northfield"},
     },
     "students-and-staff.xlsx": {
         5: {"EMPL ID": "0990001"},
@@ -51,20 +56,6 @@ CORRECTIONS: dict[str, dict[int, dict[str, str]]] = {
         24: {"Birth Date": "02/28/1999"},
         33: {"Last Name": "Thornbury"},
         36: {"First Name": "Someone", "Last Name": "Else"},
-    },
-    "community-patrons.xlsx": {
-        8: {"Barcode": "20001123459005"},
-        10: {"Barcode": "20001123459013"},
-        12: {"Barcode": "20001123459021"},
-        14: {"Barcode": "20001123459039"},
-        18: {"Last Name": "Restored"},
-        20: {"Patron Type": "Community"},
-        22: {"Email": "hugo@example.org"},
-        23: {"DOB": "12/05/1980"},
-        24: {"DOB": "05/01/1991"},
-        30: {"Street": "12 Elm Ct"},
-        37: {"City": "Northfield"},
-        40: {"First Name": "Someone", "Last Name": "Else"},
     },
 }
 
