@@ -188,8 +188,8 @@ def _contains(file: Path, ids: Collection[str]) -> bool:
     except WhichSheetError as error:
         return any(_has_cell(file, Layout(sheet=one), ids) for one in error.sheets)
     except RosterError:
-        content = file.read_bytes().lower()
-        return any(one.encode() in content for one in ids)
+        content = file.read_bytes().decode("utf-8", "replace").casefold()
+        return any(one in content for one in ids)
 
 
 def _has_cell(file: Path, layout: Layout, ids: Collection[str]) -> bool:

@@ -35,9 +35,14 @@ def as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def _folded(value: object) -> str | None:
+    """Return a value without case, as SQLite's `lower` does for A to Z only."""
+    return None if value is None else str(value).casefold()
+
+
 def naming(columns: Iterable[str]) -> str:
     """Return the SQL: a column is an ID without case, `?1`, or has it as JSON, `?2`."""
-    return " OR ".join(f"lower({name}) = ?1 OR instr(lower({name}), ?2)" for name in columns)
+    return " OR ".join(f"folded({name}) = ?1 OR instr(folded({name}), ?2)" for name in columns)
 
 
 class Database:
@@ -75,6 +80,7 @@ class Database:
         try:
             connection = sqlite3.connect(self.path, isolation_level=None, timeout=10)
             try:
+                connection.create_function("folded", 1, _folded, deterministic=True)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
                 connection.execute("PRAGMA foreign_keys = ON")

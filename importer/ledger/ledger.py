@@ -361,7 +361,7 @@ _QUIET = (
 )
 """The SQL condition of the rows of which only the fate is known."""
 
-_CONTAINS = "instr(lower(coalesce(cells, '') || ' ' || coalesce(primary_id, '')), lower(?1))"
+_CONTAINS = "instr(folded(coalesce(cells, '') || ' ' || coalesce(primary_id, '')), folded(?1))"
 """The SQL condition of the rows that have a text in a cell or in the ID; "" is in every row."""
 
 _places = cache(PLACES.validate_json)  # a roster has few combinations of columns

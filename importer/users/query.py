@@ -108,7 +108,7 @@ def find_common(cache: UserCache) -> Common:
 def find_record_types(cache: UserCache) -> dict[str, tuple[str, ...]]:
     """Return the record types of the users of each group, by the group's code without case."""
     query = (
-        "SELECT DISTINCT lower(json_extract(record, '$.user_group.value')),"
+        "SELECT DISTINCT folded(json_extract(record, '$.user_group.value')),"
         " json_extract(record, '$.record_type.value') FROM users WHERE record <> ''"
     )
     found: dict[str, set[str]] = {}
@@ -126,7 +126,7 @@ def find_in_groups(cache: UserCache, groups: Collection[str]) -> Iterator[User]:
     marks = ", ".join("?" * len(groups))
     query = (
         "SELECT record FROM users WHERE record <> ''"  # noqa: S608
-        f" AND lower(json_extract(record, '$.user_group.value')) IN ({marks}) ORDER BY key"
+        f" AND folded(json_extract(record, '$.user_group.value')) IN ({marks}) ORDER BY key"
     )
     return cache.parsed(User.from_json, query, tuple(groups))
 

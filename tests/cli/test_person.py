@@ -118,6 +118,15 @@ def test_the_roster_of_an_unfinished_load_stays(
     assert not roster.exists()
 
 
+def test_a_text_that_writes_the_id_in_other_case_is_found(folder: Path, typed: Type) -> None:
+    """Letters beyond A to Z too; such a text is no roster."""
+    (folder / DRAFTS / "a-draft").mkdir(parents=True)
+    (folder / DRAFTS / "a-draft" / "draft.json").write_text(
+        '{"user": "MÜLLER1",\n "rows": 1}\n', "utf-8"
+    )
+    assert traces(typed, "Müller1") == [("draft", "drafts/a-draft")]
+
+
 def test_runs_are_purged_by_name(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """Only these, only with --yes, and not together with an age."""
     roster = write(folder, ANA)

@@ -12,8 +12,11 @@ import pytest
 
 from importer.errors import LedgerError
 from importer.ledger.edit_memory import EditMemory, Remembered, institutions
-from importer.ledger.memory import AbsentMemory, DecisionMemory, forget
-from importer.model.plan import Imprint, Where
+from importer.ledger.memory import AbsentMemory, DecisionMemory, entries_about, forget, rows_about
+from importer.ledger.new_run import write_run
+from importer.model.plan import Create, Fate, Imprint, Where, Written
+from importer.model.user import User
+from tests.report import building
 
 ALMA = "01INST sandbox"
 DAY = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
@@ -241,3 +244,16 @@ def test_a_damaged_file_is_named(memory: EditMemory) -> None:
     Path("runs/memory.sqlite").write_bytes(b"no database" * 100)
     with pytest.raises(LedgerError, match=r"memory\.sqlite"):
         memory.of("m", ["1"])
+
+
+@pytest.mark.parametrize("other", ["müller1", "MÜLLER1"])
+def test_case_does_not_hide_a_person(memory: EditMemory, tmp_path: Path, other: str) -> None:
+    """An ID with letters beyond A to Z is found, and erased, in records that write it otherwise."""
+    user = User(primary_id="MÜLLER1", first_name="Ana", last_name="Vex")
+    AbsentMemory(ALMA).save_leavers({"1": Written(user, user, user)}, (), "run", DAY)
+    ids = {other.casefold()}
+    assert entries_about(ids) == entries_about(ids, erase=True) == {"leavers": 1}
+    assert entries_about(ids) == {}
+    with write_run(tmp_path, building.FACTS, {2: Fate.READY}, steps=[Create(2, user)]) as ledger:
+        assert rows_about(ledger, ids) == {2}
+        assert ledger.count_rows(None, other) == 1

@@ -18,7 +18,7 @@ from importer.pipeline.lookup import Users
 from importer.sandbox.server import Options, running
 from importer.users.cache import UserCache
 from importer.users.matching import MatchResult, PersonQuery, search_alma
-from importer.users.query import UnreadUsers, find_users
+from importer.users.query import UnreadUsers, find_in_groups, find_record_types, find_users
 from tests.users.conftest import World, now
 
 FIRST = ("Ada", "Zoë", "José María", "Noor")
@@ -220,3 +220,14 @@ def test_a_new_person_takes_most_calls(
     empty.calls()
     empty.asked(lambda alma: search_alma(alma, query))
     assert len(empty.calls()) == query.most_calls == calls
+
+
+def test_a_group_is_found_however_it_is_written(tmp_path: Path) -> None:
+    """Codes are compared without case, letters beyond A to Z too."""
+    user = body(("1", (), "Ada", "Vex", BORN[0], "one@example.org"))
+    code = "ÉTUDIANT"
+    record = user.to_json().replace("COMM", code)
+    with UserCache.make(tmp_path / "m.sqlite", "INST", "sandbox") as cache:
+        cache.put([User.from_json(record)], now())
+        assert [one.primary_id for one in find_in_groups(cache, {code.casefold()})] == ["1"]
+        assert find_record_types(cache) == {code.casefold(): ("PUBLIC",)}
