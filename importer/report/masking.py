@@ -92,11 +92,12 @@ def shown_change(field: str, old: str, new: str, *, show_values: bool) -> tuple[
     """Return both sides of a difference, masked as `shown` does, and never the same text twice.
 
     Where the masks are equal, each side shows the first character that differs: `…e…` and `…o…`.
+    Of a secret, or a code of few values that is private, nothing is shown.
     """
     before, after = (shown(field, text, show_values=show_values) for text in (old, new))
     if before != after or old == new:
         return before, after
-    if _path(field) in SECRETS:
+    if _path(field) in SECRETS | _PRIVATE_CODES:
         return CUT, f"another {CUT}"
     at = next(at for at, (a, b) in enumerate(zip_longest(old, new)) if a != b)
     return _around(old, at), _around(new, at)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.model.fields import FIELDS, Shape
-from importer.report.masking import CUT, mask_all, said, shown, takes_code
+from importer.report.masking import CUT, mask_all, said, shown, shown_change, takes_code
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,12 @@ def test_a_private_value_never_shows_whole(field: str, text: str) -> None:
     assert seen != text
     assert CUT in seen
     assert all(len(part.strip()) <= 4 for part in seen.split(CUT))
+
+
+@pytest.mark.parametrize("field", ["gender", "password"])
+def test_a_private_code_that_changes_is_not_guessed(field: str) -> None:
+    """Of very few values one letter is the whole value, so neither side shows any."""
+    assert shown_change(field, "MALE", "FEMALE", show_values=False) == (CUT, f"another {CUT}")
 
 
 def test_a_column_of_several_fields_shows_the_least() -> None:
