@@ -168,6 +168,8 @@ class Evaluation:
         self.lines = {key: texts[rows] for key, texts in self.lines.items()}
         self.columns = {label: texts[rows] for label, texts in self.columns.items()}
         self.dates = {key: texts[rows] for key, texts in self.dates.items()}
+        self.own = {label: own[rows] for label, own in self.own.items()}
+        self.behind = {label: texts[rows] for label, texts in self.behind.items()}
         self.numbers, self.every = list(compress(self.numbers, rows)), self.every[rows]
         kept = {self.roster.source.origin().row, *self.numbers}
         self.problems = [one for one in self.problems if one.origin.row in kept]
