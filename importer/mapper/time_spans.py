@@ -17,7 +17,8 @@ from importer.model.problem import CellFinding, Code, Repairs
 END_OF_MONTH = "end of month"
 END_OF_TERM = "end of term"
 _SPAN = re.compile(r"([0-9]{1,4}) (day|week|month|year)s?")
-_DAYS, _MONTHS_OF = {"day": 1, "week": 7}, {"month": 1, "year": 12}
+_UNITS = {"day": (0, 1), "week": (0, 7), "month": (1, 0), "year": (12, 0)}
+"""The months and days of each."""
 
 
 def _checked_span(
@@ -125,11 +126,11 @@ def earlier(day: date, span: str) -> date:
 
 def _shifted(day: date, span: str, sign: int) -> date:
     number, unit = span.rstrip("s").split()
-    count = sign * int(number)
-    year, month = divmod(day.year * 12 + day.month - 1 + count * _MONTHS_OF.get(unit, 0), 12)
+    months, days = (sign * int(number) * each for each in _UNITS[unit])
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     try:
         last = calendar.monthrange(year, month + 1)[1]
         moved = date(year, month + 1, min(day.day, last))
-        return moved + timedelta(count * _DAYS.get(unit, 0))
+        return moved + timedelta(days)
     except (ValueError, OverflowError):
         return date.max if sign > 0 else date.min

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,13 +24,22 @@ from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
 from importer.mapper.placeholders import Template, Variable, written_template
 from importer.mapper.steps.lookup import about
 from importer.mapper.steps.step import Needs, RulePart, Step
-from importer.mapper.time_spans import END_OF_TERM, Plus, Span, as_plus_or_date, earlier, moved
+from importer.mapper.time_spans import (
+    END_OF_TERM,
+    Plus,
+    Span,
+    Terms,
+    as_plus_or_date,
+    earlier,
+    moved,
+)
 from importer.mapper.transforms import Reading, Word
 from importer.mapper.values import Values
 from importer.model.candidates import ENDS
 from importer.model.fields import Field as RecordField
 from importer.model.fields import Shape
 from importer.model.plan import MappingPart
+from importer.model.problem import VALUE, CellFinding, Code, Repairs
 
 if TYPE_CHECKING:
     from importer.mapper.values import RuleWork
@@ -104,6 +114,15 @@ class SpanBy(MappingPart):
     lookup: LookupName
 
 
+_NO_TERMS = "`end of term` needs `terms` in this mapping"
+_NO_SPAN = CellFinding(
+    Code.UNKNOWN_CODE,
+    f"{VALUE} is not a span of time such as 1 year, nor a date",
+    "Correct the cell, or add the value to the lookup.",
+    repairs=Repairs.VALUE,
+)
+
+
 class PlusStep(Step[str | SpanBy]):
     """A time later: `1 year`, `14 days`, `end of month`, `end of term`, or a span by a lookup."""
 
@@ -131,14 +150,16 @@ class PlusStep(Step[str | SpanBy]):
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
         """It is for dates; terms are there; what is looked up are spans and dates."""
         yield from super().check(part)
-        if self.value == END_OF_TERM and not part.mapping.file.terms:
-            yield part.finding("plus", "`end of term` needs `terms` in this mapping")
+        terms, steps = part.mapping.file.terms, (*part.steps, "plus")
+        if self.value == END_OF_TERM and not terms:
+            yield MappingFinding(steps, _NO_TERMS)
         if isinstance(self.value, SpanBy) and self.value.lookup in part.mapping.tables:
             for code in sorted(part.mapping.tables[self.value.lookup].every_code):
                 try:
-                    as_plus_or_date(code)
+                    if as_plus_or_date(code) == END_OF_TERM and not terms:
+                        yield MappingFinding((*steps, "lookup"), _NO_TERMS)
                 except ValueError as error:
-                    yield MappingFinding((*part.steps, "plus", "lookup"), str(error))
+                    yield MappingFinding((*steps, "lookup"), str(error))
 
     def describe(self, said: str, part: RulePart) -> str:
         """`, plus 1 year`."""
@@ -164,10 +185,12 @@ class PlusStep(Step[str | SpanBy]):
 
         That of a term whose dates depend on the group is followed by the row's group.
         """
-        rows, by_group = values.applies, isinstance(work.evaluation.file.terms, dict)
+        rows, terms = values.applies, work.evaluation.file.terms
+        by_group = isinstance(terms, dict)
         if isinstance(self.value, SpanBy):
             spans = Values.of(*work.fill(self.value.by, lines=False), rows)
             spans.step(work.evaluation.tables[self.value.lookup].find)
+            spans.step(lambda text, _: _as_span(text, terms))
         elif self.value == END_OF_TERM and by_group:
             spans = Values.of(work.column(END_OF_TERM), rows, rows)
         else:
@@ -176,6 +199,14 @@ class PlusStep(Step[str | SpanBy]):
             groups = " " + work.column(Variable("user_group"))
             spans.texts = spans.texts + np.where(spans.texts == END_OF_TERM, groups, "")
         return spans
+
+
+def _as_span(text: str, terms: Terms) -> Reading:
+    """Return a span or date that was looked up, or a finding if it is none."""
+    with suppress(ValueError):
+        if (span := as_plus_or_date(text)) != END_OF_TERM or terms:
+            return span, None
+    return "", _NO_SPAN
 
 
 class MinusStep(Step[str]):
