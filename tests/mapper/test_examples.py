@@ -43,8 +43,8 @@ def is_mapped_as_shown(example: str, folder: Path) -> None:
         broken = bench.map(*([text.replace(" ", "⏎") for text in person] for person in people))
         assert broken.frame.equals(mapped.frame)
         assert broken.problems == mapped.problems
-    for known in (*mapped.behind.values(), *mapped.own.values()):
-        assert len(known) == len(mapped.rows)
+    known = [*map(len, mapped.behind.values()), *map(len, mapped.own.values())]
+    assert known == [len(mapped.rows)] * len(known)
     by_name = {label.removeprefix("contact_info."): label for label in mapped.layout.targets}
     found = []
     for number, row in enumerate(rows, 2):
