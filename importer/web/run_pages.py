@@ -19,6 +19,9 @@ from importer.web.review import draft_of
 from importer.web.site import Visit, found, number, see
 from importer.web.tasks import RUN, Task
 
+_DECIDED = frozenset({"apply", "job"})
+"""Commands that approvers alone start, each by its own form: their words name who decided."""
+
 
 def row(visit: Visit) -> web.Response:
     """Show the history of a row, and the form that resolves it."""
@@ -81,6 +84,7 @@ def task(visit: Visit) -> web.Response:
     messages = tasks.messages(shown)
     return visit.page(
         "task.html.j2", task=shown, code=code, error=error, messages=messages,
+        repeats=shown.words[0] not in _DECIDED,
         draft=_draft(visit, shown), no_access=code == Exit.ACCESS,
         settings="Settings" in on_page("\n".join((error, *messages))),
     )  # fmt: skip
@@ -103,10 +107,10 @@ def _draft(visit: Visit, task: Task) -> Draft | None:
 
 
 def again(visit: Visit) -> web.Response:
-    """Start a command again that did not work; a load is approved again in its place."""
+    """Start a command again that did not work; what a person decides is decided in its place."""
     tasks = visit.space.tasks
     failed = found(tasks.find(visit.request.match_info["task"]))
-    if tasks.exit(failed) in {None, *FINE} or failed.words[0] == "apply":
+    if tasks.exit(failed) in {None, *FINE} or failed.words[0] in _DECIDED:
         return see(failed.page)
     return visit.start(
         *failed.words, title=failed.title, then=failed.then, back=failed.back, run_of=failed.run_of

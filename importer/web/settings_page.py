@@ -14,6 +14,7 @@ from importer.jobs.overview import JobOverview, jobs_in
 from importer.model.text import counted
 from importer.settings import ENV, KEY, REGION, Settings, write_env
 from importer.users.cache import UserCache
+from importer.web.review import review
 from importer.web.roles import ROLE_WORDS, Role
 from importer.web.site import Visit, found, see
 from importer.web.tasks import TASK_ID
@@ -112,14 +113,20 @@ def _jobs(visit: Visit) -> list[JobOverview]:
 def decide_job(visit: Visit) -> web.Response:
     """Start `job allow` or `job skip` for a job of this page, with a reason."""
     file, do, why = visit.text("file"), visit.text("do"), visit.text("why").strip()
-    found(next((one for one in _jobs(visit) if str(one.path) == file), None))
-    here = f"{visit.base}/settings"
+    job = found(next((one for one in _jobs(visit) if str(one.path) == file), None))
+    here, run, load = f"{visit.base}/settings#jobs", visit.text("run"), job.memory.open
     if do not in {"allow", "skip"} or not why:
         sentence = "Type why, for the history of the job. Nothing was changed."
-        return visit.refusal(422, "A reason is missing", sentence, f"{here}#jobs")
+        return visit.refusal(422, "A reason is missing", sentence, here)
+    if do == "allow" and load:
+        run = run or load.run  # no other than the one that is looked at here
+    held = visit.space.run(Path(run).name) if do == "allow" else None
+    if held and visit.site.access.forbids(visit.person, review(visit.space, held).prepared_by):
+        sentence = "You prepared this load, so somebody else allows it. Nothing was changed."
+        return visit.refusal(403, "You may not allow this", sentence, here)
     title = "Allowing the held load" if do == "allow" else "Skipping the file"
-    words = ("job", do, file, f"--why={why}", f"--run={visit.text('run')}", "--json")
-    return visit.start(*words, title=title, then=f"{here}#jobs", back=here)
+    words = ("job", do, file, f"--why={why}", f"--run={run}", "--json")
+    return visit.start(*words, title=title, then=here, back=here)
 
 
 def save_keys(visit: Visit) -> web.Response:

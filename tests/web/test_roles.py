@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,9 @@ from threading import Barrier
 
 import httpx
 import pytest
+from filelock import FileLock
 
-from importer.errors import UsageError
+from importer.errors import Exit, UsageError
 from importer.web.app import ROUTES
 from importer.web.roles import Access, Role
 from tests.web.conftest import (
@@ -27,6 +29,7 @@ from tests.web.conftest import (
     leave_out,
     new_library,
     planned,
+    run_command,
     until,
     with_mapping,
 )
@@ -257,3 +260,57 @@ def test_a_file_of_rejects_has_its_people(office: tuple[Library, Ask]) -> None:
     leave_out(ada, draft, 99)
     again = planned(ben, draft)
     assert approve(ada, again).status_code == 403
+
+
+def _held(library: Library, name: str, roster: str) -> dict[str, str]:
+    """Let a guard hold the load of a job; return the form that allows it."""
+    text = f"version: 1\nrosters:\n  - {{from: {name}/*.csv, mapping: mappings/two.yaml, "
+    text += "unchanged_for: 0s}\ndo: apply\nguards: {creates: 1, rejects: off, review: off}\n"
+    (library.folder / f"{name}.yaml").write_text(text, "utf-8")
+    (library.folder / name).mkdir()
+    (library.folder / name / "roster.csv").write_text(roster, "utf-8")
+    assert run_command(library.folder, "job", "run", f"{name}.yaml") == Exit.SAFETY_CHECK
+    run = json.loads((library.folder / "jobs" / f"{name}.json").read_text("utf-8"))["open"]["run"]
+    return {"file": f"{name}.yaml", "do": "allow", "why": "a new group", "run": run}
+
+
+def _step(library: Library, name: str) -> str:
+    kept = json.loads((library.folder / "jobs" / f"{name}.json").read_text("utf-8"))
+    return str(kept["open"]["step"])
+
+
+def test_a_decision_about_a_job_that_failed_is_not_repeated(office: tuple[Library, Ask]) -> None:
+    """Nobody carries out another person's decision by trying its command again."""
+    library, ask = office
+    ada, piet = ask("ada"), ask("piet")
+    rows = (f"60{n},Ida,J{n},J{n}" for n in range(3))
+    form = _held(library, "first", "\n".join(("Id,First,Last,Code", *rows, "")))
+    assert piet.post("/alma/settings/job", data=form).status_code == 403
+    with FileLock(library.folder / "jobs" / "first.lock"):  # the job is running
+        task = ada.post("/alma/settings/job", data=form).headers["Location"]
+        until(lambda: "did not work" in ada.get(task).text)
+    assert "/again" not in ada.get(task).text
+    for who in (piet, ada):
+        assert who.post(f"{task}/again").headers["Location"] == "/alma/settings#jobs"
+    assert _step(library, "first") == "held"
+    followed(ada, ada.post("/alma/settings/job", data=form))
+    assert _step(library, "first") == "planned"
+
+
+def test_nobody_allows_a_load_of_a_job_that_they_answered(office: tuple[Library, Ask]) -> None:
+    """With four eyes, who answered a row of the held plan needs somebody else to allow it."""
+    library, ask = office
+    ada, eva = ask("ada"), ask("ada")
+    eva.headers["X-Remote-User"] = "eva"
+    card = {"id_type": {"value": "BARCODE"}, "value": "H9", "status": "ACTIVE"}
+    library.add("9109", "Ida", "Quisl", user_identifier=[card])
+    roster = "Id,First,Last,Code\n9110,Ida,Quisl,H9\n9111,Ina,Rand,H11\n9112,Al,Ro,H12\n"
+    form = _held(library, "second", roster)
+    answer = {"row": "2", "decision": "same person, new card"}
+    run = f"/alma/{form['run']}"
+    assert ada.post(f"{run}/decisions", data=answer).status_code == 303
+    for run in (form["run"], ""):
+        assert ada.post("/alma/settings/job", data=form | {"run": run}).status_code == 403
+    assert _step(library, "second") == "held"
+    followed(eva, eva.post("/alma/settings/job", data=form))
+    assert _step(library, "second") == "planned"
