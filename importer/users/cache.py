@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -186,10 +187,13 @@ class UserCache(Database):
                     self._put(user, "", seen.timestamp(), 0)
         return self.count() - before
 
-    def remove(self, primary_id: str) -> None:
-        """Remove a user that Alma no longer has."""
+    def remove(self, primary_id: str, until: datetime | None = None) -> None:
+        """Remove a user that Alma no longer has; unless it was seen after `until`, if given."""
+        seen = inf if until is None else until.timestamp()
         with self.transaction() as connection:
-            connection.execute("DELETE FROM users WHERE key = ?", (primary_id.casefold(),))
+            connection.execute(
+                "DELETE FROM users WHERE key = ? AND seen <= ?", (primary_id.casefold(), seen)
+            )
 
     def erase(self, primary_ids: Iterable[str]) -> None:
         """Remove users so that nothing of them is left in the file."""

@@ -244,30 +244,24 @@ def add_applied(ledger: Ledger, folder: Path) -> int:
     forget_answers(alma.key)
     if not path.is_file():
         return 0
-    stored, renamed = 0, []
-    with UserCache.open(path) as cache:
-        with cache.transaction():
-            for old_id, answered, time in ledger.read(
-                "SELECT primary_id, answered, (SELECT max(time) FROM entries"
-                " WHERE entries.row = images.row AND event = state)"
-                " FROM images JOIN steps USING (row)"
-                " WHERE state IN ('applied', 'already') AND answered <> ''"
-            ):
-                user = User.from_json(answered)
-                cache.put([user], datetime.fromisoformat(time))
+    stored = 0
+    with UserCache.open(path) as cache, cache.transaction():
+        for old_id, answered, time in ledger.read(_OUTCOMES, (GONE,)):
+            user = User.from_json(answered) if answered else None
+            until = datetime.fromisoformat(time)
+            if user is None or (user.primary_id or "").casefold() != old_id.casefold():
+                cache.remove(old_id, until)
+            if user is not None:
+                cache.put([user], until)
                 stored += 1
-                if (user.primary_id or "").casefold() != old_id.casefold():
-                    renamed.append(old_id)
-        gone = [
-            primary_id
-            for (primary_id,) in ledger.read(
-                "SELECT primary_id FROM steps WHERE act = 'delete'"
-                " AND state IN ('applied', 'already')"
-                " OR state = 'held' AND (SELECT detail FROM entries WHERE entries.row = steps.row"
-                " ORDER BY id DESC LIMIT 1) = ?",
-                (GONE,),
-            )
-        ]
-        for primary_id in (*renamed, *gone):
-            cache.remove(primary_id)
     return stored
+
+
+_OUTCOMES = (
+    "SELECT primary_id, CASE WHEN state = 'held' OR act = 'delete' THEN '' ELSE answered END, time"
+    " FROM steps LEFT JOIN images USING (row) JOIN entries ON entries.id ="
+    " (SELECT max(id) FROM entries WHERE entries.row = steps.row AND event = state)"
+    " WHERE state IN ('applied', 'already') AND (act = 'delete' OR answered <> '')"
+    " OR state = 'held' AND detail = ? ORDER BY entries.id"
+)
+"""What became of users, in order: the ID as planned, Alma's record or "" if it is gone, when."""

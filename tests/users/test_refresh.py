@@ -14,11 +14,16 @@ from importer.alma.client import Alma
 from importer.alma.models import UserPage
 from importer.alma.pacing import RateLimiter
 from importer.errors import UnavailableError, UsageError
+from importer.ledger.journal import Journal
+from importer.ledger.new_run import write_run
+from importer.ledger.states import GONE, State
+from importer.model.plan import Create, Delete, Fate, Step, Update
 from importer.model.user import User
 from importer.users.cache import CacheState, UserCache, cache_path, delete_cache, refresh_lock
 from importer.users.matching import MatchResult, PersonQuery
 from importer.users.query import find_users
-from importer.users.refresh import SWEEP_EVERY, Refresh, sweep_due
+from importer.users.refresh import SWEEP_EVERY, Refresh, add_applied, sweep_due
+from tests.report import building
 from tests.users.conftest import World, now, unheard
 
 SOMEBODY = "1000001"
@@ -244,3 +249,39 @@ def test_another_version_is_told(cache: UserCache) -> None:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(UsageError):
         UserCache.open(cache.path)
+
+
+def names(cache: UserCache) -> dict[str, str]:
+    """Last names by primary ID."""
+    return dict(cache.read("SELECT primary_id, last FROM users"))
+
+
+def test_an_id_that_somebody_else_has_now_stays(tmp_path: Path) -> None:
+    """Whom an apply renamed, deleted or missed is removed as of then, not who has the ID since."""
+    began, created = now(), User(primary_id="A", last_name="b")
+    steps: list[Step] = [
+        Update(2, "A", User(primary_id="A", last_name="a"), User(primary_id="B"), ()),
+        Create(3, created),
+        Delete(4, "D", User(primary_id="D")),
+        Update(5, "G", User(primary_id="G"), User(primary_id="G", last_name="x"), ()),
+        Delete(6, "E", User(primary_id="E")),
+    ]
+    alma = building.ALMA
+    facts = building.FACTS.model_copy(update={"alma": alma})
+    path = cache_path(tmp_path / "users", alma.institution, alma.environment)
+    fates = {step.row: Fate.READY for step in steps}
+    with write_run(tmp_path, facts, fates, steps=steps) as ledger:
+        journal = Journal(ledger, "robin", now)
+        for row, sent in ((2, User(primary_id="B", last_name="a")), (3, created)):
+            journal.record_intent(row, None, sent)
+            journal.record_outcome(row, State.APPLIED, answered=sent)
+        journal.record_outcome(4, State.APPLIED)
+        journal.record_outcome(5, State.HELD, GONE)
+        journal.record_outcome(6, State.ALREADY)
+        with UserCache.make(path, alma.institution, alma.environment) as cache:
+            cache.put([User(primary_id=one, last_name="old") for one in "ADEG"], began)
+            assert add_applied(ledger, path.parent) == 2
+            assert names(cache) == {"A": "b", "B": "a"}
+            cache.put([User(primary_id=one, last_name="new") for one in "ADG"], now())
+            add_applied(ledger, path.parent)  # as `apply` on a finished run does
+            assert names(cache) == {"A": "new", "B": "a", "D": "new", "G": "new"}
