@@ -58,8 +58,8 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
     `rejects.*` are written only where there are rows to correct or review; earlier ones are
     deleted unless somebody edited them. A file that is open in another program, or was edited,
     stays, and the new one gets a free name beside it. Once a run is applied, the pages of the run
-    that it undoes or corrects are written again, because they show that.
-    Raises LedgerError where the folder cannot be written.
+    that it undoes or corrects are written again, and of those that an undo undoes in turn, because
+    they show that. Raises LedgerError where the folder cannot be written.
     """
     folder = ledger.folder
     counts = summary.model_dump_json(exclude_none=True, indent=2) + "\n"
@@ -72,9 +72,13 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
         paths += write_people(ledger, "set", pins=False)
     related = lineage(ledger)
     if ledger.was_applied:
-        for earlier in filter(None, (related.undoes, related.corrects)):
+        todo = [related.undoes, related.corrects]
+        for earlier in filter(None, todo):
             with suppress(ImporterError), Ledger.open(earlier) as first:
-                _write_pages(first, summarize(first), lineage(first))
+                its = lineage(first)
+                _write_pages(first, summarize(first), its)
+                if its.undoes not in (*todo, folder.resolve()):
+                    todo.append(its.undoes)
     return (*_write_pages(ledger, summary, related), *paths)
 
 

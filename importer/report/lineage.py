@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePath
 from types import MappingProxyType
 
@@ -23,13 +24,15 @@ class Lineage:
     """The runs that a run is related to, by their folders.
 
     `undoes`, `corrects`: the earlier run whose writes it undoes, or whose corrected rejects it
-    loads. `undone_by`, `corrected_by`: the later ones that took effect. `sittings`: how often its
-    apply was started.
+    loads. `undone_by`, `corrected_by`: the later ones that took effect; `partly_undone_by`: undos
+    with rows that are not done. An undo that is undone itself does not count. `sittings`: how often
+    its apply was started.
     """
 
     undoes: Path | None = None
     corrects: Path | None = None
     undone_by: list[Path] = field(default_factory=list)
+    partly_undone_by: list[Path] = field(default_factory=list)
     corrected_by: list[Path] = field(default_factory=list)
     sittings: int = 0
 
@@ -41,6 +44,8 @@ class Lineage:
             yield f"This run loads the corrected rejects of {shortest(self.corrects)}."
         for folder in self.undone_by:
             yield f"This run was undone by {shortest(folder)}."
+        for folder in self.partly_undone_by:
+            yield f"This run was undone in part by {shortest(folder)}."
         for folder in self.corrected_by:
             yield f"Its rejects were corrected and loaded by {shortest(folder)}."
         if self.sittings > 1:
@@ -53,6 +58,7 @@ class Lineage:
             "undoes": shortest(self.undoes),
             "corrects": shortest(self.corrects),
             "undone_by": list(map(shortest, self.undone_by)),
+            "partly_undone_by": list(map(shortest, self.partly_undone_by)),
             "corrected_by": list(map(shortest, self.corrected_by)),
             "sittings": self.sittings,
         }
@@ -68,12 +74,7 @@ def shortest(folder: Path | None) -> str:
 def lineages(folders: Iterable[Path]) -> dict[Path, Lineage]:
     """Return the lineage of runs by resolved folder, as far as these runs know it."""
     found: dict[Path, Lineage] = {}
-    for folder in folders:
-        try:
-            with Ledger.open(folder) as ledger:
-                _add(found, ledger)
-        except ImporterError:  # damaged; `runs` reports it
-            continue
+    _count_undone(found, _add_all(found, folders))
     return found
 
 
@@ -86,9 +87,34 @@ def lineage(ledger: Ledger) -> Lineage:
         for path in sorted(folder.parent.glob(f"*/{FILE}"))
         if path.stat().st_mtime >= started and path.parent != folder
     )
-    found = lineages(later)
+    found: dict[Path, Lineage] = {}
+    times = _add_all(found, later)
     _add(found, ledger)
+    _count_undone(found, {**times, folder: ledger.facts.started})
     return found[folder]
+
+
+def _add_all(found: dict[Path, Lineage], folders: Iterable[Path]) -> dict[Path, datetime]:
+    """Add what runs show; return when each was started."""
+    started: dict[Path, datetime] = {}
+    for folder in folders:
+        try:
+            with Ledger.open(folder) as ledger:
+                _add(found, ledger)
+                started[folder.resolve()] = ledger.facts.started
+        except ImporterError:  # damaged; `runs` reports it
+            continue
+    return started
+
+
+def _count_undone(found: Mapping[Path, Lineage], started: Mapping[Path, datetime]) -> None:
+    """Drop the undos of these runs that were undone themselves, the latest runs first."""
+    for folder in sorted(started, key=lambda one: started[one], reverse=True):
+        own = found[folder]
+        whole = [one for one in own.undone_by if not found[one].partly_undone_by]
+        part = {*own.undone_by, *own.partly_undone_by}.difference(whole)
+        own.undone_by = [one for one in whole if not found[one].undone_by]
+        own.partly_undone_by = sorted(one for one in part if not found[one].undone_by)
 
 
 _DONE = {*ALREADY, Result.CREATED, Result.UPDATED, Result.DELETED}
@@ -112,7 +138,9 @@ def _add(found: dict[Path, Lineage], ledger: Ledger) -> None:
     if facts.undoes:
         own.undoes = Path(facts.undoes)
         if applied:
-            found.setdefault(own.undoes, Lineage()).undone_by.append(folder)
+            first = found.setdefault(own.undoes, Lineage())
+            whole = _DONE.issuperset(ledger.results())
+            (first.undone_by if whole else first.partly_undone_by).append(folder)
     elif corrected:
         own.corrects = corrected
         if applied:

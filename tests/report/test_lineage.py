@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,18 +24,25 @@ def _loaded(
     *,
     undoes: Path | None = None,
     roster: Path | None = None,
-    state: State = State.APPLIED,
+    states: tuple[State, ...] = (State.APPLIED,),
+    late: int = 0,
 ) -> Ledger:
-    """An applied run of one new patron, which undoes another or loads its corrected rejects."""
+    """An applied run of new patrons, which undoes another or loads its corrected rejects.
+
+    `late`: how many minutes later it was planned.
+    """
     run = Run(facts=building.planned().facts.model_copy(update={"failed_checks": ()}))
     if undoes:
         run.facts = run.facts.model_copy(update={"command": "undo", "undoes": str(undoes)})
     if roster:
         facts = run.facts.roster.model_copy(update={"path": str(roster)})
         run.facts = run.facts.model_copy(update={"roster": facts})
-    run.row(2, Fate.READY)
-    run.steps = [Create(2, building.user(2))]
-    run.states = {2: state}
+    started = run.facts.started + timedelta(minutes=late)
+    run.facts = run.facts.model_copy(update={"started": started})
+    for row, state in enumerate(states, start=2):
+        run.row(row, Fate.READY)
+        run.steps += [Create(row, building.user(row))]
+        run.states[row] = state
     return keep(run)
 
 
@@ -94,10 +102,50 @@ def test_a_run_that_was_undone_says_so_and_offers_no_undo(keep: Keep) -> None:
 def test_an_undo_that_changed_nothing_undid_nothing(keep: Keep, state: State) -> None:
     """Its apply began, as with `--limit 0`, or Alma refused every row: the first run stands."""
     first = _loaded(keep)
-    back = _loaded(keep, undoes=first.folder, state=state)
+    back = _loaded(keep, undoes=first.folder, states=(state,))
     assert back.was_applied
     assert lineage(first) == Lineage()
     assert lineage(back) == Lineage(undoes=first.folder)
+
+
+@pytest.mark.parametrize("state", [State.PLANNED, State.REFUSED, State.HELD, State.UNKNOWN])
+def test_an_undo_that_did_some_rows_undid_a_part(keep: Keep, state: State) -> None:
+    """The first run is not called undone: planning its undo again finds what is left."""
+    first = _loaded(keep)
+    back = _loaded(keep, undoes=first.folder, states=(State.APPLIED, state))
+    related = lineage(first)
+    assert related == Lineage(partly_undone_by=[back.folder])
+    assert related.as_json()["undone_by"] == []
+    assert any("in part" in sentence for sentence in related.sentences())
+    assert next_step(summarize(first), first.facts, related).command.startswith("importer undo ")
+
+
+def test_an_undo_that_was_undone_undid_nothing(keep: Keep) -> None:
+    """However often: the last one counts; in part, if it did some rows. All pages say so."""
+    first = _loaded(keep)
+    states = [(State.APPLIED,), (State.APPLIED,), (State.APPLIED,), (State.APPLIED, State.HELD)]
+    folders, seen = [first.folder], list[tuple[list[Path], list[Path]]]()
+    for late, done in enumerate(states, start=1):
+        run = _loaded(keep, undoes=folders[-1], states=done, late=late)
+        write_all(run, summarize(run))
+        folders.append(run.folder)
+        related = lineages(reversed(folders))[first.folder]
+        assert related == lineage(first)
+        seen.append((related.undone_by, related.partly_undone_by))
+        assert ("This run was undone by" in text_of(first.folder)) is bool(related.undone_by)
+    once = [folders[1]]
+    assert seen == [(once, []), ([], []), (once, []), ([], once)]
+
+
+def test_folders_that_undo_one_another_end(keep: Keep, tmp_path: Path) -> None:
+    """The undo of an undo may have the folder of the run that was undone first, and purged."""
+    back = _loaded(keep, undoes=tmp_path / "run-1")
+    again = _loaded(keep, undoes=back.folder, late=1)
+    assert again.folder == tmp_path / "run-1"
+    write_all(again, summarize(again))
+    for related in (lineage(back), lineages([again.folder, back.folder])[back.folder]):
+        assert related.undone_by == [again.folder]
+    assert lineage(again).undone_by == []
 
 
 def test_a_resumed_apply_is_counted(keep: Keep) -> None:
