@@ -327,6 +327,8 @@ class _Compiler:
             },
             rule.takes_cells(tables),
             *self._deciding(rule, bound, entry),
+            rule.fields,
+            rule.needed,
         )
         other: dict[str, CellsOf] = {
             heading_key(name): (heading_key(heading), None, 0) for name, heading in bound.items()

@@ -44,7 +44,7 @@ from importer.mapper.values import (
     changed,
     texts_of,
 )
-from importer.model.candidates import ENDS, NAMES, Candidates
+from importer.model.candidates import ENDS, NAMES, ROLE_END, Candidates
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import VALUE, CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
@@ -76,7 +76,7 @@ def evaluate(
     each_once = dict.fromkeys(work.problems)
     problems = tuple(sorted(each_once, key=lambda problem: problem.origin.row))
     behind = {name: work.behind[name].tolist() for name in NAMES if name in work.behind}
-    own = {name: work.own[name].tolist() for name in ENDS if name in work.own}
+    own = {name: work.own[name].tolist() for name in (*ENDS, ROLE_END) if name in work.own}
     silent, orders = work.not_applicable, work.orders
     return Candidates(
         roster.source,

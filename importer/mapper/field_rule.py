@@ -25,6 +25,9 @@ def value_steps(name: str) -> Steps:
     return ("values", name.removeprefix(VALUE).partition(".")[0])
 
 
+_NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
+
+
 @dataclass(frozen=True, slots=True)
 class FieldRule:
     """A field and its rule. `steps` lead to it in the mapping file.
@@ -51,6 +54,11 @@ class FieldRule:
     def required(self) -> str:
         """Whether a blank rejects the row ("true"), is a warning ("warn"), or is accepted."""
         return policy.value if (policy := Required.of(self)) else "false"
+
+    @property
+    def needed(self) -> bool:
+        """Whether every row needs its value as it is, so that it is never left out."""
+        return self.required == "true" or self.field.path in _NEVER_DROPPED
 
     @property
     def on_update(self) -> OnUpdate:

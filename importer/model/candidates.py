@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default  # a column's `field` is another thing
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -22,6 +22,7 @@ from importer.model.patterns import full_match
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code, Origin, Place, Problem, Repairs, Severity
 from importer.model.roster import Source
+from importer.model.text import word_list
 from importer.model.user import AccountType
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ ID_FIELDS = ("primary_id", "user_identifier.value")
 
 ENDS = ("expiry_date", "purge_date")
 """The fields with the dates on which a record ends."""
+
+ROLE_END = "patron_role.expiry"
+"""The field with the date on which the Patron role ends."""
 
 
 def _yes(value: object) -> object:
@@ -119,6 +123,7 @@ class FieldColumn:
     with its place in the mapping file. `from_cells`: a cell's own text may be written as well.
     `reads`: the positions in the roster of all columns that decide the value, also by a condition
     or through another field. `rule`: its rule with the lookups, as a text that only compares.
+    `takes`: the fields of the record that it takes. `needed`: no row goes without it.
     """
 
     label: str
@@ -133,6 +138,8 @@ class FieldColumn:
     from_cells: bool = False
     reads: tuple[int, ...] = ()
     rule: str = ""
+    takes: tuple[str, ...] = ()
+    needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +185,14 @@ class RecordLayout:
         """The fields of the record itself, outside any list."""
         return (target for target in self.targets.values() if not target.field.parent)
 
+    def followers(self, path: str) -> tuple[str, ...]:
+        """The labels of what takes a field of the record, itself or through another one."""
+        found = [path]
+        for name in found:
+            taking = (label for label, column in self.targets.items() if name in column.takes)
+            found += (label for label in taking if label not in found)
+        return tuple(found[1:])
+
     def labels(self, path: str) -> tuple[str, ...]:
         """The labels of a field: one outside lists, in a list one per entry."""
         return tuple(label for label, column in self.targets.items() if column.field.path == path)
@@ -200,8 +215,8 @@ class Candidates:
     could not be read or had to be repaired while mapping.
     `orders`: those of dates that columns show, None if they show none, by what reads the columns.
     `behind`: by label of a name, each row's text before the mapping's steps, such as the whole
-    name. `own`: by label of `ENDS`, whether each row's date is from a cell, and not written by the
-    mapping (by a constant, a lookup or `plus`).
+    name. `own`: by label of `ENDS` and `ROLE_END`, whether each row's date is from a cell, and not
+    written by the mapping (by a constant, a lookup or `plus`).
     """
 
     source: Source
@@ -235,20 +250,50 @@ class Candidates:
     def without_bad(self, problems: Iterable[Problem]) -> tuple[Candidates, list[Problem]]:
         """Return the rows without the values that reject them, where `bad: drop` allows that.
 
-        The problem of a dropped value is returned as a warning.
+        What takes such a value is left out with it; if no row goes without that, the value rejects
+        its row after all. The problem of a value that is left out is returned as a warning; what
+        is left out with it has none.
         """
+        problems = [*problems]
+        fields = {problem.field for problem in problems}
+        followers = {label: self.layout.followers(label) for label in fields}
+        taking: dict[tuple[str, int], tuple[str, ...]] = {}
+        for problem in problems:
+            label, row = problem.field, problem.origin.row
+            column = self.layout.targets.get(label)
+            if column is not None and column.drop_bad and problem.severity is Severity.REJECT:
+                with_it = self._taking(label, row, followers[label])
+                if not any(self.layout.targets[one].needed for one in with_it):
+                    taking[label, row] = with_it
         dropped: defaultdict[str, set[int]] = defaultdict(set)
+        for (label, row), with_it in taking.items():
+            for one in (label, *with_it):
+                dropped[one].add(row)
         found = []
         for problem in problems:
-            column = self.layout.targets.get(problem.field)
-            if column is not None and column.drop_bad and problem.severity is Severity.REJECT:
-                dropped[problem.field].add(problem.origin.row)
-                message = f"{problem.message}; the value is left out"
+            label, row = problem.field, problem.origin.row
+            if (label, row) in taking and problem.severity is Severity.REJECT:
+                names = [f"`{one}`" for one in (label, *taking[label, row])]
+                what = f"{word_list(names)} are" if names[1:] else "the value is"
+                message = f"{problem.message}; {what} left out"
                 found.append(replace(problem, severity=Severity.WARNING, message=message))
-            else:
+            elif (label, row) in taking or row not in dropped.get(label, ()):
                 found.append(problem)
-        silent = {
-            label: frozenset(rows) | self.not_applicable.get(label, frozenset())
+        return self._without(dropped) if dropped else self, found
+
+    def _taking(self, label: str, row: int, followers: tuple[str, ...]) -> tuple[str, ...]:
+        """Return which of the labels take a value of a row; a blank one gives nothing."""
+        if not followers or self.frame.at[row, label]:
+            return followers
+        return tuple(one for one in followers if not self.frame.at[row, one])
+
+    def _without(self, dropped: Mapping[str, Collection[int]]) -> Candidates:
+        """Return the rows without some values, by label."""
+        index, known, nothing = self.frame.index, self.not_applicable, frozenset[int]()
+        silent = {label: known.get(label, nothing).union(rows) for label, rows in dropped.items()}
+        kept = {
+            label: self.frame[label].mask(index.isin([*rows]), "")
             for label, rows in dropped.items()
         }
-        return replace(self, not_applicable={**self.not_applicable, **silent}), found
+        frame = self.frame.assign(**kept)
+        return replace(self, frame=frame, not_applicable={**known, **silent})

@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import date
+from itertools import repeat
 
-from importer.model.candidates import ENDS, NAMES
+from importer.model.candidates import ENDS, NAMES, ROLE_END
 from importer.model.fields import Shape
 from importer.model.name_words import COMMA, TWO_PEOPLE, is_suffix, is_title
 from importer.model.people import is_email, read_phone
@@ -159,18 +160,24 @@ def out_of_range(table: Table) -> Iterator[Problem]:
         return CellFinding(Code.DATE_OUT_OF_RANGE, sentence, severity=Severity.WARNING)
 
     for column in table.columns.values():
-        if column.target.field.path in ENDS:
+        if column.target.field.path in {*ENDS, ROLE_END}:
             yield from _impossible_ends(table, column)
         elif column.target.field.shape is Shape.DATE:
             yield from column.judge(birth if column.target.field.path == "birth_date" else other)
 
 
 def _impossible_ends(table: Table, column: Column) -> Iterator[Problem]:
-    """Find expiration or purge dates before 1990 or more than 100 years ahead."""
-    own = table.candidates.own.get(column.target.label, [True] * len(column.texts))
+    """Find expiration or purge dates before 1990 or more than 100 years ahead.
+
+    The role's end is not reported again where it is the expiration date.
+    """
     latest = _years_from(table.today, _LONGEST)
-    for row, text, from_cell in zip(table.candidates.rows, column.texts, own, strict=True):
-        if text and not _FIRST_END <= text <= latest:
+    role = column.target.label == ROLE_END
+    known = table.candidates.texts("expiry_date") if role else repeat("")
+    own = _own(table, column.target.label)
+    texts = zip(table.candidates.rows, column.texts, own, known, strict=False)
+    for row, text, from_cell, other in texts:
+        if text and not _FIRST_END <= text <= latest and text != other:
             why = "before 1990" if text < _FIRST_END else f"more than {_LONGEST} years ahead"
             rejects = from_cell and text != _NEVER
             finding = CellFinding(
@@ -180,6 +187,11 @@ def _impossible_ends(table: Table, column: Column) -> Iterator[Problem]:
                 None if rejects else Severity.WARNING,
             )
             yield column.problem(row, text, finding)
+
+
+def _own(table: Table, label: str) -> list[bool]:
+    """Return whether each row's date on which a record ends is from a cell."""
+    return table.candidates.own.get(label, [True] * len(table.candidates.rows))
 
 
 _NO_END = {
@@ -193,8 +205,8 @@ _NO_END = {
 def purge_passed(table: Table) -> Iterator[Problem]:
     """Find purge dates in the past: Alma may delete the user at its next purge job.
 
-    If the mapping creates no users, it is a warning. Where the expiration date is impossible, the
-    purge date only follows from it.
+    If the mapping creates no users, it is a warning. Where the expiration date is impossible and
+    rejects its row, the purge date only follows from it.
     """
     today = table.today.isoformat()
     finding = CellFinding(
@@ -202,10 +214,13 @@ def purge_passed(table: Table) -> Iterator[Problem]:
         "the purge date {value} has passed",
         severity=None if table.creates else Severity.WARNING,
     )
-    ends = table.candidates.texts("expiry_date")
+    ends = zip(table.candidates.texts("expiry_date"), _own(table, "expiry_date"), strict=True)
+    target = table.candidates.layout.targets.get("expiry_date")
+    rejects = target is not None and not target.drop_bad
     for column in table.of("purge_date"):
         found = {text: finding for text in column.distinct if text < today}
-        yield from column.flag(found, (not "" < text < _FIRST_END for text in ends))
+        other = (not (rejects and own and "" < end < _FIRST_END) for end, own in ends)
+        yield from column.flag(found, other)
 
 
 def expired(table: Table) -> Iterator[Problem]:

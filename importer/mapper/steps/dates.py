@@ -35,7 +35,7 @@ from importer.mapper.time_spans import (
 )
 from importer.mapper.transforms import Reading, Word
 from importer.mapper.values import Values
-from importer.model.candidates import ENDS
+from importer.model.candidates import ENDS, ROLE_END
 from importer.model.fields import Field as RecordField
 from importer.model.fields import Shape
 from importer.model.plan import MappingPart
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from importer.mapper.values import RuleWork
 
 
-_ENDS = frozenset({*ENDS, "patron_role.expiry"})
+_ENDS = frozenset({*ENDS, ROLE_END})
 ONLY_ENDS = "`month` and `year` are for expiry and purge dates; write them in the rules of these"
 
 

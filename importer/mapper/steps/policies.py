@@ -13,8 +13,6 @@ from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
 if TYPE_CHECKING:
     from importer.mapper.field_rule import FieldRule
 
-_NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
-
 CREATE_ONLY = frozenset({"password", "force_password_change", "pin_number"})
 """Fields that are set only when the user is created, unless the mapping sets `on_update`."""
 
@@ -78,8 +76,7 @@ class Bad(Policy[str]):
     def check_rule(self, part: RulePart) -> Iterator[MappingFinding]:
         """What every row needs is never dropped."""
         rule = part.of
-        needed = rule.required == "true" or rule.field.path in _NEVER_DROPPED
-        if self.value == "drop" and needed:
+        if self.value == "drop" and rule.needed:
             wrong = f"`drop` is not for `{rule.field.name}`, which every row needs as it is"
             yield part.finding("bad", wrong)
 
