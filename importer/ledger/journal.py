@@ -37,6 +37,7 @@ from importer.model.run import ResolvedChecks
 from importer.model.user import User
 
 INTENT, ALLOWED, PASSWORDS, DELIVERED = "intent", "allowed", "passwords", "delivered"
+UNSENT = "unsent"  # Alma took none of the calls since the outcome before
 """Events of entries that are read again. The event of an outcome is the step's new state."""
 
 RESOLVED_ADVICE = "No action needed: a person decided."
@@ -56,7 +57,7 @@ class Pending:
     """A create, update or delete with its current state.
 
     `before` is Alma's record when it was planned, None for a create; `after` is the planned
-    record. `attempts` counts the intents so far, and `sent` is the last of them.
+    record. `attempts` counts the intents so far that Alma may have taken, and `sent` is the last.
     """
 
     row: int
@@ -144,7 +145,9 @@ class Journal:
         """Return the step of a row with its current state."""
         query = (
             "SELECT act, primary_id, steps.before, after, override, state, images.before, sent,"
-            " (SELECT count(*) FROM entries WHERE entries.row = steps.row AND event = ?)"
+            " (SELECT count(*) FROM entries call WHERE call.row = steps.row AND event = ? AND ?"
+            " IS NOT (SELECT event FROM entries WHERE row = call.row AND id > call.id"
+            " AND event != call.event ORDER BY id LIMIT 1))"
             " FROM steps LEFT JOIN images USING (row) WHERE row = ?"
         )
 
@@ -162,7 +165,7 @@ class Journal:
                 Write(_user(overwritten), User.from_json(sent)) if sent else None,
             )
 
-        (found,) = self.ledger.parsed(pending, query, (INTENT, row))
+        (found,) = self.ledger.parsed(pending, query, (INTENT, UNSENT, row))
         return found
 
     def record_intent(self, row: int, before: User | None, sent: User) -> None:
@@ -175,6 +178,13 @@ class Journal:
                 (row, before.to_json() if before else "", body),
             )
             self._append(row, INTENT, hashlib.sha256(body.encode()).hexdigest())
+
+    def record_unsent(self, row: int, detail: str) -> None:
+        """Record that a step is planned again, because Alma took no call of it; `detail`: why."""
+        with self._writing():
+            self._append(row, UNSENT, "")
+            self._state(row, State.PLANNED)
+            self._append(row, State.PLANNED, detail)
 
     def record_outcome(
         self,

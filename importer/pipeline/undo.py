@@ -41,6 +41,7 @@ from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.row_plan import against_facts
 from importer.pipeline.runs import new_run
 from importer.planner.entries import current, same_id
+from importer.planner.patch import may_still_be
 from importer.planner.safety_checks import count_steps, failed_checks, limits_of
 from importer.planner.undo import (
     as_created,
@@ -250,11 +251,17 @@ def _update_undone(
     the run made External needs review, because Alma's API cannot make it Internal again, unless
     `stays_external`.
     """
-    if live is None or image.before is None or not _is_of(image, live):
+    before = image.before
+    if (
+        live is None
+        or before is None
+        or not _is_of(image, live)
+        or not may_still_be((before, image.sent), live)
+    ):
         sentence = "This user was deleted in Alma since the run, or has another ID now."
         advice = "Look for the user in Alma; what the run changed can only be fixed there."
         return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
-    if not stays_external and made_external(image.before, live):
+    if not stays_external and made_external(before, live):
         sentence = (
             "The run made this user External, and Alma's API cannot make an External user Internal."
         )
@@ -263,7 +270,7 @@ def _update_undone(
             "`--as update`: the user stays External, and the rest is restored."
         )
         return _held_back(origin, Code.ACCOUNT_TYPE_DIFFERS, sentence, advice)
-    written = Written(image.before, image.sent, image.answered, image.override)
+    written = Written(before, image.sent, image.answered, image.override)
     undone = undo_update(image.row, written, live)
     if not undone.theirs:
         return Planned(undone.step)

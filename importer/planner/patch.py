@@ -337,6 +337,23 @@ _NOT_ANSWERED = frozenset({"pin_number", "force_password_change"})
 _COMPARED_FLAGS = ("preferred", "preferred_sms", "user_viewable", "popup_note", "value")
 
 
+def may_still_be(known: Iterable[User], live: User) -> bool:
+    """Return whether a record may be of the person of one of these, which had the same ID.
+
+    A name or the birth date agrees, or there is none to compare: an ID may have been given to
+    somebody else.
+    """
+    ours = [one for one in known if any(current(one, name) for name in _WHO)]
+    return not ours or any(
+        (text := current(one, name)) and text.casefold() == current(live, name).casefold()
+        for one in ours
+        for name in _WHO
+    )
+
+
+_WHO = ("first_name", "last_name", "birth_date")
+
+
 def same_as_sent(sent: User, answered: User, before: User | None) -> tuple[str, ...]:
     """Return the paths that Alma keeps otherwise than they were sent; none if all is as sent.
 

@@ -13,7 +13,14 @@ from itertools import groupby, islice
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from importer.ledger.journal import ALLOWED, JournalEntry, history, to_create
+from importer.ledger.journal import (
+    ALLOWED,
+    INTENT,
+    UNSENT,
+    JournalEntry,
+    history,
+    to_create,
+)
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act, Fate
 from importer.model.problem import KNOWN, Code, Problem
@@ -349,21 +356,27 @@ def approvals(ledger: Ledger) -> Iterator[tuple[str, str]]:
 def describe_apply(entries: Iterable[JournalEntry]) -> str:
     """Return how a run was applied: by whom, when, and with how many writes; "" if never.
 
+    Calls of which Alma took none are no writes; of those of a row in a row, the last one is.
     The time counts from each start to the last entry before the next start, so that the hours
     between two sittings are not in it.
     """
     operators: dict[str, None] = {}
     sittings: list[tuple[datetime, datetime]] = []
-    writes = 0
+    writes, under_way = 0, set[int]()
     for entry in entries:
         if entry.event == "apply":
             operators[entry.operator] = None
             sittings.append((entry.time, entry.time))
         elif sittings:
             sittings[-1] = sittings[-1][0], entry.time
-            writes += entry.event == "intent"
+            if entry.event == INTENT:
+                under_way.add(entry.row)
+            elif entry.row in under_way:
+                under_way.remove(entry.row)
+                writes += entry.event != UNSENT
     if not sittings:
         return ""
+    writes += len(under_way)
     seconds = round(sum((end - start).total_seconds() for start, end in sittings))
     times = "" if len(sittings) == 1 else f" in {len(sittings):,} sittings"
     return (

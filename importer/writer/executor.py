@@ -35,7 +35,14 @@ from importer.model.problem import Code, Origin, Problem
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.leavers import without_counts
-from importer.planner.patch import Conflict, apply, diff, rebase, same_as_sent
+from importer.planner.patch import (
+    Conflict,
+    apply,
+    diff,
+    may_still_be,
+    rebase,
+    same_as_sent,
+)
 from importer.planner.retire import is_as_planned
 from importer.writer.outcomes import (
     NoWrite,
@@ -65,6 +72,7 @@ TAKEN = frozenset({"401851", "4018994"})
 """Alma's codes for an ID that is taken (contract 2.4)."""
 
 VANISHED = "This user was deleted in Alma since the plan was made."
+ANOTHER = "Another person has this ID in Alma since the plan was made."
 CHANGED = "Since the plan was made, someone changed in Alma what this update would change."
 CHANGED_AFTER = (
     "The reply to this update was lost, and someone has changed the record in Alma since. "
@@ -214,8 +222,12 @@ class Executor:
             self._count_failure(error)
             return State.UNKNOWN
         except (UnavailableError, ThrottledError, DailyLimitError, AccessError) as error:
-            # Alma processed nothing, so the row may be sent again.
-            self.journal.record_outcome(step.row, State.PLANNED, str(error))
+            # Alma processed nothing, so the row may be sent again. After a refusal for speed that
+            # is less certain than where no call has left.
+            if isinstance(error, ThrottledError):
+                self.journal.record_outcome(step.row, State.PLANNED, str(error))
+            else:
+                self.journal.record_unsent(step.row, str(error))
             if not isinstance(error, UnavailableError):
                 raise
             self._count_failure(error)
@@ -249,6 +261,9 @@ class Executor:
         def change(current: User | None) -> User | None:
             nonlocal ended, sends, before, body
             if current is None or not has_id(current, step.primary_id):
+                return None
+            if not may_still_be((step.before or step.after, step.after), current):
+                ended = self._hold(step, ANOTHER)
                 return None
             if counts:
                 if has := obligations(current):
@@ -362,6 +377,7 @@ class Executor:
         return self._judge(step, found, taken)
 
     def _judge(self, step: Pending, found: User | None, taken: RefusedError | None) -> State:
+        self._failures = 0
         match verify(step, found):
             case WriteFound(kept, edited) if step.act is Act.CREATE:
                 stored = None if edited or has_more(step, found) else found
@@ -422,6 +438,7 @@ class Executor:
         self, step: Pending, sends: int, detail: str, current: User | None = None
     ) -> State:
         """Record that Alma has it already; if an attempt was made before, by this run."""
+        self._failures = 0
         state = State.APPLIED if sends else State.ALREADY
         return self.journal.record_outcome(step.row, state, detail, answered=current)
 
@@ -435,6 +452,7 @@ class Executor:
     def _hold(
         self, step: Pending, message: str, detail: str = "", *, code: Code = Code.CHANGED_IN_ALMA
     ) -> State:
+        self._failures = 0
         problem = Problem.of(code, self.origin(step.row), message)
         return self.journal.record_outcome(
             step.row, State.HELD, detail or message, problems=[problem]

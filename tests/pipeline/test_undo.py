@@ -13,17 +13,21 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from importer.cli.app import run
-from importer.ledger.journal import next_deletes
+from importer.ledger.journal import Image, next_deletes
 from importer.ledger.ledger import Ledger
 from importer.model.plan import (
+    Act,
     ChangeKind,
+    Held,
     SafetyCheck,
     SafetyLimits,
     Unchanged,
     Update,
     Written,
 )
+from importer.model.problem import Origin
 from importer.model.user import User
+from importer.pipeline.undo import undone
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import comparable, entries
 from importer.planner.undo import undo_update
@@ -177,6 +181,17 @@ def test_an_id_that_is_put_back_as_primary_id_goes_where_it_was_kept() -> None:
     assert entries(step.after, "user_identifier") == ()
     assert ChangeKind.REMOVE in {change.kind for change in step.changes}
     assert not step.takes_back
+
+
+def test_nothing_is_put_back_of_another_person_with_the_id() -> None:
+    """The card was given to somebody else after the load: that record needs a person's look."""
+    who = {"first_name": "Ana", "last_name": "Smith", "birth_date": "1950-01-01Z"}
+    before, sent = (people.user(**who, expiry_date=f"{year}-12-31Z") for year in (2026, 2027))
+    other = {"first_name": "Bob", "last_name": "Jones", "birth_date": "2001-05-05Z"}
+    image, origin = Image(2, Act.UPDATE, "21234", before, sent, sent, ()), Origin("a.csv", "", 2)
+    for now, step in (({**who, "last_name": "Lee"}, Update), (other, Held)):
+        live = people.user(**now, expiry_date="2027-12-31Z")
+        assert isinstance(undone(image, live, origin).step, step)
 
 
 def test_only_what_the_run_added_goes_without_a_safety_check() -> None:

@@ -388,7 +388,7 @@ class Desk:
     """What staff know of one user: which card and mark each roster left, and its last card."""
 
     cards: dict[str, tuple[str, str]] = field(default_factory=dict)
-    marks: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     cells: dict[str, str] = field(default_factory=dict)
 
     def asks_about_card(self, roster: Roster, live: User) -> bool:
@@ -404,12 +404,18 @@ class Desk:
         if cell in _cards(alma.live, roster.card_type):
             self.cards[name] = roster.card_type, cell
         self.cells[name] = cell
-        (was,), (now,) = preferred(Alma(before)) or [""], preferred(alma)
-        addresses = {one.email_address for one in _emails(alma.live)}
-        if was and self.marks.get(name) and was not in self.marks.values() and was in addresses:
+        was, now = (_entries(one, marked=True) for one in (before, alma.live))
+        moved = was and self.marks.get(name) and was not in self.marks.values()
+        if moved and was <= _entries(alma.live, marked=False):
             assert now == was, (roster, before, alma.live)
         else:
             self.marks[name] = now
+
+
+def _entries(live: User, *, marked: bool) -> set[tuple[str, str]]:
+    """Emails with their types, all or those with the mark."""
+    found = (one for one in _emails(live) if one.preferred or not marked)
+    return {(text(one.email_address), text(one.email_type)) for one in found}
 
 
 def _cards(live: User, kind: str) -> set[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.ledger.journal import Journal
+from importer.ledger.journal import INTENT, UNSENT, Journal, JournalEntry
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import State
 from importer.model.plan import Change, ChangeKind, Fate, Update
@@ -23,8 +23,9 @@ from importer.model.run import Summary
 from importer.report.differences import MOST_LINES
 from importer.report.files import write_all
 from importer.report.lineage import Lineage
-from importer.report.page import MOST_GROUPS, render
+from importer.report.page import MOST_GROUPS, describe_apply, render
 from importer.report.wording import sentences_of
+from tests.ledger.test_ledger import NOW
 from tests.report import building
 from tests.report.building import Run
 from tests.report.conftest import Keep
@@ -356,3 +357,11 @@ def test_what_may_be_a_name_is_no_sample_of_a_column_of_codes(keep: Keep) -> Non
         text = page(ledger, values=False)
         assert ("Friend" in text) is shown
         assert "Community" in text
+
+
+def test_only_calls_that_alma_took_are_writes() -> None:
+    """Three calls for row 2, of which none left; two for row 3, the last of which arrived."""
+    events = [(0, "apply"), *[(2, INTENT)] * 3, (2, UNSENT), (2, "planned")]
+    events += [(3, INTENT), (3, INTENT), (3, "applied"), (4, INTENT)]
+    entries = [JournalEntry(NOW, "jo", row, event, "") for row, event in events]
+    assert "2 writes were sent" in describe_apply(entries)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +30,7 @@ from tests.ledger.test_ledger import FACTS, NOW
 from tests.practice import call
 
 Step = Create | Update | Delete
+BORN, ENDS = date(1950, 1, 1), date(2026, 12, 31)
 
 T = TypeVar("T")
 
@@ -301,6 +303,36 @@ def test_what_staff_changed_meanwhile_stays(
     assert desk.last_name(before) == name
     held = state is State.HELD
     assert [code for _, code, _ in desk.codes()] == [Code.CHANGED_IN_ALMA] * held
+
+
+def test_a_call_that_alma_took_none_of_is_no_attempt(desk: Desk) -> None:
+    """The day's calls were used up. What staff did themselves until the next day is not ours."""
+    (before,) = desk.put_in(person(1))
+    desk.plan(_renamed(2, before), Create(3, person(2)))
+    desk.faults("on: PUT, do: 429_daily}, {on: POST, do: 429_daily")
+    stopped = desk.apply()
+    assert stopped is not None
+    assert stopped.daily
+    desk.faults("")
+    desk.staff_rename(before, "Vega")
+    desk.put_in(person(2))
+    assert desk.apply() is None
+    assert desk.states() == {2: State.ALREADY, 3: State.ALREADY}
+    assert desk.images() == []
+
+
+def test_another_person_with_the_id_of_the_plan_is_not_changed(desk: Desk) -> None:
+    """The card was given to somebody else after the plan: that user is left, and reported."""
+    (before,) = desk.put_in(person(1, birth_date=BORN, expiry_date=ENDS))
+    later = before.model_copy(update={"expiry_date": ENDS.replace(year=2027)})
+    desk.plan(Update(2, before.primary_id or "", before, later, ()))
+    other = {"first_name": "Bob", "last_name": "Jones", "birth_date": "2001-05-05Z"}
+    desk.back("PATCH", f"/users/{before.primary_id}", json.dumps(other))
+    assert desk.apply() is None
+    assert desk.states() == {2: State.HELD}
+    found = desk.user(before.primary_id)
+    assert found is not None
+    assert found.expiry_date == before.expiry_date
 
 
 @pytest.mark.parametrize("fault", ["429", "429_after"])
