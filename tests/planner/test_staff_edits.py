@@ -408,7 +408,7 @@ class Desk:
         moved = was and self.marks.get(name) and was not in self.marks.values()
         if moved and was <= _entries(alma.live, marked=False):
             assert now == was, (roster, before, alma.live)
-        else:
+        if not moved or now == {(roster.cells[EMAIL], roster.email_type)}:  # what it has is ours
             self.marks[name] = now
 
 
