@@ -93,8 +93,12 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
             ]
             feeds[address] = feed.marked(files, FileState.SKIPPED, now)
             skipped += [str(file.found) for file in files]
-        if meant is not None and meant.corrects is not None:
-            skipped += map(str, meant.files)
+        returned = dict(store.state.returned)
+        if meant is not None:
+            skipped = [*map(str, of_load)]  # also what is not remembered, such as corrections
+            for file in meant.files if meant.corrects is not None else ():
+                if one := returned.get(file.name):
+                    returned[file.name] = one.model_copy(update={"skipped": file.sha256})
         if not skipped:
             msg = f"No file of the job {job.name} is held or refused."
             if held is not None:
@@ -103,7 +107,8 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
             raise UsageError(msg)
         of_run = meant.run if meant is not None else ""
         decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
-        changes = {"feeds": feeds, "open": None if meant is not None else load}
+        open_now = None if meant is not None else load
+        changes = {"feeds": feeds, "open": open_now, "returned": returned}
         store.state = store.state.with_decision(decision, **changes)
         store.save()
         store.remove_copies(meant.files if meant is not None else ())

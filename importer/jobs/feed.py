@@ -93,13 +93,18 @@ class FileState(StrEnum):
     SKIPPED = "skipped"  # by a person
 
     @property
+    def stops(self) -> bool:
+        """Whether a person, or another file, has to come first."""
+        return self in {FileState.HELD, FileState.REFUSED}
+
+    @property
     def is_over(self) -> bool:
         """Whether the file is never loaded again."""
         return self in {FileState.LOADED, FileState.SUPERSEDED, FileState.SKIPPED}
 
 
 class FeedFile(BaseModel):
-    """A file of a feed. `at`: since when it is in its state; `sha256`: blank if nobody read it."""
+    """A file of a feed, in its state `at` a time. `sha256`: once it was read; `since`: if over."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -109,6 +114,7 @@ class FeedFile(BaseModel):
     sha256: str = ""
     state: FileState = FileState.SEEN
     at: datetime | None = None
+    since: float | None = None
 
     @classmethod
     def of(cls, file: FoundFile, sha256: str = "", at: datetime | None = None) -> Self:
@@ -170,15 +176,14 @@ class Feed(BaseModel):
 
         Else its older values would be loaded after those of the files behind it.
         """
-        waits = {FileState.HELD, FileState.REFUSED}
-        return min(
-            [one.modified for one in self.files if one.name == file.name and one.state in waits],
-            default=file.modified,
-        )
+        if (one := self.known(file)) is not None and one.since is not None:
+            return one.since
+        stopped = [f.modified for f in self.files if f.name == file.name and f.state.stops]
+        return min(stopped, default=file.modified)
 
     def looked(self, there: Iterable[FoundFile], now: datetime) -> Self:
         """Return the feed after a look at its place: new files wait, and those gone do not."""
-        present = set(there)
+        present = dict.fromkeys(there)
         kept = [f for f in self.files if f.state is not FileState.SEEN or f.found in present]
         seen = [FeedFile.of(file, at=now) for file in present if self.known(file) is None]
         return self._with((*kept, *seen))
@@ -186,14 +191,19 @@ class Feed(BaseModel):
     def marked(
         self, files: Iterable[PickedFile | FeedFile], state: FileState, now: datetime
     ) -> Self:
-        """Return the feed with these files in another state."""
+        """Return the feed with these files in another state.
+
+        What stopped under the name of one that is over was replaced by it.
+        """
         changed = [
             FeedFile(**file.model_dump(include={"name", "modified", "size", "sha256"}),
-                     state=state, at=now)
+                     state=state, at=now, since=self.came(file.found) if state.is_over else None)
             for file in files
         ]  # fmt: skip
         found = [one.found for one in changed]
-        return self._with((*(one for one in self.files if one.found not in found), *changed))
+        over = {one.name for one in changed if state.is_over}
+        kept = (one for one in self.files if not (one.name in over and one.state.stops))
+        return self._with((*(one for one in kept if one.found not in found), *changed))
 
     def repeats(self, file: PickedFile) -> FeedFile | None:
         """Return the last earlier file whose content a file has again; None where it is new.

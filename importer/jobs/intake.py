@@ -93,12 +93,23 @@ class Intake:
             self.unchanged = load.files
             for sentence in self.put_away(load):
                 self._tools.say(sentence)
+            self._drop_replaced(held)
             more = self._job.file.every == "file" and self._are_new(load, before)
             return self.pick_up(went_on=True) if more else None
         if held is not None and held.hashes == load.hashes:
             self._store.remove_copies(load.files)
             return held
         return load
+
+    def _drop_replaced(self, held: Load | None) -> None:
+        """Forget a held load of which a file was replaced or is over; nobody can allow it then."""
+        if held is None or held.corrects is not None:
+            return
+        feeds = (self._store.state.feed(part.source.address) for part in self._job.file.rosters)
+        states = [feed.state(file.found) for feed, file in zip(feeds, held.files, strict=False)]
+        if any(one is not FileState.HELD for one in states):
+            self._store.remove_copies(held.files)
+            self._store.save(open=None)
 
     def _are_new(self, load: Load, feeds: dict[str, Feed]) -> bool:
         """Whether files of a load waited, so that others may wait behind them."""

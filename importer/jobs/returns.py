@@ -18,7 +18,7 @@ from importer.errors import Exit, ImporterError
 from importer.jobs.commands import Tools
 from importer.jobs.feed import copied, digest_of, opened
 from importer.jobs.notify import Level, Message, send_email
-from importer.jobs.places import LOADED, SUPERSEDED, FoundFile, RosterFolder
+from importer.jobs.places import LOADED, SKIPPED, SUPERSEDED, FoundFile, RosterFolder
 from importer.jobs.schema import Job
 from importer.jobs.state import Load, Returned, Store
 from importer.jobs.words import reasons
@@ -153,12 +153,15 @@ class Returns:
         """Whether a workbook has another content than the one that was put there."""
         if file.modified == one.modified:
             return False
-        digest = digest_of(place, file, self._store.folder)
+        digest = self._digest(place, file)
         edited = digest not in {"", one.sha256}
         is_past = self._tools.now() - file.changed > _STEP
         if not edited and not one.replaced and is_past:
             self._change(file.name, one.model_copy(update={"modified": file.modified}))
         return edited
+
+    def _digest(self, place: RosterFolder, file: FoundFile) -> str:
+        return digest_of(place, file, self._store.folder)
 
     def _change(self, name: str, one: Returned | None) -> None:
         rest = {key: value for key, value in self._store.state.returned.items() if key != name}
@@ -186,8 +189,9 @@ class Returns:
     def corrections(self) -> Iterator[Load]:
         """Yield a load for each workbook that the office corrected.
 
-        Corrections of an earlier load than the last are put aside, to be reported. Raises
-        RosterError where one is still being written, PlaceError and others for the folder.
+        Corrections of an earlier load than the last are put aside, to be reported, and those that
+        a person skipped without a word. Raises RosterError where one is still being written,
+        PlaceError and others for the folder.
         """
         if self._where is None or not self._store.state.returned:
             return
@@ -202,7 +206,9 @@ class Returns:
             self._name_strangers(there)
             loads = []
             for name, one in edited:
-                if one.replaced:
+                if one.skipped and one.skipped == self._digest(place, there[name]):
+                    place.rename(name, f"{name}{SKIPPED}{self._stamp}")
+                elif one.replaced:
                     sentence = (
                         f"Corrections came too late: {name}. They were not loaded, because a newer "
                         f"file was loaded before{self._newest()}. If these rows are in the newest "

@@ -111,13 +111,15 @@ class JobRun:
     def _loads(self) -> Iterator[Exit]:
         """Finish the open load, then load corrections and new files; yield each exit code."""
         load = self._store.state.open
-        if load is not None and load.step is not Step.HELD:
+        if load is not None and self._is_open:
             reported_late = load.step is Step.PUT_AWAY
             code = self._load(load, last_attempt=reported_late)
             yield code
             if not (code in FINE or reported_late):
                 return
         yield from self._corrected()
+        if self._is_open:
+            return
         while True:
             try:
                 new = self._intake.pick_up(went_on=self._loaded)
@@ -145,6 +147,12 @@ class JobRun:
             self._reporter.send(self._reporter.message(Level.NOTHING, Exit.DONE, headline, lines))
             yield Exit.DONE
 
+    @property
+    def _is_open(self) -> bool:
+        """Whether a load waits to be continued, so that no other one may take its place."""
+        load = self._store.state.open
+        return load is not None and load.step is not Step.HELD
+
     def _corrected(self) -> Iterator[Exit]:
         """Give rejects to the office that wait, and load what it corrected; yield exit codes."""
         try:
@@ -152,6 +160,8 @@ class JobRun:
             for load in self._returns.corrections():
                 self._store.save(open=load)
                 yield self._load(load)
+                if self._is_open:
+                    return
             if self._store.state.superseded:  # corrections that came too late, or misnamed ones
                 yield self._report_late()
         except ImporterError as error:

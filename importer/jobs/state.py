@@ -141,7 +141,8 @@ class Returned(_Kept):
     `path`: where it is in its run; `roster`, counted from 0, and `of`: the file whose rows these
     are; `rows`: how many. `sha256` is that of what was put there, blank before; `modified`: its
     time, once it was found unchanged. `told`: whether the office has the email. `replaced`: whether
-    a later load made it void; `gone`: whether it was deleted for this.
+    a later load made it void; `gone`: whether it was deleted for this. `skipped`: the SHA-256 of
+    the corrections that a person skipped.
     """
 
     path: str
@@ -153,6 +154,7 @@ class Returned(_Kept):
     told: bool = False
     replaced: bool = False
     gone: bool = False
+    skipped: str = ""
 
 
 class Ran(_Kept):
@@ -250,8 +252,10 @@ class Store:
         try:
             values = json.loads(read_text_bounded(self._path, _LARGEST))
             if waiting_only:
-                for feed in values["feeds"].values():
-                    feed["files"] = [f for f in feed["files"] if not FileState(f["state"]).is_over]
+                for feed in values.get("feeds", {}).values():
+                    if "files" in feed:  # else it is by an earlier version, which kept few
+                        files = feed["files"]
+                        feed["files"] = [f for f in files if not FileState(f["state"]).is_over]
             return State.model_validate(values)
         except (ValidationError, UnreadableFileError, ValueError, KeyError, TypeError,
                 AttributeError, RecursionError):  # fmt: skip

@@ -176,6 +176,21 @@ def test_the_list_of_jobs_shows_state_and_next_trouble(
     assert typed("job", "list", "nowhere").exit == Exit.USAGE
 
 
+@pytest.mark.parametrize(
+    "feeds", [{"incoming/*.csv": {"last": {"name": "a.csv", "modified": 1.0}}}, None]
+)
+def test_the_state_of_an_earlier_version_is_listed(
+    feeds: object, office: Office, typed: Type
+) -> None:
+    """It is not damaged, as the next run of the job reads it, too."""
+    office.write_job()
+    kept = {"version": 1, "open": None} | ({"feeds": feeds} if feeds else {})
+    (office.folder / "jobs").mkdir()
+    (office.folder / "jobs" / "nightly.json").write_text(json.dumps(kept), "utf-8")
+    (shown,) = typed("job", "list", "--json").summary["jobs"]
+    assert (shown["state"], shown["files"]) == ("new", [])
+
+
 def test_no_job_of_a_folder_stops_the_others(office: Office, sandbox: Sandbox, typed: Type) -> None:
     """A wrong file, a held load and a missing roster come before the job that loads."""
     folder = office.folder / "night"

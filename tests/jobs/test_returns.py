@@ -11,10 +11,15 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from importer.cli.output import now
 from importer.errors import Exit
+from importer.jobs.commands import Ended
+from importer.jobs.decisions import skip
+from importer.jobs.schema import load_job
+from importer.jobs.state import Store
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
-from tests.jobs.office import NOTIFY, Office, SshServer, names, people
+from tests.jobs.office import NOTIFY, Office, SshServer, in_process, names, people, rows_of
 
 HOUR = timedelta(hours=1)
 OFFICE = "registrar@example.org"
@@ -198,3 +203,60 @@ def test_a_workbook_that_is_saved_as_the_job_looks_is_loaded(
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert office.run() == Exit.DONE
     assert "20999" in state(sandbox)
+
+
+def _wrong(number: int) -> tuple[str, ...]:
+    return ("", f"Canaria{number}", f"Vexworthy{number}", "COMM", "", "", "")
+
+
+def test_corrections_that_a_person_skips_are_put_aside(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """They never come back; what the office saves there after that is loaded."""
+    arrange()
+    job = office.folder / "nightly.yaml"
+    job.write_text(job.read_text("utf-8").replace("creates: off", "creates: 30"), "utf-8")
+    assert office.takes([*people(20), *map(_wrong, range(3))], age=HOUR) == Exit.REJECTS
+    (workbook,) = back(office)
+    for number in (2, 3, 4):
+        correct(workbook, f"F{number}", f"2099{number}")
+    job.write_text(job.read_text("utf-8").replace("creates: 30", "creates: 1"), "utf-8")
+    assert office.run() == Exit.SAFETY_CHECK
+    held = Store("nightly").read().open
+    assert held is not None
+    skip(load_job(job), held.run, "ana", "of last year", now())
+    office.clear()
+    for _ in range(2):
+        assert office.run() == Exit.DONE
+    assert office.mails == []
+    (aside,) = (office.folder / "back").iterdir()
+    assert aside.name.startswith(f"{workbook.name}.skipped-")
+    assert len(state(sandbox)) == 20
+    workbook.write_bytes(aside.read_bytes())
+    correct(workbook, "F2", "20999")
+    assert office.run() == Exit.SAFETY_CHECK
+
+
+def test_a_load_of_corrections_that_stopped_half_way_is_continued(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """Before any other one, as a load of rosters is."""
+    workbook = gives_back(office, *map(_wrong, range(4)))
+    for number in (2, 3, 4, 5):
+        correct(workbook, f"F{number}", f"2099{number}")
+
+    def stops(*words: str) -> Ended:
+        if words[0] != "apply":
+            return in_process(*words)
+        in_process(*words, "--limit", "2")
+        return Ended(Exit.STOPPED, error="Alma does not answer.")
+
+    office.drop(rows_of(people(21)), "patrons-2.csv")
+    assert office.run(command=stops) == Exit.STOPPED
+    kept = Store("nightly").read().open
+    assert kept is not None
+    assert kept.corrects == 0
+    assert "not loaded" not in str(office.mails[-1].get_body())
+    assert office.run() == Exit.DONE
+    assert {f"2099{number}" for number in (2, 3, 4, 5)} <= state(sandbox).keys()
+    assert len(state(sandbox)) == 25

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from importer.cli.output import now
-from importer.errors import Exit
+from importer.errors import FINE, Exit
 from importer.jobs.commands import Tools
 from importer.jobs.decisions import skip
-from importer.jobs.feed import FileState
+from importer.jobs.feed import Feed, FileState
 from importer.jobs.overview import jobs_in
+from importer.jobs.places import FoundFile
 from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
+from importer.jobs.state import Store
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
 from tests.jobs.office import (
@@ -109,6 +111,49 @@ def test_a_held_file_that_a_newer_one_replaced_never_comes_back(
     assert office.run() == Exit.DONE
     assert len(state(sandbox)) == 21
     assert names(office.inbox)[1] == "patrons-05.csv.superseded-"
+
+
+@pytest.mark.parametrize("name", ["patrons-08.csv", "patrons-05.csv"])
+def test_a_held_file_is_held_no_longer_once_the_last_content_comes_again(
+    name: str, arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """Under a new name or its own: the content is that of the newest file, so nothing is left."""
+    arrange(max_age="26h")
+    assert office.takes(people(20), "patrons-01.csv", age=HOUR * 3) == Exit.DONE
+    assert office.takes(people(10), "patrons-05.csv", age=HOUR * 2) == Exit.SAFETY_CHECK
+    held = Store("nightly").read().open
+    assert held is not None
+    assert office.takes(people(20), name, age=HOUR) in FINE
+    assert office.state["open"] is None
+    assert not Path(held.files[0].copied_to).exists()
+    (job,) = jobs_in(office.folder, now())
+    assert (job.state, job.as_json()["files"], job.as_json()["skip"]) == ("ok", [], "")
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 20
+
+
+@pytest.mark.parametrize("wrong", ["held", "empty"])
+def test_a_name_is_as_new_as_its_file_once_one_that_stopped_was_replaced(
+    wrong: str, office: Office, sandbox: Sandbox
+) -> None:
+    """An office that sends under one name again: the next file is not as old as the wrong one."""
+    office.write_job("guards: {creates: off, absent: off}\n")
+    load_every_file(office)
+    assert office.takes(people(20), "patrons-1.csv", age=HOUR * 9) == Exit.DONE
+    rows = rows_of(people(2)) if wrong == "held" else b""
+    assert office.takes(rows, "patrons-2.csv", age=HOUR * 8) not in FINE
+    assert office.takes(people(21), "patrons-2.csv", age=HOUR * 7) == Exit.DONE
+    (job,) = jobs_in(office.folder, now())
+    assert job.as_json()["files"] == []
+    assert office.takes(people(22), "patrons-3.csv", age=HOUR * 6) == Exit.DONE
+    assert office.takes(people(24), "patrons-2.csv", age=HOUR) == Exit.DONE
+    assert len(state(sandbox)) == 24
+
+
+def test_files_are_remembered_in_the_order_in_which_they_come() -> None:
+    """So that two looks at the same files are the same."""
+    files = [FoundFile(f"patrons-{n}.csv", 9, float(n)) for n in range(50)]
+    assert [one.found for one in Feed().looked(files, now()).files] == files
 
 
 def test_a_file_that_comes_late_is_not_loaded_and_a_person_is_notified(
