@@ -329,6 +329,7 @@ class _Compiler:
             *self._deciding(rule, bound, entry),
             rule.fields,
             rule.needed,
+            rule.by_row,
         )
         other: dict[str, CellsOf] = {
             heading_key(name): (heading_key(heading), None, 0) for name, heading in bound.items()

@@ -9,7 +9,14 @@ from typing import Any
 
 from importer.mapper.dates import Dates
 from importer.mapper.lookups import LookupKey, Tables
-from importer.mapper.placeholders import TO_CHOOSE, VALUE, Cell, Template, Variable
+from importer.mapper.placeholders import (
+    RUN_VARIABLES,
+    TO_CHOOSE,
+    VALUE,
+    Cell,
+    Template,
+    Variable,
+)
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.policies import OnUpdateStep, Required
@@ -148,6 +155,12 @@ class FieldRule:
     def run_dependent(self) -> bool:
         """Whether it contains a run variable."""
         return any(variable.of_run for t in self.templates for variable in t.variables)
+
+    @property
+    def by_row(self) -> bool:
+        """Whether it contains a run variable that is not the same in all rows of a run."""
+        names = {variable.name for t in self.templates for variable in t.variables}
+        return not names.isdisjoint({*RUN_VARIABLES} - {"today"})
 
     @property
     def needs_cell(self) -> bool:

@@ -124,6 +124,7 @@ class FieldColumn:
     `reads`: the positions in the roster of all columns that decide the value, also by a condition
     or through another field. `rule`: its rule with the lookups, as a text that only compares.
     `takes`: the fields of the record that it takes. `needed`: no row goes without it.
+    `by_row`: it contains the number or the file of each row.
     """
 
     label: str
@@ -140,6 +141,7 @@ class FieldColumn:
     rule: str = ""
     takes: tuple[str, ...] = ()
     needed: bool = False
+    by_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)

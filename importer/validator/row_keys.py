@@ -99,9 +99,18 @@ class RowKeys:
     @cached_property
     def _contents(self) -> list[list[str]]:
         columns = [c for one in self._candidates for c in one.layout.targets.values()]
-        passing = {PRIMARY, *(column.label for column in columns if column.run_dependent)}
-        labels = dict.fromkeys(column.label for column in columns)
-        return [self.texts(label) for label in labels if label not in passing]
+        by_row = {column.label for column in columns if column.by_row}
+        labels = dict.fromkeys(column.label for column in columns if column.label != PRIMARY)
+        return [self._cells(label) if label in by_row else self.texts(label) for label in labels]
+
+    def _cells(self, label: str) -> list[str]:
+        """Return the cells that decide a column, by position, without what the run writes."""
+        found = []
+        for one in self._candidates:
+            target = one.layout.targets.get(label)
+            cells = one.cells.loc[one.rows, [*target.reads] if target else []]
+            found += ["\n".join(row) for row in cells.to_numpy().tolist()]
+        return found
 
     def content(self, position: int) -> tuple[str, ...]:
         """Return what a row contains besides its primary ID and what the run writes into it."""

@@ -135,14 +135,37 @@ def test_keep_heaviest() -> None:
 
 
 def test_run_variables_make_no_difference() -> None:
-    """Rows that differ only in what the run writes into them, their own number say, are equal."""
+    """Rows that differ only in what the run writes into them, their own number say, are equal.
+
+    What differs in the cells beside it counts.
+    """
     label = "user_note[0].note_text"
     chunk = candidates(*(person(0) | {label: f"row {row}"} for row in (2, 3)))
     targets = chunk.layout.targets
-    varied = {**targets, label: replace(targets[label], run_dependent=True)}
+    varied = {**targets, label: replace(targets[label], by_row=True)}
     mapped = replace(chunk, layout=replace(chunk.layout, targets=varied))
     problems = find_duplicates([(mapped, Duplicates(same_id="keep first"))])
     assert [(p.origin.row, p.code) for p in problems] == [(3, Code.SKIPPED_DUPLICATE)]
+    varied[label] = replace(varied[label], reads=(list(targets).index(label),))
+    mapped = replace(chunk, layout=replace(chunk.layout, targets=varied))
+    problems = find_duplicates([(mapped, Duplicates(same_id="keep first"))])
+    assert [(p.origin.row, p.code) for p in problems] == [
+        (2, Code.DUPLICATE_ID),
+        (3, Code.DUPLICATE_ID),
+    ]
+
+
+def test_what_the_run_writes_the_same_into_every_row_is_compared() -> None:
+    """A date that is today's by default is a date of the row where its cell has one."""
+    chunk = candidates(*(person(0) | {"expiry_date": f"20{year}-01-02"} for year in (27, 31)))
+    targets = chunk.layout.targets
+    by_day = {**targets, "expiry_date": replace(targets["expiry_date"], run_dependent=True)}
+    mapped = replace(chunk, layout=replace(chunk.layout, targets=by_day))
+    problems = find_duplicates([(mapped, Duplicates(same_id="keep first"))])
+    assert [(p.origin.row, p.code) for p in problems] == [
+        (2, Code.DUPLICATE_ID),
+        (3, Code.DUPLICATE_ID),
+    ]
 
 
 @pytest.mark.parametrize(
