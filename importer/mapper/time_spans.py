@@ -70,7 +70,7 @@ class Term(MappingPart):
 
 
 Terms = tuple[Term, ...] | dict[str, tuple[Term, ...]]
-"""The terms, for everybody or by user group; those of `*` are for all other groups."""
+"""The terms, for everybody or by user group, in any case; those of `*` are for all others."""
 
 
 def moved(day: date, plus: str, terms: Terms) -> tuple[str, CellFinding | None]:
@@ -81,7 +81,8 @@ def moved(day: date, plus: str, terms: Terms) -> tuple[str, CellFinding | None]:
     """
     if plus.startswith(END_OF_TERM) and isinstance(terms, dict):
         group = plus.removeprefix(END_OF_TERM).strip()
-        own = terms.get(group) or terms.get("*")
+        by_key = {key.casefold(): each for key, each in terms.items()}
+        own = terms.get(group) or by_key.get(group.casefold()) or terms.get("*")
         if own is None:
             message = f"cannot be computed, because no terms are set for the user group {group}"
             advice = "Add the group under `terms:` in the mapping."

@@ -13,9 +13,10 @@ from importer.ledger.edit_memory import EditMemory, LastLoad, institutions
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
 from importer.mapper.findings import MappingFinding, in_order
+from importer.mapper.lookups import OTHERWISE
 from importer.mapper.mapping import MappingDocument
 from importer.model.candidates import Candidates
-from importer.model.fields import CodeTables
+from importer.model.fields import FIELDS, CodeTables
 from importer.model.plan import Fate
 from importer.model.problem import VALUE, Code, Problem
 from importer.model.roster import ADDED, ROW, WHAT_TO_DO
@@ -231,4 +232,10 @@ def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:
         for code, steps in rule.mapped_codes(mapping.tables).items()
         if (wrong := wrong_in_mapping(code, rule.field, codes))
     ]
+    terms, group = mapping.file.terms, FIELDS["user_group"]
+    found += (
+        MappingFinding(("terms", key), wrong)
+        for key in (terms if isinstance(terms, dict) else ())
+        if key != OTHERWISE and (wrong := wrong_in_mapping(key, group, codes))
+    )
     return in_order(mapping.source, found)

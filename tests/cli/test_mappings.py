@@ -281,6 +281,16 @@ def test_codes_of_the_mapping_are_held_against_the_tables(
     assert all(line.startswith("m.yaml:") for line in found)
 
 
+def test_groups_of_terms_are_held_against_the_table(folder: Path, typed: Type) -> None:
+    """In any case; `*` is no group."""
+    (folder / "codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")
+    ends = "[{ends: 05-15}]"
+    terms = f'terms: {{comm: {ends}, FREND: {ends}, "*": {ends}}}\n'
+    got = typed("mapping", "check", written(folder, f"{MAPPING.rstrip()}\n{terms}"), "--json")
+    steps = [line.split(": ")[1] for line in got.summary["codes"]]
+    assert sorted(steps) == ["lookups.campuses.North, far", "terms.FREND"]
+
+
 def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path, typed: Type) -> None:
     """The advice names its line, where there is no cell to be corrected."""
     (folder / "codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")

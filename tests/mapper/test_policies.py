@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.candidates import IdRule, ListEntry
@@ -171,6 +173,23 @@ def test_a_group_without_terms_rejects_the_row(tmp_path: Path) -> None:
     candidates = evaluate(compiled, without_headings([("1", "GRAD", "x"), ("2", "STAFF", "x")]))
     assert list(candidates.frame["expiry_date"]) == ["2026-08-31", ""]
     assert told(candidates.problems) == [(3, "unknown-code", "expiry_date")]
+
+
+@pytest.mark.parametrize(("written", "day"), [("grad", "2026-08-31"), ("Grad", "2026-12-20")])
+def test_terms_are_those_of_a_group_in_any_case(written: str, day: str, tmp_path: Path) -> None:
+    """As Alma's codes are; a group whose case is the same comes first."""
+    terms = 'terms: {grad: [{ends: 08-31}], Grad: [{ends: 12-20}], "*": [{ends: 05-15}]}'
+    text = mapping_text("expiry_date: {from: <@today>, plus: end of term}", terms)
+    compiled = compile_mapping(
+        loaded(tmp_path, text.replace("COMM", "<First>")), places(HEADINGS), RUN
+    )
+    row = without_headings([("1", "grad", "x")])
+    codes = CodeTables({"UserGroups": (CodeRow(written),)})
+    assert list(evaluate(compiled, row, codes).frame["expiry_date"]) == [day]
+    no_more = text.replace("Grad", "Other").replace("COMM", "<First>")
+    compiled = compile_mapping(loaded(tmp_path, no_more), places(HEADINGS), RUN)
+    for known in (codes, CodeTables({"UserGroups": (CodeRow("GRAD"),)})):
+        assert list(evaluate(compiled, row, known).frame["expiry_date"]) == ["2026-08-31"]
 
 
 def test_a_constant_that_is_a_heading_is_reported(tmp_path: Path) -> None:
