@@ -157,6 +157,11 @@ class UserCache(Database):
         query = "SELECT primary_id FROM users WHERE record = '' ORDER BY number"
         return tuple(primary_id for (primary_id,) in self.read(query))
 
+    def missed(self) -> tuple[str, ...]:
+        """Return the primary IDs of users whom the sweep under way did not meet."""
+        query = "SELECT primary_id FROM users WHERE sweep < ? ORDER BY number"
+        return tuple(primary_id for (primary_id,) in self.read(query, (self.state.sweep,)))
+
     def difference(self) -> int:
         """Return how many users it has beyond those that Alma had when last asked.
 

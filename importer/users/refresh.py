@@ -108,7 +108,11 @@ class Refresh:
             await self._pages()
             as_of = self.now()
             await replace(self, done=lambda _done, _of: None)._changes(swept)
-            if _end(cache, swept, as_of, await _total(self.alma), last=last):
+            total, whole = await _total(self.alma), _joined(cache)
+            if whole is None and len(missed := cache.missed()) < len(_firsts(total)):
+                await read_again(cache, self.alma, missed, self.now)
+                whole = True
+            if _end(cache, swept, as_of, total, whole=last if whole is None else whole, last=last):
                 return
 
     async def _pages(self) -> None:
@@ -164,15 +168,16 @@ def _differs(cache: UserCache) -> bool:
     return extra > 0 or (extra < 0 and cache.state.swept is not None)
 
 
-def _end(cache: UserCache, swept: datetime, as_of: datetime, total: int, *, last: bool) -> bool:
-    """Finish the sweep; return whether every user was seen.
+def _end(
+    cache: UserCache, swept: datetime, as_of: datetime, total: int, *, whole: bool, last: bool
+) -> bool:
+    """Finish the sweep; return `whole`: whether every user was seen.
 
     If not, nobody counts as deleted, and all users are read once more unless this was the `last`
     time.
     """
     state = cache.state
     met = cache.count("sweep = ?", (state.sweep,))
-    whole = _joined(cache)
     with cache.transaction() as connection:
         connection.execute("DELETE FROM pages")
         if whole:
@@ -184,20 +189,23 @@ def _end(cache: UserCache, swept: datetime, as_of: datetime, total: int, *, last
     return whole
 
 
-def _joined(cache: UserCache) -> bool:
+def _joined(cache: UserCache) -> bool | None:
     """Return whether each page began with a user that the page before it showed.
 
     A deletion between the readings of two pages moves the others up a place, so that some are
-    missed; a new user moves them down, which does no harm. Where contacts are, which have no
-    primary identifier, the join cannot be seen.
+    missed; a new user moves them down, which does no harm. None where the join cannot be seen
+    because contacts are there, which have no primary identifier.
     """
+    joined: bool | None = True
     before: tuple[list[str], int] | None = None
     for keys, others in cache.read("SELECT keys, others FROM pages ORDER BY first"):
         shown = keys.split("\n")
-        if before is not None and not (others or before[1]) and shown[0] not in before[0]:
-            return False
+        if before is not None and not (shown[0] and shown[0] in before[0]):
+            if not (others or before[1]):
+                return False
+            joined = None
         before = shown, others
-    return True
+    return joined
 
 
 def _firsts(total: int) -> range:

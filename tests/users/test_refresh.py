@@ -168,6 +168,47 @@ def test_deletions_during_a_sweep_lose_nobody(
         assert len(left) == 245
 
 
+@pytest.mark.parametrize("contact", [100, 150, 240])
+@pytest.mark.parametrize("gone", [2, 6])
+def test_a_contact_hides_nobody_who_moved_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, contact: int, gone: int
+) -> None:
+    """Where a contact is near the end of a page, whoever was not met is asked for by ID.
+
+    Where that takes more calls than all pages, all is read once more instead.
+    """
+    ids = [f"u{number:03}" for number in range(250)]
+    hidden, todo = f"u{contact:03}", [*ids[:gone]]
+    asked: list[str] = []
+
+    async def list_users(_alma: Alma, offset: int, limit: int = 100, **more: object) -> UserPage:
+        if more:
+            return UserPage((), 0)
+        shown = [User(primary_id=one) for one in ids[offset : offset + limit] if one != hidden]
+        page = UserPage(tuple(shown), len(ids))
+        if cache.count() == 249 and offset == 0 and limit == 100:
+            while todo:
+                ids.remove(todo.pop())
+        return page
+
+    async def get_user(_alma: Alma, primary_id: str) -> User | None:
+        asked.append(primary_id)
+        return User(primary_id=primary_id) if primary_id in ids else None
+
+    monkeypatch.setattr(Alma, "list_users", list_users)
+    monkeypatch.setattr(Alma, "get_user", get_user)
+    monkeypatch.setattr(RateLimiter, "in_flight", 1)  # one page after the other
+    with world.cache() as cache:
+        for _ in range(2):
+            world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).run(full=True))
+        there = {*ids} - {hidden}
+        assert there <= names(cache).keys()
+        assert len(asked) < 4
+        world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).run(full=False))
+        assert there == names(cache).keys()
+        assert cache.difference() == 0
+
+
 def test_an_old_sweep_is_made_again() -> None:
     """After a month, and where one was broken off, everybody is read."""
     day = datetime(2026, 8, 20, tzinfo=UTC)
