@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.resources import files
 from math import inf
 from pathlib import Path
@@ -26,6 +26,9 @@ from importer.model.user import User
 from importer.users.matching import identifiers, user_keys
 
 VERSION = 3
+
+AHEAD = timedelta(days=1)
+"""How far a time may lie ahead: a day's export has its day in UTC, and clocks differ a little."""
 
 _REMEDY = "Run `importer users delete`, then `importer users refresh`."
 
@@ -145,6 +148,23 @@ class UserCache(Database):
         """Return how many pages of the sweep under way are done."""
         ((pages,),) = self.read("SELECT count(*) FROM pages")
         return int(pages)
+
+    def forget_future(self, now: datetime) -> bool:
+        """Count what was seen at a time to come, by a clock that was ahead, as seen now.
+
+        Return whether it was ahead by more than AHEAD: then it is not known since when users
+        changed, and the cache counts as never read whole.
+        """
+        state, limit = self.state, now + AHEAD
+        with self.transaction() as connection:
+            ((latest,),) = self.read("SELECT coalesce(max(seen), 0) FROM users")
+            connection.execute("UPDATE users SET seen = ?1 WHERE seen > ?1", (now.timestamp(),))
+            times = filter(None, (state.as_of, state.swept, state.sweeping))
+            if latest <= limit.timestamp() and all(time <= limit for time in times):
+                return False
+            never = dict.fromkeys(("as_of", "swept", "sweeping"))
+            self.set_state(state.model_copy(update=never))
+        return True
 
     def count(self, condition: str = "1", values: tuple[object, ...] = ()) -> int:
         """Return the number of users; of those that meet an SQL condition of ours, if given."""

@@ -62,6 +62,7 @@ class Refresh:
         same command continues where this one stopped.
         """
         with refresh_lock(self.cache.path):
+            self._was_ahead()
             if full or sweep_due(self.cache.state, self.now()):
                 await self._sweep()
             else:
@@ -73,7 +74,18 @@ class Refresh:
         Raises as `run` does.
         """
         with refresh_lock(self.cache.path):
-            await self._catch_up()
+            await (self._sweep() if self._was_ahead() else self._catch_up())
+
+    def _was_ahead(self) -> bool:
+        """Return whether a clock that was ahead makes a whole cache unsure; if so, note it."""
+        was_whole = self.cache.state.as_of is not None
+        if not self.cache.forget_future(self.now()) or not was_whole:
+            return False
+        self.note(
+            "Users were read while the clock of the computer was ahead, so changes since may be "
+            "missing. Reading all users again."
+        )
+        return True
 
     async def _catch_up(self) -> None:
         cache, state = self.cache, self.cache.state

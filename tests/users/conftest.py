@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -81,10 +81,13 @@ class World:
         with UserCache.make(self.path, "INST", "sandbox") as cache:
             yield cache
 
-    def refresh(self, cache: UserCache, *, full: bool = False) -> list[str]:
-        """Refresh a cache; the calls that it took."""
+    def refresh(
+        self, cache: UserCache, *, full: bool = False, later: timedelta = timedelta()
+    ) -> list[str]:
+        """Refresh a cache, `later` by the computer's clock; the calls that it took."""
         self.calls()
-        self.asked(lambda alma: Refresh(cache, alma, now, unheard, print).run(full=full))
+        clock = lambda: now() + later  # noqa: E731
+        self.asked(lambda alma: Refresh(cache, alma, clock, unheard, print).run(full=full))
         return self.calls()
 
 

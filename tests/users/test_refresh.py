@@ -61,9 +61,8 @@ def test_later_only_changes_are_read(world: World) -> None:
     """Nobody changed since: one call for changes and one for the count."""
     with world.cache() as cache:
         world.refresh(cache)
-        later = datetime.now(UTC) + timedelta(days=3)
-        cache.set_state(cache.state.model_copy(update={"as_of": later, "swept": later}))
-        assert len(world.refresh(cache)) == 2
+        assert len(world.refresh(cache, later=timedelta(days=4))) == 4  # all were seeded today
+        assert len(world.refresh(cache, later=timedelta(days=4))) == 2
 
 
 def test_a_change_arrives(world: World) -> None:
@@ -108,11 +107,11 @@ def test_contacts_are_no_difference(world: World) -> None:
     with world.cache() as cache:
         world.refresh(cache)
         state = cache.state
-        later = datetime.now(UTC) + timedelta(days=3)
-        update = {"as_of": later, "swept": later, "others": 0, "total": 0}
+        later = timedelta(days=4)
         cache.remove(SOMEBODY)  # as if Alma's list had one entry that is no user
-        cache.set_state(state.model_copy(update=update | {"others": 1}))
-        assert len(world.refresh(cache)) == 2
+        update = {"as_of": now() + later, "swept": now() + later, "others": 1}
+        cache.set_state(state.model_copy(update=update))
+        assert len(world.refresh(cache, later=later)) == 2
 
 
 @pytest.mark.parametrize("pages", [0, 1, 2])
@@ -231,6 +230,47 @@ def test_catching_up_does_not_sweep_for_age(world: World) -> None:
         world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).catch_up())
         assert all("modify_date_from" in call or "limit=1&" in call for call in world.calls())
         assert cache.state.swept == old
+
+
+@pytest.mark.parametrize("how", ["refresh", "plan", "interrupted", "apply"])
+def test_a_clock_that_was_ahead_hides_no_change(
+    world: World, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read at a time to come counts as read now, and all users are read again."""
+    whole = Alma.list_users
+
+    async def breaking(alma: Alma, offset: int, limit: int = 100, **more: None) -> UserPage:
+        if more:
+            msg = "gone"
+            raise UnavailableError(msg)
+        return await whole(alma, offset, limit, **more)
+
+    ahead = timedelta(days=3)
+    with world.cache() as cache:
+        world.refresh(cache, later=timedelta() if how == "apply" else ahead)
+        if how == "apply":
+            cache.put([User(primary_id=SOMEBODY)], now() + ahead)
+        if how == "interrupted":
+            with monkeypatch.context() as patch:
+                patch.setattr(Alma, "list_users", breaking)
+                with pytest.raises(UnavailableError):
+                    world.refresh(cache, full=True, later=ahead)
+        entry = {"id_type": {"value": "UNIV_ID"}, "value": "U-new"}
+        world.back("PATCH", f"/users/{SOMEBODY}", {"user_identifier": [entry]})
+        said: list[str] = []
+
+        async def refresh(alma: Alma) -> None:
+            again = Refresh(cache, alma, now, unheard, said.append)
+            await (again.catch_up() if how == "plan" else again.run(full=False))
+
+        world.asked(refresh)
+        assert found(cache, "U-new") == [SOMEBODY]
+        assert len(said) == 1
+        state = cache.state
+        assert state.as_of is not None
+        assert state.swept is not None
+        assert max(state.as_of, state.swept) <= now()
+        assert len(world.refresh(cache)) < 8  # not all once more
 
 
 def test_one_refresh_at_a_time(world: World) -> None:
