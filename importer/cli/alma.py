@@ -145,6 +145,13 @@ def doctor(
     if bool(use_facts) != bool(for_):
         msg = "--use-facts and --for go together: a file of facts, and an institution's code."
         raise UsageError(msg)
+    together = {"--probe": probe, "--first-contact": first_contact, "--bundle": bundle is not None}
+    if len(used := [name for name, given in together.items() if given]) > 1:
+        msg = f"{used[0]} and {used[1]} do different things. Run the command once with each."
+        raise UsageError(msg)
+    if dry_run and not probe:
+        msg = "--dry-run is for --probe: add it. Without it, the doctor asks Alma."
+        raise UsageError(msg)
     if use_facts:
         return _use_facts(use_facts, for_, facts)
     if probe and dry_run:

@@ -12,7 +12,7 @@ import typer
 
 from importer.cli.options import Commands, JobFile, Json
 from importer.cli.output import emit, now, output, say, write_findings
-from importer.errors import Exit, ImporterError, MappingError, defect
+from importer.errors import Exit, ImporterError, MappingError, UsageError, defect
 from importer.jobs.check import check_job
 from importer.jobs.commands import Tools, run_command
 from importer.jobs.notify import Level, Message, channels, report_wrong_job, send
@@ -59,6 +59,9 @@ def run(
         emit(result, (), as_json=as_json)
         return code
     paths, results, codes = job_files(file), list[dict[str, object]](), set[Exit]()
+    if not paths:
+        msg = f"There is no job file in {file}. `importer job new` writes one."
+        raise UsageError(msg)
     for path in paths:  # so that none of them has to wait until its file is whole
         with suppress(ImporterError):
             JobRun(load_job(path), _tools()).look()

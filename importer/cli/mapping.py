@@ -154,6 +154,9 @@ def import_profile(
     as_json: Json = False,
 ) -> None:
     """Print a profile of Ex Libris' CSV User Loader as a mapping."""
+    if roster is None and (file is not None or as_json):
+        msg = f"{'--json' if file is None else '-m'} is for --prove ROSTER: add it."
+        raise UsageError(msg)
     profile = read_profile(exported, name)
     if output is not None:
         write_new(output, to_mapping(profile), "-o")

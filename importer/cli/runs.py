@@ -188,7 +188,8 @@ def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = Fals
         for one in blocked
     ]
     lines = (
-        f"Row {one.row}{f' ({one.primary_id})' if show_values else ''}: {'; '.join(one.reasons)}."
+        f"Row {row_label(one.row)}{f' ({one.primary_id})' if show_values else ''}: "
+        f"{'; '.join(one.reasons)}."
         for one in blocked
     )
     found = {"run": str(ledger.folder), "rows": rows, "not_loaded": returning}

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from importer.alma.doctor import Finding, State
 from importer.errors import Exit, ImporterError
-from importer.jobs.feed import opened
-from importer.jobs.places import matching
-from importer.jobs.schema import Job, Location, required
+from importer.jobs.feed import Feed, in_order, opened
+from importer.jobs.schema import Job, Location, RosterPart, required
 from importer.mapper.load import load
 from importer.settings import mail_settings, named_address
 
@@ -29,7 +28,7 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding]]]:
     """Yield what is checked, each with its name."""
     for part in job.file.rosters:
         yield "mapping", partial(_mapping, part.mapping)
-        yield "pick-up", partial(_pick_up, job, part.source)
+        yield "pick-up", partial(_pick_up, job, part)
     for name, folder in (("delivery", job.file.deliver_to), ("rejects", job.file.rejects_to)):
         if folder is not None:
             yield name, partial(_delivery, name, job, folder)
@@ -48,9 +47,10 @@ def _mapping(path: Path) -> Finding:
     return Finding("mapping", State.OK, f"{path} is valid ({mapping.title or mapping.name}).")
 
 
-def _pick_up(job: Job, location: Location) -> Finding:
+def _pick_up(job: Job, part: RosterPart) -> Finding:
+    location = part.source
     with opened(job, location) as place:
-        found = matching(place, location.pattern)
+        found = in_order(part, place, "newest", Feed())
     if not found:
         sentence = f"There is no file {location.pattern} in {location} now."
         return Finding("pick-up", State.WARN, sentence)

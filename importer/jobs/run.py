@@ -445,5 +445,6 @@ class JobRun:
         keep = self._job.file.keep
         if keep is None:
             return
-        self._tools.command("purge", "--older-than", f"{keep.days}d", "--yes")
+        days = keep.days + bool(keep.seconds)  # no earlier than the job says
+        self._tools.command("purge", "--older-than", f"{days}d", "--yes")
         self._store.remove_copies_before(self._tools.now() - keep)

@@ -11,12 +11,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, Unread, is_any_date, without_a_day
 from importer.mapper.editing import is_marked
+from importer.mapper.field_rule import FieldRule
 from importer.mapper.load import examine
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.roster_columns import EMAIL, digits_of
+from importer.mapper.steps.clean import Clean
+from importer.mapper.steps.dates import DatesStep
+from importer.mapper.steps.lookup import Lookup
+from importer.mapper.steps.read import Read
+from importer.mapper.steps.step import Step
 from importer.mapper.transforms import is_dash
 from importer.mapper.yaml_source import cell
 from importer.model.fields import NO_CODES, CodeTables
@@ -314,6 +321,8 @@ _LIKED = frozenset({
     "phone", *ADDRESS,
 })  # fmt: skip
 """Fields that a first mapping takes from a column as it is."""
+_CLEANED = frozenset({"lower", "name", "phone", "upper", "zip"})
+"""The steps of `clean` with which it takes one."""
 
 
 # --- headings that an office confirmed ---
@@ -322,8 +331,9 @@ _LIKED = frozenset({
 def confirmed(folder: Path) -> Mapping[str, str]:
     """Return the field of each heading in the mappings of a folder, by the heading's key.
 
-    Lines that are marked as guesses do not count, nor do headings that feed several fields or that
-    two mappings use in different ways. Files that are no mappings are skipped.
+    Lines that are marked as guesses do not count, nor do headings that feed several fields, that
+    two mappings use in different ways, or of whose cells a rule makes something else. Files that
+    are no mappings are skipped.
     """
     found: dict[str, set[str]] = {}
     try:
@@ -345,6 +355,25 @@ def _one(fields: set[str]) -> str:
     return next(iter(fields)) if len(fields) == 1 and fields <= _LIKED else ""
 
 
+def _takes_as_it_is(rule: FieldRule) -> bool:
+    """Whether a rule makes of a cell what a first mapping makes of it, too."""
+    parts = [part for _, part in rule.giving_parts]
+    templates = [template for part in parts for template in part.templates]
+    whole = all(one.lone_cell or one.lone_value or one.constant for one in templates)
+    return (
+        whole
+        and any(one.lone_cell for one in templates)
+        and all(_is_written(step) for part in parts for step in part.steps)
+    )
+
+
+def _is_written(step: Step[Any]) -> bool:
+    """Whether a first mapping writes a step by itself, or it makes no other text."""
+    if isinstance(step, Clean):
+        return all(one.name in _CLEANED for one in step.value)
+    return isinstance(step, Lookup | DatesStep | Read) or not (step.changes or step.key == "cases")
+
+
 def _of(path: Path) -> Mapping[str, set[str]]:
     document, _ = examine(path)
     if document is None:
@@ -356,5 +385,6 @@ def _of(path: Path) -> Mapping[str, set[str]]:
         field = _NAMES.get(rule.field.name, rule.field.name)
         for heading in rule.headings if len(rule.headings) == 1 else ():
             if heading != TO_CHOOSE and cell(heading) not in guessed:
-                found.setdefault(heading_key(heading), set()).add(field)
+                known = field if _takes_as_it_is(rule) else ""
+                found.setdefault(heading_key(heading), set()).add(known)
     return found

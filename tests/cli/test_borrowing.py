@@ -9,7 +9,8 @@ import pytest
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, BO, ask, codes, load, state, write
+from tests.cli.small import ANA, BO, HEAD, ask, codes, load, state, write
+from tests.sheets import write_csv
 
 CY = ("2003", "Cy", "Ito", "COMM", "1970-01-02", "cy@example.org", "")
 DEE = ("2004", "Dee", "Oak", "COMM", "1971-01-02", "", "")
@@ -59,6 +60,17 @@ def test_a_plan_lists_who_cannot_borrow(people: Path, folder: Path, typed: Type)
     assert found.exit == Exit.DONE
     listed = {row["row"]: len(row["reasons"]) for row in json.loads(found.out)["rows"]}
     assert listed == {2: 1, 3: 1, 5: 2}
+
+
+def test_rows_of_a_later_roster_are_named_as_everywhere(
+    people: Path, folder: Path, typed: Type
+) -> None:
+    """So that `show` takes what `borrow-check` lists."""
+    more = folder / "more.csv"
+    write_csv(more, (HEAD, ("2009", "Ida", "Roe", "COMM", "", "", "")))
+    typed("plan", more, "-m", "small.yaml", people, "-m", "small.yaml", "-o", "run")
+    lines = typed("borrow-check", "run").out.splitlines()
+    assert [line.split(": ")[0] for line in lines][-3:] == ["Row 2:2", "Row 2:3", "Row 2:5"]
 
 
 def test_patron_role_is_extended_or_added_and_nothing_else(

@@ -282,6 +282,21 @@ MISTAKES = {
         ),
         replaced("Cher", "Cher Sarkisian", "patrons.csv"), CHECK,
     ),
+    "an option that belongs to a test of rules": Mistake(
+        ("doctor", "--dry-run"), Exit.USAGE, ("--probe",),
+    ),
+    "two tests at once": Mistake(
+        ("doctor", "--probe", "--first-contact"), Exit.USAGE, ("--probe and --first-contact",),
+    ),
+    "a file that a test does not write": Mistake(
+        ("doctor", "--first-contact", "--bundle", "bundle.json"), Exit.USAGE, ("--bundle",),
+    ),
+    "JSON of a mapping": Mistake(
+        ("mapping", "import", "profile.json", "--json"), Exit.USAGE, ("--prove",),
+    ),
+    "a mapping to compare with nothing": Mistake(
+        ("mapping", "import", "profile.json", "-m", "patrons.yaml"), Exit.USAGE, ("--prove",),
+    ),
     # what simply works
     "tabs and UTF-16": Mistake(
         CHECK, Exit.DONE, (), written("patrons.csv", ROSTER.replace(",", "\t").encode("utf-16"))

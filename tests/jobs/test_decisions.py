@@ -248,3 +248,5 @@ def test_a_folder_without_jobs_is_told_what_to_do(office: Office, typed: Type) -
     (office.folder / "empty").mkdir()
     got = typed("job", "list", office.folder / "empty")
     assert (got.exit, got.out, "importer job new" in got.err) == (Exit.DONE, "", True)
+    got = typed("job", "run", office.folder / "empty")  # a wrong folder is no good run
+    assert (got.exit, "importer job new" in got.err) == (Exit.USAGE, True)

@@ -16,7 +16,7 @@ from datetime import timedelta
 import pytest
 
 from importer.errors import Exit, LedgerError, UsageError
-from importer.jobs.commands import how_it_ended, run_command
+from importer.jobs.commands import Ended, how_it_ended, run_command
 from importer.jobs.state import State, Store
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import MAPPING, state
@@ -445,3 +445,17 @@ def test_a_state_that_cannot_be_written_is_no_defect(
     assert not any("defect" in subject for subject in told)
     assert office.run() == Exit.DONE
     assert [call["method"] for call in sandbox.log()].count("POST") == 3
+
+
+def test_nothing_is_purged_before_its_time(office: Office, sandbox: Sandbox) -> None:
+    """A part of a day counts as a day."""
+    asked = list[str]()
+
+    def command(*words: str) -> Ended:
+        asked.extend(words if words[0] == "purge" else ())
+        return in_process(*words)
+
+    office.write_job("do: apply\nkeep: 36h\n")
+    office.drop(rows_of(people(3)))
+    assert office.run(command=command) == Exit.DONE
+    assert asked == ["purge", "--older-than", "2d", "--yes"]

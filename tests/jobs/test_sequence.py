@@ -11,6 +11,7 @@ import pytest
 
 from importer.cli.output import now
 from importer.errors import FINE, Exit
+from importer.jobs.check import check_job
 from importer.jobs.commands import Tools
 from importer.jobs.decisions import skip
 from importer.jobs.feed import Feed, FileState
@@ -389,6 +390,9 @@ def test_files_can_be_ordered_by_their_names(office: Office, sandbox: Sandbox) -
     """Numbers count as numbers, and a copy that gives all files one time changes nothing."""
     office.write_job(GUARDS, order="name", max_age="26h")
     office.drop(named("Nine"), "patrons-9.csv")
+    office.drop(named("Ten"), "patrons-10.csv", age=HOUR)
+    found = [*check_job(load_job(office.folder / "nightly.yaml"))]
+    assert any("newest file in incoming is patrons-10.csv" in one.sentence for one in found)
     assert office.takes(named("Ten"), "patrons-10.csv", age=HOUR) == Exit.DONE
     assert last_name(sandbox) == "Ten"
     assert office.takes(named("Eight"), "patrons-8.csv") == Exit.REJECTS

@@ -184,6 +184,55 @@ def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "field"),
+    [
+        ("{from: <K>, dates: dmy, default: 2030-06-30}", "expiry_date"),
+        ("{from: <K>, lookup: days}", "expiry_date"),
+        ("{from: <K>, plus: 1 year}", ""),
+        ("{from: <K>, minus: 1 month}", ""),
+        ('{from: <K>, clean: [{extract: "[0-9-]+"}]}', ""),
+        ("2<K>", ""),
+        ("{cases: [{from: <K>}]}", ""),
+        ("{from: 2030-06-30, when: {K: X}}", ""),
+        ("<$end>", ""),
+    ],
+)
+def test_a_rule_that_makes_something_else_confirms_no_heading(
+    tmp_path: Path, rule: str, field: str
+) -> None:
+    """A first mapping takes the column as it is, so that the cells would become wrong values."""
+    (tmp_path / "a.yaml").write_text(
+        "version: 1\naccount_type: INTERNAL\nvalues:\n  end: {from: <K>, plus: 1 year}\n"
+        f"record:\n  primary_id: <Id>\n  expiry_date: {rule}\n"
+        'lookups:\n  days: {X: 2030-06-30, "*": same}\n'
+    )
+    expected = {"id": "primary_id"} | ({"k": field} if field else {})
+    assert confirmed(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "clean", "confirms"),
+    [
+        ("first_name", "name", True),
+        ("first_name", "{first: 3}", False),
+        ("email", "lower", True),
+        ("email", "{last: 9}", False),
+    ],
+)
+def test_what_a_first_mapping_writes_itself_confirms_a_heading(
+    tmp_path: Path, field: str, clean: str, *, confirms: bool
+) -> None:
+    """Capitals and small letters change no meaning."""
+    of_email = "contact_info:\n    email:\n      - email_type: personal\n        email_address"
+    name = of_email if field == "email" else field
+    (tmp_path / "a.yaml").write_text(
+        f"version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <Id>\n"
+        f"  {name}: {{from: <K>, clean: [{clean}]}}\n"
+    )
+    assert confirmed(tmp_path).get("k") == (field if confirms else None)
+
+
+@pytest.mark.parametrize(
     ("heading", "field"),
     [("Date of the birth", "birth_date"), ("birth date", "birth_date"), ("Telefoon werk", "phone"),
      ("家庭电话", "phone"), ("Student Home ZIP Code", "postal_code"), ("Gender ID", "gender"),
