@@ -53,10 +53,13 @@ def _without_patrons(request: Request, reply: Reply) -> str:
         return "<users/>" if body.lstrip().startswith("<") else ""
     if request.path != "/users" or request.method != "GET":
         return body if _is_ours(document) else ""
-    listed = document.get("user")
-    if isinstance(listed, list):
-        document["user"] = [one for one in listed if _is_ours(one)]
-    return json.dumps(document, ensure_ascii=False)
+    if not isinstance(document, dict):
+        return ""
+    kept = {name: document[name] for name in ("user", "total_record_count") if name in document}
+    listed = kept.get("user")
+    if listed is not None and not _is_ours(listed):  # a single one may come without a list
+        kept["user"] = [one for one in listed if _is_ours(one)] if isinstance(listed, list) else []
+    return json.dumps(kept, ensure_ascii=False)
 
 
 def _is_ours(document: Any) -> bool:

@@ -160,6 +160,7 @@ async def apply_async(
     with open_alone(run.folder, operator(), now()) as ledger:
         left = apply_stage.left_to_do(ledger)
         if not left:
+            apply_stage.remember(ledger, USERS, now())  # also after an apply that was killed
             return run
         alma_facts = ledger.facts.alma
         if alma_facts is not None and alma_facts.is_production:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from importer.alma.connection import Request
 from importer.alma.models import (
     Reader,
     read_institution,
@@ -16,6 +17,8 @@ from importer.alma.models import (
     read_user,
     read_users,
 )
+from importer.alma.probe import LAST_NAME
+from importer.alma.recording import Recording
 from importer.alma.responses import Reply, judge
 from importer.model.fields import CodeRow
 
@@ -31,6 +34,8 @@ KEYS = (
     *("description", "library", "institution", "value", "desc", "errorsExist", "errorList"),
     *("error", "errorCode", "errorMessage", "trackingId", "web_service_result"),
 )
+
+PATRON, OWN = {"primary_id": "1001"}, {"primary_id": "own", "last_name": LAST_NAME}
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -97,3 +102,17 @@ def test_rows_of_a_table() -> None:
     assert read_table(body) == (CodeRow("01", "One", enabled=False),)
     assert read_table(b'{"name": "T"}') == read_table(b'{"total_record_count": 0}') == ()
     assert read_table(b'{"library": [{"code": "M", "name": "Main"}]}') == (CodeRow("M", "Main"),)
+
+
+@pytest.mark.parametrize("users", [PATRON, [PATRON, OWN], OWN, "1001", {"a": PATRON}, None])
+def test_of_any_shape_of_a_list_a_recording_keeps_no_patron(users: object) -> None:
+    """Users whom the probe made stay, in the shape that came; a list may be a single user."""
+    recording = Recording()
+    for body in ({"user": users, "total_record_count": 1}, [users], users):
+        reply = Reply(200, json.dumps(body).encode(), "application/json")
+        recording.add(Request("GET", "/users", {}), reply)
+    assert "1001" not in recording.text()
+    kept = json.loads(json.loads(recording.lines[0])["reply"])
+    assert ("own" in recording.text()) is ("own" in json.dumps(users))
+    assert kept["user"] in ([], [OWN], OWN, None)
+    assert [json.loads(line)["status"] for line in recording.lines] == [200] * 3

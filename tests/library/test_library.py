@@ -11,6 +11,11 @@ import pytest
 
 import importer
 from importer.errors import Exit, RosterError, StalePlanError
+from importer.ledger.edit_memory import EditMemory
+from importer.ledger.journal import history
+from importer.ledger.ledger import Ledger
+from importer.pipeline import apply as apply_stage
+from importer.pipeline.remember import run_name
 from tests.docs.pages import DOCS
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
@@ -42,6 +47,24 @@ def test_a_plan_for_the_sis_load_is_written_into_its_file(folder: Path) -> None:
     applied = importer.apply(importer.open_run("planned")).summary
     assert (applied.delivered, applied.created) == (applied.create, 0)
     assert [path.name for path in (folder / "planned").glob("*.zip")] == ["sis-load-01.zip"]
+
+
+def test_what_a_killed_apply_did_is_remembered(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Applied again, a finished run sends nothing, and later plans know what it wrote."""
+    run = importer.plan("patrons.xlsx", "community.yaml")
+    with monkeypatch.context() as patch:
+        patch.setattr(apply_stage, "remember", lambda *_: None)
+        importer.apply(run)
+    with Ledger.open(run.folder) as ledger:
+        alma, entries = ledger.facts.alma, sum(1 for _ in history(ledger))
+        assert alma is not None
+        name = run_name(ledger.facts)
+        assert EditMemory(alma.key).entry(name) is None
+        importer.apply(run)
+        assert sum(1 for _ in history(ledger)) == entries
+    assert EditMemory(alma.key).entry(name) is not None
 
 
 def test_errors_and_files(folder: Path) -> None:
