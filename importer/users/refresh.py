@@ -26,8 +26,8 @@ from importer.users.matching import forget_answers
 SWEEP_EVERY = timedelta(days=30)
 """The age at which the next refresh reads all users again."""
 
-ZONES = timedelta(days=1)
-"""Alma counts days in its own time zone, so one day more is asked for."""
+ZONES = timedelta(days=2)
+"""Alma counts days in its own zone, and may leave the first one out, so two more are asked for."""
 
 SWEEPS = 2
 """The most times that all users are read, if users are deleted while they are."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.models import UserPage
@@ -75,6 +76,38 @@ def test_a_change_arrives(world: World) -> None:
         world.refresh(cache)
         assert found(cache, "u-NEW") == [SOMEBODY]
         assert found(cache, "22222000000001") == []  # the barcode that the user had before
+
+
+@pytest.mark.parametrize("hours", [-12, -6, 0, 14])
+@pytest.mark.parametrize("after", [True, False], ids=["after", "from"])
+def test_a_change_arrives_wherever_alma_is(
+    cache: UserCache, hours: int, *, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alma counts days in its own zone, and may leave out the day from which changes are asked."""
+    zone = timezone(timedelta(hours=hours))
+
+    def refreshed(began: datetime) -> dict[str, str]:
+        """What is known of a user who changed a minute after a refresh, after the next one."""
+        changed = (began + timedelta(minutes=1)).astimezone(zone)
+
+        async def list_users(
+            _alma: Alma, _offset: int, limit: int = 100, modified_from: date | None = None
+        ) -> UserPage:
+            asked = modified_from or date.min
+            listed = changed.date() > asked if after else changed.date() >= asked
+            return UserPage((User(primary_id="a", last_name="new"),) * listed, 1)
+
+        monkeypatch.setattr(Alma, "list_users", list_users)
+        cache.remove("a")
+        cache.put([User(primary_id="a", last_name="old")], began)
+        update = {"as_of": began, "swept": began, "total": 1}
+        cache.set_state(cache.state.model_copy(update=update))
+        alma, clock = Alma("http://127.0.0.1:9", SecretStr("key"), RateLimiter(5000, 0)), now()
+        asyncio.run(Refresh(cache, alma, lambda: clock, unheard, print).run(full=False))
+        return names(cache)
+
+    day = now().replace(hour=0) - timedelta(days=2)
+    assert all(refreshed(day + timedelta(hours=n)) == {"a": "new"} for n in range(24))
 
 
 @pytest.mark.parametrize("beside", [False, True])
