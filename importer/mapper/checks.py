@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from importer.mapper.findings import Level, MappingFinding, in_order
-from importer.mapper.lookups import LookupKey, OwnTable
+from importer.mapper.lookups import SAME, LookupKey, OwnTable
 from importer.mapper.mapping import MappingDocument, to_choose
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
@@ -202,7 +202,9 @@ def _lookups(mapping: MappingDocument) -> Iterator[MappingFinding]:
             yield MappingFinding(steps, wrong)
     same_id = mapping.file.duplicates.same_id
     name = same_id.weights if isinstance(same_id, KeepHeaviest) else ""
-    for code in sorted(mapping.tables[name].every_code) if name in mapping.tables else ():
+    weights = mapping.tables.get(name)
+    rest = {SAME} if weights and weights.passes else set()
+    for code in sorted(weights.every_code | rest) if weights else ():
         if not code.lstrip("-").isdecimal():
             wrong = f"`{code}` is not a whole number; the lookup gives each group its weight"
             yield MappingFinding(("lookups", name), wrong)

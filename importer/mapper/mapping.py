@@ -194,8 +194,9 @@ class MappingDocument:
             return Duplicates.model_validate(part.model_dump())
         lookup = self.tables[part.same_id.weights]
         weights = {lookup.written[key]: int(code) for key, code in lookup.codes.items()}
+        other = None if lookup.otherwise is None else int(lookup.otherwise)
         rest = part.model_dump(exclude={"same_id"})
-        return Duplicates(same_id="keep heaviest", weights=weights, **rest)
+        return Duplicates(same_id="keep heaviest", weights=weights, other_weight=other, **rest)
 
     @property
     def match_keys(self) -> set[str | None]:

@@ -76,13 +76,19 @@ class Match(MappingPart):
 class Duplicates(MappingPart):
     """What happens to rows of one roster that share an ID or are the same person.
 
-    `weights` are those of the user groups, for `keep heaviest`.
+    `weights` are those of the user groups, for `keep heaviest`; all others have `other_weight`.
     """
 
     same_id: Literal["reject", "keep first", "keep heaviest"] = "reject"
     weights: dict[str, int] = Default(default_factory=dict)
+    other_weight: int | None = None
     same_person: Literal["review", "reject", "warn", "off"] = "review"
     similar_person: Literal["warn", "off"] = "warn"
+
+    def weight(self, group: str) -> int | None:
+        """Return the weight of a user group, however its code is written; None if it has none."""
+        weights = {code.casefold(): weight for code, weight in self.weights.items()}
+        return weights.get(group.casefold(), self.other_weight)
 
 
 class Fate(StrEnum):

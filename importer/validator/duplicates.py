@@ -95,10 +95,8 @@ def _keeper(keys: RowKeys, group: list[int]) -> tuple[int | None, str]:
         user_groups = keys.texts("user_group")
         if not all(user_groups[position] for position in group):
             return None, "A row has no known user group. Correct it, or delete the others."
-        weights = [
-            keys.policy(position).weights.get(user_groups[position], _UNLISTED)
-            for position in group
-        ]
+        known = [keys.policy(position).weight(user_groups[position]) for position in group]
+        weights = [_UNLISTED if weight is None else weight for weight in known]
         pairs = zip(group, weights, strict=True)
         equal = [position for position, weight in pairs if weight == max(weights)]
     if len({keys.content(position) for position in equal}) > 1:

@@ -122,11 +122,16 @@ def test_a_code_that_holds_a_blank_in_alma_keeps_it(tmp_path: Path) -> None:
     assert candidates.problems == ()
 
 
-def test_the_heaviest_row_is_known_by_the_weights_of_a_lookup(tmp_path: Path) -> None:
-    """`keep heaviest` resolves its lookup to numbers by group."""
-    top = "duplicates: {same_id: {keep heaviest: w}}\nlookups: {w: {STAFF: 2, UGRD: 1}}"
+@pytest.mark.parametrize(("rest", "weight"), [("", None), (', "*": 3', 3)])
+def test_the_heaviest_row_is_known_by_the_weights_of_a_lookup(
+    tmp_path: Path, rest: str, weight: int | None
+) -> None:
+    """`keep heaviest` resolves its lookup to numbers by group, and to one for all others."""
+    top = "duplicates: {same_id: {keep heaviest: w}}\n"
+    top += f"lookups: {{w: {{Staff: 2, UGRD: 1{rest}}}}}"
     duplicates = Bench(tmp_path, top=top).mapping.duplicates
-    assert (duplicates.same_id, duplicates.weights) == ("keep heaviest", {"STAFF": 2, "UGRD": 1})
+    assert (duplicates.same_id, duplicates.other_weight) == ("keep heaviest", weight)
+    assert [*map(duplicates.weight, ("staff", "STAFF", "UGRD", "FAC"))] == [2, 2, 1, weight]
 
 
 LOOKUP = "lookups: {groups: {Friend: FRIEND, Other friend: FRIEND, None yet: '?', '*': COMM}}\n"

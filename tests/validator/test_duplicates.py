@@ -134,6 +134,20 @@ def test_keep_heaviest() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("weights", "other", "kept"),
+    [({"COMM": 1}, 3, 3), ({"fac": 4, "COMM": 1}, None, 3), ({"COMM": 4, "fac": 1}, 3, 2)],
+)
+def test_weights_count_without_case_and_for_all_other_groups(
+    weights: dict[str, int], other: int | None, kept: int
+) -> None:
+    """Codes are written as Alma has them, which may not be as the lookup has them."""
+    policy = Duplicates(same_id="keep heaviest", weights=weights, other_weight=other)
+    rows = [person(0, user_group=group) for group in ("COMM", "FAC")]
+    problems = across_rows(*rows, policy=policy)
+    assert found(problems) == [("skipped-duplicate", 5 - kept, "primary_id")]
+
+
 def test_run_variables_make_no_difference() -> None:
     """Rows that differ only in what the run writes into them, their own number say, are equal.
 
