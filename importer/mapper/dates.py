@@ -57,12 +57,15 @@ _EAST_ASIAN = re.compile(
     r"([^\W\d]{2})?([0-9]{1,4}|元) ?[年년] ?([0-9]{1,2}) ?[月월] ?([0-9]{1,2}) ?[日일]?"
 )
 _DOTTED = re.compile(r"([0-9]{1,4})\. ?([0-9]{1,2})\. ?([0-9]{1,4})\.?")
+_DOT = re.compile(r"(\.) (?=%)|\.\Z")  # what a pattern has beside dates that are read as 15.5.2027
 _NUMBER = re.compile(r"[0-9]{1,5}")
 _TABLES = tomllib.loads((files(__package__) / "months.toml").read_text("utf-8"))
 _MONTHS: list[list[str]] = _TABLES["months"]
 _ERAS: dict[str, int] = _TABLES["eras"]
 _EPOCH = date(1899, 12, 30)
 _LAST_SERIAL = 80_000  # the year 2119
+_LAST_NEAR = 68
+"""The last year of two digits that is 20xx where a mapping has no `pivot`, as by `%y`."""
 YEARS = range(1900, 2101)
 """Numbers that are years, and no day numbers: those would be days of 1905."""
 
@@ -191,6 +194,8 @@ class Dates(MappingPart):
         pattern = _CLOCK.sub("", self.order)
         if _RUN_TOGETHER.search(pattern):
             text = _whole(text, pattern)
+        if _DOTTED.fullmatch(text):
+            pattern = _DOT.sub(r"\1", pattern)
         try:
             found = datetime.strptime(text, pattern).date()  # noqa: DTZ007  a date has no zone
         except ValueError:
@@ -245,6 +250,8 @@ class Dates(MappingPart):
         if self.month is None:
             return Unread.MONTH
         year = int(found["year"])
+        if len(found["year"]) == 2 and self.pivot is None and year > _LAST_NEAR:
+            return Unread.SHORT_YEAR
         if len(found["year"]) == 2:
             year = self._century(year) if self.pivot is not None else 2000 + year
         return date(year, month, calendar.monthrange(year, month)[1]) if year else Unread.UNKNOWN
