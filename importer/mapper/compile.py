@@ -97,8 +97,8 @@ class CompiledMapping:
     """A mapping ready for one roster.
 
     `columns`: the roster's columns that it uses, by `heading_key` of the heading as the mapping
-    writes it. `missing`: the keys of those that the roster may lack, and does. `named`: its values
-    and scalars by label.
+    writes it. `missing`: the keys of those that the roster may lack, and does. `ids`: the `ids:`
+    rules, by the columns' keys. `named`: its values and scalars by label.
     """
 
     mapping: MappingDocument
@@ -106,10 +106,15 @@ class CompiledMapping:
     layout: RecordLayout
     columns: Mapping[str, Use]
     missing: frozenset[str]
+    ids: Mapping[str, IdRule]
     named: Mapping[str, CompiledField]
     scalars: tuple[CompiledField, ...]
     entries: tuple[CompiledEntry, ...]
     notices: tuple[Problem, ...]
+
+    def id_rule(self, cell: Cell, bound: Bindings) -> IdRule | None:
+        """Return the `ids:` rule of a cell in an entry."""
+        return self.ids.get(cells_of(cell, bound)[0])
 
     @property
     def uses(self) -> tuple[Use, ...]:
@@ -183,6 +188,7 @@ def compile_mapping(
         layout,
         columns,
         frozenset(work.missing),
+        {key: ids for key in columns if (ids := work.id_rule(key))},
         named,
         scalars,
         entries,
@@ -260,6 +266,8 @@ class _Compiler:
     columns: dict[str, Use] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    stars: dict[str, str] = field(default_factory=dict)
+    """For which `<Email *>` a column is one of several, by its key."""
 
     def entries(self) -> Iterator[CompiledEntry]:
         """Compile the entries; one that repeats over headings or parts becomes several."""
@@ -288,9 +296,12 @@ class _Compiler:
         """What `<Email *>` stands for, once for each column; one empty binding without it."""
         for name in entry.cells:
             if name.endswith("*") and not self.headings.exact(name):
-                found = self.headings.repeated(name)
+                others = (one for one in self.mapping.entries if one.parent == entry.parent)
+                cells = {cell for one in others if one is not entry for cell in one.cells}
+                found = self.headings.repeated(name, cells)
                 if not found and not self._is_optional(name):
                     self._fault(name, entry.steps, f"the roster has no column like `{name}`")
+                self.stars |= {heading_key(heading): name for heading in found}
                 return [{name: heading} for heading in found]
         return [{}]
 
@@ -318,7 +329,7 @@ class _Compiler:
             tuple(dict.fromkeys(places)),
             policy,
             rule.rule.get(Override) == Override(value=True),
-            self._id_rule(rule, bound),
+            self._common_id_rule(rule, bound),
             rule.run_dependent,
             rule.rule.get(Bad) == Bad("drop"),
             {
@@ -357,7 +368,7 @@ class _Compiler:
         headings |= dict.fromkeys(entry.deciding if entry else (), rule.steps)
         uses = [self.column(bound.get(name, name), steps) for name, steps in headings.items()]
         written = [one.as_text(self.mapping.tables) for one in rules.values()]
-        ids = [file.id_rule(bound.get(name, name)) for name in headings]
+        ids = [self.id_rule(bound.get(name, name)) for name in headings]
         text = repr((written, file.roster.dates, ids, conditions))
         digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         return tuple(sorted({use.position for use in uses if use is not None})), digest
@@ -382,9 +393,14 @@ class _Compiler:
     def _fault(self, heading: str, steps: Steps, wrong: str) -> None:
         self.faults.setdefault(heading_key(heading), f"{self.mapping.source.place(steps)}: {wrong}")
 
-    def _id_rule(self, rule: FieldRule, bound: Mapping[str, str]) -> IdRule | None:
+    def id_rule(self, heading: str) -> IdRule | None:
+        """The `ids:` rule of a column: its own, or that of the `<Card *>` that stands for it."""
+        file = self.mapping.file
+        return file.id_rule(heading) or file.id_rule(self.stars.get(heading_key(heading), ""))
+
+    def _common_id_rule(self, rule: FieldRule, bound: Mapping[str, str]) -> IdRule | None:
         """The `ids:` rule of the columns that feed a field, if they all have the same."""
         if not all(part.lone_cells for _, part in rule.parts if part.templates):
             return None
-        rules = [self.mapping.file.id_rule(bound.get(name, name)) for name in rule.cells]
+        rules = [self.id_rule(bound.get(name, name)) for name in rule.cells]
         return rules[0] if rules and all(other == rules[0] for other in rules) else None

@@ -134,7 +134,7 @@ class Evaluation:
                 self.report(found, "".join(use.labels[:1]), (use.place,))
             if blank:
                 texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
-            rule = self.file.id_rule(heading)
+            rule = mapping.ids.get(heading)
             if rule is not None and use.labels:
                 values = Values.of(texts, self.every, self.every)
                 for change in id_transforms(rule):

@@ -61,6 +61,7 @@ class Headings:
         """Whether the row has headings. Else it may be a person's, and no message may quote it."""
         self._quotable = named if self.recognized else []
         self._expected = set(map(heading_key, expected))
+        self._unused = frozenset(map(heading_key, file.roster.unused))
 
     def column(self, heading: str) -> Use | str:
         """Return the one column of a heading, or what is wrong if there is none, or two."""
@@ -101,13 +102,24 @@ class Headings:
         """Return the columns of exactly this heading."""
         return tuple(self.places[at] for at in self._found.get(heading_key(heading), ()))
 
-    def repeated(self, heading: str) -> tuple[str, ...]:
-        """Return the headings that `<Email *>` stands for, in the roster's order."""
+    def repeated(self, heading: str, other: Iterable[str]) -> tuple[str, ...]:
+        """Return the headings that `<Email *>` stands for, in the roster's order.
+
+        Not those of `other` rules, those that are unused, and those with more words that a rule
+        names: `<Email note>` is no email.
+        """
         start = heading_key(heading.removesuffix("*"))
+        out = self._unused.union(map(heading_key, other))
+
+        def is_one(key: str) -> bool:
+            more = any(map(str.isalpha, key.removeprefix(start)))
+            return key not in out and not (more and key in self._expected)
+
         return tuple(
             place.heading
             for place in self.places
             if (key := heading_key(place.heading)) == start or key.startswith(f"{start} ")
+            if is_one(key)
         )
 
     def unused(self, used: Collection[int], known: tuple[str, ...]) -> Iterator[Place]:

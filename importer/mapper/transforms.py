@@ -157,13 +157,26 @@ def without_invisible(text: str) -> Reading:
     return _removed(text, whole, "invisible characters; they were removed")
 
 
+_JOINS_NOTHING = re.compile(r"\s*@\s*|\s+(?=\.)")
+"""Blanks of an email address between which and what is beside them no word can be."""
+
+
+def without_blanks_in_email(text: str, _country: str = "") -> Reading:
+    """Return an email address without blanks and invisible characters.
+
+    A text stays as it is if a blank in it may separate the address from another word.
+    """
+    if text.count("@") != 1 or _UNSEEN.search(text) is None:
+        return text, None
+    plain = _JOINS_NOTHING.sub(lambda found: found[0].strip(), without_invisible(text)[0])
+    return (text, None) if " " in one_line(plain) else without_blanks(text)
+
+
 TIDIED: dict[str, Transform] = {
     "primary_id": without_blanks,
     "user_identifier.value": without_blanks,
     "proxy_for_user.primary_id": without_blanks,
-    "contact_info.email.email_address": lambda text, _: (
-        without_blanks(text) if text.count("@") == 1 else (text, None)
-    ),
+    "contact_info.email.email_address": without_blanks_in_email,
 }
 """Fields that contain no blanks, by path. What is not one email address stays as it is."""
 

@@ -285,7 +285,7 @@ class Clean(Step[tuple[CleanStep, ...]]):
         if not located and any(step.name == "zip" for step in self.value):
             wrong = "`zip` has no effect without a `country` in the same address, such as USA"
             yield MappingFinding((*part.steps, "clean"), wrong, level=Level.HINT)
-        if not any(step.sees_lines for step in self.value):
+        if not self.sees_lines:
             return
         if not part.rule.templates:
             yield part.finding("clean", "finds no line breaks; write this step inside each case")
@@ -302,10 +302,13 @@ class Clean(Step[tuple[CleanStep, ...]]):
     def codes(self, given: Codes, steps: Steps, tables: Tables) -> Codes:
         """Return the codes as the steps leave them."""
         for text, where in given:
-            left = text
-            for step in self.value:
-                left = step.read(left, "")[0] if left else ""
-            yield left, where
+            yield self.of(text), where
+
+    def of(self, text: str) -> str:
+        """Return what the steps leave of a text whose country is not known."""
+        for step in self.value:
+            text = step.read(text, "")[0] if text else ""
+        return text
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Take the steps; blanks in IDs go before, or after what looks for parts."""
@@ -325,6 +328,11 @@ class Clean(Step[tuple[CleanStep, ...]]):
         if tidied is not None and divided:
             values.step(tidied)
         return values
+
+    @property
+    def sees_lines(self) -> bool:
+        """Whether one of them looks for line breaks."""
+        return any(step.sees_lines for step in self.value)
 
     @property
     def emptied(self) -> tuple[str, str] | None:

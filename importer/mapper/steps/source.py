@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -18,7 +19,7 @@ from importer.mapper.steps.clean import KINDS, Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.rule import Rule, Value
-from importer.mapper.steps.step import Needs, RulePart, Step
+from importer.mapper.steps.step import Needs, RulePart, Step, V
 from importer.mapper.transforms import Word, is_dash, one_or_more
 from importer.mapper.values import Rows, Texts, Values, changed
 from importer.model.candidates import ID_FIELDS
@@ -71,7 +72,14 @@ class When(Step[Condition]):
         return values.only(self.met(values.applies, work))
 
 
-class From(Step[tuple[Template, ...]]):
+@dataclass(frozen=True)
+class _Source(Step[V]):
+    """Where a text comes from. `later`: the lookup that sees it after the `cases` it is in."""
+
+    later: Lookup | None = field(default=None, repr=False, compare=False)
+
+
+class From(_Source[tuple[Template, ...]]):
     """A template, or several: the first one that is not blank."""
 
     key = "from"
@@ -143,16 +151,19 @@ class From(Step[tuple[Template, ...]]):
     def _wrong_ids(self, work: RuleWork, rows: Rows) -> Iterator[tuple[int, CellFinding, str]]:
         """Find the IDs that are not as the rule of the one column asks that they are from.
 
-        The checks know only rules that all columns of a field have.
+        The checks know only rules that all columns of a field have. An ID is judged as `clean`
+        leaves it.
         """
+        clean, mapping = work.rule.get(Clean) or Clean(()), work.evaluation.mapping
         for template in self.value:
-            texts, _ = work.fill(template, lines=False)
-            names = (cell.heading for cell in template.cells if template.lone_cell)
-            for rule in filter(None, map(work.evaluation.file.id_rule, names)):
-                bad = {text: rule.wrong(text) for text in {*texts[rows]} - {""}}
+            texts, _ = work.fill(template, lines=clean.sees_lines)
+            cells = (cell for cell in template.cells if template.lone_cell)
+            for rule in filter(None, (mapping.id_rule(cell, work.bound) for cell in cells)):
+                left = {text: clean.of(text) for text in {*texts[rows]}}
+                bad = {text: rule.wrong(one_line(word)) for text, word in left.items() if word}
                 for row in np.flatnonzero(rows).tolist():
                     if finding := bad.get(texts[row]):
-                        yield row, finding, texts[row]
+                        yield row, finding, one_line(texts[row])
             rows = rows & (texts == "")
 
     def _without_dashes(
@@ -163,7 +174,7 @@ class From(Step[tuple[Template, ...]]):
         A word that the rule's lookup has is no dash.
         """
         nothing = np.zeros(len(texts), dtype=bool)
-        field, lookup = work.one.rule.field, work.rule.get(Lookup)
+        field, lookup = work.one.rule.field, work.rule.get(Lookup) or self.later
         if not template.lone_cell or not (field.shape is Shape.DATE or field.path in _DASHED):
             return texts, nothing
         known = work.evaluation.tables[lookup.value].codes if lookup else {}
@@ -179,7 +190,7 @@ _UNREAD = {DatesStep.key: Step(None)}
 """What a rule has in place of reading its texts as dates."""
 
 
-class Cases(Step[tuple[Rule, ...]]):
+class Cases(_Source[tuple[Rule, ...]]):
     """Several rules in place of `from`: the first whose `when` is met is used."""
 
     key = "cases"
@@ -231,9 +242,12 @@ class Cases(Step[tuple[Rule, ...]]):
     def _inside(self, rule: Rule) -> Iterator[Rule]:
         """Yield the cases of a rule. If the rule changes their texts, it also reads the dates."""
         changes = any(map(rule.get, (Clean, Lookup, DatesStep)))
+        later = rule.get(Lookup) or self.later
         for case in self.value:
             reads = any(step.of_dates for step in case.steps)
-            yield case.model_copy(update=_UNREAD) if changes and not reads else case
+            sources = (step for step in case.steps if isinstance(step, _Source))
+            update = {step.key: replace(step, later=later) for step in sources}
+            yield case.model_copy(update=update | (_UNREAD if changes and not reads else {}))
 
 
 class Default(Step[Rule]):
