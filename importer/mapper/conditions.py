@@ -69,6 +69,11 @@ class Test(MappingPart):
         )
 
     @property
+    def of_blank(self) -> bool:
+        """Whether it asks for a blank."""
+        return self.blank is not None or (self.negated is not None and self.negated.of_blank)
+
+    @property
     def files(self) -> Iterator[KeyFile]:
         """The files in which it looks for a text."""
         if self.file is not None:

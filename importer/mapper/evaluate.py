@@ -24,6 +24,7 @@ from importer.mapper.compile import (
     CompiledMapping,
     cells_of,
 )
+from importer.mapper.condition_texts import dates_of, is_nothing
 from importer.mapper.conditions import Condition
 from importer.mapper.dates import Orders, order_of
 from importer.mapper.lookups import code_reader
@@ -194,11 +195,14 @@ class Evaluation:
         """Return which of the rows meet a condition."""
         today, tables = self.mapping.run.today, self.tables
         for _, key, test in condition.tests:
-            as_dates = test.of_date
-            column = (
-                self._as_dates(key, bound) if as_dates else self.column(key, bound, lines=False)
-            )
+            if test.of_date:
+                column = self._as_dates(key, bound)
+            else:
+                column = self.column(key, bound, lines=False)
             texts: list[str] = column.tolist()
+            if test.of_blank:
+                nothing = {text for text in {*texts} if is_nothing(self.mapping.mapping, key, text)}
+                texts = ["" if text in nothing else text for text in texts] if nothing else texts
             accepted = test.accepted({*texts}, today, tables)
             rows = rows & np.fromiter(map(accepted.__contains__, texts), bool, len(texts))
         if condition.any:
@@ -218,7 +222,7 @@ class Evaluation:
         elif self.mapping.named[key.name].rule.field.shape is Shape.DATE:
             return texts
         values = Values.of(texts, self.every, self.every)
-        dates = self.file.roster.dates
+        dates = dates_of(self.mapping.mapping, key)
         order = None if dates.order else order_of(at, texts, dates, self.orders)
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: ("", None) if is_dash(text) else dates.iso(text))

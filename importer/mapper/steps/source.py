@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from importer.mapper.values import RuleWork
     from importer.mapper.yaml_source import Steps
 
-_DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})
+DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})
 """Fields in whose cells a dash means nothing, beside dates."""
 
 _PIPED = re.compile(rf"\s*\|\s*({'|'.join(KINDS)})\b.*")
@@ -175,7 +175,7 @@ class From(_Source[tuple[Template, ...]]):
         """
         nothing = np.zeros(len(texts), dtype=bool)
         field, lookup = work.one.rule.field, work.rule.get(Lookup) or self.later
-        if not template.lone_cell or not (field.shape is Shape.DATE or field.path in _DASHED):
+        if not template.lone_cell or not (field.shape is Shape.DATE or field.path in DASHED):
             return texts, nothing
         known = work.evaluation.tables[lookup.value].codes if lookup else {}
         column: list[str] = texts.tolist()
