@@ -23,6 +23,19 @@ from importer.model.plan import Imprint, Imprints, UserMemory
 _KEY = 32
 """The bytes of a key."""
 
+_HIDE_LOAD = (
+    "UPDATE OR REPLACE loads SET mapping = mapping || char(10) || ?3"
+    " WHERE institution = ?1 AND run = ?2 AND instr(mapping, char(10)) = 0"
+)
+_LOAD_AGAIN = (
+    "UPDATE OR REPLACE loads SET mapping = substr(mapping, 1, instr(mapping, char(10)) - 1),"
+    " run = ?3 WHERE institution = ?1 AND instr(mapping, char(10) || ?2)"
+)
+"""SQL for the undo of run ?2 by ?3: its loads count no more, and those that it took away again.
+
+The name of a mapping that does not count is followed by the run that took it away.
+"""
+
 
 def _mark_of(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()[:16]
@@ -259,13 +272,15 @@ class EditMemory(Memory):
                     (one, ((user, undone, run, self._mark) for user in others))
                     for one in (hide, again)
                 ),
-                ("DELETE FROM loads WHERE institution = ? AND run = ?", [(undone,)]),
+                (_HIDE_LOAD, [(undone, run)]),
+                (_LOAD_AGAIN, [(undone, run)]),
             )
             self._remember_later(run, undone)
             renamed = {user: key for user, key in now.items() if key not in {"", user}}
             self._rename(renamed)
             undone_id = "DELETE FROM former WHERE institution = ? AND former = ?"
-            self.write((undone_id, ((user,) for user in renamed)))
+            taken = (user for user, key in renamed.items() if newest.get(key) == user)
+            self.write((undone_id, ((user,) for user in taken)))
             self._done(run, entry)
 
     def _remember_later(self, run: str, undone: str) -> None:

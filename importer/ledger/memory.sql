@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS runs (
 ) STRICT, WITHOUT ROWID;
 
 -- When the load of a whole roster began to be remembered; a rejects file has only some of its rows.
+-- If it is undone, the name of the mapping is followed by a line with the run that undid it.
 CREATE TABLE IF NOT EXISTS loads (
   institution TEXT NOT NULL, mapping TEXT NOT NULL, run TEXT NOT NULL, time TEXT NOT NULL,
   PRIMARY KEY (institution, mapping, run)

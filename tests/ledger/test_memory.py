@@ -127,6 +127,27 @@ def test_the_undo_of_an_undo_counts_as_the_load_did(memory: EditMemory) -> None:
     assert known(memory, "1", "2") == ["B", "B"]
 
 
+def test_the_undo_of_an_undo_brings_back_the_load_and_the_former_id(memory: EditMemory) -> None:
+    """And each later undo takes them away or brings them back; of two sittings, both."""
+
+    def state() -> tuple[str, frozenset[str], dict[str, str]]:
+        last = memory.last_load("m")
+        assert last is not None
+        return str(last.day), last.there, {**memory.former()}
+
+    load(memory, 1, one("1", left("A")), one("2", left("A")))
+    first = state()
+    load(memory, 2, one("11", left("B"), before="1"))
+    second = state()
+    assert (first[2], second) == ({}, ("2026-08-22", frozenset({"11"}), {"1": "11"}))
+    undone, old, new = "run 2", "11", "1"
+    for undo, expected in (("undo", first), ("again", second), ("third", first), ("last", second)):
+        memory.put_back(undo, 1, undone, {old: new}, set())
+        memory.put_back(undo, 2, undone, {}, set())
+        assert state() == expected
+        undone, old, new = undo, new, old
+
+
 def test_who_was_renamed_since_and_not_undone_is_remembered(memory: EditMemory) -> None:
     """The undone run knew the user by an ID that a later load replaced."""
     load(memory, 1, one("1", left("A")), one("2", left("A")))
