@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
@@ -264,7 +264,14 @@ class Draft:
 
     def add(self, corrections: Iterable[Correction]) -> None:
         """Add corrections."""
-        write_corrections(self.folder / CORRECTIONS, (*self.made(), *corrections))
+        self._keep_made((*self.made(), *corrections))
+
+    def _keep_made(self, made: Sequence[Correction]) -> None:
+        """Save the corrections; without any there is no file, as before the first one."""
+        if made:
+            write_corrections(self.folder / CORRECTIONS, made)
+        else:
+            (self.folder / CORRECTIONS).unlink(missing_ok=True)
         self._changed()
 
     def take_back(self, who: str) -> tuple[Correction, ...]:
@@ -278,13 +285,14 @@ class Draft:
         if not last:
             return ()
         cells = {(one.row, one.column) for one in last}
+        rows = {one.row for one in last}
         later = made[made.index(last[-1]) + 1 :]
-        if any((one.row, one.column) in cells or one.leaves_out for one in later):
+        if any(
+            (one.row, one.column) in cells or (one.leaves_out and one.row in rows) for one in later
+        ):
             msg = "Somebody else corrected one of these cells since."
             raise StaleError(msg)
-        kept = [one for one in made if (one.who, one.when) != (who, moment)]
-        write_corrections(self.folder / CORRECTIONS, kept)
-        self._changed()
+        self._keep_made([one for one in made if (one.who, one.when) != (who, moment)])
         return last
 
     def edit(self, mapping: Path, text: str) -> None:

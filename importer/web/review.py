@@ -188,10 +188,10 @@ def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Dra
 
 
 def _stale(ledger: Ledger, draft: Draft | None) -> str:
+    if draft and bool(draft.corrections) != bool(ledger.facts.roster.corrections):
+        return f"The roster {draft.facts.file} was corrected since the plan was made. Plan again."
     try:
         check_unchanged(ledger)
     except StalePlanError as error:
         return str(error)
-    if draft and draft.corrections and not ledger.facts.roster.corrections:
-        return f"The roster {draft.facts.file} was corrected since the plan was made. Plan again."
     return ""

@@ -6,10 +6,15 @@ import csv
 import io
 import re
 import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import pytest
 
+from importer.loader.corrections import LEAVE_OUT, Correction
+from importer.web.drafts import Draft, StaleError
 from tests.web.conftest import (
     SAMPLE,
     Library,
@@ -130,3 +135,34 @@ def test_two_operators_do_not_lose_each_others_work(library: Library) -> None:
     bo.close()
     process.terminate()
     assert process.wait(60) == 0
+
+
+def test_a_plan_is_good_again_once_the_corrections_after_it_are_taken_back(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """And after all rows were checked again; a plan with corrections is not, without them."""
+    _, client = opened
+    draft = drafted(client, "practice", SAMPLE, "community.yaml")
+    run = planned(client, draft)
+    leave_out(client, draft, 11)
+    assert "corrected since the plan" in client.get(run).text
+    for path in ("undo", "check"):
+        assert client.post(f"{draft}/grid/{path}", json={}).status_code == 200
+        assert "corrected since the plan" not in client.get(run).text
+    leave_out(client, draft, 11)
+    later = planned(client, draft)
+    assert client.post(f"{draft}/grid/undo", json={}).json()["undone"] == 1
+    assert "corrected since the plan" in client.get(later).text
+
+
+def test_only_a_change_of_the_same_row_stops_an_undo(tmp_path: Path) -> None:
+    """Somebody else left another row out since: nothing of that is lost."""
+    draft = Draft.create(tmp_path / "drafts", "people.csv", datetime.now(UTC))
+    mine = Correction(2, "B", "First", "Ana", "Ann", "ana", "2026-08-20T10:00:00")
+    other = Correction(5, "", "", "", LEAVE_OUT, "bo", "2026-08-20T10:01:00")
+    draft.add([mine, other])
+    assert draft.take_back("ana") == (mine,)
+    assert draft.made() == (other,)
+    draft.add([mine, replace(other, row=2)])
+    with pytest.raises(StaleError):
+        draft.take_back("ana")
