@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Literal
 
 from importer.errors import FINE, ImporterError, UsageError
 from importer.jobs.schema import load_job
-from importer.jobs.state import State, Step, Store
+from importer.jobs.state import JOBS, State, Step, Store
 from importer.jobs.words import allowing, skipping
 
 JobState = Literal["ok", "new", "late", "open", "held", "trouble", "wrong"]
@@ -123,6 +124,19 @@ def jobs_in(folder: Path, now: datetime) -> Iterator[JobOverview]:
             yield JobOverview(path, "wrong", str(error), memory)
             continue
         yield _of(path, memory, gap, now)
+
+
+def holding(run: Path) -> str:
+    """Return the job of the current folder that holds a run, by its name; "" where none does."""
+    for path in JOBS.glob("*.json"):
+        if path.stem not in run.name:  # a run is named after its job
+            continue
+        with suppress(ImporterError):
+            load = Store(path.stem).read(waiting_only=True).open
+            held = load is not None and load.step is Step.HELD and Path(load.run).name == run.name
+            if held and any(one.stem == path.stem for one in job_files(Path())):
+                return path.stem
+    return ""
 
 
 def _of(path: Path, memory: State, gap: timedelta | None, now: datetime) -> JobOverview:

@@ -433,7 +433,7 @@ class JobRun:
             self._store.state.reported,
             self._tools.now(),
             load,
-            (*done, *what_next(self._job, error, load)),
+            (*done, *what_next(self._job, error, load, self._store.state)),
             self._store.state.superseded,
         )
         late = () if all_have else self._store.state.superseded

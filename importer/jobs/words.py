@@ -109,8 +109,10 @@ def changed_fields(run: str) -> Iterator[str]:
 def why_held(job: Job, load: Load, state: State) -> Iterator[str]:
     """Yield why a load is held, and what a person can do: what fits the guards comes first."""
     names = {guard.name: None for guard in load.held}
-    nothing = "nothing of this plan" if load.planned_again else "nothing"
-    yield f"The load is held by {word_list([*names])}: {nothing} was written."
+    done = f"nothing{' of this plan' if load.planned_again else ''} was written"
+    with suppress(ImporterError), Ledger.open(Path(load.run)) as ledger:
+        done = "but its plan was applied by hand" if ledger.was_applied else done
+    yield f"The load is held by {word_list([*names])}: {done}."
     yield from load.lines
     yield from (guard.sentence for guard in load.held)
     yield f"The plan: {wording.headline(load.planned)}"
@@ -177,14 +179,20 @@ def _until_then(job: Job, load: Load, state: State) -> Iterator[str]:
     yield "Later files are not loaded until this one is allowed, replaced or skipped."
 
 
-def what_next(job: Job, error: ImporterError, load: Load | None) -> Iterator[str]:
+def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -> Iterator[str]:
     """Yield what a person, or the next run of a job, does about an error that stopped a run.
 
-    `load`: the one that it stopped. Its error names the commands where a guard holds it.
+    `load`: the one that it stopped. Its error names the commands where a guard holds it. `state`
+    has the files that are refused, which are skipped together.
     """
     named = _SAME_NAME if job.file.every == "file" else ""
     again = f"the office to send the file again{named}."
-    skip = f"To continue without it, run:\n  {skipping(job.path, None)}"
+    refused = [
+        one.name
+        for feed in state.feeds.values() for one in feed.files if one.state is FileState.REFUSED
+    ]  # fmt: skip
+    without = word_list(refused) if len(refused) > 1 else "it"
+    skip = f"To continue without {without}, run:\n  {skipping(job.path, None)}"
     of_load = load is not None and load.corrects is None
     of_file = of_load and error.cause in OF_FILES
     of_both = of_file and error.cause is Cause.EITHER

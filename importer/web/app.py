@@ -93,8 +93,13 @@ _DRAFT_FORMS: dict[str, Page] = {
 }
 """Forms that change a draft, if it is as their page showed it."""
 
-_APPROVERS = frozenset({"runs/{run}/approve", "settings/key", "settings/job"})
-"""Forms for approvers alone. All others are for preparers, and pages for viewers."""
+_ROLES = {
+    "runs/{run}/approve": Role.APPROVER,
+    "settings/key": Role.APPROVER,
+    "settings/job": Role.APPROVER,
+    "settings/keys": Role.VIEWER,  # of one's own keyboard
+}
+"""Who may send a form. All others are for preparers, and pages for viewers."""
 
 
 @web.middleware
@@ -102,8 +107,8 @@ async def check_role(request: web.Request, handler: Handler) -> web.StreamRespon
     """Refuse what the role of whoever asks does not include."""
     visit, resource = Visit(request), request.match_info.route.resource
     path = resource.canonical.removeprefix("/{place}/") if resource else ""
-    needed = Role.APPROVER if path in _APPROVERS else Role.PREPARER
-    needed = Role.VIEWER if request.method in {"GET", "HEAD"} else needed
+    pages = request.method in {"GET", "HEAD"}
+    needed = Role.VIEWER if pages else _ROLES.get(path, Role.PREPARER)
     if visit.role >= needed:
         return await handler(request)
     sentence = f"This is for the role {needed.name.lower()}, and your groups have "

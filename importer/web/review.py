@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from importer.errors import StalePlanError
+from importer.jobs.overview import holding
 from importer.ledger.integrity import check_whole
 from importer.ledger.journal import made_by_people, next_deletes
 from importer.ledger.ledger import Ledger, summarize
@@ -43,7 +44,8 @@ class Review:
     for each related run. `seal`: of the planned steps; another one after any was changed.
     `deletions`: users whom an apply of all that is left deletes; the number is typed each time.
     `checks`: failed safety checks that nobody let pass as they are now. `answered`: what is
-    dangerous of rows that were answered since the load was approved.
+    dangerous of rows that were answered since the load was approved. `job`: the one that holds it,
+    where it is allowed and not approved; "" if none.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Review:
     deletions: int
     checks: list[FailedCheck]
     answered: list[ProblemGroup]
+    job: str
 
     @property
     def production(self) -> bool:
@@ -158,6 +161,7 @@ def review(space: Workspace, folder: Path) -> Review:
             next_deletes(ledger, None),
             [] if facts.command == "check" else stopping_checks(ledger),
             answered_dangers(ledger),
+            "" if space.practice or ledger.was_applied else holding(folder),
         )
 
 

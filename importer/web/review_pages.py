@@ -93,6 +93,23 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
     )
 
 
+def _refused(visit: Visit, shown: Review) -> web.Response | None:
+    """Return why a plan is not approved here and now by this person; None where it can be."""
+    address = visit.run_address
+    if shown.stale:
+        return visit.refusal(409, "This plan is out of date", shown.stale, address)
+    if shown.job:
+        sentence = f"The job {shown.job} holds this load. Allow it in Settings. Nothing was sent."
+        return visit.refusal(409, "A job holds this load", sentence, f"{visit.base}/settings#jobs")
+    if visit.site.access.forbids(visit.person, shown.prepared_by):
+        sentence = "You prepared this load, so somebody else approves it. Nothing was sent."
+        return visit.refusal(403, "You may not approve this", sentence, address)
+    if visit.text("plan") != shown.seal:
+        sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
+        return visit.refusal(409, "The plan was changed", sentence, address)
+    return None
+
+
 def start_apply(visit: Visit) -> web.Response:
     """Start `apply` of the plan that the form showed, if it was filled in rightly."""
     run, address = visit.run, visit.run_address
@@ -101,14 +118,8 @@ def start_apply(visit: Visit) -> web.Response:
         sentence = f"{by} is working on it. Nothing was started." if by else "It was just started."
         return visit.refusal(409, "This load is running already", sentence, f"{address}/live")
     shown = review(visit.space, run)
-    if shown.stale:
-        return visit.refusal(409, "This plan is out of date", shown.stale, address)
-    if visit.site.access.forbids(visit.person, shown.prepared_by):
-        sentence = "You prepared this load, so somebody else approves it. Nothing was sent."
-        return visit.refusal(403, "You may not approve this", sentence, address)
-    if visit.text("plan") != shown.seal:
-        sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
-        return visit.refusal(409, "The plan was changed", sentence, address)
+    if refused := _refused(visit, shown):
+        return refused
     ticked = set(visit.texts("allow"))
     limit = None if visit.text("some") == ALL else visit.number("limit")
     with Ledger.open(run) as ledger:

@@ -67,6 +67,24 @@ def test_what_is_resolved_after_a_load_was_allowed_is_not_allowed_with_it(
     assert len(state(sandbox)) == 42
 
 
+def test_a_held_plan_that_was_applied_by_hand_is_said_to_be(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """No message says that nothing was written; once it is allowed, the file is done."""
+    office.write_job("guards: {creates: 30}\n")
+    assert office.takes(people(40)) == Exit.SAFETY_CHECK
+    assert "nothing was written" in office.text
+    held = Store("nightly").read().open
+    assert held is not None
+    assert typed("apply", held.run, "--yes").exit == Exit.DONE
+    office.clear()
+    office.clock = timedelta(hours=30)
+    assert office.run() == Exit.SAFETY_CHECK
+    assert "nothing was written" not in office.text
+    assert office.run("creates") == Exit.DONE
+    assert len(state(sandbox)) == 40
+
+
 def test_only_a_guard_that_holds_the_load_can_be_allowed(office: Office, typed: Type) -> None:
     """And the reason is not blank."""
     office.write_job()

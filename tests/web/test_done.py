@@ -126,6 +126,8 @@ def test_a_held_load_of_a_job_is_reviewed_and_allowed(office: tuple[Library, htt
     assert "friends Held" in words(page)
     (plan,) = re.findall(r'href="(/alma/runs/[^"]+)">Review<', page)
     assert "3 to create" in words(client.get(plan).text)
+    assert "/alma/settings#jobs" in client.get(plan).text  # where it is allowed, not here
+    assert approve(client, plan, *failed_checks(client, plan)).status_code == 409
     assert "900" not in library.users()
     form = {"file": job.name, "do": "allow", "why": "a new group"}
     back = followed(client, client.post("/alma/settings/job", data=form))
