@@ -9,6 +9,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.jobs.state import Load, State, Store
+from importer.model.plan import SafetyCheck
 from importer.web.workspace import DRAFTS
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, MAPPING, load, write
@@ -115,6 +116,32 @@ def test_the_roster_of_an_unfinished_load_stays(
         done = typed(*words)
         assert done.exit == Exit.DONE, done.err
     typed("person", "2002", "--erase", "--yes")
+    assert not roster.exists()
+
+
+def test_the_roster_of_a_load_whose_undo_was_undone_stays(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The load counts again, and it is not finished."""
+    load(typed, write(folder, ANA, BO), "runs/before")
+    (folder / DRAFTS / "a-draft").mkdir(parents=True)
+    changed = [(one[0], one[1], "Novak", *one[3:]) for one in (ANA, BO)]
+    roster = write(folder, *changed).rename(folder / DRAFTS / "a-draft" / "roster.csv")
+    allow = [part for check in SafetyCheck for part in ("--allow", check.value)]
+    for words in (
+        ("plan", roster, "-m", "small.yaml", "-o", "runs/first"),
+        ("apply", "runs/first", "--limit", "1", "--yes", *allow),
+        ("undo", "runs/first", "-o", "runs/back"),
+        ("apply", "runs/back", "--yes", *allow),
+        ("undo", "runs/back", "-o", "runs/again"),
+        ("apply", "runs/again", "--yes", *allow),
+    ):
+        done = typed(*words)
+        assert done.exit == Exit.DONE, done.err
+    typed("person", "2001", "--erase", "--yes")
+    assert roster.exists()
+    assert typed("apply", "runs/first", "--yes", *allow).exit == Exit.DONE
+    typed("person", "2001", "--erase", "--yes")
     assert not roster.exists()
 
 
