@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import product
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from importer.errors import ColumnsError, MappingError
 from importer.mapper.field_rule import FieldRule
 from importer.mapper.mapping import EntryRules, MappingDocument
-from importer.mapper.placeholders import Cell, Variable, heading_key, key_of
+from importer.mapper.placeholders import VALUE, Cell, Variable, heading_key, key_of
 from importer.mapper.roster_columns import Headings, Use
 from importer.mapper.schema import Entry
 from importer.mapper.steps.policies import Bad, Override
@@ -98,7 +98,8 @@ class CompiledMapping:
 
     `columns`: the roster's columns that it uses, by `heading_key` of the heading as the mapping
     writes it. `missing`: the keys of those that the roster may lack, and does. `ids`: the `ids:`
-    rules, by the columns' keys. `named`: its values and scalars by label.
+    rules, by the columns' keys. `named`: its values and scalars by label. `droppable`: the labels
+    of fields with `bad: drop`, by the value that nothing else takes.
     """
 
     mapping: MappingDocument
@@ -108,6 +109,7 @@ class CompiledMapping:
     missing: frozenset[str]
     ids: Mapping[str, IdRule]
     named: Mapping[str, CompiledField]
+    droppable: Mapping[str, str]
     scalars: tuple[CompiledField, ...]
     entries: tuple[CompiledEntry, ...]
     notices: tuple[Problem, ...]
@@ -190,10 +192,27 @@ def compile_mapping(
         frozenset(work.missing),
         {key: ids for key in columns if (ids := work.id_rule(key))},
         named,
+        _droppable(mapping, (*values, *fields)),
         scalars,
         entries,
         (*unused, *constants),
     )
+
+
+def _droppable(mapping: MappingDocument, fields: Iterable[CompiledField]) -> dict[str, str]:
+    """Return, by value, the label of the field with `bad: drop` that takes it as the only one."""
+    taking: defaultdict[str, list[FieldColumn]] = defaultdict(list)
+    for one in fields:
+        for name in one.rule.needs:
+            taking[name].append(one.column)
+    tests = (test for _, condition in mapping.conditions for test in condition.every_test)
+    decide = {key.name for _, key, _ in tests if isinstance(key, Variable)}
+    return {
+        name: columns[0].label
+        for name, columns in taking.items()
+        if len(columns) == 1 and columns[0].drop_bad and name not in decide
+        if name.startswith(VALUE)
+    }
 
 
 def _without_lost_lists(entries: list[CompiledEntry]) -> tuple[CompiledEntry, ...]:

@@ -444,4 +444,5 @@ class Evaluation:
             origin = self.roster.source.origin(0 if row is None else self.numbers[row])
             shown = "" if label in SECRETS else text
             field = label.partition(".")[0] if label.startswith(VALUE_NAME) else label
+            field = self.mapping.droppable.get(label, field)
             self.problems.append(finding.problem(origin, *places, field=field, value=shown))

@@ -99,3 +99,27 @@ def test_an_impossible_end_of_the_role_is_found_once(
         _, problems = checked(mapped)
         (problem,) = (one for one in problems if one.code is Code.DATE_OUT_OF_RANGE)
         assert (problem.field, problem.severity) == (label, severity)
+
+
+NAMED = "values: {d: {from: <E>, dates: mdy}}"
+TAKEN = "expiry_date: {from: <$d>, bad: drop}\n"
+
+
+@pytest.mark.parametrize(
+    ("record", "top", "severity"),
+    [
+        (TAKEN, NAMED, Severity.WARNING),
+        ("expiry_date: <$d>", NAMED, Severity.REJECT),
+        (f"{TAKEN}purge_date: {{from: <$d>, plus: 1 year}}", NAMED, Severity.REJECT),
+        (TAKEN, f"{NAMED}\nroster: {{only: {{<$d>: {{blank: true}}}}}}", Severity.REJECT),
+        (f"{TAKEN}birth_date: {{when: {{<$d>: {{blank: true}}}}, from: 1990-01-01}}", NAMED,
+         Severity.REJECT),
+    ],
+)  # fmt: skip
+def test_a_named_value_is_left_out_of_the_one_field_that_takes_it(
+    record: str, top: str, severity: Severity, tmp_path: Path
+) -> None:
+    """Where another rule or a condition takes it as well, it rejects its row."""
+    mapped, problems = checked(Bench(tmp_path, record, top, "E").map(("long ago",)))
+    assert [(one.severity, one.code) for one in problems] == [(severity, Code.UNPARSABLE_DATE)]
+    assert ("expiry_date" in mapped.not_applicable) == (severity is Severity.WARNING)
