@@ -157,18 +157,16 @@ def without_invisible(text: str) -> Reading:
     return _removed(text, whole, "invisible characters; they were removed")
 
 
-_JOINS_NOTHING = re.compile(r"\s*@\s*|\s+(?=\.)")
-"""Blanks of an email address between which and what is beside them no word can be."""
-
-
 def without_blanks_in_email(text: str, _country: str = "") -> Reading:
     """Return an email address without blanks and invisible characters.
 
-    A text stays as it is if a blank in it may separate the address from another word.
+    A text stays as it is if a blank in it may separate the address from another word: one that is
+    neither beside the @ nor before a dot.
     """
     if text.count("@") != 1 or _UNSEEN.search(text) is None:
         return text, None
-    plain = _JOINS_NOTHING.sub(lambda found: found[0].strip(), without_invisible(text)[0])
+    around = "@".join(map(str.strip, without_invisible(text)[0].split("@")))
+    plain = ".".join(map(str.rstrip, around.split(".")))
     return (text, None) if " " in one_line(plain) else without_blanks(text)
 
 
