@@ -192,10 +192,12 @@ def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Dra
 
 
 def _stale(ledger: Ledger, draft: Draft | None) -> str:
-    if draft and bool(draft.corrections) != bool(ledger.facts.roster.corrections):
-        return f"The roster {draft.facts.file} was corrected since the plan was made. Plan again."
+    corrected = draft and bool(draft.corrections) != bool(ledger.facts.roster.corrections)
     try:
         check_unchanged(ledger)
     except StalePlanError as error:
-        return str(error)
+        if not (corrected and error.__cause__):  # else the file of the corrections is gone
+            return str(error)
+    if draft and corrected:
+        return f"The roster {draft.facts.file} was corrected since the plan was made. Plan again."
     return ""
