@@ -182,7 +182,7 @@ class Journal:
     def record_unsent(self, row: int, detail: str) -> None:
         """Record that a step is planned again, because Alma took no call of it; `detail`: why."""
         with self._writing():
-            self._append(row, UNSENT, "")
+            self._append(row, UNSENT, "Alma took no call")
             self._state(row, State.PLANNED)
             self._append(row, State.PLANNED, detail)
 

@@ -201,4 +201,5 @@ def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[s
 
 def _has_word(text: str, word: str) -> bool:
     """Return whether a text has an ID, without case, and not as a part of another one."""
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
+    pattern = rf"(?<![\w.@+-]){re.escape(word.casefold())}(?![\w@+-]|\.\w)"
+    return re.search(pattern, text.casefold()) is not None

@@ -243,25 +243,27 @@ def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planne
 
 
 def _update_undone(
-    image: Image, live: User | None, origin: Origin, *, stays_external: bool = False
+    image: Image, live: User | None, origin: Origin, *, answered: bool = False
 ) -> Planned:
     """Return the step that undoes one update, given the record as it is now.
 
     What somebody changed since stays: a warning names it, and the rest is restored. A user whom
-    the run made External needs review, because Alma's API cannot make it Internal again, unless
-    `stays_external`.
+    the run made External needs review, because Alma's API cannot make it Internal again, and so
+    does one who seems to be another person, unless a person has `answered`.
     """
     before = image.before
-    if (
-        live is None
-        or before is None
-        or not _is_of(image, live)
-        or not may_still_be((before, image.sent), live)
-    ):
+    if live is None or before is None or not _is_of(image, live):
         sentence = "This user was deleted in Alma since the run, or has another ID now."
         advice = "Look for the user in Alma; what the run changed can only be fixed there."
         return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
-    if not stays_external and made_external(before, live):
+    if not answered and not may_still_be((before, image.sent), live):
+        sentence = "Another person seems to have this ID in Alma since the run."
+        advice = (
+            "Compare the user with the run. If it is the same person, resolve the row with "
+            "`--as update`; else reject it."
+        )
+        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+    if not answered and made_external(before, live):
         sentence = (
             "The run made this user External, and Alma's API cannot make an External user Internal."
         )
@@ -293,7 +295,7 @@ async def answer_undo(facts: RunFacts, row: int, user_id: str, alma: Alma) -> Pl
         )
         raise UsageError(msg)
     live = await named_user(user_id or image.new_id, alma, "none")
-    planned = _update_undone(image, live, facts.origin(row), stays_external=True)
+    planned = _update_undone(image, live, facts.origin(row), answered=True)
     if isinstance(planned.step, Held):
         msg = f"Row {row_label(row)}: {planned.step.problems[0].message}"
         raise UsageError(msg)

@@ -61,7 +61,7 @@ def marked(parent: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 def entry_text(where: Where, values: Mapping[str, str]) -> str:
     """Return the text of an entry of which these values are compared."""
-    return "\x1f".join(normal(name, values[name]) for name in where.names)
+    return "\x1f".join(normal(name, values.get(name, "")) for name in where.names)
 
 
 def _parts(where: Where, user: User) -> list[Part]:

@@ -14,7 +14,8 @@ from typing import NamedTuple, TypeAlias
 
 from importer.model.fields import LISTS
 from importer.model.plan import Change, ChangeKind
-from importer.model.user import Part, User
+from importer.model.text import folded
+from importer.model.user import ContactInfo, Part, User
 from importer.planner.borrowing import ROLE, merge_roles, role_changes, roles_kept
 from importer.planner.entries import (
     CORE,
@@ -340,18 +341,20 @@ _COMPARED_FLAGS = ("preferred", "preferred_sms", "user_viewable", "popup_note", 
 def may_still_be(known: Iterable[User], live: User) -> bool:
     """Return whether a record may be of the person of one of these, which had the same ID.
 
-    A name or the birth date agrees, or there is none to compare: an ID may have been given to
-    somebody else.
+    A word of the name, the birth date, an email or another ID agrees, or there is nothing to
+    compare: an ID may have been given to somebody else.
     """
-    ours = [one for one in known if any(current(one, name) for name in _WHO)]
-    return not ours or any(
-        (text := current(one, name)) and text.casefold() == current(live, name).casefold()
-        for one in ours
-        for name in _WHO
-    )
+    ours = frozenset().union(*map(_traits, known))
+    return not ours or not ours.isdisjoint(_traits(live))
 
 
-_WHO = ("first_name", "last_name", "birth_date")
+def _traits(user: User) -> frozenset[str]:
+    """Return what a person is known by beside the primary ID: words of the name, and the rest."""
+    words = " ".join((current(user, "first_name"), current(user, "last_name"))).split()
+    born, contact = current(user, "birth_date"), user.contact_info or ContactInfo()
+    mails = (current(one, "email_address") for one in contact.email or ())
+    ids = (current(one, "value") for one in user.user_identifier or ())
+    return frozenset(filter(None, (*map(folded, words), born, *map(str.casefold, (*mails, *ids)))))
 
 
 def same_as_sent(sent: User, answered: User, before: User | None) -> tuple[str, ...]:

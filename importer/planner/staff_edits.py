@@ -75,22 +75,24 @@ NO_MEMORY = UserMemory(None, ())
 
 
 def last_of(value: Value, memory: UserMemory, row: Collection[Value]) -> Imprint | None:
-    """Return a value as the last load of this roster made it; of any roster, if it is the first.
+    """Return a value as the last load of this roster made it; of any roster, if it never did.
 
     An entry is found by its value, also under other types, unless the row has it under these, too;
     else by its types and its place among those of them.
     """
-    others = {(one.where.types, one.made) for one in row}
+    path, flag, types, _ = value.where
     for imprints in _newest_first(memory):
-        same = [
-            one
-            for one in imprints.values()
-            if (one.where.path, one.where.flag) == (value.where.path, value.where.flag)
-            and one.made == value.made
-        ]
-        own = (one for one in same if one.where.types == value.where.types)
-        free = (one for one in same if (one.where.types, one.made) not in others)
-        if found := next(own, next(free, imprints.get(value.key))):
+        found = None
+        for one in imprints.values():
+            if one.made != value.made or one.where.path != path or one.where.flag != flag:
+                continue
+            if one.where.types == types:
+                return one
+            if found is None and not any(
+                other.made == one.made and other.where.types == one.where.types for other in row
+            ):
+                found = one
+        if found := found or imprints.get(value.key):
             return found
     return None
 

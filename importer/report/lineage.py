@@ -139,7 +139,8 @@ def _add(found: dict[Path, Lineage], ledger: Ledger) -> None:
         own.undoes = Path(facts.undoes)
         if applied:
             first = found.setdefault(own.undoes, Lineage())
-            whole = _DONE.issuperset(ledger.results())
+            open_ = ledger.count("rows", "fate").get(Fate.REVIEW)
+            whole = _DONE.issuperset(ledger.results()) and not open_
             (first.undone_by if whole else first.partly_undone_by).append(folder)
     elif corrected:
         own.corrects = corrected

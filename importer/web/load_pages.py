@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from importer.errors import FINE, Exit
-from importer.ledger.journal import INTENT, JournalEntry, newest, next_deletes
+from importer.ledger.journal import INTENT, UNSENT, JournalEntry, newest, next_deletes
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import DECIDED, OPEN
 from importer.model.files import write_atomically
@@ -168,7 +168,7 @@ def _heading(state: str, done: int, of: int, alma: str) -> str:
 
 def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
     """Return the rows a second since the load was started or, if that is long ago, lately."""
-    ended = [one for one in sitting if one.row and one.event != INTENT]
+    ended = [one for one in sitting if one.row and one.event not in {INTENT, UNSENT}]
     since = began or (sitting[-1] if sitting else None)
     seconds = (ended[0].time - since.time).total_seconds() if ended and since else 0
     return len(ended) / seconds if seconds else 0
