@@ -338,6 +338,7 @@ class _Compiler:
         """
         used = [self.column(bound.get(name, name), rule.steps) for name in rule.headings]
         places = [use.place for use in used[: len(rule.cells)] if use is not None]
+        own = tuple(use.position for use in used[: len(rule.cells)] if use is not None)
         policy = rule.on_update
         if policy is OnUpdate.ERASE and rule.cells and not places:
             policy = OnUpdate.REPLACE  # a column that the roster lacks clears nothing
@@ -358,6 +359,7 @@ class _Compiler:
             rule.takes_cells(tables),
             *self._deciding(rule, bound, entry),
             rule.fields,
+            own if rule.chooses else (),
             rule.needed,
             rule.by_row,
         )

@@ -123,7 +123,8 @@ class FieldColumn:
     with its place in the mapping file. `from_cells`: a cell's own text may be written as well.
     `reads`: the positions in the roster of all columns that decide the value, also by a condition
     or through another field. `rule`: its rule with the lookups, as a text that only compares.
-    `takes`: the fields of the record that it takes. `needed`: no row goes without it.
+    `takes`: the fields of the record that it takes; `instead`: positions of the columns whose cells
+    it may take in place of all of them. `needed`: no row goes without it.
     `by_row`: it contains the number or the file of each row.
     """
 
@@ -140,6 +141,7 @@ class FieldColumn:
     reads: tuple[int, ...] = ()
     rule: str = ""
     takes: tuple[str, ...] = ()
+    instead: tuple[int, ...] = ()
     needed: bool = False
     by_row: bool = False
 
@@ -284,10 +286,14 @@ class Candidates:
         return self._without(dropped) if dropped else self, found
 
     def _taking(self, label: str, row: int, followers: tuple[str, ...]) -> tuple[str, ...]:
-        """Return which of the labels take a value of a row; a blank one gives nothing."""
-        if not followers or self.frame.at[row, label]:
-            return followers
-        return tuple(one for one in followers if not self.frame.at[row, one])
+        """Return which of the labels take a value of a row; a blank one gives nothing.
+
+        Of a field that may take a cell in its place, the cell counts if it has a text.
+        """
+        if not followers or not self.frame.at[row, label]:
+            return tuple(one for one in followers if not self.frame.at[row, one])
+        cells, targets = self.cells.loc[row], self.layout.targets
+        return tuple(one for one in followers if not any(cells[at] for at in targets[one].instead))
 
     def _without(self, dropped: Mapping[str, Collection[int]]) -> Candidates:
         """Return the rows without some values, by label."""

@@ -51,6 +51,17 @@ def test_what_took_nothing_of_an_unread_value_stays(tmp_path: Path) -> None:
     assert "purge_date" not in mapped.not_applicable
 
 
+def test_what_took_a_cell_in_place_of_a_left_out_value_stays(tmp_path: Path) -> None:
+    """Also where every row needs it: the date of the other cell is sent, and the row is loaded."""
+    for needed in ("", ", required: true"):
+        record = ENDS.replace("plus: 2 years", f"plus: 2 years{needed}")
+        bench = Bench(tmp_path, record, columns="E|P")
+        mapped, problems = checked(bench.map(("1985-01-01", "2027-05-15")))
+        assert mapped.texts("purge_date") == ["2029-05-15"]
+        assert {one.severity for one in problems} == {Severity.WARNING}
+        assert "expiry_date" in mapped.not_applicable
+
+
 def test_a_value_that_every_row_needs_is_not_left_out_with_another(tmp_path: Path) -> None:
     """The row is rejected, as one of which that value is wrong."""
     needed = ENDS.replace("plus: 2 years", "plus: 2 years, required: true")
