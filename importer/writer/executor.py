@@ -377,7 +377,6 @@ class Executor:
         return self._judge(step, found, taken)
 
     def _judge(self, step: Pending, found: User | None, taken: RefusedError | None) -> State:
-        self._failures = 0
         match verify(step, found):
             case WriteFound(kept, edited) if step.act is Act.CREATE:
                 stored = None if edited or has_more(step, found) else found
@@ -438,7 +437,6 @@ class Executor:
         self, step: Pending, sends: int, detail: str, current: User | None = None
     ) -> State:
         """Record that Alma has it already; if an attempt was made before, by this run."""
-        self._failures = 0
         state = State.APPLIED if sends else State.ALREADY
         return self.journal.record_outcome(step.row, state, detail, answered=current)
 
@@ -452,7 +450,6 @@ class Executor:
     def _hold(
         self, step: Pending, message: str, detail: str = "", *, code: Code = Code.CHANGED_IN_ALMA
     ) -> State:
-        self._failures = 0
         problem = Problem.of(code, self.origin(step.row), message)
         return self.journal.record_outcome(
             step.row, State.HELD, detail or message, problems=[problem]

@@ -46,8 +46,8 @@ class Required(Policy[str]):
     key = "required"
     title = "Blank cells"
     choices = {
-        "false": "accepted",
-        "warn": "accepted with a warning",
+        "false": "load the row",
+        "warn": "load the row, with a warning",
         "true": "reject the row",
     }
     in_words = {"true": "a blank rejects the row", "warn": "a blank is a warning"}
