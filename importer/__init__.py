@@ -30,26 +30,30 @@ __all__ = [
     "undo_async",
 ]
 
-_MODULES = ("arguments", "runs", "loads", "alma")
-
 if TYPE_CHECKING:
-    from importer.library.alma import read_codes, read_codes_async, read_users, read_users_async
-    from importer.library.arguments import Progress
-    from importer.library.loads import (
+    from importer.library import (
+        Progress,
+        Run,
+        absent,
         apply,
         apply_async,
+        borrow_check,
         check,
         convert,
         load_mapping,
+        open_run,
         plan,
         plan_async,
+        read_codes,
+        read_codes_async,
         read_roster,
+        read_users,
+        read_users_async,
         resolve,
         resolve_async,
         undo,
         undo_async,
     )
-    from importer.library.runs import Run, absent, borrow_check, open_run
 
     __version__: str
 else:
@@ -62,7 +66,6 @@ else:
         if name == "__version__":
             return metadata.version("alma-roster-importer")
         if name in __all__:
-            modules = (import_module(f"importer.library.{m}") for m in _MODULES)
-            return next(getattr(one, name) for one in modules if hasattr(one, name))
+            return getattr(import_module("importer.library"), name)
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

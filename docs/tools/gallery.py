@@ -21,7 +21,7 @@ from importer.cli.app import run
 from importer.model.fields import NO_CODES, fields_of
 from importer.model.plan import Fate
 from importer.pipeline.check import validate
-from importer.pipeline.fates import decide_fates
+from importer.pipeline.decisions import decide_fates
 from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
 from importer.planner.merge import new_user
 from importer.suggest.user_loader_profile import read_profile, to_mapping

@@ -21,9 +21,8 @@ import stamina
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
 
-from importer.alma.address import segment
 from importer.alma.code_tables import LIBRARIES, TABLES
-from importer.alma.connection import MANY_RECORDS, Connection, Request, Timeouts
+from importer.alma.connection import MANY_RECORDS, Connection, Request, Timeouts, segment
 from importer.alma.models import (
     OBLIGATIONS,
     Institution,

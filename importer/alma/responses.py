@@ -29,8 +29,8 @@ from importer.errors import (
     UnknownOutcomeError,
 )
 from importer.model.fields import FIELDS
+from importer.model.files import hide
 from importer.model.problem import Repairs
-from importer.model.redaction import hide
 
 LONGEST_WAIT = 600.0
 """Seconds; a server that asks for a longer wait is not believed."""

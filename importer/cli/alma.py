@@ -22,13 +22,12 @@ from pydantic import SecretStr
 from importer.alma.client import Alma
 from importer.alma.code_tables import plain
 from importer.alma.connection import Request
-from importer.alma.doctor import Finding, State, consequences
+from importer.alma.doctor import Finding, FirstContact, State, consequences
 from importer.alma.doctor import examine as examine_alma
+from importer.alma.doctor import first_contact as read_first_contact
 from importer.alma.facts import Facts, load_facts, save_facts
-from importer.alma.first_contact import FirstContact
-from importer.alma.first_contact import first_contact as read_first_contact
+from importer.alma.probe import Recording
 from importer.alma.probe import probe as measure
-from importer.alma.recording import Recording
 from importer.alma.responses import Reply
 from importer.cli.connection import fetch_codes, user_caches, with_alma
 from importer.cli.console import progress, saved_codes, saved_facts

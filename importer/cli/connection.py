@@ -10,9 +10,9 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from importer.alma.address import resolve
 from importer.alma.client import Alma
 from importer.alma.code_tables import write_file
+from importer.alma.connection import resolve
 from importer.alma.pacing import RateLimiter
 from importer.cli.options import USERS, operator
 from importer.cli.output import confirm, now, say

@@ -1,45 +1,34 @@
-"""The commands `job new`, `list`, `allow` and `skip`."""
+"""The commands `job`: write, check and run a job, list jobs, decide about a held load."""
 
 from __future__ import annotations
 
-from importlib import import_module
+import time
+from contextlib import suppress
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import typer.core
-from typer.main import get_group
 
 from importer.cli.options import Commands, JobFile, Json, operator
-from importer.cli.output import emit, now, say, write_new
-from importer.jobs import decisions
-from importer.jobs.overview import in_lines, jobs_in
+from importer.cli.output import emit, now, output, say, write_findings, write_new
+from importer.errors import Exit, ImporterError, MappingError, UsageError, defect
+from importer.jobs import guards
+from importer.jobs.check import check_job
+from importer.jobs.commands import Tools, run_command
+from importer.jobs.notify import Level, Message, channels, report_wrong_job, send
+from importer.jobs.run import JobRun
 from importer.jobs.schema import check_name, load_job
 from importer.jobs.state import Decision
+from importer.jobs.words import in_lines, job_files, jobs_in
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line
 
 app = Commands()
-
-
-class _JobCommands(typer.core.TyperGroup):
-    """The commands of jobs. What runs a job is imported when it is called: a list is quick."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names in the order of the help."""
-        return ["new", "check", "run", *super().list_commands(ctx)[1:]]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command by its name, or None."""
-        if cmd_name in {"check", "run"}:
-            group = get_group(import_module("importer.cli.job_run").app)
-            return group.get_command(ctx, cmd_name)
-        return super().get_command(ctx, cmd_name)
-
-
 job = Commands(help="Unattended loads.")
-app.add_typer(job, name="job", cls=_JobCommands)
+app.add_typer(job, name="job")
 
 
 @job.command()
@@ -66,6 +55,85 @@ def new(
     load_job(file)
     say(f"The job is in {file}. Review it, then run:")
     say(f"  {command_line('job', 'check', str(file))}")
+
+
+@job.command()
+def check(
+    file: JobFile,
+    send_test: Annotated[
+        bool, typer.Option("--send", help="Send a test message to the people to notify.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Check a job: its keys, mapping, folders, servers and settings. Nothing is loaded."""
+    checked = load_job(file)
+    code = write_findings(check_job(checked), as_json=as_json, job=checked.name)
+    if send_test:
+        text = "This is a test. Nothing was loaded."
+        message = Message(checked.name, Level.TROUBLE, Exit.DONE, text)
+        for channel in channels(checked.file.notify, Level.TROUBLE):
+            send(channel, checked.file.notify, message)
+            say(f"A test message was sent by {channel}.")
+    return code
+
+
+@job.command()
+def run(
+    file: Annotated[
+        Path, typer.Argument(help="The job (YAML), or a folder of jobs.", metavar="JOB")
+    ],
+    as_json: Json = False,
+) -> int:
+    """Run a job once: finish the open load, then load what is new.
+
+    For a folder, run each of its jobs.
+    """
+    if not file.is_dir():
+        code, result = _run(file)
+        emit(result, (), as_json=as_json)
+        return code
+    paths, results, codes = job_files(file), list[dict[str, object]](), set[Exit]()
+    if not paths:
+        msg = f"There is no job file in {file}. `importer job new` writes one."
+        raise UsageError(msg)
+    for path in paths:  # so that none of them has to wait until its file is whole
+        with suppress(ImporterError):
+            JobRun(load_job(path), _tools()).look()
+    for path in paths:
+        say(f"{path.stem}:")
+        try:
+            code, result = _run(path)
+        except Exception as error:  # noqa: BLE001  no job stops those after it
+            known = isinstance(error, ImporterError)
+            say(str(error) if known else defect(error))
+            code = error.exit if isinstance(error, ImporterError) else Exit.BUG
+            result = {"job": path.stem, "results": [], "exit": int(code)}
+        results.append(result)
+        codes.add(code)
+        if code is Exit.INTERRUPTED:
+            break
+    code = Exit.worst(codes)
+    emit({"jobs": results, "exit": int(code)}, (), as_json=as_json)
+    return code
+
+
+def _tools() -> Tools:
+    return Tools(partial(run_command, options=output.options()), now, time.sleep, say)
+
+
+def _run(file: Path) -> tuple[Exit, dict[str, object]]:
+    """Run a job; return its exit code and its messages, which are also in the log."""
+    try:
+        loaded = load_job(file)
+    except MappingError as error:
+        report_wrong_job(file, error, now())
+        raise
+    load = JobRun(loaded, _tools())
+    code = load.run()
+    messages = [message.as_json() for message in load.messages]
+    result = {"job": loaded.name, "results": messages, "exit": int(code)}
+    output.note("job", **result)
+    return code, result
 
 
 @job.command("list")
@@ -116,7 +184,7 @@ def allow(
     as_json: Json = False,
 ) -> None:
     """Let the load that a guard holds pass. The next run of the job loads it."""
-    decided = decisions.allow(load_job(file), checks or (), held_run, operator(), why, now())
+    decided = guards.allow(load_job(file), checks or (), held_run, operator(), why, now())
     _decided(file, decided, as_json)
 
 
@@ -137,7 +205,7 @@ def skip(
     as_json: Json = False,
 ) -> None:
     """Skip the file that is held or cannot be read. The next run of the job puts it aside."""
-    decided = decisions.skip(load_job(file), held_run, operator(), why, now())
+    decided = guards.skip(load_job(file), held_run, operator(), why, now())
     _decided(file, decided, as_json)
 
 

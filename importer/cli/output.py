@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.errors import Exit, UsageError
-from importer.model.files import new_file
-from importer.model.redaction import hide
+from importer.model.files import hide, new_file
 
 if TYPE_CHECKING:
     from importer.alma.doctor import Finding

@@ -29,11 +29,9 @@ from importer.model.text import RowId, command_line, counted, word_list
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import find_folder, kept_files, list_runs
 from importer.report.lineage import lineages
-from importer.users.cache import UserCache
+from importer.users.cache import UserCache, holders
 from importer.users.matching import identifiers
-from importer.users.query import holders
-from importer.web.tasks import LOCK, is_locked
-from importer.web.workspace import DRAFTS, TASKS, unused_since
+from importer.web.tasks import DRAFTS, TASK_LOCK, TASKS, is_locked, unused_since
 
 app = Commands()
 
@@ -153,7 +151,7 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
         yield Trace("memory", PATH, word_list([f"{name} {n:,}" for name, n in tables.items()]))
     for folder in sorted((*Path(DRAFTS).glob("*/"), *Path(TASKS).glob("*/"))):
         if any(_is_about(file, ids, known) for file in folder.rglob("*")):
-            stays = "a command of the page is running" if is_locked(folder / LOCK) else ""
+            stays = "a command of the page is running" if is_locked(folder / TASK_LOCK) else ""
             loads = (run for file, run in unfinished.items() if folder.resolve() in file.parents)
             if run := next(loads, None):
                 stays = (

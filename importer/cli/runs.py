@@ -32,7 +32,7 @@ from importer.cli.output import emit, now, say
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken
 from importer.ledger.ledger import Ledger, summarize
-from importer.model.decisions import Answer
+from importer.model.plan import Answer
 from importer.model.text import counted, read_row_label, row_label
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress
@@ -41,10 +41,9 @@ from importer.pipeline.resolve import Review
 from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_runs
 from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
-from importer.report.files import write_people
+from importer.report.files import List, write_list, write_people
 from importer.report.lineage import Lineage, lineages
 from importer.report.masking import shown
-from importer.report.people_lists import List, write_list
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 from importer.settings import Settings

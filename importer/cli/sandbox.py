@@ -23,8 +23,7 @@ from importer.model.user import User
 from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running, serve, users_in
-from importer.users.cache import UserCache
-from importer.users.query import find_all
+from importer.users.cache import UserCache, find_all
 
 app = Commands()
 

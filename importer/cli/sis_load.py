@@ -36,7 +36,8 @@ from importer.model.text import counted, spans, word_list
 from importer.pipeline import sis_load
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import save_check, validate
-from importer.pipeline.convert import (
+from importer.pipeline.inputs import CheckedRosters, open_inputs
+from importer.pipeline.sis_load import (
     blank_cells,
     check_external,
     check_one_system,
@@ -44,8 +45,7 @@ from importer.pipeline.convert import (
     sis_undoes,
     sis_unmatched,
 )
-from importer.pipeline.convert import convert as convert_rosters
-from importer.pipeline.inputs import CheckedRosters, open_inputs
+from importer.pipeline.sis_load import convert as convert_rosters
 from importer.report.wording import field_name
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path

@@ -16,14 +16,13 @@ from importer.cli.output import confirm, emit, now, printable, say
 from importer.errors import Exit, UsageError
 from importer.model.text import counted
 from importer.pipeline.user_duplicates import COLUMNS, find_pairs
+from importer.report.files import write_list
 from importer.report.masking import shown
-from importer.report.people_lists import write_list
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
 from importer.users.cache import delete_cache as remove
-from importer.users.export_csv import add_export, read_export
 from importer.users.matching import forget_answers
-from importer.users.refresh import Refresh
+from importer.users.refresh import Refresh, add_export, read_export
 
 app = Commands()
 users = Commands(

@@ -26,11 +26,9 @@ from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running
 from importer.settings import ENV, KEY, Settings
 from importer.web.app import serve
-from importer.web.guard import ENTER, Guard
-from importer.web.roles import Access, access_rules
+from importer.web.guard import ENTER, Access, Guard, access_rules
 from importer.web.site import Site
-from importer.web.tasks import RUNNER, Tasks, run_task
-from importer.web.workspace import ALMA, CODES, PRACTICE, Workspace
+from importer.web.tasks import ALMA, CODES, PRACTICE, RUNNER, Tasks, Workspace, run_task
 
 app = Commands()
 

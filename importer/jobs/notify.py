@@ -32,8 +32,7 @@ from urllib.request import (
     build_opener,
 )
 
-from importer.alma.address import is_loopback
-from importer.alma.connection import trusted
+from importer.alma.connection import is_loopback, trusted
 from importer.errors import (
     Cause,
     Exit,
@@ -45,7 +44,7 @@ from importer.errors import (
 )
 from importer.jobs.schema import JobFileError, Notify, required, web_address
 from importer.jobs.state import Load, Reported, Store
-from importer.model.redaction import hide
+from importer.model.files import hide
 from importer.model.run import Summary
 from importer.model.text import command_line
 from importer.report import wording

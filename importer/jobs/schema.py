@@ -24,11 +24,11 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from importer.alma.address import is_loopback
+from importer.alma.connection import is_loopback
 from importer.errors import MappingError, UnreadableFileError, UsageError
-from importer.mapper.findings import MappingFinding, in_order
 from importer.mapper.json_schema import in_our_words, known_keys
 from importer.mapper.placeholders import nearest
+from importer.mapper.steps.step import MappingFinding, in_order
 from importer.mapper.yaml_source import SIZE_LIMIT, Steps, read
 from importer.model.files import read_bounded
 from importer.settings import named

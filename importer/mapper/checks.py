@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from importer.mapper.findings import Level, MappingFinding, in_order
 from importer.mapper.lookups import SAME, LookupKey, OwnTable
 from importer.mapper.mapping import MappingDocument, to_choose
 from importer.mapper.placeholders import (
@@ -24,7 +23,7 @@ from importer.mapper.placeholders import (
 from importer.mapper.schema import KeepHeaviest
 from importer.mapper.steps.dates import ONLY_ENDS
 from importer.mapper.steps.source import Default
-from importer.mapper.steps.step import EntryPlace, RulePart
+from importer.mapper.steps.step import EntryPlace, Level, MappingFinding, RulePart, in_order
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import NAMES
 from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, is_cell

@@ -12,14 +12,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from importer.mapper.dates import is_iso
+from importer.mapper.dates import Span, first_later, is_iso
 from importer.mapper.lookups import KeyFile, Tables
 from importer.mapper.placeholders import Cell, Variable, heading_key, parse
-from importer.mapper.time_spans import Span, first_later
 from importer.mapper.transforms import Word, Words
 from importer.model.candidates import Yes
-from importer.model.patterns import Pattern, full_match
 from importer.model.plan import MappingPart
+from importer.model.text import Pattern, full_match
 
 TODAY = "<@today>"
 

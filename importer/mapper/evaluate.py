@@ -2,16 +2,19 @@
 
 The steps of a rule make its values one after the other. Each distinct text of a column goes through
 a step once.
+
+Everything that is stored or shown of a roster's cells asks here: ledger, reports, rejects, the
+local page, a first mapping. Only the roster itself and what is sent to Alma contain them.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import reduce
 from itertools import compress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,15 +27,17 @@ from importer.mapper.compile import (
     CompiledMapping,
     cells_of,
 )
-from importer.mapper.condition_texts import dates_of, is_nothing
-from importer.mapper.conditions import Condition
-from importer.mapper.dates import Orders, order_of
+from importer.mapper.conditions import Condition, Subject
+from importer.mapper.dates import Dates, Orders, order_of
 from importer.mapper.lookups import code_reader
-from importer.mapper.mapping import EXTERNAL_SYSTEM
+from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument
 from importer.mapper.placeholders import VALUE as VALUE_NAME
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key, key_of
-from importer.mapper.secret_columns import without_marks
+from importer.mapper.steps.clean import Clean
+from importer.mapper.steps.dates import DatesStep
+from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.rule import Rule
+from importer.mapper.steps.source import DASHED, Default
 from importer.mapper.steps.step import Step
 from importer.mapper.transforms import each_line, id_transforms, is_dash
 from importer.mapper.values import (
@@ -45,12 +50,150 @@ from importer.mapper.values import (
     changed,
     texts_of,
 )
+from importer.mapper.yaml_source import Steps
 from importer.model.candidates import ENDS, NAMES, ROLE_END, Candidates
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import VALUE, CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.text import RowId, counted, one_line, spans
 from importer.model.user import AccountType
+from importer.model.vocabulary import say_secret
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def dates_of(mapping: MappingDocument, subject: Subject) -> Dates:
+    """Return how a condition reads dates: as the rules do, if these agree; else as the roster's.
+
+    A rule that cleans a text before reads another text.
+    """
+    found = []
+    for rule, steps, part in _taking(mapping, subject):
+        if rule.field.shape is Shape.DATE and not (part.get(Clean) or rule.rule.get(Clean)):
+            own = part.get(DatesStep)
+            inherited = None if Default.key in steps[2:] else rule.dates
+            found.append(mapping.file.dates(own.value if own else inherited))
+    ways = {way for way in found if way != Dates()}
+    return ways.pop() if len(ways) == 1 else mapping.file.roster.dates
+
+
+def is_nothing(mapping: MappingDocument, subject: Subject, text: str) -> bool:
+    """Return whether a text is a dash, or a word for nothing, as every rule takes it."""
+    rules = [*_taking(mapping, subject)] if is_dash(text) else []
+    return bool(rules) and all(
+        (rule.field.shape is Shape.DATE or rule.field.path in DASHED)
+        and not _knows(mapping, rule.rule, text)
+        and not _knows(mapping, part, text)
+        for rule, _, part in rules
+    )
+
+
+def _knows(mapping: MappingDocument, rule: Rule, text: str) -> bool:
+    """Return whether the rule's lookup has a text."""
+    lookup = rule.get(Lookup)
+    return lookup is not None and heading_key(text) in mapping.tables[lookup.value].codes
+
+
+def _taking(mapping: MappingDocument, subject: Subject) -> Iterator[tuple[FieldRule, Steps, Rule]]:
+    """Yield the parts of rules that take a column or value as it is."""
+
+    def same(template: Template) -> bool:
+        if not isinstance(subject, Cell):
+            return template.lone_value == subject.name
+        key = heading_key(subject.heading)
+        return template.lone_cell and heading_key(template.cells[0].heading) == key
+
+    dates = (rule for rule in mapping.values if rule.field.shape is Shape.DATE)
+    for rule in (*dates, *mapping.rules):
+        for steps, part in rule.giving_parts:
+            if any(map(same, part.templates)):
+                yield rule, steps, part
+
+
+_BAD = {"password": Code.BAD_PASSWORD, "pin_number": Code.BAD_PIN}
+
+
+def secret_columns(
+    places: Iterable[Place], mapping: MappingDocument | None, others: Iterable[MappingDocument]
+) -> frozenset[int]:
+    """Return the positions of a roster's columns with passwords or PINs.
+
+    The mapping of the roster decides first: a column that it takes for other fields is none, as
+    they contain its text anyway. `others`: the further mappings of the run, whose passwords may be
+    in this roster too. Then the heading decides.
+    """
+    places = tuple(places)
+    said = say_secret(place.heading for place in places)
+    secret = set()
+    takes = _Takes(mapping) if mapping else None
+    others_take = [_Takes(one) for one in others]
+    for position, place in enumerate(places):
+        own = takes.fields_of(place) if takes else set()
+        elsewhere = any((fills := one.fields_of(place)) and fills <= SECRETS for one in others_take)
+        if own <= SECRETS if own else elsewhere or place.heading in said:
+            secret.add(position)
+    return frozenset(secret)
+
+
+class _Takes:
+    """What the rules of a mapping take from columns; asked of the rules once, as it is slow."""
+
+    def __init__(self, mapping: MappingDocument) -> None:
+        self._spellings = [
+            (heading_key(name), {*map(heading_key, more)})
+            for name, more in mapping.file.headings.items()
+        ]
+        self._headings = [
+            (rule.field.path, heading_key(heading.removesuffix("*")), heading.endswith("*"))
+            for rule in mapping.rules
+            for heading in (*rule.cells, *rule.compared)
+        ]
+
+    def fields_of(self, place: Place) -> set[str]:
+        """Return the fields that the mapping takes from a column, by their paths."""
+        if not (key := heading_key(place.heading)):
+            return set()
+        names = {key, *(name for name, more in self._spellings if key in more)}
+        return {
+            path
+            for path, start, repeated in self._headings
+            if start in names or (repeated and key.startswith(f"{start} "))
+        }
+
+
+def misplaced(roster: Roster, secret: Collection[int]) -> frozenset[int]:
+    """Return the rows of which any cell may be a password: cells are under wrong headings."""
+    return roster.misplaced if secret else frozenset()
+
+
+def without_secrets(roster: Roster, rows: pd.DataFrame, secret: Collection[int]) -> pd.DataFrame:
+    """Return rows of the roster with NOT_KEPT in place of passwords and PINs."""
+    hidden = rows.copy()
+    for position in secret:
+        hidden[position] = hidden[position].where(hidden[position] == "", NOT_KEPT)
+    wrong = hidden.index.isin(list(misplaced(roster, secret)))
+    if wrong.any():
+        hidden.loc[wrong] = hidden[wrong].where(hidden[wrong] == "", NOT_KEPT)
+    return hidden
+
+
+def without_marks(
+    texts: Texts, rows: Rows, labels: Collection[str]
+) -> tuple[Texts, list[tuple[int, CellFinding, str]]]:
+    """Return the texts of a column that feeds these fields, blank where they are NOT_KEPT.
+
+    Each of these is a finding that rejects its row, as it is nobody's password.
+    """
+    finding = CellFinding(
+        _BAD.get(next(iter(labels), ""), Code.MISSING_VALUE),
+        "was not kept with the rejected row",
+        "Type it again, or clear the cell.",
+        Severity.REJECT,
+    )
+    values = Values.of(texts, rows, rows)
+    values.step(lambda text, _: ("", finding) if text == NOT_KEPT else (text, None))
+    return values.texts, values.found
 
 
 def evaluate(

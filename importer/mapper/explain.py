@@ -8,12 +8,11 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
-from importer.mapper.field_rule import FieldRule
-from importer.mapper.mapping import MappingDocument
+from importer.mapper.dates import Terms
+from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import VALUE, Cell, heading_key
 from importer.mapper.schema import KeepHeaviest, MappingFile
 from importer.mapper.steps.step import RulePart
-from importer.mapper.time_spans import Terms
 from importer.model.candidates import IdRule
 from importer.model.fields import Shape
 from importer.model.roster import NO_HEADINGS

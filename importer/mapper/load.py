@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from importer.errors import FileMissingError, MappingError, UnreadableFileError
 from importer.mapper import checks
-from importer.mapper.findings import Level, MappingFinding, in_order
 from importer.mapper.json_schema import MISSING, in_our_words
 from importer.mapper.lookups import (
     AS_FILE,
@@ -31,6 +30,7 @@ from importer.mapper.lookups import (
 )
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.schema import MappingFile
+from importer.mapper.steps.step import Level, MappingFinding, in_order
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
 from importer.model.files import exists, read_bounded, shown
 from importer.model.user import AccountType

@@ -21,18 +21,17 @@ from pydantic import (
 
 import importer.mapper.steps  # noqa: F401  registers every key
 from importer.mapper.conditions import EVERY_ROW, Condition
-from importer.mapper.dates import Dates, DatesPart, iso_day
+from importer.mapper.dates import Dates, DatesPart, Term, iso_day
 from importer.mapper.lookups import AS_FILE, AS_TABLE, AS_TEXT, LookupFile, form
 from importer.mapper.placeholders import Template, heading_key
 from importer.mapper.steps.rule import Rule, Value, fields_of
 from importer.mapper.steps.step import EntryKey
-from importer.mapper.time_spans import Term
 from importer.mapper.transforms import Word, Words, one_or_more
 from importer.model.candidates import IdRule
 from importer.model.fields import FIELDS, JOINED, LISTS
-from importer.model.patterns import check_pattern
 from importer.model.plan import MappingPart, Match, Retire, SafetyLimits
 from importer.model.roster import NO_HEADINGS
+from importer.model.text import check_pattern
 from importer.model.user import AccountType
 
 if TYPE_CHECKING:

@@ -18,11 +18,9 @@ from pydantic import (
 
 from importer.model.candidates import IdRule
 from importer.model.fields import region_of
-from importer.model.name_words import PARTICLES
-from importer.model.patterns import MOST_CHARACTERS, replaced
-from importer.model.people import read_phone
+from importer.model.people import PARTICLES, read_phone
 from importer.model.problem import CellFinding, Code
-from importer.model.text import one_line
+from importer.model.text import MOST_CHARACTERS, one_line, replaced
 
 Reading = tuple[str, CellFinding | None]
 """What a step makes of a text, and what there is to report about it."""

@@ -3,22 +3,242 @@
 ruamel's `compose` gives the nodes. Nothing is guessed: every scalar is the text in the file
 (`07030`, `NO`, `12:30`). Duplicate keys, tags, a second document and aliases that multiply are
 findings.
+
+YAML stops where the text makes no sense anymore, often lines after the slip. A line may show its
+slip by itself. Otherwise the slip is the one whose correction makes the file the best mapping.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import MappingError
-from importer.mapper.yaml_slips import find_slip
+from importer.mapper.schema import MappingFile
+from importer.model.text import counted
+
+_KEY = re.compile(
+    r"""\A(?:(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*|[^\s"'\[\]{}#,][^:#{}\[\]]*):(?:\s+|$)"""
+)
+_GLUED = re.compile(r"([\w ]+:)(\S.*)")
+_QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
+_GROUP = re.compile(r"[{\[]([^{}\[\]]*)[}\]]")
+_COLON = re.compile(r":(?=\s|$)")
+_HEADING = re.compile(r"<[^<>\"']*(: |\s#)")
+_PLACEHOLDER = re.compile(r"<([^<>]*)>")
+_SIGNS = re.compile(r"[,{}\[\]]")
+_CLOSING = {"{": "}", "[": "]"}
+_NO_DASH = "a dash is missing"
+_BESIDE = 3
+_LINES_ABOVE = 40
+"""How far above the line at which YAML stopped a slip is looked for."""
+
+
+def find_slip(text: str, stopped: int) -> tuple[int, str] | None:
+    """Return the line of the slip, counted from 1, and its cause; None if none is found.
+
+    `stopped`: the line at which YAML stopped.
+    """
+    lines = [line for line in _lines(text) if line.number <= stopped + 1]
+    found = ((line.number, wrong) for line in lines for wrong in _by_itself(line))
+    return next(found, None) or _repaired(text.split("\n"), lines)
+
+
+def _repaired(rows: list[str], lines: Sequence[_Line]) -> tuple[int, str] | None:
+    """Return the line and the slip whose correction leaves the best mapping.
+
+    The fewest errors decide, then the usual blanks: even, and few.
+    """
+    best: tuple[tuple[int, ...], int, str] | None = None
+    for at in reversed(range(max(0, len(lines) - _LINES_ABOVE), len(lines))):
+        line = lines[at]
+        if best and best[0][0] == 0 and best[1] - line.number > _BESIDE:
+            break
+        near = [*lines[max(0, at - 1) : at], *lines[at + 1 : at + 2]]
+        level = all((one.blanks, one.inner) == (line.blanks, line.inner) for one in near)
+        if level and len(near) == 2 and _KEY.match(line.code):
+            continue
+        for repaired, blanks, wrong in _repairs(line, near):
+            text = " " * blanks + (repaired or rows[line.number - 1].lstrip())
+            errors = _errors([*rows[: line.number - 1], text, *rows[line.number :]])
+            if errors is not None:
+                above = (one.blanks for one in lines[:at][::-1] if one.blanks < blanks)
+                deeper = blanks - next(above, blanks)
+                score = (errors, wrong == _NO_DASH, deeper not in {0, 2}, blanks)
+                best = min(best or (score, line.number, wrong), (score, line.number, wrong))
+    return best[1:] if best else None
+
+
+def _repairs(line: _Line, near: Sequence[_Line]) -> Iterator[tuple[str, int, str]]:
+    """Yield what a line may have been, the blanks before it, and its slip.
+
+    `near`: the lines above and below.
+    """
+    dash, text, shift = line.raw[: line.inner - line.blanks], line.code, line.inner - line.blanks
+    if glued := _GLUED.fullmatch(text):
+        yield f"{dash}{glued[1]} {glued[2]}", line.blanks, "a blank is missing after the colon"
+    if not _KEY.match(text):
+        words = text.split(" ")
+        for length in dict.fromkeys((1, len(words) - 1, len(words))):
+            key, value = " ".join(words[:length]), " ".join(words[length:])
+            yield f"{dash}{key}: {value}", line.blanks, "a colon is missing after the key"
+    if not dash:
+        for blanks in dict.fromkeys((line.blanks, max(0, line.blanks - 2))):
+            yield f"- {text}", blanks, _NO_DASH
+    usual = {one.blanks for one in near} | {one.inner for one in near}
+    usual |= {one + more for one in usual for more in (2, -2)}
+    for blanks in sorted(usual | {one - shift for one in usual}):
+        if blanks >= 0 and blanks != line.blanks:
+            has = f"it has {counted(line.blanks, 'blank')} before it"
+            yield "", blanks, f"{has}, its neighbors {blanks}"
+
+
+def _errors(rows: Sequence[str]) -> int | None:
+    """Return how many errors a mapping has, None if YAML cannot read it."""
+    try:
+        values = YAML(typ="base", pure=True).load("\n".join(rows))
+        if not isinstance(values, dict):
+            return None
+        MappingFile.model_validate(values)
+    except ValidationError as error:
+        return error.error_count()
+    except (YAMLError, ValueError):
+        return None
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line that is not blank, with those that continue it.
+
+    `blanks`: those before it, `inner`: those before its key, with the dash counted as blanks.
+    `code`: its text without dash, comment and blanks. `still_open`: the quotation mark and the
+    brackets that are not closed. `raw`: its text with the comment.
+    """
+
+    number: int
+    blanks: int
+    inner: int
+    code: str
+    still_open: str
+    raw: str
+
+    @property
+    def opens(self) -> bool:
+        """Whether lines below it belong to it."""
+        return _KEY.sub("", self.code, count=1) == "" or self.code.endswith((": |", ": >"))
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """Yield the lines that are not blank, each joined with those that continue it."""
+    line: _Line | None = None
+    for number, raw in enumerate(text.split("\n"), 1):
+        body = raw.strip()
+        if not body or body.startswith("#"):
+            continue
+        blanks = len(raw) - len(raw.lstrip(" "))
+        more = line and (blanks > line.inner or (line.still_open and not _starts(body)))
+        if line and more and _continues(line, body):
+            line = _line(line.number, line.blanks, f"{line.raw} {body}")
+            continue
+        if line:
+            yield line
+        line = _line(number, blanks, raw.lstrip(" ").rstrip())
+    if line:
+        yield line
+
+
+def _continues(line: _Line, body: str) -> bool:
+    """Whether a text that is further indented than a line is more of its value."""
+    if line.still_open[:1] in {'"', "'"}:
+        return line.still_open[0] in body
+    if line.still_open or line.code.endswith((": |", ": >")):
+        return True
+    return not (line.opens or _starts(body))
+
+
+def _starts(body: str) -> bool:
+    """Whether a text starts with a key or a dash."""
+    return body.startswith("- ") or bool(_KEY.match(body))
+
+
+def _line(number: int, blanks: int, raw: str) -> _Line:
+    code, still_open = _scanned(raw)
+    dash = re.match(r"-(\s+|$)", code)
+    inner = len(dash[0]) if dash else 0
+    return _Line(number, blanks, blanks + inner, code[inner:], still_open, raw)
+
+
+def _scanned(text: str) -> tuple[str, str]:
+    """Return a text without its comment, and the quotation mark and brackets it leaves open."""
+    quote = brackets = ""
+    starts = True  # whether a value may start here
+    for at, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote and text[at - 1] != "\\" else quote
+        elif char == "#" and text[at - 1].isspace():
+            return text[:at].rstrip(), brackets
+        elif char in "\"'" and starts:
+            quote = char
+        elif char in "{[" and (starts or brackets):
+            brackets += char
+        elif char in "}]" and brackets and _CLOSING[brackets[-1]] == char:
+            brackets = brackets[:-1]
+        if not char.isspace():
+            after = text[at + 1 : at + 2]
+            starts = char in "{[,:" if brackets else char in ":-" and after.isspace()
+    return text, quote + brackets
+
+
+def _means_something(text: str) -> bool:
+    """Return whether a placeholder without quotation marks has a heading that YAML reads."""
+    if _HEADING.search(text):
+        return True
+    opened = re.search(r"[{\[]", text)
+    for found in _PLACEHOLDER.finditer(text, opened.start() if opened else len(text)):
+        front, *signs = _SIGNS.split(found[1], maxsplit=1)
+        if signs and not {'"', "'"} & {*front}:
+            return True
+    return False
+
+
+def _by_itself(line: _Line) -> Iterator[str]:
+    """Yield what is wrong with a line, whatever is around it."""
+    value = _KEY.sub("", line.code, count=1)
+    if line.raw.startswith("\t"):
+        yield "it starts with a tab; indent with blanks"
+    if any(text[:1] in set("*%@`&!") for text in (line.code, value)):
+        yield (
+            "put a value or a key that starts with `*`, `%`, `@`, `&`, `!` or a backtick in "
+            'quotation marks, as in "*"'
+        )
+    if _means_something(line.raw):
+        yield 'put a heading with `#`, `:`, `,` or a brace in quotation marks, as in "<Phone #>"'
+    if line.still_open:
+        sign = line.still_open[-1]
+        what = "brace" if sign in _CLOSING else "quotation mark"
+        yield f"the {what} `{sign}` is not closed; put `{_CLOSING.get(sign, sign)}` where it ends"
+    if re.match(r"-[^\s\d-]", line.code):
+        yield "a blank is missing after the dash"
+    groups = _QUOTED.sub("x", value)
+    while found := _GROUP.search(groups):
+        if any(len(_COLON.findall(entry)) > 1 for entry in found[1].split(",")):
+            yield "a comma is missing, or quotation marks around a value with a colon"
+        groups = groups[: found.start()] + "x" + groups[found.end() :]
+    if re.search(r"^x?[}\]]|x[}\]]", groups):
+        yield "a bracket is closed that was not opened"
+    if _COLON.search(groups) and _KEY.match(line.code):
+        yield 'there is a second colon; put the value in quotation marks, as in "<Phone: home>"'
+
 
 SIZE_LIMIT = 256 * 1024
 """Bytes of a mapping file; a long lookup belongs in a CSV file beside it."""

@@ -18,11 +18,10 @@ from pydantic import BeforeValidator
 from pydantic import Field as Key
 
 from importer.model.fields import FIELDS, Field, OnUpdate
-from importer.model.patterns import full_match
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code, Origin, Place, Problem, Repairs, Severity
 from importer.model.roster import Source
-from importer.model.text import word_list
+from importer.model.text import full_match, word_list
 from importer.model.user import AccountType
 
 if TYPE_CHECKING:

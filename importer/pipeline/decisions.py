@@ -1,30 +1,183 @@
-"""Decisions about rows that need review: which are possible, and what a rejects file decides."""
+"""The fate of each row before anything is sent, and what people decided about those to review.
+
+A question about a person is not asked twice. An answer is used as long as no other user is in
+question than then, and nothing else is asked.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from importer.errors import UsageError
+from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
+from importer.ledger.memory import DecisionMemory, Resolution
 from importer.loader.read import read
-from importer.model.decisions import (
+from importer.model.people import PersonKeys
+from importer.model.plan import (
+    ANOTHER,
+    DOUBTS,
     NAME,
+    WHO,
+    WHOSE_ID,
     Answer,
+    Fate,
+    Held,
+    Planned,
+    Result,
+    Update,
     choices,
+    concerned,
     in_question,
     may_be_new,
     read_decision,
 )
-from importer.model.plan import Fate, Result
-from importer.model.problem import CATALOGUE, Code, Severity
+from importer.model.problem import CATALOGUE, Code, Origin, Problem, Severity
 from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
-from importer.model.text import one_line, row_label
+from importer.model.text import RowId, is_whole_roster, one_line, row_label
+from importer.model.user import User
+from importer.pipeline.inputs import CheckedRosters
+from importer.planner.drafts import DraftUser
+from importer.planner.entries import current, same_id
 from importer.report.masking import shown_word
 from importer.report.wording import again, roster_of
+from importer.users.matching import user_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An earlier answer to the question whether a row is the same person as another one.
+
+    `sentence` says who answered what; `loads`: whether the row is loaded.
+    """
+
+    sentence: str
+    loads: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Each row's fate, in row order, and all problems with the severities that result.
+
+    `missing`: by row, the problems that hold it only if Alma has no such user.
+    """
+
+    fates: Mapping[int, Fate]
+    problems: tuple[Problem, ...]
+    missing: Mapping[int, tuple[Problem, ...]]
+
+    def rows(self, *fates: Fate) -> frozenset[int]:
+        """The rows with one of these fates."""
+        return frozenset(row for row, fate in self.fates.items() if fate in fates)
+
+
+def decide_fates(
+    rows: Mapping[int, Fate],
+    problems: Iterable[Problem],
+    *,
+    answers: Mapping[int, Answered],
+    only_new: Sequence[Collection[str]],
+) -> Decided:
+    """Decide the fate of each row.
+
+    `rows`: all rows of the run, in order; blank and skipped ones stay so, ready ones may change.
+    `answers`: by row, an earlier answer to the question whether it is the same person as another
+    row. `only_new`: by roster, the fields that only a new user needs, before users are looked up;
+    none if they are not looked up.
+    Problems stay in their order; a problem of a whole roster is kept once.
+
+    1. A row that the `duplicates` rule does not keep is skipped; its other problems are warnings.
+    2. A row with a rejecting problem is rejected, unless it lacks only what a new user needs. So it
+       waits, before users are looked up, with a question about its name.
+    3. A row with a problem that needs review is for review, unless the questions that hold it were
+       answered before; a row that a person dismissed is rejected.
+    """
+    found: defaultdict[int, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        found[problem.origin.row].append(problem)
+    for row in filter(is_whole_roster, found):
+        found[row] = list(dict.fromkeys(found[row]))
+    fates, missing = dict(rows), {}
+    for row, fate in rows.items():
+        if fate is not Fate.READY or row not in found:
+            continue
+        own, answer = found[row], answers.get(row)
+        if any(problem.code is Code.SKIPPED_DUPLICATE for problem in own):
+            fates[row], found[row] = Fate.SKIPPED, [as_warning(problem, None) for problem in own]
+            continue
+        lacking = []
+        if only_new:
+            needed = only_new[RowId.of(row).roster]
+            lacking = [problem for problem in own if _depends_on_user(problem, needed)]
+        decided = _answered([problem for problem in own if problem not in lacking], answer)
+        if lacking and worst(decided) is Fate.READY:
+            missing[row] = tuple(lacking)
+        else:
+            decided = _answered(own, answer)
+        fates[row], found[row] = worst(decided), decided
+    return Decided(fates, tuple(problem for own in found.values() for problem in own), missing)
+
+
+_MISSING = frozenset({Code.MISSING_VALUE, Code.MISSING_EMPL_ID})
+
+
+def _depends_on_user(problem: Problem, needed: Collection[str]) -> bool:
+    """Return whether a problem holds its row only if Alma has no such user, or another name."""
+    missing = problem.field in needed and problem.code in _MISSING
+    return problem.severity.holds and (missing or problem.code in {Code.PURGE_PAST, *NAME})
+
+
+def worst(problems: Iterable[Problem]) -> Fate:
+    """Return the fate of a row by the gravest of its problems."""
+    severities = {problem.severity for problem in problems}
+    if Severity.REJECT in severities:
+        return Fate.REJECTED
+    return Fate.REVIEW if Severity.REVIEW in severities else Fate.READY
+
+
+def as_warning(problem: Problem, answer: str | None) -> Problem:
+    """Return the problem as a warning that holds nothing back.
+
+    `answer` is what a person decided about it, "" if another problem says that; None if nobody did.
+    """
+    if not problem.severity.holds:
+        return problem
+    message = f"{problem.message}; {answer}" if answer else problem.message
+    advice = problem.advice if answer is None else RESOLVED_ADVICE
+    return replace(problem, severity=Severity.WARNING, message=message, advice=advice)
+
+
+def _answered(problems: list[Problem], answer: Answered | None) -> list[Problem]:
+    """Return the problems with the question about the same person answered, if it was."""
+    if answer is None or worst(problems) is not Fate.REVIEW:
+        return problems
+    answered = [
+        as_warning(problem, answer.sentence if answer.loads else "")
+        if problem.code is Code.DUPLICATE_PERSON and problem.severity is Severity.REVIEW
+        else problem
+        for problem in problems
+    ]
+    origin = problems[0].origin
+    return answered if answer.loads else [*answered, dismissed(origin, answer.sentence)]
+
+
+def dismissed(origin: Origin, sentence: str) -> Problem:
+    """Return the problem that rejects a row which a person decided not to send."""
+    return Problem.of(
+        Code.RESOLVED,
+        origin,
+        sentence,
+        advice="No action needed. To send it after all, run `importer resolve` again.",
+        severity=Severity.REJECT,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +356,193 @@ def _has_word(text: str, word: str) -> bool:
     """Return whether a text has an ID, without case, and not as a part of another one."""
     pattern = rf"(?<![\w.@+-]){re.escape(word.casefold())}(?![\w@+-]|\.\w)"
     return re.search(pattern, text.casefold()) is not None
+
+
+OTHER_LEFT_OUT = "the other row of this person is not loaded"
+
+
+class KeptAnswer(NamedTuple):
+    """An answer of an earlier run: about which user, and a sentence with who gave it and when.
+
+    `theirs`: the hash of who that user was then, "" if it does not matter.
+    """
+
+    answer: Answer
+    user: str
+    sentence: str
+    theirs: str
+
+    def is_about(self, live: User) -> bool:
+        """Return whether the user is still who it was: an ID may be somebody else's by now."""
+        return self.theirs in {"", _user_hash(live)}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolutions:
+    """What people decided in earlier runs, by the row's primary ID without case."""
+
+    by_id: Mapping[str, Resolution]
+
+    def same_person(
+        self, rosters: CheckedRosters, problems: Iterable[Problem]
+    ) -> dict[int, Answered]:
+        """Return by row the decisions that answer whether it is the same person as another row.
+
+        If rows are different people, both rows of each pair must have been decided; a row that is
+        not to be sent stays so whatever was decided about the other, and one whose others are all
+        not to be sent needs no decision.
+        """
+        answered: dict[int, Answered] = {}
+        for draft, others in alike_rows(rosters, problems) if self.by_id else ():
+            own, decision = draft.key, self._about(draft)
+            theirs = [
+                their
+                for other in others
+                if (their := self.by_id.get(other)) and own in their.against
+            ]
+            everybody = len(theirs) == len(others)
+            if decision is not None and others <= decision.against:
+                loads = decision.answer is not Answer.REJECT
+                if everybody or not loads:
+                    answered[draft.row] = Answered(decision.sentence, loads)
+            elif theirs and everybody and all(one.answer is Answer.REJECT for one in theirs):
+                answered[draft.row] = Answered(f"{OTHER_LEFT_OUT}, {theirs[0].sentence}")
+        return answered
+
+    def fitting(
+        self, draft: DraftUser, asked: Sequence[Problem], there: Set[str]
+    ) -> KeptAnswer | None:
+        """Return the answer to everything that is asked about a row, if there is one.
+
+        `there`: the primary IDs, without case, of the users who may be the row's person.
+        """
+        decision = self._about(draft)
+        if not asked or decision is None:
+            return None
+        codes, questioned = {problem.code for problem in asked}, {*_questioned(draft, asked)}
+        answer, user, theirs = decision.answer, decision.user, decision.theirs
+        others = {problem.value.casefold() for problem in asked if problem.code in ANOTHER}
+        has_id = draft.key in there - others and draft.key in questioned - decision.against
+        if has_id and user not in there and answer is not Answer.REJECT:
+            answer, user = Answer.UPDATE, draft.primary_id  # the user was created or renamed since
+            questioned.discard(draft.key)
+        if codes - WHO - NAME - decision.doubts or questioned - decision.against:
+            return None
+        return KeptAnswer(answer, user, decision.sentence, theirs)
+
+    def _about(self, draft: DraftUser) -> Resolution | None:
+        """Return what was decided about a row's ID, if it was about the row's person, too."""
+        decision = self.by_id.get(draft.key)
+        if decision is None or decision.person not in {"", person_hash(draft)}:
+            return None
+        return decision
+
+    def leaves_id(self, draft: DraftUser, user: str) -> bool:
+        """Return whether a person decided that a user's primary ID is right, and not the row's.
+
+        `user`: that ID, without case.
+        """
+        decision = self._about(draft)
+        return (
+            decision is not None
+            and decision.answer is Answer.UPDATE
+            and decision.user == user
+            and not decision.doubts.isdisjoint(WHOSE_ID)
+        )
+
+    def leave_out_old_cards(
+        self, drafts: Sequence[DraftUser], planned: Sequence[Planned]
+    ) -> list[Planned]:
+        """Return the steps, without those of old cards that gave way to a row with the new one.
+
+        The row of an old card counts again in a roster without the new one.
+        """
+        renamed = {
+            one.step.primary_id.casefold(): draft.key
+            for draft, one in zip(drafts, planned, strict=True)
+            if isinstance(one.step, Update)
+            and not same_id(one.step.after.primary_id, one.step.primary_id)
+        }
+        kept = []
+        for draft, one in zip(drafts, planned, strict=True):
+            decision = self._about(draft)
+            if (
+                decision is not None
+                and decision.answer is Answer.REJECT
+                and renamed.get(draft.key) in decision.against
+            ):
+                kept.append(Planned(Held(draft.row, (dismissed(draft.origin, decision.sentence),))))
+            else:
+                kept.append(one)
+        return kept
+
+
+def keep_answer(
+    institution: str,
+    draft: DraftUser,
+    answer: Answer,
+    live: User | None,
+    problems: Collection[Problem],
+    others: frozenset[str],
+    operator: str,
+    now: datetime,
+) -> None:
+    """Save the answer to a row's problems; without anybody in question, delete an earlier one.
+
+    `live`: the user whom it names. `others`: the IDs of rows that may be the same person.
+    """
+    own, memory = draft.key, DecisionMemory(institution)
+    against = others | _questioned(draft, problems)
+    doubts = (DOUBTS | WHOSE_ID).intersection(problem.code for problem in problems)
+    user = current(live, "primary_id").casefold() if live is not None else ""
+    hashes = person_hash(draft), _user_hash(live) if live is not None else ""
+    if against:
+        memory.save(Resolution(own, answer, user, against, doubts, operator, now, *hashes))
+    else:
+        memory.delete(own)
+
+
+def _questioned(draft: DraftUser, problems: Collection[Problem]) -> frozenset[str]:
+    """Return the IDs, without case, that an answer to a row's problems is about.
+
+    Beside users in question: the row's own ID if its name is, and all of its IDs if staff gave the
+    user another one, so that the next card is another question.
+    """
+    codes = {problem.code for problem in problems}
+    own = {draft.key} if codes & NAME else set()
+    if Code.CARD_DIFFERS in codes:
+        own.update(value.casefold() for _, value in draft.every_identifier)
+    return concerned(problems) | own
+
+
+def person_hash(draft: DraftUser) -> str:
+    """Return a hash of a row's ID with the person of the row, for an answer that is about both."""
+    return _hash(draft.key, draft.person)
+
+
+def _user_hash(live: User) -> str:
+    return _hash(current(live, "primary_id").casefold(), user_keys(live))
+
+
+def _hash(key: str, person: PersonKeys) -> str:
+    return hashlib.sha256("\n".join((key, *person.name, person.born)).encode()).hexdigest()
+
+
+def alike_rows(
+    rosters: CheckedRosters, problems: Iterable[Problem]
+) -> Iterator[tuple[DraftUser, frozenset[str]]]:
+    """Yield the rows that may be one person, each with the IDs of the others.
+
+    All such rows of one name, or about one user, count as one group; a person may be asked once
+    too often.
+    """
+    about = {p.origin.row: p.value.casefold() for p in problems if p.code is Code.DUPLICATE_PERSON}
+    groups: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    found: list[tuple[DraftUser, set[tuple[str, ...]]]] = []
+    for draft in rosters.drafts(about, {}, "") if about else ():
+        keys = {draft.person.name, (draft.key,), (about[draft.row],)} - {("",)}
+        found.append((draft, keys))
+        for key in keys:
+            groups[key].add(draft.key)
+    for draft, keys in found:
+        yield draft, frozenset().union(*(groups[key] for key in keys)) - {draft.key}

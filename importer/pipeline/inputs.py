@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -11,18 +12,21 @@ from typing import Self
 
 from importer.alma.facts import Facts
 from importer.errors import (
+    ImporterError,
     MappingError,
     RosterError,
     StalePlanError,
     UnreadableFileError,
     UsageError,
 )
+from importer.ledger.ledger import Ledger
+from importer.ledger.states import FILE
 from importer.loader.corrections import correct, digest, read_corrections
 from importer.loader.csv_file import Rows, read_rows
 from importer.loader.detect import LARGEST
 from importer.loader.read import read
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
-from importer.mapper.evaluate import evaluate
+from importer.mapper.evaluate import evaluate, misplaced, secret_columns, without_secrets
 from importer.mapper.explain import needed_columns
 from importer.mapper.load import NO_FILE, MappingText
 from importer.mapper.load import examine as read_mapping
@@ -30,7 +34,6 @@ from importer.mapper.load import load as load_mapping
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
 from importer.mapper.schema import MatchPart
-from importer.mapper.secret_columns import misplaced, secret_columns, without_secrets
 from importer.model.candidates import Candidates
 from importer.model.fields import SECRETS, CodeTables
 from importer.model.files import read_bounded
@@ -39,7 +42,6 @@ from importer.model.problem import Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Layout, Roster
 from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts, SisLoad
 from importer.model.text import RowId, row_label
-from importer.pipeline.better_mappings import better_mappings
 from importer.planner.drafts import DraftUser, drafts
 
 SAMPLES = 3
@@ -451,3 +453,35 @@ def _opened(asked: RosterRequest, mapping: MappingDocument, kept: str, reader: R
                     "`importer plan`, which reads them."
                 )
             raise UsageError(msg)
+
+
+_TRIED = 20
+"""Mappings in the same folder that are tried on a roster that the named one does not fit."""
+
+
+def better_mappings(
+    mapping: Path | MappingText, opened: Roster, run: RunVariables
+) -> Iterator[str]:
+    """Name the mapping that a roster belongs to: that of its run, or one that has its headings."""
+    if isinstance(mapping, MappingText):
+        return
+    own, path = mapping.resolve(), opened.source.path
+    name = path.name
+    if name.startswith("rejects") and (path.parent / FILE).is_file():
+        with suppress(ImporterError), Ledger.open(path.parent) as ledger:
+            used = {Path(mapping.path).resolve() for _, mapping in ledger.facts.rosters}
+            if own not in used:
+                names = ", ".join(f"`{one.name}`" for one in sorted(used))
+                yield f"{name}: these are the rejects of a run with {names}; use it with -m"
+            return
+    fitting = []
+    for other in sorted(own.parent.glob("*.y*ml"))[:_TRIED]:
+        document, wrong = read_mapping(other) if other.resolve() != own else (None, ())
+        if document is not None and not wrong:
+            with suppress(MappingError):
+                compile_mapping(document, opened.places, run)
+                fitting.append(f"`{other.name}`")
+    if fitting:
+        which = f"mapping {fitting[0]}; use it" if len(fitting) == 1 else ""
+        which = which or f"mappings {', '.join(fitting)}; use one of them"
+        yield f"{name}: its headings match the {which} with -m"

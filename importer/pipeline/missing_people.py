@@ -14,9 +14,8 @@ from pathlib import Path
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
 from importer.errors import UsageError
-from importer.ledger.edit_memory import EditMemory
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import AbsentMemory
+from importer.ledger.memory import AbsentMemory, EditMemory
 from importer.mapper.schema import AbsentPart
 from importer.model.fields import CodeTables
 from importer.model.people import Common
@@ -30,9 +29,8 @@ from importer.pipeline.lookup import Users
 from importer.pipeline.row_plan import PlanContext, among, template
 from importer.planner.entries import current
 from importer.planner.leavers import Among, counts_for, has_expired, without_counts
-from importer.users.cache import UserCache, cache_path
+from importer.users.cache import UserCache, cache_path, find_in_groups, find_near
 from importer.users.matching import PersonQuery
-from importer.users.query import find_in_groups, find_near
 
 _NAMES = ("primary_id", "first_name", "middle_name", "last_name")
 

@@ -14,11 +14,8 @@ from importer.model.fields import CodeTables
 from importer.model.plan import Create, Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.text import RowId, counted
-from importer.pipeline.alma_rows import takes_rows, with_rows
 from importer.pipeline.check import no_end_dates, validate
-from importer.pipeline.convert import check_external, check_one_system
-from importer.pipeline.decisions import decisions_in, open_rows
-from importer.pipeline.fates import Decided, decide_fates
+from importer.pipeline.decisions import Decided, Resolutions, decide_fates, decisions_in, open_rows
 from importer.pipeline.inputs import (
     SILENT,
     CheckedRosters,
@@ -34,12 +31,14 @@ from importer.pipeline.lookup import (
     open_users,
     plan_each,
     query_of,
+    takes_rows,
+    with_rows,
 )
 from importer.pipeline.missing_people import AbsentPlan, plan_absent
-from importer.pipeline.resolutions import Resolutions
 from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import PlanContext, against_facts, cleared, paths_of, plan_context
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
+from importer.pipeline.sis_load import check_external, check_one_system
 from importer.planner.drafts import DraftUser
 from importer.planner.safety_checks import (
     count_steps,

@@ -17,10 +17,10 @@ from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
-from importer.model.decisions import Answer, in_question
 from importer.model.fields import CodeTables
 from importer.model.plan import (
     Act,
+    Answer,
     Change,
     Delete,
     Fate,
@@ -30,17 +30,25 @@ from importer.model.plan import (
     Step,
     Unchanged,
     Update,
+    in_question,
 )
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import command_line, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import validate
-from importer.pipeline.decisions import Decision, open_rows, why_not
-from importer.pipeline.fates import worst
+from importer.pipeline.decisions import (
+    OTHER_LEFT_OUT,
+    Decision,
+    Resolutions,
+    alike_rows,
+    keep_answer,
+    open_rows,
+    why_not,
+    worst,
+)
 from importer.pipeline.inputs import CheckedRosters, reopen_inputs
 from importer.pipeline.lookup import find_people, named_user, query_of
-from importer.pipeline.resolutions import OTHER_LEFT_OUT, Resolutions, alike_rows, keep_answer
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import answer_undo
 from importer.planner.drafts import DraftUser

@@ -12,13 +12,12 @@ import pandas as pd
 
 from importer.alma.facts import Facts, KnownFacts, facts_for
 from importer.errors import MappingError, UsageError
-from importer.ledger.edit_memory import EditMemory
-from importer.ledger.memory import AbsentMemory
+from importer.ledger.memory import AbsentMemory, EditMemory
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
-from importer.model.decisions import Answer
 from importer.model.people import Common
 from importer.model.plan import (
+    Answer,
     ChangeKind,
     Create,
     Delete,
@@ -34,20 +33,17 @@ from importer.model.roster import Roster
 from importer.model.run import RunFacts, SisLoad
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.model.user import AccountType, User
-from importer.pipeline.fates import as_warning, dismissed
+from importer.pipeline.apply import remember_earlier
+from importer.pipeline.decisions import Resolutions, as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
-from importer.pipeline.remember import remember_earlier
-from importer.pipeline.resolutions import Resolutions
 from importer.planner.decide import decide, follow, with_borrowing, without_taken
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current, same_id
-from importer.planner.imprints import ROLE_EXPIRY, keyed
-from importer.planner.leavers import Among, Leavers, come_back, leave
+from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave, retire
 from importer.planner.merge import STICKY
-from importer.planner.retire import Retiring, retire
 from importer.planner.safety_checks import is_of, sends_no_pin
 from importer.planner.sis_load import as_loaded
-from importer.planner.staff_edits import Earlier, has_id_of
+from importer.planner.staff_edits import ROLE_EXPIRY, Earlier, has_id_of, keyed
 from importer.planner.who import Who, identify, is_another
 from importer.report.wording import field_name
 from importer.users.matching import MatchResult, identifiers

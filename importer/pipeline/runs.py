@@ -33,7 +33,7 @@ from importer.model.run import (
     RunFacts,
     SinceLoad,
 )
-from importer.pipeline.fates import Decided
+from importer.pipeline.decisions import Decided
 from importer.pipeline.inputs import ROWS, MappedRoster, Rosters, RunRequest, numbered
 from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
 

@@ -35,7 +35,7 @@ from importer.model.run import RunFacts
 from importer.model.text import command_line, counted, row_label
 from importer.model.user import DELETED, User
 from importer.pipeline.apply import check_same_institution
-from importer.pipeline.fates import decide_fates
+from importer.pipeline.decisions import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
 from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.row_plan import against_facts

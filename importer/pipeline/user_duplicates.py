@@ -12,9 +12,8 @@ from importer.planner.borrowing import other_roles
 from importer.planner.entries import current
 from importer.planner.person import Person, are_one, person_of_user
 from importer.planner.who import agreement, managed_elsewhere
-from importer.users.cache import UserCache
+from importer.users.cache import UserCache, find_common, find_sharing
 from importer.users.matching import user_keys
-from importer.users.query import find_common, find_sharing
 
 _OURS = Match()
 """Without external systems of a mapping; copies, contacts and deleted users are known by it."""

@@ -7,20 +7,31 @@ from dataclasses import replace
 from datetime import date
 
 from importer.model.candidates import NAMES
-from importer.model.decisions import NAME, Answer, in_question, may_be_new
 from importer.model.fields import OnUpdate
 from importer.model.people import Common
-from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Step, Unchanged, Update
+from importer.model.plan import (
+    NAME,
+    Answer,
+    Create,
+    Held,
+    LeftAlone,
+    Match,
+    Planned,
+    Step,
+    Unchanged,
+    Update,
+    in_question,
+    may_be_new,
+)
 from importer.model.problem import Code, Problem, Severity
 from importer.model.text import counted, row_label
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
-from importer.planner.imprints import answered
 from importer.planner.merge import STICKY, Merged, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
-from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, edited_fields, review
+from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, answered, edited_fields, review
 from importer.planner.who import Who, holders, identify, managed_elsewhere
 from importer.users.matching import MatchResult, identifiers
 

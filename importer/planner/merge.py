@@ -2,32 +2,482 @@
 
 Alma's PUT replaces the whole record (contract 3.1), so an update sends Alma's own record with the
 mapped fields changed. Fields that the mapping does not name are not looked at.
+
+An address, email or phone replaces Alma's entry of the same type in our segment (the preferred
+one, if there are several), an identifier replaces the only one of its type, and everything else
+stays: in the entry, and in the list. A new user's list is merged with an empty one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
+from typing import TypeAlias
 
-from importer.model.fields import FIELDS, OnUpdate
+from importer.model.candidates import Removal
+from importer.model.fields import FIELDS, LISTS, TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, KeepOldId
-from importer.model.user import AccountType, Coded, Part, User, UserIdentifier
+from importer.model.text import full_match
+from importer.model.user import AccountType, Coded, Part, Segment, User, UserIdentifier, UserNote
 from importer.planner.borrowing import with_patron_role
-from importer.planner.drafts import DraftUser
+from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import (
     CONTACT,
+    CORE,
+    FLAGS,
+    ONLY_ADDED,
+    PREFERRED,
     coded,
     current,
     entries,
+    equal,
+    flagged,
+    main_field,
     same_id,
     same_text,
     to_field,
+    types,
     with_entries,
     with_value,
 )
-from importer.planner.list_merge import IDS, Known, ListMerge, entries_after, new_entries
 from importer.planner.patch import Edit, changes
+
+SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
+"""Set by other rules; Alma changes start dates by itself (contract 3.1)."""
+
+IDS = "user_identifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a list of a known user depends on, beside the row.
+
+    `account` and `primary_id` are those after the update. `adopts`: the user becomes External, and
+    entries of Alma that the row has too move to the row's segment. `run_values`: entries with a run
+    variable are written.
+    """
+
+    account: AccountType
+    primary_id: str | None
+    adopts: bool
+    run_values: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry of the row as it is written, and as every load compares it."""
+
+    written: DraftEntry
+    compared: DraftEntry
+
+    @property
+    def is_kept_up(self) -> bool:
+        """Whether an update changes Alma's entry by it, not only adds one."""
+        return self.written.entry.on_update is not OnUpdate.ADD
+
+
+Found: TypeAlias = tuple[Item, int | None]
+"""An entry of the row, and the place of the entry that has all that it has, if there is one."""
+
+
+class ListMerge:
+    """One list of a user, merged with the row's entries: with all of them for a new user.
+
+    First each entry that Alma does not have is written. Then each finds its entry again, in the
+    list as it is then, and by that the rest is decided: what else goes, what is updated, and which
+    entry is preferred. None of it changes which entries are found, so the next load finds the same
+    ones and has nothing to do.
+
+    `items` are the row's entries that are written, those that every load writes first. `parts` are
+    the entries of the list: Alma's, then those that are added. `taken` are the places of those that
+    the row has.
+    """
+
+    def __init__(
+        self, parent: str, draft: DraftUser, live: Sequence[Part], known: Known | None
+    ) -> None:
+        """Merge the row; `known` is None for a new user."""
+        self.parent, self.live, self.draft = parent, live, draft
+        self.account = draft.layout.account_type if known is None else known.account
+        self.adopts = known is not None and known.adopts
+        self.owned = draft.sets_whole_list(parent)
+        self.items: list[Item] = []
+        self.parts = list(live)
+        self.taken: set[int] = set()
+        self._not_written: set[str] = set()
+        self._waiting: set[str] = set()
+        for item in draft.entries(parent):
+            self._take(item, known)
+        found = self._found()
+        self._write(found)
+        if self.adopts or self.parts != [*live]:
+            self.adopts = False
+            found = self._found()
+        self.edits = self._result(found)
+
+    def _take(self, item: DraftEntry, known: Known | None) -> None:
+        """Note what is to be written of an entry: by this load, by others, or never."""
+        lasting = item.for_known_users()
+        written = lasting if known is not None and known.run_values else item.compared
+        if known is None:
+            written = item
+        elif self.parent == IDS and same_id(item.values["value"], known.primary_id):
+            return  # Alma takes no value twice (contract 3.2)
+        if written is not None:
+            self.items.append(Item(written, item.compared or written))
+        else:
+            self._not_written.update(item.types)
+            self._waiting.update(item.types if lasting is not None else ())
+
+    def _write(self, found: list[Found]) -> None:
+        """Write the entries of the row that Alma does not have."""
+        missing: list[Item] = []
+        for item, place in found:
+            if place is None:
+                missing.append(item)
+                continue
+            if item.is_kept_up:
+                if place not in self.taken:
+                    self._revise(place, item, item.written)
+                missing += [] if matches(item.written, self.parts[place]) else [item]
+            self.taken.add(place)
+        # an ID that is written may free the value of another, which Alma has under another type
+        while ready := [item for item in missing if not self._is_had(item)]:
+            missing.remove(ready[0])
+            self.taken.add(self._place(ready[0]))
+
+    def _result(self, found: list[Found]) -> list[Edit]:
+        """Return the edits of the list, in which the row's entries have these places."""
+        there = [(item, place) for item, place in found if place is not None]
+        self.taken.clear()
+        for item, place in there:
+            if item.is_kept_up and place not in self.taken:
+                self._revise(place, item, item.compared)
+            self.taken.add(place)
+        gone = {at for at in range(len(self.parts)) if self._goes(at)}
+        left = [at for at in range(len(self.parts)) if at not in gone]
+        if self.items or gone:
+            old = range(len(self.live))
+            wanted = [(i.written, at) for i, at in there if i.is_kept_up or at not in old]
+            self._prefer(left, wanted)
+        olds = (*self.live, *(None for _ in self.parts[len(self.live) :]))
+        news = (None if at in gone else part for at, part in enumerate(self.parts))
+        edits = (Edit(old, new) for old, new in zip(olds, news, strict=True))
+        return [edit for edit in edits if edit.old or edit.new]
+
+    def _found(self) -> list[Found]:
+        """Return the place of each entry of the row.
+
+        One that says no more than an earlier one shares its place. Else it is one that no earlier
+        one found, if possible; of these one of our segment, and of these one without other types: a
+        row may have an address both for one and for two types. Nothing but the types, the segments
+        and the values of the entries decides.
+        """
+        found: list[Found] = []
+        for item in self.items:
+            entry, used = item.compared, [place for _, place in found]
+            fitting = (
+                (at in used, not self._is_ours(at, entry), not self._has_only(at, entry), at)
+                for at, part in enumerate(self.parts)
+                if matches(entry, part)
+            )
+            same = [place for earlier, place in found if covers(earlier.compared, entry)]
+            found.append((item, same[0] if same else min(fitting, default=(None,))[-1]))
+        return found
+
+    def _is_had(self, item: Item) -> bool:
+        """Return whether the user keeps the ID under another type.
+
+        Such an ID only finds the user: Alma takes no value twice (contract 3.2).
+        """
+        return self.parent == IDS and any(
+            same_id(item.written.values["value"], current(part, "value")) and not self._goes(at)
+            for at, part in enumerate(self.parts[: len(self.live)])
+        )
+
+    def _place(self, item: Item) -> int:
+        """Write an entry in the place of another, or at the end; return its place.
+
+        An entry that was written since may have the same values.
+        """
+        entry = item.written
+        there = (at for at, part in enumerate(self.parts) if matches(entry, part))
+        if (place := next(there, None)) is not None:
+            return place
+        if not item.is_kept_up or self.parent in ONLY_ADDED:
+            place = next((at for at in self._free(entry) if self._replaces(at, entry)), None)
+            if place is not None:
+                self.parts[place] = new_entry(entry, self.account, {})
+        elif (replaced := self._replaced(entry)) is not None and self._release(replaced, entry):
+            place = replaced
+            self._revise(place, item, entry)
+        if place is None:
+            place = len(self.parts)
+            self.parts.append(new_entry(entry, self.account, {}))
+        return place
+
+    def _free(self, item: DraftEntry) -> list[int]:
+        """Return the places of Alma's entries that an entry of the row might replace."""
+        every = range(len(self.live))
+        return [at for at in every if at not in self.taken and self._is_ours(at, item)]
+
+    def _is_ours(self, at: int, item: DraftEntry) -> bool:
+        """Return whether an entry is in the segment of the row's entry."""
+        ours = our_segment(item.parent, self.account, item.segment)
+        return self.adopts or segment(self.parts[at], self.account) == ours
+
+    def _has_only(self, at: int, item: DraftEntry) -> bool:
+        return {*types(self.parent, self.parts[at])} <= {*item.types}
+
+    def _replaces(self, at: int, item: DraftEntry) -> bool:
+        """Return whether the row's entry takes the place of this one by its `replaces`."""
+        return not {*item.entry.replaces}.isdisjoint(types(self.parent, self.parts[at]))
+
+    def _replaced(self, item: DraftEntry) -> int | None:
+        """Return the place of the entry that a row's entry replaces, if there is one.
+
+        It is one without other types, if possible; of these one with most of the row's types.
+        """
+        parent, parts = self.parent, self.parts
+        shared = {
+            at: {*item.types}.intersection(types(parent, parts[at])) for at in self._free(item)
+        }
+        free = [at for at in shared if shared[at]]
+        if self.owned:
+            free = [at for at in free if self._has_only(at, item)]
+        if parent == IDS:  # a lost card stays one: the new card is another
+            free = [at for at in free if current(self.live[at], "status") != "INACTIVE"]
+            if item.entry.on_update is not OnUpdate.REPLACE_ALL:
+                every = [
+                    part
+                    for at, part in enumerate(self.live)
+                    if self._is_ours(at, item)
+                    and current(part, "status") != "INACTIVE"
+                    and not {*item.types}.isdisjoint(types(parent, part))
+                ]
+                return free[0] if len(every) == 1 and free else None
+
+        def rank(at: int) -> tuple[bool, int, bool]:
+            is_preferred = getattr(self.live[at], PREFERRED, False)
+            return not self._has_only(at, item), -len(shared[at]), not is_preferred
+
+        return min(free, key=rank, default=None)
+
+    def _release(self, at: int, item: DraftEntry) -> bool:
+        """Adjust the types of an entry that is to be replaced; return whether it may be replaced.
+
+        An entry with other types too only loses those of the row, so that its other uses stay,
+        unless another entry has those types and the same values.
+        """
+        if self._has_only(at, item):
+            return True
+        name, old = TYPE_FIELD[item.parent], self.parts[at]
+        own, rest = (
+            old.model_copy(
+                update={
+                    name: tuple(c for c in getattr(old, name) if (c.value in item.types) is ours)
+                }
+            )
+            for ours in (True, False)
+        )
+        served = any(equal(item.parent, rest, other) for other in self.parts)
+        self.parts[at] = own if served else rest
+        return served
+
+    def _revise(self, at: int, item: Item, entry: DraftEntry) -> None:
+        """Update an entry with the row's values; what the mapping does not name stays.
+
+        If the core changes, it is another address or number, so mapped fields that are blank in
+        the row become blank; otherwise a blank leaves Alma's value. Notes and statistics stay.
+        """
+        parent, part = self.parent, self.parts[at]
+        if not self._is_ours(at, entry) or (parent in ONLY_ADDED and parent != "user_block"):
+            return
+        moved = not has_core(item.compared, part)
+        kind = TYPE_FIELD[parent]
+        for name, value in entry.values.items():
+            if name in SET_ELSEWHERE or name == kind or not (value or moved):
+                continue
+            if not same_text(name, value, current(part, name)):
+                part = with_value(part, entry.targets[name].field, value)
+        if not {*entry.types} <= {*types(parent, part)}:
+            part = with_value(part, entry.targets[kind].field, entry.values[kind])
+        if moved and (start := entry.values.get("start_date")):
+            part = with_value(part, entry.targets["start_date"].field, start)
+        if self.adopts and isinstance(part, Segment):
+            ours = our_segment(parent, self.account, entry.segment)
+            part = part.model_copy(update={"segment_type": ours})
+        self.parts[at] = part
+
+    def _goes(self, at: int) -> bool:
+        """Return whether an entry that the row does not have is removed.
+
+        That is each in our segment if the row sets the whole list, one that `remove` names, and
+        one that an entry of the row replaces; but not one of a type that other loads write.
+        """
+        part = self.parts[at]
+        if at in self.taken:
+            return False
+        kinds, owner = types(self.parent, part), segment(part, self.account)
+        if self.owned and self._not_written.isdisjoint(kinds):
+            asked = {item.written.segment for item in self.items} or {""}
+            if owner in {our_segment(self.parent, self.account, one) for one in asked}:
+                return True
+        if not self._waiting.isdisjoint(kinds):
+            return False
+        return any(
+            self._replaces(at, item.written) and self._is_ours(at, item.written)
+            for item in self.items
+        ) or any(
+            owner == our_segment(self.parent, self.account, "") and is_named(removal, part)
+            for removal in self.draft.layout.removals
+            if removal.parent == self.parent
+        )
+
+    def _prefer(self, left: Sequence[int], wanted: Sequence[tuple[DraftEntry, int]]) -> None:
+        """Set each flag in one of the entries that are left, see `chosen`; `wanted` as there."""
+        owners = {at: segment(self.parts[at], self.account) for at in left}
+        for flag in FLAGS.get(self.parent, ()):
+            held = [at for at in left if getattr(self.parts[at], flag)]
+            one = chosen(flag, owners, held, wanted)
+            for at in left:
+                self.parts[at] = flagged(self.parts[at], flag, on=at == one)
+
+
+def chosen(
+    flag: str,
+    owners: Mapping[int, str],
+    held: Sequence[int],
+    wanted: Iterable[tuple[DraftEntry, int]],
+) -> int | None:
+    """Return the place of the entry that gets a flag, which at most one has; None for none.
+
+    `owners`: the segment of each entry of the list. `held`: where it is now. `wanted` are the
+    row's entries with their places. The flag goes to the entry that the row marks; else it stays
+    where Alma has it, of several places an Internal one, because a librarian chose it (contract
+    3.1); else, `preferred` only, it goes to the row's first entry without it refused, or to the
+    first that is there. An External entry never takes it from an Internal one, which only the
+    library sets.
+    """
+    internal = [at for at in held if owners[at] == "Internal"]
+    marked, free = list[int](), list[int]()
+    for item, at in wanted:
+        mark = item.values.get(flag)
+        if mark == "true" and not (internal and owners[at] == "External"):
+            marked.append(at)
+        if mark != "false":
+            free.append(at)
+    first = (*free, *[*owners][:1]) if flag == PREFERRED else ()
+    return next(iter((*marked, *internal, *held, *first)), None)
+
+
+def has_core(item: DraftEntry, part: Part) -> bool:
+    """Return whether an entry of the record has the core of the row's entry."""
+    return all(
+        same_text(name, value, current(part, name))
+        for name in CORE[item.parent]
+        if (value := item.values.get(name))
+    )
+
+
+def covers(one: DraftEntry, other: DraftEntry) -> bool:
+    """Return whether an entry of the row says all that another one says."""
+    return {*other.types} <= {*one.types} and all(
+        same_text(name, value, one.values.get(name, ""))
+        for name in CORE[other.parent]
+        if (value := other.values.get(name))
+    )
+
+
+def matches(item: DraftEntry, part: Part) -> bool:
+    """Return whether an entry of the record has everything that the row's entry has."""
+    return {*item.types} <= {*types(item.parent, part)} and has_core(item, part)
+
+
+def is_named(removal: Removal, part: Part) -> bool:
+    """Return whether a removal names an entry. Raises MappingError if its pattern is too slow."""
+    if removal.type and removal.type not in types(removal.parent, part):
+        return False
+    shown = current(part, main_field(removal.parent))
+    return not removal.pattern or full_match(removal.pattern, shown)
+
+
+def segment(part: Part, account: AccountType) -> str:
+    """Return an entry's segment, Internal or External; "" in lists without segments.
+
+    Everything in an Internal user is Internal; what is not Internal in an External user counts
+    as External (contract 3.1).
+    """
+    if not isinstance(part, Segment):
+        return ""
+    if account is AccountType.INTERNAL or part.segment_type == "Internal":
+        return "Internal"
+    return "External"
+
+
+def our_segment(parent: str, account: AccountType, asked: str) -> str:
+    """Return the segment of a new entry: the one that is asked for, else the account type's."""
+    if not issubclass(LISTS[parent], Segment):
+        return ""
+    return (account is AccountType.EXTERNAL and asked) or account.segment
+
+
+def new_entry(item: DraftEntry, account: AccountType, flags: Mapping[str, bool]) -> Part:
+    """Return a new entry of the record, without blank fields, with these flags.
+
+    A note always has the flags for "patron sees it" and "pops up" (contract 1.3); an address, email
+    or phone has `preferred`.
+    """
+    kind = LISTS[item.parent]
+    held = {
+        name: to_field(item.targets[name].field, value)
+        for name, value in item.values.items()
+        if value
+    }
+    if issubclass(kind, Segment):
+        held["segment_type"] = our_segment(item.parent, account, item.segment)
+    if kind is UserNote:
+        held = {"user_viewable": False, "popup_note": False} | held
+    elif item.parent.startswith(CONTACT):
+        held = {"preferred": False} | held
+    for flag, on in flags.items():
+        if on or held.get(flag):
+            held[flag] = on
+    return kind.model_validate(held)
+
+
+def new_entries(parent: str, draft: DraftUser) -> tuple[Part, ...]:
+    """Return the entries of one list of a new user, as `ListMerge` makes them.
+
+    In most lists no two have a type in common, so that none meets another: each is written as it
+    is, and one gets each flag.
+    """
+    items, account = draft.entries(parent), draft.layout.account_type
+    kinds = [item.types for item in items]
+    if len(items) > 1 and not (all(kinds) and len({*chain(*kinds)}) == sum(map(len, kinds))):
+        return entries_after(ListMerge(parent, draft, (), None).edits)
+    owners = {at: our_segment(parent, account, item.segment) for at, item in enumerate(items)}
+    flags = {
+        flag: chosen(
+            flag,
+            owners,
+            [at for at, item in enumerate(items) if item.values.get(flag) == "true"],
+            zip(items, owners, strict=True),
+        )
+        for flag in FLAGS.get(parent, ())
+    }
+    return tuple(
+        new_entry(item, account, {flag: at == one for flag, one in flags.items()})
+        for at, item in enumerate(items)
+    )
+
+
+def entries_after(edits: Iterable[Edit]) -> tuple[Part, ...]:
+    """Return the entries of a list after its edits."""
+    return tuple(edit.new for edit in edits if edit.new is not None)
+
 
 OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
 """Alma's names of protected lists in `override`, which differ from the field's name."""

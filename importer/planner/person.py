@@ -17,7 +17,6 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
-from importer.model.name_words import is_suffix
 from importer.model.people import (
     EMAIL,
     PHONE,
@@ -25,6 +24,7 @@ from importer.model.people import (
     PersonKeys,
     are_nicknames,
     email_trait,
+    is_suffix,
     phone_trait,
 )
 from importer.model.text import folded

@@ -27,8 +27,7 @@ from importer.model.text import RowId, is_absent
 from importer.model.user import AccountType
 from importer.planner.borrowing import ROLE
 from importer.planner.entries import current, same_id
-from importer.planner.list_merge import IDS
-from importer.planner.merge import STICKY
+from importer.planner.merge import IDS, STICKY
 
 _MANY_PERCENT, _MANY = 5, 5
 """More rows than both of these whose IDs find other people: the column itself may be wrong."""

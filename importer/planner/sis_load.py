@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from importer.model.decisions import DECISIONS, Answer, choices
 from importer.model.fields import FIELDS, LISTS
 from importer.model.plan import (
+    DECISIONS,
+    Answer,
     ChangeKind,
     Create,
     Held,
@@ -25,6 +26,7 @@ from importer.model.plan import (
     Update,
     UserMemory,
     Where,
+    choices,
 )
 from importer.model.problem import Code
 from importer.model.user import AccountType, Coded, Part, Segment, User
@@ -41,11 +43,9 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.imprints import Keyed, texts
-from importer.planner.list_merge import IDS
-from importer.planner.merge import SET_APART, STICKY, Merged, new_user
+from importer.planner.merge import IDS, SET_APART, STICKY, Merged, new_user
 from importer.planner.patch import differences
-from importer.planner.staff_edits import Earlier, Edit, Reviewed, value_of
+from importer.planner.staff_edits import Earlier, Edit, Keyed, Reviewed, texts, value_of
 
 _DEFAULTS = {"status": "ACTIVE", "preferred_language": "en", "cataloger_level": "00"}
 """What Alma sets where the file has nothing (contract 1.2)."""

@@ -27,18 +27,22 @@ from importer.model.problem import KNOWN, Code, Problem
 from importer.model.run import ColumnUse, RowHistory, RunFacts, Summary
 from importer.model.text import counted, row_label
 from importer.model.user import AccountType
-from importer.report.differences import (
-    MOST_USERS,
-    Difference,
-    by_field,
-    by_kind,
-    differences,
-    new_users,
-)
 from importer.report.lineage import Lineage, next_step
 from importer.report.masking import CUT, mask_all, printable, shown
-from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
-from importer.report.view import Names, details_of, told
+from importer.report.view import (
+    MOST_USERS,
+    Difference,
+    Names,
+    ProblemGroup,
+    by_field,
+    by_kind,
+    details_of,
+    differences,
+    group_problems,
+    new_users,
+    told,
+    with_problems,
+)
 from importer.report.wording import (
     ENDS,
     KINDS,

@@ -13,7 +13,7 @@ import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 
 from importer.ledger.ledger import Ledger
-from importer.model.decisions import DECISIONS, choices
+from importer.model.plan import DECISIONS, choices
 from importer.model.problem import Place, Problem, Severity
 from importer.model.roster import (
     ADDED,
@@ -32,7 +32,7 @@ from importer.model.roster import (
 from importer.model.run import ColumnUse, RunFacts
 from importer.model.text import RowId, command_line, escape, row_label, word_list
 from importer.report.masking import printable
-from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
+from importer.report.view import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
     DISMISSED,
     ENDS,

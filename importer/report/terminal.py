@@ -19,11 +19,10 @@ from importer.model.fields import fields_of
 from importer.model.problem import Severity
 from importer.model.run import RunFacts, Summary
 from importer.model.text import RowId, row_label
-from importer.report.differences import differences
 from importer.report.files import holds_personal_data, present
 from importer.report.lineage import lineage, next_step
 from importer.report.masking import printable, shown
-from importer.report.problem_groups import ProblemGroup, group_problems
+from importer.report.view import ProblemGroup, differences, group_problems
 from importer.report.wording import (
     ENDS,
     SEVERITIES,

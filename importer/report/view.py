@@ -1,25 +1,284 @@
-"""One view of a run, for report.html and the local page: its people, and what to look at first."""
+"""One view of a run, for report.html and the local page: its people, differences and problems."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import groupby
 
 from importer.ledger.journal import to_create
 from importer.ledger.ledger import Ledger
 from importer.model.fields import fields_of
-from importer.model.plan import Act, Fate, Result, SafetyCheck
-from importer.model.problem import VALUE, Code, Problem, Severity
+from importer.model.plan import Act, Change, ChangeKind, Fate, Result, SafetyCheck
+from importer.model.problem import VALUE, Code, Problem, Repairs, Severity
 from importer.model.run import RowHistory
 from importer.model.text import RowId, counted, is_absent, row_label
-from importer.report.differences import Difference, differences
-from importer.report.masking import CUT, shown, takes_code
-from importer.report.problem_groups import ProblemGroup, group_problems
-from importer.report.wording import ENDS, End, end_of, sentence, what
+from importer.model.user import User
+from importer.report.masking import CUT, shown, shown_change, takes_code
+from importer.report.wording import ENDS, End, end_of, field_name, part_name, sentence, what
 
-MOST_LINES = 50
+MOST_LINES = 200
+"""Lines shown of one kind; the table of all rows has the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference as it may be shown: the field's path, what Alma has and what it will have."""
+
+    kind: ChangeKind
+    path: str
+    old: str
+    new: str
+
+    @property
+    def name(self) -> str:
+        """The field in words."""
+        return field_name(self.path)
+
+    @property
+    def part(self) -> str:
+        """The part of the record in words."""
+        return part_name(self.path)
+
+    @property
+    def change(self) -> str:
+        """Both values: `Lee → Leeson`."""
+        return f"{self.old or 'nothing'} → {self.new or 'nothing'}"
+
+    def __str__(self) -> str:
+        """Return `Last name: Lee → Leeson`."""
+        return f"{self.name}: {self.change}"
+
+
+def differences(changes: Iterable[Change], *, show_values: bool) -> Iterator[Difference]:
+    """Yield the differences of a row, masked unless `show_values`."""
+    for change in changes:
+        old, new = shown_change(change.path, change.old, change.new, show_values=show_values)
+        yield Difference(change.kind, change.path, old, new)
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The differences of one kind with their rows, most rows first; `more` are left out.
+
+    Those of one row each are in the order of their fields.
+    """
+
+    kind: ChangeKind
+    total: int
+    lines: tuple[tuple[Difference, tuple[int, ...]], ...]
+    more: int
+
+
+def by_kind(found: Mapping[Difference, Sequence[int]]) -> tuple[Differences, ...]:
+    """Return the differences by kind, removals first, without empty kinds."""
+    ordered = sorted(
+        found.items(),
+        key=lambda item: (
+            -len(item[1]),
+            item[0].name if len(item[1]) == 1 else "",
+            item[1][0],
+            item[0].path,
+        ),
+    )
+    kinds = []
+    for kind in ChangeKind:
+        lines = [(one, tuple(dict.fromkeys(rows))) for one, rows in ordered if one.kind is kind]
+        if lines:
+            total = sum(len(rows) for _, rows in lines)
+            kinds.append(
+                Differences(kind, total, tuple(lines[:MOST_LINES]), len(lines[MOST_LINES:]))
+            )
+    return tuple(kinds)
+
+
+def by_field(found: Mapping[Difference, Sequence[int]]) -> list[tuple[str, Counter[Difference]]]:
+    """Return the fields that change, each with the number of rows of each change.
+
+    Those of most rows come first.
+    """
+    fields: dict[str, Counter[Difference]] = {}
+    for one, rows in found.items():
+        fields.setdefault(one.name, Counter())[one] = len(set(rows))
+    return sorted(fields.items(), key=lambda field: (-field[1].total(), field[0]))
+
+
+MOST_USERS = 3
+"""New users shown side by side; `importer show` shows those of any row."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUsers:
+    """Some rows and, by path and name of the field, the value of each row; "" if it has none."""
+
+    rows: tuple[int, ...]
+    fields: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+def new_users(records: Iterable[tuple[int, User]], *, show_values: bool) -> NewUsers:
+    """Return records side by side, fields in the record's order, masked unless `show_values`."""
+    users = dict(records)
+    found: dict[str, dict[int, list[str]]] = {}
+    for row, user in users.items():
+        for path, text in fields_of(user):
+            value = shown(path, text, show_values=show_values)
+            found.setdefault(path, {}).setdefault(row, []).append(value)
+    return NewUsers(
+        tuple(users),
+        tuple(
+            (path, field_name(path), tuple(" · ".join(by_row.get(row, ())) for row in users))
+            for path, by_row in found.items()
+        ),
+    )
+
+
+_ORDER = tuple(Severity)
+
+_DANGERS = (
+    Code.MANY_OTHER_PEOPLE,
+    Code.ANOTHER_PERSON,
+    Code.CARD_DIFFERS,
+    Code.MANAGED_ELSEWHERE,
+    Code.MATCHES_TWO_USERS,
+    Code.TWO_USERS_ONE_PERSON,
+    Code.IDENTIFIER_OF_ANOTHER_PERSON,
+    Code.IDENTIFIER_TAKEN,
+    Code.ANOTHER_BIRTH_DATE,
+    Code.ANOTHER_NAME,
+    Code.REPLACES_EDIT,
+)
+"""Problems that may be about somebody else's record, or undo an edit; the worst first."""
+
+
+def is_danger(code: Code) -> bool:
+    """Return whether a problem may be about somebody else's record, or undo an edit."""
+    return code in _DANGERS
+
+
+@dataclass(slots=True)
+class ProblemGroup:
+    """Problems of one roster with equal code, severity, places, field and advice, and their rows.
+
+    Findings about the whole roster are grouped by code, severity and advice, and `all` has
+    every one of them. `alike`: all have the same message and value.
+    """
+
+    first: Problem
+    found: set[int] = field(default_factory=set)
+    all: list[Problem] = field(default_factory=list)
+    alike: bool = True
+
+    def add(self, problem: Problem) -> None:
+        """Add a problem."""
+        self.found.add(problem.origin.row)
+        self.alike &= (problem.message, problem.value) == (self.first.message, self.first.value)
+        if self.whole:
+            self.all.append(problem)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is about the whole roster."""
+        return self.first.origin.whole
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The rows, in order; one alone may be a whole roster."""
+        return tuple(sorted(self.found))
+
+    @property
+    def code(self) -> Code:
+        """The code of all."""
+        return self.first.code
+
+    @property
+    def severity(self) -> Severity:
+        """The severity of all; nothing is left to correct where a person decided."""
+        return Severity.WARNING if self.code is Code.RESOLVED else self.first.severity
+
+    @property
+    def danger(self) -> bool:
+        """Whether it may be about somebody else's record, or undo what a colleague edited."""
+        return is_danger(self.code)
+
+    @property
+    def unused(self) -> bool:
+        """Whether it only lists columns that no rule uses."""
+        return self.code is Code.UNUSED_COLUMN
+
+    @property
+    def title(self) -> str:
+        """The title in the catalog."""
+        return self.first.title
+
+    @property
+    def count(self) -> int:
+        """The number of rows; 0 where it is about the whole roster."""
+        return 0 if self.whole else len(self.found)
+
+    @property
+    def one_change(self) -> bool:
+        """Whether a single change of the mapping may correct all."""
+        repairs = self.first.repairs
+        return self.count > 1 and (
+            repairs is Repairs.COLUMN or (repairs is Repairs.VALUE and self.alike)
+        )
+
+    @property
+    def to_do(self) -> str:
+        """The advice, and whether following it once may be enough."""
+        if self.one_change:
+            return f"One change may correct all {self.count:,} rows: {self.first.advice}"
+        return self.first.advice
+
+    def sentences(self, *, show_values: bool) -> list[str]:
+        """Return the sentence of the first or, about the whole roster, of each."""
+        return [sentence(one, show_values=show_values) for one in self.all or (self.first,)]
+
+
+def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
+    """Return the groups: dangers, the whole roster, the worst severity, then those of most rows.
+
+    Columns that no rule uses come last.
+    """
+    groups: dict[tuple[object, ...], ProblemGroup] = {}
+    for problem in problems:
+        origin = problem.origin
+        # people who are compared have one question, whatever columns they share
+        together = origin.whole or len(problem.places) > 1
+        about = (origin.whole,) if together else (problem.places, problem.field)
+        roster = RowId.of(origin.row).roster
+        key = (problem.code, problem.severity, roster, *about, problem.advice)
+        groups.setdefault(key, ProblemGroup(problem)).add(problem)
+    return tuple(
+        sorted(
+            groups.values(),
+            key=lambda one: (
+                one.unused,
+                _DANGERS.index(one.code) if one.danger else len(_DANGERS),
+                not one.whole,
+                _ORDER.index(one.severity),
+                -one.count,
+                min(one.found),
+            ),
+        )
+    )
+
+
+def with_problems(
+    ledger: Ledger, rows: Iterable[RowHistory]
+) -> Iterator[tuple[RowHistory, tuple[Problem, ...]]]:
+    """Yield rows, which are in order, each with its problems; the problems are read once."""
+    groups = groupby(ledger.problems(), key=lambda problem: problem.origin.row)
+    row, problems = next(groups, (None, iter(())))
+    for one in rows:
+        while row is not None and row < one.row:
+            row, problems = next(groups, (None, iter(())))
+        yield one, tuple(problems) if row == one.row else ()
+
+
+MOST_PEOPLE = 50
 """Rows that a line of what to look at lists; the table of all rows has the others."""
 
 _WHYS: dict[End, str] = {
@@ -126,7 +385,7 @@ class Look:
     def add(self, person: Person) -> None:
         """Count one more row; the first ones are listed."""
         self.count += 1
-        if len(self.people) < MOST_LINES:
+        if len(self.people) < MOST_PEOPLE:
             self.people.append(person)
 
 
@@ -190,7 +449,7 @@ class Surveyor:
             problems=tuple(one for one in groups if not one.danger),
             created=tuple(
                 Person(row.row, self.names.of(row), row.primary_id)
-                for row in self.ledger.some_rows(Result.CREATED, "", 0, MOST_LINES)
+                for row in self.ledger.some_rows(Result.CREATED, "", 0, MOST_PEOPLE)
             ),
         )
 
@@ -202,7 +461,7 @@ class Surveyor:
             self.deleted.add(Person(row.row, self.names.of(row), row.primary_id))
         if is_absent(row.row) and found:
             self.absent.add(Person(row.row, row.primary_id, "", _changed(found)))
-        if row.act is Act.UPDATE and len(self.updated) < MOST_LINES:
+        if row.act is Act.UPDATE and len(self.updated) < MOST_PEOPLE:
             self.updated.append(Person(row.row, self.names.of(row), "", _changed(found)))
         if group := by_path.get("user_group"):
             self.groups[group.old, group.new] += 1
@@ -212,7 +471,7 @@ class Surveyor:
 
     def _look(self, group: ProblemGroup, note: str, *, dangerous: bool = True) -> Look:
         people = []
-        for row in group.rows[:MOST_LINES]:
+        for row in group.rows[:MOST_PEOPLE]:
             problems = (one for one in self.ledger.problems(row) if one.code is group.code)
             said = what(next(problems, group.first), show_values=True, begin=True)
             people.append(Person(row, self.names.of(self.ledger.row(row)), said))

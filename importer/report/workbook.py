@@ -1,16 +1,32 @@
-"""Sheets written cell by cell as text, with widths, and the lists that cells offer."""
+"""Sheets written cell by cell as text, and the template of a roster that an office fills in.
+
+Every column is text, so that IDs keep their zeros; only dates are dates, shown in the order that
+the mapping declares. Choices come from a hidden sheet. No cell outside the first sheet is equal to
+a heading: the loader finds the sheet of a roster by its headings.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from itertools import zip_longest
+from pathlib import Path
 
+import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from importer.model.roster import letter
+from importer.errors import MappingError
+from importer.mapper.explain import Kind, NeededColumn, needed_columns
+from importer.mapper.mapping import MappingDocument
+from importer.mapper.placeholders import TO_CHOOSE
+from importer.model.candidates import ENDS
+from importer.model.fields import FIELDS, CodeRow, CodeTables
+from importer.model.files import new_file
+from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
 
 LONGEST_CELL = 32_767
@@ -102,3 +118,299 @@ class Lists:
                 if text:
                     self.sheet.write_string(line, column, text)
         self.sheet.very_hidden()
+
+
+EXAMPLE = "Example: "
+"""Starts the example row, which the loader skips."""
+VERSION = "Template version"
+"""The document property that names the mapping and its version."""
+(NOTES,) = TEMPLATE_SHEETS
+
+_MADE = datetime(2000, 1, 1)  # noqa: DTZ001  the same bytes each time; the version says more
+_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
+_LONGEST_MESSAGE = 255
+_STEPS = (
+    "Enter one row per person on the first sheet, below the example. The example is not loaded.",
+    "Bold headings on blue are required: a row with a blank there is not loaded.",
+    "Do not change the headings, and do not format IDs as numbers: only text keeps their zeros.",
+    "Point at a heading to read what to type below it.",
+    "A filled-in file contains personal data. Do not send it by unprotected email.",
+)
+_EXAMPLES = {
+    "first_name": "Maria",
+    "middle_name": "B.",
+    "last_name": "Sample",
+    "pref_first_name": "Mia",
+    "email_address": "maria.sample@example.org",
+    "phone_number": "605-555-0123",
+    "line1": "100 Maple St",
+    "line2": "Apt 4",
+    "city": "Northfield",
+    "state_province": "SD",
+    "postal_code": "57001",
+    "note_text": "a note",
+}
+"""By a field's last name; the person is invented."""
+_BIRTH, _EXPIRY = date(2001, 4, 30), date(2035, 8, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class BlankColumn:
+    """A column to fill in, and the values allowed in it; no choices where any value is."""
+
+    needed: NeededColumn
+    choices: tuple[CodeRow, ...]
+
+    @property
+    def date_format(self) -> str:
+        """The format of its dates in the spreadsheet program, "" if it has none."""
+        return excel_date(self.needed.dates) if self.needed.kind is Kind.DATE else ""
+
+    @property
+    def longest(self) -> int:
+        """The most characters of a value, 0 for no limit."""
+        rule, fields = self.needed.id_rule, self.needed.fields
+        if rule is not None:
+            return rule.digits if rule.digits and not rule.strip else 0
+        limited = len(fields) == 1 and self.needed.kind is Kind.TEXT
+        return FIELDS[fields[0]].facts.length if limited else 0
+
+    @property
+    def note(self) -> str:
+        """The sentences about what to type."""
+        names = [
+            ": ".join(part.replace("_", " ") for part in path.split(".")[-2:])
+            for path in self.needed.fields
+        ]
+        notes = [f"In Alma: {', '.join(names)}." if names else "Shows which rows are loaded."]
+        if rule := self.needed.id_rule:
+            if rule.digits and rule.pad:
+                notes.append(f"Up to {rule.digits} digits; missing zeros are put in front.")
+            elif rule.digits:
+                notes.append(f"{rule.digits} digits, leading zeros included.")
+            elif rule.pattern:
+                notes.append("Type it exactly as on the card or in the list it comes from.")
+        if self.date_format:
+            notes.append(f"A date, shown as {self.date_format}.")
+        if self.choices:
+            notes.append("Choose from the list.")
+        elif self.needed.table:
+            notes.append(f"A code of Alma's table {self.needed.table}.")
+        return " ".join(notes)
+
+    @property
+    def form(self) -> str:
+        """What is refused, in one sentence."""
+        if self.needed.id_rule is None:
+            return "Type one email address."
+        return "This ID has another form. Check its digits, and keep leading zeros."
+
+    @property
+    def comment(self) -> str:
+        """What the spreadsheet program shows beside the column."""
+        return printable(f"{'Required' if self.needed.required else 'Optional'}. {self.note}")
+
+    @property
+    def example(self) -> str | date:
+        """The value of the invented person in the example row."""
+        needed = self.needed
+        if needed.kind is Kind.DATE:
+            return _BIRTH if "birth_date" in needed.fields else _EXPIRY
+        if self.choices:
+            return self.choices[0].code
+        if needed.kind is Kind.ID:
+            digits = needed.id_rule.digits if needed.id_rule else None
+            return "0123456789"[:digits] if digits and digits <= 10 else "20001234567890"
+        names = [path.rpartition(".")[2] for path in needed.fields]
+        return next((_EXAMPLES[name] for name in names if name in _EXAMPLES), "")
+
+
+def version_of(mapping: MappingDocument) -> str:
+    """Return the text in a template that identifies its mapping."""
+    return f"{mapping.name} {mapping.sha256[:12]}"
+
+
+def write_blank(
+    mapping: MappingDocument, codes: CodeTables, path: Path
+) -> tuple[NeededColumn, ...]:
+    """Write a new workbook to be filled in, and return its columns.
+
+    The same mapping and codes give the same bytes. Raises MappingError if a column is still to be
+    chosen, UsageError if the file exists already or cannot be written.
+    """
+    columns = _columns(mapping, codes)
+    with new_file(path, private=False, option="-o") as file:
+        try:
+            with xlsxwriter.Workbook(file, {"strings_to_urls": False}) as book:
+                book.set_properties({"title": mapping.title, "created": _MADE})
+                book.set_custom_property(VERSION, version_of(mapping))
+                _fill(book, mapping, columns)
+        except FileCreateError as error:  # the library wraps the error of the system
+            raise OSError(str(error)) from error
+    return tuple(column.needed for column in columns)
+
+
+def _columns(mapping: MappingDocument, codes: CodeTables) -> tuple[BlankColumn, ...]:
+    needed = needed_columns(mapping)
+    wrong = ""
+    if TO_CHOOSE in mapping.headings:
+        wrong = "some columns are still `<?>`; write their headings first"
+    elif not needed:
+        wrong = "no rule takes a column, so there is nothing to fill in"
+    elif mapping.file.roster.header == NO_HEADINGS:
+        wrong = "its rosters have no headings, so there is no template"
+    if wrong:
+        msg = f"{mapping.path.name}: {wrong}"
+        raise MappingError((msg,))
+    return tuple(
+        BlankColumn(one, tuple(map(CodeRow, one.choices)) or codes.enabled(one.table))
+        for one in needed
+    )
+
+
+_ORDERS = {"mdy": "mm/dd/yyyy", "dmy": "dd/mm/yyyy", "ymd": "yyyy-mm-dd", "": "yyyy-mm-dd"}
+_PARTS = {"d": "dd", "m": "mm", "Y": "yyyy", "y": "yy", "b": "mmm", "B": "mmmm", "a": "ddd",
+          "A": "dddd"}  # fmt: skip
+_TOKEN = re.compile(r"%(.)|([-/. ,])|([^%])", re.DOTALL)
+
+
+def excel_date(order: str) -> str:
+    """Return the spreadsheet program's format for an order or a pattern of dates."""
+    if order in _ORDERS:
+        return _ORDERS[order]
+    parts = (
+        _PARTS.get(token[1], "") if token[1] else token[2] or f"\\{token[3]}"
+        for token in _TOKEN.finditer(order)
+    )
+    whole = "".join(parts)
+    known = {"d", "m", "y"} <= set(whole) and "%j" not in order
+    return whole if known else _ORDERS[""]
+
+
+def _fill(
+    book: xlsxwriter.Workbook, mapping: MappingDocument, columns: tuple[BlankColumn, ...]
+) -> None:
+    layout = mapping.file.roster
+    name = sheet_name(layout.sheet or "", "Roster")
+    text = book.add_format({"num_format": "@", "valign": "top"})
+    roster = Sheet(book.add_worksheet(name), text)
+    notes = Sheet(book.add_worksheet(free_name(NOTES, name)), text)
+    lists = Lists(book.add_worksheet(free_name(LISTS, name)))
+    heading_row = layout.header[-1] if layout.header else 1
+    _write_roster(book, roster, columns, heading_row - 1, lists)
+    lists.write()
+    _write_notes(book, notes, mapping.title, columns)
+    roster.sheet.activate()
+
+
+def _write_roster(
+    book: xlsxwriter.Workbook,
+    sheet: Sheet,
+    columns: tuple[BlankColumn, ...],
+    line: int,
+    lists: Lists,
+) -> None:
+    """Write the headings on a line, counted from 0, the example, and what may be typed below."""
+    heading = {"num_format": "@", "text_wrap": True, "valign": "top", "bottom": 1}
+    needed = book.add_format({**heading, "bold": True, "bg_color": "#CFE3F7", "bottom": 5})
+    other = book.add_format({**heading, "bg_color": "#EEF1F5"})
+    looks = {"italic": True, "font_color": "#5A6470", "num_format": "@"}
+    for position, column in enumerate(columns):
+        required = column.needed.required
+        sheet.write(line, position, column.needed.heading, needed if required else other)
+        size = {"x_scale": 2, "y_scale": 1.4}
+        sheet.sheet.write_comment(line, position, column.comment, size)
+        if position and isinstance(column.example, date):
+            dated = {**looks, "num_format": column.date_format, "align": "left"}
+            day = book.add_format(dated)
+            sheet.sheet.write_datetime(line + 1, position, column.example, day)
+        else:
+            text = f"{'' if position else EXAMPLE}{column.example}"
+            sheet.write(line + 1, position, text, book.add_format(looks))
+        rule = _validation(column, lists, f"{letter(position)}{line + 3}")
+        sheet.sheet.data_validation(line + 2, position, LAST_ROW, position, rule)
+    sheet.sheet.freeze_panes(line + 1, 0)
+    sheet.fit()
+    for position, column in enumerate(columns):
+        if column.date_format:
+            day = book.add_format({"num_format": column.date_format, "valign": "top"})
+            width = max(sheet.widths[position], len(column.date_format) + 3)
+            sheet.sheet.set_column(position, position, min(width, WIDEST), day)
+
+
+_LETTERS_AND_DIGITS = re.compile(r"([A-Za-z0-9]*)\[0-9\]\{([0-9]{1,2})\}")
+"""Patterns of IDs that a spreadsheet program can check: some letters, then N digits."""
+
+
+def _validation(column: BlankColumn, lists: Lists, cell: str) -> dict[str, object]:
+    """What the spreadsheet program accepts from a cell below the example on."""
+    title = "Not allowed here"
+    rule: dict[str, object] = {"validate": "any", "error_title": title}
+    if column.choices:
+        rule = lists.rule(tuple(row.code for row in column.choices), title, strict=True)
+    elif column.date_format:
+        first, last = _days(column.needed.fields)
+        rule |= {"validate": "date", "criteria": "between", "minimum": first, "maximum": last}
+        rule["error_message"] = "Type a date that can be right."
+    elif formula := _form(column, cell):
+        rule |= {"validate": "custom", "value": f"={formula}", "error_message": column.form}
+    elif column.longest:
+        rule |= {"validate": "length", "criteria": "<=", "value": column.longest}
+        rule["error_message"] = f"At most {column.longest} characters."
+    return rule | {
+        "ignore_blank": True,
+        "input_title": printable(column.needed.heading)[:32],
+        "input_message": column.comment[:_LONGEST_MESSAGE],
+    }
+
+
+def _days(fields: tuple[str, ...]) -> tuple[date, date | str]:
+    """Return the first and the last day that a date column may have, as the checks see it."""
+    if "birth_date" in fields:
+        return _FIRST_DAY, "=TODAY()"
+    if set(ENDS) & {*fields}:
+        return date(1990, 1, 1), "=TODAY()+36500"
+    return _FIRST_DAY, _LAST_DAY
+
+
+def _form(column: BlankColumn, cell: str) -> str:
+    """Return the formula that is true for an ID or an email address of the right form, else ""."""
+    rule = column.needed.id_rule
+    start, digits = "", rule.digits or 0 if rule and not rule.strip else 0
+    if rule and rule.pattern and (match := _LETTERS_AND_DIGITS.fullmatch(rule.pattern)):
+        start, digits = match[1], int(match[2])
+    if digits:
+        length, size = len(start) + digits, "<=" if rule and rule.pad else "="
+        whole = f'{cell}&REPT("0",{length}-LEN({cell}))' if size == "<=" else cell
+        each = f"MID({whole},ROW($1:${digits})+{len(start)},1)"
+        numeric = f'SUMPRODUCT(--ISNUMBER(FIND({each},"0123456789")))={digits}'
+        begins = f',LEFT({cell},{len(start)})="{start}"' if start else ""
+        return f"AND(LEN({cell}){size}{length},{numeric}{begins})"
+    if any(path.endswith("email_address") for path in column.needed.fields):
+        return f'AND(ISNUMBER(FIND("@",{cell})),ISERROR(FIND(" ",{cell})))'
+    return ""
+
+
+def _write_notes(
+    book: xlsxwriter.Workbook, sheet: Sheet, title: str, columns: tuple[BlankColumn, ...]
+) -> None:
+    bold = book.add_format({"num_format": "@", "bold": True, "valign": "top"})
+    wrapped = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
+    lines: list[tuple[tuple[str, ...], Format]] = [
+        ((printable(title),), bold),
+        *(((step,), wrapped) for step in (*_STEPS, "")),
+        (("Column", "Required", "What to type"), bold),
+    ]
+    codes: list[tuple[tuple[str, ...], Format]] = []
+    for position, column in enumerate(columns):
+        # not equal to the heading: see above
+        name = f"{letter(position)} · {printable(column.needed.heading)}"
+        required = "required" if column.needed.required else "optional"
+        lines.append(((name, required, column.note), wrapped))
+        if described := [row for row in column.choices if row.description]:
+            codes += [(("",), wrapped), ((f"Codes of {name}",), bold)]
+            codes += [((f"{row.code} = {row.description}",), wrapped) for row in described]
+    for line, (texts, style) in enumerate((*lines, *codes)):
+        sheet.write_row(line, texts, style)
+    sheet.widths = {0: 64, 1: 16, 2: 90}
+    sheet.fit(sheet.widths)

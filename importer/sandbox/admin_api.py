@@ -27,8 +27,7 @@ from importer.errors import UsageError
 from importer.sandbox import formats
 from importer.sandbox.answers import RefusalError, json_answer
 from importer.sandbox.configuration import set_switches
-from importer.sandbox.faults import read_faults
-from importer.sandbox.gateway import Gateway, Handler, key_in_header
+from importer.sandbox.gateway import Gateway, Handler, key_in_header, read_faults
 from importer.sandbox.institution import Institution
 from importer.sandbox.sis_load import Profile, run_load
 from importer.sandbox.users import STICKY, Json

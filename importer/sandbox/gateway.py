@@ -1,6 +1,18 @@
 """Everything between a socket and the routes: keys, limits, log, faults (contract 2.1, 2.5).
 
 `guard` is the middleware of the whole server, `pass_through` that of Alma's API.
+
+The rules come from a YAML file:
+
+    seed: 7
+    rules:                      # the first rule that fires wins
+      - {on: POST, rate: 0.05, do: 429}
+      - {on: PUT, path: /users/*, rate: 0.02, do: late, delay: 2}
+      - {on: POST, path: /users, nth: 20, do: unauthorized}
+      - {on: PUT, nth: 3, do: refuse, code: 401860}
+
+`on` is a method or `any`. `path` is a pattern for what follows /almaws/v1. `rate` is the chance for
+each call, `nth` the number of the one call that goes wrong; without either, every call does.
 """
 
 from __future__ import annotations
@@ -10,16 +22,23 @@ import random
 import re
 import time
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from enum import Enum
+from fnmatch import fnmatchcase
 from functools import partial
-from typing import TypeAlias
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from importer.errors import UsageError
 from importer.sandbox.answers import (
     RefusalError,
     error_answer,
@@ -29,9 +48,136 @@ from importer.sandbox.answers import (
     tracking_id,
     wants_xml,
 )
-from importer.sandbox.faults import Fault, Faults, Rule
 from importer.sandbox.institution import Institution
 from importer.sandbox.users import timestamp
+
+_MAX_BYTES = 8 * 1024
+
+
+class Fault(Enum):
+    """What can go wrong. `*_after`, `slow`, `truncated` and `late` apply the call first."""
+
+    THROTTLED = "429"
+    THROTTLED_AFTER = "429_after"
+    DAILY = "429_daily"
+    UNAVAILABLE = "503"
+    ERROR_BEFORE = "500_before"
+    ERROR_AFTER = "500_after"
+    DROP_BEFORE = "drop_before"
+    DROP_AFTER = "drop_after"
+    HTML = "html"
+    EMPTY = "empty"  # status 200 and no body
+    SLOW = "slow"  # applied at once, answered after `delay`
+    LATE = "late"  # the answer is lost; applied after `delay`
+    TRUNCATED = "truncated"
+    UNAUTHORIZED = "unauthorized"
+    REFUSE = "refuse"  # with Alma's error `code`
+
+
+def _as_text(value: object) -> object:
+    """Return a number as text: YAML reads 429 as a number and 429_daily as text."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Rule(BaseModel):
+    """One rule of the file. `delay` is in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    do: Annotated[Fault, Field(strict=False), BeforeValidator(_as_text)]
+    on: Literal["any", "GET", "POST", "PUT", "DELETE"] = "any"
+    path: str = "*"
+    rate: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    nth: int | None = Field(None, ge=1)
+    delay: float = Field(1.0, ge=0, le=3600, allow_inf_nan=False)
+    code: Annotated[str, BeforeValidator(_as_text)] = ""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Rule:
+        if self.rate is not None and self.nth is not None:
+            msg = "a rule has rate or nth, not both"
+            raise ValueError(msg)
+        if (self.do is Fault.REFUSE) != bool(self.code):
+            msg = "`do: refuse` and `code` go together"
+            raise ValueError(msg)
+        return self
+
+
+class _File(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    seed: int = 0
+    rules: list[Rule] | None = None
+
+
+class Faults:
+    """The rules, with their random numbers and how often each rule has matched."""
+
+    def __init__(self, rules: tuple[Rule, ...] = (), seed: int = 0) -> None:
+        """Start counting; the same seed gives the same faults."""
+        self.rules = rules
+        self._random = random.Random(seed)  # noqa: S311  reproducible on purpose
+        self._matched = [0] * len(rules)
+
+    def find(self, method: str, path: str) -> Rule | None:
+        """Return the rule that fires for this call, if one does."""
+        for index, rule in enumerate(self.rules):
+            if rule.on not in {"any", method} or not fnmatchcase(path, rule.path):
+                continue
+            self._matched[index] += 1
+            if rule.nth is not None and self._matched[index] != rule.nth:
+                continue
+            if rule.rate is not None and self._random.random() >= rule.rate:
+                continue
+            return rule
+        return None
+
+
+def load_faults(path: Path) -> Faults:
+    """Read the rules from a file of at most 8 kB; UsageError names the file."""
+    try:
+        if not path.is_file():  # reading a pipe would wait for somebody to write into it
+            msg = f"{path}: the faults file is not a regular file"
+            raise UsageError(msg)
+        return read_faults(path.read_bytes().decode("utf-8"), str(path))
+    except (OSError, ValueError) as error:
+        msg = f"{path}: the faults file cannot be read; it is a UTF-8 text file"
+        raise UsageError(msg) from error
+
+
+def read_faults(source: str, name: str) -> Faults:
+    """Read the rules from YAML text; errors call it `name` and give the line or the rule."""
+    if len(source.encode("utf-8", "replace")) > _MAX_BYTES:
+        msg = f"{name}: the rules are longer than 8 kB"
+        raise UsageError(msg)
+    try:
+        given = _File.model_validate(YAML(typ="safe", pure=True).load(source) or {})
+    except ValidationError as error:
+        msg = f"{name}: {_explain(error)}"
+        raise UsageError(msg) from error
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        msg = f"{name}: line {line}: this is not YAML: {error.problem or 'unreadable'}"
+        raise UsageError(msg) from error
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
+        msg = f"{name}: this is not YAML"
+        raise UsageError(msg) from error
+    return Faults(tuple(given.rules or ()), given.seed)
+
+
+def _explain(error: ValidationError) -> str:
+    """Return the first thing that pydantic found wrong, with the number of its rule."""
+    problem = error.errors()[0]
+    if not problem["loc"]:
+        return "the file has `seed` and `rules`"
+    file, *rest = problem["loc"]
+    where = f"rule {int(rest[0]) + 1}: " if file == "rules" and rest else ""
+    key = str(rest[-1] if len(rest) != 1 else "") if rest else str(file)
+    said = problem["msg"].removeprefix("Value error, ")
+    return where + (f"{key[:40]!r}: {said}" if key else said)
+
 
 Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 _Process: TypeAlias = "Callable[[], Awaitable[web.StreamResponse]]"
@@ -334,3 +480,46 @@ async def _truncate(request: web.Request, answer: web.StreamResponse) -> web.Str
     if request.transport is not None:
         request.transport.close()
     return half
+
+
+_LARGEST = 20_000_000  # bytes of a recording
+
+
+class _Call(BaseModel):
+    """What is replayed of a line; the query and what was sent are for people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    method: str
+    path: str
+    status: int
+    content_type: str
+    reply: str
+
+
+class Replay:
+    """The recorded replies, by method and path, in the order of their calls."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a recording. Raises UsageError if the file is none."""
+        self._left: dict[tuple[str, str], deque[_Call]] = defaultdict(deque)
+        try:
+            with path.open("rb") as file:
+                text = file.read(_LARGEST).decode("utf-8")
+            for line in text.splitlines():
+                call = _Call.model_validate_json(line)
+                self._left[call.method, call.path].append(call)
+        except (OSError, ValueError, ValidationError) as error:
+            msg = f"{path}: this is not a recording; `importer doctor --probe --record` writes one"
+            raise UsageError(msg) from error
+
+    @web.middleware
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: ARG002
+        """Return the next recorded reply to such a call; 404 where none is left."""
+        path, _, _ = request.raw_path.removeprefix(ROOT).partition("?")
+        left = self._left[request.method, path]
+        if not left:
+            return error_answer(refusal("no_route"), xml=False)
+        call = left.popleft()
+        headers = {"Content-Type": call.content_type} if call.content_type else {}
+        return web.Response(status=call.status, body=call.reply.encode(), headers=headers)

@@ -24,12 +24,20 @@ from importer.errors import UsageError
 from importer.sandbox.admin_api import AdminApi
 from importer.sandbox.answers import RefusalError
 from importer.sandbox.configuration import INSTITUTION, CodeTables, conf_routes, set_switches
-from importer.sandbox.faults import Faults, load_faults
 from importer.sandbox.formats import read_user
-from importer.sandbox.gateway import ADMIN, MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
+from importer.sandbox.gateway import (
+    ADMIN,
+    MAX_SIS_ZIP,
+    ROOT,
+    Clock,
+    Faults,
+    Gateway,
+    Limits,
+    Replay,
+    load_faults,
+)
 from importer.sandbox.institution import Institution
 from importer.sandbox.invented import people, people_like
-from importer.sandbox.replay import Replay
 from importer.sandbox.rules import Stamp, created
 from importer.sandbox.users import SOURCE, Json, Record, Store, Stored
 from importer.sandbox.users_api import UsersApi

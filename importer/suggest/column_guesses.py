@@ -18,9 +18,9 @@ from pathlib import Path
 
 from importer.errors import RosterError
 from importer.loader.read import read
+from importer.mapper.compile import EMAIL, digits_of, looks_like_a_person
 from importer.mapper.dates import Dates, Order, Unread, shown_order
 from importer.mapper.placeholders import is_nameable
-from importer.mapper.roster_columns import EMAIL, digits_of, looks_like_a_person
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, Layout, Roster
 from importer.model.text import folded

@@ -13,12 +13,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from importer.mapper.compile import EMAIL, digits_of
 from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, Unread, is_any_date, without_a_day
 from importer.mapper.editing import is_marked
-from importer.mapper.field_rule import FieldRule
 from importer.mapper.load import examine
+from importer.mapper.mapping import FieldRule
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
-from importer.mapper.roster_columns import EMAIL, digits_of
 from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup

@@ -8,13 +8,13 @@ from datetime import date
 from importer.model.candidates import Candidates
 from importer.model.fields import CodeTables
 from importer.model.problem import Problem
-from importer.validator import code_checks, fields, identifiers, steward
-from importer.validator.columns import Table
+from importer.validator import code_checks, fields, steward
+from importer.validator.fields import Table
 
 CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
-    identifiers.identifiers,
-    identifiers.own_proxies,
-    identifiers.swapped_identifiers,
+    fields.identifiers,
+    fields.own_proxies,
+    fields.swapped_identifiers,
     fields.too_long,
     fields.symbols_in_names,
     fields.two_people,

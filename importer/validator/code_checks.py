@@ -19,7 +19,7 @@ from importer.model.problem import (
     Severity,
 )
 from importer.model.text import means_one_of
-from importer.validator.columns import STATES, Table
+from importer.validator.fields import STATES, Table
 
 _SUGGESTIONS = 3
 _NEAR = 60.0

@@ -1,22 +1,269 @@
-"""Checks of single fields: names, dates, contacts, PIN and password."""
+"""Checks within a row: IDs, names, dates, contacts, PIN and password."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from itertools import repeat
+from functools import cached_property, partial
+from importlib.resources import files
+from itertools import combinations, repeat
 
-from importer.model.candidates import ENDS, NAMES, ROLE_END
-from importer.model.fields import Shape
-from importer.model.name_words import COMMA, TWO_PEOPLE, is_suffix, is_title
-from importer.model.people import is_email, read_phone
+from importer.model.candidates import ENDS, ID_FIELDS, NAMES, ROLE_END, Candidates, FieldColumn
+from importer.model.fields import SECRETS, CodeTables, Shape
+from importer.model.people import COMMA, TWO_PEOPLE, is_email, is_suffix, is_title, read_phone
 from importer.model.problem import CellFinding, Code, Problem, Severity
-from importer.model.text import folded
+from importer.model.text import folded, steering
 from importer.model.user import AccountType
-from importer.validator.columns import WORDS, Column, Table
-from importer.validator.identifiers import TYPOGRAPHIC
+
+_FILE = tomllib.loads(files("importer.validator").joinpath("words.toml").read_text("utf-8"))
+STATES: dict[str, str] = _FILE.pop("states")
+WORDS: dict[str, list[str]] = _FILE
+"""Words that the checks know: placeholders, common passwords, titles, suffixes and degrees."""
+
+Judge = Callable[[str], CellFinding | None]
+"""Returns what is wrong with one value that is not blank, or None."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the candidates."""
+
+    candidates: Candidates
+    target: FieldColumn
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Every row's value, in order."""
+        return self.candidates.texts(self.target.label)
+
+    @cached_property
+    def distinct(self) -> tuple[str, ...]:
+        """Each value that is not blank once, in order of its first row."""
+        return tuple(filter(None, dict.fromkeys(self.texts)))
+
+    def judge(self, judge: Judge) -> Iterator[Problem]:
+        """Ask the judge once per distinct value; yield a problem per row with a bad value."""
+        return self.flag({text: bad for text in self.distinct if (bad := judge(text))})
+
+    def flag(
+        self, findings: Mapping[str, CellFinding], rows: Iterable[bool] | None = None
+    ) -> Iterator[Problem]:
+        """Yield a problem for every row that has one of these values; `rows` may leave out some."""
+        counting = repeat(object=True) if rows is None else rows
+        if findings:
+            for row, text, counts in zip(self.candidates.rows, self.texts, counting, strict=False):
+                if counts and text in findings:
+                    yield self.problem(row, text, findings[text])
+
+    def problem(self, row: int, text: str, finding: CellFinding, *beside: Column) -> Problem:
+        """Return the problem of one row; `beside` are other columns that it concerns."""
+        places = [place for column in (self, *beside) for place in column.target.places]
+        return finding.problem(
+            self.candidates.origin(row),
+            *dict.fromkeys(places),
+            field=self.target.label,
+            value="" if self.target.field.path in SECRETS else text,
+        )
+
+
+class Table:
+    """The candidates with what they are checked against, and the day that is today.
+
+    `creates`: whether the mapping creates users.
+    """
+
+    def __init__(
+        self, candidates: Candidates, codes: CodeTables, today: date, *, creates: bool
+    ) -> None:
+        """Take the columns that are mapped, in the mapping's order."""
+        self.candidates, self.codes, self.today = candidates, codes, today
+        self.creates = creates
+        self.columns = {
+            label: Column(candidates, target)
+            for label, target in candidates.layout.targets.items()
+            if label in candidates.frame
+        }
+
+    def of(self, *paths: str) -> Iterator[Column]:
+        """The columns of some fields: one outside lists, in a list one per entry."""
+        for path in paths:
+            for column in self.columns.values():
+                if column.target.field.path == path:
+                    yield column
+
+    def countries(self, column: Column) -> list[str]:
+        """The country of the same address in each row; "" where it is not known."""
+        label = f"{column.target.label.rpartition('.')[0]}.country"
+        return self.candidates.texts(label)
+
+
+TYPOGRAPHIC = frozenset("‘’“”‚„‹›«»′″‐‑‒–—―−")
+"""Quotation marks and dashes of word processors; no ID or email address has them."""
+
+_PLACEHOLDERS = frozenset(WORDS["placeholders"])
+_FILLING = re.compile(r"0+|9{5,}")
+_ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee][0-9]{1,3}")
+_ZEROS = re.compile(r"[1-9][0-9]{4,}0{4,}")
+_PEOPLE = 3
+"""People who have the same long ID because it was rounded, and not by a mistake in one row."""
+
+_DECIMAL = re.compile(r"[0-9]+\.00?")
+_EMPL_ID = re.compile(r"[0-9]{7,9}")
+
+_PROXY = "proxy_for_user.primary_id"
+
+
+def is_no_id(text: str) -> bool:
+    """Return whether a text stands for a missing or a rounded ID, and so identifies nobody."""
+    return _no_id(text) is not None
+
+
+def rounded_ids(columns: Iterable[Iterable[str]], names: Sequence[str]) -> frozenset[str]:
+    """Return the long IDs that end in zeros and that rows of three or more names share.
+
+    Excel shows 20001123450011 as `2.00011E+13`; saved so and opened again, it is 20001100000000.
+    `names`: by row, as the texts of each column of IDs.
+    """
+    holders: defaultdict[str, set[str]] = defaultdict(set)
+    for texts in columns:
+        for text, name in zip(texts, names, strict=True):
+            if _ZEROS.fullmatch(text):
+                holders[text].add(name)
+    return frozenset(text for text, people in holders.items() if len(people) >= _PEOPLE)
+
+
+def identifiers(table: Table) -> Iterator[Problem]:
+    """Find IDs that are rounded, made up, not as their column's rule asks, or not found again."""
+    internal = table.candidates.layout.account_type is AccountType.INTERNAL
+    for column in table.of(*ID_FIELDS, _PROXY):
+        judge: Judge = _decimal
+        if (rule := column.target.id_rule) and rule.has_form:
+            judge = rule.wrong
+        elif internal and column.target.field.path == "primary_id":
+            judge = _internal_id
+        yield from column.judge(partial(_worst, judge))
+
+
+def _worst(rule: Judge, text: str) -> CellFinding | None:
+    """Return the gravest finding about an ID; `rule` judges for its column."""
+    return _no_id(text) or _characters(text) or rule(text) or _not_found_again(text)
+
+
+def _no_id(text: str) -> CellFinding | None:
+    """Return a finding for a text that stands for a missing or a rounded ID."""
+    if _ROUNDED.fullmatch(text):
+        sentence = "Excel shortened this number to {value}; the last digits are lost"
+        return CellFinding(Code.ID_LOST_DIGITS, sentence)
+    if _FILLING.fullmatch(text) or text.casefold() in _PLACEHOLDERS:
+        return CellFinding(
+            Code.MALFORMED_ID,
+            "{value} stands for a missing ID",
+            "Enter the person's own ID, or clear the cell.",
+        )
+    return None
+
+
+def _characters(text: str) -> CellFinding | None:
+    """Return a finding for characters that no ID has, whatever the rule of its column."""
+    if text != text.strip():
+        return CellFinding(
+            Code.MALFORMED_ID, "{value} begins or ends with a blank or an invisible character"
+        )
+    if text.isascii() and text.isprintable():
+        return None
+    for mark in text:
+        what = advice = ""
+        if unicodedata.category(mark) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+            what = "an invisible character"
+        elif not mark.isascii() and mark.isnumeric():
+            what, advice = "digits other than 0 to 9", "Type the ID again with the digits 0 to 9."
+        elif mark in TYPOGRAPHIC:
+            what = "a typographic dash or quotation mark"
+            advice = "Type the ID again, with the plain characters of the keyboard."
+        if what:
+            return CellFinding(Code.MALFORMED_ID, f"{{value}} contains {what}", advice)
+    return None
+
+
+def _not_found_again(text: str) -> CellFinding | None:
+    if sign := steering(text):
+        return CellFinding(
+            Code.MALFORMED_ID,
+            f"{{value}} contains {sign}, with which Alma would not find the record again",
+            "Ask whoever assigns the ID for one without this character, or strip it in the "
+            "mapping under `ids`.",
+        )
+    return None
+
+
+def _decimal(text: str) -> CellFinding | None:
+    if _DECIMAL.fullmatch(text):
+        return CellFinding(
+            Code.MALFORMED_ID,
+            "{value} has decimals, so a program took the ID for a number",
+            "Export the column as text again, or delete the decimals. Compare one ID with the "
+            "person's card: zeros in front may be missing, too.",
+        )
+    return None
+
+
+def _internal_id(text: str) -> CellFinding | None:
+    """Return a finding about the primary ID of an Internal user whose column has no rule."""
+    if _EMPL_ID.fullmatch(text):
+        return CellFinding(
+            Code.LOOKS_LIKE_EMPL_ID, "{value} looks like an EMPL ID, and the record is Internal"
+        )
+    return _decimal(text)
+
+
+def own_proxies(table: Table) -> Iterator[Problem]:
+    """Find patrons who would be their own proxy."""
+    finding = CellFinding(
+        Code.MALFORMED_ID,
+        "{value} is an ID of this row too, and nobody borrows for themselves as a proxy",
+        "Enter the primary ID of the person for whom the patron may borrow, or clear the cell.",
+    )
+    own = [column.texts for column in table.of(*ID_FIELDS)]
+    for column in table.of(_PROXY):
+        for row, text, *ids in zip(table.candidates.rows, column.texts, *own, strict=True):
+            if text and text.casefold() in map(str.casefold, ids):
+                yield column.problem(row, text, finding)
+
+
+def swapped_identifiers(table: Table) -> Iterator[Problem]:
+    """Warn about the whole roster if most values of two ID columns fit each other's rule.
+
+    The rows are rejected one by one for their malformed IDs; this names the cause.
+    """
+    ruled = ((column, column.target.id_rule) for column in table.of(*ID_FIELDS))
+    formed = [(column, rule.wrong) for column, rule in ruled if rule and rule.has_form]
+    for (left, of_left), (right, of_right) in combinations(formed, 2):
+        if left.target.places == right.target.places:
+            continue
+        if _most_fit(left, of_left, of_right) and _most_fit(right, of_right, of_left):
+            places = (*left.target.places, *right.target.places)
+            yield Problem.of(
+                Code.MALFORMED_ID,
+                table.candidates.source.origin(),
+                f"most IDs of {' and '.join(map(str, places))} have the form that the rule of the "
+                "other column asks for",
+                *places,
+                field=left.target.label,
+                advice="The two columns may be swapped. Put each under its own heading.",
+                severity=Severity.WARNING,
+            )
+
+
+def _most_fit(column: Column, own: Judge, other: Judge) -> bool:
+    """Return whether over half of a column's values break its own rule and fit the other one."""
+    strays = sum(own(text) is not None and other(text) is None for text in column.distinct)
+    return strays > 0 and 2 * strays > len(column.distinct)
+
 
 # --- text ---
 

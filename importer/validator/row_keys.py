@@ -19,7 +19,7 @@ from importer.model.plan import Duplicates
 from importer.model.problem import CellFinding, Place, Problem
 from importer.model.roster import Source
 from importer.model.text import RowId, folded, name_key, row_list
-from importer.validator.identifiers import is_no_id, rounded_ids
+from importer.validator.fields import is_no_id, rounded_ids
 
 PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
 PATHS = {

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from importer.model.candidates import NAMES
-from importer.model.name_words import NO_NAME
-from importer.model.people import NICKNAMES
+from importer.model.people import NICKNAMES, NO_NAME
 from importer.model.problem import KNOWN, CellFinding, Code, Problem
 from importer.model.roster import FORMULA_ERRORS
 from importer.model.text import counted
-from importer.validator.columns import WORDS, Column, Table
+from importer.validator.fields import WORDS, Column, Table
 
 _NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
 _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})

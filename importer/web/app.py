@@ -20,18 +20,16 @@ from importer.web import (
     draft_pages,
     grid_pages,
     home_pages,
-    load_pages,
     mapping_pages,
     review_pages,
     run_pages,
     settings_page,
     users_page,
 )
-from importer.web.guard import Guard, Handler
-from importer.web.load_pages import CLOSING
-from importer.web.roles import Role
+from importer.web.guard import Guard, Handler, Role
+from importer.web.run_pages import CLOSING
 from importer.web.site import SITE, Site, Visit, explain_errors, see
-from importer.web.workspace import ALMA, PRACTICE
+from importer.web.tasks import ALMA, PRACTICE
 
 LARGEST_FORM = 2_000_000
 """Bytes of a form, except the roster, which is streamed."""
@@ -56,7 +54,7 @@ _PAGES: dict[str, Page] = {
     "runs/{run}": review_pages.run,
     "runs/{run}/rows/{row}": run_pages.row,
     "runs/{run}/decisions": decision_pages.decisions,
-    "runs/{run}/live": load_pages.live,
+    "runs/{run}/live": run_pages.live,
     "runs/{run}/files/{name}": run_pages.download,
     "settings": settings_page.settings,
     "users": users_page.users,
@@ -155,7 +153,7 @@ def _subject(request: web.Request) -> str:
 
 async def _pause(request: web.Request) -> web.StreamResponse:
     """Pause a load, whatever else is asked of its run."""
-    return await asyncio.to_thread(load_pages.pause, await Visit.of(request))
+    return await asyncio.to_thread(run_pages.pause, await Visit.of(request))
 
 
 ROUTES = [
@@ -167,7 +165,7 @@ ROUTES = [
     ),
     web.post("/{place}/runs/{run}/pause", _pause),
     web.post("/{place}/rosters", home_pages.take_roster),
-    web.get("/{place}/runs/{run}/events", load_pages.events),
+    web.get("/{place}/runs/{run}/events", run_pages.events),
 ]
 """Every page and form, by its address. `{place}` is `practice` or `alma`."""
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from importer.errors import MappingError
 from importer.mapper.compile import CompiledField, CompiledMapping, RunVariables, compile_mapping
-from importer.mapper.evaluate import evaluate
+from importer.mapper.evaluate import evaluate, misplaced, secret_columns
 from importer.mapper.explain import explain
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
-from importer.mapper.secret_columns import misplaced, secret_columns
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import ENDS, Candidates
 from importer.model.fields import (

@@ -20,10 +20,9 @@ from aiohttp import web
 
 from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger
-from importer.model.decisions import Answer, choices, in_question, read_decision
 from importer.model.fields import FIELDS, fields_of
 from importer.model.files import write_atomically
-from importer.model.plan import KeepOldId
+from importer.model.plan import Answer, KeepOldId, choices, in_question, read_decision
 from importer.model.problem import CATALOGUE, Code, Problem, Severity
 from importer.model.roster import ADDED, DECISION
 from importer.model.text import RowId, counted, escape, row_label
@@ -33,18 +32,16 @@ from importer.pipeline.decisions import open_rows
 from importer.pipeline.inputs import reopen_inputs
 from importer.planner.merge import new_user
 from importer.report.masking import shown
-from importer.report.problem_groups import is_danger
 from importer.report.rejects import returned
-from importer.report.view import Names
+from importer.report.view import Names, is_danger
 from importer.report.wording import field_name, what
-from importer.users.cache import UserCache, cache_path
+from importer.users.cache import UserCache, cache_path, find_users
 from importer.users.matching import MatchResult, PersonQuery
-from importer.users.query import find_users
 from importer.web.card import as_shown
-from importer.web.history import Given, given_answers, save_answers
-from importer.web.review import draft_of
+from importer.web.loads import Given, given_answers, save_answers
+from importer.web.review_pages import draft_of
 from importer.web.site import Visit, see
-from importer.web.workspace import Workspace
+from importer.web.tasks import Workspace
 
 SENT = "answers.csv"
 """In a run's folder: the answers of the last `resolve`."""

@@ -12,11 +12,11 @@ from aiohttp import web
 from importer.errors import RosterError, UsageError
 from importer.loader.read import Preview, preview
 from importer.mapper import editing
+from importer.mapper.evaluate import misplaced, secret_columns
 from importer.mapper.explain import about_people, missing_people, retired_people
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key
-from importer.mapper.secret_columns import misplaced, secret_columns
 from importer.mapper.yaml_source import scalar
 from importer.model.files import write_atomically
 from importer.model.problem import Place
@@ -29,8 +29,7 @@ from importer.suggest.columns import Beside, confirmed
 from importer.suggest.first_mapping import suggest
 from importer.web.drafts import Draft, mapping_text
 from importer.web.site import Visit, found, number, see
-from importer.web.tasks import RUN
-from importer.web.workspace import Workspace
+from importer.web.tasks import RUN, Workspace
 
 NEW = "new"
 """What the form sends in place of a mapping's name for a new one."""

@@ -26,11 +26,10 @@ from importer.model.roster import NOT_KEPT
 from importer.model.run import ColumnUse
 from importer.model.text import counted
 from importer.model.user import AccountType
-from importer.report.problem_groups import ProblemGroup, group_problems
+from importer.report.view import ProblemGroup, group_problems
 from importer.report.wording import ENDS, field_name, sentence, what
 from importer.web.advice import on_page
-from importer.web.checked import Checked
-from importer.web.drafts import Draft, StaleError
+from importer.web.drafts import Checked, Draft, StaleError
 from importer.web.site import Visit, see
 
 PAGE = 100

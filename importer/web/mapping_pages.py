@@ -3,27 +3,428 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 
 from aiohttp import web
 
 from importer.errors import MappingError, RosterError, UnreadableFileError, UsageError
+from importer.mapper import editing
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.controls import Panel, panels
+from importer.mapper.evaluate import misplaced, secret_columns, without_secrets
 from importer.mapper.load import examine
-from importer.mapper.mapping import MappingDocument
+from importer.mapper.lookups import OTHERWISE
+from importer.mapper.mapping import FieldRule, MappingDocument, entry_label
+from importer.mapper.mapping import label as path_of
+from importer.mapper.placeholders import TO_CHOOSE, heading_key
+from importer.mapper.steps.lookup import Lookup
+from importer.mapper.yaml_source import Steps, cell, scalar
+from importer.model.fields import CodeRow, CodeTables, Shape
 from importer.model.files import write_atomically
+from importer.model.problem import Place
 from importer.model.roster import Roster
+from importer.model.vocabulary import BARCODE, field_of
 from importer.report.wording import field_name
 from importer.suggest.column_guesses import guesses
-from importer.web.card import card, lacking
-from importer.web.columns import Ask, coded, columns, matched, moves, targets, words
+from importer.suggest.columns import EMPL_ID, PRIMARY_ID, Guess
+from importer.web.card import card, key_of, lacking
 from importer.web.draft_pages import beside
 from importer.web.drafts import Draft, StaleError, mapping_text, text_digest, trial
 from importer.web.site import Visit, see
+
+SAMPLES = 3
+
+MOST_WORDS = 200
+"""Different words of a column that are shown; more of them are no codes."""
+
+_IDENTITY = ("primary_id", "first_name", "middle_name", "last_name", "birth_date", "gender")
+_FIELDS = (
+    *_IDENTITY, "user_group", "campus_code", "expiry_date", "purge_date", "user_title",
+    "job_category", "job_description", "preferred_language", "pin_number",
+)  # fmt: skip
+
+_EMAIL, _PHONE = ("record", "contact_info", "email"), ("record", "contact_info", "phone")
+_ADDRESSES = ("record", "contact_info", "address")
+_IDENTIFIERS, _NOTES = ("record", "user_identifier"), ("record", "user_note")
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry that can be added: its list, the field that takes the column, and its type."""
+
+    label: str
+    list: Steps
+    field: str
+    type_field: str
+    type: str
+
+
+NEW = {
+    "personal-email": NewEntry("Personal email", _EMAIL, "email_address", "email_type", "personal"),
+    "work-email": NewEntry("Work email", _EMAIL, "email_address", "email_type", "work"),
+    "mobile": NewEntry("Mobile phone", _PHONE, "phone_number", "phone_type", "mobile"),
+    "home-phone": NewEntry("Home phone", _PHONE, "phone_number", "phone_type", "home"),
+    "address": NewEntry("Home address, line 1", _ADDRESSES, "line1", "address_type", "home"),
+    "barcode": NewEntry("ID (BARCODE)", _IDENTIFIERS, "value", "id_type", "BARCODE"),
+    "note": NewEntry("Library note", _NOTES, "note_text", "note_type", "LIBRARY"),
+}
+"""Entries that can be added, by the key of their option."""
+
+_ADDRESS = ("line1", "line2", "city", "state_province", "postal_code", "country")
+
+_ID = ("primary_id", "barcode")
+_LIKELY = {
+    PRIMARY_ID: _ID,
+    EMPL_ID: _ID,
+    BARCODE: _ID,
+    "email": ("email_address", "personal-email", "work-email"),
+    "phone": ("phone_number", "mobile", "home-phone"),
+    "line1": ("line1", "address"),
+}
+"""Where a column of a kind goes, if not to the field of the same name."""
+
+Targets = tuple[tuple[str, str], ...]
+"""Fields that a column can go to: the key and the name of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the roster: some values, what share is filled, and where it goes.
+
+    `target`: the key of a field that takes the cell as it is, "" if none, None if it is used in
+    another way, which `uses` names. `keys`: of all fields that take it. `likely`: where its heading
+    and its values suggest to send it. `doubt`: why a person should look at it, "" if there is no
+    reason. `distinct`: how many values differ.
+    """
+
+    place: Place
+    samples: tuple[str, ...]
+    filled: int
+    distinct: int
+    target: str | None
+    keys: tuple[str, ...]
+    uses: tuple[str, ...]
+    likely: Targets
+    doubt: str
+
+
+def steps_of(key: str) -> Steps:
+    """Return the steps that lead to a field, by its name in a form."""
+    return tuple(int(step) if step.isdigit() else step for step in key.split("/"))
+
+
+def _taken_by(document: MappingDocument, place: Place) -> tuple[list[FieldRule], str | None]:
+    """Return the rules that use a column, and the key of the one that takes its cells."""
+    key = heading_key(place.heading)
+    here = [rule for rule in document.rules if key and key in map(heading_key, rule.headings)]
+    lone = [one for one in here if _takes(one)]
+    return here, key_of(lone[0].steps) if len(here) == len(lone) == 1 else None if here else ""
+
+
+def _takes(rule: FieldRule) -> bool:
+    return len(rule.headings) == 1 and rule.rule.lone_cells
+
+
+def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess]) -> list[Column]:
+    """Return the columns of a roster. `guessed`: what they seem to be."""
+    groups = targets(document)
+    by_place = {guess.place: guess for guess in guessed}
+    marks = "\n".join(
+        line for line in mapping_text(document.path).splitlines() if editing.is_marked(line)
+    )
+    found = []
+    secret = secret_columns(roster.places, document, ())
+    frame = without_secrets(roster, roster.frame, secret)
+    for at, place in enumerate(roster.places):
+        texts = frame[at]
+        filled = texts != ""
+        here, target = _taken_by(document, place)
+        likely = tuple(_likely(by_place[place], groups)) if place in by_place else ()
+        doubt = ""
+        if target and cell(place.heading) in marks:
+            doubt = "a guess"
+        elif target == "" and likely and place.heading not in document.file.roster.unused:
+            doubt = "not used yet"
+        values = dict.fromkeys(texts[filled].head(50).tolist())
+        found.append(
+            Column(
+                place,
+                tuple(values)[:SAMPLES],
+                round(100 * float(filled.mean())) if len(texts) else 0,
+                int(texts[filled].nunique()),
+                target,
+                tuple(key_of(rule.steps) for rule in here),
+                tuple(field_name(path_of(document, rule)) for rule in here),
+                likely,
+                doubt,
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A field that moves to another column, which a person confirms first.
+
+    `letter`: of the column that takes it from `other`. `field`: its name. `few`: how many
+    different values an ID would have, 0 if enough.
+    """
+
+    letter: str
+    heading: str
+    other: str
+    field: str
+    few: int
+
+
+def moves(
+    found: Collection[Column],
+    wanted: dict[str, str],
+    names: Mapping[str, str],
+    agreed: Collection[str],
+) -> list[Ask]:
+    """Return the fields that columns would take from others, if nobody agreed to that.
+
+    `wanted`: new targets by letter; a column that loses its field to one in `agreed` is added.
+    Raises UsageError if two columns are to get the same field.
+    """
+    asked: list[Ask] = []
+    takers: dict[str, Column] = {}
+    for one in found:
+        target = wanted.get(one.place.letter, one.target)
+        if not target or target == one.target or target in NEW:
+            continue
+        if (other := takers.setdefault(target, one)) is not one:
+            msg = (
+                f"“{other.place.heading}” and “{one.place.heading}” both go to "
+                f"{names.get(target, target)}. Choose another field for one of them."
+            )
+            raise UsageError(msg)
+        for holder in found:
+            left = wanted.get(holder.place.letter, holder.target)
+            if holder is one or target not in holder.keys or left not in {holder.target, target}:
+                continue
+            if one.place.letter in agreed:
+                if holder.target is not None:
+                    wanted[holder.place.letter] = ""
+            else:
+                few = one.distinct if one.distinct < holder.distinct else 0
+                few = few if target.endswith(("primary_id", "value")) else 0
+                asked.append(Ask(one.place.letter, one.place.heading, holder.place.heading,
+                                 names.get(target, target), few))  # fmt: skip
+    return asked
+
+
+def matched(document: MappingDocument, place: Place, target: str) -> str:
+    """Return the mapping's text with a column going to this field; "": it is not used.
+
+    Raises UsageError.
+    """
+    text, heading = mapping_text(document.path), place.heading
+    _, now = _taken_by(document, place)
+    if now is None:
+        msg = f"“{heading}” is used in a way that can only be changed in the mapping's text."
+        raise UsageError(msg)
+    if target in NEW:
+        new = NEW[target]
+        text = editing.add_entry(
+            text, new.list, [(new.field, editing.column(heading)), (new.type_field, new.type)]
+        )
+    elif target:
+        if target not in {key for _, group in targets(document) for key, _ in group}:
+            raise web.HTTPNotFound
+        text = editing.set_column(text, steps_of(target), heading)
+    if now and now != target:
+        text = editing.clear_field(text, _cleared(document, steps_of(now)))
+    before = document.file.roster.unused
+    unused = [name for name in before if heading_key(name) != heading_key(heading)]
+    if not target:
+        unused.append(heading)
+    return text if unused == list(before) else editing.set_unused(text, unused)
+
+
+def _likely(guess: Guess, targets: tuple[tuple[str, Targets], ...]) -> Iterator[tuple[str, str]]:
+    """Yield the fields that a column seems to be for."""
+    field = guess.field or field_of(guess.place.heading)  # another column may have the field too
+    if field:
+        names = _LIKELY.get(field, (field,))
+    else:
+        names = _ID if guess.identifies else ("user_group",) if guess.worded else ()
+    found: dict[str, str] = {}
+    for _, group in targets:
+        for key, label in group:
+            if key.rpartition("/")[2] in names:
+                found.setdefault(label, key)  # an entry of this mapping before a new one
+    yield from ((key, label) for label, key in found.items())
+
+
+def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
+    """Return the groups of fields that a column can go to."""
+    patron = tuple((key_of(("record", name)), field_name(name)) for name in _FIELDS)
+    entries = {
+        key_of((*entry.steps, name)): field_name(entry_label(entry, name))
+        for entry in document.entries
+        for name in (
+            *(_ADDRESS if entry.parent.endswith("address") else ()),
+            *(one.field.name for one in entry.fields if one.cells),
+        )
+    }
+    others = tuple(
+        (key_of(rule.steps), field_name(rule.field.path))
+        for rule in document.scalars
+        if rule.field.path not in _FIELDS and rule.cells
+    )
+    groups = (
+        ("Patron", patron),
+        ("In this mapping", tuple(entries.items())),
+        ("More of this mapping", others),
+        ("Add", tuple((key, entry.label) for key, entry in NEW.items())),
+    )
+    return tuple((name, group) for name, group in groups if group)
+
+
+def _cleared(document: MappingDocument, steps: Steps) -> Steps:
+    """Return what goes when a field takes no column any more: the field, or its whole entry.
+
+    An entry that needs the field and takes no other column is not an entry without it.
+    """
+    for entry in document.entries:
+        needs = any(one.steps == steps and one.field.facts.required for one in entry.fields)
+        if needs and not any(one.headings for one in entry.fields if one.steps != steps):
+            return entry.steps
+    return steps
+
+
+# --- codes ---
+
+
+@dataclass(frozen=True, slots=True)
+class WordLine:
+    """A word of the roster: how many rows have it, its code, and the codes that are close."""
+
+    word: str
+    count: int
+    code: str
+    near: Targets
+
+
+@dataclass(frozen=True, slots=True)
+class CodesOf:
+    """A field that takes codes: its words, Alma's codes for it, and the code of any other word.
+
+    `dates`: it takes dates, and these are the words of its lookup.
+    """
+
+    key: str
+    name: str
+    heading: str
+    lookup: str
+    lines: tuple[WordLine, ...]
+    codes: Targets
+    other: str
+    dates: bool
+
+    @property
+    def open(self) -> int:
+        """How many words have no code."""
+        return sum(not line.code for line in self.lines)
+
+
+def words(roster: Roster, document: MappingDocument, tables: CodeTables) -> tuple[CodesOf, ...]:
+    """Return the fields of codes that take words of the roster."""
+    found = (
+        _codes_of(rule, document, roster, tables.enabled(rule.field.facts.table))
+        for rule in document.rules
+    )
+    return tuple(one for one in found if one.lines)
+
+
+def _codes_of(
+    rule: FieldRule, document: MappingDocument, roster: Roster, table: tuple[CodeRow, ...]
+) -> CodesOf:
+    """Return the words of a rule that takes one column, those without a code first."""
+    lookup = rule.lookup if isinstance(rule.lookup, str) else ""
+    labels = {
+        row.code: f"{row.code}: {row.description}" if row.description else row.code for row in table
+    }
+    known = document.tables[lookup].codes if lookup in document.tables else {}
+    names = {row.code.casefold(): row.code for row in table}
+    names |= {row.description.casefold(): row.code for row in table if row.description}
+    names |= {word: code for word, code in known.items() if code in labels}
+    lines = []
+    secret = secret_columns(roster.places, document, ())
+    dates = rule.field.shape is Shape.DATE
+    for key, words in _spellings(rule, roster, secret).items():
+        if dates and key not in known:
+            continue
+        word, count = words.most_common(1)[0][0], words.total()
+        code = known.get(key, "") if lookup else word if word in labels else ""
+        chosen = "" if code == TO_CHOOSE else code
+        close = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
+        near = tuple((one, labels[one]) for one in dict.fromkeys(names[name] for name in close))
+        lines.append(WordLine(word, count, chosen, near))
+    lines.sort(key=lambda line: (bool(line.code), -line.count))
+    few = lines if len(lines) <= MOST_WORDS else []
+    codes, name = tuple(labels.items()), field_name(path_of(document, rule))
+    other = document.tables[lookup].otherwise if lookup in document.tables else ""
+    return CodesOf(
+        key_of(rule.steps), name, rule.cells[0] if rule.cells else "", lookup, tuple(few),
+        codes, other or "", dates,
+    )  # fmt: skip
+
+
+def _spellings(rule: FieldRule, roster: Roster, secret: Collection[int]) -> dict[str, Counter[str]]:
+    """Return the words of a rule's only column by what a lookup compares, with their rows.
+
+    There are none where the rule takes no codes or dates, or takes them in another way.
+    """
+    found: dict[str, Counter[str]] = {}
+    coded = rule.field.shape in {Shape.CODE, Shape.DATE}
+    if not coded or not rule.rule.lone_cells or len(rule.cells) != 1:
+        return found
+    if not isinstance(rule.lookup, str | None):
+        return found
+    wanted = heading_key(rule.cells[0])
+    columns = [at for at, place in enumerate(roster.places) if heading_key(place.heading) == wanted]
+    frame = roster.frame.drop(index=[*misplaced(roster, secret)])
+    for word in frame[columns[0]] if len(columns) == 1 else ():
+        if word:
+            found.setdefault(heading_key(word), Counter())[word] += 1
+    return found
+
+
+def coded(text: str, field: CodesOf, codes: Mapping[str, str], other: str) -> str:
+    """Return the mapping's text with codes for words of a field, and one for any other word.
+
+    The field gets a lookup if it has none. Raises UsageError.
+    """
+    lookup = field.lookup
+    wanted = {line.word: codes.get(line.word, "").strip() for line in field.lines}
+    changed = {
+        line.word: code
+        for line in field.lines
+        if (code := wanted[line.word]) not in {"", line.code}
+    }
+    if (changed or (other and other != field.other)) and not lookup:
+        lookup = f"{steps_of(field.key)[-1]} codes"
+        text = editing.set_key(text, steps_of(field.key), Lookup.key, scalar(lookup))
+        changed = {word: code for word, code in wanted.items() if code}
+        changed |= {
+            line.word: line.code for line in field.lines if line.code and line.word not in changed
+        }
+    for word, code in changed.items():
+        text = editing.set_code(text, lookup, word, code)
+    if other != field.other:
+        text = editing.set_code(text, lookup, OTHERWISE, other) if other else text
+        text = text if other else editing.clear_field(text, ("lookups", lookup, OTHERWISE))
+    return text
+
 
 TEXT = "text"
 

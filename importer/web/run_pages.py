@@ -1,22 +1,34 @@
-"""The pages of a row and of the files of a run, and of the commands that run beside the page."""
+"""The pages of a load that runs, of a row, of a run's files, and of commands beside the page."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from aiohttp import web
 
 from importer.errors import FINE, Exit
+from importer.ledger.journal import INTENT, UNSENT, JournalEntry, newest, next_deletes
 from importer.ledger.ledger import Ledger
-from importer.model.decisions import DECISIONS, choices
+from importer.ledger.states import DECIDED, OPEN
+from importer.model.files import write_atomically
+from importer.model.plan import DECISIONS, Result, choices
+from importer.model.run import FailedCheck
+from importer.model.text import counted, row_label
+from importer.pipeline.apply import STOP, stopping_checks
 from importer.report.files import present
 from importer.report.terminal import row_history
-from importer.report.view import Names
-from importer.report.wording import workbooks
+from importer.report.view import Names, ProblemGroup, differences
+from importer.report.wording import ENDS, duration, what, workbooks
 from importer.web.advice import on_page
 from importer.web.drafts import Draft
-from importer.web.review import draft_of
-from importer.web.site import Visit, found, number, see
+from importer.web.review_pages import SEAL, answered_dangers, draft_of, held_by
+from importer.web.site import Visit, found, number, render, see
 from importer.web.tasks import RUN, Task
 
 _DECIDED = frozenset({"apply", "job"})
@@ -115,3 +127,221 @@ def again(visit: Visit) -> web.Response:
     return visit.start(
         *failed.words, title=failed.title, then=failed.then, back=failed.back, run_of=failed.run_of
     )
+
+
+CLOSING = web.AppKey("closing", asyncio.Event)
+"""Set when the server stops, so that open streams end."""
+
+POLL = 0.5
+"""Seconds between two looks at the ledger of a run that is applied."""
+
+_SEEN, _LINES, _FIELDS = 400, 8, 3
+"""Entries from which the rate is taken, lines of what happens, and changed fields in a line."""
+
+
+def pause(visit: Visit) -> web.Response:
+    """Ask the load to stop after the rows under way."""
+    if worker := visit.space.worker(visit.run):
+        write_atomically(visit.run / STOP, worker.encode())
+    return see(f"{visit.run_address}/live?task={visit.request.query.get('task', '')}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What happened: when, the name of an icon, its color, and a sentence."""
+
+    time: str
+    icon: str
+    tone: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a load has come.
+
+    `state`: `running`, `stopping`, `paused` or `stopped`. `by`: who runs it, and since when, if
+    known. `rate`: rows a second, 0 if not known yet; `first`: how many rows were approved, 0 for
+    all. `exit`: of its task, if that has ended. `seal`: of the plan as it was approved.
+    `deletions`: users whom an apply of what is left deletes. `checks`: failed safety checks that
+    stop it. `answered`: what is dangerous of rows that were answered meanwhile.
+    """
+
+    state: str
+    heading: str
+    by: str
+    done: int
+    of: int
+    rate: float
+    first: int
+    counts: tuple[tuple[Result, str, int], ...]
+    lines: tuple[Line, ...]
+    refused: tuple[tuple[int, str, str], ...]
+    messages: tuple[str, ...]
+    exit: int | None
+    seal: str
+    deletions: int
+    checks: list[FailedCheck]
+    answered: list[ProblemGroup]
+
+    @property
+    def running(self) -> bool:
+        """Whether a command works on it."""
+        return self.state in {"running", "stopping"}
+
+    @property
+    def percent(self) -> int:
+        """How much is done; 100 only when all is."""
+        return 100 * self.done // self.of if self.of else 100
+
+    @property
+    def figures(self) -> list[tuple[str, str]]:
+        """The figures beside the bar, each with its name."""
+        found = [("Rows done", f"{self.done:,} of {self.of:,}")]
+        if self.state == "running" and self.rate:
+            found.append(("Rate", f"{self.rate:.1f} a second"))
+            if not self.first:
+                found.append(("Time left", duration(round((self.of - self.done) / self.rate))))
+        return found
+
+    @property
+    def sentence(self) -> str:
+        """`30% done, 120 of 400 rows, 34 seconds left.`, for a screen reader."""
+        left = dict(self.figures).get("Time left")
+        told = f"{self.heading}: {self.percent}% done, {self.done:,} of {self.of:,} rows"
+        return f"{told}, {left} left." if left else f"{told}."
+
+
+def _progress(visit: Visit) -> Progress:
+    """Look at a load, and at the command that was started for it here, if the address names it."""
+    run, tasks = visit.run, visit.space.tasks
+    task = tasks.find(visit.text("task"))
+    ended = tasks.exit(task) if task else None
+    worker = visit.space.worker(run)
+    words = task.words if task else ()
+    approved = words[words.index(SEAL) + 1] if SEAL in words else ""
+    running = (task is not None and ended is None) or visit.space.is_busy(run)
+    state = "paused" if ended in {None, Exit.INTERRUPTED} else "stopped"
+    if running:
+        state = "stopping" if worker and _stops(run) == worker else "running"
+    with Ledger.open(run) as ledger:
+        results = ledger.results() if ledger.was_applied else {}
+        states, facts = ledger.progress(), ledger.facts
+        entries = list(newest(ledger, _SEEN))
+        sitting = list(takewhile(lambda one: one.event != "apply", entries))
+        began = entries[len(sitting)] if len(sitting) < len(entries) else None
+        of = sum(states.values())
+        done = of - sum(states.get(one, 0) for one in OPEN)
+        open_words = {Result.NOT_SENT: "still to write"}
+        open_words |= {Result.UNKNOWN: "being written"} if running else {}
+        return Progress(
+            state,
+            _heading(state, done, of, facts.alma.called if facts.alma else "Alma"),
+            held_by(visit) if running else "",
+            done,
+            of,
+            _rate(sitting, began),
+            int(began.detail.removeprefix("limit ")) if began and began.detail else 0,
+            tuple(
+                (end, open_words.get(end, words), results[end])
+                for end, words in ENDS.items()
+                if isinstance(end, Result) and results.get(end)
+            ),
+            tuple(_lines(ledger, entries)),
+            tuple(_refused(ledger)) if results.get(Result.REFUSED) else (),
+            tasks.messages(task) if task else (),
+            ended,
+            approved or ledger.value("seal") or "",
+            next_deletes(ledger, None),
+            [] if running else stopping_checks(ledger),
+            [] if running else answered_dangers(ledger),
+        )
+
+
+def _heading(state: str, done: int, of: int, alma: str) -> str:
+    if state == "running":
+        return f"Writing {of:,} {'person' if of == 1 else 'people'} to {alma}"
+    if state == "stopping":
+        return "Pausing after the rows under way"
+    return f"{'Paused' if state == 'paused' else 'Stopped'} at {done:,} of {counted(of, 'row')}"
+
+
+def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
+    """Return the rows a second since the load was started or, if that is long ago, lately."""
+    ended = [one for one in sitting if one.row and one.event not in {INTENT, UNSENT}]
+    since = began or (sitting[-1] if sitting else None)
+    seconds = (ended[0].time - since.time).total_seconds() if ended and since else 0
+    return len(ended) / seconds if seconds else 0
+
+
+def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[Line]:
+    """Yield what happened last, the newest first, each row once."""
+    names, rows = Names(ledger, show_values=True), set[int]()
+    for one in entries:
+        if len(rows) == _LINES:
+            return
+        row = ledger.row(one.row) if one.row and one.row not in rows else None
+        if row is None:
+            continue
+        rows.add(one.row)
+        who, end = f"Row {row_label(one.row)}: {names.of(row)}", row.result
+        if one.event == DECIDED:
+            line = ("people", "", f"{who}, answered")
+        elif one.event == INTENT or end is None:
+            line = ("play", "", f"{who}, being written")
+        elif end in {Result.REFUSED, Result.HELD, Result.UNKNOWN}:
+            line = ("alert", "warn-text", f"{who}, {ENDS[end]}")
+        else:
+            fields = dict.fromkeys(d.name for d in differences(row.changes, show_values=True))
+            told, more = ", ".join(list(fields)[:_FIELDS]), len(fields) - _FIELDS
+            told += f" and {more} more" if more > 0 else ""
+            line = ("check", "good-text", f"{who}, {ENDS[end]}{f': {told}' if told else ''}")
+        yield Line(f"{one.time.astimezone():%H:%M:%S}", *line)
+
+
+def _refused(ledger: Ledger) -> Iterator[tuple[int, str, str]]:
+    """Yield the first rows that Alma refused, each with a name and why."""
+    names = Names(ledger, show_values=True)
+    for row in ledger.some_rows(Result.REFUSED, "", 0, _LINES):
+        said = [what(one, show_values=True, begin=True) for one in ledger.problems(row.row)]
+        yield row.row, names.of(row), said[-1] if said else ""
+
+
+def _stops(run: Path) -> str:
+    """Return the name of the command that was asked to stop, "" if none was."""
+    with suppress(OSError):
+        return (run / STOP).read_text("utf-8")
+    return ""
+
+
+def live(visit: Visit) -> web.Response:
+    """Show the progress of a load; when it has ended, lead to its result."""
+    found = _progress(visit)
+    if not found.running and (found.exit in FINE or found.done == found.of):
+        return see(visit.run_address)
+    with Ledger.open(visit.run) as ledger:
+        draft = draft_of(visit.space, ledger.facts)
+    return visit.step_page(
+        "live.html.j2", "Load", draft, visit.run.name, task=visit.text("task"), progress=found
+    )
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """Send the progress of a load as events, until it has ended."""
+    visit = await Visit.of(request)
+    address = visit.run_address  # where there is no such run, no answer is begun
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    closing, running = request.app[CLOSING], True
+    while running and not closing.is_set():
+        found = await asyncio.to_thread(_progress, visit)
+        running = found.running
+        event = {name: getattr(found, name) for name in ("state", "heading", "sentence", "running")}
+        event["html"] = render("progress.html.j2", progress=found, address=address)
+        try:
+            await response.write(f"data: {json.dumps(event)}\n\n".encode())
+        except ConnectionError:  # the window was closed
+            break
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(closing.wait(), POLL)
+    return response

@@ -10,12 +10,12 @@ from pathlib import Path
 from aiohttp import web
 
 from importer.errors import ImporterError
-from importer.jobs.overview import JobOverview, jobs_in
+from importer.jobs.words import JobOverview, jobs_in
 from importer.model.text import counted
 from importer.settings import ENV, KEY, REGION, Settings, write_env
 from importer.users.cache import UserCache
-from importer.web.review import review
-from importer.web.roles import ROLE_WORDS, Role
+from importer.web.guard import ROLE_WORDS, Role
+from importer.web.review_pages import review
 from importer.web.site import Visit, found, see
 from importer.web.tasks import TASK_ID
 

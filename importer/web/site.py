@@ -29,10 +29,9 @@ from importer.report.wording import field_name, sentences_of, tallies
 from importer.web.advice import day, in_words, on_page
 from importer.web.card import worded
 from importer.web.drafts import Draft, StaleError, title
-from importer.web.guard import REMOTE_GROUPS, Handler, remote_user
+from importer.web.guard import REMOTE_GROUPS, Access, Handler, Role, remote_user, split_groups
 from importer.web.loads import name_of, newest_run, see_run, steps
-from importer.web.roles import Access, Role, split_groups
-from importer.web.workspace import PRACTICE, Workspace
+from importer.web.tasks import PRACTICE, Workspace
 
 T = TypeVar("T")
 

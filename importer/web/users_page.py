@@ -9,15 +9,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from importer.mapper.alma_controls import alma_panels, plain_domain
+from importer.mapper.controls import alma_panels, plain_domain
 from importer.mapper.explain import about_leaving, explain
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
 from importer.report.wording import field_name
 from importer.web.drafts import StaleError, mapping_text, text_digest, trial
-from importer.web.history import note_text
-from importer.web.loads import was_approved
+from importer.web.loads import note_text, was_approved
 from importer.web.mapping_pages import with_values
 from importer.web.site import Visit, found, see
 from importer.web.tasks import RUN

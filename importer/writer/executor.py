@@ -34,7 +34,7 @@ from importer.model.plan import Act
 from importer.model.problem import Code, Origin, Problem
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
-from importer.planner.leavers import without_counts
+from importer.planner.leavers import is_as_planned, without_counts
 from importer.planner.patch import (
     Conflict,
     apply,
@@ -43,7 +43,6 @@ from importer.planner.patch import (
     rebase,
     same_as_sent,
 )
-from importer.planner.retire import is_as_planned
 from importer.writer.outcomes import (
     NoWrite,
     WriteFound,

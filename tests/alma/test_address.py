@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from importer.alma.address import REGIONS, is_loopback, resolve, segment
+from importer.alma.connection import REGIONS, is_loopback, resolve, segment
 from importer.errors import RefusedError, UsageError
 
 

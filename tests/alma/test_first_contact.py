@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.first_contact import READING, FirstContact, first_contact
+from importer.alma.doctor import READING, FirstContact, first_contact
 from importer.alma.pacing import RateLimiter
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options

@@ -17,8 +17,7 @@ from importer.alma.models import (
     read_user,
     read_users,
 )
-from importer.alma.probe import LAST_NAME
-from importer.alma.recording import Recording
+from importer.alma.probe import LAST_NAME, Recording
 from importer.alma.responses import Reply, judge
 from importer.model.fields import CodeRow
 

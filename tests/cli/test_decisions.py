@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from importer.errors import Exit
-from importer.model.decisions import DECISIONS, Answer
+from importer.model.plan import DECISIONS, Answer
 from importer.model.roster import ADDED, DECISION
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write

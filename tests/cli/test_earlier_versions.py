@@ -14,16 +14,14 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
-from importer.ledger.edit_memory import EditMemory
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import DecisionMemory
-from importer.model.decisions import Answer
+from importer.ledger.memory import DecisionMemory, EditMemory
 from importer.model.people import person_keys
+from importer.model.plan import Answer
 from importer.model.user import User
-from importer.pipeline.remember import remember_earlier, run_name
-from importer.users.cache import UserCache
+from importer.pipeline.apply import remember_earlier, run_name
+from importer.users.cache import UnreadUsers, UserCache, find_users
 from importer.users.matching import MatchResult, PersonQuery
-from importer.users.query import UnreadUsers, find_users
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import delete, state
 from tests.earlier.make import FILES

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from importer.cli.new_mapping import _prompt
+from importer.cli.mapping import _prompt
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.loader.read import read

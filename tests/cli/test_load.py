@@ -50,11 +50,10 @@ def test_help_is_quick() -> None:
 
 
 def test_a_check_imports_nothing_of_the_connection(folder: Path) -> None:
-    """It asks Alma nothing, and a list of jobs reads no roster."""
+    """It asks Alma nothing."""
     roster, mapping = next(iter(MAPPING_OF_SAMPLE.items()))
     rest = (str(SAMPLES / roster), "-m", str(mapping), "-o", str(folder / "run"))
     assert imported("check", *rest).isdisjoint({"httpx", "asyncio", "lxml", "stamina"})
-    assert imported("job", "list", str(folder)).isdisjoint({"pandas", "httpx", "rich"})
 
 
 def test_the_help_lists_the_commands_in_words_of_their_own() -> None:

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from importer.errors import Exit
-from importer.report.roster_template import VERSION, excel_date
+from importer.report.workbook import VERSION, excel_date
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, SAMPLES
 from tests.sheets import read_rows

@@ -9,8 +9,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.decisions import Answer, choices
-from importer.model.plan import Fate
+from importer.model.plan import Answer, Fate, choices
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ask, state
 from tests.cli.test_decisions import decide

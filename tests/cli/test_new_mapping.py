@@ -13,8 +13,8 @@ import pytest
 from importer.cli.app import run
 from importer.errors import Exit
 from importer.mapper.checks import findings
-from importer.mapper.findings import Level
 from importer.mapper.load import load
+from importer.mapper.steps.step import Level
 from tests.cli.conftest import Type
 
 ROSTER = """\

@@ -10,7 +10,7 @@ import pytest
 from importer.errors import Exit
 from importer.jobs.state import Load, State, Store
 from importer.model.plan import SafetyCheck
-from importer.web.workspace import DRAFTS
+from importer.web.tasks import DRAFTS
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, MAPPING, load, write
 

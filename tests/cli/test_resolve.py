@@ -12,7 +12,7 @@ from importer.ledger.integrity import first_broken
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
-from importer.model.decisions import choices
+from importer.model.plan import choices
 from importer.users.cache import UserCache
 from importer.users.matching import forget_answers
 from tests.cli.conftest import Sandbox, Type

@@ -18,7 +18,7 @@ from filelock import FileLock
 from importer.errors import Exit
 from importer.ledger.memory import DecisionMemory, Resolution
 from importer.ledger.run_lock import run_lock
-from importer.model.decisions import Answer
+from importer.model.plan import Answer
 from tests.cli.conftest import Type, type_in
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 from tests.practice import reached

@@ -8,7 +8,7 @@ import pytest
 
 from importer.errors import FINE, Exit
 from importer.ledger.ledger import Ledger
-from importer.web.history import events_of
+from importer.web.loads import events_of
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, HEAD, MAPPING, ask, load, write
 

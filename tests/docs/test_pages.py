@@ -13,7 +13,7 @@ from docs.tools.reference import PAGES as MADE
 from importer.jobs.schema import Guards, JobFile, Login, Notify, RosterPart, load_job
 from importer.report.wording import PAGE, PROBLEMS, REJECTS, SUMMARY, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
-from importer.sandbox.faults import Fault, load_faults
+from importer.sandbox.gateway import Fault, load_faults
 from tests.docs.pages import DOCS, PAGES, ROOT, blocks, name
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -14,15 +14,14 @@ from typing import Any, cast
 import pytest
 
 from importer.alma.facts import KnownFacts
-from importer.ledger.edit_memory import EditMemory
 from importer.ledger.journal import ALLOWED, JournalEntry, made_by_people
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import AbsentMemory
+from importer.ledger.memory import AbsentMemory, EditMemory
 from importer.model.plan import Imprint, Imprints, Planned, Result, Update, Written
 from importer.model.run import ResolvedChecks
 from importer.model.user import User
+from importer.pipeline.decisions import KeptAnswer, Resolutions
 from importer.pipeline.inputs import CheckedRosters
-from importer.pipeline.resolutions import KeptAnswer, Resolutions
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.planner.drafts import DraftUser
 from importer.planner.leavers import Leavers

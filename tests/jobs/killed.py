@@ -23,7 +23,7 @@ import openpyxl
 from importer.cli.output import now, say
 from importer.jobs import notify, places, returns, sftp
 from importer.jobs.commands import Command, Ended, Tools
-from importer.jobs.decisions import allow, skip
+from importer.jobs.guards import allow, skip
 from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
 from importer.jobs.state import Step, Store

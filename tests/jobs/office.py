@@ -27,7 +27,7 @@ from importer.cli.app import run
 from importer.cli.output import now
 from importer.errors import Exit
 from importer.jobs.commands import Command, Ended, Tools, how_it_ended
-from importer.jobs.decisions import allow
+from importer.jobs.guards import allow
 from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
 from tests.cli.small import HEAD, MAPPING, TABLES

@@ -14,11 +14,11 @@ import pytest
 
 from importer.cli.output import now
 from importer.errors import FINE, Exit, UsageError
-from importer.jobs.decisions import allow
 from importer.jobs.feed import Feed
-from importer.jobs.overview import JobOverview, jobs_in
+from importer.jobs.guards import allow
 from importer.jobs.schema import load_job
 from importer.jobs.state import Store
+from importer.jobs.words import JobOverview, jobs_in
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
 from tests.jobs.office import Office, names, people, rows_of

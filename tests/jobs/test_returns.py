@@ -14,7 +14,7 @@ import pytest
 from importer.cli.output import now
 from importer.errors import Exit
 from importer.jobs.commands import Ended
-from importer.jobs.decisions import skip
+from importer.jobs.guards import skip
 from importer.jobs.schema import load_job
 from importer.jobs.state import Store
 from tests.cli.conftest import Sandbox

@@ -13,13 +13,13 @@ from importer.cli.output import now
 from importer.errors import FINE, Exit
 from importer.jobs.check import check_job
 from importer.jobs.commands import Tools
-from importer.jobs.decisions import skip
 from importer.jobs.feed import Feed, FileState
-from importer.jobs.overview import jobs_in
+from importer.jobs.guards import skip
 from importer.jobs.places import FoundFile
 from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
 from importer.jobs.state import Store
+from importer.jobs.words import jobs_in
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
 from tests.jobs.office import (

@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError
-from importer.ledger.edit_memory import EditMemory, Remembered, institutions
-from importer.ledger.memory import AbsentMemory, DecisionMemory, entries_about, forget, rows_about
+from importer.ledger.memory import (
+    AbsentMemory,
+    DecisionMemory,
+    EditMemory,
+    Remembered,
+    entries_about,
+    forget,
+    institutions,
+    rows_about,
+)
 from importer.ledger.new_run import write_run
 from importer.model.plan import Create, Fate, Imprint, Where, Written
 from importer.model.user import User

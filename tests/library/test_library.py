@@ -11,11 +11,11 @@ import pytest
 
 import importer
 from importer.errors import Exit, RosterError, StalePlanError
-from importer.ledger.edit_memory import EditMemory
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
+from importer.ledger.memory import EditMemory
 from importer.pipeline import apply as apply_stage
-from importer.pipeline.remember import run_name
+from importer.pipeline.apply import run_name
 from tests.docs.pages import DOCS
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 

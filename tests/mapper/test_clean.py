@@ -8,7 +8,7 @@ import pytest
 
 from importer.errors import MappingError
 from importer.mapper.transforms import capitalize
-from importer.model.patterns import compile_pattern
+from importer.model.text import compile_pattern
 from tests.mapper.bench import Bench, findings, mapping_text, told
 
 

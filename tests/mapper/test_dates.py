@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.mapper.dates import Dates, Unread, pattern_fault
-from importer.mapper.time_spans import Term, later
+from importer.mapper.dates import Dates, Term, Unread, later, pattern_fault
 from tests.mapper.bench import Bench, told
 
 MAY_15 = date(2027, 5, 15)

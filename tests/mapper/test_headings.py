@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.compile import compile_mapping
+from importer.mapper.compile import EXACT, SPELLING, compile_mapping
 from importer.mapper.evaluate import evaluate
-from importer.mapper.roster_columns import EXACT, SPELLING
 from importer.model.problem import Place
 from importer.model.roster import ADDED
 from tests.mapper.bench import RUN, loaded, mapping_text, places, told, without_headings

@@ -11,8 +11,8 @@ from importer.cli.app import run
 from importer.errors import Exit
 from importer.loader.read import read
 from importer.mapper.checks import findings
-from importer.mapper.findings import Level
 from importer.mapper.load import load
+from importer.mapper.steps.step import Level
 from importer.model.roster import Layout
 from importer.suggest.column_guesses import guesses
 from tests.offices.offices import OFFICES, SAMPLES_OWED, Office

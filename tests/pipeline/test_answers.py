@@ -14,25 +14,30 @@ from random import Random
 import pytest
 
 from importer.ledger.memory import Resolution
-from importer.model.decisions import (
+from importer.model.people import NOTHING_COMMON, may_be_same
+from importer.model.plan import (
     DOUBTS,
     WHOSE_ID,
     Answer,
+    Create,
+    Held,
+    Match,
+    Planned,
+    Step,
+    Update,
+    UserMemory,
     choices,
     concerned,
     in_question,
     read_decision,
 )
-from importer.model.people import NOTHING_COMMON, may_be_same
-from importer.model.plan import Create, Held, Match, Planned, Step, Update, UserMemory
 from importer.model.problem import Code, Problem, Severity
 from importer.model.user import AccountType, User
-from importer.pipeline.resolutions import Resolutions, person_hash
+from importer.pipeline.decisions import Resolutions, person_hash
 from importer.planner.decide import decide, follow, without_taken
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
-from importer.planner.imprints import keyed
-from importer.planner.staff_edits import Earlier
+from importer.planner.staff_edits import Earlier, keyed
 from importer.planner.who import needs_people
 from importer.users.matching import MatchedUser, MatchResult, identifiers, user_keys
 from tests.planner.people import SOURCE, draft, email, identifier, user

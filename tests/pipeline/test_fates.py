@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.model.plan import Fate
 from importer.model.problem import Code, Origin, Problem, Severity
-from importer.pipeline.fates import Answered, decide_fates
+from importer.pipeline.decisions import Answered, decide_fates
 
 CODES = (Code.BAD_EMAIL, Code.DUPLICATE_PERSON, Code.DUPLICATE_ID, Code.SKIPPED_DUPLICATE)
 

@@ -12,8 +12,8 @@ import pytest
 
 from importer.model.problem import Code
 from importer.pipeline.check import check, validate
-from importer.pipeline.convert import convert
 from importer.pipeline.inputs import open_inputs
+from importer.pipeline.sis_load import convert
 from tests.pipeline.runs import order
 
 MAPPING = """

@@ -19,15 +19,16 @@ from importer.planner.entries import (
     same_text,
     types,
 )
-from importer.planner.list_merge import (
+from importer.planner.merge import (
     ListMerge,
+    Merged,
     entries_after,
     matches,
     new_entries,
+    new_user,
     our_segment,
     segment,
 )
-from importer.planner.merge import Merged, new_user
 from importer.planner.patch import Conflict, same_as_sent
 from tests.planner.people import carried, shape, updated
 from tests.planner.strategies import LIST_POLICIES, pairs

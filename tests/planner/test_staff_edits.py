@@ -16,8 +16,7 @@ from importer.model.problem import Origin
 from importer.model.user import AccountType, ContactInfo, Email, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
-from importer.planner.imprints import answered, as_written, keyed
-from importer.planner.staff_edits import Earlier, Reviewed, review
+from importer.planner.staff_edits import Earlier, Reviewed, answered, as_written, keyed, review
 from tests.planner.people import email, identifier, scheme, updated, user
 
 HASHED = keyed(b"a key of tests")

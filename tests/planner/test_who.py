@@ -6,7 +6,6 @@ from datetime import date
 
 import pytest
 
-from importer.model.decisions import choices
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import (
     Create,
@@ -16,6 +15,7 @@ from importer.model.plan import (
     Planned,
     Unchanged,
     Update,
+    choices,
 )
 from importer.model.problem import Code, Origin
 from importer.model.user import User

@@ -20,10 +20,10 @@ from importer.ledger.states import State
 from importer.model.plan import Change, ChangeKind, Fate, Update
 from importer.model.problem import Code, Problem
 from importer.model.run import Summary
-from importer.report.differences import MOST_LINES
 from importer.report.files import write_all
 from importer.report.lineage import Lineage
 from importer.report.page import MOST_GROUPS, describe_apply, render
+from importer.report.view import MOST_LINES
 from importer.report.wording import sentences_of
 from tests.ledger.test_ledger import NOW
 from tests.report import building

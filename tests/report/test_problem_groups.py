@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.model.problem import Code, Place, Problem, Repairs, Severity
-from importer.report.problem_groups import group_problems
+from importer.report.view import group_problems
 from tests.report.building import BARCODE, LAST, at
 
 CODES = (Code.MALFORMED_ID, Code.DUPLICATE_PERSON, Code.EXPIRY_PAST, Code.ZEROS_RESTORED)

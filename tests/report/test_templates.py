@@ -15,9 +15,9 @@ from importer.model.problem import Code, Problem
 from importer.model.run import ColumnUse, FailedCheck, OtherRoster, SinceLoad
 from importer.model.text import RowId
 from importer.report import page
-from importer.report.differences import MOST_LINES, MOST_USERS
 from importer.report.lineage import Lineage
 from importer.report.page import MOST_GROUPS
+from importer.report.view import MOST_LINES, MOST_USERS
 from tests.report import building
 from tests.report.building import Run, at
 from tests.report.conftest import Keep

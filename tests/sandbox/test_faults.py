@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from importer.errors import UsageError
-from importer.sandbox.faults import read_faults
+from importer.sandbox.gateway import read_faults
 from importer.sandbox.server import Options, running
 from tests.sandbox.alma import Alma, code_of, person, practice
 from tests.sandbox.clock import ManualClock

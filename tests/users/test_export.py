@@ -10,10 +10,9 @@ import pytest
 from importer.errors import UsageError
 from importer.model.people import person_keys
 from importer.pipeline.lookup import Users
-from importer.users.cache import UserCache
-from importer.users.export_csv import add_export, read_export
+from importer.users.cache import UnreadUsers, UserCache, find_users
 from importer.users.matching import MatchResult, PersonQuery
-from importer.users.query import UnreadUsers, find_users
+from importer.users.refresh import add_export, read_export
 from tests.users.conftest import World, now
 
 DAY = datetime(2026, 8, 20, tzinfo=UTC)

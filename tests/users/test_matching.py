@@ -16,9 +16,14 @@ from importer.model.people import PersonKeys, person_keys
 from importer.model.user import User
 from importer.pipeline.lookup import Users
 from importer.sandbox.server import Options, running
-from importer.users.cache import UserCache
+from importer.users.cache import (
+    UnreadUsers,
+    UserCache,
+    find_in_groups,
+    find_record_types,
+    find_users,
+)
 from importer.users.matching import MatchResult, PersonQuery, search_alma
-from importer.users.query import UnreadUsers, find_in_groups, find_record_types, find_users
 from tests.users.conftest import World, now
 
 FIRST = ("Ada", "Zoë", "José María", "Noor")

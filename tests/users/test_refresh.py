@@ -20,9 +20,15 @@ from importer.ledger.new_run import write_run
 from importer.ledger.states import GONE, State
 from importer.model.plan import Create, Delete, Fate, Step, Update
 from importer.model.user import User
-from importer.users.cache import CacheState, UserCache, cache_path, delete_cache, refresh_lock
+from importer.users.cache import (
+    CacheState,
+    UserCache,
+    cache_path,
+    delete_cache,
+    find_users,
+    refresh_lock,
+)
 from importer.users.matching import MatchResult, PersonQuery
-from importer.users.query import find_users
 from importer.users.refresh import SWEEP_EVERY, Refresh, add_applied, sweep_due
 from tests.report import building
 from tests.users.conftest import World, now, unheard

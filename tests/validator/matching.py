@@ -22,9 +22,8 @@ from importer.model.people import person_keys
 from importer.model.problem import Code
 from importer.model.user import User
 from importer.sandbox.server import Options, running
-from importer.users.cache import UserCache
+from importer.users.cache import UserCache, find_users
 from importer.users.matching import MatchResult, PersonQuery, search_alma
-from importer.users.query import find_users
 from tests.validator.building import SHORT, across_rows
 
 PAIRS = Path(__file__).with_name("pairs.csv")

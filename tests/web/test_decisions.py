@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.decisions import choices
+from importer.model.plan import choices
 from tests.web.conftest import (
     Library,
     approval,

@@ -12,8 +12,16 @@ from openpyxl import Workbook
 
 from importer.model.run import Summary
 from importer.web.drafts import Counts
-from importer.web.history import Given, save_answers
-from importer.web.loads import KnownRun, Show, Situation, State, next_step, steps
+from importer.web.loads import (
+    Given,
+    KnownRun,
+    Show,
+    Situation,
+    State,
+    next_step,
+    save_answers,
+    steps,
+)
 from tests.report.building import FACTS
 from tests.web.conftest import SAMPLE, Server, approve, drafted, followed, planned, version
 

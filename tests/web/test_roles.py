@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from importer.errors import Exit, UsageError
 from importer.web.app import ROUTES
-from importer.web.roles import Access, Role
+from importer.web.guard import Access, Role
 from tests.web.conftest import (
     Library,
     approve,

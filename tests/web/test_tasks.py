@@ -10,7 +10,7 @@ from threading import Barrier
 import pytest
 from filelock import FileLock
 
-import importer.web.checked
+import importer.web.drafts
 from importer.loader.corrections import Correction, moment
 from importer.loader.read import read
 from importer.mapper.load import examine
@@ -20,7 +20,7 @@ from importer.model.roster import Layout, Roster
 from importer.pipeline.inputs import MappedRoster, Reader, RosterRequest, read_inputs
 from importer.web import drafts
 from importer.web.drafts import Draft
-from importer.web.tasks import EXIT, KILLED, LOCK, RUNNING, TASK, Task, Tasks, run_task
+from importer.web.tasks import EXIT, KILLED, RUNNING, TASK, TASK_LOCK, Task, Tasks, run_task
 
 MAPPING = """version: 1
 account_type: INTERNAL
@@ -53,11 +53,11 @@ def _begun(folder: Path, ago: timedelta, *files: str) -> Task:
     ("ago", "files", "code"),
     [
         (JUST_NOW, (), None),
-        (JUST_NOW, (LOCK,), None),  # its lock is there and not yet held
-        (JUST_NOW, (LOCK, RUNNING), -1),
-        (JUST_NOW, (LOCK, RUNNING, EXIT), 3),
-        (LONG_AGO, (LOCK,), -1),
-        (LONG_AGO, (LOCK, RUNNING, EXIT), 3),
+        (JUST_NOW, (TASK_LOCK,), None),  # its lock is there and not yet held
+        (JUST_NOW, (TASK_LOCK, RUNNING), -1),
+        (JUST_NOW, (TASK_LOCK, RUNNING, EXIT), 3),
+        (LONG_AGO, (TASK_LOCK,), -1),
+        (LONG_AGO, (TASK_LOCK, RUNNING, EXIT), 3),
     ],
 )
 def test_a_task_that_starts_is_not_taken_for_a_killed_one(
@@ -83,7 +83,7 @@ def test_what_was_given_up_does_not_begin_any_more(tmp_path: Path) -> None:
 def test_a_task_runs_while_its_lock_is_held(tmp_path: Path) -> None:
     """However long ago it was started."""
     task = _begun(tmp_path, LONG_AGO, RUNNING)
-    with FileLock(tmp_path / task.id / LOCK):
+    with FileLock(tmp_path / task.id / TASK_LOCK):
         assert Tasks(tmp_path, tmp_path, {}).exit(task) is None
 
 
@@ -128,7 +128,7 @@ def test_a_roster_that_was_just_read_is_checked_without_reading_it_again(
         return read(file, layout)
 
     monkeypatch.setattr(drafts, "read", counted)
-    monkeypatch.setattr(importer.web.checked, "SMALL", 0)  # corrected in place
+    monkeypatch.setattr(importer.web.drafts, "SMALL", 0)  # corrected in place
     mapping.write_text(MAPPING, "utf-8")
     draft = Draft.create(tmp_path / "drafts", "people.csv", datetime.now(UTC))
     draft.roster.write_text("Barcode,First,Last,Group\n1001,Ana,Roe,COMM\n", "utf-8")

@@ -19,11 +19,10 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.lookups import Tables
 from importer.mapper.placeholders import nearest
 from importer.mapper.steps.rule import optional
-from importer.mapper.steps.step import RulePart, Step
+from importer.mapper.steps.step import Level, MappingFinding, RulePart, Step
 from importer.mapper.transforms import (
     LINE_BREAK,
     TIDIED,
@@ -44,9 +43,9 @@ from importer.mapper.transforms import (
 from importer.mapper.values import ONE_PART, Values
 from importer.model.fields import Field as RecordField
 from importer.model.fields import country_of, region_of
-from importer.model.patterns import Pattern, compile_pattern
 from importer.model.people import HOME_REGION
 from importer.model.plan import MappingPart
+from importer.model.text import Pattern, compile_pattern
 
 if TYPE_CHECKING:
     from importer.mapper.steps.step import Codes

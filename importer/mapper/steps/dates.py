@@ -11,28 +11,25 @@ import numpy as np
 from pydantic import BeforeValidator, Discriminator, Tag
 
 from importer.mapper.dates import (
+    END_OF_TERM,
     ORDER_WORDS,
     SWAPPED,
     Dates,
     DatesPart,
-    may_be_swapped,
-    order_notice,
-    order_of,
-)
-from importer.mapper.findings import MappingFinding
-from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
-from importer.mapper.placeholders import Template, Variable, written_template
-from importer.mapper.steps.lookup import about
-from importer.mapper.steps.step import Needs, RulePart, Step
-from importer.mapper.time_spans import (
-    END_OF_TERM,
     Plus,
     Span,
     Terms,
     as_plus_or_date,
     earlier,
+    may_be_swapped,
     moved,
+    order_notice,
+    order_of,
 )
+from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
+from importer.mapper.placeholders import Template, Variable, written_template
+from importer.mapper.steps.lookup import about
+from importer.mapper.steps.step import MappingFinding, Needs, RulePart, Step
 from importer.mapper.transforms import Reading, Word
 from importer.mapper.values import Values
 from importer.model.candidates import ENDS, ROLE_END

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from importer.mapper.conditions import Condition
-from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.placeholders import Cell, Template, Variable, key_of, written_template
 from importer.mapper.steps.policies import OF_LISTS, ON_UPDATE_CHOICES, ON_UPDATE_WORDS
-from importer.mapper.steps.step import EntryKey, EntryPlace, Needs
+from importer.mapper.steps.step import EntryKey, EntryPlace, Level, MappingFinding, Needs
 from importer.mapper.transforms import (
     LINE_BREAK,
     Reading,
@@ -25,10 +24,9 @@ from importer.mapper.transforms import (
 )
 from importer.model.candidates import ListEntry, Removal, Yes
 from importer.model.fields import TYPE_FIELD, OnUpdate
-from importer.model.patterns import Pattern
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code
-from importer.model.text import one_line
+from importer.model.text import Pattern, one_line
 
 if TYPE_CHECKING:
     from importer.mapper.compile import Bindings

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from importer.mapper.findings import MappingFinding
 from importer.mapper.placeholders import VALUE
-from importer.mapper.steps.step import RulePart, Step
+from importer.mapper.steps.step import MappingFinding, RulePart, Step
 from importer.mapper.transforms import Reading
 from importer.mapper.values import ONE_PART
-from importer.model.name_words import (
+from importer.model.people import (
     ABBREVIATED_NAMES,
     COMMA,
     LONG_SURNAMES,

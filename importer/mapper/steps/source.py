@@ -12,14 +12,13 @@ from pydantic import BeforeValidator, Field
 
 from importer.mapper.conditions import Condition
 from importer.mapper.dates import is_iso
-from importer.mapper.findings import Level, MappingFinding
 from importer.mapper.lookups import Tables
 from importer.mapper.placeholders import Template, heading_key, written_template
 from importer.mapper.steps.clean import KINDS, Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.rule import Rule, Value
-from importer.mapper.steps.step import Needs, RulePart, Step, V
+from importer.mapper.steps.step import Level, MappingFinding, Needs, RulePart, Step, V
 from importer.mapper.transforms import Word, is_dash, one_or_more
 from importer.mapper.values import Rows, Texts, Values, changed
 from importer.model.candidates import ID_FIELDS

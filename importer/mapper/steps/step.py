@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic_core import core_schema
 
-from importer.mapper.findings import MappingFinding
 from importer.model.fields import Shape
 
 if TYPE_CHECKING:
@@ -20,19 +20,49 @@ if TYPE_CHECKING:
 
     from importer.mapper.compile import Bindings
     from importer.mapper.conditions import Condition, Subject
-    from importer.mapper.field_rule import FieldRule
     from importer.mapper.lookups import LookupKey, Tables
-    from importer.mapper.mapping import EntryRules, MappingDocument
+    from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
     from importer.mapper.placeholders import Cell, Template, Variable
     from importer.mapper.steps.rule import Rule
     from importer.mapper.transforms import Transform
     from importer.mapper.values import EntryWork, Rows, RuleWork, Values
-    from importer.mapper.yaml_source import Steps
+    from importer.mapper.yaml_source import Source, Steps
     from importer.model.candidates import ListEntry, Removal
     from importer.model.fields import Field
 
     Codes = Iterable[tuple[str, Steps]]
     """Codes that a mapping can give without taking them from a cell, with their places."""
+
+
+class Level(StrEnum):
+    """What a finding means."""
+
+    ERROR = "error"  # the mapping cannot be used
+    TO_DO = "to do"  # a person still has to choose a column or a code
+    HINT = "hint"  # worth a second look
+
+
+@dataclass(frozen=True, slots=True)
+class MappingFinding:
+    """A finding about a mapping: the steps to the key, and what is wrong with it.
+
+    `lacking`: a part is missing, possibly only because it could not be read.
+    """
+
+    steps: Steps
+    wrong: str
+    lacking: bool = False
+    level: Level = Level.ERROR
+
+
+def in_order(source: Source, found: list[MappingFinding]) -> tuple[str, ...]:
+    """Return findings with their places, each once, by file and line."""
+    marked = {}
+    for one in found:
+        mark, _ = source.locate(one.steps)
+        marked[f"{source.place(one.steps)}: {one.wrong}"] = (mark.file, mark.line)
+    return tuple(sorted(marked, key=lambda text: marked[text]))
+
 
 V = TypeVar("V")
 
