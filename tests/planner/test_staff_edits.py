@@ -407,7 +407,8 @@ class Desk:
         moved = was and self.marks.get(name) and was not in self.marks.values()
         if moved and was <= _entries(alma.live, marked=False):
             assert now == was, (roster, before, alma.live)
-        if not moved or now == {(roster.cells[EMAIL], roster.email_type)}:  # what it has is ours
+        kept = moved or (name not in self.marks and now == was)  # a first load keeps what is there
+        if not kept or now == {(roster.cells[EMAIL], roster.email_type)}:  # what it has is ours
             self.marks[name] = now
 
 
