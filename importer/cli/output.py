@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 PACKAGE = "alma-roster-importer"
 """The name of this program's distribution."""
 
+_OWN_STREAM = re.compile(r"/dev/stdout$|/(dev|proc/self)/fd/")
+"""Names of streams that each process has for itself; a job reads what its commands write there."""
+
 
 def now() -> datetime:
     """Return the time in the time zone of this computer."""
@@ -72,9 +75,13 @@ class Output:
         self.note("begin", version=program())
 
     def options(self) -> tuple[str, ...]:
-        """Return the options for a command that this one starts: as quiet, and with its log."""
-        log = ("--log", str(self._log.absolute())) if self._log is not None else ()
-        return (*(("-q",) if self.quiet else ()), *log)
+        """Return the options for a command that this one starts: as quiet, and with its log.
+
+        Not with one that is a stream of this process, whose name means another one there.
+        """
+        log = str(self._log.absolute()) if self._log is not None else ""
+        passed = ("--log", log) if log and not _OWN_STREAM.match(log) else ()
+        return (*(("-q",) if self.quiet else ()), *passed)
 
     def note(self, event: str, **values: object) -> None:
         """Add a line of JSON to the log, if there is one."""

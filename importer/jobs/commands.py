@@ -109,14 +109,11 @@ def how_it_ended(name: str, code: int, out: str) -> Ended:
         if code > 0:
             how = f"ended with {code}, which is no exit code of the importer"
         return Ended(Exit.STOPPED, error=f"`importer {name}` {how}.")
-    lines = out.splitlines()
-    last = lines[-1] if lines else ""
-    try:
-        return Ended(exit_code, Summary.model_validate_json(last))
-    except ValidationError:
-        pass
-    try:
-        told = json.loads(last)
+    last = out.splitlines()[-1:] or [""]
+    with suppress(ValidationError):
+        return Ended(exit_code, Summary.model_validate_json(last[0]))
+    with suppress(ValueError, KeyError, TypeError):
+        told = json.loads(last[0])
         return Ended(exit_code, error=str(told["error"]), cause=Cause(told["cause"]))
-    except (ValueError, KeyError, TypeError):
-        return Ended(exit_code, error=f"`importer {name}` ended with {code}.")
+    msg = f"`importer {name}` ended with {code}, and without a result."
+    return Ended(Exit.STOPPED if exit_code in FINE else exit_code, error=msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -41,6 +42,21 @@ def test_a_new_file_is_applied_and_reported(office: Office, sandbox: Sandbox) ->
     assert [part.get_filename() for part in mail.iter_attachments()] == ["report-masked.html"]
     assert office.pings == ["/ping/start", "/ping"]
     assert office.chats[0]["summary"]["created"] == 3  # type: ignore[index]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such file")
+def test_a_log_that_is_stdout_is_not_that_of_the_load(office: Office, sandbox: Sandbox) -> None:
+    """As in a container: the job reads there what its `plan` found, and every line is JSON."""
+    office.write_job()
+    office.drop(rows_of(people(3)))
+    words = ("-q", "--log", "/dev/stdout", "job", "run", "nightly.yaml")
+    ended = subprocess.run(
+        (sys.executable, "-m", "importer", *words), check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == Exit.DONE
+    assert len(state(sandbox)) == 3
+    events = [json.loads(line)["event"] for line in ended.stdout.splitlines()]
+    assert (events[0], events[-2:]) == ("begin", ["job", "end"])
 
 
 def test_the_same_file_again_is_nothing_new(office: Office, sandbox: Sandbox) -> None:
@@ -342,6 +358,7 @@ def test_a_request_to_end_is_passed_on_to_the_load(
         (-9, "", Exit.STOPPED),
         (9, '{"error": "The key is wrong.", "exit": 9}\n', Exit.ACCESS),
         (1, "half a li", Exit.BUG),
+        (0, '{"event": "end"}\n', Exit.STOPPED),
     ],
 )
 def test_every_end_of_a_command_is_understood(code: int, out: str, ended: Exit) -> None:
