@@ -47,7 +47,7 @@ from importer.jobs.notify import Level, Message, Reporter
 from importer.jobs.places import FoundFile, RosterFolder
 from importer.jobs.returns import Returns
 from importer.jobs.schema import Job, RosterPart
-from importer.jobs.state import LastLoad, Load, Ran, Step, Store
+from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store
 from importer.jobs.words import to_retire, what_next, what_was_done, why_held
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
@@ -218,6 +218,18 @@ class Intake:
         except PlaceError as error:
             self._tools.say(str(error))
         return old
+
+
+def _is_unseen(run: str) -> bool:
+    """Whether Alma does not show every row yet that a run delivered; no where it was purged."""
+    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
+        return State.DELIVERED in ledger.progress()
+    return False
+
+
+def _delivery(load: Load, run: Path) -> str:
+    """Return the name of what a load delivers, which no other one has, even of the same second."""
+    return f"{run.name[len('2026-01-31T0315-') :]}-{load.stamp}"
 
 
 class JobRun:
@@ -421,17 +433,16 @@ class JobRun:
         return wanted if file.do == "sis-load" else None
 
     def _sis_flags(self) -> list[str]:
-        """Return the flags of a plan for the SIS load, after learning what the last load did.
+        """Return the flags of a plan for the SIS load, after learning what earlier loads did.
 
         Alma loads a file when its profile does, which may be days after the job.
         """
         if (sis := self._sis) is None:
             return []
-        last, waits = self._store.state.last, False
-        with suppress(ImporterError), Ledger.open(Path(last.run if last else "")) as ledger:
-            waits = State.DELIVERED in ledger.progress()
-        if last and waits:
-            self._tools.command("sis-report", last.run, "--json")
+        waiting = [*filter(_is_unseen, self._store.state.delivered)]
+        for run in waiting:
+            self._tools.command("sis-report", run, "--json")
+        self._store.save(delivered=tuple(filter(_is_unseen, waiting)))
         return [*wording.sis_flags(sis)]
 
     def _plan(self, load: Load) -> Load:
@@ -448,7 +459,7 @@ class JobRun:
         ended = self._tools.command(self._planning, *words, "-o", str(folder), "--json")
         summary = ended.result
         self._check_complete(load, summary)
-        zips = self._write_zips(load) if self._planning == "check" else ()
+        zips = self._write_zips(load, folder) if self._planning == "check" else ()
         planned = {"step": Step.PLANNED, "run": summary.run, "summary": summary, "zips": zips}
         return load.model_copy(update=planned)
 
@@ -459,10 +470,10 @@ class JobRun:
             rosters = rosters[load.corrects : load.corrects + 1]
         return [part.mapping for part in rosters]
 
-    def _write_zips(self, load: Load) -> tuple[str, ...]:
+    def _write_zips(self, load: Load, run: Path) -> tuple[str, ...]:
         """Write the zip of the SIS load at once, so that it contains what was checked."""
         folder = Path(tempfile.mkdtemp(prefix=f"{load.stamp}-zip-", dir=self._store.folder))
-        out = folder / f"{self._job.name}-{load.stamp}.zip"
+        out = folder / f"{_delivery(load, run)}.zip"
         mapping, file = self._job.file.rosters[0].mapping, load.files[0].copied_to
         words = ("convert", file, "-m", str(mapping), "--to", "sis-xml", "-o", str(out))
         _ = self._tools.command(*words, "--json").result
@@ -512,6 +523,8 @@ class JobRun:
         )
         loads = state.after(done) if load.corrects is None else state.loads
         changes = {"open": load, "loads": loads, "returned": self._returns.after(load)}
+        if self._sis and load.delivered:
+            changes["delivered"] = (*state.delivered, load.run)[-COMPARED:]
         self._intake.mark(load, FileState.LOADED, **changes)
         return load
 
@@ -540,7 +553,9 @@ class JobRun:
         try:
             with opened(self._job, location) as place:
                 for path in (*map(Path, load.zips), *written):
-                    name = f"{self._job.name}-{load.stamp}-{path.name}" if self._sis else path.name
+                    name = path.name
+                    if self._sis:
+                        name = f"{_delivery(load, Path(load.run))}-{name}"
                     if name in load.delivered:
                         continue
                     there = {file.name: file.size for file in place.files()}

@@ -181,7 +181,7 @@ class Reported(_Kept):
 
 
 COMPARED = 10
-"""How many loads are kept to compare the next one with."""
+"""How many loads are kept to compare the next one with, or to learn what they did in Alma."""
 
 _DECISIONS = 200
 """How many decisions of people are kept."""
@@ -192,7 +192,8 @@ class State(_Kept):
 
     `loads` are the last ones that were done, oldest first; `feeds` are by the `from` of a roster;
     `superseded` are sentences that no message had yet. `strangers`: workbooks in `rejects_to` that
-    the job did not put there and has reported.
+    the job did not put there and has reported. `delivered`: runs whose rows in files for the SIS load
+    may not all be seen in Alma.
     """
 
     version: int = 1
@@ -204,14 +205,18 @@ class State(_Kept):
     decisions: tuple[Decision, ...] = ()
     returned: dict[str, Returned] = Field(default_factory=dict)
     strangers: tuple[str, ...] = ()
+    delivered: tuple[str, ...] = ()
     ran: Ran | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _of_earlier_version(cls, values: object) -> object:
-        """Take the memory of a version that kept one load only."""
+        """Take the memory of a version that kept one load only, or no delivered runs."""
         if isinstance(values, dict) and values.get("last") and "loads" not in values:
-            return {**values, "loads": [values["last"]]}
+            values = {**values, "loads": [values["last"]]}
+        if isinstance(values, dict) and "delivered" not in values:
+            loads = values.get("loads") or ()
+            values = {**values, "delivered": [one["run"] for one in loads]}
         return values
 
     @property

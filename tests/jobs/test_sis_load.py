@@ -3,45 +3,58 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger, summarize
 from tests.cli.conftest import Sandbox
 from tests.cli.small import MAPPING, ask
-from tests.jobs.office import Office, people
+from tests.jobs.office import Office, people, rows_of
 from tests.practice import call
 
-_JOB = "do: sis-load\ndeliver_to: out\nfill: true\nkeep_edits: true\nguards: {creates: off}\n"
+HOUR = timedelta(hours=1)
+
+_JOB = "every: file\ndo: sis-load\ndeliver_to: out\nfill: true\nkeep_edits: true\nguards: {creates: off, rows: off, absent: off}\n"
 
 
 def test_a_planned_load_is_delivered_and_the_next_run_learns_what_it_did(
     office: Office, sandbox: Sandbox
 ) -> None:
-    """Each load is one zip; what staff edited after the first stays in the second."""
+    """Each load is one zip; what staff edited after one stays in the next, however many waited."""
     text = MAPPING.replace("type: INTERNAL", "type: EXTERNAL\nowning_system: SIS")
     (office.folder / "small.yaml").write_text(text, "utf-8")
     (office.folder / "out").mkdir()
     office.write_job(_JOB)
     rows = people(12)
-    assert office.takes(rows) == Exit.DONE
-    _load(office, sandbox)
-    first = next(Path("runs").glob("*-nightly"))
-    with Ledger.open(first) as ledger:
-        assert summarize(ledger).delivered == 12
+    for number, some in enumerate((rows[:4], rows[4:8])):  # two deliveries of one run
+        office.drop(rows_of(some), f"patrons-{number}.csv", HOUR * (3 - number))
+    assert office.run() == Exit.DONE
+    assert office.takes(rows[8:], "patrons-2.csv", HOUR) == Exit.DONE  # before Alma loads them
+    _load(office, sandbox, 3)
+    runs = sorted(Path("runs").glob("2*-nightly*"))
+    assert [_counts(run) for run in runs] == [(4, 0)] * 3
     ask(sandbox, "PATCH", f"users/{rows[0][0]}", {"user_group": {"value": "SPEC"}})
     assert office.takes([*rows[:-1], (*rows[-1][:3], "FRIEND", *rows[-1][4:])]) == Exit.DONE
-    with Ledger.open(first) as ledger:
-        assert summarize(ledger).created == 12
-    _load(office, sandbox)
+    assert [_counts(run) for run in runs] == [(0, 4)] * 3
+    _load(office, sandbox, 1)
     names = {user["primary_id"]: user for user in ask(sandbox, "GET", "state")["users"]}
     assert names[rows[0][0]]["user_group"]["value"] == "SPEC"
     assert names[rows[-1][0]]["user_group"]["value"] == "FRIEND"
 
 
-def _load(office: Office, sandbox: Sandbox) -> None:
+def _counts(run: Path) -> tuple[int | None, int | None]:
+    """How many rows Alma does not show yet, and how many it created."""
+    with Ledger.open(run) as ledger:
+        summary = summarize(ledger)
+    return summary.delivered, summary.created
+
+
+def _load(office: Office, sandbox: Sandbox, count: int) -> None:
     """Let Alma load what is delivered, and take it away."""
-    (delivered,) = (office.folder / "out").iterdir()
-    told = call(sandbox.host, "POST", "/_sandbox/sis", delivered.read_bytes())
-    assert json.loads(told)["rejected"] == []
-    delivered.unlink()
+    delivered = sorted((office.folder / "out").iterdir())
+    assert len(delivered) == count
+    for path in delivered:
+        answer = call(sandbox.host, "POST", "/_sandbox/sis", path.read_bytes())
+        assert json.loads(answer)["rejected"] == []
+        path.unlink()
