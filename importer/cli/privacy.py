@@ -160,7 +160,7 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
                 )
             yield Trace("draft", folder, "a whole roster, with its corrections", stays)
     for job in sorted(JOBS.glob("*/")):
-        is_open = Store(job.name).read().open is not None
+        is_open = bool(Store(job.name).read().unfinished)
         stays = "a load of this job is not finished; run the job first" if is_open else ""
         for file in sorted(job.rglob("*")):
             if _is_about(file, ids, known):

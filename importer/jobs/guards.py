@@ -215,14 +215,21 @@ def _ids(run: str) -> set[str] | None:
         return None
 
 
-def _check_meant(job: Job, held: Load | None, run: str, state: State) -> None:
-    """Raise UsageError where a person decides about another load than the one that is held."""
-    if run and held is None:
-        msg = f"{run} is not held any more. See: {command_line('job', 'list')}"
-        raise UsageError(msg)
-    if held is not None and run and Path(run).name != Path(held.run).name:
-        msg = "\n".join((f"{run} is not held any more. Now held:", *why_held(job, held, state)))
-        raise UsageError(msg)
+def _meant(job: Job, run: str, state: State) -> Load:
+    """Return the held load that a person means. Raises UsageError where this is not clear."""
+    found = [one for one in state.held if not run or Path(one.run).name == Path(run).name]
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(_not_meant(job, run, state))
+
+
+def _not_meant(job: Job, run: str, state: State) -> str:
+    """Return that no load that is held was named, and what is held."""
+    msg = f"{run} is not held any more." if run else "--run is missing."
+    held = (line for load in state.held for line in why_held(job, load, state))
+    if state.held:
+        return "\n".join((f"{msg} Now held:", *held))
+    return f"{msg} See: {command_line('job', 'list')}"
 
 
 def _reason(why: str) -> str:
@@ -244,11 +251,10 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
     store = Store(job.name)
     with store.locked():
         store.state = store.read()
-        load = store.state.open
-        if load is None or load.step is not Step.HELD:
+        if not store.state.held:
             msg = f"No load of the job {job.name} is held by a guard."
             raise UsageError(msg)
-        _check_meant(job, load, run, store.state)
+        load = _meant(job, run, store.state)
         held = tuple(dict.fromkeys(guard.name for guard in load.held))
         if unknown := [name for name in checks if name not in held]:
             msg = f"{unknown[0]} does not hold the load. It is held by: {word_list(held)}."
@@ -263,7 +269,7 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
         with suppress(UsageError), Ledger.open(Path(load.run)) as ledger:
             seal = ledger.value("seal") or ""  # else it was purged, and is planned again
         passing = load.model_copy(update={"step": Step.PLANNED, "allowed": allowed, "seal": seal})
-        store.state = store.state.with_decision(decision, open=passing)
+        store.state = store.state.with_decision(decision, **store.state.slot(load, passing))
         store.save()
     return decision
 
@@ -278,10 +284,8 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
     store = Store(job.name)
     with store.locked():
         store.state = store.read()
-        load, feeds, skipped = store.state.open, dict[str, Feed](), list[str]()
-        held = load if load is not None and load.step is Step.HELD else None
-        _check_meant(job, held, run, store.state)
-        meant = held if run else None
+        feeds, skipped = dict[str, Feed](), list[str]()
+        meant = _meant(job, run, store.state) if run else None
         of_load = [file.found for file in meant.files] if meant is not None else []
         state = FileState.REFUSED if meant is None else FileState.HELD
         for address, feed in store.state.feeds.items():
@@ -298,16 +302,17 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
             for file in meant.files if meant.corrects is not None else ():
                 if one := returned.get(file.name):
                     returned[file.name] = one.model_copy(update={"skipped": file.sha256})
+        for name, one in store.state.returned.items() if meant is None else ():
+            if one.refused:
+                returned[name] = one.model_copy(update={"skipped": one.refused, "refused": ""})
+                skipped.append(name)
         if not skipped:
             msg = f"No file of the job {job.name} is held or refused."
-            if held is not None:
-                now_held = why_held(job, held, store.state)
-                msg = "\n".join(("--run is missing. Now held:", *now_held))
-            raise UsageError(msg)
+            raise UsageError(_not_meant(job, "", store.state) if store.state.held else msg)
         of_run = meant.run if meant is not None else ""
         decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
-        open_now = None if meant is not None else load
-        changes = {"feeds": feeds, "open": open_now, "returned": returned}
+        changes = {"feeds": feeds, "returned": returned}
+        changes |= store.state.slot(meant, None) if meant is not None else {}
         store.state = store.state.with_decision(decision, **changes)
         store.save()
         store.remove_copies(meant.files if meant is not None else ())

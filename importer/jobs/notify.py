@@ -280,12 +280,16 @@ REPEAT_AFTER = timedelta(hours=20)
 
 @dataclass
 class Reporter:
-    """Reports for one job. `messages` are what it reported: one for each load, or for trouble."""
+    """Reports for one job. `messages` are what it reported: one for each load, or for trouble.
+
+    `reported`: the trouble of which people were notified now or a short time ago.
+    """
 
     job: str
     notify: Notify
     say: Callable[[str], None]
     messages: list[Message] = field(default_factory=list, init=False)
+    reported: list[Reported] = field(default_factory=list, init=False)
 
     def message(
         self,
@@ -318,30 +322,29 @@ class Reporter:
     def trouble(
         self,
         error: ImporterError,
-        before: Reported | None,
+        before: tuple[Reported, ...],
         now: datetime,
         load: Load | None,
         then: Iterable[str],
         late: tuple[str, ...],
-    ) -> tuple[Reported | None, bool]:
+    ) -> bool:
         """Report why a run stopped; people are notified unless they were a short time ago.
 
-        Return the last trouble that was reported, and whether everybody has this message. `load`:
-        the one that was stopped; `then`: what to do; `late`: what else people have not been
-        notified of.
+        Return whether everybody has this message. `before`: what was reported; `load`: the one that
+        was stopped; `then`: what to do; `late`: what else people have not been notified of.
         """
         sentence, code = str(error), error.exit
         headline, *more = sentence.split("\n")
         where = load.lines if load is not None and code is not Exit.SAFETY_CHECK else ()
         lines = (*more, *where, *then, *late)
-        same = before is not None and (before.exit, before.sentence) == (code, sentence)
-        passes = error.cause is Cause.PASSES and not (same or late)
+        known = [one for one in before if (one.exit, one.sentence) == (code, sentence)]
+        passes = error.cause is Cause.PASSES and not (known or late)
         message = self.message(Level.TROUBLE, code, headline, lines, load, passes=passes)
-        repeated = not late and same and before is not None and now - before.at < REPEAT_AFTER
+        repeated = bool(known) and not late and now - known[-1].at < REPEAT_AFTER
         _, all_have = self.send(message, channels(self.notify, Level.TROUBLE) if repeated else ())
-        if repeated or not all_have:
-            return before, all_have
-        return Reported(at=now, exit=code, sentence=sentence), True
+        new = all_have and not repeated
+        self.reported += [Reported(at=now, exit=code, sentence=sentence)] if new else known[-1:]
+        return all_have
 
     def ping(self, event: Event) -> None:
         """Ping the monitoring service, which never stops a load."""
@@ -375,6 +378,6 @@ def report_wrong_job(path: Path, error: MappingError, now: datetime) -> None:
         with store.locked():
             state = store.read()
             then = ("When this is corrected, run:", f"  {command_line('job', 'run', str(path))}")
-            reported, _ = reporter.trouble(error, state.reported, now, None, then, ())
-            store.write(state.model_copy(update={"reported": reported}))
+            reporter.trouble(error, state.reported, now, None, then, ())
+            store.write(state.model_copy(update={"reported": tuple(reporter.reported)}))
         reporter.ping("fail")

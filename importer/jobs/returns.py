@@ -71,6 +71,14 @@ class Returns:
             del kept[name]
         return kept | dict(self._rejects(load))
 
+    def refused(self, load: Load) -> dict[str, Returned]:
+        """Return what is in the folder after corrections could not be read; nothing is saved."""
+        returned = dict(self._store.state.returned)
+        for file in load.files if load.corrects is not None else ():
+            if one := returned.get(file.name):
+                returned[file.name] = one.model_copy(update={"refused": file.sha256})
+        return returned
+
     def _rejects(self, load: Load) -> Iterator[tuple[str, Returned]]:
         """Yield the workbooks of the run of a load, each with its name in the folder."""
         with Ledger.open(Path(load.run)) as ledger:
@@ -263,10 +271,14 @@ class Returns:
         self._tools.sleep(pause.total_seconds())
         folder = unused(self._store.folder / f"{self._stamp}-c")
         picked = copied(place, file, folder, where=str(self._where))
-        held = self._store.state.open
-        if held is not None and held.corrects is not None and held.hashes == (picked.sha256,):
-            self._store.remove_copies((picked,))
-            return held
+        for held in self._store.state.held:
+            if held.corrects == one.roster:
+                same = held.hashes == (picked.sha256,)
+                self._store.remove_copies((picked,) if same else held.files)
+                if same:
+                    return held
+        if one.refused:
+            self._change(file.name, one.model_copy(update={"refused": ""}))
         return Load(stamp=self._stamp, files=(picked,), corrects=one.roster)
 
     def put_away(self, load: Load) -> tuple[str, ...]:

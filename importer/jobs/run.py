@@ -134,7 +134,7 @@ class Intake:
 
     def _drop_replaced(self, held: Load | None) -> None:
         """Forget a held load of which a file was replaced or is over; nobody can allow it then."""
-        if held is None or held.corrects is not None:
+        if held is None:
             return
         feeds = (self._store.state.feed(part.source.address) for part in self._job.file.rosters)
         states = [feed.state(file.found) for feed, file in zip(feeds, held.files, strict=False)]
@@ -268,14 +268,16 @@ class JobRun:
             try:
                 self._store.state = self._store.read()
             except LedgerError as error:
-                self._reporter.trouble(error, None, self._tools.now(), None, (), ())
+                self._reporter.trouble(error, (), self._tools.now(), None, (), ())
                 self._reporter.ping("fail")
                 raise
             self._reporter.ping("start")
             try:
                 code = Exit.worst(set(self._loads()))
-                headline = self.messages[-1].headline if self.messages else ""
+                deciding = (one for one in self.messages if one.exit is code)
+                headline = next((one.headline for one in (*deciding, *self.messages[-1:])), "")
                 self._store.save(
+                    reported=tuple(self._reporter.reported),
                     ran=Ran(
                         at=self._tools.now(),
                         exit=code,
@@ -283,30 +285,31 @@ class JobRun:
                         file=self._job.sha256,
                         gap=self._job.longest_gap,
                         notify=self._job.file.notify,
-                    )
+                    ),
                 )
             except Exception as error:
                 known = error if isinstance(error, ImporterError) else None  # as of a full disk
                 shown = known or StepError(Exit.BUG, defect(error), Cause.OTHER)
                 if all(one.headline != str(shown) for one in self.messages):
                     with suppress(Exception):  # the error itself is what is reported
-                        self._report_trouble(shown, self._store.state.open, ())
+                        self._report_trouble(shown, self._store.state.active, ())
                 self._reporter.ping("fail")
                 raise
             self._reporter.ping("end" if code in FINE else "fail")
             return code
 
     def _loads(self) -> Iterator[Exit]:
-        """Finish the open load, then load corrections and new files; yield each exit code."""
-        load = self._store.state.open
-        if load is not None and self._is_open:
+        """Finish the open loads, then load corrections and new files; yield each exit code."""
+        for load in self._store.state.unfinished:
+            if load.step is Step.HELD:
+                continue
             reported_late = load.step is Step.PUT_AWAY
             code = self._load(load, last_attempt=reported_late)
             yield code
             if not (code in FINE or reported_late):
                 return
         yield from self._corrected()
-        if self._is_open:
+        if self._store.state.active is not None:
             return
         while True:
             try:
@@ -321,7 +324,6 @@ class JobRun:
             yield code
             if code not in FINE or self._job.file.every == "newest":
                 return
-        self._store.save(reported=None)
         if self._store.state.superseded:
             yield self._report_late()
         elif not self._loaded:
@@ -335,20 +337,14 @@ class JobRun:
             self._reporter.send(self._reporter.message(Level.NOTHING, Exit.DONE, headline, lines))
             yield Exit.DONE
 
-    @property
-    def _is_open(self) -> bool:
-        """Whether a load waits to be continued, so that no other one may take its place."""
-        load = self._store.state.open
-        return load is not None and load.step is not Step.HELD
-
     def _corrected(self) -> Iterator[Exit]:
         """Give rejects to the office that wait, and load what it corrected; yield exit codes."""
         try:
             self._returns.hand_over()
             for load in self._returns.corrections():
-                self._store.save(open=load)
+                self._keep(load, load)
                 yield self._load(load)
-                if self._is_open:
+                if self._store.state.active is not None:
                     return
             if self._store.state.superseded:  # corrections that came too late, or misnamed ones
                 yield self._report_late()
@@ -357,6 +353,10 @@ class JobRun:
             yield self._report_trouble(error, None, (only,))
 
     # --- one load, step by step ---
+
+    def _keep(self, load: Load, kept: Load | None, **changes: object) -> None:
+        """Save a load as it is now, or None where it is over, with other changes of the state."""
+        self._store.save(**self._store.state.slot(load, kept), **changes)
 
     def _load(self, load: Load, *, last_attempt: bool = False) -> Exit:
         """Take the steps that are left, report the result, and close the load.
@@ -373,21 +373,21 @@ class JobRun:
             load = self._still_valid(load)
             while load.step is not Step.PUT_AWAY:
                 load = steps[load.step](load)
-                self._store.save(open=load)
+                self._keep(load, load)
         except ImporterError as error:
             if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
                 self._store.remove_copies(load.files)
                 if error.cause in OF_FILES:
-                    self._intake.mark(load, FileState.REFUSED)
+                    self._intake.mark(load, FileState.REFUSED, returned=self._returns.refused(load))
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
-                self._store.save(open=None)
+                self._keep(load, None)
             return self._report_trouble(error, load, self._not_loaded(load))
         message = self._result(load)
         notified, all_have = self._reporter.send(message, load.notified)
         if not (all_have or last_attempt):
-            self._store.save(open=load.model_copy(update={"notified": notified}))
+            self._keep(load, load.model_copy(update={"notified": notified}))
             return Exit.worst({message.exit, Exit.STOPPED})
-        self._store.save(open=None, reported=None, superseded=())
+        self._keep(load, None, superseded=())
         self._loaded = True
         self._purge()
         return message.exit if all_have else Exit.worst({message.exit, Exit.STOPPED})
@@ -500,7 +500,7 @@ class JobRun:
         held = tuple(guard for guard in failed if guard.name not in load.allowed)
         if held:
             load = load.model_copy(update={"step": Step.HELD, "held": held})
-            self._intake.mark(load, FileState.HELD, open=load)
+            self._intake.mark(load, FileState.HELD, **state.slot(load, load))
             why = "\n".join(why_held(self._job, load, self._store.state))
             raise StepError(Exit.SAFETY_CHECK, why, Cause.OTHER)
         do = self._job.file.do
@@ -521,8 +521,11 @@ class JobRun:
             meanings=tuple(meaning for _, meaning in mappings_of(load.run)),
             allowed=load.allowed,
         )
-        loads = state.after(done) if load.corrects is None else state.loads
-        changes = {"open": load, "loads": loads, "returned": self._returns.after(load)}
+        state = self._store.state
+        changes = {**state.slot(load, load), "returned": self._returns.after(load)}
+        if load.corrects is None:  # corrections that are held are void from now on
+            self._store.remove_copies(file for one in state.corrections for file in one.files)
+            changes |= {"loads": state.after(done), "corrections": ()}
         if self._sis and load.delivered:
             changes["delivered"] = (*state.delivered, load.run)[-COMPARED:]
         self._intake.mark(load, FileState.LOADED, **changes)
@@ -562,7 +565,7 @@ class JobRun:
                     if there.get(name) != path.stat().st_size:
                         place.put(path, name)
                     load = load.model_copy(update={"delivered": (*load.delivered, name)})
-                    self._store.save(open=load)
+                    self._keep(load, load)
         except PlaceError as error:
             msg = (
                 f"The file for Alma's SIS load ({counted(load.planned.ready, 'row')}) was not "
@@ -619,16 +622,17 @@ class JobRun:
 
         `done`: what is known of what was loaded.
         """
-        reported, all_have = self._reporter.trouble(
+        state = self._store.state
+        all_have = self._reporter.trouble(
             error,
-            self._store.state.reported,
+            state.reported,
             self._tools.now(),
             load,
-            (*done, *what_next(self._job, error, load, self._store.state)),
-            self._store.state.superseded,
+            (*done, *what_next(self._job, error, load, state)),
+            state.superseded,
         )
-        late = () if all_have else self._store.state.superseded
-        self._store.save(reported=reported, superseded=late)
+        reported = (*state.reported, *self._reporter.reported)
+        self._store.save(reported=reported, superseded=() if all_have else state.superseded)
         return error.exit
 
     def _purge(self) -> None:

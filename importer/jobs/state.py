@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from importer.errors import Exit, LedgerError, UnreadableFileError
 from importer.jobs.feed import Feed, FileState, PickedFile
@@ -142,7 +142,7 @@ class Returned(_Kept):
     are; `rows`: how many. `sha256` is that of what was put there, blank before; `modified`: its
     time, once it was found unchanged. `told`: whether the office has the email. `replaced`: whether
     a later load made it void; `gone`: whether it was deleted for this. `skipped`: the SHA-256 of
-    the corrections that a person skipped.
+    the corrections that a person skipped; `refused`: of those that cannot be read or planned.
     """
 
     path: str
@@ -155,6 +155,7 @@ class Returned(_Kept):
     replaced: bool = False
     gone: bool = False
     skipped: str = ""
+    refused: str = ""
 
 
 class Ran(_Kept):
@@ -173,11 +174,16 @@ class Ran(_Kept):
 
 
 class Reported(_Kept):
-    """The last trouble without a finished load that was reported, so that it is not repeated."""
+    """Trouble without a finished load that the last run reported, so that it is not repeated."""
 
     at: datetime
     exit: Exit
     sentence: str
+
+
+def _several(value: object) -> object:
+    """Return what an earlier version kept alone, or not at all, as one of several."""
+    return value if isinstance(value, (list, tuple)) else () if value is None else (value,)
 
 
 COMPARED = 10
@@ -190,16 +196,18 @@ _DECISIONS = 200
 class State(_Kept):
     """Everything that a job remembers.
 
-    `loads` are the last ones that were done, oldest first; `feeds` are by the `from` of a roster;
-    `superseded` are sentences that no message had yet. `strangers`: workbooks in `rejects_to` that
-    the job did not put there and has reported. `delivered`: runs whose rows in files for the SIS load
-    may not all be seen in Alma.
+    `open`: the load of the rosters that is not finished; `corrections`: such loads of corrections,
+    at most one for each roster. `loads` are the last ones that were done, oldest first; `feeds` are
+    by the `from` of a roster; `superseded` are sentences that no message had yet. `strangers`:
+    workbooks in `rejects_to` that the job did not put there and has reported. `delivered`: runs of
+    whose files for the SIS load Alma may not show every row yet.
     """
 
     version: int = 1
     open: Load | None = None
+    corrections: tuple[Load, ...] = ()
     loads: tuple[LastLoad, ...] = ()
-    reported: Reported | None = None
+    reported: Annotated[tuple[Reported, ...], BeforeValidator(_several)] = ()
     feeds: dict[str, Feed] = Field(default_factory=dict)
     superseded: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -218,6 +226,28 @@ class State(_Kept):
             loads = values.get("loads") or ()
             values = {**values, "delivered": [one["run"] for one in loads]}
         return values
+
+    @property
+    def unfinished(self) -> tuple[Load, ...]:
+        """The loads that are not finished; corrections first, as a newer roster makes them void."""
+        return (*self.corrections, *((self.open,) if self.open is not None else ()))
+
+    @property
+    def held(self) -> tuple[Load, ...]:
+        """The loads that wait for a person."""
+        return tuple(one for one in self.unfinished if one.step is Step.HELD)
+
+    @property
+    def active(self) -> Load | None:
+        """The load that the next run continues, before any other one takes its place."""
+        return next((one for one in self.unfinished if one.step is not Step.HELD), None)
+
+    def slot(self, load: Load, kept: Load | None) -> dict[str, object]:
+        """Return the change that keeps a load, or None, in the place of `load`."""
+        if load.corrects is None:
+            return {"open": kept}
+        others = (one for one in self.corrections if one.corrects != load.corrects)
+        return {"corrections": (*others, *((kept,) if kept is not None else ()))}
 
     @property
     def last(self) -> LastLoad | None:

@@ -21,7 +21,7 @@ from importer.errors import FINE, Cause, Exit, ImporterError, UsageError
 from importer.jobs.commands import OF_FILES, TO_CORRECT, StepError
 from importer.jobs.feed import FileState, WrongFileError
 from importer.jobs.schema import Job, load_job
-from importer.jobs.state import JOBS, Load, State, Step, Store
+from importer.jobs.state import JOBS, Load, State, Store
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
@@ -195,7 +195,7 @@ def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -
     refused = [
         one.name
         for feed in state.feeds.values() for one in feed.files if one.state is FileState.REFUSED
-    ]  # fmt: skip
+    ] + [name for name, one in state.returned.items() if one.refused]  # fmt: skip
     without = word_list(refused) if len(refused) > 1 else "it"
     skip = f"To continue without {without}, run:\n  {skipping(job.path, None)}"
     of_load = load is not None and load.corrects is None
@@ -205,7 +205,7 @@ def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -
         yield skip
     elif load is not None and not of_load and error.cause in OF_FILES:
         where = f"in {job.file.rejects_to} again, with its columns"
-        yield f"Ask the office to save the workbook {where}."
+        yield from (f"Ask the office to save the workbook {where}.", skip)
     elif of_both or error.exit in {Exit.USAGE, Exit.ACCESS} or error.cause is Cause.MAPPING:
         if error.cause is Cause.MAPPING and of_load:
             yield "The mapping is wrong, not the file: the office need not send it again."
@@ -311,15 +311,18 @@ class JobOverview:
 
         `allow` and `skip` are the commands that a person can give now, blank where none is needed.
         """
-        memory, last, load = self.memory, self.memory.last, self.memory.open
-        held = load if load is not None and load.step is Step.HELD else None
+        memory, last = self.memory, self.memory.last
+        held = next(iter(memory.held), None)
+        load = held or memory.active
         files = [
             {"from": address, **one.model_dump(mode="json", include={"name", "size", "state"}),
              "modified": one.found.changed.isoformat()}
             for address, feed in memory.feeds.items() for one in feed.files
             if not one.state.is_over
         ]  # fmt: skip
-        decidable = held is not None or any(one["state"] == "refused" for one in files)
+        refused = [*(one["state"] == "refused" for one in files)]
+        refused += [one.refused for one in memory.returned.values()]
+        decidable = held is not None or any(refused)
         return {
             "job": self.path.stem,
             "file": str(self.path),
@@ -389,21 +392,21 @@ def holding(run: Path) -> str:
         if path.stem not in run.name:  # a run is named after its job
             continue
         with suppress(ImporterError):
-            load = Store(path.stem).read(waiting_only=True).open
-            held = load is not None and load.step is Step.HELD and Path(load.run).name == run.name
-            if held and any(one.stem == path.stem for one in job_files(Path())):
+            held = {Path(one.run).name for one in Store(path.stem).read(waiting_only=True).held}
+            if run.name in held and any(one.stem == path.stem for one in job_files(Path())):
                 return path.stem
     return ""
 
 
 def _of(path: Path, memory: State, gap: timedelta | None, now: datetime) -> JobOverview:
-    last, ran, load = memory.last, memory.ran, memory.open
+    last, ran = memory.last, memory.ran
     due = last.finished + gap if last is not None and gap is not None else None
     headline = ran.headline if ran is not None else "The job has not run yet."
     state: JobState
-    if load is not None and load.step is Step.HELD:
-        state, headline = "held", " ".join(guard.sentence for guard in load.held)
-    elif load is not None:
+    if memory.held:
+        failed = (guard.sentence for load in memory.held for guard in load.held)
+        state, headline = "held", " ".join(failed)
+    elif memory.active is not None:
         state = "open"
     elif ran is None:
         state = "new"

@@ -12,12 +12,13 @@ import openpyxl
 import pytest
 
 from importer.cli.output import now
-from importer.errors import Exit
+from importer.errors import Exit, UsageError
 from importer.jobs.commands import Ended
 from importer.jobs.guards import skip
 from importer.jobs.schema import load_job
 from importer.jobs.state import Store
-from tests.cli.conftest import Sandbox
+from importer.jobs.words import jobs_in
+from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
 from tests.jobs.office import NOTIFY, Office, SshServer, in_process, names, people, rows_of
 
@@ -162,12 +163,18 @@ def test_corrections_come_before_a_new_roster(office: Office, sandbox: Sandbox) 
 def test_a_folder_of_the_office_that_is_away_stops_no_load(
     office: Office, sandbox: Sandbox
 ) -> None:
-    """The operator is notified; once the folder is back, the workbook and the email follow."""
+    """The operator is notified once; when the folder is back, the workbook and the email follow."""
     write_job(office)
     assert office.takes([*people(20), WRONG], age=HOUR) == Exit.STOPPED
     assert len(state(sandbox)) == 20
     assert to_office(office) == []
     assert names(office.inbox) == ["patrons-1.csv.done-"]
+    office.clear()
+    for _ in range(2):
+        assert office.run() == Exit.STOPPED
+    assert "The folder back cannot be read" in office.text
+    (job,) = jobs_in(office.folder, now())
+    assert "The folder back cannot be read" in job.headline
     (office.folder / "back").mkdir()
     office.clear()
     assert office.run() == Exit.DONE
@@ -177,7 +184,7 @@ def test_a_folder_of_the_office_that_is_away_stops_no_load(
 def test_a_workbook_that_is_open_or_refused_stops_no_roster(
     office: Office, sandbox: Sandbox
 ) -> None:
-    """Excel's own file beside it shows that somebody is at work."""
+    """Excel's own file beside it shows that it is open; a person can skip a refused one."""
     workbook = gives_back(office)
     mark = workbook.with_name(f"~${workbook.name}")
     mark.write_bytes(b"x")
@@ -186,6 +193,13 @@ def test_a_workbook_that_is_open_or_refused_stops_no_roster(
     assert len(state(sandbox)) == 20
     mark.unlink()
     workbook.write_bytes(b"PK\x03\x04 half of a workbook")
+    office.clear()
+    for _ in range(2):
+        assert office.run() == Exit.ROSTER
+    assert "job skip" in office.text  # of the only email
+    skip(load_job(office.folder / "nightly.yaml"), "", "ana", "half a file", now())
+    assert office.run() == Exit.DONE
+    workbook.write_bytes(b"PK\x03\x04 half of another workbook")
     assert office.takes(people(21), "patrons-2.csv") == Exit.ROSTER
     assert len(state(sandbox)) == 21
 
@@ -222,8 +236,7 @@ def test_corrections_that_a_person_skips_are_put_aside(
         correct(workbook, f"F{number}", f"2099{number}")
     job.write_text(job.read_text("utf-8").replace("creates: 30", "creates: 1"), "utf-8")
     assert office.run() == Exit.SAFETY_CHECK
-    held = Store("nightly").read().open
-    assert held is not None
+    (held,) = Store("nightly").read().held
     skip(load_job(job), held.run, "ana", "of last year", now())
     office.clear()
     for _ in range(2):
@@ -235,6 +248,30 @@ def test_corrections_that_a_person_skips_are_put_aside(
     workbook.write_bytes(aside.read_bytes())
     correct(workbook, "F2", "20999")
     assert office.run() == Exit.SAFETY_CHECK
+
+
+def test_corrections_and_a_roster_are_held_beside_each_other(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """A person decides about each by its run; the corrections are loaded first."""
+    correct(gives_back(office, *map(_wrong, range(2))))
+    write_job(office, GUARDS.replace("creates: off", "creates: 0"))
+    office.drop(rows_of(people(22)), "patrons-2.csv", age=HOUR)
+    office.clear()
+    for _ in range(2):
+        assert office.run() == Exit.SAFETY_CHECK
+    assert len(office.mails) == 2
+    with pytest.raises(UsageError, match="--run is missing"):
+        office.run("creates")
+    held = [load.run for load in Store("nightly").read().held]
+    for run in held:
+        words = ("allow", "nightly.yaml", "creates", "--why", "right", "--run", run)
+        assert typed("job", *words).exit == Exit.DONE
+    assert len(set(held)) == 2
+    assert office.run() == Exit.REJECTS
+    assert "20999" in state(sandbox)
+    assert len(state(sandbox)) == 23
+    assert office.run() == Exit.DONE
 
 
 def test_a_load_of_corrections_that_stopped_half_way_is_continued(
@@ -253,7 +290,7 @@ def test_a_load_of_corrections_that_stopped_half_way_is_continued(
 
     office.drop(rows_of(people(21)), "patrons-2.csv")
     assert office.run(command=stops) == Exit.STOPPED
-    kept = Store("nightly").read().open
+    kept = Store("nightly").read().active
     assert kept is not None
     assert kept.corrects == 0
     assert "not loaded" not in str(office.mails[-1].get_body())

@@ -15,7 +15,13 @@ from tests.practice import call
 
 HOUR = timedelta(hours=1)
 
-_JOB = "every: file\ndo: sis-load\ndeliver_to: out\nfill: true\nkeep_edits: true\nguards: {creates: off, rows: off, absent: off}\n"
+_JOB = """every: file
+do: sis-load
+deliver_to: out
+fill: true
+keep_edits: true
+guards: {creates: off, rows: off, absent: off}
+"""
 
 
 def test_a_planned_load_is_delivered_and_the_next_run_learns_what_it_did(
