@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
+from itertools import chain, count
 from pathlib import Path
 
 from aiohttp import web
@@ -318,13 +319,15 @@ class WordLine:
 class CodesOf:
     """A field that takes codes: its words, Alma's codes for it, and the code of any other word.
 
-    `dates`: it takes dates, and these are the words of its lookup.
+    `lookup`: its name; `new`: it is made for the first code. `dates`: the field takes dates, and
+    these are the words of its lookup.
     """
 
     key: str
     name: str
     heading: str
     lookup: str
+    new: bool
     lines: tuple[WordLine, ...]
     codes: Targets
     other: str
@@ -337,12 +340,16 @@ class CodesOf:
 
 
 def words(roster: Roster, document: MappingDocument, tables: CodeTables) -> tuple[CodesOf, ...]:
-    """Return the fields of codes that take words of the roster."""
-    found = (
-        _codes_of(rule, document, roster, tables.enabled(rule.field.facts.table))
-        for rule in document.rules
-    )
-    return tuple(one for one in found if one.lines)
+    """Return the fields of codes that take words of the roster, each with a lookup of its own."""
+    found: list[CodesOf] = []
+    for rule in document.rules:
+        one = _codes_of(rule, document, roster, tables.enabled(rule.field.facts.table))
+        if one.lines and one.new:
+            taken, name = {*document.file.lookups, *(each.lookup for each in found)}, one.lookup
+            names = chain((name,), (f"{name} {number}" for number in count(2)))
+            one = replace(one, lookup=next(name for name in names if name not in taken))
+        found += [one] if one.lines else []
+    return tuple(found)
 
 
 def _codes_of(
@@ -374,8 +381,8 @@ def _codes_of(
     codes, name = tuple(labels.items()), field_name(path_of(document, rule))
     other = document.tables[lookup].otherwise if lookup in document.tables else ""
     return CodesOf(
-        key_of(rule.steps), name, rule.cells[0] if rule.cells else "", lookup, tuple(few),
-        codes, other or "", dates,
+        key_of(rule.steps), name, rule.cells[0] if rule.cells else "",
+        lookup or f"{rule.field.name} codes", not lookup, tuple(few), codes, other or "", dates,
     )  # fmt: skip
 
 
@@ -411,8 +418,7 @@ def coded(text: str, field: CodesOf, codes: Mapping[str, str], other: str) -> st
         for line in field.lines
         if (code := wanted[line.word]) not in {"", line.code}
     }
-    if (changed or (other and other != field.other)) and not lookup:
-        lookup = f"{steps_of(field.key)[-1]} codes"
+    if field.new and (changed or (other and other != field.other)):
         text = editing.set_key(text, steps_of(field.key), Lookup.key, scalar(lookup))
         changed = {word: code for word, code in wanted.items() if code}
         changed |= {

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 
-from tests.web.conftest import SAMPLE, Server, drafted, mapping_stamp, version
+from importer.mapper.load import examine
+from tests.web.conftest import PLAIN, SAMPLE, Server, drafted, mapping_stamp, version
 
 ROOT = Path(__file__).parents[2]
 LEAVERS = ROOT / "samples" / "community-leavers.csv"
@@ -85,3 +87,54 @@ def test_words_that_stand_for_dates_are_given_their_dates(
 
 
 ENDS = ("permanent", "2030-01-02", "permanent", "2031-03-04")
+
+
+TWO_STATISTICS = """version: 1
+account_type: INTERNAL
+record: {primary_id: <Id>, first_name: <First>, last_name: <Last>, user_group: COMM,
+  user_statistic: [{statistic_category: <Major>}, {statistic_category: <College>}]}
+"""
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_two_columns_of_one_field_have_codes_of_their_own(
+    opened: tuple[Server, httpx.Client],
+    together: bool,  # noqa: FBT001  the two ways of the page
+) -> None:
+    """A word means one thing as a major and another as a college, saved at once or in turn."""
+    server, client = opened
+    name = f"statistics-{together}.yaml"
+    path = server.folder / "practice" / "mappings" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(TWO_STATISTICS, "utf-8")
+    roster = "Id,First,Last,Major,College\n1,Ida,Roe,Law,Law\n2,Jon,Rand,Law,Law\n"
+    draft = drafted(client, "practice", roster, name)
+    fields = [f"code record/user_statistic/{n}/statistic_category Law" for n in (0, 1)]
+    codes = dict(zip(fields, ("MAJLAW", "COLLAW"), strict=True))
+    for sent in [codes] if together else [{one: code} for one, code in codes.items()]:
+        form = {**sent, **mapping_stamp(client, draft)}
+        assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    document, findings = examine(path)
+    assert document is not None
+    assert findings == ()
+    given = [document.tables[one.lookup].codes["law"] for one in document.rules if one.lookup]
+    assert given == ["MAJLAW", "COLLAW"]
+
+
+def test_a_look_at_the_sheet_keeps_two_rows_of_headings(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """One of them is chosen on the page, and sending it back changes no mapping."""
+    server, client = opened
+    path = server.folder / "practice" / "mappings" / "two-rows.yaml"
+    path.parent.mkdir(exist_ok=True)
+    text = f"roster: {{header: [1, 2]}}\n{PLAIN}".replace("<", "<Your ")
+    path.write_text(text, "utf-8")
+    roster = "Your,Your,Your\nId,First,Last\n1,Ida,Roe\n"
+    draft = drafted(client, "practice", roster, "two-rows.yaml")
+    page = client.get(f"{draft}/sheet").text
+    (chosen,) = re.findall(r'name="header" value="(\d+)"[^>]* checked', page)
+    found = re.findall(r'name="found" value="(\d*)"', page)
+    form = {"header": chosen, "found": found[0], "version": version(client, draft)}
+    assert client.post(f"{draft}/sheet", data={**form, "do": "read"}).status_code == 303
+    assert path.read_text("utf-8") == text
