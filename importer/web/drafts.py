@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from importer.errors import UsageError
+from importer.errors import RosterError, UsageError
 from importer.loader.corrections import Correction, correct, read_corrections, write_corrections
 from importer.loader.headings import fold
 from importer.loader.read import read
@@ -349,6 +349,21 @@ class Draft:
         """Add corrections."""
         self._keep_made((*self.made(), *corrections))
 
+    def correct(self, checked: Checked, made: Collection[Correction]) -> None:
+        """Make corrections in a check and save them, or neither. Raises RosterError, OSError."""
+        key, known = self._checked.pop(self.folder, ((), None))  # until both are done
+        checked.correct(made)
+        self.add(made)
+        if known is checked:
+            self._keep((self.facts.version, *key[1:]), checked)
+
+    def fits(self, roster: Roster) -> bool:
+        """Return whether the corrections fit the roster as it was read."""
+        with suppress(RosterError):
+            correct(roster, self.made(), CORRECTIONS)
+            return True
+        return False
+
     def _keep_made(self, made: Sequence[Correction]) -> None:
         """Save the corrections; without any there is no file, as before the first one."""
         if made:
@@ -453,12 +468,6 @@ class Draft:
     def _kept(self, key: tuple[object, ...]) -> Checked | None:
         known = self._checked.get(self.folder)
         return known[1] if known is not None and known[0] == key else None
-
-    def keep_corrected(self, checked: Checked) -> None:
-        """Keep a check in which the last corrections were made; all else is as it was."""
-        known = self._checked.get(self.folder)
-        if known is not None and known[1] is checked:
-            self._keep((self.facts.version, *known[0][1:]), checked)
 
     def _keep(self, key: tuple[object, ...], checked: Checked) -> None:
         self._checked.pop(self.folder, None)

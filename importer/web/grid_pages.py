@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cached_property
 
@@ -40,6 +41,11 @@ MOST_CHOICES = 200
 
 FOUND, WRONG, EVERY, EDITED, OUT, READY = "", "wrong", "all", "edited", "out", "ready"
 """What the grid shows beside the rows of one cause."""
+
+_MISFIT = (
+    "The corrections do not fit the roster as it is read now. Choose the sheet, the heading row "
+    "and the encoding as they were, or undo the corrections."
+)
 
 _SEARCHED = ("primary_id", "first_name", "last_name")
 
@@ -84,9 +90,12 @@ def grid_rows(visit: Visit) -> web.Response:
         before = visit.space.draft(visit.draft.facts.after, trashed=True)
         shown = Grid(visit.draft, _checked(visit), before)
     except (MappingError, RosterError):
-        return web.json_response(
-            {"see": f"{visit.base}/drafts/{visit.draft.name}/mapping"}, status=409
-        )
+        draft, wrong = visit.draft, dict[str, object]()
+        with suppress(RosterError):
+            if not draft.fits(draft.read(draft.layout(examine(visit.mapping)[0]))):
+                wrong = {"sentence": _MISFIT, "undo": True}
+        wrong = wrong or {"see": f"{visit.base}/drafts/{draft.name}/mapping"}
+        return web.json_response(wrong, status=409)
     rows = shown.rows(visit.text("show"), visit.text("find"), visit.text("sort"))
     at = visit.page_number
     return web.json_response(
@@ -132,9 +141,7 @@ def _save(visit: Visit, checked: Checked, asked: Edits) -> web.Response:
         now = {**shown.state(), "sentence": str(error), "lines": lines}
         return web.json_response(now, status=409)
     if made:
-        draft.add(made)
-        checked.correct(made)
-        draft.keep_corrected(checked)
+        draft.correct(checked, made)
     rows = dict.fromkeys((*(one.row for one in asked.edits), *asked.leave_out))
     rows |= dict.fromkeys(one.row for one in made)
     shown = Grid(draft, checked)
@@ -180,22 +187,23 @@ def _corrections(visit: Visit, checked: Checked, asked: Edits) -> Iterator[Corre
         if row in roster.frame.index:
             yield Correction(row, "", "", "", LEAVE_OUT, *by)
     shown = dict(checked.inputs.cells({one.row for one in asked.edits}))
+    texts: dict[tuple[int, int], str] = {}  # as this request has changed them so far
     for one in asked.edits:
         at, wanted = positions.get(one.column), clean(one.now)[0]
         if at is None or shown.get(one.row, {at: NOT_KEPT})[at] == NOT_KEPT:
             msg = f"Row {one.row}, column {one.column} cannot be corrected here."
             raise StaleError(msg)
         now = str(roster.frame.at[one.row, at])
-        if now not in {one.was, wanted}:
+        if {one.was, wanted}.isdisjoint({now, texts.get((one.row, at), now)}):
             heading = roster.places[at].heading or one.column
             place = f"Row {one.row}, {heading}"
             msg = f"{place}: somebody else entered “{now}”, and you “{one.now}”. Choose one."
             raise StaleError(msg)
         others = roster.frame.index[roster.frame[at] == one.was] if one.alike else ()
         for row in dict.fromkeys((one.row, *map(int, others))):
-            was = str(roster.frame.at[row, at])
-            if was != wanted:
-                heading = roster.places[at].heading
+            was = texts.get((row, at), str(roster.frame.at[row, at]))
+            if was != wanted and (row == one.row or was == one.was):
+                texts[row, at], heading = wanted, roster.places[at].heading
                 yield Correction(row, one.column, heading, was, one.now, *by)
 
 

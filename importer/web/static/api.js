@@ -13,13 +13,14 @@
  * @typedef {State & {saved: number, alike: number}} Saved the state without columns and pages, and the rows that changed
  */
 
-/** A refusal of the server: its sentence, a page to see instead, and the rows as they are now, if any. */
+/** A refusal of the server: its sentence, a page to see instead, the rows as they are now, and whether an undo may help. */
 export class Refusal extends Error {
-  /** @param {string} sentence @param {string} [see] @param {State} [state] */
-  constructor(sentence, see, state) {
+  /** @param {string} sentence @param {string} [see] @param {State} [state] @param {boolean} [undo] */
+  constructor(sentence, see, state, undo) {
     super(sentence);
     this.see = see;
     this.state = state;
+    this.undo = undo;
   }
 }
 
@@ -36,7 +37,7 @@ export async function ask(address, body) {
   if (answer.headers.get("Content-Type")?.startsWith("application/json")) {
     const found = await answer.json();
     if (answer.ok) return found;
-    if (answer.status < 500) throw new Refusal(found.sentence ?? "", found.see, found.lines && found);
+    if (answer.status < 500) throw new Refusal(found.sentence ?? "", found.see, found.lines && found, found.undo);
     throw new Error(found.sentence);
   }
   throw new Error("The page is not answered any more. Load it again; if that does not help, start `importer web` again.");

@@ -44,6 +44,7 @@ async function load() {
   try {
     const found = await ask(`${address}/grid/rows?${query}`);
     if (page > found.pages) { page = found.pages; return await load(); }
+    if (editing) stop(true); // typed while the rows were on their way
     state = found;
     active = corner = { row: 0, column: 0 };
     if (state.lines.length) {
@@ -62,7 +63,9 @@ function fail(/** @type {any} */ error) {
   if (error instanceof Refusal && error.see) location.replace(error.see);
   const words = error instanceof TypeError ? "The server does not answer." : error.message;
   const kept = unsaved.size ? " What you typed is kept here until it is saved." : "";
-  tell(banner(words + kept, { [unsaved.size ? "Try again" : "Show the newest"]: () => { tell(); sendAgain(); queue.then(load); } }, true));
+  if (!state) box.replaceChildren();
+  if (error.undo) tell(banner(words + kept, { "Undo the last correction": () => undo(false) }, true));
+  else tell(banner(words + kept, { [unsaved.size ? "Try again" : "Show the newest"]: () => { tell(); sendAgain(); queue.then(load); } }, true));
 }
 
 /** Show these notes above the rows; questions stay until they are answered. */
@@ -346,7 +349,7 @@ async function undo(/** @type {boolean} */ again) {
     say(found.undone ? `${found.undone === 1 ? "1 correction" : `${found.undone} corrections`} taken back` : "You corrected nothing that can be taken back");
     const was = active, hasFocus = box.contains(document.activeElement);
     await load();
-    if (state.lines[was.row] && state.columns[was.column]) active = corner = was;
+    if (state?.lines[was.row] && state.columns[was.column]) active = corner = was;
     mark(hasFocus);
   } catch (error) { fail(error); }
 }
