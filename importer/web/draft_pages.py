@@ -204,7 +204,7 @@ def save_sheet(visit: Visit) -> web.Response:
         draft.choose(_suggest(visit).name)
     else:
         draft.choose(found(visit.space.mapping(wanted)).name)
-    _keep_layout(draft, visit.mapping)
+    _keep_layout(visit, visit.mapping)
     return see("grid" if do == "grid" else "mapping")
 
 
@@ -238,11 +238,12 @@ def _read_as(visit: Visit) -> None:
                 raise UsageError(msg)
     draft.read_as(sheet, header, encoding)
     if visit.chosen:
-        _keep_layout(draft, visit.chosen)
+        _keep_layout(visit, visit.chosen)
 
 
-def _keep_layout(draft: Draft, mapping: Path) -> None:
+def _keep_layout(visit: Visit, mapping: Path) -> None:
     """Write into the mapping how the roster is read, where it would be read in another way."""
+    draft = visit.draft
     document, facts = examine(mapping)[0], draft.facts
     if document is None or (not facts.header and facts.encoding == "auto"):
         return
@@ -255,7 +256,8 @@ def _keep_layout(draft: Draft, mapping: Path) -> None:
         text = editing.set_value(text, ("roster", "header"), rows)
     if facts.encoding != "auto" and (as_it_is is None or as_it_is.source.encoding != now.encoding):
         text = editing.set_value(text, ("roster", "encoding"), scalar(facts.encoding))
-    draft.edit(mapping, text)
+    with visit.changing(mapping):
+        draft.edit(mapping, text)
     draft.read_as(facts.sheet, (), "auto")
 
 

@@ -99,8 +99,8 @@ def given_answers(folder: Path) -> dict[int, Given]:
 
 
 TEXTS = "mapping-people.json"
-"""In the folder of a place: who changed the text of each mapping that has no roster, since a
-load with its text was approved."""
+"""In the folder of a place: who changed the text of each mapping since a load with its text was
+approved."""
 
 _TEXTS = TypeAdapter(dict[str, tuple[str, ...]])
 
@@ -122,12 +122,9 @@ def note_text(folder: Path, mapping: str, who: str, *, approved: bool) -> None:
 
 
 def text_people(folder: Path, facts: RunFacts) -> frozenset[str]:
-    """Return who changed the text of the mapping that selected the rows of a plan.
-
-    Raises OSError, ValueError.
-    """
-    plans = facts.command == "plan" and facts.roster.kept
-    return frozenset(_texts(folder).get(Path(facts.mapping.path).name, ()) if plans else ())
+    """Return who changed the text of a mapping of a plan. Raises OSError, ValueError."""
+    texts = _texts(folder) if facts.command == "plan" else {}
+    return frozenset(who for _, one in facts.rosters for who in texts.get(Path(one.path).name, ()))
 
 
 _GIVEN = TypeAdapter(dict[int, Given])

@@ -517,6 +517,12 @@ def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Res
 
 
 def save(visit: Visit) -> web.Response:
+    """Save what the form has, and remember who changed the mapping."""
+    with visit.changing(visit.mapping):
+        return _saved(visit)
+
+
+def _saved(visit: Visit) -> web.Response:
     """Change columns, codes and rules together, save the text, or undo the last change.
 
     A field that would move to another column is asked about first; then nothing is saved. Another

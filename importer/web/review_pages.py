@@ -44,13 +44,12 @@ class Review:
 
     `left`: rows that an apply still has to work on. `stale`: why it can be neither applied nor
     answered any more, "" if it can. `draft`: what it was made from, if that is still there.
-    `prepared_by`: who dropped, changed, planned or answered anything of it, or wrote its
-    mapping where the rows are users of Alma. `related`: a sentence
-    for each related run. `seal`: of the planned steps; another one after any was changed.
-    `deletions`: users whom an apply of all that is left deletes; the number is typed each time.
-    `checks`: failed safety checks that nobody let pass as they are now. `answered`: what is
-    dangerous of rows that were answered since the load was approved. `job`: the one that holds it,
-    where it is allowed and not approved; "" if none.
+    `prepared_by`: who dropped, changed, planned or answered anything of it, or wrote its mapping.
+    `related`: a sentence for each related run. `seal`: of the planned steps; another one after any
+    was changed. `deletions`: users whom an apply of all that is left deletes; the number is typed
+    each time. `checks`: failed safety checks that nobody let pass as they are now. `answered`: what
+    is dangerous of rows that were answered since the load was approved. `job`: the one that holds
+    it, where it is allowed and not approved; "" if none.
     """
 
     name: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property, partial
@@ -21,6 +21,7 @@ from jinja2 import Environment
 
 from importer.errors import ImporterError, UsageError, defect
 from importer.loader.detect import LARGEST
+from importer.mapper.load import examine
 from importer.model.fields import NO_CODES
 from importer.model.files import write_atomically
 from importer.model.text import counted
@@ -30,7 +31,7 @@ from importer.web.advice import day, in_words, on_page
 from importer.web.card import worded
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Access, Handler, Role, remote_user, split_groups
-from importer.web.loads import name_of, newest_run, see_run, steps
+from importer.web.loads import name_of, newest_run, note_text, see_run, steps, was_approved
 from importer.web.tasks import PRACTICE, Workspace
 
 T = TypeVar("T")
@@ -199,6 +200,15 @@ class Visit:
     def person(self) -> str:
         """Whom the reverse proxy names; "" on one's own computer."""
         return remote_user(self.request) if self.site.proxied else ""
+
+    @contextmanager
+    def changing(self, mapping: Path) -> Iterator[None]:
+        """Remember who changes a mapping's text in the block. Raises OSError, ValueError."""
+        before, document = mapping.read_bytes(), examine(mapping)[0] if self.person else None
+        yield
+        if self.person and mapping.read_bytes() != before:
+            approved = document is not None and was_approved(self.space, document)
+            note_text(self.space.folder, mapping.name, self.person, approved=approved)
 
     def start(
         self, *words: str, title: str, then: str, back: str, shown_by: str = "", run_of: str = ""

@@ -16,7 +16,6 @@ from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
 from importer.report.wording import field_name
 from importer.web.drafts import StaleError, mapping_text, text_digest, trial
-from importer.web.loads import note_text, was_approved
 from importer.web.mapping_pages import with_values
 from importer.web.site import Visit, found, see
 from importer.web.tasks import RUN
@@ -115,10 +114,8 @@ def save(visit: Visit) -> web.Response:
         title = f"This {thing} cannot be used"
         return visit.refusal(422, title, f"{why} Nothing was saved.", here)
     if changes:
-        if visit.person:
-            approved = before is not None and was_approved(visit.space, before)
-            note_text(visit.space.folder, mapping.name, visit.person, approved=approved)
-        write_atomically(mapping, text.encode())
+        with visit.changing(mapping):
+            write_atomically(mapping, text.encode())
     if visit.text("do") != "plan":
         return see(here)
     if running and not same:

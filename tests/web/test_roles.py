@@ -27,10 +27,12 @@ from tests.web.conftest import (
     followed,
     launch,
     leave_out,
+    mapping_stamp,
     new_library,
     planned,
     run_command,
     until,
+    version,
     with_mapping,
 )
 from tests.web.test_guard import ADDRESSES
@@ -201,6 +203,27 @@ def test_who_changed_the_text_of_a_mapping_prepared_its_loads(office: tuple[Libr
     followed(eva, approve(eva, run, *failed_checks(eva, run)))
     run = changed(ben, "c")
     assert approve(ada, run, *failed_checks(ada, run)).status_code == 303
+
+
+def test_who_changed_a_mapping_from_another_draft_prepared_its_loads(
+    office: tuple[Library, Ask],
+) -> None:
+    """Also where the change was taken back there; a mapping that several loads use is one text."""
+    library, ask = office
+    ada, piet, eva = ask("ada"), ask("piet"), ask("ada")
+    eva.headers["X-Remote-User"] = "eva"
+    with_mapping(library, "shared.yaml", MAPPING)
+    own = drafted(ada, "alma", _roster(70), "shared.yaml")
+    form = {"do": "text", "text": MAPPING.replace("COMM", "FACULTY"), **mapping_stamp(ada, own)}
+    assert ada.post(f"{own}/mapping", data=form).status_code == 303
+    run = planned(piet, drafted(piet, "alma", _roster(71), "shared.yaml"))
+    assert [approve(who, run).status_code for who in (ada, piet)] == [403, 403]
+    followed(eva, approve(eva, run))
+    undo = {"do": "undo", "version": version(eva, own)}
+    assert eva.post(f"{own}/mapping", data=undo).status_code == 303
+    run = planned(piet, drafted(piet, "alma", _roster(72), "shared.yaml"))
+    assert approve(eva, run).status_code == 403
+    assert approve(ada, run).status_code == 303
 
 
 def test_four_eyes_hold_when_the_draft_is_thrown_away(office: tuple[Library, Ask]) -> None:
