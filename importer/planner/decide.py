@@ -159,6 +159,7 @@ def update(
             convert=match.account_type == "convert",
             keep_old_id=match.keep_old_id,
             overrides=earlier.overwrites,
+            places=reviewed.places,
         )
         return sis_merge(draft, row, live, merged, protected, earlier)
 

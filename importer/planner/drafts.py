@@ -181,8 +181,8 @@ class DraftUser:
         )
         return key if key == "primary_id" else next(labels, "")
 
-    def entries(self, parent: str) -> tuple[DraftEntry, ...]:
-        """Return the row's entries of a list that have every required part.
+    def entries(self, parent: str, *, blank: bool = False) -> tuple[DraftEntry, ...]:
+        """Return the row's entries of a list that have every required part; `blank`: or not.
 
         In the mapping's order, but those that every update compares come first, and of these those
         that it applies, so that a later update finds what creating the user made.
@@ -191,7 +191,9 @@ class DraftUser:
         for entry, columns in _columns(self.layout, self.not_applicable).get(parent, ()):
             get = self.values.get
             values = {name: get(column.label, "") for name, column in columns.items()}
-            if all(values.get(name) for name in _REQUIRED[parent]):
+            if blank and (kind := columns.get(TYPE_FIELD[parent])):
+                values[kind.field.name] = get(kind.label) or entry.constants.get(kind.label, "")
+            if blank or all(values.get(name) for name in _REQUIRED[parent]):
                 there.append(DraftEntry(entry, values, columns))
         if len(there) > 1:
             there.sort(key=lambda one: (not one.compared, one.entry.on_update is OnUpdate.ADD))

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain
 from typing import TypeAlias
 
-from importer.model.candidates import Removal
+from importer.model.candidates import RecordLayout, Removal
 from importer.model.fields import FIELDS, LISTS, TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, KeepOldId
 from importer.model.text import full_match
@@ -56,13 +56,15 @@ class Known:
 
     `account` and `primary_id` are those after the update. `adopts`: the user becomes External, and
     entries of Alma that the row has too move to the row's segment. `run_values`: entries with a run
-    variable are written.
+    variable are written. `places`: which entries of the list belong to those of the mapping: the
+    label of one by the place, "" if the row does not give it.
     """
 
     account: AccountType
     primary_id: str | None
     adopts: bool
     run_values: bool
+    places: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class ListMerge:
         self.parent, self.live, self.draft = parent, live, draft
         self.account = draft.layout.account_type if known is None else known.account
         self.adopts = known is not None and known.adopts
+        self.places = {} if known is None else known.places
         self.owned = draft.sets_whole_list(parent)
         self.items: list[Item] = []
         self.parts = list(live)
@@ -238,13 +241,15 @@ class ListMerge:
     def _replaced(self, item: DraftEntry) -> int | None:
         """Return the place of the entry that a row's entry replaces, if there is one.
 
-        It is one without other types, if possible; of these one with most of the row's types.
+        It is the one that belongs to it, if possible, and none that belongs to another. Of the
+        others one without other types, if possible; of these one with most of the row's types.
         """
         parent, parts = self.parent, self.parts
+        labels = item.entry.labels
         shared = {
             at: {*item.types}.intersection(types(parent, parts[at])) for at in self._free(item)
         }
-        free = [at for at in shared if shared[at]]
+        free = [at for at in shared if shared[at] and self.places.get(at) in {None, *labels}]
         if self.owned:
             free = [at for at in free if self._has_only(at, item)]
         if parent == IDS:  # a lost card stays one: the new card is another
@@ -259,9 +264,9 @@ class ListMerge:
                 ]
                 return free[0] if len(every) == 1 and free else None
 
-        def rank(at: int) -> tuple[bool, int, bool]:
-            is_preferred = getattr(self.live[at], PREFERRED, False)
-            return not self._has_only(at, item), -len(shared[at]), not is_preferred
+        def rank(at: int) -> tuple[bool, bool, int, bool]:
+            is_preferred, others = getattr(self.live[at], PREFERRED, False), len(shared[at])
+            return at not in self.places, not self._has_only(at, item), -others, not is_preferred
 
         return min(free, key=rank, default=None)
 
@@ -330,11 +335,7 @@ class ListMerge:
         return any(
             self._replaces(at, item.written) and self._is_ours(at, item.written)
             for item in self.items
-        ) or any(
-            owner == our_segment(self.parent, self.account, "") and is_named(removal, part)
-            for removal in self.draft.layout.removals
-            if removal.parent == self.parent
-        )
+        ) or is_removed(self.draft.layout, self.parent, self.account, part)
 
     def _prefer(self, left: Sequence[int], wanted: Sequence[tuple[DraftEntry, int]]) -> None:
         """Set each flag in one of the entries that are left, see `chosen`; `wanted` as there."""
@@ -394,6 +395,13 @@ def covers(one: DraftEntry, other: DraftEntry) -> bool:
 def matches(item: DraftEntry, part: Part) -> bool:
     """Return whether an entry of the record has everything that the row's entry has."""
     return {*item.types} <= {*types(item.parent, part)} and has_core(item, part)
+
+
+def is_removed(layout: RecordLayout, parent: str, account: AccountType, part: Part) -> bool:
+    """Return whether `remove` takes an entry that no row has. Raises MappingError if too slow."""
+    return segment(part, account) == our_segment(parent, account, "") and any(
+        is_named(removal, part) for removal in layout.removals if removal.parent == parent
+    )
 
 
 def is_named(removal: Removal, part: Part) -> bool:
@@ -544,13 +552,14 @@ def merge(
     convert: bool,
     keep_old_id: KeepOldId | None,
     overrides: Collection[str],
+    places: Mapping[str, Mapping[int, str]],
 ) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
     Entries' fields with a run variable are written only if something else changes. `rename`: the
     user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for. `convert`: an
     Internal user becomes External if the mapping is. `overrides`: fields and lists that Alma is to
-    take although it protects them, beside those of the mapping.
+    take although it protects them, beside those of the mapping. `places`: as in `Known`, by list.
     """
     update: dict[str, object] = {}
     if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
@@ -561,7 +570,7 @@ def merge(
         update["account_type"] = Coded(value=external.value)
         update["external_id"] = draft.values.get("external_id", "")
     identified = live.model_copy(update=update) if update else live
-    merge_with = partial(_merged, draft, live, identified, keep_old_id, overrides)
+    merge_with = partial(_merged, draft, live, identified, keep_old_id, overrides, places)
     merged = merge_with(run_values=False)
     targets = draft.layout.targets.values()
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
@@ -575,6 +584,7 @@ def _merged(
     after: User,
     keep_old_id: KeepOldId | None,
     overridden: Collection[str],
+    places: Mapping[str, Mapping[int, str]],
     *,
     run_values: bool,
 ) -> Merged:
@@ -595,9 +605,10 @@ def _merged(
                 override.append(name)
     expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
     after = with_patron_role(after, expiry, scope, draft.institution)
-    known = Known(account, after.primary_id, converts, run_values)
     lists: dict[str, list[Edit]] = {}
     for parent in _parents(draft):
+        own = places.get(parent, {})
+        known = Known(account, after.primary_id, converts, run_values, own)
         merging = ListMerge(parent, draft, entries(live, parent), known)
         if any(edit.changes for edit in merging.edits):
             lists[parent] = merging.edits

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
 from importer.model.plan import Imprint, Imprints, SisRules, UserMemory, Where
-from importer.model.user import Part, User
+from importer.model.user import AccountType, Part, User
 from importer.planner.borrowing import role_days
 from importer.planner.drafts import DraftEntry, DraftUser
 from importer.planner.entries import (
@@ -30,7 +30,15 @@ from importer.planner.entries import (
     normal,
     types,
 )
-from importer.planner.merge import IDS, SET_APART, SET_ELSEWHERE, resolve_value
+from importer.planner.merge import (
+    IDS,
+    SET_APART,
+    SET_ELSEWHERE,
+    is_removed,
+    matches,
+    new_entry,
+    resolve_value,
+)
 from importer.planner.patch import diff
 
 Keyed: TypeAlias = Callable[[str], str]
@@ -54,10 +62,11 @@ def texts(where: Where, user: User) -> list[str]:
         return role_days(user)
     if not where.names:
         return [normal(where.path, current(user, where.path))]
-    return [
-        entry_text(where, {name: current(part, name) for name in where.names})
-        for part in _parts(where, user)
-    ]
+    return [_part_text(where, part) for part in _parts(where, user)]
+
+
+def _part_text(where: Where, part: Part) -> str:
+    return entry_text(where, {name: current(part, name) for name in where.names})
 
 
 def marked(parent: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -183,27 +192,108 @@ def nothing_earlier(today: date) -> Earlier:
 NO_MEMORY = UserMemory(None, ())
 
 
-def last_of(value: Value, memory: UserMemory, row: Collection[Value]) -> Imprint | None:
-    """Return a value as the last load of this roster made it; of any roster, if it never did.
+def lasts_of(row: Collection[Value], memory: UserMemory) -> dict[str, tuple[str, Imprint]]:
+    """Return the values of a row as this roster's last load made them, with their keys then.
 
-    An entry is found by its value, also under other types, unless the row has it under these, too;
-    else by its types and its place among those of them.
+    As any roster did, if this one never made it. An entry is found by its value, also under other
+    types, unless the row has it under these, too; else by its place in the mapping, or by that of
+    the entry that took its place. In the memory of another roster, and in one without places, it is
+    the next one of its types.
     """
-    path, flag, types, _ = value.where
+    found: dict[str, tuple[str, Imprint]] = {}
     for imprints in _newest_first(memory):
-        found = None
-        for one in imprints.values():
-            if one.made != value.made or one.where.path != path or one.where.flag != flag:
-                continue
-            if one.where.types == types:
-                return one
-            if found is None and not any(
-                other.made == one.made and other.where.types == one.where.types for other in row
-            ):
-                found = one
-        if found := found or imprints.get(value.key):
-            return found
-    return None
+        was = {value.key: key for value in row if (key := _key_by_value(value, imprints, row))}
+        taken_by = {key: now for now, key in was.items()}
+        for value in row:
+            key = value.key
+            while value.key not in was and key in taken_by:
+                key = taken_by[key]
+            if key in imprints:
+                was.setdefault(value.key, key)
+        for value in row:
+            left = [key for key, one in imprints.items()
+                    if one.where[:3] == value.where[:3] and key not in was.values()]  # fmt: skip
+            if memory.own is not None:
+                numbered = value.key.replace(_PLACE, "]")
+                is_old = imprints is memory.own and numbered != value.key
+                left = [key for key in left if key == numbered or (is_old and _PLACE not in key)]
+                left.sort(key=lambda key: key != numbered)
+            if left:
+                was.setdefault(value.key, left[0])
+        found = {now: (key, imprints[key]) for now, key in was.items()} | found
+    return found
+
+
+_PLACE = "]#"
+"""Stands before an entry's number, which counts the blank ones, too; not in memories of 1.0.1."""
+
+
+def _key_by_value(value: Value, imprints: Imprints, row: Collection[Value]) -> str:
+    """Return the key of a row's value in what a load left; "" if it is not there."""
+    path, flag, types, _ = value.where
+    same = {
+        key: one
+        for key, one in imprints.items()
+        if (one.made, one.where.path, one.where.flag) == (value.made, path, flag)
+    }
+    exact = [key for key, one in same.items() if one.where.types == types]
+    others = (
+        key
+        for key, one in same.items()
+        if not any(other.made == one.made and other.where.types == one.where.types for other in row)
+    )
+    return value.key if value.key in exact else next(iter((*exact, *others)), "")
+
+
+Places: TypeAlias = "Mapping[str, Mapping[int, str]]"
+"""By list: which of Alma's entries belong to entries that a mapping makes, by their places there.
+
+With the label of the entry in the row, "" for one that the row does not give now.
+"""
+
+
+def _places(
+    row: Collection[Value],
+    lasts: Mapping[str, tuple[str, Imprint]],
+    memory: UserMemory,
+    live: User,
+    hashed: Keyed,
+) -> Places:
+    """Return which of Alma's entries belong to those of a row: its values, and what loads left.
+
+    Where staff edited one, it is the first entry of its types that belongs to no other.
+    """
+    found: dict[str, dict[int, str]] = {}
+
+    def place(where: Where, text: str | None, label: str, *, typed: bool) -> None:
+        """Give an entry the first of Alma's that is free and has a text, None for any."""
+        taken, parts = found.setdefault(where.path, {}), entries(live, where.path)
+        own = {at: {*where.types} <= {*types(where.path, part)} for at, part in enumerate(parts)}
+        free = [
+            at
+            for at, part in enumerate(parts)
+            if at not in taken
+            and (own[at] or not typed)
+            and text in {None, hashed(_part_text(where, part))}
+        ]
+        if free and (not label or label not in taken.values()):
+            taken[max(free, key=own.__getitem__)] = label  # the first of its types
+
+    known = [value for value in row if value.where.names and not value.where.flag]
+    known = [value for value in known if value.key in lasts]
+    for typed in (True, False):
+        for value in known:
+            place(value.where, value.made, value.labels[0], typed=typed)
+    for value in known:
+        last = lasts[value.key][1]
+        place(last.where, last.answered, value.labels[0], typed=False)
+    used = {*(value.key for value in row), *(key for key, _ in lasts.values())}
+    for key, one in (memory.own or {}).items():
+        if key not in used and one.where.names and not one.where.flag:
+            place(one.where, one.answered, "", typed=False)
+    for value in known:
+        place(value.where, None, value.labels[0], typed=True)
+    return found
 
 
 def _newest_first(memory: UserMemory) -> tuple[Imprints, ...]:
@@ -246,10 +336,11 @@ def undone_edits(
         fields = [draft.layout.targets[one.label].field for one in edits]
         return {field.parent or field.name for field in fields}
     row = tuple(values_of(draft, User(), earlier.hashed, rename=False))
+    lasts = lasts_of(row, memory)
     return {
         value.where.path
         for value in row
-        if (last := last_of(value, memory, row)) and last.noticed and last.made == value.made
+        if (last := lasts.get(value.key)) and last[1].noticed and last[1].made == value.made
     }
 
 
@@ -332,11 +423,11 @@ def changed_since(draft: DraftUser, left: Imprints, hashed: Keyed) -> set[str]:
     So other cells that give another value. Of what only a load's record shows, a value that it does
     not have is not known.
     """
-    memory, whole = UserMemory(left, ()), all(one.cells for one in left.values())
-    found = set()
+    found, whole = set(), all(one.cells for one in left.values())
     row = tuple(values_of(draft, User(), hashed, rename=False))
+    lasts = lasts_of(row, UserMemory(left, ()))
     for value in row:
-        last = last_of(value, memory, row)
+        _, last = lasts.get(value.key, ("", None))
         if last is None:
             differs = whole
         elif last.cells:
@@ -372,6 +463,7 @@ class Reviewed:
 
     `draft`: without the values that stay as Alma has them. `quiet`: also without those that are
     written only beside other changes. `asks`: edits of IDs that a person must decide about.
+    `places`: which of Alma's entries belong to the row's.
     `imprints`: what to remember when the row was applied; `answered` is "" where that is what Alma
     answers then. `renames`: whether the user gets the row's primary ID.
     """
@@ -382,6 +474,7 @@ class Reviewed:
     asks: tuple[Edit, ...]
     imprints: Imprints
     renames: bool
+    places: Places
 
 
 def review(
@@ -401,15 +494,21 @@ def review(
     imprints: dict[str, Imprint] = {}
     today = earlier.today
     row = tuple(values_of(draft, live, earlier.hashed, rename=rename))
+    lasts = lasts_of(row, memory)
+    places = _places(row, lasts, memory, live, earlier.hashed)
+    keys = {value.key for value in row}
     for value in row:
-        last = last_of(value, memory, row)
+        was, last = lasts.get(value.key, ("", None))
+        if last is not None and was not in keys:  # another entry, or a memory without places
+            imprints[was] = last._replace(made="")
         decided = _decide(value, last, live, memory, earlier)
         now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
         if last is not None and decided in _EDITED:
             asked = decided is not Ruling.REPLACE_EDIT and value.where.path in earlier.overwrites
             decided = Ruling.REPLACE_EDIT if asked else decided
             replaced = decided is Ruling.REPLACE_EDIT
-            edit = replace(_edit(value, last, live, today, replaced=replaced), asked=asked)
+            alma = _shown(value, live, places)
+            edit = replace(_edit(value, last, alma, today, replaced=replaced), asked=asked)
             if decided is Ruling.ASK:
                 asks.append(edit)
             elif not (value.where.flag and edit.label in edited):  # of an entry that is reported
@@ -427,7 +526,8 @@ def review(
             later[value.labels[0]] = max(value.day, shown(value.where, live))
     renames = rename and PRIMARY_ID not in left
     kept = replace(draft, values={**draft.values, **later}).without(left - {PRIMARY_ID})
-    return Reviewed(kept, kept.without(beside), tuple(edits), tuple(asks), imprints, renames)
+    quiet = kept.without(beside)
+    return Reviewed(kept, quiet, tuple(edits), tuple(asks), imprints, renames, places)
 
 
 _EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.LATER, Ruling.ASK, Ruling.REPLACE_EDIT})
@@ -477,10 +577,18 @@ def _moves(one: str, other: str) -> bool:
     return abs(date.fromisoformat(one) - date.fromisoformat(other)) >= _A_MONTH
 
 
-def _edit(value: Value, last: Imprint, live: User, today: date, *, replaced: bool) -> Edit:
+def _shown(value: Value, live: User, places: Places) -> str:
+    """Return what Alma has in place of a row's value, for a person; "" if nothing."""
+    path = value.where.path
+    if not value.where.names or value.where.flag:
+        return shown(value.where, live)
+    at = (at for at, label in places.get(path, {}).items() if label == value.labels[0])
+    return next((main_value(path, entries(live, path)[one]) for one in at), "")
+
+
+def _edit(value: Value, last: Imprint, alma: str, today: date, *, replaced: bool) -> Edit:
     again = bool(last.noticed) and today - date.fromisoformat(last.noticed) < REPEATED
     noticed = last.noticed if again else today.isoformat()
-    alma = shown(value.where, live)
     return Edit(value.labels[0], alma, last.since, noticed, replaced, again and not replaced)
 
 
@@ -522,34 +630,48 @@ def values_of(draft: DraftUser, live: User, hashed: Keyed, *, rename: bool) -> I
     if expiry := draft.values.get(ROLE_EXPIRY, ""):
         yield replace(made(ROLE_EXPIRY, Where(ROLE_EXPIRY), (ROLE_EXPIRY,), expiry), day=expiry)
     for parent in dict.fromkeys(entry.parent for entry in draft.layout.entries):
-        yield from _entry_values(draft, parent, made)
+        yield from _entry_values(draft, parent, live, made)
 
 
 _Maker: TypeAlias = Callable[[str, Where, tuple[str, ...], str], Value]
 
 
-def _entry_values(draft: DraftUser, parent: str, made: _Maker) -> Iterator[Value]:
+def _entry_values(draft: DraftUser, parent: str, live: User, made: _Maker) -> Iterator[Value]:
     """Yield the values of a row in one list: its entries, then the marks that it sets."""
     numbers: Counter[tuple[str, ...]] = Counter()
-    items = []
-    for item in draft.entries(parent):
+    given, items = [one.entry for one in draft.entries(parent)], []
+    for item in draft.entries(parent, blank=True):
+        kinds = tuple(sorted(item.types))
+        numbers[kinds] += 1
         compared = item.compared
-        in_any_case = item.override or item.entry.on_update is OnUpdate.REPLACE_ALL
-        if compared is not None and not in_any_case:
-            items.append(compared)
-    for item in items:
-        where = Where(parent, "", tuple(sorted(item.types)), _compared(item))
-        numbers[where.types] += 1
-        key = f"{parent}[{'+'.join(where.types)}]{numbers[where.types]}"
-        main = item.targets[where.names[0]].label
+        if compared is None or item.entry not in given or _in_any_case(draft, item, live):
+            continue
+        items.append(compared)
+        where = Where(parent, "", kinds, _compared(compared))
+        main = compared.targets[where.names[0]].label
         labels = tuple(dict.fromkeys((main, *item.entry.labels)))
-        yield made(key, where, labels, entry_text(where, item.values))
+        key = f"{parent}[{'+'.join(kinds)}{_PLACE}{numbers[kinds]}"
+        yield made(key, where, labels, entry_text(where, compared.values))
     for flag in FLAGS.get(parent, ()):
         for item in [one for one in items if one.values.get(flag) == "true"][:1]:
             where = Where(parent, flag, (), marked(parent, _compared(item)))
             every = (one.targets[flag].label for one in (item, *items) if flag in one.targets)
             labels = tuple(dict.fromkeys(every))
             yield made(f"{parent}.{flag}", where, labels, entry_text(where, item.values))
+
+
+def _in_any_case(draft: DraftUser, item: DraftEntry, live: User) -> bool:
+    """Return whether an entry is written whatever staff did.
+
+    So is one where `remove` takes what staff made of it, and leaves none but the row's.
+    """
+    there, kinds = entries(live, item.parent), {kind.value: kind for kind in AccountType}
+    account = kinds.get(current(live, "account_type"), draft.layout.account_type)
+    removes = partial(is_removed, draft.layout, item.parent, account)
+    if item.override or item.entry.on_update is OnUpdate.REPLACE_ALL:
+        return True
+    goes = any(removes(part) and not matches(item, part) for part in there)
+    return goes and removes(new_entry(item, account, {}))
 
 
 def _compared(item: DraftEntry) -> tuple[str, ...]:

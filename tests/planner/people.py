@@ -19,6 +19,7 @@ from importer.planner.entries import comparable, entries
 from importer.planner.merge import Merged, merge
 from importer.planner.patch import Conflict, apply, diff, rebase
 from importer.planner.safety_checks import count_steps, failed_checks
+from importer.planner.staff_edits import Places
 
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
 FIRST = 2  # the row under the heading
@@ -146,9 +147,17 @@ def address(line: str, kind: str = "home", **more: object) -> dict[str, object]:
     return {"segment_type": "Internal", "preferred": False} | held | more
 
 
-def updated(row: DraftUser, live: User) -> Merged:
+def updated(row: DraftUser, live: User, places: Places | None = None) -> Merged:
     """The row merged into a user who keeps ID and account type."""
-    return merge(row, live, rename=False, convert=False, keep_old_id=None, overrides=())
+    return merge(
+        row,
+        live,
+        rename=False,
+        convert=False,
+        keep_old_id=None,
+        overrides=(),
+        places=places or {},
+    )
 
 
 def carried(before: User, after: User, now: User) -> User | Conflict:

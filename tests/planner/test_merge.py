@@ -116,6 +116,7 @@ def test_a_renamed_user_has_each_id_once(
         convert=False,
         keep_old_id=keep,
         overrides=(),
+        places={},
     )
     made = renamed(live)
     assert made.after.primary_id == "999"
@@ -124,14 +125,7 @@ def test_a_renamed_user_has_each_id_once(
         (current(part, "id_type"), current(part, "value"), current(part, "status"))
         for part in entries(made.after, "user_identifier")
     ] == expected
-    again = merge(
-        draft({"primary_id": "999"}),
-        made.after,
-        rename=True,
-        convert=False,
-        keep_old_id=keep,
-        overrides=(),
-    )
+    again = renamed(made.after)
     assert again.after is made.after
 
 
@@ -140,8 +134,9 @@ def test_a_community_patron_becomes_external() -> None:
     live = emails(email("a@example.org", "personal"), email("b@example.org", "work"))
     row = {"primary_id": "0012345", "external_id": "SIS", **email_row("new@example.org")}
     one = draft(row, plan=scheme(list(row), AccountType.EXTERNAL))
+    keep = KeepOldId(type="BARCODE")
     after = merge(
-        one, live, rename=True, convert=True, keep_old_id=KeepOldId(type="BARCODE"), overrides=()
+        one, live, rename=True, convert=True, keep_old_id=keep, overrides=(), places={}
     ).after
     ids = [current(after, name) for name in ("primary_id", "account_type", "external_id")]
     assert ids == ["0012345", "EXTERNAL", "SIS"]

@@ -9,28 +9,40 @@ from random import Random
 
 import pytest
 
-from importer.model.candidates import RecordLayout
+from importer.model.candidates import RecordLayout, Removal
 from importer.model.fields import text
 from importer.model.plan import Imprint, UserMemory
 from importer.model.problem import Origin
 from importer.model.user import AccountType, ContactInfo, Email, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
-from importer.planner.staff_edits import Earlier, Reviewed, answered, as_written, keyed, review
-from tests.planner.people import email, identifier, scheme, updated, user
+from importer.planner.staff_edits import (
+    NO_MEMORY,
+    Earlier,
+    Reviewed,
+    answered,
+    as_written,
+    keyed,
+    nothing_earlier,
+    review,
+)
+from tests.planner.people import draft, email, identifier, scheme, updated, user
 
 HASHED = keyed(b"a key of tests")
 TODAY = date(2026, 8, 20)
+EARLIER = replace(nothing_earlier(TODAY), hashed=HASHED)
 
 GROUP, EXPIRY = "user_group", "expiry_date"
 EMAIL, EMAIL_TYPE = "contact_info.email[0].email_address", "contact_info.email[0].email_type"
 MARK = "contact_info.email[0].preferred"
+EMAIL_2, EMAIL_2_TYPE = "contact_info.email[1].email_address", "contact_info.email[1].email_type"
 CARD, CARD_TYPE = "user_identifier[0].value", "user_identifier[0].id_type"
-LABELS = [GROUP, EXPIRY, EMAIL, EMAIL_TYPE, MARK, CARD, CARD_TYPE]
+LABELS = [GROUP, EXPIRY, EMAIL, EMAIL_TYPE, MARK, EMAIL_2, EMAIL_2_TYPE, CARD, CARD_TYPE]
 CHOICES = {
     GROUP: ["COMM", "STAFF", "GRAD"],
     EXPIRY: ["2027-05-15", "2027-12-31", "2028-05-15"],
-    EMAIL: ["a@example.org", "b@example.org", "c@example.org"],
+    EMAIL: ["a@example.org", "b@example.org", "c@example.org", ""],
+    EMAIL_2: ["", "b@example.org", "e@example.org", "f@example.org"],
     CARD: ["2900001", "2900002", "2900003"],
 }
 
@@ -44,6 +56,7 @@ class Roster:
     rules: dict[str, str] = field(default_factory=dict)
     by_day: bool = False
     email_type: str = "personal"
+    email_2_type: str = "personal"
     card_type: str = "BARCODE"
 
     @property
@@ -57,6 +70,7 @@ class Roster:
             **self.cells,
             EMAIL_TYPE: self.email_type,
             MARK: "true",
+            EMAIL_2_TYPE: self.email_2_type,
             CARD: self.card,
             CARD_TYPE: self.card_type,
         }
@@ -93,9 +107,9 @@ class Alma:
 
     def after(self, reviewed: Reviewed) -> User:
         """What the user would be after the load."""
-        merged = updated(reviewed.quiet, self.live)
+        merged = updated(reviewed.quiet, self.live, reviewed.places)
         if merged.changes:
-            merged = updated(reviewed.draft, self.live)
+            merged = updated(reviewed.draft, self.live, reviewed.places)
         return merged.after
 
     def load(self, roster: Roster, today: date, *, answered_so: bool = False) -> Reviewed:
@@ -106,7 +120,8 @@ class Alma:
         self.live = self.after(reviewed)
         old = self.memory.pop(roster.name, {})
         new = answered(reviewed.imprints, self.live, HASHED)
-        self.memory = {roster.name: {**old, **new}, **self.memory}
+        kept = {key: one for key, one in {**old, **new}.items() if one.made}
+        self.memory = {roster.name: kept, **self.memory}
         return reviewed
 
     def edit(self, **fields: object) -> None:
@@ -120,7 +135,7 @@ def person(**cells: str) -> Roster:
     return Roster("autumn", {**first, **{_LABEL[name]: text for name, text in cells.items()}})
 
 
-_LABEL = {"group": GROUP, "expiry": EXPIRY, "email": EMAIL, "card": CARD}
+_LABEL = {"group": GROUP, "expiry": EXPIRY, "email": EMAIL, "email_2": EMAIL_2, "card": CARD}
 
 
 def emails(*parts: dict[str, object]) -> dict[str, object]:
@@ -142,6 +157,11 @@ def _emails(live: User) -> tuple[Email, ...]:
 def preferred(alma: Alma) -> list[str]:
     """The preferred email addresses."""
     return [text(one.email_address) for one in _emails(alma.live) if one.preferred]
+
+
+def addresses(live: User) -> list[str]:
+    """All email addresses."""
+    return [text(one.email_address) for one in _emails(live)]
 
 
 def group_of(alma: Alma) -> str:
@@ -258,6 +278,90 @@ def test_an_address_under_one_type_more_is_written() -> None:
     assert not reviewed.edits
 
 
+A, B, NEW, STAFF = (f"{name}@example.org" for name in ("a", "b", "new", "staff"))
+
+
+@pytest.mark.parametrize("numbered", [True, False], ids=["", "memory of 1.0.1"])
+@pytest.mark.parametrize(
+    ("edited", "row", "result", "edit"),
+    [
+        ([STAFF, B], (A, B), [STAFF, B], (EMAIL, STAFF, False)),
+        ([STAFF, B], (A, NEW), [STAFF, NEW], (EMAIL, STAFF, False)),
+        ([A, STAFF], (A, B), [A, STAFF], (EMAIL_2, STAFF, False)),
+        ([A, STAFF], ("", B), [A, STAFF], (EMAIL_2, STAFF, False)),
+        ([A, STAFF], ("", NEW), [A, NEW], (EMAIL_2, STAFF, True)),
+        ([A, STAFF], (B, NEW), [NEW, STAFF], (EMAIL, STAFF, False)),
+        ([A], (A, B), [A], (EMAIL_2, "", False)),
+        ([A, B], ("", NEW), [A, NEW], None),
+        ([A, B], (NEW, B), [NEW, B], None),
+        ([A, B], (B, NEW), [NEW, B], None),
+        ([A, B], (B, ""), [A, B], None),
+    ],
+)
+def test_of_two_entries_of_one_type_each_keeps_its_place(
+    edited: list[str],
+    row: tuple[str, str],
+    result: list[str],
+    edit: tuple[str, str, bool] | None,
+    *,
+    numbered: bool,
+) -> None:
+    """A new value replaces what its own entry left: no other entry's, and no edit that stays.
+
+    An entry that is blank now, or whose edit stays, keeps its place. A moved value takes its own.
+    """
+    alma = loaded(person(email_2=B))
+    if not numbered:
+        alma.memory["autumn"] = {
+            key.replace("]#", "]"): one for key, one in alma.memory["autumn"].items()
+        }
+    alma.edit(contact_info=emails(*(email(one, preferred=one == edited[0]) for one in edited)))
+    reviewed = alma.load(person(email=row[0], email_2=row[1]), LATER)
+    assert addresses(alma.live) == result
+    shown = [(one.label, one.shown, one.replaced) for one in reviewed.edits if one.label != MARK]
+    assert shown == ([edit] if edit else [])
+
+
+def test_an_email_that_staff_retyped_keeps_its_place() -> None:
+    """A new email of the type that it has now is added beside it."""
+    roster = replace(person(), email_2_type="work")
+    alma = loaded(roster)
+    alma.edit(contact_info=emails(email(A, "work", preferred=True)))
+    roster.cells[EMAIL_2] = NEW
+    alma.load(roster, LATER)
+    assert addresses(alma.live) == [A, NEW]
+
+
+def test_a_note_that_remove_takes_is_written_again() -> None:
+    """The wording of staff goes by `remove` in any case; of what that does not name, it stays."""
+    labels = [f"user_note[{n}].{name}" for n in (0, 1) for name in ("note_text", "note_type")]
+    values = dict(zip(labels, ("Department: Law", "LIBRARY", "Desk 1", "LIBRARY"), strict=True))
+    removals = (Removal("user_note", "LIBRARY"), Removal("user_note", "", "Department: .*"))
+    for removal, expected in zip(
+        removals, ({"Department: Law", "Desk 1"}, {"Department: Law", "Desk 2"}), strict=True
+    ):
+        layout = replace(scheme(labels), removals=(removal,))
+        row = draft(values, plan=layout)
+        live = updated(row, user()).after
+        imprints = review(row, User(), NO_MEMORY, EARLIER, rename=False).imprints
+        memory = UserMemory(answered(imprints, live, HASHED), ())
+        notes = [("Department: Law (asked)", "LIBRARY"), ("Desk 2", "LIBRARY")]
+        parts = [{"note_text": one, "note_type": {"value": kind}} for one, kind in notes]
+        live = live.model_validate(live.model_dump() | {"user_note": parts})
+        reviewed = review(row, live, memory, EARLIER, rename=False)
+        after = updated(reviewed.draft, live, reviewed.places).after
+        assert {text(one.note_text) for one in after.user_note or ()} == expected
+        assert [edit.label for edit in reviewed.edits] == labels[2:3] * ("Desk 2" in expected)
+
+
+def test_a_value_that_moved_is_not_remembered_in_its_old_place() -> None:
+    """It comes back to it as a new value, after another one."""
+    alma = loaded(person(email="", email_2=B))
+    for cells in ((B, ""), (NEW, ""), (B, "")):
+        alma.load(person(email=cells[0], email_2=cells[1]), LATER)
+        assert addresses(alma.live) == [cells[0]]
+
+
 def test_an_entry_that_staff_deleted_does_not_come_back() -> None:
     """The unchanged roster still has the email that staff removed; one edit is reported."""
     roster = person()
@@ -345,6 +449,7 @@ def _histories(count: int, seed: int) -> int:
     for _ in range(count):
         rosters = [Roster(name, dict(person().cells)) for name in ("autumn", "clubs")]
         rosters[1].email_type = random.choice(["personal", "work"])
+        rosters[0].email_2_type = random.choice(["personal", "work"])
         rosters[1].card_type = random.choice(["BARCODE", "INST_ID"])
         alma, today, desk = Alma(user()), TODAY, Desk()
         fresh: set[str] = set()  # rosters that were changed, or not loaded, since their last load
@@ -372,6 +477,7 @@ def _histories(count: int, seed: int) -> int:
                     assert bool(reviewed.asks) == asked, (roster, before, desk)
                     if reviewed.asks:
                         continue
+                    desk.keeps_emails(roster, before, alma, reviewed)
                     desk.loaded(roster, before, alma)
                     if roster.name not in fresh and not roster.by_day:
                         assert alma.live == before, (roster, before, alma.live)
@@ -389,6 +495,8 @@ class Desk:
     cards: dict[str, tuple[str, str]] = field(default_factory=dict)
     marks: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     cells: dict[str, str] = field(default_factory=dict)
+    emails: dict[str, dict[str, str]] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
 
     def asks_about_card(self, roster: Roster, live: User) -> bool:
         """Whether roster and Alma both have another card of the type than the loads left there."""
@@ -396,6 +504,23 @@ class Desk:
         known = {card for kind, card in self.cards.values() if kind == roster.card_type}
         changed = self.cells.get(roster.name, cell) != cell
         return changed and cell not in there and there.isdisjoint(known)
+
+    def keeps_emails(self, roster: Roster, before: User, alma: Alma, reviewed: Reviewed) -> None:
+        """Check which emails a load replaced: none that staff wrote, or that a row has or had.
+
+        An entry that was never loaded replaces any of its type that nobody needs.
+        """
+        left = self.emails.setdefault(roster.name, {})
+        cells = {label: one for label in (EMAIL, EMAIL_2) if (one := roster.cells[label])}
+        blank = {left[label] for label in {*left} - {*cells}}
+        needed = {*cells.values(), *blank - {left[label] for label in {*left} & {*cells}}}
+        gone = {*addresses(before)} - {*addresses(alma.live)}
+        assert gone.isdisjoint(needed), (roster, before, alma.live)
+        if {*cells} <= {*left}:
+            shown = {edit.shown for edit in reviewed.edits if edit.replaced}
+            assert gone <= self.written | shown, (roster, before, alma.live)
+        left.update(cells)
+        self.written.update(cells.values())
 
     def loaded(self, roster: Roster, before: User, alma: Alma) -> None:
         """Note what a load left; a mark that staff moved is where they have put it."""
@@ -442,8 +567,13 @@ def _edit(alma: Alma, random: Random) -> None:
             others = [{**one.model_dump(), "preferred": False} for one in known]
             own = email("own@example.org", "school", preferred=True)
             alma.edit(contact_info=emails(*others, own))
+        case 6 if known:
+            parts = [one.model_dump() for one in known]
+            other = {"email_type": [{"value": "work"}]}
+            random.choice(parts).update(random.choice([{"email_address": "d@example.org"}, other]))
+            alma.edit(contact_info=emails(*parts))
         case _:
-            address = random.choice(["d@example.org", *CHOICES[EMAIL]])
+            address = random.choice(["d@example.org", *filter(None, CHOICES[EMAIL])])
             alma.edit(contact_info=emails(email(address, preferred=True)))
 
 
