@@ -197,7 +197,7 @@ class AlmaError(ImporterError):
 
     `said` is Alma's own text. It can name a person, so it goes to the ledger, never to a log.
     `wait`: for how many seconds the server asked to wait, or 0. `repeatable`: whether the same
-    call may be sent again and could then succeed.
+    call may be sent again and could then succeed. `of_write`: it is the reply to a write.
     """
 
     exit = Exit.STOPPED
@@ -219,6 +219,7 @@ class AlmaError(ImporterError):
         self.said = said
         self.repeatable = repeatable
         self.wait = wait
+        self.of_write = False
 
 
 class RefusedError(AlmaError):

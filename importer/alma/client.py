@@ -356,7 +356,9 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
                     value = read(result.body)
                     if value is not None:
                         return value
-            raise error or unclear(writes=request.writes)
+            error = error or unclear(writes=request.writes)
+            error.of_write = request.writes
+            raise error
 
     def _note(self, slot: Slot, request: Request, reply: Reply) -> None:
         """Learn from a reply's headers what is left of the day and what time it is in Alma."""

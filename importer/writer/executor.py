@@ -208,8 +208,14 @@ class Executor:
 
     async def _send(self, step: Pending) -> State:
         send = {Act.CREATE: self._create, Act.UPDATE: self._update, Act.DELETE: self._delete}
+        calls: list[int] = []
+
+        def leaving() -> None:
+            self.gate()
+            calls.append(step.row)
+
         try:
-            return await send[step.act](step)
+            return await send[step.act](step, leaving)
         except RefusedError as refusal:
             self._failures = 0
             if not (step.act is Act.CREATE and refusal.code in TAKEN):
@@ -221,9 +227,10 @@ class Executor:
             self._count_failure(error)
             return State.UNKNOWN
         except (UnavailableError, ThrottledError, DailyLimitError, AccessError) as error:
-            # Alma processed nothing, so the row may be sent again. After a refusal for speed that
-            # is less certain than where no call has left.
-            if isinstance(error, ThrottledError):
+            # Alma processed nothing, so the row may be sent again. Of a call that it refused for
+            # speed, which the client repeats, that is less certain than where none has left.
+            took_none = not calls or (len(calls) == 1 and error.of_write)
+            if isinstance(error, ThrottledError) or not took_none:
                 self.journal.record_outcome(step.row, State.PLANNED, str(error))
             else:
                 self.journal.record_unsent(step.row, str(error))
@@ -235,18 +242,18 @@ class Executor:
         # copy of the run, or that the ledger has lost. Ask Alma before calling it refused.
         return await self._verify(step, taken)
 
-    async def _create(self, step: Pending) -> State:
+    async def _create(self, step: Pending, leaving: Callable[[], None]) -> State:
         body = step.after
         if password := self.passwords.get(step.row):
             body = body.model_copy(update={"password": password})
         answered = await self.alma.create_user(
             body,
             sending=lambda: self.journal.record_intent(step.row, None, step.after),
-            leaving=self.gate,
+            leaving=leaving,
         )
         return self._done(step, None, step.after, answered)
 
-    async def _update(self, step: Pending) -> State:
+    async def _update(self, step: Pending, leaving: Callable[[], None]) -> State:
         """Change the record as it is now.
 
         The client reads it just before, and again if a reading is not fresh any more; `change`
@@ -288,7 +295,7 @@ class Executor:
                 step.primary_id,
                 change,
                 step.override,
-                self.gate,
+                leaving,
                 OBLIGATIONS if counts else "none",
             )
         except NotFoundError:
@@ -310,7 +317,7 @@ class Executor:
             return self._hold(step, CHANGED)
         return self._already(step, sends, "was so already", found)
 
-    async def _delete(self, step: Pending) -> State:
+    async def _delete(self, step: Pending, leaving: Callable[[], None]) -> State:
         ended: State | None = None
         sends = step.attempts
 
@@ -331,7 +338,7 @@ class Executor:
             return True
 
         with suppress(NotFoundError):  # somebody was faster
-            await self.alma.delete_user(step.primary_id, agreed, self.gate)
+            await self.alma.delete_user(step.primary_id, agreed, leaving)
         self._failures = 0
         return self.journal.record_outcome(step.row, State.APPLIED) if ended is None else ended
 

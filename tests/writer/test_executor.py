@@ -305,6 +305,22 @@ def test_what_staff_changed_meanwhile_stays(
     assert [code for _, code, _ in desk.codes()] == [Code.CHANGED_IN_ALMA] * held
 
 
+def test_a_write_that_alma_took_before_the_day_s_calls_were_used_up_is_ours(desk: Desk) -> None:
+    """It answered 429 and had done it; the repeat of the call found no calls left."""
+    (before,) = desk.put_in(person(1))
+    desk.plan(_renamed(2, before), Create(3, person(2)))
+    desk.faults('on: POST, nth: 1, do: "429_after"}, {on: PUT, nth: 1, do: "429_after"')
+    desk.in_a_pause = lambda: desk.faults('on: POST, do: "429_daily"}, {on: GET, do: "429_daily"')
+    stopped = desk.apply()
+    assert stopped is not None
+    assert stopped.daily
+    desk.in_a_pause = lambda: None
+    desk.faults("")
+    assert desk.apply() is None
+    assert desk.states() == {2: State.APPLIED, 3: State.APPLIED}
+    assert desk.images() == [2, 3]
+
+
 def test_a_call_that_alma_took_none_of_is_no_attempt(desk: Desk) -> None:
     """The day's calls were used up. What staff did themselves until the next day is not ours."""
     (before,) = desk.put_in(person(1))
