@@ -31,7 +31,15 @@ from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.merge import STICKY, Merged, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
-from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, answered, edited_fields, review
+from importer.planner.staff_edits import (
+    NO_MEMORY,
+    ROLE_EXPIRY,
+    Earlier,
+    Edit,
+    answered,
+    edited_fields,
+    review,
+)
 from importer.planner.who import Who, holders, identify, managed_elsewhere
 from importer.users.matching import MatchResult, identifiers
 
@@ -112,9 +120,12 @@ def _held(planned: Planned) -> Planned:
 
 
 def create(draft: DraftUser, earlier: Earlier) -> Planned:
-    """Return the step that creates the row's user, whatever Alma may have."""
-    first_load = review(draft, User(), NO_MEMORY, earlier, rename=False)
-    user, imprints = new_user(draft), first_load.imprints
+    """Return the step that creates the row's user, whatever Alma may have.
+
+    Its roles are by Alma's own rules, so none that a load wrote.
+    """
+    reviewed = review(draft.without({ROLE_EXPIRY}), User(), NO_MEMORY, earlier, rename=False)
+    user, imprints = new_user(draft), reviewed.imprints
     if earlier.sis is not None:
         user = external_part(user)
         imprints = {**imprints, **not_given(draft, imprints, user, earlier)}
