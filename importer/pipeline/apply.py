@@ -30,6 +30,7 @@ from importer.ledger.memory import AbsentMemory, EditMemory, Remembered
 from importer.ledger.run_lock import WriteGate
 from importer.ledger.states import FILE, OPEN
 from importer.mapper.load import load
+from importer.model.candidates import ROLE_END
 from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
 from importer.model.plan import Act, Imprints, SafetyCheck
@@ -125,6 +126,7 @@ def _of_write(
     if facts.leaves(image.row) and image.before is not None:
         patch = diff(image.before, image.sent)
         forgets = {*patch.fields, *patch.lists}
+        forgets |= {ROLE_END} if patch.before.user_role != patch.after.user_role else set()
     return Remembered(
         image.new_id,
         image.primary_id,

@@ -15,6 +15,7 @@ from importer.errors import MappingError, UsageError
 from importer.ledger.memory import AbsentMemory, EditMemory
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
+from importer.model.candidates import ROLE_END
 from importer.model.people import Common
 from importer.model.plan import (
     Answer,
@@ -43,7 +44,7 @@ from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave,
 from importer.planner.merge import STICKY
 from importer.planner.safety_checks import is_of, sends_no_pin
 from importer.planner.sis_load import as_loaded
-from importer.planner.staff_edits import ROLE_EXPIRY, Earlier, has_id_of, keyed
+from importer.planner.staff_edits import Earlier, has_id_of, keyed
 from importer.planner.who import Who, identify, is_another
 from importer.report.wording import field_name
 from importer.users.matching import MatchResult, identifiers
@@ -247,7 +248,7 @@ def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
     for mapped in rosters:
         layout = mapped.compiled.layout
         names = [target.field.name for target in layout.scalars]
-        names += [ROLE_EXPIRY] if ROLE_EXPIRY in layout.targets else []
+        names += [ROLE_END] if ROLE_END in layout.targets else []
         for path in (*names, *(entry.parent for entry in layout.entries)):
             known |= {path: path, path.rpartition(".")[2]: path}
     for field in fields:

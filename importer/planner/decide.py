@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
-from importer.model.candidates import NAMES
+from importer.model.candidates import NAMES, ROLE_END
 from importer.model.fields import OnUpdate
 from importer.model.people import Common
 from importer.model.plan import (
@@ -33,7 +33,6 @@ from importer.planner.merge import STICKY, Merged, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import (
     NO_MEMORY,
-    ROLE_EXPIRY,
     Earlier,
     Edit,
     answered,
@@ -124,7 +123,7 @@ def create(draft: DraftUser, earlier: Earlier) -> Planned:
 
     Its roles are by Alma's own rules, so none that a load wrote.
     """
-    reviewed = review(draft.without({ROLE_EXPIRY}), User(), NO_MEMORY, earlier, rename=False)
+    reviewed = review(draft.without({ROLE_END}), User(), NO_MEMORY, earlier, rename=False)
     user, imprints = new_user(draft), reviewed.imprints
     if earlier.sis is not None:
         user = external_part(user)

@@ -275,11 +275,14 @@ def come_back(
         "was missing from earlier rosters; what was changed for that is taken back",
         field="primary_id",
     )
+    of_edits = {Code.EDITED_IN_ALMA, Code.REPLACES_EDIT}  # of the record before the return
+    others = (one for one in planned.warnings if one.code not in of_edits)
     return replace(
         planned,
         step=returns,
-        warnings=(*planned.warnings, problem),
+        warnings=(*others, *updated.warnings, problem),
         imprints=updated.imprints,
+        kept=updated.kept,
         user=after,
     )
 

@@ -16,6 +16,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeAlias
 
+from importer.model.candidates import ROLE_END
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
 from importer.model.plan import Imprint, Imprints, SisRules, UserMemory, Where
 from importer.model.user import AccountType, Part, User
@@ -44,7 +45,7 @@ from importer.planner.patch import diff
 Keyed: TypeAlias = Callable[[str], str]
 """Hashes a text with a secret key, so that nobody can find it by trying values."""
 
-PRIMARY_ID, ROLE_EXPIRY = "primary_id", "patron_role.expiry"
+PRIMARY_ID = "primary_id"
 
 
 def keyed(key: bytes) -> Keyed:
@@ -58,7 +59,7 @@ def keyed(key: bytes) -> Keyed:
 
 def texts(where: Where, user: User) -> list[str]:
     """Return what a user has in a place, one text for each entry; equal texts mean the same."""
-    if where.path == ROLE_EXPIRY:
+    if where.path == ROLE_END:
         return role_days(user)
     if not where.names:
         return [normal(where.path, current(user, where.path))]
@@ -94,7 +95,7 @@ def _parts(where: Where, user: User) -> list[Part]:
 
 def shown(where: Where, user: User) -> str:
     """Return what a user has in a place, for a person; "" if nothing."""
-    if where.path == ROLE_EXPIRY:
+    if where.path == ROLE_END:
         return max(role_days(user), default="")
     if not where.names:
         return current(user, where.path)
@@ -151,7 +152,7 @@ def as_written(before: User | None, sent: User, hashed: Keyed, day: date) -> Imp
     return found
 
 
-_MEMBERSHIP = frozenset({"expiry_date", "purge_date", ROLE_EXPIRY})
+_MEMBERSHIP = frozenset({"expiry_date", "purge_date", ROLE_END})
 """Dates of which the later one counts, if the rule has changed and staff's value differs."""
 
 REPEATED = timedelta(days=120)
@@ -627,8 +628,8 @@ def values_of(draft: DraftUser, live: User, hashed: Keyed, *, rename: bool) -> I
         yield replace(
             one, day=day, settled=resolve_value(target.on_update, name, was, value) == was
         )
-    if expiry := draft.values.get(ROLE_EXPIRY, ""):
-        yield replace(made(ROLE_EXPIRY, Where(ROLE_EXPIRY), (ROLE_EXPIRY,), expiry), day=expiry)
+    if expiry := draft.values.get(ROLE_END, ""):
+        yield replace(made(ROLE_END, Where(ROLE_END), (ROLE_END,), expiry), day=expiry)
     for parent in dict.fromkeys(entry.parent for entry in draft.layout.entries):
         yield from _entry_values(draft, parent, live, made)
 

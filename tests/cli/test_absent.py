@@ -83,6 +83,23 @@ def test_who_is_missing_leaves_and_comes_back(
     assert user == {key: value for key, value in before["2003"].items() if key != "user_note"}
 
 
+def test_a_return_is_no_edit_by_staff(known: Path, typed: Type, sandbox: Sandbox) -> None:
+    """What leaving set, the end of the Patron role included, is ours, at the return and later."""
+    text = LEAVERS.replace("    set:", "    patron_role: {expiry: <@today>}\n    set:")
+    (known / "leavers.yaml").write_text(f"{text}patron_role: {{expiry: 2030-05-31}}\n", "utf-8")
+    role = {"role_type": {"value": "200"}, "scope": {"value": "MAIN"}, "expiry_date": "2020-05-31Z"}
+    ask(sandbox, "PATCH", "users/2003", {"user_role": [role]})
+    roster = write(known, ANA, CY, STAFF)
+    load(typed, roster, "role", "leavers.yaml")
+    load(typed, write(known, ANA, STAFF), "gone", "leavers.yaml")
+    load(typed, write(known, ANA, CY, STAFF), "back", "leavers.yaml")
+    load(typed, roster, "again", "leavers.yaml")
+    found = {code for run in ("back", "again") for row, code in codes(known, run) if row == "3"}
+    assert found == {"returned"}
+    (is_now,) = state(sandbox)["2003"]["user_role"]
+    assert is_now["expiry_date"] == "2030-05-31Z"
+
+
 def test_leaving_is_undone(known: Path, typed: Type, sandbox: Sandbox) -> None:
     """Undo gives the state before; undone again, they have left, and still come back.
 
