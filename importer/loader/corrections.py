@@ -13,14 +13,13 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields, replace
-from datetime import datetime
 from pathlib import Path
 
 from importer.errors import RosterError
 from importer.loader.cleaning import clean, writable
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.problem import CellFinding
-from importer.model.roster import Roster
+from importer.model.roster import UNEVEN, Roster
 from importer.model.text import escape, read_row_label, row_cell, row_label, unescape
 
 LARGEST = 50_000_000
@@ -86,6 +85,8 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
     """Return the roster with the corrections made, in order; `name` is that of their file.
 
     A corrected cell is judged as any other, and what was wrong with it before counts no longer.
+    Nor does that a row is uneven once its last cell is corrected: up to there, values are under
+    wrong headings, or lacking.
     Raises RosterError where a row or a column is missing, or a cell was another one.
     """
     frame = roster.frame.copy()
@@ -119,7 +120,10 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
     problems = [
         one
         for one in roster.problems
-        if not any((one.origin.row, place.letter) in cells for place in one.places)
+        if not any(
+            (one.origin.row, place.letter) in cells
+            for place in (roster.places[-1:] if one.code in UNEVEN else one.places)
+        )
     ]
     problems += (
         found.problem(
@@ -142,8 +146,3 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file of corrections. Raises UnreadableFileError."""
     return hashlib.sha256(read_text_bounded(path, LARGEST).encode()).hexdigest()
-
-
-def moment(now: datetime) -> str:
-    """Return the `when` of a correction."""
-    return now.isoformat(timespec="seconds")

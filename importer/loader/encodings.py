@@ -393,7 +393,7 @@ def _doubt(content: bytes, wanted: str, known: str) -> str:
     if not words or known.startswith(("utf-16", "utf-32")):
         return ""
     if known == "utf-8" or _utf_8(content) is not None:
-        if known == "utf-8" or len(words) <= _FEW:
+        if known == "utf-8" or (len(words) <= _FEW and not all(map(_is_damaged, words))):
             return ""
         msg = (
             f"is UTF-8, but the mapping names the encoding {wanted}. Set `encoding: auto` under "
@@ -443,7 +443,10 @@ def _words(content: bytes) -> list[bytes]:
 
 
 def _is_damaged(word: bytes) -> bool:
-    """Return whether a word is UTF-8 in a file that is not; `clean` reports it."""
+    """Return whether a word is a Latin one in UTF-8, which no other encoding makes by chance.
+
+    In a file that is not UTF-8, `clean` reports it.
+    """
     try:
         text = word.decode()
     except UnicodeDecodeError:

@@ -79,7 +79,7 @@ def find(
     notice = ""
     if not layout.header:
         known = matches(top[chosen[0] - 1], layout.expected)
-        if not layout.expected or known < len(layout.expected):
+        if not layout.expected or known < layout.used:
             for number in range(max(1, chosen[0] - 1), chosen[0] + 1):
                 _refuse_two_rows(number, top, merged)
         if above := [number for number in filled if number < chosen[0]]:

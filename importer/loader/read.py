@@ -334,7 +334,7 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
         name: workbook.read(name, headings.SEARCHED).rows[: headings.SEARCHED]
         for name, _ in workbook.sheets
     }
-    enough = max(1, len(layout.expected) // 2)
+    enough = max(1, layout.used // 2)
     alike = {
         name
         for name, top in tops.items()

@@ -23,6 +23,7 @@ from importer.mapper.placeholders import (
     Cell,
     Template,
     Variable,
+    heading_key,
 )
 from importer.mapper.schema import Entry, KeepHeaviest, LeavingPart, MappingFile, RosterPart
 from importer.mapper.steps.dates import DatesStep
@@ -505,13 +506,19 @@ class MappingDocument:
         conditions = (heading for _, condition in self.conditions for heading in condition.headings)
         return tuple(dict.fromkeys((*found, *conditions)))
 
+    def name_of(self, heading: str) -> str:
+        """Return the name that `headings:` gives to a heading of the roster, else the heading."""
+        key, names = heading_key(heading), self.file.headings.items()
+        return next((name for name, more in names if key in map(heading_key, more)), heading)
+
     def layout(self) -> Layout:
         """Return what the loader needs to know. `expected` has every heading in all spellings."""
         roster = self.file.roster
         other = (name for names in self.file.headings.values() for name in names)
-        single = (heading for heading in self.headings if "*" not in heading)
+        single = {heading for heading in self.headings if "*" not in heading}
         expected = frozenset((*single, *other))
-        return Layout(roster.sheet or "", roster.encoding, roster.header, expected)
+        more = len(expected) - len(single)
+        return Layout(roster.sheet or "", roster.encoding, roster.header, expected, more)
 
 
 def label(mapping: MappingDocument, rule: FieldRule) -> str:

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, count
 
 from pydantic_core import PydanticKnownError
 
@@ -99,9 +100,23 @@ def is_nameable(heading: str) -> bool:
     return not _NO_NAME.search(heading)
 
 
-def name_for(heading: str) -> str:
-    """Return a name for such a heading: without what placeholders contain."""
-    return " ".join(re.split("[<>@$?* ]+", heading)).strip() or "Column"
+def names_for(headings: Iterable[str]) -> dict[str, str]:
+    """Return a name under `headings:` for each heading that is not plainly itself in `<…>`.
+
+    Nor is one that ends in `*`, as forms mark what is required: `<Email *>` stands for several.
+    """
+    names: dict[str, str] = {}
+    headings = dict.fromkeys(headings)
+    taken = {*map(heading_key, headings)}
+    for heading in headings:
+        if heading == TO_CHOOSE or heading.endswith("*") or not is_nameable(heading):
+            base = " ".join(re.split("[<>@$?* ]+", heading)).strip() or "Column"
+            numbered = (f"{base} {number}" for number in count(2))
+            names[heading] = next(
+                one for one in chain([base], numbered) if heading_key(one) not in taken
+            )
+            taken.add(heading_key(names[heading]))
+    return names
 
 
 def parse(text: str) -> Template:

@@ -34,15 +34,21 @@ class Layout:
 
     `sheet`: its name, or "" to find it. `encoding`: of a CSV file, or "auto". `header`: the numbers
     of the heading rows as Excel shows them, NO_HEADINGS, or () to find them. `expected`: the
-    headings that the mapping uses, by which the heading row and the sheet are found.
-    `visible_only`: leave out rows that the sheet hides.
+    headings that the mapping uses in all their spellings, by which the heading row and the sheet
+    are found; `more`: how many of them are other spellings. `visible_only`: leave out hidden rows.
     """
 
     sheet: str = ""
     encoding: str = "auto"
     header: tuple[int, ...] = ()
     expected: frozenset[str] = frozenset()
+    more: int = 0
     visible_only: bool = False
+
+    @property
+    def used(self) -> int:
+        """How many headings the mapping uses."""
+        return len(self.expected) - self.more
 
 
 @dataclass(frozen=True, slots=True)

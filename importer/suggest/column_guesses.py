@@ -20,7 +20,6 @@ from importer.errors import RosterError
 from importer.loader.read import read
 from importer.mapper.compile import EMAIL, digits_of, looks_like_a_person
 from importer.mapper.dates import Dates, Order, Unread, shown_order
-from importer.mapper.placeholders import is_nameable
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, Layout, Roster
 from importer.model.text import folded
@@ -103,7 +102,7 @@ def guesses(roster: Roster, beside: Beside) -> tuple[Guess, ...]:
     found = [
         _guess(place, Counter(filter(None, frame[position].tolist())), others, around, beside)
         for position, place in enumerate(roster.places)
-        if place.heading.strip() and is_nameable(place.heading)
+        if place.heading.strip()
     ]
     found = [*_named(found)]
     found = [*_one_group(found, beside)]
@@ -348,13 +347,15 @@ def _typed(found: list[Guess]) -> Iterator[Guess]:
 
 
 def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
-    """Keep the first column of each field; only emails and phones may have several."""
-    taken: set[tuple[str, str]] = set()
-    for guess in found:
-        key = guess.field, guess.block if guess.field in _OF_ADDRESS else ""
-        twice = key in taken and guess.field not in _SEVERAL
-        taken.add(key)
-        yield replace(guess, field="") if twice else guess
+    """Keep the confirmed or first column of a field; only emails and phones may have several."""
+    found = [*found]
+    kept: dict[tuple[str, str], Guess] = {}
+    keys = [(one.field, one.block if one.field in _OF_ADDRESS else "") for one in found]
+    for key, guess in sorted(zip(keys, found, strict=True), key=lambda pair: not pair[1].confirmed):
+        kept.setdefault(key, guess)
+    for key, guess in zip(keys, found, strict=True):
+        once = guess.field in _SEVERAL or kept[key] is guess
+        yield guess if once else replace(guess, field="")
 
 
 def date_order(found: tuple[Guess, ...]) -> Order | None:

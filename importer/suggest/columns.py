@@ -30,6 +30,7 @@ from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import read_text_bounded
 from importer.model.problem import Place
 from importer.model.text import folded
+from importer.model.user import AccountType
 from importer.model.vocabulary import (
     CARDS,
     ID_WORDS,
@@ -318,7 +319,7 @@ _NAMES = {"email_address": "email", "phone_number": "phone"}
 _LIKED = frozenset({
     "primary_id", "first_name", "middle_name", "last_name", "user_group", "birth_date",
     "expiry_date", "purge_date", "gender", "campus_code", "job_description", "user_title", "email",
-    "phone", *ADDRESS,
+    "phone", EMPL_ID, *ADDRESS,
 })  # fmt: skip
 """Fields that a first mapping takes from a column as it is."""
 _CLEANED = frozenset({"lower", "name", "phone", "upper", "zip"})
@@ -333,7 +334,7 @@ def confirmed(folder: Path) -> Mapping[str, str]:
 
     Lines that are marked as guesses do not count, nor do headings that feed several fields, that
     two mappings use in different ways, or of whose cells a rule makes something else. Files that
-    are no mappings are skipped.
+    are no mappings are skipped. That of the primary IDs of External users is EMPL_ID.
     """
     found: dict[str, set[str]] = {}
     try:
@@ -383,8 +384,11 @@ def _of(path: Path) -> Mapping[str, set[str]]:
     found: dict[str, set[str]] = {}
     for rule in document.rules:
         field = _NAMES.get(rule.field.name, rule.field.name)
+        if field == "primary_id" and document.file.account_type is AccountType.EXTERNAL:
+            field = EMPL_ID
         for heading in rule.headings if len(rule.headings) == 1 else ():
             if heading != TO_CHOOSE and cell(heading) not in guessed:
                 known = field if _takes_as_it_is(rule) else ""
-                found.setdefault(heading_key(heading), set()).add(known)
+                for name in (heading, *document.file.headings.get(heading, ())):
+                    found.setdefault(heading_key(name), set()).add(known)
     return found

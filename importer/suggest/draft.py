@@ -89,10 +89,8 @@ class Draft:
         self.by_field: dict[str, list[Guess]] = {}
         for guess in self.guesses:
             self.by_field.setdefault(guess.field, []).append(guess)
-        found = map(self.first, (PRIMARY_ID, EMPL_ID, BARCODE))
-        self.ids = [guess for guess in found if guess]
-        if confirmed := self.first("primary_id"):
-            self.ids.insert(0, confirmed)
+        found = filter(None, map(self.first, ("primary_id", PRIMARY_ID, EMPL_ID, BARCODE)))
+        self.ids = sorted(found, key=lambda guess: not guess.confirmed)
         wanted = heading_key(choices.primary_id)
         chosen = [guess for guess in self.guesses if heading_key(guess.place.heading) == wanted]
         if chosen:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from importer.mapper.dates import without_a_day
-from importer.mapper.placeholders import TO_CHOOSE, is_nameable, name_for
+from importer.mapper.placeholders import TO_CHOOSE, names_for
 from importer.mapper.steps.read import Order as NameOrder
 from importer.mapper.steps.read import read_name
 from importer.mapper.yaml_source import cell, comment, scalar
+from importer.model.fields import FIELDS
 from importer.model.roster import NO_HEADINGS, Layout, Roster
 from importer.model.text import counted
+from importer.model.user import Reach
 from importer.model.vocabulary import BARCODE, type_by_word, type_of
 from importer.suggest.columns import (
     ADDRESS,
@@ -90,8 +92,14 @@ class _Lines:
     """The text of a mapping, from a draft."""
 
     def __init__(self, draft: Draft, layout: Layout) -> None:
-        """Begin without lookups and named values."""
+        """Begin without lookups and named values.
+
+        `used`: headings in placeholders. `names`: of headings that need one; `named`: those used.
+        """
         self.draft, self.layout = draft, layout
+        self.names = names_for(place.heading for place in draft.roster.places)
+        self.used: set[str] = set()
+        self.named: set[str] = set()
         self.lookups: dict[str, list[Guess]] = {}
         self.end_words: dict[str, int] = {}
         self.values: list[str] = []
@@ -100,9 +108,9 @@ class _Lines:
         """Yield the lines of the mapping."""
         if schema:
             yield f"# yaml-language-server: $schema={schema}"
-        record = [*self._record()]
-        yield from self._head(record)
-        yield from self._digits()
+        record, ids = [*self._record()], [*self._digits()]
+        yield from self._head()
+        yield from ids
         yield "record:"
         yield from record
         if self.values:
@@ -132,18 +140,17 @@ class _Lines:
         if found := [comment(str(guess.place)) for guess in self.draft.possible(wanted)[:6]]:
             yield f"  # Perhaps {', '.join(found)}."
 
-    def _head(self, record: Sequence[str]) -> Iterator[str]:
+    def _head(self) -> Iterator[str]:
         draft, source, choices = self.draft, self.draft.roster.source, self.draft.choices
         yield f"# A first mapping for {comment(source.path.name)}."
         yield "# Check every line, above all those that end in `guess`, and replace every `?`."
         yield "version: 1"
         yield f"account_type: {draft.account_type}{'' if choices.account_type else _GUESS}"
         owner = draft.first(OWNING_SYSTEM) if draft.external else None
-        owning = f"owning_system: SIS{_GUESS}: the code of the external system in Alma"
         if owner:
-            owning = f"owning_system: {cell(owner.place.heading)}{_GUESS}"
-        if draft.external:
-            yield owning
+            yield f"owning_system: {self._cell(owner)}{_GUESS}"
+        elif draft.external:
+            yield f"owning_system: SIS{_GUESS}: the code of the external system in Alma"
         yield "record_type: PUBLIC"
         yield "roster:"
         if self.layout.sheet:
@@ -155,31 +162,38 @@ class _Lines:
             yield f"  dates: {draft.dates}{mark}"
         else:
             yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
-        if skipped := [(scalar(h), [*map(scalar, yes)]) for h, yes in draft.deceased]:
+        if skipped := dict(draft.deceased):
             entries = (
-                f"{{when: {{{name}: [{', '.join(yes)}]}}, reason: deceased}}"
-                for name, yes in skipped
+                f"{{when: {{{scalar(self._name(heading))}: [{', '.join(map(scalar, yes))}]}}, "
+                "reason: deceased}"
+                for heading, yes in skipped.items()
             )
             yield f"  skip: [{', '.join(entries)}]{_GUESS}"
-        unused = [scalar(heading) for heading in self._unused([*record, owning])]
-        if unused := [name for name in unused if name not in dict(skipped)]:
+        headings = (guess.place.heading for guess in draft.guesses)
+        if unused := [scalar(one) for one in headings if one not in {*self.used, *skipped}]:
             yield "  # No line below uses these columns. Remove the `#` to keep them out of Alma"
             yield "  # without a notice; columns not in this list are reported at each run."
             yield f"  # unused: [{', '.join(unused)}]"
         yield f"  header: {self._header()}"
-        special = [h for place in draft.roster.places if not is_nameable(h := place.heading)]
-        if special:
-            yield "# To use a heading with `<`, `>`, `@` or `$`, name it here; remove the `#`:"
-            yield "# headings:"
-        for heading in special:
-            yield f"#   {scalar(name_for(heading))}: [{scalar(heading)}]"
+        if self.names:
+            yield "# Names for headings that end in `*` or contain `<`, `>`, `@` or `$`. To use one"
+            yield "# that is behind a `#`, remove the `#`:"
+            yield "headings:" if self.named else "# headings:"
+        for heading, name in self.names.items():
+            yield f"{'  ' if heading in self.named else '#   '}{scalar(name)}: [{scalar(heading)}]"
 
-    def _unused(self, lines: Sequence[str]) -> Iterator[str]:
-        """The headings of columns that no line uses."""
-        text = "\n".join(line for line in (*lines, *self.values) if not line.startswith("  #"))
-        for guess in self.draft.guesses:
-            if f"<{guess.place.heading}>" not in text:
-                yield guess.place.heading
+    def _name(self, heading: str) -> str:
+        """The name of a column's heading in the mapping."""
+        if heading in self.names:
+            self.named.add(heading)
+        return self.names.get(heading, heading)
+
+    def _placeholder(self, guess: Guess) -> str:
+        self.used.add(guess.place.heading)
+        return f"<{self._name(guess.place.heading)}>"
+
+    def _cell(self, guess: Guess) -> str:
+        return scalar(self._placeholder(guess))
 
     def _header(self) -> str:
         rows = self.draft.roster.source.header
@@ -197,7 +211,7 @@ class _Lines:
         if formed:
             yield "ids:   # `pad: true` puts lost zeros back in front of digits"
         for guess in formed:
-            heading = scalar(guess.place.heading)
+            heading = scalar(self._name(guess.place.heading))
             if not guess.lengths:
                 yield f"  {heading}: {{pattern: {scalar(guess.shape)}}}{_GUESS}"
                 continue
@@ -221,7 +235,7 @@ class _Lines:
         if known is None:
             yield f"  primary_id: {cell(TO_CHOOSE)}{_TO_DO}"
         else:
-            yield f"  primary_id: {cell(known.place.heading)}{'' if sure else _mark(known)}"
+            yield f"  primary_id: {self._cell(known)}{'' if sure else _mark(known)}"
 
     # --- names ---
 
@@ -233,7 +247,7 @@ class _Lines:
                 yield f"  {field}: {whole[field]}"
             elif guess is None and first_middle and field in _FIRST_AND_MIDDLE:
                 step = f'{{split: {{on: " ", take: {_FIRST_AND_MIDDLE[field]}}}}}'
-                source = cell(first_middle.place.heading)
+                source = self._cell(first_middle)
                 more = ", name" if first_middle.shouted else ""
                 yield f"  {field}: {{from: {source}, clean: [{step}{more}]}}{_mark(first_middle)}"
             elif guess is None and field in {"first_name", "last_name"}:
@@ -245,11 +259,11 @@ class _Lines:
 
     def _part_of_name(self, field: str, guess: Guess) -> str:
         """The column, together with those of the second last name or of the particle before it."""
-        source = cell(guess.place.heading)
+        source = self._cell(guess)
         if field == "last_name":
             around = (self.draft.first(BEFORE_LAST), guess, self.draft.first(SECOND_LAST))
             if len(there := [one for one in around if one]) > 1:
-                source = scalar(" ".join(f"<{one.place.heading}>" for one in there))
+                source = scalar(" ".join(self._placeholder(one) for one in there))
         if guess.shouted and field != "middle_name":
             return f"{{from: {source}, clean: [name]}}"
         return source
@@ -263,7 +277,7 @@ class _Lines:
         names = [read_name(text, order) for text in guess.counts]
         read = "name" if order == "auto" else f"{{name: {order}}}"
         capitals = ", clean: [name]" if guess.shouted else ""
-        source = cell(guess.place.heading)
+        source = self._cell(guess)
         self.values.append(f"  person: {{from: {source}{capitals}, read: {read}}}{_mark(guess)}")
         doubt = "" if all(name.certain for name in names) else ": some names will need review"
         middle = ("middle",) if any(name.middle for name in names) else ()
@@ -284,17 +298,19 @@ class _Lines:
 
         `clean` is only suggested for addresses of the US.
         """
-        draft = self.draft
+        draft, again = self.draft, self.draft.first(PASSWORD_AGAIN)
         guess = draft.first(field, block)
         if field == "birth_date" and guess is None:
             return self._birth_parts()
-        if guess is None:
+        if guess is None or (field == "password" and again is None):
+            return ""
+        if draft.external and field in FIELDS and FIELDS[field].facts.reach is Reach.INTERNAL_ONLY:
             return ""
         several = draft.by_field[field] if field == "user_title" else [guess]
         several = sorted(several, key=lambda one: one.filled)  # `Dr.` of some before `Ms` of all
-        source, mark = cell(guess.place.heading), _mark(guess)
+        source, mark = self._cell(guess), _mark(guess)
         if len(several) > 1:
-            source = f"[{', '.join(cell(one.place.heading) for one in several)}]"
+            source = f"[{', '.join(self._cell(one) for one in several)}]"
         keys = {"from": source}
         if any(map(draft.takes_lookup, several)):
             keys["lookup"] = scalar(LOOKUPS[field])
@@ -302,12 +318,9 @@ class _Lines:
         elif field in _US_STEPS and draft.american and not draft.first("country", block):
             keys["clean"] = f"[{_US_STEPS[field]}]"
         elif field == "line1" and len(lines := draft.street(guess)) > 1:
-            keys["from"] = scalar(" ".join(f"<{one.place.heading}>" for one in lines))
-        elif field == "password":
-            again = draft.first(PASSWORD_AGAIN)
-            if again is None or draft.external:
-                return ""
-            keys["agrees_with"] = cell(again.place.heading)
+            keys["from"] = scalar(" ".join(self._placeholder(one) for one in lines))
+        elif field == "password" and again is not None:
+            keys["agrees_with"] = self._cell(again)
         elif field in ENDS:
             if words := words_for_dates(guess):
                 keys["lookup"] = _END_DATES
@@ -323,7 +336,7 @@ class _Lines:
         parts = [self.draft.first(part) for part in BIRTH_PARTS]
         if not all(parts):
             return ""
-        text = "-".join(f"<{part.place.heading}>" for part in parts if part)
+        text = "-".join(self._placeholder(part) for part in parts if part)
         return f"{{from: {scalar(text)}, dates: ymd, bad: drop}}{_GUESS}"
 
     # --- lists ---
@@ -340,13 +353,13 @@ class _Lines:
         if emails:
             yield "    email:"
         for guess in emails:
-            source = cell(guess.place.heading)
+            source = self._cell(guess)
             yield f"      - email_address: {{from: {source}, clean: [lower]}}{_mark(guess)}"
             yield f"        email_type: {self._type('email', guess)}"
         if phones:
             yield "    phone:"
         for guess in phones:
-            source = cell(guess.place.heading)
+            source = self._cell(guess)
             if guess.american:
                 source = f"{{from: {source}, clean: [phone]}}"
             else:
@@ -376,7 +389,7 @@ class _Lines:
 
     def _part_of_address(self, column: Guess, field: str, pattern: str) -> str:
         """A part of a cell; what has another form stays whole in the first part."""
-        source = cell(column.place.heading)
+        source = self._cell(column)
         whole = "line1" if column.field == "line1" else "city"
         rest = f", default: {source}" if field == whole else ""
         steps = f"[{{extract: {scalar(pattern)}}}]"
@@ -393,7 +406,7 @@ class _Lines:
             return constant + _GUESS
         table = f"{of} types"
         self.lookups.setdefault(table, []).append(alike[0])
-        source = cell(alike[0].place.heading)
+        source = self._cell(alike[0])
         return f"{{from: {source}, lookup: {table}, default: {constant}}}{_GUESS}"
 
     def _more(self) -> Iterator[str]:
@@ -402,12 +415,12 @@ class _Lines:
         if card is not None and card is not self.draft.ids[0]:
             yield "  user_identifier:"
             yield f"    - id_type: BARCODE{_GUESS}"
-            yield f"      value: {cell(card.place.heading)}{_mark(card)}"
+            yield f"      value: {self._cell(card)}{_mark(card)}"
             if self.draft.external:
                 yield "      segment_type: Internal   # the SIS load does not change it"
         if library := self.draft.first("rs_library"):
             yield "  rs_library:"
-            yield f"    - code: {cell(library.place.heading)}{_mark(library)}"
+            yield f"    - code: {self._cell(library)}{_mark(library)}"
 
     def _lookups(self) -> Iterator[str]:
         """The lookups to complete: each word of the roster once, and Alma's code for it."""

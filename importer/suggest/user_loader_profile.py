@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from importer.errors import MappingError, UnreadableFileError
-from importer.mapper.placeholders import TO_CHOOSE, heading_key, is_nameable, name_for, nearest
+from importer.mapper.placeholders import TO_CHOOSE, names_for, nearest
 from importer.mapper.yaml_source import cell, comment, constant, scalar
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Shape
 from importer.model.files import parse_json, read_text_bounded
@@ -140,17 +140,7 @@ class _Translation:
         self.given = {item.path: item for item in profile.fields}
         known = "primary_id" in self.given and profile.kind != "ADD"
         self.partial = known and not self.given.keys() >= {*ALWAYS_REQUIRED}
-        self.names: dict[str, str] = {}
-        headings = [item.header for item in profile.fields if item.header]
-        taken = {heading_key(heading) for heading in headings}
-        for heading in dict.fromkeys(headings):
-            if heading != TO_CHOOSE and is_nameable(heading) and not heading.endswith("*"):
-                continue
-            base = name_for(heading)
-            names = (base, *(f"{base} {number}" for number in range(2, len(headings) + 3)))
-            name = next(name for name in names if heading_key(name) not in taken)
-            taken.add(heading_key(name))
-            self.names[heading] = name
+        self.names = names_for(item.header for item in profile.fields if item.header)
 
     def lines(self) -> Iterator[str]:
         """The lines of the mapping file."""

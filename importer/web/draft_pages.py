@@ -142,14 +142,10 @@ def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
         if document.from_alma:
             continue
         places = roster.places if roster else _places(draft, document)
-        there = {heading_key(place.heading) for place in places}
+        named = {place: heading_key(document.name_of(place.heading)) for place in places}
         wanted = {heading_key(heading) for heading in document.headings}
-        known = len(wanted & there)
-        out = (
-            place.heading or place.letter
-            for place in places
-            if heading_key(place.heading) not in wanted
-        )
+        known = len(wanted & {*named.values()})
+        out = (place.heading or place.letter for place in places if named[place] not in wanted)
         fits.append(
             Fit(
                 path.name,

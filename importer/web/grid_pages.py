@@ -314,7 +314,9 @@ class Grid:
             {
                 "letter": use.letter,
                 "heading": use.heading,
-                "field": ", ".join(fields.get(heading_key(use.heading), ()) if use.labels else ()),
+                "field": ", ".join(
+                    fields.get(heading_key(mapping.name_of(use.heading)), ()) if use.labels else ()
+                ),
                 "at": at,
                 "fixed": at in self.checked.inputs.secret,
                 "choices": use.choices if len(use.choices) <= MOST_CHOICES else (),

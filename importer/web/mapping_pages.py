@@ -122,7 +122,7 @@ def steps_of(key: str) -> Steps:
 
 def _taken_by(document: MappingDocument, place: Place) -> tuple[list[FieldRule], str | None]:
     """Return the rules that use a column, and the key of the one that takes its cells."""
-    key = heading_key(place.heading)
+    key = heading_key(document.name_of(place.heading))
     here = [rule for rule in document.rules if key and key in map(heading_key, rule.headings)]
     lone = [one for one in here if _takes(one)]
     return here, key_of(lone[0].steps) if len(here) == len(lone) == 1 else None if here else ""
@@ -148,7 +148,7 @@ def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess
         here, target = _taken_by(document, place)
         likely = tuple(_likely(by_place[place], groups)) if place in by_place else ()
         doubt = ""
-        if target and cell(place.heading) in marks:
+        if target and cell(document.name_of(place.heading)) in marks:
             doubt = "a guess"
         elif target == "" and likely and place.heading not in document.file.roster.unused:
             doubt = "not used yet"
@@ -228,6 +228,7 @@ def matched(document: MappingDocument, place: Place, target: str) -> str:
     Raises UsageError.
     """
     text, heading = mapping_text(document.path), place.heading
+    name = document.name_of(heading)
     _, now = _taken_by(document, place)
     if now is None:
         msg = f"“{heading}” is used in a way that can only be changed in the mapping's text."
@@ -235,12 +236,12 @@ def matched(document: MappingDocument, place: Place, target: str) -> str:
     if target in NEW:
         new = NEW[target]
         text = editing.add_entry(
-            text, new.list, [(new.field, editing.column(heading)), (new.type_field, new.type)]
+            text, new.list, [(new.field, editing.column(name)), (new.type_field, new.type)]
         )
     elif target:
         if target not in {key for _, group in targets(document) for key, _ in group}:
             raise web.HTTPNotFound
-        text = editing.set_column(text, steps_of(target), heading)
+        text = editing.set_column(text, steps_of(target), name)
     if now and now != target:
         text = editing.clear_field(text, _cleared(document, steps_of(now)))
     before = document.file.roster.unused

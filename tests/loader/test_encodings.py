@@ -66,20 +66,26 @@ def test_the_right_encoding_can_be_declared(pair: Pair, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pair", "declared"),
+    ("pair", "declared", "few"),
     [
-        (Pair("iso8859-2", "pl"), "windows-1250"),
-        (Pair("cp1257", "lv"), "windows-1252"),
-        (Pair("cp1254", "tr"), "windows-1252"),
-        (Pair("cp1252", "fr"), "windows-1250"),
-        (Pair("utf-8", "fr"), "windows-1252"),
-        (Pair("cp1251", "ru"), "koi8-r"),
+        (Pair("iso8859-2", "pl"), "windows-1250", 0),
+        (Pair("cp1257", "lv"), "windows-1252", 0),
+        (Pair("cp1254", "tr"), "windows-1252", 0),
+        (Pair("cp1252", "fr"), "windows-1250", 0),
+        (Pair("utf-8", "fr"), "windows-1252", 0),
+        (Pair("utf-8", "es"), "mac-roman", 1),
+        (Pair("cp1251", "ru"), "koi8-r", 0),
     ],
 )
-def test_a_wrong_declared_encoding_is_refused(pair: Pair, declared: str, tmp_path: Path) -> None:
-    """What the mapping declares passes the same test, and the message names what to write."""
+def test_a_wrong_declared_encoding_is_refused(
+    pair: Pair, declared: str, few: int, tmp_path: Path
+) -> None:
+    """What the mapping declares passes the same test, and the message names what to write.
+
+    A single accented letter in UTF-8 is none of another encoding.
+    """
     path = tmp_path / "a.csv"
-    text, content = roster(pair, 100)
+    text, content = roster(pair, 100, few=few)
     path.write_bytes(content)
     with pytest.raises(RosterError, match="encoding: ") as refused:
         read(path, Layout(encoding=declared, expected=HEADINGS))

@@ -117,6 +117,14 @@ def test_of_other_sheets_only_the_top_is_read() -> None:
     assert [name for name, until in book.asked if not until] == ["One"]
 
 
+def test_other_spellings_are_no_more_headings() -> None:
+    """Two of four headings in one of their spellings show the sheet, and that its row is one."""
+    expected = frozenset({"ID", "Name", "Born", "Group", "Card", "Nr", "Barcode", "DOB", "Type"})
+    people = sheet_of("ID|Name|Born|Group", "1|Ann|2001-01-01|A", merged=[MergedRange(1, 1, 0, 1)])
+    book = FakeBook({"Codes": sheet_of("Code|Meaning", "A|B"), "One": people})
+    assert read(book, Layout(expected=expected, more=5)).source.sheet == "One"
+
+
 def test_a_sheet_of_notes_is_no_roster() -> None:
     """Before there is a mapping: a roster has two columns; the notes are named as not read."""
     book = FakeBook({"Notes": sheet_of("Read me", "", "of 2026"), "One": sheet_of(*PEOPLE)})

@@ -94,6 +94,21 @@ def test_a_row_is_left_out(tmp_path: Path) -> None:
     assert not [one for one in problems if one[0] in {2, 3}]
 
 
+@pytest.mark.parametrize("row", ["1003,Cy,Cole", "1003,Cole,Jr.,Cy,2030-01-01"])
+def test_an_uneven_row_is_corrected_up_to_its_last_cell(tmp_path: Path, row: str) -> None:
+    """A delimiter too many or too few shifts every value up to there."""
+    (mapping := tmp_path / "m.yaml").write_text(MAPPING, "utf-8")
+    roster = _roster(tmp_path / "r.csv", [ROWS[0], [row], ROWS[4]])
+    cells = [*row.split(","), ""][:4]
+    right = ("1003", "Cy", "Cole", "2030-01-01")
+    every = zip("ABCD", HEADINGS, cells, right, strict=True)
+    lines = [Correction(3, *cell, "ana@desk", "") for cell in every if cell[2] != cell[3]]
+    for count, fate in ((len(lines) - 1, Fate.REJECTED), (len(lines), Fate.READY)):
+        made, folder = tmp_path / f"{count}.csv", tmp_path / f"run{count}"
+        write_corrections(made, lines[:count])
+        assert _facts(roster, mapping, folder, made)[0][3] is fate
+
+
 @pytest.mark.parametrize(
     "line",
     [

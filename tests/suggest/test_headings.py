@@ -183,6 +183,20 @@ def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
     assert "v" not in confirmed(tmp_path)
 
 
+def test_the_ids_of_external_users_are_confirmed_as_such(tmp_path: Path) -> None:
+    """Their next roster is one of External users, whatever ID comes first and is named there."""
+    (tmp_path / "a.yaml").write_text(
+        "version: 1\naccount_type: EXTERNAL\nheadings: {Key: [Key*]}\n"
+        "record: {primary_id: <Key>, last_name: <L>}\n"
+    )
+    known = replace(BESIDE, confirmed=confirmed(tmp_path))
+    headings, cells = filled(EMPL_ID=["1", "2"], Key=["7001", "7002"], L=["Lee", "Ray"])
+    text = suggest(roster(headings, cells), known)
+    assert "account_type: EXTERNAL" in text
+    assert "primary_id: <Key>\n" in text
+    assert "account_type: EXTERNAL" in suggest(roster(("Key*", "L"), cells), known)
+
+
 @pytest.mark.parametrize(
     ("rule", "field"),
     [

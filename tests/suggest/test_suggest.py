@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
+from importer.mapper.explain import needed_columns
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
@@ -90,6 +91,32 @@ def test_a_code_to_choose_is_no_code(tmp_path: Path) -> None:
     assert "country: to do: write Alma's code" in to_do
     with pytest.raises(MappingError, match="codes show CountryCodes"):
         compile_mapping(mapping, roster(headings, rows).places, RUN)
+
+
+def test_headings_that_end_in_a_star_get_names(tmp_path: Path) -> None:
+    """In an entry `<City*>` is every heading that begins so; the mapping reads each column alone.
+
+    A roster with the names alone is read as well, as the mapping's template has them.
+    """
+    plain = ("Barcode", "First Name", "Last Name", "Group", "Street", "City", "State", "ZIP")
+    starred = tuple(f"{name}*" for name in (*plain, "Deceased", "Size <cm>"))
+    rows = [("2000", "A", "L", "COMM", "1 Elm St", "Lincoln", "NE", "68502", "Yes", "9")]
+    mapping = started(tmp_path, starred, rows)
+    assert lint(mapping) == ()
+    assert [column.heading for column in needed_columns(mapping)] == [*plain, "Deceased"]
+    for headings in (starred, plain):
+        found = roster((*headings, *starred[len(headings) :]), rows)
+        uses = compile_mapping(mapping, found.places, RUN).uses
+        assert [use.place.heading for use in uses] == [*headings, *starred[len(headings) :]][:9]
+
+
+def test_what_only_internal_users_have_is_not_taken_for_external_ones(tmp_path: Path) -> None:
+    """A mapping with it would not load."""
+    headings = ("EMPL ID", "First", "Last", "Group", "Password", "Verify Password",
+                "Force Password Change", "PIN")  # fmt: skip
+    rows = [("1234567", "A", "L", "COMM", "Secret99!", "Secret99!", "TRUE", "1234")]
+    mapping = started(tmp_path, headings, rows)
+    assert not {"password", "force_password_change"} & {one.field.path for one in mapping.rules}
 
 
 def test_values_that_are_codes_already_need_no_lookup(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 import importer.web.drafts
-from importer.loader.corrections import Correction, moment
+from importer.loader.corrections import Correction
 from importer.loader.read import read
 from importer.mapper.load import examine
 from importer.model.fields import NO_CODES, CodeRow, CodeTables
@@ -178,7 +178,7 @@ def test_a_corrected_row_is_read_as_its_columns_show(tmp_path: Path) -> None:
     today = date(2026, 8, 20)
     checked = draft.checked(tmp_path / "people.yaml", NO_CODES, today)
     assert checked.decided.fates == {2: Fate.READY, 3: Fate.REJECTED}
-    made = Correction(3, "C", "Last", "", "Berg", "ana", moment(datetime.now(UTC)))
+    made = Correction(3, "C", "Last", "", "Berg", "ana", "2030-05-13T09:00:00")
     checked.correct([made])
     draft.add([made])
     whole = draft.checked(tmp_path / "people.yaml", NO_CODES, today)
