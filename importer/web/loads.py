@@ -196,7 +196,10 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class KnownRun:
-    """What is known of a run from its ledger. `open_rows`: those that need a decision."""
+    """What is known of a run from its ledger.
+
+    `open_rows`: those that need a decision. `began`: when its last load did.
+    """
 
     facts: RunFacts
     summary: Summary
@@ -205,6 +208,7 @@ class KnownRun:
     done: int
     of: int
     open_rows: frozenset[int]
+    began: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +217,8 @@ class Situation:
 
     `draft`: its name and version, if there is one. `counts`: of its last check, if nothing changed
     since. `planning`: the task that compares it with Alma. `fresh`: the draft was not changed since
-    the run. `ask`: what a person has to say of the roster before it can be read.
+    the run. `busy`: a command works on the run, which `loads` it or answers rows and the like.
+    `ask`: what a person has to say of the roster before it can be read.
     """
 
     draft: tuple[str, int] | None = None
@@ -225,6 +230,7 @@ class Situation:
     fault: str = ""
     fresh: bool = True
     busy: bool = False
+    loads: bool = False
     undone: bool = False
     ask: Asked = ""
 
@@ -239,6 +245,9 @@ def next_step(now: Situation) -> NextStep:
     known, run = now.known, f"runs/{now.run}"
     if known is None or (now.draft and not (now.fresh or known.applied or now.busy)):
         return _of_draft(now)
+    if now.busy and not now.loads:
+        words = "A command is working on it"
+        return NextStep(State.PLANNING, words, "Watch", f"{run}/live", tone="info")
     if now.busy:
         words = f"Loading {known.done:,} of {known.of:,}"
         return NextStep(State.LOADING, words, "Watch", f"{run}/live", tone="info")
@@ -416,6 +425,7 @@ def situation(
         run.fault if run else "",
         not (draft and known) or _is_fresh(known.facts, draft),
         folder is not None and space.is_busy(folder),
+        folder is not None and space.is_loading(folder, known.began if known else None),
         folder is not None and any(_undoes(one.known, folder) for one in seen),
         draft.facts.ask if draft else "",
     )
@@ -500,7 +510,10 @@ def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
         left = 0 if ledger.facts.command == "check" else left_to_do(ledger)
         done = of - sum(states.get(one, 0) for one in OPEN)
         asked = frozenset(open_rows(ledger)) if ledger.facts.command != "check" else frozenset()
-        return KnownRun(ledger.facts, summarize(ledger), ledger.was_applied, left, done, of, asked)
+        loads = [one.time for one in made_by_people(ledger) if one.event == "apply"]
+        began = loads[-1] if loads else None
+        counts, applied = summarize(ledger), ledger.was_applied
+        return KnownRun(ledger.facts, counts, applied, left, done, of, asked, began)
 
 
 @dataclass(frozen=True, slots=True)

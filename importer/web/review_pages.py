@@ -39,17 +39,46 @@ def _survey(folder: Path, _stamp: object) -> Survey:
 
 
 @dataclass(frozen=True, slots=True)
+class Asks:
+    """What the form that starts or continues a load asks first.
+
+    `began`: the load was approved before. `seal`: of the planned steps; another one after any was
+    changed. `deletions`: users whom an apply of all that is left deletes; the number is typed each
+    time. `checks`: failed safety checks that nobody let pass as they are now. `answered`: what is
+    dangerous of rows that were answered since the load was approved.
+    """
+
+    began: bool
+    seal: str
+    deletions: int
+    checks: list[FailedCheck]
+    answered: list[ProblemGroup]
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Asks:
+        """Read what a run asks now."""
+        return cls(
+            ledger.was_applied,
+            ledger.value("seal") or "",
+            next_deletes(ledger, None),
+            [] if ledger.facts.command == "check" else stopping_checks(ledger),
+            _answered_dangers(ledger),
+        )
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to answer."""
+        return bool(self.deletions or self.checks or self.answered)
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """A run: its facts and counts, what changes and what is wrong, and what is left to do.
 
     `left`: rows that an apply still has to work on. `stale`: why it can be neither applied nor
     answered any more, "" if it can. `draft`: what it was made from, if that is still there.
     `prepared_by`: who dropped, changed, planned or answered anything of it, or wrote its mapping.
-    `related`: a sentence for each related run. `seal`: of the planned steps; another one after any
-    was changed. `deletions`: users whom an apply of all that is left deletes; the number is typed
-    each time. `checks`: failed safety checks that nobody let pass as they are now. `answered`: what
-    is dangerous of rows that were answered since the load was approved. `job`: the one that holds
-    it, where it is allowed and not approved; "" if none.
+    `related`: a sentence for each related run. `job`: the one that holds it, where it is allowed
+    and not approved; "" if none.
     """
 
     name: str
@@ -64,10 +93,7 @@ class Review:
     prepared_by: frozenset[str]
     related: tuple[str, ...]
     files: tuple[str, ...]
-    seal: str
-    deletions: int
-    checks: list[FailedCheck]
-    answered: list[ProblemGroup]
+    asks: Asks
     job: str
 
     @property
@@ -104,7 +130,7 @@ class Review:
     def to_view(self) -> frozenset[str]:
         """What must be viewed before it is approved, by name."""
         if self.applied:
-            return frozenset(one.code.value for one in self.answered)
+            return frozenset(one.code.value for one in self.asks.answered)
         return frozenset(one.key for one in self.survey.looks if one.dangerous and not one.check)
 
     @property
@@ -126,11 +152,12 @@ class Review:
         """The words of the button that starts the load: what happens."""
         if self.facts.sis is not None:
             return f"Write the file for the SIS load: {counted(self.left, 'row')}"
-        written = self.left - self.deletions
+        deletions = self.asks.deletions
+        written = self.left - deletions
         verb, to = ("Restore", "in") if self.facts.undoes else ("Write", "to")
-        if not self.deletions:
+        if not deletions:
             return f"{verb} {_people(written)} {to} {self.alma}"
-        deleted = f"elete {_people(self.deletions)} from {self.alma}"
+        deleted = f"elete {_people(deletions)} from {self.alma}"
         return f"{verb} {_people(written)} and d{deleted}" if written else f"D{deleted}"
 
 
@@ -161,15 +188,12 @@ def review(space: Workspace, folder: Path) -> Review:
             prepared_by(events, folder, thrown) | text_people(space.folder, facts),
             tuple(related.sentences()),
             tuple(path.name for path in present(folder)),
-            ledger.value("seal") or "",
-            next_deletes(ledger, None),
-            [] if facts.command == "check" else stopping_checks(ledger),
-            answered_dangers(ledger),
+            Asks.of(ledger),
             "" if space.practice or ledger.was_applied else holding(folder),
         )
 
 
-def answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
+def _answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
     """Return what is dangerous of the rows that were answered since the load was approved last.
 
     Rows that are not to be loaded do not count; nothing does before the first approval.
@@ -291,7 +315,7 @@ def _refused(visit: Visit, shown: Review) -> web.Response | None:
     if visit.site.access.forbids(visit.person, shown.prepared_by):
         sentence = "You prepared this load, so somebody else approves it. Nothing was sent."
         return visit.refusal(403, "You may not approve this", sentence, address)
-    if visit.text("plan") != shown.seal:
+    if visit.text("plan") != shown.asks.seal:
         sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
         return visit.refusal(409, "The plan was changed", sentence, address)
     return None
@@ -313,7 +337,7 @@ def start_apply(visit: Visit) -> web.Response:
         deleted, typed = next_deletes(ledger, limit or None), visit.number("deletions")
     wrong = Wrong(
         shown.to_view - set(visit.texts("viewed")),
-        tuple(one.check for one in shown.checks if one.check not in ticked),
+        tuple(one.check for one in shown.asks.checks if one.check not in ticked),
         shown.code != "" and visit.text("code").strip().casefold() != shown.code.casefold(),
         limit == 0,
         deleted > 0 and typed != deleted,
@@ -326,7 +350,7 @@ def start_apply(visit: Visit) -> web.Response:
         *(word for one in sorted(ticked) for word in ("--allow", one)),
         *(("--limit", str(limit)) if limit else ()),
         *(("--delete", str(typed)) if deleted else ()),
-        SEAL, shown.seal, "--yes", "--json",
+        SEAL, shown.asks.seal, "--yes", "--json",
         title="Writing to Alma",
         then=address,
         back=address,

@@ -13,21 +13,20 @@ from pathlib import Path
 from aiohttp import web
 
 from importer.errors import FINE, Exit
-from importer.ledger.journal import INTENT, UNSENT, JournalEntry, newest, next_deletes
+from importer.ledger.journal import INTENT, UNSENT, JournalEntry, newest
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import DECIDED, OPEN
 from importer.model.files import write_atomically
 from importer.model.plan import DECISIONS, Result, choices
-from importer.model.run import FailedCheck
 from importer.model.text import counted, row_label
-from importer.pipeline.apply import STOP, stopping_checks
+from importer.pipeline.apply import STOP
 from importer.report.files import present
 from importer.report.terminal import row_history
-from importer.report.view import Names, ProblemGroup, differences
+from importer.report.view import Names, differences
 from importer.report.wording import ENDS, duration, what, workbooks
 from importer.web.advice import on_page
 from importer.web.drafts import Draft
-from importer.web.review_pages import SEAL, answered_dangers, draft_of, held_by
+from importer.web.review_pages import Asks, draft_of, held_by
 from importer.web.site import Visit, found, number, render, see
 from importer.web.tasks import RUN, Task
 
@@ -160,11 +159,10 @@ class Line:
 class Progress:
     """How far a load has come.
 
-    `state`: `running`, `stopping`, `paused` or `stopped`. `by`: who runs it, and since when, if
-    known. `rate`: rows a second, 0 if not known yet; `first`: how many rows were approved, 0 for
-    all. `exit`: of its task, if that has ended. `seal`: of the plan as it was approved.
-    `deletions`: users whom an apply of what is left deletes. `checks`: failed safety checks that
-    stop it. `answered`: what is dangerous of rows that were answered meanwhile.
+    `state`: `running`, `stopping`, `paused`, `stopped` or, where a command only answers rows or
+    the like, `working`. `by`: who runs it, and since when, if known. `rate`: rows a second, 0 if
+    not known yet; `first`: how many rows were approved, 0 for all. `exit`: of its task, if that has
+    ended. `asks`: what is asked before it goes on, None while it is running.
     """
 
     state: str
@@ -179,15 +177,12 @@ class Progress:
     refused: tuple[tuple[int, str, str], ...]
     messages: tuple[str, ...]
     exit: int | None
-    seal: str
-    deletions: int
-    checks: list[FailedCheck]
-    answered: list[ProblemGroup]
+    asks: Asks | None
 
     @property
     def running(self) -> bool:
         """Whether a command works on it."""
-        return self.state in {"running", "stopping"}
+        return self.asks is None
 
     @property
     def percent(self) -> int:
@@ -214,22 +209,26 @@ class Progress:
 
 def _progress(visit: Visit) -> Progress:
     """Look at a load, and at the command that was started for it here, if the address names it."""
-    run, tasks = visit.run, visit.space.tasks
-    task = tasks.find(visit.text("task"))
-    ended = tasks.exit(task) if task else None
-    worker = visit.space.worker(run)
-    words = task.words if task else ()
-    approved = words[words.index(SEAL) + 1] if SEAL in words else ""
-    running = (task is not None and ended is None) or visit.space.is_busy(run)
-    state = "paused" if ended in {None, Exit.INTERRUPTED} else "stopped"
-    if running:
-        state = "stopping" if worker and _stops(run) == worker else "running"
+    run, tasks, words = visit.run, visit.space.tasks, ("apply", f"runs/{visit.run.name}")
+    task = tasks.find(visit.text("task")) or tasks.doing(words) or tasks.last(*words)
     with Ledger.open(run) as ledger:
         results = ledger.results() if ledger.was_applied else {}
         states, facts = ledger.progress(), ledger.facts
         entries = list(newest(ledger, _SEEN))
         sitting = list(takewhile(lambda one: one.event != "apply", entries))
         began = entries[len(sitting)] if len(sitting) < len(entries) else None
+        later = [
+            one for one in entries if task and one.event == "apply" and one.time > task.started
+        ]
+        task = None if len(later) > 1 else task  # another command went on with it
+        ended = tasks.exit(task) if task else None
+        running = (task is not None and ended is None) or visit.space.is_busy(run)
+        state = "paused" if ended in {None, Exit.INTERRUPTED, *FINE} else "stopped"
+        if running:
+            worker = visit.space.worker(run)
+            state = "stopping" if worker and _stops(run) == worker else "running"
+            loads = visit.space.is_loading(run, began.time if began else None)
+            state = state if loads else "working"
         of = sum(states.values())
         done = of - sum(states.get(one, 0) for one in OPEN)
         open_words = {Result.NOT_SENT: "still to write"}
@@ -251,16 +250,15 @@ def _progress(visit: Visit) -> Progress:
             tuple(_refused(ledger)) if results.get(Result.REFUSED) else (),
             tasks.messages(task) if task else (),
             ended,
-            approved or ledger.value("seal") or "",
-            next_deletes(ledger, None),
-            [] if running else stopping_checks(ledger),
-            [] if running else answered_dangers(ledger),
+            None if running else Asks.of(ledger),
         )
 
 
 def _heading(state: str, done: int, of: int, alma: str) -> str:
     if state == "running":
         return f"Writing {of:,} {'person' if of == 1 else 'people'} to {alma}"
+    if state == "working":
+        return "A command is working on this load"
     if state == "stopping":
         return "Pausing after the rows under way"
     return f"{'Paused' if state == 'paused' else 'Stopped'} at {done:,} of {counted(of, 'row')}"
@@ -317,7 +315,9 @@ def _stops(run: Path) -> str:
 def live(visit: Visit) -> web.Response:
     """Show the progress of a load; when it has ended, lead to its result."""
     found = _progress(visit)
-    if not found.running and (found.exit in FINE or found.done == found.of):
+    tried = found.exit is not None or (found.asks is not None and found.asks.began)
+    ended = found.done == found.of or (visit.text("task") and found.exit in FINE)
+    if not found.running and (ended or not tried):
         return see(visit.run_address)
     with Ledger.open(visit.run) as ledger:
         draft = draft_of(visit.space, ledger.facts)

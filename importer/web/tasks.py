@@ -84,6 +84,15 @@ class Workspace:
         """Return whether a command is working on a run, or was just started for it."""
         return self._applying(run) is not None or is_locked(run / LOCK)
 
+    def is_loading(self, run: Path, began: datetime | None) -> bool:
+        """Return whether a load of a run is under way; `began`: when its last one did.
+
+        Other commands, such as `resolve`, work on a run as well.
+        """
+        since = held_since(run) if began and is_locked(run / LOCK) else ""
+        started = bool(began and since and began >= datetime.fromisoformat(since))
+        return started or self._applying(run) is not None
+
     def worker(self, run: Path) -> str:
         """Return what a request to stop calls the command that works on a run, "" if none does.
 

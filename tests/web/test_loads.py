@@ -48,6 +48,7 @@ def _run(
         of - left,
         of,
         frozenset(range(2, 2 + review)),
+        None,
     )
 
 
@@ -97,12 +98,17 @@ CASES: dict[str, tuple[Situation, State, str, str, str]] = {
         State.DRAFT, "Rows to check", "Check the rows", "drafts/d1/grid",
     ),
     "loading": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), busy=True),
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), busy=True,
+                  loads=True),
         State.LOADING, "Loading 120 of 400", "Watch", "runs/r1/live",
     ),
     "just approved": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=400, of=400), busy=True),
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=400, of=400), busy=True, loads=True),
         State.LOADING, "Loading 0 of 400", "Watch", "runs/r1/live",
+    ),
+    "being answered": (
+        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=400, of=400), busy=True),
+        State.PLANNING, "A command is working on it", "Watch", "runs/r1/live",
     ),
     "stopped": (
         Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), fresh=False),
@@ -142,7 +148,7 @@ def test_only_finished_loads_need_nobody() -> None:
     """A load needs a person unless it runs or is done."""
     shown = {case: next_step(now).shows for case, (now, *_) in CASES.items()}
     assert {case for case, show in shown.items() if show is Show.LOADING} == {
-        "being planned", "loading", "just approved",
+        "being planned", "being answered", "loading", "just approved",
     }  # fmt: skip
     assert {case for case, show in shown.items() if show is Show.DONE} == {
         "done", "done, and the roster deleted", "undone",

@@ -6,12 +6,14 @@ import ast
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
 import importer
+from importer.ledger.run_lock import run_lock
 from importer.web.advice import in_words, on_page
 from tests.web.conftest import (
     KEY,
@@ -77,7 +79,7 @@ def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]
 
 
 def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Client]) -> None:
-    """The page of a stopped load has the button that continues it, and says why it stopped."""
+    """The page of a stopped load says why, also later; before anything began, it leads back."""
     library, client = office
     library.set_rate(20)
     run = planned(client, drafted(client, "alma", people(200, 2), "plain.yaml"))
@@ -86,11 +88,26 @@ def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Clien
     env.write_text(before.replace(KEY, "wrong"), "utf-8")
     live = approve(client, run).headers["Location"]
     until(lambda: "Stopped at" in client.get(live).text)
-    page = client.get(live).text
+    shown = [client.get(one).text for one in (live, f"{run}/live")]
     env.write_text(before, "utf-8")
-    assert {"Try again", "Check the connection"} <= buttons(page)
-    assert not re.search(r"importer apply|ALMA_API_KEY", page)
+    for page in shown:
+        assert {"Approve again", "Check the connection"} <= buttons(page)
+        assert "Continue the load" not in buttons(page)
+        assert not re.search(r"importer apply|ALMA_API_KEY", page)
+        assert "Check the key" in page
     followed(client, approve(client, run))
+
+
+def test_a_command_that_answers_rows_is_no_load(office: tuple[Library, httpx.Client]) -> None:
+    """While it has the run, nothing is loaded and nothing can be paused; then the plan is back."""
+    library, client = office
+    library.set_rate(20)
+    run = planned(client, drafted(client, "alma", people(250, 2), "plain.yaml"))
+    with run_lock(library.folder / run.removeprefix("/alma/"), "bo@desk", datetime.now(UTC)):
+        page = client.get(run, follow_redirects=True).text
+        assert ("bo" in page, "Pause" in buttons(page)) == (True, False)
+        assert "A command is working on it" in client.get("/alma/").text
+    assert client.get(f"{run}/live").headers["Location"] == run
 
 
 def test_a_roster_whose_load_is_open_stays(office: tuple[Library, httpx.Client]) -> None:

@@ -10,7 +10,7 @@ let said = Date.now();
 
 source.onmessage = (/** @type {MessageEvent<string>} */ message) => {
   const now = JSON.parse(message.data);
-  if (!now.running || (now.state !== state && now.state !== "running")) {
+  if (!now.running || (now.state !== state && (now.state !== "running" || state === "working"))) {
     source.close();
     arrive(live.dataset.done).then((done) => done || location.replace(live.dataset.done)); // other buttons
     return;
