@@ -15,6 +15,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from importer.loader.detect import LARGEST
 from importer.web import (
     decision_pages,
     draft_pages,
@@ -32,7 +33,7 @@ from importer.web.site import SITE, Site, Visit, explain_errors, see
 from importer.web.tasks import ALMA, PRACTICE
 
 LARGEST_FORM = 2_000_000
-"""Bytes of a form, except the roster, which is streamed."""
+"""Bytes of a form, except with a roster or a report of Alma."""
 
 _SHUTDOWN_SECONDS = 1.0
 
@@ -75,7 +76,6 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/decisions/use": decision_pages.use,
     "runs/{run}/decisions/users": decision_pages.get_users,
     "runs/{run}/approve": review_pages.start_apply,
-    "runs/{run}/sis-report": review_pages.sis_report,
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
     "users": users_page.save,
@@ -114,16 +114,16 @@ async def check_role(request: web.Request, handler: Handler) -> web.StreamRespon
     return visit.refusal(403, "You may not do this", f"{sentence} Nothing was done.", "/")
 
 
-def _in_turn(page: Page, *, versioned: bool = False) -> Handler:
+def _in_turn(page: Page, *, versioned: bool = False, large: bool = False) -> Handler:
     """Return the handler of a page or form; those of one thing are carried out one after another.
 
     Who waits needs no thread, so that nobody else waits, and a page that nobody waits for any more
     is not made. `versioned`: StaleError is raised where the draft was changed since the page of the
-    form.
+    form. `large`: a file that comes with the form may be as large as a roster.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        visit = await Visit.of(request)
+        visit = await Visit.of(request.clone(client_max_size=LARGEST) if large else request)
         async with visit.site.turn(_subject(request)):
             if request.method == "GET" and request.transport is None:
                 return web.Response()
@@ -163,6 +163,7 @@ ROUTES = [
         web.post(f"/{{place}}/{path}", _in_turn(page, versioned=True))
         for path, page in _DRAFT_FORMS.items()
     ),
+    web.post("/{place}/runs/{run}/sis-report", _in_turn(review_pages.sis_report, large=True)),
     web.post("/{place}/runs/{run}/pause", _pause),
     web.post("/{place}/rosters", home_pages.take_roster),
     web.get("/{place}/runs/{run}/events", run_pages.events),

@@ -109,8 +109,8 @@ class Fit:
     """How well a mapping fits a roster.
 
     `found` of its headings are there, `used` per cent of the roster's `columns`; `out`: those that
-    it does not use. `before`: it was chosen for the last file of this name. `does`: what happens to
-    people; `leaving`: to those who leave. `wrong`: not usable.
+    it does not use. `before`: it fits, and was chosen for the last file of this name. `does`: what
+    happens to people; `leaving`: to those who leave. `wrong`: not usable.
     """
 
     file: str
@@ -155,7 +155,7 @@ def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
                 round(100 * known / len(places)) if places else 0,
                 len(places),
                 tuple(out),
-                path.name == before,
+                path.name == before and 2 * known >= len(wanted),
                 about_people(document),
                 _about_leaving(document),
             )

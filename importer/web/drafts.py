@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from importer.errors import RosterError, UsageError
 from importer.loader.corrections import Correction, correct, read_corrections, write_corrections
 from importer.loader.headings import fold
-from importer.loader.read import read
+from importer.loader.read import preview, read
 from importer.mapper.evaluate import evaluate
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
@@ -227,7 +227,9 @@ class Draft:
         self.facts = facts
 
     @classmethod
-    def create(cls, drafts: Path, file: str, now: datetime, by: str = "", run: str = "") -> Draft:
+    def create(
+        cls, drafts: Path, file: str, now: datetime, by: str = "", run: str = "", load: str = ""
+    ) -> Draft:
         """Make the folder of a new draft; `file` is the name of the roster's file.
 
         There is no such draft for `open` before that file is there.
@@ -235,7 +237,7 @@ class Draft:
         safe = _NAME.sub("_", Path(file.replace("\\", "/")).name).lstrip(".")[-80:] or "roster"
         folder = make_numbered(drafts / f"{now:%Y%m%dT%H%M%S}")
         (folder / ROSTER).mkdir(mode=0o700)
-        draft = cls(folder, DraftFacts(file=safe, created=now, by=by, run=run))
+        draft = cls(folder, DraftFacts(file=safe, created=now, by=by, run=run, load=load))
         draft._save()
         return draft
 
@@ -325,11 +327,14 @@ class Draft:
         self._changed(mapping=mapping, edited=())
 
     def follow(self, earlier: Draft) -> None:
-        """Take the name, the mapping and the sheet of the load of an earlier term."""
+        """Take the name and the mapping of an earlier term's load, and its sheet if that is here.
+
+        Raises RosterError.
+        """
         facts = earlier.facts
-        self._changed(
-            load=earlier.title, mapping=facts.mapping, sheet=facts.sheet, after=earlier.name
-        )
+        sheets = preview(self.roster, Layout(), 1).sheets if facts.sheet else ()
+        sheet = facts.sheet if fold(facts.sheet) in {fold(name) for name, _ in sheets} else ""
+        self._changed(load=earlier.title, mapping=facts.mapping, sheet=sheet, after=earlier.name)
 
     def note(self, who: str) -> None:
         """Keep in mind that somebody worked on it; pages that are open stay up to date."""

@@ -94,7 +94,7 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
         shutil.rmtree(draft.folder)
         raise
     if earlier := visit.space.draft(request.query.get("after", "")):
-        draft.follow(earlier)
+        await loop.run_in_executor(visit.site.threads, draft.follow, earlier)
     return see(f"{visit.base}/drafts/{draft.name}/sheet")
 
 

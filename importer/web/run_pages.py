@@ -26,6 +26,7 @@ from importer.report.view import Names, differences
 from importer.report.wording import ENDS, duration, what, workbooks
 from importer.web.advice import on_page
 from importer.web.drafts import Draft
+from importer.web.loads import name_of
 from importer.web.review_pages import Asks, draft_of, held_by
 from importer.web.site import Visit, found, number, render, see
 from importer.web.tasks import RUN, Task
@@ -66,7 +67,9 @@ def correct(visit: Visit) -> web.Response:
     with Ledger.open(visit.run) as ledger:
         facts = ledger.facts
     workbook = found(workbooks((one.name for one in present(visit.run)), facts).get(position))
-    draft = visit.space.draft_of_rejects(visit.run.name, workbook, visit.now, visit.operator)
+    first = draft_of(visit.space, facts)
+    load = f"{first.title if first else name_of(facts)}, rejects"
+    draft = visit.space.draft_of_rejects(visit.run.name, workbook, load, visit.now, visit.operator)
     if not draft.facts.mapping:
         _, mapping = facts.rosters[position]
         draft.choose(Path(mapping.path).name)

@@ -82,6 +82,7 @@ def test_corrected_rejects_name_their_run(opened: tuple[Server, httpx.Client]) -
     draft = client.post(f"{first}/correct").headers["Location"].removesuffix("/grid")
     again = client.post(f"{first}/correct").headers["Location"].removesuffix("/grid")
     assert again == draft
+    assert ">Community patrons, rejects</a>" in client.get("/practice/").text
     causes = grid_rows(client, draft)["causes"]
     cause = next(one["key"] for one in causes if one["title"] == "Email not valid")
     (line,) = grid_rows(client, draft, show=cause)["lines"]

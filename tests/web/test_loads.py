@@ -203,17 +203,23 @@ def test_loads_are_found_by_name_state_and_trash(opened: tuple[Server, httpx.Cli
     assert _names(client.get("/practice/?show=trash").text) == []
 
 
-def test_a_roster_that_asks_something_names_it(opened: tuple[Server, httpx.Client]) -> None:
-    """The sheet of a workbook, or names in doubt; after the answer, the mapping is next."""
-    _, client = opened
+def _book(*sheets: str) -> bytes:
+    """A workbook of two columns, with the same people on each sheet."""
     book, file = Workbook(), io.BytesIO()
-    for sheet in (*book.worksheets, book.create_sheet("Spring")):
+    book.remove(book.worksheets[0])
+    for sheet in map(book.create_sheet, sheets):
         for row in (["Card No", "Family Name"], ["200011", "Silva"]):
             sheet.append(row)
     book.save(file)
+    return file.getvalue()
+
+
+def test_a_roster_that_asks_something_names_it(opened: tuple[Server, httpx.Client]) -> None:
+    """The sheet of a workbook, or names in doubt; after the answer, the mapping is next."""
+    _, client = opened
     names = "Card No,Family Name\n200011,Łukasz Żółć\n200012,Dvořák\n".encode("cp1250")
     for name, content, step, answer in (
-        ("two.xlsx", file.getvalue(), "Choose the sheet", {"sheet": "Spring"}),
+        ("two.xlsx", _book("Sheet", "Spring"), "Choose the sheet", {"sheet": "Spring"}),
         ("names.csv", names, "Confirm the names", {"encoding": "windows-1250"}),
     ):
         sent = client.post("/practice/rosters", files={"roster": (name, content)})
@@ -222,6 +228,26 @@ def test_a_roster_that_asks_something_names_it(opened: tuple[Server, httpx.Clien
         draft = sheet_page.removesuffix("/sheet")
         client.post(sheet_page, data={"version": version(client, draft), "shown": "", **answer})
         assert f">{step}</a>" not in client.get("/practice/").text
+
+
+def test_the_sheet_of_the_last_term_is_kept_where_it_is_there(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """Otherwise a sheet is chosen as for a first load."""
+    _, client = opened
+
+    def dropped(after: str, *sheets: str) -> str:
+        files = {"roster": ("terms.xlsx", _book(*sheets))}
+        answer = client.post(f"/practice/rosters{after}", files=files)
+        return answer.headers["Location"].removesuffix("/sheet")
+
+    first = dropped("", "Fall", "Staff")
+    form = {"sheet": "Fall", "shown": "", "version": version(client, first)}
+    client.post(f"{first}/sheet", data=form)
+    after = f"?after={first.rpartition('/')[2]}"
+    for sheets, asked in (("fall ", "Staff"), False), (("Spring", "Staff"), True):
+        page = client.get(f"{dropped(after, *sheets)}/sheet").text
+        assert ("Which sheet has the people?" in page) == asked
 
 
 def test_the_next_term_takes_name_and_mapping_along(opened: tuple[Server, httpx.Client]) -> None:

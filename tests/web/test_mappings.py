@@ -56,7 +56,7 @@ def test_a_mapping_that_changes_missing_people_is_never_chosen_beforehand(
 def test_the_mapping_of_the_last_file_of_this_name_is_proposed(
     opened: tuple[Server, httpx.Client],
 ) -> None:
-    """Also where another one uses more of the roster."""
+    """Also where another one uses more of the roster, but not where it does not fit."""
     server, client = opened
     text = (ROOT / "mappings" / "community.yaml").read_text("utf-8")
     own = server.folder / "practice" / "mappings" / "own.yaml"
@@ -67,6 +67,12 @@ def test_the_mapping_of_the_last_file_of_this_name_is_proposed(
     drafted(client, "practice", roster, "own.yaml")
     names, chosen = _offered(client, drafted(client, "practice", roster, ""))
     assert (names[0], chosen) == ("own.yaml", ["own.yaml"])
+    other = own.with_name("other.yaml")
+    other.write_text(PLAIN.replace("<", "<Our "), "utf-8")
+    files = {"roster": (roster.name, b"Our Id,Our First,Our Last\n1,Ida,Roe\n")}
+    draft = client.post("/practice/rosters", files=files).headers["Location"]
+    names, chosen = _offered(client, draft.removesuffix("/sheet"))
+    assert (names[0], chosen) == ("other.yaml", ["other.yaml"])
 
 
 def test_words_that_stand_for_dates_are_given_their_dates(

@@ -51,7 +51,8 @@ def test_an_sis_load_is_planned_downloaded_and_reported(library: Library) -> Non
     access = {"Authorization": f"apikey {KEY}"}
     loaded = httpx.post(f"{library.alma}/_sandbox/sis", content=file.content, headers=access)
     assert loaded.json()["created"] == 2
-    files = {"report": ("again.txt", b"Primary ID,Why\n")}
+    many = b"".join(b"90%d,%s\n" % (number, b"none such " * 20) for number in range(15_000))
+    files = {"report": ("again.txt", b"Primary ID,Why\n" + many)}  # larger than a form
     followed(client, client.post(f"{run}/sis-report", files=files))
     folder = library.folder / "runs" / run.rpartition("/")[2]
     assert [path.name for path in folder.glob("alma-job-report*")] == ["alma-job-report.txt"]
