@@ -125,6 +125,11 @@ def clean(text: str) -> Cleaned:
     return text, tuple(found)
 
 
+def clean_escaped(text: str) -> Cleaned:
+    """Clean one cell of our own CSV files, in which `escape` put marks."""
+    return clean(unescape(text))
+
+
 def is_formula_error(text: str) -> bool:
     """Return whether this is what Excel shows, and saves as CSV, for a formula that failed."""
     return text in FORMULA_ERRORS

@@ -26,14 +26,14 @@ import pandas as pd
 
 from importer.errors import RosterError
 from importer.loader import headings, table
-from importer.loader.cleaning import LONGEST, Cleaned, clean, writable
+from importer.loader.cleaning import LONGEST, Cleaned, clean, clean_escaped, writable
 from importer.loader.detect import Kind, NotReadableError, WrongEncodingError
 from importer.loader.encodings import LATIN_9, WESTERN, decoded, find_encoding
 from importer.loader.headings import Headings
 from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
 from importer.model.problem import CellFinding, Code, Severity
 from importer.model.roster import Layout, Roster, Source, letter
-from importer.model.text import counted, unescape
+from importer.model.text import counted
 
 ROWS = 1_000_000
 """Rows that a CSV file may have."""
@@ -274,15 +274,11 @@ def _cleaner(delimiter: str, width: int, columns: Columns) -> Callable[[str], Cl
 
     def clean_cell(text: str) -> Cleaned:
         found = _swallowed(text, delimiter, width)
-        if columns.added is not None:  # our own file: `escape` put the marks there
-            text = unescape(text)
-        else:
-            bare = _unwrapped(text)
-            if bare != text:
-                message = "the mark that keeps {value} as text was removed"
-                found = (*found, CellFinding(Code.TEXT_MARK_REMOVED, message, value=bare))
-                text = bare
-        text, more = clean(text)
+        bare = text if columns.added is not None else _unwrapped(text)
+        if bare != text:
+            message = "the mark that keeps {value} as text was removed"
+            found = (*found, CellFinding(Code.TEXT_MARK_REMOVED, message, value=bare))
+        text, more = clean(bare) if columns.added is None else clean_escaped(text)
         return text, (*found, *more)
 
     return clean_cell
@@ -401,15 +397,11 @@ def read_rows(path: Path, rows: Rows) -> Roster:
     columns = table.find_columns(headings, sheet, len(headings.texts), escaped=True)
     digest = hashlib.sha256(rows.content).hexdigest()
     source = Source(path, digest, Kind.CSV, encoding="utf-8", delimiter=",")
-
-    def of_rejects(text: str) -> Cleaned:
-        return clean(unescape(text))
-
     return table.build(
         source,
         columns,
         sheet,
-        clean=clean if columns.added is None else of_rejects,
+        clean=clean if columns.added is None else clean_escaped,
         visible_only=False,
         all_people=True,
         notices=(),

@@ -15,14 +15,14 @@ from typing import Protocol
 
 from importer.errors import Cause, RosterError, WhichSheetError
 from importer.loader import headings, table
-from importer.loader.cleaning import clean
+from importer.loader.cleaning import clean, clean_escaped
 from importer.loader.csv_file import first_rows, read_csv
 from importer.loader.detect import Kind, NotReadableError, identify, read_bytes, unpack
 from importer.loader.encodings import WESTERN, WhichEncodingError, find_encoding
 from importer.loader.table import CELLS, Columns, Sheet
 from importer.model.problem import Code, Problem
 from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
-from importer.model.text import counted, spans, unescape
+from importer.model.text import counted, spans
 
 CPU_SECONDS = 300
 """Seconds of computing in which a file must be read; the largest ones take about a minute."""
@@ -111,12 +111,10 @@ def preview(path: Path, layout: Layout, count: int) -> Preview:
         if kind is Kind.CSV:
             return _preview_text(content, layout, count)
         workbook = _open(content, kind)
-        wanted = headings.fold(layout.sheet)
-        sheets = [one for one in workbook.sheets if headings.fold(one[0]) == wanted]
+        visible = [name for name, seen in workbook.sheets if seen]
         tops = {
             name: tuple(tuple(row) for row in workbook.read(name, count).rows[:count])
-            for name, seen in sheets or workbook.sheets
-            if seen or sheets
+            for name in _named(workbook, layout) or visible
         }
     sheet = max(tops, key=lambda name: max(map(_filled_cells, tops[name]), default=0), default="")
     lengths = {name: len(rows) for name, rows in tops.items()}
@@ -238,7 +236,7 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
         source,
         columns,
         sheet,
-        clean=(lambda text: clean(unescape(text))) if escaped else clean,
+        clean=clean_escaped if escaped else clean,
         visible_only=layout.visible_only,
         all_people=False,
         notices=(
@@ -314,8 +312,7 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
     visible = [name for name, seen in workbook.sheets if seen]
     hidden = [name for name, seen in workbook.sheets if not seen]
     if layout.sheet:
-        wanted = headings.fold(layout.sheet)
-        named = [name for name, _ in workbook.sheets if headings.fold(name) == wanted]
+        named = _named(workbook, layout)
         if not named and visible and headings.is_rejects(workbook.read(visible[0], 1).rows):
             named = visible
         if not named:
@@ -357,6 +354,11 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
         what = "hidden sheets have the headings as well and were not read"
         notices.append(f"{what}: {_quoted(unseen)}")
     return replace(source, sheet=chosen), notices
+
+
+def _named(workbook: Workbook, layout: Layout) -> list[str]:
+    wanted = headings.fold(layout.sheet)
+    return [name for name, _ in workbook.sheets if headings.fold(name) == wanted]
 
 
 def _filled_cells(row: Sequence[str]) -> int:

@@ -19,7 +19,6 @@ from pathlib import Path
 from importer.errors import RosterError
 from importer.loader.read import read
 from importer.mapper.compile import EMAIL, digits_of, looks_like_a_person
-from importer.mapper.dates import Dates, Order, Unread, shown_order
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, Layout, Roster
 from importer.model.text import folded
@@ -46,7 +45,6 @@ from importer.suggest.columns import (
     BARCODE_DIGITS,
     BIRTH_PARTS,
     CITY_LINE,
-    DATES,
     DIGITS,
     ENDS,
     FIRST_MIDDLE,
@@ -356,22 +354,6 @@ def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
     for key, guess in zip(keys, found, strict=True):
         once = guess.field in _SEVERAL or kept[key] is guess
         yield guess if once else replace(guess, field="")
-
-
-def date_order(found: tuple[Guess, ...]) -> Order | None:
-    """Return the order of the roster's dates, if some of them fit one order only."""
-    texts = (text for guess in found if guess.field in DATES for text in guess.counts)
-    return shown_order(texts, Dates())
-
-
-def in_doubt(found: Iterable[Guess]) -> bool:
-    """Return whether a column has dates that only an order of day, month and year can read."""
-    return any(
-        Dates().read(text) is Unread.TWO_WAYS
-        for guess in found
-        if guess.field in DATES
-        for text in guess.counts
-    )
 
 
 _ROWS = 5

@@ -25,7 +25,7 @@ from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.read import Read
 from importer.mapper.steps.step import Step
 from importer.mapper.transforms import is_dash
-from importer.mapper.yaml_source import cell
+from importer.mapper.yaml_source import SIZE_LIMIT, cell
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import read_text_bounded
 from importer.model.problem import Place
@@ -311,8 +311,6 @@ def words_for_dates(guess: Guess) -> dict[str, int]:
     }
 
 
-SIZE_LIMIT = 1024 * 1024
-"""Bytes of a mapping that is read."""
 _MOST = 50
 """Mappings that are read, the newest ones."""
 _NAMES = {"email_address": "email", "phone_number": "phone"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as default
 from difflib import get_close_matches
 
-from importer.mapper.dates import Order
+from importer.mapper.dates import Dates, Order, Unread, shown_order
 from importer.mapper.lookups import OTHERWISE
 from importer.mapper.placeholders import heading_key
 from importer.model.fields import FIELDS, country_of
@@ -23,9 +23,10 @@ from importer.model.vocabulary import (
     say_secret,
     words_of,
 )
-from importer.suggest.column_guesses import date_order, guesses, in_doubt
+from importer.suggest.column_guesses import guesses
 from importer.suggest.columns import (
     CITY_LINE,
+    DATES,
     EMPL_ID,
     FIRST_MIDDLE,
     FULL_NAME,
@@ -99,7 +100,8 @@ class Draft:
         self.account_type = choices.account_type or usual
         self.external = self.account_type is AccountType.EXTERNAL
         self.groups = {heading_key(word): code for word, code in choices.groups.items()}
-        self.dates = choices.dates or date_order(self.guesses)
+        self._dates = [t for guess in self.guesses if guess.field in DATES for t in guess.counts]
+        self.dates = choices.dates or shown_order(self._dates, Dates())
         self.american = self._is_american()
 
     def first(self, field: str, block: str | None = None) -> Guess | None:
@@ -133,7 +135,7 @@ class Draft:
     @property
     def in_doubt(self) -> bool:
         """Whether a column has dates that only an order of day, month and year can read."""
-        return in_doubt(self.guesses)
+        return any(Dates().read(text) is Unread.TWO_WAYS for text in self._dates)
 
     @property
     def open(self) -> tuple[str, ...]:

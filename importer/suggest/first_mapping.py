@@ -6,7 +6,7 @@ heading names it, and Alma's codes for the words in the roster.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from importer.mapper.dates import without_a_day
 from importer.mapper.placeholders import TO_CHOOSE, names_for
@@ -43,26 +43,13 @@ _BY_VALUES = "   # guess, by its values"
 _TO_DO = "   # to do"
 _BEFORE_GROUP = ("user_title", "gender")
 _AFTER_GROUP = (
-    "campus_code",
-    "job_category",
-    "job_description",
-    "web_site_url",
-    "cataloger_level",
-    "preferred_language",
-    *DATES,
-    "pin_number",
-    "password",
-    "force_password_change",
-)
+    "campus_code", "job_category", "job_description", "web_site_url", "cataloger_level",
+    "preferred_language", *DATES, "pin_number", "password", "force_password_change",
+)  # fmt: skip
 _NAMES = (
-    "first_name",
-    "middle_name",
-    "last_name",
-    "pref_first_name",
-    "pref_middle_name",
-    "pref_last_name",
-    "pref_name_suffix",
-)
+    "first_name", "middle_name", "last_name",
+    "pref_first_name", "pref_middle_name", "pref_last_name", "pref_name_suffix",
+)  # fmt: skip
 _US_STEPS = {"state_province": "upper", "postal_code": "zip"}
 _FIRST_AND_MIDDLE = {"first_name": 1, "middle_name": 2}
 
@@ -371,8 +358,11 @@ class _Lines:
         column, parts = self.draft.parts(block)
         fields = [field for field in ADDRESS if field != "country" and field not in parts]
         divided = (self._part_of_address(column, *part) for part in parts.items() if column)
-        lines = "\n".join(sorted((*self._fields(fields, " " * 8, block), *divided), key=_in_order))
-        yield lines.replace(" " * 8, "      - ", 1)
+        lines = sorted(
+            (*self._fields(fields, " " * 8, block), *divided),
+            key=lambda line: ADDRESS.index(line.partition(":")[0].strip()),
+        )
+        yield "\n".join(lines).replace(" " * 8, "      - ", 1)
         value = self._value("country", block)
         if value:
             yield f"        country: {value}"
@@ -433,7 +423,7 @@ class _Lines:
             yield '    "*": same'
         for field, found in self.lookups.items():
             yield f"  {scalar(LOOKUPS.get(field, field))}:"
-            for word, count in spellings(_each(found)):
+            for word, count in spellings({guess.place: guess for guess in found}.values()):
                 rows = counted(count, "row")
                 if field not in LOOKUPS:
                     code = type_by_word(field.split()[0], word)
@@ -444,15 +434,6 @@ class _Lines:
                 mark = f"   # {rows}" if chosen else f"{_GUESS if code else _TO_DO}; {rows}"
                 hint = "" if code else near
                 yield f"    {scalar(word)}: {scalar(code or TO_CHOOSE)}{mark}{hint}"
-
-
-def _in_order(line: str) -> int:
-    return ADDRESS.index(line.partition(":")[0].strip())
-
-
-def _each(found: Iterable[Guess]) -> list[Guess]:
-    """Return each column once."""
-    return list({guess.place: guess for guess in found}.values())
 
 
 def _mark(guess: Guess) -> str:

@@ -96,6 +96,11 @@ class Table:
                 if column.target.field.path == path:
                     yield column
 
+    def judge(self, judge: Judge, *paths: str) -> Iterator[Problem]:
+        """Yield a problem per row with a bad value of some fields."""
+        for column in self.of(*paths):
+            yield from column.judge(judge)
+
     def countries(self, column: Column) -> list[str]:
         """The country of the same address in each row; "" where it is not known."""
         label = f"{column.target.label.rpartition('.')[0]}.country"
@@ -295,8 +300,7 @@ def symbols_in_names(table: Table) -> Iterator[Problem]:
         pictures = not text.isascii() and not _SYMBOLS.isdisjoint(map(unicodedata.category, text))
         return finding if pictures else None
 
-    for column in table.of(*NAMES):
-        yield from column.judge(judge)
+    return table.judge(judge, *NAMES)
 
 
 def two_people(table: Table) -> Iterator[Problem]:
@@ -375,7 +379,7 @@ _LONGEST = 100  # years
 _NEVER = "9999-12-31"
 
 
-def _years_from(today: date, years: int) -> str:
+def years_from(today: date, years: int) -> str:
     """Return, as ISO, the same day some years later; that day need not exist."""
     return f"{today.year + years:04}{today.isoformat()[4:]}"
 
@@ -387,7 +391,7 @@ def out_of_range(table: Table) -> Iterator[Problem]:
     writes, and 9999-12-31, which means "never", only get a warning, as other dates do.
     """
     today = table.today.isoformat()
-    oldest = _years_from(table.today, -_OLDEST)
+    oldest = years_from(table.today, -_OLDEST)
 
     def birth(text: str) -> CellFinding | None:
         if text > today:
@@ -418,7 +422,7 @@ def _impossible_ends(table: Table, column: Column) -> Iterator[Problem]:
 
     The role's end is not reported again where it is the expiration date.
     """
-    latest = _years_from(table.today, _LONGEST)
+    latest = years_from(table.today, _LONGEST)
     role = column.target.label == ROLE_END
     known = table.candidates.texts("expiry_date") if role else repeat("")
     own = _own(table, column.target.label)
@@ -474,22 +478,19 @@ def expired(table: Table) -> Iterator[Problem]:
     """Find expiration dates in the past; a patron who expires today may still borrow today."""
     today = table.today.isoformat()
     finding = CellFinding(Code.EXPIRY_PAST, "the expiration date {value} has passed")
-    for column in table.of("expiry_date"):
-        yield from column.judge(lambda text: finding if _FIRST_END <= text < today else None)
+    return table.judge(lambda t: finding if _FIRST_END <= t < today else None, "expiry_date")
 
 
 def purged_before_expiry(table: Table) -> Iterator[Problem]:
     """Find records that Alma may purge before they expire (contract 4.2)."""
-    purge, expiry = (table.columns.get(label) for label in ("purge_date", "expiry_date"))
-    if purge is None or expiry is None:
-        return
     finding = CellFinding(
         Code.PURGE_BEFORE_EXPIRY, "the purge date {value} is before the expiry date of this row"
     )
-    rows = table.candidates.rows
-    for row, purged, expires in zip(rows, purge.texts, expiry.texts, strict=True):
-        if "" < purged < expires:
-            yield purge.problem(row, purged, finding, expiry)
+    for purge, expiry in zip(table.of("purge_date"), table.of("expiry_date"), strict=False):
+        rows = zip(table.candidates.rows, purge.texts, expiry.texts, strict=True)
+        for row, purged, expires in rows:
+            if "" < purged < expires:
+                yield purge.problem(row, purged, finding, expiry)
 
 
 # --- contacts ---
@@ -511,8 +512,7 @@ def emails(table: Table) -> Iterator[Problem]:
             return typographic
         return None if is_email(text) else CellFinding(Code.BAD_EMAIL, _no_email(text))
 
-    for column in table.of("contact_info.email.email_address"):
-        yield from column.judge(judge)
+    return table.judge(judge, "contact_info.email.email_address")
 
 
 def _no_email(text: str) -> str:
@@ -535,8 +535,10 @@ def _no_email(text: str) -> str:
 def phones(table: Table) -> Iterator[Problem]:
     """Find numbers that cannot be called; one without a country prefix is taken as a US number."""
     finding = CellFinding(Code.BAD_PHONE, "{value} cannot be called")
-    for column in table.of("contact_info.phone.phone_number"):
-        yield from column.judge(lambda text: None if read_phone(text).whole else finding)
+    return table.judge(
+        lambda text: None if read_phone(text).whole else finding,
+        "contact_info.phone.phone_number",
+    )
 
 
 def zip_codes(table: Table) -> Iterator[Problem]:
@@ -571,20 +573,17 @@ _COMMON = frozenset(WORDS["passwords"])
 def pins(table: Table) -> Iterator[Problem]:
     """Find PINs that a self-check machine does not take."""
     finding = CellFinding(Code.BAD_PIN, "the PIN is not four digits")
-    for column in table.of("pin_number"):
-        yield from column.judge(lambda text: None if _PIN.fullmatch(text) else finding)
+    return table.judge(lambda text: None if _PIN.fullmatch(text) else finding, "pin_number")
 
 
 def passwords(table: Table) -> Iterator[Problem]:
     """Find passwords that Alma refuses by its own rules, before it is asked."""
-    column = table.columns.get("password")
-    if column is None:
-        return
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
     parts = (table.candidates.texts(label) for label in ("primary_id", "first_name", "last_name"))
-    for row, text, *person in zip(table.candidates.rows, column.texts, *parts, strict=True):
-        if text and (reason := _unfit(text, person, internal=internal)):
-            yield column.problem(row, text, CellFinding(Code.BAD_PASSWORD, reason))
+    for column in table.of("password"):
+        for row, text, *person in zip(table.candidates.rows, column.texts, *parts, strict=True):
+            if text and (reason := _unfit(text, person, internal=internal)):
+                yield column.problem(row, text, CellFinding(Code.BAD_PASSWORD, reason))
 
 
 def _unfit(password: str, person: list[str], *, internal: bool) -> str:
@@ -614,5 +613,4 @@ def forced_changes(table: Table) -> Iterator[Problem]:
             return external
         return None if text.upper() == "TRUE" else not_true
 
-    for column in table.of("force_password_change"):
-        yield from column.judge(judge)
+    return table.judge(judge, "force_password_change")

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from importer.model.candidates import NAMES
 from importer.model.people import NICKNAMES, NO_NAME
 from importer.model.problem import KNOWN, CellFinding, Code, Problem
 from importer.model.roster import FORMULA_ERRORS
 from importer.model.text import counted
-from importer.validator.fields import WORDS, Column, Table
+from importer.validator.fields import WORDS, Column, Table, years_from
 
 _NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
 _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
@@ -50,6 +51,10 @@ def _odd(sentence: str) -> CellFinding:
     return CellFinding(Code.ODD_VALUE, f"{{value}} {sentence}")
 
 
+def _names(table: Table) -> Iterator[tuple[Column, Column]]:
+    return zip(table.of("first_name"), table.of("last_name"), strict=False)
+
+
 # --- values ---
 
 
@@ -57,8 +62,7 @@ def odd_names(table: Table) -> Iterator[Problem]:
     """Find names that are placeholders, remarks or a single letter, or contain digits or marks."""
     for column in table.of(*NAMES):
         last = column.target.field.name == "last_name"
-        found = {text: bad for text in column.distinct if (bad := _odd_name(text, last=last))}
-        yield from column.flag(found)
+        yield from column.judge(partial(_odd_name, last=last))
 
 
 def _odd_name(text: str, *, last: bool) -> CellFinding | None:
@@ -92,34 +96,32 @@ def one_case(table: Table) -> Iterator[Problem]:
 
 def test_people(table: Table) -> Iterator[Problem]:
     """Find names of nobody, such as Test Student and Mickey Mouse."""
-    first, last = (table.columns.get(label) for label in ("first_name", "last_name"))
-    if first is None or last is None:
-        return
-    for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
-        name = f"{one} {other}".casefold()
-        words = {*name.split()} & _TEST_WORDS
-        if name in _NOBODY or (words and not {one.casefold(), other.casefold()} & _NO_NAMES):
-            yield last.problem(row, f"{one} {other}", _odd("is no name of a person"), first)
+    for first, last in _names(table):
+        for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
+            name = f"{one} {other}".casefold()
+            words = {*name.split()} & _TEST_WORDS
+            if name in _NOBODY or (words and not {one.casefold(), other.casefold()} & _NO_NAMES):
+                yield last.problem(row, f"{one} {other}", _odd("is no name of a person"), first)
 
 
 def markup(table: Table) -> Iterator[Problem]:
     """Find HTML, formulas, and street numbers that a spreadsheet program made a date of."""
     for column in table.of(*_TEXTS):
         address = column.target.field.path.startswith("contact_info")
-        found = {
-            text: _odd("contains HTML or a formula")
-            if _MARKUP.search(text)
-            else _odd("looks like a date of the spreadsheet program")
-            for text in column.distinct
-            if _MARKUP.search(text) or (address and _EXCEL_DAY.fullmatch(text))
-        }
-        yield from column.flag(found)
+        yield from column.judge(partial(_markup, address=address))
+
+
+def _markup(text: str, *, address: bool) -> CellFinding | None:
+    if _MARKUP.search(text):
+        return _odd("contains HTML or a formula")
+    if address and _EXCEL_DAY.fullmatch(text):
+        return _odd("looks like a date of the spreadsheet program")
+    return None
 
 
 def odd_contacts(table: Table) -> Iterator[Problem]:
     """Find addresses that cannot be right: slips of known domains, no mailbox, no ZIP code."""
-    for column in table.of(_EMAIL):
-        yield from column.judge(_odd_email)
+    yield from table.judge(_odd_email, _EMAIL)
     for column in table.of(_ZIP):
         found = {text: _odd("is no ZIP code that exists") for text in _NO_ZIP & {*column.distinct}}
         yield from column.flag(found, [country == "USA" for country in table.countries(column)])
@@ -136,14 +138,9 @@ def _odd_email(text: str) -> CellFinding | None:
 
 def too_young(table: Table) -> Iterator[Problem]:
     """Find birth dates of the last three years."""
-    first = f"{table.today.year - _YOUNGEST:04}{table.today.isoformat()[4:]}"
-    today = table.today.isoformat()
-    for column in table.of("birth_date"):
-        yield from column.judge(
-            lambda text: (
-                _odd(f"is less than {_YOUNGEST} years ago") if first < text <= today else None
-            )
-        )
+    first, today = years_from(table.today, -_YOUNGEST), table.today.isoformat()
+    finding = _odd(f"is less than {_YOUNGEST} years ago")
+    return table.judge(lambda text: finding if first < text <= today else None, "birth_date")
 
 
 # --- cells that belong to each other's column ---
@@ -151,17 +148,15 @@ def too_young(table: Table) -> Iterator[Problem]:
 
 def swapped_names(table: Table) -> Iterator[Problem]:
     """Find rows whose first and last name are the other way round, as most other rows show."""
-    first, last = (table.columns.get(label) for label in ("first_name", "last_name"))
-    if first is None or last is None:
-        return
-    firsts, lasts = Counter(first.texts), Counter(last.texts)
-    odd_firsts, odd_lasts = (
-        {text for text, n in here.items() if n == 1 and there.get(text, 0) >= _REPEATED}
-        for here, there in ((firsts, lasts), (lasts, firsts))
-    )
-    for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
-        if one in odd_firsts and other in odd_lasts:
-            yield last.problem(row, f"{one} {other}", _odd("may be the wrong way round"), first)
+    for first, last in _names(table):
+        firsts, lasts = Counter(first.texts), Counter(last.texts)
+        odd_firsts, odd_lasts = (
+            {text for text, n in here.items() if n == 1 and there.get(text, 0) >= _REPEATED}
+            for here, there in ((firsts, lasts), (lasts, firsts))
+        )
+        for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
+            if one in odd_firsts and other in odd_lasts:
+                yield last.problem(row, f"{one} {other}", _odd("may be the wrong way round"), first)
 
 
 def swapped_address(table: Table) -> Iterator[Problem]:
@@ -189,15 +184,10 @@ def swapped_address(table: Table) -> Iterator[Problem]:
 
 def odd_columns(table: Table) -> Iterator[Problem]:
     """Find columns that are odd as a whole: swapped names, and one January 1 for many births."""
-    first, last = (table.columns.get(label) for label in ("first_name", "last_name"))
-    if (
-        first
-        and last
-        and _is_of_first_names(last.texts)
-        and not _is_of_first_names(first.texts, _SELDOM)
-    ):
-        sentence = "most cells look like first names: the columns of the names may be swapped"
-        yield _of_column(table, last, sentence)
+    for first, last in _names(table):
+        if _is_of_first_names(last.texts) and not _is_of_first_names(first.texts, _SELDOM):
+            sentence = "most cells look like first names: the columns of the names may be swapped"
+            yield _of_column(table, last, sentence)
     for column in table.of("birth_date"):
         filled = [*filter(None, column.texts)]
         firsts = Counter(text for text in filled if text.endswith("-01-01"))
