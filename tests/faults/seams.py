@@ -161,7 +161,7 @@ def sent_is_answered(patch: Patch) -> None:
     def answered(imprints: Imprints, _user: User, _hashed: object) -> dict[str, Imprint]:
         return {key: one._replace(answered=one.made) for key, one in imprints.items()}
 
-    patch.setattr(f"{PIPELINE}.remember.answered", answered)
+    patch.setattr(f"{PIPELINE}.apply.answered", answered)
     patch.setattr("importer.planner.decide.answered", answered)
 
 
