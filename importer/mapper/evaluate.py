@@ -145,7 +145,7 @@ class _Takes:
             for name, more in mapping.file.headings.items()
         ]
         self._headings = [
-            (rule.field.path, heading_key(heading.removesuffix("*")), heading.endswith("*"))
+            (rule.field.path, heading_key(heading))
             for rule in mapping.rules
             for heading in (*rule.cells, *rule.compared)
         ]
@@ -155,11 +155,13 @@ class _Takes:
         if not (key := heading_key(place.heading)):
             return set()
         names = {key, *(name for name, more in self._spellings if key in more)}
-        return {
-            path
-            for path, start, repeated in self._headings
-            if start in names or (repeated and key.startswith(f"{start} "))
-        }
+        return {path for path, heading in self._headings if any(_names(heading, n) for n in names)}
+
+
+def _names(heading: str, name: str) -> bool:
+    """Return whether a heading of the mapping, maybe `email *`, names a column."""
+    start = heading.removesuffix("*").rstrip()
+    return heading == name or (heading != start and f"{name} ".startswith(f"{start} "))
 
 
 def misplaced(roster: Roster, secret: Collection[int]) -> frozenset[int]:

@@ -72,3 +72,12 @@ def test_what_a_password_is_compared_with_is_as_secret(tmp_path: Path) -> None:
     record = "password: {from: <Login word>, agrees_with: <Again>}"
     bench = Bench(tmp_path, record, "", "Login word|Again|Notes")
     assert secret_columns(places(bench.headings), bench.mapping, ()) == {3, 4}
+
+
+@pytest.mark.parametrize("star", ["*", " *"])
+def test_a_password_under_a_heading_that_ends_in_an_asterisk_is_secret(
+    tmp_path: Path, star: str
+) -> None:
+    """The asterisk may be one of the heading itself, as many forms mark what is required."""
+    bench = Bench(tmp_path, f'password: "<Code{star}>"', "", f"Code{star}|Notes")
+    assert secret_columns(places(bench.headings), bench.mapping, ()) == {3}
