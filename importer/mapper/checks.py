@@ -228,8 +228,10 @@ def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if isinstance(variable, Variable)
     ]
     for rule in (*mapping.values, *mapping.rules):
-        names = {v.name for _, part in rule.parts for t in part.templates for v in t.variables}
-        found += [(rule.steps, name) for name in sorted(names)]
+        needs = [step.needs for _, part in rule.parts for step in part.steps]
+        taken = [v for one in needs for t in one.templates for v in t.variables]
+        taken += [v for one in needs for v in one.deciding if isinstance(v, Variable)]
+        found += [(rule.steps, name) for name in sorted({one.name for one in taken})]
     for steps, name in found:
         if name.startswith(VALUE) and name not in values:
             wrong = f"`<{name}>` is not one of the mapping's `values`{_instead(name, values)}"
@@ -241,13 +243,12 @@ def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """No field and no value needs itself; terms by user group need the group."""
-    needs = {rule.field.path: rule.needs for rule in (*mapping.values, *mapping.scalars)}
-    for rule, steps, part in mapping.parts if isinstance(mapping.file.terms, dict) else ():
+    needs = {rule.field.path: mapping.needs(rule) for rule in (*mapping.values, *mapping.scalars)}
+    lacking = isinstance(mapping.file.terms, dict) and "user_group" not in needs
+    for _, steps, part in mapping.parts if lacking else ():
         for step in (step for step in part.steps if step.uses_terms):
-            needs[rule.field.path] = needs.get(rule.field.path, rule.needs) | {"user_group"}
-            if "user_group" not in needs:
-                wrong = "`terms` by user group need `user_group` in this mapping"
-                yield MappingFinding((*steps, step.key), wrong)
+            wrong = "`terms` by user group need `user_group` in this mapping"
+            yield MappingFinding((*steps, step.key), wrong)
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:

@@ -541,24 +541,24 @@ class _Compiler:
     ) -> tuple[tuple[int, ...], str]:
         """Return the positions of all columns that decide a value, and its rule as a text.
 
-        Columns and rules of the record's fields that it takes, and of its entry's `when`, count.
+        Columns and rules of the fields and values that it needs, and of its entry's keys, count.
         """
-        file = self.mapping.file
-        scalars = {one.field.path: one for one in self.mapping.scalars}
+        mapping = self.mapping
+        known = {one.field.path: one for one in (*mapping.values, *mapping.scalars)}
         rules: dict[str, FieldRule] = {rule.field.path: rule}
-        left = [rule]
-        while left:
-            for name in left.pop().fields:
-                if name in scalars and name not in rules:
-                    rules[name] = scalars[name]
-                    left.append(scalars[name])
+        names = [*mapping.needs(rule), *(entry.needs if entry else ())]
+        for name in names:
+            if name in known and name not in rules:
+                rules[name] = known[name]
+                names += mapping.needs(known[name])
         headings = {name: one.steps for one in rules.values() for name in one.headings}
-        conditions = [*entry.part.conditions] if entry else []
         headings |= dict.fromkeys(entry.deciding if entry else (), rule.steps)
         uses = [self.column(bound.get(name, name), steps) for name, steps in headings.items()]
-        written = [one.as_text(self.mapping.tables) for one in rules.values()]
-        ids = [self.id_rule(bound.get(name, name)) for name in headings]
-        text = repr((written, file.roster.dates, ids, conditions))
+        written = [rules[name].as_text(mapping.tables) for name in sorted(rules)]
+        ids = [self.id_rule(bound.get(name, name)) for name in sorted(headings)]
+        roster, keys = mapping.file.roster, entry.part.keys if entry else ()
+        terms = any(one.uses_terms for one in rules.values()) and mapping.file.terms
+        text = repr((written, roster.dates, roster.blank, terms, ids, keys))
         digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         return tuple(sorted({use.position for use in uses if use is not None})), digest
 

@@ -178,6 +178,11 @@ class FieldRule:
         return frozenset(part.name for part in (*taken, *deciding) if not part.of_run)
 
     @property
+    def uses_terms(self) -> bool:
+        """Whether it may be the end of a term."""
+        return any(step.uses_terms for _, part in self.parts for step in part.steps)
+
+    @property
     def run_dependent(self) -> bool:
         """Whether it contains a run variable."""
         return any(variable.of_run for t in self.templates for variable in t.variables)
@@ -197,8 +202,8 @@ class FieldRule:
     # --- what it gives ---
 
     def as_text(self, tables: Tables) -> str:
-        """Return the rule with its values and lookups; equal only where nothing was changed."""
-        parts = [*self._every_part]
+        """Return the rule with its lookups; equal only where nothing was changed."""
+        parts = [part for _, part in self.parts]
         names = [name for part in parts for step in part.steps for _, name in step.needs.lookups]
         return f"{parts!r} {[tables.get(name) for name in names]!r}"
 
@@ -258,6 +263,12 @@ class EntryRules:
         """The headings that only decide which rows have it."""
         conditions = (condition for _, condition in self.part.conditions)
         return tuple(name for condition in conditions for name in condition.headings)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The fields and values that decide which rows have it."""
+        tests = (test for _, condition in self.part.conditions for test in condition.every_test)
+        return frozenset(key.name for _, key, _ in tests if isinstance(key, Variable))
 
 
 def _accepts_one_name(rule: FieldRule) -> bool:
@@ -452,6 +463,11 @@ class MappingDocument:
     def rules(self) -> tuple[FieldRule, ...]:
         """Every rule of a field: of the record's own fields, then of the entries."""
         return (*self.scalars, *(rule for entry in self.entries for rule in entry.fields))
+
+    def needs(self, rule: FieldRule) -> frozenset[str]:
+        """What a rule needs of the record and of values; for terms by user group also the group."""
+        by_group = isinstance(self.file.terms, dict) and rule.uses_terms
+        return rule.needs | {"user_group"} if by_group else rule.needs
 
     @property
     def parts(self) -> Iterator[tuple[FieldRule, Steps, Rule]]:

@@ -166,6 +166,22 @@ def test_erasing_a_sticky_field_overrides_it(external: _Loads) -> None:
     assert external.user()["user_title"] == {"value": "", "desc": ""}
 
 
+def test_what_a_condition_decides_is_no_edit_by_staff(internal: _Loads) -> None:
+    """A cell that decides a value through others, and a corrected lookup, change it in Alma."""
+    mapping = internal.folder / "sticky.yaml"
+    rule = "{cases: [{when: {<$kind>: FAC}, from: FACULTY}, {from: COMM}]}"
+    found = []
+    for word, code in (("Visitor", "OTHER"), ("Professor", "OTHER"), ("Guest", "FAC")):
+        internal.write(nickname=word)
+        text = mapping.read_text("utf-8").replace("from: <Nickname>", "from: Ann")
+        text = text.replace("user_group: <Group>", f"user_group: {rule}")
+        values = f"values: {{kind: {{from: <Nickname>, lookup: {{Professor: FAC, '*': {code}}}}}}}"
+        mapping.write_text(f"{text}{values}\n", "utf-8")
+        internal.load()
+        found.append("'FACULTY'" in str(internal.user()["user_group"]))
+    assert found == [False, True, True]
+
+
 def test_a_user_that_others_loaded_is_protected_too(external: _Loads) -> None:
     """A plan that finds the roster's value in Alma remembers it, whoever wrote it."""
     external.load()

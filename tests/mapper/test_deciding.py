@@ -1,0 +1,63 @@
+"""What decides a value: the columns that it reads, and its rule as a text that compares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.mapper.compile import compile_mapping
+from importer.model.candidates import FieldColumn
+from tests.mapper.bench import HEADINGS, RUN, loaded, mapping_text, places
+
+LOOKUP = "{from: <C>, lookup: {Staff: <now>, '*': OTHER}}"
+VALUE = f"values: {{v: {LOOKUP}}}"
+CASES = "values: {v: {cases: [{when: {C: Staff}, from: <now>}, {from: OTHER}]}}"
+TITLE = f"user_title: {LOOKUP}\n"
+SPANS = "lookups: {spans: {FAC: 1 year, NEW: 2 years}}"
+NOTE = "user_note: [{when: {<by>: FAC}, note_type: LIBRARY, note_text: x}]"
+TERM = "expiry_date: {from: <@today>, plus: end of term}"
+SPAN = "expiry_date: {from: <@today>, plus: {by: <by>, lookup: spans}}"
+
+
+def column(folder: Path, label: str, record: str, top: str, word: str = "Staff") -> FieldColumn:
+    """A column of the candidates, where a lookup or a case knows this word."""
+    text = mapping_text(record, top).replace("user_group: COMM", f"user_group: {LOOKUP}")
+    mapping = loaded(folder, text.replace("Staff", word).replace("<now>", "FAC"))
+    return compile_mapping(mapping, places((*HEADINGS, "C")), RUN).layout.targets[label]
+
+
+@pytest.mark.parametrize(
+    ("label", "record", "top"),
+    [
+        ("campus_code", "campus_code: <$v>", CASES),
+        ("campus_code", "campus_code: {cases: [{when: {<$v>: FAC}, from: A}, {from: B}]}", VALUE),
+        ("campus_code", TITLE + "campus_code: {from: A, when: {<@user_title>: FAC}}", ""),
+        ("expiry_date", TITLE + SPAN.replace("<by>", "<@user_title>"), SPANS),
+        ("expiry_date", SPAN.replace("<by>", "<$v>"), f"{VALUE}\n{SPANS}"),
+        ("user_note[0].note_text", NOTE.replace("<by>", "<$v>"), VALUE),
+        ("user_note[0].note_text", TITLE + NOTE.replace("<by>", "<@user_title>"), ""),
+        ("expiry_date", TERM, "terms: {FAC: [{ends: 05-15}], '*': [{ends: 12-15}]}"),
+    ],
+)
+def test_what_decides_a_value_through_others_is_known(
+    tmp_path: Path, label: str, record: str, top: str
+) -> None:
+    """By `<$value>` and `<@field>`, in a template, condition, `plus` or term: cells and rules."""
+    found = [column(tmp_path, label, record, top, word) for word in ("Staff", "Teacher")]
+    assert [one.reads for one in found] == [(3,), (3,)]
+    assert found[0].rule != found[1].rule
+
+
+@pytest.mark.parametrize(
+    ("record", "top", "other"),
+    [
+        (TERM, "terms: [{ends: 12-15}]", "terms: [{ends: 12-15, grace: 25 days}]"),
+        ("expiry_date: {from: <C>, default: <@today>}", "", "roster: {blank: [TBD]}"),
+    ],
+)
+def test_terms_and_words_for_a_blank_are_part_of_a_rule(
+    tmp_path: Path, record: str, top: str, other: str
+) -> None:
+    """What they change is no change by the day."""
+    assert len({column(tmp_path, "expiry_date", record, one).rule for one in (top, other)}) == 2
