@@ -42,6 +42,7 @@ from importer.mapper.steps.step import Step
 from importer.mapper.transforms import each_line, id_transforms, is_dash
 from importer.mapper.values import (
     NO_SYSTEM,
+    UNREAD,
     EntryWork,
     Rows,
     RuleWork,
@@ -241,7 +242,7 @@ def evaluate(
 def taken(mapping: CompiledMapping, roster: Roster) -> list[int]:
     """Return the numbers of the rows that `roster.only` takes."""
     work = Evaluation(mapping, roster, NO_CODES)
-    rows = work.meeting(work.file.roster.only, work.every, {})
+    rows = work.meeting(work.file.roster.only, work.every, {}, unread=True)
     return list(compress(work.numbers, rows))
 
 
@@ -297,11 +298,14 @@ class Evaluation:
     # --- rows ---
 
     def select_rows(self) -> None:
-        """Leave out the rows that `roster.only` does not take, and those of `roster.skip`."""
+        """Leave out the rows that `roster.only` does not take, and those of `roster.skip`.
+
+        None is left out by a date that cannot be read, which rejects it.
+        """
         part = self.file.roster
-        rows = self.meeting(part.only, self.every, {})
+        rows = self.meeting(part.only, self.every, {}, unread=True)
         for skip in part.skip:
-            out = self.meeting(skip.when, rows, {})
+            out = self.meeting(skip.when, rows, {}, unread=False)
             rows = rows & ~out
             if left_out := [RowId.of(row).number for row in compress(self.numbers, out)]:
                 count, listed = counted(len(left_out), "row"), spans(left_out, 50)
@@ -336,8 +340,8 @@ class Evaluation:
             )
             self.report(values.found, "", (use.place,) if use else places)
 
-    def meeting(self, condition: Condition, rows: Rows, bound: Bindings) -> Rows:
-        """Return which of the rows meet a condition."""
+    def meeting(self, condition: Condition, rows: Rows, bound: Bindings, *, unread: bool) -> Rows:
+        """Return which of the rows meet a condition; `unread`: also by a date that is not read."""
         today, tables = self.mapping.run.today, self.tables
         for _, key, test in condition.tests:
             if test.of_date:
@@ -348,15 +352,16 @@ class Evaluation:
             if test.of_blank:
                 nothing = {text for text in {*texts} if is_nothing(self.mapping.mapping, key, text)}
                 texts = ["" if text in nothing else text for text in texts] if nothing else texts
-            accepted = test.accepted({*texts}, today, tables)
+            accepted = test.accepted({*texts} - {UNREAD}, today, tables)
+            accepted |= {UNREAD} if unread else set()
             rows = rows & np.fromiter(map(accepted.__contains__, texts), bool, len(texts))
         if condition.any:
-            ways = [self.meeting(one, rows, bound) for one in condition.any]
+            ways = [self.meeting(one, rows, bound, unread=unread) for one in condition.any]
             rows = np.logical_or.reduce(ways)
         return rows
 
     def _as_dates(self, key: Cell | Variable, bound: Bindings) -> Texts:
-        """Return the dates of a whole column as ISO, blank where there is none, read once."""
+        """Return the dates of a whole column as ISO, UNREAD or blank, read once."""
         texts, places = self.column(key, bound, lines=False), tuple[Place, ...]()
         at = key.name if isinstance(key, Variable) else cells_of(key, bound)
         if at in self.dates:
@@ -364,16 +369,14 @@ class Evaluation:
         if isinstance(key, Cell):
             use = self.mapping.columns.get(heading_key(key.heading))
             places = (use.place,) if use else ()
-        elif self.mapping.named[key.name].rule.field.shape is Shape.DATE:
-            return texts
         values = Values.of(texts, self.every, self.every)
         dates = dates_of(self.mapping.mapping, key)
         order = None if dates.order else order_of(at, texts, dates, self.orders)
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: ("", None) if is_dash(text) else dates.iso(text))
         self.report(values.found, "", places)
-        self.dates[at] = values.texts
-        return values.texts
+        self.dates[at] = values.marked
+        return values.marked
 
     # --- fields and entries ---
 
@@ -518,6 +521,8 @@ class Evaluation:
             self.lines[column.label] = values.texts
             values.fold()
         self.columns[column.label] = values.texts
+        if column.field.shape is Shape.DATE:
+            self.dates[column.label] = values.marked
         self.own[column.label] = values.own
         self.behind[column.label] = self.behind.get(one.rule.rule.lone_variable, values.source)
         if not values.applies.all():

@@ -27,6 +27,9 @@ Rows = NDArray[np.bool_]
 Texts = NDArray[np.object_]
 """For each row of the roster, a text."""
 
+UNREAD = "\n"  # which no text of one line is
+"""In place of a date that could not be read, where dates are compared."""
+
 ONE_PART = (
     "has one part only, so a part is missing",
     "Complete the cell, or give the field a `default:` in the mapping.",
@@ -130,6 +133,11 @@ class Values:
         return blank
 
     @property
+    def marked(self) -> Texts:
+        """The texts, UNREAD in rows that a finding holds back."""
+        return np.where(self.failed, UNREAD, self.texts)
+
+    @property
     def failed(self) -> Rows:
         """By row, whether a finding holds it back."""
         failed = np.zeros(len(self.texts), dtype=bool)
@@ -152,7 +160,7 @@ class EntryWork:
 
     def meeting(self, condition: Condition, rows: Rows) -> Rows:
         """Return which of the rows meet a condition."""
-        return self.evaluation.meeting(condition, rows, self.bound)
+        return self.evaluation.meeting(condition, rows, self.bound, unread=False)
 
     def column(self, part: str | Cell | Variable) -> Texts:
         """Return the texts of a cell, a variable or a constant."""

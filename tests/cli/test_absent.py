@@ -244,7 +244,12 @@ def test_who_was_missing_is_missing_again_after_staff_took_the_change_back(
 
 
 def test_nobody_is_missing_because_of_a_mistake(known: Path, typed: Type, sandbox: Sandbox) -> None:
-    """A rejected row, one with a new card, and one without an ID keep their people."""
+    """A rejected row, one with a new card, and one without an ID keep their people.
+
+    Also where the mapping takes rows by the date that cannot be read.
+    """
+    only = LEAVERS.replace("dates: ymd", "dates: ymd, only: {Born: {after: 1900-01-01}}")
+    (known / "leavers.yaml").write_text(only, "utf-8")
     roster = write(
         known,
         ("2001", *ANA[1:4], "1990-13-45", *ANA[5:]),  # a birth date that is none
