@@ -390,7 +390,8 @@ class Evaluation:
     def entry(self, compiled: CompiledEntry) -> None:
         """Evaluate an entry: left out of rows that have nothing for it, whole in the others.
 
-        It is left out, with a warning, of rows in which only its main part is blank.
+        It is left out, with a warning, of rows in which only its main part is blank. What is
+        required of the parts of a cell is so of the first, and of others where they are.
         """
         work = EntryWork(self, compiled.fields[0].bound)
         rows = self.every
@@ -406,8 +407,11 @@ class Evaluation:
         there = np.zeros_like(rows) if deciding else rows
         for one in deciding:
             there = there | values[one.column.label].content
+        present = rows
         for key in compiled.part.keys:
-            there = key.present(there, work)
+            present = key.present(present, work)
+        there = there & present
+        asked = present if any(at for _, _, at in work.bound.values()) else rows
         needed = [one for one in compiled.fields if one.rule.field.facts.required]
         for one in needed:
             there = there & values[one.column.label].applies
@@ -416,7 +420,7 @@ class Evaluation:
                 there = self._complete(one, values[one.column.label], there, compiled)
         for one in compiled.fields:
             found = values[one.column.label]
-            self._require(one, found, rows)
+            self._require(one, found, asked)
             if not there.all():
                 found.texts = np.where(there, found.texts, "")
             found.found = [item for item in found.found if there[item[0]]]
