@@ -27,6 +27,7 @@ from importer.mapper.steps.rule import Rule, steps_in_order
 from importer.mapper.steps.source import Default, From
 from importer.mapper.steps.step import EntryKey, EntryPlace, Policy, RulePart
 from importer.mapper.yaml_source import Plain, Steps, scalar
+from importer.mapper.yaml_source import constant as yaml_constant
 from importer.model.candidates import ENDS
 from importer.model.fields import FIELDS, LISTS, Shape
 from importer.model.user import AccountType
@@ -252,7 +253,7 @@ def _constant(steps: Steps, label: str, path: str, value: str) -> Control:
     def write(text: str, value: str) -> str:
         if not value.strip():
             return editing.clear_field(text, steps)
-        return editing.set_rule(text, steps, {"from": scalar(value.strip())}, _POLICY_KEYS)
+        return editing.set_rule(text, steps, {"from": yaml_constant(value.strip())}, _POLICY_KEYS)
 
     table = one.facts.table if one else ""
     return Control(steps, value, write, label, choices=choices, table=table)

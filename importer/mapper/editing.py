@@ -7,7 +7,7 @@ others, comments included, stay byte for byte.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -70,10 +70,14 @@ def is_marked(line: str) -> bool:
 def clear_field(text: str, steps: Steps) -> str:
     """Remove a key or an entry of a list; what contains nothing else goes as well.
 
-    Only `record`, which a mapping needs, stays. Raises NotEditableError.
+    Only `record`, which a mapping needs, stays. Raises NotEditableError, as for what is in another
+    mapping, which this one extends.
     """
     root = _root(text)
     if _find(root, steps) is None:
+        if base := _find(root, ("extends",)):
+            msg = f"`{_path(steps)}` is in {base.value}, which this mapping extends."
+            raise NotEditableError(msg)
         return text
     while len(steps) > 1 and steps[:-1] != ("record",) and _size(_find(root, steps[:-1])) == 1:
         steps = steps[:-1]
@@ -106,7 +110,10 @@ def set_code(text: str, table: str, word: str, code: str) -> str:
     if node is not None and not isinstance(node, MappingNode):
         raise _refusal(("lookups", table))
     wanted = heading_key(word)
-    keys = (key.value for key, _ in node.value) if node is not None else ()
+    keys = [key.value for key, _ in node.value] if node is not None else []
+    if "file" in keys:
+        msg = f"The codes of `{table}` are in a CSV file. Change them there."
+        raise NotEditableError(msg)
     known = next((key for key in keys if heading_key(key) == wanted), word)
     return set_value(text, ("lookups", table, known), scalar(code))
 
@@ -120,7 +127,8 @@ def set_key(text: str, steps: Steps, key: str, value: str) -> str:
     if node is None:
         raise _refusal(steps)
     if isinstance(node, ScalarNode):
-        rule = f"{{from: {_in_braces(_written(text, node))}, {key}: {_in_braces(value)}}}"
+        written = text[node.start_mark.index : node.end_mark.index] if node.style else node.value
+        rule = f"{{from: {_in_braces(written)}, {key}: {_in_braces(value)}}}"
         return _splice(text, steps, node, rule)
     return set_value(text, (*steps, key), value)
 
@@ -141,7 +149,11 @@ def set_value(text: str, steps: Steps, value: str) -> str:
     if _is_flow(node):
         return _splice(text, steps, node, value)
     start, end = node.start_mark.index, _content_end(node)
-    colon = text.rindex(":", 0, start)
+    parent = _find(root, steps[:-1])
+    if not isinstance(parent, MappingNode):
+        raise _refusal(steps)
+    key = next(key for key, _ in parent.value if key.value == steps[-1])
+    colon = text.index(":", key.end_mark.index)
     if text[colon + 1 : start].strip():  # a comment, or `|`
         raise _refusal(steps)
     return f"{text[: colon + 1]} {value}{text[end:]}"
@@ -188,9 +200,12 @@ def _root(text: str) -> MappingNode:
     return root
 
 
+def _path(steps: Steps) -> str:
+    return ".".join(map(str, steps))
+
+
 def _refusal(steps: Steps) -> NotEditableError:
-    where = ".".join(map(str, steps))
-    return NotEditableError(f"`{where}` can only be changed in the mapping's text.")
+    return NotEditableError(f"`{_path(steps)}` can only be changed in the mapping's text.")
 
 
 def _find(node: Node | None, steps: Steps) -> Node | None:
@@ -213,10 +228,6 @@ def _size(node: Node | None) -> int:
     return len(node.value) if isinstance(node, MappingNode | SequenceNode) else 0
 
 
-def _written(text: str, node: Node) -> str:
-    return text[node.start_mark.index : node.end_mark.index]
-
-
 def _splice(text: str, steps: Steps, node: Node, value: str) -> str:
     """Return the text with another value in place of the node at these steps."""
     if not (_is_plain(node) or _is_flow(node)):
@@ -228,7 +239,8 @@ def _splice(text: str, steps: Steps, node: Node, value: str) -> str:
 
 def _in_braces(value: str) -> str:
     """Return a YAML value for inside braces, where more needs quotation marks."""
-    return f'"{value}"' if value[:1] == "<" and any(char in value for char in ",[]{}") else value
+    is_text = value[:1] not in {'"', "'", "[", "{"}
+    return scalar(value) if is_text and any(char in value for char in ",[]{}") else value
 
 
 def _is_plain(node: Node) -> bool:
@@ -315,15 +327,8 @@ def _content_end(node: Node) -> int:
             f"A list that ends in `*{name}` or `&{name}` can only be changed in the mapping's text."
         )
         raise NotEditableError(msg)
-    return max(_content_end(part) for part in _parts(node))
-
-
-def _parts(node: Node) -> Iterator[Node]:
-    for item in node.value:
-        if isinstance(item, tuple):
-            yield from item
-        else:
-            yield item
+    last = node.value[-1]
+    return max(map(_content_end, last)) if isinstance(last, tuple) else _content_end(last)
 
 
 def _line_end(text: str, at: int) -> int:

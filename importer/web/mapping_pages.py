@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
@@ -27,7 +28,6 @@ from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.steps.lookup import Lookup
 from importer.mapper.yaml_source import Steps, cell, scalar
 from importer.model.fields import CodeRow, CodeTables, Shape
-from importer.model.files import write_atomically
 from importer.model.problem import Place
 from importer.model.roster import Roster
 from importer.model.vocabulary import BARCODE, field_of
@@ -222,33 +222,56 @@ def moves(
     return asked
 
 
-def matched(document: MappingDocument, place: Place, target: str) -> str:
-    """Return the mapping's text with a column going to this field; "": it is not used.
+Clear = tuple[Steps, Callable[[str, str], str]]
+"""What goes from a mapping, and what writes another value of it, here a blank."""
+
+
+def cleared(text: str, clears: Iterable[Clear]) -> str:
+    """Return a mapping's text without these parts.
+
+    What goes is removed at last, from the end: until then, the entries of lists have their places.
+    """
+    for _, write in sorted(clears, key=lambda one: one[0], reverse=True):
+        text = write(text, "")
+    return text
+
+
+def matched(
+    document: MappingDocument, text: str, changed: Mapping[Place, str]
+) -> tuple[str, list[Clear]]:
+    """Return the mapping's text with columns going to these fields, "" for none, and what goes.
 
     Raises UsageError.
     """
-    text, heading = mapping_text(document.path), place.heading
-    name = document.name_of(heading)
-    _, now = _taken_by(document, place)
-    if now is None:
-        msg = f"“{heading}” is used in a way that can only be changed in the mapping's text."
-        raise UsageError(msg)
-    if target in NEW:
-        new = NEW[target]
-        text = editing.add_entry(
-            text, new.list, [(new.field, editing.column(name)), (new.type_field, new.type)]
-        )
-    elif target:
-        if target not in {key for _, group in targets(document) for key, _ in group}:
-            raise web.HTTPNotFound
-        text = editing.set_column(text, steps_of(target), name)
-    if now and now != target:
-        text = editing.clear_field(text, _cleared(document, steps_of(now)))
-    before = document.file.roster.unused
-    unused = [name for name in before if heading_key(name) != heading_key(heading)]
-    if not target:
-        unused.append(heading)
-    return text if unused == list(before) else editing.set_unused(text, unused)
+    known = {key for _, group in targets(document) for key, _ in group}
+    left = set()
+    for place, target in changed.items():
+        heading, (_, now) = place.heading, _taken_by(document, place)
+        name = document.name_of(heading)
+        if now is None:
+            msg = f"“{heading}” is used in a way that can only be changed in the mapping's text."
+            raise UsageError(msg)
+        if target in NEW:
+            new = NEW[target]
+            fields = [(new.field, editing.column(name)), (new.type_field, new.type)]
+            text = editing.add_entry(text, new.list, fields)
+        elif target:
+            if target not in known:
+                raise web.HTTPNotFound
+            text = editing.set_column(text, steps_of(target), name)
+        if now and now not in changed.values():
+            left.add(steps_of(now))
+    before, keys = document.file.roster.unused, {heading_key(one.heading) for one in changed}
+    unused = [name for name in before if heading_key(name) not in keys]
+    unused += [place.heading for place, target in changed.items() if not target]
+    if unused != list(before):
+        text = editing.set_unused(text, unused)
+    gone = {_gone(document, steps, left) for steps in left}
+    return text, [(steps, partial(_without, steps)) for steps in gone]
+
+
+def _without(steps: Steps, text: str, _: str) -> str:
+    return editing.clear_field(text, steps)
 
 
 def _likely(guess: Guess, targets: tuple[tuple[str, Targets], ...]) -> Iterator[tuple[str, str]]:
@@ -291,14 +314,16 @@ def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
     return tuple((name, group) for name, group in groups if group)
 
 
-def _cleared(document: MappingDocument, steps: Steps) -> Steps:
+def _gone(document: MappingDocument, steps: Steps, left: Collection[Steps]) -> Steps:
     """Return what goes when a field takes no column any more: the field, or its whole entry.
 
-    An entry that needs the field and takes no other column is not an entry without it.
+    An entry that needs the field and takes no column of another one is not an entry without it.
+    `left`: all fields that take none any more.
     """
     for entry in document.entries:
-        needs = any(one.steps == steps and one.field.facts.required for one in entry.fields)
-        if needs and not any(one.headings for one in entry.fields if one.steps != steps):
+        needs = any(one.steps in left and one.field.facts.required for one in entry.fields)
+        others = any(one.headings for one in entry.fields if one.steps not in left)
+        if steps[:-1] == entry.steps and needs and not others:
             return entry.steps
     return steps
 
@@ -551,15 +576,16 @@ def _saved(visit: Visit) -> web.Response:
     if asked := moves(found, wanted, names, visit.texts("move")):
         return _page(visit, wanted, asked)
     shown = panels(document, visit.now.date())
-    text = with_values(visit, mapping_text(document.path), shown)
+    text, clears = with_values(visit, mapping_text(document.path), shown)
     text = _with_codes(visit, document, roster, text)
     changed = {
-        one.place.letter: target
+        one.place: target
         for one in found
         if (target := wanted.get(one.place.letter)) is not None
         and (one.doubt or target != one.target)
     }
-    _edit(draft, roster, chosen, text, changed)
+    text, gone = matched(document, text, changed)
+    _edit(draft, chosen, cleared(text, (*clears, *gone)))
     return see("grid" if do == "next" else _back(visit))
 
 
@@ -568,15 +594,22 @@ def _back(visit: Visit) -> str:
     return f"mapping?view={view}" if view else f"mapping?person={person}&saved=1"
 
 
-def with_values(visit: Visit, text: str, shown: Iterable[Panel]) -> str:
-    """Return a mapping's text with the values of its controls as the form has them."""
-    sent = dict(visit.fields)
+def with_values(visit: Visit, text: str, shown: Iterable[Panel]) -> tuple[str, list[Clear]]:
+    """Return a mapping's text with the values of its controls as the form has them, and what goes.
+
+    Raises UsageError.
+    """
+    sent, clears = dict(visit.fields), list[Clear]()
     for panel in shown:
         for control in panel.controls:
             value = sent.get(f"set {control.key}")
-            if value is not None and value.strip() != control.value:
+            if value is None or value.strip() == control.value:
+                continue
+            if value.strip():
                 text = control.write(text, value.strip())
-    return text
+            else:
+                clears.append((control.steps, control.write))
+    return text, clears
 
 
 def _with_codes(visit: Visit, document: MappingDocument, roster: Roster, text: str) -> str:
@@ -592,19 +625,22 @@ def _with_codes(visit: Visit, document: MappingDocument, roster: Roster, text: s
     return text
 
 
-def _edit(
-    draft: Draft, roster: Roster, chosen: Path, text: str, changed: Mapping[str, str]
-) -> None:
-    """Save a text in which columns go to other fields, as one change; all of it, or nothing.
+def _edit(draft: Draft, chosen: Path, text: str) -> None:
+    """Save a text as one change; all of it, or nothing.
 
-    Columns that get a field come first, so that its rule stays. Raises UsageError.
+    Raises UsageError if it adds a finding, but for a field that has no column yet.
     """
-    places = {place.letter: place for place in roster.places}
+    known = {_PLACES.sub("", one) for one in examine(chosen)[1]}
     with trial(chosen, text) as path:
-        for letter, target in sorted(changed.items(), key=lambda item: not item[1]):
-            if (document := examine(path)[0]) is not None:
-                write_atomically(path, matched(document, places[letter], target).encode())
         document, findings = examine(path)
-        if document is None:
-            raise UsageError(findings[0] if findings else "This is no mapping.")
-        draft.edit(chosen, mapping_text(path))
+    added = [
+        one for one in findings if _PLACES.sub("", one) not in known and not _LACKS.search(one)
+    ]
+    if document is None or added:
+        raise UsageError((*added, "This is no mapping.")[0])
+    draft.edit(chosen, text)
+
+
+_LACKS = re.compile("is missing; every record needs it|no ID is mapped")
+_PLACES = re.compile(r":\d+:|\[\d+\]")
+"""Lines and positions in a finding, which other changes move."""

@@ -16,7 +16,7 @@ from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
 from importer.report.wording import field_name
 from importer.web.drafts import StaleError, mapping_text, text_digest, trial
-from importer.web.mapping_pages import with_values
+from importer.web.mapping_pages import cleared, with_values
 from importer.web.site import Visit, found, see
 from importer.web.tasks import RUN
 
@@ -95,7 +95,7 @@ def save(visit: Visit) -> web.Response:
         msg = f"The mapping {mapping.name} was changed elsewhere."
         raise StaleError(msg)
     sent, (before, _) = visit.text("text").replace("\r\n", "\n"), examine(mapping)
-    text = with_values(visit, sent, alma_panels(before) if before else ())
+    text = cleared(*with_values(visit, sent, alma_panels(before) if before else ()))
     changes = text != mapping_text(mapping)
     words = ("plan", "-m", visit.space.typed(mapping))
     running = visit.space.tasks.doing(words)

@@ -92,6 +92,17 @@ def _own_comments(before: str, after: str) -> bool:
     return [line for line in after.splitlines() if line in own] == own
 
 
+def test_a_text_for_everybody_is_shown_as_it_is_and_written_as_the_mapping_has_it(
+    tmp_path: Path,
+) -> None:
+    """Also with an angle bracket, which a mapping writes twice."""
+    text = "version: 1\naccount_type: INTERNAL\nrecord:\n  job_description: Fines << 5\n"
+    key = "record/job_description"
+    assert controls(document(tmp_path, text))[key].value == "Fines < 5"
+    text = controls(document(tmp_path, text))[key].write(text, "Fines < 6")
+    assert controls(document(tmp_path, text))[key].value == "Fines < 6"
+
+
 def test_a_date_on_which_records_end_is_found_in_each_way(tmp_path: Path) -> None:
     """A column with a span for blanks, the end of the term, a span and a date; and none."""
     text = "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <A>\n  expiry_date: <E>\n"

@@ -162,6 +162,33 @@ def test_what_is_written_in_another_way_is_left_to_people(text: str, named: str)
         editing.set_column(text, ("record", "last_name"), "Last")
 
 
+def test_a_list_below_a_comment_is_left_to_people() -> None:
+    """Also if the comment has a colon."""
+    with pytest.raises(NotEditableError, match=r"`match\.by`"):
+        editing.set_value("match:\n  by:\n    # first:\n    - A\n", ("match", "by"), "[B]")
+
+
+def test_what_is_in_another_file_is_left_to_people() -> None:
+    """Codes in a CSV file, and a key of the mapping that this one extends."""
+    with pytest.raises(NotEditableError, match="file"):
+        editing.set_code("lookups:\n  g: {file: g.csv, key: K, value: V}\n", "g", "Guest", "G")
+    with pytest.raises(NotEditableError, match=r"base\.yaml"):
+        editing.clear_field("extends: base.yaml\n", ("record", "expiry_date"))
+
+
+@pytest.mark.parametrize(
+    "text", ["Room <A>, <B>", "Room <A>,\n    <B>", "'O''Hara, <A>'", "A <B>[C]"]
+)
+def test_a_text_becomes_part_of_a_rule_as_it_is(text: str) -> None:
+    """Whatever characters mean something in braces."""
+    written = f"record:\n  middle_name: {text}\n"
+    edited = editing.set_key(written, ("record", "middle_name"), "on_update", "keep")
+    before, after = (read(Path("m.yaml"), one.encode()).values for one in (written, edited))
+    assert isinstance(before["record"], dict)
+    rule = {"from": before["record"]["middle_name"], "on_update": "keep"}
+    assert after == {"record": {"middle_name": rule}}
+
+
 @pytest.mark.parametrize("heading", ["Size <cm>", "@ID", "$group"])
 def test_a_heading_that_means_something_else_in_a_placeholder_is_left_to_people(
     heading: str,

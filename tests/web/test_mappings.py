@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from importer.mapper.load import examine
+from tests.mapper.bench import BASE
 from tests.web.conftest import PLAIN, SAMPLE, Server, drafted, mapping_stamp, version
 
 ROOT = Path(__file__).parents[2]
@@ -144,3 +145,76 @@ def test_a_look_at_the_sheet_keeps_two_rows_of_headings(
     form = {"header": chosen, "found": found[0], "version": version(client, draft)}
     assert client.post(f"{draft}/sheet", data={**form, "do": "read"}).status_code == 303
     assert path.read_text("utf-8") == text
+
+
+PARTS = """\
+  contact_info:
+    email:
+      - {email_address: <E1>, email_type: personal}
+      - {email_address: <E2>, email_type: work}
+      - {email_address: <E3>, email_type: school}
+  user_statistic:
+    - {statistic_category: HISTORY}
+    - {statistic_category: MUSIC}
+    - {statistic_category: LAW}
+  user_note:
+    - note_type: LIBRARY
+      note_text: Room <Room>, <House>
+match:
+  by:
+    # order matters:
+    - primary_id
+    - BARCODE
+"""
+EMAIL, STATISTIC = "record/contact_info/email", "record/user_statistic"
+
+
+def _saved(
+    server: Server, client: httpx.Client, form: dict[str, str]
+) -> tuple[httpx.Response, list[str]]:
+    """The answer to a form of the mapping, and the lines that the mapping then has anew."""
+    own = server.folder / "practice" / "mappings" / "parts.yaml"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text(BASE + PARTS, "utf-8")
+    roster = "ID,First,Last,E1,E2,E3,Mail,Room,House\n2001,Ann,Lee,a@x.org,b@x.org,,c@x.org,1,A\n"
+    draft = drafted(client, "practice", roster, "parts.yaml")
+    answer = client.post(f"{draft}/mapping", data={**form, **mapping_stamp(client, draft)})
+    before, after = ((BASE + PARTS).splitlines(), own.read_text("utf-8").splitlines())
+    return answer, [line for line in after if line not in before]
+
+
+def test_several_changes_of_a_list_in_one_form_change_what_they_name(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """What goes leaves the list at last, so that the positions of the others are still right."""
+    server, client = opened
+    form = {f"set {STATISTIC}/0/statistic_category": ""}
+    form |= {
+        f"set {STATISTIC}/1/statistic_category": "ARTS",
+        "target-D": "record/middle_name",
+        "target-G": f"{EMAIL}/1/email_address",
+    }
+    answer, lines = _saved(server, client, form | {"move": "G"})
+    assert answer.status_code == 303
+    assert {line.strip() for line in lines} == {
+        "middle_name: <E1>",
+        "- {email_address: <Mail>, email_type: work}",
+        "- {statistic_category: ARTS}",
+        "roster:",
+        "unused: [E2]",
+    }
+    text = (server.folder / "practice" / "mappings" / "parts.yaml").read_text("utf-8")
+    assert [f"<{name}>" in text for name in ("E2", "E3")] == [False, True]
+    assert [name in text for name in ("HISTORY", "MUSIC", "LAW")] == [False, False, True]
+
+
+def test_what_a_mapping_would_be_wrong_with_is_not_saved(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """What goes with it is not saved either; a field without a column is chosen another one."""
+    wrong = {"set record/user_note/0/note_type": "", "set match/new": "reject"}
+    answer, lines = _saved(*opened, wrong)
+    assert (answer.status_code, lines) == (422, [])
+    assert "note_type" in answer.text
+    answer, lines = _saved(*opened, {"target-B": ""})
+    assert (answer.status_code, lines) == (303, ["roster:", "  unused: [First]"])
