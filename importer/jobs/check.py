@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from importer.alma.doctor import Finding, State
-from importer.errors import Exit, ImporterError
+from importer.errors import Exit, ImporterError, UsageError
 from importer.jobs.feed import Feed, in_order, opened
-from importer.jobs.schema import Job, Location, RosterPart, required
+from importer.jobs.notify import url_of
+from importer.jobs.schema import Job, Location, RosterPart
 from importer.mapper.load import load
-from importer.settings import mail_settings, named_address
+from importer.mapper.mapping import MappingDocument
+from importer.settings import mail_settings
 
 
 def check_job(job: Job) -> Iterator[Finding]:
@@ -27,7 +29,7 @@ def check_job(job: Job) -> Iterator[Finding]:
 def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding]]]:
     """Yield what is checked, each with its name."""
     for part in job.file.rosters:
-        yield "mapping", partial(_mapping, part.mapping)
+        yield "mapping", partial(_mapping, job, part.mapping)
         yield "pick-up", partial(_pick_up, job, part)
     for name, folder in (("delivery", job.file.deliver_to), ("rejects", job.file.rejects_to)):
         if folder is not None:
@@ -42,8 +44,24 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding]]]:
         yield "notify", _nobody
 
 
-def _mapping(path: Path) -> Finding:
+def load_mapping(job: Job, path: Path) -> MappingDocument:
+    """Load a mapping of a job. Raises MappingError, and UsageError where the job cannot use it."""
     mapping = load(path)
+    retire = mapping.file.match.retire
+    if mapping.from_alma:
+        msg = f"{path} loads users of Alma (`from: alma`), and a job loads files. Plan it by hand."
+    elif job.file.do == "apply" and retire is not None and retire.do == "delete":
+        msg = (
+            f"{path} deletes users for good (`do: delete`), which a job may not do. Set `do: plan` "
+            f"in {job.path}; a person then applies the plan."
+        )
+    else:
+        return mapping
+    raise UsageError(msg)
+
+
+def _mapping(job: Job, path: Path) -> Finding:
+    mapping = load_mapping(job, path)
     return Finding("mapping", State.OK, f"{path} is valid ({mapping.title or mapping.name}).")
 
 
@@ -71,7 +89,7 @@ def _delivery(name: str, job: Job, location: Location) -> Finding:
 
 
 def _secret(name: str, address: str) -> Finding:
-    required(address, named_address)
+    url_of(address)
     return Finding(name, State.OK, f"{address.removeprefix('$')} is set.")
 
 

@@ -17,6 +17,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.problem import Code
 from importer.model.run import Summary
 from importer.model.text import RowId, command_line, counted, is_absent, word_list
+from importer.report.lineage import lineage
 
 DRIFTS = 3
 """How many loads are needed before a slow drift is looked for."""
@@ -43,12 +44,10 @@ def failed_guards(
         *_many(guards, plan, whole),
         *(_absent(plan, last, guards.absent) if last is not None else ()),
         *(_changed_mapping(load, last) if guards.mapping == "hold" and last is not None else ()),
-        *(_earlier(load, feeds) if guards.earlier == "hold" else ()),
+        *(_earlier(load, last, feeds) if guards.earlier == "hold" else ()),
     ]
     corrections = load.corrects is not None
     yield from (one for one in found if not (corrections and one.name in NOT_OF_CORRECTIONS))
-    if not plan.failed_checks:
-        return
     with Ledger.open(Path(load.run)) as ledger:
         failed = ledger.facts.failed_checks
     for one in failed:
@@ -118,8 +117,19 @@ def mappings_of(run: str) -> list[tuple[str, str]]:
     return [(one.shown, one.meaning) for one in mappings] if mappings[0].meaning else []
 
 
-def _earlier(load: Load, feeds: Iterable[Feed]) -> Iterator[FailedGuard]:
-    """Find a file with the content of an earlier one than the last."""
+def is_undone(run: str) -> bool:
+    """Whether a run was undone, at least in part."""
+    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
+        found = lineage(ledger)
+        return bool(found.undone_by or found.partly_undone_by)
+    return False
+
+
+def _earlier(load: Load, last: LastLoad | None, feeds: Iterable[Feed]) -> Iterator[FailedGuard]:
+    """Find a file with the content of an earlier one than the last, or of one that was undone."""
+    if last is not None and last.hashes == load.hashes and is_undone(last.run):
+        sentence = f"{load.files[0].name} has the content of the last load, which was undone."
+        yield FailedGuard(name="earlier", sentence=sentence)
     for feed, file in zip(feeds, load.files, strict=False):
         if before := feed.repeats(file):
             then = before.found

@@ -151,7 +151,7 @@ def send(channel: Channel, notify: Notify, message: Message) -> None:
     else:
         body = json.dumps(_chat_body(notify, message)).encode()
         with _trouble("The chat"):
-            _call(web_settings(), _url(notify.chat or ""), body)
+            _call(web_settings(), url_of(notify.chat or ""), body)
 
 
 def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
@@ -208,7 +208,7 @@ def _chat_body(notify: Notify, message: Message) -> dict[str, object]:
             return {"job": message.job, "text": text, **kept}
 
 
-def _url(address: str) -> str:
+def url_of(address: str) -> str:
     """Return a web address, or that of a secret. Raises UsageError where it is none."""
     if not address.startswith("$"):
         return address
@@ -351,7 +351,7 @@ class Reporter:
         ending = "" if event == "end" else f"/{event}"
         with self._said(), _trouble("The address of `ping`"):
             if self.notify.ping:
-                _call(web_settings(), f"{_url(self.notify.ping).rstrip('/')}{ending}", None)
+                _call(web_settings(), f"{url_of(self.notify.ping).rstrip('/')}{ending}", None)
 
     @contextmanager
     def _said(self) -> Iterator[None]:

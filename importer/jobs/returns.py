@@ -58,14 +58,15 @@ class Returns:
         """Return what is or will be in the folder after a load that is done; nothing is saved."""
         if self._where is None:
             return {}
-        loaded = {file.name for file in load.files} if load.corrects is not None else set()
-        kept = {
-            name: one.model_copy(
-                update={"replaced": one.replaced or load.corrects in {None, one.roster}}
-            )
-            for name, one in self._store.state.returned.items()
-            if name not in loaded and (one.sha256 or load.corrects not in {None, one.roster})
-        }
+        loaded = {file.name: file.sha256 for file in load.files}
+        kept = dict[str, Returned]()
+        for name, one in self._store.state.returned.items():
+            void = load.corrects in {None, one.roster}
+            if name in loaded:  # and is loaded again where the office saves another content
+                done = {"sha256": loaded[name], "modified": 0, "gone": True}
+                kept[name] = one.model_copy(update=done)
+            elif one.sha256 or not void:
+                kept[name] = one.model_copy(update={"replaced": one.replaced or void})
         gone = [name for name, one in kept.items() if one.gone]
         for name in gone[:-_REMEMBERED]:
             del kept[name]
@@ -236,13 +237,18 @@ class Returns:
         """Return the file of the last load, and the workbook of it, if there is one."""
         state = self._store.state
         loaded = f": {', '.join(state.last.files)}" if state.last is not None else ""
-        books = [name for name, one in state.returned.items() if one.sha256 and not one.replaced]
+        books = self._waiting()
         return f"{loaded} (its workbook: {', '.join(books)})" if books else loaded
+
+    def _waiting(self) -> list[str]:
+        """Return the workbooks that the office has not corrected yet."""
+        returned = self._store.state.returned.items()
+        return [n for n, one in returned if one.sha256 and not (one.replaced or one.gone)]
 
     def _name_strangers(self, there: Collection[str]) -> None:
         """Report once each workbook that no job put there: it may have the office's corrections."""
         state = self._store.state
-        waiting = [name for name, one in state.returned.items() if one.sha256 and not one.replaced]
+        waiting = self._waiting()
         copies = tuple(name.removesuffix(".xlsx") for name in state.returned)
         strangers = [
             name

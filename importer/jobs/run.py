@@ -26,6 +26,7 @@ from importer.errors import (
     UsageError,
     defect,
 )
+from importer.jobs.check import load_mapping
 from importer.jobs.commands import OF_FILES, StepError, Tools
 from importer.jobs.feed import (
     Feed,
@@ -42,7 +43,7 @@ from importer.jobs.feed import (
     put_away,
     superseded,
 )
-from importer.jobs.guards import cut_off, failed_guards, mappings_of
+from importer.jobs.guards import cut_off, failed_guards, is_undone, mappings_of
 from importer.jobs.notify import Level, Message, Reporter
 from importer.jobs.places import FoundFile, RosterFolder
 from importer.jobs.returns import Returns
@@ -117,15 +118,17 @@ class Intake:
                 raise late[0]
             return None
         load = Load(stamp=stamp, files=tuple(files))
-        if last is not None and load.hashes == last.hashes:
+        if last is not None and load.hashes == last.hashes and not self._counts_again(load, last):
             self._store.remove_copies(load.files)
-            before = self._store.state.feeds
-            self.mark(load, FileState.LOADED)
+            came, loads = self._are_new(load), self._store.state.loads
+            if came:
+                loads = (*loads[:-1], last.model_copy(update={"finished": now()}))
+            self.mark(load, FileState.LOADED, loads=loads)
             self.unchanged = load.files
             for sentence in self.put_away(load):
                 self._tools.say(sentence)
             self._drop_replaced(held)
-            more = self._job.file.every == "file" and self._are_new(load, before)
+            more = self._job.file.every == "file" and came
             return self.pick_up(went_on=True) if more else None
         if held is not None and held.hashes == load.hashes:
             self._store.remove_copies(load.files)
@@ -142,10 +145,20 @@ class Intake:
             self._store.remove_copies(held.files)
             self._store.save(open=None)
 
-    def _are_new(self, load: Load, feeds: dict[str, Feed]) -> bool:
+    def _counts_again(self, load: Load, last: LastLoad) -> bool:
+        """Whether the content of the last load came again, and would be loaded in another way."""
+        if not self._are_new(load):
+            return False
+        with suppress(ImporterError):  # else the plan reports it
+            parts = self._job.file.rosters
+            meanings = tuple(load_mapping(self._job, one.mapping).meaning for one in parts)
+            return is_undone(last.run) or last.meanings not in {(), meanings}
+        return True
+
+    def _are_new(self, load: Load) -> bool:
         """Whether files of a load waited, so that others may wait behind them."""
         return any(
-            not feeds.get(part.source.address, Feed()).state(file.found).is_over
+            not self._store.state.feed(part.source.address).state(file.found).is_over
             for part, file in zip(self._job.file.rosters, load.files, strict=True)
         )
 
@@ -453,6 +466,7 @@ class JobRun:
             raise StepError(Exit.STOPPED, msg, Cause.OTHER)
         words: list[str] = []
         for file, mapping in zip(load.files, mappings, strict=True):
+            _ = load_mapping(self._job, mapping)
             words += (file.copied_to, "-m", str(mapping))
         folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
         words += self._sis_flags()

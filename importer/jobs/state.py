@@ -121,8 +121,8 @@ class Load(_Kept):
 class LastLoad(_Kept):
     """A load of the rosters that was done: what the next one is compared with.
 
-    `meanings`: the SHA-256 of what each mapping means; none where that is not known. `allowed`: the
-    guards that a person let pass.
+    `finished`: then, or when its content came again. `meanings`: the SHA-256 of what each mapping
+    means; none where that is not known. `allowed`: the guards that a person let pass.
     """
 
     finished: datetime
@@ -141,8 +141,8 @@ class Returned(_Kept):
     `path`: where it is in its run; `roster`, counted from 0, and `of`: the file whose rows these
     are; `rows`: how many. `sha256` is that of what was put there, blank before; `modified`: its
     time, once it was found unchanged. `told`: whether the office has the email. `replaced`: whether
-    a later load made it void; `gone`: whether it was deleted for this. `skipped`: the SHA-256 of
-    the corrections that a person skipped; `refused`: of those that cannot be read or planned.
+    a later load made it void; `gone`: whether it was deleted for this, or loaded. `skipped`: the
+    SHA-256 of corrections that a person skipped; `refused`: of those that cannot be planned.
     """
 
     path: str

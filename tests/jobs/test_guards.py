@@ -1,4 +1,4 @@
-"""The guard for a mapping that means something else than at the last load."""
+"""Guards: a mapping that changed since the last load, and what a plan does by now."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ import pytest
 
 from importer.errors import Exit
 from importer.jobs.commands import Ended
-from tests.cli.conftest import Sandbox
+from importer.jobs.state import Store
+from tests.campus.retiring import MAPPING as RETIRES
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, state
 from tests.jobs.office import Office, in_process, people, rows_of
+
+NO_RENAMES = "renames: {percent: 0, count: 0}\n  many_changes: {percent: 100, count: 100}"
 
 
 @pytest.mark.parametrize("means", ["the same", "another"])
@@ -67,3 +72,65 @@ def test_a_memory_of_mapping_files_holds_no_load(office: Office, sandbox: Sandbo
     mapping = office.folder / "small.yaml"
     mapping.write_text(mapping.read_text("utf-8").replace("<Last>", "New"), "utf-8")
     assert office.takes(people(42), "patrons-3.csv") == Exit.SAFETY_CHECK
+
+
+def test_a_safety_check_that_fails_only_after_the_plan_holds_the_load(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """As by an answer that a person gave meanwhile; the load can be skipped, or is replaced."""
+    mapping = office.folder / "small.yaml"
+    text = mapping.read_text("utf-8").replace("renames: {percent: 100, count: 100}", NO_RENAMES)
+    mapping.write_text(text, "utf-8")
+    office.write_job("guards: {creates: off, absent: off, review: off, mapping: off}\n")
+    assert office.takes([ANA, *people(20)], age=timedelta(hours=5)) == Exit.DONE
+    other = ("2001", "Zoe", "Quux", "COMM", "1955-05-05", "zoe@example.org", "")
+    office.drop(rows_of([other, *people(21)]), "patrons-2.csv", timedelta(hours=4))
+
+    def down(*words: str) -> Ended:
+        return in_process(*words) if words[0] != "apply" else Ended(Exit.STOPPED, error="Down.")
+
+    assert office.run(command=down) == Exit.STOPPED
+    load = Store("nightly").read().active
+    assert load is not None
+    assert typed("resolve", load.run, "2", "--as", "update").exit == Exit.DONE
+    office.clear()
+    for _ in range(2):
+        assert office.run() == Exit.SAFETY_CHECK
+    assert "job allow" in office.text
+    assert office.takes(people(22), "patrons-3.csv") == Exit.DONE
+
+
+def test_a_job_deletes_nobody(office: Office) -> None:
+    """A mapping that deletes users is refused before its plan, and blocks no other load."""
+    office.write_job()
+    mapping = office.folder / "small.yaml"
+    right = mapping.read_text("utf-8")
+    mapping.write_text(RETIRES.format(if_open="hold", do="delete"), "utf-8")
+    assert office.takes(people(3)) == Exit.USAGE
+    assert "do: plan" in office.text
+    mapping.write_text(right, "utf-8")
+    assert office.run() == Exit.DONE
+
+
+@pytest.mark.parametrize(("what", "guard"), [("undone", "earlier"), ("mapping", "mapping")])
+def test_the_content_of_the_last_load_counts_again(
+    what: str, guard: str, office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """If the load was undone, or its mapping changed: a person decides, once it comes again."""
+    office.write_job("guards: {creates: off}\n", max_age="26h", after="keep")
+    assert office.takes(people(6), age=timedelta(hours=2)) == Exit.DONE
+    mapping = office.folder / "small.yaml"
+    last = Store("nightly").read().last
+    assert last is not None
+    if what == "undone":
+        assert typed("undo", last.run, "--delete-created", "-o", "runs/back").exit == Exit.DONE
+        assert typed("apply", "runs/back", "--delete", "6", "--yes").exit == Exit.DONE
+    else:
+        mapping.write_text(mapping.read_text("utf-8").replace("<Last>", "New"), "utf-8")
+    assert office.run() == Exit.DONE  # only the file of that load
+    office.clear()
+    assert office.takes(people(6), "patrons-2.csv", timedelta(hours=1)) == Exit.SAFETY_CHECK
+    assert office.run(guard) == Exit.DONE
+    assert len(state(sandbox)) == 6
+    assert office.takes(people(6), "patrons-3.csv") == Exit.DONE
+    assert "the same content" in office.said[-1]

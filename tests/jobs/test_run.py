@@ -71,6 +71,12 @@ def test_the_same_file_again_is_nothing_new(office: Office, sandbox: Sandbox) ->
     assert office.mails == []
     assert office.pings == ["/ping/start", "/ping"] * 2
     assert names(office.inbox) == ["patrons-1.csv.done-", "patrons-2.csv.done-"]
+    for hours in (20, 40):  # it came within `max_age`, so no file is missing after that
+        office.clock = timedelta(hours=hours)
+        office.drop(rows_of(people(3)), f"patrons-{hours}.csv", -office.clock)
+        assert office.run() == Exit.DONE
+        office.clock += timedelta(hours=7)
+        assert office.run() == Exit.DONE
 
 
 def test_the_same_trouble_is_reported_once_a_day(office: Office, sandbox: Sandbox) -> None:

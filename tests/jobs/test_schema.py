@@ -12,6 +12,7 @@ from importer.errors import Exit, MappingError
 from importer.jobs.schema import load_job
 from tests.cli.conftest import Type
 from tests.jobs.office import prepare
+from tests.jobs.test_leavers_year import RETIRE
 
 RIGHT = """version: 1
 rosters:
@@ -91,15 +92,21 @@ def test_a_new_job_passes_its_own_check(folder: Path, typed: Type) -> None:
     assert typed("job", "new", "nightly.yaml", *words).exit == Exit.USAGE
 
 
-def test_check_finds_what_would_stop_the_job(folder: Path, typed: Type) -> None:
-    """A mapping that is not there, a folder that cannot be read, settings that are not set."""
+def test_check_finds_what_would_stop_the_job(
+    folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mapping that is not there or not for files, a folder that cannot be read, settings."""
     prepare(folder)
-    text = RIGHT.replace("incoming/", "nowhere/").replace("small.yaml", "other.yaml")
-    notify = "notify: {email: [circ@example.org], ping: $PING_URL}\n"
+    (folder / "alma.yaml").write_text(RETIRE, "utf-8")
+    others = "other.yaml\n  - from: nowhere/*.csv\n    mapping: alma.yaml"
+    text = RIGHT.replace("incoming/", "nowhere/").replace("small.yaml", others)
+    notify = "notify: {email: [circ@example.org], chat: $CHAT_URL, ping: $PING_URL}\n"
     (folder / "nightly.yaml").write_text(text + notify, "utf-8")
+    monkeypatch.setenv("CHAT_URL", "no address")
     checked = typed("job", "check", "nightly.yaml")
     assert checked.exit == Exit.USAGE
-    for words in ("other.yaml does not exist", "nowhere", "PING_URL is not set", "ALMA_MAIL_HOST"):
+    for words in ("other.yaml does not exist", "nowhere", "PING_URL is not set", "ALMA_MAIL_HOST",
+                  "CHAT_URL must be an address", "alma.yaml loads users of Alma"):  # fmt: skip
         assert words in checked.out
 
 
