@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email import policy
 from email.message import EmailMessage
@@ -155,7 +155,23 @@ def send(channel: Channel, notify: Notify, message: Message) -> None:
 
 
 def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
-    """Send an email. Raises PlaceError."""
+    """Send an email, without the report where the server takes none so large. Raises PlaceError."""
+    with _trouble(f"The mail server {settings.alma_mail_host}"):
+        try:
+            _deliver(settings, _mail(settings, to, message))
+        except smtplib.SMTPResponseException as error:
+            if error.smtp_code != _TOO_LARGE or message.report is None:
+                raise
+            where = f"The report is too large for the mail server. It is in {message.report}"
+            lines = (*message.lines, where)
+            _deliver(settings, _mail(settings, to, replace(message, lines=lines, report=None)))
+
+
+_TOO_LARGE = 552
+"""The code with which a mail server refuses a message that is too large."""
+
+
+def _mail(settings: Settings, to: tuple[str, ...], message: Message) -> EmailMessage:
     mail = EmailMessage(policy=policy.default.clone(max_line_length=2 * SUBJECT))  # in one line
     mail["Subject"] = message.subject
     mail["From"] = settings.alma_mail_from
@@ -167,8 +183,7 @@ def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> Non
     if message.report is not None and message.report.is_file():
         page = message.report.read_text("utf-8")
         mail.add_attachment(page, subtype="html", filename=message.report.name)
-    with _trouble(f"The mail server {settings.alma_mail_host}"):
-        _deliver(settings, mail)
+    return mail
 
 
 def _deliver(settings: Settings, mail: EmailMessage) -> None:

@@ -9,6 +9,7 @@ import shutil
 import socketserver
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,25 @@ def test_encryption_needs_a_certificate_that_is_trusted(
             send("chat", notify, TEST)
     assert len(office.chats) == 1
     assert [mail["Subject"] for mail in office.mails] == ["nightly: needs attention: A test."]
+
+
+def test_a_report_that_is_too_large_for_the_server_is_named(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The email arrives without it."""
+    report = tmp_path / "report-masked.html"
+    report.write_text("<p>x</p>" * 9000, "utf-8")
+    server = Controller(
+        Mailbox(office), hostname="127.0.0.1", port=free_port(), data_size_limit=60_000
+    )
+    server.start()
+    try:
+        monkeypatch.setenv("ALMA_MAIL_PORT", str(server.port))
+        send_email(Settings.read(), ("circ@example.org",), replace(TEST, report=report))
+    finally:
+        server.stop()
+    assert str(report) in office.text
+    assert [*office.mails[0].iter_attachments()] == []
 
 
 @pytest.mark.parametrize("words", [3, 40])
