@@ -95,6 +95,8 @@ class _Commands(typer.core.TyperGroup):
             hint = f" Did you mean {near[0]!r}?" if near else ""
             msg = f"No such command {args[0]!r}.{hint} See: importer --help"
             raise UsageError(msg)
+        if args[:1] == ["all"] and "--" in args:
+            args.insert(args.index("--"), "--")  # the library takes one away
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:  # noqa: ARG002
@@ -186,8 +188,6 @@ def run(arguments: list[str]) -> int:
     words = [word for word in words if word not in _ANYWHERE]
     output.reset()
     with chdir("."):  # `-C` ends with the command
-        if "all" in words[:1]:
-            behind = ["--", *behind]  # the library takes one away
         code = _run([*flags, *words, *behind])
         output.end(next((word for word in words if word in COMMANDS), ""), code)
     return code
