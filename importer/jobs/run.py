@@ -57,6 +57,7 @@ from importer.model.plan import SafetyCheck
 from importer.model.run import SisLoad, Summary
 from importer.model.text import counted, word_list
 from importer.pipeline.inputs import check_sources
+from importer.pipeline.runs import list_runs
 from importer.report import wording
 
 
@@ -654,6 +655,10 @@ class JobRun:
         keep = self._job.file.keep
         if keep is None:
             return
-        days = keep.days + bool(keep.seconds)  # no earlier than the job says
-        self._tools.command("purge", "--older-than", f"{days}d", "--yes")
-        self._store.remove_copies_before(self._tools.now() - keep)
+        limit = self._tools.now() - keep
+        old = [
+            str(one.folder) for one in list_runs() if one.since is not None and one.since < limit
+        ]
+        if old:  # by name, so that what people answered and who was missing is not forgotten
+            self._tools.command("purge", *old, "--yes")
+        self._store.remove_copies_before(limit)

@@ -117,7 +117,20 @@ def test_a_command_in_several_folders(folder: Path, typed: Type, sandbox: Sandbo
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("ALMA_BASE_URL")
         patch.delenv("ALMA_API_KEY")
-        got = typed("--log", "log.jsonl", "all", "east", "north", "south", "--", "plan", *CHECK, "-o", "run", "-q")
+        got = typed(
+            "--log",
+            "log.jsonl",
+            "all",
+            "east",
+            "north",
+            "south",
+            "--",
+            "plan",
+            *CHECK,
+            "-o",
+            "run",
+            "-q",
+        )
     assert got.exit == Exit.STOPPED
     table = [line.split()[:2] for line in got.out.splitlines()]
     assert table == [["east", "0"], ["north", "8"], ["south", "3"], ["total", "2"]]

@@ -470,15 +470,20 @@ def test_a_state_that_cannot_be_written_is_no_defect(
     assert [call["method"] for call in sandbox.log()].count("POST") == 3
 
 
-def test_nothing_is_purged_before_its_time(office: Office, sandbox: Sandbox) -> None:
-    """A part of a day counts as a day."""
+def test_a_job_deletes_old_runs_and_nothing_else(office: Office, sandbox: Sandbox) -> None:
+    """Not before their time, and not what the next plan needs of the memory."""
     asked = list[str]()
 
     def command(*words: str) -> Ended:
         asked.extend(words if words[0] == "purge" else ())
         return in_process(*words)
 
-    office.write_job("do: apply\nkeep: 36h\n")
-    office.drop(rows_of(people(3)))
-    assert office.run(command=command) == Exit.DONE
-    assert asked == ["purge", "--older-than", "2d", "--yes"]
+    office.write_job("keep: 36h\nguards: {creates: off}\n")
+    for hours in (0, 35, 37):
+        assert asked == []
+        office.clock = timedelta(hours=hours)
+        office.drop(rows_of(people(3 + hours)), age=-office.clock)
+        assert office.run(command=command) == Exit.DONE
+    assert (asked[0], len(asked), asked[-1]) == ("purge", 5, "--yes")
+    assert "--older-than" not in asked
+    assert [*(office.folder / "runs").glob("2*")] == []
