@@ -656,9 +656,7 @@ class JobRun:
         if keep is None:
             return
         limit = self._tools.now() - keep
-        old = [
-            str(one.folder) for one in list_runs() if one.since is not None and one.since < limit
-        ]
+        old = [str(one.folder) for one in list_runs() if (one.since or limit) < limit]
         if old:  # by name, so that what people answered and who was missing is not forgotten
             self._tools.command("purge", *old, "--yes")
         self._store.remove_copies_before(limit)

@@ -26,7 +26,7 @@ from importer.jobs.commands import Command, Ended, Tools
 from importer.jobs.guards import allow, skip
 from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
-from importer.jobs.state import Step, Store
+from importer.jobs.state import Store
 from tests.jobs.office import in_process
 
 DONE_AT_ALL = 64
@@ -66,9 +66,9 @@ def lead(job: Path, command: Command) -> None:
     """
     for _ in range(12):
         JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
-        held = Store(job.stem).read().open
-        if held is not None and held.step is Step.HELD:
-            allow(load_job(job), (), "", "ana@desk", "it is right", now())
+        held = Store(job.stem).read().held
+        if held:
+            allow(load_job(job), (), held[0].run, "ana@desk", "it is right", now())
         elif workbooks := [path for path in Path("back").glob("*.xlsx") if is_new(path)]:
             correct(workbooks[0])
         else:
@@ -81,8 +81,8 @@ def lead_astray(job: Path, command: Command) -> None:
         JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
         memory = Store(job.stem).read()
         void = [(name, one) for name, one in memory.returned.items() if one.gone]
-        if memory.open is not None and memory.open.step is Step.HELD:
-            skip(load_job(job), memory.open.run, "ana@desk", "half a file", now())
+        if memory.held:
+            skip(load_job(job), memory.held[0].run, "ana@desk", "half a file", now())
         elif void and not Path("back", void[0][0]).exists():
             (name, one), *_ = void
             again = Path("back", name).with_suffix(".part")
