@@ -88,7 +88,7 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     quoted = "its cells are in single quotation marks, which were removed"
     notices = [*filter(None, (found.notice, doubt, quoted if form.quote == "'" else ""))]
     if encoding in {WESTERN, LATIN_9} and layout.encoding == "auto":
-        notices.append(_encoding_notice(sheet.rows, encoding))
+        notices += _encoding_notice(sheet.rows, columns.positions, encoding)
     return table.build(
         source,
         columns,
@@ -234,13 +234,18 @@ def _undivided(rows: Sequence[Sequence[str]], layout: Layout) -> str:
     return ""
 
 
-def _encoding_notice(records: Sequence[Sequence[str]], encoding: str) -> str:
-    rows = [n for n, record in enumerate(records, start=1) if not "".join(record).isascii()]
+def _encoding_notice(
+    records: Sequence[Sequence[str]], ours: Sequence[int], encoding: str
+) -> Iterator[str]:
+    """Yield a sentence about the rows with letters beyond ASCII in the roster's own columns."""
+    texts = ("".join(row[at] for at in ours if at < len(row)) for row in records)
+    rows = [number for number, text in enumerate(texts, start=1) if not text.isascii()]
     shown = ", ".join(str(number) for number in rows[:5]) + (", …" if len(rows) > 5 else "")
-    return (
-        f"the file is not UTF-8 and was read as {_NAMES[encoding]}; this matters for the letters "
-        f"in {counted(len(rows), 'row')} ({shown}): check the names there"
-    )
+    if rows:
+        yield (
+            f"the file is not UTF-8 and was read as {_NAMES[encoding]}; this matters for the "
+            f"letters in {counted(len(rows), 'row')} ({shown}): check the names there"
+        )
 
 
 def _uneven(

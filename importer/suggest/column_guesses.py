@@ -63,6 +63,7 @@ from importer.suggest.columns import (
     Beside,
     Guess,
     is_last_first,
+    is_us_state,
     is_whole_name,
     parts_of_address,
     share_of,
@@ -155,6 +156,8 @@ def _guess(
     if named_by(heading, CARDS) and share_of(counts, BARCODE_DIGITS.fullmatch) > 1 / 2:
         return replace(guess, field=BARCODE)
     field = _numbered(found) if found.field not in _UNUSED else ""
+    if not field and "st" in words and counts and share_of(counts, is_us_state) >= MOST:
+        field = "state_province"  # `HOME_ST`, and not `Home St.`
     if (
         field == "birth_date"
         and counts

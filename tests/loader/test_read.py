@@ -157,6 +157,9 @@ def test_the_notice_about_an_encoding_names_rows_and_no_values(tmp_path: Path) -
     assert (notice.code, notice.origin.row) == (Code.READ_WITH_NOTICE, 0)
     assert "(3)" in notice.message
     assert "Mu" not in notice.message
+    rejects = f"{','.join(ADDED)},ID\n2,,,“Name” is blank,,1\n"  # what a report says is no name
+    path.write_bytes(rejects.encode("cp1252"))
+    assert read(path, LAYOUT).notices == ()
 
 
 @pytest.mark.parametrize("build", ["csv", "xlsx"])
