@@ -6,6 +6,7 @@ heading names it, and Alma's codes for the words in the roster.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from importer.mapper.dates import without_a_day
@@ -50,6 +51,8 @@ _NAMES = (
     "first_name", "middle_name", "last_name",
     "pref_first_name", "pref_middle_name", "pref_last_name", "pref_name_suffix",
 )  # fmt: skip
+_INITIAL_LAST, _INITIALS = re.compile(r"[^,]+ [^\W\d_]"), 0.1
+"""A name such as `LEE ANN M`, and the share of them from which last names are first."""
 _US_STEPS = {"state_province": "upper", "postal_code": "zip"}
 _FIRST_AND_MIDDLE = {"first_name": 1, "middle_name": 2}
 
@@ -260,7 +263,8 @@ class _Lines:
         guess = self.draft.first(LAST_FIRST) or self.draft.first(FULL_NAME)
         if guess is None:
             return {}
-        order: NameOrder = "last-first" if guess.field == LAST_FIRST else "auto"
+        initials = guess.counts and guess.share(_INITIAL_LAST.fullmatch) > _INITIALS
+        order: NameOrder = "last-first" if guess.field == LAST_FIRST or initials else "auto"
         names = [read_name(text, order) for text in guess.counts]
         read = "name" if order == "auto" else f"{{name: {order}}}"
         capitals = ", clean: [name]" if guess.shouted else ""
@@ -347,7 +351,7 @@ class _Lines:
             yield "    phone:"
         for guess in phones:
             source = self._cell(guess)
-            if guess.american:
+            if guess.american or blocks:  # the address shows the country
                 source = f"{{from: {source}, clean: [phone]}}"
             else:
                 yield "      # not of the US; `clean: [{phone: {region: ES}}]` reads those of Spain"

@@ -134,11 +134,13 @@ def test_parts_of_a_field_are_put_together(tmp_path: Path) -> None:
 
 
 def test_a_whole_name_is_read_as_a_name() -> None:
-    """Last names come first where the heading says so; a name that is not certain is named."""
+    """Last names come first where the heading or initials say so; a doubt is named."""
     for heading, read in (("Full Name", "name"), ("Nachname Vorname", "{name: last-first}")):
         text = suggest(roster([heading], [(name,) for name in NAMES]), BESIDE)
         assert f"read: {read}" in text
         assert "first_name: <$person.first>   # guess\n" in text
+    old = [(name,) for name in ("LEE ANN M", "RAY BO", "ITO CY")]
+    assert "read: {name: last-first}" in suggest(roster(["Full Name"], old), BESIDE)
     more = suggest(roster(["Full Name"], [("Ann Maria Eva Lee",)]), BESIDE)
     assert "middle_name: <$person.middle>   # guess: some names will need review" in more
 
