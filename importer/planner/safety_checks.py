@@ -114,18 +114,8 @@ def limits_of(facts: RunFacts) -> list[SafetyLimits]:
     if facts.command != "undo":
         return own
     off = SafetyLimit(percent=100, count=0)
-    return [
-        SafetyLimits(
-            many_changes=off,
-            removals=one.removals,
-            renames=one.renames,
-            foreign_group=off,
-            first_contact=one.first_contact,
-            pins=one.pins,
-            absent=off,
-        )
-        for one in own
-    ]
+    unlimited = dict.fromkeys(("many_changes", "foreign_group", "absent"), off)
+    return [one.model_copy(update=unlimited) for one in own]
 
 
 def with_resolved(
@@ -244,8 +234,8 @@ def _replaces(change: Change) -> bool:
     """
     if change.kind is ChangeKind.ADD:
         return False
-    is_id = change.path.startswith("user_identifier[")
-    return change.path in STICKY or is_id or change.path.endswith(".preferred")
+    path = change.path.partition("[")[0]
+    return path in {"primary_id", IDS, *STICKY} or change.path.endswith(".preferred")
 
 
 _DATES = frozenset({"expiry_date", "purge_date", ROLE, f"{ROLE}.expiry_date"})

@@ -89,6 +89,29 @@ def test_safety_checks(steps: Sequence[Step], fired: list[tuple[SafetyCheck, int
     assert [(one.check, one.concerned, one.matched) for one in found] == fired
 
 
+@pytest.mark.parametrize(
+    ("path", "old", "counts"),
+    [
+        ("primary_id", "old", True),
+        ("user_identifier[BARCODE]", "old", True),
+        ("user_identifier[BARCODE]", "", False),
+        ("contact_info.email[work].preferred", "true", True),
+        ("user_group", "old", True),
+        ("rs_library[MAIN]", "old", True),
+        ("rs_library[MAIN]", "", False),
+        ("status", "old", False),
+    ],
+)
+def test_what_staff_may_have_chosen_counts_at_the_first_contact(
+    path: str, old: str, *, counts: bool
+) -> None:
+    """IDs, preferred marks and protected fields and lists that a user has, who was never loaded."""
+    steps = [replace(update(path, old), first_load=True), update(path, old)] * 6
+    found = failing(steps, SafetyLimits(), {"COMM"})
+    expected = [(SafetyCheck.FIRST_CONTACT, 6)] if counts else []
+    assert [(one.check, one.concerned) for one in found] == expected
+
+
 def test_a_mapping_sets_the_limits() -> None:
     """A check that may concern everybody is not failed; the sentence has the figures."""
     off = SafetyLimits(removals=SafetyLimit(percent=100, count=0))
