@@ -27,6 +27,7 @@ from importer.alma.models import (
     OBLIGATIONS,
     Institution,
     Reader,
+    Unreadable,
     UserPage,
     read_institution,
     read_nothing,
@@ -36,7 +37,14 @@ from importer.alma.models import (
     user_reader,
 )
 from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError, run_concurrently
-from importer.alma.responses import NO_SUCH_TABLE, NotFoundError, Reply, judge, unclear
+from importer.alma.responses import (
+    NO_SUCH_TABLE,
+    NotFoundError,
+    Reply,
+    UnreadableUserError,
+    judge,
+    unclear,
+)
 from importer.errors import (
     AccessError,
     DailyLimitError,
@@ -109,14 +117,29 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
 
     # ---- users ----
 
-    async def get_user(self, user_id: str, id_type: str = "", expand: str = "none") -> User | None:
+    async def get_user(
+        self, user_id: str, expand: str = "none", *, urgent: bool = False
+    ) -> User | None:
         """Return the whole user with this ID, or None if Alma reports that there is none.
 
-        Without `id_type` any unique ID may match, another person's barcode too: compare the
-        primary ID. A reply with a user who has this ID nowhere is not Alma's: UnavailableError.
-        `expand` names what Alma is to count, such as `models.OBLIGATIONS`. Raises AlmaError.
+        Any unique ID may match, another person's barcode too: compare the primary ID. A reply with
+        a user who has this ID nowhere is not Alma's: UnavailableError. `expand` names what Alma is
+        to count, such as `models.OBLIGATIONS`; `urgent` is as for `RateLimiter.call`. Raises
+        UnreadableUserError, AlmaError.
         """
-        return await self._get(user_id, id_type, expand)
+        params = {"view": "full", "expand": expand}
+        request = Request("GET", f"/users/{segment(user_id)}", params)
+        try:
+            found: User | Unreadable = await self._ask(request, user_reader(user_id), urgent=urgent)
+        except NotFoundError:
+            return None
+        if isinstance(found, User):
+            return found
+        msg = (
+            f"Alma's record of this user has a value in {found.field} that cannot be understood. "
+            "Correct it in Alma."
+        )
+        raise UnreadableUserError(msg)
 
     async def find_users(self, **words: str) -> tuple[User, ...]:
         """Return the users whose fields contain words: `last_name="Núñez", first_name="Ana"`.
@@ -298,18 +321,6 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         params = {**params, "expand": "full"}
         return await self._ask(Request("GET", "/users", params, largest=MANY_RECORDS), read_users)
 
-    async def _get(
-        self, user_id: str, id_type: str, expand: str, *, urgent: bool = False
-    ) -> User | None:
-        params = {"view": "full", "expand": expand}
-        if id_type:
-            params["user_id_type"] = id_type
-        request = Request("GET", f"/users/{segment(user_id)}", params)
-        try:
-            return await self._ask(request, user_reader(user_id), urgent=urgent)
-        except NotFoundError:
-            return None
-
     async def _read_and_write(
         self,
         primary_id: str,
@@ -323,7 +334,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         """
         urgent = False
         async for attempt in _attempts():
-            user = await self._get(primary_id, "", expand, urgent=urgent)
+            user = await self.get_user(primary_id, expand, urgent=urgent)
             urgent = True
             read_at = self.limiter.moment()
             with attempt:

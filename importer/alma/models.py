@@ -145,20 +145,35 @@ def read_user(body: bytes) -> User | None:
     return user if user.primary_id else None
 
 
-def user_reader(user_id: str) -> Reader[User]:
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A user of whom a field cannot be understood."""
+
+    field: str
+
+
+def user_reader(user_id: str) -> Reader[User | Unreadable]:
     """Return a reader that takes only a user who has this ID, primary or additional."""
 
     def folded(text: str) -> str:
         return unicodedata.normalize("NFC", text.strip()).casefold()
 
-    def read(body: bytes) -> User | None:
-        user = read_user(body)
-        if user is None:
-            return None
+    def read(body: bytes) -> User | Unreadable | None:
+        try:
+            user = User.from_json(body)
+        except ValidationError as error:
+            field = ".".join(str(one) for one in error.errors()[0]["loc"] if isinstance(one, str))
+            is_user = field and _read(_Identified, body) is not None
+            return Unreadable(field) if is_user else None
         ids = [user.primary_id, *(entry.value for entry in user.user_identifier or ())]
-        return user if folded(user_id) in {folded(text) for text in ids if text} else None
+        has_it = user.primary_id and folded(user_id) in {folded(text) for text in ids if text}
+        return user if has_it else None
 
     return read
+
+
+class _Identified(_Model):
+    primary_id: Text
 
 
 def read_users(body: bytes) -> UserPage | None:

@@ -81,6 +81,10 @@ class NotFoundError(RefusedError):
     """Alma has no such user, by one of the codes that mean it."""
 
 
+class UnreadableUserError(UnavailableError):
+    """Alma has the user, with a value that no user can have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a server sent. Header values are blank where it sent none."""

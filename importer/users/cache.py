@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from math import inf
 from pathlib import Path
@@ -211,6 +211,18 @@ class UserCache(Database):
                     known = KnownUser(user.primary_id, user_keys(user), identifiers(user))
                     self._put(known, user.to_json(), seen.timestamp(), sweep)
 
+    def put_unread(self, primary_ids: Iterable[str], seen: datetime) -> None:
+        """Store that Alma has these users, whose records could not be understood."""
+        with self.transaction() as connection:
+            sweep, none = self.state.sweep, PersonKeys("", "")
+            stale = (
+                "UPDATE users SET record = '', seen = ?1, sweep = ?2 WHERE key = ?3 AND seen <= ?1"
+            )
+            for one in primary_ids:
+                values = (seen.timestamp(), sweep, one.casefold())
+                if not connection.execute(stale, values).rowcount:
+                    self._put(KnownUser(one, none), "", seen.timestamp(), sweep)
+
     def add_known(self, users: Iterable[KnownUser], seen: datetime) -> int:
         """Store users of an export, unless their record is here; return how many are new."""
         before = self.count()
@@ -369,13 +381,11 @@ def find_near(cache: UserCache, query: PersonQuery) -> list[NearUser]:
         names = (person.last, person.first, COMMON)
         people |= _known(cache, {n for (n,) in cache.read(last, names)} - people.keys())
 
-    def record(number: int) -> User | None:
-        query = "SELECT record FROM users WHERE number = ? AND record <> ''"
-        return next(cache.parsed(User.from_json, query, (number,)), None)
-
     alone = people.keys() == holders and len(people) == 1  # there is nobody to compare with
     return [
-        NearUser(one.primary_id, one.keys, None if alone else record(number), number in holders)
+        NearUser(
+            one.primary_id, one.keys, None if alone else _record(cache, number), number in holders
+        )
         for number, one in people.items()
     ]
 
@@ -431,11 +441,7 @@ def find_sharing(cache: UserCache) -> Iterator[tuple[User, User]]:
         (COMMON,),
     )
 
-    @lru_cache(maxsize=100_000)
-    def record(number: int) -> User | None:
-        query = "SELECT record FROM users WHERE number = ? AND record <> ''"
-        return next(cache.parsed(User.from_json, query, (number,)), None)
-
+    record = lru_cache(maxsize=100_000)(partial(_record, cache))
     for numbers in pairs:
         one, other = map(record, numbers)
         if one is not None and other is not None:
@@ -511,6 +517,11 @@ def _records(cache: UserCache, numbers: Iterable[int]) -> dict[int, User] | Unre
             else:
                 users[number] = user
     return UnreadUsers(tuple(unread)) if unread else users
+
+
+def _record(cache: UserCache, number: int) -> User | None:
+    query = "SELECT record FROM users WHERE number = ? AND record <> ''"
+    return next(cache.parsed(User.from_json, query, (number,)), None)
 
 
 def _read(primary_id: str, record: str) -> tuple[str, User | None]:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from importer.alma.client import PAGE, Alma
 from importer.alma.pacing import run_concurrently
+from importer.alma.responses import UnreadableUserError
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import GONE
@@ -148,6 +149,7 @@ class Refresh:
             keys = "\n".join((user.primary_id or "").casefold() for user in page.users)
             with self.cache.transaction() as connection:
                 self.cache.put(page.users, seen)
+                self.cache.put_unread(page.unreadable, seen)
                 connection.execute(
                     "INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (first, keys, others)
                 )
@@ -162,6 +164,7 @@ class Refresh:
             seen = self.now()
             page = await self.alma.list_users(first, modified_from=day)
             self.cache.put(page.users, seen)
+            self.cache.put_unread(page.unreadable, seen)
             return page.total
 
         total = await one(0)
@@ -236,10 +239,17 @@ def _firsts(total: int) -> range:
 async def read_again(
     cache: UserCache, alma: Alma, primary_ids: Iterable[str], now: Callable[[], datetime]
 ) -> None:
-    """Read these users one by one; remove those that Alma does not have. Raises AlmaError."""
+    """Read these users one by one; remove those that Alma does not have.
+
+    One whose record cannot be understood stays unread. Raises AlmaError.
+    """
     for primary_id in primary_ids:
         seen = now()
-        user = await alma.get_user(primary_id)
+        try:
+            user = await alma.get_user(primary_id)
+        except UnreadableUserError:
+            cache.put_unread([primary_id], seen)
+            continue
         if user is None or (user.primary_id or "").casefold() != primary_id.casefold():
             cache.remove(primary_id)
         if user is not None:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
+from importer.alma.responses import UnreadableUserError
 from importer.errors import (
     AccessError,
     RefusedError,
@@ -171,7 +172,7 @@ async def test_a_search_gives_every_page_and_refuses_a_flood() -> None:
 @pytest.mark.parametrize("code", ["401861", "401890", "4019990", "4019998"])
 async def test_a_user_is_absent_only_by_the_codes_that_say_so(code: str) -> None:
     """These four codes, and nothing else, mean that there is no such user."""
-    assert await alma(Script(refuses(code))).get_user("nobody", "BARCODE") is None
+    assert await alma(Script(refuses(code))).get_user("nobody") is None
 
 
 @pytest.mark.parametrize(
@@ -194,6 +195,14 @@ async def test_nothing_else_is_absence(answer: httpx.Response) -> None:
     """A page, an empty answer, another code: an error, never "no such user"."""
     with pytest.raises((UnavailableError, RefusedError)):
         await alma(Script(answer)).get_user("2000")
+
+
+async def test_of_a_user_who_cannot_be_understood_the_field_is_named() -> None:
+    """Alma has the user, so nothing is asked again, and a colleague can correct the value."""
+    fake = Script(ok(record("2000", expiry_date="22027-06-30Z")))
+    with pytest.raises(UnreadableUserError, match=r" expiry_date "):
+        await alma(fake).get_user("2000")
+    assert len(fake.seen) == 1
 
 
 async def test_a_user_with_the_id_as_an_additional_one_is_given_as_it_is() -> None:

@@ -91,7 +91,7 @@ async def test_the_life_of_a_user(alma: Alma) -> None:
     read = await alma.get_user("life@1 é")
     assert read is not None
     assert read.primary_id == "life@1 é"
-    assert await alma.get_user("LIFE+2e", "BARCODE") == read
+    assert await alma.get_user("LIFE+2e") == read
     found = await alma.find_users(last_name="Núñez", first_name="Ana")
     assert "life@1 é" in {user.primary_id for user in found}
     changed = await alma.update_user(

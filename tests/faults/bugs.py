@@ -121,9 +121,9 @@ def absent_on_any_error() -> None:
     """A user who could not be read is not there."""
 
     def made(get: Any) -> Any:
-        async def get_user(self: Alma, user_id: str) -> User | None:
+        async def get_user(self: Alma, user_id: str, *more: Any, **named: Any) -> User | None:
             try:
-                return await get(self, user_id)  # type: ignore[no-any-return]
+                return await get(self, user_id, *more, **named)  # type: ignore[no-any-return]
             except AlmaError:
                 return None
 

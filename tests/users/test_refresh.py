@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from importer.alma.client import Alma
 from importer.alma.models import UserPage
 from importer.alma.pacing import RateLimiter
+from importer.alma.responses import UnreadableUserError
 from importer.errors import UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.new_run import write_run
@@ -22,6 +23,7 @@ from importer.model.plan import Create, Delete, Fate, Step, Update
 from importer.model.user import User
 from importer.users.cache import (
     CacheState,
+    UnreadUsers,
     UserCache,
     cache_path,
     delete_cache,
@@ -29,7 +31,7 @@ from importer.users.cache import (
     refresh_lock,
 )
 from importer.users.matching import MatchResult, PersonQuery
-from importer.users.refresh import SWEEP_EVERY, Refresh, add_applied, sweep_due
+from importer.users.refresh import SWEEP_EVERY, Refresh, add_applied, read_again, sweep_due
 from tests.report import building
 from tests.users.conftest import World, now, unheard
 
@@ -178,6 +180,34 @@ def test_a_broken_sweep_goes_on(world: World, pages: int, monkeypatch: pytest.Mo
         assert len(calls) == 8 - pages
         assert cache.count() == 250
         assert cache.pages_done == 0
+
+
+def test_a_user_whose_record_cannot_be_understood_is_there(
+    cache: UserCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Staff mistyped a date: the user counts as one whose record is to be read, also if new."""
+    mistyped = set[str]()
+
+    async def list_users(_alma: Alma, offset: int, limit: int = 100, **more: object) -> UserPage:
+        every = () if more or offset else ("a", "b", "c")
+        users = tuple(User(primary_id=one, last_name=one) for one in every if one not in mistyped)
+        return UserPage(users, len(every), tuple(mistyped.intersection(every)))
+
+    async def get_user(_alma: Alma, user_id: str) -> User:
+        raise UnreadableUserError(user_id)
+
+    monkeypatch.setattr(Alma, "list_users", list_users)
+    monkeypatch.setattr(Alma, "get_user", get_user)
+    alma = Alma("http://127.0.0.1:9", SecretStr("key"), RateLimiter(5000, 0))
+    for ids in ({"c"}, {"b", "c"}, {"c"}):
+        mistyped |= ids
+        mistyped &= ids
+        asyncio.run(Refresh(cache, alma, now, unheard, print).run(full=True))
+        asyncio.run(read_again(cache, alma, cache.stale(), now))
+        assert (cache.count(), cache.difference(), cache.state.others) == (3, 0, 0)
+        assert {*cache.stale()} == ids
+        assert find_users(cache, query("c")) == UnreadUsers(("c",))
+        assert ("b" in mistyped) == (find_users(cache, query("b")) == UnreadUsers(("b",)))
 
 
 def test_deletions_during_a_sweep_lose_nobody(
