@@ -20,10 +20,10 @@ from importer.alma.connection import segment
 from importer.alma.facts import MEASURABLE, Facts, facts_for
 from importer.alma.models import Institution, UserPage, read_users
 from importer.alma.responses import NOT_FOUND_CODES, Reply, error_in
-from importer.errors import AlmaError, Exit, RefusedError, UnavailableError
-from importer.model.fields import CodeTables
+from importer.errors import AlmaError, Cause, Exit, RefusedError
+from importer.model.fields import CodeTables, text
 from importer.model.text import counted
-from importer.model.user import Coded, Part, User, UserIdentifier
+from importer.model.user import Part, User, UserIdentifier
 
 CLOCK_TOLERANCE = 300
 """Seconds by which the two clocks may differ."""
@@ -90,9 +90,7 @@ async def _right(alma: Alma, method: Literal["GET", "POST"], name: str) -> Findi
     try:
         await alma.check_access(method)
     except AlmaError as error:
-        down = isinstance(error, UnavailableError)
-        advice = "" if down else f"Give the key the right to {name} in the area Users."
-        return Finding(name, State.BAD, str(error), advice, error.exit)
+        return _failed(name, error, f"{name} in the area Users")
     return Finding(name, State.OK, f"The key may {name}.")
 
 
@@ -100,10 +98,13 @@ async def _institution(alma: Alma) -> tuple[Finding, str]:
     try:
         general = await alma.general()
     except AlmaError as error:
-        down = isinstance(error, UnavailableError)
-        advice = "" if down else "Give the key the right to read in the area Configuration."
-        return Finding("institution", State.BAD, str(error), advice, error.exit), ""
+        return _failed("institution", error, "read in the area Configuration"), ""
     return whose(general), general.code
+
+
+def _failed(name: str, error: AlmaError, right: str) -> Finding:
+    advice = "" if error.cause is Cause.PASSES else f"Give the key the right to {right}."
+    return Finding(name, State.BAD, str(error), advice, error.exit)
 
 
 def whose(general: Institution) -> Finding:
@@ -359,8 +360,8 @@ def _chosen(
     return None
 
 
-def _has_case(text: str | None) -> bool:
-    return text is not None and text.isascii() and any(map(str.isalpha, text))
+def _has_case(value: str | None) -> bool:
+    return value is not None and value.isascii() and any(map(str.isalpha, value))
 
 
 async def _finds(alma: Alma, value: str, primary_id: str) -> bool:
@@ -392,8 +393,8 @@ def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Fi
     if ids != sorted(ids):
         yield Finding("order", State.OK, "Alma does not sort by primary ID as the importer does.")
     words = {
-        "status": Counter(_code(user.status) for user in users),
-        "account type": Counter(_code(user.account_type) for user in users),
+        "status": Counter(text(user.status) or "none" for user in users),
+        "account type": Counter(text(user.account_type) or "none" for user in users),
         "external system": Counter(user.external_id for user in users if user.external_id),
     }
     for name, counts in words.items():
@@ -402,10 +403,6 @@ def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Fi
     if copies := sum(bool(user.source_institution_code) for user in users):
         sentence = f"{counted(copies, 'user')} of these are copies of another institution's."
         yield Finding("linked", State.OK, sentence, "No load changes them.")
-
-
-def _code(code: Coded | None) -> str:
-    return (code.value if code else "") or "none"
 
 
 def _unknown(part: Part, place: str) -> Iterator[str]:

@@ -424,5 +424,5 @@ def _rows(path: Path) -> Iterator[list[str]]:
         msg = f"{path} cannot be read ({error.strerror}). Name the CSV file of the export."
         raise UsageError(msg) from error
     except (UnicodeError, csv.Error):
-        msg = f"{path} cannot be read as CSV text in UTF-8. Save the export as CSV again."
+        msg = f"{path} cannot be read as CSV text in UTF-8. Save the export as *CSV UTF-8*."
         raise UsageError(msg) from None
