@@ -11,7 +11,7 @@ from datetime import date
 from importer.model.fields import PATRON, text
 from importer.model.plan import Change, ChangeKind
 from importer.model.problem import Code
-from importer.model.user import Coded, User, UserRole
+from importer.model.user import Coded, User, UserBlock, UserRole
 
 ROLE = "user_role[Patron]"
 """The path of the Patron role in a list of changes."""
@@ -35,8 +35,9 @@ def with_patron_role(user: User, expiry: str, scope: str, institution: str) -> U
     """Return the user with a Patron role that lasts until `expiry`, an ISO date.
 
     Roles of the scope, of any scope if it is blank, become longer and never shorter. If there is
-    none, one is added, of the institution if the scope is blank. With a blank `expiry`, or where
-    the institution is not known, nothing changes.
+    none, one is added, of the institution if the scope is blank. One that is inactive stays as it
+    is: no date lets its user borrow. With a blank `expiry`, or where the institution is not known,
+    nothing changes.
     """
     roles = patron_roles(user)
     ours = {key for key in roles if not scope or key[0] == scope.casefold()}
@@ -44,7 +45,7 @@ def with_patron_role(user: User, expiry: str, scope: str, institution: str) -> U
     if not expiry or not (ours or added):
         return user
     for key in ours:
-        if "" != _day(roles[key]) < expiry:
+        if _is_active(roles[key]) and "" != _day(roles[key]) < expiry:
             roles[key] = _until(roles[key], expiry)
     if not ours:
         new = UserRole(
@@ -168,13 +169,23 @@ def role_obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
     if user.user_role is None:
         return
     roles = patron_roles(user).values()
-    active = [role for role in roles if text(role.status).casefold() in {"", "active"}]
+    active = [*filter(_is_active, roles)]
     if not active:
         why = "the Patron role is inactive" if roles else "the user has no Patron role"
         yield Code.PATRON_ROLE_MISSING, why
     elif all("" != _day(role) < today.isoformat() for role in active):
         last = max(_day(role) for role in active)
         yield Code.PATRON_ROLE_EXPIRED, f"the Patron role expired on {last}"
+
+
+def _is_active(role: UserRole) -> bool:
+    return text(role.status).casefold() in {"", "active"}
+
+
+def active_blocks(user: User) -> list[UserBlock]:
+    """Return the blocks of a user that count."""
+    blocks = user.user_block or ()
+    return [one for one in blocks if (one.block_status or "active").casefold() == "active"]
 
 
 def obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
@@ -186,11 +197,8 @@ def obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
             why.append(f"{words} {day.isoformat()}")
     if text(user.status) not in {"", "ACTIVE"}:
         why.append(f"is {text(user.status)}")
-    why += [
-        f"has an active block ({text(block.block_description)})"
-        for block in user.user_block or ()
-        if (block.block_status or "ACTIVE").upper() == "ACTIVE"
-    ]
+    blocks = active_blocks(user)
+    why += [f"has an active block ({text(block.block_description)})" for block in blocks]
     if why:
         yield Code.CANNOT_BORROW, f"the user {' and '.join(why)}"
     emails = (user.contact_info.email if user.contact_info else None) or ()

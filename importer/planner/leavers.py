@@ -28,7 +28,7 @@ from importer.model.plan import (
 from importer.model.problem import Code, Problem
 from importer.model.text import counted, word_list
 from importer.model.user import AccountType, User
-from importer.planner.borrowing import end_patron_roles, other_roles
+from importer.planner.borrowing import active_blocks, end_patron_roles, other_roles
 from importer.planner.decide import update
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
@@ -336,8 +336,7 @@ def _shown(user: User) -> Iterator[str]:
             yield f"{words} {day}"
     if has := obligations(user):
         yield has
-    blocks = [one for one in user.user_block or () if (one.block_status or "ACTIVE") == "ACTIVE"]
-    for there, noun in ((blocks, "active block"), (user.user_note or (), "note")):
+    for there, noun in ((active_blocks(user), "active block"), (user.user_note or (), "note")):
         if there:
             yield counted(len(there), noun)
 

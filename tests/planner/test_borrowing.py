@@ -70,6 +70,12 @@ def test_the_role_becomes_longer_or_is_added(
     assert with_patron_role(before, "", scope, INST) is before
 
 
+def test_an_inactive_role_stays_as_it_is() -> None:
+    """A later date would not let its user borrow, so the plan does not promise that."""
+    inactive = of(("200", INST, "2025-05-31"), status="INACTIVE")
+    assert with_patron_role(inactive, "2028-05-31", "", INST) is inactive
+
+
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
