@@ -188,6 +188,11 @@ class RecordLayout:
         """The fields of the record itself, outside any list."""
         return (target for target in self.targets.values() if not target.field.parent)
 
+    @property
+    def parents(self) -> Iterable[str]:
+        """The paths of the lists of which it makes entries."""
+        return dict.fromkeys(entry.parent for entry in self.entries)
+
     def followers(self, path: str) -> tuple[str, ...]:
         """The labels of what takes a field of the record, itself or through another one."""
         found = [path]

@@ -249,7 +249,7 @@ def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
         layout = mapped.compiled.layout
         names = [target.field.name for target in layout.scalars]
         names += [ROLE_END] if ROLE_END in layout.targets else []
-        for path in (*names, *(entry.parent for entry in layout.entries)):
+        for path in (*names, *layout.parents):
             known |= {path: path, path.rpartition(".")[2]: path}
     for field in fields:
         if field not in known:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -215,7 +215,7 @@ def lasts_of(row: Collection[Value], memory: UserMemory) -> dict[str, tuple[str,
             left = [key for key, one in imprints.items()
                     if one.where[:3] == value.where[:3] and key not in was.values()]  # fmt: skip
             if memory.own is not None:
-                numbered = value.key.replace(_PLACE, "]")
+                numbered = _without_place(value.key)
                 is_old = imprints is memory.own and numbered != value.key
                 left = [key for key in left if key == numbered or (is_old and _PLACE not in key)]
                 left.sort(key=lambda key: key != numbered)
@@ -227,6 +227,11 @@ def lasts_of(row: Collection[Value], memory: UserMemory) -> dict[str, tuple[str,
 
 _PLACE = "]#"
 """Stands before an entry's number, which counts the blank ones, too; not in memories of 1.0.1."""
+
+
+def _without_place(key: str) -> str:
+    """Return the key of an entry as memories of 1.0.1 have it, which count no blank ones."""
+    return key.replace(_PLACE, "]")
 
 
 def _key_by_value(value: Value, imprints: Imprints, row: Collection[Value]) -> str:
@@ -256,13 +261,14 @@ With the label of the entry in the row, "" for one that the row does not give no
 def _places(
     row: Collection[Value],
     lasts: Mapping[str, tuple[str, Imprint]],
-    memory: UserMemory,
+    blank: Iterable[Imprint],
     live: User,
     hashed: Keyed,
 ) -> Places:
     """Return which of Alma's entries belong to those of a row: its values, and what loads left.
 
-    Where staff edited one, it is the first entry of its types that belongs to no other.
+    Where staff edited one, it is the first entry of its types that belongs to no other. `blank`:
+    what loads left of entries that the row does not give now.
     """
     found: dict[str, dict[int, str]] = {}
 
@@ -288,10 +294,8 @@ def _places(
     for value in known:
         last = lasts[value.key][1]
         place(last.where, last.answered, value.labels[0], typed=False)
-    used = {*(value.key for value in row), *(key for key, _ in lasts.values())}
-    for key, one in (memory.own or {}).items():
-        if key not in used and one.where.names and not one.where.flag:
-            place(one.where, one.answered, "", typed=False)
+    for one in blank:
+        place(one.where, one.answered, "", typed=False)
     for value in known:
         place(value.where, None, value.labels[0], typed=True)
     return found
@@ -496,8 +500,16 @@ def review(
     today = earlier.today
     row = tuple(values_of(draft, live, earlier.hashed, rename=rename))
     lasts = lasts_of(row, memory)
-    places = _places(row, lasts, memory, live, earlier.hashed)
-    keys = {value.key for value in row}
+    keys, own = {value.key for value in row}, memory.own or {}
+    others = {key for parent in draft.layout.parents for key, _ in _every_entry(draft, parent)}
+    used = {key for key, _ in lasts.values()}
+    blank = (
+        own[key]
+        for one in sorted(others - keys)
+        for key in (one, _without_place(one))
+        if key in own and key not in used
+    )
+    places = _places(row, lasts, blank, live, earlier.hashed)
     for value in row:
         was, last = lasts.get(value.key, ("", None))
         if last is not None and was not in keys:  # another entry, or a memory without places
@@ -630,7 +642,7 @@ def values_of(draft: DraftUser, live: User, hashed: Keyed, *, rename: bool) -> I
         )
     if expiry := draft.values.get(ROLE_END, ""):
         yield replace(made(ROLE_END, Where(ROLE_END), (ROLE_END,), expiry), day=expiry)
-    for parent in dict.fromkeys(entry.parent for entry in draft.layout.entries):
+    for parent in draft.layout.parents:
         yield from _entry_values(draft, parent, live, made)
 
 
@@ -639,19 +651,15 @@ _Maker: TypeAlias = Callable[[str, Where, tuple[str, ...], str], Value]
 
 def _entry_values(draft: DraftUser, parent: str, live: User, made: _Maker) -> Iterator[Value]:
     """Yield the values of a row in one list: its entries, then the marks that it sets."""
-    numbers: Counter[tuple[str, ...]] = Counter()
     given, items = [one.entry for one in draft.entries(parent)], []
-    for item in draft.entries(parent, blank=True):
-        kinds = tuple(sorted(item.types))
-        numbers[kinds] += 1
+    for key, item in _every_entry(draft, parent):
         compared = item.compared
         if compared is None or item.entry not in given or _in_any_case(draft, item, live):
             continue
         items.append(compared)
-        where = Where(parent, "", kinds, _compared(compared))
+        where = Where(parent, "", tuple(sorted(item.types)), _compared(compared))
         main = compared.targets[where.names[0]].label
         labels = tuple(dict.fromkeys((main, *item.entry.labels)))
-        key = f"{parent}[{'+'.join(kinds)}{_PLACE}{numbers[kinds]}"
         yield made(key, where, labels, entry_text(where, compared.values))
     for flag in FLAGS.get(parent, ()):
         for item in [one for one in items if one.values.get(flag) == "true"][:1]:
@@ -659,6 +667,15 @@ def _entry_values(draft: DraftUser, parent: str, live: User, made: _Maker) -> It
             every = (one.targets[flag].label for one in (item, *items) if flag in one.targets)
             labels = tuple(dict.fromkeys(every))
             yield made(f"{parent}.{flag}", where, labels, entry_text(where, item.values))
+
+
+def _every_entry(draft: DraftUser, parent: str) -> Iterator[tuple[str, DraftEntry]]:
+    """Yield the entries of a list that a row may have, blank ones too, with their keys."""
+    numbers: Counter[str] = Counter()
+    for item in draft.entries(parent, blank=True):
+        name = f"{parent}[{'+'.join(sorted(item.types))}"
+        numbers[name] += 1
+        yield f"{name}{_PLACE}{numbers[name]}", item
 
 
 def _in_any_case(draft: DraftUser, item: DraftEntry, live: User) -> bool:
