@@ -56,17 +56,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The card of one row: `at` of `of` people. `lacking`: fields that no new patron will have.
-
-    `blank`: of these dates, how many of the people have none, by name.
-    """
+    """The card of one row: `at` of `of` people. `blank`: how many of them lack a date, by name."""
 
     name: str
     row: int
     at: int
     of: int
     parts: tuple[tuple[str, tuple[Line, ...]], ...]
-    lacking: tuple[str, ...]
     blank: tuple[tuple[str, int], ...]
 
 
@@ -105,7 +101,7 @@ def card(
     part = frame if whole else frame.loc[sorted({*frame.index[:_HEAD], row})]
     mapped = evaluate(compiled, replace(roster, frame=part), codes)
     if row not in mapped.frame.index:
-        return Card(f"Row {row} is left out by the mapping", row, at, of, (), lacking(document), ())
+        return Card(f"Row {row} is left out by the mapping", row, at, of, (), ())
     return _Making(document, compiled, mapped, codes, row).card(at, of)
 
 
@@ -180,24 +176,20 @@ class _Making:
         return Card(
             name or f"Row {self.row}", self.row, at, of,
             tuple((title, tuple(lines)) for title, lines in parts if lines),
-            lacks, tuple((path, count) for path, count in blank if count),
+            tuple((path, count) for path, count in blank if count),
         )  # fmt: skip
 
     def _line(
         self, one: CompiledField, values: dict[str, str], rule: str, wrong: Problem | None
     ) -> Line:
         label, field = one.column.label, one.rule.field
-        text, note = self._shown(one, values[label])
+        text, note = as_shown(field, values[label], self.codes)
         if label in SECRETS and text:
             text = "set, but not shown"
         return Line(
             field_name(label), key_of(one.rule.steps), text, note, *_source([one]), rule,
             what(wrong, show_values=field.path not in SECRETS) if wrong else "",
         )  # fmt: skip
-
-    def _shown(self, one: CompiledField, text: str) -> tuple[str, str]:
-        """Return a value as Alma shows it, with its code if that is another text."""
-        return as_shown(one.rule.field, text, self.codes)
 
     def _entry(
         self,
@@ -212,7 +204,7 @@ class _Making:
         kind = values[types[0].column.label] if types else ""
         main = [one for one in shown if one not in types and one.rule.field.shape is not Shape.FLAG
                 and one.rule.field.name != "segment_type"]  # fmt: skip
-        texts = [self._shown(one, values[one.column.label])[0] for one in main]
+        texts = [as_shown(one.rule.field, values[one.column.label], self.codes)[0] for one in main]
         preferred = any(values[one.column.label] == "true" for one in shown
                         if one.rule.field.name == "preferred")  # fmt: skip
         faults = [

@@ -449,17 +449,15 @@ class Draft:
         self._read.append((file, layout, roster))
         return roster
 
-    def asked(self, mapping: Path) -> RosterRequest:
-        """Return the roster as it came, and its mapping."""
-        return RosterRequest(self.roster, mapping, self.facts.sheet)
-
     def checked(self, mapping: Path, codes: CodeTables, today: date) -> Checked:
         """Return the check of the whole roster, from memory if nothing changed."""
-        key = self._key(mapping, codes, today)
-        checked = self._kept(key)
-        if checked is None:
+        document, version = examine(mapping)[0], self.facts.version
+        digest, file = document.sha256 if document else "", self.roster.stat().st_mtime_ns
+        key = version, mapping, digest, file, codes, today
+        known, checked = self._checked.get(self.folder, ((), None))
+        if checked is None or known != key:
             with _CHECKING:
-                asked = replace(self.asked(mapping), corrections=self.corrections)
+                asked = RosterRequest(self.roster, mapping, self.facts.sheet, self.corrections)
                 checked = Checked(read_inputs(asked, codes, today, reader=self._hand_over))
                 self._keep(key, checked)
         return checked
@@ -470,10 +468,6 @@ class Draft:
         self._read.clear()
         return roster
 
-    def _kept(self, key: tuple[object, ...]) -> Checked | None:
-        known = self._checked.get(self.folder)
-        return known[1] if known is not None and known[0] == key else None
-
     def _keep(self, key: tuple[object, ...], checked: Checked) -> None:
         self._checked.pop(self.folder, None)
         self._checked[self.folder] = (key, checked)
@@ -482,9 +476,3 @@ class Draft:
         write_atomically(self.folder / COUNTS, counts.model_dump_json().encode())
         for oldest in list(self._checked)[:-KEPT]:
             self._checked.pop(oldest, None)
-
-    def _key(self, mapping: Path, codes: CodeTables, today: date) -> tuple[object, ...]:
-        """Return what a check depends on."""
-        document, _ = examine(mapping)
-        digest = document.sha256 if document else ""
-        return self.facts.version, mapping, digest, self.roster.stat().st_mtime_ns, codes, today
