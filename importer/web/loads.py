@@ -25,7 +25,6 @@ from importer.model.run import RunFacts, Summary
 from importer.model.text import counted, word_list
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.decisions import open_rows
-from importer.pipeline.runs import SavedRun
 from importer.web.drafts import Asked, Counts, Draft, title
 from importer.web.tasks import Task, Workspace
 
@@ -331,6 +330,9 @@ class Load:
         return text.casefold() in f"{self.name}\n{self.file}\n{self.who}".casefold()
 
 
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class SeenRun:
     """A run: its name, when it was made, and what is known of it, or why nothing is."""
@@ -348,7 +350,7 @@ class SeenRun:
 
 def loads(space: Workspace) -> list[Load]:
     """Return all loads with those in the trash, newest first."""
-    seen = [_seen(saved) for saved in space.saved_runs()]
+    seen = list(seen_runs(space))
     running = list(space.tasks.running())
     found, taken = [], set[str]()
     for draft in space.drafts(trashed=True):
@@ -366,24 +368,38 @@ def _load(
     seen: Iterable[SeenRun],
     running: Iterable[Task],
 ) -> Load:
-    known = run.known if run else None
-    now = situation(space, draft, run, seen, running)
-    step = next_step(now)
+    """Return the line of a draft, of the newest run made from it, or of both."""
+    known, fault = (run.known, run.fault) if run else (None, "")
+    now = Situation(run=run.name if run else "", known=known, fault=fault)
+    if draft:
+        plan = ("plan", space.typed_roster(draft))
+        now = replace(
+            now,
+            draft=(draft.name, draft.facts.version),
+            mapping=draft.facts.mapping,
+            counts=draft.counts,
+            planning=next((task.id for task in running if task.subject == plan), ""),
+            fresh=known is None or _is_fresh(known.facts, draft),
+            ask=draft.facts.ask,
+        )
+    if run and known:
+        folder = space.runs / run.name
+        busy, loads = space.is_busy(folder), space.is_loading(folder, known.began)
+        undone = any(_undoes(one.known, folder) for one in seen)
+        now = replace(now, busy=busy, loads=loads, undone=undone)
     roster = Path(known.facts.roster.path) if known else None
-    file = draft.facts.file if draft else roster.name if roster else ""
-    name = draft.title if draft else name_of(known.facts) if known else run.name if run else ""
-    if known and known.facts.command == "undo":
-        name = f"Undo of {name}"
-    rows = known.summary.rows if known else now.counts.rows if now.counts else None
-    times = [*([run.since] if run else []), *([draft.facts.created] if draft else [])]
+    name = draft.title if draft else name_of(known.facts) if known else now.run
+    address = f"drafts/{draft.name}/sheet" if draft else ""
     return Load(
-        name=name,
-        file=file,
-        rows=rows,
+        name=f"Undo of {name}" if known and known.facts.command == "undo" else name,
+        file=draft.facts.file if draft else roster.name if roster else "",
+        rows=known.summary.rows if known else now.counts.rows if now.counts else None,
         who=known.facts.operator if known else draft.facts.by if draft else "",
-        when=max(times).astimezone(),
-        next=step,
-        address=_address(draft, run if now.fresh and not now.fault else None),
+        when=max(
+            run.since if run else _LONG_AGO, draft.facts.created if draft else _LONG_AGO
+        ).astimezone(),
+        next=next_step(now),
+        address=f"runs/{now.run}" if now.run and now.fresh and not fault else address,
         draft=draft.name if draft else "",
         trashed=bool(draft and draft.facts.trashed),
     )
@@ -392,43 +408,6 @@ def _load(
 def name_of(facts: RunFacts) -> str:
     """Return the name of a load without a draft: its file's or, of users of Alma, its mapping's."""
     return title(Path((facts.mapping if facts.roster.kept else facts.roster).path).stem)
-
-
-def _address(draft: Draft | None, run: SeenRun | None) -> str:
-    """Return the page of a load: of its newest run or, without one, of the draft's roster."""
-    if run:
-        return f"runs/{run.name}"
-    return f"drafts/{draft.name}/sheet" if draft else ""
-
-
-def situation(
-    space: Workspace,
-    draft: Draft | None,
-    run: SeenRun | None,
-    seen: Iterable[SeenRun],
-    running: Iterable[Task],
-) -> Situation:
-    """Return what decides what comes next with a draft and the newest run made from it."""
-    known = run.known if run else None
-    planning = ""
-    if draft:
-        words = ("plan", space.typed_roster(draft))
-        planning = next((task.id for task in running if task.subject == words), "")
-    folder = space.runs / run.name if run else None
-    return Situation(
-        (draft.name, draft.facts.version) if draft else None,
-        draft.facts.mapping if draft else "",
-        draft.counts if draft else None,
-        planning,
-        run.name if run else "",
-        known,
-        run.fault if run else "",
-        not (draft and known) or _is_fresh(known.facts, draft),
-        folder is not None and space.is_busy(folder),
-        folder is not None and space.is_loading(folder, known.began if known else None),
-        folder is not None and any(_undoes(one.known, folder) for one in seen),
-        draft.facts.ask if draft else "",
-    )
 
 
 def _is_fresh(facts: RunFacts, draft: Draft) -> bool:
@@ -446,7 +425,7 @@ def _undoes(known: KnownRun | None, folder: Path) -> bool:
 
 def open_loads(space: Workspace, draft: Draft, *, with_plans: bool) -> Iterator[str]:
     """Yield the names of the runs that load a draft and are not done; of all, or that began."""
-    for one in map(_seen, space.saved_runs()):
+    for one in seen_runs(space):
         is_open = one.known and one.known.left and one.is_from(draft)
         began = with_plans or (one.known and one.known.applied)
         if is_open and (began or space.is_busy(space.runs / one.name)):
@@ -455,27 +434,20 @@ def open_loads(space: Workspace, draft: Draft, *, with_plans: bool) -> Iterator[
 
 def newest_run(space: Workspace, draft: Draft | None) -> SeenRun | None:
     """Return the newest run that was made from a draft, None if there is none."""
-    seen = map(_seen, space.saved_runs()) if draft else ()
+    seen = seen_runs(space) if draft else ()
     return next((one for one in seen if draft and one.is_from(draft)), None)
-
-
-def _seen(saved: SavedRun) -> SeenRun:
-    since = saved.since or datetime.fromtimestamp(0, UTC)
-    if saved.fault:
-        return SeenRun(saved.folder.name, since, None, saved.fault)
-    return replace(see_run(saved.folder), since=since)
 
 
 def was_approved(space: Workspace, mapping: MappingDocument) -> bool:
     """Return whether a load with exactly this mapping was approved."""
-    known = (one.known for one in map(_seen, space.saved_runs()))
+    known = (one.known for one in seen_runs(space))
     return any(one.applied and one.facts.mapping.sha256 == mapping.sha256 for one in known if one)
 
 
 def last_load(space: Workspace, facts: RunFacts) -> Summary | None:
     """Return the counts of the last load before a run with the same mapping, None if none."""
     mapping = Path(facts.mapping.path).name
-    for one in map(_seen, space.saved_runs()):
+    for one in seen_runs(space):
         known = one.known
         if known and known.applied and known.facts.started < facts.started:
             same = Path(known.facts.mapping.path).name == mapping
@@ -491,14 +463,19 @@ def ledger_stamp(folder: Path) -> tuple[tuple[int, int], ...]:
     return tuple((one.st_mtime_ns, one.st_size) for one in stats)
 
 
-def see_run(folder: Path) -> SeenRun:
+def seen_runs(space: Workspace) -> Iterator[SeenRun]:
+    """Yield the runs, newest first."""
+    for saved in space.saved_runs():
+        known, fault = (None, saved.fault) if saved.fault else known_run(saved.folder)
+        yield SeenRun(saved.folder.name, saved.since or _LONG_AGO, known, fault)
+
+
+def known_run(folder: Path) -> tuple[KnownRun | None, str]:
     """Return what is known of a run, or why nothing is."""
-    since = datetime.fromtimestamp(0, UTC)
     try:
-        known = _known(folder, ledger_stamp(folder))
-        return SeenRun(folder.name, since, known, "")
+        return _known(folder, ledger_stamp(folder)), ""
     except (ImporterError, OSError) as error:
-        return SeenRun(folder.name, since, None, str(error))
+        return None, str(error)
 
 
 @lru_cache(maxsize=2000)

@@ -31,7 +31,7 @@ from importer.web.advice import day, in_words, on_page
 from importer.web.card import worded
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Access, Handler, Role, remote_user, split_groups
-from importer.web.loads import name_of, newest_run, note_text, see_run, steps, was_approved
+from importer.web.loads import known_run, name_of, newest_run, note_text, steps, was_approved
 from importer.web.tasks import PRACTICE, Workspace
 
 T = TypeVar("T")
@@ -242,9 +242,10 @@ class Visit:
         **values: object,
     ) -> web.Response:
         """Return a page of a load, with its steps in the header: by default of its newest run."""
-        seen = see_run(self.space.runs / run) if run else newest_run(self.space, draft)
-        name, known = (seen.name, seen.known) if seen else ("", None)
-        folder = self.space.runs / name if seen else None
+        newest = None if run else newest_run(self.space, draft)
+        name = newest.name if newest else run
+        folder = self.space.runs / name if name else None
+        known = newest.known if newest else known_run(folder)[0] if folder else None
         return self.page(
             template,
             status=status,
