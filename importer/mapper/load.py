@@ -72,8 +72,12 @@ def load(mapping: Path | MappingText) -> MappingDocument:
     return document
 
 
-def examine(mapping: Path | MappingText) -> tuple[MappingDocument | None, tuple[str, ...]]:
+def examine(
+    mapping: Path | MappingText, text: str | None = None
+) -> tuple[MappingDocument | None, tuple[str, ...]]:
     """Return a mapping as far as it is valid, and every finding against it.
+
+    `text`: what its file would contain; by default, what it contains.
 
     Its valid part can still be compared with a roster's headings, so that one run shows all
     findings; None if too little is left for that, or if the file cannot be read at all.
@@ -81,7 +85,7 @@ def examine(mapping: Path | MappingText) -> tuple[MappingDocument | None, tuple[
     path, content = (mapping, None) if isinstance(mapping, Path) else (NO_FILE, mapping.content)
     try:
         if content is None:
-            source, contents = _read_extended(path)
+            source, contents = _read_extended(path, None if text is None else text.encode())
         else:
             source, contents = read(path, content), (content,)
     except MappingError as error:
@@ -131,7 +135,9 @@ _MOST_EXTENDED = 5
 """How many mappings may extend one another."""
 
 
-def _read_extended(path: Path, seen: tuple[Path, ...] = ()) -> tuple[Source, tuple[bytes, ...]]:
+def _read_extended(
+    path: Path, content: bytes | None, seen: tuple[Path, ...] = ()
+) -> tuple[Source, tuple[bytes, ...]]:
     """The values of a mapping laid over those of the one it extends, and the bytes of all files.
 
     Raises MappingError with every finding of a file that cannot be read.
@@ -140,7 +146,7 @@ def _read_extended(path: Path, seen: tuple[Path, ...] = ()) -> tuple[Source, tup
         msg = f"{path} is a folder; name a mapping file, such as {path / 'community.yaml'}"
         raise MappingError((msg,))
     try:
-        content = read_bounded(path, SIZE_LIMIT)
+        content = read_bounded(path, SIZE_LIMIT) if content is None else content
     except FileMissingError as error:
         meant = path.with_suffix(".yaml")
         near = f"{shown(path)} does not exist. Did you mean {shown(meant)}?"
@@ -151,7 +157,7 @@ def _read_extended(path: Path, seen: tuple[Path, ...] = ()) -> tuple[Source, tup
     if "extends" not in source.values:
         return source, (content,)
     base = _base(source, path, (*seen, path.resolve()))
-    below, contents = _read_extended(base, (*seen, path.resolve()))
+    below, contents = _read_extended(base, None, (*seen, path.resolve()))
     return _laid_over(source, below), (content, *contents)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -183,20 +183,6 @@ def title(stem: str) -> str:
 def mapping_text(path: Path) -> str:
     """Return a mapping's text as a text box takes it. Raises UnreadableFileError."""
     return read_text_bounded(path, SIZE_LIMIT).replace("\r\n", "\n")
-
-
-@contextmanager
-def trial(mapping: Path, text: str) -> Iterator[Path]:
-    """Yield a file beside a mapping that has another text, to examine it; it is removed at the end.
-
-    Raises OSError.
-    """
-    path = mapping.with_name(f".{mapping.name}")
-    try:
-        write_atomically(path, text.encode())
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def text_digest(text: str) -> str:

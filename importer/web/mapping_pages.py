@@ -36,7 +36,7 @@ from importer.suggest.column_guesses import guesses
 from importer.suggest.columns import EMPL_ID, PRIMARY_ID, Guess
 from importer.web.card import card, key_of, lacking
 from importer.web.draft_pages import beside
-from importer.web.drafts import Draft, StaleError, mapping_text, text_digest, trial
+from importer.web.drafts import Draft, StaleError, mapping_text, text_digest
 from importer.web.site import Visit, see
 
 SAMPLES = 3
@@ -631,8 +631,7 @@ def _edit(draft: Draft, chosen: Path, text: str) -> None:
     Raises UsageError if it adds a finding, but for a field that has no column yet.
     """
     known = {_PLACES.sub("", one) for one in examine(chosen)[1]}
-    with trial(chosen, text) as path:
-        document, findings = examine(path)
+    document, findings = examine(chosen, text)
     added = [
         one for one in findings if _PLACES.sub("", one) not in known and not _LACKS.search(one)
     ]

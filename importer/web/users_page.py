@@ -15,7 +15,7 @@ from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
 from importer.report.wording import field_name
-from importer.web.drafts import StaleError, mapping_text, text_digest, trial
+from importer.web.drafts import StaleError, mapping_text, text_digest
 from importer.web.mapping_pages import cleared, with_values
 from importer.web.site import Visit, found, see
 from importer.web.tasks import RUN
@@ -104,14 +104,10 @@ def save(visit: Visit) -> web.Response:
         sentence = f"The users whom {mapping.name} selects are being compared with Alma."
         sentence += " Wait until that is done. Nothing was saved."
         return visit.refusal(409, "One after the other", sentence, here)
-    with trial(mapping, text) as path:
-        document, findings = examine(path)
+    document, findings = examine(mapping, text)
     if document is None or not document.from_alma or (findings and text != sent):
-        why = "It selects no users of Alma: `from: alma` is missing."
-        if findings:
-            why = findings[0].replace(path.name, mapping.name, 1)
-        thing = "text" if text == sent else "value"
-        title = f"This {thing} cannot be used"
+        why = next(iter(findings), "It selects no users of Alma: `from: alma` is missing.")
+        title = f"This {'text' if text == sent else 'value'} cannot be used"
         return visit.refusal(422, title, f"{why} Nothing was saved.", here)
     if changes:
         with visit.changing(mapping):
