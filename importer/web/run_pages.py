@@ -25,11 +25,10 @@ from importer.report.terminal import row_history
 from importer.report.view import Names, differences
 from importer.report.wording import ENDS, duration, what, workbooks
 from importer.web.advice import on_page
-from importer.web.drafts import Draft
 from importer.web.loads import name_of
 from importer.web.review_pages import Asks, draft_of, held_by
 from importer.web.site import Visit, found, number, render, see
-from importer.web.tasks import RUN, Task
+from importer.web.tasks import RUN
 
 _DECIDED = frozenset({"apply", "job"})
 """Commands that approvers alone start, each by its own form: their words name who decided."""
@@ -99,7 +98,7 @@ def task(visit: Visit) -> web.Response:
     return visit.page(
         "task.html.j2", task=shown, code=code, error=error, messages=messages,
         repeats=shown.words[0] not in _DECIDED,
-        draft=_draft(visit, shown), no_access=code == Exit.ACCESS,
+        no_access=code == Exit.ACCESS,
         settings="Settings" in on_page("\n".join((error, *messages))),
     )  # fmt: skip
 
@@ -111,13 +110,6 @@ def cancel(visit: Visit) -> web.Response:
     if task.words[0] != "apply":
         tasks.cancel(task)
     return see(task.back)
-
-
-def _draft(visit: Visit, task: Task) -> Draft | None:
-    """Return the draft that a task plans, None if it does something else."""
-    roster = task.subject[-1]
-    drafts = visit.space.drafts() if task.words[0] == "plan" else ()
-    return next((one for one in drafts if visit.space.typed_roster(one) == roster), None)
 
 
 def again(visit: Visit) -> web.Response:

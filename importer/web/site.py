@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import cache, cached_property, partial
 from pathlib import Path, PurePath
 from typing import TypeVar
-from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from aiohttp import web
@@ -313,10 +312,8 @@ _EXPLAINED = {
 
 def _came_from(request: web.Request) -> str:
     """Return the page that sent a form; the start page for what is no form."""
-    sent = urlsplit(request.headers.get("Referer", ""))
-    if request.method == "GET" or sent.netloc != request.host:
-        return f"{Visit(request).base}/"
-    return f"{sent.path}?{sent.query}" if sent.query else sent.path
+    sent = request.headers.get("Referer", "").partition(f"//{request.host}")[2]
+    return sent if sent and request.method != "GET" else f"{Visit(request).base}/"
 
 
 def _page_above(address: str) -> str:
