@@ -84,7 +84,11 @@ def one_case(table: Table) -> Iterator[Problem]:
     """Find names in capitals or small letters only where nearly all others are written as usual."""
     for column in table.of(*NAMES):
         long = [text for text in column.distinct if len(text) > _INITIALS]
-        found = [text for text in long if text.isupper() or text.islower()]
+        found = [
+            text
+            for text in long
+            if (text.isupper() or text.islower()) and sum(map(str.isalpha, text)) > _INITIALS
+        ]
         if len(long) >= _MANY and len(found) <= len(long) / _MANY:
             yield from column.flag(
                 {

@@ -79,11 +79,15 @@ _WORDS = tuple(
         (r"is not in the mapping's lookup", "has no code in the mapping"),
         (r"add the value to the lookup", "give it a code in the mapping"),
         (r"so `check` cannot find wrong codes", "so wrong codes are not found"),
+        (
+            r"Look for a (missing separator|separator or) .*(row|quotes)\.",
+            "Put each value of the row under its heading, up to the last one.",
+        ),
     )
 )
 
 
-_PARTS = re.compile(r"importer|ALMA_|--|Add it|Run apply|lookup|`check`")
+_PARTS = re.compile(r"importer|ALMA_|--|Add it|Run apply|lookup|separator|`check`")
 """What each text of a command has that the page shows in other words."""
 
 _DAY = re.compile(r"(?<![\w“/-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\w”/-])")

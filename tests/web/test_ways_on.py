@@ -14,6 +14,8 @@ import pytest
 
 import importer
 from importer.ledger.run_lock import run_lock
+from importer.model.problem import CATALOGUE
+from importer.model.roster import UNEVEN
 from importer.web.advice import in_words, on_page
 from tests.web.conftest import (
     KEY,
@@ -186,6 +188,12 @@ def test_no_advice_names_a_command_that_the_page_has_a_button_for() -> None:
     named = [text for text in texts if BUTTONS.search(text)]
     assert len(named) > 8
     assert [text for text in named if BUTTONS.search(on_page(text))] == []
+
+
+def test_an_uneven_row_is_corrected_in_the_grid() -> None:
+    """Not with separators and quotation marks, which the grid does not have."""
+    for code in UNEVEN:
+        assert "under its heading" in on_page(CATALOGUE[code].advice)
 
 
 def _texts(node: ast.AST) -> Iterator[str]:
