@@ -72,16 +72,9 @@ _SIGNATURES = {
     b"TABLE\n0,1": "a DIF file",
 }
 _ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, KeyError, NotImplementedError,
+    OSError, RuntimeError, ValueError,
+)  # fmt: skip
 """What zipfile and its decompressors raise on damaged bytes."""
 
 

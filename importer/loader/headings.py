@@ -130,6 +130,12 @@ def _usual(row: Sequence[str]) -> int:
     return sum(map(is_known, {*filter(None, row)}))
 
 
+def is_second(row: Sequence[str]) -> bool:
+    """Return whether a row of people is rather the heading row of another table."""
+    filled = [*filter(None, row)]
+    return all(map(_is_word, filled)) and _usual(filled) >= max(2, len(filled) / 2)
+
+
 def _is_word(cell: str) -> bool:
     """Return whether the cell has letters, at most two digits and no @, as headings do."""
     return _LETTER.search(cell) is not None and len(_VALUE.findall(cell)) <= 2 and "@" not in cell

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from importer.loader.cleaning import Clean, clean_column, writable
-from importer.loader.headings import Headings, MergedRange, added_at
+from importer.loader.headings import Headings, MergedRange, added_at, is_second
 from importer.model.problem import CellFinding, Code, Place, Problem
 from importer.model.roster import (
     ADDED,
@@ -176,6 +176,8 @@ def build(
         if text.strip() and row in there
     }
     frame = frame.loc[kept]
+    cells = zip(kept, frame.to_numpy().tolist(), strict=True)
+    second = next((row for row, texts in cells if not all_people and is_second(texts)), 0)
     if numbers:
         frame.index = frame.index.map(numbers)
     return Roster(
@@ -185,7 +187,7 @@ def build(
         tuple(numbers.get(row, row) for row in blank.tolist()),
         tuple(numbers.get(row, row) for row in sorted(out.union(not_people))),
         tuple(problems),
-        (*notices, *_notices(source, columns, len(sheet.rows) - end)),
+        (*notices, *_notices(source, columns, len(sheet.rows) - end, second)),
         decisions,
         rejects=columns.added is not None,
         parts=frozenset(cell.part for cell in marks.values() if cell.number),
@@ -350,7 +352,13 @@ def _problems(
             yield finding.problem(origin, *places_of[column], value=writable(finding.value))
 
 
-def _notices(source: Source, columns: Columns, empty: int) -> Iterator[Problem]:
+def _notices(source: Source, columns: Columns, empty: int, second: int) -> Iterator[Problem]:
+    if second:
+        yield source.notice(
+            f"row {second} looks like the headings of a second table, and the rows below it were "
+            "read as those above it",
+            advice="Move the second table into a file of its own.",
+        )
     if empty:
         yield source.notice(f"skipped {counted(empty, 'empty row')} at the end")
     message = "has values under a blank heading, so no rule can use it"

@@ -88,6 +88,15 @@ def test_a_csv_file_has_a_limit_of_rows(tmp_path: Path, monkeypatch: pytest.Monk
         read(path, LAYOUT)
 
 
+def test_a_second_table_is_noticed(tmp_path: Path) -> None:
+    """Its columns may be others; words in the row of a person without an ID are no headings."""
+    path, notices = tmp_path / "a.csv", []
+    for row in ("Badge,Last Name,First Name,Until", ",Grace,Ward,Student", "C2345,Title,Group,x"):
+        path.write_text(f"ID,First Name,Name,Type\nA1234,Ann,Lee,x\n{row}\nB1234,Ray,Bo,x\n")
+        notices.append([one.message for one in read(path, Layout()).notices])
+    assert ["row 3" in "".join(one) for one in notices] == [True, False, False]
+
+
 def test_a_narrow_roster_keeps_its_last_rows(tmp_path: Path) -> None:
     """With two columns, two filled cells are a whole row, and one is for the rules to reject."""
     path = tmp_path / "a.csv"
