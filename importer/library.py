@@ -23,7 +23,7 @@ import pandas as pd
 from importer.alma.code_tables import write_file
 from importer.cli.check import run_request
 from importer.cli.connection import connected
-from importer.cli.console import saved_codes, saved_facts
+from importer.cli.console import codes_of, saved_facts
 from importer.cli.load import undo_request
 from importer.cli.options import CODES, USERS, operator
 from importer.cli.output import now
@@ -278,8 +278,7 @@ def absent(run: Run, *, groups: Iterable[str] = (), codes: FileName | None = Non
     'primary_id'
     """
     with Ledger.open(run.folder) as ledger:
-        path = ledger.facts.codes if codes is None else codes
-        tables = saved_codes(Path(path) if path else None)
+        tables = codes_of(ledger.facts, codes)
         missing = list_missing(ledger, tables, USERS, (*groups,))
     return frame(ABSENT_COLUMNS, (one.texts for one in missing))
 
@@ -569,9 +568,8 @@ async def resolve_async(
     """
     labels = [rows] if isinstance(rows, int | str) else rows
     decisions = [Decision(read_row_label(str(one)), Answer(how), user) for one in labels]
-    tables = saved_codes(None if codes is None else Path(codes))
     with open_alone(run.folder, operator(), now()) as ledger:
-        review = Review(ledger, tables, saved_facts(), operator(), now)
+        review = Review(ledger, codes_of(ledger.facts, codes), saved_facts(), operator(), now)
         if review.asks_alma(decisions):
             async with connected(Settings.read()) as alma:
                 left = await review.resolve_all(decisions, alma)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -28,7 +29,7 @@ from importer.errors import LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.plan import Fate
-from importer.model.run import RowHistory, Summary
+from importer.model.run import RowHistory, RunFacts, Summary
 from importer.model.text import command_line, counted, row_label
 from importer.report import terminal
 from importer.report.files import write_all
@@ -41,6 +42,15 @@ def saved_codes(path: Path | None) -> CodeTables:
     Raises UsageError where a named file is missing, or a file is wrong.
     """
     return NO_CODES if path is None and not CODES.is_file() else read_file(path or CODES)
+
+
+def codes_of(facts: RunFacts, file: str | PathLike[str] | None) -> CodeTables:
+    """Return the code tables of a file or, without one, those that a run was made with.
+
+    Raises UsageError as `saved_codes` does.
+    """
+    path = file or facts.codes
+    return saved_codes(Path(path) if path else None)
 
 
 def saved_facts(file: Path = FACTS) -> dict[Path, Facts]:

@@ -14,7 +14,7 @@ import typer
 
 from importer.alma.client import Alma
 from importer.cli.connection import open_alone, with_alma
-from importer.cli.console import conclude, conclude_resolved, progress, saved_codes, saved_facts
+from importer.cli.console import codes_of, conclude, conclude_resolved, progress, saved_facts
 from importer.cli.load import undo_request
 from importer.cli.options import (
     ROW_HELP,
@@ -218,8 +218,7 @@ def absent(
     changed.
     """
     with _opened(run) as ledger:
-        codes = saved_codes(Path(ledger.facts.codes) if ledger.facts.codes else None)
-        missing = list_missing(ledger, codes, USERS, group)
+        missing = list_missing(ledger, codes_of(ledger.facts, None), USERS, group)
     people = [dict(zip(ABSENT_COLUMNS, one.texts, strict=True)) for one in missing]
     if output is not None:
         write_list(output, ABSENT_COLUMNS, (one.texts for one in missing))
@@ -304,15 +303,15 @@ def resolve(
     create: another person. reject: do not load the row.
     """
     with open_alone(run) as ledger:
-        review = Review(ledger, saved_codes(codes), saved_facts(), operator(), now)
-        left: list[str] = []
+        review = Review(ledger, codes_of(ledger.facts, codes), saved_facts(), operator(), now)
+        left, waiting = list[str](), frozenset[int]()
         match row, how, code, file:
             case int(), str(), "", None:
                 decisions = [Decision(row, Answer(how), user)]
             case None, str(), str(), None if code:
                 decisions = [Decision(one, Answer(how)) for one in rows_with(ledger, code)]
             case None, None, "", Path():
-                decisions, left = decisions_in_file(ledger, file)
+                decisions, left, waiting = decisions_in_file(ledger, file)
             case _:
                 msg = (
                     "Resolve one row (importer resolve RUN ROW --as HOW), all rows with one "
@@ -322,7 +321,7 @@ def resolve(
                 raise UsageError(msg)
         before = {one.row: one for one in ledger.returning()}
         before |= {one.row: history for one in decisions if (history := ledger.row(one.row))}
-        left += _resolve(review, decisions)
+        left += _resolve(review, decisions, waiting)
         if left and row is not None:
             raise UsageError(left[0])
         for sentence in left:
@@ -332,13 +331,13 @@ def resolve(
         return conclude_resolved(ledger, before)
 
 
-def _resolve(review: Review, decisions: list[Decision]) -> list[str]:
+def _resolve(review: Review, decisions: list[Decision], waiting: frozenset[int]) -> list[str]:
     """Resolve the rows, with Alma if it must be asked; return why some could not be."""
 
     async def use(alma: Alma | None) -> list[str]:
         with progress("Resolving", lambda: alma.limiter.notice if alma else "") as advance:
             return await review.resolve_all(
-                decisions, alma, lambda done: advance(done, len(decisions))
+                decisions, alma, lambda done: advance(done, len(decisions)), waiting
             )
 
     if not review.asks_alma(decisions):

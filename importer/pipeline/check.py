@@ -21,12 +21,17 @@ from importer.mapper.steps.step import MappingFinding, in_order
 from importer.mapper.yaml_source import scalar
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.fields import FIELDS, CodeTables
-from importer.model.plan import Fate
+from importer.model.plan import Answer, Fate, read_decision
 from importer.model.problem import CATALOGUE, KNOWN, VALUE, Code, Place, Problem, Repairs, Severity
 from importer.model.roster import ADDED, ROW, WHAT_TO_DO
 from importer.model.run import SinceLoad
 from importer.model.text import counted, spans, word_list
-from importer.pipeline.decisions import NOT_A_CHOICE, decide_fates, unclear_decisions
+from importer.pipeline.decisions import (
+    NOT_A_CHOICE,
+    decide_fates,
+    dismissed,
+    unclear_decisions,
+)
 from importer.pipeline.inputs import (
     SILENT,
     CheckedRosters,
@@ -511,6 +516,10 @@ def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:
     roster, message = mapped.roster, NOT_A_CHOICE.format(VALUE)
     for row, text in unclear_decisions(roster):
         yield Problem.of(Code.UNCLEAR_DECISION, roster.source.origin(row), message, value=text)
+    for row, cell in roster.decisions.items():
+        if (read_decision(cell.text) or ("",))[0] is Answer.REJECT:
+            out = dismissed(roster.source.origin(row), f"its Decision is “{cell.text}”")
+            yield replace(out, advice="No action needed. To load it, delete its Decision.")
     path = roster.source.path
     of_run = path.name.startswith("rejects") and (path.parent / FILE).is_file()
     if not roster.rejects and (of_run or ROW in {place.heading for place in roster.places}):

@@ -20,6 +20,7 @@ from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory, Resolution
 from importer.loader.read import read
+from importer.model.fields import SECRETS
 from importer.model.people import PersonKeys
 from importer.model.plan import (
     ANOTHER,
@@ -48,7 +49,7 @@ from importer.pipeline.inputs import CheckedRosters
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.report.masking import shown_word
-from importer.report.wording import again, roster_of
+from importer.report.wording import again, roster_of, row_numbers
 from importer.users.matching import user_keys
 
 
@@ -237,8 +238,9 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
     row = ledger.row(decision.row)
     if row is None:
         return f"The roster of this run has no row {label}."
-    wrong = _closed(row, decided=row.row in ledger.rows_with(Code.RESOLVED))
-    asked = [one for one in ledger.problems(row.row) if one.severity is Severity.REVIEW]
+    problems = [*ledger.problems(row.row)]
+    wrong = _closed(row, decided=any(one.code is Code.RESOLVED for one in problems))
+    asked = [one for one in problems if one.severity is Severity.REVIEW]
     if not wrong and answer is Answer.CREATE and row.result is Result.HELD:
         wrong = (
             "needs review since it was sent; use --as update or rename with the user's ID, or "
@@ -272,11 +274,14 @@ def _closed(row: RowHistory, *, decided: bool) -> str:
     return "does not need review; there is nothing to resolve"
 
 
-def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[str]]:
+def decisions_in_file(
+    ledger: Ledger, path: Path
+) -> tuple[list[Decision], list[str], frozenset[int]]:
     """Return what a person decided in a rejects file of this run, as `decisions_in` does.
 
-    Rows whose cells were corrected are left: their roster is that file. The file may have any
-    name: its rows name their roster. Raises RosterError, UsageError.
+    Rows whose cells were corrected are left: their roster is that file. The third are the rows to
+    review that were deleted from it: they still wait. The file may have any name: its rows name
+    their roster. Raises RosterError, UsageError.
     """
     roster = read(path, Layout())
     if len(roster.parts) > 1:
@@ -311,7 +316,14 @@ def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[
         left.append(f"Row {row_label(row)}: {NOT_A_CHOICE.format(shown_word(text))}. {kind.advice}")
     decisions, others = decisions_in(ledger, roster)
     kept = [decision for decision in decisions if decision.row not in corrected]
-    return kept, [*left, *others]
+    asked = (row for row in open_rows(ledger) if RowId.of(row).roster == position)
+    deleted = frozenset(asked).difference(roster.frame.index)
+    if deleted:
+        left.append(
+            f"Not in {path.name}, so still to review: {row_numbers(sorted(deleted))}. They are not "
+            "loaded."
+        )
+    return kept, [*left, *others], deleted
 
 
 def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str]]:
@@ -341,7 +353,8 @@ def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[s
     decisions, left = [], []
     for row, cell in roster.decisions.items():
         found, name = read_decision(cell.text), row_label(row)
-        users = in_question(ledger.problems(row))
+        asked = (one for one in ledger.problems(row) if one.severity is Severity.REVIEW)
+        users = in_question(asked)
         if found is None:
             continue
         seen = all(_has_word(cell.why, user) for user in users)
@@ -401,7 +414,9 @@ class Resolutions:
                 if (their := self.by_id.get(other)) and own in their.against
             ]
             everybody = len(theirs) == len(others)
-            if decision is not None and others <= decision.against:
+            if decision is not None and decision.cells == _cells_hash(draft):
+                answered[draft.row] = Answered(decision.sentence, loads=False)
+            elif decision is not None and others <= decision.against:
                 loads = decision.answer is not Answer.REJECT
                 if everybody or not loads:
                     answered[draft.row] = Answered(decision.sentence, loads)
@@ -417,6 +432,8 @@ class Resolutions:
         `there`: the primary IDs, without case, of the users who may be the row's person.
         """
         decision = self._about(draft)
+        if decision is not None and decision.cells == _cells_hash(draft):
+            return KeptAnswer(decision.answer, "", decision.sentence, "")
         if not asked or decision is None:
             return None
         codes, questioned = {problem.code for problem in asked}, {*_questioned(draft, asked)}
@@ -487,18 +504,20 @@ def keep_answer(
     operator: str,
     now: datetime,
 ) -> None:
-    """Save the answer to a row's problems; without anybody in question, delete an earlier one.
+    """Save the answer to a row's problems.
 
-    `live`: the user whom it names. `others`: the IDs of rows that may be the same person.
+    Without anybody in question only a rejection is kept, for the same cells; another answer deletes
+    it. `live`: the user whom it names. `others`: the IDs of rows that may be the same person.
     """
     own, memory = draft.key, DecisionMemory(institution)
     against = others | _questioned(draft, problems)
     doubts = (DOUBTS | WHOSE_ID).intersection(problem.code for problem in problems)
     user = current(live, "primary_id").casefold() if live is not None else ""
     hashes = person_hash(draft), _user_hash(live) if live is not None else ""
-    if against:
-        memory.save(Resolution(own, answer, user, against, doubts, operator, now, *hashes))
-    else:
+    cells = "" if against else _cells_hash(draft)
+    if against or answer is Answer.REJECT:
+        memory.save(Resolution(own, answer, user, against, doubts, operator, now, *hashes, cells))
+    elif own in (known := memory.load()) and known[own].answer is Answer.REJECT:
         memory.delete(own)
 
 
@@ -526,6 +545,13 @@ def _user_hash(live: User) -> str:
 
 def _hash(key: str, person: PersonKeys) -> str:
     return hashlib.sha256("\n".join((key, *person.name, person.born)).encode()).hexdigest()
+
+
+def _cells_hash(draft: DraftUser) -> str:
+    """Return a hash of the cells that the mapping uses, without passwords and PINs."""
+    targets = draft.layout.targets.items()
+    used = sorted({at for label, one in targets if label not in SECRETS for at in one.reads})
+    return hashlib.sha256("\n".join(draft.cells[at] for at in used).encode()).hexdigest()
 
 
 def alike_rows(

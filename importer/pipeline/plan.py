@@ -11,7 +11,7 @@ from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory, DecisionMemory
 from importer.model.fields import CodeTables
-from importer.model.plan import Create, Delete, Fate, Held, Planned, Step, Update
+from importer.model.plan import Answer, Create, Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.text import RowId, counted
 from importer.pipeline.check import no_end_dates, validate
@@ -47,6 +47,7 @@ from importer.planner.safety_checks import (
     many_other_people,
 )
 from importer.planner.who import review_collisions
+from importer.report.wording import row_numbers
 from importer.users.matching import PersonQuery
 
 
@@ -255,8 +256,14 @@ async def _carry_out_decisions(
     """Resolve the rows that need review as people decided in a rejects file."""
     for roster in (one.roster for one in rosters if one.roster.decisions):
         decisions, left = decisions_in(ledger, roster)
-        asked = open_rows(ledger)
+        asked = {*open_rows(ledger)}
+        asked |= {one.row for one in decisions if one.answer is Answer.REJECT}
         review = Review(ledger, request.codes, request.facts, request.operator, lambda: request.now)
         left += await review.resolve_all([one for one in decisions if one.row in asked], alma)
+        if others := sorted({one.row for one in decisions} - asked):
+            left.append(
+                "The Decisions of these rows were not used, because they need no review now: "
+                f"{row_numbers(others)}."
+            )
         for sentence in left:
             progress.note(sentence)

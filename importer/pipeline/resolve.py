@@ -21,7 +21,6 @@ from importer.model.fields import CodeTables
 from importer.model.plan import (
     Act,
     Answer,
-    Change,
     Delete,
     Fate,
     Held,
@@ -33,7 +32,7 @@ from importer.model.plan import (
     in_question,
 )
 from importer.model.problem import Code, Problem, Severity
-from importer.model.text import command_line, row_label
+from importer.model.text import command_line, is_absent, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import validate
@@ -96,11 +95,13 @@ class Review:
         decisions: Iterable[Decision],
         alma: Alma | None,
         done: Callable[[int], None] = lambda _done: None,
+        waiting: frozenset[int] = frozenset(),
     ) -> list[str]:
         """Resolve rows one by one; return for each that cannot be resolved a sentence with why.
 
-        `alma` is needed unless all are rejected; `done` gets the number of rows so far. Raises as
-        `resolve` does, except UsageError.
+        `alma` is needed unless all are rejected; `done` gets the number of rows so far; `waiting`:
+        rows that stay for review whatever becomes of others. Raises as `resolve` does, except
+        UsageError.
         """
         left = []
         with self._opened:
@@ -116,7 +117,7 @@ class Review:
                     left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
                 done(number)
             if alma is not None:
-                await self._plan_free_rows(alma)
+                await self._plan_free_rows(alma, waiting)
         return left
 
     def asks_alma(self, decisions: Iterable[Decision]) -> bool:
@@ -154,11 +155,12 @@ class Review:
         """Send the row neither now nor in later plans.
 
         If the roster or the mapping was changed since the plan, the row's person is not known, and
-        later plans ask again. Raises LedgerError, MappingError, RosterError.
+        later plans ask again, as they do about people who are missing from the roster. Raises
+        LedgerError, MappingError, RosterError.
         """
         draft: DraftUser | None = None
         said = "not to be sent"
-        if not self._undoes:
+        if not (self._undoes or is_absent(row)):
             try:
                 draft = self._draft(row)
             except StalePlanError:
@@ -242,7 +244,8 @@ class Review:
     async def _live(self, decision: Decision, alma: Alma) -> User:
         """Return the user that an answer names, which may be by the ID of another row."""
         try:
-            return await named_user(decision.user, alma, self._expand(decision.row))
+            expand = OBLIGATIONS if self._rosters.match(decision.row).retire else "none"
+            return await named_user(decision.user, alma, expand)
         except UsageError as error:
             named = decision.user.casefold()
             other = next((one.row for one, _ in self._alike if one.key == named), None)
@@ -263,7 +266,8 @@ class Review:
         taken = {
             one.row
             for one in self.ledger.planned()
-            if user in {one.primary_id.casefold(), *_new_ids(one.changes)}
+            if user == one.primary_id.casefold()
+            or any(to.path == "primary_id" and to.new.casefold() == user for to in one.changes)
         }
         if rename:
             taken |= {draft.row for draft, _ in self._alike if draft.key == user}
@@ -290,12 +294,12 @@ class Review:
         self._record(Decision(old.row, Answer.REJECT), None, said, old)
         self._keep(Answer.REJECT, None, old, frozenset({new.key}))
 
-    async def _plan_free_rows(self, alma: Alma) -> None:
+    async def _plan_free_rows(self, alma: Alma, waiting: frozenset[int]) -> None:
         """Compare rows with Alma that only needed review beside rows that are left out by now."""
         asked = open_rows(self.ledger)
-        waiting = {row for row, codes in asked.items() if codes == {Code.DUPLICATE_PERSON}}
+        alone = {row for row, codes in asked.items() if codes == {Code.DUPLICATE_PERSON}} - waiting
         try:
-            alike = self._alike if waiting else ()
+            alike = self._alike if alone else ()
         except StalePlanError:  # later plans do it
             return
         decided, fates = self.ledger.rows_with(Code.RESOLVED), dict(self.ledger.fates())
@@ -305,13 +309,13 @@ class Review:
             if draft.row in decided and fates[draft.row] is Fate.REJECTED
         }
         for draft, others in alike:
-            if draft.row in waiting and others and others <= left_out:
+            if draft.row in alone and others and others <= left_out:
                 await self._plan_free_row(self._draft(draft.row), alma)
 
     async def _plan_free_row(self, draft: DraftUser, alma: Alma) -> None:
         query = query_of(draft, self._rosters.match(draft.row))
         search = partial(search_alma, alma)
-        counted_by = alma if self._expand(draft.row) != "none" else None
+        counted_by = alma if self._rosters.match(draft.row).retire else None
         found = await find_people(search, draft, query, self._context.common, counted_by)
         planned = self._context.plan(draft, found)
         users: defaultdict[str, set[int]] = defaultdict(set)
@@ -331,10 +335,6 @@ class Review:
         ]
         done = None if held else replace(planned, step=step)
         self._record_resolution(draft.row, done, problems, "free", draft)
-
-    def _expand(self, row: int) -> str:
-        """Return what Alma is to count of the user of a row."""
-        return "none" if self._rosters.match(row).retire is None else OBLIGATIONS
 
     @cached_property
     def _rosters(self) -> CheckedRosters:
@@ -449,11 +449,6 @@ class Review:
                 self._operator,
                 self._now(),
             )
-
-
-def _new_ids(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield the primary ID that a step gives its user, without case."""
-    return (one.new.casefold() for one in changes if one.path == "primary_id")
 
 
 def _said(decision: Decision, planned: Planned) -> tuple[str, str]:

@@ -228,10 +228,9 @@ def _with_rejects(
         why = f"{todo} in {names}, save it, and {verb} those rows again:"
         yield NextStep(why, again(verb, facts, files))
     if summary.review and facts.command == "plan":
-        codes = ("--codes", facts.codes) if facts.codes else ()
         why = f"Choose a Decision for each row in {names}, save it, and resolve the rows:"
         file = next(iter(files.values()), "")
-        yield NextStep(why, command_line("resolve", summary.run, "--from", file, *codes))
+        yield NextStep(why, command_line("resolve", summary.run, "--from", file))
     if summary.held:
         why = f"The rows to review in {names} need no correction; compare them with Alma again:"
         yield NextStep(why, again("plan", facts, files))

@@ -213,9 +213,8 @@ def use(visit: Visit) -> web.Response:
         lines = csv.writer(file)
         lines.writerow(map(escape, (*ADDED, *(use.heading for use in ledger.columns(roster)))))
         for one in returned(ledger, roster):
-            if one.row in used:
-                texts = dict(zip(ADDED, one.added, strict=True)) | {DECISION: used[one.row]}
-                lines.writerow(map(escape, (*texts.values(), *one.cells)))
+            texts = dict(zip(ADDED, one.added, strict=True)) | {DECISION: used.get(one.row, "")}
+            lines.writerow(map(escape, (*texts.values(), *one.cells)))
     write_atomically(visit.run / SENT, file.getvalue().encode())
     return visit.start(
         "resolve", f"runs/{visit.run.name}", "--from", f"runs/{visit.run.name}/{SENT}", "--json",

@@ -16,6 +16,7 @@ from importer.model.roster import ADDED, DECISION
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
 from tests.cli.test_resolve import ANAS_TWIN, BARCODED, BY_BARCODE, PLAN
+from tests.sheets import read_rows, write_rows
 
 Way = Literal["one by one", "in bulk", "workbook", "fed back"]
 Setup = Callable[[Path, Type, Sandbox], tuple[str, ...]]
@@ -218,15 +219,69 @@ def test_an_answer_about_another_name_is_about_that_id_and_person(
 def test_a_row_that_apply_held_is_resolved_in_the_workbook(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
-    """After a change by staff, the rejects offer to merge again or not to load the row."""
-    load(typed, write(folder, ANA), "first")
-    typed("plan", write(folder, ANAS_CHANGE), *PLAN, "run")
-    ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
+    """After a change by staff, the rejects offer to merge again or not to load the row.
+
+    Who was in question before it was sent is in question no more.
+    """
+    mapping, roster = primary_id_differs(folder, typed, sandbox)
+    typed("plan", roster, "-m", mapping, "-o", "run")
+    typed("resolve", "run", "2", "--as", "update")
+    ask(sandbox, "PATCH", "users/3001", {"last_name": "Byhand"})
     typed("apply", "run", "--yes", "--allow", "many-changes")
     decide(folder / "run" / "rejects.xlsx", {2: (Answer.UPDATE, "")})
     assert typed("resolve", "run", "--from", "run/rejects.xlsx", "--json").exit == Exit.DONE
     typed("apply", "run", "--yes", "--allow", "many-changes")
-    assert state(sandbox)["2001"]["last_name"] == "Novak"
+    assert state(sandbox)["3001"]["last_name"] == "Zorne"
+
+
+def test_a_row_that_apply_held_is_left_out_while_its_cells_are_the_same(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Nobody is in question, so that only a change in the row makes it another question.
+
+    Until then, another answer is the one that counts.
+    """
+    load(typed, write(folder, ANA), "first")
+    roster = write(folder, ANAS_CHANGE)
+    typed("plan", roster, *PLAN, "run")
+    ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
+    typed("apply", "run", "--yes", "--allow", "many-changes")
+    for number, answer in enumerate((("reject",), ("update", "2001"), ("reject",))):
+        how, *user = answer
+        assert typed("resolve", "run", "2", *user, "--as", how).exit == Exit.DONE
+        later = typed("plan", roster, *PLAN, f"later{number}", "--json").summary
+        out = int(how == "reject")
+        assert (later["update"], later["of_these"]["dismissed"]) == (1 - out, out)
+    write(folder, (*ANAS_CHANGE[:-1], "came back again"))
+    later = typed("plan", roster, *PLAN, "next", "--json").summary
+    assert (later["update"], later["rejected"]) == (1, 0)
+
+
+def test_do_not_load_counts_for_every_row_of_the_file(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Also for a row that was corrected, or whose question is gone with the row of the same person.
+
+    Other Decisions that no row needs are named; so are deleted rows that still wait, and they do
+    not become free because the other row of the person is not loaded.
+    """
+    write(folder, ANA, ANAS_TWIN, (BO[0], "Bo and Max", *BO[2:]), ("2003", "Max and Jo", *BO[2:]))
+    typed("plan", "people.csv", *PLAN, "run")
+    _, twin, pair, other = read_rows(folder / "run" / "rejects.csv")
+    for row, text in ((twin, "do not load"), (pair, "do not load"), (other, "load as it is")):
+        row[DECISION] = text
+    write_rows(folder / "mine.csv", [twin])
+    got = typed("resolve", "run", "--from", "mine.csv", "--json")
+    assert (got.summary["create"], got.summary["review"]) == (0, 3)
+    assert "2, 4–5" in got.err
+    pair["First"], other["First"] = "Bo", "Max"
+    write_rows(folder / "mine.csv", [twin, pair, other])
+    assert typed("check", "mine.csv", *PLAN, "checked", "--json").summary["ready"] == 1
+    got = typed("plan", "mine.csv", *PLAN, "again", "--json")
+    assert (got.summary["create"], got.summary["of_these"]["dismissed"]) == (1, 2)
+    assert "review now: 5" in got.err
+    later = typed("plan", "people.csv", *PLAN, "later", "--json").summary
+    assert (later["review"], later["of_these"]["dismissed"]) == (3, 1)
 
 
 def test_what_is_not_clear_stays_for_review(folder: Path, typed: Type, sandbox: Sandbox) -> None:

@@ -632,3 +632,16 @@ def test_an_answer_does_not_count_for_the_next_person_with_the_id(
     others = {"first_name": "Ivo", "last_name": "Park", "birth_date": "1970-07-07Z"}
     ask(sandbox, "PATCH", "users/2001", others)
     assert typed("plan", roster, *PLAN, "third", "--json").summary["review"] == 1
+
+
+def test_a_row_is_resolved_with_the_code_tables_of_its_plan(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Also if the plan had them by `--codes`: the record is the one that the plan would make."""
+    load(typed, write(folder, ANA), "first")
+    roster = write(folder, (*ANAS_TWIN[:3], "comm", *ANAS_TWIN[4:]))
+    (folder / "codes.json").rename(folder / "tables.json")
+    typed("plan", roster, *PLAN, "run", "--codes", "tables.json")
+    assert typed("resolve", "run", "2", "--as", "create").exit == Exit.DONE
+    typed("apply", "run")
+    assert state(sandbox)["2009"]["user_group"]["value"] == "COMM"
