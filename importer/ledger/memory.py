@@ -5,8 +5,9 @@
   person finds it.
 - `EditMemory` : what loads wrote and what Alma answered, as hashes. If the roster
   still has the same value and Alma has another one, someone edited it there, and the edit stays.
-- `AbsentMemory`: who was missing from rosters, and what was changed for that. A roster counts once,
-  however often it is planned. Who is in a roster again counts from the start.
+- `AbsentMemory`: who was missing from rosters, and what was changed for that. A roster counts once
+  it is applied, and once only; one that is only planned gives way to the next. Who is in a roster
+  again counts from the start.
 - `KeptAnswers` (in `users.matching`): Alma's answers to a plan that was stopped.
 
 The newest of a mapping counts. Older ones stay for the undo of a run, which takes its own away.
@@ -34,6 +35,7 @@ from importer.ledger.ledger import IMPRINTS, Ledger
 from importer.model.files import write_new
 from importer.model.plan import DECISIONS, Answer, Imprint, Imprints, UserMemory, Written
 from importer.model.problem import Code
+from importer.model.run import RunFacts
 from importer.model.user import User
 
 PATH = Path("runs", "memory.sqlite")
@@ -298,8 +300,8 @@ class AbsentMemory(Memory):
     def counts(self, mapping: str) -> Mapping[str, int]:
         """Return from how many rosters of a mapping in a row people were missing."""
         query = (
-            "SELECT primary_id, count(*) FROM missing WHERE institution = ? AND mapping = ?"
-            " GROUP BY primary_id"
+            "SELECT primary_id, count(DISTINCT rtrim(roster)) FROM missing"
+            " WHERE institution = ? AND mapping = ? GROUP BY primary_id"
         )
         return dict(self.read(query, (self.institution, mapping)))
 
@@ -311,13 +313,28 @@ class AbsentMemory(Memory):
         missing: Iterable[str],
         time: datetime,
     ) -> None:
-        """Save who is in a roster, named by its hash, and who is missing from it."""
+        """Save who is in a roster, named by its hash, and who is missing from it.
+
+        A blank behind the hash shows that it does not count yet; see `count`.
+        """
+        before = "DELETE FROM missing WHERE institution = ? AND mapping = ? AND roster LIKE '% '"
         seen = "DELETE FROM missing WHERE institution = ? AND mapping = ? AND primary_id = ?"
         not_seen = "INSERT OR IGNORE INTO missing VALUES (?, ?, ?, ?, ?)"
         self.write(
+            (before, [(mapping,)]),
             (seen, ((mapping, key) for key in present)),
-            (not_seen, ((mapping, key, roster, utc(time)) for key in missing)),
+            (not_seen, ((mapping, key, f"{roster} ", utc(time)) for key in missing)),
         )
+
+    def count(self, facts: RunFacts) -> None:
+        """Count the rosters of a plan, which was applied or has nothing to apply."""
+        own = {its.name: f"{facts.hash_of(its.name)} " for _, its in facts.rosters}
+        query = (
+            "UPDATE OR REPLACE missing SET roster = rtrim(roster)"
+            " WHERE institution = ? AND mapping = ? AND roster = ?"
+        )
+        if self.exists:
+            self.write((query, own.items()))
 
     def leavers(self, back: str = "", before: datetime | None = None) -> Mapping[str, Written]:
         """Return what was changed of users who were missing and are not back yet.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -260,13 +261,22 @@ class RunFacts(Kept):
         """Whether a plan lists users for Alma's own jobs."""
         return any(one.retires == "list" for _, one in self.rosters)
 
+    def of(self, row: int) -> tuple[RosterFacts, MappingFacts]:
+        """Return the roster of a row, and its mapping."""
+        return self.rosters[RowId.of(row).roster]
+
+    def hash_of(self, mapping: str) -> str:
+        """Return the SHA-256 of the rosters with a mapping, together."""
+        hashes = sorted(roster.sha256 for roster, its in self.rosters if its.name == mapping)
+        return sha256("".join(hashes).encode()).hexdigest() if hashes[1:] else hashes[0]
+
     def retires(self, row: int) -> str:
         """Return what the mapping of a row does with its user by `match.retire`; "" if nothing."""
-        return self.rosters[RowId.of(row).roster][1].retires
+        return self.of(row)[1].retires
 
     def holds_open(self, row: int) -> bool:
         """Return whether a loan, request or fee keeps the membership of this row's user."""
-        mapping = self.rosters[RowId.of(row).roster][1]
+        _, mapping = self.of(row)
         return mapping.retires == "expire" and mapping.if_open == "hold" and self.command == "plan"
 
     def leaves(self, row: int) -> bool:
@@ -275,7 +285,7 @@ class RunFacts(Kept):
 
     def origin(self, row: int = 0) -> Origin:
         """Return the place of a row in its roster; 0 is the whole first roster."""
-        return self.rosters[RowId.of(row).roster][0].origin(row)
+        return self.of(row)[0].origin(row)
 
 
 def _found(file: FileFacts, folder: Path) -> FileFacts:
@@ -338,7 +348,7 @@ class Summary(Kept):
     in its file that Alma does not show yet. `was_there` were created by somebody else, `was_so` had
     the planned values already, and `was_gone` were deleted already: this run wrote none of them.
     `of_these` counts rows once more. `warnings` and `repaired` count problems of these severities.
-    `rosters`: only if several. `since_last_load`: of a check, by roster, where a load is
+    `rosters`: only if several. `since_last_load`: of a check, by mapping, where a load is
     remembered. `stopped`: why an apply ended before all was done, in a sentence; `passes`: whether
     that passes by itself.
     """

@@ -35,7 +35,7 @@ from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
 from importer.model.plan import Act, Imprints, SafetyCheck
 from importer.model.run import FailedCheck, RowHistory, RunFacts
-from importer.model.text import RowId, command_line, counted
+from importer.model.text import command_line, counted
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen_inputs
 from importer.pipeline.runs import RUNS
@@ -89,10 +89,6 @@ def remember_loaded(ledger: Ledger, now: datetime) -> None:
     memory.remember(run, last, found, now, whole)
 
 
-def _mapping(facts: RunFacts, row: int) -> str:
-    return facts.rosters[RowId.of(row).roster][1].name
-
-
 def _put_back(
     memory: EditMemory,
     facts: RunFacts,
@@ -130,7 +126,7 @@ def _of_write(
     return Remembered(
         image.new_id,
         image.primary_id,
-        _mapping(facts, image.row),
+        facts.of(image.row)[1].name,
         {} if forgets else answered(values.get(image.row, {}), after, hashed),
         image.before is None,
         frozenset(forgets),
@@ -142,13 +138,13 @@ def _unchanged(
 ) -> Iterator[Remembered]:
     for one in same:
         if one.row in values and not facts.leaves(one.row):
-            name = _mapping(facts, one.row)
+            name = facts.of(one.row)[1].name
             user = one.primary_id
             yield Remembered(user, user, name, values[one.row], seen=facts.started)
 
 
 def remember_applied(ledger: Ledger, now: datetime) -> None:
-    """Save who was changed because they were missing, and who of them is back.
+    """Save who was missing, who was changed for that, and who of them is back.
 
     Each outcome of a run counts once, also if an apply was stopped before it came here. Raises
     LedgerError.
@@ -157,6 +153,8 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
     if facts.alma is None:
         return
     memory = AbsentMemory(facts.alma.key)
+    if facts.command == "plan":
+        memory.count(facts)
     rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
     if not rows and ledger.value(SEEN) is not None:
         return

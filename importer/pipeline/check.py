@@ -380,19 +380,18 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress 
 
 
 def _since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[SinceLoad]:
-    """Yield how each roster differs from the last load with its mapping, if one is remembered.
+    """Yield how the rosters of each mapping differ from its last load, if one is remembered.
 
     `institution`: its code, if it is known; otherwise the one that was loaded last. A rejects file
     is not compared, because it has only some of the rows.
     """
-    for mapped in rosters:
-        name = mapped.mapping.name
+    for name, part in rosters.by_mapping().items():
         key = next(institutions(name, institution), "")
-        if not key or mapped.roster.rejects:
+        if not key or any(one.roster.rejects for one in part):
             continue
         with EditMemory(key) as memory:
             if (last := memory.last_load(name)) is not None:
-                rows = frozenset(mapped.candidates.rows)
+                rows = {row for one in part for row in one.candidates.rows}
                 yield _differences(rosters.drafts(rows, {}, ""), last, memory, name)
 
 

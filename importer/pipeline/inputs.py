@@ -256,6 +256,13 @@ class Rosters(tuple[MappedRoster, ...]):
         """Return the place of this row."""
         return self.of(row).roster.source.origin(row)
 
+    def by_mapping(self) -> dict[str, list[MappedRoster]]:
+        """Return the rosters by the names of their mappings; those of one are parts of a whole."""
+        found: dict[str, list[MappedRoster]] = {}
+        for one in self:
+            found.setdefault(one.mapping.name, []).append(one)
+        return found
+
     def rows(self) -> dict[int, Fate]:
         """Return every row, in order: ready so far, blank, or skipped."""
         return {row: fate for mapped in self for row, fate in mapped.rows().items()}

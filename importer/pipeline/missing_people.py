@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 
 from importer.alma.models import OBLIGATIONS, obligations
@@ -16,11 +15,11 @@ from importer.alma.pacing import run_concurrently
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory, EditMemory
-from importer.mapper.schema import AbsentPart
 from importer.model.fields import CodeTables
 from importer.model.people import Common
 from importer.model.plan import Planned
 from importer.model.problem import Code, Problem
+from importer.model.run import RunFacts
 from importer.model.text import ABSENT_ROWS, RowId, counted
 from importer.model.user import User
 from importer.pipeline.check import validate
@@ -63,46 +62,47 @@ class Missing:
 class AbsentPlan:
     """What is planned for missing people, and what is said about them.
 
-    `cells`: their names under the headings of the roster, by row, as reports show them.
+    `planned`: by primary ID without case. `cells`: their names under the headings of the roster, by
+    row, as reports show them.
     """
 
-    planned: list[Planned] = field(default_factory=list)
+    planned: dict[str, Planned] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     cells: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
 
 
 async def plan_absent(
-    rosters: CheckedRosters, users: Users, context: PlanContext, memory: AbsentMemory, now: datetime
+    rosters: CheckedRosters, users: Users, context: PlanContext, facts: RunFacts
 ) -> AbsentPlan:
-    """Plan the changes of people who are missing, as `match.absent` of each mapping wants it."""
+    """Plan the changes of people who are missing, as `match.absent` of each mapping wants it.
+
+    Rosters with the same mapping are parts of one. Who is missing by several mappings changes once.
+    """
     plan = AbsentPlan()
     there: frozenset[str] | None = None
-    for mapped in rosters:
-        part = mapped.match.absent
-        if part is None:
+    for name, part in rosters.by_mapping().items():
+        if part[0].match.absent is None:
             continue
-        if mapped.roster.rejects:
+        if any(one.roster.rejects for one in part):
             why = "this is a rejects file, so nobody counts as missing from it"
-        elif mapped.asked.visible_only:
+        elif any(one.asked.visible_only for one in part):
             why = "hidden rows were left out, so nobody counts as missing"
-        elif context.earlier.sis is not None:
+        elif facts.sis is not None:
             why = "an SIS load changes nobody who is missing from its file"
         elif users.cache is None:
             why = "there is no complete user cache to look for missing people in"
         else:
+            assert facts.alma is not None  # noqa: S101  a plan has it
+            memory = AbsentMemory(facts.alma.key)
             if there is None:
                 there = present(rosters, users.cache, context.common, memory.institution)
-            name, whom = mapped.mapping.name, among(mapped)
-            missing = find_missing(there, mapped, users.cache, whom)
-            memory.see(name, mapped.roster.source.sha256, there, missing, now)
+            missing = find_missing(there, part[0], users.cache, among(part[0]))
+            memory.see(name, facts.hash_of(name), there, missing, facts.started)
             counts = memory.counts(name)
             since = [Missing(user, counts[key]) for key, user in missing.items()]
-            own = await _plan(mapped, part, whom, since, users, context)
-            plan.planned += own.planned
-            plan.problems += own.problems
-            plan.cells += own.cells
+            await _plan(plan, part[0], since, users, context)
             continue
-        plan.problems.append(mapped.problem(Code.ABSENT_NOT_COMPARED, why))
+        plan.problems.append(part[0].problem(Code.ABSENT_NOT_COMPARED, why))
     return plan
 
 
@@ -142,14 +142,16 @@ def _key(user: User) -> str:
 
 
 async def _plan(
+    plan: AbsentPlan,
     mapped: MappedRoster,
-    part: AbsentPart,
-    whom: Among,
-    missing: list[Missing],
+    every: list[Missing],
     users: Users,
     context: PlanContext,
-) -> AbsentPlan:
-    plan = AbsentPlan()
+) -> None:
+    """Add to the plan what is planned for those who are missing and not in it yet."""
+    part, whom = mapped.match.absent, among(mapped)
+    assert part is not None  # noqa: S101  the caller asked
+    missing = [one for one in every if one.key not in plan.planned]
     new = [one for one in missing if not context.leavers.has_left(one.user)]
     due = [one for one in new if one.rosters >= part.after]
     waiting = len(new) - len(due)
@@ -174,7 +176,7 @@ async def _plan(
         )
         texts = ((current(live, name) for name in own) for own in names)
         plan.cells.append((row, tuple(" ".join(filter(None, own)) for own in texts)))
-        plan.planned.append(replace(planned, warnings=(*planned.warnings, problem)))
+        plan.planned[one.key] = replace(planned, warnings=(*planned.warnings, problem))
     if missing:
         planned_now = row - first
         others = len(missing) - planned_now - waiting
@@ -184,7 +186,6 @@ async def _plan(
         groups = " or ".join(part.among.user_group)
         message = f"{counted(len(missing), 'user')} of {groups} missing: {'; '.join(parts)}"
         plan.problems.append(mapped.problem(Code.MISSING_FROM_ROSTER, message))
-    return plan
 
 
 async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:

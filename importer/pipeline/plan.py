@@ -14,6 +14,7 @@ from importer.model.fields import CodeTables
 from importer.model.plan import Answer, Create, Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.text import RowId, counted
+from importer.pipeline.apply import left_to_do
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.decisions import Decided, Resolutions, decide_fates, decisions_in, open_rows
 from importer.pipeline.inputs import (
@@ -97,9 +98,8 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             )
             with plan_context(rosters, answers, facts, request.facts) as context:
                 planned = await _plan_rows(rosters, asked, users, context, progress)
-                absent = AbsentMemory(of_alma.key)
-                leaving = await plan_absent(rosters, users, context, absent, request.now)
-            every = [one.step for one in (*planned, *leaving.planned)]
+                leaving = await plan_absent(rosters, users, context, facts)
+            every = [one.step for one in (*planned, *leaving.planned.values())]
             what_of = against_facts if request.sis is None else cleared
             about = tuple(what_of(every, context.facts))
             for sentence in about:
@@ -126,6 +126,8 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             ]
             ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells, imprints)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
+    if not left_to_do(ledger):  # nobody will apply it
+        AbsentMemory(of_alma.key).count(facts)
     return ledger
 
 
@@ -190,13 +192,13 @@ def _decide_compared(
         *_many_other_people(planned, rosters),
         *_deletes(steps, rosters),
         *checked.problems,
-        *(problem for one in (*planned, *leaving.planned) for problem in one.warnings),
+        *(problem for one in (*planned, *leaving.planned.values()) for problem in one.warnings),
         *(() if users.as_of else _names_not_compared(created, rosters)),
         *no_end_dates(rosters, created),
         *(problem for step in steps if isinstance(step, Held) for problem in step.problems),
         *leaving.problems,
     ]
-    missing = {one.step.row: Fate.READY for one in leaving.planned}
+    missing = {one.step.row: Fate.READY for one in leaving.planned.values()}
     return decide_fates({**checked.fates, **missing}, found, answers={}, only_new=())
 
 

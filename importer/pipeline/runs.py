@@ -355,11 +355,13 @@ def cannot_borrow(ledger: Ledger) -> Iterator[Blocked]:
 def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
     """Yield a notice for each roster whose headings changed since the last run with its mapping.
 
-    Runs in the same parent folder as `folder` are compared. The order of headings and columns
-    that the mapping lists under `unused`, or that a rejects file adds, do not matter.
+    Runs in the same parent folder as `folder` are compared; of several rosters with one mapping,
+    each with the one in its place. The order of headings and columns that the mapping lists under
+    `unused`, or that a rejects file adds, do not matter.
     """
-    for mapped in rosters:
-        last = _last_headings(folder, mapped.mapping.name)
+    every = ((name, *one) for name, part in rosters.by_mapping().items() for one in enumerate(part))
+    for name, place, mapped in every:
+        last = _last_headings(folder, name, place)
         differences = () if last is None else tuple(_differences(last[1], mapped))
         if last is not None and differences:
             message = (
@@ -381,8 +383,11 @@ def _differences(before: dict[str, None], mapped: MappedRoster) -> Iterator[str]
             yield f"{word}: {', '.join(quoted)}{more}"
 
 
-def _last_headings(folder: Path, mapping: str) -> tuple[str, dict[str, None]] | None:
-    """Return the name of the last run with a mapping, and the headings of its roster."""
+def _last_headings(folder: Path, mapping: str, place: int) -> tuple[str, dict[str, None]] | None:
+    """Return the name of the last run with a mapping, and the headings of its roster.
+
+    `place`: of the roster among those with the mapping.
+    """
     found: list[tuple[float, Path]] = []
     for path in folder.parent.glob(f"*/{FILE}"):
         with suppress(OSError):  # it may be removed meanwhile, or not readable
@@ -390,8 +395,9 @@ def _last_headings(folder: Path, mapping: str) -> tuple[str, dict[str, None]] | 
                 found.append((path.stat().st_mtime, path.parent))
     for _, earlier in sorted(found, reverse=True)[:LOOKED_AT]:
         with suppress(ImporterError), Ledger.open(earlier) as ledger:  # it may be unfinished
-            names = [its.name for _, its in ledger.facts.rosters]
-            if mapping in names and not ledger.facts.undoes:
-                uses = ledger.columns(names.index(mapping))
+            known = enumerate(ledger.facts.rosters)
+            own = [position for position, (_, its) in known if its.name == mapping][place:]
+            if own and not ledger.facts.undoes:
+                uses = ledger.columns(own[0])
                 return earlier.name, dict.fromkeys(use.heading for use in uses if use.heading)
     return None

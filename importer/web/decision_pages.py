@@ -332,7 +332,7 @@ class Desk:
         return f"User {user} in Alma", "not in the user cache"
 
     def _row_title(self, row: int) -> tuple[str, str]:
-        facts = self.ledger.facts.rosters[RowId.of(row).roster][0]
+        facts, _ = self.ledger.facts.of(row)
         file = facts.path.replace("\\", "/").rpartition("/")[2]
         sheet = f", sheet {facts.sheet}" if facts.sheet else ""
         return f"Row {row_label(row)} of the roster", f"{file}{sheet}"

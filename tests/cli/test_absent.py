@@ -10,8 +10,9 @@ from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, BO, MAPPING, ask, codes, edit, link, load, state, write
+from tests.cli.small import ANA, BO, HEAD, MAPPING, ask, codes, edit, link, load, state, write
 from tests.practice import call
+from tests.sheets import write_rows
 
 CY = ("2003", "Cy", "Roe", "COMM", "1970-05-06", "cy@example.org", "")
 STAFF = ("2009", "Dee", "Poe", "FRIEND", "1971-05-06", "dee@example.org", "")
@@ -318,16 +319,49 @@ def test_rejects_and_a_missing_cache_change_nobody(
 
 
 def test_several_rosters_in_a_row(known: Path, typed: Type, sandbox: Sandbox) -> None:
-    """With `after: 2` a second roster counts, the same one planned again does not."""
+    """With `after: 2` a second roster counts, the same one planned again does not.
+
+    Nor does one that was never applied although it had something to send.
+    """
     text = LEAVERS.replace("after: 1", "after: 2")
     (known / "leavers.yaml").write_text(text, "utf-8")
-    found = []
-    for name, people in (("a", (ANA,)), ("b", (ANA,)), ("c", (ANA, CY)), ("d", (ANA, STAFF))):
+    found, later = [], ("2001", "Ana", "Novak", *ANA[3:])
+    every = {"0": (later,), "a": (ANA,), "b": (ANA,), "c": (ANA, CY), "d": (ANA, STAFF)}
+    for name, people in every.items():
         planned = typed("plan", write(known, *people), *PLAN, name, "--json").summary
         found.append(planned["of_these"]["absent"])
-    assert found == [0, 0, 1, 1]
+        if name == "c":
+            typed("apply", name, "--limit", "0", "--allow", "many-changes", "--allow", "absent")
+    assert found == [0, 0, 0, 1, 1]
     told = typed("absent", "d", "--json", "--show-values").summary["people"]
     assert [(one["primary_id"], one["rosters"]) for one in told] == [("2002", "3"), ("2003", "1")]
+
+
+def test_rosters_with_one_mapping_are_parts_of_one_roster(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Who is in none of them is missing once, for plans and checks, and their headings may differ.
+
+    Nobody changes twice if several mappings miss the same person.
+    """
+    (known / "more.yaml").write_text(LEAVERS.replace("name: small", "name: more"), "utf-8")
+    text = LEAVERS.replace("after: 1", "after: 2")
+    (known / "leavers.yaml").write_text(text, "utf-8")
+    write(known, ANA, name="north.csv")
+    south = write_rows(known / "south.csv", [dict(zip((*HEAD, "Tel"), (*BO, ""), strict=True))])
+    parts = ("north.csv", south.name, *PLAN)
+    for run in ("first", "again"):
+        planned = typed("plan", *parts, f"{run}-parts", "--json").summary
+        assert (planned["of_these"]["absent"], planned["review"]) == (0, 0)
+        assert "headings-changed" not in planned["problems"]
+        typed("apply", f"{run}-parts", "--allow", "many-changes")
+    both = ("north.csv", "-m", "more.yaml", south.name, "-m", "leavers.yaml")
+    planned = typed("plan", *both, "-o", "both", "--json").summary
+    assert (planned["of_these"]["absent"], planned["review"]) == (1, 0)
+    typed("apply", "both", "--allow", "many-changes", "--allow", "absent")
+    assert inactive(sandbox) == {"2003"}
+    (since,) = typed("check", *parts, "checked", "--json").summary["since_last_load"]
+    assert since["missing"] == 0
 
 
 def test_a_code_that_alma_lacks_is_found_before_anything_is_planned(
