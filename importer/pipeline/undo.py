@@ -147,28 +147,29 @@ async def undo(
 
 def check_undoable(first: Ledger) -> None:
     """Raise UsageError if a run wrote nothing, or if what it wrote is not known yet."""
-    look_up = command_line("apply", str(first.folder), "--limit", "0")
-    if end_is_lost(first):
-        msg = (
-            f"The last entries of {first.folder} are lost; an older copy may have been restored. "
-            f"Look up its open rows first; nothing new is sent:\n  {look_up}"
+    folder, progress = str(first.folder), first.progress()
+    report = command_line("sis-report", folder)
+    ask = "Look up its open rows first; nothing new is sent:\n  " + command_line(
+        "apply", folder, "--limit", "0"
+    )
+    if first.facts.sis is not None:
+        ask = (
+            "If Alma's SIS load has loaded a file of this run, write the file of its open rows "
+            f"again, and find out what Alma has:\n  {command_line('apply', folder)}\n  {report}"
         )
-        raise UsageError(msg)
+    if end_is_lost(first):
+        msg = f"The last entries of {first.folder} are lost; an older copy may have been restored. "
+        raise UsageError(msg + ask)
+    if doubtful := sum(progress.get(state, 0) for state in DOUBTFUL):
+        msg = f"For {doubtful} rows of this run it is not known yet whether they are in Alma. "
+        raise UsageError(msg + ask)
     if not first.was_applied:
         msg = f"{first.folder} was not applied, so there is nothing to undo."
         raise UsageError(msg)
-    progress = first.progress()
     if progress.get(State.DELIVERED) and not progress.get(State.APPLIED):
-        report = command_line("sis-report", str(first.folder))
         msg = (
             "It is not known yet what Alma's SIS load did with the file of this run, so there is "
             f"nothing to undo. Load the file, then run:\n  {report}"
-        )
-        raise UsageError(msg)
-    if doubtful := sum(progress.get(state, 0) for state in DOUBTFUL):
-        msg = (
-            f"For {doubtful} rows of this run it is not known yet whether they are in Alma. Look "
-            f"them up first; nothing new is sent:\n  {look_up}"
         )
         raise UsageError(msg)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
@@ -12,7 +13,7 @@ from importer.errors import ImporterError
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
-from importer.model.plan import ALREADY, Fate, Result
+from importer.model.plan import ALREADY, Act, Fate, Result
 from importer.model.problem import Code
 from importer.model.run import RunFacts, Summary
 from importer.model.text import command_line, counted
@@ -117,7 +118,8 @@ def _count_undone(found: Mapping[Path, Lineage], started: Mapping[Path, datetime
         own.partly_undone_by = sorted(one for one in part if not found[one].undone_by)
 
 
-_DONE = {*ALREADY, Result.CREATED, Result.UPDATED, Result.DELETED}
+_WRITTEN = {Result.CREATED, Result.UPDATED, Result.DELETED}
+_DONE = {*ALREADY, *_WRITTEN}
 
 
 def _took_effect(ledger: Ledger) -> bool:
@@ -125,6 +127,19 @@ def _took_effect(ledger: Ledger) -> bool:
     results = ledger.results().keys()
     waits = results or ledger.count("rows", "fate").get(Fate.REVIEW)
     return ledger.was_applied and (not waits or not _DONE.isdisjoint(results))
+
+
+def _wrote(folder: Path) -> set[int]:
+    """Return the rows that a run wrote to Alma; none if the run is gone."""
+    with suppress(ImporterError), Ledger.open(folder) as ledger:
+        return {one.row for one in ledger.planned() if one.result in _WRITTEN}
+    return set()
+
+
+def _undone(ledger: Ledger) -> set[int]:
+    """Return the rows of an undo of whose write nothing is in Alma any more."""
+    every = ledger.planned()
+    return {one.row for one in every if one.act is Act.UNCHANGED or one.result in _DONE}
 
 
 def _add(found: dict[Path, Lineage], ledger: Ledger) -> None:
@@ -137,10 +152,9 @@ def _add(found: dict[Path, Lineage], ledger: Ledger) -> None:
     corrected = next((path.parent for path in rejects if (path.parent / FILE).is_file()), None)
     if facts.undoes:
         own.undoes = Path(facts.undoes)
-        if applied:
+        if applied and (undone := _undone(ledger)):
             first = found.setdefault(own.undoes, Lineage())
-            open_ = ledger.count("rows", "fate").get(Fate.REVIEW)
-            whole = _DONE.issuperset(ledger.results()) and not open_
+            whole = _wrote(own.undoes) <= undone
             (first.undone_by if whole else first.partly_undone_by).append(folder)
     elif corrected:
         own.corrects = corrected
@@ -164,8 +178,8 @@ def next_step(
 ) -> NextStep:
     """Return what to do next, with the exact command.
 
-    `related`: later runs may have undone this one, or loaded its corrected rejects. `rejects`: the
-    names of the workbooks, by roster.
+    `related`: later runs may have undone this one, or loaded its corrected rejects. `rejects`: see
+    `open_workbooks`.
     """
     return next(_next_steps(summary, facts, related, rejects))
 
@@ -187,10 +201,18 @@ def _next_steps(
         if flags:
             why = "A safety check failed. Review the changes, then run:"
         yield NextStep(why, command_line("apply", run, *flags))
-    if facts.users_stay and not applied:
+    if summary.delivered:
+        why = "Once Alma's SIS load is done, find out what it did with the rows:"
+        yield NextStep(why, command_line("sis-report", run))
+    undone = shortest(Path(facts.undoes)) if facts.undoes else ""
+    if undone and (summary.review or summary.held):
+        why = "Some rows need review. Follow the advice and resolve them, or undo again:"
+        flags = ["--delete-created"] if summary.delete else []
+        yield NextStep(why, command_line("undo", undone, *flags))
+    if facts.users_stay:
         users = counted(facts.users_stay, "user")
-        why = f"There is nothing to send. To delete the {users} that the run created:"
-        yield NextStep(why, command_line("undo", shortest(Path(facts.undoes)), "--delete-created"))
+        why = f"To delete the {users} that the run created, too:"
+        yield NextStep(why, command_line("undo", undone, "--delete-created"))
     if related.undone_by:
         yield NextStep("This run was undone. There is nothing to do.")
     if not (facts.undoes or related.corrected_by):
@@ -210,9 +232,10 @@ def _with_rejects(
     summary: Summary, facts: RunFacts, rejects: Mapping[int, str]
 ) -> Iterator[NextStep]:
     """Yield what to do about rejected rows and rows to review."""
+    wrong = summary.to_correct + (summary.refused or 0)
+    rejects = rejects or ({0: WORKBOOK} if wrong + summary.review else {})
     names = " and ".join(rejects.values())
     files = {roster: str(PurePath(summary.run, name)) for roster, name in rejects.items()}
-    wrong = summary.to_correct + (summary.refused or 0)
     if not summary.run and wrong + summary.review:
         why = "To get the rows that were left out, each with its problem:"
         yield NextStep(why, again("check", facts))
@@ -228,9 +251,10 @@ def _with_rejects(
         why = f"{todo} in {names}, save it, and {verb} those rows again:"
         yield NextStep(why, again(verb, facts, files))
     if summary.review and facts.command == "plan":
-        why = f"Choose a Decision for each row in {names}, save it, and resolve the rows:"
-        file = next(iter(files.values()), "")
-        yield NextStep(why, command_line("resolve", summary.run, "--from", file))
+        first = min(rejects)
+        why = f"Choose a Decision for each row in {rejects[first]}, save it, and resolve the rows:"
+        yield NextStep(why, command_line("resolve", summary.run, "--from", files[first]))
     if summary.held:
-        why = f"The rows to review in {names} need no correction; compare them with Alma again:"
+        rows = f"The rows to review in {names}" if names else "The rows that need review"
+        why = f"{rows} need no correction; compare them with Alma again:"
         yield NextStep(why, again("plan", facts, files))

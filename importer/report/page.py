@@ -29,6 +29,7 @@ from importer.model.text import counted, row_label
 from importer.model.user import AccountType
 from importer.report.lineage import Lineage, next_step
 from importer.report.masking import CUT, mask_all, printable, shown
+from importer.report.rejects import open_workbooks
 from importer.report.view import (
     MOST_USERS,
     Difference,
@@ -62,7 +63,6 @@ from importer.report.wording import (
     since_last_load,
     sis_flags,
     tallies,
-    workbooks,
 )
 
 MOST_GROUPS = 60
@@ -105,7 +105,7 @@ def _render(
 ) -> str:
     """Return the page with this table of all rows."""
     facts, show_values = ledger.facts, table.show_values
-    step = next_step(summary, facts, related, workbooks((name for name, _ in files), facts))
+    step = next_step(summary, facts, related, open_workbooks(ledger, (name for name, _ in files)))
     return (
         environment()
         .get_template("report.html.j2")

@@ -42,6 +42,7 @@ from importer.report.wording import (
     placed,
     row_numbers,
     what,
+    workbooks,
 )
 from importer.report.workbook import LAST_ROW, LISTS, Lists, Sheet, free_name, sheet_name
 
@@ -93,6 +94,15 @@ def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
             (row.cells + blank)[: len(blank)],
             tuple(sorted(problems, key=lambda problem: not problem.severity.holds)),
         )
+
+
+def open_workbooks(ledger: Ledger, files: Iterable[str]) -> dict[int, str]:
+    """Return the newest workbook of each roster with rows to correct or review, by position.
+
+    A workbook that somebody edited stays after its rows are resolved.
+    """
+    newest = workbooks(files, ledger.facts)
+    return {roster: name for roster, name in newest.items() if any(returned(ledger, roster))}
 
 
 def _not_in_text(problems: Iterable[Problem], letters: Mapping[str, str]) -> Iterator[Mark]:

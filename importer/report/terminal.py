@@ -22,6 +22,7 @@ from importer.model.text import RowId, row_label
 from importer.report.files import holds_personal_data, present
 from importer.report.lineage import lineage, next_step
 from importer.report.masking import printable, shown
+from importer.report.rejects import open_workbooks
 from importer.report.view import ProblemGroup, differences, group_problems
 from importer.report.wording import (
     ENDS,
@@ -39,7 +40,6 @@ from importer.report.wording import (
     since_last_load,
     tallies,
     what,
-    workbooks,
 )
 
 MOST_GROUPS = 8
@@ -116,10 +116,10 @@ def show_files(ledger: Ledger, summary: Summary, console: Console, *, stopped: s
     `stopped`: why an apply ended early and how to continue; printed in place of the next step.
     """
     files = present(ledger.folder)
-    rejects = workbooks((path.name for path in files), ledger.facts) or {0: WORKBOOK}
+    rejects = open_workbooks(ledger, (path.name for path in files))
     if summary.created is not None and (count := _kept_back(summary)):
         verb = "was" if count == 1 else "were"
-        see = " and ".join(rejects.values())
+        see = " and ".join(rejects.values()) or WORKBOOK
         rest = f"{rows(count)} {verb} not sent because the plan found problems; see {see}."
         console.print(_text(rest), end="\n\n")
     for path in files:

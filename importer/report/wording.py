@@ -148,12 +148,14 @@ def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) ->
     made = None if files else facts.roster.corrections
     corrections = ("--corrections", made.shown) if made else ()
     to = sis_flags(facts.sis) if verb == "plan" else ()
+    edits = (("--overwrite-edits", path) for path in facts.overwrite_edits if verb == "plan")
     pairs = (
         ((files or {}).get(position, roster.shown), "-m", mapping.shown)
         for position, (roster, mapping) in enumerate(facts.rosters)
         if not files or position in files
     )
-    return command_line(verb, *chain.from_iterable(pairs), *codes, *corrections, *visible, *to)
+    words = chain.from_iterable((*pairs, codes, corrections, visible, to, *edits))
+    return command_line(verb, *words)
 
 
 def rejects_name(name: str, facts: RunFacts, roster: int) -> str:

@@ -337,6 +337,19 @@ def test_several_rosters_in_a_row(known: Path, typed: Type, sandbox: Sandbox) ->
     assert [(one["primary_id"], one["rosters"]) for one in told] == [("2002", "3"), ("2003", "1")]
 
 
+def test_a_missing_person_whom_apply_held_is_planned_again_or_left_out(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The rejects have nobody who is in no roster, so the roster itself is the next step."""
+    roster = write(known, ANA, (*BO[:3], "COMM", *BO[4:]), STAFF)
+    typed("plan", roster, *PLAN, "gone")
+    edit(sandbox, "2003", lambda user: user.update(expiry_date="2039-01-01Z"))
+    applied = typed("apply", "gone", "--yes", "--allow", "absent")
+    assert applied.err.splitlines()[-1].split()[1:] == ["plan", str(roster), "-m", "leavers.yaml"]
+    left = typed("resolve", "gone", "absent-1", "--as", "reject", "--json")
+    assert (left.exit, left.summary["of_these"]["dismissed"]) == (Exit.DONE, 1)
+
+
 def test_rosters_with_one_mapping_are_parts_of_one_roster(
     known: Path, typed: Type, sandbox: Sandbox
 ) -> None:

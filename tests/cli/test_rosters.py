@@ -196,6 +196,21 @@ def test_one_file_of_corrections_for_all_rosters(rosters: Path, typed: Type) -> 
     assert typed("check", *PAIRS, "-o", "refused", "--corrections", made).exit == Exit.ROSTER
 
 
+def test_the_next_step_names_the_rejects_with_rows_that_wait(
+    rosters: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Once the rows of the first roster are resolved, those of the second are next."""
+    write(rosters, "staff.csv", (*BO[:2], "Bo and Max", *BO[3:]))
+    write(rosters, "students.csv", (*CY[:2], "Cy and Max", *CY[3:]))
+    shown = typed("plan", *PAIRS, "-o", "run")
+    for name in ("rejects-1-staff.xlsx", "rejects-2-students.xlsx"):
+        words = shown.err.splitlines()[-1].split()
+        assert words[1:] == ["resolve", "run", "--from", f"run/{name}"]
+        correct(rosters / "run" / name, {2: {"Decision": "do not load"}})
+        shown = typed(*words[1:])
+    assert "rejects" not in shown.err.splitlines()[-1]
+
+
 def test_rejects_know_their_roster_by_any_name(
     rosters: Path, typed: Type, sandbox: Sandbox
 ) -> None:

@@ -180,7 +180,8 @@ def test_what_sends_nothing_takes_no_effort() -> None:
 APPLIED = {"ready": 1, "create": 1, "created": 1}
 MAPPING = "-m mappings/community.yaml"
 _NAMED = "--codes 'our codes.json'"
-_DECIDED = f"resolve runs/x --from runs/x/rejects.xlsx {_NAMED}"
+_DECIDED = "resolve runs/x --from runs/x/rejects.xlsx"
+_EDITS = "--overwrite-edits last_name"
 
 
 @pytest.mark.parametrize(
@@ -205,21 +206,36 @@ _DECIDED = f"resolve runs/x --from runs/x/rejects.xlsx {_NAMED}"
          f"plan runs/x/rejects.xlsx {MAPPING} {_NAMED}"),
         ("plan", {**APPLIED, "created": 0, "refused": 1}, "Follow the advice",
          f"plan runs/x/rejects.xlsx {MAPPING} {_NAMED}"),
+        ("plan", {**APPLIED, "created": 0, "delivered": 1}, "SIS load", "sis-report runs/x"),
+        ("undo", {"ready": 1, "delete": 1, "created": 0, "held": 1}, "undo again",
+         "undo runs/first --delete-created"),
+        ("undo", {"review": 1, "create": 0}, "undo again", "undo runs/first"),
+        ("undo", {"ready": 1, "update": 1, "created": 0, "updated": 1}, "delete the 2 users",
+         "undo runs/first --delete-created"),
     ],
 )  # fmt: skip
 def test_the_next_command_continues_the_run(
-    command: Literal["check", "plan"], counts: dict[str, int], why: str, typed: str
+    command: Literal["check", "plan", "undo"], counts: dict[str, int], why: str, typed: str
 ) -> None:
-    """It uses the run's own mapping, code tables and rows, and nothing that needs no correction."""
+    """It uses the run's own mapping, code tables and rows, and nothing that needs no correction.
+
+    What a person has allowed to be overwritten is overwritten by the next plan, too.
+    """
     rows = sum(counts.get(name, 0) for name in ("ready", "rejected", "review", "skipped"))
     roster = building.FACTS.roster.model_copy(update={"visible_only": True})
     facts = building.FACTS.model_copy(
         update={"command": command, "codes": "our codes.json", "roster": roster}
+        | {"overwrite_edits": ("last_name",)}
+        | ({"undoes": "runs/first", "users_stay": 2} if command == "undo" else {})
     )
     step = next_step(summary(rows=rows, **counts), facts, Lineage())
     assert why in step.why
     assert step.command.startswith(f"importer {typed}" if typed else "")
     assert bool(step.command) is bool(typed)
+    assert step.command.endswith(_EDITS) is step.command.startswith("importer plan")
+    if "held" in counts and command == "plan":  # nobody of a roster: they are in no workbook
+        absent = next_step(summary(rows=rows, **counts), facts, Lineage(), {})
+        assert absent.command.startswith(f"importer plan {roster.path} {MAPPING}")
 
 
 def test_a_failed_safety_check_has_to_be_named(keep: Keep) -> None:
