@@ -118,7 +118,7 @@ class PlanContext:
     def _finish(self, draft: DraftUser, planned: Planned) -> Planned:
         match = self.rosters.match(draft.row)
         if (how := self.retiring[RowId.of(draft.row).roster]) is not None:
-            left = planned.user is not None and self.leavers.key_of(planned.user) != ""
+            left = planned.user is not None and self.leavers.has_left(planned.user)
             ended = retire(draft, planned, how, match, self.earlier.today, left=left)
             return self._as_alma_needs(draft, ended)
         if (sis := self.earlier.sis) is not None:

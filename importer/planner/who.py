@@ -302,7 +302,9 @@ def _differences(draft: DraftUser, one: Judged) -> Iterator[Problem]:
 
 def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Iterator[Problem]:
     """Report possible matches by primary ID, which the person who resolves it needs."""
-    severity = Severity.REVIEW if match.possible_match == "review" else Severity.WARNING
+    severity, advice = Severity.REVIEW, ""
+    if match.possible_match == "warn":
+        severity, advice = Severity.WARNING, _LOOK_AT_USER
     for user in () if match.possible_match == "ignore" else found.possible_matches:
         if managed_elsewhere(user, match):
             continue
@@ -313,8 +315,14 @@ def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Ite
         message = f"Alma has a user with {like}: {{value}}"
         primary_id = current(user, "primary_id")
         yield draft.problem(
-            Code.POSSIBLE_MATCH_IN_ALMA, message, "primary_id", primary_id, severity
+            Code.POSSIBLE_MATCH_IN_ALMA, message, "primary_id", primary_id, severity, advice
         )
+
+
+_LOOK_AT_USER = (
+    "Look at this user in Alma. If it is the same person, correct the ID in the row or delete the "
+    "row, and plan again."
+)
 
 
 # two rows about one user

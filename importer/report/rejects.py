@@ -14,7 +14,7 @@ from xlsxwriter.exceptions import FileCreateError
 
 from importer.ledger.ledger import Ledger
 from importer.model.plan import DECISIONS, choices
-from importer.model.problem import Place, Problem, Severity
+from importer.model.problem import Code, Place, Problem, Severity
 from importer.model.roster import (
     ADDED,
     DECISION,
@@ -109,10 +109,12 @@ def _not_in_text(problems: Iterable[Problem], letters: Mapping[str, str]) -> Ite
     """Yield a mark for each problem that the first file shows and the text of its cells does not.
 
     `letters`: the columns of the rejects file by those of the roster. A rule that judges a value
-    (its problem has a field) judges it again.
+    (its problem has a field) judges it again, unless only rows of several people show that an ID
+    was rounded.
     """
     for one in problems:
-        if one.code in MARKS and not one.field and one.value not in FORMULA_ERRORS:
+        again = one.field and not (one.code is Code.ID_LOST_DIGITS and one.value.isdigit())
+        if one.code in MARKS and not again and one.value not in FORMULA_ERRORS:
             yield Mark(one.code, letters.get(one.places[0].letter, "") if one.places else "")
 
 

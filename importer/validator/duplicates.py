@@ -162,6 +162,9 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
 # --- the same person ---
 
 
+_ONE_PERSON = "If it is one person, delete the row that you don't want, and plan the roster again."
+
+
 def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]:
     """Find rows with one name and one birth date or email, but different primary IDs."""
     lines = keys.shared[keys.shared["kind"].isin([BORN, EMAIL])]
@@ -183,10 +186,12 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
             other = next(position for position in members if position not in own)
             named = f"{keys.listed(members, same[0], own)}, {which}"
             for position in same:
+                severity = _BY_POLICY[keys.policy(position).same_person]
                 finding = CellFinding(
                     Code.DUPLICATE_PERSON,
                     f"the same {in_words(shared[position], 'name')} as in {named}",
-                    severity=_BY_POLICY[keys.policy(position).same_person],
+                    advice="" if severity is Severity.REVIEW else _ONE_PERSON,
+                    severity=severity,
                     value=keys.id(other) if pair else "",
                 )
                 labels = keys.labels(shared[position])

@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 
 from importer.errors import Exit
+from importer.ledger.ledger import Ledger
 from importer.model.plan import DECISIONS, Answer
 from importer.model.roster import ADDED, DECISION
 from tests.cli.conftest import Sandbox, Type
@@ -255,6 +256,24 @@ def test_a_row_that_apply_held_is_left_out_while_its_cells_are_the_same(
     write(folder, (*ANAS_CHANGE[:-1], "came back again"))
     later = typed("plan", roster, *PLAN, "next", "--json").summary
     assert (later["update"], later["rejected"]) == (1, 0)
+
+
+def test_the_user_of_a_warning_is_not_in_question(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A Decision about the row's name needs no other one, and no advice is about an answer."""
+    mapping, roster = possible_match(folder, typed, sandbox)
+    write(folder, ("2009", "Ana and Max", *ANA[2:]))
+    text = (folder / mapping).read_text("utf-8")
+    (folder / mapping).write_text(text.replace("possible_match: review", "possible_match: warn"))
+    typed("plan", roster, "-m", mapping, "-o", "run")
+    assert ("2", "possible-match-in-alma") in codes(folder, "run")
+    with Ledger.open(folder / "run") as ledger:
+        (warning,) = (one for one in ledger.problems(2) if one.code == "possible-match-in-alma")
+    assert "resolve" not in warning.advice
+    decide(folder / "run" / "rejects.xlsx", {2: (Answer.LOAD, "")})
+    got = typed("resolve", "run", "--from", "run/rejects.xlsx", "--json")
+    assert (got.exit, got.summary["create"]) == (Exit.DONE, 1)
 
 
 def test_do_not_load_counts_for_every_row_of_the_file(

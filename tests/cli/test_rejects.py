@@ -14,7 +14,7 @@ from importer.model.roster import ROW
 from importer.model.text import unescape
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES
-from tests.sheets import correct, read_rows, write_csv
+from tests.sheets import correct, read_rows, write_csv, write_rows
 
 OF_COMMUNITY = {
     6: {"Barcode": "20001123459005"},
@@ -142,6 +142,26 @@ def test_what_the_text_of_a_cell_no_longer_shows(folder: Path, typed: Type) -> N
     typed("check", "released.csv", "-m", "m.yaml", "-o", "released")
     left = [("2", "id-lost-digits"), ("5", "formula-error")]
     assert problems(folder / "released") == left
+
+
+def test_a_rounded_id_is_not_released_by_the_correction_of_others(
+    folder: Path, typed: Type
+) -> None:
+    """Three people have the same ID with zeros; once two of them are right, the third is wrong."""
+    rows = "".join(f"{20001100000000},{name},Lee\n" for name in ("Ann", "Bob", "Cy"))
+    (folder / "a.csv").write_text(f"ID,First,Last\n{rows}", "utf-8")
+    (folder / "m.yaml").write_text(
+        "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <ID>\n"
+        "  first_name: <First>\n  last_name: <Last>\n  user_group: COMM\n",
+        "utf-8",
+    )
+    typed("check", "a.csv", "-m", "m.yaml", "-o", "first")
+    returned = read_rows(folder / "first" / "rejects.csv")
+    for number, row in enumerate(returned[:2]):
+        row |= {ROW: row[ROW].split()[0], "ID": f"2000112345001{number}"}
+    write_rows(folder / "b.csv", returned)
+    typed("check", "b.csv", "-m", "m.yaml", "-o", "second")
+    assert problems(folder / "second") == [("4", "id-lost-digits")]
 
 
 def test_a_marked_cell_is_corrected_beside_the_rejects(folder: Path, typed: Type) -> None:

@@ -16,6 +16,7 @@ from importer.report.view import Names
 from tests.campus.retiring import caller, fill, write
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ask, codes, state
+from tests.sheets import read_csv, write_csv
 
 PLAN = ("plan", "retire.csv", "-m", "retire.yaml", "-o")
 
@@ -135,6 +136,22 @@ def test_who_is_kept_and_has_ended_before_is_said_so(
     with Ledger.open(folder / "run") as ledger:
         (said,) = [one.message for one in ledger.problems(2) if one.code == "retires"]
         assert (ledger.row(2).act, "membership ends" in said) == ("unchanged", False)  # type: ignore[union-attr]
+
+
+def test_a_namesake_of_who_ended_before_ends_as_well(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The name and birth date are the same, and nothing of what was changed for the ending."""
+    users = made(folder, sandbox, "expire", "free", "noted")
+    head, first, other = read_csv(folder / "retire.csv")
+    write_csv(folder / "retire.csv", (head, first))
+    typed(*PLAN, "run")
+    assert typed("apply", "run", "--json").summary["updated"] == 1
+    _, given, last, born = first
+    same = {"first_name": given, "last_name": last, "birth_date": f"{born}Z"}
+    ask(sandbox, "PATCH", f"users/{users['noted']}", same)
+    write_csv(folder / "retire.csv", (head, (other[0], *first[1:])))
+    assert typed(*PLAN, "next", "--json").summary["update"] == 1
 
 
 @pytest.mark.parametrize("do", ["list", "delete"])
