@@ -6,7 +6,7 @@
 - `EditMemory` : what loads wrote and what Alma answered, as hashes. If the roster
   still has the same value and Alma has another one, someone edited it there, and the edit stays.
 - `AbsentMemory`: who was missing from rosters, and what was changed for that. A roster counts once
-  it is applied, and once only; one that is only planned gives way to the next. Who is in a roster
+  it is applied, and once only; one that is only planned counts until the next. Who is in a roster
   again counts from the start.
 - `KeptAnswers` (in `users.matching`): Alma's answers to a plan that was stopped.
 
