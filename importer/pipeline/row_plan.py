@@ -15,6 +15,7 @@ from importer.errors import MappingError, UsageError
 from importer.ledger.memory import AbsentMemory, EditMemory
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
+from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.model.candidates import ROLE_END
 from importer.model.people import Common
 from importer.model.plan import (
@@ -204,7 +205,9 @@ def _retiring(mapped: MappedRoster, facts: KnownFacts) -> Retiring | None:
 def among(mapped: MappedRoster, groups: Collection[str] = ()) -> Among:
     """Return whom a mapping may end: as it names them, else these groups."""
     _, part = mapped.match.leaving or ("", None)
-    owners = part.among.external_id if part else ()
+    owners: Collection[str] = part.among.external_id if part else ()
+    if not owners and mapped.mapping.file.owning_system:  # another system owns the others
+        owners = {"", *mapped.candidates.texts(EXTERNAL_SYSTEM)}
     wanted = part.among.user_group if part else groups
     return Among(
         mapped.match,

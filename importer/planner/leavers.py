@@ -369,7 +369,8 @@ def retire(
     if not how.among.has(live):
         outside = f"is not among those whom `match.retire` names (group {group})"
         return _held(draft, planned, theirs, [outside])
-    if reasons and part.if_open == "hold":
+    is_open = reasons == [f"has {obligations(live)}"]  # and nothing else keeps the user
+    if reasons and (part.if_open == "hold" or not is_open):
         return _held(draft, planned, theirs, reasons)
     do = "expire" if reasons else part.do
     left = left and live.expiry_date is not None and live.expiry_date <= today

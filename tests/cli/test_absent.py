@@ -465,6 +465,23 @@ def test_whoever_is_managed_elsewhere_is_never_missing(
     assert {key for key in before if before[key] != after[key]} == {"2003"}
 
 
+def test_whoever_another_system_manages_is_never_missing(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Of External users only those of the roster's systems are missing, and those of none known."""
+    for user, owner in (("2001", "SIS"), ("2002", "HR"), ("2003", ""), ("2009", "SIS")):
+        fields = {"account_type": {"value": "EXTERNAL"}, "external_id": owner}
+        ask(sandbox, "PATCH", f"users/{user}", fields)
+    typed("users", "refresh")
+    mapping = LEAVERS.replace("INTERNAL", "EXTERNAL\nowning_system: SIS").replace(
+        "[COMM]", "[COMM, FRIEND]"
+    )
+    (known / "leavers.yaml").write_text(mapping, "utf-8")
+    typed("plan", write(known, STAFF), *PLAN, "gone")
+    listed = typed("absent", "gone", "--json", "--show-values").summary["people"]
+    assert [one["primary_id"] for one in listed] == ["2001", "2003"]
+
+
 def test_a_row_counts_by_names_birth_date_and_former_ids(
     known: Path, typed: Type, sandbox: Sandbox
 ) -> None:

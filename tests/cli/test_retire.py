@@ -123,6 +123,18 @@ def test_a_loan_since_the_plan_keeps_a_membership(
     assert state(sandbox)[users["free"]] == before
 
 
+@pytest.mark.parametrize("do", ["list", "delete"])
+def test_only_what_is_open_ends_a_membership_instead(
+    folder: Path, typed: Type, sandbox: Sandbox, do: str
+) -> None:
+    """`if_open: expire` is about loans, requests and fees; staff and members are kept as ever."""
+    kinds = ("loans", "fees", "staff", "proxy", "current")
+    made(folder, sandbox, do, *kinds, if_open="expire")
+    planned = typed(*PLAN, "run", "--json").summary
+    assert (planned["update"], planned["review"]) == (2, 3)
+    assert {row for row, code in codes(folder, "run") if code == "not-deleted"} == {"4", "5", "6"}
+
+
 def test_who_is_kept_and_has_ended_before_is_said_so(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
