@@ -212,7 +212,8 @@ class _Lines:
     def _primary_id(self) -> Iterator[str]:
         draft = self.draft
         known = draft.ids[0] if draft.ids else None
-        sure = known is not None and (known.field == PRIMARY_ID or bool(draft.choices.primary_id))
+        chosen = bool(draft.choices.primary_id)
+        sure = known is not None and (known.confirmed or known.field == PRIMARY_ID or chosen)
         others = () if sure else [guess for guess in draft.possible_ids if guess is not known]
         if known is None:
             yield "  # Choose the column that identifies a patron by the same ID in every roster."

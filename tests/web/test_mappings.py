@@ -69,11 +69,18 @@ def test_the_mapping_of_the_last_file_of_this_name_is_proposed(
     names, chosen = _offered(client, drafted(client, "practice", roster, ""))
     assert (names[0], chosen) == ("own.yaml", ["own.yaml"])
     other = own.with_name("other.yaml")
-    other.write_text(PLAIN.replace("<", "<Our "), "utf-8")
-    files = {"roster": (roster.name, b"Our Id,Our First,Our Last\n1,Ida,Roe\n")}
-    draft = client.post("/practice/rosters", files=files).headers["Location"]
-    names, chosen = _offered(client, draft.removesuffix("/sheet"))
-    assert (names[0], chosen) == ("other.yaml", ["other.yaml"])
+    spelled = "headings: {Our Id: [Id*], Our First: [First*], Our Last: [Last*]}\n"
+    other.write_text(spelled + PLAIN.replace("<", "<Our "), "utf-8")
+    for headings in (b"Our Id,Our First,Our Last", b"Id*,First*,Last*"):
+        files = {"roster": (roster.name, headings + b"\n1,Ida,Roe\n")}
+        draft = client.post("/practice/rosters", files=files).headers["Location"]
+        draft = draft.removesuffix("/sheet")
+        names, chosen = _offered(client, draft)
+        assert (names[0], chosen) == ("other.yaml", ["other.yaml"])
+    form = {"do": "next", "mapping": "other.yaml", "version": version(client, draft)}
+    assert client.post(f"{draft}/sheet", data=form).status_code == 303
+    page = client.get(f"{draft}/mapping").text
+    assert len(re.findall(r"<option value=\"record/\w+\" selected", page)) == 3
 
 
 def test_words_that_stand_for_dates_are_given_their_dates(
