@@ -18,8 +18,6 @@ from importer.model.problem import CellFinding, Code
 DIGITS = 15
 """Significant digits of a number that Excel keeps."""
 
-# ECMA-376 part 1, 18.8.30: built-in formats; 27 to 58 are East Asian dates, 46 is elapsed time.
-_BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
 _QUOTED = re.compile(r'"[^"]*"|\\.|_.|\*.')
 _BRACKETS = re.compile(r"\[[^\[\]]*+\]")
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
@@ -34,32 +32,37 @@ _DAYS = 2_958_466  # up to the end of the year 9999 in the 1900 system
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What a number format does.
+    """What a number format does. `is_month`: it shows a month and its year, and no day.
 
     `places`: into which the digits of a whole number go. "0" and "#" take a digit; a fixed
     character has "=" in front. Without places, the number is shown as it is.
     """
 
     is_date: bool = False
+    is_month: bool = False
     places: tuple[str, ...] = ()
 
 
 PLAIN = Format()
-DATED = Format(is_date=True)
+DATED, MONTHS = Format(is_date=True), Format(is_date=True, is_month=True)
+
+# ECMA-376 part 1, 18.8.30: built-in formats; 27 to 58 are East Asian dates, 46 is elapsed time.
+_BUILT_IN = dict.fromkeys((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)), DATED)
+_BUILT_IN[17] = MONTHS  # May-27
 
 
 def read_format(number: int, code: str) -> Format:
     """Return what a number format does. Built-in ones have a number and no code."""
     if not code:
-        return DATED if number in _BUILT_IN_DATES else PLAIN
+        return _BUILT_IN.get(number, PLAIN)
     found = _FIRST_SECTION.match(code)  # for positive numbers
     section = found[0] if found else ""
     bare = _QUOTED.sub("", section)
     shown = _BRACKETS.sub("", bare)
     if _ELAPSED.search(bare) or shown.strip().lower() == "general":
         return PLAIN
-    if _DATE_LETTERS.search(shown):
-        return DATED
+    if letters := {*map(str.lower, _DATE_LETTERS.findall(shown))}:
+        return MONTHS if letters == {"m", "y"} else DATED
     if _CONDITION.search(section):  # depends on the value, as in formats for phone numbers
         return PLAIN
     places: list[str] = []
@@ -104,7 +107,9 @@ def show(
     Raises ValueError if it is not a number that a spreadsheet can contain.
     """
     if chosen.is_date and (moment := _moment(value, starts_1904=starts_1904)):
-        return moment, None
+        # the first day is what a spreadsheet program makes of a month that somebody types
+        whole = not (chosen.is_month and moment.endswith("-01"))
+        return moment if whole else moment.removesuffix("-01"), None
     if 0 <= value < 10**DIGITS and value == int(value):
         return _whole(str(int(value)), chosen.places)
     text = repr(value)

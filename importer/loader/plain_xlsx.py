@@ -125,11 +125,9 @@ def _show(value: object, chosen: Format) -> tuple[str, CellFinding | None]:
             return str(value).upper(), None
         case int() | float() if abs(value) < 10**DIGITS:
             return show(value, chosen)
-        case datetime() if chosen.is_date and value.year >= _EARLIEST and not value.microsecond:
-            return str(value).removesuffix(" 00:00:00"), None
-        case date() if (
-            chosen.is_date and value.year >= _EARLIEST and not isinstance(value, datetime)
-        ):
-            return str(value), None
+        case date() if chosen.is_date and not chosen.is_month and value.year >= _EARLIEST:
+            if not (isinstance(value, datetime) and value.microsecond):
+                return str(value).removesuffix(" 00:00:00"), None
+            raise NotPlainError
         case _:
             raise NotPlainError

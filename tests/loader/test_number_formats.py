@@ -80,11 +80,19 @@ def test_other_formats_leave_a_number_alone(code: str) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["mm/dd/yyyy", "d. mmm yy", "[$-409]mmmm d, yyyy;@", "h:mm AM/PM", 'yyyy"-"mm', "dd\\.mm"],
+    ["mm/dd/yyyy", "d. mmm yy", "[$-409]mmmm d, yyyy;@", "h:mm AM/PM", "yyyy", "dd\\.mm"],
 )
 def test_date_formats_are_known(code: str) -> None:
     """Letters of days, months, years, hours and seconds make a date, outside of quotes."""
     assert read_format(164, code) == DATED
+
+
+@pytest.mark.parametrize(("number", "code"), [(17, ""), (164, 'yyyy"-"mm'), (164, "mmm\\-yy;@")])
+def test_the_first_day_of_a_month_is_the_month(number: int, code: str) -> None:
+    """Where the format shows no day, `May 2027` was typed; another day was typed as one."""
+    months = read_format(number, code)
+    shown = [show(float(serial), months)[0] for serial in (46508, 46509, 46508.5)]
+    assert shown == ["2027-05", "2027-05-02", "2027-05-01 12:00:00"]
 
 
 def test_built_in_formats_are_known_by_number() -> None:

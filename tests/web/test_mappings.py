@@ -71,6 +71,7 @@ def test_the_mapping_of_the_last_file_of_this_name_is_proposed(
     other = own.with_name("other.yaml")
     spelled = "headings: {Our Id: [Id*], Our First: [First*], Our Last: [Last*]}\n"
     other.write_text(spelled + PLAIN.replace("<", "<Our "), "utf-8")
+    draft = ""
     for headings in (b"Our Id,Our First,Our Last", b"Id*,First*,Last*"):
         files = {"roster": (roster.name, headings + b"\n1,Ida,Roe\n")}
         draft = client.post("/practice/rosters", files=files).headers["Location"]
