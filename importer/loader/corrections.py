@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
@@ -81,12 +81,14 @@ def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
     write_atomically(path, text.getvalue().encode())
 
 
-def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Roster:
+def correct(
+    roster: Roster, corrections: Iterable[Correction], name: str, secret: Collection[int]
+) -> Roster:
     """Return the roster with the corrections made, in order; `name` is that of their file.
 
     A corrected cell is judged as any other, and what was wrong with it before counts no longer.
     Nor does that a row is uneven once its last cell is corrected: up to there, values are under
-    wrong headings, or lacking.
+    wrong headings, or lacking. With columns of passwords, `secret`, it does: nobody may see them.
     Raises RosterError where a row or a column is missing, or a cell was another one.
     """
     frame = roster.frame.copy()
@@ -117,12 +119,13 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
     blank = {*corrected.index[(corrected == "").all(axis="columns")].tolist()} - out
     if out or blank:
         frame = frame.drop(index=[*out, *blank])
+    last = () if secret else roster.places[-1:]
     problems = [
         one
         for one in roster.problems
         if not any(
             (one.origin.row, place.letter) in cells
-            for place in (roster.places[-1:] if one.code in UNEVEN else one.places)
+            for place in (last if one.code in UNEVEN else one.places)
         )
     ]
     problems += (

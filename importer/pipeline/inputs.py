@@ -413,10 +413,11 @@ def read_inputs(
         opened = _opened(asked, document, numbered(ROWS, position), reader)
         if position:
             opened = opened.at_position(position)
+        secret = secret_columns(opened.places, document, ())
         if asked.corrections is not None:
             every = read_corrections(asked.corrections)
             own = (one for one in every if RowId.of(one.row).roster == position)
-            opened = correct(opened, own, asked.corrections.name)
+            opened = correct(opened, own, asked.corrections.name, secret)
     except RosterError as error:
         raise MappingError(findings) if findings else error from None
     run = RunVariables(today, opened.source.path.name, opened.source.sheet)
@@ -429,7 +430,6 @@ def read_inputs(
     if findings:
         raise MappingError(findings)
     candidates = evaluate(compiled, opened, codes)
-    secret = secret_columns(opened.places, document, ())
     return MappedRoster(asked, document, opened, compiled, candidates, codes, today, secret)
 
 

@@ -65,7 +65,7 @@ class Checked:
             notices=roster.notices if whole else (),
             problems=tuple(one for one in roster.problems if whole or one.origin.row in rows),
         )
-        after = correct(before, made, "The correction")
+        after = correct(before, made, "The correction", self.inputs.secret)
         part = _mapped(self.inputs, after)
         found = _decided(part)
         if whole:
@@ -351,7 +351,7 @@ class Draft:
     def fits(self, roster: Roster) -> bool:
         """Return whether the corrections fit the roster as it was read."""
         with suppress(RosterError):
-            correct(roster, self.made(), CORRECTIONS)
+            correct(roster, self.made(), CORRECTIONS, ())
             return True
         return False
 

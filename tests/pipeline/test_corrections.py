@@ -13,6 +13,7 @@ from importer.errors import RosterError, StalePlanError
 from importer.loader.corrections import LEAVE_OUT, Correction, read_corrections, write_corrections
 from importer.model.plan import Fate
 from importer.model.problem import Code, Place
+from importer.model.roster import UNEVEN
 from importer.pipeline.check import check
 from importer.pipeline.inputs import check_sources
 from tests.pipeline.runs import order
@@ -96,17 +97,20 @@ def test_a_row_is_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", ["1003,Cy,Cole", "1003,Cole,Jr.,Cy,2030-01-01"])
 def test_an_uneven_row_is_corrected_up_to_its_last_cell(tmp_path: Path, row: str) -> None:
-    """A delimiter too many or too few shifts every value up to there."""
-    (mapping := tmp_path / "m.yaml").write_text(MAPPING, "utf-8")
+    """A delimiter too many or too few shifts every value up to there; a PIN stays hidden."""
+    mapping = tmp_path / "m.yaml"
     roster = _roster(tmp_path / "r.csv", [ROWS[0], [row], ROWS[4]])
     cells = [*row.split(","), ""][:4]
     right = ("1003", "Cy", "Cole", "2030-01-01")
     every = zip("ABCD", HEADINGS, cells, right, strict=True)
     lines = [Correction(3, *cell, "ana@desk", "") for cell in every if cell[2] != cell[3]]
-    for count, fate in ((len(lines) - 1, Fate.REJECTED), (len(lines), Fate.READY)):
-        made, folder = tmp_path / f"{count}.csv", tmp_path / f"run{count}"
-        write_corrections(made, lines[:count])
-        assert _facts(roster, mapping, folder, made)[0][3] is fate
+    secret = MAPPING.replace("expiry_date", "pin_number")
+    for at, (text, left, uneven) in enumerate(((MAPPING, 1, 1), (MAPPING, 0, 0), (secret, 0, 1))):
+        made = tmp_path / f"{at}.csv"
+        mapping.write_text(text, "utf-8")
+        write_corrections(made, lines[: len(lines) - left])
+        _, problems = _facts(roster, mapping, tmp_path / f"run{at}", made)
+        assert sum(one[:2] in {(3, code.value) for code in UNEVEN} for one in problems) == uneven
 
 
 @pytest.mark.parametrize(
