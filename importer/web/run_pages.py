@@ -157,7 +157,7 @@ class Progress:
     `state`: `running`, `stopping`, `paused`, `stopped` or, where a command only answers rows or
     the like, `working`. `by`: who runs it, and since when, if known. `rate`: rows a second, 0 if
     not known yet; `first`: how many rows were approved, 0 for all. `exit`: of its task, if that has
-    ended. `asks`: what is asked before it goes on, None while it is running.
+    ended. `asks`: what is asked to continue it, None while it is running.
     """
 
     state: str
@@ -215,7 +215,7 @@ def _progress(visit: Visit) -> Progress:
         later = [
             one for one in entries if task and one.event == "apply" and one.time > task.started
         ]
-        task = None if len(later) > 1 else task  # another command went on with it
+        task = None if len(later) > 1 else task  # another command continued it
         ended = tasks.exit(task) if task else None
         running = (task is not None and ended is None) or visit.space.is_busy(run)
         state = "paused" if ended in {None, Exit.INTERRUPTED, *FINE} else "stopped"
