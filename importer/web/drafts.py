@@ -124,7 +124,7 @@ KEPT = 3
 _CHECKING = BoundedSemaphore(2)
 """Held while a roster is checked, which takes memory; other pages need not wait for it."""
 
-_EDIT = "mapping-before"  # suffix of the earlier texts of the mapping, in order
+_EDIT = "mapping-before"  # suffix of earlier texts of the mapping: number, digest of the next text
 
 _NAME = re.compile(r"[^\w .()-]+")
 
@@ -139,13 +139,12 @@ class DraftFacts(BaseModel):
     `file`: the roster's name. `by`: who dropped it. `people`: whom a reverse proxy named for what
     was done here. `load`: the name of its load, "" if that is named after the file. `after`: the
     draft of the last term. `run`: the run whose rejects it is, which stay in the run's folder, so
-    that later runs are known to correct it; "" for a roster that was dropped. `edited`: the digests
-    of the mapping after each change made here that can be undone, in order. `sheet`, `header` and
+    that later runs are known to correct it; "" for a roster that was dropped. `sheet`, `header` and
     `encoding`: how a person wants the roster to be read; the last two are of a roster without a
     mapping, which has them otherwise. `ask`: what a person has to say before it can be read.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)  # earlier versions have saved more
 
     file: str
     created: datetime
@@ -156,7 +155,6 @@ class DraftFacts(BaseModel):
     run: str = ""
     mapping: str = ""
     version: int = 0
-    edited: tuple[str, ...] = ()
     trashed: bool = False
     sheet: str = ""
     header: tuple[int, ...] = ()
@@ -188,13 +186,6 @@ def mapping_text(path: Path) -> str:
 def text_digest(text: str) -> str:
     """Return what is another value after any change of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _digest(mapping: Path) -> str:
-    try:
-        return hashlib.sha256(mapping.read_bytes()).hexdigest()
-    except OSError:
-        return ""
 
 
 class StaleError(UsageError):
@@ -310,7 +301,7 @@ class Draft:
             return
         for path in self._edits():
             path.unlink()
-        self._changed(mapping=mapping, edited=())
+        self._changed(mapping=mapping)
 
     def follow(self, earlier: Draft) -> None:
         """Take the name and the mapping of an earlier term's load, and its sheet if that is here.
@@ -387,12 +378,11 @@ class Draft:
     def edit(self, mapping: Path, text: str) -> None:
         """Change the mapping's text, and keep the old one for `undo_edit`. Raises OSError."""
         old = mapping.read_bytes()
-        if old == text.encode():
-            return
-        number = len(self._edits()) + 1
-        write_atomically(self.folder / f"{number:05}.{_EDIT}", old)
-        write_atomically(mapping, text.encode())
-        self._changed(edited=(*self.facts.edited, _digest(mapping)))
+        if old != text.encode():
+            name = f"{len(self._edits()) + 1:05}.{text_digest(text)}.{_EDIT}"
+            write_atomically(self.folder / name, old)
+            write_atomically(mapping, text.encode())
+            self._changed()
 
     def undo_edit(self, mapping: Path) -> None:
         """Bring back the mapping's text before the last change made here.
@@ -401,20 +391,19 @@ class Draft:
         """
         if not (edits := self._edits()):
             return
-        if not self._is_last_edit(mapping):
+        if not self.can_undo(mapping):
             msg = f"The mapping {mapping.name} was changed elsewhere since."
             raise StaleError(msg)
         write_atomically(mapping, edits[-1].read_bytes())
         edits[-1].unlink()
-        self._changed(edited=self.facts.edited[:-1])
+        self._changed()
 
-    def text_before(self, mapping: Path) -> str | None:
-        """Return the mapping's text before the last change, None if `undo_edit` cannot undo it."""
-        edits = self._edits()
-        return mapping_text(edits[-1]) if edits and self._is_last_edit(mapping) else None
-
-    def _is_last_edit(self, mapping: Path) -> bool:
-        return self.facts.edited[-1:] == (_digest(mapping),)
+    def can_undo(self, mapping: Path) -> bool:
+        """Return whether the mapping's text is as the last change made here has left it."""
+        with suppress(OSError):
+            now = hashlib.sha256(mapping.read_bytes()).hexdigest()
+            return any(now in one.name for one in self._edits()[-1:])
+        return False
 
     def _edits(self) -> list[Path]:
         return sorted(self.folder.glob(f"*.{_EDIT}"))
