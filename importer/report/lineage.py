@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 
 from importer.errors import ImporterError
-from importer.ledger.journal import history
+from importer.ledger.journal import made_by_people
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
 from importer.model.plan import ALREADY, Act, Fate, Result
@@ -72,52 +72,6 @@ def shortest(folder: Path | None) -> str:
     return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
 
 
-def lineages(folders: Iterable[Path]) -> dict[Path, Lineage]:
-    """Return the lineage of runs by resolved folder, as far as these runs know it."""
-    found: dict[Path, Lineage] = {}
-    _count_undone(found, _add_all(found, folders))
-    return found
-
-
-def lineage(ledger: Ledger) -> Lineage:
-    """Return the lineage of a run, from the runs in folders beside its own that came later."""
-    folder = ledger.folder.resolve()
-    started = ledger.facts.started.timestamp()
-    later = (
-        path.parent
-        for path in sorted(folder.parent.glob(f"*/{FILE}"))
-        if path.stat().st_mtime >= started and path.parent != folder
-    )
-    found: dict[Path, Lineage] = {}
-    times = _add_all(found, later)
-    _add(found, ledger)
-    _count_undone(found, {**times, folder: ledger.facts.started})
-    return found[folder]
-
-
-def _add_all(found: dict[Path, Lineage], folders: Iterable[Path]) -> dict[Path, datetime]:
-    """Add what runs show; return when each was started."""
-    started: dict[Path, datetime] = {}
-    for folder in folders:
-        try:
-            with Ledger.open(folder) as ledger:
-                _add(found, ledger)
-                started[folder.resolve()] = ledger.facts.started
-        except ImporterError:  # damaged; `runs` reports it
-            continue
-    return started
-
-
-def _count_undone(found: Mapping[Path, Lineage], started: Mapping[Path, datetime]) -> None:
-    """Drop the undos of these runs that were undone themselves, the latest runs first."""
-    for folder in sorted(started, key=lambda one: started[one], reverse=True):
-        own = found[folder]
-        whole = [one for one in own.undone_by if not found[one].partly_undone_by]
-        part = {*own.undone_by, *own.partly_undone_by}.difference(whole)
-        own.undone_by = [one for one in whole if not found[one].undone_by]
-        own.partly_undone_by = sorted(one for one in part if not found[one].undone_by)
-
-
 _WRITTEN = {Result.CREATED, Result.UPDATED, Result.DELETED}
 _DONE = {*ALREADY, *_WRITTEN}
 
@@ -142,24 +96,84 @@ def _undone(ledger: Ledger) -> set[int]:
     return {one.row for one in every if one.act is Act.UNCHANGED or one.result in _DONE}
 
 
-def _add(found: dict[Path, Lineage], ledger: Ledger) -> None:
-    folder, facts, applied = ledger.folder.resolve(), ledger.facts, _took_effect(ledger)
-    own = found.setdefault(folder, Lineage())
-    own.sittings = sum(entry.event == "apply" for entry in history(ledger, 0))
-    rosters = (Path(roster.path) for roster, _ in facts.rosters)
-    rejects = (path for path in rosters if kind_of(path.name) in {WORKBOOK, REJECTS})
-    # a copy that was saved elsewhere does not show which run it is of
-    corrected = next((path.parent for path in rejects if (path.parent / FILE).is_file()), None)
-    if facts.undoes:
-        own.undoes = Path(facts.undoes)
-        if applied and (undone := _undone(ledger)):
-            first = found.setdefault(own.undoes, Lineage())
-            whole = _wrote(own.undoes) <= undone
-            (first.undone_by if whole else first.partly_undone_by).append(folder)
-    elif corrected:
-        own.corrects = corrected
-        if applied:
-            found.setdefault(own.corrects, Lineage()).corrected_by.append(folder)
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What a run shows: which run it undoes, or whose corrected rejects it loads.
+
+    `applied`: it took effect; `whole`: it undid all that the other run wrote. `sittings`: as in
+    Lineage.
+    """
+
+    folder: Path
+    started: datetime
+    undoes: Path | None
+    corrects: Path | None
+    applied: bool
+    whole: bool
+    sittings: int
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Relation:
+        """Read it from the run's ledger."""
+        facts, applied = ledger.facts, _took_effect(ledger)
+        rosters = (Path(roster.path) for roster, _ in facts.rosters)
+        rejects = (path for path in rosters if kind_of(path.name) in {WORKBOOK, REJECTS})
+        # a copy that was saved elsewhere does not show which run it is of
+        corrected = next((path.parent for path in rejects if (path.parent / FILE).is_file()), None)
+        first = Path(facts.undoes) if facts.undoes else None
+        undone = _undone(ledger) if first and applied else set()
+        return cls(
+            ledger.folder.resolve(),
+            facts.started,
+            first,
+            None if first else corrected,
+            applied and (first is None or bool(undone)),
+            first is not None and _wrote(first) <= undone,
+            sum(entry.event == "apply" for entry in made_by_people(ledger)),
+        )
+
+
+def lineages(folders: Iterable[Path]) -> dict[Path, Lineage]:
+    """Return the lineage of runs by resolved folder, as far as these runs know it."""
+    return related(_relations(folders))
+
+
+def lineage(ledger: Ledger) -> Lineage:
+    """Return the lineage of a run, from the runs in folders beside its own that came later."""
+    folder = ledger.folder.resolve()
+    started = ledger.facts.started.timestamp()
+    later = (
+        path.parent
+        for path in sorted(folder.parent.glob(f"*/{FILE}"))
+        if path.stat().st_mtime >= started and path.parent != folder
+    )
+    return related((*_relations(later), Relation.of(ledger)))[folder]
+
+
+def _relations(folders: Iterable[Path]) -> Iterator[Relation]:
+    for folder in folders:
+        with suppress(ImporterError), Ledger.open(folder) as ledger:  # `runs` reports a damaged one
+            yield Relation.of(ledger)
+
+
+def related(relations: Iterable[Relation]) -> dict[Path, Lineage]:
+    """Return the lineage of runs by resolved folder, as far as these relations show it."""
+    runs = list(relations)
+    found = {one.folder: Lineage(one.undoes, one.corrects, sittings=one.sittings) for one in runs}
+    for one in runs:
+        first = one.undoes or one.corrects
+        if one.applied and first:
+            other = found.setdefault(first, Lineage())
+            undone = other.undone_by if one.whole else other.partly_undone_by
+            (undone if one.undoes else other.corrected_by).append(one.folder)
+    # an undo that was undone itself does not count; so the latest runs come first
+    for one in sorted(runs, key=lambda one: one.started, reverse=True):
+        own = found[one.folder]
+        whole = [run for run in own.undone_by if not found[run].partly_undone_by]
+        part = {*own.undone_by, *own.partly_undone_by}.difference(whole)
+        own.undone_by = [run for run in whole if not found[run].undone_by]
+        own.partly_undone_by = sorted(run for run in part if not found[run].undone_by)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

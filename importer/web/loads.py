@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from itertools import groupby
+from itertools import dropwhile, groupby
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ from importer.model.run import RunFacts, Summary
 from importer.model.text import counted, word_list
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.decisions import open_rows
+from importer.report.lineage import Relation, related
 from importer.web.drafts import Asked, Counts, Draft, title
 from importer.web.tasks import Task, Workspace
 
@@ -197,7 +198,7 @@ class NextStep:
 class KnownRun:
     """What is known of a run from its ledger.
 
-    `open_rows`: those that need a decision. `began`: when its last load did.
+    `open_rows`: those that need a decision. `began`: when its last load did. `relation`: to others.
     """
 
     facts: RunFacts
@@ -208,6 +209,7 @@ class KnownRun:
     of: int
     open_rows: frozenset[int]
     began: datetime | None
+    relation: Relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,13 +353,15 @@ class SeenRun:
 def loads(space: Workspace) -> list[Load]:
     """Return all loads with those in the trash, newest first."""
     seen = list(seen_runs(space))
+    lines = related(one.known.relation for one in seen if one.known)
+    undone = {folder.name for folder, line in lines.items() if line.undone_by}
     running = list(space.tasks.running())
     found, taken = [], set[str]()
     for draft in space.drafts(trashed=True):
         runs = [one for one in seen if one.is_from(draft)]
         taken |= {one.name for one in runs}
-        found.append(_load(space, draft, runs[0] if runs else None, seen, running))
-    found += (_load(space, None, one, seen, running) for one in seen if one.name not in taken)
+        found.append(_load(space, draft, runs[0] if runs else None, undone, running))
+    found += (_load(space, None, one, undone, running) for one in seen if one.name not in taken)
     return sorted(found, key=lambda load: load.when, reverse=True)
 
 
@@ -365,7 +369,7 @@ def _load(
     space: Workspace,
     draft: Draft | None,
     run: SeenRun | None,
-    seen: Iterable[SeenRun],
+    undone: Collection[str],
     running: Iterable[Task],
 ) -> Load:
     """Return the line of a draft, of the newest run made from it, or of both."""
@@ -385,8 +389,7 @@ def _load(
     if run and known:
         folder = space.runs / run.name
         busy, loads = space.is_busy(folder), space.is_loading(folder, known.began)
-        undone = any(_undoes(one.known, folder) for one in seen)
-        now = replace(now, busy=busy, loads=loads, undone=undone)
+        now = replace(now, busy=busy, loads=loads, undone=run.name in undone)
     roster = Path(known.facts.roster.path) if known else None
     name = draft.title if draft else name_of(known.facts) if known else now.run
     address = f"drafts/{draft.name}/sheet" if draft else ""
@@ -419,10 +422,6 @@ def _is_fresh(facts: RunFacts, draft: Draft) -> bool:
     return same_mapping and same_sheet and now == (made.sha256 if made else "")
 
 
-def _undoes(known: KnownRun | None, folder: Path) -> bool:
-    return known is not None and known.applied and Path(known.facts.undoes).name == folder.name
-
-
 def open_loads(space: Workspace, draft: Draft, *, with_plans: bool) -> Iterator[str]:
     """Yield the names of the runs that load a draft and are not done; of all, or that began."""
     for one in seen_runs(space):
@@ -444,15 +443,21 @@ def was_approved(space: Workspace, mapping: MappingDocument) -> bool:
     return any(one.applied and one.facts.mapping.sha256 == mapping.sha256 for one in known if one)
 
 
-def last_load(space: Workspace, facts: RunFacts) -> Summary | None:
-    """Return the counts of the last load before a run with the same mapping, None if none."""
-    mapping = Path(facts.mapping.path).name
-    for one in seen_runs(space):
-        known = one.known
-        if known and known.applied and known.facts.started < facts.started:
-            same = Path(known.facts.mapping.path).name == mapping
-            if same and (known.facts.command, facts.command) == ("plan", "plan"):
-                return known.summary
+def last_load(space: Workspace, run: str) -> Summary | None:
+    """Return the counts of the last load before a plan with the same mapping, None if none.
+
+    A load that was undone is none, nor is one of corrected rejects.
+    """
+    runs = [one.known for one in seen_runs(space) if one.known]
+    lines = related(one.relation for one in runs)
+    whole = (one for one in runs if one.facts.command == "plan" and not one.relation.corrects)
+    before = dropwhile(lambda one: one.relation.folder.name != run, whole)
+    plan = next(before, None)
+    mapping = Path(plan.facts.mapping.path).name if plan else ""
+    for one in before:
+        done = one.applied and not lines[one.relation.folder].undone_by
+        if done and Path(one.facts.mapping.path).name == mapping:
+            return one.summary
     return None
 
 
@@ -490,7 +495,8 @@ def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
         loads = [one.time for one in made_by_people(ledger) if one.event == "apply"]
         began = loads[-1] if loads else None
         counts, applied = summarize(ledger), ledger.was_applied
-        return KnownRun(ledger.facts, counts, applied, left, done, of, asked, began)
+        relation = Relation.of(ledger)
+        return KnownRun(ledger.facts, counts, applied, left, done, of, asked, began, relation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,11 @@ def test_corrected_rejects_name_their_run(opened: tuple[Server, httpx.Client]) -
     followed(client, approve(client, second))
     assert f"loaded by {_name(second)}" in _told(client, first)
     assert workbook.read_bytes() == content
+    third = planned(client, drafted(client, "practice", SAMPLE, "community.yaml"))
+    rows = r'Rows</th><td class="num soft">(\d+)</td><td class="num">(\d+)<'
+    ((last, now),) = re.findall(rows, client.get(third).text)
+    assert last == now  # the last load of everybody, not that of its rejects
+    assert not re.findall(rows, client.get(second).text)
 
 
 def _name(run: str) -> str:

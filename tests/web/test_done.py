@@ -173,7 +173,9 @@ def test_deletions_that_were_typed_are_carried_out(office: tuple[Library, httpx.
     checks = failed_checks(client, undo)
     followed(client, approve(client, undo, *checks, some="yes", limit="1", deletions="1"))
     assert len({"950", "951", "952"} & library.users().keys()) == 2
+    assert "Undone</span>" not in client.get("/alma/").text
     _continues(client, undo, 2)
+    assert client.get("/alma/").text.count("Undone</span>") == 1
     assert not {"950", "951", "952"} & library.users().keys()
 
 

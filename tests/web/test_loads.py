@@ -11,6 +11,7 @@ import pytest
 from openpyxl import Workbook
 
 from importer.model.run import Summary
+from importer.report.lineage import Relation
 from importer.web.drafts import Counts
 from importer.web.loads import (
     Given,
@@ -49,6 +50,7 @@ def _run(
         of,
         frozenset(range(2, 2 + review)),
         None,
+        Relation(Path("r1"), FACTS.started, None, None, applied=False, whole=False, sittings=0),
     )
 
 
