@@ -26,6 +26,7 @@ from importer.mapper.placeholders import (
     nearest,
 )
 from importer.mapper.schema import Entry, MappingFile
+from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.policies import Bad, Override
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
@@ -286,6 +287,22 @@ class CompiledMapping:
         """Return the `ids:` rule of a cell in an entry."""
         return self.ids.get(cells_of(cell, bound)[0])
 
+    def separators(self, heading: str) -> frozenset[str]:
+        """Return between which texts rules look for parts of a column's cells."""
+        found: set[str] = set()
+        fields = (*self.named.values(), *(one for entry in self.entries for one in entry.fields))
+        for one in fields:
+            for key, each, _ in one.bound.values():
+                rule = self.named[key].rule if key.startswith(VALUE) else None
+                keys = map(heading_key, rule.cells) if rule else [key]
+                found.update(each.on if each and heading in keys else ())
+            for _, part in one.rule.parts:
+                cells = (cell for t in part.templates for cell in t.cells if t.lone_cell)
+                if clean := part.get(Clean):
+                    keys = [cells_of(cell, one.bound)[0] for cell in cells]
+                    found.update(clean.separators if heading in keys else ())
+        return frozenset(found)
+
     @property
     def uses(self) -> tuple[Use, ...]:
         """The roster's columns that it uses, in the roster's order."""
@@ -534,7 +551,10 @@ class _Compiler:
         other: dict[str, CellsOf] = {
             heading_key(name): (heading_key(heading), None, 0) for name, heading in bound.items()
         }
-        return CompiledField(column, rule, {**other, **(part or {})})
+        parts = {
+            key: (other.get(of, (of,))[0], each, at) for key, (of, each, at) in (part or {}).items()
+        }
+        return CompiledField(column, rule, {**other, **parts})
 
     def _deciding(
         self, rule: FieldRule, bound: Mapping[str, str], entry: EntryRules | None

@@ -39,7 +39,7 @@ from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.rule import Rule
 from importer.mapper.steps.source import DASHED, Default
 from importer.mapper.steps.step import Step
-from importer.mapper.transforms import each_line, id_transforms, is_dash
+from importer.mapper.transforms import each_line, id_transforms, in_each_part, is_dash
 from importer.mapper.values import (
     NO_SYSTEM,
     UNREAD,
@@ -281,18 +281,21 @@ class Evaluation:
                 self.report(found, "".join(use.labels[:1]), (use.place,))
             if blank:
                 texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
-            rule = mapping.ids.get(heading)
-            if rule is not None and use.labels:
-                values = Values.of(texts, self.every, self.every)
-                for change in id_transforms(rule):
-                    values.step(change)
-                self.report(values.found, use.labels[0], (use.place,))
-                texts = values.texts
-            self.cells[heading] = texts
             if use.position in roster.lines:
                 came = roster.frame[use.position].to_numpy()
                 several: Texts = whole[use.position].to_numpy()
                 self.lines[heading] = np.where(texts == came, several, texts)
+            rule = mapping.ids.get(heading)
+            if rule is not None and use.labels:
+                values = Values.of(self.lines.get(heading, texts), self.every, self.every)
+                values.source = texts
+                for change in id_transforms(rule):
+                    values.step(in_each_part(change, mapping.separators(heading)))
+                self.report(values.found, use.labels[0], (use.place,))
+                self.lines |= {heading: values.texts} if heading in self.lines else {}
+                values.fold()
+                texts = values.texts
+            self.cells[heading] = texts
         self.cells |= dict.fromkeys(mapping.missing, self.same(""))
 
     # --- rows ---
@@ -327,18 +330,21 @@ class Evaluation:
 
     def report_more_parts(self) -> None:
         """Report the cells that have more parts than `each` makes entries of."""
-        keys = (key for entry in self.mapping.entries for key in entry.part.keys)
-        for key in dict.fromkeys(keys):
-            if key.cell_check is None:
-                continue
-            cell, check = key.cell_check
-            use = self.mapping.columns.get(key_of(cell))
-            values = Values.of(self.column(cell, {}, lines=True), self.every, self.every)
+        checks = {
+            (key, cells_of(key.cell_check[0], entry.fields[0].bound)[0]): key.cell_check
+            for entry in self.mapping.entries
+            for key in entry.part.keys
+            if key.cell_check is not None
+        }
+        for (_, name), (cell, check) in checks.items():
+            if isinstance(cell, Cell):
+                places = tuple(use.place for use in [self.mapping.columns.get(name)] if use)
+            else:
+                places = self.mapping.named[name].column.places
+            whole: Bindings = {key_of(cell): (name, None, 0)}
+            values = Values.of(self.column(cell, whole, lines=True), self.every, self.every)
             values.step(check)
-            places = (
-                self.mapping.named[cell.name].column.places if isinstance(cell, Variable) else ()
-            )
-            self.report(values.found, "", (use.place,) if use else places)
+            self.report(values.found, "", places)
 
     def meeting(self, condition: Condition, rows: Rows, bound: Bindings, *, unread: bool) -> Rows:
         """Return which of the rows meet a condition; `unread`: also by a date that is not read."""

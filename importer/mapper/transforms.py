@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Annotated
 
 from pydantic import (
@@ -115,10 +115,26 @@ def as_phone(text: str, region: str) -> str:
     return text if phone.abroad or not phone.whole else phone.whole
 
 
+def _between(separators: Iterable[str]) -> str:
+    """Return the pattern of any of these."""
+    return "|".join(map(re.escape, sorted(separators, key=lambda one: (-len(one), one))))
+
+
 def parts_of(text: str, separators: tuple[str, ...]) -> list[str]:
     """Return the parts of a text between any of these, without blanks around them."""
-    longest_first = sorted(separators, key=len, reverse=True)
-    return [part.strip() for part in re.split("|".join(map(re.escape, longest_first)), text)]
+    return [part.strip() for part in re.split(_between(separators), text)]
+
+
+def in_each_part(change: Transform, separators: Collection[str]) -> Transform:
+    """Return a step that changes each part of a text between these, if there are any."""
+
+    def each(text: str, country: str) -> Reading:
+        pieces = re.split(f"({_between(separators)})", text)
+        read = [change(one.strip(), country) if one.strip() else ("", None) for one in pieces[::2]]
+        pieces[::2] = [part for part, _ in read]
+        return "".join(pieces), next((found for _, found in read if found), None)
+
+    return each if separators else change
 
 
 def searched(find: str, replacement: str | None, text: str) -> Reading:

@@ -329,6 +329,12 @@ class Clean(Step[tuple[CleanStep, ...]]):
         return values
 
     @property
+    def separators(self) -> tuple[str, ...]:
+        """The texts between the parts of which it takes one."""
+        splits = (step.setting for step in self.value if isinstance(step.setting, Split))
+        return tuple(text for split in splits for text in split.on)
+
+    @property
     def sees_lines(self) -> bool:
         """Whether one of them looks for line breaks."""
         return any(step.sees_lines for step in self.value)
