@@ -10,7 +10,7 @@ local page, a first mapping. Only the roster itself and what is sent to Alma con
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import replace
 from functools import reduce
 from itertools import compress
@@ -377,12 +377,16 @@ class Evaluation:
             places = (use.place,) if use else ()
         values = Values.of(texts, self.every, self.every)
         dates = dates_of(self.mapping.mapping, key)
-        order = None if dates.order else order_of(at, texts, dates, self.orders)
+        order = None if dates.order else self.order_of(at, texts, dates)
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: ("", None) if is_dash(text) else dates.iso(text))
         self.report(values.found, "", places)
         self.dates[at] = values.marked
         return values.marked
+
+    def order_of(self, column: Hashable, texts: Texts, dates: Dates) -> str | None:
+        """Return the order that a column shows; the few rows of a rejects file show none."""
+        return order_of(column, () if self.roster.rejects else texts, dates, self.orders)
 
     # --- fields and entries ---
 

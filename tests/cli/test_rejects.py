@@ -13,6 +13,7 @@ import xlsxwriter
 from importer.model.roster import ROW
 from importer.model.text import unescape
 from tests.cli.conftest import Type
+from tests.mapper.bench import BASE
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES
 from tests.sheets import correct, read_rows, write_csv, write_rows
 
@@ -90,6 +91,19 @@ def test_rejects_fed_back(name: str, folder: Path, typed: Type) -> None:
         assert problems(folder / file) == first
     correct(folder / "first" / "rejects.xlsx", CORRECTIONS[name], folder / "corrected.xlsx")
     assert check("corrected.xlsx", "again") == (back, back)
+
+
+def test_rejects_show_no_order_of_their_dates(folder: Path, typed: Type) -> None:
+    """A date that reads two ways in its roster reads two ways when only a name was corrected."""
+    rows = "1,Ana,Lopez,05/13/1990\n2,Bo,Kim,02/03/1990\n3,Cy,,13/05/1991\n"
+    (folder / "m.yaml").write_text(f"{BASE}  birth_date: <Born>\n", "utf-8")
+    (folder / "dates.csv").write_text(f"ID,First,Last,Born\n{rows}", "utf-8")
+    typed("check", "dates.csv", "-m", "m.yaml", "-o", "first")
+    rejects = (folder / "first" / "rejects.csv").read_text("utf-8-sig")
+    assert "Cy,," in rejects
+    (folder / "back.csv").write_text(rejects.replace("Cy,,", "Cy,Li,"), "utf-8")
+    typed("check", "back.csv", "-m", "m.yaml", "-o", "again")
+    assert problems(folder / "again") == [("3", "ambiguous-date")]
 
 
 def test_what_the_text_of_a_cell_no_longer_shows(folder: Path, typed: Type) -> None:

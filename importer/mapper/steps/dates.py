@@ -24,7 +24,6 @@ from importer.mapper.dates import (
     may_be_swapped,
     moved,
     order_notice,
-    order_of,
 )
 from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
 from importer.mapper.placeholders import Template, Variable, written_template
@@ -97,7 +96,7 @@ class DatesStep(Step[Dates]):
         """
         column, evaluation = work.one.column, work.evaluation
         texts, read_by = work.whole_column(self).texts, (column.label, *work.rule.templates)
-        order = order_of(read_by, texts, dates, evaluation.orders)
+        order = evaluation.order_of(read_by, texts, dates)
         if order is None:
             return dates
         evaluation.report([(None, order_notice(order, dates), "")], column.label, column.places)
