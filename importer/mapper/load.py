@@ -29,6 +29,7 @@ from importer.mapper.lookups import (
     read_lookup,
 )
 from importer.mapper.mapping import MappingDocument
+from importer.mapper.placeholders import heading_key
 from importer.mapper.schema import MappingFile
 from importer.mapper.steps.step import Level, MappingFinding, in_order
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
@@ -45,11 +46,18 @@ class MappingText:
     @classmethod
     def of(cls, values: Mapping[str, object]) -> MappingText:
         """Return the mapping with these values. Raises MappingError if one has no place in it."""
+        if _has_none(values):
+            raise MappingError(("a mapping cannot contain None; leave the key out",))
         try:
             text = json.dumps(values, ensure_ascii=False, indent=1, default=_day)
         except TypeError as error:
             raise MappingError((str(error),)) from None
         return cls(text.encode())
+
+
+def _has_none(value: object) -> bool:
+    inside = [*value, *value.values()] if isinstance(value, Mapping) else value
+    return value is None or (isinstance(inside, list | tuple) and any(map(_has_none, inside)))
 
 
 def _day(value: object) -> str:
@@ -186,16 +194,17 @@ def _laid_over(top: Source, base: Source) -> Source:
 
     def merge(over: dict[str, Plain], under: dict[str, Plain], steps: Steps) -> dict[str, Plain]:
         merged = dict(under)
+        names = {heading_key(key): key for key in under} if _has_names(steps) else {}
         for key, value in over.items():
-            here = (*steps, key)
-            below = under.get(key)
+            here, old = (*steps, key), names.get(heading_key(key), key)
+            below = under.get(old)
             if isinstance(value, dict) and isinstance(below, dict) and _merges(here):
                 merged[key] = merge(value, below, here)
                 continue
-            replaced.add(here)
-            if here in top.absent and key in under:
-                del merged[key]
-            else:
+            replaced.add((*steps, old))
+            if old != key or (here in top.absent and key in under):
+                del merged[old]
+            if here not in top.absent or below is None:
                 merged[key] = value
         return merged
 
@@ -210,6 +219,11 @@ def _laid_over(top: Source, base: Source) -> Source:
 
 
 _WHOLE: frozenset[Steps] = frozenset({("owning_system",), ("match", "absent"), ("roster", "only")})
+
+
+def _has_names(steps: Steps) -> bool:
+    """Whether the keys below are headings or words of a roster, which are compared without case."""
+    return steps in {("ids",), ("headings",)} or (len(steps) == 2 and steps[0] == "lookups")
 
 
 def _merges(steps: Steps) -> bool:

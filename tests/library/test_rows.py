@@ -10,7 +10,14 @@ import pandas as pd
 import pytest
 
 import importer
-from importer.errors import Exit, RosterError, StalePlanError, StoppedError, UsageError
+from importer.errors import (
+    Exit,
+    MappingError,
+    RosterError,
+    StalePlanError,
+    StoppedError,
+    UsageError,
+)
 from importer.ledger.ledger import Ledger
 
 MAPPING = {
@@ -96,6 +103,9 @@ def test_two_rosters_without_a_file(folder: Path) -> None:
 
 def test_what_is_wrong_is_one_sentence(folder: Path) -> None:
     """A mapping without a name, a value without a text; nothing is left in the folder."""
+    for nothing in (MAPPING | {"title": None}, MAPPING | {"roster": {"unused": ["A", None]}}):
+        with pytest.raises(MappingError, match="None"):
+            importer.load_mapping(nothing)
     nameless = {key: value for key, value in MAPPING.items() if key != "name"}
     with pytest.raises(UsageError, match="needs one"):
         importer.check([ANA], nameless)

@@ -36,6 +36,19 @@ def test_parts_are_overridden_and_the_rest_stays(tmp_path: Path) -> None:
     assert mapping.name == "north"
 
 
+def test_keys_that_are_headings_or_words_are_found_without_case(tmp_path: Path) -> None:
+    """The top's rule of a column, its spellings and its codes come in place of the base's."""
+    text = BELOW.replace("ids: {ID:", "headings: {ID: [Number]}\nids: {ID:")
+    loaded(tmp_path, text, "base.yaml")
+    top = "extends: base.yaml\nids: {Id: {digits: 8}}\nheadings: {id: [No]}\n"
+    mapping = loaded(tmp_path, top + "lookups: {campuses: {main: CENTER, NORTH: }}\n")
+    rule = mapping.file.id_rule("ID")
+    assert rule is not None
+    assert (rule.digits, rule.pad) == (8, False)
+    assert [*mapping.file.headings.values()] == [("No",)]
+    assert mapping.tables["campuses"].codes == {"main": "CENTER"}
+
+
 def test_the_hash_is_over_both_files(tmp_path: Path) -> None:
     """A change of the base is a change of the mapping."""
     loaded(tmp_path, BELOW, "base.yaml")

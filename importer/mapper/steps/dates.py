@@ -177,11 +177,11 @@ class PlusStep(Step[str | SpanBy]):
         return values
 
     def _spans(self, values: Values, work: RuleWork) -> Values | None:
-        """Return the span of each row if it differs from row to row.
+        """Return the span of each row with a date if it differs from row to row.
 
         That of a term whose dates depend on the group is followed by the row's group.
         """
-        rows, terms = values.applies, work.evaluation.file.terms
+        rows, terms = values.applies & values.filled, work.evaluation.file.terms
         by_group = isinstance(terms, dict)
         if isinstance(self.value, SpanBy):
             spans = Values.of(*work.fill(self.value.by, lines=False), rows)
