@@ -477,8 +477,7 @@ class _Compiler:
         """Compile the entries; one that repeats over headings or parts becomes several."""
         counts: Counter[str] = Counter()
         for entry in self.mapping.entries:
-            parts = [bindings for key in entry.part.keys for bindings in key.bindings] or [{}]
-            for bound, part in product(self._bindings(entry), parts):
+            for bound, part in product(self._bindings(entry), entry.part.bindings):
                 prefix = f"{entry.parent}[{counts[entry.parent]}]"
                 counts[entry.parent] += 1
                 fields = tuple(

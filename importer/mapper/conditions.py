@@ -118,27 +118,28 @@ class Test(MappingPart):
 
     def __str__(self) -> str:
         """In words, after the name of a column: `is Staff or Faculty`."""
-        parts = []
-        if self.words:
-            parts.append(f"is {' or '.join(self.words)}")
+        return self._in_words(yes=True)
+
+    def _in_words(self, *, yes: bool) -> str:
+        """It, or that it is not met."""
+        verb, matches = ("is", "matches") if yes else ("is not", "does not match")
+        parts = [f"{verb} {' or '.join(self.words)}"] if self.words else []
         if self.negated is not None:
-            words = str(self.negated)
-            words = words.replace("is ", "is not ", 1).replace("matches", "does not match", 1)
-            parts.append(words)
+            parts.append(self.negated._in_words(yes=not yes))
         if self.blank is not None:
-            parts.append("is blank" if self.blank else "is not blank")
+            parts.append("is blank" if self.blank is yes else "is not blank")
         if self.matches is not None:
-            parts.append(f"matches `{self.matches}`")
+            parts.append(f"{matches} `{self.matches}`")
         if self.file is not None:
-            parts.append(f"is in {self.file.file}")
+            parts.append(f"{verb} in {self.file.file}")
         dates = {
-            "is less than {} ago": self.younger_than,
-            "is at least {} ago": self.older_than,
-            "is before {}": self.before,
-            "is after {}": self.after,
+            "less than {} ago": self.younger_than,
+            "at least {} ago": self.older_than,
+            "before {}": self.before,
+            "after {}": self.after,
         }
-        parts += [words.format(text.strip("<@>")) for words, text in dates.items() if text]
-        return " and ".join(parts)
+        parts += [f"{verb} {w.format(text.strip('<@>'))}" for w, text in dates.items() if text]
+        return (" and " if yes else " or ").join(parts)
 
 
 Texts = Annotated[Test, BeforeValidator(_as_test, json_schema_input_type=Word | list[Word] | Test)]
@@ -169,7 +170,7 @@ class Condition(MappingPart):
     @model_validator(mode="before")
     @classmethod
     def _keys_are_known(cls, value: object) -> object:
-        """Check the keys; `any` without a list is a heading."""
+        """Check the keys."""
         for key in value if isinstance(value, dict) else ():
             _key(str(key))
         return value

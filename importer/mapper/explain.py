@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from pydantic import BaseModel
@@ -203,10 +205,14 @@ def explain(mapping: MappingDocument) -> dict[str, str]:
     """Return a sentence about every mapped field, by its label, in the record's order.
 
     An entry with a condition, or one that does not depend on its cells, has one before its fields.
+    It is numbered as the candidates are, where each part of a cell makes an entry.
     """
     told = {rule.field.path: _sentence(mapping, rule) for rule in mapping.scalars}
+    counts: Counter[str] = Counter()
     for entry in (*mapping.entries, *mapping.removals):
-        label = f"{entry.parent}[{entry.position}]"
+        of = entry.parent if entry.removal is None else f"{entry.parent}.remove"
+        label = f"{of}[{counts[of]}]"
+        counts[of] += len(entry.part.bindings)
         if phrases := [key.phrase for key in entry.part.keys if key.phrase]:
             told[label] = _joined(phrases)
         for rule in entry.fields:
@@ -280,15 +286,16 @@ def _plain(heading: str) -> str:
 def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededColumn:
     """The column of a heading, which the mapping writes in these forms."""
     feeding = [rule for rule in mapping.rules if set(forms) & set(rule.cells)]
-    selected = [
-        test.words
+    tests = [
+        test
         for _, key, test in mapping.file.roster.only.tests
         if isinstance(key, Cell) and heading_key(key.heading) == heading_key(heading)
     ]
     choices = _lookup_words(mapping, forms, feeding)
     if choices is None:
-        choices = selected[0] if selected else ()
+        choices = next((test.words for test in tests if test.words), ())
     tables = mapping.tables
+    selected = not all(test.accepted({""}, date.min, tables) for test in tests)
     coded = [r for r in feeding if r.field.shape is Shape.CODE and r.takes_cells(tables)]
     table = coded[0].field.facts.table if coded and not choices else ""
     dates = [rule for rule in feeding if rule.field.shape is Shape.DATE]
@@ -304,7 +311,7 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
         heading,
         tuple(dict.fromkeys(rule.field.path for rule in feeding)),
         kind,
-        bool(selected or needed),
+        selected or bool(needed),
         choices,
         table,
         mapping.file.dates(dates[0].dates).order if kind is Kind.DATE else "",

@@ -31,6 +31,8 @@ def schema_text() -> str:
         properties = whole["$defs"].get(name, {}).get("properties", {})
         if field.name in properties:
             properties[field.name]["description"] = _description(field)
+    checks = whole["$defs"]["SafetyLimits"]["properties"]
+    checks |= {name.replace("_", "-"): limit for name, limit in checks.items()}
     whole["properties"]["extends"] = {
         "type": "string",
         "description": "Another mapping file of which this one overrides parts.",
@@ -39,6 +41,9 @@ def schema_text() -> str:
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     whole = {**head, "title": "Mapping of a roster to Alma user records", **whole}
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+_SCALARS = ("string", "number", "boolean")
 
 
 def _loosen(node: object) -> None:
@@ -56,10 +61,13 @@ def _loosen(node: object) -> None:
             node.clear()
             node["enum"] = ["1", 1]
         elif node.get("type") == "string" and "pattern" not in node:
-            node["type"] = ["string", "number", "boolean"]
+            node["type"] = [*_SCALARS]
         elif node.get("type") == "boolean":
             node.pop("type")
             node["enum"] = [True, False]
+        more = node.get("additionalProperties")
+        if isinstance(more, dict) and more == {"type": "string"}:  # a blank code is nothing
+            more["type"] = [*_SCALARS, "null"]
     if isinstance(node, dict | list):
         for inner in node.values() if isinstance(node, dict) else node:
             _loosen(inner)

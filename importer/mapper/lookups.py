@@ -181,6 +181,8 @@ def read_lookup(folder: Path, spec: KeyFile) -> tuple[Lookup, bytes]:
     for name in (spec.key, code):
         if (count := keys.count(heading_key(name))) != 1:
             wrong = f"has {'the heading twice:' if count else 'no heading'} `{name}`; "
+            apart = len(keys) == 1 and ";" in keys[0]
+            wrong += "there is a `;` between its columns: save it with commas; " if apart else ""
             raise _unusable(spec, f"{wrong}check `key` and `value` against its first line")
     key, value = (keys.index(heading_key(name)) for name in (spec.key, code))
     taken = [

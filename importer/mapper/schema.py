@@ -35,6 +35,7 @@ from importer.model.text import check_pattern
 from importer.model.user import AccountType
 
 if TYPE_CHECKING:
+    from importer.mapper.compile import Bindings
     from importer.mapper.yaml_source import Steps
 
 # --- the record ---
@@ -68,6 +69,11 @@ class Entry(MappingPart):
         """The keys of the language that the mapping writes, in their order."""
         found = (self.__dict__.get(key) for key in ENTRY_KEYS)
         return tuple(key for key in found if key is not None)
+
+    @property
+    def bindings(self) -> list[Bindings]:
+        """The entries that its keys make of one; one without any."""
+        return [bindings for key in self.keys for bindings in key.bindings] or [{}]
 
     @property
     def conditions(self) -> Iterator[tuple[Steps, Condition]]:

@@ -12,7 +12,7 @@ from importer.mapper.explain import MATCH, Kind, about, explain, needed_columns
 from importer.mapper.json_schema import schema_text
 from importer.model.fields import FIELDS
 from importer.model.plan import Match
-from tests.mapper.bench import lint, loaded, mapping_text
+from tests.mapper.bench import Bench, lint, loaded, mapping_text
 
 
 def test_the_schema_knows_every_field_and_what_alma_says_of_it() -> None:
@@ -28,13 +28,16 @@ def test_the_schema_knows_every_field_and_what_alma_says_of_it() -> None:
 
 
 def test_the_schema_takes_scalars_as_editors_see_them() -> None:
-    """An editor takes `version: 1` and `pad: true` for a number and a flag."""
+    """An editor takes `version: 1` and `pad: true` for a number and a flag, no code for null."""
     schema = json.loads(schema_text())
     assert schema["properties"]["version"]["enum"] == ["1", 1]
     rule = schema["$defs"]["Rule"]["properties"]
     assert set(rule["required"]["enum"]) == {"true", "warn", "false", True, False}
     assert "name" not in schema["$defs"]["CleanStep"]["properties"]
     assert {"required": ["extends"]} in schema["anyOf"]
+    assert "many-changes" in schema["$defs"]["SafetyLimits"]["properties"]
+    lookup = schema["properties"]["lookups"]["additionalProperties"]["oneOf"][0]
+    assert "null" in lookup["additionalProperties"]["type"]
 
 
 def test_each_field_is_explained(tmp_path: Path) -> None:
@@ -145,6 +148,35 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        ("{matches: Paris .*}", "does not match `Paris .*`"),
+        ("{is: [A], blank: false}", "is not A or is blank"),
+        ("{not: [A]}", "is A"),
+        ("{before: 2026-01-01}", "is not before 2026-01-01"),
+    ],
+)
+def test_what_must_not_be_is_in_words(tmp_path: Path, test: str, words: str) -> None:
+    """Every test turned around; of several, one that is not met is enough."""
+    mapping = loaded(tmp_path, mapping_text(top=f"roster: {{only: {{T: {{not: {test}}}}}}}"))
+    assert f"Takes only the rows where T {words}." in about(mapping)
+
+
+def test_entries_are_numbered_as_candidates_are(tmp_path: Path) -> None:
+    """What is removed has numbers of its own, and each part of a cell is an entry."""
+    record = (
+        "user_note:\n  - remove: {matches: Roster.*}\n  - {note_type: LIBRARY, note_text: <N>}\n"
+        "contact_info:\n  email:\n    - each: {from: <E>}\n      email_address: <E>\n"
+        "      email_type: work\n    - {email_address: <P>, email_type: personal}"
+    )
+    bench = Bench(tmp_path, record, columns="N|E|P")
+    labels = [label for label in explain(bench.mapping) if not label.endswith("]")]
+    assert "contact_info.email[5].email_address" in labels
+    assert {*labels} <= {*bench.compiled.layout.targets}
+    assert "user_note.remove[0]" in explain(bench.mapping)
+
+
 def test_every_choice_of_a_match_has_words() -> None:
     """`mapping show` and the page's form say them."""
     choices = {name: get_args(info.annotation) for name, info in Match.model_fields.items()
@@ -159,7 +191,8 @@ def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
         "job_category: {from: <J>, lookup: j}\nmiddle_name: {from: [<M>, <First>]}\n"
         "contact_info: {email: [{email_address: <Email *>, email_type: work}]}"
     )
-    top = "lookups: {j: {Clerk: C, Cook: K}}\nids: {ID: {digits: 5}}\nroster: {only: {S: [New]}}"
+    top = "lookups: {j: {Clerk: C, Cook: K}}\nids: {ID: {digits: 5}}\n"
+    top += "roster: {only: {S: [New], L: {blank: true}, N: {not: [x]}, D: {after: 2026-01-01}}}"
     found = {
         item.heading: item for item in needed_columns(loaded(tmp_path, mapping_text(record, top)))
     }
@@ -169,5 +202,6 @@ def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
     assert (found["C"].kind, found["C"].table) == (Kind.CHOICE, "Campuses")
     assert found["J"].choices == ("Clerk", "Cook")
     assert found["S"].choices == ("New",)
+    assert [found[name].required for name in "SLND"] == [True, False, False, True]
     assert found["First"].fields == ("first_name", "middle_name")
     assert (found["M"].required, found["Email"].kind) == (False, Kind.TEXT)

@@ -73,6 +73,9 @@ def test_a_lookup_may_be_a_file_beside_the_mapping(tmp_path: Path) -> None:
     assert wrong.startswith("m.yaml:8: record.campus_code.lookup: ")
     assert "`Code`" in wrong
     assert "kode" not in wrong.lower()
+    table.write_text("Type;Code\nSecret;A\n", "utf-8")
+    (wrong,) = findings(tmp_path, mapping_text(rule))
+    assert "`;`" in wrong
     table.write_text("Type,Code\nSecret,A\nsecret,B\n", "utf-8")
     (wrong,) = findings(tmp_path, mapping_text(rule))
     assert "secret" not in wrong.lower()
