@@ -524,15 +524,12 @@ def _what(mapping: MappingDocument, start: Steps) -> Iterator[Control]:
         elif names[-1] in _WORDS:
             entry = "with a text that matches" if "remove" in names else ""
             yield _text_control(steps, value, path, entry)
-        elif path.endswith(f".{names[-1]}") and _is_text(path) and not _CELL.fullmatch(value):
+        elif path.endswith(f".{names[-1]}") and path in _TEXTS and not _CELL.fullmatch(value):
             yield _text_control(steps, value, path)
 
 
 _CELL = re.compile(r"<[^<>]*>")
-
-
-def _is_text(path: str) -> bool:
-    return path in FIELDS and FIELDS[path].shape is Shape.TEXT
+_TEXTS = frozenset(path for path, field in FIELDS.items() if field.shape is Shape.TEXT)
 
 
 def _field(names: list[str]) -> str:

@@ -317,12 +317,9 @@ class Evaluation:
                 self.problems.append(Problem.of(Code.ROWS_SKIPPED, origin, message))
         if rows.all():
             return
-        self.cells = {key: texts[rows] for key, texts in self.cells.items()}
-        self.lines = {key: texts[rows] for key, texts in self.lines.items()}
-        self.columns = {label: texts[rows] for label, texts in self.columns.items()}
-        self.dates = {key: texts[rows] for key, texts in self.dates.items()}
-        self.own = {label: own[rows] for label, own in self.own.items()}
-        self.behind = {label: texts[rows] for label, texts in self.behind.items()}
+        by_row: list[dict[Any, Any]] = [self.cells, self.lines, self.columns, self.dates]
+        for columns in (*by_row, self.own, self.behind):
+            columns.update({key: column[rows] for key, column in columns.items()})
         self.numbers, self.every = list(compress(self.numbers, rows)), self.every[rows]
         kept = {self.roster.source.origin().row, *self.numbers}
         self.problems = [one for one in self.problems if one.origin.row in kept]

@@ -271,10 +271,6 @@ class EntryRules:
         return frozenset(key.name for _, key, _ in tests if isinstance(key, Variable))
 
 
-def _accepts_one_name(rule: FieldRule) -> bool:
-    return rule.field.path == "first_name" and rule.required == "warn"
-
-
 def _field_rules(
     part: BaseModel,
     fields: Mapping[str, Field],
@@ -353,9 +349,10 @@ class MappingDocument:
                 rules += _field_rules(part.patron_role, PATRON_ROLE, steps, values)
             return rules
         needed = {*ALWAYS_REQUIRED} if file.match.creates else set()
-        rules = _field_rules(file.record, FIELDS, ("record",), values)
-        one_name = {"first_name"} if any(map(_accepts_one_name, rules)) else set()
-        rules = _field_rules(file.record, FIELDS, ("record",), values, needed - one_name)
+        first = getattr(file.record, "first_name", None)
+        one_name = first is not None and first.get(Required) == Required("warn")
+        needed -= {"first_name"} if one_name else set()
+        rules = _field_rules(file.record, FIELDS, ("record",), values, needed)
         if (owner := file.owning_system) is not None:
             field, steps = FIELDS[EXTERNAL_SYSTEM], ("owning_system",)
             rules += (FieldRule(field, owner, steps, always_required=True, values=values),)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from importer.mapper.conditions import Condition
 from importer.mapper.placeholders import Cell, Template, Variable, key_of, written_template
-from importer.mapper.steps.policies import OF_LISTS, ON_UPDATE_CHOICES, ON_UPDATE_WORDS
+from importer.mapper.steps.policies import OF_LISTS, OnUpdateStep
 from importer.mapper.steps.step import EntryKey, EntryPlace, Level, MappingFinding, Needs
 from importer.mapper.transforms import (
     LINE_BREAK,
@@ -160,9 +160,7 @@ class EntryOnUpdate(EntryKey[OnUpdate]):
     """What happens to the list of a user whom Alma already has."""
 
     key = "on_update"
-    title = "Known people"
-    choices = ON_UPDATE_CHOICES
-    in_words = ON_UPDATE_WORDS
+    choices, in_words = OnUpdateStep.choices, OnUpdateStep.in_words
     form = OnUpdate
     position = 40
 

@@ -69,26 +69,6 @@ CREATE_ONLY = frozenset({"password", "force_password_change", "pin_number"})
 OF_LISTS = frozenset({OnUpdate.ADD, OnUpdate.REPLACE_ALL})
 """What only the entries of a list take."""
 
-ON_UPDATE_WORDS = {
-    OnUpdate.KEEP: "for a known user only if Alma has nothing",
-    OnUpdate.ERASE: "a blank cell clears it in Alma",
-    OnUpdate.LATER: "for a known user never earlier than Alma's date",
-    OnUpdate.NEVER: "only when the user is created",
-    OnUpdate.ADD: "added to those in Alma",
-    OnUpdate.REPLACE_ALL: "in place of all those in Alma",
-}
-
-
-ON_UPDATE_CHOICES = {
-    OnUpdate.REPLACE: "replaces Alma's value",
-    OnUpdate.KEEP: "only if Alma has nothing",
-    OnUpdate.ERASE: "replaces or, blank, clears it",
-    OnUpdate.LATER: "only by a later date",
-    OnUpdate.NEVER: "only set for new people",
-    OnUpdate.ADD: "added to what Alma has",
-    OnUpdate.REPLACE_ALL: "in place of all that Alma has",
-}
-
 
 class Required(Policy[str]):
     """Whether a blank rejects the row (`true`), or is a warning (`warn`)."""
@@ -136,8 +116,23 @@ class OnUpdateStep(Policy[OnUpdate]):
 
     key = "on_update"
     title = "Known people"
-    choices = ON_UPDATE_CHOICES
-    in_words = ON_UPDATE_WORDS
+    choices = {
+        OnUpdate.REPLACE: "replaces Alma's value",
+        OnUpdate.KEEP: "only if Alma has nothing",
+        OnUpdate.ERASE: "replaces or, blank, clears it",
+        OnUpdate.LATER: "only by a later date",
+        OnUpdate.NEVER: "only set for new people",
+        OnUpdate.ADD: "added to what Alma has",
+        OnUpdate.REPLACE_ALL: "in place of all that Alma has",
+    }
+    in_words = {
+        OnUpdate.KEEP: "for a known user only if Alma has nothing",
+        OnUpdate.ERASE: "a blank cell clears it in Alma",
+        OnUpdate.LATER: "for a known user never earlier than Alma's date",
+        OnUpdate.NEVER: "only when the user is created",
+        OnUpdate.ADD: "added to those in Alma",
+        OnUpdate.REPLACE_ALL: "in place of all those in Alma",
+    }
     form = OnUpdate
     position = 130
 
