@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,29 @@ def _no_pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     if request.path.parent.name != "alma":
         monkeypatch.setattr(pacing, "HEADROOM", 100)
         monkeypatch.setattr(client, "BACKOFF", tuple(one / 10 for one in client.BACKOFF))
+
+
+@pytest.fixture
+def open_files_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, a file that this process has open is neither deleted nor renamed."""
+    handles = Path("/proc/self/fd")
+    if not handles.is_dir():
+        pytest.skip("This computer has no /proc.")
+
+    def refused(name: str, *paths: object, **folders: int | None) -> None:
+        for path, folder in zip(paths, (*folders.values(), None), strict=False):
+            place = Path() if folder is None else handles / str(folder)
+            status = (place / str(path)).lstat() if os.path.lexists(place / str(path)) else None
+            for handle in handles.iterdir() if status else ():
+                if handle.exists() and os.path.samestat(handle.stat(), status):
+                    raise PermissionError(13, f"{name}: the file is open", str(path))
+
+    def careful(name: str, plain: Callable[..., None]) -> Callable[..., None]:
+        def called(*paths: object, **folders: int | None) -> None:
+            refused(name, *paths, **folders)
+            plain(*paths, **folders)
+
+        return called
+
+    for name in ("unlink", "remove", "rename", "replace"):
+        monkeypatch.setattr(os, name, careful(name, getattr(os, name)))

@@ -21,7 +21,7 @@ from importer.jobs.state import JOBS, Store
 from importer.ledger.integrity import mark_paths
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import PATH, count_decisions, entries_about, forget, rows_about
-from importer.ledger.run_lock import run_lock
+from importer.ledger.run_lock import LOCK, run_lock
 from importer.ledger.states import FILE
 from importer.loader.read import read
 from importer.model.roster import Layout
@@ -300,17 +300,22 @@ def _why_not_deleted(folder: Path, *, delete: bool) -> str:
     try:
         with run_lock(folder, operator(), now()):
             _, mark = mark_paths(folder)
-            if not (why := _delete(folder)):
-                mark.unlink(missing_ok=True)
-            return why
+            if why := _delete(folder, but=LOCK):  # Windows does not delete an open file
+                return why
+            mark.unlink(missing_ok=True)
     except LedgerError as error:
         return str(error)
+    return _delete(folder)
 
 
-def _delete(folder: Path) -> str:
-    """Delete a folder; return why that is not possible, or blank."""
+def _delete(folder: Path, *, but: str = "") -> str:
+    """Delete a folder, or all in it `but` a file; return why that is not possible, or blank."""
     try:
-        shutil.rmtree(folder)
+        for path in [one for one in folder.iterdir() if one.name != but] if but else [folder]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     except OSError as error:
         return f"{error.filename or folder} cannot be deleted ({error.strerror or error})."
     return ""

@@ -55,7 +55,7 @@ from importer.ledger.states import State
 from importer.model.files import unused
 from importer.model.plan import SafetyCheck
 from importer.model.run import SisLoad, Summary
-from importer.model.text import counted, word_list
+from importer.model.text import command_line, counted, word_list
 from importer.pipeline.inputs import check_sources
 from importer.pipeline.runs import list_runs
 from importer.report import wording
@@ -659,4 +659,10 @@ class JobRun:
         old = [str(one.folder) for one in list_runs() if (one.since or limit) < limit]
         if old:  # by name, so that what people answered and who was missing is not forgotten
             self._tools.command("purge", *old, "--yes")
+        if left := [folder for folder in old if Path(folder).exists()]:
+            sentence = (
+                f"{counted(len(left), 'run')} could not be deleted, although `keep` of the job has "
+                f"passed. To see why, run: {command_line('purge', *left, '--yes')}"
+            )
+            self._store.save(superseded=(*self._store.state.superseded, sentence))
         self._store.remove_copies_before(limit)

@@ -108,8 +108,12 @@ def test_what_a_create_will_send_can_be_seen(saved: Path, typed: Type) -> None:
     assert mail in typed("show", "a", "2", "--show-values").out
 
 
+@pytest.mark.usefixtures("open_files_stay")
 def test_old_runs_are_purged_only_when_told(saved: Path, typed: Type) -> None:
-    """Without --yes `purge` only lists, and says how; with it the folders are gone."""
+    """Without --yes `purge` only lists, and says how; with it the folders are gone.
+
+    Also where an open file cannot be deleted, as that of the lock on Windows.
+    """
     assert typed("purge", "--older-than", "30d", "--json").summary["runs"] == []
     listed = typed("purge", "--older-than", "0d", "--json")
     assert "--yes" in listed.err
