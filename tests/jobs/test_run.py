@@ -492,6 +492,6 @@ def test_a_job_deletes_old_runs_and_nothing_else(office: Office, sandbox: Sandbo
         assert office.run(command=command) == (Exit.REJECTS if hours == 38 else Exit.DONE)
         assert (asked == []) == (hours < 37)
     assert (asked[0], asked[4:6]) == ("purge", ["--yes", "purge"])
-    assert f"importer purge {' '.join(asked[1:5])}" in office.text
+    assert f"importer purge {' '.join(asked[1:5])}" in office.mails[0].get_content()
     assert "--older-than" not in asked
     assert [*(office.folder / "runs").glob("2*")] == []
