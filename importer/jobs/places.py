@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from importer.errors import PlaceError
-from importer.model.files import flush
+from importer.model.files import flush, replace
 
 DELIVERED = 0o640
 """Mode of a file that is delivered into a folder: its group may read it."""
@@ -112,12 +112,12 @@ class LocalFolder:
         with self._trouble(f"{name} in {self.folder} cannot be written"):
             shutil.copyfile(source, part)
             flush(part, DELIVERED)
-            part.replace(self.folder / name)
+            replace(part, self.folder / name)
 
     def rename(self, name: str, new: str) -> None:
         """Give a file another name."""
         with self._trouble(f"{name} in {self.folder} cannot be renamed"):
-            (self.folder / name).replace(self.folder / new)
+            replace(self.folder / name, self.folder / new)
 
     def delete(self, name: str) -> None:
         """Delete a file."""

@@ -18,6 +18,7 @@ import os
 import re
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -196,15 +197,42 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
     with temporary_beside(path) as temporary:
         temporary.write_bytes(content)
         flush(temporary, mode)
-        temporary.replace(path)
+        replace(temporary, path)
+
+
+_AGAIN = 20 if os.name == "nt" else 0
+"""How often a file is renamed again, each time after a tenth of a second."""
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename a file, in place of an earlier one of that name. Raises OSError.
+
+    On Windows a virus scanner or OneDrive keeps a new file open for a moment, which prevents it.
+    """
+    for _ in range(_AGAIN):
+        with contextlib.suppress(PermissionError):
+            source.replace(target)
+            return
+        time.sleep(0.1)
+    source.replace(target)
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a private file, whole or not at all. Raises FileExistsError if it is there, OSError."""
+    """Write a private file, whole or not at all. Raises FileExistsError if it is there, OSError.
+
+    Without hard links, as on some shares and sticks, a power cut can leave a part of it.
+    """
     with temporary_beside(path) as temporary:
         temporary.write_bytes(content)
         flush(temporary)
-        path.hardlink_to(temporary)
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            raise
+        except OSError:
+            with path.open("xb") as file:
+                file.write(content)
+            flush(path)
 
 
 @contextmanager
@@ -225,7 +253,7 @@ def new_file(path: Path, *, private: bool, option: str = "") -> Iterator[IO[byte
             with temporary.open("wb") as file:
                 yield file
             flush(temporary, 0o600 if private else _usual_mode())
-            temporary.replace(path)
+            replace(temporary, path)
     except OSError as error:
         msg = f"{shown(path)} cannot be written: {error.strerror or error}. {other}"
         raise UsageError(msg) from error

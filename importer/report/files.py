@@ -20,7 +20,7 @@ from importer.errors import ImporterError, LedgerError
 from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import text
-from importer.model.files import flush, new_file, temporary_beside
+from importer.model.files import flush, new_file, replace, temporary_beside
 from importer.model.plan import Act
 from importer.model.run import Summary
 from importer.model.text import command_line, escape, is_absent
@@ -313,7 +313,7 @@ def _put(unfinished: Path, wanted: Path, stamp: datetime | None) -> Path:
                 return path
             continue
         try:
-            unfinished.replace(path)
+            replace(unfinished, path)
         except (PermissionError, IsADirectoryError):
             if not path.exists():
                 raise

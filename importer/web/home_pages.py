@@ -11,6 +11,7 @@ from aiohttp import BodyPartReader, web
 
 from importer.errors import RosterError, WhichSheetError
 from importer.loader.detect import LARGEST
+from importer.model.files import replace
 from importer.model.roster import Layout
 from importer.web.drafts import Draft
 from importer.web.loads import Load, Show, loads, open_loads
@@ -110,7 +111,7 @@ async def _save(part: BodyPartReader, draft: Draft) -> None:
             if size > LARGEST:
                 raise web.HTTPRequestEntityTooLarge(LARGEST, size)
             file.write(chunk)
-    arriving.rename(draft.roster)
+    replace(arriving, draft.roster)
 
 
 def trash(visit: Visit) -> web.Response:

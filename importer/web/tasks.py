@@ -1,9 +1,9 @@
 """The folders that the page works in, and commands that run there, as child processes.
 
 A task is a folder: `task.json` (what was started), `out.json` (its summary), `messages.txt` (its
-progress), `process` (its ID), `running` (it has begun) and `exit` (its exit code). The child holds
-the file `lock` while it runs, so that any later server knows whether it does. Stopping the server
-stops no task.
+progress), `process` (its ID), `running` (it has begun), `stop` (on Windows: it is asked to stop)
+and `exit` (its exit code). The child holds the file `lock` while it runs, so that any later server
+knows whether it does. Stopping the server stops no task.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import takewhile
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -188,7 +191,7 @@ def unused_since(folder: Path, limit: datetime) -> list[Path]:
 
 
 TASK, OUT, MESSAGES = "task.json", "out.json", "messages.txt"
-TASK_LOCK, RUNNING, EXIT, PROCESS = "lock", "running", "exit", "process"
+TASK_LOCK, RUNNING, EXIT, PROCESS, STOP = "lock", "running", "exit", "process", "stop"
 
 RUNNER = "run-task"
 """The hidden command that runs a task: `importer run-task FOLDER -- COMMAND …`."""
@@ -289,7 +292,7 @@ class Tasks:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=messages,
-                start_new_session=True,
+                **_apart(),
             )
         write_atomically(folder / PROCESS, str(child.pid).encode())
         return task
@@ -298,11 +301,11 @@ class Tasks:
         """Ask a command to stop, as Ctrl-C does; one that has ended stays as it is."""
         with suppress(OSError, ValueError):
             if self.exit(task) is None:
-                process = int((self.folder / task.id / PROCESS).read_text("utf-8"))
                 if hasattr(os, "killpg"):
+                    process = int((self.folder / task.id / PROCESS).read_text("utf-8"))
                     os.killpg(process, signal.SIGINT)
-                else:  # Windows has no signal that reaches a process without a console
-                    os.kill(process, signal.SIGTERM)
+                else:  # Windows sends no signal to a process with another console
+                    (self.folder / task.id / STOP).touch()
 
     def find(self, name: str) -> Task | None:
         """Return a task by its ID, None if there is none."""
@@ -362,6 +365,13 @@ class Tasks:
         return {}
 
 
+def _apart() -> dict[str, Any]:
+    """Return how a child starts that does not end with the terminal, or the window, of the page."""
+    if os.name == "nt":
+        return {"creationflags": 0x08000000 | 0x200}  # CREATE_NO_WINDOW, CREATE_NEW_PROCESS_GROUP
+    return {"start_new_session": True}
+
+
 def _has_ended(folder: Path) -> bool:
     """Return whether nothing runs in a task's folder.
 
@@ -386,10 +396,19 @@ def run_task(folder: Path, run: Callable[[], int]) -> int:
             _remove_unused(folder)
             return KILLED
         (folder / RUNNING).touch()
+        if not hasattr(os, "killpg"):
+            Thread(target=_interrupt_at, args=(folder / STOP,), daemon=True).start()
         code = run()
         _remove_unused(folder)
         write_atomically(folder / EXIT, str(int(code)).encode())
     return code
+
+
+def _interrupt_at(stop: Path) -> None:
+    """Send Ctrl-C to this process once there is a file."""
+    while not stop.exists():
+        time.sleep(0.2)
+    signal.raise_signal(signal.SIGINT)
 
 
 def _remove_unused(folder: Path) -> None:

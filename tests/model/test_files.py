@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 import pytest
 
 from importer.errors import Exit, FileMissingError, UnreadableFileError
+from importer.model import files
 from importer.model.files import (
     check_regular,
     flush,
@@ -20,6 +22,7 @@ from importer.model.files import (
     read_text_bounded,
     temporary_beside,
     write_atomically,
+    write_new,
 )
 
 LIMIT = 1000
@@ -157,6 +160,49 @@ def test_a_write_that_fails_changes_nothing(
     with pytest.raises(OSError, match="space"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_is_given_again_while_another_program_has_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where a virus scanner looks at each new file; after two seconds it fails."""
+    path, rename, pauses = tmp_path / "exit", os.replace, list[float]()
+
+    def scanned(source: Path, target: Path) -> None:
+        if len(pauses) < busy:
+            raise PermissionError(13, "Access is denied", str(target))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", scanned)
+    monkeypatch.setattr(files, "_AGAIN", 20)
+    monkeypatch.setattr(files.time, "sleep", pauses.append)
+    busy = 3
+    write_atomically(path, b"0")
+    assert (path.read_bytes(), sum(pauses)) == (b"0", pytest.approx(0.3))
+    busy = 100
+    with pytest.raises(PermissionError):
+        write_atomically(path, b"1")
+    assert (path.read_bytes(), sum(pauses)) == (b"0", pytest.approx(2.3))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_replaces_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    """Also on a disk that has no hard links, as a stick or a share of a Mac."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refused)
+    path = tmp_path / "edits.key"
+    write_new(path, b"key")
+    with pytest.raises(FileExistsError):
+        write_new(path, b"other")
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"key", 0o600)
     assert list(tmp_path.iterdir()) == [path]
 
 

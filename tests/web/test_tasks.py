@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,7 +22,17 @@ from importer.model.roster import Layout, Roster
 from importer.pipeline.inputs import MappedRoster, Reader, RosterRequest, read_inputs
 from importer.web import drafts
 from importer.web.drafts import Draft
-from importer.web.tasks import EXIT, KILLED, RUNNING, TASK, TASK_LOCK, Task, Tasks, run_task
+from importer.web.tasks import (
+    EXIT,
+    KILLED,
+    RUNNING,
+    TASK,
+    TASK_LOCK,
+    Task,
+    Tasks,
+    _apart,
+    run_task,
+)
 
 MAPPING = """version: 1
 account_type: INTERNAL
@@ -85,6 +97,25 @@ def test_a_task_runs_while_its_lock_is_held(tmp_path: Path) -> None:
     task = _begun(tmp_path, LONG_AGO, RUNNING)
     with FileLock(tmp_path / task.id / TASK_LOCK):
         assert Tasks(tmp_path, tmp_path, {}).exit(task) is None
+
+
+def test_without_signals_a_task_is_stopped_by_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where a command has its own console: closing that of the page ends none."""
+    monkeypatch.delattr(os, "killpg")
+    task, tasks = _begun(tmp_path, JUST_NOW), Tasks(tmp_path, tmp_path, {})
+
+    def until_stopped() -> int:
+        tasks.cancel(task)
+        for _ in range(500):
+            time.sleep(0.01)
+        return 0
+
+    with pytest.raises(KeyboardInterrupt):
+        run_task(tmp_path / task.id, until_stopped)
+    monkeypatch.setattr(os, "name", "nt")
+    assert _apart() == {"creationflags": 0x08000200}
 
 
 def test_two_rosters_are_checked_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
