@@ -91,8 +91,10 @@ def open_files_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(name: str, *paths: object, **folders: int | None) -> None:
         for path, folder in zip(paths, (*folders.values(), None), strict=False):
             place = Path() if folder is None else handles / str(folder)
-            status = (place / str(path)).lstat() if os.path.lexists(place / str(path)) else None
-            for handle in handles.iterdir() if status else ():
+            if not os.path.lexists(place / str(path)):
+                continue
+            status = (place / str(path)).lstat()
+            for handle in handles.iterdir():
                 if handle.exists() and os.path.samestat(handle.stat(), status):
                     raise PermissionError(13, f"{name}: the file is open", str(path))
 
