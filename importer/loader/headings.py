@@ -18,6 +18,7 @@ SEARCHED = 20
 
 _LETTER = re.compile(r"[^\W\d_]")
 _VALUE = re.compile(r"\d")
+_OF_A_PERSON = re.compile(r"\d{3}|@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,9 @@ def _usual(row: Sequence[str]) -> int:
 
 def is_second(row: Sequence[str]) -> bool:
     """Return whether a row of people is rather the heading row of another table."""
-    filled = [*filter(None, row)]
-    return all(map(_is_word, filled)) and _usual(filled) >= max(2, len(filled) / 2)
+    if _OF_A_PERSON.search("".join(row)):
+        return False
+    return _usual(row) >= max(2, sum(map(bool, row)) / 2)
 
 
 def _is_word(cell: str) -> bool:
