@@ -53,6 +53,8 @@ _NAMES = (
 )  # fmt: skip
 _INITIAL_LAST, _INITIALS = re.compile(r"[^,]+ [^\W\d_]"), 0.1
 """A name such as `LEE ANN M`, and the share of them from which last names are first."""
+_EMPL_IDS = range(7, 10)
+"""Digits of EMPL IDs, which no Internal user has."""
 _US_STEPS = {"state_province": "upper", "postal_code": "zip"}
 _FIRST_AND_MIDDLE = {"first_name": 1, "middle_name": 2}
 
@@ -196,8 +198,14 @@ class _Lines:
         return str(rows[0]) if len(rows) == 1 else f"[{', '.join(map(str, rows))}]"
 
     def _digits(self) -> Iterator[str]:
-        """The form that most IDs have. Padding is only suggested in a comment."""
-        formed = [guess for guess in self.draft.ids if guess.lengths or guess.shape]
+        """The form that most IDs have, but none of Internal users' that a check asks about.
+
+        Padding is only suggested in a comment.
+        """
+        first = None if self.draft.external else next(iter(self.draft.ids), None)
+        empl = first and max(first.lengths, key=first.lengths.__getitem__, default=0) in _EMPL_IDS
+        ids = self.draft.ids[1:] if empl else self.draft.ids
+        formed = [guess for guess in ids if guess.lengths or guess.shape]
         if formed:
             yield "ids:   # `pad: true` puts lost zeros back in front of digits"
         for guess in formed:

@@ -119,6 +119,15 @@ def test_what_only_internal_users_have_is_not_taken_for_external_ones(tmp_path: 
     assert not {"password", "force_password_change"} & {one.field.path for one in mapping.rules}
 
 
+@pytest.mark.parametrize(("heading", "ruled"), [("Barcode", False), ("EMPL ID", True)])
+def test_internal_ids_that_may_be_empl_ids_are_asked_about(
+    tmp_path: Path, heading: str, *, ruled: bool
+) -> None:
+    """A rule about their digits would keep the check from saying that they look like EMPL IDs."""
+    mapping = started(tmp_path, (heading, "First", "Last", "Group"), [("1234567", "A", "L", "X")])
+    assert bool(mapping.file.ids) == ruled
+
+
 def test_values_that_are_codes_already_need_no_lookup(tmp_path: Path) -> None:
     """A column of `UGRD` and `STAFF` is taken as it is."""
     rows = [("1", "A", "L", "UGRD"), ("2", "B", "M", "STAFF")]
