@@ -70,13 +70,13 @@ _MUST_BE = {
 
 
 class Settings(BaseSettings):
-    """Settings of the place where the importer runs, not of a roster.
+    """Settings of the place where the importer runs, not of a roster; a blank one is not set.
 
     `alma_rate` is in calls a second; `alma_reserve` is the number of the institution's daily API
     calls that are kept for others; `alma_verify_delay` is in seconds; `alma_plan_days` is in days.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     alma_api_key: SecretStr | None = None
     alma_region: str = ""
@@ -106,11 +106,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take the environment first, then the secrets, then a `.env` that can be trusted."""
-        secrets = {
-            name: value
-            for name in settings_cls.model_fields
-            if (value := _secret(name)) is not None
-        }
+        secrets = {name: value for name in settings_cls.model_fields if (value := _secret(name))}
         return (
             init_settings,
             env_settings,
@@ -268,7 +264,7 @@ def _read_env() -> dict[str, str]:
         return {}
     _require_trusted(path)
     found = dotenv_values(stream=io.StringIO(text))
-    return {name.upper(): value for name, value in found.items() if value is not None}
+    return {name.upper(): value for name, value in found.items() if value}
 
 
 def _trusted_env() -> dict[str, str]:

@@ -35,9 +35,17 @@ def _write(env: Path, text: str, mode: int = 0o600) -> None:
 
 
 def test_the_environment_comes_before_the_file(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names in any case, values in quotation marks or not; the same one of the environment wins."""
-    _write(env, 'ALMA_API_KEY="l7xx"\nalma_region=eu\nALMA_RATE=12.5\nOTHER=1\n')
+    """Names in any case, values in quotation marks or not; the same one of the environment wins.
+
+    A blank one counts as not set, here and there.
+    """
+    blank = "ALMA_CA_BUNDLE=\nALMA_MAIL_PORT=\n"
+    _write(env, f'ALMA_API_KEY="l7xx"\nalma_region=eu\nALMA_RATE=12.5\nOTHER=1\n{blank}')
+    monkeypatch.setenv("ALMA_PLAN_DAYS", "")
     settings = Settings.read()
+    assert (settings.alma_ca_bundle, settings.alma_mail_port, settings.alma_plan_days) == (
+        None, 587, 7,
+    )  # fmt: skip
     assert settings.key.get_secret_value() == "l7xx"
     assert (settings.alma_region, settings.alma_rate) == ("eu", 12.5)
     for name, value in (("API_KEY", "other"), ("REGION", "na"), ("RATE", "6")):

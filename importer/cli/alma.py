@@ -148,9 +148,14 @@ def doctor(
     if len(used := [name for name, given in together.items() if given]) > 1:
         msg = f"{used[0]} and {used[1]} do different things. Run the command once with each."
         raise UsageError(msg)
-    if dry_run and not probe:
-        msg = "--dry-run is for --probe: add it. Without it, the doctor asks Alma."
-        raise UsageError(msg)
+    for name, given, needed, has in (
+        ("--dry-run", dry_run, "--probe", probe),
+        ("--record", record, "--probe", probe),
+        ("--pin-user", pin_user, "--first-contact", first_contact),
+    ):
+        if given and not has:
+            msg = f"{name} is for {needed}: add it."
+            raise UsageError(msg)
     if use_facts:
         return _use_facts(use_facts, for_, facts)
     if probe and dry_run:

@@ -52,7 +52,11 @@ def new(
     ):
         template = template.replace(f"{{{key}}}", value)
     write_new(file, template)
-    load_job(file)
+    try:
+        load_job(file)
+    except MappingError:
+        file.unlink()
+        raise
     say(f"The job is in {file}. Review it, then run:")
     say(f"  {command_line('job', 'check', str(file))}")
 

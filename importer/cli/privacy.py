@@ -160,8 +160,11 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
                 )
             yield Trace("draft", folder, "a whole roster, with its corrections", stays)
     for job in sorted(JOBS.glob("*/")):
-        is_open = bool(Store(job.name).read().unfinished)
-        stays = "a load of this job is not finished; run the job first" if is_open else ""
+        stays, state = "", Store(job.name).read()
+        if state.active is not None:
+            stays = "a load of this job is not finished; run the job first"
+        elif state.held:
+            stays = "a load of this job is held; allow or skip it first. See: importer job list"
         for file in sorted(job.rglob("*")):
             if _is_about(file, ids, known):
                 yield Trace("job", file, stays=stays)

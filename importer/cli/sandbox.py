@@ -23,6 +23,7 @@ from importer.model.user import User
 from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running, serve, users_in
+from importer.settings import ENV
 from importer.users.cache import UserCache, find_all
 
 app = Commands()
@@ -149,6 +150,9 @@ def _switch(text: str) -> tuple[str, str]:
 @app.command()
 def demo() -> int:
     """Load a sample roster into a practice Alma, step by step; everything stays under runs/."""
+    if Path(ENV).is_file():
+        msg = f"{ENV} has the settings of another Alma. Run this command in an empty folder."
+        raise UsageError(msg)
     folder = Path("runs", f"demo-{now():%Y-%m-%dT%H%M%S}")
     folder.parent.mkdir(exist_ok=True)
     alma, codes = folder.with_suffix(".sqlite"), str(folder.with_suffix(".json"))

@@ -606,7 +606,8 @@ class JobRun:
         """Return the message about a load that is done."""
         summary, state, file = load.planned, self._store.state, self._job.file
         code = Exit.worst({Exit(summary.exit), *((Exit.STOPPED,) if load.trouble else ())})
-        if state.superseded and file.every == "file":  # changes that no later file has
+        # changes that no later file has, or corrections
+        if state.superseded and (file.every == "file" or load.corrects is not None):
             code = Exit.worst({code, Exit.REJECTS})
         written = summary.written if summary.created is not None else 0
         planned = file.do == "plan" and bool(summary.create or summary.update)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -274,7 +275,7 @@ class JobFile(_Part):
     rejects_to: Folder | None = None
     guards: Guards = Field(default_factory=Guards)
     notify: Notify = Field(default_factory=Notify)
-    sftp: dict[str, Login] = Field(default_factory=dict)
+    sftp: dict[Annotated[str, AfterValidator(str.lower)], Login] = Field(default_factory=dict)
     keep: Duration | None = None
 
 
@@ -376,6 +377,9 @@ def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
             yield ("guards", guard), "needs `do: plan` or `do: apply`, which ask Alma"
     elif file.do != "sis-load" and file.deliver_to is not None:
         yield ("deliver_to",), "is only for an SIS load"
+    places = (*(part.source for part in file.rosters), file.deliver_to, file.rejects_to)
+    unused = file.sftp.keys() - {place.host for place in places if place is not None}
+    yield from ((("sftp",), f"no folder of this job is on the server {host}") for host in unused)
     for key, addresses in (("email", file.notify.email), ("office", file.notify.office)):
         for number, address in enumerate(addresses):
             if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address) or not address.isascii():

@@ -45,6 +45,23 @@ def test_help_explains_commands_and_exit_codes(typed: Type) -> None:
     assert len(commit()) == 12
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("doctor", "--record", "r.jsonl"),
+        ("doctor", "--pin-user", "2001"),
+        ("demo",),
+    ],
+)
+def test_what_would_have_no_effect_or_another_one_is_refused(
+    words: tuple[str, ...], folder: Path, typed: Type
+) -> None:
+    """An option without the one that it is for, and a demo beside the settings of an Alma."""
+    (folder / ".env").write_text("ALMA_REGION=eu\n", "utf-8")
+    assert typed(*words).exit == Exit.USAGE
+    assert [path.name for path in folder.iterdir()] == [".env"]
+
+
 def test_memory_is_collected_while_a_command_works(typed: Type) -> None:
     """A start without the collector ends when the command's module is loaded."""
     gc.disable()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.jobs.state import Load, State, Store
+from importer.jobs.state import Load, State, Step, Store
 from importer.model.plan import SafetyCheck
 from importer.web.tasks import DRAFTS
 from tests.cli.conftest import Sandbox, Type
@@ -62,6 +62,9 @@ def test_what_is_stored_about_a_person(folder: Path, typed: Type, sandbox: Sandb
     assert erased.exit == Exit.REJECTS
     assert "purge runs/first --yes" in erased.err
     assert traces(typed, "2001") == [everywhere[0], everywhere[-1]]
+    assert "run the job first" in erased.err
+    store.write(State(corrections=(Load(stamp="1", files=(), step=Step.HELD, corrects=0),)))
+    assert "allow or skip it first" in typed("person", "2001", "--erase", "--yes").err
     store.write(State())
     typed("person", "772001", "--erase", "--yes")
     typed("person", "2001", "--erase", "--yes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from email.message import EmailMessage
@@ -146,15 +147,22 @@ def test_a_newer_roster_makes_the_workbooks_before_it_void(
     assert back(office) == [second]
 
 
-def test_corrections_under_another_name_are_named_once(office: Office, sandbox: Sandbox) -> None:
-    """They are not loaded; a message says under which name they would be."""
+@pytest.mark.parametrize("beside", ["nothing", "corrections"])
+def test_corrections_under_another_name_are_named_once(
+    beside: str, office: Office, sandbox: Sandbox
+) -> None:
+    """They are not loaded; a message says under which name they would be, beside others too."""
     workbook = gives_back(office)
+    job = office.folder / "nightly.yaml"
+    job.write_text(job.read_text("utf-8").replace("when: changes", "when: trouble"), "utf-8")
     correct(workbook)
-    workbook = workbook.rename(workbook.with_name("corrected by me.xlsx"))
+    shutil.copy(workbook, workbook.with_name("corrected by me.xlsx"))
+    if beside == "nothing":
+        workbook.unlink()
     office.clear()
     assert office.run() == Exit.REJECTS
     assert "corrected by me.xlsx in back is not loaded" in office.text
-    assert len(state(sandbox)) == 20
+    assert len(state(sandbox)) == 20 + (beside == "corrections")
     assert office.run() == Exit.DONE
     assert len(office.mails) == 1
 

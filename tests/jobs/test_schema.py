@@ -34,6 +34,7 @@ WRONG = {
     "mapping: small.yaml\nnotify: {ping: https://bücher.example.org/}": (5, "in ASCII"),
     "mapping: small.yaml\nnotify: {email: [bücher@example.org]}": (5, "email[0]: is not an email"),
     "mapping: small.yaml\nsftp:\n  a: {password: open}": (6, "the name of a setting, as in"),
+    "mapping: small.yaml\nsftp:\n  A.example.org: {key: k}": (5, "on the server a.example.org"),
     "mapping: small.yaml\nkeep: 3h": (5, "keep: must be at least `1d`"),
     "mapping: small.yaml\ndeliver_to: out": (
         5,
@@ -75,6 +76,15 @@ def test_an_address_that_cannot_be_used_is_a_finding(
         load_job(path)
 
 
+def test_a_login_is_found_however_its_server_is_written(tmp_path: Path) -> None:
+    """As host names have no case."""
+    path = tmp_path / "nightly.yaml"
+    text = RIGHT.replace("incoming/", "sftp://feeds@SFTP.Example.ORG/out/")
+    path.write_text(f"{text}sftp:\n  SFTP.Example.ORG: {{key: id_key}}\n", "utf-8")
+    file = load_job(path).file
+    assert file.sftp[file.rosters[0].source.host].key == Path("id_key")
+
+
 def test_a_new_job_passes_its_own_check(folder: Path, typed: Type) -> None:
     """`job new` writes a job that only plans, and that `job check` accepts with a notice."""
     prepare(folder)
@@ -111,8 +121,13 @@ def test_check_finds_what_would_stop_the_job(
 
 
 def test_job_new_writes_no_file_whose_name_the_job_cannot_have(folder: Path, typed: Type) -> None:
-    """A name with a blank is refused before anything is written, as `job check` refuses it."""
+    """A name with a blank is refused before anything is written, as `job check` refuses it.
+
+    No file is left of a folder without a pattern either.
+    """
     prepare(folder)
+    words = ("job", "new", "a.yaml", "-m", "small.yaml", "--from", "incoming/")
+    assert (typed(*words).exit, (folder / "a.yaml").exists()) == (Exit.USAGE, False)
     got = typed("job", "new", "my job.yaml", "-m", "small.yaml")
     assert (got.exit, (folder / "my job.yaml").exists()) == (Exit.USAGE, False)
     (folder / "my job.yaml").write_text("version: 1\n", "utf-8")
