@@ -17,7 +17,7 @@ from importer.sandbox.server import Options, running
 @contextmanager
 def reached(patch: pytest.MonkeyPatch, options: Options | None = None) -> Iterator[str]:
     """Run a practice Alma, an empty one unless the options say else, and set that it is used."""
-    options = options or Options(rate=None)
+    options = options or Options(rate=0)
     with running(options) as base_url:
         host = base_url.removesuffix("/almaws/v1")
         patch.setenv("ALMA_BASE_URL", host)

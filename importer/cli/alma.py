@@ -279,7 +279,7 @@ def _show_calls(external_id: str) -> int:
         alma.heard = show
         await measure(alma, external_id, lambda _done, _of: None)
 
-    options = Options(rate=None, codes=plain(saved_codes(None)))
+    options = Options(rate=0, codes=plain(saved_codes(None)))
     with running(options) as base_url:
         there = {"alma_base_url": base_url, "alma_api_key": SecretStr(options.key)}
         with_alma(Settings.read().model_copy(update={**there, "alma_rate": 10_000.0}), use)

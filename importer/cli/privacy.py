@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,7 +27,7 @@ from importer.loader.read import read
 from importer.model.roster import Layout
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.pipeline.apply import left_to_do
-from importer.pipeline.runs import find_folder, kept_files, list_runs
+from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs
 from importer.report.lineage import lineages
 from importer.users.cache import UserCache, holders
 from importer.users.matching import identifiers
@@ -228,47 +228,38 @@ def purge(
     as_json: Json = False,
 ) -> int:
     """Delete old runs, resolutions, and rosters of the local page; without --yes, list them."""
-    if run:
-        if older_than:
-            msg = "Name runs, or give --older-than, not both."
-            raise UsageError(msg)
-        return _purge_these([*map(find_folder, run)], yes=yes, as_json=as_json)
-    found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
-    if found is None:
-        msg = f"{older_than or 'Nothing'} is not an age in days. Write it like --older-than 30d."
+    if run and older_than:
+        msg = "Name runs, or give --older-than, not both."
         raise UsageError(msg)
-    limit = now() - timedelta(days=int(found[1]))
-    kept_runs, decisions = list_runs(), count_decisions(limit)
-    old: list[Path] = []
-    stay = {kept.folder: kept.fault for kept in kept_runs if kept.since is None}
-    for kept in kept_runs:
-        if kept.since is None or kept.since >= limit:
-            continue
-        if why := _why_not_deleted(kept.folder, delete=yes):
-            stay[kept.folder] = why
-            continue
-        old.append(kept.folder)
-        if kept.fault:
-            say(f"{kept.fault} Its age is that of its newest file.")
-    page = unused_since(Path(), limit)
-    listed = (*old, *page)
-    if yes:
-        undeleted = {folder: why for folder in page if (why := _delete(folder))}
-        page, stay = [folder for folder in page if folder not in undeleted], stay | undeleted
+    limit = None if run else _limit(older_than)
+    saved, stay, page = list_runs(), dict[Path, str](), list[Path]()
+    if limit is None:
+        folders = _named(run, saved)
+    else:
+        stay = {one.folder: one.fault for one in saved if one.since is None}
+        saved = [one for one in saved if one.since is not None and one.since < limit]
+        folders, page = [one.folder for one in saved], unused_since(Path(), limit)
+    decisions = count_decisions(limit) if limit is not None else 0
+    stay |= {path: why for path in folders if (why := _why_not_deleted(path, delete=yes))}
+    if limit is not None and yes:
+        stay |= {folder: why for folder in page if (why := _delete(folder))}
         forget(limit)
-    found_old = {
-        "runs": list(map(str, old)),
+    gone, page = ([one for one in paths if one not in stay] for paths in (folders, page))
+    for one in saved if limit is not None else ():
+        if one.fault and one.folder in gone:
+            say(f"{one.fault} Its age is that of its newest file.")
+    found = {
+        "runs": list(map(str, gone)),
         "page": list(map(str, page)),
         "stay": [{"run": str(folder), "fault": why} for folder, why in stay.items()],
         "decisions": decisions,
         "removed": yes,
     }
-    emit(found_old, map(str, listed), as_json=as_json)
-    any_old = old or page or decisions
-    how = "; run again with --yes to delete them" if any_old else ""
+    emit(found, map(str, (*gone, *page)), as_json=as_json)
+    how = "; run again with --yes to delete them" if gone or page or decisions else ""
     what = "deleted" if yes else f"would be deleted{how}"
-    said = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
-    say(f"{counted(len(old), 'run')}{said} {what}.")
+    and_answers = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
+    say(f"{counted(len(gone), 'run')}{and_answers} {what}.")
     if page:
         say(f"{counted(len(page), 'folder')} of the local page {what}.")
     for folder, why in stay.items():
@@ -276,22 +267,22 @@ def purge(
     return Exit.STOPPED if stay else Exit.DONE
 
 
-def _purge_these(folders: list[Path], *, yes: bool, as_json: bool) -> int:
-    """Delete these runs, or list them; return the exit code."""
-    known = {one.folder.resolve() for one in list_runs()}
+def _limit(older_than: str) -> datetime:
+    found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
+    if found is None:
+        msg = f"{older_than or 'Nothing'} is not an age in days. Write it like --older-than 30d."
+        raise UsageError(msg)
+    return now() - timedelta(days=int(found[1]))
+
+
+def _named(runs: list[str], saved: list[SavedRun]) -> list[Path]:
+    """Return the folders of runs that a person named. Raises UsageError."""
+    known, folders = {one.folder.resolve() for one in saved}, [*map(find_folder, runs)]
     for folder in folders:
         if folder.resolve() not in known and not (folder / FILE).is_file():
             msg = f"{folder} is not a run. Nothing was deleted."
             raise UsageError(msg)
-    stay = {path: why for path in folders if (why := _why_not_deleted(path, delete=yes))}
-    gone = [str(path) for path in folders if path not in stay]
-    faults = [{"run": str(path), "fault": why} for path, why in stay.items()]
-    emit({"runs": gone, "stay": faults, "removed": yes}, gone, as_json=as_json)
-    how = "deleted" if yes else "would be deleted; run again with --yes to delete them"
-    say(f"{counted(len(gone), 'run')} {how}.")
-    for path, why in stay.items():
-        say(f"{path} was not deleted: {why}")
-    return Exit.STOPPED if stay else Exit.DONE
+    return folders
 
 
 def _why_not_deleted(folder: Path, *, delete: bool) -> str:

@@ -82,7 +82,7 @@ def sandbox(
         port=port,
         db=db,
         key=key,
-        rate=rate or None,
+        rate=rate,
         daily=daily,
         faults=faults,
         seed_users=seed_users,

@@ -39,7 +39,6 @@ _ELEMENTS = {
     *(part.wrapper for part in USER.parts.values()),
     *("contact_info", "requests", "loans", "fees", "researcher"),
 }
-_BRIEF = ("email", "user_identifier", "user_statistic")
 
 
 def parse_json(body: bytes) -> Json:
@@ -149,16 +148,10 @@ def _read_value(document: Json, field: Field) -> Value:
     return found[1]
 
 
-def show_user(record: Record, describe: Describe, *, brief: bool = False) -> dict[str, Json]:
-    """Return a whole user as a single GET shows it.
-
-    `describe` gives the description of a table's code. `brief` leaves most lists out.
-    """
+def show_user(record: Record, describe: Describe) -> dict[str, Json]:
+    """Return a user as a single GET shows it. `describe`: the description of a table's code."""
     shown = _show(record, USER, describe)
     contact = {name: shown.pop(name) for name, part in USER.parts.items() if part.contact}
-    if brief:
-        contact = {name: rows for name, rows in contact.items() if name in _BRIEF}
-        shown = {k: v for k, v in shown.items() if k not in USER.parts or k in _BRIEF}
     return {
         **shown,
         "contact_info": contact,

@@ -52,8 +52,8 @@ _SHUTDOWN_TIMEOUT = 0.5  # seconds for calls under way when the server stops
 class Options:
     """The settings. `port` 0 takes a free one; without `db` everything stays in memory.
 
-    `key` makes four keys, see `Gateway`. `rate` is calls a second for the whole institution, None
-    or 0 for no limit; `daily` is calls a day. `latency` is the least and most seconds of an answer.
+    `key` makes four keys, see `Gateway`. `rate` is calls a second for the whole institution, 0 for
+    no limit; `daily` is calls a day. `latency` is the least and most seconds of an answer.
     `seed_users` invented patrons are added if there is no user yet, and `linked_users` copies of
     another institution's patrons. With `like`, users in Alma's JSON, the patrons have their shape
     and proportions. `codes` are the tables of `institution` (code and name): descriptions by code,
@@ -64,7 +64,7 @@ class Options:
     port: int = 0
     db: Path | None = None
     key: str = "sandbox"
-    rate: float | None = 25
+    rate: float = 25
     daily: int = 100_000
     faults: Path | None = None
     seed_users: int = 0
@@ -176,7 +176,7 @@ def _is_not_a_bad_request(record: logging.LogRecord) -> bool:
 
 def _application(options: Options, ready: Callable[[], None], stop: _Stop) -> web.Application:
     faults = load_faults(options.faults) if options.faults else Faults()
-    limits = Limits(options.rate or 0, options.daily)
+    limits = Limits(options.rate, options.daily)
     institution = _institution(options)
     gateway = Gateway(institution, options.key, limits, faults, options.latency, options.clock)
 

@@ -191,7 +191,7 @@ _INSERT_WORDS = (
 class Activity:
     """What a user has open: the numbers of loans and requests, and the fees as the API shows them.
 
-    A fee has an `id`, a `balance` and a `status`; a fee that is paid stays, with nothing left.
+    A fee has an `id`, a `balance` and a `status`.
     """
 
     loans: int = 0

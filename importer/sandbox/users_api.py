@@ -56,8 +56,6 @@ class UsersApi:
             web.post(user, self.authenticate),
             web.get(f"{user}/{{name:{'|'.join(_ACTIVITY)}}}", self.activity),
             web.post(f"{user}/fees", self.charge),
-            web.get(f"{user}/fees/{{fee:[^/]+}}", self.fee),
-            web.post(f"{user}/fees/{{fee:[^/]+}}", self.operate),
         ]
 
     async def list_users(self, request: web.Request) -> web.Response:
@@ -139,7 +137,7 @@ class UsersApi:
                 {"request_id": f"{n + 1}", "user_primary_id": primary_id}
                 for n in range(known.requests)
             ],
-            "fees": [fee for fee in known.fees if fee["balance"]],
+            "fees": [*known.fees],
         }
         rows = listed[name]
         sums: dict[str, Json] = {"total_record_count": len(rows)}
@@ -159,39 +157,13 @@ class UsersApi:
         amount = given.get("original_amount")
         if not isinstance(amount, int | float) or not 0 < amount < _LARGEST_FEE:
             refuse("missing", field="original_amount")
-        number = f"{user.number:06}{len(user.activity.fees):03}"
-        return self._set_fee(user, {**given, "id": number, **_due(float(amount))})
-
-    async def fee(self, request: web.Request) -> web.Response:
-        """Return one fee."""
-        return json_answer(_fee(self._find(request), request))
-
-    async def operate(self, request: web.Request) -> web.Response:
-        """Pay, waive, dispute or restore a fee, or pay `all`; the answer is 200 with the fees."""
-        user, wanted = self._find(request), request.match_info["fee"]
-        if wanted == "all":
-            paid = tuple(fee | _due(0.0) for fee in user.activity.fees)
-            known = replace(user.activity, fees=paid)
-            self.institution.save(replace(user, activity=known))
-            return json_answer({"fee": paid, "total_record_count": len(paid)})
-        fee, op = _fee(user, request), request.query.get("op")
-        balance = fee["balance"] if isinstance(fee["balance"], float) else 0.0
-        if op in {"dispute", "restore"}:
-            code = "INDISPUTE" if op == "dispute" else "ACTIVE"
-            return self._set_fee(user, fee | {"status": {"value": code, "desc": code.title()}})
-        if op not in {"pay", "waive"}:
-            refuse("invalid_parameter", parameter="op")
-        try:
-            amount = float(request.query.get("amount", balance))
-        except ValueError:
-            refuse("invalid_parameter", parameter="amount")
-        if not 0 < amount <= balance:
-            refuse("invalid_parameter", parameter="amount")
-        return self._set_fee(user, fee | _due(balance - amount))
-
-    def _set_fee(self, user: Stored, fee: dict[str, Json]) -> web.Response:
-        others = (one for one in user.activity.fees if one["id"] != fee["id"])
-        known = replace(user.activity, fees=(*others, fee))
+        fee = {
+            **given,
+            "id": f"{user.number:06}{len(user.activity.fees):03}",
+            "balance": float(amount),
+            "status": {"value": "ACTIVE", "desc": "Active"},
+        }
+        known = replace(user.activity, fees=(*user.activity.fees, fee))
         self.institution.save(replace(user, activity=known))
         return json_answer(fee)
 
@@ -220,7 +192,7 @@ class UsersApi:
         return store.page(where, values, order, limit, offset), store.count(where, values)
 
     def _answer(self, request: web.Request, user: Stored) -> web.Response:
-        shown = self._show(user, brief=request.query.get("view") == "brief")
+        shown = self._show(user)
         expand = request.query.get("expand", "").split(",")
         known = user.activity
         counts = {"loans": known.loans, "requests": known.requests, "fees": known.owed}
@@ -233,8 +205,8 @@ class UsersApi:
             return xml_answer(formats.to_element(shown))
         return json_answer(shown)
 
-    def _show(self, user: Stored, *, brief: bool = False) -> dict[str, Json]:
-        shown = formats.show_user(user.record, self.institution.tables.describe, brief=brief)
+    def _show(self, user: Stored) -> dict[str, Json]:
+        shown = formats.show_user(user.record, self.institution.tables.describe)
         if self.institution.switches["get-pin"] == "hide":
             shown.pop("pin_number", None)
         return shown
@@ -253,20 +225,6 @@ class UsersApi:
     def _link(self, request: web.Request, user: Stored) -> str:
         primary_id = quote(text(user.record, "primary_id"), safe="")
         return f"http://{request.host}{ROOT}/users/{primary_id}"
-
-
-def _fee(user: Stored, request: web.Request) -> dict[str, Json]:
-    wanted = request.match_info["fee"]
-    found = next((fee for fee in user.activity.fees if fee["id"] == wanted), None)
-    if found is None:
-        refuse("general")
-    return found
-
-
-def _due(balance: float) -> dict[str, Json]:
-    """Return what a fee has by what is left of it."""
-    code = "ACTIVE" if balance else "CLOSED"
-    return {"balance": balance, "status": {"value": code, "desc": code.title()}}
 
 
 def _asked(request: web.Request) -> tuple[str, str]:

@@ -26,7 +26,7 @@ _CANARY = "Kanarivogel"
 @pytest.fixture(scope="module")
 def patrons() -> Iterator[Practice]:
     """A practice Alma of production with four users, one of them with a PIN."""
-    with practice(Options(rate=None, seed_users=2, switches={"environment": "production"})) as alma:
+    with practice(Options(rate=0, seed_users=2, switches={"environment": "production"})) as alma:
         ids = [barcode("oldcard7", status="INACTIVE"), barcode("abcdef7")]
         body = student(
             primary_id="zz1", last_name=_CANARY, user_identifier=ids, status=coded("INACTIVE")
@@ -80,7 +80,7 @@ def test_what_a_page_of_users_shows(patrons: Practice) -> None:
 
 def test_three_pages_of_a_large_alma_are_read() -> None:
     """The first, a middle and the last page, so that every kind of user is seen."""
-    with practice(Options(rate=None, seed_users=299)) as alma:
+    with practice(Options(rate=0, seed_users=299)) as alma:
         found = {one.name: one.sentence for one in _read(alma, "").findings}
         offsets = [call["path"] for call in alma.log() if "offset=" in call["path"]]
     assert found["users"] == "Alma has 299 users; 299 of them were read."

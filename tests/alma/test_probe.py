@@ -35,7 +35,7 @@ _KEY = {"Authorization": "apikey sandbox"}
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """One practice Alma with two patrons for all measurements."""
-    with running(Options(rate=None, seed_users=2)) as base_url:
+    with running(Options(rate=0, seed_users=2)) as base_url:
         yield base_url
 
 

@@ -40,7 +40,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A sandbox with forty patrons."""
-    with running(Options(rate=None, seed_users=40)) as base_url:
+    with running(Options(rate=0, seed_users=40)) as base_url:
         yield base_url
 
 
@@ -187,7 +187,7 @@ async def test_a_key_without_configuration_is_found(address: str) -> None:
 
 async def test_the_days_calls_end_before_the_reserve() -> None:
     """Against a real counter: the reserve is not touched, in whatever order answers come."""
-    with running(Options(rate=None, daily=80)) as address:
+    with running(Options(rate=0, daily=80)) as address:
         async with client(address, reserve=20) as alma:
             await alma.check_access("GET")
             ids = (str(1_000_000 + number) for number in range(200))

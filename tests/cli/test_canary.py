@@ -95,7 +95,7 @@ def test_no_canary_leaves_but_in_the_files_for_values(
     """
     roster(folder / "patrons.csv")
     (folder / "faults.yaml").write_text(faults or "rules: []\n", "utf-8")
-    options = Options(key=KEY, rate=None, faults=folder / "faults.yaml")
+    options = Options(key=KEY, rate=0, faults=folder / "faults.yaml")
     said: list[str] = []
     with reached(monkeypatch, options), caplog.at_level(logging.DEBUG):
         for line in (

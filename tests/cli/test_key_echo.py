@@ -82,7 +82,7 @@ def test_a_repeated_key_is_stored_nowhere(
     patrons, community = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
     said: list[str] = []
     with (
-        reached(monkeypatch, Options(key=KEY, rate=None)) as alma,
+        reached(monkeypatch, Options(key=KEY, rate=0)) as alma,
         gateway(alma, form) as host,
     ):
         monkeypatch.setenv("ALMA_BASE_URL", host)

@@ -102,7 +102,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, folder: Path, size: Size) -> Iterat
     """A practice Alma with users, that may be called 2,000 times a second."""
     assert folder.is_dir()
     known = size.updated + size.unchanged
-    with reached(monkeypatch, Options(rate=None, seed_users=3 * known)) as host:
+    with reached(monkeypatch, Options(rate=0, seed_users=3 * known)) as host:
         fast = Settings.model_construct(**{**Settings.read().model_dump(), "alma_rate": 2000.0})
         monkeypatch.setattr(Settings, "read", classmethod(lambda _: fast))
         yield Sandbox(host)

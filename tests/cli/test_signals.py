@@ -78,7 +78,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
         for n in range(PEOPLE)
     )
     write(folder, *rows)
-    with running(Options(rate=None, latency=(0.05, 0.2))) as base_url:
+    with running(Options(rate=0, latency=(0.05, 0.2))) as base_url:
         plan = Plan(folder, Sandbox(base_url.removesuffix("/almaws/v1")))
         process = plan.command("plan", "people.csv", "-m", "small.yaml", "-o", "plan")
         _, told = process.communicate(timeout=120)

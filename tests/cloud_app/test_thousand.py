@@ -48,7 +48,7 @@ def test_the_figures_of_the_readme(
     """
     monkeypatch.chdir(tmp_path)
     shutil.copytree(SAMPLES, tmp_path, dirs_exist_ok=True)
-    with reached(monkeypatch, Options(rate=None, seed_users=5_000)) as url:
+    with reached(monkeypatch, Options(rate=0, seed_users=5_000)) as url:
         before = users_of(url)
         assert run(["plan", "patrons.csv", "-m", "semester.yaml", "-o", "run"]) == Exit.DONE
         capfd.readouterr()

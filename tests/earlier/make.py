@@ -35,7 +35,7 @@ FILES = {
 
 def make(out: Path) -> None:
     """Load a roster twice, the second time with something of everything."""
-    with TemporaryDirectory() as name, running(Options(rate=None)) as base_url:
+    with TemporaryDirectory() as name, running(Options(rate=0)) as base_url:
         work = Path(name)
         os.chdir(work)
         sandbox = Sandbox(base_url.removesuffix("/almaws/v1"))

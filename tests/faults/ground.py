@@ -363,7 +363,7 @@ def _still(trial: Trial) -> Iterator[str]:
 def laying(folder: Path, **options: Any) -> Iterator[House]:
     """A folder's Alma, running."""
     clock = Hourglass()
-    chosen = Options(rate=None, db=folder / "alma.db", clock=clock, **options)
+    chosen = Options(rate=0, db=folder / "alma.db", clock=clock, **options)
     with running(chosen) as base_url, clock.listening() as turning:
         yield House(base_url.removesuffix("/almaws/v1"), clock, turning)
 

@@ -38,7 +38,7 @@ def main(log: Path) -> None:
             if "folder" in order:
                 alma.close()
                 os.chdir(order["folder"])
-                address = alma.enter_context(running(Options(rate=None)))
+                address = alma.enter_context(running(Options(rate=0)))
                 os.environ["ALMA_BASE_URL"] = address.removesuffix("/almaws/v1")
                 print("{}", file=answers, flush=True)
                 continue

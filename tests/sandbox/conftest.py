@@ -20,12 +20,12 @@ def clock() -> ManualClock:
 @pytest.fixture
 def alma(clock: ManualClock) -> Iterator[Alma]:
     """A practice Alma without a limit of calls a second."""
-    with practice(Options(rate=None, clock=clock)) as alma:
+    with practice(Options(rate=0, clock=clock)) as alma:
         yield alma
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Alma]:
     """One practice Alma for all tests of a module, for tests that send very many bodies."""
-    with practice(Options(rate=None, daily=10**9)) as alma:
+    with practice(Options(rate=0, daily=10**9)) as alma:
         yield alma

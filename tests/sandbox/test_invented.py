@@ -158,7 +158,7 @@ def test_copies_of_another_institutions_patrons_are_invented_like_others() -> No
     """With models there are as many copies as without: the last ones, each with its source."""
     models = [json.loads(User.model_validate(_real(number)).to_json()) for number in range(1, 5)]
     tables = {name: {code: code for code in rows} for name, rows in _CODES.items()}
-    options = Options(rate=None, codes=tables, like=models, seed_users=4, linked_users=3)
+    options = Options(rate=0, codes=tables, like=models, seed_users=4, linked_users=3)
     with practice(options) as alma:
         users = alma.admin("GET", "/state").json()["users"]
     assert [user.get("source_link_id") for user in users] == [
@@ -169,7 +169,7 @@ def test_copies_of_another_institutions_patrons_are_invented_like_others() -> No
 def test_invented_patrons_have_codes_of_the_institution() -> None:
     """Without a cache, seeded users have codes that the tables contain, so updates are taken."""
     tables = {name: {code: code for code in rows} for name, rows in _CODES.items()}
-    with practice(Options(rate=None, codes=tables, seed_users=3)) as alma:
+    with practice(Options(rate=0, codes=tables, seed_users=3)) as alma:
         for user in alma.call("GET", "/users?limit=3&expand=full").json()["user"]:
             assert user["user_group"]["value"] == "U1"
             alma.update(user["primary_id"], json.loads(json.dumps(user)))

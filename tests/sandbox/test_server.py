@@ -25,7 +25,7 @@ from tests.sandbox.alma import Alma, barcode, code_of, person, practice, student
 
 def test_state_survives_a_restart(tmp_path: Path) -> None:
     """Users, passwords, edited fields, loans, identifiers, words and added codes are all kept."""
-    options = Options(db=tmp_path / "alma.db", rate=None)
+    options = Options(db=tmp_path / "alma.db", rate=0)
     with practice(options) as alma:
         alma.create(password="correct horse", user_identifier=[barcode("B1")])
         alma.create(**student())
@@ -70,7 +70,7 @@ def test_serve_stops_on_a_signal_and_loses_nothing(tmp_path: Path, number: int) 
 def test_seeded_patrons_are_the_same_every_time(tmp_path: Path) -> None:
     """The same number gives the same people, with example.org and 555-01xx only."""
     assert list(people(50, CodeTables({}))) == list(people(50, CodeTables({})))
-    options = Options(seed_users=30, db=tmp_path / "alma.db", rate=None)
+    options = Options(seed_users=30, db=tmp_path / "alma.db", rate=0)
     for _ in range(2):
         with practice(options) as alma:
             users = alma.admin("GET", "/state").json()["users"]

@@ -180,13 +180,10 @@ def test_modify_date_from_gives_those_changed_since(alma: Alma) -> None:
     assert later == {"total_record_count": 0}
 
 
-def test_brief_view_and_expanded_loans(alma: Alma) -> None:
-    """`view=brief` leaves lists out; `expand=loans` gives counts."""
-    alma.create(user_identifier=[barcode("B1")])
+def test_expanded_loans(alma: Alma) -> None:
+    """`expand=loans` gives counts."""
+    alma.create()
     alma.admin("POST", "/users/P1/loans", {"loans": 2})
-    brief = alma.call("GET", "/users/P1?view=brief").json()
-    assert brief["user_identifier"][0]["value"] == "B1"
-    assert "user_role" not in brief
     expanded = alma.call("GET", "/users/P1?expand=loans,fees").json()
     assert (expanded["loans"]["value"], expanded["fees"]["value"]) == (2, 0)
     assert expanded["requests"] is None
@@ -195,31 +192,23 @@ def test_brief_view_and_expanded_loans(alma: Alma) -> None:
     assert alma.call("GET", "/users/P1/loans").json()["total_record_count"] == 2
 
 
-def test_fees_are_charged_paid_and_waived(alma: Alma) -> None:
-    """A fee has a balance until it is paid or waived; open fees and loans keep a user."""
+def test_fees_are_charged(alma: Alma) -> None:
+    """Open fees keep a user, and requests do not."""
     alma.create()
     charged = alma.call("POST", "/users/P1/fees", {"type": coded("OTHER"), "original_amount": 20})
-    path = f"/users/P1/fees/{charged.json()['id']}"
-    assert alma.call("GET", path).json()["balance"] == 20
+    assert charged.json()["balance"] == 20
     listed = alma.call("GET", "/users/P1/fees").json()
     assert (listed["total_record_count"], listed["total_sum"]) == (1, 20)
     assert code_of(alma.call("DELETE", "/users/P1")) == "401850"
-    part = alma.call("POST", f"{path}?op=pay&amount=5").json()
-    assert (part["balance"], part["status"]["value"]) == (15, "ACTIVE")
-    assert code_of(alma.call("POST", f"{path}?op=pay&amount=16")) == "401666"
-    disputed = alma.call("POST", f"{path}?op=dispute").json()["status"]["value"]
-    restored = alma.call("POST", f"{path}?op=restore").json()["status"]["value"]
-    assert (disputed, restored) == ("INDISPUTE", "ACTIVE")
     for amount in (float("nan"), float("inf"), -1, "5", None):
         answer = alma.call("POST", "/users/P1/fees", {"original_amount": amount})
         assert code_of(answer) == "401664"
-    assert alma.call("POST", f"{path}?op=waive").json()["status"]["value"] == "CLOSED"
-    assert alma.call("GET", "/users/P1/fees").json()["total_record_count"] == 0
-    alma.admin("POST", "/users/P1/loans", {"requests": 3})
-    open_now = alma.call("GET", "/users/P1?expand=loans,requests,fees").json()
+    alma.create(primary_id="P2")
+    alma.admin("POST", "/users/P2/loans", {"requests": 3})
+    open_now = alma.call("GET", "/users/P2?expand=loans,requests,fees").json()
     assert [open_now[name]["value"] for name in ("loans", "requests", "fees")] == [0, 3, 0]
-    assert alma.call("GET", "/users/P1/requests").json()["total_record_count"] == 3
-    assert alma.call("DELETE", "/users/P1").status_code == 204
+    assert alma.call("GET", "/users/P2/requests").json()["total_record_count"] == 3
+    assert alma.call("DELETE", "/users/P2").status_code == 204
 
 
 @pytest.mark.parametrize("name", ["requests", "fees", "loans"])
@@ -250,7 +239,7 @@ def test_a_user_from_another_institution_is_found_by_source(alma: Alma) -> None:
 
 def test_copies_of_another_institution_s_patrons_are_there_from_the_start() -> None:
     """`linked_users` are after the invented patrons, and say whose they are."""
-    with running(Options(rate=None, seed_users=3, linked_users=2)) as base_url:
+    with running(Options(rate=0, seed_users=3, linked_users=2)) as base_url:
         request = Request(f"{base_url}/almaws/v1/users?source_institution_code=01OTHER_INST")
         request.add_header("Authorization", "apikey sandbox")
         request.add_header("Accept", "application/json")

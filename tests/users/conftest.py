@@ -94,5 +94,5 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A sandbox with 250 invented patrons."""
-    with running(Options(rate=None, seed_users=250)) as url:
+    with running(Options(rate=0, seed_users=250)) as url:
         yield World(url, cache_path(tmp_path / "directory", "INST", "sandbox"))

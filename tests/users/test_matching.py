@@ -99,7 +99,7 @@ def said(found: MatchResult) -> tuple[list[tuple[User, tuple[str, ...]]], list[s
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One sandbox without users for all examples."""
-    with running(Options(rate=None, daily=10**9)) as url:
+    with running(Options(rate=0, daily=10**9)) as url:
         yield World(url, tmp_path_factory.mktemp("d") / "directory" / "m.sqlite")
 
 

@@ -130,7 +130,7 @@ async def judged_in_alma(folder: Path) -> list[InAlma]:
     pairs = [pair for pair in _pairs() if pair.expected in {"same person", "similar", "none"}]
     users = {pair.two["primary_id"]: _user(pair.two) for pair in pairs}
     cache = UserCache.make(folder / "users.sqlite", "INST", "sandbox")
-    with cache, running(Options(rate=None)) as base_url:
+    with cache, running(Options(rate=0)) as base_url:
         url, key = f"{base_url}/almaws/v1", SecretStr("sandbox")
         async with Alma(url, key, RateLimiter(5000, 0)) as alma:
             for user in users.values():

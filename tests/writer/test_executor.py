@@ -178,7 +178,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """A desk with an empty sandbox."""
-    with running(Options(rate=None)) as url:
+    with running(Options(rate=0)) as url:
         yield Desk(tmp_path, f"{url}/almaws/v1")
 
 
