@@ -241,8 +241,6 @@ def _run_facts(saved: SavedRun) -> dict[str, object]:
 
 
 def _first_contact(pin_user: str, *, as_json: bool) -> int:
-    """Read how Alma behaves, and save what reading shows."""
-
     async def use(alma: Alma) -> FirstContact:
         return await read_first_contact(alma, pin_user, now().date())
 

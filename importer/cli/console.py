@@ -257,16 +257,12 @@ class Bar(Progress):
 
 
 class _Done(ProgressColumn):
-    """Items done, and items in all where they are known."""
-
     def render(self, task: Task) -> Text:
         of = "" if task.total is None else f" of {task.total:,.0f}"
         return Text(f"{task.completed:,.0f}{of}")
 
 
 class _Rate(ProgressColumn):
-    """The current rate."""
-
     def render(self, task: Task) -> Text:
         return Text(f"{_per_second(task.speed)} a second" if task.speed else "")
 

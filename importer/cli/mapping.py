@@ -228,7 +228,6 @@ _QUESTIONS = {
 
 
 def _with_cells(draft: Draft, found: Iterable[Guess]) -> dict[str, str]:
-    """Return the headings of columns, each with three of its cells."""
     return {guess.place.heading: draft.samples(guess) for guess in found}
 
 
@@ -459,8 +458,6 @@ def import_profile(
 
 
 def _proved(row: ProvedRow, *, show_values: bool) -> dict[str, Any]:
-    """Return what the app and the importer do with a row, as JSON values."""
-
     def texts(path: str, side: tuple[Texts, ...]) -> str:
         return " | ".join(
             ", ".join(
@@ -488,7 +485,6 @@ def _proved(row: ProvedRow, *, show_values: bool) -> dict[str, Any]:
 
 
 def _proved_lines(row: dict[str, Any]) -> Iterator[str]:
-    """Yield what the app and the importer do with a row."""
     user = f", {row['user']}" if row["user"] else ""
     yield f"Row {row['row']}{user}: {row['result']}"
     for who in ("app", "importer"):
@@ -520,7 +516,6 @@ def _findings(document: MappingDocument, found: dict[str, tuple[str, ...]]) -> I
 
 
 def _preview(mapped: MappedRoster, *, show_values: bool) -> dict[str, Any]:
-    """Return what each column becomes, and one record, as JSON values."""
     checked = () if mapped.roster.frame.empty else validate([mapped]).problems
     failing = [problem for problem in checked if problem.code is Code.MOST_OF_COLUMN]
     constants = [n for n in mapped.compiled.notices if n.code is Code.CONSTANT_IS_HEADING]
@@ -539,7 +534,6 @@ def _preview(mapped: MappedRoster, *, show_values: bool) -> dict[str, Any]:
 
 
 def _preview_lines(preview: dict[str, Any]) -> Iterator[str]:
-    """Yield what each column becomes, and one record."""
     yield from ("", "Columns:")
     for column in preview["columns"]:
         heading, how = column["heading"], column["how"]

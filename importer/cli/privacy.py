@@ -276,7 +276,6 @@ def _limit(older_than: str) -> datetime:
 
 
 def _named(runs: list[str], saved: list[SavedRun]) -> list[Path]:
-    """Return the folders of runs that a person named. Raises UsageError."""
     known, folders = {one.folder.resolve() for one in saved}, [*map(find_folder, runs)]
     for folder in folders:
         if folder.resolve() not in known and not (folder / FILE).is_file():

@@ -128,7 +128,6 @@ def import_file(
 
 
 async def _cache(alma: Alma) -> UserCache:
-    """Return the cache of the institution that the key belongs to."""
     of = await alma.general()
     return UserCache.make(cache_path(USERS, of.code, of.environment), of.code, of.environment)
 

@@ -27,7 +27,6 @@ def check_job(job: Job) -> Iterator[Finding]:
 
 
 def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding]]]:
-    """Yield what is checked, each with its name."""
     for part in job.file.rosters:
         yield "mapping", partial(_mapping, job, part.mapping)
         yield "pick-up", partial(_pick_up, job, part)
@@ -41,7 +40,8 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding]]]:
     if notify.email or notify.office:
         yield "email", _email
     elif notify.chat is None:
-        yield "notify", _nobody
+        advice = "Set `email` or `chat` under `notify:`."
+        yield "notify", lambda: Finding("notify", State.WARN, "Nobody is notified.", advice)
 
 
 def load_mapping(job: Job, path: Path) -> MappingDocument:
@@ -95,8 +95,3 @@ def _secret(name: str, address: str) -> Finding:
 
 def _email() -> Finding:
     return Finding("email", State.OK, f"Emails are sent through {mail_settings().alma_mail_host}.")
-
-
-def _nobody() -> Finding:
-    advice = "Set `email` or `chat` under `notify:`."
-    return Finding("notify", State.WARN, "Nobody is notified.", advice)

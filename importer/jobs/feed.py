@@ -59,23 +59,26 @@ class WrongFileError(RosterError):
         self.file = file
 
 
-class PickedFile(BaseModel):
-    """A file as it was when it was picked up, and the copy of it."""
-
+class _KeptFile(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    size: int
     modified: float
-    sha256: str
-    copied_to: str
-    complete: bool
-    """Whether it ends with a line break; true for a workbook."""
+    size: int = 0
+    sha256: str = ""
 
     @property
     def found(self) -> FoundFile:
         """The file as it was in its place."""
         return FoundFile(self.name, self.size, self.modified)
+
+
+class PickedFile(_KeptFile):
+    """A file as it was when it was picked up, and the copy of it."""
+
+    copied_to: str
+    complete: bool
+    """Whether it ends with a line break; true for a workbook."""
 
     def __str__(self) -> str:
         """For messages: its name, time and size."""
@@ -103,15 +106,9 @@ class FileState(StrEnum):
         return self in {FileState.LOADED, FileState.SUPERSEDED, FileState.SKIPPED}
 
 
-class FeedFile(BaseModel):
+class FeedFile(_KeptFile):
     """A file of a feed, in its state `at` a time. `sha256`: once it was read; `since`: if over."""
 
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    modified: float
-    size: int = 0
-    sha256: str = ""
     state: FileState = FileState.SEEN
     at: datetime | None = None
     since: float | None = None
@@ -120,11 +117,6 @@ class FeedFile(BaseModel):
     def of(cls, file: FoundFile, sha256: str = "", at: datetime | None = None) -> Self:
         """Return what is to be remembered of a file of a place."""
         return cls(name=file.name, modified=file.modified, size=file.size, sha256=sha256, at=at)
-
-    @property
-    def found(self) -> FoundFile:
-        """The file as it was in its place."""
-        return FoundFile(self.name, self.size, self.modified)
 
     def is_of(self, file: FoundFile) -> bool:
         """Whether this is a file of a place, as it is there now."""

@@ -199,17 +199,14 @@ def _absent(plan: Summary, last: LastLoad, limit: Limit) -> Iterator[FailedGuard
         return
     absent = len(before - now) - plan.rejected - plan.review
     if absent > most:
+        then = "The load would leave their users in Alma as they are."
+        if changed := plan.of_these.absent:
+            then = f"The load would change {counted(changed, 'user')} who are not in it (`absent`)."
         yield FailedGuard(
             name="absent",
             sentence=f"{_people(absent)} of the last load are not in this file; at "
-            f"most {most:,} are expected. {_what_of_them(plan.of_these.absent)}",
+            f"most {most:,} are expected. {then}",
         )
-
-
-def _what_of_them(changed: int) -> str:
-    if changed:
-        return f"The load would change {counted(changed, 'user')} who are not in it (`absent`)."
-    return "The load would leave their users in Alma as they are."
 
 
 def _ids(run: str) -> set[str] | None:

@@ -234,14 +234,12 @@ class Returns:
         yield from loads
 
     def _newest(self) -> str:
-        """Return the file of the last load, and the workbook of it, if there is one."""
         state = self._store.state
         loaded = f": {', '.join(state.last.files)}" if state.last is not None else ""
         books = self._waiting()
         return f"{loaded} (its workbook: {', '.join(books)})" if books else loaded
 
     def _waiting(self) -> list[str]:
-        """Return the workbooks that the office has not corrected yet."""
         returned = self._store.state.returned.items()
         return [n for n, one in returned if one.sha256 and not (one.replaced or one.gone)]
 

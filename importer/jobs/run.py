@@ -194,7 +194,6 @@ class Intake:
         return tuple(trouble)
 
     def _look(self, part: RosterPart, place: RosterFolder) -> list[FoundFile]:
-        """Return the files of a roster that are there, and remember them."""
         address = part.source.address
         before = self._store.state.feed(address)
         there = in_order(part, place, self._job.file.every, before)
@@ -479,7 +478,6 @@ class JobRun:
         return load.model_copy(update=planned)
 
     def _mappings(self, load: Load) -> list[Path]:
-        """Return the mapping of each file of a load."""
         rosters = self._job.file.rosters
         if load.corrects is not None:
             rosters = rosters[load.corrects : load.corrects + 1]
@@ -540,14 +538,13 @@ class JobRun:
         changes = {**state.slot(load, load), "returned": self._returns.after(load)}
         if load.corrects is None:  # corrections that are held are void from now on
             self._store.remove_copies(file for one in state.corrections for file in one.files)
-            changes |= {"loads": state.after(done), "corrections": ()}
+            changes |= {"loads": (*state.loads, done)[-COMPARED:], "corrections": ()}
         if self._sis and load.delivered:
             changes["delivered"] = (*state.delivered, load.run)[-COMPARED:]
         self._intake.mark(load, FileState.LOADED, **changes)
         return load
 
     def _feeds(self, load: Load) -> tuple[Feed, ...]:
-        """Return the feed of each file of a load; corrections are in none."""
         rosters = self._job.file.rosters if load.corrects is None else ()
         return tuple(self._store.state.feed(part.source.address) for part in rosters)
 
@@ -591,7 +588,6 @@ class JobRun:
         return load
 
     def _finish(self, load: Load) -> Load:
-        """Put the files away, and give the rejects to the office."""
         place = self._intake if load.corrects is None else self._returns
         trouble = [*place.put_away(load)]
         try:
@@ -603,7 +599,6 @@ class JobRun:
     # --- results ---
 
     def _result(self, load: Load) -> Message:
-        """Return the message about a load that is done."""
         summary, state, file = load.planned, self._store.state, self._job.file
         code = Exit.worst({Exit(summary.exit), *((Exit.STOPPED,) if load.trouble else ())})
         # changes that no later file has, or corrections
@@ -652,7 +647,6 @@ class JobRun:
         return error.exit
 
     def _purge(self) -> None:
-        """Delete runs and picked-up files that are older than the job keeps them."""
         keep = self._job.file.keep
         if keep is None:
             return

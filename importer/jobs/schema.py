@@ -166,24 +166,17 @@ Address = Annotated[str, PlainValidator(_address), _TEXT]
 
 def web_address(text: str) -> str:
     """Return an address that a message may be sent to. Raises ValueError for another one."""
-    if not _is_web_address(text):
-        msg = (
-            "must be an address that starts with https://, in ASCII and without blanks, or the "
-            "name of a setting, as in `$URL`"
-        )
-        raise ValueError(msg)
-    return text
-
-
-def _is_web_address(text: str) -> bool:
-    try:
+    with suppress(ValueError):  # of the port, or of brackets
         parts = urlsplit(text)
-        port = parts.port
-    except ValueError:  # of the port, or of brackets
-        return False
-    local = parts.scheme == "http" and is_loopback(parts.hostname or "")
-    fitting = re.fullmatch(r"[!-~]+", text) and parts.hostname and port != 0
-    return bool(fitting) and (parts.scheme == "https" or local)
+        local = parts.scheme == "http" and is_loopback(parts.hostname or "")
+        fitting = re.fullmatch(r"[!-~]+", text) and parts.hostname and parts.port != 0
+        if fitting and (parts.scheme == "https" or local):
+            return text
+    msg = (
+        "must be an address that starts with https://, in ASCII and without blanks, or the name of "
+        "a setting, as in `$URL`"
+    )
+    raise ValueError(msg)
 
 
 def secret(name: str) -> str:
@@ -347,7 +340,6 @@ def load_job(path: Path) -> Job:
 
 
 def _findings(error: ValidationError) -> list[MappingFinding]:
-    """Return what the model finds."""
     found = []
     for detail in error.errors():
         steps: Steps = detail["loc"]
@@ -364,7 +356,6 @@ def _findings(error: ValidationError) -> list[MappingFinding]:
 
 
 def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
-    """Yield keys that do not fit the others."""
     if file.do in {"sis-load", "sis-zip"} and file.deliver_to is None:
         yield ("do",), f"`{file.do}` needs `deliver_to`, the folder that Alma reads"
     if file.do != "sis-load":

@@ -254,10 +254,6 @@ class State(_Kept):
         """The last load that was done."""
         return self.loads[-1] if self.loads else None
 
-    def after(self, load: LastLoad) -> tuple[LastLoad, ...]:
-        """Return the loads to compare with after another one."""
-        return (*self.loads, load)[-COMPARED:]
-
     def with_decision(self, decision: Decision, **changes: object) -> Self:
         """Return the state after a person decided something."""
         decisions = (*self.decisions, decision)[-_DECISIONS:]

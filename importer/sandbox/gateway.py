@@ -104,8 +104,6 @@ class Rule(BaseModel):
 
 
 class _File(BaseModel):
-    """The whole file."""
-
     model_config = ConfigDict(extra="forbid", strict=True)
 
     seed: int = 0

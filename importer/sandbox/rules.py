@@ -85,7 +85,6 @@ def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
 
 
 def _check_password(record: Record) -> None:
-    """Refuse a weak password for an Internal user (500038)."""
     password = text(record, "password")
     if text(record, "account_type") != INTERNAL or not password:
         return

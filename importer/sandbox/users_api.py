@@ -89,16 +89,9 @@ class UsersApi:
         return self._answer(request, user)
 
     async def get(self, request: web.Request) -> web.Response:
-        """Return one user, by any of its identifiers or by its source."""
+        """Return one user, by any of its identifiers."""
         _check_words(request, "expand", {"none", *_ACTIVITY})
-        source = request.query.get("source_institution_code")
-        if source is None:
-            return self._answer(request, self._find(request))
-        value = request.match_info["id"]
-        found, _ = self._select({"source_institution_code": source, "source_user_id": value})
-        if not found:
-            refuse("not_found_by_source", value=value)
-        return self._answer(request, found[0])
+        return self._answer(request, self._find(request))
 
     async def update(self, request: web.Request) -> web.Response:
         """Replace a user's record."""
@@ -113,18 +106,12 @@ class UsersApi:
         return web.Response(status=204)
 
     async def authenticate(self, request: web.Request) -> web.Response:
-        """Check a password (`op=auth`, the default) or refresh a linked user: 204."""
-        user = self._find(request)
-        match request.query.get("op", "auth"):
-            case "auth":
-                header = unquote(request.headers.get("Exl-User-Pw", ""))
-                self.institution.authenticate(user, request.query.get("password") or header)
-            case "refresh" if not text(user.record, "source_link_id"):
-                refuse("not_linked")
-            case "refresh":
-                pass
-            case _:
-                refuse("invalid_parameter", parameter="op")
+        """Check a password (`op=auth`, the default): 204."""
+        if request.query.get("op", "auth") != "auth":
+            refuse("invalid_parameter", parameter="op")
+        header = unquote(request.headers.get("Exl-User-Pw", ""))
+        password = request.query.get("password") or header
+        self.institution.authenticate(self._find(request), password)
         return web.Response(status=204)
 
     async def activity(self, request: web.Request) -> web.Response:
@@ -228,7 +215,6 @@ class UsersApi:
 
 
 def _asked(request: web.Request) -> tuple[str, str]:
-    """Return the ID in the path and its type."""
     return request.match_info["id"], request.query.get("user_id_type") or ALL_UNIQUE
 
 
