@@ -32,16 +32,7 @@ from importer.alma.responses import Reply
 from importer.cli.connection import fetch_codes, user_caches, with_alma
 from importer.cli.console import progress, saved_codes, saved_facts
 from importer.cli.options import CODES, FACTS, FIRST_CONTACT, Commands, Json, operator
-from importer.cli.output import (
-    PACKAGE,
-    commit,
-    emit,
-    now,
-    program,
-    say,
-    write_findings,
-    write_new,
-)
+from importer.cli.output import PACKAGE, commit, emit, now, program, say, write_findings, write_new
 from importer.errors import Exit, ImporterError, StoppedError, UsageError
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import CodeTables

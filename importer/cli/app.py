@@ -153,8 +153,7 @@ def _options(
         bool, typer.Option("-v", "--verbose", help="Show all problems and timings.")
     ] = False,
     log: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="Write a JSON log to this file."),
+        Path | None, typer.Option(metavar="PATH", help="Write a JSON log to this file.")
     ] = None,
     version: Annotated[  # noqa: ARG001  its callback acts
         bool,

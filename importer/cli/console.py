@@ -11,14 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from importer.alma.code_tables import read_file
@@ -186,9 +179,7 @@ class Advance(Protocol):
 
 @contextmanager
 def progress(
-    what: str,
-    notice: Callable[[], str] = lambda: "",
-    clock: Callable[[], float] = time.monotonic,
+    what: str, notice: Callable[[], str] = lambda: "", clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Advance]:
     """Show the progress of the block: a bar on a terminal, otherwise a line every INTERVAL.
 

@@ -38,8 +38,7 @@ def new(
         Path, typer.Option("-m", "--mapping", help="The mapping (YAML).", show_default=False)
     ],
     source: Annotated[
-        str,
-        typer.Option("--from", help="Folder and pattern, such as incoming/patrons-*.csv."),
+        str, typer.Option("--from", help="Folder and pattern, such as incoming/patrons-*.csv.")
     ] = "incoming/*.csv",
 ) -> None:
     """Write a first job, which only plans. Every key has a comment."""

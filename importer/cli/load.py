@@ -49,9 +49,7 @@ from importer.model.plan import Result, SafetyCheck
 from importer.model.run import SisLoad
 from importer.model.text import command_line
 from importer.pipeline import apply as apply_stage
-from importer.pipeline.inputs import (
-    Progress,
-)
+from importer.pipeline.inputs import Progress
 from importer.pipeline.plan import plan as plan_roster
 from importer.pipeline.sis_load import deliver
 from importer.pipeline.undo import UndoRequest
@@ -77,8 +75,7 @@ def plan(
     overwrite_edits: Annotated[
         list[str],
         typer.Option(
-            help="Write this field even where staff edited it in Alma. Repeatable.",
-            metavar="FIELD",
+            help="Write this field even where staff edited it in Alma. Repeatable.", metavar="FIELD"
         ),
     ] = [],  # noqa: B006
     to: Annotated[

@@ -112,8 +112,7 @@ ROW_HELP = "Row number, as in the spreadsheet; 2:14 is row 14 of the second rost
 Row = Annotated[int, typer.Argument(help=ROW_HELP, parser=read_row_label, metavar="ROW")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 ShowValues = Annotated[
-    bool,
-    typer.Option("--show-values", help="Do not mask patron data on screen."),
+    bool, typer.Option("--show-values", help="Do not mask patron data on screen.")
 ]
 JobFile = Annotated[Path, typer.Argument(help="The job (YAML).", metavar="JOB")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]

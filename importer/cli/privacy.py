@@ -218,8 +218,7 @@ def _erase(trace: Trace, ids: frozenset[str]) -> None:
 @app.command()
 def purge(
     run: Annotated[
-        list[str],
-        typer.Argument(help="Delete these runs, whatever their age.", metavar="RUN"),
+        list[str], typer.Argument(help="Delete these runs, whatever their age.", metavar="RUN")
     ] = [],  # noqa: B006
     older_than: Annotated[str, typer.Option(help="Age in days, such as 30d.")] = "",
     yes: Annotated[

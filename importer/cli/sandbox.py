@@ -54,8 +54,7 @@ def sandbox(
         int, typer.Option(metavar="N", min=0, help="And N copies of another institution's patrons.")
     ] = 0,
     like: Annotated[
-        Path | None,
-        typer.Option(help="Invent them in the shape and proportions of a user cache."),
+        Path | None, typer.Option(help="Invent them in the shape and proportions of a user cache.")
     ] = None,
     codes: Annotated[
         Path | None, typer.Option(help="Have the code tables that `codes fetch` has saved.")

@@ -70,9 +70,7 @@ def status(as_json: Json = False) -> None:
 
 
 @users.command()
-def delete(
-    yes: Yes = False,
-) -> None:
+def delete(yes: Yes = False) -> None:
     """Delete the user cache from this computer. Nothing changes in Alma."""
     paths = user_caches()
     if not paths:

@@ -55,8 +55,7 @@ def web(
         str, typer.Option(help="With --socket: the page's address, https://loads.example.edu.")
     ] = "",
     idle: Annotated[
-        float,
-        typer.Option(min=0, help="Stop after N hours without use; 0: never.", metavar="N"),
+        float, typer.Option(min=0, help="Stop after N hours without use; 0: never.", metavar="N")
     ] = IDLE_HOURS,
 ) -> None:
     """Open the local page: drop a roster, correct it, review the plan, and load it."""
@@ -84,28 +83,15 @@ def web(
             listening = _listen(port)
             address = f"http://{_own_name()}:{listening[0].getsockname()[1]}"
             seconds = idle * 3600 or None
-        _serve(listening, address, seconds, socket_file, public_url, access, no_browser=no_browser)
-
-
-def _serve(
-    listening: list[socket.socket],
-    address: str,
-    seconds: float | None,
-    socket_file: Path | None,
-    public_url: str,
-    access: Access,
-    *,
-    no_browser: bool,
-) -> None:
-    """Serve the page of this folder until it is stopped."""
-    host = address.partition("://")[2]
-    guard = Guard(
-        hosts=frozenset({host}),
-        origins=frozenset({address}),
-        cookie_name=f"importer-{host.rpartition(':')[2]}",
-        proxied=socket_file is not None,
-    )
-    with _site(access, proxied=guard.proxied) as site, tempfile.TemporaryDirectory() as private:
+        host = address.partition("://")[2]
+        guard = Guard(
+            hosts=frozenset({host}),
+            origins=frozenset({address}),
+            cookie_name=f"importer-{host.rpartition(':')[2]}",
+            proxied=socket_file is not None,
+        )
+        site = stack.enter_context(_site(access, proxied=guard.proxied))
+        private = stack.enter_context(tempfile.TemporaryDirectory())
 
         def ready() -> None:
             if socket_file is not None:

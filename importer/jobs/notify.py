@@ -24,13 +24,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Literal
 from urllib.error import HTTPError, URLError
-from urllib.request import (
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    ProxyHandler,
-    Request,
-    build_opener,
-)
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from importer.alma.connection import is_loopback, trusted
 from importer.errors import (

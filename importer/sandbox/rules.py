@@ -313,11 +313,7 @@ def _with_defaults(body: Record, switches: Switches, when: Stamp) -> Record:
     }
     for name in SEGMENTED:
         record[name] = [
-            {
-                **defaults.get(name, {}),
-                **entry,
-                "segment_type": _segment(entry, usual, fixed=fixed),
-            }
+            {**defaults.get(name, {}), **entry, "segment_type": _segment(entry, usual, fixed=fixed)}
             for entry in entries(record, name)
         ]
     # An empty status becomes ACTIVE, an illegal one INACTIVE.
