@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator
 
 from importer.mapper.placeholders import Template, written_template
-from importer.mapper.steps.step import Level, MappingFinding, Needs, Policy, RulePart, Step
+from importer.mapper.steps.step import MappingFinding, Needs, Policy, RulePart, Step
 from importer.mapper.transforms import Word
 from importer.model.candidates import Yes
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
@@ -173,9 +173,3 @@ class Override(Policy[bool]):
     in_words = {True: "also over a value that was edited by hand in Alma"}
     form = Yes
     position = 140
-
-    def check_rule(self, part: RulePart) -> Iterator[MappingFinding]:
-        """Edits by staff stay in protected fields only (contract 3.1)."""
-        if self.value and not (part.of.field.facts.sticky or part.of.field.parent):
-            wrong = "has no effect: this field is not protected"
-            yield MappingFinding((*part.steps, "override"), wrong, level=Level.HINT)
