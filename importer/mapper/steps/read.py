@@ -111,6 +111,8 @@ def read_name(text: str, order: Order) -> PersonName:
             (words[:at], words[at:]) if order == "last-first" else (words[at:], words[:at])
         )
         certain = certain and len(given) <= 2 and not any(map(may_be_particle, given[1:]))
+        if given and order != "last-first" and len("".join(last)) == 1 and last[0].isascii():
+            certain = False  # as in `LEE ANN M`, which begins with the last name
     certain = certain and not (NO_NAME.search(text) or "(" in text)
     suffixes[:0] = [*_suffixes(last), *_suffixes(given)]
     certain = certain and not any(map(_is_no_part, [*last, *given]))
