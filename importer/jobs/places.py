@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ LOADED = ".done-"
 SUPERSEDED = ".superseded-"
 SKIPPED = ".skipped-"
 """In the names of files that are over; such a file is never picked up again."""
+
+OPEN_IN_EXCEL = "~$"
+"""How the name of the file begins that Excel keeps beside an open workbook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +77,20 @@ class RosterFolder(Protocol):
 def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
     """Return the files that match, oldest first; hidden ones and those put away do not.
 
-    Neither does a name that could lead to another folder, whatever a server lists.
+    Neither does a name that could lead to another folder, whatever a server lists. A letter counts
+    as the same with its accent inside or beside it, and in any case where the disk ignores case.
     """
+    ignores_case = isinstance(place, LocalFolder) and sys.platform in {"win32", "darwin"}
+
+    def same(text: str) -> str:
+        text = unicodedata.normalize("NFC", text)
+        return text.lower() if ignores_case else text
+
     found = [
         file
         for file in place.files()
-        if fnmatchcase(file.name, pattern)
-        and not file.name.startswith(".")
+        if fnmatchcase(same(file.name), same(pattern))
+        and not file.name.startswith((".", OPEN_IN_EXCEL))
         and not any(mark in file.name for mark in (LOADED, SUPERSEDED, SKIPPED))
         and file.name.isprintable()
         and not set(file.name) & set("/\\:")

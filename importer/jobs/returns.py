@@ -18,7 +18,14 @@ from importer.errors import Exit, ImporterError
 from importer.jobs.commands import Tools
 from importer.jobs.feed import copied, digest_of, opened
 from importer.jobs.notify import Level, Message, send_email
-from importer.jobs.places import LOADED, SKIPPED, SUPERSEDED, FoundFile, RosterFolder
+from importer.jobs.places import (
+    LOADED,
+    OPEN_IN_EXCEL,
+    SKIPPED,
+    SUPERSEDED,
+    FoundFile,
+    RosterFolder,
+)
 from importer.jobs.schema import Job
 from importer.jobs.state import Load, Returned, Store
 from importer.jobs.words import reasons
@@ -36,9 +43,6 @@ _STEP = timedelta(seconds=2)
 """How coarse the times of SFTP servers and some drives are: a file may change within a step."""
 
 _PLANNED = "This writes nothing yet, and shows the command that applies the plan."
-
-_OPEN_IN_EXCEL = "~$"
-"""How the name of the file begins that Excel keeps beside an open workbook."""
 
 _PUT_BY_JOBS = re.compile(r"\d{4}-\d\d-\d\dT\S+-rejects(-\d+-.+)?\.xlsx")
 """The names of workbooks that jobs put there, as `rejects_name` ends them."""
@@ -209,7 +213,7 @@ class Returns:
             edited = [
                 (name, one)
                 for name, one in self._store.state.returned.items()
-                if name in there and one.sha256 and f"{_OPEN_IN_EXCEL}{name}" not in there
+                if name in there and one.sha256 and f"{OPEN_IN_EXCEL}{name}" not in there
                 and self._is_edited(place, there[name], one)
             ]  # fmt: skip
             self._name_strangers(there)
@@ -251,7 +255,7 @@ class Returns:
         strangers = [
             name
             for name in there
-            if name.endswith(".xlsx") and not name.startswith(_OPEN_IN_EXCEL)
+            if name.endswith(".xlsx") and not name.startswith(OPEN_IN_EXCEL)
             and name not in state.returned
             and (name.startswith(copies) or not _PUT_BY_JOBS.fullmatch(name))
         ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -62,8 +63,9 @@ def _location(value: object, *, with_pattern: bool) -> Location:
         msg = "must be a folder, or an address such as `sftp://user@host/folder`"
         raise ValueError(msg)
     address = urlsplit(text)
+    windows = os.name == "nt" and "://" not in text
     if "://" not in text:
-        path, server = text, {}
+        path, server = text.replace("\\", "/") if windows else text, {}
     elif address.scheme != "sftp" or not address.hostname or not address.username:
         msg = "must be a folder, or an address such as `sftp://user@host/folder`"
         raise ValueError(msg)
@@ -79,6 +81,7 @@ def _location(value: object, *, with_pattern: bool) -> Location:
         msg = "must end with a file name or a pattern, such as `patrons-*.csv`"
         raise ValueError(msg)
     folder = (folder or slash or ".") if with_pattern else (folder.rstrip("/") or "/")
+    folder += "/" if windows and folder.endswith(":") else ""  # `C:` alone is no folder
     return Location(folder, pattern, port=address.port or 22 if server else 22, **server)
 
 

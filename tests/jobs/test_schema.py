@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from importer.errors import Exit, MappingError
-from importer.jobs.schema import load_job
+from importer.jobs.schema import Folder, Location, PickUp, load_job
 from tests.cli.conftest import Type
 from tests.jobs.office import prepare
 from tests.jobs.test_leavers_year import RETIRE
@@ -83,6 +85,28 @@ def test_a_login_is_found_however_its_server_is_written(tmp_path: Path) -> None:
     path.write_text(f"{text}sftp:\n  SFTP.Example.ORG: {{key: id_key}}\n", "utf-8")
     file = load_job(path).file
     assert file.sftp[file.rosters[0].source.host].key == Path("id_key")
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "pattern"),
+    [
+        (r"C:\feeds\patrons-*.csv", "C:/feeds", "patrons-*.csv"),
+        ("C:/feeds/patrons-*.csv", "C:/feeds", "patrons-*.csv"),
+        (r"C:\p-*.csv", "C:/", "p-*.csv"),
+        (r"\\files\in\p-*.csv", "//files/in", "p-*.csv"),
+        ("p-*.csv", ".", "p-*.csv"),
+        ("sftp://ana@example.org/out/p-*.csv", "/out", "p-*.csv"),
+    ],
+)
+def test_a_folder_of_windows_keeps_its_drive_or_its_share(
+    path: str, folder: str, pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With either slash; the root of a drive is not the folder that is open on it."""
+    monkeypatch.setattr(os, "name", "nt")
+    found: Location = TypeAdapter(PickUp).validate_python(path)
+    assert (found.folder, found.pattern) == (folder, pattern)
+    target: Location = TypeAdapter(Folder).validate_python(folder.replace("/", "\\"))
+    assert target.folder == folder
 
 
 def test_a_new_job_passes_its_own_check(folder: Path, typed: Type) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 import zipfile
 from contextlib import nullcontext
@@ -213,7 +214,15 @@ class _Listing:
 
     def files(self) -> list[FoundFile]:
         """Return names that match, and lead elsewhere."""
-        names = ("a/../../b.csv", "..\\b.csv", "C:b.csv", ".b.csv", "b\n.csv", "right.csv")
+        names = (
+            "a/../../b.csv",
+            "..\\b.csv",
+            "C:b.csv",
+            ".b.csv",
+            "b\n.csv",
+            "~$b.csv",
+            "right.csv",
+        )
         return [FoundFile(name, 1, 1.0) for name in names]
 
 
@@ -221,3 +230,14 @@ def test_a_name_that_leads_elsewhere_never_matches() -> None:
     """A server cannot make the importer write outside of the job's folder."""
     listing = cast("RosterFolder", _Listing())
     assert [file.name for file in matching(listing, "*.csv")] == ["right.csv"]
+
+
+@pytest.mark.parametrize(("system", "found"), [("linux", 1), ("darwin", 2), ("win32", 2)])
+def test_a_name_matches_as_the_disk_compares_it(
+    system: str, found: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An accent counts as the same in either form, and so does case on Windows and macOS."""
+    monkeypatch.setattr(sys, "platform", system)
+    for name in ("e\u0301tudiants-1.csv", "\u00c9tudiants-2.CSV"):
+        (tmp_path / name).touch()
+    assert len(matching(LocalFolder(tmp_path), "\u00e9tudiants-*.csv")) == found
