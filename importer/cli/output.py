@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -133,19 +134,21 @@ class UnbrokenStream(io.TextIOWrapper):
         """Write a text; return its length."""
         try:
             return super().write(text)
-        except BrokenPipeError:
-            self._discard()
+        except OSError as error:
+            self._discard(error)
             return len(text)
 
     def flush(self) -> None:
         """Write what is kept back."""
         try:
             super().flush()
-        except BrokenPipeError:
-            self._discard()
+        except OSError as error:
+            self._discard(error)
 
-    def _discard(self) -> None:
-        """Send what is still written nowhere."""
+    def _discard(self, error: OSError) -> None:
+        """Send what is still written nowhere. Raises the error where the reader is there."""
+        if error.errno not in {errno.EPIPE, errno.EINVAL}:  # the second one is that of Windows
+            raise error
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from html import escape
 from pathlib import Path
 from typing import Annotated
@@ -99,13 +99,11 @@ def web(
                 return
             say(f"The page is served at {address} on this computer only; Ctrl-C stops it.")
             entry = f"{address}{ENTER}?token={guard.token}"
-            if no_browser:
+            # through a private file: the token must not be seen in the list of processes
+            page = Path(private, "open.html")
+            write_atomically(page, _redirect(entry).encode())
+            if no_browser or not _opened(page):
                 say(f"Open it with this address, which works once:\n  {entry}")
-            else:
-                # through a private file: the token must not be seen in the list of processes
-                page = Path(private, "open.html")
-                write_atomically(page, _redirect(entry).encode())
-                webbrowser.open(page.as_uri())
 
         serve(site, guard, listening, ready, seconds)
 
@@ -200,7 +198,11 @@ def _listen(port: int) -> list[socket.socket]:
             socket.create_server(("::1", first.getsockname()[1]), family=socket.AF_INET6),
         ]
     except OSError as error:
-        msg = f"Port {port} cannot be used ({error.strerror}). Name another with --port."
+        msg = (
+            f"Port {port} cannot be used ({error.strerror}). If the page is open already, use its "
+            "browser window, or stop it first: press Ctrl-C or close its black window. Otherwise "
+            "name another port with --port."
+        )
         raise UsageError(msg) from error
 
 
@@ -235,6 +237,16 @@ def _redirect(address: str) -> str:
         f'<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={target}">'
         f'<title>Opening the page</title><a href="{target}">Open the page</a>'
     )
+
+
+def _opened(page: Path) -> bool:
+    """Open a file in the browser; return whether this was possible."""
+    if start := getattr(os, "startfile", None):  # Windows; there an address must be in ASCII
+        with suppress(OSError):
+            start(page)
+            return True
+        return False
+    return webbrowser.open(page.as_uri())
 
 
 def _workspace(place: str, folder: Path, settings: dict[str, str]) -> Workspace:

@@ -77,6 +77,7 @@ class Ledger(Database):
             ledger.connection.executescript(tables)
             ledger.connection.execute(f"PRAGMA user_version = {VERSION}")
         except sqlite3.Error as error:
+            ledger.close()
             raise ledger.failure(error) from error
         return ledger
 

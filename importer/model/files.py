@@ -17,6 +17,8 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -353,7 +355,9 @@ def _explained(path: Path, error: OSError | ValueError) -> UnreadableFileError:
         case errno.ENAMETOOLONG:
             return UnreadableFileError(f"{name} is too long for a file name.")
         case errno.EACCES | errno.EPERM:
-            return UnreadableFileError(f"{name}: you do not have permission to read this file.")
+            close = ", or it is open in another program: close it there" if os.name == "nt" else ""
+            msg = f"{name}: you do not have permission to read this file{close}."
+            return UnreadableFileError(msg)
         case errno.ELOOP:
             return UnreadableFileError(f"{name} is a link that leads back to itself.")
         case _:
@@ -432,5 +436,15 @@ def mounted_share(folder: Path) -> str:
     try:
         mounts = MOUNTS.read_text("utf-8", "surrogateescape")
     except OSError:  # not Linux
-        mounts = ""
+        mounts = mounted_on_mac() if sys.platform == "darwin" else ""
     return network_share(folder.resolve(), mounts)
+
+
+def mounted_on_mac(command: str = "/sbin/mount") -> str:
+    """Return what macOS has mounted, as Linux lists it; blank if this is not known."""
+    try:
+        listed = subprocess.run((command,), capture_output=True, check=False, timeout=10)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = re.findall(r"(?m)^.*? on (/.*) \((\w+)", listed.stdout.decode("utf-8", "replace"))
+    return "\n".join("- {} {}".format(place.replace(" ", r"\040"), kind) for place, kind in lines)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from importlib.metadata import version
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,8 @@ from rich.console import Console
 from importer.cli.app import COMMANDS, run
 from importer.cli.console import INTERVAL, Bar, progress
 from importer.cli.load import _ShownProgress
-from importer.cli.output import PACKAGE, commit
+from importer.cli.output import PACKAGE, UnbrokenStream, commit
+from importer.cli.web import _opened
 from importer.errors import Exit, missing_library
 from importer.ledger.states import State
 from importer.model.plan import Act
@@ -60,6 +63,45 @@ def test_what_would_have_no_effect_or_another_one_is_refused(
     (folder / ".env").write_text("ALMA_REGION=eu\n", "utf-8")
     assert typed(*words).exit == Exit.USAGE
     assert [path.name for path in folder.iterdir()] == [".env"]
+
+
+@pytest.mark.parametrize(
+    ("number", "goes_on"), [(errno.EPIPE, True), (errno.EINVAL, True), (errno.ENOSPC, False)]
+)
+def test_a_reader_who_left_stops_no_command(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, goes_on: bool
+) -> None:
+    """Windows calls it an invalid argument; a full disk is an error."""
+    failures = [OSError(number, os.strerror(number))]
+
+    class Left(BytesIO):
+        def write(self, _: object) -> int:
+            if failures:
+                raise failures.pop()
+            return 0
+
+    with (tmp_path / "out").open("wb") as file:
+        stream = UnbrokenStream(Left(), "utf-8", write_through=True)
+        monkeypatch.setattr(stream, "fileno", file.fileno)
+        with nullcontext() if goes_on else pytest.raises(OSError, match="space"):
+            assert stream.write("row 14") == len("row 14")
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_windows_opens_the_page_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, opens: bool
+) -> None:
+    """It would not find `C:/Users/J%C3%B6rg`; where nothing opens, the address is printed."""
+    opened = list[Path]()
+
+    def start(page: Path) -> None:
+        opened.append(page)
+        if not opens:
+            raise OSError(errno.ENOENT, "no application")
+
+    monkeypatch.setattr(os, "startfile", start, raising=False)
+    assert _opened(tmp_path / "J\u00f6rg.html") == opens
+    assert opened == [tmp_path / "J\u00f6rg.html"]
 
 
 def test_memory_is_collected_while_a_command_works(typed: Type) -> None:

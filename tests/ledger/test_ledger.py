@@ -195,6 +195,18 @@ def test_a_folder_in_which_nothing_can_be_made(tmp_path: Path) -> None:
         Ledger.create(tmp_path / "nowhere")
 
 
+@pytest.mark.usefixtures("open_files_stay")
+def test_a_ledger_that_cannot_be_made_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody could delete its folder on Windows."""
+    monkeypatch.setattr("importer.ledger.ledger.VERSION", "full (")
+    with pytest.raises(UsageError) as refused:
+        Ledger.create(tmp_path)
+    (tmp_path / states.FILE).unlink()
+    assert refused.traceback  # the error keeps what it was raised in, as a caller does
+
+
 def test_each_way_of_failing_has_words(tmp_path: Path) -> None:
     """SQLite's own words are never shown."""
     for said, words in (

@@ -16,6 +16,7 @@ from importer.model import files
 from importer.model.files import (
     check_regular,
     flush,
+    mounted_on_mac,
     mounted_share,
     network_share,
     parse_json,
@@ -96,6 +97,25 @@ def test_what_is_no_ordinary_file_is_refused(make, sentence: str, tmp_path: Path
             read()
         assert refused.value.exit is Exit.USAGE
         str(refused.value).encode()
+
+
+@pytest.mark.parametrize(("system", "said"), [("nt", True), ("posix", False)])
+def test_on_windows_a_file_may_be_open_elsewhere(
+    system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, said: bool
+) -> None:
+    """There the same error means both; elsewhere an open file can be read."""
+    path = tmp_path / "people.csv"
+    path.touch()
+
+    def refused(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    monkeypatch.setattr(os, "name", system)
+    with pytest.raises(UnreadableFileError) as caught:
+        read_bounded(path, LIMIT)
+    monkeypatch.undo()
+    assert ("open in another program" in str(caught.value)) == said
 
 
 def test_a_missing_file_has_an_error_of_its_own(tmp_path: Path) -> None:
@@ -257,6 +277,22 @@ damaged
 def test_the_innermost_mount_counts(folder: PurePath, kind: str) -> None:
     """By whole names of folders, the last one of several mounted at one place."""
     assert network_share(folder, MOUNTS) == kind
+
+
+def test_shares_of_a_mac_are_known(tmp_path: Path) -> None:
+    """As its `mount` lists them; another computer has no such command, or waits for a share."""
+    mount = tmp_path / "mount"
+    mount.write_text(
+        "#!/bin/sh\ncat <<'END'\n"
+        "/dev/disk3s1s1 on / (apfs, sealed, local, read-only, journaled)\n"
+        "//ana@files/circ%20desk on /Volumes/circ desk (smbfs, nodev, nosuid, mounted by ana)\n"
+        "http://files/dav/ on /Volumes/on (it) (webdav, nodev, noexec, nosuid)\nEND\n"
+    )
+    mount.chmod(0o700)
+    mounts = mounted_on_mac(str(mount))
+    kinds = ("/Volumes/circ desk/runs", "/Volumes/on (it)/runs", "/Users/ana/runs")
+    assert [network_share(PurePosixPath(one), mounts) for one in kinds] == ["smbfs", "webdav", ""]
+    assert mounted_on_mac(str(tmp_path / "none")) == ""
 
 
 def test_this_folder(tmp_path: Path) -> None:

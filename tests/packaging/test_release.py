@@ -181,10 +181,11 @@ def test_the_zip_for_windows_starts_the_importer_with_its_own_python(tmp_path: P
     looked = (folder / "python" / "python313._pth").read_text("utf-8").split()
     assert looked == ["python313.zip", ".", r"..\libraries"]
     starters = {path.name: path.read_bytes() for path in windows.STARTERS.iterdir()}
-    assert {"Start.cmd", "importer.cmd"} <= starters.keys()
+    assert {"Start.cmd", "Console.cmd", "importer.cmd"} <= starters.keys()
     for text in starters.values():
         assert text.count(b"\n") == text.count(b"\r\n")
-    assert rb'"%~dp0python\python.exe" -m importer web' in starters["Start.cmd"]
+    assert rb'"%~dp0python\python.exe" -m importer -C "%~dp0work" web' in starters["Start.cmd"]
+    assert not any(b"cd /d" in text for text in starters.values())  # it fails on a share
     first, second = tmp_path / "a.zip", tmp_path / "b.zip"
     windows.zipped(folder, first)
     windows.zipped(folder, second)
