@@ -508,7 +508,7 @@ class Desk:
     def keeps_emails(self, roster: Roster, before: User, alma: Alma, reviewed: Reviewed) -> None:
         """Check which emails a load replaced: none that staff wrote, or that a row has or had.
 
-        An entry that was never loaded replaces any of its type that nobody needs.
+        An entry that no load brought into Alma replaces any of its type that nobody needs.
         """
         left = self.emails.setdefault(roster.name, {})
         cells = {label: one for label in (EMAIL, EMAIL_2) if (one := roster.cells[label])}
@@ -519,7 +519,9 @@ class Desk:
         if {*cells} <= {*left}:
             shown = {edit.shown for edit in reviewed.edits if edit.replaced}
             assert gone <= self.written | shown, (roster, before, alma.live)
-        left.update(cells)
+        there, types = _entries(alma.live, marked=False), (roster.email_type, roster.email_2_type)
+        kinds = dict(zip((EMAIL, EMAIL_2), types, strict=True))
+        left.update({at: one for at, one in cells.items() if (one, kinds[at]) in there})
         self.written.update(cells.values())
 
     def loaded(self, roster: Roster, before: User, alma: Alma) -> None:
