@@ -163,17 +163,12 @@ def user_reader(user_id: str) -> Reader[User | Unreadable]:
             user = User.from_json(body)
         except ValidationError as error:
             field = ".".join(str(one) for one in error.errors()[0]["loc"] if isinstance(one, str))
-            is_user = field and _read(_Identified, body) is not None
-            return Unreadable(field) if is_user else None
+            return Unreadable(field) if field else None
         ids = [user.primary_id, *(entry.value for entry in user.user_identifier or ())]
         has_it = user.primary_id and folded(user_id) in {folded(text) for text in ids if text}
         return user if has_it else None
 
     return read
-
-
-class _Identified(_Model):
-    primary_id: Text
 
 
 def read_users(body: bytes) -> UserPage | None:

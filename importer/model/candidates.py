@@ -190,8 +190,9 @@ class RecordLayout:
 
     @property
     def parents(self) -> Iterable[str]:
-        """The paths of the lists of which it makes entries."""
-        return dict.fromkeys(entry.parent for entry in self.entries)
+        """The paths of the lists that it writes."""
+        own = (entry.parent for entry in self.entries)
+        return dict.fromkeys((*own, *(removal.parent for removal in self.removals)))
 
     def followers(self, path: str) -> tuple[str, ...]:
         """The labels of what takes a field of the record, itself or through another one."""

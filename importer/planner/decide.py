@@ -121,13 +121,15 @@ def _held(planned: Planned) -> Planned:
 def create(draft: DraftUser, earlier: Earlier) -> Planned:
     """Return the step that creates the row's user, whatever Alma may have.
 
-    Its roles are by Alma's own rules, so none that a load wrote.
+    Its roles are by Alma's own rules: what the row has is not sent, and is remembered so.
     """
-    reviewed = review(draft.without({ROLE_END}), User(), NO_MEMORY, earlier, rename=False)
-    user, imprints = new_user(draft), reviewed.imprints
+    user = new_user(draft)
+    imprints = {**review(draft, User(), NO_MEMORY, earlier, rename=False).imprints}
+    if ROLE_END in imprints:
+        imprints[ROLE_END] = imprints[ROLE_END]._replace(rule="")
     if earlier.sis is not None:
         user = external_part(user)
-        imprints = {**imprints, **not_given(draft, imprints, user, earlier)}
+        imprints |= not_given(draft, imprints, user, earlier)
     return Planned(Create(draft.row, user), imprints=imprints)
 
 

@@ -516,20 +516,13 @@ def new_user(draft: DraftUser) -> User:
     if layout.account_type is AccountType.EXTERNAL:
         held["external_id"] = draft.values.get("external_id", "")
     contact: dict[str, tuple[Part, ...]] = {}
-    for parent in _parents(draft):
+    for parent in draft.layout.parents:
         if parts := new_entries(parent, draft):
             holder = contact if parent.startswith(CONTACT) else held
             holder[parent.removeprefix(CONTACT)] = parts
     if contact:
         held["contact_info"] = contact
     return User.model_validate(held)
-
-
-def _parents(draft: DraftUser) -> dict[str, None]:
-    """Return the paths of the lists that the mapping writes."""
-    layout = draft.layout
-    written = (entry.parent for entry in layout.entries)
-    return dict.fromkeys((*written, *(removal.parent for removal in layout.removals)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -606,7 +599,7 @@ def _merged(
     expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
     after = with_patron_role(after, expiry, scope, draft.institution)
     lists: dict[str, list[Edit]] = {}
-    for parent in _parents(draft):
+    for parent in draft.layout.parents:
         own = places.get(parent, {})
         known = Known(account, after.primary_id, converts, run_values, own)
         merging = ListMerge(parent, draft, entries(live, parent), known)

@@ -44,7 +44,7 @@ from importer.planner.entries import (
     with_value,
 )
 from importer.planner.merge import IDS, SET_APART, STICKY, Merged, new_user
-from importer.planner.patch import differences
+from importer.planner.patch import diff, differences
 from importer.planner.staff_edits import Earlier, Edit, Keyed, Reviewed, texts, value_of
 
 _DEFAULTS = {"status": "ACTIVE", "preferred_language": "en", "cataloger_level": "00"}
@@ -222,7 +222,8 @@ def after_load(
         if gone and key not in imprints:
             imprints[key] = one._replace(made="")
     imprints |= not_given(draft, imprints, after, earlier)
-    kept = {name for name in edited if _same_field(name, live, after)}
+    patch = diff(live, after)
+    kept = {*edited} - {*patch.fields, *patch.lists}
     for key, one in imprints.items():
         if one.where.path in kept and one.made:
             last = edited[one.where.path]
@@ -255,13 +256,6 @@ def not_given(
                 value.where, value.cells, value.rule, value.made, value.made, today
             )
     return found
-
-
-def _same_field(name: str, live: User, after: User) -> bool:
-    """Return whether a field, or a list, is the same in two records."""
-    if name in LISTS:
-        return same_entries(entries(live, name), entries(after, name))
-    return current(live, name) == current(after, name)
 
 
 def as_loaded(draft: DraftUser, planned: Planned, match: Match, rules: SisRules) -> Planned:

@@ -557,6 +557,8 @@ def _decide(
     edited = not _is_as_left(last, live, memory, earlier.hashed)
     ours = memory.own is not None and last in memory.own.values()
     reason = reason_of(value, last, first=not ours)
+    if value.where.path == ROLE_END and not last.rule and not edited:  # of a create, so not sent
+        return Ruling.WRITE
     if reason is Reason.DAY and value.day:
         alma = shown(value.where, live)
         has_passed = "" != alma < earlier.today.isoformat()

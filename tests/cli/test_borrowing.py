@@ -103,21 +103,6 @@ def test_patron_role_is_extended_or_added_and_nothing_else(
     assert state(sandbox) == before
 
 
-def test_the_role_of_a_new_user_is_extended_by_the_next_load(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """Alma's own rules gave it, so it is nobody's edit; what the next load wrote is remembered."""
-    roster = write(folder, ANA)
-    text = (folder / "small.yaml").read_text("utf-8")
-    (folder / "role.yaml").write_text(f"{text}patron_role:\n  expiry: 2028-05-31\n", "utf-8")
-    load(typed, roster, "first", "role.yaml")
-    ask(sandbox, "PATCH", "users/2001", {"user_role": [patron("2027-06-30Z")]})
-    load(typed, roster, "second", "role.yaml")
-    assert roles(sandbox, "2001") == [("200", "01SANDBOX_INST", "2028-05-31Z")]
-    ask(sandbox, "PATCH", "users/2001", {"user_role": [patron("2027-06-30Z")]})
-    assert typed("plan", roster, "-m", "role.yaml", "--json").summary["unchanged"]
-
-
 def test_an_old_role_that_alma_refuses_is_named(
     people: Path, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from importer.model.candidates import ROLE_END
+from importer.model.fields import FIELDS, Field, Shape
+from importer.model.plan import Match, UserMemory
 from importer.model.problem import Code
-from importer.model.user import User
+from importer.model.user import Facts, User
 from importer.planner.borrowing import (
     merge_roles,
     obstacles,
@@ -15,7 +19,9 @@ from importer.planner.borrowing import (
     role_obstacles,
     with_patron_role,
 )
-from tests.planner.people import email, user
+from importer.planner.decide import create, update
+from importer.planner.staff_edits import answered, keyed, nothing_earlier
+from tests.planner.people import draft, email, user
 
 TODAY = date(2026, 8, 20)
 CATALOGER = ("32", "MAIN", "")
@@ -68,6 +74,26 @@ def test_the_role_becomes_longer_or_is_added(
     assert with_patron_role(after, "2028-05-31", scope, INST) is after
     assert bool(list(role_changes(before, after))) == (roles(before) != roles(after))
     assert with_patron_role(before, "", scope, INST) is before
+
+
+@pytest.mark.parametrize(
+    ("edited", "expected"), [("2027-06-30", "2028-05-31"), ("2020-05-31", "2020-05-31")]
+)
+def test_the_role_of_a_new_user_is_extended_by_the_next_load(
+    edited: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alma's own rules gave it until 2027-06-30; what staff made of it since stays."""
+    field = Field(ROLE_END, "patron_role", "expiry", Shape.DATE, Facts(0))
+    monkeypatch.setitem(FIELDS, ROLE_END, field)
+    row, hashed = draft({"primary_id": "21234", ROLE_END: "2028-05-31"}), keyed(b"a key")
+    earlier = replace(nothing_earlier(TODAY), hashed=hashed)
+    left = answered(create(row, earlier).imprints, of(("200", INST, "2027-06-30")), hashed)
+    live, known = of(("200", INST, edited)), replace(earlier, of=lambda *_: UserMemory(left, ()))
+    planned = update(row, live, Match(), known, rename=False)
+    assert roles(planned.user) == [("200", INST, expected)]
+    later = replace(known, of=lambda *_: UserMemory(planned.imprints, ()))
+    again = update(row, live, Match(), later, rename=False)
+    assert roles(again.user) == roles(live)
 
 
 def test_an_inactive_role_stays_as_it_is() -> None:
