@@ -82,8 +82,11 @@ _UNTIL = frozenset({
     "until", "till", "thru", "through", "end", "ends", "ending", "exp", "expires", "valid",
     "bis", "ende", "gilt", "jusqu", "hasta", "fino", "tot", "ate", "do",
 })  # fmt: skip
+_SINCE = frozenset(
+    {"from", "since", "start", "begin", "ab", "seit", "desde", "depuis", "dal", "od"}
+)
 _OF_NAMES = frozenset({"name", "names", "nom", "nombre", "nome", "naam"})
-"""Words of headings for ends, and for names of people and other things."""
+"""Words of headings for ends, for starts, and for names of people and other things."""
 
 _YEAR = re.compile(r"\b20[0-9]{2}\b")
 PHONE = re.compile(r"[+(]?[0-9][0-9 ().-]{6,}[0-9]")
@@ -220,7 +223,7 @@ def _by_values(words: Collection[str], guess: Guess, today: date) -> str:
     counts = guess.counts
     if counts and share_of(counts, EMAIL.fullmatch) >= MOST:
         return "email"
-    if counts and _UNTIL & {*words} and share_of(counts, _ends) > 1 / 2:
+    if counts and _UNTIL & {*words} and not _SINCE & {*words} and share_of(counts, _ends) > 1 / 2:
         return "" if guess.dates(lambda day: day < today) else "expiry_date"
     if parts_of_address(replace(guess, field="line1")):
         return "line1"
@@ -301,6 +304,7 @@ def _addresses(found: list[Guess]) -> Iterator[Guess]:
     a street and a state or a postal code is the city, whatever its heading.
     """
     found = [*map(_or_city, found, [None, *found], [*found[1:], None])]
+    found = [*_by_words(found)]
     twice = {str(g.number) for g in found if g.block == str(g.number)}  # `City 2`
     found = [
         replace(guess, block=str(guess.number), field="line1")
@@ -317,6 +321,20 @@ def _addresses(found: list[Guess]) -> Iterator[Guess]:
             yield replace(guess, block=streets[0])
         else:
             yield guess
+
+
+def _by_words(found: list[Guess]) -> Iterator[Guess]:
+    """Give addresses of one kind blocks of their own: `Local Street` and `Permanent Street`."""
+    ours = {at: guess for at, guess in enumerate(found) if guess.field in _OF_ADDRESS}
+    hints = {
+        at: " ".join(word for word in words_of(guess.place.heading) if meaning(word).kind)
+        for at, guess in ours.items()
+    }
+    streets = {(ours[at].block, hint) for at, hint in hints.items() if ours[at].field == "line1"}
+    several = Counter(block for block, _ in streets)
+    for at, guess in enumerate(found):
+        divided = hints.get(at) and several[guess.block] > 1
+        yield replace(guess, block=hints[at]) if divided else guess
 
 
 def _or_city(guess: Guess, before: Guess | None, behind: Guess | None) -> Guess:
@@ -348,13 +366,14 @@ def _typed(found: list[Guess]) -> Iterator[Guess]:
 
 
 def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
-    """Keep the confirmed or first column of a field; only emails and phones may have several."""
+    """Keep the confirmed, named or first column of a field; only emails and phones have several."""
     found = [*found]
     kept: dict[tuple[str, str], Guess] = {}
     keys = [(one.field, one.block if one.field in _OF_ADDRESS else "") for one in found]
-    for key, guess in sorted(zip(keys, found, strict=True), key=lambda pair: not pair[1].confirmed):
+    pairs = [*zip(keys, found, strict=True)]
+    for key, guess in sorted(pairs, key=lambda pair: (not pair[1].confirmed, not pair[1].sure)):
         kept.setdefault(key, guess)
-    for key, guess in zip(keys, found, strict=True):
+    for key, guess in pairs:
         once = guess.field in _SEVERAL or kept[key] is guess
         yield guess if once else replace(guess, field="")
 

@@ -111,7 +111,8 @@ def test_columns_of_types_give_the_types(tmp_path: Path) -> None:
 
 def test_two_addresses_are_two_entries(tmp_path: Path) -> None:
     """By whose they are, by a number, or by a prefix that several headings share."""
-    for first, second in (("Home {}", "Work {}"), ("{}", "{} 2"), ("{}", "B_{}")):
+    pairs = (("Home {}", "Work {}"), ("{}", "{} 2"), ("{}", "B_{}"), ("{}", "Mailing {}"))
+    for first, second in (*pairs, ("Local {}", "Permanent {}")):
         headings = [text.format(one) for text in (first, second)
                     for one in ("Street", "City", "St", "Zip")]  # fmt: skip
         cells = [("1 Elm St", "Salem", "OR", "97301", "2 Oak St", "Eugene", "OR", "97401")]
@@ -323,6 +324,15 @@ def test_cells_with_several_parts_of_an_address_are_divided(
         for row in frame.index
     ]
     assert rows == list(cells.values())
+
+
+@pytest.mark.parametrize("first", ["Valid From", "Card good till"])
+def test_a_start_is_no_end(first: str) -> None:
+    """Though both are ahead; a column that its heading names is taken before another one."""
+    found = guesses(roster([first, "Expiry Date"], [("2031-01-10", "2031-05-15")]), BESIDE)
+    assert [one.field for one in found] == ["", "expiry_date"]
+    (lone,) = guesses(roster([first], [("2031-01-10",)]), BESIDE)
+    assert lone.field == ("" if "From" in first else "expiry_date")
 
 
 def test_words_between_a_street_and_a_state_are_the_city() -> None:
