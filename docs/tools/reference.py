@@ -147,7 +147,7 @@ def settings() -> Iterator[str]:
     yield ""
     yield "Settings describe the place where you work; a mapping describes a roster. Settings come"
     yield "from the environment, from [folders of secrets](#secrets) and from a file `.env` in the"
-    yield "current folder, in this order."
+    yield "current folder, in this order. A blank one counts as not set."
     yield ""
     yield "| setting | default | meaning |"
     yield "|---|---|---|"
