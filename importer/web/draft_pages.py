@@ -225,13 +225,10 @@ def _read_as(visit: Visit) -> None:
         encoding = visit.text("encoding")
     sheet = sheet if other or facts.sheet else ""
     wanted = facts.model_copy(update={"sheet": sheet, "header": header, "encoding": encoding})
-    if draft.corrections:
-        then = Draft(draft.folder, wanted)
-        document = examine(visit.chosen)[0] if visit.chosen else None
-        with suppress(RosterError):
-            if not then.fits(then.read(then.layout(document))):
-                msg = "Read like this, the roster would not fit its corrections. Undo them first."
-                raise UsageError(msg)
+    document = examine(visit.chosen)[0] if visit.chosen else None
+    if draft.corrections and Draft(draft.folder, wanted).misfits(document):
+        msg = "Read like this, the roster would not fit its corrections. Undo them first."
+        raise UsageError(msg)
     draft.read_as(sheet, header, encoding)
     if visit.chosen:
         _keep_layout(visit, visit.chosen)

@@ -339,11 +339,14 @@ class Draft:
         if known is checked:
             self._keep((self.facts.version, *key[1:]), checked)
 
-    def fits(self, roster: Roster) -> bool:
-        """Return whether the corrections fit the roster as it was read."""
+    def misfits(self, document: MappingDocument | None) -> bool:
+        """Return whether the roster can be read with a mapping, but its corrections do not fit."""
         with suppress(RosterError):
-            correct(roster, self.made(), CORRECTIONS, ())
-            return True
+            roster = self.read(self.layout(document))
+            try:
+                correct(roster, self.made(), CORRECTIONS, ())
+            except RosterError:
+                return True
         return False
 
     def _keep_made(self, made: Sequence[Correction]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
 from difflib import get_close_matches
 from functools import cached_property
 
@@ -90,11 +89,9 @@ def grid_rows(visit: Visit) -> web.Response:
         before = visit.space.draft(visit.draft.facts.after, trashed=True)
         shown = Grid(visit.draft, _checked(visit), before)
     except (MappingError, RosterError):
-        draft, wrong = visit.draft, dict[str, object]()
-        with suppress(RosterError):
-            if not draft.fits(draft.read(draft.layout(examine(visit.mapping)[0]))):
-                wrong = {"sentence": _MISFIT, "undo": True}
-        wrong = wrong or {"see": f"{visit.base}/drafts/{draft.name}/mapping"}
+        wrong: dict[str, object] = {"see": f"{visit.base}/drafts/{visit.draft.name}/mapping"}
+        if visit.draft.misfits(examine(visit.mapping)[0]):
+            wrong = {"sentence": _MISFIT, "undo": True}
         return web.json_response(wrong, status=409)
     rows = shown.rows(visit.text("show"), visit.text("find"), visit.text("sort"))
     at = visit.page_number
