@@ -180,10 +180,11 @@ class Settings(BaseSettings):
             )
             raise AccessError(msg)
         if self.alma_api_key is None or not self.alma_api_key.get_secret_value().strip():
-            msg = (
-                f"There is no API key. Put {KEY}=… into the file {ENV} in this folder, or set it "
-                "in the environment."
-            )
+            msg = f"There is no API key. Put {KEY}=… into the file {ENV} in this folder"
+            if Path(f"{ENV}.txt").exists():
+                msg += f": rename {ENV}.txt, whose ending an editor such as Notepad added."
+            else:
+                msg += ", or set it in the environment."
             raise AccessError(msg)
         return self.alma_api_key
 

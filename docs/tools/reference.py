@@ -35,7 +35,8 @@ SETTINGS = {
     "alma_verify_delay": "Seconds to wait before asking Alma about a write whose reply was lost; "
     "at most 3600.",
     "alma_plan_days": "`apply` does not start a plan that is older than N days; at most 365.",
-    "alma_ca_bundle": "A file of certificates (PEM) to trust instead of this computer's own.",
+    "alma_ca_bundle": "A file of certificates (PEM) to trust instead of this computer's own. On "
+    "Windows, write its path without quotation marks.",
     "alma_proxy": "The proxy on the way to Alma, such as `http://proxy.example.org:3128`. "
     "Variables such as `HTTPS_PROXY` are ignored.",
     "alma_mail_host": "The mail server for the emails of a [job](job.md#notify).",
@@ -166,6 +167,14 @@ def settings() -> Iterator[str]:
     yield "The file contains the key. Run `chmod 600 .env`, so that only you can read or change it."
     yield "The importer does not use a key that everybody can read (exit code 9), nor a `.env` that"
     yield "other people can change or that belongs to another user (exit code 2)."
+    yield ""
+    yield "## On Windows"
+    yield ""
+    yield "Type commands in PowerShell. There is no `chmod`: keep the folder within that of your"
+    yield "account. If Notepad saved `.env.txt`, rename it to `.env`. Write a path without"
+    yield "quotation marks: within them, `\\n` and `\\t` are a line break and a tab. A setting of"
+    yield "the environment is set with `$env:ALMA_REGION = 'na'` and removed with"
+    yield "`Remove-Item Env:ALMA_REGION`."
     yield ""
     yield from _sources()
     yield "## Secrets"

@@ -60,10 +60,12 @@ def web(
 ) -> None:
     """Open the local page: drop a roster, correct it, review the plan, and load it."""
     if os.environ.get(KEY):
+        posix = f"`chmod 600 {ENV}` and `unset {KEY}`"
         msg = (
             f"The page holds no API key, and {KEY} is set in its environment, which other programs "
-            f"can read. Put {KEY}=… into the file {ENV} in this folder, run `chmod 600 {ENV}` and "
-            f"`unset {KEY}`, then start the page again. The commands read the key there."
+            f"can read. Put {KEY}=… into the file {ENV} in this folder, run "
+            f"{f'`Remove-Item Env:{KEY}`' if os.name == 'nt' else posix}, then start the page "
+            "again. The commands read the key there."
         )
         raise UsageError(msg)
     if public_url and socket_file is None:

@@ -88,7 +88,9 @@ def command_line(*words: str) -> str:
 
     On Windows for PowerShell, whose double quotes cmd reads as well; elsewhere for POSIX shells.
     """
-    return " ".join(map(shell_word, (program(), *words)))
+    first, *others = map(shell_word, (program(), *words))
+    called = f"& {first}" if os.name == "nt" and first[0] in "\"'" else first  # else it is a text
+    return " ".join((called, *others))
 
 
 def program() -> str:

@@ -1,6 +1,6 @@
 @echo off
-rem Opens a window for commands in the folder "work", as in: importer check roster.xlsx -m mapping.yaml
+rem Opens PowerShell in the folder "work"; there "importer" is a command.
 set "PATH=%~dp0;%PATH%"
 if not exist "%~dp0work" mkdir "%~dp0work"
 pushd "%~dp0work"
-cmd /k echo Type a command, such as: importer --help
+powershell -NoLogo -NoExit -Command "'Type a command, such as: importer --help'"

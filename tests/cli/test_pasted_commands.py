@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
+from importer.model import text
 from importer.model.text import command_line, shell_word
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPINGS, SAMPLES
@@ -75,12 +76,21 @@ def test_a_program_that_no_shell_finds_is_shown_as_it_was_started(
     assert command_line("plan") == "importer plan"
 
 
+def test_powershell_calls_a_program_whose_path_is_quoted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without `&` a quoted path is only a text."""
+    monkeypatch.setattr(text, "program", lambda: "C:/Ana B/importer.exe")
+    monkeypatch.setattr("os.name", "nt")
+    assert command_line("plan") == '& "C:/Ana B/importer.exe" plan'
+
+
 ROSTER, MAPPING, RUN = "Friends of (2) O'Hara.xlsx", "the dean's [new].yaml", "my run's"
 
 
-def _shown(text: str) -> list[list[str]]:
+def _shown(printed: str) -> list[list[str]]:
     """Return the words of every command in a text, as a shell reads them."""
-    starts = re.findall(r"(?:^|\s|`)(importer(?: [^\n`]+)?)", text)
+    starts = re.findall(r"(?:^|\s|`)(importer(?: [^\n`]+)?)", printed)
     return [shlex.split(line)[1:] for line in starts if re.match(r"importer [a-z]+ .*'", line)]
 
 
