@@ -152,6 +152,13 @@ def test_a_key_that_everybody_can_read_is_not_used(env: Path) -> None:
         _ = Settings.read().key
 
 
+def test_a_settings_file_of_notepad_is_named(env: Path) -> None:
+    """It adds an ending that Windows does not show."""
+    _write(env.with_suffix(".txt"), "ALMA_API_KEY=l7xx\n")
+    with pytest.raises(AccessError, match=r"rename .env.txt"):
+        _ = Settings.read().key
+
+
 def test_a_folder_called_env_is_not_a_settings_file(env: Path) -> None:
     """Some make their virtual environment under that name."""
     env.mkdir()
