@@ -510,7 +510,6 @@ async def apply_async(
 
 
 def _check_production(institution: str, allowed: str) -> None:
-    """Raise UsageError unless the institution's code was given."""
     if allowed.casefold() != institution.casefold():
         msg = (
             f"This writes to the production Alma of {institution}. Pass its code: "

@@ -43,7 +43,7 @@ _STATES = frozenset(map(str, State))
 
 def add_seal(ledger: Ledger) -> None:
     """Seal the run's facts and steps, inside a transaction of the caller."""
-    _keep_seal(ledger, _computed(ledger))
+    ledger.keep("seal", _text(_computed(ledger)))
 
 
 def step_seal(ledger: Ledger, row: int) -> int:
@@ -57,7 +57,7 @@ def change_seal(ledger: Ledger, before: int, after: int) -> None:
 
     The shares are added up, so that a change by hand in another step still shows.
     """
-    _keep_seal(ledger, int(ledger.value("seal") or "0", 16) - before + after)
+    ledger.keep("seal", _text(int(ledger.value("seal") or "0", 16) - before + after))
 
 
 def check_seal(ledger: Ledger) -> None:
@@ -89,19 +89,10 @@ def _text(seal: int) -> str:
     return f"{seal % (1 << _BITS):064x}"
 
 
-def _keep_seal(ledger: Ledger, seal: int) -> None:
-    ledger.keep("seal", _text(seal))
-
-
 def chained(previous: str, entry: tuple[object, ...]) -> str:
     """Return the hash of an entry that follows the entry with the hash `previous`."""
     text = json.dumps([previous, *entry], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def head(ledger: Ledger) -> str:
-    """Return the hash of the last entry, blank where there is none yet."""
-    return ledger.value("head") or ""
 
 
 def first_broken(ledger: Ledger) -> int | None:
@@ -113,7 +104,7 @@ def first_broken(ledger: Ledger) -> int | None:
         if chained(previous, tuple(entry)) != written:
             return int(number)
         previous, last = written, int(number)
-    return None if previous == head(ledger) else last + 1
+    return None if previous == (ledger.value("head") or "") else last + 1
 
 
 def check_whole(ledger: Ledger) -> None:

@@ -20,7 +20,6 @@ from importer.ledger.integrity import (
     chained,
     change_seal,
     end_is_lost,
-    head,
     mark_paths,
     mark_text,
     read_mark,
@@ -310,7 +309,7 @@ class Journal:
 
     def _append(self, row: int, event: str, detail: str) -> None:
         entry = (self._now().isoformat(), self._operator, row, event, detail)
-        hash_ = chained(head(self.ledger), entry)
+        hash_ = chained(self.ledger.value("head") or "", entry)
         added = self.ledger.connection.execute(
             "INSERT INTO entries (time, operator, row, event, detail, hash)"
             " VALUES (?, ?, ?, ?, ?, ?)",

@@ -114,7 +114,13 @@ class WriteGate:
         for path, opened in self._ledger.files.items():
             found = file_identity(path)
             if found is None and path.name == FILE:
-                raise _gone(self._journal)
+                msg = (
+                    f"The run's folder {folder} was moved, renamed or deleted while this command "
+                    "was using it. Nothing more was sent. If the folder has a new name, apply "
+                    "that. If it was deleted, restore it from a backup and apply it again, or plan "
+                    "again from the roster: users who are in Alma already are found there."
+                )
+                raise UsageError(msg)
             if found != opened:
                 msg = (
                     f"{path} was {'deleted' if found is None else 'replaced'} while this command "
@@ -135,12 +141,3 @@ class WriteGate:
                 "Nothing more was sent. The next apply first looks up in Alma what was sent."
             )
             raise LedgerError(msg)
-
-
-def _gone(journal: Journal) -> UsageError:
-    return UsageError(
-        f"The run's folder {journal.ledger.folder} was moved, renamed or deleted while this "
-        "command was using it. Nothing more was sent. If the folder has a new name, apply that. "
-        "If it was deleted, restore it from a backup and apply it again, or plan again from the "
-        "roster: users who are in Alma already are found there."
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -84,7 +84,10 @@ def remember_loaded(ledger: Ledger, now: datetime) -> None:
             for image in written
         }
     found = [_of_write(image, values, facts, hashed) for image in written]
-    found += _unchanged(same, values, facts)
+    for one in same:
+        if one.row in values and not facts.leaves(one.row):
+            name, user = facts.of(one.row)[1].name, one.primary_id
+            found.append(Remembered(user, user, name, values[one.row], seen=facts.started))
     whole = {mapping.name for roster, mapping in facts.rosters if not roster.rejects}
     memory.remember(run, last, found, now, whole)
 
@@ -131,16 +134,6 @@ def _of_write(
         image.before is None,
         frozenset(forgets),
     )
-
-
-def _unchanged(
-    same: Sequence[RowHistory], values: Mapping[int, Imprints], facts: RunFacts
-) -> Iterator[Remembered]:
-    for one in same:
-        if one.row in values and not facts.leaves(one.row):
-            name = facts.of(one.row)[1].name
-            user = one.primary_id
-            yield Remembered(user, user, name, values[one.row], seen=facts.started)
 
 
 def remember_applied(ledger: Ledger, now: datetime) -> None:

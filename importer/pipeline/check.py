@@ -26,12 +26,7 @@ from importer.model.problem import CATALOGUE, KNOWN, VALUE, Code, Place, Problem
 from importer.model.roster import ADDED, ROW, WHAT_TO_DO
 from importer.model.run import SinceLoad
 from importer.model.text import counted, spans, word_list
-from importer.pipeline.decisions import (
-    NOT_A_CHOICE,
-    decide_fates,
-    dismissed,
-    unclear_decisions,
-)
+from importer.pipeline.decisions import NOT_A_CHOICE, decide_fates, dismissed
 from importer.pipeline.inputs import (
     SILENT,
     CheckedRosters,
@@ -273,7 +268,6 @@ def _as_lookup(column: FailingColumn, what: str, entries: Sequence[str]) -> str:
 
 
 def _set_order(column: FailingColumn, declared: Dates, order: str) -> str:
-    """Return where to write the order of dates, and how."""
     own = column.rule.dates
     parts = own or column.mapped.mapping.file.roster.dates
     kept = [f"pivot: {parts.pivot}"] if parts.pivot is not None else []
@@ -317,7 +311,6 @@ def _line(column: FailingColumn, text: str, count: int) -> str:
 
 
 def _free_name(column: FailingColumn) -> str:
-    """Return a name for a new lookup, made from the heading."""
     name = re.sub(r"\W+", "_", column.place.heading.lower()).strip("_") or "codes"
     taken = column.mapped.mapping.file.lookups
     names = (name, *(f"{name}_{number}" for number in range(2, len(taken) + 2)))
@@ -513,11 +506,12 @@ def no_end_dates(rosters: Sequence[MappedRoster], rows: Collection[int]) -> Iter
 def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:
     """Yield what a person lost or mistyped in our own columns of a rejects file."""
     roster, message = mapped.roster, NOT_A_CHOICE.format(VALUE)
-    for row, text in unclear_decisions(roster):
-        yield Problem.of(Code.UNCLEAR_DECISION, roster.source.origin(row), message, value=text)
     for row, cell in roster.decisions.items():
-        if (read_decision(cell.text) or ("",))[0] is Answer.REJECT:
-            out = dismissed(roster.source.origin(row), f"its Decision is “{cell.text}”")
+        origin, found = roster.source.origin(row), read_decision(cell.text)
+        if found is None:
+            yield Problem.of(Code.UNCLEAR_DECISION, origin, message, value=cell.text)
+        elif found[0] is Answer.REJECT:
+            out = dismissed(origin, f"its Decision is “{cell.text}”")
             yield replace(out, advice="No action needed. To load it, delete its Decision.")
     path = roster.source.path
     of_run = path.name.startswith("rejects") and (path.parent / FILE).is_file()

@@ -311,9 +311,11 @@ def decisions_in_file(
                 f"Row {row_label(row)}: its cells were changed. Plan the file instead: "
                 + again("plan", ledger.facts, {position: str(path)})
             )
-    for row, text in unclear_decisions(roster):
-        kind = CATALOGUE[Code.UNCLEAR_DECISION]
-        left.append(f"Row {row_label(row)}: {NOT_A_CHOICE.format(shown_word(text))}. {kind.advice}")
+    for row, cell in roster.decisions.items():
+        if read_decision(cell.text) is None:
+            wrong = NOT_A_CHOICE.format(shown_word(cell.text))
+            advice = CATALOGUE[Code.UNCLEAR_DECISION].advice
+            left.append(f"Row {row_label(row)}: {wrong}. {advice}")
     decisions, others = decisions_in(ledger, roster)
     kept = [decision for decision in decisions if decision.row not in corrected]
     asked = (row for row in open_rows(ledger) if RowId.of(row).roster == position)
@@ -336,13 +338,6 @@ def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str
 
 
 NOT_A_CHOICE = "its Decision “{}” is not one of the choices"
-
-
-def unclear_decisions(roster: Roster) -> Iterator[tuple[int, str]]:
-    """Yield the rows of a rejects file with a Decision that is no choice, and its text."""
-    for row, cell in roster.decisions.items():
-        if read_decision(cell.text) is None:
-            yield row, cell.text
 
 
 def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[str]]:
@@ -495,11 +490,10 @@ class Resolutions:
 
 
 def keep_answer(
-    institution: str,
+    ledger: Ledger,
     draft: DraftUser,
     answer: Answer,
     live: User | None,
-    problems: Collection[Problem],
     others: frozenset[str],
     operator: str,
     now: datetime,
@@ -509,7 +503,9 @@ def keep_answer(
     Without anybody in question only a rejection is kept, for the same cells; another answer deletes
     it. `live`: the user whom it names. `others`: the IDs of rows that may be the same person.
     """
-    own, memory = draft.key, DecisionMemory(institution)
+    alma, problems = ledger.facts.alma, tuple(ledger.problems(draft.row))
+    assert alma is not None  # noqa: S101  a plan has it
+    own, memory = draft.key, DecisionMemory(alma.key)
     against = others | _questioned(draft, problems)
     doubts = (DOUBTS | WHOSE_ID).intersection(problem.code for problem in problems)
     user = current(live, "primary_id").casefold() if live is not None else ""

@@ -14,7 +14,6 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
-    Mapping,
 )
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -395,11 +394,6 @@ _KEY = "roster: {from: alma}"
 _WHO = ("primary_id", "first_name", "last_name")
 
 
-def takes_rows(request: RunRequest) -> bool:
-    """Return whether a mapping of the request takes its rows from Alma."""
-    return any(one.roster is None for one in request.rosters)
-
-
 async def with_rows(
     request: RunRequest, alma: Alma, institution: Institution, progress: Progress
 ) -> RunRequest:
@@ -437,7 +431,8 @@ def rows_of(cache: UserCache, mapping: MappingDocument, today: date, position: i
     """
     headings = [*dict.fromkeys((*_WHO, *_headings(mapping, cache)))]
     keys = [*map(heading_key, headings)]
-    every = (_keyed(cells_of(user)) for user in find_all(cache))
+    users = (cells_of(user).items() for user in find_all(cache))
+    every = ({heading_key(heading): text for heading, text in user} for user in users)
     texts = [[cells.get(key, "") for key in keys] for cells in every]
     index = pd.RangeIndex(2, 2 + len(texts))
     frame = pd.DataFrame(texts, index, range(len(keys)), dtype=object)
@@ -447,10 +442,6 @@ def rows_of(cache: UserCache, mapping: MappingDocument, today: date, position: i
     compiled = compile_mapping(mapping, places, RunVariables(today, file.name))
     rows = taken(compiled, Roster(source, places, frame))
     return Rows.of_texts(headings, frame.loc[rows].to_numpy().tolist())
-
-
-def _keyed(cells: Mapping[str, str]) -> dict[str, str]:
-    return {heading_key(heading): text for heading, text in cells.items()}
 
 
 def _headings(mapping: MappingDocument, cache: UserCache) -> Iterator[str]:

@@ -32,7 +32,6 @@ from importer.pipeline.lookup import (
     open_users,
     plan_each,
     query_of,
-    takes_rows,
     with_rows,
 )
 from importer.pipeline.missing_people import AbsentPlan, plan_absent
@@ -58,7 +57,8 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     `rate` is in calls a second. Raises RosterError, MappingError, LedgerError, AlmaError, and
     UsageError for code tables of another institution or a damaged user cache.
     """
-    opened = None if takes_rows(request) else open_inputs(request)
+    from_alma = any(one.roster is None for one in request.rosters)
+    opened = None if from_alma else open_inputs(request)
     institution = await check_institution(alma, request.codes)
     if opened is None:
         request = await with_rows(request, alma, institution, progress)

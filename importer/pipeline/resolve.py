@@ -204,8 +204,10 @@ class Review:
         renames = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
         if live is not None:
             rename = renames or answer is Answer.RENAME
-            for other in list(self._rows_of(user, decision.row, rename=rename)):
-                self._leave_out(other, draft)
+            for old in list(self._rows_of(user, decision.row, rename=rename)):
+                said = f"not to be sent, because row {row_label(draft.row)} is the same person's "
+                self._record(Decision(old.row, Answer.REJECT), None, f"{said}new card", old)
+                self._keep(Answer.REJECT, None, old, frozenset({draft.key}))
         done = replace(decision, answer=Answer.RENAME) if renames else decision
         self._record(done, planned, _said(done, planned)[0], draft)
         self._keep(answer, live, draft)
@@ -287,12 +289,6 @@ class Review:
                 )
                 raise UsageError(msg)
             yield draft
-
-    def _leave_out(self, old: DraftUser, new: DraftUser) -> None:
-        """Reject the row with the old card of a person, also for later plans."""
-        said = f"not to be sent, because row {row_label(new.row)} is the same person's new card"
-        self._record(Decision(old.row, Answer.REJECT), None, said, old)
-        self._keep(Answer.REJECT, None, old, frozenset({new.key}))
 
     async def _plan_free_rows(self, alma: Alma, waiting: frozenset[int]) -> None:
         """Compare rows with Alma that only needed review beside rows that are left out by now."""
@@ -437,18 +433,8 @@ class Review:
         draft: DraftUser,
         against: frozenset[str] = frozenset(),
     ) -> None:
-        """Save the answer for later plans."""
-        if self.facts.alma is not None:
-            keep_answer(
-                self.facts.alma.key,
-                draft,
-                answer,
-                live,
-                tuple(self.ledger.problems(draft.row)),
-                against.union(*(ids for one, ids in self._alike if one.row == draft.row)),
-                self._operator,
-                self._now(),
-            )
+        others = against.union(*(ids for one, ids in self._alike if one.row == draft.row))
+        keep_answer(self.ledger, draft, answer, live, others, self._operator, self._now())
 
 
 def _said(decision: Decision, planned: Planned) -> tuple[str, str]:

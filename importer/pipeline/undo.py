@@ -239,7 +239,6 @@ def undone(image: Image, live: User | None, origin: Origin) -> Planned:
 
 
 def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned:
-    """Return a step that needs review."""
     return Planned(Held(origin.row, (Problem.of(code, origin, sentence, advice=advice),)))
 
 

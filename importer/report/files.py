@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain, count
@@ -64,29 +63,6 @@ def _csv(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     writer.writerow(heads)
     writer.writerows([escape(cell) for cell in row] for row in rows)
     return table.getvalue().encode("utf-8-sig")
-
-
-@dataclass(frozen=True, slots=True)
-class People:
-    """The content of a list of users, and how many there are."""
-
-    content: bytes
-    count: int
-
-
-def people_lists(ledger: Ledger, kind: List, *, pins: bool) -> dict[str, People]:
-    """Return lists of the users of a run, by the names of their files.
-
-    For letters those who were created and those who were renewed, whose expiry date became later,
-    with the PINs that were sent if `pins`. For a set all who were created or changed or, where the
-    plan lists users to retire, these as well.
-    """
-    lists: dict[str, list[tuple[str, ...]]]
-    if kind == "set":
-        heads, lists = _SET, {SET: _members(ledger)}
-    else:
-        heads, lists = (*_LETTER, *(("PIN",) if pins else ())), _letters(ledger, pins=pins)
-    return {name: People(_csv(heads, rows), len(rows)) for name, rows in lists.items()}
 
 
 def _members(ledger: Ledger) -> list[tuple[str, ...]]:
@@ -178,7 +154,7 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
     paths = [
         *_rejects(ledger),
         place(folder / PROBLEMS, partial(write_problems, ledger)),
-        place(folder / SUMMARY, partial(_write_text, counts)),
+        place(folder / SUMMARY, partial(_write, counts.encode())),
     ]
     if ledger.facts.lists:
         paths += write_people(ledger, "set", pins=False)
@@ -197,16 +173,18 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
 def write_people(ledger: Ledger, kind: List, *, pins: bool) -> dict[Path, int]:
     """Write lists of the users of a run into its folder; return the number in each file.
 
-    The lists are those of `people_lists`. Raises LedgerError.
+    For letters those who were created and those who were renewed, whose expiry date became later,
+    with the PINs that were sent if `pins`. For a set all who were created or changed or, where the
+    plan lists users to retire, these as well. Raises LedgerError.
     """
-
-    def write(content: bytes, path: Path) -> None:
-        path.write_bytes(content)
-
-    lists = people_lists(ledger, kind, pins=pins)
+    lists: dict[str, list[tuple[str, ...]]]
+    if kind == "set":
+        heads, lists = _SET, {SET: _members(ledger)}
+    else:
+        heads, lists = (*_LETTER, *(("PIN",) if pins else ())), _letters(ledger, pins=pins)
     return {
-        place(ledger.folder / name, partial(write, people.content)): people.count
-        for name, people in lists.items()
+        place(ledger.folder / name, partial(_write, _csv(heads, rows))): len(rows)
+        for name, rows in lists.items()
     }
 
 
@@ -215,7 +193,7 @@ def _write_pages(ledger: Ledger, summary: Summary, related: Lineage) -> tuple[Pa
     written = [path for path in present(ledger.folder) if kind_of(path.name) in _ABOUT]
     beside = [(path.name, _ABOUT[kind_of(path.name)]) for path in written]
     masked, shown = (
-        place(ledger.folder / name, partial(_write_text, page))
+        place(ledger.folder / name, partial(_write, page.encode()))
         for name, page in zip((MASKED, PAGE), render(ledger, summary, beside, related), strict=True)
     )
     return shown, masked
@@ -236,8 +214,8 @@ def present(folder: Path) -> tuple[Path, ...]:
     return (*found, *sorted(folder.glob(SIS_FILES)))
 
 
-def _write_text(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+def _write(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def _rejects(ledger: Ledger) -> tuple[Path, ...]:

@@ -245,7 +245,6 @@ def _next_steps(
 def _with_rejects(
     summary: Summary, facts: RunFacts, rejects: Mapping[int, str]
 ) -> Iterator[NextStep]:
-    """Yield what to do about rejected rows and rows to review."""
     wrong = summary.to_correct + (summary.refused or 0)
     rejects = rejects or ({0: WORKBOOK} if wrong + summary.review else {})
     names = " and ".join(rejects.values())

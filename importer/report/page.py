@@ -103,7 +103,6 @@ def _render(
     related: Lineage,
     table: _RowTable,
 ) -> str:
-    """Return the page with this table of all rows."""
     facts, show_values = ledger.facts, table.show_values
     step = next_step(summary, facts, related, open_workbooks(ledger, (name for name, _ in files)))
     return (

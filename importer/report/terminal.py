@@ -148,7 +148,6 @@ def show_stop(stopped: str, console: Console) -> None:
 
 
 def _kept_back(summary: Summary) -> int:
-    """The number of rows that the plan kept from being sent."""
     return summary.to_correct + summary.review
 
 

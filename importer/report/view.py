@@ -493,7 +493,6 @@ def _changed(found: Iterable[Difference]) -> tuple[Changed, ...]:
 
 
 def _moved(expiry: Difference) -> str:
-    """Return how an expiration date moves, in words."""
     try:
         days = (date.fromisoformat(expiry.new[:10]) - date.fromisoformat(expiry.old[:10])).days
     except ValueError:
