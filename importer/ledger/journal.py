@@ -153,16 +153,10 @@ class Journal:
         def pending(*values: Any) -> Pending:
             act, primary_id, before, after, override, state, overwritten, sent, attempts = values
             return Pending(
-                row,
-                Act(act),
-                primary_id,
-                _user(before),
-                User.from_json(after),
-                TEXTS.validate_json(override),
-                State(state),
-                attempts,
+                row, Act(act), primary_id, _user(before), User.from_json(after),
+                TEXTS.validate_json(override), State(state), attempts,
                 Write(_user(overwritten), User.from_json(sent)) if sent else None,
-            )
+            )  # fmt: skip
 
         (found,) = self.ledger.parsed(pending, query, (INTENT, UNSENT, row))
         return found
@@ -384,14 +378,9 @@ def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
     def image(*values: Any) -> Image:
         number, act, primary_id, before, sent, answered, override = values
         return Image(
-            number,
-            Act(act),
-            primary_id,
-            _user(before),
-            User.from_json(sent),
-            _user(answered),
+            number, Act(act), primary_id, _user(before), User.from_json(sent), _user(answered),
             TEXTS.validate_json(override),
-        )
+        )  # fmt: skip
 
     return ledger.parsed(
         image,

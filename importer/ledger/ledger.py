@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -299,14 +300,11 @@ class Ledger(Database):
             number, fate, cells, act, primary_id, changes, state = values
             planned = None if act is None else Act(act)
             return RowHistory(
-                number,
-                Fate(fate),
-                planned,
-                primary_id or "",
+                number, Fate(fate), planned, primary_id or "",
                 CHANGES.validate_json(changes) if changes else (),
                 RESULTS.get((planned, State(state))) if planned and applied else None,
                 TEXTS.validate_json(cells) if cells else (),
-            )
+            )  # fmt: skip
 
         return self.parsed(
             history,
@@ -434,17 +432,16 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
 
 
 def _by_roster(ledger: Ledger, facts: RunFacts) -> Iterator[RosterCounts]:
-    """Yield the rows of each roster, by fate."""
-    counts: dict[int, dict[str, int]] = {}
+    counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
     query = f"SELECT row / {ROSTER_ROWS}, fate, count(*) FROM rows GROUP BY 1, 2"  # noqa: S608
     for position, fate, count in ledger.read(query):
-        counts.setdefault(position, dict.fromkeys(map(str, Fate), 0))[fate] = count
+        counts[position][fate] = count
     for position, (roster, mapping) in enumerate(facts.rosters):
-        own = counts.get(position, dict.fromkeys(map(str, Fate), 0))
+        own = counts[position]
         yield RosterCounts(
             roster=roster.shown,
             sheet=roster.sheet,
             mapping=mapping.shown,
-            rows=sum(own.values()),
-            **own,
+            rows=own.total(),
+            **{fate.value: own[fate] for fate in Fate},
         )

@@ -81,19 +81,12 @@ def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
-                problem.origin.row,
-                problem.code.value,
-                problem.severity.value,
-                problem.field,
-                _places_json(problem.places),
-                problem.value,
-                problem.message,
-                problem.advice,
-                problem.repairs.value,
+                one.origin.row, one.code.value, one.severity.value, one.field,
+                _places_json(one.places), one.value, one.message, one.advice, one.repairs.value,
             )
-            for problem in problems
+            for one in problems
         ),
-    )
+    )  # fmt: skip
 
 
 def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:

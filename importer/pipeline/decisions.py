@@ -477,13 +477,10 @@ class Resolutions:
         }
         kept = []
         for draft, one in zip(drafts, planned, strict=True):
-            decision = self._about(draft)
-            if (
-                decision is not None
-                and decision.answer is Answer.REJECT
-                and renamed.get(draft.key) in decision.against
-            ):
-                kept.append(Planned(Held(draft.row, (dismissed(draft.origin, decision.sentence),))))
+            known, new = self._about(draft), renamed.get(draft.key)
+            if known is not None and known.answer is Answer.REJECT and new in known.against:
+                out = Held(draft.row, (dismissed(draft.origin, known.sentence),))
+                kept.append(Planned(out))
             else:
                 kept.append(one)
         return kept
@@ -511,7 +508,7 @@ def keep_answer(
     user = current(live, "primary_id").casefold() if live is not None else ""
     hashes = person_hash(draft), _user_hash(live) if live is not None else ""
     cells = "" if against else _cells_hash(draft)
-    if against or answer is Answer.REJECT:
+    if own and (against or answer is Answer.REJECT):
         memory.save(Resolution(own, answer, user, against, doubts, operator, now, *hashes, cells))
     elif own in (known := memory.load()) and known[own].answer is Answer.REJECT:
         memory.delete(own)

@@ -189,8 +189,7 @@ def _decide_compared(
     """Decide the fates of all rows and missing people after the comparison."""
     created = {step.row for step in steps if isinstance(step, Create)}
     found = [
-        *_many_other_people(planned, rosters),
-        *_deletes(steps, rosters),
+        *_dangers(planned, steps, rosters),
         *checked.problems,
         *(problem for one in (*planned, *leaving.planned.values()) for problem in one.warnings),
         *(() if users.as_of else _names_not_compared(created, rosters)),
@@ -202,15 +201,13 @@ def _decide_compared(
     return decide_fates({**checked.fates, **missing}, found, answers={}, only_new=())
 
 
-def _many_other_people(planned: Sequence[Planned], rosters: Rosters) -> Iterator[Problem]:
+def _dangers(
+    planned: Sequence[Planned], steps: Sequence[Step], rosters: Rosters
+) -> Iterator[Problem]:
+    """Announce many other people, how many users are deleted, and what no undo brings back."""
     for mapped in rosters:
         own = (one for one in planned if rosters.of(one.step.row) is mapped)
         yield from many_other_people(own, mapped.roster.source.origin())
-
-
-def _deletes(steps: Sequence[Step], rosters: Rosters) -> Iterator[Problem]:
-    """Announce how many users a plan deletes, and what an undo cannot bring back."""
-    for mapped in rosters:
         count = sum(isinstance(one, Delete) and rosters.of(one.row) is mapped for one in steps)
         if count:
             message = (

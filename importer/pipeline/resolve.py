@@ -402,8 +402,7 @@ class Review:
             severity=Severity.WARNING if planned else Severity.REJECT,
         )
         known = {(one.code, one.value) for one in self.ledger.problems(decision.row)}
-        new = [one for one in warnings if (one.code, one.value) not in known]
-        found = [problem, *new]
+        found = [problem, *(one for one in warnings if (one.code, one.value) not in known)]
         self._record_resolution(decision.row, planned, found, decision.answer, draft)
 
     def _record_resolution(

@@ -372,7 +372,6 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
 
 
 def _differences(before: dict[str, None], mapped: MappedRoster) -> Iterator[str]:
-    """Yield which headings are gone, and which are new."""
     now = {place.heading: None for place in mapped.roster.places if place.heading}
     unused = {heading_key(heading) for heading in (*mapped.mapping.file.roster.unused, *ADDED)}
     for word, these, others in (("gone", before, now), ("new", now, before)):
