@@ -21,6 +21,7 @@ from importer.model.fields import CodeTables
 from importer.model.plan import (
     Act,
     Answer,
+    Change,
     Delete,
     Fate,
     Held,
@@ -268,8 +269,7 @@ class Review:
         taken = {
             one.row
             for one in self.ledger.planned()
-            if user == one.primary_id.casefold()
-            or any(to.path == "primary_id" and to.new.casefold() == user for to in one.changes)
+            if user in {one.primary_id.casefold(), *_new_ids(one.changes)}
         }
         if rename:
             taken |= {draft.row for draft, _ in self._alike if draft.key == user}
@@ -434,6 +434,11 @@ class Review:
     ) -> None:
         others = against.union(*(ids for one, ids in self._alike if one.row == draft.row))
         keep_answer(self.ledger, draft, answer, live, others, self._operator, self._now())
+
+
+def _new_ids(changes: Iterable[Change]) -> Iterator[str]:
+    """Yield the primary ID that a step gives its user, without case."""
+    return (one.new.casefold() for one in changes if one.path == "primary_id")
 
 
 def _said(decision: Decision, planned: Planned) -> tuple[str, str]:
