@@ -326,7 +326,6 @@ async def _page(alma: Alma, offset: int) -> UserPage:
 async def _facts(
     alma: Alma, users: Sequence[User], pin_user: str
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the facts that reading shows, and why others are not clear."""
     facts: dict[str, str] = {}
     unclear: dict[str, str] = {}
     for name, experiment in READING.items():
@@ -365,7 +364,6 @@ def _has_case(value: str | None) -> bool:
 
 
 async def _finds(alma: Alma, value: str, primary_id: str) -> bool:
-    """Return whether Alma finds this user by an ID."""
     try:
         reply = await get(alma, f"/users/{segment(value)}")
     except RefusedError:

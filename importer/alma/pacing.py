@@ -211,7 +211,6 @@ class RateLimiter:
         return read.pauses == self._pauses and age <= max(FRESH, 1.5 / self.rate)
 
     async def _give_slots(self) -> None:
-        """Give slots, one at a time, as long as somebody waits for one."""
         while self._urgent or self._others:
             await self._spaced()
             while (pause := self.pause) > 0:
@@ -219,7 +218,6 @@ class RateLimiter:
             self._give_one()
 
     async def _spaced(self) -> None:
-        """Wait until the next call may be sent at the present rate."""
         rate = self.rate
         if self._spacing is None or self._spacing[0] != rate:
             limiter = AsyncLimiter(1, 1 / (rate * HEADROOM))

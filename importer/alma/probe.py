@@ -185,7 +185,6 @@ def _taken(reply: Reply, yes: str, no: str, *codes: str) -> str:
 
 
 def _values(user: Body, name: str, key: str) -> list[str]:
-    """Return a field of each entry of a list."""
     rows = user.get(name) or user.get("contact_info", {}).get(name) or []
     return [str(row[key]) for row in rows]
 

@@ -278,7 +278,6 @@ def explain_refusal(error: RefusedError) -> Refusal:
 
 
 def _named(said: str) -> str:
-    """Return the path of the field that Alma's text names, or blank."""
     match = next(filter(None, (pattern.search(said) for pattern in _NAMED)), None)
     if match is None:
         return ""

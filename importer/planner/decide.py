@@ -87,7 +87,6 @@ def _obstacles(draft: DraftUser, found: MatchResult, who: Who, match: Match) -> 
 def _decide_known(
     draft: DraftUser, found: MatchResult, who: Who, match: Match, earlier: Earlier
 ) -> Planned:
-    """Return the step for a row about a user of Alma."""
     live = who.user
     assert live is not None  # noqa: S101  the caller asked
     is_clear = not any(one.code is Code.ANOTHER_PERSON for one in who.questions)
@@ -197,7 +196,6 @@ def update(
 
 
 def _edited(draft: DraftUser, edit: Edit, sis: bool) -> Problem:  # noqa: FBT001
-    """Return the warning that staff changed a value in Alma since the last load."""
     when = f"edited there between {edit.since} and {edit.noticed}"
     if edit.since == edit.noticed:
         when = f"edited there after the load of {edit.since}"
@@ -357,12 +355,10 @@ def unidentified(draft: DraftUser, match: Match) -> Problem | None:
 
 
 def _account_type(user: User) -> str:
-    """Return Internal or External, as people write it."""
     return current(user, "account_type").capitalize()
 
 
 def _exists(draft: DraftUser, found: MatchResult, live: User, match: Match) -> Problem:
-    """Return the problem of a known user in a mapping that loads new people only."""
     by = next((one.by for one in found.users if one.user is live), ())
     key = next((key for key in by if key in match.by), "primary_id")
     name = "primary identifier" if key == "primary_id" else key
@@ -418,7 +414,6 @@ def _not_to_update(
 
 
 def _of_name(draft: DraftUser) -> Iterator[Problem]:
-    """Yield the questions about the row's name."""
     return (problem for problem in draft.missing if problem.code in NAME)
 
 

@@ -326,7 +326,6 @@ def is_as_planned(planned: User, live: User) -> bool:
 
 
 def _shown(user: User) -> Iterator[str]:
-    """Yield what a person looks at before a user ends."""
     yield current(user, "account_type").capitalize() or "no account type"
     if owner := current(user, "external_id"):
         yield f"of {owner}"

@@ -135,7 +135,6 @@ class ListMerge:
             self._waiting.update(item.types if lasting is not None else ())
 
     def _write(self, found: list[Found]) -> None:
-        """Write the entries of the row that Alma does not have."""
         missing: list[Item] = []
         for item, place in found:
             if place is None:
@@ -227,7 +226,6 @@ class ListMerge:
         return [at for at in every if at not in self.taken and self._is_ours(at, item)]
 
     def _is_ours(self, at: int, item: DraftEntry) -> bool:
-        """Return whether an entry is in the segment of the row's entry."""
         ours = our_segment(item.parent, self.account, item.segment)
         return self.adopts or segment(self.parts[at], self.account) == ours
 
@@ -338,7 +336,6 @@ class ListMerge:
         ) or is_removed(self.draft.layout, self.parent, self.account, part)
 
     def _prefer(self, left: Sequence[int], wanted: Sequence[tuple[DraftEntry, int]]) -> None:
-        """Set each flag in one of the entries that are left, see `chosen`; `wanted` as there."""
         owners = {at: segment(self.parts[at], self.account) for at in left}
         for flag in FLAGS.get(self.parent, ()):
             held = [at for at in left if getattr(self.parts[at], flag)]

@@ -130,7 +130,6 @@ def invert(patch: Patch) -> Patch:
 def _patch(
     before: User, after: User, names: Collection[str], lists: Mapping[str, Entries]
 ) -> Patch:
-    """Return the patch of these fields and lists, without lists in which nothing changes."""
     changed = {name: one for name, one in lists.items() if not same_entries(*one)}
     return Patch(with_fields(User(), before, names), with_fields(User(), after, names), changed)
 
@@ -310,7 +309,6 @@ def changed_fields(before: User, after: User) -> list[str]:
 
 
 def _change(where: str, old: str, new: str) -> Change:
-    """Return a change; its kind follows from which text is blank."""
     kind = ChangeKind.REPLACE if old and new else ChangeKind.ADD if new else ChangeKind.REMOVE
     return Change(kind, where, old, new)
 

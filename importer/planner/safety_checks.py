@@ -242,5 +242,4 @@ _DATES = frozenset({"expiry_date", "purge_date", ROLE, f"{ROLE}.expiry_date"})
 
 
 def _renews(change: Change) -> bool:
-    """Return whether a change moves a date of the membership to a later one, or sets it."""
     return change.path in _DATES and change.new > change.old

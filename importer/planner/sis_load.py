@@ -132,7 +132,6 @@ def _bare(draft: DraftUser, row: DraftUser, merged: User) -> User:
 def _loaded(
     record: User, live: User, edited: Mapping[str, Imprint], rules: SisRules, hashed: Keyed
 ) -> User:
-    """Return the user of Alma after a load of a record."""
 
     def stays(name: str, *, given: bool) -> bool:
         """Whether Alma keeps a protected field."""

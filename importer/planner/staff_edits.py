@@ -271,9 +271,19 @@ def _places(
     what loads left of entries that the row does not give now.
     """
     found: dict[str, dict[int, str]] = {}
-
-    def place(where: Where, text: str | None, label: str, *, typed: bool) -> None:
-        """Give an entry the first of Alma's that is free and has a text, None for any."""
+    pairs = [(value, lasts[value.key][1]) for value in row if value.key in lasts]
+    known = [(one, last) for one, last in pairs if one.where.names and not one.where.flag]
+    wanted = [
+        *(
+            (one.where, one.made, one.labels[0], typed)
+            for typed in (True, False)
+            for one, _ in known
+        ),
+        *((last.where, last.answered, one.labels[0], False) for one, last in known),
+        *((one.where, one.answered, "", False) for one in blank),
+        *((one.where, None, one.labels[0], True) for one, _ in known),
+    ]
+    for where, text, label, typed in wanted:  # each gets the first that is free, of its types first
         taken, parts = found.setdefault(where.path, {}), entries(live, where.path)
         own = {at: {*where.types} <= {*types(where.path, part)} for at, part in enumerate(parts)}
         free = [
@@ -284,20 +294,7 @@ def _places(
             and text in {None, hashed(_part_text(where, part))}
         ]
         if free and (not label or label not in taken.values()):
-            taken[max(free, key=own.__getitem__)] = label  # the first of its types
-
-    known = [value for value in row if value.where.names and not value.where.flag]
-    known = [value for value in known if value.key in lasts]
-    for typed in (True, False):
-        for value in known:
-            place(value.where, value.made, value.labels[0], typed=typed)
-    for value in known:
-        last = lasts[value.key][1]
-        place(last.where, last.answered, value.labels[0], typed=False)
-    for one in blank:
-        place(one.where, one.answered, "", typed=False)
-    for value in known:
-        place(value.where, None, value.labels[0], typed=True)
+            taken[max(free, key=own.__getitem__)] = label
     return found
 
 
@@ -550,7 +547,6 @@ _EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.LATER, Ruling.ASK, Ruling.REPLACE_
 def _decide(
     value: Value, last: Imprint | None, live: User, memory: UserMemory, earlier: Earlier
 ) -> Ruling:
-    """Return what to do with a value; to write what Alma has changes nothing."""
     there = map(earlier.hashed, texts(value.where, live))
     if last is None or value.settled or value.made in there:
         return Ruling.WRITE
@@ -652,7 +648,6 @@ _Maker: TypeAlias = Callable[[str, Where, tuple[str, ...], str], Value]
 
 
 def _entry_values(draft: DraftUser, parent: str, live: User, made: _Maker) -> Iterator[Value]:
-    """Yield the values of a row in one list: its entries, then the marks that it sets."""
     given, items = [one.entry for one in draft.entries(parent)], []
     for key, item in _every_entry(draft, parent):
         compared = item.compared

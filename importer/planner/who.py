@@ -174,7 +174,6 @@ def _with_p(
     match: Match,
     earlier: Earlier,
 ) -> Who:
-    """Return whom a row is about that has one holder."""
     theirs = current(p.user, "primary_id")
     rename = not same_id(draft.primary_id or theirs, theirs)
     asks = rename and (match.id_change == "review" or _keeps_id(draft, p.user, earlier))
@@ -217,7 +216,6 @@ def _without_p(
     match: Match,
     earlier: Earlier,
 ) -> Who:
-    """Return whom a row is about that has no holder."""
     code = Code.IDENTIFIER_OF_ANOTHER_PERSON
     taken = tuple(_of(draft, code, one) for one in others if not one.is_same)
     if same:
@@ -270,7 +268,6 @@ _BORN = {
 
 
 def _compared(one: Judged) -> str:
-    """Describe a user, and how it compares with the row."""
     kind = current(one.user, "account_type").capitalize()
     return f"the Alma user {{value}}{kind and f' ({kind})'}; {agreement(one.evidence)}"
 

@@ -494,7 +494,6 @@ def _compared(cache: UserCache, person: PersonKeys) -> dict[int, KnownUser]:
 
 
 def _known(cache: UserCache, numbers: Iterable[int]) -> dict[int, KnownUser]:
-    """Return what the users with these numbers are compared by."""
     people: dict[int, KnownUser] = {}
     for number in numbers:
         query = "SELECT primary_id, first, last FROM users WHERE number = ?"

@@ -153,7 +153,6 @@ async def search_alma(alma: Alma, query: PersonQuery) -> MatchResult:
 
 
 async def _holders(alma: Alma, query: PersonQuery) -> list[User]:
-    """Return the users that have one of the identifiers, each once."""
     users: list[User] = []
     for value in query.values:
         if any(value.casefold() in identifiers(user) for user in users):

@@ -137,7 +137,6 @@ class Refresh:
                 return
 
     async def _pages(self) -> None:
-        """Read the pages of the sweep that are not done."""
         done = {first for (first,) in self.cache.read("SELECT first FROM pages")}
         firsts = _firsts(await _total(self.alma))
 
@@ -157,7 +156,6 @@ class Refresh:
         await self._each([first for first in firsts if first not in done], one, len(firsts))
 
     async def _changes(self, since: datetime) -> None:
-        """Read the users who changed since a time."""
         day = (since.astimezone(UTC) - ZONES).date()
 
         async def one(first: int) -> int:
@@ -263,7 +261,6 @@ async def calls_to_complete(alma: Alma, done: int) -> int:
 
 
 async def _total(alma: Alma) -> int:
-    """Return the length of Alma's list of users."""
     return (await alma.list_users(0, limit=1)).total
 
 

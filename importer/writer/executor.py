@@ -447,7 +447,6 @@ class Executor:
         return self.journal.record_outcome(step.row, state, detail, answered=current)
 
     def _refuse(self, step: Pending, refusal: RefusedError) -> State:
-        """Record why Alma refused."""
         sent = self.journal.step(step.row)
         problem = refusal_problem(sent, refusal, self.origin(step.row))
         detail = f"{refusal.code} {refusal.tracking_id}".strip()

@@ -144,7 +144,6 @@ _KEPT = frozenset(
 
 @cache
 def _is_loaded(path: str) -> bool:
-    """Whether the load takes a field, or any field of a list."""
     return path in {"contact_info", *_KEPT} or any(
         field.facts.sis for field in FIELDS.values() if path in {field.path, field.parent}
     )
