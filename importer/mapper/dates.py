@@ -519,13 +519,6 @@ Orders = dict[Hashable, str | None]
 """The orders that columns show, None where they show none, by what reads the column."""
 
 
-def order_of(column: Hashable, texts: Iterable[str], dates: Dates, known: Orders) -> str | None:
-    """Return the order of a column: as it is known already, or as its texts show it."""
-    if column not in known:
-        known[column] = shown_order({*texts} - {""}, dates)
-    return known[column]
-
-
 def order_notice(order: str, dates: Dates) -> CellFinding:
     """Return the notice that dates were read in the order that their column shows.
 

@@ -28,7 +28,7 @@ from importer.mapper.compile import (
     cells_of,
 )
 from importer.mapper.conditions import Condition, Subject
-from importer.mapper.dates import Dates, Orders, order_of
+from importer.mapper.dates import Dates, Orders, shown_order
 from importer.mapper.lookups import code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument
 from importer.mapper.placeholders import VALUE as VALUE_NAME
@@ -383,7 +383,10 @@ class Evaluation:
 
     def order_of(self, column: Hashable, texts: Texts, dates: Dates) -> str | None:
         """Return the order that a column shows; the few rows of a rejects file show none."""
-        return order_of(column, () if self.roster.rejects else texts, dates, self.orders)
+        if column not in self.orders:
+            shown = None if self.roster.rejects else shown_order({*texts} - {""}, dates)
+            self.orders[column] = shown
+        return self.orders[column]
 
     # --- fields and entries ---
 
@@ -511,10 +514,6 @@ class Evaluation:
             return texts_of(str(RowId.of(row).number) for row in self.numbers)
         known = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
         return self.same(known[part.name])
-
-    def own_texts(self, name: str) -> Rows:
-        """Return in which rows a field or value is a cell's own text; in all if it is neither."""
-        return self.own.get(name, self.every)
 
     def same(self, text: str) -> Texts:
         """Return a text for every row."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from importer.mapper.evaluate import Evaluation
     from importer.mapper.placeholders import Cell, Template, Variable
     from importer.mapper.steps.rule import Rule
-    from importer.mapper.steps.step import Step
 
 Rows = NDArray[np.bool_]
 """For each row of the roster, whether it is one of those that are meant."""
@@ -186,8 +185,3 @@ class RuleWork(EntryWork):
     def evaluate(self, rule: Rule, rows: Rows) -> Values:
         """Evaluate a rule inside this one."""
         return self.evaluation.evaluate(self.one, rule, rows, self.located)
-
-    def whole_column(self, before: Step[Any]) -> Values:
-        """Evaluate the steps before one for every row to which the rule applies."""
-        every = self.evaluation.every
-        return self.evaluation.evaluate(self.one, self.rule, every, self.located, before)

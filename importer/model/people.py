@@ -17,7 +17,7 @@ from itertools import starmap
 from typing import NamedTuple
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from email_validator.rfc_constants import EMAIL_MAX_LENGTH
 from email_validator.syntax import validate_email_local_part
 from rapidfuzz.distance import JaroWinkler
@@ -333,7 +333,7 @@ def is_email(text: str) -> bool:
     """Return whether email-validator accepts an address; whether it exists is not asked."""
     local, _, domain = text.rpartition("@")
     if not local.isascii():
-        return _is_accepted(text)
+        return _validated(text) is not None
     try:
         validate_email_local_part(local)
     except EmailNotValidError:
@@ -342,20 +342,16 @@ def is_email(text: str) -> bool:
     return longest > 0 and len(local) + 1 + longest <= EMAIL_MAX_LENGTH
 
 
-def _is_accepted(text: str) -> bool:
+def _validated(text: str) -> ValidatedEmail | None:
     try:
-        validate_email(text, check_deliverability=False)
+        return validate_email(text, check_deliverability=False)
     except EmailNotValidError:
-        return False
-    return True
+        return None
 
 
 @lru_cache(_MOST_KEPT)
 def _longest_form(domain: str) -> int:
     """Return the bytes of a domain in its longest form; 0 if an address cannot have it."""
-    try:
-        address = validate_email(f"a@{domain}", check_deliverability=False)
-    except EmailNotValidError:
-        return 0
-    forms = (domain, address.domain, address.ascii_domain or "")
-    return max(len(form.encode()) for form in forms)
+    address = _validated(f"a@{domain}")
+    forms = (domain, address.domain, address.ascii_domain or "") if address else ()
+    return max((len(form.encode()) for form in forms), default=0)

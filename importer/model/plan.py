@@ -89,10 +89,6 @@ _NEW = frozenset(
 ANOTHER = frozenset({Code.ANOTHER_PERSON, Code.IDENTIFIER_OF_ANOTHER_PERSON})
 """Problems about a user who has an ID of the row and is somebody else."""
 
-_TAKEN = frozenset({Code.ANOTHER_PERSON})
-"""Problems of a row whose primary ID is another user's, so that nobody can get it."""
-
-
 _STAY = frozenset({Code.ACCOUNT_TYPE_STAYS, Code.EXISTS_IN_ALMA})
 """Problems of a user whom Alma, or the mapping, lets nobody update."""
 
@@ -160,7 +156,8 @@ def _about(user: str, held: Iterable[Problem]) -> tuple[Answer, ...]:
     if not _STAY.isdisjoint(codes):
         return ()
     allowed = [_ANSWERS[code] for code in codes if code in _ANSWERS] or [(Answer.UPDATE,)]
-    taken = any(problem.code in _TAKEN for problem in held)
+    # the primary ID is another user's, so that nobody can get it
+    taken = any(problem.code is Code.ANOTHER_PERSON for problem in held)
     return tuple(
         answer
         for answer in allowed[0]

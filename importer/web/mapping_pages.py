@@ -124,12 +124,8 @@ def _taken_by(document: MappingDocument, place: Place) -> tuple[list[FieldRule],
     """Return the rules that use a column, and the key of the one that takes its cells."""
     key = heading_key(document.name_of(place.heading))
     here = [rule for rule in document.rules if key and key in map(heading_key, rule.headings)]
-    lone = [one for one in here if _takes(one)]
+    lone = [one for one in here if len(one.headings) == 1 and one.rule.lone_cells]
     return here, key_of(lone[0].steps) if len(here) == len(lone) == 1 else None if here else ""
-
-
-def _takes(rule: FieldRule) -> bool:
-    return len(rule.headings) == 1 and rule.rule.lone_cells
 
 
 def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess]) -> list[Column]:

@@ -95,8 +95,9 @@ class DatesStep(Step[Dates]):
         If the column shows no order, its dates stay ambiguous, and each is a problem.
         """
         column, evaluation = work.one.column, work.evaluation
-        texts, read_by = work.whole_column(self).texts, (column.label, *work.rule.templates)
-        order = evaluation.order_of(read_by, texts, dates)
+        every = evaluation.evaluate(work.one, work.rule, evaluation.every, work.located, self)
+        read_by = (column.label, *work.rule.templates)
+        order = evaluation.order_of(read_by, every.texts, dates)
         if order is None:
             return dates
         evaluation.report([(None, order_notice(order, dates), "")], column.label, column.places)

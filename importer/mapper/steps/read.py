@@ -117,7 +117,8 @@ def read_name(text: str, order: Order) -> PersonName:
     suffixes[:0] = [*_suffixes(last), *_suffixes(given)]
     certain = certain and not any(map(_is_no_part, [*last, *given]))
     if not text.isupper():
-        certain = certain and not any(map(_is_degree, later))
+        degrees = (word.isupper() and is_suffix(word, after_comma=True) for word in later)
+        certain = certain and not any(degrees)
     return PersonName(
         "".join(given[:1]),
         " ".join(given[1:]),
@@ -139,11 +140,6 @@ def _is_no_part(word: str) -> bool:
     """Return whether a word is no name, as an unknown title is none; `St.` and `Md.` are names."""
     known = may_be_particle(word) or word.rstrip(".").casefold() in ABBREVIATED_NAMES
     return _NO_PART.search(word) is not None and not known
-
-
-def _is_degree(word: str) -> bool:
-    """Return whether a word is written as a degree."""
-    return word.isupper() and is_suffix(word, after_comma=True)
 
 
 def _titles(words: list[str]) -> list[str]:

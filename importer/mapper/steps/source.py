@@ -142,7 +142,8 @@ class From(_Source[tuple[Template, ...]]):
             found.source = changed(found.texts, one_line)
         if work.one.rule.on_update is OnUpdate.ERASE:  # a dash is no order to erase
             found.applies = found.applies & ~dashed
-        found.own = found.own & work.evaluation.own_texts(work.rule.lone_variable)
+        evaluation = work.evaluation
+        found.own = found.own & evaluation.own.get(work.rule.lone_variable, evaluation.every)
         if work.one.column.id_rule is None and work.one.rule.field.path in ID_FIELDS:
             found.found += self._wrong_ids(work, found.applies)
         return found
