@@ -32,7 +32,7 @@ from importer.mapper.dates import Dates, Orders, shown_order
 from importer.mapper.lookups import code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument
 from importer.mapper.placeholders import VALUE as VALUE_NAME
-from importer.mapper.placeholders import Cell, Template, Variable, heading_key, key_of
+from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
@@ -212,7 +212,6 @@ def evaluate(
     work = Evaluation(mapping, roster, codes)
     work.orders |= orders or {}
     work.select_rows()
-    work.report_more_parts()
     for one in mapping.scalars:
         work.scalar(one)
     for entry in mapping.entries:
@@ -325,24 +324,6 @@ class Evaluation:
         self.problems = [one for one in self.problems if one.origin.row in kept]
         self.not_applicable = {k: v & kept for k, v in self.not_applicable.items()}
 
-    def report_more_parts(self) -> None:
-        """Report the cells that have more parts than `each` makes entries of."""
-        checks = {
-            (key, cells_of(key.cell_check[0], entry.fields[0].bound)[0]): key.cell_check
-            for entry in self.mapping.entries
-            for key in entry.part.keys
-            if key.cell_check is not None
-        }
-        for (_, name), (cell, check) in checks.items():
-            if isinstance(cell, Cell):
-                places = tuple(use.place for use in [self.mapping.columns.get(name)] if use)
-            else:
-                places = self.mapping.named[name].column.places
-            whole: Bindings = {key_of(cell): (name, None, 0)}
-            values = Values.of(self.column(cell, whole, lines=True), self.every, self.every)
-            values.step(check)
-            self.report(values.found, "", places)
-
     def meeting(self, condition: Condition, rows: Rows, bound: Bindings, *, unread: bool) -> Rows:
         """Return which of the rows meet a condition; `unread`: also by a date that is not read."""
         today, tables = self.mapping.run.today, self.tables
@@ -365,21 +346,26 @@ class Evaluation:
 
     def _as_dates(self, key: Cell | Variable, bound: Bindings) -> Texts:
         """Return the dates of a whole column as ISO, UNREAD or blank, read once."""
-        texts, places = self.column(key, bound, lines=False), tuple[Place, ...]()
+        texts = self.column(key, bound, lines=False)
         at = key.name if isinstance(key, Variable) else cells_of(key, bound)
         if at in self.dates:
             return self.dates[at]
-        if isinstance(key, Cell):
-            use = self.mapping.columns.get(heading_key(key.heading))
-            places = (use.place,) if use else ()
         values = Values.of(texts, self.every, self.every)
         dates = dates_of(self.mapping.mapping, key)
         order = None if dates.order else self.order_of(at, texts, dates)
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: ("", None) if is_dash(text) else dates.iso(text))
-        self.report(values.found, "", places)
+        self.report(values.found, "", self.places(key, bound))
         self.dates[at] = values.marked
         return values.marked
+
+    def places(self, key: Cell | Variable, bound: Bindings) -> tuple[Place, ...]:
+        """Return the roster's columns behind a cell or a variable."""
+        name, _, _ = cells_of(key, bound)
+        if isinstance(key, Variable):
+            return self.mapping.named[name].column.places
+        use = self.mapping.columns.get(name)
+        return (use.place,) if use else ()
 
     def order_of(self, column: Hashable, texts: Texts, dates: Dates) -> str | None:
         """Return the order that a column shows; the few rows of a rejects file show none."""

@@ -16,12 +16,12 @@ from importer.mapper.transforms import (
     LINE_BREAK,
     Reading,
     Separators,
-    Transform,
     Word,
     Words,
     in_words,
     parts_of,
 )
+from importer.mapper.values import Values
 from importer.model.candidates import ListEntry, Removal, Yes
 from importer.model.fields import TYPE_FIELD, OnUpdate
 from importer.model.plan import MappingPart
@@ -97,18 +97,6 @@ class Each(EntryKey[EachPart]):
         key = key_of(self.value.cell)
         return [{key: (key, self.value, number)} for number in range(self.value.most)]
 
-    @property
-    def cell_check(self) -> tuple[Cell | Variable, Transform]:
-        """A cell has no more parts than `most`."""
-
-        def check(text: str, _country: str) -> Reading:
-            if len(self.value.parts(text)) <= self.value.most:
-                return text, None
-            message = f"{{value}} has more than {self.value.most} parts; the others are left out"
-            return text, CellFinding(Code.TOO_MANY_PARTS, message)
-
-        return self.value.cell, check
-
     def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
         """A field takes the parts."""
         texts = (t for rule in place.entry.fields for _, part in rule.parts for t in part.templates)
@@ -123,6 +111,24 @@ class Each(EntryKey[EachPart]):
         part = self.value
         between = in_words(part.on)
         return f"for each part of {part.template.text} between {between}, up to {part.most}"
+
+    def rows(self, rows: Rows, work: EntryWork) -> Rows:
+        """All of them. Cells with more parts than `most` are reported with the first part."""
+        cell, evaluation = self.value.cell, work.evaluation
+        of, _, number = work.bound[key_of(cell)]
+
+        def check(text: str, _country: str) -> Reading:
+            if len(self.value.parts(text)) <= self.value.most:
+                return text, None
+            message = f"{{value}} has more than {self.value.most} parts; the others are left out"
+            return text, CellFinding(Code.TOO_MANY_PARTS, message)
+
+        if number == 0:
+            texts = evaluation.column(cell, {key_of(cell): (of, None, 0)}, lines=True)
+            values = Values.of(texts, rows, rows)
+            values.step(check)
+            evaluation.report(values.found, "", evaluation.places(cell, work.bound))
+        return rows
 
     def present(self, rows: Rows, work: EntryWork) -> Rows:
         """Those whose cell has the part."""

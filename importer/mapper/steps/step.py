@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from importer.mapper.conditions import Condition, Subject
     from importer.mapper.lookups import LookupKey, Tables
     from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
-    from importer.mapper.placeholders import Cell, Template, Variable
+    from importer.mapper.placeholders import Cell, Template
     from importer.mapper.steps.rule import Rule
-    from importer.mapper.transforms import Transform
     from importer.mapper.values import EntryWork, Rows, RuleWork, Values
     from importer.mapper.yaml_source import Source, Steps
     from importer.model.candidates import ListEntry, Removal
@@ -301,11 +300,6 @@ class EntryKey(Key[V]):
     def stays_blank(self) -> bool:
         """Whether rows have the entry although its cells are blank."""
         return False
-
-    @property
-    def cell_check(self) -> tuple[Cell | Variable, Transform] | None:
-        """The cells or the value that it checks once for the whole roster, and the check."""
-        return None
 
     # what it is in a mapping
 
