@@ -53,15 +53,6 @@ def column(heading: str) -> str:
     raise NotEditableError(msg)
 
 
-def _unmarked(text: str, steps: Steps) -> str:
-    """Return the text without the mark as a guess behind a value."""
-    node = _find(_root(text), steps)
-    assert node is not None  # noqa: S101  for the type
-    at = _line_end(text, node.end_mark.index)
-    begin = node.end_mark.index
-    return text[:begin] + _MARK.sub("", text[begin:at]) + text[at:]
-
-
 def is_marked(line: str) -> bool:
     """Return whether a line is marked as a guess, or as still to do."""
     return _MARK.search(line) is not None
@@ -144,8 +135,10 @@ def set_value(text: str, steps: Steps, value: str) -> str:
         return _insert(text, steps, f" {value}")
     if _is_plain(node):
         inside = any(_is_flow(_find(root, steps[:end])) for end in range(len(steps)))
+        tail = text[node.end_mark.index :]
         text = _splice(text, steps, node, _in_braces(value) if inside else value)
-        return _unmarked(text, steps)
+        line, newline, rest = tail.partition("\n")  # without the mark as a guess behind the value
+        return f"{text.removesuffix(tail)}{_MARK.sub('', line)}{newline}{rest}"
     if _is_flow(node):
         return _splice(text, steps, node, value)
     start, end = node.start_mark.index, _content_end(node)

@@ -10,7 +10,7 @@ local page, a first mapping. Only the roster itself and what is sent to Alma con
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import replace
 from functools import reduce
 from itertools import compress
@@ -127,36 +127,38 @@ def secret_columns(
     places = tuple(places)
     said = say_secret(place.heading for place in places)
     secret = set()
-    takes = _Takes(mapping) if mapping else None
-    others_take = [_Takes(one) for one in others]
+    ours = _taken(mapping) if mapping else None
+    others_take = [*map(_taken, others)]
     for position, place in enumerate(places):
-        own = takes.fields_of(place) if takes else set()
-        elsewhere = any((fills := one.fields_of(place)) and fills <= SECRETS for one in others_take)
+        own = ours(place) if ours else set()
+        elsewhere = any(
+            (fills := fields_of(place)) and fills <= SECRETS for fields_of in others_take
+        )
         if own <= SECRETS if own else elsewhere or place.heading in said:
             secret.add(position)
     return frozenset(secret)
 
 
-class _Takes:
-    """What the rules of a mapping take from columns; asked of the rules once, as it is slow."""
+def _taken(mapping: MappingDocument) -> Callable[[Place], set[str]]:
+    """Return what finds the fields, by their paths, that a mapping takes from a column.
 
-    def __init__(self, mapping: MappingDocument) -> None:
-        self._spellings = [
-            (heading_key(name), {*map(heading_key, more)})
-            for name, more in mapping.file.headings.items()
-        ]
-        self._headings = [
-            (rule.field.path, heading_key(heading))
-            for rule in mapping.rules
-            for heading in (*rule.cells, *rule.compared)
-        ]
+    The rules are asked once, as it is slow.
+    """
+    headings = mapping.file.headings.items()
+    spellings = [(heading_key(name), {*map(heading_key, more)}) for name, more in headings]
+    taken = [
+        (rule.field.path, heading_key(heading))
+        for rule in mapping.rules
+        for heading in (*rule.cells, *rule.compared)
+    ]
 
-    def fields_of(self, place: Place) -> set[str]:
-        """Return the fields that the mapping takes from a column, by their paths."""
+    def fields_of(place: Place) -> set[str]:
         if not (key := heading_key(place.heading)):
             return set()
-        names = {key, *(name for name, more in self._spellings if key in more)}
-        return {path for path, heading in self._headings if any(_names(heading, n) for n in names)}
+        names = {key, *(name for name, more in spellings if key in more)}
+        return {path for path, heading in taken if any(_names(heading, name) for name in names)}
+
+    return fields_of
 
 
 def _names(heading: str, name: str) -> bool:

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from importer.mapper.lookups import Tables
-from importer.mapper.placeholders import nearest
+from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.steps.rule import optional
 from importer.mapper.steps.step import Level, MappingFinding, RulePart, Step
 from importer.mapper.transforms import (
@@ -141,8 +141,7 @@ def _without(chars: str, text: str) -> str:
 
 
 def _unless(words: tuple[str, ...], text: str) -> str:
-    left_out = (" ".join(word.split()).casefold() for word in words)
-    return "" if text.casefold() in left_out else text
+    return "" if heading_key(text) in map(heading_key, words) else text
 
 
 KINDS: dict[str, Kind] = {

@@ -103,6 +103,14 @@ class Key(Generic[V]):
     choices: ClassVar[Mapping[Any, str]] = {}
     """Its values in the words of a form, the usual one first."""
 
+    every: ClassVar[dict[str, Any]] = {}
+    """All of its kind, by their names."""
+
+    def __init_subclass__(cls) -> None:
+        """Register a key under its name."""
+        if "key" in cls.__dict__:
+            cls.every[cls.key] = cls
+
     @classmethod
     def __get_pydantic_core_schema__(
         cls, _source: object, handler: GetCoreSchemaHandler
@@ -155,7 +163,6 @@ class Step(Key[V]):
     """A key of a rule that makes the value, or another value."""
 
     every: ClassVar[dict[str, type[Step[Any]]]] = {}
-    """All of them, by their names."""
 
     source: ClassVar[bool] = False
     """Whether it is where the text comes from: a rule has one such step."""
@@ -171,11 +178,6 @@ class Step(Key[V]):
     """The parts of its result, which are used as `<$name.part>`."""
     of_dates: ClassVar[bool] = False
     """Whether it makes a date."""
-
-    def __init_subclass__(cls) -> None:
-        """Register the step under its key."""
-        if "key" in cls.__dict__:
-            Step.every[cls.key] = cls
 
     @classmethod
     def implied(cls, field: Field) -> Step[V] | None:
@@ -275,11 +277,6 @@ class EntryKey(Key[V]):
     """A key of an entry of a list, beside Alma's own fields."""
 
     every: ClassVar[dict[str, type[EntryKey[Any]]]] = {}
-    """All of them, by their names."""
-
-    def __init_subclass__(cls) -> None:
-        """Register the key."""
-        EntryKey.every[cls.key] = cls
 
     # what it needs, and what it makes of the entry
 
