@@ -114,7 +114,7 @@ def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
         yield MappingFinding(steps, "sets nothing; name the fields to change")
     no_cells = "users who leave have no cells; write a constant"
     for entry in absent.entries if absent is not None else ():
-        if entry.deciding:
+        if any(isinstance(one, Cell) for one in entry.deciding):
             yield MappingFinding((*entry.steps, "when"), no_cells)
     for rule in absent.values if absent is not None else ():
         if rule.headings and not rule.cells:  # cells are found in the rules that use the value
@@ -323,9 +323,12 @@ def _no_value(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if rule.required == "true" and not (rule.rule.get(Default) or rule.rule.everywhere):
             wrong = "rows to which no `when` applies are rejected, because every record needs it"
             yield _hint(rule.steps, f"{wrong}; add a `default`, or skip the rows")
-        for steps in rule.blank_codes(mapping.tables) if rule.required == "true" else ():
-            wrong = f"a code is blank, and rows without `{rule.field.name}` are rejected"
-            yield _hint(steps, f"{wrong}; write Alma's code")
+        filled = rule.required != "true" or rule.rule.get(Default) is not None
+        for steps, part in () if filled else rule.giving_parts:
+            codes = part.codes(steps, mapping.tables) if part.get(Default) is None else ()
+            for where in (where for code, where in codes if not code):
+                wrong = f"a code is blank, and rows without `{rule.field.name}` are rejected"
+                yield _hint(where, f"{wrong}; write Alma's code")
 
 
 def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:

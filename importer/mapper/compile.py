@@ -565,13 +565,14 @@ class _Compiler:
         mapping = self.mapping
         known = {one.field.path: one for one in (*mapping.values, *mapping.scalars)}
         rules: dict[str, FieldRule] = {rule.field.path: rule}
-        names = [*mapping.needs(rule), *(entry.needs if entry else ())]
+        subjects = entry.deciding if entry else ()
+        names = [*mapping.needs(rule), *(one.name for one in subjects if isinstance(one, Variable))]
         for name in names:
             if name in known and name not in rules:
                 rules[name] = known[name]
                 names += mapping.needs(known[name])
         headings = {name: one.steps for one in rules.values() for name in one.headings}
-        headings |= dict.fromkeys(entry.deciding if entry else (), rule.steps)
+        headings |= {one.heading: rule.steps for one in subjects if isinstance(one, Cell)}
         uses = [self.column(bound.get(name, name), steps) for name, steps in headings.items()]
         written = [rules[name].as_text(mapping.tables) for name in sorted(rules)]
         ids = [self.id_rule(bound.get(name, name)) for name in sorted(headings)]

@@ -299,7 +299,8 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
     coded = [r for r in feeding if r.field.shape is Shape.CODE and r.takes_cells(tables)]
     table = coded[0].field.facts.table if coded and not choices else ""
     dates = [rule for rule in feeding if rule.field.shape is Shape.DATE]
-    needed = [rule for rule in feeding if rule.needs_cell]
+    lone = [rule for rule in feeding if rule.required == "true" and len(rule.cells) == 1]
+    needed = not all(any(step.bypasses for step in rule.rule.steps) for rule in lone)
     id_rule = mapping.file.id_rule(heading)
     if id_rule is not None or any(rule.field.path in _IDENTIFIERS for rule in feeding):
         kind = Kind.ID
@@ -311,7 +312,7 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
         heading,
         tuple(dict.fromkeys(rule.field.path for rule in feeding)),
         kind,
-        selected or bool(needed),
+        selected or needed,
         choices,
         table,
         mapping.file.dates(dates[0].dates).order if kind is Kind.DATE else "",

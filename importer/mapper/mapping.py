@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from importer.mapper.conditions import Condition
+from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates
 from importer.mapper.lookups import LookupKey, Tables
 from importer.mapper.placeholders import (
@@ -30,7 +30,6 @@ from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.policies import OnUpdateStep, Required
 from importer.mapper.steps.rule import Rule, steps_in_order
-from importer.mapper.steps.source import Default
 from importer.mapper.steps.step import Policy
 from importer.mapper.yaml_source import Source, Steps
 from importer.model.candidates import Removal
@@ -193,12 +192,6 @@ class FieldRule:
         names = {variable.name for t in self.templates for variable in t.variables}
         return not names.isdisjoint({*RUN_VARIABLES} - {"today"})
 
-    @property
-    def needs_cell(self) -> bool:
-        """Whether a row without its one cell has no value, and is rejected."""
-        bypassed = any(step.bypasses for step in self.rule.steps)
-        return self.required == "true" and len(self.cells) == 1 and not bypassed
-
     # --- what it gives ---
 
     def as_text(self, tables: Tables) -> str:
@@ -219,12 +212,6 @@ class FieldRule:
                 for code in self.field.codes(text):
                     found.setdefault(code, where)
         return {code: where for code, where in found.items() if code not in {"", TO_CHOOSE}}
-
-    def blank_codes(self, tables: Tables) -> Iterator[Steps]:
-        """Yield the steps to every blank code of its lookups that no default fills."""
-        for steps, part in self.giving_parts if self.rule.get(Default) is None else ():
-            if part.get(Default) is None:
-                yield from (where for code, where in part.codes(steps, tables) if not code)
 
     def takes_cells(self, tables: Tables) -> bool:
         """Return whether a cell's text can become the value without a lookup, or through one."""
@@ -259,16 +246,10 @@ class EntryRules:
         return tuple(dict.fromkeys(name for rule in self.fields for name in rule.cells))
 
     @property
-    def deciding(self) -> tuple[str, ...]:
-        """The headings that only decide which rows have it."""
+    def deciding(self) -> tuple[Subject, ...]:
+        """The cells and variables that only decide which rows have it."""
         conditions = (condition for _, condition in self.part.conditions)
-        return tuple(name for condition in conditions for name in condition.headings)
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """The fields and values that decide which rows have it."""
-        tests = (test for _, condition in self.part.conditions for test in condition.every_test)
-        return frozenset(key.name for _, key, _ in tests if isinstance(key, Variable))
+        return tuple(subject for one in conditions for _, subject, _ in one.every_test)
 
 
 def _field_rules(

@@ -44,10 +44,10 @@ SAMPLES = 3
 MOST_WORDS = 200
 """Different words of a column that are shown; more of them are no codes."""
 
-_IDENTITY = ("primary_id", "first_name", "middle_name", "last_name", "birth_date", "gender")
 _FIELDS = (
-    *_IDENTITY, "user_group", "campus_code", "expiry_date", "purge_date", "user_title",
-    "job_category", "job_description", "preferred_language", "pin_number",
+    "primary_id", "first_name", "middle_name", "last_name", "birth_date", "gender", "user_group",
+    "campus_code", "expiry_date", "purge_date", "user_title", "job_category", "job_description",
+    "preferred_language", "pin_number",
 )  # fmt: skip
 
 _EMAIL, _PHONE = ("record", "contact_info", "email"), ("record", "contact_info", "phone")
