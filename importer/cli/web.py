@@ -101,10 +101,7 @@ def web(
                 return
             say(f"The page is served at {address} on this computer only; Ctrl-C stops it.")
             entry = f"{address}{ENTER}?token={guard.token}"
-            # through a private file: the token must not be seen in the list of processes
-            page = Path(private, "open.html")
-            write_atomically(page, _redirect(entry).encode())
-            if no_browser or not _opened(page):
+            if no_browser or not _opened(entry, Path(private, "open.html")):
                 say(f"Open it with this address, which works once:\n  {entry}")
 
         serve(site, guard, listening, ready, seconds)
@@ -241,8 +238,12 @@ def _redirect(address: str) -> str:
     )
 
 
-def _opened(page: Path) -> bool:
-    """Open a file in the browser; return whether this was possible."""
+def _opened(address: str, page: Path) -> bool:
+    """Open an address in the browser; return whether this was possible.
+
+    It goes through a private file: its token must not be seen in the list of processes.
+    """
+    write_atomically(page, _redirect(address).encode())
     if start := getattr(os, "startfile", None):  # Windows; there an address must be in ASCII
         with suppress(OSError):
             start(page)

@@ -447,7 +447,8 @@ class EditMemory(Memory):
     def key(self) -> bytes:
         """The secret of the hashes; it is made, for its owner only, where nothing was hashed yet.
 
-        Raises LedgerError if it is lost, or is not the one that the values were hashed with.
+        Raises LedgerError if it cannot be made, is lost, or is not the one that the values were
+        hashed with.
         """
         hashed = next(self.read("SELECT 1 FROM loaded LIMIT 1"), None) is not None
         try:
@@ -456,7 +457,10 @@ class EditMemory(Memory):
                 with suppress(FileExistsError):
                     write_new(self.key_path, secrets.token_hex(_KEY).encode())
             key = bytes.fromhex(self.key_path.read_text("ascii"))
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and not hashed:
+                msg = f"{self.key_path} cannot be made ({error.strerror}). Check its folder."
+                raise LedgerError(msg) from error
             key = b""
         own = "SELECT 1 FROM loaded WHERE substr(key, 1, 16) = ? LIMIT 1"
         if len(key) < _KEY or (hashed and not [*self.read(own, (_mark_of(key),))]):

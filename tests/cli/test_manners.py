@@ -100,7 +100,7 @@ def test_windows_opens_the_page_by_its_file(
             raise OSError(errno.ENOENT, "no application")
 
     monkeypatch.setattr(os, "startfile", start, raising=False)
-    assert _opened(tmp_path / "J\u00f6rg.html") == opens
+    assert _opened("http://localhost/?token=1", tmp_path / "J\u00f6rg.html") == opens
     assert opened == [tmp_path / "J\u00f6rg.html"]
 
 

@@ -164,6 +164,13 @@ def test_who_was_renamed_since_and_not_undone_is_remembered(memory: EditMemory) 
     assert known(memory, "9", "2") == ["B", ""]
 
 
+def test_a_key_that_cannot_be_made_is_not_called_lost(memory: EditMemory) -> None:
+    """Nothing was hashed yet, so no backup would help."""
+    Path("users").touch()
+    with pytest.raises(LedgerError, match="cannot be made"):
+        _ = memory.key
+
+
 @pytest.mark.parametrize("key", [None, "", "ab", "0" * 64])
 def test_a_lost_key_is_no_reason_to_forget(memory: EditMemory, key: str | None) -> None:
     """Where values were hashed with another key, nothing is read, and no other key is made."""
