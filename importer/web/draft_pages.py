@@ -211,11 +211,6 @@ def _read_as(visit: Visit) -> None:
     sheet = visit.text("sheet") if "sheet" in names else facts.sheet
     header, encoding = facts.header, facts.encoding
     other = sheet != (facts.sheet or visit.text("shown"))
-    if other and draft.corrections:
-        msg = (
-            "Cells of the sheet were corrected. Drop the roster again to load another sheet of it."
-        )
-        raise UsageError(msg)
     if "header" in names and visit.text("header") != visit.text("found"):
         at = number(visit.text("header"))
         header = (at,) if at else NO_HEADINGS
@@ -226,8 +221,8 @@ def _read_as(visit: Visit) -> None:
     sheet = sheet if other or facts.sheet else ""
     wanted = facts.model_copy(update={"sheet": sheet, "header": header, "encoding": encoding})
     document = examine(visit.chosen)[0] if visit.chosen else None
-    if draft.corrections and Draft(draft.folder, wanted).misfits(document):
-        msg = "Read like this, the roster would not fit its corrections. Undo them first."
+    if draft.corrections and (other or Draft(draft.folder, wanted).misfits(document)):
+        msg = "Corrected cells would be other ones. Undo the corrections, or drop the roster again."
         raise UsageError(msg)
     draft.read_as(sheet, header, encoding)
     if visit.chosen:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
 from difflib import get_close_matches
 from functools import partial
 from itertools import chain, count
@@ -473,7 +472,11 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Collection[Ask]) -> we
         except RosterError as error:
             problem = str(error)
     if document is not None and roster is not None:
-        findings = (*findings, *_against(document, roster, visit.now.date()))
+        run = RunVariables(visit.now.date(), roster.source.path.name, roster.source.sheet)
+        try:
+            compile_mapping(document, roster.places, run)
+        except MappingError as error:
+            findings = (*findings, *error.findings)
     if document is None or roster is None or visit.text("view") == TEXT:
         return _text_page(visit, findings, problem)
     tables = visit.space.codes()
@@ -510,16 +513,6 @@ def on_form(findings: Iterable[str]) -> Iterator[str]:
             yield f"Under Columns, choose the one for “{field_name(found[1])}”."
         elif not _COLUMNS_LIST.match(one):
             yield one
-
-
-def _against(document: MappingDocument, roster: Roster, today: date) -> tuple[str, ...]:
-    """Return what is wrong with a mapping for a roster."""
-    run = RunVariables(today, roster.source.path.name, roster.source.sheet)
-    try:
-        compile_mapping(document, roster.places, run)
-    except MappingError as error:
-        return error.findings
-    return ()
 
 
 def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Response:
