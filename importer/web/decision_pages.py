@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import takewhile
+from os.path import commonprefix
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -404,18 +404,13 @@ def _split(text: str, other: str) -> tuple[str, str, str]:
     """
     if not text or not other or text.casefold() == other.casefold():
         return text, "", ""
-    start = _same(text, other)
-    stop = len(text) - _same(text[start:][::-1], other[start:][::-1])
+    start = len(commonprefix([text, other]))  # noqa: RUF071  of texts
+    end = commonprefix([text[start:][::-1], other[start:][::-1]])  # noqa: RUF071  of texts
+    stop = len(text) - len(end)
     if " " in text:
         start = text.rfind(" ", 0, start) + 1
         stop = stop + len(text[stop:].partition(" ")[0])
     return text[:start], text[start:stop], text[stop:]
-
-
-def _same(one: str, other: str) -> int:
-    """Return with how many equal characters two texts begin."""
-    pairs = zip(one, other, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _users(space: Workspace, ledger: Ledger, wanted: tuple[str, ...]) -> Iterator[tuple[str, User]]:

@@ -259,9 +259,7 @@ class Grid:
         counts = Counter(self.fates.values())
         wrong, rows = counts[Fate.REJECTED], counts.total()
         heading = f"{counted(wrong, 'row')} {'needs' if wrong == 1 else 'need'} correction"
-        ends = ", ".join(
-            f"{counts[fate]:,} {ENDS[fate]}" for fate in Fate if counts[fate]
-        )  # fmt: skip
+        ends = ", ".join(f"{counts[fate]:,} {ENDS[fate]}" for fate in Fate if counts[fate])
         return {
             "version": self.draft.facts.version,
             "heading": heading if wrong else "No row needs correction",

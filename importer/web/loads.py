@@ -198,7 +198,7 @@ class NextStep:
 class KnownRun:
     """What is known of a run from its ledger.
 
-    `open_rows`: those that need a decision. `began`: when its last load did. `relation`: to others.
+    `open_rows`: those that need a decision. `relation`: to other runs.
     """
 
     facts: RunFacts
@@ -208,7 +208,6 @@ class KnownRun:
     done: int
     of: int
     open_rows: frozenset[int]
-    began: datetime | None
     relation: Relation
 
 
@@ -388,7 +387,7 @@ def _load(
         )
     if run and known:
         folder = space.runs / run.name
-        busy, loads = space.is_busy(folder), space.is_loading(folder, known.began)
+        busy, loads = space.is_busy(folder), space.is_loading(folder, known.relation.began)
         now = replace(now, busy=busy, loads=loads, undone=run.name in undone)
     roster = Path(known.facts.roster.path) if known else None
     name = draft.title if draft else name_of(known.facts) if known else now.run
@@ -492,11 +491,9 @@ def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
         left = 0 if ledger.facts.command == "check" else left_to_do(ledger)
         done = of - sum(states.get(one, 0) for one in OPEN)
         asked = frozenset(open_rows(ledger)) if ledger.facts.command != "check" else frozenset()
-        loads = [one.time for one in made_by_people(ledger) if one.event == "apply"]
-        began = loads[-1] if loads else None
         counts, applied = summarize(ledger), ledger.was_applied
         relation = Relation.of(ledger)
-        return KnownRun(ledger.facts, counts, applied, left, done, of, asked, began, relation)
+        return KnownRun(ledger.facts, counts, applied, left, done, of, asked, relation)
 
 
 @dataclass(frozen=True, slots=True)

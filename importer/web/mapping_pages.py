@@ -532,12 +532,6 @@ def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Res
 
 
 def save(visit: Visit) -> web.Response:
-    """Save what the form has, and remember who changed the mapping."""
-    with visit.changing(visit.mapping):
-        return _saved(visit)
-
-
-def _saved(visit: Visit) -> web.Response:
     """Change columns, codes and rules together, save the text, or undo the last change.
 
     A field that would move to another column is asked about first; then nothing is saved. Another
@@ -545,13 +539,15 @@ def _saved(visit: Visit) -> web.Response:
     """
     draft, chosen, do = visit.draft, visit.mapping, visit.text("do")
     if do == "undo":
-        draft.undo_edit(chosen)
+        with visit.changing(chosen):
+            draft.undo_edit(chosen)
         return see(_back(visit))
     if text_digest(mapping_text(chosen)) != visit.text("digest"):
         msg = f"The mapping {chosen.name} was changed elsewhere."
         raise StaleError(msg)
     if do == TEXT:
-        draft.edit(chosen, visit.text("text").replace("\r\n", "\n"))
+        with visit.changing(chosen):
+            draft.edit(chosen, visit.text("text").replace("\r\n", "\n"))
         return see(f"mapping?view={TEXT}")
     document = examine(chosen)[0]
     if document is None:
@@ -574,7 +570,8 @@ def _saved(visit: Visit) -> web.Response:
         and (one.doubt or target != one.target)
     }
     text, gone = matched(document, text, changed)
-    _edit(draft, chosen, cleared(text, (*clears, *gone)))
+    with visit.changing(chosen):
+        _edit(draft, chosen, cleared(text, (*clears, *gone)))
     return see("grid" if do == "next" else _back(visit))
 
 

@@ -92,9 +92,9 @@ class Workspace:
 
         Other commands, such as `resolve`, work on a run as well.
         """
-        since = held_since(run) if began and is_locked(run / LOCK) else ""
-        started = bool(began and since and began >= datetime.fromisoformat(since))
-        return started or self._applying(run) is not None
+        since = held_since(run) if is_locked(run / LOCK) else ""
+        loads = since and began and began >= datetime.fromisoformat(since)
+        return bool(loads or self._applying(run))
 
     def worker(self, run: Path) -> str:
         """Return what a request to stop calls the command that works on a run, "" if none does.

@@ -49,8 +49,7 @@ def _run(
         of - left,
         of,
         frozenset(range(2, 2 + review)),
-        None,
-        Relation(Path("r1"), FACTS.started, None, None, applied=False, whole=False, sittings=0),
+        Relation(Path("r1"), FACTS.started, None, None, False, False, 0, None),  # noqa: FBT003
     )
 
 
