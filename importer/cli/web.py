@@ -28,7 +28,7 @@ from importer.settings import ENV, KEY, Settings
 from importer.web.app import serve
 from importer.web.guard import ENTER, Access, Guard, access_rules
 from importer.web.site import Site
-from importer.web.tasks import ALMA, CODES, PRACTICE, RUNNER, Tasks, Workspace, run_task
+from importer.web.tasks import ALMA, CODES, PRACTICE, RUNNER, Task, Tasks, Workspace, run_task
 
 app = Commands()
 
@@ -178,8 +178,7 @@ def _site(access: Access, *, proxied: bool) -> Iterator[Site]:
         }
         space = _workspace(PRACTICE, practice, settings)
         if not (space.folder / CODES).is_file():
-            words = ("codes", "fetch")
-            space.tasks.start(*words, title="", then="", back="", now=now(), operator="", run_of="")
+            space.tasks.start(Task(words=("codes", "fetch"), started=now()), "")
         yield Site({ALMA: _workspace(ALMA, Path(), {}), PRACTICE: space}, now, proxied, access)
 
 

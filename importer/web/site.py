@@ -31,7 +31,7 @@ from importer.web.card import worded
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Access, Handler, Role, remote_user, split_groups
 from importer.web.loads import known_run, name_of, newest_run, note_text, steps, was_approved
-from importer.web.tasks import PRACTICE, Workspace
+from importer.web.tasks import PRACTICE, Task, Workspace
 
 T = TypeVar("T")
 
@@ -219,15 +219,8 @@ class Visit:
         default the command's own. `run_of`: after what the run is named that it makes.
         """
         tasks = self.space.tasks
-        task = tasks.doing(words) or tasks.start(
-            *words,
-            title=title,
-            then=then,
-            back=back,
-            now=self.now,
-            operator=self.person,
-            run_of=run_of,
-        )
+        task = Task(words=words, started=self.now, title=title, then=then, back=back, run_of=run_of)
+        task = tasks.doing(words) or tasks.start(task, self.person)
         return see(f"{shown_by}?task={task.id}" if shown_by else f"{self.base}/tasks/{task.id}")
 
     def step_page(

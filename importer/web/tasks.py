@@ -214,14 +214,14 @@ class Task(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
     words: tuple[str, ...]
-    title: str
-    then: str
-    back: str
-    run: str
-    run_of: str
     started: datetime
+    title: str = ""
+    then: str = ""
+    back: str = ""
+    run_of: str = ""
+    id: str = ""
+    run: str = ""
 
     @property
     def page(self) -> str:
@@ -248,38 +248,19 @@ class Tasks:
         self._cwd = cwd
         self._environment = environment
 
-    def start(
-        self,
-        *words: str,
-        title: str,
-        then: str,
-        back: str,
-        now: datetime,
-        operator: str,
-        run_of: str,
-    ) -> Task:
-        """Start a command; `then` is the page to show when it is done, `back` the one before.
+    def start(self, task: Task, operator: str) -> Task:
+        """Start a command, and return its task with an ID and with the folder of the run it makes.
 
-        `operator`: whom the runs name; "" for the user who started the server. `run_of`: after what
-        the run is named that it makes, "" if it makes none. Its folder is made here, so that no two
-        commands have the same.
+        They are made here, so that no two commands have the same. `operator`: whom the runs name;
+        "" for the user who started the server.
         """
-        folder = make_numbered(self.folder / f"{now:%Y%m%dT%H%M%S}")
-        wanted = self._cwd / RUNS / new_name(run_of, now)
-        made = make_numbered(wanted).relative_to(self._cwd) if run_of else None
-        task = Task(
-            id=folder.name,
-            words=words,
-            title=title,
-            then=then,
-            back=back,
-            run=str(made or ""),
-            run_of=run_of,
-            started=now,
-        )
+        folder = make_numbered(self.folder / f"{task.started:%Y%m%dT%H%M%S}")
+        wanted = self._cwd / RUNS / new_name(task.run_of, task.started)
+        made = str(make_numbered(wanted).relative_to(self._cwd)) if task.run_of else ""
+        task = task.model_copy(update={"id": folder.name, "run": made})
         write_atomically(folder / TASK, task.model_dump_json().encode())
-        output = ("-o", str(made)) if made else ()
-        command = [*importer_command(), RUNNER, str(folder.resolve()), "--", *words, *output]
+        words = (*task.words, "-o", made) if made else task.words
+        command = [*importer_command(), RUNNER, str(folder.resolve()), "--", *words]
         environment = {**os.environ, **self._environment, "PYTHONUTF8": "1"}
         environment[TASK_VARIABLE] = task.id
         if operator:
