@@ -146,7 +146,9 @@ def apply(
         summary = summarize(ledger, frozenset({stop.exit} if stop else ()))
         return conclude(
             ledger,
-            summary.because(stop.why, passes=stop.passes) if stop else summary,
+            summary.model_copy(update={"stopped": stop.why, "passes": stop.passes})
+            if stop
+            else summary,
             as_json=as_json,
             show_values=show_values,
             reports="none" if stop and stop.exit is Exit.USAGE else "wanted",

@@ -290,17 +290,15 @@ class CompiledMapping:
     def separators(self, heading: str) -> frozenset[str]:
         """Return between which texts rules look for parts of a column's cells."""
         found: set[str] = set()
-        fields = (*self.named.values(), *(one for entry in self.entries for one in entry.fields))
-        for one in fields:
-            for key, each, _ in one.bound.values():
-                rule = self.named[key].rule if key.startswith(VALUE) else None
-                keys = map(heading_key, rule.cells) if rule else [key]
-                found.update(each.on if each and heading in keys else ())
-            for _, part in one.rule.parts:
-                cells = (cell for t in part.templates for cell in t.cells if t.lone_cell)
-                if clean := part.get(Clean):
-                    keys = [cells_of(cell, one.bound)[0] for cell in cells]
-                    found.update(clean.separators if heading in keys else ())
+        of_entries = (one for entry in self.entries for one in entry.fields)
+        for one in (*self.named.values(), *of_entries):
+            for of, each, _ in one.bound.values():
+                cells = self.named[of].rule.cells if of.startswith(VALUE) else (of,)
+                found.update(each.on if each and heading in map(heading_key, cells) else ())
+            for clean, part in ((part.get(Clean), part) for _, part in one.rule.parts):
+                lone = (cell for t in part.templates if t.lone_cell for cell in t.cells)
+                if clean and any(cells_of(cell, one.bound)[0] == heading for cell in lone):
+                    found.update(clean.separators)
         return frozenset(found)
 
     @property

@@ -60,6 +60,10 @@ class Control:
         """Its name in a form."""
         return "/".join(map(str, self.steps))
 
+    def clear(self, text: str) -> str:
+        """Write a blank. Raises UsageError if it needs a value."""
+        return self.write(text, "")
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:

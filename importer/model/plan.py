@@ -440,11 +440,6 @@ class Where(NamedTuple):
     types: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
-    @property
-    def is_id(self) -> bool:
-        """Whether the value is an ID of its user."""
-        return self.path in {"user_identifier", "primary_id"}
-
 
 class Imprint(NamedTuple):
     """One value as a load left it: keyed hashes, and days as ISO text.

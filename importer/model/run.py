@@ -223,25 +223,6 @@ class RunFacts(Kept):
             *((other.roster, other.mapping) for other in self.others),
         )
 
-    def compared(
-        self,
-        check_counts: tuple[CheckCounts, ...],
-        failed_checks: tuple[FailedCheck, ...],
-        kept_in_alma: int,
-        about_alma: tuple[str, ...],
-        calls_left: int | None,
-    ) -> RunFacts:
-        """Return the facts of a plan once its rows were compared with Alma."""
-        return self.model_copy(
-            update={
-                "check_counts": check_counts,
-                "failed_checks": failed_checks,
-                "kept_in_alma": kept_in_alma,
-                "about_alma": about_alma,
-                "calls_left": calls_left,
-            }
-        )
-
     def in_folder(self, folder: Path) -> RunFacts:
         """Return the facts with the paths of what this run keeps in its folder."""
         pairs = [
@@ -403,10 +384,6 @@ class Summary(Kept):
     def written(self) -> int:
         """How many users were created, changed or deleted by calls that were sent."""
         return sum(count or 0 for count in (self.created, self.updated, self.deleted))
-
-    def because(self, why: str, *, passes: bool) -> Summary:
-        """Return the summary of an apply that ended early."""
-        return self.model_copy(update={"stopped": why, "passes": passes})
 
     def adds_up(self) -> bool:
         """Whether every row is counted exactly once."""

@@ -112,13 +112,14 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             hides_pins, clears = context.facts.hides_pins, request.sis is not None
             groups = _expected_groups(rosters, drafts)
             counts = count_steps(steps, groups, hides_pins=hides_pins, clears=clears)
-            facts = facts.compared(
-                counts,
-                failed_checks(counts, limits_of(facts), clears=clears),
-                sum(one.kept for one in planned),
-                about,
-                alma.limiter.available,
-            )
+            compared = {
+                "check_counts": counts,
+                "failed_checks": failed_checks(counts, limits_of(facts), clears=clears),
+                "kept_in_alma": sum(one.kept for one in planned),
+                "about_alma": about,
+                "calls_left": alma.limiter.available,
+            }
+            facts = facts.model_copy(update=compared)
             imprints = [
                 (one.step.row, one.imprints)
                 for one in planned

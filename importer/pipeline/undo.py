@@ -126,8 +126,13 @@ async def undo(
         groups: list[tuple[str, ...]] = [()] * len(facts.rosters)
         pins = known.hides_pins
         counts = count_steps(steps.values(), groups, hides_pins=pins, clears=False)
-        failed = failed_checks(counts, limits_of(facts), clears=False)
-        facts = facts.compared(counts, failed, 0, about, alma.limiter.available)
+        compared = {
+            "check_counts": counts,
+            "failed_checks": failed_checks(counts, limits_of(facts), clears=False),
+            "about_alma": about,
+            "calls_left": alma.limiter.available,
+        }
+        facts = facts.model_copy(update=compared)
         cells = (
             (one.row, one.cells)
             for one in first.planned()

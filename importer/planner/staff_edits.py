@@ -401,7 +401,7 @@ def ruling(reason: Reason, value: Value, *, edited: bool) -> Ruling:
 
     `edited`: Alma's value is neither what it answered nor what another roster of ours wrote.
     """
-    if edited and reason is Reason.NEW and value.where.is_id:
+    if edited and reason is Reason.NEW and value.where.path in {IDS, PRIMARY_ID}:
         return Ruling.ASK
     if edited and reason is Reason.NEW and value.where.flag:
         return Ruling.KEEP_EDIT

@@ -217,8 +217,8 @@ def moves(
     return asked
 
 
-Clear = tuple[Steps, Callable[[str, str], str]]
-"""What goes from a mapping, and what writes another value of it, here a blank."""
+Clear = tuple[Steps, Callable[[str], str]]
+"""What goes from a mapping, and what removes it from the text."""
 
 
 def cleared(text: str, clears: Iterable[Clear]) -> str:
@@ -226,8 +226,8 @@ def cleared(text: str, clears: Iterable[Clear]) -> str:
 
     What goes is removed at last, from the end: until then, the entries of lists have their places.
     """
-    for _, write in sorted(clears, key=lambda one: one[0], reverse=True):
-        text = write(text, "")
+    for _, clear in sorted(clears, key=lambda one: one[0], reverse=True):
+        text = clear(text)
     return text
 
 
@@ -262,11 +262,7 @@ def matched(
     if unused != list(before):
         text = editing.set_unused(text, unused)
     gone = {_gone(document, steps, left) for steps in left}
-    return text, [(steps, partial(_without, steps)) for steps in gone]
-
-
-def _without(steps: Steps, text: str, _: str) -> str:
-    return editing.clear_field(text, steps)
+    return text, [(steps, partial(editing.clear_field, steps=steps)) for steps in gone]
 
 
 def _likely(guess: Guess, targets: tuple[tuple[str, Targets], ...]) -> Iterator[tuple[str, str]]:
@@ -594,7 +590,7 @@ def with_values(visit: Visit, text: str, shown: Iterable[Panel]) -> tuple[str, l
             if value.strip():
                 text = control.write(text, value.strip())
             else:
-                clears.append((control.steps, control.write))
+                clears.append((control.steps, control.clear))
     return text, clears
 
 
