@@ -135,7 +135,8 @@ def is_second(row: Sequence[str]) -> bool:
     """Return whether a row of people is rather the heading row of another table."""
     if _OF_A_PERSON.search("".join(row)):
         return False
-    return _usual(row) >= max(2, sum(map(bool, row)) / 2)
+    filled = [*filter(None, row)]
+    return all(map(_is_word, filled)) and _usual(filled) >= max(2, len(filled) / 2)
 
 
 def _is_word(cell: str) -> bool:
