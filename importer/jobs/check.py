@@ -14,6 +14,7 @@ from importer.jobs.notify import url_of
 from importer.jobs.schema import Job, Location, RosterPart
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
+from importer.model.text import word_list
 from importer.settings import mail_settings
 
 
@@ -33,6 +34,10 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding]]]:
     for name, folder in (("delivery", job.file.deliver_to), ("rejects", job.file.rejects_to)):
         if folder is not None:
             yield name, partial(_delivery, name, job, folder)
+    places = (*(part.source for part in job.file.rosters), job.file.deliver_to, job.file.rejects_to)
+    if unused := job.file.sftp.keys() - {place.host for place in places if place is not None}:
+        sentence = f"No folder of this job is on {word_list(sorted(unused))}."
+        yield "sftp", lambda: Finding("sftp", State.WARN, sentence, "Check the name.")
     notify = job.file.notify
     for name, address in (("chat", notify.chat), ("ping", notify.ping)):
         if address is not None and address.startswith("$"):

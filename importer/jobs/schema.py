@@ -371,9 +371,6 @@ def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
             yield ("guards", guard), "needs `do: plan` or `do: apply`, which ask Alma"
     elif file.do != "sis-load" and file.deliver_to is not None:
         yield ("deliver_to",), "is only for an SIS load"
-    places = (*(part.source for part in file.rosters), file.deliver_to, file.rejects_to)
-    unused = file.sftp.keys() - {place.host for place in places if place is not None}
-    yield from ((("sftp",), f"no folder of this job is on the server {host}") for host in unused)
     for key, addresses in (("email", file.notify.email), ("office", file.notify.office)):
         for number, address in enumerate(addresses):
             if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address) or not address.isascii():
