@@ -175,6 +175,7 @@ PLAUSIBLE: Mapping[str, Callable[[str], object]] = {
     HOUSE: lambda text: digits_of(text) and len(text) <= 8,
     "user_title": lambda text: len(text) <= 10,
     "gender": lambda text: len(text) <= 20,
+    "pref_first_name": lambda text: " " not in text,
     "pin_number": lambda text: text.isdecimal() and len(text) <= 10,
     OWNING_SYSTEM: lambda text: len(text) <= 30,
     **dict.fromkeys((FULL_NAME, LAST_FIRST), lambda text: _has_letters(text) and len(text) < 80),

@@ -142,6 +142,10 @@ def test_a_whole_name_is_read_as_a_name() -> None:
         assert "first_name: <$person.first>   # guess\n" in text
     old = [(name,) for name in ("LEE ANN M", "RAY BO", "ITO CY")]
     assert "read: {name: last-first}" in suggest(roster(["Full Name"], old), BESIDE)
+    both = roster(
+        ["Preferred Name", "Legal Name"], [("Annie Lee", "Ann Lee"), ("Bo Ray", "Bo Ray")]
+    )
+    assert [one.field for one in guesses(both, BESIDE)] == ["", "full name"]
     more = suggest(roster(["Full Name"], [("Ann Maria Eva Lee",)]), BESIDE)
     assert "middle_name: <$person.middle>   # guess: some names will need review" in more
 
