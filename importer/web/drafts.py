@@ -26,7 +26,7 @@ from importer.mapper.yaml_source import SIZE_LIMIT
 from importer.model.fields import CodeTables
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.plan import Fate
-from importer.model.problem import Problem
+from importer.model.problem import Code, Problem
 from importer.model.roster import Layout, Roster
 from importer.pipeline.check import validate
 from importer.pipeline.decisions import Decided, decide_fates
@@ -107,10 +107,14 @@ def _mapped(mapped: MappedRoster, roster: Roster) -> MappedRoster:
 
 
 def _decided(mapped: MappedRoster) -> Decided:
-    """Return what `check` finds in a roster; nothing where every row became blank."""
+    """Return what `check` finds in a roster; nothing where every row became blank.
+
+    Rows that a person decided not to load are skipped: nothing is to be corrected in them.
+    """
     empty = mapped.roster.frame.empty and not mapped.roster.left_out
     problems = () if empty else validate((mapped,)).problems
-    return decide_fates(mapped.rows(), problems, answers={}, only_new=())
+    out = {one.origin.row: Fate.SKIPPED for one in problems if one.code is Code.RESOLVED}
+    return decide_fates(mapped.rows() | out, problems, answers={}, only_new=())
 
 
 DRAFT, CORRECTIONS, ROSTER = "draft.json", "corrections.csv", "roster"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,8 +13,11 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.plan import DECISIONS, Answer
+from importer.model.fields import NO_CODES
+from importer.model.plan import DECISIONS, Answer, Fate
 from importer.model.roster import ADDED, DECISION
+from importer.pipeline.inputs import RosterRequest, read_inputs
+from importer.web.drafts import Checked
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
 from tests.cli.test_resolve import ANAS_TWIN, BARCODED, BY_BARCODE, PLAN
@@ -296,6 +300,9 @@ def test_do_not_load_counts_for_every_row_of_the_file(
     pair["First"], other["First"] = "Bo", "Max"
     write_rows(folder / "mine.csv", [twin, pair, other])
     assert typed("check", "mine.csv", *PLAN, "checked", "--json").summary["ready"] == 1
+    asked = RosterRequest(folder / "mine.csv", folder / "small.yaml")
+    checked = Checked(read_inputs(asked, NO_CODES, date(2026, 8, 20)))
+    assert (checked.rows(Fate.REJECTED), checked.rows(Fate.SKIPPED)) == ([], [3, 4])
     got = typed("plan", "mine.csv", *PLAN, "again", "--json")
     assert (got.summary["create"], got.summary["of_these"]["dismissed"]) == (1, 2)
     assert "review now: 5" in got.err
