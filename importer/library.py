@@ -469,9 +469,14 @@ async def apply_async(
         if not left:
             apply_stage.remember(ledger, USERS, now())  # also after an apply that was killed
             return run
-        alma_facts = ledger.facts.alma
-        if alma_facts is not None and alma_facts.is_production:
-            _check_production(alma_facts.institution, allow_production)
+        facts = ledger.facts.alma
+        code = facts.institution if facts is not None and facts.is_production else ""
+        if code and allow_production.casefold() != code.casefold():
+            msg = (
+                f"This writes to the production Alma of {code}. Pass its code: "
+                f"apply(run, allow_production={code!r}). Nothing was sent."
+            )
+            raise UsageError(msg)
         settings, journal = Settings.read(), Journal(ledger, operator(), now)
         options = apply_stage.ApplyOptions(
             stopping=progress.cancel,
@@ -507,15 +512,6 @@ async def apply_async(
             error.exit = stop.exit
             raise error
     return run
-
-
-def _check_production(institution: str, allowed: str) -> None:
-    if allowed.casefold() != institution.casefold():
-        msg = (
-            f"This writes to the production Alma of {institution}. Pass its code: "
-            f"apply(run, allow_production={institution!r}). Nothing was sent."
-        )
-        raise UsageError(msg)
 
 
 async def undo_async(

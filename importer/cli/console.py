@@ -38,10 +38,7 @@ def saved_codes(path: Path | None) -> CodeTables:
 
 
 def codes_of(facts: RunFacts, file: str | PathLike[str] | None) -> CodeTables:
-    """Return the code tables of a file or, without one, those that a run was made with.
-
-    Raises UsageError as `saved_codes` does.
-    """
+    """Return the tables of a file or, without one, those of a run; raises as `saved_codes`."""
     path = file or facts.codes
     return saved_codes(Path(path) if path else None)
 

@@ -342,7 +342,13 @@ def check_call_budget(
     sentence before and, after many calls, one that a user cache would save them.
     """
     if not most:
-        _check_reading(again, limiter)
+        if limiter.available is not None and again > limiter.available:
+            msg = (
+                f"Each user who may be retired is read again: {counted(again, 'call')}, and "
+                f"{limiter.available:,} are left today. Nothing was planned. Plan after midnight "
+                "GMT, or fewer users at once."
+            )
+            raise DailyLimitError(msg)
         yield
         return
     note(_budget(rows, most + again, limiter))
@@ -360,17 +366,6 @@ def check_call_budget(
     spent = limiter.calls - before
     if spent >= MANY:
         note(f"Looking the rows up took {counted(spent, 'call')}. {_CACHE}.")
-
-
-def _check_reading(users: int, limiter: RateLimiter) -> None:
-    """Raise DailyLimitError if too few calls are left today to read these users again."""
-    if limiter.available is not None and users > limiter.available:
-        msg = (
-            f"Each user who may be retired is read again: {counted(users, 'call')}, and "
-            f"{limiter.available:,} are left today. Nothing was planned. Plan after midnight GMT, "
-            "or fewer users at once."
-        )
-        raise DailyLimitError(msg)
 
 
 def _budget(rows: int, most: int, limiter: RateLimiter) -> str:

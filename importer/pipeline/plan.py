@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
@@ -67,7 +66,13 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     with new_run(request.name, request.now, request.folder) as folder:
         rosters = validate(opened)
         answers = Resolutions(DecisionMemory(of_alma.key).load())
-        checked = _decide_checked(rosters, folder, answers)
+        problems = [*headings_changed(folder, rosters), *rosters.problems]
+        checked = decide_fates(
+            rosters.rows(),
+            problems,
+            answers=answers.same_person(rosters, problems),
+            only_new=[one.mapping.needed_by_new_users for one in rosters],
+        )
         progress.rows(len(checked.fates), 0)
         ready = checked.rows(Fate.READY)
         drafts = tuple(rosters.drafts(ready, checked.missing, institution.code))
@@ -143,17 +148,6 @@ async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
         )
         raise UsageError(msg)
     return institution
-
-
-def _decide_checked(rosters: CheckedRosters, folder: Path, answers: Resolutions) -> Decided:
-    """Decide which rows are compared with Alma."""
-    problems = [*headings_changed(folder, rosters), *rosters.problems]
-    return decide_fates(
-        rosters.rows(),
-        problems,
-        answers=answers.same_person(rosters, problems),
-        only_new=[one.mapping.needed_by_new_users for one in rosters],
-    )
 
 
 async def _plan_rows(

@@ -132,12 +132,8 @@ _ABOUT = {
 }
 """What each report beside the page is for."""
 
-_PERSONAL = frozenset({PAGE, PROBLEMS, WORKBOOK, REJECTS, SET})
-
-
-def holds_personal_data(path: Path) -> bool:
-    """Return whether a report contains personal data."""
-    return kind_of(path.name) in _PERSONAL
+PERSONAL = frozenset({PAGE, PROBLEMS, WORKBOOK, REJECTS, SET})
+"""Reports with personal data."""
 
 
 def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:

@@ -19,7 +19,7 @@ from importer.model.fields import fields_of
 from importer.model.problem import Severity
 from importer.model.run import RunFacts, Summary
 from importer.model.text import RowId, row_label
-from importer.report.files import holds_personal_data, present
+from importer.report.files import PERSONAL, present
 from importer.report.lineage import lineage, next_step
 from importer.report.masking import printable, shown
 from importer.report.rejects import open_workbooks
@@ -33,6 +33,7 @@ from importer.report.wording import (
     field_name,
     headline,
     in_columns,
+    kind_of,
     placed,
     roster_counts,
     row_numbers,
@@ -124,7 +125,7 @@ def show_files(ledger: Ledger, summary: Summary, console: Console, *, stopped: s
         console.print(_text(rest), end="\n\n")
     for path in files:
         line = _text(str(path))
-        if holds_personal_data(path):
+        if kind_of(path.name) in PERSONAL:
             line.append("  (personal data)", "dim")
         console.print(line, soft_wrap=True)
     if files:
