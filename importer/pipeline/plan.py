@@ -74,8 +74,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             only_new=[one.mapping.needed_by_new_users for one in rosters],
         )
         progress.rows(len(checked.fates), 0)
-        ready = checked.rows(Fate.READY)
-        drafts = tuple(rosters.drafts(ready, checked.missing, institution.code))
+        drafts = (*rosters.drafts(checked.rows(Fate.READY), checked.missing, institution.code),)
         asked = [(draft, query_of(draft, rosters.match(draft.row))) for draft in drafts]
         queries = [query for _, query in asked]
         needed = "match.absent" if any(one.match.absent for one in rosters) else ""
