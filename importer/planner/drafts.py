@@ -23,11 +23,15 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class DraftEntry:
-    """One entry of a list as a row gives it: text by field name, blanks included."""
+    """One entry of a list as a row gives it: text by field name, blanks included.
+
+    `is_blank`: it lacks a required part, so the row has no such entry.
+    """
 
     entry: ListEntry
     values: Mapping[str, str]
     targets: Mapping[str, FieldColumn]
+    is_blank: bool
 
     @property
     def parent(self) -> str:
@@ -181,23 +185,26 @@ class DraftUser:
         )
         return key if key == "primary_id" else next(labels, "")
 
-    def entries(self, parent: str, *, blank: bool = False) -> tuple[DraftEntry, ...]:
-        """Return the row's entries of a list that have every required part; `blank`: or not.
+    def entries(self, parent: str) -> tuple[DraftEntry, ...]:
+        """Return the row's entries of a list that have every required part."""
+        return tuple(one for one in self.every_entry(parent) if not one.is_blank)
+
+    def every_entry(self, parent: str) -> list[DraftEntry]:
+        """Return the row's entries of a list, and those that are blank in it.
 
         In the mapping's order, but those that every update compares come first, and of these those
         that it applies, so that a later update finds what creating the user made.
         """
-        there = []
+        there, get, kind = [], self.values.get, TYPE_FIELD[parent]
         for entry, columns in _columns(self.layout, self.not_applicable).get(parent, ()):
-            get = self.values.get
             values = {name: get(column.label, "") for name, column in columns.items()}
-            if blank and (kind := columns.get(TYPE_FIELD[parent])):
-                values[kind.field.name] = get(kind.label) or entry.constants.get(kind.label, "")
-            if blank or all(values.get(name) for name in _REQUIRED[parent]):
-                there.append(DraftEntry(entry, values, columns))
+            is_blank = not all(values.get(name) for name in _REQUIRED[parent])
+            if is_blank and kind in columns:
+                values[kind] = values[kind] or entry.constants.get(columns[kind].label, "")
+            there.append(DraftEntry(entry, values, columns, is_blank))
         if len(there) > 1:
             there.sort(key=lambda one: (not one.compared, one.entry.on_update is OnUpdate.ADD))
-        return tuple(there)
+        return there
 
     def sets_whole_list(self, parent: str) -> bool:
         """Return whether the row sets the whole list.

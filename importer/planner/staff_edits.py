@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -205,13 +205,13 @@ def lasts_of(row: Collection[Value], memory: UserMemory) -> dict[str, tuple[str,
     for imprints in _newest_first(memory):
         was = {value.key: key for value in row if (key := _key_by_value(value, imprints, row))}
         taken_by = {key: now for now, key in was.items()}
-        for value in row:
+        for value in [one for one in row if one.key not in was]:
             key = value.key
-            while value.key not in was and key in taken_by:
+            while key in taken_by:
                 key = taken_by[key]
             if key in imprints:
-                was.setdefault(value.key, key)
-        for value in row:
+                was[value.key] = key
+        for value in [one for one in row if one.key not in was]:
             left = [key for key, one in imprints.items()
                     if one.where[:3] == value.where[:3] and key not in was.values()]  # fmt: skip
             if memory.own is not None:
@@ -220,7 +220,7 @@ def lasts_of(row: Collection[Value], memory: UserMemory) -> dict[str, tuple[str,
                 left = [key for key in left if key == numbered or (is_old and _PLACE not in key)]
                 left.sort(key=lambda key: key != numbered)
             if left:
-                was.setdefault(value.key, left[0])
+                was[value.key] = left[0]
         found = {now: (key, imprints[key]) for now, key in was.items()} | found
     return found
 
@@ -259,20 +259,27 @@ With the label of the entry in the row, "" for one that the row does not give no
 
 
 def _places(
+    draft: DraftUser,
     row: Collection[Value],
     lasts: Mapping[str, tuple[str, Imprint]],
-    blank: Iterable[Imprint],
+    own: Imprints,
     live: User,
     hashed: Keyed,
 ) -> Places:
     """Return which of Alma's entries belong to those of a row: its values, and what loads left.
 
-    Where staff edited one, it is the first entry of its types that belongs to no other. `blank`:
-    what loads left of entries that the row does not give now.
+    Where staff edited one, it is the first entry of its types that belongs to no other. `own`: what
+    this roster left. Nothing where Alma has every entry of the row, and so none is replaced.
     """
+    every = [value for value in row if value.where.names and not value.where.flag]
+    if all(one.made in map(hashed, texts(one.where, live)) for one in every):
+        return {}
+    known = [(value, lasts[value.key][1]) for value in every if value.key in lasts]
+    keys = {key for parent in draft.layout.parents for key, _ in _every_entry(draft, parent)}
+    keys |= {*map(_without_place, keys)}
+    apart = {*(key for key, _ in lasts.values()), *(value.key for value in row)}
+    blank = [own[key] for key in sorted(keys - apart) if key in own]
     found: dict[str, dict[int, str]] = {}
-    pairs = [(value, lasts[value.key][1]) for value in row if value.key in lasts]
-    known = [(one, last) for one, last in pairs if one.where.names and not one.where.flag]
     wanted = [
         *(
             (one.where, one.made, one.labels[0], typed)
@@ -285,16 +292,16 @@ def _places(
     ]
     for where, text, label, typed in wanted:  # each gets the first that is free, of its types first
         taken, parts = found.setdefault(where.path, {}), entries(live, where.path)
-        own = {at: {*where.types} <= {*types(where.path, part)} for at, part in enumerate(parts)}
+        fits = {at: {*where.types} <= {*types(where.path, part)} for at, part in enumerate(parts)}
         free = [
             at
             for at, part in enumerate(parts)
             if at not in taken
-            and (own[at] or not typed)
+            and (fits[at] or not typed)
             and text in {None, hashed(_part_text(where, part))}
         ]
         if free and (not label or label not in taken.values()):
-            taken[max(free, key=own.__getitem__)] = label
+            taken[max(free, key=fits.__getitem__)] = label
     return found
 
 
@@ -497,16 +504,8 @@ def review(
     today = earlier.today
     row = tuple(values_of(draft, live, earlier.hashed, rename=rename))
     lasts = lasts_of(row, memory)
-    keys, own = {value.key for value in row}, memory.own or {}
-    others = {key for parent in draft.layout.parents for key, _ in _every_entry(draft, parent)}
-    used = {key for key, _ in lasts.values()}
-    blank = (
-        own[key]
-        for one in sorted(others - keys)
-        for key in (one, _without_place(one))
-        if key in own and key not in used
-    )
-    places = _places(row, lasts, blank, live, earlier.hashed)
+    places = _places(draft, row, lasts, memory.own or {}, live, earlier.hashed)
+    keys = {value.key for value in row}
     for value in row:
         was, last = lasts.get(value.key, ("", None))
         if last is not None and was not in keys:  # another entry, or a memory without places
@@ -648,10 +647,10 @@ _Maker: TypeAlias = Callable[[str, Where, tuple[str, ...], str], Value]
 
 
 def _entry_values(draft: DraftUser, parent: str, live: User, made: _Maker) -> Iterator[Value]:
-    given, items = [one.entry for one in draft.entries(parent)], []
+    items = []
     for key, item in _every_entry(draft, parent):
         compared = item.compared
-        if compared is None or item.entry not in given or _in_any_case(draft, item, live):
+        if compared is None or item.is_blank or _in_any_case(draft, item, live):
             continue
         items.append(compared)
         where = Where(parent, "", tuple(sorted(item.types)), _compared(compared))
@@ -669,7 +668,7 @@ def _entry_values(draft: DraftUser, parent: str, live: User, made: _Maker) -> It
 def _every_entry(draft: DraftUser, parent: str) -> Iterator[tuple[str, DraftEntry]]:
     """Yield the entries of a list that a row may have, blank ones too, with their keys."""
     numbers: Counter[str] = Counter()
-    for item in draft.entries(parent, blank=True):
+    for item in draft.every_entry(parent):
         name = f"{parent}[{'+'.join(sorted(item.types))}"
         numbers[name] += 1
         yield f"{name}{_PLACE}{numbers[name]}", item
@@ -680,11 +679,13 @@ def _in_any_case(draft: DraftUser, item: DraftEntry, live: User) -> bool:
 
     So is one where `remove` takes what staff made of it, and leaves none but the row's.
     """
+    if item.override or item.entry.on_update is OnUpdate.REPLACE_ALL:
+        return True
+    if not draft.layout.removals:
+        return False
     there, kinds = entries(live, item.parent), {kind.value: kind for kind in AccountType}
     account = kinds.get(current(live, "account_type"), draft.layout.account_type)
     removes = partial(is_removed, draft.layout, item.parent, account)
-    if item.override or item.entry.on_update is OnUpdate.REPLACE_ALL:
-        return True
     goes = any(removes(part) and not matches(item, part) for part in there)
     return goes and removes(new_entry(item, account, {}))
 
