@@ -355,8 +355,7 @@ def compile_mapping(
     )
     columns = {
         key: replace(
-            use,
-            labels=tuple(label for label, t in layout.targets.items() if use.place in t.places),
+            use, labels=tuple(label for label, t in layout.targets.items() if use.place in t.places)
         )
         for key, use in work.columns.items()
     }

@@ -10,14 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-    create_model,
-)
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, create_model
 
 import importer.mapper.steps  # noqa: F401  registers every key
 from importer.mapper.conditions import EVERY_ROW, Condition
@@ -176,8 +169,7 @@ class RosterPart(MappingPart):
         tuple[Annotated[int, Field(ge=0, le=1000)], ...],
         Field(max_length=3),
         BeforeValidator(
-            _heading_rows,
-            json_schema_input_type=Literal["auto", "none"] | int | list[int],
+            _heading_rows, json_schema_input_type=Literal["auto", "none"] | int | list[int]
         ),
     ] = ()
     dates: DatesPart = Dates()

@@ -10,11 +10,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Annotated
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    StringConstraints,
-)
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from importer.model.candidates import IdRule
 from importer.model.fields import region_of

@@ -159,10 +159,7 @@ def parse_json(path: Path, text: str) -> object:
     """
     try:
         content: object = json.loads(
-            text,
-            object_pairs_hook=_unique_keys,
-            parse_int=_short_int,
-            parse_constant=_no_constant,
+            text, object_pairs_hook=_unique_keys, parse_int=_short_int, parse_constant=_no_constant
         )
         json.dumps(content, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:

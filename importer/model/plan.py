@@ -77,12 +77,7 @@ NAME = frozenset({Code.TWO_PEOPLE, Code.COMMA_IN_NAME, Code.UNCLEAR_NAME, Code.T
 """Problems that ask whether the row's name is right, whoever its user is."""
 
 _NEW = frozenset(
-    {
-        Code.POSSIBLE_MATCH_IN_ALMA,
-        Code.DUPLICATE_PERSON,
-        Code.IDENTIFIER_OF_ANOTHER_PERSON,
-        *NAME,
-    }
+    {Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON, Code.IDENTIFIER_OF_ANOTHER_PERSON, *NAME}
 )
 """Problems of a row that may be a person whom Alma does not have."""
 

@@ -280,9 +280,7 @@ def field_of(heading: str) -> str:
 
 
 def own_meaning(
-    heading: str,
-    others: frozenset[str] = frozenset(),
-    passing: frozenset[str] = frozenset(),
+    heading: str, others: frozenset[str] = frozenset(), passing: frozenset[str] = frozenset()
 ) -> Meaning:
     """Return what a heading names, of the person that the row is about.
 

@@ -187,12 +187,7 @@ KINDS: dict[str, Kind] = {
         selects=True,
         divides=True,
     ),
-    "strip": Kind(
-        "without `{}`",
-        _text(_without),
-        Word,
-        selects=True,
-    ),
+    "strip": Kind("without `{}`", _text(_without), Word, selects=True),
     "unless": Kind("blank if it is {}", _text(_unless), Words, selects=True),
 }
 """Every step, by its name. To add one, write an entry."""

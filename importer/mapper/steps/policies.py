@@ -95,10 +95,7 @@ class Bad(Policy[str]):
 
     key = "bad"
     title = "Wrong values"
-    choices = {
-        "reject": "reject the row",
-        "drop": "left out with a warning",
-    }
+    choices = {"reject": "reject the row", "drop": "left out with a warning"}
     in_words = {"drop": "a bad value is left out with a warning"}
     form = Literal["reject", "drop"]
     position = 120

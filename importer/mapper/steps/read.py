@@ -72,11 +72,7 @@ _NO_COMMA = (
 )
 
 PARTS = ("first", "middle", "last", "title", "suffix")
-_LEFT_OUT = {
-    "middle": Code.ODD_COLUMN,
-    "title": Code.TITLE_IN_NAME,
-    "suffix": Code.TITLE_IN_NAME,
-}
+_LEFT_OUT = {"middle": Code.ODD_COLUMN, "title": Code.TITLE_IN_NAME, "suffix": Code.TITLE_IN_NAME}
 """Parts that a record may lack, and the code of the notice."""
 
 
