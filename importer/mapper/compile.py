@@ -540,7 +540,7 @@ class _Compiler:
             rule.takes_cells(tables),
             *self._deciding(rule, bound, entry),
             rule.fields,
-            own if rule.chooses else (),
+            own if any(not t.variables for _, part in rule.parts for t in part.templates) else (),
             rule.needed,
             rule.by_row,
         )

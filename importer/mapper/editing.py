@@ -67,7 +67,8 @@ def clear_field(text: str, steps: Steps) -> str:
     root = _root(text)
     if _find(root, steps) is None:
         if base := _find(root, ("extends",)):
-            msg = f"`{_path(steps)}` is in {base.value}, which this mapping extends."
+            where = ".".join(map(str, steps))
+            msg = f"`{where}` is in {base.value}, which this mapping extends."
             raise NotEditableError(msg)
         return text
     while len(steps) > 1 and steps[:-1] != ("record",) and _size(_find(root, steps[:-1])) == 1:
@@ -193,12 +194,9 @@ def _root(text: str) -> MappingNode:
     return root
 
 
-def _path(steps: Steps) -> str:
-    return ".".join(map(str, steps))
-
-
 def _refusal(steps: Steps) -> NotEditableError:
-    return NotEditableError(f"`{_path(steps)}` can only be changed in the mapping's text.")
+    where = ".".join(map(str, steps))
+    return NotEditableError(f"`{where}` can only be changed in the mapping's text.")
 
 
 def _find(node: Node | None, steps: Steps) -> Node | None:

@@ -165,11 +165,6 @@ class FieldRule:
         return tuple(name for name in names if not name.startswith(VALUE))
 
     @property
-    def chooses(self) -> bool:
-        """Whether it may take something else in place of every field that it takes."""
-        return any(not t.variables for _, part in self.parts for t in part.templates)
-
-    @property
     def needs(self) -> frozenset[str]:
         """The fields and the values (with their `$`) that it takes itself, or that decide it."""
         taken = (v for _, part in self.parts for t in part.templates for v in t.variables)

@@ -299,10 +299,7 @@ class Source:
 
 def read(path: Path, content: bytes) -> Source:
     """Read the values of a mapping file. Raises MappingError with every finding."""
-    name, line = (
-        path.name.lstrip("."),
-        1,
-    )  # the page examines a text in a hidden file beside its own
+    name, line = path.name, 1
     if len(content) > SIZE_LIMIT:
         wrong = (
             f"the file is larger than {SIZE_LIMIT // 1024} kB; "
