@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import replace
 from functools import reduce
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,9 +59,6 @@ from importer.model.roster import NOT_KEPT, Roster
 from importer.model.text import RowId, counted, one_line, spans
 from importer.model.user import AccountType
 from importer.model.vocabulary import say_secret
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def dates_of(mapping: MappingDocument, subject: Subject) -> Dates:

@@ -75,9 +75,8 @@ def is_title(word: str, *, before: bool) -> bool:
     return before and (dotted or plain in _TITLES_BEFORE_A_NAME)
 
 
-NICKNAMES: dict[str, list[str]] = tomllib.loads(
-    files("importer.model").joinpath("nicknames.toml").read_text("utf-8")
-)
+_NICKNAMES = (files(__package__) / "nicknames.toml").read_text("utf-8")
+NICKNAMES: dict[str, list[str]] = tomllib.loads(_NICKNAMES)
 
 BORN, EMAIL, PHONE, ADDRESS = "born", "email", "phone", "address"
 IN_WORDS = {BORN: "birth date", EMAIL: "email", PHONE: "phone number", ADDRESS: "address"}

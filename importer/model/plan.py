@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -13,9 +13,6 @@ from pydantic import Field as Default
 from importer.model.problem import Code, Problem, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from importer.model.problem import Problem
     from importer.model.user import User
 
 

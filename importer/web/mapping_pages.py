@@ -222,10 +222,7 @@ Clear = tuple[Steps, Callable[[str], str]]
 
 
 def cleared(text: str, clears: Iterable[Clear]) -> str:
-    """Return a mapping's text without these parts.
-
-    What goes is removed at last, from the end: until then, the entries of lists have their places.
-    """
+    """Return a mapping's text without these parts, at last and from the end, as entries move up."""
     for _, clear in sorted(clears, key=lambda one: one[0], reverse=True):
         text = clear(text)
     return text
