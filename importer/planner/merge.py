@@ -247,7 +247,11 @@ class ListMerge:
         shared = {
             at: {*item.types}.intersection(types(parent, parts[at])) for at in self._free(item)
         }
-        free = [at for at in shared if shared[at] and self.places.get(at) in {None, *labels}]
+        free = [
+            at
+            for at in shared
+            if (shared[at] and self.places.get(at) in {None, *labels}) or self._is_retyped(at, item)
+        ]
         if self.owned:
             free = [at for at in free if self._has_only(at, item)]
         if parent == IDS:  # a lost card stays one: the new card is another
@@ -267,6 +271,12 @@ class ListMerge:
             return at not in self.places, not self._has_only(at, item), -others, not is_preferred
 
         return min(free, key=rank, default=None)
+
+    def _is_retyped(self, at: int, item: DraftEntry) -> bool:
+        """Return whether loads left this entry for the row's, which has another type by now."""
+        part, is_own = self.parts[at], self.places.get(at) in item.entry.labels
+        is_one = len(types(self.parent, part)) == 1 and self.parent != IDS
+        return is_own and is_one and has_core(item, part)
 
     def _release(self, at: int, item: DraftEntry) -> bool:
         """Adjust the types of an entry that is to be replaced; return whether it may be replaced.

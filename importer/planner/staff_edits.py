@@ -274,7 +274,11 @@ def _places(
     every = [value for value in row if value.where.names and not value.where.flag]
     if all(one.made in map(hashed, texts(one.where, live)) for one in every):
         return {}
-    known = [(value, lasts[value.key][1]) for value in every if value.key in lasts]
+    known = [(value, *lasts[value.key]) for value in every if value.key in lasts]
+    left = [
+        ((last.where, last.answered, one.labels[0], None), own.get(key) is last)
+        for one, key, last in known
+    ]
     keys = {key for parent in draft.layout.parents for key, _ in _every_entry(draft, parent)}
     keys |= {*map(_without_place, keys)}
     apart = {*(key for key, _ in lasts.values()), *(value.key for value in row)}
@@ -284,21 +288,22 @@ def _places(
         *(
             (one.where, one.made, one.labels[0], typed)
             for typed in (True, False)
-            for one, _ in known
+            for one, *_ in known
         ),
-        *((last.where, last.answered, one.labels[0], False) for one, last in known),
+        *(one for one, is_own in left if is_own),
         *((one.where, one.answered, "", False) for one in blank),
-        *((one.where, None, one.labels[0], True) for one, _ in known),
+        *(one for one, is_own in left if not is_own),
+        *((one.where, None, one.labels[0], True) for one, *_ in known),
     ]
     for where, text, label, typed in wanted:  # each gets the first that is free, of its types first
         taken, parts = found.setdefault(where.path, {}), entries(live, where.path)
         fits = {at: {*where.types} <= {*types(where.path, part)} for at, part in enumerate(parts)}
+        of_types = [at for at in fits if fits[at] and at not in taken]
+        only = bool(of_types) if typed is None else typed  # of its types, or those that there are
         free = [
             at
-            for at, part in enumerate(parts)
-            if at not in taken
-            and (fits[at] or not typed)
-            and text in {None, hashed(_part_text(where, part))}
+            for at in (of_types if only else fits)
+            if at not in taken and text in {None, hashed(_part_text(where, parts[at]))}
         ]
         if free and (not label or label not in taken.values()):
             taken[max(free, key=fits.__getitem__)] = label
@@ -510,7 +515,7 @@ def review(
         was, last = lasts.get(value.key, ("", None))
         if last is not None and was not in keys:  # another entry, or a memory without places
             imprints[was] = last._replace(made="")
-        decided = _decide(value, last, live, memory, earlier)
+        decided = _decide(value, was, last, live, memory, earlier)
         now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
         if last is not None and decided in _EDITED:
             asked = decided is not Ruling.REPLACE_EDIT and value.where.path in earlier.overwrites
@@ -544,7 +549,7 @@ _EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.LATER, Ruling.ASK, Ruling.REPLACE_
 
 
 def _decide(
-    value: Value, last: Imprint | None, live: User, memory: UserMemory, earlier: Earlier
+    value: Value, was: str, last: Imprint | None, live: User, memory: UserMemory, earlier: Earlier
 ) -> Ruling:
     there = map(earlier.hashed, texts(value.where, live))
     if last is None or value.settled or value.made in there:
@@ -552,6 +557,8 @@ def _decide(
     edited = not _is_as_left(last, live, memory, earlier.hashed)
     ours = memory.own is not None and last in memory.own.values()
     reason = reason_of(value, last, first=not ours)
+    if ours and reason is Reason.SAME and was.partition("]")[0] != value.key.partition("]")[0]:
+        reason = Reason.RULE if value.rule != last.rule else Reason.NEW  # the row's types are new
     if value.where.path == ROLE_END and not last.rule and not edited:  # of a create, so not sent
         return Ruling.WRITE
     if reason is Reason.DAY and value.day:

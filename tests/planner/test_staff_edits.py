@@ -332,6 +332,35 @@ def test_an_email_that_staff_retyped_keeps_its_place() -> None:
     assert addresses(alma.live) == [A, NEW]
 
 
+@pytest.mark.parametrize("edit", ["", "school"])
+def test_an_email_gets_the_new_type_that_its_row_has(edit: str) -> None:
+    """The entry that the load left, and no second one; a type that staff chose is an edit."""
+    alma = loaded(person())
+    if edit:
+        alma.edit(contact_info=emails(email(A, edit, preferred=True)))
+    reviewed = alma.load(replace(person(), email_type="work"), LATER)
+    found = [(text(one.email_address), text(one.email_type)) for one in _emails(alma.live)]
+    assert found == [(A, "work")]
+    assert [one.replaced for one in reviewed.edits if one.label == EMAIL] == [True] * bool(edit)
+
+
+def test_an_entry_of_two_rosters_keeps_its_place() -> None:
+    """A blank entry's of the one is replaced by no other; the edit that is named is its own."""
+    autumn, clubs = person(), replace(person(), name="clubs", email_type="work")
+    alma = loaded(replace(autumn, email_2_type="work"))
+    alma.edit(contact_info=emails(email(A, "work", preferred=True)))
+    alma.load(clubs, TODAY)
+    alma.load(replace(person(email="", email_2=NEW), email_2_type="work"), LATER)
+    assert addresses(alma.live) == [A, NEW]
+    alma = loaded(autumn)
+    alma.load(clubs, TODAY)
+    alma.edit(contact_info=emails(email(STAFF, preferred=True), email(A, "work")))
+    reviewed = alma.load(person(email=NEW), LATER)
+    assert [
+        (one.label, one.shown, one.replaced) for one in reviewed.edits if one.label != MARK
+    ] == [(EMAIL, STAFF, True)]
+
+
 def test_a_note_that_remove_takes_is_written_again() -> None:
     """The wording of staff goes by `remove` in any case; of what that does not name, it stays."""
     labels = [f"user_note[{n}].{name}" for n in (0, 1) for name in ("note_text", "note_type")]
