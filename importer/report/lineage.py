@@ -90,10 +90,10 @@ def _wrote(folder: Path) -> set[int]:
     return set()
 
 
-def _undone(ledger: Ledger) -> set[int]:
-    """Return the rows of an undo of whose write nothing is in Alma any more."""
+def _undone(ledger: Ledger) -> Iterator[int]:
+    """Yield the rows of an undo of whose write nothing is in Alma any more."""
     every = ledger.planned()
-    return {one.row for one in every if one.act is Act.UNCHANGED or one.result in _DONE}
+    return (one.row for one in every if one.act is Act.UNCHANGED or one.result in _DONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,14 @@ class Relation:
         # a copy that was saved elsewhere does not show which run it is of
         corrected = next((path.parent for path in rejects if (path.parent / FILE).is_file()), None)
         first = Path(facts.undoes) if facts.undoes else None
-        undone = _undone(ledger) if first and applied else set()
+        ended = applied and {Result.NOT_SENT, Result.UNKNOWN}.isdisjoint(ledger.results())
         return cls(
             ledger.folder.resolve(),
             facts.started,
             first,
             None if first else corrected,
-            applied and (first is None or bool(undone)),
-            first is not None and _wrote(first) <= undone,
+            applied and (first is None or any(_undone(ledger))),
+            first is not None and ended and _wrote(first).issubset(_undone(ledger)),
             len(loads),
             loads[-1] if loads else None,
         )
