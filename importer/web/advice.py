@@ -91,6 +91,7 @@ _PARTS = re.compile(r"importer|ALMA_|--|Add it|Run apply|lookup|separator|`check
 """What each text of a command has that the page shows in other words."""
 
 _DAY = re.compile(r"(?<![\w“/-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\w”/-])")
+_ROWS = re.compile(r"\b([0-9,]+) rows?\b")
 _PERSON = re.compile(r"(?:(?<=Resolved by )|^)([^\s@]+)@\S+(?= on | \(since )")
 
 
@@ -106,6 +107,11 @@ def in_words(text: str) -> str:
     """Return a sentence about a row with its days and people as the page has them."""
     text = _PERSON.sub(r"\1", text)
     return _DAY.sub(lambda one: day(one[0]), text)
+
+
+def rows_in(text: str) -> int:
+    """Return the greatest number of rows that a sentence about a roster names, 0 without one."""
+    return max((int(one.replace(",", "")) for one in _ROWS.findall(text)), default=0)
 
 
 def on_page(text: str) -> str:

@@ -26,7 +26,7 @@ from importer.model.files import write_atomically
 from importer.model.text import counted
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
-from importer.web.advice import day, in_words, on_page
+from importer.web.advice import day, in_words, on_page, rows_in
 from importer.web.card import worded
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Access, Handler, Role, remote_user, split_groups
@@ -368,6 +368,7 @@ def _environment() -> Environment:
         "on_page": on_page,
         "day": day,
         "in_words": in_words,
+        "rows_in": rows_in,
         "moment": lambda t: f"{datetime.fromisoformat(str(t)).astimezone():%b %d, %H:%M}",
         "code_pair": lambda row: (row.code, f"{row.code}: {row.description or row.code}"),
         "counted": counted,
