@@ -321,12 +321,16 @@ def _gone(document: MappingDocument, steps: Steps, left: Collection[Steps]) -> S
 
 @dataclass(frozen=True, slots=True)
 class WordLine:
-    """A word of the roster: how many rows have it, its code, and the codes that are close."""
+    """A word of the roster: how many rows have it, its code, and the codes that are close.
+
+    `like`: what it may be meant for, in words.
+    """
 
     word: str
     count: int
     code: str
     near: Targets
+    like: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,15 +385,24 @@ def _codes_of(
     lines = []
     secret = secret_columns(roster.places, document, ())
     dates = rule.field.shape is Shape.DATE
-    for key, words in _spellings(rule, roster, secret).items():
+    spellings = _spellings(rule, roster, secret)
+    spelled = {key: words.most_common(1)[0][0] for key, words in spellings.items()}
+    has_code = [key for key, code in known.items() if code in labels]
+    for key, words in spellings.items():
         if dates and key not in known:
             continue
-        word, count = words.most_common(1)[0][0], words.total()
+        word, count = spelled[key], words.total()
         code = known.get(key, "") if lookup else word if word in labels else ""
         chosen = "" if code == TO_CHOOSE else code
         close = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
         near = tuple((one, labels[one]) for one in dict.fromkeys(names[name] for name in close))
-        lines.append(WordLine(word, count, chosen, near))
+        like = ""
+        if close and close[0] in has_code:
+            sure = get_close_matches(key, close[:1], cutoff=0.75)
+            like = f"{'Typing error for' if sure else 'like'} {spelled.get(close[0], close[0])}"
+        elif near:
+            like = f"like {near[0][1].rpartition(': ')[2]}"
+        lines.append(WordLine(word, count, chosen, near, like))
     lines.sort(key=lambda line: (bool(line.code), -line.count))
     few = lines if len(lines) <= MOST_WORDS else []
     codes, name = tuple(labels.items()), field_name(path_of(document, rule))
@@ -508,6 +521,18 @@ def on_form(findings: Iterable[str]) -> Iterator[str]:
             yield one
 
 
+_LINE = re.compile(r"[^:\s]+:([0-9]+): (?:record\.)?")
+
+
+def on_text(findings: Iterable[str]) -> Iterator[str]:
+    """Yield findings about a mapping as they are beside its text, without a list of columns."""
+    for one in findings:
+        if not _COLUMNS_LIST.match(one):
+            place = _LINE.match(one)
+            field, _, what = one[place.end() :].partition(": ") if place else ("", "", one)
+            yield f"Line {place[1]}, {field}: {what}" if place and what else one
+
+
 def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Response:
     """Return the page with the mapping's text, and what is wrong with it."""
     chosen, text = visit.mapping, ""
@@ -520,7 +545,8 @@ def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Res
         chosen=chosen,
         text=text,
         digest=text_digest(text),
-        findings=(*findings, *filter(None, [problem])),
+        findings=(*on_text(findings), *filter(None, [problem])),
+        hints=[one for one in findings if _COLUMNS_LIST.match(one)],
     )
 
 

@@ -284,7 +284,7 @@ def rules(looks: Looks) -> None:
         shown = tab.locator("input[name=version]").input_value()
         tab.get_by_label(words).check()  # the arrow keys lead to it from the one before
         expect(tab.locator("input[name=version]")).not_to_have_value(shown)
-    expect(tab.locator(".rule.red")).to_contain_text("COMM")
+    expect(tab.locator(".rule.red")).to_contain_text("Community or Friends of the Library")
     looks("mapping-rules")
     press(tab, "Undo the last change")
     expect(tab.locator(".rule.red")).to_have_count(0)
