@@ -98,6 +98,7 @@ def grid_rows(visit: Visit) -> web.Response:
     return web.json_response(
         {
             **shown.state(),
+            "undoable": any(one.who == visit.operator for one in visit.draft.made()),
             "columns": shown.columns(visit.text("show")),
             "found": len(rows),
             "page": at,

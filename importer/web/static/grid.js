@@ -128,6 +128,8 @@ function summarize() {
   step("Grid", state.wrong);
   at("again").hidden = !state.partial;
   at("only").setAttribute("aria-pressed", String(onlyWrong()));
+  at("only").setAttribute("aria-disabled", String(!state.wrong && !onlyWrong()));
+  at("undo").setAttribute("aria-disabled", String(!state.undoable));
   at("wrongs").textContent = state.wrong.toLocaleString("en");
   const entry = (/** @type {string} */ key, /** @type {string} */ title, /** @type {number} */ count, /** @type {string[]} */ columns = []) => {
     const button = make("button", { type: "button", "aria-pressed": String(key === show) },
@@ -324,7 +326,7 @@ function offer(/** @type {Edit} */ edit, /** @type {number} */ count) {
 /** Take what the server said about some rows and about the roster. */
 function merge(/** @type {Saved} */ found) {
   const fresh = new Map(found.lines.map((one) => [one.row, one]));
-  Object.assign(state, { ...found, lines: state.lines.map((one) => fresh.get(one.row) ?? one) });
+  Object.assign(state, { ...found, undoable: state.undoable || found.saved > 0, lines: state.lines.map((one) => fresh.get(one.row) ?? one) });
   state.lines.forEach((one, row) => { if (fresh.has(one.row) && !(editing && row === active.row)) redraw(row); });
   summarize();
   if (!editing) mark(box.contains(document.activeElement));
@@ -513,7 +515,7 @@ function block(/** @type {string[][]} */ texts, whole = texts.length === 1 && te
 
 // --- the tools ---
 
-at("only").onclick = () => choose(onlyWrong() ? "all" : "wrong");
+at("only").onclick = () => { if (state.wrong || onlyWrong()) choose(onlyWrong() ? "all" : "wrong"); };
 at("fill").onclick = () => { fill(); cell()?.focus(); };
 at("out").onclick = () => { leaveOut(); cell()?.focus(); };
 at("undo").onclick = () => undo(false);
