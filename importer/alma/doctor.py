@@ -112,7 +112,7 @@ def whose(general: Institution) -> Finding:
     name = general.name or general.code
     sentence = f"{name} ({general.code}), {general.environment or 'environment not known'}."
     live = general.environment == "production"
-    advice = "This is the production Alma: patrons see what is applied here." if live else ""
+    advice = "This is the production Alma: loads change real patrons." if live else ""
     return Finding("institution", State.OK, sentence, advice)
 
 
