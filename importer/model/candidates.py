@@ -257,7 +257,7 @@ class Candidates:
         return self.source.origin(row)
 
     def without_bad(self, problems: Iterable[Problem]) -> tuple[Candidates, list[Problem]]:
-        """Return the rows without their wrong values, where `bad: drop` allows that.
+        """Return the rows without the values that reject them, where `bad: drop` allows that.
 
         What takes such a value is left out with it; if no row goes without that, the value rejects
         its row after all. The problem of a value that is left out is returned as a warning; what
@@ -270,7 +270,7 @@ class Candidates:
         for problem in problems:
             label, row = problem.field, problem.origin.row
             column = self.layout.targets.get(label)
-            if column is not None and column.drop_bad and _is_wrong(problem):
+            if column is not None and column.drop_bad and problem.severity is Severity.REJECT:
                 with_it = self._taking(label, row, followers[label])
                 if not any(self.layout.targets[one].needed for one in with_it):
                     taking[label, row] = with_it
@@ -281,7 +281,7 @@ class Candidates:
         found = []
         for problem in problems:
             label, row = problem.field, problem.origin.row
-            if (label, row) in taking and _is_wrong(problem):
+            if (label, row) in taking and problem.severity is Severity.REJECT:
                 names = [f"`{one}`" for one in (label, *taking[label, row])]
                 what = f"{word_list(names)} are" if names[1:] else "the value is"
                 message = f"{problem.message}; {what} left out"
@@ -310,11 +310,3 @@ class Candidates:
         }
         frame = self.frame.assign(**kept)
         return replace(self, frame=frame, not_applicable={**known, **silent})
-
-
-def _is_wrong(problem: Problem) -> bool:
-    """Return whether a value rejects its row, or is wrong although Alma takes it."""
-    return problem.severity is Severity.REJECT or problem.code in _WRONG
-
-
-_WRONG = frozenset({Code.BAD_PHONE, Code.BAD_POSTAL_CODE, Code.BAD_PIN})
