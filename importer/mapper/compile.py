@@ -568,14 +568,19 @@ class _Compiler:
             if name in known and name not in rules:
                 rules[name] = known[name]
                 names += mapping.needs(known[name])
-        headings = {name: one.steps for one in rules.values() for name in one.headings}
+        every = [rule, *(rules[name] for name in sorted(rules) if rules[name] is not rule)]
+        headings = {name: one.steps for one in every for name in one.headings}
         headings |= {one.heading: rule.steps for one in subjects if isinstance(one, Cell)}
         uses = [self.column(bound.get(name, name), steps) for name, steps in headings.items()]
-        written = [rules[name].as_text(mapping.tables) for name in sorted(rules)]
-        ids = [self.id_rule(bound.get(name, name)) for name in sorted(headings)]
-        roster, keys = mapping.file.roster, entry.part.keys if entry else ()
-        terms = any(one.uses_terms for one in rules.values()) and mapping.file.terms
-        text = repr((written, roster.dates, roster.blank, terms, ids, keys))
+        written = [one.as_text(mapping.tables) for one in every]
+        ids = [self.id_rule(bound.get(name, name)) for name in headings]
+        roster = mapping.file.roster
+        terms = any(one.uses_terms for one in every) and mapping.file.terms
+        divided = [one for one in (entry.part.keys if entry else ()) if one.bindings]
+        conditions = [*entry.part.conditions] if entry else []
+        text = repr((written, roster.dates, ids, conditions))  # as memories of 1.0.1 have it
+        if more := [one for one in (roster.blank, terms, divided) if one]:
+            text += repr(more)
         digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         return tuple(sorted({use.position for use in uses if use is not None})), digest
 
