@@ -29,7 +29,7 @@ from importer.mapper.schema import Entry, MappingFile
 from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.policies import Bad, Override
 from importer.mapper.yaml_source import Steps
-from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
+from importer.model.candidates import ID_FIELDS, FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape
 from importer.model.problem import Code, Origin, Place, Problem
 from importer.model.roster import ADDED
@@ -288,7 +288,10 @@ class CompiledMapping:
         return self.ids.get(cells_of(cell, bound)[0])
 
     def separators(self, heading: str) -> frozenset[str]:
-        """Return between which texts rules look for parts of a column's cells."""
+        """Return between which texts rules look for parts of a column's cells.
+
+        None if another rule takes a whole cell as an ID, which is repaired as one.
+        """
         found: set[str] = set()
         of_entries = (one for entry in self.entries for one in entry.fields)
         for one in (*self.named.values(), *of_entries):
@@ -297,8 +300,11 @@ class CompiledMapping:
                 found.update(each.on if each and heading in map(heading_key, cells) else ())
             for clean, part in ((part.get(Clean), part) for _, part in one.rule.parts):
                 lone = (cell for t in part.templates if t.lone_cell for cell in t.cells)
-                if clean and any(cells_of(cell, one.bound)[0] == heading for cell in lone):
-                    found.update(clean.separators)
+                at = [way[1] for cell in lone if (way := cells_of(cell, one.bound))[0] == heading]
+                divided = clean.separators if clean else ()
+                if None in at and not divided and one.rule.field.path in ID_FIELDS:
+                    return frozenset()
+                found.update(divided if at else ())
         return frozenset(found)
 
     @property

@@ -174,8 +174,9 @@ def set_rule(text: str, steps: Steps, keys: Mapping[str, str], kept: Container[s
 
 def set_unused(text: str, headings: Sequence[str]) -> str:
     """List the columns that no rule uses on purpose. Raises NotEditableError."""
-    if not headings:
-        return clear_field(text, ("roster", "unused"))
+    if not headings:  # those of a base stay, which does no harm
+        there = _find(_root(text), ("roster", "unused")) is not None
+        return clear_field(text, ("roster", "unused")) if there else text
     value = f"[{', '.join(_in_braces(scalar(heading)) for heading in headings)}]"
     return set_value(text, ("roster", "unused"), value)
 

@@ -517,7 +517,8 @@ class Evaluation:
             values.fold()
         self.columns[column.label] = values.texts
         if column.field.shape is Shape.DATE:
-            self.dates[column.label] = values.marked
+            # one that may be left out rejects no row by which `only` does not take it
+            self.dates[column.label] = values.texts if column.drop_bad else values.marked
         self.own[column.label] = values.own
         self.behind[column.label] = self.behind.get(one.rule.rule.lone_variable, values.source)
         if not values.applies.all():

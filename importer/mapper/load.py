@@ -202,8 +202,8 @@ def _laid_over(top: Source, base: Source) -> Source:
                 merged[key] = merge(value, below, here)
                 continue
             replaced.add((*steps, old))
-            if old != key or (here in top.absent and key in under):
-                del merged[old]
+            if old not in over or (here in top.absent and key in under):
+                merged.pop(old, None)
             if here not in top.absent or below is None:
                 merged[key] = value
         return merged

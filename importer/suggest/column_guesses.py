@@ -324,16 +324,23 @@ def _addresses(found: list[Guess]) -> Iterator[Guess]:
 
 
 def _by_words(found: list[Guess]) -> Iterator[Guess]:
-    """Give addresses of one kind blocks of their own: `Local Street` and `Permanent Street`."""
+    """Give addresses of one kind blocks of their own: `Local Street` and `Permanent Street`.
+
+    The first keeps what says nothing of its kind, such as `City`.
+    """
     ours = {at: guess for at, guess in enumerate(found) if guess.field in _OF_ADDRESS}
     hints = {
         at: " ".join(word for word in words_of(guess.place.heading) if meaning(word).kind)
         for at, guess in ours.items()
     }
-    streets = {(ours[at].block, hint) for at, hint in hints.items() if ours[at].field == "line1"}
-    several = Counter(block for block, _ in streets)
+    streets: dict[str, dict[str, None]] = {}
+    for at, hint in hints.items():
+        if ours[at].field == "line1":
+            streets.setdefault(ours[at].block, {})[hint] = None
     for at, guess in enumerate(found):
-        divided = hints.get(at) and several[guess.block] > 1
+        known = [*streets.get(guess.block, ())]
+        first = "" if "" in known or not known else known[0]
+        divided = hints.get(at) in known and hints[at] != first
         yield replace(guess, block=hints[at]) if divided else guess
 
 
