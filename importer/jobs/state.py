@@ -219,12 +219,19 @@ class State(_Kept):
     @model_validator(mode="before")
     @classmethod
     def _of_earlier_version(cls, values: object) -> object:
-        """Take the memory of a version that kept one load only, or no delivered runs."""
+        """Take the memory of a version that kept one load only, or no delivered runs.
+
+        Or that had an open load of corrections in the place of one of a roster.
+        """
         if isinstance(values, dict) and values.get("last") and "loads" not in values:
             values = {**values, "loads": [values["last"]]}
         if isinstance(values, dict) and "delivered" not in values:
             loads = values.get("loads") or ()
             values = {**values, "delivered": [one["run"] for one in loads]}
+        load = values.get("open") if isinstance(values, dict) else None
+        if isinstance(values, dict) and load and load.get("corrects") is not None:
+            corrections = (*values.get("corrections", ()), load)
+            values = {**values, "open": None, "corrections": corrections}
         return values
 
     @property

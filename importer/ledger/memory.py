@@ -297,13 +297,13 @@ def count_decisions(limit: datetime) -> int:
 class AbsentMemory(Memory):
     """The missing people of one institution, by primary ID without case."""
 
-    def counts(self, mapping: str) -> Mapping[str, int]:
-        """Return from how many rosters of a mapping in a row people were missing."""
+    def counts(self, mapping: str, roster: str) -> Mapping[str, int]:
+        """Return from how many rosters of a mapping in a row people were missing, with this one."""
         query = (
-            "SELECT primary_id, count(DISTINCT rtrim(roster)) FROM missing"
-            " WHERE institution = ? AND mapping = ? GROUP BY primary_id"
+            "SELECT primary_id, count(DISTINCT rtrim(roster)) FROM missing WHERE institution = ?"
+            " AND mapping = ? AND (roster = rtrim(roster) OR roster = ?) GROUP BY primary_id"
         )
-        return dict(self.read(query, (self.institution, mapping)))
+        return dict(self.read(query, (self.institution, mapping, f"{roster} ")))
 
     def see(
         self,
@@ -317,24 +317,26 @@ class AbsentMemory(Memory):
 
         A blank behind the hash shows that it does not count yet; see `count`.
         """
-        before = "DELETE FROM missing WHERE institution = ? AND mapping = ? AND roster LIKE '% '"
         seen = "DELETE FROM missing WHERE institution = ? AND mapping = ? AND primary_id = ?"
         not_seen = "INSERT OR IGNORE INTO missing VALUES (?, ?, ?, ?, ?)"
         self.write(
-            (before, [(mapping,)]),
             (seen, ((mapping, key) for key in present)),
             (not_seen, ((mapping, key, f"{roster} ", utc(time)) for key in missing)),
         )
 
     def count(self, facts: RunFacts) -> None:
-        """Count the rosters of a plan, which was applied or has nothing to apply."""
+        """Count the rosters of a plan, which was applied or has nothing to apply.
+
+        Those of older plans, which were never applied, are forgotten.
+        """
         own = {its.name: f"{facts.hash_of(its.name)} " for _, its in facts.rosters}
         query = (
             "UPDATE OR REPLACE missing SET roster = rtrim(roster)"
             " WHERE institution = ? AND mapping = ? AND roster = ?"
         )
+        left = "DELETE FROM missing WHERE institution = ? AND roster LIKE '% ' AND time < ?"
         if self.exists:
-            self.write((query, own.items()))
+            self.write((query, own.items()), (left, [(utc(facts.started),)]))
 
     def leavers(self, back: str = "", before: datetime | None = None) -> Mapping[str, Written]:
         """Return what was changed of users who were missing and are not back yet.

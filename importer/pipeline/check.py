@@ -378,7 +378,8 @@ def _since_last_load(rosters: CheckedRosters, institution: str) -> Iterator[Sinc
     `institution`: its code, if it is known; otherwise the one that was loaded last. A rejects file
     is not compared, because it has only some of the rows.
     """
-    for name, part in rosters.by_mapping().items():
+    for part in rosters.by_mapping():
+        name = part[0].mapping.name
         key = next(institutions(name, institution), "")
         if not key or any(one.roster.rejects for one in part):
             continue

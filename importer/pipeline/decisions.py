@@ -508,9 +508,12 @@ def keep_answer(
     user = current(live, "primary_id").casefold() if live is not None else ""
     hashes = person_hash(draft), _user_hash(live) if live is not None else ""
     cells = "" if against else _cells_hash(draft)
+    known = memory.load().get(own)
+    if known and known.against and not against and known.answer is answer is Answer.REJECT:
+        return  # it says more: also for other cells
     if own and (against or answer is Answer.REJECT):
         memory.save(Resolution(own, answer, user, against, doubts, operator, now, *hashes, cells))
-    elif own in (known := memory.load()) and known[own].answer is Answer.REJECT:
+    elif known and known.answer is Answer.REJECT:
         memory.delete(own)
 
 

@@ -256,12 +256,12 @@ class Rosters(tuple[MappedRoster, ...]):
         """Return the place of this row."""
         return self.of(row).roster.source.origin(row)
 
-    def by_mapping(self) -> dict[str, list[MappedRoster]]:
-        """Return the rosters by the names of their mappings; those of one are parts of a whole."""
-        found: dict[str, list[MappedRoster]] = {}
+    def by_mapping(self) -> list[list[MappedRoster]]:
+        """Return the rosters by their mappings; those of one mapping are parts of a whole."""
+        found: dict[tuple[str, str], list[MappedRoster]] = {}
         for one in self:
-            found.setdefault(one.mapping.name, []).append(one)
-        return found
+            found.setdefault((one.mapping.name, one.mapping.sha256), []).append(one)
+        return [*found.values()]
 
     def rows(self) -> dict[int, Fate]:
         """Return every row, in order: ready so far, blank, or skipped."""

@@ -6,7 +6,7 @@ one, with their loans and fees. A missing person has a row number beyond those o
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -80,7 +80,8 @@ async def plan_absent(
     """
     plan = AbsentPlan()
     there: frozenset[str] | None = None
-    for name, part in rosters.by_mapping().items():
+    for part in rosters.by_mapping():
+        name = part[0].mapping.name
         if part[0].match.absent is None:
             continue
         if any(one.roster.rejects for one in part):
@@ -96,11 +97,11 @@ async def plan_absent(
             memory = AbsentMemory(facts.alma.key)
             if there is None:
                 there = present(rosters, users.cache, context.common, memory.institution)
-            missing = find_missing(there, part[0], users.cache, among(part[0]))
+            missing = find_missing(there, part[0], users.cache, among(part))
             memory.see(name, facts.hash_of(name), there, missing, facts.started)
-            counts = memory.counts(name)
+            counts = memory.counts(name, facts.hash_of(name))
             since = [Missing(user, counts[key]) for key, user in missing.items()]
-            await _plan(plan, part[0], since, users, context)
+            await _plan(plan, part, since, users, context)
             continue
         plan.problems.append(part[0].problem(Code.ABSENT_NOT_COMPARED, why))
     return plan
@@ -143,13 +144,14 @@ def _key(user: User) -> str:
 
 async def _plan(
     plan: AbsentPlan,
-    mapped: MappedRoster,
+    rosters: Sequence[MappedRoster],
     every: list[Missing],
     users: Users,
     context: PlanContext,
 ) -> None:
     """Add to the plan what is planned for those who are missing and not in it yet."""
-    part, whom = mapped.match.absent, among(mapped)
+    mapped, whom = rosters[0], among(rosters)
+    part = mapped.match.absent
     assert part is not None  # noqa: S101  the caller asked
     missing = [one for one in every if one.key not in plan.planned]
     new = [one for one in missing if not context.leavers.has_left(one.user)]
@@ -218,10 +220,12 @@ def list_missing(
     found: dict[str, Missing] = {}
     with UserCache.open(cache_path(users, facts.alma.institution, facts.alma.environment)) as cache:
         there = present(rosters, cache, facts.common, facts.alma.key)
-        for mapped in rosters:
-            wanted = groups or {*mapped.candidates.texts("user_group")} - {""}
-            counts = memory.counts(mapped.mapping.name)
-            missing = find_missing(there, mapped, cache, among(mapped, wanted))
+        for part in rosters.by_mapping():
+            name = part[0].mapping.name
+            of_rows = {text for one in part for text in one.candidates.texts("user_group")}
+            counts = memory.counts(name, facts.hash_of(name))
+            whom = among(part, groups or of_rows - {""})
+            missing = find_missing(there, part[0], cache, whom)
             for key, user in missing.items():
                 found.setdefault(key, Missing(user, counts.get(key, 1)))
     return [found[key] for key in sorted(found)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -199,15 +199,16 @@ def _retiring(mapped: MappedRoster, facts: KnownFacts) -> Retiring | None:
             "plan again. Or set `do: list` or `do: expire` under `retire:` in the mapping."
         )
         raise UsageError(msg)
-    return Retiring(part, among(mapped), template(mapped) if mapped.mapping.absent else None)
+    return Retiring(part, among([mapped]), template(mapped) if mapped.mapping.absent else None)
 
 
-def among(mapped: MappedRoster, groups: Collection[str] = ()) -> Among:
-    """Return whom a mapping may end: as it names them, else these groups."""
+def among(rosters: Sequence[MappedRoster], groups: Collection[str] = ()) -> Among:
+    """Return whom the mapping of these rosters may end: as it names them, else these groups."""
+    mapped = rosters[0]
     _, part = mapped.match.leaving or ("", None)
     owners: Collection[str] = part.among.external_id if part else ()
     if not owners and mapped.mapping.file.owning_system:  # another system owns the others
-        owners = {"", *mapped.candidates.texts(EXTERNAL_SYSTEM)}
+        owners = {"", *(text for one in rosters for text in one.candidates.texts(EXTERNAL_SYSTEM))}
     wanted = part.among.user_group if part else groups
     return Among(
         mapped.match,

@@ -359,7 +359,8 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
     each with the one in its place. The order of headings and columns that the mapping lists under
     `unused`, or that a rejects file adds, do not matter.
     """
-    every = ((name, *one) for name, part in rosters.by_mapping().items() for one in enumerate(part))
+    parts = rosters.by_mapping()
+    every = ((part[0].mapping.name, *one) for part in parts for one in enumerate(part))
     for name, place, mapped in every:
         last = _last_headings(folder, name, place)
         differences = () if last is None else tuple(_differences(last[1], mapped))

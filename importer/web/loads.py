@@ -121,10 +121,15 @@ def note_text(folder: Path, mapping: str, who: str, *, approved: bool) -> None:
     write_atomically(folder / TEXTS, _TEXTS.dump_json(texts))
 
 
-def text_people(folder: Path, facts: RunFacts) -> frozenset[str]:
-    """Return who changed the text of a mapping of a plan. Raises OSError, ValueError."""
-    texts = _texts(folder) if facts.command == "plan" else {}
-    return frozenset(who for _, one in facts.rosters for who in texts.get(Path(one.path).name, ()))
+def text_people(space: Workspace, facts: RunFacts) -> frozenset[str]:
+    """Return who changed the text of a mapping of a plan since a load with it was approved.
+
+    Raises OSError, ValueError.
+    """
+    texts = _texts(space.folder) if facts.command == "plan" else {}
+    wrote = {one.sha256: texts.get(Path(one.path).name, ()) for _, one in facts.rosters}
+    known = _approved(space) if any(wrote.values()) else frozenset()
+    return frozenset(who for text, people in wrote.items() if text not in known for who in people)
 
 
 _GIVEN = TypeAdapter(dict[int, Given])
@@ -438,8 +443,12 @@ def newest_run(space: Workspace, draft: Draft | None) -> SeenRun | None:
 
 def was_approved(space: Workspace, mapping: MappingDocument) -> bool:
     """Return whether a load with exactly this mapping was approved."""
-    known = (one.known for one in seen_runs(space))
-    return any(one.applied and one.facts.mapping.sha256 == mapping.sha256 for one in known if one)
+    return mapping.sha256 in _approved(space)
+
+
+def _approved(space: Workspace) -> frozenset[str]:
+    done = (one.known.facts for one in seen_runs(space) if one.known and one.known.applied)
+    return frozenset(mapping.sha256 for facts in done for _, mapping in facts.rosters)
 
 
 def last_load(space: Workspace, run: str) -> Summary | None:

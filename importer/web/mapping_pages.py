@@ -589,6 +589,8 @@ def save(visit: Visit) -> web.Response:
         and (one.doubt or target != one.target)
     }
     text, gone = matched(document, text, changed)
+    taken = {steps_of(target) for target in changed.values() if target and target not in NEW}
+    clears = [clear for clear in clears if clear[0] not in taken]  # now from a column
     with visit.changing(chosen):
         _edit(draft, chosen, cleared(text, (*clears, *gone)))
     return see("grid" if do == "next" else _back(visit))

@@ -185,7 +185,7 @@ def review(space: Workspace, folder: Path) -> Review:
             draft,
             _survey(folder, ledger_stamp(folder)),
             events,
-            prepared_by(events, folder, thrown) | text_people(space.folder, facts),
+            prepared_by(events, folder, thrown) | text_people(space, facts),
             tuple(related.sentences()),
             tuple(path.name for path in present(folder)),
             Asks.of(ledger),

@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from importer.errors import FINE, Exit
-from importer.ledger.journal import INTENT, UNSENT, JournalEntry, newest
+from importer.ledger.journal import INTENT, UNSENT, JournalEntry, made_by_people, newest
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import DECIDED, OPEN
 from importer.model.files import write_atomically
@@ -215,14 +215,16 @@ def _progress(visit: Visit) -> Progress:
         later = [
             one for one in entries if task and one.event == "apply" and one.time > task.started
         ]
-        task = None if len(later) > 1 else task  # another command continued it
+        if task and (len(later) > 1 or (later and tasks.ended_before(task, later[0].time))):
+            task = None  # another command continued it
         ended = tasks.exit(task) if task else None
         running = (task is not None and ended is None) or visit.space.is_busy(run)
         state = "paused" if ended in {None, Exit.INTERRUPTED, *FINE} else "stopped"
         if running:
             worker = visit.space.worker(run)
             state = "stopping" if worker and _stops(run) == worker else "running"
-            loads = visit.space.is_loading(run, began.time if began else None)
+            applies = [one for one in made_by_people(ledger) if one.event == "apply"]
+            loads = visit.space.is_loading(run, applies[-1].time if applies else None)
             state = state if loads else "working"
         of = sum(states.values())
         done = of - sum(states.get(one, 0) for one in OPEN)

@@ -331,6 +331,12 @@ class Tasks:
             return int((folder / EXIT).read_text("utf-8"))
         return KILLED
 
+    def ended_before(self, task: Task, time: datetime) -> bool:
+        """Return whether a task had ended by then."""
+        with suppress(OSError):
+            return (self.folder / task.id / EXIT).stat().st_mtime < time.timestamp()
+        return False
+
     def messages(self, task: Task) -> tuple[str, ...]:
         """Return the last lines that the command wrote for people."""
         with suppress(OSError):

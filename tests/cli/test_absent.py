@@ -126,7 +126,7 @@ def test_leaving_is_undone(known: Path, typed: Type, sandbox: Sandbox) -> None:
     load(typed, write(known, ANA, CY, STAFF), "back-again", "leavers.yaml")
     assert inactive(sandbox) == {"2002"}
     typed("purge", "--older-than", "0d", "--yes")
-    assert (memory.leavers(), memory.counts("leavers")) == ({}, {})
+    assert (memory.leavers(), memory.counts("leavers", "")) == ({}, {})
 
 
 def test_who_came_back_under_a_new_id_has_left_again_once_that_is_undone(

@@ -267,7 +267,7 @@ def test_the_files_of_earlier_versions_are_taken_in(memory: EditMemory) -> None:
     with EditMemory(ALMA) as opened:
         assert known(opened, "1") == ["NEW"]
         assert opened.entry("run 2") == 5
-        assert AbsentMemory(ALMA).counts("m") == {"8": 1}
+        assert AbsentMemory(ALMA).counts("m", "") == {"8": 1}
         assert [*DecisionMemory(ALMA).load()] == ["7"]
         opened.put_back("undo", 1, "run 2", {}, set())
         assert known(opened, "1") == ["OLD"]
