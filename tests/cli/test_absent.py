@@ -465,6 +465,19 @@ def test_whoever_is_managed_elsewhere_is_never_missing(
     assert {key for key in before if before[key] != after[key]} == {"2003"}
 
 
+def test_two_mappings_of_one_name_each_end_their_own(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """They are two mappings, although loads are remembered by their name."""
+    rosters = []
+    for name, text in (("p", LEAVERS), ("q", LEAVERS.replace("[COMM]", "[FRIEND]"))):
+        (known / name).mkdir()
+        (known / name / "leavers.yaml").write_text(text, "utf-8")
+        person = ANA if name == "p" else ("2010", "Eli", "Fox", "FRIEND", "1972-05-06", "", "")
+        rosters += [write(known, person, name=f"{name}.csv"), "-m", f"{name}/leavers.yaml"]
+    assert typed("plan", *rosters, "-o", "both", "--json").summary["of_these"]["absent"] == 3
+
+
 def test_whoever_another_system_manages_is_never_missing(
     known: Path, typed: Type, sandbox: Sandbox
 ) -> None:

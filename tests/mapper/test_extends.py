@@ -49,6 +49,15 @@ def test_keys_that_are_headings_or_words_are_found_without_case(tmp_path: Path) 
     assert mapping.tables["campuses"].codes == {"main": "CENTER"}
 
 
+def test_words_that_differ_in_case_alone_are_found(tmp_path: Path) -> None:
+    """Two of the top for one of the base, of which the last may be removed."""
+    loaded(tmp_path, BELOW, "base.yaml")
+    top = "extends: base.yaml\nlookups: {campuses: {"
+    assert findings(tmp_path, f"{top}Main: A, MAIN: B}}}}\n")
+    mapping = loaded(tmp_path, f"{top}Main: A, main: }}}}\n")
+    assert mapping.tables["campuses"].codes["main"] == "A"
+
+
 def test_the_hash_is_over_both_files(tmp_path: Path) -> None:
     """A change of the base is a change of the mapping."""
     loaded(tmp_path, BELOW, "base.yaml")

@@ -98,6 +98,22 @@ def test_what_alma_takes_is_loaded(rule: str, tmp_path: Path) -> None:
     assert mapped.texts("contact_info.phone[0].phone_number") == ["abc"]
 
 
+def test_only_takes_no_row_by_a_date_that_is_left_out(tmp_path: Path) -> None:
+    """What cannot be read is no date after today; no problem of its own would hold the row."""
+    top = "roster: {only: {<@expiry_date>: {after: <@today>}}}"
+    bench = Bench(tmp_path, "expiry_date: {from: <E>, bad: drop}", top, "E")
+    mapped, _ = checked(bench.map(("left",), ("2027-05-15",)))
+    assert (mapped.rows, mapped.skipped) == ([3], (2,))
+
+
+def test_an_id_is_repaired_whole_where_another_rule_takes_its_parts(tmp_path: Path) -> None:
+    """The primary ID of known people stays what it was."""
+    campus = "campus_code: {from: <N>, clean: [{split: {on: '-', take: 1}}]}"
+    record = f"{campus}\nuser_identifier: [{{id_type: BARCODE, value: <N>}}]"
+    bench = Bench(tmp_path, record, "ids: {N: {strip: '-'}}", "N")
+    assert bench.values("user_identifier[0].value", "B-100123") == ["B100123"]
+
+
 def test_a_left_out_value_is_not_compared_between_rows(tmp_path: Path) -> None:
     """A birth date that is not loaded makes no other person of the same row."""
     top = "duplicates: {same_id: keep first}"

@@ -121,6 +121,16 @@ def test_two_addresses_are_two_entries(tmp_path: Path) -> None:
         assert entries == [tuple(headings[:4]), tuple(headings[4:])], second
 
 
+@pytest.mark.parametrize("second", ["Mailing Address", "Work Address"])
+def test_the_first_address_keeps_its_city(second: str, tmp_path: Path) -> None:
+    """Where only the street says whose it is."""
+    headings = ("Home Address", "City", "State", "Zip", second)
+    cells = [("1 Elm St", "Salem", "OR", "97301", "2 Oak St")]
+    mapping = loaded(tmp_path, suggest(roster(headings, cells), BESIDE))
+    entries = [entry.cells for entry in mapping.entries if entry.parent.endswith("address")]
+    assert entries == [headings[:4], headings[4:]]
+
+
 def test_parts_of_a_field_are_put_together(tmp_path: Path) -> None:
     """A street and its number, a particle and a name, and a date in three columns."""
     headings, cells = filled(

@@ -212,13 +212,16 @@ def test_who_changed_a_mapping_from_another_draft_prepared_its_loads(
     library, ask = office
     ada, piet, eva = ask("ada"), ask("piet"), ask("ada")
     eva.headers["X-Remote-User"] = "eva"
-    with_mapping(library, "shared.yaml", MAPPING)
+    text = f"{MAPPING}\n# that nobody has loaded\n"
+    with_mapping(library, "shared.yaml", text)
     own = drafted(ada, "alma", _roster(70), "shared.yaml")
-    form = {"do": "text", "text": MAPPING.replace("COMM", "FACULTY"), **mapping_stamp(ada, own)}
+    form = {"do": "text", "text": text.replace("COMM", "FACULTY"), **mapping_stamp(ada, own)}
     assert ada.post(f"{own}/mapping", data=form).status_code == 303
     run = planned(piet, drafted(piet, "alma", _roster(71), "shared.yaml"))
     assert [approve(who, run).status_code for who in (ada, piet)] == [403, 403]
     followed(eva, approve(eva, run))
+    run = planned(piet, drafted(piet, "alma", _roster(73), "shared.yaml"))
+    assert approve(ada, run).status_code == 303  # somebody else approved what ada wrote
     undo = {"do": "undo", "version": version(eva, own)}
     assert eva.post(f"{own}/mapping", data=undo).status_code == 303
     run = planned(piet, drafted(piet, "alma", _roster(72), "shared.yaml"))
