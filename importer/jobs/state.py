@@ -228,10 +228,11 @@ class State(_Kept):
         if isinstance(values, dict) and "delivered" not in values:
             loads = values.get("loads") or ()
             values = {**values, "delivered": [one["run"] for one in loads]}
-        load = values.get("open") if isinstance(values, dict) else None
-        if isinstance(values, dict) and load and load.get("corrects") is not None:
-            corrections = (*values.get("corrections", ()), load)
-            values = {**values, "open": None, "corrections": corrections}
+        if isinstance(values, dict):
+            load = values.get("open")
+            if isinstance(load, dict) and load.get("corrects") is not None:
+                corrections = (*values.get("corrections", ()), load)
+                values = {**values, "open": None, "corrections": corrections}
         return values
 
     @property

@@ -121,6 +121,8 @@ class Database:
                 self.connection.execute("BEGIN IMMEDIATE")
                 yield self.connection
         except sqlite3.Error as error:
+            if isinstance(error.__context__, GeneratorExit):
+                return  # stopped at once: the file was closed before the block was left
             raise self.failure(error) from error
 
     def read(self, query: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -521,7 +521,7 @@ def on_form(findings: Iterable[str]) -> Iterator[str]:
             yield one
 
 
-_LINE = re.compile(r"[^:\s]+:([0-9]+): (?:record\.)?")
+_LINE = re.compile(r"\A[^:\s]+:([0-9]+): (?:record\.)?")
 
 
 def on_text(findings: Iterable[str]) -> Iterator[str]:

@@ -218,3 +218,12 @@ def test_each_way_of_failing_has_words(tmp_path: Path) -> None:
         error = Ledger(tmp_path).failure(sqlite3.OperationalError(said))
         assert words in str(error)
         assert isinstance(error, LedgerError)
+
+
+def test_a_block_that_ends_after_its_file_was_closed_says_nothing(tmp_path: Path) -> None:
+    """As after Ctrl-C twice: nobody can act on that, and nothing was written."""
+    with made(tmp_path) as ledger:
+        block = ledger.transaction()
+        block.__enter__()
+        ledger.connection.close()
+        block.gen.close()

@@ -602,7 +602,10 @@ def _edit(alma: Alma, random: Random) -> None:
             parts = [one.model_dump() for one in known]
             other = {"email_type": [{"value": "work"}]}
             random.choice(parts).update(random.choice([{"email_address": "d@example.org"}, other]))
+            before = alma.live
             alma.edit(contact_info=emails(*parts))
+            if len(_entries(alma.live, marked=False)) < len(parts):
+                alma.live = before  # no two entries that nothing tells apart
         case _:
             address = random.choice(["d@example.org", *filter(None, CHOICES[EMAIL])])
             alma.edit(contact_info=emails(email(address, preferred=True)))
