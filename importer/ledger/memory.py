@@ -327,16 +327,20 @@ class AbsentMemory(Memory):
     def count(self, facts: RunFacts) -> None:
         """Count the rosters of a plan, which was applied or has nothing to apply.
 
-        Those of older plans, which were never applied, are forgotten.
+        Those of older plans with the same mappings, which were never applied, are forgotten.
         """
         own = {its.name: f"{facts.hash_of(its.name)} " for _, its in facts.rosters}
         query = (
             "UPDATE OR REPLACE missing SET roster = rtrim(roster)"
             " WHERE institution = ? AND mapping = ? AND roster = ?"
         )
-        left = "DELETE FROM missing WHERE institution = ? AND roster LIKE '% ' AND time < ?"
+        left = (
+            "DELETE FROM missing WHERE institution = ? AND mapping = ?"
+            " AND roster LIKE '% ' AND time < ?"
+        )
         if self.exists:
-            self.write((query, own.items()), (left, [(utc(facts.started),)]))
+            older = [(name, utc(facts.started)) for name in own]
+            self.write((query, own.items()), (left, older))
 
     def leavers(self, back: str = "", before: datetime | None = None) -> Mapping[str, Written]:
         """Return what was changed of users who were missing and are not back yet.

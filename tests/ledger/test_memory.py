@@ -293,3 +293,15 @@ def test_case_does_not_hide_a_person(memory: EditMemory, tmp_path: Path, other: 
     with write_run(tmp_path, building.FACTS, {2: Fate.READY}, steps=[Create(2, user)]) as ledger:
         assert rows_about(ledger, ids) == {2}
         assert ledger.count_rows(None, other) == 1
+
+
+def test_a_roster_that_counts_forgets_no_plan_of_another_mapping(memory: EditMemory) -> None:
+    """Of its own mapping, the older plans are forgotten that were never applied."""
+    missing, facts = AbsentMemory(ALMA), building.FACTS
+    own, before = facts.mapping.name, facts.started - timedelta(hours=1)
+    for mapping, roster in ((own, "old"), ("other", "theirs")):
+        missing.see(mapping, roster, (), ["8"], before)
+    missing.see(own, facts.hash_of(own), (), ["8"], facts.started)
+    missing.count(facts)
+    assert missing.counts(own, "old") == missing.counts(own, "") == {"8": 1}
+    assert missing.counts("other", "theirs") == {"8": 1}
