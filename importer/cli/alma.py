@@ -246,8 +246,10 @@ def _first_contact(pin_user: str, *, as_json: bool) -> int:
 def _use_facts(file: Path, institution: str, target: Path) -> int:
     """Note who decided that facts count for another institution too."""
     measured = load_facts(file)
-    if target.is_file() and load_facts(target).institution != measured.institution:
-        msg = f"{target} has facts of another institution. Move it away first."
+    if file.resolve() == FIRST_CONTACT.resolve():
+        target = file
+    if target.is_file() and target.resolve() != file.resolve():
+        msg = f"{target} has other facts. Move it away first."
         raise UsageError(msg)
     save_facts(target, measured.use_for(institution, operator(), now()))
     say(

@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
-from importer.errors import UsageError
+from importer.errors import Cause, LedgerError, UsageError
 from importer.ledger.database import Database
 from importer.model.people import (
     BORN,
@@ -294,7 +294,10 @@ def cache_path(folder: Path, institution: str, environment: str) -> Path:
 
 
 def delete_cache(path: Path) -> None:
-    """Delete a cache, whatever state it is in. Raises UsageError if it cannot be deleted."""
+    """Delete a cache, whatever state it is in. Raises UsageError if it cannot be deleted.
+
+    LedgerError while another command refreshes it.
+    """
     with refresh_lock(path):
         try:
             for suffix in ("", "-wal", "-shm"):
@@ -306,18 +309,27 @@ def delete_cache(path: Path) -> None:
     path.with_suffix(".lock").unlink(missing_ok=True)
 
 
+WAIT = 60.0
+"""Seconds in which another command has read who changed; to read all users takes longer."""
+
+
 @contextmanager
 def refresh_lock(path: Path) -> Iterator[None]:
-    """Keep other commands from refreshing this cache. Raises UsageError if one does."""
+    """Keep other commands from refreshing this cache; wait for one that does.
+
+    Raises LedgerError if it takes long.
+    """
     try:
-        with FileLock(path.with_suffix(".lock"), timeout=0):
+        with FileLock(path.with_suffix(".lock"), timeout=WAIT):
             yield
     except Timeout as error:
         msg = (
             "Another command is refreshing the user cache. Wait until it has finished, or plan "
             "with --no-refresh."
         )
-        raise UsageError(msg) from error
+        busy = LedgerError(msg)
+        busy.cause = Cause.PASSES
+        raise busy from error
 
 
 _SHARED = 3

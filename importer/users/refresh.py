@@ -67,7 +67,7 @@ class Refresh:
     async def run(self, *, full: bool) -> None:
         """Read the users who changed; all if that is due, asked for, or the totals differ.
 
-        Raises UsageError if another command is refreshing the cache; AlmaError, after which the
+        Raises LedgerError if another command is refreshing the cache; AlmaError, after which the
         same command continues where this one stopped.
         """
         with refresh_lock(self.cache.path):

@@ -146,7 +146,10 @@ def test_a_hidden_pin_is_never_cleared_silently(
 def test_facts_of_another_institution_count_only_by_name(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
-    """They are not used, and why is said, until somebody names the institution; who did is kept."""
+    """They are not used, and why is said, until somebody names the institution; who did is kept.
+
+    So it is with those of a first contact, and neither file takes the place of the other.
+    """
     ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
     typed("doctor", "--probe")
     facts = folder / "facts.json"
@@ -165,6 +168,15 @@ def test_facts_of_another_institution_count_only_by_name(
     assert used.summary["failed_checks"] == ["pins"]
     assert "get-pin is hide" in used.err
     assert "get-pin is hide" in typed("doctor").out
+    probed, contact = facts.read_text("utf-8"), folder / "first-contact.json"
+    contact.write_text(probed.replace("01SANDBOX_INST", "01THIRD_INST"), "utf-8")
+    words = ("--use-facts", "first-contact.json", "--for", "01SANDBOX_INST")
+    assert " ".join(words) in typed("doctor").out
+    assert typed("doctor", *words).exit == Exit.DONE
+    assert " ".join(words) not in typed("doctor").out
+    other = contact.rename(folder / "other.json")
+    assert typed("doctor", "--use-facts", other.name, *words[2:]).exit == Exit.USAGE
+    assert facts.read_text("utf-8") == probed
 
 
 def test_the_calls_of_the_probe_can_be_seen_before(typed: Type, sandbox: Sandbox) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from importer.alma.client import Alma
 from importer.alma.models import UserPage
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import UnreadableUserError
-from importer.errors import UnavailableError, UsageError
+from importer.errors import Cause, Exit, LedgerError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.new_run import write_run
 from importer.ledger.states import GONE, State
@@ -342,12 +344,24 @@ def test_a_clock_that_was_ahead_hides_no_change(
         assert len(world.refresh(cache)) < 8  # not all once more
 
 
-def test_one_refresh_at_a_time(world: World) -> None:
-    """The second is told so and sends nothing."""
-    with world.cache() as cache, refresh_lock(world.path):
-        with pytest.raises(UsageError):
-            world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).run(full=False))
+def test_one_refresh_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second, as of two jobs of one minute, waits; after a while it stops and sends nothing."""
+
+    def second() -> list[str]:
+        with world.cache() as cache:
+            return world.refresh(cache)
+
+    with ThreadPoolExecutor(1) as threads, refresh_lock(world.path):
+        monkeypatch.setattr("importer.users.cache.WAIT", 0)
+        with pytest.raises(LedgerError) as busy:
+            second()
+        assert (busy.value.exit, busy.value.cause) == (Exit.STOPPED, Cause.PASSES)
         assert world.calls() == []
+        monkeypatch.undo()
+        waiting = threads.submit(second)
+        time.sleep(0.3)
+        assert not waiting.done()
+    assert waiting.result() != []
 
 
 @pytest.fixture(name="cache")
