@@ -20,7 +20,14 @@ from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichShe
 from importer.jobs.state import JOBS, Store
 from importer.ledger.integrity import mark_paths
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import PATH, count_decisions, entries_about, forget, rows_about
+from importer.ledger.memory import (
+    PATH,
+    count_decisions,
+    entries_about,
+    forget,
+    known_as,
+    rows_about,
+)
 from importer.ledger.run_lock import LOCK, run_lock
 from importer.ledger.states import FILE
 from importer.loader.read import read
@@ -30,8 +37,8 @@ from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs
 from importer.report.lineage import lineages
 from importer.users.cache import UserCache, holders
-from importer.users.matching import identifiers
-from importer.web.tasks import DRAFTS, TASK_LOCK, TASKS, is_locked, unused_since
+from importer.users.matching import forget_answers, identifiers
+from importer.web.tasks import PRACTICE, is_in_use, kept_in, unused_since
 
 app = Commands()
 
@@ -73,6 +80,7 @@ def person(
             "That is not the ID. Nothing was erased.",
         )
     if erase:
+        forget_answers()  # to questions by name, which have no ID
         for one in erasable:
             _erase(one, ids)
     runs = [str(one.path) for one in found if one.kind == "run"]
@@ -96,6 +104,9 @@ def person(
     for one in found:
         if one.stays and one.kind != "run":
             say(f"{one.path} was not changed: {one.stays}")
+    if (practice := Path(PRACTICE)).is_dir():
+        say("What the practice of the local page has is listed by:")
+        say(f"  {command_line('-C', str(practice), 'person', person_id)}")
     if runs:
         say("A run is a record of what was done, and stays whole. To delete these runs, type:")
         say(f"  {command_line('purge', *runs, '--yes')}")
@@ -103,13 +114,13 @@ def person(
 
 
 def _ids(person_id: str) -> frozenset[str]:
-    """Return the IDs of a person without case: the given one, and those of its user."""
-    ids = {person_id.strip().casefold()}
+    """Return the IDs of a person without case: the given one, those of its user, and former ones."""
+    ids = known_as({person_id.strip().casefold()})
     for path in user_caches():
         with UserCache.open(path) as cache:
-            for primary_id, user in holders(cache, person_id.strip()):
-                ids.update(identifiers(user) if user else (primary_id.casefold(),))
-    return frozenset(ids)
+            for primary_id, user in [found for one in ids for found in holders(cache, one)]:
+                ids |= {primary_id.casefold(), *(identifiers(user) if user else ())}
+    return known_as(ids)
 
 
 def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], dict[Path, Path]]:
@@ -145,20 +156,23 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
     yield from runs
     for path in user_caches():
         with UserCache.open(path) as cache:
-            if any(True for one in ids for _ in holders(cache, one)):
+            if cache.names(ids):
                 yield Trace("user cache", path)
     if tables := entries_about(ids):
         yield Trace("memory", PATH, word_list([f"{name} {n:,}" for name, n in tables.items()]))
-    for folder in sorted((*Path(DRAFTS).glob("*/"), *Path(TASKS).glob("*/"))):
-        if any(_is_about(file, ids, known) for file in folder.rglob("*")):
-            stays = "a command of the page is running" if is_locked(folder / TASK_LOCK) else ""
+    for folder in kept_in(Path()):
+        if any(_is_about(file, ids, known) for file in (folder, *folder.rglob("*"))):
+            stays = "the local page uses it. Stop the page first" if is_in_use(folder) else ""
+            whole = (
+                "a whole roster, with its corrections" if folder.is_dir() else "all practice users"
+            )
             loads = (run for file, run in unfinished.items() if folder.resolve() in file.parents)
             if run := next(loads, None):
                 stays = (
                     f"the load {run} of this roster is not finished. Finish or undo it, or delete "
                     f"it: {command_line('purge', str(run), '--yes')}"
                 )
-            yield Trace("draft", folder, "a whole roster, with its corrections", stays)
+            yield Trace("draft", folder, whole, stays)
     for job in sorted(JOBS.glob("*/")):
         stays, state = "", Store(job.name).read()
         if state.active is not None:
@@ -203,11 +217,12 @@ def _erase(trace: Trace, ids: frozenset[str]) -> None:
     match trace.kind:
         case "user cache":
             with UserCache.open(trace.path) as cache:
-                cache.erase([primary_id for one in ids for primary_id, _ in holders(cache, one)])
+                cache.erase(ids)
         case "memory":
             entries_about(ids, erase=True)
         case "draft":
-            shutil.rmtree(trace.path)
+            if why := _delete(trace.path):
+                raise UsageError(why)
         case "job":
             with Store(trace.path.relative_to(JOBS).parts[0]).locked():
                 trace.path.unlink(missing_ok=True)

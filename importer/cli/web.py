@@ -28,7 +28,17 @@ from importer.settings import ENV, KEY, Settings
 from importer.web.app import serve
 from importer.web.guard import ENTER, Access, Guard, access_rules
 from importer.web.site import Site
-from importer.web.tasks import ALMA, CODES, PRACTICE, RUNNER, Task, Tasks, Workspace, run_task
+from importer.web.tasks import (
+    ALMA,
+    CODES,
+    PRACTICE,
+    PRACTICE_ALMA,
+    RUNNER,
+    Task,
+    Tasks,
+    Workspace,
+    run_task,
+)
 
 app = Commands()
 
@@ -169,7 +179,7 @@ def _site(access: Access, *, proxied: bool) -> Iterator[Site]:
     practice = Path("practice")
     practice.mkdir(mode=0o700, exist_ok=True)
     key = secrets.token_hex(16)  # people drop real rosters here, too
-    with running(Options(db=practice / "alma.sqlite", key=key)) as alma:
+    with running(Options(db=practice / PRACTICE_ALMA, key=key)) as alma:
         settings = {
             "ALMA_BASE_URL": alma.removesuffix("/almaws/v1"),
             "ALMA_API_KEY": key,

@@ -46,7 +46,7 @@ def naming(columns: Iterable[str]) -> str:
 
 
 class Database:
-    """One SQLite file, opened when it is first used.
+    """One SQLite file, opened when it is first used. What is deleted in it leaves no trace.
 
     Subclasses say what its failures mean. `durable`: a commit is on the disk when it returns;
     otherwise a power cut takes whole transactions away.
@@ -81,6 +81,7 @@ class Database:
             connection = sqlite3.connect(self.path, isolation_level=None, timeout=10)
             try:
                 connection.create_function("folded", 1, _folded, deterministic=True)
+                connection.execute("PRAGMA secure_delete = ON")
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
                 connection.execute("PRAGMA foreign_keys = ON")

@@ -119,11 +119,7 @@ class Memory(Database):
             raise self.damaged from error
 
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make tables that are missing, and take in the files of earlier versions.
-
-        What is deleted leaves no trace.
-        """
-        connection.execute("PRAGMA secure_delete = ON")
+        """Make tables that are missing, and take in the files of earlier versions."""
         connection.executescript(files("importer.ledger").joinpath("memory.sql").read_text("utf-8"))
         for path in filter(Path.is_file, _EARLIER):
             connection.execute("ATTACH ? AS earlier", (str(path),))
@@ -245,6 +241,16 @@ def entries_about(ids: Collection[str], *, erase: bool = False) -> dict[str, int
                 if count := done.rowcount if erase else len(done.fetchall()):
                     found[table] = found.get(table, 0) + count
     return found
+
+
+def known_as(ids: Collection[str]) -> frozenset[str]:
+    """Return IDs, without case, with those that loads replaced by them, and that replaced them.
+
+    Raises LedgerError.
+    """
+    pairs = [*Memory("").read("SELECT former, primary_id FROM former")]
+    now = {new for pair in pairs if not {*ids}.isdisjoint(pair) for new in pair[1:]}
+    return frozenset({*ids, *now, *(former for former, new in pairs if new in now)})
 
 
 def rows_about(ledger: Ledger, ids: Collection[str]) -> frozenset[int]:
@@ -386,6 +392,9 @@ def _leaver(primary_id: str, *records: str) -> tuple[str, Written]:
 
 _KEY = 32
 """The bytes of a key."""
+
+_IN_USE = "DELETE FROM former WHERE institution = ? AND former = ?"
+"""SQL for an ID that a load gave to a user: it is not what another user had before any more."""
 
 _HIDE_LOAD = (
     "UPDATE OR REPLACE loads SET mapping = mapping || char(10) || ?3"
@@ -556,6 +565,7 @@ class EditMemory(Memory):
         pairs = {one.before.casefold(): one.primary_id.casefold() for one in found if not one.new}
         with self.transaction():
             self._rename({old: new for old, new in pairs.items() if old != new})
+            self.write((_IN_USE, ((one.primary_id.casefold(),) for one in found if one.new)))
             for one in found:
                 self._remember(run, one, utc(time))
             add = "INSERT OR IGNORE INTO loads VALUES (?, ?, ?, ?)"
@@ -602,8 +612,7 @@ class EditMemory(Memory):
                 connection.executemany(move, away)
                 connection.executemany(move, [(new[:-1], mine, new) for new, _, _ in away])
             add = "INSERT OR REPLACE INTO former VALUES (?, ?, ?)"
-            in_use = "DELETE FROM former WHERE institution = ? AND former = ?"
-            self.write((add, renamed.items()), (in_use, ((new,) for new in renamed.values())))
+            self.write((add, renamed.items()), (_IN_USE, ((new,) for new in renamed.values())))
 
     def put_back(
         self, run: str, entry: int, undone: str, now: Mapping[str, str], kept: Collection[str]
@@ -646,9 +655,8 @@ class EditMemory(Memory):
             self._remember_later(run, undone)
             renamed = {user: key for user, key in now.items() if key not in {"", user}}
             self._rename(renamed)
-            undone_id = "DELETE FROM former WHERE institution = ? AND former = ?"
             taken = (user for user, key in renamed.items() if newest.get(key) == user)
-            self.write((undone_id, ((user,) for user in taken)))
+            self.write((_IN_USE, ((user,) for user in taken)))
             self._done(run, entry)
 
     def _remember_later(self, run: str, undone: str) -> None:

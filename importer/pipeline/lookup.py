@@ -262,6 +262,7 @@ async def open_users(
             yield by_row
             kept.forget([*queries, *map(_by_person, queries)])
         return
+    kept.forget(())  # those that count no more
     with UserCache.make(path, institution.code, institution.environment) as cache:
         if completes:
             await Refresh(cache, alma, now, progress.rows, progress.note).run(full=False)

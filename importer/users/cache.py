@@ -37,6 +37,10 @@ from importer.users.matching import MatchedUser, MatchResult, PersonQuery, ident
 
 VERSION = 3
 
+_HAS_ID = "(key = ?1 OR number IN (SELECT user FROM keys WHERE keys.key = 'id ' || ?1))"
+_BORROWS_FOR = "instr(folded(record), '\"primary_id\":\"' || ?1 || '\"')"
+"""SQL conditions: a user has the ID ?1, which is without case, or borrows for who has it."""
+
 AHEAD = timedelta(days=1)
 """How far a time may lie ahead: a day's export has its day in UTC, and clocks differ a little."""
 
@@ -242,10 +246,22 @@ class UserCache(Database):
                 "DELETE FROM users WHERE key = ? AND seen <= ?", (primary_id.casefold(), seen)
             )
 
-    def erase(self, primary_ids: Iterable[str]) -> None:
-        """Remove users so that nothing of them is left in the file."""
-        for primary_id in primary_ids:
-            self.remove(primary_id)
+    def names(self, ids: Iterable[str]) -> bool:
+        """Return whether a user has one of these IDs, without case, or borrows for one who has."""
+        return any(self.count(f"{_HAS_ID} OR {_BORROWS_FOR}", (one,)) for one in ids)
+
+    def erase(self, ids: Iterable[str]) -> None:
+        """Remove the users with these IDs, without case, so that nothing of them is in the file.
+
+        Who may borrow for one of them is read again, and so is a page of the sweep under way.
+        """
+        with self.transaction() as connection:
+            for change in (
+                f"DELETE FROM users WHERE {_HAS_ID}",  # noqa: S608
+                f"UPDATE users SET record = '' WHERE {_BORROWS_FOR}",  # noqa: S608
+                "DELETE FROM pages WHERE instr(keys, ?1)",
+            ):
+                connection.executemany(change, ((one,) for one in ids))
         self.connection.execute("VACUUM")
 
     def _put(self, user: KnownUser, record: str, seen: float, sweep: int) -> None:
@@ -462,8 +478,8 @@ def find_sharing(cache: UserCache) -> Iterator[tuple[User, User]]:
 
 def holders(cache: UserCache, value: str) -> Iterator[tuple[str, User | None]]:
     """Yield the primary ID of each user with this ID, and the record if it was read."""
-    query = "SELECT primary_id, record FROM users JOIN keys ON user = number WHERE keys.key = ?"
-    return cache.parsed(_read, query, (id_key(value),))
+    query = f"SELECT primary_id, record FROM users WHERE {_HAS_ID}"  # noqa: S608
+    return cache.parsed(_read, query, (value.casefold(),))
 
 
 def find_all(cache: UserCache) -> Iterator[User]:

@@ -44,6 +44,9 @@ PRACTICE, ALMA = "practice", "alma"
 
 CODES = "codes.json"
 
+PRACTICE_ALMA = "alma.sqlite"
+"""The users of the practice Alma, of rosters that people loaded there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -180,14 +183,27 @@ class Workspace:
 def unused_since(folder: Path, limit: datetime) -> list[Path]:
     """Return the drafts and the tasks of a workspace that nothing changed since, in order.
 
-    A task that still runs is not among them.
+    A task that still runs is not among them. In the workspace for practice, its Alma is.
     """
     return [
         path
-        for path in sorted((*(folder / DRAFTS).glob("*/"), *(folder / TASKS).glob("*/")))
+        for path in kept_in(folder)
         if max(file.lstat().st_mtime for file in (path, *path.rglob("*"))) < limit.timestamp()
-        and not is_locked(path / TASK_LOCK)
+        and not is_in_use(path)
     ]
+
+
+def kept_in(folder: Path) -> list[Path]:
+    """Return what a workspace keeps of rosters beside its runs: drafts, tasks, a practice Alma."""
+    return [path for what in _KEPT for path in sorted(folder.glob(what))]
+
+
+_KEPT = (f"{DRAFTS}/*/", f"{TASKS}/*/", PRACTICE_ALMA)
+
+
+def is_in_use(path: Path) -> bool:
+    """Return whether a command runs in a folder of a workspace, or the page has its Alma open."""
+    return is_locked(path / TASK_LOCK) or path.with_name(f"{path.name}-wal").exists()
 
 
 TASK, OUT, MESSAGES = "task.json", "out.json", "messages.txt"

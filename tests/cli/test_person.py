@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from importer.errors import Exit
 from importer.jobs.state import Load, State, Step, Store
+from importer.ledger.memory import PATH, AbsentMemory, EditMemory, Remembered
+from importer.model.people import person_keys
 from importer.model.plan import SafetyCheck
+from importer.model.user import User
+from importer.users.cache import UserCache, cache_path
+from importer.users.matching import KeptAnswers, MatchResult, PersonQuery
 from importer.web.tasks import DRAFTS
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, MAPPING, load, write
@@ -209,3 +215,53 @@ def test_purge_leaves_primary_ids_and_no_values(
     assert left() == {"memory.sqlite": [ana[0]]}
     typed("person", ana[0], "--erase", "--yes")
     assert left() == {}
+
+
+def test_nothing_of_an_erased_person_is_left_elsewhere(folder: Path, typed: Type) -> None:
+    """Neither under an ID that a load replaced, nor beside others: in proxies, lists and names."""
+    found, inst = datetime.now(UTC), "INST sandbox"
+    (folder / "practice").mkdir()
+    (folder / "alma.sqlite").write_bytes(b"SQLite format 3\0 7000007")
+    path = cache_path(Path("users"), "INST", "sandbox")
+    borrower = {"primary_id": "B1", "proxy_for_user": [{"primary_id": "P5", "full_name": "Quux"}]}
+    person = {"last_name": "Quux", "user_identifier": [{"value": "7000007"}]}
+    with UserCache.make(path, "INST", "sandbox") as cache, cache.transaction() as connection:
+        cache.put([User(primary_id="7000007", last_name="Quux")], found)  # then it was changed
+        cache.put(
+            [User.model_validate(one) for one in (borrower, {"primary_id": "P5", **person})], found
+        )
+        connection.execute("INSERT INTO pages VALUES (0, 'b1\np5', 0)")
+    edits = EditMemory(inst)
+    edits.remember("one", 1, [Remembered("F5", "F5", "small", {})], found, ["small"])
+    AbsentMemory(inst).see("small", "roster", [], ["f5"], found)
+    edits.remember("two", 1, [Remembered("P5", "F5", "small", {})], found, ["small"])
+    answers = KeptAnswers(inst, found)
+    answers.keep(PersonQuery((), person=person_keys("Zo", "Quux"), by_name=True), MatchResult())
+    places = [("user cache", str(path)), ("memory", str(PATH)), ("draft", "alma.sqlite")]
+    assert traces(typed, "p5") == traces(typed, "F5") == traces(typed, "7000007") == places
+    (folder / "alma.sqlite-wal").touch()
+    assert "Stop the page first" in typed("person", "P5", "--erase", "--yes").err
+    (folder / "alma.sqlite-wal").unlink()
+    erased = typed("person", "7000007", "--erase", "--yes")
+    assert (erased.exit, "-C practice person 7000007" in erased.err) == (Exit.DONE, True)
+    assert traces(typed, "F5") == []
+    left = (path.read_bytes() + PATH.read_bytes()).lower()
+    assert [one for one in (b"f5", b"p5", b"7000007", b"quux") if one in left] == []
+    with UserCache.open(path) as cache:
+        assert cache.stale() == ("B1",)
+    edits.remember("three", 1, [Remembered("F5", "F5", "small", {}, new=True)], found, ["small"])
+    assert edits.former() == {}
+
+
+def test_purge_deletes_the_users_of_an_unused_practice(folder: Path, typed: Type) -> None:
+    """They are from rosters that people dropped there; the page keeps them while it runs."""
+    users = folder / "alma.sqlite"
+    users.touch()
+    (folder / "alma.sqlite-wal").touch()
+    typed("purge", "--older-than", "0d", "--yes")
+    assert users.exists()
+    (folder / "alma.sqlite-wal").unlink()
+    typed("purge", "--older-than", "1d", "--yes")
+    assert users.exists()
+    typed("purge", "--older-than", "0d", "--yes")
+    assert not users.exists()
