@@ -114,7 +114,7 @@ def person(
 
 
 def _ids(person_id: str) -> frozenset[str]:
-    """Return the IDs of a person without case: the given one, those of its user, and former ones."""
+    """Return the IDs of a person without case: this one, those of its user, and former ones."""
     ids = known_as({person_id.strip().casefold()})
     for path in user_caches():
         with UserCache.open(path) as cache:

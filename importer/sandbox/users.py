@@ -243,12 +243,10 @@ class Store:
             if version == 0:
                 self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
-            msg = (
-                f"{path}: is no file of the practice Alma ({error}); delete it, or name another one"
-            )
+            msg = f"{path} is no practice Alma ({error}). Delete it or name another one."
             raise UsageError(msg) from error
         if version not in {0, _VERSION}:
-            msg = f"{path}: is of another version of the practice Alma; delete it, or name another one"
+            msg = f"{path} is another version's practice Alma. Delete it or name another one."
             raise UsageError(msg)
         self._db.execute("BEGIN")
 
