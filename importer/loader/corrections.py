@@ -75,7 +75,7 @@ def _correction(path: Path, number: int, line: list[str]) -> Correction:
 def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
     """Write a private file of corrections, whole or not at all. Raises OSError."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(HEADINGS)
     writer.writerows((row_cell(one.row), *map(escape, astuple(one)[1:])) for one in corrections)
     write_atomically(path, text.getvalue().encode())

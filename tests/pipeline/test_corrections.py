@@ -136,10 +136,11 @@ def test_a_plan_is_bound_to_its_corrections(tmp_path: Path) -> None:
     made, line = tmp_path / "made.csv", Correction(2, "A", "ID", "1001", '1,"2', "ana@desk", "now")
     write_corrections(made, [line])
     assert read_corrections(made) == (line,)
-    formula = replace(line, was="=1+1", now="'=1+1")
-    write_corrections(made, [formula])
-    assert read_corrections(made) == (formula,)
-    assert b",=1" not in made.read_bytes()
+    for text in ("'=1+1", "pasted\ron a Mac", "two\nlines"):
+        other = replace(line, was="=1+1", now=text)
+        write_corrections(made, [other])
+        assert read_corrections(made) == (other,)
+        assert b",=1" not in made.read_bytes()
     write_corrections(made, [line])
     roster = _roster(tmp_path / "r.csv", ROWS)
     with check(order(roster, mapping, tmp_path / "run", corrections=made)) as ledger:

@@ -307,7 +307,9 @@ def test_blocks_of_cells(browser: Browser, tmp_path: Path) -> None:
         key("Control+d")
         expect(_cell(tab, 4, "First")).to_have_text("Ana")
         _cell(tab, 5, "First").click()
-        _paste(tab, "Dee\tDoe\nEve\tEnd\nFay\tFar\n")
+        # as Excel copies: cells of several lines in quotation marks, rows on a Mac end otherwise
+        _paste(tab, 'Dee\t"Doe\nLe ""Roy"""\rEve\tEnd\rFay\tFar\r')
+        expect(_cell(tab, 5, "Last")).to_have_text('Doe Le "Roy"')
         expect(_cell(tab, 6, "Last")).to_have_text("End")
         expect(tab.get_by_role("alert")).to_contain_text("1 line of the block did not fit")
         expect(tab.locator("#said")).to_contain_text("Rows 5 and 6 saved")

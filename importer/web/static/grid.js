@@ -495,8 +495,20 @@ box.addEventListener("copy", (/** @type {any} */ event) => {
 box.addEventListener("paste", (/** @type {any} */ event) => {
   if (editing || !state?.lines.length) return;
   event.preventDefault();
-  block(event.clipboardData.getData("text/plain").replace(/\r?\n$/, "").split(/\r?\n/).map((/** @type {string} */ one) => one.split("\t")));
+  block(copied(event.clipboardData.getData("text/plain")));
 });
+
+/** Return the rows of a block as Excel copies it: a cell of several lines is in quotation marks. */
+function copied(/** @type {string} */ text) {
+  const rows = [[""]];
+  for (const [, quoted, plain, end] of text.replace(/(\r\n?|\n)$/, "").matchAll(/(?:"((?:[^"]|"")*[\r\n](?:[^"]|"")*)"|([^\t\r\n]*))(\t|\r\n?|\n|$)/g)) {
+    rows[rows.length - 1].splice(-1, 1, quoted?.replaceAll('""', '"') ?? plain);
+    if (!end) break;
+    if (end === "\t") rows[rows.length - 1].push("");
+    else rows.push([""]);
+  }
+  return rows;
+}
 
 /** Write a block of texts from the first selected cell on; one text fills the whole selection. */
 function block(/** @type {string[][]} */ texts, whole = texts.length === 1 && texts[0].length === 1) {
