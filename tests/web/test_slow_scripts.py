@@ -72,6 +72,24 @@ def _posts(tab: Page) -> list[Request]:
     return found
 
 
+def test_a_mapping_stays_chosen_while_the_heading_row_is(
+    shown: tuple[Server, Page, str], tmp_path: Path
+) -> None:
+    """A person chooses the mapping and then how the sheet is read, or the other way round."""
+    server, tab, _ = shown
+    tab.goto(f"{server.base}/practice/")
+    tab.get_by_label("New load").set_input_files(_roster(tmp_path))
+    tab.wait_for_url("**/sheet")
+    new = tab.locator("[name=mapping][value=new]")
+    expect(new).not_to_be_checked()
+    new.check()
+    for row in (2, 1):
+        tab.get_by_label(f"Row {row} has the headings").check()
+        expect(tab.locator("tr.heading b")).to_be_visible()
+        expect(tab.locator(f"tr.heading input[value='{row}']")).to_be_attached()
+        expect(new).to_be_checked()
+
+
 def test_a_choice_before_the_script_is_saved(shown: tuple[Server, Page, str]) -> None:
     """As if the script had been there; the next field is chosen from what was answered."""
     _, tab, address = shown

@@ -6,7 +6,7 @@ import { at, make } from "./api.js";
 const changed = new Set();
 /** @type {Set<string>} names of fields in which somebody is still typing */
 const typing = new Set();
-let queue = Promise.resolve(), busy = 0, placing = false;
+let queue = Promise.resolve(), busy = 0, placing = false, mapping = ""; // the one that a person chose
 
 const form = () => /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-save]"));
 const say = (/** @type {string} */ words) => { if (at("said")) at("said").textContent = words; };
@@ -89,6 +89,7 @@ function put(/** @type {Document} */ page) {
   for (const [id, was] of open) if (at(id)) at(id).open = was || at(id).open;
   for (const [id, top, left] of scrolled) at(id)?.scrollTo(left, top);
   for (const [field, was] of kept) { const one = form()?.elements.namedItem(field); if (one) /** @type {any} */ (one).value = was; }
+  for (const one of /** @type {any} */ (main.querySelectorAll("[name=mapping]:enabled"))) one.checked ||= one.value === mapping;
   const heading = fresh && main.querySelector("h1");
   if (heading) { // to be read from here on; it is no control
     heading.tabIndex = -1;
@@ -152,7 +153,8 @@ document.addEventListener("input", (event) => {
 
 /** Take a field as it is now as changed, and send it. */
 function change(/** @type {Event} */ event) {
-  const one = sendable(event);
+  const one = sendable(event), { name, value } = /** @type {any} */ (event.target);
+  if (name === "mapping" && event.type === "change") mapping = value; // sent with the button
   if (!one || placing || (event.type !== "change" && !typing.has(one.name))) return;
   at("wrong")?.remove();
   typing.delete(one.name);
