@@ -66,12 +66,14 @@ def branches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
 
 
 def _two_rosters() -> Run:
-    """A check of two rosters, with a problem of a row of the second."""
-    run = building.checked()
+    """A plan of two rosters, with a problem and a new user of the second."""
+    run = building.planned()
     facts = run.facts
     other = OtherRoster(roster=facts.roster, mapping=facts.mapping)
     run.facts = facts.model_copy(update={"others": (other,)})
     run.reject(RowId(1, 2).packed)
+    run.row(RowId(1, 3).packed, Fate.READY)
+    run.steps = [Create(RowId(1, 3).packed, building.user(3))]
     return run
 
 
@@ -216,7 +218,8 @@ def test_every_branch_of_every_template_is_rendered(
     """Each condition was true once and false once, and each loop had something to go through."""
     for made in RUNS:
         ledger = keep(made())
-        page.render(ledger, summarize(ledger), [("a", "b")], Lineage())
+        for shown in page.render(ledger, summarize(ledger), [("a", "b")], Lineage()):
+            assert f"Row {RowId(1, 3).packed}" not in shown  # it is row 2:3
     ledger = keep(building.applied())
     journal = Journal(ledger, "robin", lambda: building.FACTS.started)
     journal.start("")
