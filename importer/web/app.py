@@ -8,7 +8,6 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -91,6 +90,9 @@ _DRAFT_FORMS: dict[str, Page] = {
 }
 """Forms that change a draft, if it is as their page showed it."""
 
+_ASIDE = (home_pages.trash, home_pages.restore, home_pages.delete, grid_pages.check_again)
+"""Forms of a draft that change nothing of its load: who sends one prepares nothing."""
+
 _ROLES = {
     "runs/{run}/approve": Role.APPROVER,
     "settings/key": Role.APPROVER,
@@ -127,12 +129,12 @@ def _in_turn(page: Page, *, versioned: bool = False, large: bool = False) -> Han
         async with visit.site.turn(_subject(request)):
             if request.method == "GET" and request.transport is None:
                 return web.Response()
-            if request.method == "POST" and visit.person and "draft" in request.match_info:
-                with suppress(web.HTTPNotFound):  # in the trash
-                    visit.draft.note(visit.person)
+            of_draft = "draft" in request.match_info
             if versioned:
                 visit.draft.require(visit.number("version"))
-            threads = visit.site.threads if "draft" in request.match_info else None
+            if request.method == "POST" and visit.person and of_draft and page not in _ASIDE:
+                visit.draft.note(visit.person)
+            threads = visit.site.threads if of_draft else None
             return await asyncio.get_running_loop().run_in_executor(threads, page, visit)
 
     return handle

@@ -244,6 +244,17 @@ def test_four_eyes_hold_when_the_draft_is_thrown_away(office: tuple[Library, Ask
     assert library.written() == writes
 
 
+def test_who_only_puts_a_draft_back_did_not_prepare_it(office: tuple[Library, Ask]) -> None:
+    """Nor whoever sends a form that is refused because the draft was changed meanwhile."""
+    _, ask = office
+    ada, piet = ask("ada"), ask("piet")
+    draft = drafted(piet, "alma", _roster(25), "two.yaml")
+    run = planned(piet, draft)
+    assert [ada.post(f"{draft}/{form}").status_code for form in ("trash", "restore")] == [303, 303]
+    assert ada.post(f"{draft}/plan", data={"version": "0"}).status_code == 409
+    assert approve(ada, run).status_code == 303
+
+
 def test_four_eyes_hold_in_a_race(office: tuple[Library, Ask]) -> None:
     """An answer and an approval of one person at the same moment: never are both carried out."""
     library, ask = office
