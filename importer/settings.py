@@ -189,6 +189,13 @@ class Settings(BaseSettings):
         return self.alma_api_key
 
 
+def place_of_key() -> str:
+    """Return where commands of the page have the API key from: `secrets` before ENV, else ""."""
+    if _secret(KEY):
+        return "secrets"
+    return ENV if KEY in _trusted_env() else ""
+
+
 def named(name: str) -> SecretStr | None:
     """Return a value by its name in the environment, a folder of secrets or `.env`, or None.
 

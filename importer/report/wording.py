@@ -12,7 +12,7 @@ from typing import Literal
 
 from importer.model.fields import LISTS
 from importer.model.plan import Act, ChangeKind, Fate, Result
-from importer.model.problem import Code, Problem, Severity
+from importer.model.problem import VALUE, Code, Problem, Severity
 from importer.model.run import RosterCounts, RowHistory, RunFacts, SinceLoad, SisLoad, Summary
 from importer.model.text import command_line, counted, is_whole_roster, spans, word_list
 from importer.report.masking import said, shown, shown_word
@@ -309,7 +309,8 @@ def what(problem: Problem, *, show_values: bool, begin: bool = False) -> str:
     `begin`: start with a capital letter, unless with a value.
     """
     value = _value(problem, show_values=show_values)
-    if " " in value and " → " not in value and problem.code is not Code.REFUSED_BY_ALMA:
+    quotes = " " in value and " → " not in value and f"“{VALUE}" not in problem.message
+    if quotes and problem.code is not Code.REFUSED_BY_ALMA:
         value = f"“{value}”"
     text = problem.sentence(value, begin=begin).strip()
     return text + "." if text and text[-1] not in ".?!:…" else text

@@ -76,6 +76,18 @@ _WORDS = tuple(
         (r"`importer runs` lists the runs\.", "“Loads” lists them."),
         (r"Run apply again to continue\.", "Continue the load."),
         (r"Run apply again: it asks Alma first\.", "Continue the load: Alma is asked first."),
+        (
+            r"Use --as update with that user's ID, or correct the row\.",
+            "Compare the roster with Alma again to see who that is, or correct the row.",
+        ),
+        (
+            r"Run `importer sis-report` after the load\.",
+            "Find out what the load did once Alma has loaded it.",
+        ),
+        (
+            r": `apply` will stop; run it again after midnight GMT\.",
+            ": the load will stop; continue it after midnight GMT.",
+        ),
         (r"is not in the mapping's lookup", "has no code in the mapping"),
         (r"add the value to the lookup", "give it a code in the mapping"),
         (r"so `check` cannot find wrong codes", "so wrong codes are not found"),
@@ -87,7 +99,7 @@ _WORDS = tuple(
 )
 
 
-_PARTS = re.compile(r"importer|ALMA_|--|Add it|Run apply|lookup|separator|`check`")
+_PARTS = re.compile(r"importer|ALMA_|--|Add it|Run apply|lookup|separator|`check`|`apply`")
 """What each text of a command has that the page shows in other words."""
 
 _DAY = re.compile(r"(?<![\w“/-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\w”/-])")

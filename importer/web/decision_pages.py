@@ -39,7 +39,7 @@ from importer.users.cache import UserCache, cache_path, find_users
 from importer.users.matching import MatchResult, PersonQuery
 from importer.web.card import as_shown
 from importer.web.loads import Given, given_answers, save_answers
-from importer.web.review_pages import draft_of
+from importer.web.review_pages import draft_of, unused_answers
 from importer.web.site import Visit, see
 from importer.web.tasks import Workspace
 
@@ -155,6 +155,7 @@ def decisions(visit: Visit) -> web.Response:
         question = None if row is None else Desk(visit.space, ledger, queue).question(row)
         read = Names(ledger, show_values=True)
         names = {one: read.of(ledger.row(one)) for one in queue.answers}
+        unused = unused_answers(visit, ledger)
     order = list(queue.rows)
     at = order.index(row) if row is not None else 0
     return visit.step_page(
@@ -163,7 +164,7 @@ def decisions(visit: Visit) -> web.Response:
         question=question, chosen=queue.answers.get(row, "") if row is not None else "",
         number=at + 1, total=len(order), names=names,
         before=order[at - 1] if at else None, after=next(iter(order[at + 1 :]), None),
-        done=visit.number("done", -1),
+        done=visit.number("done", -1), unused=unused,
     )  # fmt: skip
 
 

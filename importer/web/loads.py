@@ -19,6 +19,7 @@ from importer.ledger.journal import ALLOWED, made_by_people
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import DECIDED, FILE, OPEN
 from importer.loader.corrections import digest
+from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
 from importer.model.run import RunFacts, Summary
@@ -221,9 +222,9 @@ class Situation:
     """All that decides what comes next: a draft, the newest run made from it, and its commands.
 
     `draft`: its name and version, if there is one. `counts`: of its last check, if nothing changed
-    since. `planning`: the task that compares it with Alma. `fresh`: the draft was not changed since
-    the run. `busy`: a command works on the run, which `loads` it or answers rows and the like.
-    `ask`: what a person has to say of the roster before it can be read.
+    since. `planning`: the task that compares it with Alma. `fresh`: neither the draft nor the
+    mapping was changed since the run. `busy`: a command works on the run, which `loads` it or
+    answers rows and the like. `ask`: what a person has to say before the roster can be read.
     """
 
     draft: tuple[str, int] | None = None
@@ -256,10 +257,10 @@ def next_step(now: Situation) -> NextStep:
     if now.busy:
         words = f"Loading {known.done:,} of {known.of:,}"
         return NextStep(State.LOADING, words, "Watch", f"{run}/live", tone="info")
-    return _of_load(now, known, run) if known.applied else _of_plan(known, run)
+    return _of_load(now, known, run) if known.applied else _of_plan(known, run, fresh=now.fresh)
 
 
-def _of_plan(known: KnownRun, run: str) -> NextStep:
+def _of_plan(known: KnownRun, run: str, *, fresh: bool) -> NextStep:
     """Return the next step with a check or a plan that nothing was written of."""
     if known.facts.command == "check":
         return NextStep(State.CHECKED, "Checked", "Open", run, "Drop the roster to plan it.")
@@ -267,6 +268,8 @@ def _of_plan(known: KnownRun, run: str) -> NextStep:
         why = f"{counted(review, 'row')} {'needs' if review == 1 else 'need'} your answer."
         words, button = counted(review, "decision"), f"Decide {review:,}"
         return NextStep(State.DECISIONS, words, button, f"{run}/decisions", why, "warn")
+    if not fresh:
+        return NextStep(State.PLANNED, "Out of date", "Open", run, tone="warn")
     if known.left:
         words, why = "Waiting for approval", "Nothing has been written to Alma."
         return NextStep(State.PLANNED, words, "Review and approve", run, why, "warn")
@@ -387,13 +390,14 @@ def _load(
             mapping=draft.facts.mapping,
             counts=draft.counts,
             planning=next((task.id for task in running if task.subject == plan), ""),
-            fresh=known is None or _is_fresh(known.facts, draft),
+            fresh=known is None or _has_draft_of(known.facts, draft),
             ask=draft.facts.ask,
         )
     if run and known:
         folder = space.runs / run.name
         busy, loads = space.is_busy(folder), space.is_loading(folder, known.relation.began)
-        now = replace(now, busy=busy, loads=loads, undone=run.name in undone)
+        fresh = now.fresh and (known.applied or _has_mappings_of(known.facts))
+        now = replace(now, busy=busy, loads=loads, undone=run.name in undone, fresh=fresh)
     roster = Path(known.facts.roster.path) if known else None
     name = draft.title if draft else name_of(known.facts) if known else now.run
     address = f"drafts/{draft.name}/sheet" if draft else ""
@@ -406,7 +410,9 @@ def _load(
             run.since if run else _LONG_AGO, draft.facts.created if draft else _LONG_AGO
         ).astimezone(),
         next=next_step(now),
-        address=f"runs/{now.run}" if now.run and now.fresh and not fault else address,
+        address=f"runs/{now.run}"
+        if now.run and (now.fresh or not draft) and not fault
+        else address,
         draft=draft.name if draft else "",
         trashed=bool(draft and draft.facts.trashed),
     )
@@ -417,7 +423,20 @@ def name_of(facts: RunFacts) -> str:
     return title(Path((facts.mapping if facts.roster.kept else facts.roster).path).stem)
 
 
-def _is_fresh(facts: RunFacts, draft: Draft) -> bool:
+def _has_mappings_of(facts: RunFacts) -> bool:
+    """Return whether the mappings are those of a plan; a file that is older is not read again."""
+    for _, mapping in facts.rosters if facts.command == "plan" else ():
+        path = Path(mapping.path)
+        with suppress(OSError):
+            if mapping.kept or path.stat().st_mtime < facts.started.timestamp():
+                continue
+        document, _ = examine(path)
+        if document is None or document.sha256 != mapping.sha256:
+            return False
+    return True
+
+
+def _has_draft_of(facts: RunFacts, draft: Draft) -> bool:
     """Return whether a run has the corrections that a draft has now."""
     made = facts.roster.corrections
     now = digest(draft.corrections) if draft.corrections else ""

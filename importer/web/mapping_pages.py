@@ -597,8 +597,9 @@ def save(visit: Visit) -> web.Response:
 
 
 def _back(visit: Visit) -> str:
-    view, person = visit.text("view"), visit.number("person", 1)
-    return f"mapping?view={view}" if view else f"mapping?person={person}&saved=1"
+    if visit.text("view") == TEXT:
+        return f"mapping?view={TEXT}"
+    return f"mapping?person={visit.number('person', 1)}&saved=1"
 
 
 def with_values(visit: Visit, text: str, shown: Iterable[Panel]) -> tuple[str, list[Clear]]:

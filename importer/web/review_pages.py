@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from importer.errors import StalePlanError
+from importer.errors import FINE, StalePlanError
 from importer.jobs.words import holding
 from importer.ledger.integrity import check_whole
 from importer.ledger.journal import made_by_people, next_deletes
@@ -19,8 +19,9 @@ from importer.ledger.states import DECIDED
 from importer.mapper.load import examine
 from importer.model.files import write_atomically
 from importer.model.run import FailedCheck, RunFacts, Summary
-from importer.model.text import counted
+from importer.model.text import counted, row_label
 from importer.pipeline.apply import check_unchanged, left_to_do, stopping_checks
+from importer.pipeline.decisions import open_rows
 from importer.report.files import present
 from importer.report.lineage import lineage
 from importer.report.view import ProblemGroup, Survey, Surveyor, group_problems, rows_page
@@ -28,7 +29,7 @@ from importer.report.wording import workbooks
 from importer.web.advice import in_words
 from importer.web.drafts import Draft
 from importer.web.loads import Event, events_of, last_load, ledger_stamp, prepared_by, text_people
-from importer.web.site import Visit, see
+from importer.web.site import Visit, number, see
 from importer.web.tasks import Workspace, is_locked
 
 
@@ -249,8 +250,8 @@ class Wrong:
     """What is wrong in a form of approval.
 
     `unviewed`: what must be looked at first. `unticked`: failed safety checks that were not
-    allowed. `limit`: not all rows were chosen, and no number of rows was typed. `deletions`:
-    another number than `deleted`, that of the users who would be deleted, was typed.
+    allowed. `limit`: not all rows were chosen and no number of rows was typed, or the other way
+    round. `deletions`: another number was typed than `deleted`, of the users who would be deleted.
     """
 
     unviewed: frozenset[str]
@@ -277,6 +278,7 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
     end, find, at = visit.text("end"), visit.text("find").strip(), visit.page_number
     with Ledger.open(visit.run) as ledger:
         rows, total = rows_page(ledger, end, find, (at - 1) * PAGE, PAGE)
+        unused = unused_answers(visit, ledger) if shown.summary.review and not shown.stale else ()
     allowed = {*visit.texts("allow"), *visit.texts("viewed")}
     return visit.step_page(
         "done.html.j2" if shown.applied else "run.html.j2",
@@ -285,13 +287,14 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
         visit.run.name,
         status=422 if wrong else 200,
         view=shown,
+        unused=unused,
         worded=visit.worded,
         workbooks=workbooks(shown.files, shown.facts),
         before=last_load(visit.space, shown.name),
         wrong=wrong,
         viewed=allowed if wrong else frozenset(),
         own=visit.site.access.forbids(visit.person, shown.prepared_by),
-        every=not wrong or visit.text("some") == ALL,
+        every=not wrong or (visit.text("some") == ALL and not wrong.limit),
         limit=visit.text("limit") if wrong else FEW,
         typed=visit.text("code") if wrong else "",
         rows=rows,
@@ -302,6 +305,15 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
         pages=-(-total // PAGE),
         more=f"?{urlencode({'end': end, 'find': find})}&",
     )
+
+
+def unused_answers(visit: Visit, ledger: Ledger) -> list[str]:
+    """Return why the last `resolve` could not use answers to rows that are still open."""
+    tasks = visit.space.tasks
+    task = tasks.last("resolve", f"runs/{visit.run.name}")
+    lines = tasks.messages(task) if task and tasks.exit(task) in FINE else ()
+    still = {f"Row {row_label(row)}" for row in open_rows(ledger)}
+    return [line for line in lines if " ".join(line.split(" ")[:2]).rstrip(":") in still]
 
 
 def _refused(visit: Visit, shown: Review) -> web.Response | None:
@@ -333,13 +345,14 @@ def start_apply(visit: Visit) -> web.Response:
         return refused
     ticked = set(visit.texts("allow"))
     limit = None if visit.text("some") == ALL else visit.number("limit")
+    typed = number(visit.text("deletions").replace(",", ""))
     with Ledger.open(run) as ledger:
-        deleted, typed = next_deletes(ledger, limit or None), visit.number("deletions")
+        deleted = next_deletes(ledger, limit or None)
     wrong = Wrong(
         shown.to_view - set(visit.texts("viewed")),
         tuple(one.check for one in shown.asks.checks if one.check not in ticked),
         shown.code != "" and visit.text("code").strip().casefold() != shown.code.casefold(),
-        limit == 0,
+        limit == 0 if limit is not None else visit.text("limit") != visit.text("proposed"),
         deleted > 0 and typed != deleted,
         deleted,
     )

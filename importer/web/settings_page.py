@@ -12,7 +12,7 @@ from aiohttp import web
 from importer.errors import ImporterError
 from importer.jobs.words import JobOverview, jobs_in
 from importer.model.text import counted
-from importer.settings import ENV, KEY, REGION, Settings, write_env
+from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_env
 from importer.users.cache import UserCache
 from importer.web.guard import ROLE_WORDS, Role
 from importer.web.review_pages import review
@@ -43,16 +43,17 @@ def settings(visit: Visit) -> web.Response:
     """Show what is set, and what can be checked and refreshed."""
     space, tasks = visit.space, visit.space.tasks
     checked = tasks.find(visit.text("task")) or tasks.last("doctor")
-    env, known = space.folder / ENV, [] if space.practice else [*_set()]
+    env, key, known = space.folder / ENV, place_of_key(), [] if space.practice else [*_set()]
     access = visit.site.access
     return visit.page(
         "settings.html.j2",
         codes_age=space.codes_age(visit.now.date()),
         tables=_tables(visit),
         caches=[*_caches(space.users)],
-        key_set=datetime.fromtimestamp(env.stat().st_mtime, UTC) if env.is_file() else None,
+        key=key,
+        key_set=datetime.fromtimestamp(env.stat().st_mtime, UTC) if key == ENV else None,
         set=known,
-        unset=("Region", NO_REGION) in known and not env.is_file(),
+        unset=("Region", NO_REGION) in known and not key,
         failed=visit.text("failed"),
         saved=visit.text("saved"),
         regions=REGIONS,
@@ -152,6 +153,9 @@ def save_key(visit: Visit) -> web.Response:
     file, back = visit.space.folder / ENV, f"{visit.base}/settings"
     if visit.space.practice:
         sentence = "The practice Alma needs no key."
+        return visit.refusal(409, "Nothing was saved", sentence, back)
+    if place_of_key() not in {ENV, ""}:
+        sentence = "The key in the folder of secrets counts before one in .env. Change it there."
         return visit.refusal(409, "Nothing was saved", sentence, back)
     if not (key.isascii() and key.isalnum()) or region not in {"", *REGIONS}:
         return visit.refusal(

@@ -171,7 +171,7 @@ class Visit:
     def mapping(self) -> Path:
         """The chosen mapping. Raises HTTPSeeOther, to the page where one is chosen."""
         if (chosen := self.chosen) is None:
-            raise web.HTTPSeeOther(location="sheet")
+            raise web.HTTPSeeOther(location=f"{self.base}/drafts/{self.draft.name}/sheet")
         return chosen
 
     @cached_property

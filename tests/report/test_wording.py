@@ -310,6 +310,8 @@ def test_a_word_that_a_lookup_lacks_is_shown(field: str) -> None:
         told = what(problem("{value} is not there", word, field), show_values=False)
         assert told in {f"{word} is not there.", f"“{word}” is not there."}
         assert (" " in word) == told.startswith("“"), "several words are one value"
+        quoted = what(problem("the word “{value}” is odd", word, field), show_values=False)
+        assert quoted == f"the word “{word}” is odd."
     for other in ("jane@example.org", "20001234567890", "1957-03-29"):
         told = what(problem("{value} is not there", other, field), show_values=False)
         assert told == f"{CUT} is not there."

@@ -103,10 +103,10 @@ def run_command(folder: Path, *words: str, **settings: str) -> int:
         return _begin(folder, words, os.environ | settings, file, forked=FORKING).wait()
 
 
-def start(folder: Path, *options: str, forked: bool = FORKING) -> Server:
+def start(folder: Path, *options: str, forked: bool = FORKING, **settings: str) -> Server:
     """Start the command, and wait until it is ready."""
     said = folder / "said.txt"
-    process = _launch(folder, ("--port", "0", "--no-browser", *options), {}, forked=forked)
+    process = _launch(folder, ("--port", "0", "--no-browser", *options), settings, forked=forked)
     while not (found := _LINK.search(said.read_text("utf-8"))):
         assert process.poll() is None, said.read_text("utf-8")
         time.sleep(0.05)

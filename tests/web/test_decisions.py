@@ -171,6 +171,19 @@ def test_the_answers_become_the_plan(office: tuple[Library, httpx.Client]) -> No
     assert "Nothing to decide" in client.get(f"{run}/decisions").text
 
 
+def test_an_answer_that_could_not_be_used_says_why(office: tuple[Library, httpx.Client]) -> None:
+    """Somebody made the user meanwhile: the row stays open, and both pages say so."""
+    library, client = office
+    run = planned(client, drafted(client, "alma", ROSTER.replace("501,", "561,"), "born.yaml"))
+    library.add("561", "Somebody", "Else")
+    decide(client, run, {2: "another person, create"})
+    for page in (client.get(run).text, client.get(f"{run}/decisions").text):
+        assert "Alma already has a user with the primary ID of row 2." in page
+        assert "--as" not in page
+    decide(client, run, {2: "do not load"})
+    assert "Alma already has" not in client.get(run).text
+
+
 def test_what_was_answered_since_the_approval_is_viewed_first(
     office: tuple[Library, httpx.Client],
 ) -> None:

@@ -93,6 +93,7 @@ def test_nothing_is_written_that_was_not_approved(office: tuple[Library, httpx.C
     folder = library.folder / draft.removeprefix("/alma/")
     roster = folder / "roster" / "people.csv"
     mapping = library.folder / "mappings" / "two.yaml"
+    waiting = client.get("/alma/").text.count(">Review and approve<")
     for path, text, word in (
         (roster, roster.read_bytes() + b"309,Jo,Z,C9\n", "roster"),
         (mapping, mapping.read_bytes().replace(b"COMM", b"FRIEND"), "mapping"),
@@ -101,6 +102,8 @@ def test_nothing_is_written_that_was_not_approved(office: tuple[Library, httpx.C
             _is_stale(client, run, f"The {word}")
             assert "Plan again" in client.get(run).text
             assert "Write to Alma" not in client.get(run).text
+    with changed(mapping, b"version: 1\n"):  # whose loads cannot be approved
+        assert client.get("/alma/").text.count(">Review and approve<") < waiting
 
     correct(client, draft, {(2, "C"): "Stone"})
     _is_stale(client, run, "was corrected since")
@@ -132,6 +135,8 @@ def test_what_is_no_number_of_rows_starts_nothing(office: tuple[Library, httpx.C
         assert field is not None
         assert (answer.status_code, 'aria-invalid="true"' in field[0]) == (422, True), text
     assert approve(client, run, some="", limit="").status_code == 422
+    shown = approve(client, run, some="no", limit="2", proposed="10")  # "All rows" is still chosen
+    assert (shown.status_code, 'value="yes" checked' in shown.text) == (422, True)
     assert library.written() == writes
     followed(client, approve(client, run, some="yes", limit="2"))
     assert {"401", "402", "403"} & library.users().keys() == {"401", "402"}

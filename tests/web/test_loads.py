@@ -98,6 +98,10 @@ CASES: dict[str, tuple[Situation, State, str, str, str]] = {
         Situation(DRAFT, "a.yaml", run="r1", known=_run(left=300, of=300), fresh=False),
         State.DRAFT, "Rows to check", "Check the rows", "drafts/d1/grid",
     ),
+    "a plan of the command line with another mapping": (
+        Situation(run="r1", known=_run(left=300, of=300), fresh=False),
+        State.PLANNED, "Out of date", "Open", "runs/r1",
+    ),
     "loading": (
         Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), busy=True,
                   loads=True),

@@ -26,6 +26,7 @@ from tests.web.conftest import (
     followed,
     people,
     planned,
+    start,
     until,
     version,
 )
@@ -75,9 +76,24 @@ def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]
     address = client.post("/alma/settings/codes").headers["Location"]
     until(lambda: "did not work" in client.get(address).text)
     assert "Open Settings" in buttons(client.get(address).text)
-    assert re.search("disabled[^>]*>Get the code tables", client.get("/alma/settings").text)
+    env.touch(0o600)  # a file without a key is none
+    page = client.get("/alma/settings").text
+    assert re.search("disabled[^>]*>Get the code tables", page)
+    assert "no key in this folder yet" in page
     env.write_text(text, "utf-8")
-    env.chmod(0o600)
+
+
+def test_a_key_in_a_folder_of_secrets_is_changed_there(tmp_path: Path) -> None:
+    """One that the page saved would never be used, so it is not asked for."""
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "ALMA_API_KEY").write_text(KEY, "utf-8")
+    server = start(tmp_path, ALMA_SECRETS=str(tmp_path / "secrets"))
+    client = server.client()
+    page = client.get("/alma/settings").text
+    assert ("In the folder of secrets" in page, "Save a key" in page) == (True, False)
+    answer = client.post("/alma/settings/key", data={"key": "other", "region": ""})
+    assert (answer.status_code, (tmp_path / ".env").exists()) == (409, False)
+    assert server.stop() == 0
 
 
 def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Client]) -> None:
