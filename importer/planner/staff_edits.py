@@ -57,13 +57,16 @@ def keyed(key: bytes) -> Keyed:
     return hashed
 
 
-def texts(where: Where, user: User) -> list[str]:
-    """Return what a user has in a place, one text for each entry; equal texts mean the same."""
+def texts(where: Where, user: User, own: Part | None = None) -> list[str]:
+    """Return what a user has in a place, one text for each entry; equal texts mean the same.
+
+    `own`: the entry that is asked about, None for all of them.
+    """
     if where.path == ROLE_END:
         return role_days(user)
     if not where.names:
         return [normal(where.path, current(user, where.path))]
-    return [_part_text(where, part) for part in _parts(where, user)]
+    return [_part_text(where, part) for part in _parts(where, user) if own is None or part is own]
 
 
 def _part_text(where: Where, part: Part) -> str:
@@ -333,7 +336,7 @@ def edited_fields(
         one.where.path: one
         for one in last.values()
         if one.where.path in names and not one.where.flag
-        and not _is_as_left(one, live, memory, hashed)
+        and not _is_as_left(one, live, None, memory, hashed)
     }  # fmt: skip
 
 
@@ -515,7 +518,7 @@ def review(
         was, last = lasts.get(value.key, ("", None))
         if last is not None and was not in keys:  # another entry, or a memory without places
             imprints[was] = last._replace(made="")
-        decided = _decide(value, was, last, live, memory, earlier)
+        decided = _decide(value, was, last, live, places, memory, earlier)
         now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
         if last is not None and decided in _EDITED:
             asked = decided is not Ruling.REPLACE_EDIT and value.where.path in earlier.overwrites
@@ -549,12 +552,19 @@ _EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.LATER, Ruling.ASK, Ruling.REPLACE_
 
 
 def _decide(
-    value: Value, was: str, last: Imprint | None, live: User, memory: UserMemory, earlier: Earlier
+    value: Value,
+    was: str,
+    last: Imprint | None,
+    live: User,
+    places: Places,
+    memory: UserMemory,
+    earlier: Earlier,
 ) -> Ruling:
     there = map(earlier.hashed, texts(value.where, live))
     if last is None or value.settled or value.made in there:
         return Ruling.WRITE
-    edited = not _is_as_left(last, live, memory, earlier.hashed)
+    own = _own_entry(value, live, places)
+    edited = not _is_as_left(last, live, own, memory, earlier.hashed)
     ours = memory.own is not None and last in memory.own.values()
     reason = reason_of(value, last, first=not ours)
     if ours and reason is Reason.SAME and was.partition("]")[0] != value.key.partition("]")[0]:
@@ -569,9 +579,12 @@ def _decide(
     return ruling(reason, value, edited=edited)
 
 
-def _is_as_left(last: Imprint, live: User, memory: UserMemory, hashed: Keyed) -> bool:
+def _is_as_left(
+    last: Imprint, live: User, own: Part | None, memory: UserMemory, hashed: Keyed
+) -> bool:
     """Return whether Alma has what it answered to a load of ours, of this roster or of another.
 
+    `own`: the entry that it had to be, None if any will do.
     Another roster's entry counts if it has a type of this one; a user has many kinds of IDs.
     """
     where, sought = last.where, {*last.where.types}
@@ -583,7 +596,7 @@ def _is_as_left(last: Imprint, live: User, memory: UserMemory, hashed: Keyed) ->
         and (not sought or sought & {*one.where.types})
     )
     return not last.answered or any(
-        one.answered in map(hashed, texts(one.where, live)) for one in (last, *theirs)
+        one.answered in map(hashed, texts(one.where, live, own)) for one in (last, *theirs)
     )
 
 
@@ -594,13 +607,19 @@ def _moves(one: str, other: str) -> bool:
     return abs(date.fromisoformat(one) - date.fromisoformat(other)) >= _A_MONTH
 
 
+def _own_entry(value: Value, live: User, places: Places) -> Part | None:
+    """Return Alma's entry that belongs to a row's; None if there is none."""
+    path = value.where.path
+    at = (at for at, label in places.get(path, {}).items() if label == value.labels[0])
+    return next((entries(live, path)[one] for one in at), None) if not value.where.flag else None
+
+
 def _shown(value: Value, live: User, places: Places) -> str:
     """Return what Alma has in place of a row's value, for a person; "" if nothing."""
-    path = value.where.path
     if not value.where.names or value.where.flag:
         return shown(value.where, live)
-    at = (at for at, label in places.get(path, {}).items() if label == value.labels[0])
-    return next((main_value(path, entries(live, path)[one]) for one in at), "")
+    own = _own_entry(value, live, places)
+    return main_value(value.where.path, own) if own is not None else ""
 
 
 def _edit(value: Value, last: Imprint, alma: str, today: date, *, replaced: bool) -> Edit:
