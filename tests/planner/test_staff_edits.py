@@ -352,13 +352,15 @@ def test_an_entry_of_two_rosters_keeps_its_place() -> None:
     alma.load(clubs, TODAY)
     alma.load(replace(person(email="", email_2=NEW), email_2_type="work"), LATER)
     assert addresses(alma.live) == [A, NEW]
-    alma = loaded(autumn)
-    alma.load(clubs, TODAY)
-    alma.edit(contact_info=emails(email(STAFF, preferred=True), email(A, "work")))
-    reviewed = alma.load(person(email=NEW), LATER)
-    assert [
-        (one.label, one.shown, one.replaced) for one in reviewed.edits if one.label != MARK
-    ] == [(EMAIL, STAFF, True)]
+    for other, kind in ((clubs, "work"), (replace(person(email_2=B), name="clubs"), "personal")):
+        alma = loaded(autumn)
+        alma.load(other, TODAY)
+        theirs = email(addresses(alma.live)[-1], kind)
+        alma.edit(contact_info=emails(email(STAFF, preferred=True), theirs))
+        reviewed = alma.load(person(email=NEW), LATER)
+        assert [
+            (one.label, one.shown, one.replaced) for one in reviewed.edits if one.label != MARK
+        ] == [(EMAIL, STAFF, True)]
 
 
 def test_a_note_that_remove_takes_is_written_again() -> None:
