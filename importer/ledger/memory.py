@@ -16,6 +16,7 @@ The newest of a mapping counts. Older ones stay for the undo of a run, which tak
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -351,14 +352,16 @@ class AbsentMemory(Memory):
     def leavers(self, back: str = "", before: datetime | None = None) -> Mapping[str, Written]:
         """Return what was changed of users who were missing and are not back yet.
 
-        `back`: of those instead who were back by this run. `before`: who left before this time.
+        `back`: of those instead who were back by this run, by its folder, which may have been moved
+        since. `before`: who left before this time.
         """
         query = (
-            "SELECT primary_id, before, sent, answered FROM leavers"
-            " WHERE institution = ? AND back = ? AND time < ?"
+            "SELECT primary_id, before, sent, answered FROM leavers WHERE institution = ?"
+            " AND CASE ?2 WHEN '' THEN back = '' ELSE instr(back || char(10), ?2) END AND time < ?3"
         )
+        end = f"{os.sep}{Path(back).name}\n" if back else ""
         until = "9" if before is None else utc(before)
-        return dict(self.parsed(_leaver, query, (self.institution, back, until)))
+        return dict(self.parsed(_leaver, query, (self.institution, end, until)))
 
     def save_leavers(
         self, gone: Mapping[str, Written], back: Collection[str], run: str, time: datetime

@@ -224,13 +224,19 @@ class RunFacts(Kept):
         )
 
     def in_folder(self, folder: Path) -> RunFacts:
-        """Return the facts with the paths of what this run keeps in its folder."""
+        """Return the facts with the paths of what this run keeps in its folder.
+
+        The run that it undoes may have been moved with it.
+        """
         pairs = [
             {"roster": _found(roster, folder), "mapping": _found(mapping, folder)}
             for roster, mapping in self.rosters
         ]
         others = tuple(map(OtherRoster.model_validate, pairs[1:]))
-        return self.model_copy(update={**pairs[0], "others": others})
+        undoes, beside = self.undoes, folder.resolve().parent / Path(self.undoes).name
+        if undoes and not Path(undoes).is_dir() and beside.is_dir():
+            undoes = str(beside)
+        return self.model_copy(update={**pairs[0], "others": others, "undoes": undoes})
 
     @property
     def deletes(self) -> bool:

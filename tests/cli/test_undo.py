@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,25 @@ def test_the_way_back_gives_the_state_before(folder: Path, typed: Type, sandbox:
     typed("undo", "back", "-o", "forth")
     assert typed("apply", "forth", "--json").summary["updated"] == 1
     assert state(sandbox) == after
+
+
+def test_an_undo_is_carried_out_where_the_folder_was_moved_to(
+    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it takes back is no edit by staff, and the first run counts as undone."""
+    load(typed, write(folder, ANA, BO), "runs/first")
+    roster = write(folder, ("2001", "Ana", "Novak", *ANA[3:]), BO)
+    load(typed, roster, "runs/second")
+    typed("undo", "runs/second", "-o", "runs/back")
+    for name in ("runs", "users", "small.yaml", "codes.json", roster.name):
+        (folder / "moved").mkdir(exist_ok=True)
+        (folder / name).rename(folder / "moved" / name)
+    monkeypatch.chdir(folder / "moved")
+    assert typed("apply", "runs/back", "--json").summary["updated"] == 1
+    again = typed("plan", roster.name, "-m", "small.yaml", "--json").summary
+    assert (again["update"], "edited-in-alma" in again["problems"]) == (1, False)
+    second = next(one for one in json.loads(typed("runs", "--json").out) if "second" in one["run"])
+    assert second["undone_by"] == ["runs/back"]
 
 
 def test_what_staff_changed_since_is_theirs(folder: Path, typed: Type, sandbox: Sandbox) -> None:

@@ -295,6 +295,15 @@ def test_case_does_not_hide_a_person(memory: EditMemory, tmp_path: Path, other: 
         assert ledger.count_rows(None, other) == 1
 
 
+def test_who_was_back_by_a_run_is_known_where_its_folder_was_moved_to(memory: EditMemory) -> None:
+    """By the name of the folder, whole."""
+    absent, user = AbsentMemory(ALMA), User(primary_id="1")
+    absent.save_leavers({"1": Written(user, user, user)}, (), "", DAY)
+    absent.save_leavers({}, ["1"], str(Path("old", "2nd-load")), DAY)
+    moved = [[*absent.leavers(str(Path("new", name)))] for name in ("2nd-load", "load", "2nd-loa")]
+    assert moved == [["1"], [], []]
+
+
 def test_a_roster_that_counts_forgets_no_plan_of_another_mapping(memory: EditMemory) -> None:
     """Of its own mapping, the older plans are forgotten that were never applied."""
     missing, facts = AbsentMemory(ALMA), building.FACTS
