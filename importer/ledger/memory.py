@@ -22,7 +22,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -547,6 +547,12 @@ class EditMemory(Memory):
         """Return the primary IDs of users by those that loads took from them, without case."""
         query = "SELECT former, primary_id FROM former WHERE institution = ?"
         return dict(self.read(query, (self.institution,)))
+
+    def next_time(self, now: datetime) -> datetime:
+        """Return the time of a load now: after every other one, also if a clock was wrong then."""
+        query = "SELECT max(time) FROM loaded WHERE institution = ?"
+        last = next(self.read(query, (self.institution,)), (None,))[0]
+        return max(now, datetime.fromisoformat(last) + timedelta(microseconds=1)) if last else now
 
     def entry(self, run: str) -> int | None:
         """Return the last entry of a run's history that is remembered; None for an unknown run."""

@@ -54,8 +54,8 @@ def run_name(facts: RunFacts) -> str:
     return f"{facts.started.isoformat()} {facts.roster.sha256[:8]}"
 
 
-def remember_loaded(ledger: Ledger, now: datetime) -> None:
-    """Remember what a run applied, and which rows Alma had so already.
+def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> None:
+    """Remember what a run applied, and which rows Alma had so already; `late`: after later loads.
 
     What it applied earlier is remembered once, so that a later load counts more; of a run that was
     made before loads were remembered, what its records show. Raises LedgerError.
@@ -89,7 +89,7 @@ def remember_loaded(ledger: Ledger, now: datetime) -> None:
             name, user = facts.of(one.row)[1].name, one.primary_id
             found.append(Remembered(user, user, name, values[one.row], seen=facts.started))
     whole = {mapping.name for roster, mapping in facts.rosters if not roster.rejects}
-    memory.remember(run, last, found, now, whole)
+    memory.remember(run, last, found, now if late else memory.next_time(now), whole)
 
 
 def _put_back(
@@ -202,7 +202,7 @@ def remember_earlier(institution: str) -> None:
                     missing.append((applied, path.parent))
     for applied, run in sorted(missing):
         with suppress(ImporterError), Ledger.open(run) as ledger:
-            remember_loaded(ledger, applied)
+            remember_loaded(ledger, applied, late=True)
 
 
 STOP = "stop"

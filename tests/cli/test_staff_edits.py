@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
+from importer.ledger.memory import EditMemory
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ask, codes, load, write
 
@@ -269,6 +270,19 @@ def test_a_load_that_was_killed_before_it_was_remembered_is_remembered_later(
     assert typed("apply", "third", "--yes").exit == 0
     external.edit()
     assert external.load() == (0, {"edited-in-alma": 2})
+
+
+def test_a_later_load_counts_though_the_clock_was_ahead_at_an_earlier_one(
+    internal: _Loads,
+) -> None:
+    """What the last load wrote is no edit by staff, and the roster's next value is sent."""
+    internal.load()
+    with EditMemory("01SANDBOX_INST sandbox").transaction() as connection:
+        connection.execute("UPDATE loaded SET time = '2999-01-01T00:00:00+00:00'")
+    internal.write(group="GRAD")
+    assert internal.load() == (1, {})
+    internal.write()
+    assert internal.load() == (1, {})
 
 
 def test_runs_under_runs_fill_the_memory_once(external: _Loads, typed: Type) -> None:
