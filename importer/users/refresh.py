@@ -101,9 +101,12 @@ class Refresh:
         if state.as_of is None:
             return
         began = self.now()
-        await self._changes(state.as_of)
-        total = await _total(self.alma)
-        cache.set_state(cache.state.model_copy(update={"as_of": began, "total": total}))
+        for since in (state.as_of, began):  # whoever was added meanwhile is found by the second
+            await self._changes(since)
+            total = await _total(self.alma)
+            cache.set_state(cache.state.model_copy(update={"as_of": began, "total": total}))
+            if not _differs(cache) or cache.difference() > 0:
+                break
         if not _differs(cache):
             return
         stale = cache.stale()

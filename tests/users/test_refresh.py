@@ -23,6 +23,7 @@ from importer.ledger.new_run import write_run
 from importer.ledger.states import GONE, State
 from importer.model.plan import Create, Delete, Fate, Step, Update
 from importer.model.user import User
+from importer.users import refresh
 from importer.users.cache import (
     CacheState,
     UnreadUsers,
@@ -38,6 +39,10 @@ from tests.report import building
 from tests.users.conftest import World, now, unheard
 
 SOMEBODY = "1000001"
+NEW = User.from_json(
+    '{"primary_id": "new", "first_name": "N", "last_name": "N", "user_group": {"value": "COMM"},'
+    ' "record_type": {"value": "PUBLIC"}, "account_type": {"value": "INTERNAL"}}'
+)
 
 
 def query(value: str) -> PersonQuery:
@@ -88,6 +93,25 @@ def test_a_change_arrives(world: World) -> None:
         assert found(cache, "22222000000001") == []  # the barcode that the user had before
 
 
+def test_a_user_who_is_added_during_a_refresh_takes_no_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a load of the SIS in the same night; the changes are read once more."""
+    total = refresh._total
+
+    async def added(alma: Alma) -> int:
+        monkeypatch.setattr(refresh, "_total", total)
+        await alma.create_user(NEW)
+        return await total(alma)
+
+    with world.cache() as cache:
+        world.refresh(cache)
+        monkeypatch.setattr(refresh, "_total", added)
+        pages = [one for one in world.refresh(cache) if "limit=100" in one]
+        assert all("modify_date_from" in one for one in pages)
+        assert cache.count() == cache.state.total == 251
+
+
 @pytest.mark.parametrize("hours", [-12, -6, 0, 14])
 @pytest.mark.parametrize("after", [True, False], ids=["after", "from"])
 def test_a_change_arrives_wherever_alma_is(
@@ -126,16 +150,11 @@ def test_a_deletion_shows_and_everybody_is_read_again(world: World, *, beside: b
 
     A new user beside it is among the changes, so that one too many is known.
     """
-    new = User.from_json(
-        '{"primary_id": "new", "first_name": "N", "last_name": "N", "user_group": '
-        '{"value": "COMM"}, "record_type": {"value": "PUBLIC"}, "account_type": '
-        '{"value": "INTERNAL"}}'
-    )
     with world.cache() as cache:
         world.refresh(cache)
         world.delete(SOMEBODY)
         if beside:
-            world.asked(lambda alma: alma.create_user(new))
+            world.asked(lambda alma: alma.create_user(NEW))
         said: list[str] = []
         world.asked(lambda alma: Refresh(cache, alma, now, unheard, said.append).catch_up())
         assert found(cache, SOMEBODY) == []
