@@ -236,6 +236,7 @@ class Connection:
             raise AccessError(msg)
         self._base_url = base_url.rstrip("/")
         self._key = secret
+        self._settings = f"ALMA_REGION or ALMA_BASE_URL{', and ALMA_PROXY' if proxy else ''}"
         add_secret(secret)
         self._timeouts = timeouts or Timeouts()
         self._client = httpx.AsyncClient(
@@ -284,7 +285,8 @@ class Connection:
             async with asyncio.timeout(self._timeouts.total):
                 return await self._exchange(built, request.largest)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            return NotSent(f"{httpx.URL(self._base_url).netloc.decode()}: {_why(error)}")
+            address = httpx.URL(self._base_url).netloc.decode()
+            return NotSent(f"{address}: {_why(error, self._settings)}")
         except (TimeoutError, httpx.TimeoutException):
             return ReplyLost(TOO_SLOW)
         except (httpx.RequestError, OSError):
@@ -379,16 +381,19 @@ def _proxy(address: str) -> httpx.Proxy | None:
     raise UsageError(msg)
 
 
-def _why(error: httpx.TransportError) -> str:
-    """The cause in a librarian's words; the library's own text is looked at, never shown."""
+def _why(error: httpx.TransportError, settings: str) -> str:
+    """The cause in a librarian's words; the library's own text is looked at, never shown.
+
+    `settings`: those that have the address.
+    """
     text = str(error).lower()
     if isinstance(error, httpx.ConnectTimeout):
         return "no connection within the time limit; check the network"
     if "certificate" in text or "ssl" in text or "tls" in text:
         return "its certificate cannot be trusted; ask your network's administrators"
     if "name" in text or "nodename" in text or "getaddrinfo" in text:
-        return "its host name is not known; check ALMA_REGION or ALMA_BASE_URL and the network"
+        return f"its host name is not known; check {settings}, and the network"
     return (
-        "no connection; check the network and the address (ALMA_REGION or ALMA_BASE_URL), and "
-        "whether the practice Alma runs if you use it"
+        f"no connection; check the network and the address ({settings}), and whether the practice "
+        "Alma runs if you use it"
     )

@@ -14,7 +14,7 @@ from importer.cli.console import progress
 from importer.cli.options import USERS, Commands, Json, ShowValues, Yes
 from importer.cli.output import confirm, emit, now, printable, say
 from importer.errors import Exit, UsageError
-from importer.model.text import counted
+from importer.model.text import counted, word_list
 from importer.pipeline.user_duplicates import COLUMNS, find_pairs
 from importer.report.files import write_list
 from importer.report.masking import shown
@@ -182,6 +182,12 @@ def duplicates(
     with only_user_cache() as cache:
         if cache is None:
             msg = "This needs one user cache in this folder. Run `importer users refresh`."
+            if several := [*map(str, user_caches())]:
+                msg = (
+                    f"This needs one user cache in this folder, not {word_list(several)}. Run "
+                    "`importer users delete`, then `importer users refresh` with the key of the "
+                    "Alma that you mean."
+                )
             raise UsageError(msg)
         pairs, unread = list(find_pairs(cache)), cache.count("record = ''")
     if output is not None:

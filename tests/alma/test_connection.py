@@ -212,7 +212,7 @@ async def test_a_named_proxy_is_asked_for_a_tunnel() -> None:
         proxy = address.removesuffix("/almaws/v1")
         base_url = "https://api-na.example.org/almaws/v1"
         async with Alma(base_url, SecretStr(KEY), RateLimiter(1000), proxy=proxy) as alma:
-            with pytest.raises(UnavailableError):
+            with pytest.raises(UnavailableError, match="ALMA_PROXY"):
                 await alma.get_user("CANARYid")
     assert heads[0].startswith(b"CONNECT api-na.example.org:443 ")
     assert not any(word in head for head in heads for word in (KEY.encode(), b"CANARYid"))

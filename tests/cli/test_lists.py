@@ -75,3 +75,6 @@ def test_who_is_twice_in_alma_is_listed_for_the_merge(
         frozenset({"2002", "2102"}): True,
     }
     assert "Nunez" in str(rows)
+    (cache,) = (folder / "users").glob("*.sqlite")
+    cache.with_name("01SANDBOX_INST-production.sqlite").touch()
+    assert "users delete" in typed("users", "duplicates").err
