@@ -101,12 +101,16 @@ class Refresh:
         if state.as_of is None:
             return
         began = self.now()
-        for since in (state.as_of, began):  # whoever was added meanwhile is found by the second
+
+        async def read(since: datetime) -> int:
             await self._changes(since)
             total = await _total(self.alma)
             cache.set_state(cache.state.model_copy(update={"as_of": began, "total": total}))
-            if not _differs(cache) or cache.difference() > 0:
-                break
+            return total
+
+        total = await read(state.as_of)
+        if _differs(cache) and cache.difference() < 0:  # users may have been added meanwhile
+            total = await read(began)
         if not _differs(cache):
             return
         stale = cache.stale()
