@@ -27,7 +27,7 @@ from importer.jobs.places import (
     RosterFolder,
 )
 from importer.jobs.schema import Job
-from importer.jobs.state import Load, Returned, Store
+from importer.jobs.state import GONE, Load, Returned, Store
 from importer.jobs.words import reasons
 from importer.ledger.ledger import Ledger
 from importer.model.files import unused
@@ -58,6 +58,29 @@ class Returns:
         self._store = store
         self._where = job.file.rejects_to
 
+    def renumber(self) -> None:
+        """Give what is kept by roster the numbers that the rosters have in the job file now."""
+        sources, state = [part.source.address for part in self._job.file.rosters], self._store.state
+
+        def number(one: Returned) -> int:
+            at = one.roster
+            if at < len(sources) and one.source in {"", *sources[at : at + 1]}:
+                return at
+            return sources.index(one.source) if one.source in sources else GONE
+
+        returned = {
+            name: one.model_copy(update={"roster": number(one)})
+            for name, one in state.returned.items()
+        }
+        corrections = tuple(
+            load.model_copy(update={"corrects": one.roster})
+            if (one := returned.get(load.files[0].name))
+            else load
+            for load in state.corrections
+        )
+        if (returned, corrections) != (state.returned, state.corrections):
+            self._store.save(returned=returned, corrections=corrections)
+
     def after(self, load: Load) -> dict[str, Returned]:
         """Return what is or will be in the folder after a load that is done; nothing is saved."""
         if self._where is None:
@@ -86,14 +109,17 @@ class Returns:
 
     def _rejects(self, load: Load) -> Iterator[tuple[str, Returned]]:
         """Yield the workbooks of the run of a load, each with its name in the folder."""
+        rosters = dict(enumerate(self._job.file.rosters))
         with Ledger.open(Path(load.run)) as ledger:
             for number, file in enumerate(load.files):
                 rows = sum(1 for _ in returned(ledger, number))
                 path = ledger.folder / rejects_name(WORKBOOK, ledger.facts, number)
-                if rows and path.is_file():
-                    roster = number if load.corrects is None else load.corrects
+                at = number if load.corrects is None else load.corrects
+                if rows and path.is_file() and at in rosters:
+                    source = rosters[at].source.address
                     name = f"{ledger.folder.name}-{path.name}"
-                    yield name, Returned(path=str(path), roster=roster, of=str(file), rows=rows)
+                    kept = {"path": str(path), "roster": at, "source": source, "rows": rows}
+                    yield name, Returned(**kept, of=str(file))
 
     def to_correct(self, load: Load, flags: Iterable[str]) -> tuple[str, ...]:
         """Return which rows of a load need a person, where they are, and what to do with them.
@@ -221,13 +247,18 @@ class Returns:
             for name, one in edited:
                 if one.skipped and one.skipped == self._digest(place, there[name]):
                     place.rename(name, f"{name}{SKIPPED}{self._stamp}")
-                elif one.replaced:
+                elif one.replaced or one.roster == GONE:
                     sentence = (
                         f"Corrections came too late: {name}. They were not loaded, because a newer "
                         f"file was loaded before{self._newest()}. If these rows are in the newest "
                         f"workbook in {self._where}, ask the office to correct them there. Else "
                         "nothing needs to be done: the newer file is right."
                     )
+                    if one.roster == GONE:
+                        sentence = (
+                            f"The corrections in {name} were not loaded, because the job does not "
+                            f"load {one.source or one.of} any more. Plan them by hand."
+                        )
                     # first, so that it is reported although the job is killed in between
                     late = dict.fromkeys((*self._store.state.superseded, sentence))
                     self._store.save(superseded=tuple(late))
@@ -255,7 +286,7 @@ class Returns:
         strangers = [
             name
             for name in there
-            if name.endswith(".xlsx") and not name.startswith(OPEN_IN_EXCEL)
+            if name.endswith(".xlsx") and name.isprintable() and not name.startswith(OPEN_IN_EXCEL)
             and name not in state.returned
             and (name.startswith(copies) or not _PUT_BY_JOBS.fullmatch(name))
         ]  # fmt: skip

@@ -286,6 +286,7 @@ class JobRun:
                 raise
             self._reporter.ping("start")
             try:
+                self._returns.renumber()
                 code = Exit.worst(set(self._loads()))
                 deciding = (one for one in self.messages if one.exit is code)
                 headline = next((one.headline for one in (*deciding, *self.messages[-1:])), "")

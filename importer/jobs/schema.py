@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -49,6 +50,11 @@ class Location:
     def __str__(self) -> str:
         """For messages: the folder, with its server."""
         return f"{self.folder} on {self.host}" if self.host else self.folder
+
+    @property
+    def in_folder(self) -> tuple[str, int, str, str]:
+        """Its folder, however it is written."""
+        return self.host, self.port, self.user, os.path.realpath(self.folder)
 
     @property
     def address(self) -> str:
@@ -337,7 +343,7 @@ def load_job(path: Path) -> Job:
     except ValidationError as error:
         notify = _readable_notify(source.values.get("notify"))
         raise JobFileError(in_order(source, _findings(error)), notify) from None
-    if found := [MappingFinding(*one) for one in _contradictions(file)]:
+    if found := [MappingFinding(*one) for one in _contradictions(file, path.stem)]:
         raise JobFileError(in_order(source, found), file.notify)
     return Job(path, file, hashlib.sha256(content).hexdigest())
 
@@ -358,7 +364,7 @@ def _findings(error: ValidationError) -> list[MappingFinding]:
     return found
 
 
-def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
+def _contradictions(file: JobFile, name: str) -> Iterator[tuple[Steps, str]]:
     if file.do in {"sis-load", "sis-zip"} and file.deliver_to is None:
         yield ("do",), f"`{file.do}` needs `deliver_to`, the folder that Alma reads"
     if file.do != "sis-load":
@@ -377,5 +383,13 @@ def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
                 yield ("notify", key, number), "is not an email address in ASCII"
     if file.notify.office and file.rejects_to is None:
         yield ("notify", "office"), "needs `rejects_to`, the folder with the rows to correct"
+    for key, place, end in (
+        ("rejects_to", file.rejects_to, "-rejects.xlsx"),
+        ("deliver_to", file.deliver_to, ".zip"),
+    ):
+        for source in (part.source for part in file.rosters):
+            matches = fnmatchcase(f"2026-01-31T0315-{name}{end}", source.pattern)
+            if matches and place is not None and place.in_folder == source.in_folder:
+                yield (key,), f"is where `from` finds {source.pattern}; name another folder"
     if file.keep is not None and file.keep < timedelta(days=1):
         yield ("keep",), "must be at least `1d`"

@@ -135,18 +135,24 @@ class LastLoad(_Kept):
     allowed: tuple[str, ...] = ()
 
 
+GONE = -1
+"""The number of a roster that the job does not have any more."""
+
+
 class Returned(_Kept):
     """A workbook of rejects that goes back to the office, by its name in `rejects_to`.
 
-    `path`: where it is in its run; `roster`, counted from 0, and `of`: the file whose rows these
-    are; `rows`: how many. `sha256` is that of what was put there, blank before; `modified`: its
-    time, once it was found unchanged. `told`: whether the office has the email. `replaced`: whether
-    a later load made it void; `gone`: whether it was deleted for this, or loaded. `skipped`: the
-    SHA-256 of corrections that a person skipped; `refused`: of those that cannot be planned.
+    `path`: where it is in its run; `roster`, counted from 0 or GONE, its `source`, blank in an
+    earlier version, and `of`: the file whose rows these are; `rows`: how many. `sha256` is that of
+    what was put there, blank before; `modified`: its time, once it was found unchanged. `told`:
+    whether the office has the email. `replaced`: whether a later load made it void; `gone`: whether
+    it was deleted for this, or loaded. `skipped`: the SHA-256 of corrections that a person skipped;
+    `refused`: of those that cannot be planned.
     """
 
     path: str
     roster: int
+    source: str = ""
     of: str
     rows: int
     sha256: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from email.message import EmailMessage
@@ -157,6 +158,8 @@ def test_corrections_under_another_name_are_named_once(
     job.write_text(job.read_text("utf-8").replace("when: changes", "when: trouble"), "utf-8")
     correct(workbook)
     shutil.copy(workbook, workbook.with_name("corrected by me.xlsx"))
+    if sys.platform == "linux":  # a name of a server that does not write UTF-8
+        shutil.copy(workbook, os.fsencode(workbook.with_name("ana")) + b"\xfc.xlsx")
     if beside == "nothing":
         workbook.unlink()
     office.clear()
@@ -165,6 +168,35 @@ def test_corrections_under_another_name_are_named_once(
     assert len(state(sandbox)) == 20 + (beside == "corrections")
     assert office.run() == Exit.DONE
     assert len(office.mails) == 1
+
+
+@pytest.mark.parametrize("rosters", ["swapped", "one"])
+def test_corrections_belong_to_their_roster_wherever_the_job_has_it(
+    rosters: str, office: Office, sandbox: Sandbox
+) -> None:
+    """In another place of the job file they have its mapping; without it they are put aside."""
+    (office.folder / "back").mkdir()
+    friends = (office.folder / "small.yaml").read_text("utf-8").replace("<Group>", "FRIEND")
+    (office.folder / "friends.yaml").write_text(friends, "utf-8")
+    first, second = (
+        f"  - {{from: incoming/{name}-*.csv, mapping: {mapping}, unchanged_for: 0s, max_age: 26h}}\n"
+        for name, mapping in (("friends", "friends.yaml"), ("staff", "small.yaml"))
+    )
+    job = office.folder / "nightly.yaml"
+    rest = f"do: apply\n{GUARDS}{NOTIFY}"
+    job.write_text(f"version: 1\nrosters:\n{first}{second}{rest}", "utf-8")
+    office.drop(rows_of(people(20)), "friends-1.csv")
+    assert office.takes([*people(20, first=100), WRONG], "staff-1.csv") == Exit.REJECTS
+    (workbook,) = back(office)
+    correct(workbook)
+    after = f"{second}{first}" if rosters == "swapped" else first
+    job.write_text(f"version: 1\nrosters:\n{after}{rest}", "utf-8")
+    office.clear()
+    assert office.run() == (Exit.DONE if rosters == "swapped" else Exit.REJECTS)
+    loaded = state(sandbox).get("20999", {"user_group": {"value": ""}})
+    assert loaded["user_group"]["value"] == ("COMM" if rosters == "swapped" else "")
+    assert back(office) == []
+    assert (workbook.name in office.text, office.run()) == (True, Exit.DONE)
 
 
 def test_corrections_come_before_a_new_roster(office: Office, sandbox: Sandbox) -> None:

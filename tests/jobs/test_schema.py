@@ -37,11 +37,10 @@ WRONG = {
     "mapping: small.yaml\nnotify: {email: [bücher@example.org]}": (5, "email[0]: is not an email"),
     "mapping: small.yaml\nsftp:\n  a: {password: open}": (6, "the name of a setting, as in"),
     "mapping: small.yaml\nkeep: 3h": (5, "keep: must be at least `1d`"),
-    "mapping: small.yaml\ndeliver_to: out": (
-        5,
-        "deliver_to: is only for an SIS load",
-    ),
-}
+    "mapping: small.yaml\ndeliver_to: out": (5, "deliver_to: is only for an SIS load"),
+    "mapping: small.yaml\n  - from: back/*.xlsx\n    mapping: a.yaml\nrejects_to: ./back/": (
+        7, "rejects_to: is where `from` finds *.xlsx"),  # it would load them for ever
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("change", WRONG)
