@@ -286,6 +286,8 @@ def _why(error: Exception) -> str:
 REPEAT_AFTER = timedelta(hours=20)
 """The same trouble is reported again after this time."""
 
+_NUMBER = re.compile(r"\d[\d,]*")
+
 
 @dataclass
 class Reporter:
@@ -344,6 +346,8 @@ class Reporter:
         """
         sentence, code = str(error), error.exit
         headline, *more = sentence.split("\n")
+        if error.cause is Cause.PASSES:  # its counts are others each time
+            sentence = _NUMBER.sub("", sentence)
         where = load.lines if load is not None and code is not Exit.SAFETY_CHECK else ()
         lines = (*more, *where, *then, *late)
         known = [one for one in before if (one.exit, one.sentence) == (code, sentence)]

@@ -44,7 +44,7 @@ from importer.jobs.feed import (
     superseded,
 )
 from importer.jobs.guards import cut_off, failed_guards, is_undone, mappings_of
-from importer.jobs.notify import Level, Message, Reporter
+from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
 from importer.jobs.places import FoundFile, RosterFolder
 from importer.jobs.returns import Returns
 from importer.jobs.schema import Job, RosterPart
@@ -290,8 +290,10 @@ class JobRun:
                 code = Exit.worst(set(self._loads()))
                 deciding = (one for one in self.messages if one.exit is code)
                 headline = next((one.headline for one in (*deciding, *self.messages[-1:])), "")
+                since = self._tools.now() - 2 * REPEAT_AFTER  # troubles may take turns
+                recent = (one for one in self._store.state.reported if one.at > since)
                 self._store.save(
-                    reported=tuple(self._reporter.reported),
+                    reported=() if code in FINE else tuple(recent),
                     ran=Ran(
                         at=self._tools.now(),
                         exit=code,
@@ -643,7 +645,7 @@ class JobRun:
             (*done, *what_next(self._job, error, load, state)),
             state.superseded,
         )
-        reported = (*state.reported, *self._reporter.reported)
+        reported = tuple(dict.fromkeys((*state.reported, *self._reporter.reported)))
         self._store.save(reported=reported, superseded=() if all_have else state.superseded)
         return error.exit
 

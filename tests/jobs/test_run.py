@@ -16,7 +16,7 @@ from datetime import timedelta
 
 import pytest
 
-from importer.errors import Exit, LedgerError, UsageError
+from importer.errors import Cause, Exit, LedgerError, UsageError
 from importer.jobs.commands import Ended, how_it_ended, run_command
 from importer.jobs.state import State, Store
 from tests.cli.conftest import Sandbox, Type
@@ -88,6 +88,26 @@ def test_the_same_trouble_is_reported_once_a_day(office: Office, sandbox: Sandbo
         assert office.run() == Exit.ROSTER
         assert (len(office.mails), office.pings[-1]) == (mails, "/ping/fail")
     assert writes(sandbox) == 0
+
+
+def test_an_outage_is_reported_once_whatever_its_counts(office: Office, sandbox: Sandbox) -> None:
+    """A job of every five minutes: calls that are left, and two reasons that take turns."""
+    office.write_job(max_age="26h")
+    office.drop(rows_of(people(3)))
+    left = iter(range(500, 400, -1))
+
+    def stopped(*_: str) -> Ended:
+        number = next(left)
+        why = f"{number} calls are left today." if number % 3 else "Alma is down for maintenance."
+        return Ended(Exit.STOPPED, error=why, cause=Cause.PASSES)
+
+    for minutes in (0, 5, 10, 15, 20):
+        office.clock = timedelta(minutes=minutes)
+        assert office.run(command=stopped) == Exit.STOPPED
+    assert len(office.mails) == 2
+    office.clock = timedelta(hours=21)
+    assert office.run(command=stopped) == Exit.STOPPED
+    assert ["attention" in mail["Subject"] for mail in office.mails] == [False, False, True]
 
 
 GUARDED: dict[str, tuple[str, list[tuple[str, ...]]]] = {
