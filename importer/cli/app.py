@@ -18,7 +18,7 @@ import typer
 import typer.core
 from typer.main import get_group
 
-from importer.cli.output import commit, output, printable, program
+from importer.cli.output import commit, complain, output, printable, program
 from importer.errors import (
     Cause,
     Exit,
@@ -205,7 +205,7 @@ def _run(arguments: list[str]) -> int:
             if "--json" in arguments:  # as jobs do, whose messages go to logs and people
                 sys.stdout.write(f"{json.dumps(shown | {'cells': cells})}\n")
                 cells = ""
-            sys.stderr.write(f"importer: {shown['error']}{cells}\n")
+            complain(f"{sentence}{cells}")
         return wrong
     return code if isinstance(code, int) else Exit.DONE
 

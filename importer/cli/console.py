@@ -17,7 +17,7 @@ from rich.text import Text
 from importer.alma.code_tables import read_file
 from importer.alma.facts import Facts, load_facts
 from importer.cli.options import CODES, FACTS, FIRST_CONTACT
-from importer.cli.output import output, say
+from importer.cli.output import complain, output, say
 from importer.errors import LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import NO_CODES, CodeTables
@@ -83,7 +83,7 @@ def conclude(
     output.note("summary", **summary.model_dump(mode="json", exclude_none=True))
     console = Console(stderr=True, quiet=output.quiet)
     if output.quiet and summary.exit and not as_json:
-        sys.stderr.write(f"importer: {stopped or headline(summary)}\n")
+        complain(stopped or headline(summary))
     if as_json:
         if reports == "required":
             write_reports()

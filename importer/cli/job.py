@@ -13,7 +13,7 @@ import typer
 import typer.core
 
 from importer.cli.options import Commands, JobFile, Json, operator
-from importer.cli.output import emit, now, output, say, write_findings, write_new
+from importer.cli.output import complain, emit, now, output, say, write_findings, write_new
 from importer.errors import Exit, ImporterError, MappingError, UsageError, defect
 from importer.jobs import guards
 from importer.jobs.check import check_job
@@ -107,9 +107,10 @@ def run(
         try:
             code, result = _run(path)
         except Exception as error:  # noqa: BLE001  no job stops those after it
-            known = isinstance(error, ImporterError)
-            say(str(error) if known else defect(error))
-            code = error.exit if isinstance(error, ImporterError) else Exit.BUG
+            known = error if isinstance(error, ImporterError) else None
+            sentence, code = (str(known), known.exit) if known else (defect(error), Exit.BUG)
+            output.note("error", text=sentence)
+            complain(sentence)
             result = {"job": path.stem, "results": [], "exit": int(code)}
         results.append(result)
         codes.add(code)
@@ -133,6 +134,9 @@ def _run(file: Path) -> tuple[Exit, dict[str, object]]:
         raise
     load = JobRun(loaded, _tools())
     code = load.run()
+    for message in load.messages if output.quiet else ():
+        if message.exit:
+            complain(f"{loaded.name}: {message.headline}")
     messages = [message.as_json() for message in load.messages]
     result = {"job": loaded.name, "results": messages, "exit": int(code)}
     output.note("job", **result)

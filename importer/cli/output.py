@@ -124,6 +124,11 @@ def say(text: str = "") -> None:
         sys.stderr.write(printable(text) + "\n")
 
 
+def complain(text: str) -> None:
+    """Write to stderr what is wrong or stops a run, also with --quiet."""
+    sys.stderr.write(f"importer: {printable(hide(text))}\n")
+
+
 class UnbrokenStream(io.TextIOWrapper):
     """A stream whose reader may leave, as `… | head` and a closed window do.
 

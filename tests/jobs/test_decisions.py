@@ -228,6 +228,8 @@ def test_no_job_of_a_folder_stops_the_others(office: Office, sandbox: Sandbox, t
         ("a", Exit.USAGE), ("b", Exit.ROSTER), ("c", Exit.SAFETY_CHECK), ("d", Exit.DONE),
     ]  # fmt: skip
     assert len(state(sandbox)) == 4
+    quiet = typed("-q", "job", "run", folder).err.splitlines()  # only what stops
+    assert [line.split(":")[1] for line in quiet] == [" a.yaml", " b", " c", " d"]
     lines = list(map(json.loads, log.read_text("utf-8").splitlines()))
     assert [line["job"] for line in lines if line["event"] == "job"] == ["b", "c", "d"]
     ended = [line["command"] for line in lines if line["event"] == "end"]
