@@ -300,7 +300,9 @@ class JobOverview:
     @property
     def trouble(self) -> str:
         """The next trouble in one sentence, blank where none is in sight."""
-        if self.state in {"late", "held", "trouble", "wrong"}:
+        ran = self.memory.ran
+        stopped = ran is not None and ran.exit not in {*FINE, Exit.SAFETY_CHECK}  # not: allowed
+        if self.state in {"late", "held", "trouble", "wrong"} or (self.state == "open" and stopped):
             return self.headline
         if self.due is None:
             return ""
@@ -412,7 +414,7 @@ def _of(path: Path, memory: State, gap: timedelta | None, now: datetime) -> JobO
         state = "new"
     elif ran.exit not in FINE:
         state = "trouble"
-    elif due is not None and ran.at < due < now:
+    elif gap is not None and due is not None and ran.at + gap < now:
         state = "late"
         headline = f"The job has not run since {ran.at:%Y-%m-%d %H:%M}. Check what starts it."
     else:

@@ -14,6 +14,7 @@ import pytest
 
 from importer.cli.output import now
 from importer.errors import FINE, Exit, UsageError
+from importer.jobs.commands import Ended
 from importer.jobs.feed import Feed
 from importer.jobs.guards import allow
 from importer.jobs.schema import load_job
@@ -21,7 +22,7 @@ from importer.jobs.state import Store
 from importer.jobs.words import JobOverview, jobs_in
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
-from tests.jobs.office import Office, names, people, rows_of
+from tests.jobs.office import Office, in_process, names, people, rows_of
 
 HOUR = timedelta(hours=1)
 
@@ -177,6 +178,9 @@ def test_the_list_of_jobs_shows_state_and_next_trouble(
     assert look() == "ok"
     assert jobs["nightly"].trouble.startswith("If no file is loaded by 20")
     assert look(HOUR * 27) == "late"
+    office.clock = HOUR * 24  # a night without a file, from which the next run is a day away
+    assert (office.run(), look(HOUR * 3), look(HOUR * 27)) == (Exit.DONE, "ok", "late")
+    office.clock = timedelta()
     assert sorted(jobs) == ["broken", "nightly"]
     assert jobs["broken"].state == "wrong"
     assert "broken.yaml:" in jobs["broken"].trouble
@@ -192,6 +196,14 @@ def test_the_list_of_jobs_shows_state_and_next_trouble(
     assert held["allow"].split(" --why")[0].endswith("nightly.yaml rows absent")
     assert held["last_load"]["rows"] == 40
     assert typed("job", "list", "nowhere").exit == Exit.USAGE
+
+    def refused(*words: str) -> Ended:
+        ended = in_process(*words)
+        return ended if words[0] == "plan" else Ended(Exit.ACCESS, error="The key is not known.")
+
+    office.drop(rows_of(people(41)), "patrons-3.csv")
+    assert office.run(command=refused) == Exit.ACCESS
+    assert (look(), jobs["nightly"].trouble) == ("open", "The key is not known.")
 
 
 @pytest.mark.parametrize(
