@@ -251,6 +251,7 @@ _OTHER_WORDS = {
 
 _OURS = {
     "Value error, ": "",
+    "invalid literal for int() with base 10:": "not the number of a row, such as 14:",
     "Input should be a valid integer, unable to parse string as an integer": "not a whole number",
     "Input should be a valid number, unable to parse string as a number": "not a number",
     "Input should be ": "it must be ",

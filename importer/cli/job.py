@@ -97,7 +97,7 @@ def run(
         return code
     paths, results, codes = job_files(file), list[dict[str, object]](), set[Exit]()
     if not paths:
-        msg = f"There is no job file in {file}. `importer job new` writes one."
+        msg = f"There is no job file in {file.absolute()}. `importer job new` writes one."
         raise UsageError(msg)
     for path in paths:  # so that none of them has to wait until its file is whole
         with suppress(ImporterError):

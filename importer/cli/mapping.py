@@ -326,7 +326,8 @@ def check(
     document, tables = load(file), saved_codes(codes)
     preview: dict[str, Any] = {}
     if roster is not None:  # first: a mapping that lacks headings of the roster is not valid
-        mapped = read_inputs(RosterRequest(roster, file), tables, now().date())
+        book, sheet = book_and_sheet(str(roster))
+        mapped = read_inputs(RosterRequest(book, file, sheet), tables, now().date())
         preview = _preview(mapped, show_values=show_values)
     found = {
         "to_do": checked(document, Level.TO_DO),

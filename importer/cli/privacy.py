@@ -68,6 +68,9 @@ def person(
 
     The person's other IDs are taken from the user cache.
     """
+    if not person_id.strip():  # else every row with a blank cell would be about the person
+        msg = "The ID is blank. Name an ID of the person."
+        raise UsageError(msg)
     ids = _ids(person_id)
     found = [*_traces(ids)]
     erasable = [one for one in found if not one.stays]

@@ -220,7 +220,7 @@ def position(file: FoundFile, order: Order, every: Every, feed: Feed) -> Positio
     `feed`: where every file is loaded, for the place of one that replaces another.
     """
     parts = re.split(r"(\d+)", file.name)
-    name = (*(int(text) if at % 2 else text for at, text in enumerate(parts)), file.name)
+    name = (tuple(int(text) if at % 2 else text for at, text in enumerate(parts)), file.name)
     modified = feed.came(file) if every == "file" else file.modified
     return (modified, name) if order == "time" else (name, modified)
 
@@ -229,7 +229,7 @@ def position(file: FoundFile, order: Order, every: Every, feed: Feed) -> Positio
 def opened(job: Job, location: Location) -> Iterator[RosterFolder]:
     """Open the place of a location of a job. Raises PlaceError, AccessError, UsageError."""
     if not location.host:
-        yield LocalFolder(Path(location.folder))
+        yield LocalFolder(Path(location.folder).expanduser())
         return
     try:
         from importer.jobs.sftp import connected  # an optional extra
@@ -311,10 +311,13 @@ def in_one_line(part: RosterPart, files: list[FeedFile], last: FeedFile, *, repl
         return (
             f"{told}Nothing needs to be done: the newer file replaces {one.replace('one of ', '')}."
         )
+    place = "with the time of now"
+    if part.order == "name":  # one after all names would make each later file an older one
+        place = f"comes after {last.name} and before the name of the next file"
     return (
         f"{told}If the newer file has everybody, nothing needs to be done. Else, to load {one} "
         f"although its older values replace newer ones, copy it in {part.source} to a new name "
-        f"that matches {part.source.pattern}, with the time of now, and run the job."
+        f"that matches {part.source.pattern}, {place}, and run the job."
     )
 
 

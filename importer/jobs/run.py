@@ -53,7 +53,6 @@ from importer.jobs.words import to_retire, what_next, what_was_done, why_held
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
 from importer.model.files import unused
-from importer.model.plan import SafetyCheck
 from importer.model.run import SisLoad, Summary
 from importer.model.text import command_line, counted, word_list
 from importer.pipeline.inputs import check_sources
@@ -553,10 +552,8 @@ class JobRun:
 
     def _apply(self, load: Load) -> Load:
         """Apply the plan, or continue with it; plan again where it is stale."""
-        allowed = (check for check in SafetyCheck if check in load.allowed)
-        checks = [word for check in allowed for word in ("--allow", check)]
         seen = ("--seal", load.seal) if load.seal else ()
-        ended = self._tools.command("apply", load.run, "--yes", "--json", *checks, *seen)
+        ended = self._tools.command(*load.to_apply, "--yes", "--json", *seen)
         if ended.exit is Exit.STALE and not load.planned_again:
             self._tools.say(f"{ended.error} The roster is planned again.")
             return load.to_plan_again.model_copy(update={"planned_again": True})

@@ -343,7 +343,8 @@ def load_job(path: Path) -> Job:
     except ValidationError as error:
         notify = _readable_notify(source.values.get("notify"))
         raise JobFileError(in_order(source, _findings(error)), notify) from None
-    if found := [MappingFinding(*one) for one in _contradictions(file, path.stem)]:
+    wrong = (*_contradictions(file), *_own_files(file, path.stem))
+    if found := [MappingFinding(*one) for one in wrong]:
         raise JobFileError(in_order(source, found), file.notify)
     return Job(path, file, hashlib.sha256(content).hexdigest())
 
@@ -364,7 +365,7 @@ def _findings(error: ValidationError) -> list[MappingFinding]:
     return found
 
 
-def _contradictions(file: JobFile, name: str) -> Iterator[tuple[Steps, str]]:
+def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
     if file.do in {"sis-load", "sis-zip"} and file.deliver_to is None:
         yield ("do",), f"`{file.do}` needs `deliver_to`, the folder that Alma reads"
     if file.do != "sis-load":
@@ -383,6 +384,12 @@ def _contradictions(file: JobFile, name: str) -> Iterator[tuple[Steps, str]]:
                 yield ("notify", key, number), "is not an email address in ASCII"
     if file.notify.office and file.rejects_to is None:
         yield ("notify", "office"), "needs `rejects_to`, the folder with the rows to correct"
+    if file.keep is not None and file.keep < timedelta(days=1):
+        yield ("keep",), "must be at least `1d`"
+
+
+def _own_files(file: JobFile, name: str) -> Iterator[tuple[Steps, str]]:
+    """Yield the folders in which a job would take what it puts there for a roster."""
     for key, place, end in (
         ("rejects_to", file.rejects_to, "-rejects.xlsx"),
         ("deliver_to", file.deliver_to, ".zip"),
@@ -391,5 +398,3 @@ def _contradictions(file: JobFile, name: str) -> Iterator[tuple[Steps, str]]:
             matches = fnmatchcase(f"2026-01-31T0315-{name}{end}", source.pattern)
             if matches and place is not None and place.in_folder == source.in_folder:
                 yield (key,), f"is where `from` finds {source.pattern}; name another folder"
-    if file.keep is not None and file.keep < timedelta(days=1):
-        yield ("keep",), "must be at least `1d`"

@@ -18,6 +18,7 @@ from importer.errors import Exit, LedgerError, UnreadableFileError
 from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.jobs.schema import Notify
 from importer.model.files import read_text_bounded, write_atomically
+from importer.model.plan import SafetyCheck
 from importer.model.run import Summary
 
 JOBS = Path("jobs")
@@ -101,6 +102,12 @@ class Load(_Kept):
         """For messages: its files with their times and sizes, and its run."""
         run = (f"Run: {self.run}",) if self.run else ()
         return (*(f"File: {file}" for file in self.files), *run)
+
+    @property
+    def to_apply(self) -> tuple[str, ...]:
+        """The words of the command that applies its run, with the safety checks that may fail."""
+        checks = (check for check in SafetyCheck if check in self.allowed)
+        return ("apply", self.run, *(word for check in checks for word in ("--allow", check)))
 
     @property
     def hashes(self) -> tuple[str, ...]:

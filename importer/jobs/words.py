@@ -272,7 +272,7 @@ def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tu
         lines += ["To see after that what Alma loaded, run:", f"  {report}"]
     if planned:
         lines += [f"Look at {load.run}/report.html. If it is right, run:"]
-        lines += [f"  {command_line('apply', load.run)}"]
+        lines += [f"  {command_line(*load.to_apply)}"]
     return " ".join(told), [*lines, *listed[1:]]
 
 

@@ -48,17 +48,23 @@ class Corrections(FileFacts):
 
 
 class RosterFacts(FileFacts):
-    """Which roster a run was made from, and how it was read."""
+    """Which roster a run was made from, and how it was read; `named`: as `BOOK[SHEET]`."""
 
     sha256: str
     kind: str
     sheet: str = ""
+    named: bool = False
     encoding: str = ""
     delimiter: str = ""
     header: tuple[int, ...] = ()
     visible_only: bool = False
     rejects: bool = False
     corrections: Corrections | None = None
+
+    @property
+    def as_typed(self) -> str:
+        """What names the roster on a command line."""
+        return f"{self.shown}[{self.sheet}]" if self.named else self.shown
 
     def origin(self, row: int) -> Origin:
         """Return the place of a row of the run, which is in this roster."""

@@ -239,6 +239,7 @@ def _roster_facts(mapped: MappedRoster) -> tuple[RosterFacts, MappingFacts]:
         sha256=source.sha256,
         kind=source.kind,
         sheet=source.sheet,
+        named=bool(mapped.asked.sheet),
         encoding=source.encoding,
         delimiter=source.delimiter,
         header=source.header,

@@ -150,7 +150,7 @@ def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) ->
     to = sis_flags(facts.sis) if verb == "plan" else ()
     edits = (("--overwrite-edits", path) for path in facts.overwrite_edits if verb == "plan")
     pairs = (
-        ((files or {}).get(position, roster.shown), "-m", mapping.shown)
+        ((files or {}).get(position, roster.as_typed), "-m", mapping.shown)
         for position, (roster, mapping) in enumerate(facts.rosters)
         if not files or position in files
     )

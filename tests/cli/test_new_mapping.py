@@ -171,13 +171,17 @@ def test_an_expiry_date_without_a_day_is_the_last_day(
 
 
 def test_a_sheet_is_named_as_in_a_plan(folder: Path, typed: Type) -> None:
-    """`BOOK[SHEET]` is the sheet of a workbook, as `--sheet` is."""
+    """`BOOK[SHEET]` is the sheet of a workbook, as `--sheet` is; in place of the mapping's, too."""
     book = openpyxl.Workbook()
     for name in ("Old", "New"):
         book.create_sheet(name).append(["Card No", f"{name} Name"])
     book.save(folder / "b.xlsx")
     for words in (["b.xlsx[New]"], ["b.xlsx", "--sheet", "New"]):
         assert "sheet: New" in typed("mapping", "new", *words).out
+    new = typed("mapping", "new", "b.xlsx[New]").out
+    (folder / "m.yaml").write_text(new.replace("<?>", "<Old Name>"), "utf-8")
+    checked = typed("mapping", "check", "m.yaml", "b.xlsx[Old]", "--json")
+    assert [one["heading"] for one in checked.summary["columns"]] == ["Card No", "Old Name"]
 
 
 def test_the_sheet_and_both_names_are_asked_for(

@@ -58,6 +58,7 @@ def test_what_is_stored_about_a_person(folder: Path, typed: Type, sandbox: Sandb
     ]
     assert traces(typed, "2001") == traces(typed, "772001") == everywhere
     assert traces(typed, "nobody") == []
+    assert typed("person", " ", "--erase", "--yes").exit == Exit.USAGE  # not every blank cell
     refused = typed("person", "2001", "--erase")
     assert refused.exit == Exit.USAGE  # nobody is there to type the ID
     assert traces(typed, "2001") == everywhere

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import openpyxl
@@ -176,6 +177,8 @@ def test_sheets_of_one_workbook(rosters: Path, typed: Type) -> None:
     assert got.exit == Exit.REJECTS
     found = [(roster, row) for roster, row, code in problems(rosters / "run") if "code" not in code]
     assert found == [("book.xlsx[North]", "3"), ("book.xlsx[South]", "3")]
+    next_command = got.err.rpartition("importer plan ")[2].splitlines()[0]
+    assert shlex.split(next_command)[:4:3] == ["book.xlsx[North]", "book.xlsx[South]"]
     assert typed("check", "staff.csv", "staff.csv", "-m", "staff.yaml").exit == Exit.USAGE
     assert typed("check", *PAIRS, "staff.csv").exit == Exit.USAGE
 

@@ -142,6 +142,21 @@ def test_a_guard_holds_a_load(guard: str, office: Office, sandbox: Sandbox, type
     assert (writes(sandbox) > before) == (guard not in {"rows", "rejects"})
 
 
+def test_a_plan_that_was_allowed_is_applied_as_its_email_says(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """The safety check that a person let pass does not stop the command of the email."""
+    office.write_job("guards: {creates: off}\n")
+    assert office.takes(people(40)) == Exit.DONE
+    more, rows = GUARDED["many-changes"]
+    office.write_job(f"do: plan\n{more}\n")
+    assert office.takes(rows, "patrons-2.csv") == Exit.SAFETY_CHECK
+    office.clear()
+    assert office.run("many-changes") == Exit.DONE
+    words = shlex.split(office.text.partition("  importer ")[2].split("\n")[0])
+    assert typed(*words, "--json").summary["updated"] == 40
+
+
 def test_people_whom_the_mapping_would_change_as_absent_are_not_in_the_file(
     office: Office, sandbox: Sandbox
 ) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from importer.cli.output import now
 from importer.errors import FINE, Exit
 from importer.jobs.check import check_job
 from importer.jobs.commands import Tools
-from importer.jobs.feed import Feed, FileState
+from importer.jobs.feed import Feed, FileState, position
 from importer.jobs.guards import skip
 from importer.jobs.places import FoundFile
 from importer.jobs.run import JobRun
@@ -400,6 +402,10 @@ def test_files_can_be_ordered_by_their_names(office: Office, sandbox: Sandbox) -
     office.drop(named("Corrected"), "patrons-10.csv")  # of the same name, replaced
     assert office.run() == Exit.DONE
     assert last_name(sandbox) == "Corrected"
+    assert "after patrons-10.csv and before the name of the next" in office.said[-2]
+    name = FoundFile("patrons", 9, 9.0)  # all of it is the beginning of another name
+    key = partial(position, order="name", every="newest", feed=Feed())
+    assert key(name) < key(replace(name, name="patrons2"))
 
 
 def test_a_file_that_was_seen_unchanged_needs_no_further_wait(
