@@ -46,6 +46,7 @@ from importer.suggest.columns import (
     BIRTH_PARTS,
     CITY_LINE,
     DIGITS,
+    EMPL_ID,
     ENDS,
     FIRST_MIDDLE,
     FULL_NAME,
@@ -152,7 +153,9 @@ def _guess(
     found = own_meaning(heading, others, frozenset(around.keys() & words))
     block = next((around[word] for word in words if around.get(word)), "")
     guess = Guess(place, "", counts, number=found.number, vague=found.vague)
-    if field := beside.field_of(heading):
+    field = beside.field_of(heading)
+    counter = field in {"primary_id", EMPL_ID} and guess.numbers_rows
+    if field and not counter and share_of(counts, PLAUSIBLE.get(field, bool)) > 1 / 2:
         return replace(guess, field=field, sure=True, block=block or found.kind, confirmed=True)
     if field := named_by(heading, IDENTITIES) or _of_a_password(heading):
         return replace(guess, field=field, sure=True)
@@ -373,12 +376,18 @@ def _typed(found: list[Guess]) -> Iterator[Guess]:
 
 
 def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
-    """Keep the confirmed, named or first column of a field; only emails and phones have several."""
+    """Keep the confirmed, named, new or first column of a field; emails and phones have several."""
     found = [*found]
     kept: dict[tuple[str, str], Guess] = {}
     keys = [(one.field, one.block if one.field in _OF_ADDRESS else "") for one in found]
     pairs = [*zip(keys, found, strict=True)]
-    for key, guess in sorted(pairs, key=lambda pair: (not pair[1].confirmed, not pair[1].sure)):
+
+    def rank(pair: tuple[tuple[str, str], Guess]) -> tuple[bool, ...]:
+        guess = pair[1]
+        is_new = "new" in words_of(guess.place.heading)  # beside `Expiration date`
+        return not guess.confirmed, not guess.sure, not is_new
+
+    for key, guess in sorted(pairs, key=rank):
         kept.setdefault(key, guess)
     for key, guess in pairs:
         once = guess.field in _SEVERAL or kept[key] is guess

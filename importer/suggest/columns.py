@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from importer.mapper.yaml_source import SIZE_LIMIT, cell
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import read_text_bounded
 from importer.model.problem import Place
+from importer.model.roster import NO_HEADINGS
 from importer.model.text import folded
 from importer.model.user import AccountType
 from importer.model.vocabulary import (
@@ -100,6 +101,11 @@ class Beside:
     def field_of(self, heading: str) -> str:
         """Return the field that the office confirmed for a heading, "" if none."""
         return (self.confirmed or {}).get(heading_key(heading), "")
+
+    def without(self, field: str) -> Beside:
+        """Return what is known where no heading is confirmed for a field."""
+        kept = {key: one for key, one in (self.confirmed or {}).items() if one != field}
+        return replace(self, confirmed=kept)
 
     def groups(self) -> frozenset[str]:
         """Return Alma's user groups, by their codes and their names."""
@@ -234,14 +240,19 @@ class Guess:
         """
         words = set(words_of(self.place.heading))
         different = len(self.counts) >= _IDS_DIFFER * self.filled > 0
-        numbered = self.counts.keys() == {*map(str, range(1, len(self.counts) + 1))}
-        if self.field or not different or numbered or words & SOMEBODY_ELSE:
+        if self.field or not different or self.numbers_rows or words & SOMEBODY_ELSE:
             return False
         if is_left_out(self.place.heading):
             return False
         if words & ID_WORDS and not words & NO_IDS:
             return self.share(is_whole_name) < 1 / 2
         return not words & NO_IDS and self.share(_is_like_an_id) >= MOST
+
+    @property
+    def numbers_rows(self) -> bool:
+        """Whether its values only count the rows, as forms do: 1, 2, 3."""
+        numbers = {*map(str, range(1, len(self.counts) + 1))}
+        return numbers != set() and self.counts.keys() == numbers
 
     @property
     def is_card(self) -> bool:
@@ -332,8 +343,9 @@ def confirmed(folder: Path) -> Mapping[str, str]:
     """Return the field of each heading in the mappings of a folder, by the heading's key.
 
     Lines that are marked as guesses do not count, nor do headings that feed several fields, that
-    two mappings use in different ways, or of whose cells a rule makes something else. Files that
-    are no mappings are skipped. That of the primary IDs of External users is EMPL_ID.
+    two mappings use in different ways, or of whose cells a rule makes something else, nor the
+    letters of rosters without headings. Files that are no mappings are skipped. The field of the
+    primary IDs of External users is EMPL_ID.
     """
     found: dict[str, set[str]] = {}
     try:
@@ -376,12 +388,14 @@ def _is_written(step: Step[Any]) -> bool:
 
 def _of(path: Path) -> Mapping[str, set[str]]:
     document, _ = examine(path)
-    if document is None:
+    if document is None or document.file.roster.header == NO_HEADINGS:
         return {}
     text = read_text_bounded(path, SIZE_LIMIT)
-    guessed = "\n".join(line for line in text.splitlines() if is_marked(line))
+    guessed = "\n".join(filter(is_marked, text.splitlines()))
     found: dict[str, set[str]] = {}
     for rule in document.rules:
+        if document.source.locate(rule.steps)[0].file != path.name:
+            continue  # of a mapping that it extends, with marks of its own
         field = _NAMES.get(rule.field.name, rule.field.name)
         if field == "primary_id" and document.file.account_type is AccountType.EXTERNAL:
             field = EMPL_ID

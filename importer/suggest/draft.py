@@ -85,8 +85,19 @@ class Draft:
 
     def __init__(self, roster: Roster, beside: Beside, choices: Choices) -> None:
         """Guess what the columns are, and put the choices above the guesses."""
-        self.roster, self.beside, self.choices = roster, beside, choices
-        self.guesses = tuple(_chosen(guesses(roster, beside), choices))
+        self.roster, self.choices = roster, choices
+        guessed = guesses(roster, beside)
+        empl = any(guess.field == EMPL_ID for guess in guessed)
+        usual = AccountType.EXTERNAL if empl else AccountType.INTERNAL
+        self.account_type = choices.account_type or usual
+        self.external = self.account_type is AccountType.EXTERNAL
+        # what identifies users of the other kind says nothing about these
+        other = "primary_id" if self.external else EMPL_ID
+        if any(guess.confirmed and guess.field == other for guess in guessed):
+            beside = beside.without(other)
+            guessed = guesses(roster, beside)
+        self.beside = beside
+        self.guesses = tuple(_chosen(guessed, choices))
         self.by_field: dict[str, list[Guess]] = {}
         for guess in self.guesses:
             self.by_field.setdefault(guess.field, []).append(guess)
@@ -96,9 +107,6 @@ class Draft:
         chosen = [guess for guess in self.guesses if heading_key(guess.place.heading) == wanted]
         if chosen:
             self.ids = [chosen[0], *(guess for guess in self.ids if guess is not chosen[0])]
-        usual = AccountType.EXTERNAL if EMPL_ID in self.by_field else AccountType.INTERNAL
-        self.account_type = choices.account_type or usual
-        self.external = self.account_type is AccountType.EXTERNAL
         self.groups = {heading_key(word): code for word, code in choices.groups.items()}
         self._dates = [t for guess in self.guesses if guess.field in DATES for t in guess.counts]
         self.dates = choices.dates or shown_order(self._dates, Dates())

@@ -12,6 +12,7 @@ import pytest
 from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.fields import NO_CODES, CodeRow, CodeTables
+from importer.model.user import AccountType
 from importer.model.vocabulary import field_of
 from importer.suggest.column_guesses import guesses
 from importer.suggest.columns import confirmed
@@ -185,9 +186,15 @@ def test_a_card_number_that_is_not_certain_is_offered_first() -> None:
 
 
 def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
-    """Lines without a mark count; guesses and contradictions do not."""
+    """Lines without a mark count; guesses, also of a base, and contradictions do not.
+
+    Nor do letters of columns, which are others in each roster, nor cells that are no IDs.
+    """
     record = "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <K>\n  first_name: <V>\n"
     (tmp_path / "a.yaml").write_text(f"{record}  last_name: <N>   # guess\n  user_group: <Z>\n")
+    (tmp_path / "above.yaml").write_text("version: 1\nextends: a.yaml\n")
+    letters = record.replace("record", "roster: {header: none}\nrecord").replace("K", "A")
+    (tmp_path / "letters.yaml").write_text(letters)
     (tmp_path / "broken.yaml").write_text("no: [mapping")
     known = replace(BESIDE, confirmed=confirmed(tmp_path))
     assert known.confirmed == {"k": "primary_id", "v": "first_name", "z": "user_group"}
@@ -195,6 +202,8 @@ def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
     text = suggest(roster(headings, cells), known)
     for line in ("primary_id: <K>\n", "first_name: <V>\n", "user_group: <Z>\n"):
         assert line in text
+    counted = suggest(roster(("K", "Z"), [("1", "Lee"), ("2", "Ray")]), known)
+    assert 'primary_id: "<?>"' in counted
     (tmp_path / "b.yaml").write_text(record.replace("first_name: <V>", "last_name: <V>"))
     os.utime(tmp_path / "b.yaml")
     assert "v" not in confirmed(tmp_path)
@@ -211,7 +220,25 @@ def test_the_ids_of_external_users_are_confirmed_as_such(tmp_path: Path) -> None
     text = suggest(roster(headings, cells), known)
     assert "account_type: EXTERNAL" in text
     assert "primary_id: <Key>\n" in text
-    assert "account_type: EXTERNAL" in suggest(roster(("Key*", "L"), cells), known)
+    assert "account_type: EXTERNAL" in suggest(
+        roster(("Key*", "L"), [row[1:] for row in cells]), known
+    )
+
+
+def test_what_identifies_users_of_the_other_kind_is_confirmed_for_them_only(tmp_path: Path) -> None:
+    """The barcode of community members is no primary ID of students who have an EMPL ID."""
+    (tmp_path / "a.yaml").write_text(
+        "version: 1\naccount_type: INTERNAL\nrecord: {primary_id: <Barcode>}\n"
+    )
+    known = replace(BESIDE, confirmed=confirmed(tmp_path))
+    headings, cells = filled(
+        EMPL_ID=["1234567", "1234568"], Barcode=["20001000000012", "20001000000020"]
+    )
+    text = suggest(roster(headings, cells), known)
+    for line in ("account_type: EXTERNAL", "primary_id: <EMPL ID>   # guess", "value: <Barcode>"):
+        assert line in text
+    internal = suggest(roster(headings, cells), known, choices=Choices(AccountType.INTERNAL))
+    assert "primary_id: <Barcode>\n" in internal
 
 
 @pytest.mark.parametrize(
@@ -268,7 +295,9 @@ def test_what_a_first_mapping_writes_itself_confirms_a_heading(
     [("Date of the birth", "birth_date"), ("birth date", "birth_date"), ("Telefoon werk", "phone"),
      ("家庭电话", "phone"), ("Student Home ZIP Code", "postal_code"), ("Gender ID", "gender"),
      ("Płeć", "gender"), ("Status of the order", ""), ("Name of the course", ""),
-     ("Hausnummer", "house number")],
+     ("Hausnummer", "house number"), ("New Expiration", "expiry_date"),
+     ("SPRADDR_STAT_CODE", "state_province"), ("Stu.Acad.Levels", "user_group"),
+     ("PREFERRED.ADDRESS.LINES", "line1")],
 )  # fmt: skip
 def test_a_heading_is_put_together_from_words(heading: str, field: str) -> None:
     """One phrase names the field, in any order; an unknown word makes it another heading."""
@@ -282,6 +311,15 @@ def test_guesses_are_never_made_from_passwords() -> None:
     assert found.field == ""
     draft = Draft(roster(headings, cells), BESIDE, Choices())
     assert draft.samples(found) == ""
+
+
+def test_of_two_dates_the_new_one_counts_and_no_secret_number_is_an_id() -> None:
+    """As in lists of renewals; the numbers of passports are never sent."""
+    headings = ("Expiration Date", "New Expiration Date", "Social Security No.", "Passport Number")
+    cells = [("2026-06-30", "2027-06-30", f"123-45-678{n}", f"X123456{n}") for n in range(4)]
+    draft = Draft(roster(headings, cells), BESIDE, Choices())
+    assert [guess.field for guess in draft.guesses] == ["", "expiry_date", "", ""]
+    assert draft.possible_ids == []
 
 
 def test_an_id_column_with_a_few_wrong_cells_can_be_chosen() -> None:
