@@ -215,7 +215,7 @@ class Mark(NamedTuple):
 
 _MARK = rf"({'|'.join(MARKS.values())})(?:\s+in\s+([A-Z]{{1,3}}))?"
 _ROW = re.compile(
-    rf"(?:(?:roster )?([0-9]{{1,3}}):)?([0-9]{{1,9}})\s*((?:{_MARK}(?:\s*,\s*(?=\S)|$))*)",
+    rf"(?:(?:roster )?([0-9]{{1,3}}):)?([0-4]?[0-9]{{1,6}})\s*((?:{_MARK}(?:\s*,\s*(?=\S)|$))*)",
     re.IGNORECASE,
 )
 _CODES = {words: code for code, words in MARKS.items()}

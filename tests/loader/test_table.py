@@ -18,17 +18,23 @@ from importer.loader.headings import Headings
 from importer.loader.read import read
 from importer.loader.table import Sheet, build, find_columns
 from importer.model.roster import ADDED, Layout, Source
+from importer.model.text import ABSENT_ROWS
 
 SOURCE = Source(Path("a.xlsx"), "0", "xlsx")
 LAYOUT = Layout(expected=frozenset({"ID", "Name"}))
 PERSON = "1234567,Silva,a@example.org\n"
 
 
-@given(st.lists(st.sampled_from(["", "2", "3", " 4 ", "x", "1.5", "-2", "1", "0", "900000000"])))
+@given(
+    st.lists(
+        st.sampled_from(["", "2", "3", " 4 ", "x", "1.5", "-2", "1", "0", "7654321", "900000000"])
+    )
+)
 def test_a_fed_back_row_has_one_number(marks: list[str]) -> None:
     """Numbers of the first roster are kept once; every other row gets one after the largest.
 
-    Row 1 is a person where no row has headings.
+    Row 1 is a person where no row has headings. An ID that somebody wrote there is no number: it
+    would be of somebody who is missing from the roster, or of another roster.
     """
     rows = [(mark, "r", "", "w", "d", "A") for mark in marks]
     headings = Headings((1,), (*ADDED, "ID"))
@@ -39,6 +45,7 @@ def test_a_fed_back_row_has_one_number(marks: list[str]) -> None:
     )
     numbers = roster.frame.index.tolist()
     assert len(set(numbers)) == len(marks)
+    assert max(numbers, default=0) < ABSENT_ROWS
     for at, mark in enumerate(marks):
         if mark.strip() in {"1", "2", "3", "4"} and mark not in marks[:at]:
             assert numbers[at] == int(mark)
