@@ -467,7 +467,9 @@ async def apply_async(
     with open_alone(run.folder, operator(), now()) as ledger:
         left = apply_stage.left_to_do(ledger)
         if not left:
-            apply_stage.remember(ledger, USERS, now())  # also after an apply that was killed
+            apply_stage.remember(
+                ledger, USERS, now(), progress.note
+            )  # also after an apply that was killed
             return run
         facts = ledger.facts.alma
         code = facts.institution if facts is not None and facts.is_production else ""
@@ -491,7 +493,7 @@ async def apply_async(
             progress.note(sentence)
         if ledger.facts.sis is not None:
             deliver(ledger, journal, limit)
-            apply_stage.remember(ledger, USERS, now())
+            apply_stage.remember(ledger, USERS, now(), progress.note)
             return run
         done: set[int] = set()
 
@@ -504,9 +506,9 @@ async def apply_async(
             async with connected(settings) as alma:
                 stop = await apply_stage.carry_out(ledger, alma, journal, options, report)
         except asyncio.CancelledError:
-            apply_stage.remember(ledger, USERS, now())
+            apply_stage.remember(ledger, USERS, now(), progress.note)
             raise
-        apply_stage.remember(ledger, USERS, now())
+        apply_stage.remember(ledger, USERS, now(), progress.note)
         if stop is not None:
             error = StoppedError(stop.why)
             error.exit = stop.exit

@@ -39,7 +39,7 @@ from importer.cli.options import (
     operator,
 )
 from importer.cli.output import now, program, say
-from importer.errors import AlmaError, Exit, ImporterError, LedgerError, StoppedError, UsageError
+from importer.errors import AlmaError, Exit, ImporterError, StoppedError, UsageError
 from importer.ledger.journal import Journal, next_deletes
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import held_since
@@ -186,7 +186,7 @@ def _apply_run(
     if not left:
         why = "is already complete" if ledger.was_applied else "has nothing to apply"
         say(f"This plan {why}. Nothing was sent.")
-        remember(ledger)
+        apply_stage.remember(ledger, USERS, now(), say)
         return None
     settings = Settings.read()
     names = {os.environ.get(TASK, ""), held_since(ledger.folder)} - {""}
@@ -225,7 +225,7 @@ def _apply_run(
         stopped = Stop.by(error)
     except AlmaError as error:  # before anything was sent
         return Stop.by(error)
-    remember(ledger)
+    apply_stage.remember(ledger, USERS, now(), say)
     return stopped
 
 
@@ -234,17 +234,9 @@ def _deliver(ledger: Ledger, journal: Journal, limit: int | None) -> None:
     if not (zips := deliver(ledger, journal, limit)):
         say("No file was written, because `--limit 0` allows no rows.")
         return
-    remember(ledger)
+    apply_stage.remember(ledger, USERS, now(), say)
     say(f"Written: {', '.join(map(str, zips))}. Put it where your Alma's SIS profile looks for it.")
     say(f"After the load, run:\n  {command_line('sis-report', str(ledger.folder))}")
-
-
-def remember(ledger: Ledger) -> None:
-    """Save for the next plans what is in Alma now, also after an apply that was killed here."""
-    try:
-        apply_stage.remember(ledger, USERS, now())
-    except (UsageError, LedgerError) as error:  # what is sent is sent
-        say(str(error))
 
 
 class _ShownProgress:

@@ -13,7 +13,6 @@ from importer.alma.client import Alma
 from importer.cli.check import paired, run_request
 from importer.cli.connection import only_user_cache, open_alone, with_alma
 from importer.cli.console import conclude, progress
-from importer.cli.load import remember
 from importer.cli.options import (
     USERS,
     Codes,
@@ -34,13 +33,11 @@ from importer.ledger.states import State
 from importer.model.plan import Fate
 from importer.model.text import counted, spans, word_list
 from importer.pipeline import sis_load
-from importer.pipeline.apply import check_same_institution
+from importer.pipeline.apply import check_same_institution, remember
 from importer.pipeline.check import save_check, validate
 from importer.pipeline.inputs import CheckedRosters, open_inputs
 from importer.pipeline.sis_load import (
     blank_cells,
-    check_external,
-    check_one_system,
     sis_clears,
     sis_undoes,
     sis_unmatched,
@@ -75,12 +72,8 @@ def convert(
             pairs, Path(scratch), codes, refresh=False, overwrite_edits=(), sis=None
         )
         rosters = validate(open_inputs(request))
-        if to == "sis-xml":
-            check_external(rosters)
         with save_check(rosters, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
-            if to == "sis-xml":
-                check_one_system(rosters.drafts(ready, {}, ""))
             files = convert_rosters(rosters, ready, to, output)
             sentences = (
                 _what_loads(rosters, ready, request.codes.institution) if to == "sis-xml" else []
@@ -158,7 +151,7 @@ def sis_report(
             if not no_refresh:
                 with_alma(Settings.read(), refresh)
             journal.record_outcomes(sis_load.compare(steps, cache, reasons, facts.origin))
-        remember(ledger)
+        remember(ledger, USERS, now(), say)
         left = len(journal.rows_in(State.DELIVERED))
         code = conclude(ledger, as_json=as_json, show_values=show_values)
     if left:

@@ -423,14 +423,22 @@ async def carry_out(
     return stop
 
 
-def remember(ledger: Ledger, users_folder: Path, now: datetime) -> None:
+def remember(
+    ledger: Ledger, users_folder: Path, now: datetime, note: Callable[[str], None]
+) -> None:
     """Save for the next plans what is in Alma now, also after an apply that was killed.
 
-    `users_folder`: that of the user caches. Raises UsageError, LedgerError.
+    `users_folder`: that of the user caches. What cannot be saved is noted: what is sent is sent.
     """
-    add_applied(ledger, users_folder)
-    remember_loaded(ledger, now)
-    remember_applied(ledger, now)
+    for save in (
+        lambda: remember_loaded(ledger, now),
+        lambda: remember_applied(ledger, now),
+        lambda: add_applied(ledger, users_folder),
+    ):
+        try:
+            save()
+        except (UsageError, LedgerError) as error:
+            note(str(error))
 
 
 def _passwords(facts: RunFacts) -> dict[int, str]:

@@ -160,6 +160,8 @@ def convert(
                 file.writelines(user.to_json().encode() + b"\n" for user in users)
             return (out,)
         case "sis-xml":
+            check_external(rosters)
+            check_one_system(rosters.drafts(ready, {}, ""))
             return write_sis_zip(users, out)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import importer
-from importer.errors import Exit, RosterError, StalePlanError
+from importer.errors import Exit, RosterError, StalePlanError, UsageError
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import EditMemory
@@ -67,8 +67,25 @@ def test_what_a_killed_apply_did_is_remembered(
     assert EditMemory(alma.key).entry(name) is not None
 
 
+def test_what_is_sent_is_sent_and_remembered_without_the_user_cache(folder: Path) -> None:
+    """It is a note, as for the command: an error of `apply` says that nothing was sent."""
+    importer.read_users()
+    run = importer.plan("patrons.xlsx", "community.yaml")
+    (cache,) = (folder / "users").glob("*.sqlite")
+    cache.write_bytes(b"no database" * 1000)
+    notes: list[str] = []
+    applied = importer.apply(run, progress=importer.Progress(note=notes.append)).summary
+    assert applied.created == applied.create
+    assert len(notes) == 1
+    with Ledger.open(run.folder) as ledger:
+        assert ledger.facts.alma is not None
+        assert EditMemory(ledger.facts.alma.key).entry(run_name(ledger.facts)) is not None
+
+
 def test_errors_and_files(folder: Path) -> None:
     """Errors have the exit codes of the commands; `convert` and `check` need no Alma."""
+    with pytest.raises(UsageError, match="Internal"):
+        importer.convert("patrons.xlsx", "community.yaml", "load.zip", to="sis-xml")
     (folder / "empty.csv").write_text("", "utf-8")
     with pytest.raises(RosterError) as unreadable:
         importer.check("empty.csv", "community.yaml")
