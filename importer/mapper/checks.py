@@ -92,7 +92,10 @@ def _required_fields(mapping: MappingDocument) -> Iterator[MappingFinding]:
     given = {rule.field.path for rule in mapping.scalars}
     if _creates(mapping):
         for path in sorted(set(ALWAYS_REQUIRED) - given):
-            wrong = f"`{path}` is missing; every record needs it"
+            wrong = (
+                f"`{path}` is missing; every new user needs it. If nobody is to be created, set "
+                "`match: {new: reject}` or `skip`"
+            )
             yield MappingFinding(("record",), wrong, lacking=True)
     elif not mapping.match_keys & {*mapping.file.match.by, None}:
         wrong = "no ID is mapped, so no user can be found; map one that `match.by` names"

@@ -111,7 +111,7 @@ class Lookup:
         codes: dict[str, str] = {}
         written: dict[str, str] = {}
         otherwise: str | None = None
-        for key, code in rows:
+        for key, code in ((key, code.strip()) for key, code in rows):
             if key.strip() == OTHERWISE:
                 otherwise = code
                 continue

@@ -150,7 +150,7 @@ def written_template(value: object) -> Template:
         return value
     if not isinstance(value, str):
         raise PydanticKnownError("string_type")  # noqa: EM101  pydantic's own name of it
-    if not value:
+    if not value.strip():
         raise PydanticKnownError("string_too_short", {"min_length": 1})  # noqa: EM101
     return parse(value)
 

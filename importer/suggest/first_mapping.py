@@ -240,6 +240,10 @@ class _Lines:
 
     def _names(self) -> Iterator[str]:
         whole, first_middle = self._whole_name(), self.draft.first(FIRST_MIDDLE)
+        named = whole or self.draft.by_field.keys() & _NAMES or self.draft.possible(NAME)
+        if not named and len(self.draft.roster.frame):
+            yield "  # Without names nobody can be created. To change only users whom Alma has,"
+            yield "  # write `match: {new: reject}` above `record:`, and delete all lines with `?`."
         for field in _NAMES:
             guess = self.draft.first(field)
             if guess is None and field in whole:

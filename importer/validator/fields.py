@@ -118,6 +118,7 @@ _PEOPLE = 3
 """People who have the same long ID because it was rounded, and not by a mistake in one row."""
 
 _DECIMAL = re.compile(r"[0-9]+\.00?")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
 
 _PROXY = "proxy_for_user.primary_id"
@@ -146,7 +147,7 @@ def identifiers(table: Table) -> Iterator[Problem]:
     """Find IDs that are rounded, made up, not as their column's rule asks, or not found again."""
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
     for column in table.of(*ID_FIELDS, _PROXY):
-        judge: Judge = _decimal
+        judge: Judge = _of_a_number
         if (rule := column.target.id_rule) and rule.has_form:
             judge = rule.wrong
         elif internal and column.target.field.path == "primary_id":
@@ -206,12 +207,14 @@ def _not_found_again(text: str) -> CellFinding | None:
     return None
 
 
-def _decimal(text: str) -> CellFinding | None:
-    if _DECIMAL.fullmatch(text):
+def _of_a_number(text: str) -> CellFinding | None:
+    commas = _THOUSANDS.fullmatch(text)
+    if commas or _DECIMAL.fullmatch(text):
+        what = "commas" if commas else "decimals"
         return CellFinding(
             Code.MALFORMED_ID,
-            "{value} has decimals, so a program took the ID for a number",
-            "Export the column as text again, or delete the decimals. Compare one ID with the "
+            f"{{value}} has {what}, so a program took the ID for a number",
+            f"Export the column as text again, or delete the {what}. Compare one ID with the "
             "person's card: zeros in front may be missing, too.",
         )
     return None
@@ -223,7 +226,7 @@ def _internal_id(text: str) -> CellFinding | None:
         return CellFinding(
             Code.LOOKS_LIKE_EMPL_ID, "{value} looks like an EMPL ID, and the record is Internal"
         )
-    return _decimal(text)
+    return _of_a_number(text)
 
 
 def own_proxies(table: Table) -> Iterator[Problem]:

@@ -648,6 +648,6 @@ def _edit(draft: Draft, chosen: Path, text: str) -> None:
     draft.edit(chosen, text)
 
 
-_LACKS = re.compile("is missing; every record needs it|no ID is mapped")
+_LACKS = re.compile("is missing; every new user needs it|no ID is mapped")
 _PLACES = re.compile(r":\d+:|\[\d+\]")
 """Lines and positions in a finding, which other changes move."""

@@ -320,6 +320,7 @@ def test_of_two_dates_the_new_one_counts_and_no_secret_number_is_an_id() -> None
     draft = Draft(roster(headings, cells), BESIDE, Choices())
     assert [guess.field for guess in draft.guesses] == ["", "expiry_date", "", ""]
     assert draft.possible_ids == []
+    assert "match: {new: reject}" in suggest(roster(headings, cells), BESIDE)
 
 
 def test_an_id_column_with_a_few_wrong_cells_can_be_chosen() -> None:

@@ -95,17 +95,17 @@ def test_not_every_e_is_an_exponent(text: str) -> None:
     assert checked(with_values(id=text)) == []
 
 
-@pytest.mark.parametrize("text", ["1234567.0", "20001234567893.00", "0.0"])
-def test_numbers_with_decimals(text: str) -> None:
+@pytest.mark.parametrize("text", ["1234567.0", "20001234567893.00", "0.0", "1,234,567"])
+def test_numbers_with_decimals_or_commas(text: str) -> None:
     """An ID that a program took for a number is none, unless the pattern of its column says so."""
     for name in ("id", "barcode"):
         problems = checked(with_values(**{name: text}))
         assert [problem.code for problem in problems] == [Code.MALFORMED_ID]
-    assert checked(with_values(id=text), rules={"primary_id": IdRule(pattern=r"[0-9.]+")}) == []
+    assert checked(with_values(id=text), rules={"primary_id": IdRule(pattern=r"[0-9.,]+")}) == []
     assert found(checked(with_values(id=text), rules=SEVEN)) == [("malformed-id", 2, "primary_id")]
 
 
-@pytest.mark.parametrize("text", ["1.5", "12.000", "A1.0", "1.0.0", ".0", "1."])
+@pytest.mark.parametrize("text", ["1.5", "12.000", "A1.0", "1.0.0", ".0", "1.", "1,23", "1234,567"])
 def test_other_points_of_identifiers(text: str) -> None:
     """What no number with decimals looks like may be an ID."""
     assert checked(with_values(id=text)) == []
