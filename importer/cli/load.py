@@ -257,7 +257,7 @@ class _ShownProgress:
                 self._counts[result] += 1
                 ends = [(self._counts[end], words) for end, words in _ENDS.items()]
                 done = sum(count for count, _ in ends)
-                counts = ", ".join(f"{count:,} {words}" for count, words in ends if count)
+                counts = ", ".join(f"{n:,} {wording.in_number(words, n)}" for n, words in ends if n)
                 self._advance(min(done, self._of), self._of, counts)
             case Waiting(waiting, seconds):
                 say(

@@ -425,7 +425,8 @@ def _absent(mapping: MappingDocument) -> Panel:
         among, after = (*steps, "among", "user_group"), (*steps, "after")
         found += (
             Control(among, ", ".join(part.among.user_group), partial(set_list, among),
-                    words="Only people in these groups"),
+                    words="Only people in these groups",
+                    table=FIELDS["user_group"].facts.table, kind="list"),
             Control(after, str(part.after), partial(_set_count, after),
                     words="Missing from how many rosters in a row"),
         )  # fmt: skip

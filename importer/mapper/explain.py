@@ -18,7 +18,7 @@ from importer.mapper.steps.step import RulePart
 from importer.model.candidates import IdRule
 from importer.model.fields import Shape
 from importer.model.roster import NO_HEADINGS
-from importer.model.text import counted
+from importer.model.text import counted, word_list
 
 # --- in words ---
 
@@ -31,13 +31,13 @@ MATCH: Words = {
     "known": ("A person whom Alma has", {
         "update": "is updated", "skip": "is skipped", "reject": "rejects the row"}),
     "possible_match": ("Somebody in Alma who may be the same person", {
-        "review": "needs a decision", "warn": "is a warning", "ignore": "is not looked for"}),
+        "review": "needs review", "warn": "is a warning", "ignore": "is not looked for"}),
     "account_type": ("A person with the other account type", {
-        "review": "needs a decision", "convert": "is converted after review", "any": "keeps it"}),
+        "review": "needs review", "convert": "is converted after review", "any": "keeps it"}),
     "id_change": ("A person with another primary ID in Alma", {
-        "review": "needs a decision", "rename": "gets the roster's"}),
+        "review": "needs review", "rename": "gets the roster's"}),
     "another_person": ("An ID that seems to be somebody else's", {
-        "review": "needs a decision", "update": "is updated, with a warning"}),
+        "review": "needs review", "update": "is updated, with a warning"}),
 }  # fmt: skip
 """The choices of `match`."""
 
@@ -186,7 +186,7 @@ def retired_people(mapping: MappingDocument) -> str:
     """Return whom the rows retire, and what that means, "" if nobody."""
     if (retire := mapping.file.match.retire) is None:
         return ""
-    groups = " or ".join(retire.among.user_group)
+    groups = word_list(retire.among.user_group, "or")
     return f"Known users of group {groups} are retired: {_RETIRE[retire.do]}"
 
 
@@ -194,7 +194,7 @@ def missing_people(mapping: MappingDocument) -> str:
     """Return who counts as missing from the roster, "" if nobody does."""
     if (part := mapping.file.match.absent) is None:
         return ""
-    groups = " or ".join(part.among.user_group)
+    groups = word_list(part.among.user_group, "or")
     owners = f" and external system {' or '.join(part.among.external_id)}"
     rosters = "the roster" if part.after == 1 else f"{part.after} rosters in a row"
     owned = owners if part.among.external_id else ""

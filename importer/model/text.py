@@ -70,10 +70,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def word_list(words: Sequence[str]) -> str:
+def word_list(words: Sequence[str], link: str = "and") -> str:
     """Return `a`, `a and b` or `a, b and c`; there is at least one word."""
     *front, last = words
-    return f"{', '.join(front)} and {last}" if front else last
+    return f"{', '.join(front)} {link} {last}" if front else last
 
 
 # --- commands to paste ---

@@ -322,8 +322,8 @@ def decisions_in_file(
     deleted = frozenset(asked).difference(roster.frame.index)
     if deleted:
         left.append(
-            f"Not in {path.name}, so still to review: {row_numbers(sorted(deleted))}. They are not "
-            "loaded."
+            f"Not in {path.name}, so they still need review: {row_numbers(sorted(deleted))}. They "
+            "are not loaded."
         )
     return kept, [*left, *others], deleted
 

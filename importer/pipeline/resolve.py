@@ -19,6 +19,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
 from importer.model.fields import CodeTables
 from importer.model.plan import (
+    DECISIONS,
     Act,
     Answer,
     Change,
@@ -57,13 +58,12 @@ from importer.planner.safety_checks import with_resolved
 from importer.planner.who import is_another, review_collision
 from importer.users.matching import MatchResult, PersonQuery, identifiers, search_alma
 
-_SAID: Mapping[Answer | type[Step], tuple[str, str]] = {
-    Answer.CREATE: ("create a new user", "creates a user"),
-    Answer.UPDATE: ("update the user that was named", "updates a user"),
-    Answer.RENAME: ("give the user the row's primary ID", "renames a user"),
-    Delete: ("delete the user that was named for good", "deletes a user for good"),
+_DOES: Mapping[Answer, str] = {
+    Answer.CREATE: "creates a user",
+    Answer.UPDATE: "updates a user",
+    Answer.RENAME: "renames a user",
 }
-"""What an answer asks for, and what the row does then; a deletion whatever the answer is called."""
+"""What a row does with an answer."""
 
 _NOT_WRITTEN = frozenset({None, Result.NOT_SENT, Result.HELD, Result.REFUSED})
 """Results of rows of which nothing is in Alma."""
@@ -160,7 +160,7 @@ class Review:
         LedgerError, MappingError, RosterError.
         """
         draft: DraftUser | None = None
-        said = "not to be sent"
+        said = DECISIONS[Answer.REJECT]
         if not (self._undoes or is_absent(row)):
             try:
                 draft = self._draft(row)
@@ -206,11 +206,13 @@ class Review:
         if live is not None:
             rename = renames or answer is Answer.RENAME
             for old in list(self._rows_of(user, decision.row, rename=rename)):
-                said = f"not to be sent, because row {row_label(draft.row)} is the same person's "
+                said = f"do not load, because row {row_label(draft.row)} is the same person's "
                 self._record(Decision(old.row, Answer.REJECT), None, f"{said}new card", old)
                 self._keep(Answer.REJECT, None, old, frozenset({draft.key}))
         done = replace(decision, answer=Answer.RENAME) if renames else decision
-        self._record(done, planned, _said(done, planned)[0], draft)
+        deletes = isinstance(step, Delete)
+        said = "delete the user that was named for good" if deletes else DECISIONS[done.answer]
+        self._record(done, planned, said, draft)
         self._keep(answer, live, draft)
 
     def _as_it_is(self, decision: Decision, draft: DraftUser, found: MatchResult) -> Decision:
@@ -392,12 +394,13 @@ class Review:
         advice = "The row is not sent, unless you resolve it again."
         warnings = planned.warnings if planned else ()
         if planned is not None:
-            does = _said(decision, planned)[1]
+            deletes = isinstance(planned.step, Delete)
+            does = "deletes a user for good" if deletes else _DOES[decision.answer]
             advice = f"The row {does}; until it is sent you can resolve it again."
         problem = Problem.of(
             Code.RESOLVED,
             self.facts.origin(decision.row),
-            f"resolved by {self._operator} on {self._now():%Y-%m-%d}: {said}",
+            f"decided by {self._operator} on {self._now():%Y-%m-%d}: {said}",
             advice=advice,
             severity=Severity.WARNING if planned else Severity.REJECT,
         )
@@ -439,7 +442,3 @@ class Review:
 def _new_ids(changes: Iterable[Change]) -> Iterator[str]:
     """Yield the primary ID that a step gives its user, without case."""
     return (one.new.casefold() for one in changes if one.path == "primary_id")
-
-
-def _said(decision: Decision, planned: Planned) -> tuple[str, str]:
-    return _SAID.get(type(planned.step)) or _SAID[decision.answer]

@@ -263,7 +263,7 @@ def _with_rejects(
         # a refusal of Alma is marked in no cell: its reason is beside the row
         todo = "Correct the marked cells" if summary.to_correct else "Follow the advice"
         if summary.review and verb == "plan":
-            todo += " and choose a Decision for each row to review"
+            todo += " and choose a Decision for each row that needs review"
         why = f"{todo} in {names}, save it, and {verb} those rows again:"
         yield NextStep(why, again(verb, facts, files))
     if summary.review and facts.command == "plan":
@@ -271,6 +271,6 @@ def _with_rejects(
         why = f"Choose a Decision for each row in {rejects[first]}, save it, and resolve the rows:"
         yield NextStep(why, command_line("resolve", summary.run, "--from", files[first]))
     if summary.held:
-        rows = f"The rows to review in {names}" if names else "The rows that need review"
+        rows = f"The rows that need review{f' in {names}' if names else ''}"
         why = f"{rows} need no correction; compare them with Alma again:"
         yield NextStep(why, again("plan", facts, files))

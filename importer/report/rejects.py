@@ -71,7 +71,7 @@ class Returned:
 
 
 def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
-    """Yield a roster's rows to correct and to review, in order.
+    """Yield a roster's rows to correct and those that need review, in order.
 
     Those that a person decided not to load are not among them.
     """

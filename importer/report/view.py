@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import groupby
 
-from importer.ledger.journal import to_create
+from importer.ledger.journal import RESOLVED_ADVICE, to_create
 from importer.ledger.ledger import Ledger
 from importer.model.fields import fields_of
 from importer.model.plan import Act, Change, ChangeKind, Fate, Result, SafetyCheck
@@ -328,13 +328,27 @@ def details_of(
     """Return why a row is held back, then its differences, then what is worth a look."""
     reasons: list[str] = []
     others: list[str] = []
-    for one in problems:
-        if one.severity is not Severity.REPAIRED:
+    found_here = tuple(problems)
+    codes = {one.code for one in found_here}
+    for one in found_here:
+        if one.severity is not Severity.REPAIRED and not _repeated(one, codes):
             held_back = one.severity.holds
             (reasons if held_back else others).append(told(one, show_values=show_values))
     if not reasons and end in _WHYS:
         reasons.append(_WHYS[end])
     return (*reasons, *map(str, found), *others)
+
+
+def _decided(problem: Problem) -> bool:
+    """Return whether it is a question that a person answered; another problem has the answer."""
+    return problem.advice == RESOLVED_ADVICE and "; decided by " not in problem.message
+
+
+def _repeated(problem: Problem, codes: Collection[Code]) -> bool:
+    """Return whether other problems of the row say it: a decision, or that its date has passed."""
+    if problem.code is Code.CANNOT_BORROW and Code.EXPIRY_PAST in codes:
+        return problem.message.startswith("the user expired on") and " and " not in problem.message
+    return _decided(problem) and Code.RESOLVED in codes
 
 
 def told(problem: Problem, *, show_values: bool) -> str:
@@ -446,7 +460,7 @@ class Surveyor:
             fields=tuple(self.fields.most_common()),
             groups=tuple(self.groups.most_common()),
             expiry=tuple(self.expiry.most_common()),
-            problems=tuple(one for one in groups if not one.danger),
+            problems=tuple(one for one in groups if not (one.danger or _decided(one.first))),
             created=tuple(
                 Person(row.row, self.names.of(row), row.primary_id)
                 for row in self.ledger.some_rows(Result.CREATED, "", 0, MOST_PEOPLE)

@@ -60,7 +60,7 @@ ENDS: dict[End, str] = {
     Result.WAS_SO: "already so in Alma",
     Result.WAS_GONE: "already gone from Alma",
     Result.REFUSED: "refused by Alma",
-    Result.HELD: "to review: changed in Alma",
+    Result.HELD: "needs review: changed in Alma",
     Result.UNKNOWN: "result not known yet",
     Result.DELIVERED: "in the file for the SIS load, not seen in Alma yet",
     Result.NOT_SENT: "not sent",
@@ -71,7 +71,7 @@ ENDS: dict[End, str] = {
     Act.LEFT_ALONE: "skipped by the plan",
     Fate.READY: "ready",
     Fate.REJECTED: "rejected",
-    Fate.REVIEW: "to review",
+    Fate.REVIEW: "needs review",
     Fate.BLANK: "blank",
     Fate.SKIPPED: "skipped",
     DISMISSED: "rejected by a person",
@@ -215,10 +215,15 @@ def tallies(summary: Summary) -> tuple[Tally, ...]:
     counts = _counts(summary)
     ends = ENDS | ({Fate.REJECTED: "to correct"} if counts[DISMISSED] else {})
     return tuple(
-        Tally(end, counts[end], words, TONES.get(end, "quiet"))
+        Tally(end, counts[end], in_number(words, counts[end]), TONES.get(end, "quiet"))
         for end, words in ends.items()
         if counts[end] and end not in left_out
     )
+
+
+def in_number(words: str, count: int) -> str:
+    """Return the words of an end for that many rows: `need review` of all but one."""
+    return words if count == 1 else words.replace("needs", "need", 1)
 
 
 def _counts(summary: Summary) -> Counter[str]:
@@ -240,13 +245,14 @@ def sentences_of(summary: Summary) -> tuple[str, ...]:
     counts = _counts(summary)
     words = ENDS | {
         Fate.REJECTED: "must be corrected",
-        Fate.REVIEW: "needs review" if summary.review == 1 else "need review",
         Fate.BLANK: "is blank" if summary.blank == 1 else "are blank",
         Result.UNKNOWN: "with a result that is not known yet",
     }
 
     def listed(*ends: End) -> str:
-        return ", ".join(f"{counts[end]:,} {words[end]}" for end in ends if counts[end])
+        return ", ".join(
+            f"{counts[end]:,} {in_number(words[end], counts[end])}" for end in ends if counts[end]
+        )
 
     def written(was: str, *ends: End) -> str:
         count = sum(counts[end] for end in ends)
@@ -272,9 +278,14 @@ def sentences_of(summary: Summary) -> tuple[str, ...]:
 def roster_counts(one: RosterCounts) -> str:
     """Return the counts of one roster of several: `staff.xlsx: 40 rows, 38 ready, 2 rejected`."""
     name = f"{one.roster}[{one.sheet}]" if one.sheet else one.roster
-    counts = one.model_dump(include=set(map(str, Fate)))
-    parts = (f"{counts[fate]:,} {ENDS[fate]}" for fate in Fate if counts[fate])
-    return f"{name}: {', '.join((rows(one.rows), *parts))}"
+    counts = fate_counts(one.model_dump(include=set(map(str, Fate))))
+    return f"{name}: {rows(one.rows)}{f', {counts}' if counts else ''}"
+
+
+def fate_counts(counts: Mapping[Fate, int] | Mapping[str, int]) -> str:
+    """Return the rows of each fate: `38 ready, 2 rejected`."""
+    found = ((counts[fate], ENDS[fate]) for fate in Fate if counts[fate])
+    return ", ".join(f"{count:,} {in_number(words, count)}" for count, words in found)
 
 
 def every_row(summary: Summary) -> str:

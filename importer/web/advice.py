@@ -104,7 +104,7 @@ _PARTS = re.compile(r"importer|ALMA_|--|Add it|Run apply|lookup|separator|`check
 
 _DAY = re.compile(r"(?<![\w“/-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\w”/-])")
 _ROWS = re.compile(r"\b([0-9,]+) rows?\b")
-_PERSON = re.compile(r"(?:(?<=Resolved by )|^)([^\s@]+)@\S+(?= on | \(since )")
+_PERSON = re.compile(r"(?:(?<=ed by )|^)([^\s@]+)@\S+(?= on | \(since )")
 
 
 def day(text: str, month: str = "%b") -> str:

@@ -27,7 +27,7 @@ from importer.model.run import ColumnUse
 from importer.model.text import counted
 from importer.model.user import AccountType
 from importer.report.view import ProblemGroup, group_problems
-from importer.report.wording import ENDS, field_name, sentence, what
+from importer.report.wording import ENDS, fate_counts, field_name, sentence, what
 from importer.web.advice import on_page
 from importer.web.drafts import Checked, Draft, StaleError
 from importer.web.site import Visit, see
@@ -260,11 +260,10 @@ class Grid:
         counts = Counter(self.fates.values())
         wrong, rows = counts[Fate.REJECTED], counts.total()
         heading = f"{counted(wrong, 'row')} {'needs' if wrong == 1 else 'need'} correction"
-        ends = ", ".join(f"{counts[fate]:,} {ENDS[fate]}" for fate in Fate if counts[fate])
         return {
             "version": self.draft.facts.version,
             "heading": heading if wrong else "No row needs correction",
-            "sub": f"{counted(rows, 'row')}: {ends}.",
+            "sub": f"{counted(rows, 'row')}: {fate_counts(counts)}.",
             "wrong": wrong,
             "partial": len(self.checked.partial),
             "again": len(self.again),

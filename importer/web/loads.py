@@ -66,7 +66,7 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
     words = {
         "apply": ("play", f"approved the {what}{{}}"), "paused": ("pause", f"paused the {what}"),
         "finished": ("check", f"the {what} is finished"),
-        DECIDED: ("people", "answered {}"), ALLOWED: ("alert", "allowed: {}"),
+        DECIDED: ("people", "decided {}"), ALLOWED: ("alert", "allowed: {}"),
     }  # fmt: skip
     for (event, who), entries in groupby(made_by_people(ledger), lambda e: (e.event, e.operator)):
         each = list(entries)
@@ -265,7 +265,7 @@ def _of_plan(known: KnownRun, run: str, *, fresh: bool) -> NextStep:
     if known.facts.command == "check":
         return NextStep(State.CHECKED, "Checked", "Open", run, "Drop the roster to plan it.")
     if review := known.summary.review:
-        why = f"{counted(review, 'row')} {'needs' if review == 1 else 'need'} your answer."
+        why = f"{counted(review, 'row')} {'needs' if review == 1 else 'need'} review."
         words, button = counted(review, "decision"), f"Decide {review:,}"
         return NextStep(State.DECISIONS, words, button, f"{run}/decisions", why, "warn")
     if not fresh:

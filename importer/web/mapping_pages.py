@@ -516,7 +516,7 @@ def on_form(findings: Iterable[str]) -> Iterator[str]:
     """Yield findings about a mapping in words of the form, which lists the columns by itself."""
     for one in findings:
         if found := _TO_CHOOSE.fullmatch(one):
-            yield f"Under Columns, choose the one for “{field_name(found[1])}”."
+            yield f"Under Columns, choose the column for “{field_name(found[1])}”."
         elif not _COLUMNS_LIST.match(one):
             yield one
 

@@ -281,7 +281,7 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[Line]:
         rows.add(one.row)
         who, end = f"Row {row_label(one.row)}: {names.of(row)}", row.result
         if one.event == DECIDED:
-            line = ("people", "", f"{who}, answered")
+            line = ("people", "", f"{who}, decided")
         elif one.event == INTENT or end is None:
             line = ("play", "", f"{who}, being written")
         elif end in {Result.REFUSED, Result.HELD, Result.UNKNOWN}:

@@ -23,7 +23,7 @@ from importer.loader.detect import LARGEST
 from importer.mapper.load import examine
 from importer.model.fields import NO_CODES
 from importer.model.files import write_atomically
-from importer.model.text import counted
+from importer.model.text import counted, word_list
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
 from importer.web.advice import day, in_words, on_page, rows_in
@@ -372,6 +372,7 @@ def _environment() -> Environment:
         "moment": lambda t: f"{datetime.fromisoformat(str(t)).astimezone():%b %d, %H:%M}",
         "code_pair": lambda row: (row.code, f"{row.code}: {row.description or row.code}"),
         "counted": counted,
+        "either": partial(word_list, link="or"),
         "panel_title": lambda name: field_name(name) if name.islower() else name,
         "file_name": lambda p: PurePath(p).name,
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
 
-from importer.mapper.controls import alma_panels, plain_domain
+from importer.mapper.controls import Control, alma_panels, plain_domain
 from importer.mapper.explain import about_leaving, explain
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
@@ -26,7 +26,7 @@ def users(visit: Visit) -> web.Response:
     known = {path.name: (path, document) for path, document in _mappings(visit)}
     name = visit.text("mapping") or next(iter(known), "")
     path, document = found(known.get(name))
-    text = mapping_text(path)
+    text, panels = mapping_text(path), alma_panels(document)
     return visit.page(
         "users.html.j2",
         crumb="Users of Alma",
@@ -34,14 +34,14 @@ def users(visit: Visit) -> web.Response:
         chosen=path.name,
         title=_title(document),
         does={
-            label: _in_words(told)
+            label: _in_words(_named(label, told, panels[1].controls, visit.worded))
             for label, told in explain(document.absent or document).items()
             if label != "primary_id"
         },
         leaving=next(about_leaving(document), ""),
         findings=examine(path)[1],
-        panels=alma_panels(document),
-        whose=_whose(document),
+        panels=panels,
+        whose=_whose(document, visit.worded),
         tables=visit.space.codes(),
         text=text,
         digest=text_digest(text),
@@ -53,16 +53,34 @@ def _title(document: MappingDocument) -> str:
     return document.title.removesuffix(" (users of Alma)")
 
 
-def _whose(document: MappingDocument) -> str:
-    """Return which users the rows are, with the fields in words."""
+def _whose(document: MappingDocument, worded: Callable[[str, str], str]) -> str:
+    """Return which users the rows are, with the fields and their codes in words."""
     only = document.file.roster.only
     told = str(only)
+    for path, _, test in only.tests:
+        names = " or ".join(worded(path, word) for word in test.words)
+        told = told.replace(f" {' or '.join(test.words)}", f" {names}") if names else told
     for heading in sorted({*only.headings}, key=len, reverse=True):
-        told = re.sub(rf"(?<![\w.]){re.escape(heading)}", field_name(heading), told)
+        told = re.sub(rf"(?<![\w.]){re.escape(heading)}", _inside(field_name(heading)), told)
     return _PATTERN.sub(lambda found: plain_domain(found[1]) or found[0], told)
 
 
 _PATTERN = re.compile("`([^`]+)`")
+
+
+def _inside(name: str) -> str:
+    """Return the name of a field inside a sentence."""
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]
+
+
+def _named(
+    label: str, told: str, controls: Iterable[Control], worded: Callable[[str, str], str]
+) -> str:
+    """Return what happens to a list, with the codes that can be chosen in words."""
+    for one in controls:
+        if one.table and one.field.partition(".")[0] == label.partition(".")[0]:
+            told = told.replace(f"type {one.value}", f"type {worded(one.field, one.value)}")
+    return told
 
 
 def _in_words(told: str) -> str:
@@ -70,8 +88,7 @@ def _in_words(told: str) -> str:
 
     def named(cell: re.Match[str]) -> str:
         new, name = cell["new"], field_name(cell["name"]).replace("Primary ID", "primary ID")
-        words = name if name[1:2].isupper() else name[:1].lower() + name[1:]
-        return "today" if cell["name"] == "today" else f"the {'new ' if new else ''}{words}"
+        return "today" if cell["name"] == "today" else f"the {'new ' if new else ''}{_inside(name)}"
 
     told = _PATTERN.sub(lambda found: f"`{plain_domain(found[1]) or found[1]}`", told)
     told = told.replace(", read as the column itself shows", "")

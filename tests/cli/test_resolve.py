@@ -147,8 +147,8 @@ def test_what_was_decided_is_told_apart(folder: Path, typed: Type, sandbox: Sand
     typed("resolve", "run", "2", "--as", "create")
     typed("resolve", "run", "3", "--as", "reject")
     told = typed("report", "run").err
-    assert "Worth a look · Resolved by a person · 1 row (3)" in told
-    assert "Worth a look · Resolved by a person · 1 row (2)" in told
+    assert "Worth a look · Decided by a person · 1 row (3)" in told
+    assert "Worth a look · Decided by a person · 1 row (2)" in told
     assert f"→ {RESOLVED_ADVICE}" in told
     assert "marked cells" not in told
 

@@ -122,7 +122,7 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
     assert about(mapping)[2:-4] == (
         "A person whom Alma does not have is created.",
         "A person whom Alma has is updated.",
-        "Somebody in Alma who may be the same person needs a decision.",
+        "Somebody in Alma who may be the same person needs review.",
         "A person with the other account type is converted after review.",
         "A person with another primary ID in Alma gets the roster's.",
         "An ID that seems to be somebody else's is updated, with a warning.",

@@ -57,7 +57,8 @@ def shown(text: str) -> dict[str, int]:
     """The number in front of the words of each end, in a text without marks of a page."""
     words = ENDS | {
         Fate.REJECTED: "(?:to correct|must be corrected)",
-        Fate.REVIEW: "(?:to|need) review(?!:)",
+        Fate.REVIEW: "needs? review(?!:)",
+        Result.HELD: "needs? review: changed in Alma",
         Result.UNKNOWN: "(?:with a )?result (?:that is )?not known yet",
     }
     found = {}

@@ -86,7 +86,7 @@ def test_each_row_says_its_result(keep: Keep) -> None:
     """Result tells what became of the row, in one of four words."""
     results = {int(line[0]): line[1] for line in csv_of(keep(building.applied()))[1:]}
     assert results == {
-        3: "refused by Alma", 7: "to review: changed in Alma", 18: "review", 19: "review",
+        3: "refused by Alma", 7: "needs review: changed in Alma", 18: "review", 19: "review",
         **dict.fromkeys((12, 13, 14, 15, 17), "rejected"),
     }  # fmt: skip
 

@@ -146,7 +146,7 @@ def test_the_same_answer_for_all_alike(office: tuple[Library, httpx.Client], run
     page = client.get(f"{run}/decisions?row=2").text
     assert "The same for 1 other" in page
     page = _answer(client, run, 2, "same person, new card", same="yes")
-    answered = page.partition("Answered")[2].partition("</aside>")[0]
+    answered = page.partition("Decided")[2].partition("</aside>")[0]
     assert re.findall(r"row=(\d+)", answered) == ["2", "3"]
 
 
@@ -197,7 +197,7 @@ def test_what_was_answered_since_the_approval_is_viewed_first(
     decide(client, run, {3: "same person, update"})
     page = client.get(f"{run}/live").text  # as it is shown when nothing works on the load
     assert re.findall(r'name="viewed" value="([a-z-]+)" required', page) == ["another-person"]
-    assert "Di Dahl, answered" in page
+    assert "Di Dahl, decided" in page
     checks = failed_checks(client, run)
     refused = approve(client, run, *checks, viewed=[])
     assert (refused.status_code, "mark it as viewed" in refused.text) == (422, True)
@@ -226,7 +226,7 @@ def test_answers_of_several_rosters_are_used_one_by_one(
     assert set(rows) <= {0, *asked}
     decide(client, run, dict.fromkeys(asked, "do not load"))
     assert len(_kinds(client.get(f"{run}/decisions").text)) <= 1
-    if "Use this answer" in client.get(f"{run}/decisions").text:
+    if "Use this decision" in client.get(f"{run}/decisions").text:
         followed(client, client.post(f"{run}/decisions/use"))
     assert "Nothing to decide" in client.get(f"{run}/decisions").text
 
@@ -270,6 +270,6 @@ def test_decisions_by_keys_alone(browser: Browser, tmp_path: Path) -> None:
         see("Cy Cole")
         key("4")
         key("Enter")
-        see("Every question is answered")
+        see("Everything is decided")
         context.close()
         assert server.stop() == 0

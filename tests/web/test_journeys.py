@@ -214,8 +214,8 @@ def test_the_second_term_40_questions_and_the_undo(browser: Browser, tmp_path: P
         tab.wait_for_url("**/decisions")
     work.click(tab.get_by_label("Same person, new card"))
     work.click(tab.get_by_label(re.compile("The same for the 39 others")))
-    work.button("Save the answer")
-    work.button("Use these 40 answers")
+    work.button("Save the decision")
+    work.button("Use these 40 decisions")
     tab.wait_for_url(RUN)
     counts["40 questions"] = load(work, "40 updated")
 

@@ -195,7 +195,7 @@ def prepare(looks: Looks, folder: Path) -> None:
     looks("sheet")
     press(tab, "Use this mapping")
     heading(tab, "Check how the columns become a patron")
-    to_do = "Under Columns, choose the one for “User group”."
+    to_do = "Under Columns, choose the column for “User group”."
     expect(tab.locator(".notes li")).to_contain_text([to_do])
     expect(tab.get_by_role("button", name="Check the rows")).to_be_disabled()
     looks("mapping")
@@ -284,7 +284,9 @@ def rules(looks: Looks) -> None:
         shown = tab.locator("input[name=version]").input_value()
         tab.get_by_label(words).check()  # the arrow keys lead to it from the one before
         expect(tab.locator("input[name=version]")).not_to_have_value(shown)
-    expect(tab.locator(".rule.red")).to_contain_text("Community or Friends of the Library")
+    expect(tab.locator(".rule.red")).to_contain_text(
+        "Community, Friends of the Library or Emeritus"
+    )
     looks("mapping-rules")
     press(tab, "Undo the last change")
     expect(tab.locator(".rule.red")).to_have_count(0)
@@ -341,10 +343,10 @@ def answer(looks: Looks) -> None:
     looks("decisions")
     reached(tab.get_by_role("radio").first)  # the arrow keys lead from it to the others
     tab.get_by_label("Same person, new card").check()
-    press(tab, "Save the answer")
-    heading(tab, "Every question is answered")
+    press(tab, "Save the decision")
+    heading(tab, "Everything is decided")
     looks("decisions-answered")
-    press(tab, "Use this answer")
+    press(tab, "Use this decision")
     tab.wait_for_url(RUN)
     looks("review")
     follow(tab, "7")

@@ -98,7 +98,9 @@ def test_all_that_a_safety_check_lets_pass_is_shown(
         run = planned(client, drafted(client, "alma", roster, "friends.yaml"))
         page = client.get(run).text
         listed = page.partition('aria-label="Safety check: many changes"')[2]
-        lines = re.findall(r"<div>(.*?)</div>", listed.partition("</table>")[0], re.DOTALL)
+        lines = re.findall(
+            '<div class="move">(.*?)</div>', listed.partition("</table>")[0], re.DOTALL
+        )
         assert [_text(line) for line in lines] == [
             "Last name: Gray → Graham",
             "User group: Community → Friends of the Library",
@@ -106,7 +108,7 @@ def test_all_that_a_safety_check_lets_pass_is_shown(
         ]
         groups = _text(page.partition('id="bygroup"')[2].partition("</section>")[0])
         assert "Community → Friends of the Library 1" in groups
-        assert "Last name: Gray → Graham (2 more)" in _text(page.partition('id="rows"')[2])
+        assert "Last name: Gray → Graham +2 more" in _text(page.partition('id="rows"')[2])
         (row,) = re.findall(rf'"{run}(/rows/[0-9]+)">[0-9]+</a></td><th', page)[:1]
         assert "Community Friends of the Library" in _text(client.get(f"{run}{row}").text)
     finally:

@@ -246,7 +246,7 @@ def test_abandoned_requests_do_not_block_others(
     [
         ("Expires 2026-01-31, was 1957-06-12.", "Expires Jan 31, 2026, was Jun 12, 1957."),
         ("“2026-01-31” is 2026-13-31.", "“2026-01-31” is 2026-13-31."),
-        ("Resolved by ana@desk on 2026-11-29: kept.", "Resolved by ana on Nov 29, 2026: kept."),
+        ("Decided by ana@desk on 2026-11-29: kept.", "Decided by ana on Nov 29, 2026: kept."),
         ("ana@desk (since 2026-11-29 14:05)", "ana (since Nov 29, 2026 14:05)"),
         ("Mail ana@example.org.", "Mail ana@example.org."),
     ],

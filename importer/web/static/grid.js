@@ -200,11 +200,11 @@ function again() {
 function drawn(/** @type {number} */ row) {
   const { row: number, name, told, out, fate, cells, wrong, edited } = line(row);
   const why = make("td", { class: "why", role: "gridcell", id: `why-${row}` });
-  const first = told[0];
+  const first = told[0], others = [...new Set(told.slice(1).map((one) => one.column || "the row"))];
   if (first) {
     why.append(make("span", { title: told.map((one) => one.text).join(" ") },
       ...(first.column ? [make("b", { class: first.holds ? "warn-text" : null }, first.column + (/^(is|has) /.test(first.text) ? " " : ": "))] : []),
-      first.text + (told.length > 1 ? ` (and ${told.length - 1} more)` : "")));
+      first.text + (others.length ? ` Also: ${others.join(", ")}.` : "")));
   } else why.append(...(edited.length && line(row).ready ? [make("span", { class: "good-text" }, icon("tick"), " Correct now")] : [make("span", {}, fate)]));
   return make("tr", { role: "row", class: out ? "gone" : null, "aria-rowindex": (page - 1) * 100 + row + 2, "data-row": row },
     make("th", { scope: "row", role: "rowheader", class: "rn" }, make("span", {}, String(number)), name), why,
