@@ -190,8 +190,8 @@ class Resolution:
     casefolded primary identifiers. `doubts` are the codes of problems that were resolved with it:
     whether the user may be changed, and whose primary ID is right. `person`: a hash of the row's ID
     and person; `theirs`: one of that user's, as it was then. "" in answers of earlier versions, and
-    where no user is named. `cells`: of a rejection with nobody in question, a hash of the row's
-    cells, for which alone it counts.
+    where no user is named. `cells`: of a rejection without other rows in question, a hash of the
+    row's cells, for which it counts also where nobody is in question.
     """
 
     primary_id: str

@@ -409,7 +409,7 @@ class Resolutions:
                 if (their := self.by_id.get(other)) and own in their.against
             ]
             everybody = len(theirs) == len(others)
-            if decision is not None and decision.cells == _cells_hash(draft):
+            if decision and not decision.against and decision.cells == _cells_hash(draft):
                 answered[draft.row] = Answered(decision.sentence, loads=False)
             elif decision is not None and others <= decision.against:
                 loads = decision.answer is not Answer.REJECT
@@ -427,9 +427,11 @@ class Resolutions:
         `there`: the primary IDs, without case, of the users who may be the row's person.
         """
         decision = self._about(draft)
-        if decision is not None and decision.cells == _cells_hash(draft):
+        if decision is None:
+            return None
+        if not (asked and decision.against) and decision.cells == _cells_hash(draft):
             return KeptAnswer(decision.answer, "", decision.sentence, "")
-        if not asked or decision is None:
+        if not asked:
             return None
         codes, questioned = {problem.code for problem in asked}, {*_questioned(draft, asked)}
         answer, user, theirs = decision.answer, decision.user, decision.theirs
@@ -497,17 +499,18 @@ def keep_answer(
 ) -> None:
     """Save the answer to a row's problems.
 
-    Without anybody in question only a rejection is kept, for the same cells; another answer deletes
-    it. `live`: the user whom it names. `others`: the IDs of rows that may be the same person.
+    Without anybody in question only a rejection is kept; another answer deletes it. For the same
+    cells a rejection counts where nothing is asked any more, unless it was about rows of one
+    person. `live`: the user whom it names. `others`: the IDs of rows that may be the same person.
     """
     alma, problems = ledger.facts.alma, tuple(ledger.problems(draft.row))
     assert alma is not None  # noqa: S101  a plan has it
     own, memory = draft.key, DecisionMemory(alma.key)
     against = others | _questioned(draft, problems)
-    doubts = (DOUBTS | WHOSE_ID).intersection(problem.code for problem in problems)
     user = current(live, "primary_id").casefold() if live is not None else ""
+    doubts = doubts_of(problems, user)
     hashes = person_hash(draft), _user_hash(live) if live is not None else ""
-    cells = "" if against else _cells_hash(draft)
+    cells = _cells_hash(draft) if answer is Answer.REJECT and not others else ""
     known = memory.load().get(own)
     if known and known.against and not against and known.answer is answer is Answer.REJECT:
         return  # it says more: also for other cells
@@ -515,6 +518,18 @@ def keep_answer(
         memory.save(Resolution(own, answer, user, against, doubts, operator, now, *hashes, cells))
     elif known and known.answer is Answer.REJECT:
         memory.delete(own)
+
+
+def doubts_of(problems: Iterable[Problem], user: str) -> frozenset[Code]:
+    """Return what an answer about a user also decides: may it be changed, whose ID is right.
+
+    `user`: the primary ID without case. Whose ID is right is asked of some users, not of others.
+    """
+    return frozenset(
+        one.code
+        for one in problems
+        if one.code in DOUBTS or (one.code in WHOSE_ID and one.value.casefold() == user)
+    )
 
 
 def _questioned(draft: DraftUser, problems: Collection[Problem]) -> frozenset[str]:

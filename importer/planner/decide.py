@@ -203,7 +203,7 @@ def _edited(draft: DraftUser, edit: Edit, sis: bool) -> Problem:  # noqa: FBT001
         by = "the SIS load" if sis else "--overwrite-edits"
         why = f"{by} replaces it by the roster's value"
         if not edit.asked:
-            why = "the roster has a new value, which replaces it"
+            why = "the new value replaces it"
         message = f"Alma has {{value}}, {when}; {why}"
         return draft.problem(Code.REPLACES_EDIT, message, edit.label, edit.shown)
     has = "Alma has {value}" if edit.shown else "Alma has no such value any more"

@@ -2,7 +2,7 @@
 
 An unchanged roster says nothing about what a colleague decided since. So for every value that a
 load wrote, keyed hashes are remembered: of the cells that it came from, of its rule, of the value,
-and of what Alma answered. `ruling` is the table of what is done then with a value of a row.
+and of what Alma answered. `_RULINGS` is the table of what is done then with a value of a row.
 """
 
 from __future__ import annotations
@@ -395,7 +395,6 @@ class Ruling(StrEnum):
     REPLACE_EDIT = "replace an edit"
     KEEP = "keep Alma's value"
     KEEP_EDIT = "keep an edit"
-    LATER = "keep the later date"
     ASK = "ask"
 
 
@@ -409,20 +408,6 @@ _RULINGS: Mapping[tuple[Reason, bool], Ruling] = {
     (Reason.DAY, False): Ruling.WRITE_BESIDE,
     (Reason.DAY, True): Ruling.KEEP_EDIT,
 }
-
-
-def ruling(reason: Reason, value: Value, *, edited: bool) -> Ruling:
-    """Return what to do with a value that Alma does not have.
-
-    `edited`: Alma's value is neither what it answered nor what another roster of ours wrote.
-    """
-    if edited and reason is Reason.NEW and value.where.path in {IDS, PRIMARY_ID}:
-        return Ruling.ASK
-    if edited and reason is Reason.NEW and value.where.flag:
-        return Ruling.KEEP_EDIT
-    if edited and reason is Reason.RULE and value.where.path in _MEMBERSHIP and value.day:
-        return Ruling.LATER
-    return _RULINGS[reason, edited]
 
 
 def reason_of(value: Value, last: Imprint, *, first: bool) -> Reason:
@@ -504,7 +489,6 @@ def review(
     """
     left: set[str] = set()
     beside: set[str] = set()
-    later: dict[str, str] = {}
     edits: list[Edit] = []
     asks: list[Edit] = []
     edited: set[str] = set()
@@ -531,23 +515,20 @@ def review(
             elif not (value.where.flag and edit.label in edited):  # of an entry that is reported
                 edits.append(edit)
             edited.update(value.labels)
-            stays = decided is Ruling.LATER and value.day < edit.shown
-            if stays or decided is Ruling.KEEP_EDIT:  # what stays, stays edited
+            if decided is Ruling.KEEP_EDIT:  # what stays, stays edited
                 now = now._replace(answered=last.answered, since=last.since, noticed=edit.noticed)
         imprints[value.key] = now
         if decided in {Ruling.KEEP, Ruling.KEEP_EDIT}:
             left.update(value.labels)
         elif decided is Ruling.WRITE_BESIDE:
             beside.update(value.labels)
-        elif decided is Ruling.LATER:
-            later[value.labels[0]] = max(value.day, shown(value.where, live))
     renames = rename and PRIMARY_ID not in left
-    kept = replace(draft, values={**draft.values, **later}).without(left - {PRIMARY_ID})
+    kept = draft.without(left - {PRIMARY_ID})
     quiet = kept.without(beside)
     return Reviewed(kept, quiet, tuple(edits), tuple(asks), imprints, renames, places)
 
 
-_EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.LATER, Ruling.ASK, Ruling.REPLACE_EDIT})
+_EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.ASK, Ruling.REPLACE_EDIT})
 """Rulings about a value that staff changed."""
 
 
@@ -560,6 +541,10 @@ def _decide(
     memory: UserMemory,
     earlier: Earlier,
 ) -> Ruling:
+    """Return what to do with a value of the row, of which `last` was left under the key `was`.
+
+    Edited is what is neither as Alma answered nor as another roster of ours wrote it.
+    """
     there = map(earlier.hashed, texts(value.where, live))
     if last is None or value.settled or value.made in there:
         return Ruling.WRITE
@@ -571,12 +556,16 @@ def _decide(
         reason = Reason.RULE if value.rule != last.rule else Reason.NEW  # the row's types are new
     if value.where.path == ROLE_END and not last.rule and not edited:  # of a create, so not sent
         return Ruling.WRITE
+    path, alma = value.where.path, shown(value.where, live) if value.day else ""
     if reason is Reason.DAY and value.day:
-        alma = shown(value.where, live)
         has_passed = "" != alma < earlier.today.isoformat()
         if has_passed if edited else _moves(alma, value.day):
             return Ruling.WRITE
-    return ruling(reason, value, edited=edited)
+    if edited and reason is Reason.NEW and (value.where.flag or path in {IDS, PRIMARY_ID}):
+        return Ruling.KEEP_EDIT if value.where.flag else Ruling.ASK
+    if edited and reason is Reason.RULE and path in _MEMBERSHIP and "" != alma < value.day:
+        return Ruling.REPLACE_EDIT  # of two ends the later one counts, and none is the latest
+    return _RULINGS[reason, edited]
 
 
 def _is_as_left(

@@ -89,6 +89,18 @@ def test_another_possible_match_is_another_question(
     assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 1
 
 
+def test_a_rejected_row_stays_out_when_the_user_is_not_like_it_any_more(
+    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Nothing is asked then, and the same row is still not loaded; another one is."""
+    typed("resolve", "run", "2", "--as", "reject")
+    edit(sandbox, "2001", lambda user: user.update(first_name="Una", contact_info={}))
+    later = typed("plan", held, *PLAN, "later", "--json").summary
+    assert (later["create"], later["rejected"], later["review"]) == (1, 1, 0)
+    write(folder, (*ANAS_TWIN[:-1], "a member of the club"), BO)
+    assert typed("plan", held, *PLAN, "next", "--json").summary["create"] == 2
+
+
 def test_the_old_card_is_kept_and_undo_restores_it(
     held: Path, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:

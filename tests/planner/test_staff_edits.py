@@ -424,16 +424,22 @@ def test_a_changed_rule_keeps_an_edit() -> None:
     assert [group_of(one) for one in (alma, untouched)] == ["GRAD", "STAFF"]
 
 
-def test_of_two_expiry_dates_the_later_one_counts_if_the_rule_has_changed() -> None:
-    """A membership that staff extended is extended further by the rule, and never shortened."""
-    for staff, result in (("2031-01-01", "2031-01-01"), ("2026-10-01", "2028-05-15")):
-        roster = person()
-        alma = loaded(roster)
-        alma.edit(expiry_date=staff)
-        roster.cells[EXPIRY] = "2028-05-15"
-        roster.rules[EXPIRY] = "another"
-        alma.load(roster, LATER)
-        assert str(alma.live.expiry_date) == result
+@pytest.mark.parametrize(
+    ("staff", "result"),
+    [("2031-01-01", "2031-01-01"), ("2026-10-01", "2028-05-15"), (None, "None")],
+)
+def test_of_two_ends_the_later_one_counts_if_the_rule_has_changed(
+    staff: str | None, result: str
+) -> None:
+    """What staff chose is extended and never shortened, also if they chose no end; it is said."""
+    roster = person()
+    alma = loaded(roster)
+    alma.edit(expiry_date=staff)
+    roster.cells[EXPIRY] = "2028-05-15"
+    roster.rules[EXPIRY] = "another"
+    reviewed = alma.load(roster, LATER)
+    assert str(alma.live.expiry_date) == result
+    assert [one.replaced for one in reviewed.edits] == [result == "2028-05-15"]
 
 
 def test_a_date_that_moves_with_the_day_alone_is_no_reason_for_an_update() -> None:
