@@ -26,7 +26,7 @@ from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running
 from importer.settings import ENV, KEY, Settings
 from importer.web.app import serve
-from importer.web.guard import ENTER, Access, Guard, access_rules
+from importer.web.guard import ENTER, Access, Guard
 from importer.web.site import Site
 from importer.web.tasks import (
     ALMA,
@@ -82,7 +82,7 @@ def web(
         msg = "--public-url is for --socket: without a reverse proxy the page has one user only."
         raise UsageError(msg)
     settings = Settings.without_secrets()
-    access = access_rules(
+    access = Access.of(
         settings.alma_web_roles,
         four_eyes=settings.alma_web_four_eyes,
         proxied=socket_file is not None,

@@ -198,7 +198,7 @@ _SECTIONS = {
 def _section(group: ProblemGroup) -> str:
     if group.danger:
         return "first"
-    if group.unused:
+    if group.code is Code.UNUSED_COLUMN:
         return "unused"
     return "whole" if group.whole else group.severity.value
 

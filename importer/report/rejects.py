@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
@@ -153,14 +154,22 @@ def write_problems(ledger: Ledger, path: Path) -> None:
             lines.writerow((row, *map(escape, map(printable, texts))))
 
 
-def write_rejects(ledger: Ledger, roster: int, path: Path) -> None:
-    """Write a roster's rejects as CSV: rows as they came, and why. Marked as UTF-8 for Excel."""
+def write_rejects(
+    ledger: Ledger, roster: int, path: Path, decisions: Mapping[int, str] = MappingProxyType({})
+) -> None:
+    """Write a roster's rejects as CSV: rows as they came, and why. Marked as UTF-8 for Excel.
+
+    `decisions`: what a person decided, by row.
+    """
     headings = (use.heading for use in ledger.columns(roster))
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         lines = csv.writer(file, lineterminator="\r\n")
         lines.writerow(map(escape, (*ADDED, *headings)))
         for row in returned(ledger, roster):
-            lines.writerow(map(escape, (*row.added, *row.cells)))
+            texts = dict(zip(ADDED, row.added, strict=True)) | {
+                DECISION: decisions.get(row.row, "")
+            }
+            lines.writerow(map(escape, (*texts.values(), *row.cells)))
 
 
 MOST_COMMENTS = 10_000

@@ -203,11 +203,6 @@ class ProblemGroup:
         return is_danger(self.code)
 
     @property
-    def unused(self) -> bool:
-        """Whether it only lists columns that no rule uses."""
-        return self.code is Code.UNUSED_COLUMN
-
-    @property
     def title(self) -> str:
         """The title in the catalog."""
         return self.first.title
@@ -255,7 +250,7 @@ def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
         sorted(
             groups.values(),
             key=lambda one: (
-                one.unused,
+                one.code is Code.UNUSED_COLUMN,
                 _DANGERS.index(one.code) if one.danger else len(_DANGERS),
                 not one.whole,
                 _ORDER.index(one.severity),
@@ -521,37 +516,23 @@ def _moved(expiry: Difference) -> str:
 _MONTH, _YEAR = 31, 365.25  # days
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row in the table of all rows: who, the result, what to know of it, and its values.
+def rows_page(
+    ledger: Ledger, end: str, find: str, offset: int, most: int
+) -> tuple[list[dict[str, object]], int]:
+    """Return the rows of one end, or of any, that contain a text, and how many there are in all.
 
     `fields`: each field that is written; of a new user, `is_new`, none has an old value. `gist`:
     the most important of them.
     """
-
-    row: int
-    name: str
-    primary_id: str
-    end: End
-    details: tuple[str, ...]
-    fields: tuple[Changed, ...]
-    gist: tuple[Changed, ...]
-    is_new: bool
-
-
-def rows_page(
-    ledger: Ledger, end: str, find: str, offset: int, most: int
-) -> tuple[tuple[Row, ...], int]:
-    """Return the rows of one end, or of any, that contain a text, and how many there are in all."""
     chosen = next(
         (one for one in ENDS if one == end and isinstance(one, Fate | Act | Result)), None
     )
     found, names = ledger.some_rows(chosen, find, offset, most), Names(ledger, show_values=True)
-    rows = tuple(_row(ledger, names, one) for one in list(found))
+    rows = [_row(ledger, names, one) for one in list(found)]
     return rows, ledger.count_rows(chosen, find)
 
 
-def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
+def _row(ledger: Ledger, names: Names, row: RowHistory) -> dict[str, object]:
     problems = tuple(ledger.problems(row.row))
     end, is_new = end_of(row, problems), row.act is Act.CREATE
     fields = _changed(differences(row.changes, show_values=True))
@@ -566,5 +547,13 @@ def _row(ledger: Ledger, names: Names, row: RowHistory) -> Row:
     renamed = (
         new for path, _, new in fields if path == "primary_id" and row.result is Result.UPDATED
     )
-    given, details = next(renamed, row.primary_id), details_of(end, (), problems, show_values=True)
-    return Row(row.row, names.of(row), given, end, details, fields, gist, is_new)
+    return {
+        "row": row.row,
+        "name": names.of(row),
+        "primary_id": next(renamed, row.primary_id),
+        "end": end,
+        "details": details_of(end, (), problems, show_values=True),
+        "fields": fields,
+        "gist": gist,
+        "is_new": is_new,
+    }

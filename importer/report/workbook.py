@@ -199,13 +199,6 @@ class BlankColumn:
         return " ".join(notes)
 
     @property
-    def form(self) -> str:
-        """What is refused, in one sentence."""
-        if self.needed.id_rule is None:
-            return "Type one email address."
-        return "This ID has another form. Check its digits, and keep leading zeros."
-
-    @property
     def comment(self) -> str:
         """What the spreadsheet program shows beside the column."""
         return printable(f"{'Required' if self.needed.required else 'Optional'}. {self.note}")
@@ -353,7 +346,9 @@ def _validation(column: BlankColumn, lists: Lists, cell: str) -> dict[str, objec
         rule |= {"validate": "date", "criteria": "between", "minimum": first, "maximum": last}
         rule["error_message"] = "Type a date that can be right."
     elif formula := _form(column, cell):
-        rule |= {"validate": "custom", "value": f"={formula}", "error_message": column.form}
+        rule |= {"validate": "custom", "value": f"={formula}"}
+        id_form = "This ID has another form. Check its digits, and keep leading zeros."
+        rule["error_message"] = id_form if column.needed.id_rule else "Type one email address."
     elif column.longest:
         rule |= {"validate": "length", "criteria": "<=", "value": column.longest}
         rule["error_message"] = f"At most {column.longest} characters."

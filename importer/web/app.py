@@ -215,7 +215,8 @@ def serve(
     async def end_if_unused() -> None:
         while idle:
             await asyncio.sleep(min(idle, _LOOK))
-            if guard.seconds_idle > idle and not site.is_busy:
+            busy = any(any(space.tasks.running()) for space in site.workspaces.values())
+            if guard.seconds_idle > idle and not busy:
                 signal.raise_signal(signal.SIGINT)
 
     async def run(_: web.Application) -> AsyncIterator[None]:

@@ -5,13 +5,11 @@ Answers are kept beside the run until all are given; then one `resolve` carries 
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from os.path import commonprefix
 from pathlib import Path
 from urllib.parse import urlencode
@@ -21,18 +19,17 @@ from aiohttp import web
 from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger
 from importer.model.fields import FIELDS, fields_of
-from importer.model.files import write_atomically
 from importer.model.plan import Answer, KeepOldId, choices, in_question, read_decision
 from importer.model.problem import CATALOGUE, Code, Problem, Severity
-from importer.model.roster import ADDED, DECISION
-from importer.model.text import RowId, counted, escape, row_label
+from importer.model.text import RowId, counted, row_label
 from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.decisions import open_rows
 from importer.pipeline.inputs import reopen_inputs
 from importer.planner.merge import new_user
+from importer.report.files import place
 from importer.report.masking import shown
-from importer.report.rejects import returned
+from importer.report.rejects import write_rejects
 from importer.report.view import Names, is_danger
 from importer.report.wording import field_name, what
 from importer.users.cache import UserCache, cache_path, find_users
@@ -58,11 +55,6 @@ class Compared:
     texts: tuple[tuple[str, str, str], ...]
     verdict: str
 
-    @property
-    def differs(self) -> bool:
-        """Whether both sides have it, and not the same."""
-        return self.verdict == "differs"
-
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -74,28 +66,6 @@ class Option:
     text: str
     does: str
     overwrites: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A row that needs an answer, and the users whom it may be about.
-
-    `titles`: of each column, with a note. `unseen`: the user cache lacks one of the users. `more`:
-    fields that only the user in Alma has. `alike`: the other open rows with the same question and
-    as much evidence.
-    """
-
-    row: int
-    kind: str
-    danger: bool
-    name: str
-    problems: tuple[str, ...]
-    titles: tuple[tuple[str, str], ...]
-    unseen: bool
-    fields: tuple[Compared, ...]
-    more: tuple[tuple[str, str], ...]
-    options: tuple[Option, ...]
-    alike: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +150,7 @@ def answer(visit: Visit) -> web.Response:
                 "Choose one of the decisions that the row's page lists. Nothing was changed.", here,
             )  # fmt: skip
         same = visit.text("same") == "yes"
-        alike = Desk(visit.space, ledger, queue).question(row).alike if same else ()
+        alike = [*Desk(visit.space, ledger, queue).alike(row)] if same else ()
     fitting = [one for one in alike if text in choices(queue.rows[one])]
     given = dict.fromkeys((row, *fitting), Given(text=text, by=visit.operator))
     save_answers(visit.run, given_answers(visit.run) | given)
@@ -210,15 +180,9 @@ def use(visit: Visit) -> web.Response:
             return see(f"{visit.run_address}/decisions")
         roster = RowId.of(min(queue.answers)).roster
         used = {row: text for row, text in queue.answers.items() if RowId.of(row).roster == roster}
-        file = io.StringIO(newline="")
-        lines = csv.writer(file)
-        lines.writerow(map(escape, (*ADDED, *(use.heading for use in ledger.columns(roster)))))
-        for one in returned(ledger, roster):
-            texts = dict(zip(ADDED, one.added, strict=True)) | {DECISION: used.get(one.row, "")}
-            lines.writerow(map(escape, (*texts.values(), *one.cells)))
-    write_atomically(visit.run / SENT, file.getvalue().encode())
+        file = place(visit.run / SENT, partial(write_rejects, ledger, roster, decisions=used))
     return visit.start(
-        "resolve", f"runs/{visit.run.name}", "--from", f"runs/{visit.run.name}/{SENT}", "--json",
+        "resolve", f"runs/{visit.run.name}", "--from", visit.space.typed(file), "--json",
         title=f"Using {counted(len(used), 'answer')}",
         then=visit.run_address,
         back=f"{visit.run_address}/decisions",
@@ -249,27 +213,29 @@ class Desk:
         wanted = dict.fromkeys(user for one in queue.rows.values() for user in in_question(one))
         self.known = dict(_users(space, ledger, tuple(wanted)))
 
-    def question(self, row: int) -> Question:
-        """Return the question about a row."""
+    def question(self, row: int) -> dict[str, object]:
+        """Return the question about a row, and the users whom it may be about.
+
+        `titles`: of each column, with a note. `unseen`: the user cache lacks one of the users.
+        `more`: fields that only the user in Alma has.
+        """
         problems = self.queue.rows[row]
         users = in_question(problems)[:MOST_USERS]
         people = [self.records.get(row), *(self._user(user, row) for user in users)]
         sides = [self._texts(one) for one in people]
-        fields = tuple(_compare(sides))
         more = [one for one in sides[1].items() if one[0] not in sides[0]] if users else ()
-        return Question(
-            row=row,
-            kind=_kind(problems),
-            danger=_danger(problems),
-            name=self.names.of(self.ledger.row(row)),
-            problems=tuple(what(one, show_values=True, begin=True) for one in problems),
-            titles=(self._row_title(row), *(self._title(user, row) for user in users)),
-            unseen=any(one is None for one in people[1:]),
-            fields=fields,
-            more=tuple(more),
-            options=tuple(self._options(row, problems)),
-            alike=tuple(self._alike(row)),
-        )
+        return {
+            "row": row,
+            "kind": _kind(problems),
+            "name": self.names.of(self.ledger.row(row)),
+            "problems": [what(one, show_values=True, begin=True) for one in problems],
+            "titles": [self._row_title(row), *(self._title(user, row) for user in users)],
+            "unseen": any(one is None for one in people[1:]),
+            "fields": [*_compare(sides)],
+            "more": more,
+            "options": [*self._options(row, problems)],
+            "alike": [*self.alike(row)],
+        }
 
     def _user(self, user: str, row: int) -> User | None:
         """Return a user of Alma, or the record of another row with this primary ID."""
@@ -338,7 +304,7 @@ class Desk:
         sheet = f", sheet {facts.sheet}" if facts.sheet else ""
         return f"Row {row_label(row)} of the roster", f"{file}{sheet}"
 
-    def _alike(self, row: int) -> Iterator[int]:
+    def alike(self, row: int) -> Iterator[int]:
         """Yield the other open rows with the same question and at least as much evidence.
 
         That is both names and one more value; for an ID of another person, the last name and an

@@ -178,8 +178,11 @@ class Access:
     four_eyes: bool = False
 
     @classmethod
-    def of(cls, roles: str, *, four_eyes: bool) -> Access:
-        """Read `viewer=staff; preparer=circ, acq; approver=systems`. Raises UsageError."""
+    def of(cls, roles: str, *, four_eyes: bool, proxied: bool = True) -> Access:
+        """Read `viewer=staff; preparer=circ, acq; approver=systems`.
+
+        Raises UsageError, also where nothing says who asks.
+        """
         found: dict[Role, tuple[str, ...]] = {}
         for part in filter(str.strip, roles.split(";")):
             name, equal, texts = part.partition("=")
@@ -195,11 +198,13 @@ class Access:
         if found and Role.APPROVER not in found:
             msg = f"{ROLES} names no approver, so nobody could approve a load."
             raise UsageError(msg)
+        if (found or four_eyes) and not proxied:
+            msg = (
+                f"{ROLES} and {FOUR_EYES} are for a page behind a web server that says who asks. "
+                "Start `importer web` with --socket, or delete the settings."
+            )
+            raise UsageError(msg)
         return cls(found, four_eyes)
-
-    def __bool__(self) -> bool:
-        """Whether not everybody may do everything."""
-        return bool(self.groups) or self.four_eyes
 
     def role(self, groups: Iterable[str]) -> Role:
         """Return the highest role of somebody in these groups."""
@@ -226,15 +231,3 @@ def _is_same(person: str, other: str) -> bool:
     """Return whether two names are of one person; a run has the computer too, as `ana@desk`."""
     person, other = person.casefold(), other.casefold()
     return other == person or other.rpartition("@")[0] == person
-
-
-def access_rules(roles: str, *, four_eyes: bool, proxied: bool) -> Access:
-    """Return the rules of this page. Raises UsageError where nothing could hold them."""
-    access = Access.of(roles, four_eyes=four_eyes)
-    if access and not proxied:
-        msg = (
-            f"{ROLES} and {FOUR_EYES} are for a page behind a web server that says who asks. "
-            "Start `importer web` with --socket, or delete the settings."
-        )
-        raise UsageError(msg)
-    return access

@@ -26,6 +26,7 @@ from importer.model.run import RunFacts, Summary
 from importer.model.text import counted, word_list
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.decisions import open_rows
+from importer.pipeline.runs import list_runs
 from importer.report.lineage import Relation, related
 from importer.web.drafts import Asked, Counts, Draft, title
 from importer.web.tasks import Task, Workspace
@@ -496,8 +497,11 @@ def ledger_stamp(folder: Path) -> tuple[tuple[int, int], ...]:
 
 
 def seen_runs(space: Workspace) -> Iterator[SeenRun]:
-    """Yield the runs, newest first."""
-    for saved in space.saved_runs():
+    """Yield the runs, newest first, without those that a command is only making."""
+    made = {Path(task.run).name for task in space.tasks.running()}
+    for saved in list_runs(space.runs)[::-1]:
+        if saved.folder.name in made:
+            continue
         known, fault = (None, saved.fault) if saved.fault else known_run(saved.folder)
         yield SeenRun(saved.folder.name, saved.since or _LONG_AGO, known, fault)
 

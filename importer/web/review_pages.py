@@ -123,11 +123,6 @@ class Review:
         return self.facts.alma.called if self.facts.alma else "Alma"
 
     @property
-    def can_undo(self) -> bool:
-        """Whether it wrote to Alma what an undo can bring back."""
-        return self.applied and self.facts.command == "plan" and bool(self.summary.written)
-
-    @property
     def to_view(self) -> frozenset[str]:
         """What must be viewed before it is approved, by name."""
         if self.applied:

@@ -141,23 +141,14 @@ def pause(visit: Visit) -> web.Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What happened: when, the name of an icon, its color, and a sentence."""
-
-    time: str
-    icon: str
-    tone: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a load has come.
 
     `state`: `running`, `stopping`, `paused`, `stopped` or, where a command only answers rows or
     the like, `working`. `by`: who runs it, and since when, if known. `rate`: rows a second, 0 if
-    not known yet; `first`: how many rows were approved, 0 for all. `exit`: of its task, if that has
-    ended. `asks`: what is asked to continue it, None while it is running.
+    not known yet; `first`: how many rows were approved, 0 for all. `lines`: what happened: when,
+    the name of an icon, its color, and a sentence. `exit`: of its task, if that has ended. `asks`:
+    what is asked to continue it, None while it is running.
     """
 
     state: str
@@ -168,7 +159,7 @@ class Progress:
     rate: float
     first: int
     counts: tuple[tuple[Result, str, int], ...]
-    lines: tuple[Line, ...]
+    lines: tuple[tuple[str, str, str, str], ...]
     refused: tuple[tuple[int, str, str], ...]
     messages: tuple[str, ...]
     exit: int | None
@@ -269,7 +260,7 @@ def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
     return len(ended) / seconds if seconds else 0
 
 
-def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[Line]:
+def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, str, str, str]]:
     """Yield what happened last, the newest first, each row once."""
     names, rows = Names(ledger, show_values=True), set[int]()
     for one in entries:
@@ -291,7 +282,7 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[Line]:
             told, more = ", ".join(list(fields)[:_FIELDS]), len(fields) - _FIELDS
             told += f" and {more} more" if more > 0 else ""
             line = ("check", "good-text", f"{who}, {ENDS[end]}{f': {told}' if told else ''}")
-        yield Line(f"{one.time.astimezone():%H:%M:%S}", *line)
+        yield f"{one.time.astimezone():%H:%M:%S}", *line
 
 
 def _refused(ledger: Ledger) -> Iterator[tuple[int, str, str]]:

@@ -43,7 +43,7 @@ def settings(visit: Visit) -> web.Response:
     """Show what is set, and what can be checked and refreshed."""
     space, tasks = visit.space, visit.space.tasks
     checked = tasks.find(visit.text("task")) or tasks.last("doctor")
-    env, key, known = space.folder / ENV, place_of_key(), [] if space.practice else [*_set()]
+    env, (key, known) = space.folder / ENV, ("", []) if space.practice else (place_of_key(), _set())
     access = visit.site.access
     return visit.page(
         "settings.html.j2",
@@ -90,20 +90,18 @@ def _caches(folder: Path) -> Iterator[str]:
         yield f"{users} of {state.institution}, {day}"
 
 
-def _set() -> Iterator[tuple[str, str]]:
-    """Yield the settings of the library that are no secret, in words."""
+def _set() -> list[tuple[str, str]]:
+    """Return the settings of the library that are no secret, in words."""
     try:
         known = Settings.without_secrets()
     except ImporterError as error:
-        yield "Settings", str(error)
-        return
+        return [("Settings", str(error))]
     region = REGIONS.get(known.alma_region, known.alma_region)
-    yield "Region", region or known.alma_base_url or known.alma_gateway or NO_REGION
-    yield (
-        "API calls",
-        f"at most {known.alma_rate:g} a second; "
-        f"{f'{known.alma_reserve:,} a day' if known.alma_reserve else 'none'} kept in reserve",
-    )
+    reserve = f"{known.alma_reserve:,} a day" if known.alma_reserve else "none"
+    return [
+        ("Region", region or known.alma_base_url or known.alma_gateway or NO_REGION),
+        ("API calls", f"at most {known.alma_rate:g} a second; {reserve} kept in reserve"),
+    ]
 
 
 def _jobs(visit: Visit) -> list[JobOverview]:

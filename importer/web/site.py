@@ -76,11 +76,6 @@ class Site:
             return {str(name) for name in json.loads(self._keys_file.read_text("utf-8"))}
         return set()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a command that the page started is running."""
-        return any(any(space.tasks.running()) for space in self.workspaces.values())
-
 
 JSON = "application/json"
 

@@ -32,7 +32,7 @@ from importer.ledger.run_lock import LOCK, held_since
 from importer.ledger.states import FILE
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import exists, write_atomically
-from importer.pipeline.runs import RUNS, SavedRun, list_runs, make_numbered, new_name
+from importer.pipeline.runs import RUNS, make_numbered, new_name
 from importer.settings import TASK as TASK_VARIABLE
 from importer.settings import importer_command
 from importer.web.drafts import Draft
@@ -75,11 +75,6 @@ class Workspace:
     def users(self) -> Path:
         """The folder of the user caches."""
         return self.folder / "users"
-
-    def saved_runs(self) -> list[SavedRun]:
-        """Return the runs, newest first, without those that a command is only making."""
-        made = {Path(task.run).name for task in self.tasks.running()}
-        return [one for one in list_runs(self.runs)[::-1] if one.folder.name not in made]
 
     def run(self, name: str) -> Path | None:
         """Return the folder of a run by its name, None if there is none."""
