@@ -193,6 +193,11 @@ class Condition(MappingPart):
             yield from one.every_test
 
     @property
+    def files(self) -> Iterator[KeyFile]:
+        """The files in which its tests look."""
+        return (file for _, _, test in self.every_test for file in test.files)
+
+    @property
     def headings(self) -> tuple[str, ...]:
         """The headings that it names."""
         return tuple(key.heading for _, key, _ in self.every_test if isinstance(key, Cell))

@@ -192,7 +192,11 @@ class FieldRule:
     def as_text(self, tables: Tables) -> str:
         """Return the rule with its lookups; equal only where nothing was changed."""
         parts = [part for _, part in self.parts]
-        names = [name for part in parts for step in part.steps for _, name in step.needs.lookups]
+        needs = [step.needs for part in parts for step in part.steps]
+        names = [name for one in needs for _, name in one.lookups]
+        names += [
+            file for one in needs for _, condition in one.conditions for file in condition.files
+        ]
         return f"{parts!r} {[tables.get(name) for name in names]!r}"
 
     def mapped_codes(self, tables: Tables) -> dict[str, Steps]:

@@ -16,6 +16,7 @@ CASES = "values: {v: {cases: [{when: {C: Staff}, from: <now>}, {from: OTHER}]}}"
 TITLE = f"user_title: {LOOKUP}\n"
 SPANS = "lookups: {spans: {FAC: 1 year, NEW: 2 years}}"
 NOTE = "user_note: [{when: {<by>: FAC}, note_type: LIBRARY, note_text: x}]"
+IN_FILE = "{in: {file: staff.csv, key: ID}}"
 TERM = "expiry_date: {from: <@today>, plus: end of term}"
 SPAN = "expiry_date: {from: <@today>, plus: {by: <by>, lookup: spans}}"
 
@@ -47,6 +48,26 @@ def test_what_decides_a_value_through_others_is_known(
     found = [column(tmp_path, label, record, top, word) for word in ("Staff", "Teacher")]
     assert [one.reads for one in found] == [(3,), (3,)]
     assert found[0].rule != found[1].rule
+
+
+@pytest.mark.parametrize(
+    ("label", "record", "top"),
+    [
+        ("campus_code", "campus_code: {when: {any: [{C: <in>}]}, from: A}", ""),
+        ("campus_code", "campus_code: <$v>", "values: {v: {from: A, when: {C: {not: <in>}}}}"),
+        ("user_note[0].note_text", NOTE.replace("{<by>: FAC}", "{C: <in>}"), ""),
+    ],
+)
+def test_the_file_of_a_condition_is_part_of_a_rule(
+    tmp_path: Path, label: str, record: str, top: str
+) -> None:
+    """Whom it comes to contain is loaded: that is no change by the day."""
+    found = set()
+    for rows in ("1\n", "1\n2\n"):
+        (tmp_path / "staff.csv").write_text(f"ID\n{rows}", "utf-8")
+        record, top = (one.replace("<in>", IN_FILE) for one in (record, top))
+        found.add(column(tmp_path, label, record, top).rule)
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize(

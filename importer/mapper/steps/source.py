@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator, Field
 
 from importer.mapper.conditions import Condition
-from importer.mapper.dates import is_iso
+from importer.mapper.dates import Dates, is_iso
 from importer.mapper.lookups import Tables
 from importer.mapper.placeholders import Template, heading_key, written_template
 from importer.mapper.steps.clean import KINDS, Clean
@@ -186,8 +186,16 @@ class From(_Source[tuple[Template, ...]]):
         return np.where(dashed, "", texts), dashed
 
 
-_UNREAD = {DatesStep.key: Step(None)}
-"""What a rule has in place of reading its texts as dates."""
+class _ReadLater(DatesStep):
+    """How the dates of a case are read after the cases that it is in."""
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """Nothing: it is said after the cases."""
+        return said
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Leave the texts as they are."""
+        return values
 
 
 class Cases(_Source[tuple[Rule, ...]]):
@@ -240,14 +248,20 @@ class Cases(_Source[tuple[Rule, ...]]):
         return found
 
     def _inside(self, rule: Rule) -> Iterator[Rule]:
-        """Yield the cases of a rule. If the rule changes their texts, it also reads the dates."""
+        """Yield the cases of a rule. If the rule changes their texts, it also reads the dates.
+
+        A case that moves a date reads it, as the rule says if it does not say so itself.
+        """
         changes = any(map(rule.get, (Clean, Lookup, DatesStep)))
-        later = rule.get(Lookup) or self.later
+        later, dates = rule.get(Lookup) or self.later, rule.get(DatesStep) or DatesStep(Dates())
         for case in self.value:
-            reads = any(step.of_dates for step in case.steps)
             sources = (step for step in case.steps if isinstance(step, _Source))
-            update = {step.key: replace(step, later=later) for step in sources}
-            yield case.model_copy(update=update | (_UNREAD if changes and not reads else {}))
+            update: dict[str, Step[Any]] = {s.key: replace(s, later=later) for s in sources}
+            if any(step.of_dates for step in case.steps):
+                update[dates.key] = case.get(DatesStep) or DatesStep(dates.value)
+            elif changes:
+                update[dates.key] = _ReadLater(dates.value)
+            yield case.model_copy(update=update)
 
 
 class Default(Step[Rule]):
