@@ -618,7 +618,7 @@ class _Compiler:
 
     def _common_id_rule(self, rule: FieldRule, bound: Mapping[str, str]) -> IdRule | None:
         """The `ids:` rule of the columns that feed a field, if they all have the same."""
-        if not all(part.lone_cells for _, part in rule.parts if part.templates):
+        if not all(part.is_lone(rule.values) for _, part in rule.parts if part.templates):
             return None
         rules = [self.id_rule(bound.get(name, name)) for name in rule.cells]
         return rules[0] if rules and all(other == rules[0] for other in rules) else None

@@ -471,8 +471,8 @@ def alma_panels(mapping: MappingDocument) -> tuple[Panel, Panel]:
 def _whose(mapping: MappingDocument) -> Iterator[Control]:
     """Yield a control for each list of words, date and pattern by which users are selected."""
     for steps, value in _values(mapping.source.values, _ONLY):
-        path, key = str(steps[len(_ONLY)]), str(steps[-1])
-        if path in {"any", "account_type"}:
+        path, key = "".join(map(str, steps[len(_ONLY) :][:1])), str(steps[-1])
+        if path in {"", "any", "account_type"}:
             continue
         if key in {path, "is"}:
             words = [value] if isinstance(value, str) else value
@@ -519,10 +519,10 @@ def _what(mapping: MappingDocument, start: Steps) -> Iterator[Control]:
     for steps, value in _values(mapping.source.values, start):
         names = [step for step in steps if isinstance(step, str)]
         names = names[names.index("set") + 1 :] if "set" in names else names
-        path = _field(names[names[0] == "record" :])
-        removed = ".".join((path.partition("[")[0], names[-1]))
+        path = _field(names[names[:1] == ["record"] :])
         if not isinstance(value, str) or not path or plain_domain(value):
             continue
+        removed = ".".join((path.partition("[")[0], names[-1]))
         if "remove" in names and removed in FIELDS:
             yield Control(steps, value, partial(set_text, steps), removed,
                           table=FIELDS[removed].facts.table)  # fmt: skip

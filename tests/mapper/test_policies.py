@@ -113,22 +113,23 @@ def test_what_is_known_about_a_field_reaches_the_planner(tmp_path: Path) -> None
     """Whether the run fills it in, the form of its IDs, its codes and the columns behind it."""
     record = (
         "job_category: <$kind>\n"
-        "user_identifier: [{id_type: <$kind>, value: '<Card>'}]\n"
+        "user_identifier: [{id_type: <$kind>, value: <Card>}, {id_type: B, value: <$card>}]\n"
         "user_note:\n"
         "  - {note_type: LIBRARY, note_text: Load <@today>}\n"
         "  - {note_type: LIBRARY, note_text: <$from>}"
     )
     top = (
         "ids: {card: {digits: 7, pad: true, strip: '-'}}\n"
-        "values: {kind: {from: <K>, lookup: k}, from: <@file>}\nlookups: {k: {a: CAT, b: DOG}}"
+        "values: {kind: {from: <K>, lookup: k}, from: <@file>, card: <Card>}\n"
+        "lookups: {k: {a: CAT, b: DOG}}"
     )
     bench = Bench(tmp_path, record, top, "Card|K")
     targets = bench.compiled.layout.targets
     volatile = [label for label, target in targets.items() if target.run_dependent]
     assert volatile == ["user_note[0].note_text", "user_note[1].note_text"]
     assert [label for label in volatile if targets[label].by_row] == volatile[1:]
-    card = targets["user_identifier[0].value"]
-    assert card.id_rule == IdRule(digits=7, pad=True, strip="-")
+    cards = [targets[f"user_identifier[{at}].value"].id_rule for at in (0, 1)]
+    assert cards == [IdRule(digits=7, pad=True, strip="-")] * 2
     assert set(targets["job_category"].mapped_codes) == {"CAT", "DOG"}
     assert [place.heading for place in targets["user_identifier[0].id_type"].places] == ["K"]
     assert [problem.value for problem in bench.map(("123", "a")).problems] == ["123"]

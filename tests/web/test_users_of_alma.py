@@ -106,8 +106,13 @@ def test_a_mail_domain_is_one_domain(library: Library) -> None:
     assert server.stop() == 0
 
 
-def test_a_text_that_selects_nobody_is_not_saved(library: Library) -> None:
-    """What is there stays, and no roster is offered a mapping that takes none."""
+def test_a_text_that_selects_nobody_is_not_saved_but_one_with_a_mistake_is(
+    library: Library,
+) -> None:
+    """What is there stays, and no roster is offered a mapping that takes none.
+
+    With a mistake it is still on the page, where it can be corrected.
+    """
     server = start(library.folder)
     client = server.client()
     form = form_of(client, "purge-dates.yaml")
@@ -123,6 +128,16 @@ def test_a_text_that_selects_nobody_is_not_saved(library: Library) -> None:
     assert path.stat().st_ino == inode, "the text was another one meanwhile"
     assert client.get("/alma/users?mapping=community.yaml").status_code == 404
     assert client.get("/alma/users?mapping=nobody.yaml").status_code == 404
+    text = form_of(client, "end-group.yaml")["text"]
+    only = text.partition("  only:\n")[2].partition("\n\n")[0]
+    for now, then in (
+        (f"only:\n{only}", "only: user_group COMM"),
+        ("record:\n", "record:\n  birth_date: {from: <birth_date>, lookup: days}\n"),
+        ("    set:\n", "    set: expiry_date\n    then:\n"),
+    ):
+        form = form_of(client, "end-group.yaml") | {"text": text.replace(now, then)}
+        assert client.post("/alma/users", data=form).status_code == 303
+        assert form_of(client, "end-group.yaml")["text"] == form["text"] != text
     assert server.stop() == 0
 
 

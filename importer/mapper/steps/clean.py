@@ -246,7 +246,7 @@ def _written_step() -> object:
                 known = ", ".join(KINDS)
                 sentence = f"`{word}` is not a step of `clean`; the steps are {known}"
                 raise ValueError(sentence + nearest(word, KINDS))
-        if isinstance(value, dict) and len(value) != 1:
+        if len(words) != 1:
             sentence = "a step has one key; write each step by itself, as in `[digits, {last: 4}]`"
             raise ValueError(sentence)
         if isinstance(value, str):
@@ -305,7 +305,8 @@ class Clean(Step[tuple[CleanStep, ...]]):
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Take the steps; blanks in IDs go before, or after what looks for parts."""
-        tidied = TIDIED.get(work.one.rule.field.path) if work.rule.lone_cells else None
+        field = work.one.rule
+        tidied = TIDIED.get(field.field.path) if work.rule.is_lone(field.values) else None
         divided = any(step.kind.divides for step in self.value)
         last = max((at for at, step in enumerate(self.value) if step.sees_lines), default=-1)
         if last < 0 and work.evaluation.lines:

@@ -13,6 +13,7 @@ from importer.mapper.lookups import (
     OwnTable,
     Tables,
 )
+from importer.mapper.lookups import Lookup as Table
 from importer.mapper.steps.step import Needs, RulePart, Step
 from importer.model.text import counted
 
@@ -75,8 +76,11 @@ class Lookup(Step[LookupKey]):
 
 
 def about(lookup: LookupKey, tables: Tables) -> str:
-    """Return a lookup in words: its name or its file, and how much is in it."""
-    table = tables[lookup]
+    """Return a lookup in words: its name or its file, and how much is in it.
+
+    The page shows mappings with errors, too: what cannot be used contains nothing.
+    """
+    table = tables.get(lookup, Table({}, {}))
     parts = [counted(len(table.codes), "value")]
     if table.passes:
         parts.append("otherwise the cell's own text")

@@ -106,7 +106,15 @@ class Rule(MappingPart):
     @property
     def lone_cells(self) -> bool:
         """Whether it takes cells as they are, without any text around them."""
-        return bool(self.templates) and all(template.lone_cell for template in self.templates)
+        return self.is_lone({})
+
+    def is_lone(self, values: Mapping[str, Rule]) -> bool:
+        """Return whether it takes cells as they are, also by those of the values that do so."""
+        others = {name: rule for name, rule in values.items() if rule is not self}
+        return bool(self.templates) and all(
+            one.lone_cell or (one.lone_value in others and others[one.lone_value].is_lone(others))
+            for one in self.templates
+        )
 
     @property
     def lone_variable(self) -> str:

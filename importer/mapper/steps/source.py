@@ -169,13 +169,14 @@ class From(_Source[tuple[Template, ...]]):
     def _without_dashes(
         self, texts: Texts, template: Template, work: RuleWork
     ) -> tuple[Texts, Rows]:
-        """Return the cells of dates, emails and phones without dashes, and where there was one.
+        """Return the texts of dates, emails and phones without dashes, and where there was one.
 
         A word that the rule's lookup has is no dash.
         """
         nothing = np.zeros(len(texts), dtype=bool)
         field, lookup = work.one.rule.field, work.rule.get(Lookup) or self.later
-        if not template.lone_cell or not (field.shape is Shape.DATE or field.path in DASHED):
+        lone = template.lone_cell or template.lone_value
+        if not lone or not (field.shape is Shape.DATE or field.path in DASHED):
             return texts, nothing
         known = work.evaluation.tables[lookup.value].codes if lookup else {}
         column: list[str] = texts.tolist()
@@ -250,7 +251,7 @@ class Cases(_Source[tuple[Rule, ...]]):
     def _inside(self, rule: Rule) -> Iterator[Rule]:
         """Yield the cases of a rule. If the rule changes their texts, it also reads the dates.
 
-        A case that moves a date reads it, as the rule says if it does not say so itself.
+        A case that moves a date reads it: by its own `dates`, else by those of the rule.
         """
         changes = any(map(rule.get, (Clean, Lookup, DatesStep)))
         later, dates = rule.get(Lookup) or self.later, rule.get(DatesStep) or DatesStep(Dates())
