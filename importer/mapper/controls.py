@@ -116,7 +116,8 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
     steps, start = ("record", path), _START[path]
     one = next((rule for rule in mapping.scalars if rule.field.path == path), None)
     after = "the load" if path == ENDS[0] else "the expiration date"
-    way, text = _way(one.rule, start) if one else ("none", "")
+    rule = one.rule if one else None
+    way, text = _way(rule, start) if rule else ("none", "")
     span = text if way == "span" else "1 year"
     day = text if way == "date" else today.replace(year=today.year + 1, day=1).isoformat()
     choices = {
@@ -129,10 +130,12 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
         column = f"From the column {' or '.join(one.cells)}"
         choices = {way: column if way == "column" else "As the text has it"} | choices
     found = [
-        Control(steps, way, partial(_set_way, mapping, steps, span, day), words="When",
+        Control(steps, way, partial(_set_way, mapping, rule, steps, span, day), words="When",
                 choices=tuple(choices.items()), kind="radio"),
-        Control((*steps, "span"), span, partial(_set_moment, steps), words=f"Time after {after}"),
-        Control((*steps, "date"), day, partial(_set_moment, steps), words="Date", kind="date"),
+        Control((*steps, "span"), span, partial(_set_moment, rule, steps),
+                words=f"Time after {after}"),
+        Control((*steps, "date"), day, partial(_set_moment, rule, steps), words="Date",
+                kind="date"),
     ]  # fmt: skip
     if way == "column":
         blank = partial(_set_blank, steps)
@@ -169,9 +172,15 @@ def _moment(text: str, start: str) -> dict[str, str]:
     return {"from": scalar(text)} if is_iso(text) else {"from": start, "plus": scalar(text)}
 
 
-def _set_moment(steps: Steps, text: str, value: str) -> str:
+def _set_moment(rule: Rule | None, steps: Steps, text: str, value: str) -> str:
     """Let a date be this one, or this span after its start."""
-    return editing.set_rule(text, steps, _moment(value, _START[str(steps[-1])]), _POLICY_KEYS)
+    return _set_rule(rule, steps, text, _moment(value, _START[str(steps[-1])]))
+
+
+def _set_rule(rule: Rule | None, steps: Steps, text: str, keys: Mapping[str, str]) -> str:
+    """Write the keys of a rule that has those of `rule`, of which the policies stay."""
+    has = rule is not None and any(isinstance(step, Policy) for step in rule.steps)
+    return editing.set_rule(text, steps, keys, _POLICY_KEYS, has_kept=has)
 
 
 def _set_blank(steps: Steps, text: str, value: str) -> str:
@@ -185,8 +194,9 @@ def _set_blank(steps: Steps, text: str, value: str) -> str:
 
 
 def _set_way(
-    mapping: MappingDocument, steps: Steps, span: str, day: str, text: str, way: str
-) -> str:
+    mapping: MappingDocument, rule: Rule | None, steps: Steps, span: str, day: str, text: str,
+    way: str,
+) -> str:  # fmt: skip
     """Let a date be found in another way."""
     if way == "none":
         return editing.clear_field(text, steps)
@@ -194,7 +204,7 @@ def _set_way(
         msg = "Enter first when terms end."
         raise UsageError(msg)
     moments = {"term": END_OF_TERM, "span": span, "date": day}
-    return _set_moment(steps, text, moments[way]) if way in moments else text
+    return _set_moment(rule, steps, text, moments[way]) if way in moments else text
 
 
 def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
@@ -240,24 +250,26 @@ def _same_for_all(mapping: MappingDocument) -> Panel:
             continue
         if constant is not None or is_open:
             value = "" if is_open or constant == TO_CHOOSE else constant or ""
-            found.append(_constant(rule.steps, label(mapping, rule), rule.field.path, value))
+            found.append(
+                _constant(rule.rule, rule.steps, label(mapping, rule), rule.field.path, value)
+            )
     missing = (
         one for path, one in FIELDS.items()
         if not one.parent and one.facts.table and path not in {*given, *TOP_FIELDS}
     )  # fmt: skip
     some = sum(bool(one.value) for one in found)
-    found += (_constant(("record", one.path), one.path, one.path, "") for one in missing)
+    found += (_constant(None, ("record", one.path), one.path, one.path, "") for one in missing)
     return Panel("Same for everybody", f"{some} of {len(found)} are set", tuple(found))
 
 
-def _constant(steps: Steps, label: str, path: str, value: str) -> Control:
+def _constant(rule: Rule | None, steps: Steps, label: str, path: str, value: str) -> Control:
     one = FIELDS.get(path)
     choices = (("true", "yes"), ("false", "no")) if one and one.shape is Shape.FLAG else ()
 
     def write(text: str, value: str) -> str:
         if not value.strip():
             return editing.clear_field(text, steps)
-        return editing.set_rule(text, steps, {"from": yaml_constant(value.strip())}, _POLICY_KEYS)
+        return _set_rule(rule, steps, text, {"from": yaml_constant(value.strip())})
 
     table = one.facts.table if one else ""
     return Control(steps, value, write, label, choices=choices, table=table)

@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import UsageError
+from importer.mapper.load import merges
 from importer.mapper.placeholders import heading_key, is_nameable
 from importer.mapper.yaml_source import Steps, cell, scalar
 
@@ -34,9 +35,11 @@ def set_column(text: str, steps: Steps, heading: str) -> str:
     `("record", "last_name")`. Raises NotEditableError.
     """
     root = _root(text)
-    if isinstance(_find(root, steps), MappingNode):
-        steps = (*steps, "from")
     node = _find(root, steps)
+    if isinstance(node, MappingNode):
+        if (node := _find(node, ("from",))) is None:
+            raise _refusal(steps)  # it has `cases`
+        steps = (*steps, "from")
     if node is not None and not _is_plain(node):
         raise _refusal(steps)
     return set_value(text, steps, column(heading))
@@ -66,10 +69,7 @@ def clear_field(text: str, steps: Steps) -> str:
     """
     root = _root(text)
     if _find(root, steps) is None:
-        if base := _find(root, ("extends",)):
-            where = ".".join(map(str, steps))
-            msg = f"`{where}` is in {base.value}, which this mapping extends."
-            raise NotEditableError(msg)
+        _check_base(root, steps)
         return text
     while len(steps) > 1 and steps[:-1] != ("record",) and _size(_find(root, steps[:-1])) == 1:
         steps = steps[:-1]
@@ -83,12 +83,14 @@ def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]]) -> str:
     """
     entry = ", ".join(f"{name}: {_in_braces(value)}" for name, value in fields)
     line = f"- {{{entry}}}"
-    node = _find(_root(text), kind)
+    root = _root(text)
+    node = _find(root, kind)
     if node is None:
+        _check_base(root, kind)
         return _insert(text, kind, f"\n{{indent}}{line}")
     if not isinstance(node, SequenceNode) or node.flow_style or not node.value:
         raise _refusal(kind)
-    at = _line_end(text, _content_end(node))
+    at = _line_end(text, _content_end(text, node))
     indent = " " * node.start_mark.column
     return f"{text[:at]}\n{indent}{line}{text[at:]}"
 
@@ -136,29 +138,31 @@ def set_value(text: str, steps: Steps, value: str) -> str:
         return _insert(text, steps, f" {value}")
     if _is_plain(node):
         inside = any(_is_flow(_find(root, steps[:end])) for end in range(len(steps)))
-        tail = text[node.end_mark.index :]
+        _, end = _extent(text, steps, node)
+        tail = text[end:]
         text = _splice(text, steps, node, _in_braces(value) if inside else value)
         line, newline, rest = tail.partition("\n")  # without the mark as a guess behind the value
         return f"{text.removesuffix(tail)}{_MARK.sub('', line)}{newline}{rest}"
     if _is_flow(node):
         return _splice(text, steps, node, value)
-    start, end = node.start_mark.index, _content_end(node)
-    parent = _find(root, steps[:-1])
-    if not isinstance(parent, MappingNode):
+    begin, end = _behind_key(text, steps), _content_end(text, node)
+    if text[begin : node.start_mark.index].strip():  # a comment
         raise _refusal(steps)
-    key = next(key for key, _ in parent.value if key.value == steps[-1])
-    colon = text.index(":", key.end_mark.index)
-    if text[colon + 1 : start].strip():  # a comment, or `|`
-        raise _refusal(steps)
-    return f"{text[: colon + 1]} {value}{text[end:]}"
+    return f"{text[:begin]} {value}{text[end:]}"
 
 
-def set_rule(text: str, steps: Steps, keys: Mapping[str, str], kept: Container[str]) -> str:
+def set_rule(
+    text: str, steps: Steps, keys: Mapping[str, str], kept: Container[str], *, has_kept: bool
+) -> str:
     """Write the keys of a rule with their YAML values; its others go, but for those kept.
 
-    A rule of nothing but `from` becomes a plain value. Raises NotEditableError.
+    A rule of nothing but `from` becomes a plain value. `has_kept`: it has some of these. Raises
+    NotEditableError, as for those of another mapping, which this one extends.
     """
-    node = _find(_root(text), steps)
+    root = _root(text)
+    node = _find(root, steps)
+    if node is None and has_kept:
+        _check_base(root, steps)
     if not isinstance(node, MappingNode):
         plain = keys["from"] if [*keys] == ["from"] else ""
         inside = ", ".join(f"{key}: {_in_braces(value)}" for key, value in keys.items())
@@ -200,6 +204,14 @@ def _refusal(steps: Steps) -> NotEditableError:
     return NotEditableError(f"`{where}` can only be changed in the mapping's text.")
 
 
+def _check_base(root: MappingNode, steps: Steps) -> None:
+    """Raise NotEditableError if a value may be in another mapping, which this one extends."""
+    if base := _find(root, ("extends",)):
+        where = ".".join(map(str, steps))
+        msg = f"`{where}` is in {base.value}, which this mapping extends; change it in the text."
+        raise NotEditableError(msg)
+
+
 def _find(node: Node | None, steps: Steps) -> Node | None:
     """Return the node at these steps, None if there is none. Raises NotEditableError."""
     for at, step in enumerate(steps):
@@ -224,9 +236,23 @@ def _splice(text: str, steps: Steps, node: Node, value: str) -> str:
     """Return the text with another value in place of the node at these steps."""
     if not (_is_plain(node) or _is_flow(node)):
         raise _refusal(steps)
+    start, end = _extent(text, steps, node)
+    return f"{text[:start]}{'' if start < end else ' '}{value}{text[end:]}"
+
+
+def _extent(text: str, steps: Steps, node: Node) -> tuple[int, int]:
+    """Return where the text of a node begins and ends; of a blank one, right behind the key."""
     start, end = node.start_mark.index, node.end_mark.index
-    blank = " " if start == end and not text[:start].endswith(" ") else ""  # `key:` and no value
-    return f"{text[:start]}{blank}{value}{text[end:]}"
+    return (start, end) if start < end else (_behind_key(text, steps),) * 2
+
+
+def _behind_key(text: str, steps: Steps) -> int:
+    """Return the place behind the colon of a key."""
+    parent = _find(_root(text), steps[:-1])
+    if not isinstance(parent, MappingNode):
+        raise _refusal(steps)
+    key = next(key for key, _ in parent.value if key.value == steps[-1])
+    return text.index(":", key.end_mark.index) + 1
 
 
 def _in_braces(value: str) -> str:
@@ -254,14 +280,16 @@ def _insert(text: str, steps: Steps, value: str) -> str:
     if not isinstance(parent, MappingNode) or not all(isinstance(one, str) for one in missing):
         raise _refusal(steps)
     keys = [scalar(str(one)) for one in missing]
+    if any(not merges(steps[:end]) for end in range(depth + 1, len(steps))):
+        _check_base(root, steps)  # it would go without the others
     if parent.flow_style:
-        if len(keys) > 1 or "\n" in value:
+        last = parent.value[-1][1] if parent.value else None
+        if len(keys) > 1 or "\n" in value or (last is not None and last.anchor):
             raise _refusal(steps)
-        at = parent.end_mark.index - 1
-        comma = ", " if parent.value else ""
+        at, comma = (last.end_mark.index, ", ") if last else (parent.start_mark.index + 1, "")
         return f"{text[:at].rstrip()}{comma}{keys[0]}:{_in_braces(value)}{text[at:]}"
     column = parent.start_mark.column if parent.value else 0
-    at = _line_end(text, _content_end(parent))
+    at = _line_end(text, _content_end(text, parent))
     lines = []
     for level, key in enumerate(keys):
         lines.append(f"{' ' * (column + _INDENT * level)}{key}:")
@@ -278,12 +306,13 @@ def _delete(text: str, root: MappingNode, steps: Steps) -> str:
     if isinstance(parent, SequenceNode):
         assert isinstance(last, int)  # noqa: S101  for the type
         item = parent.value[last]
-        start, end = item.start_mark.index, _content_end(item)
+        start, end = item.start_mark.index, _content_end(text, item)
     else:
         found = next(((key, item) for key, item in parent.value if key.value == last), None)
         if found is None:
             return text
-        start, end = found[0].start_mark.index, max(_content_end(found[1]), found[0].end_mark.index)
+        ends = (_content_end(text, found[1]), found[0].end_mark.index)
+        start, end = found[0].start_mark.index, max(ends)
     begin = text.rfind("\n", 0, start) + 1
     if isinstance(parent, MappingNode) and len(parent.value) > 1 and text[begin:start].strip():
         following = parent.value[1][0]  # it is the first key behind a dash
@@ -307,20 +336,24 @@ def _delete_in_braces(text: str, parent: MappingNode | SequenceNode, steps: Step
     return text[:start] + text[end:]
 
 
-def _content_end(node: Node) -> int:
+def _content_end(text: str, node: Node) -> int:
     """Return where the last text of a node ends, without comments and blank lines after it.
 
     Raises NotEditableError for a list whose last entry may be an alias: its text stands elsewhere.
     """
     if isinstance(node, ScalarNode) or _is_flow(node) or not node.value:
-        return int(node.end_mark.index)
+        end = int(node.end_mark.index)
+        exact = node.value and (_is_plain(node) or _is_flow(node))
+        return end if exact else len(text[:end].rstrip())  # else it is where the next text begins
     if isinstance(node, SequenceNode) and (name := node.value[-1].anchor):
         msg = (
             f"A list that ends in `*{name}` or `&{name}` can only be changed in the mapping's text."
         )
         raise NotEditableError(msg)
     last = node.value[-1]
-    return max(map(_content_end, last)) if isinstance(last, tuple) else _content_end(last)
+    if isinstance(last, tuple):
+        return max(_content_end(text, one) for one in last)
+    return _content_end(text, last)
 
 
 def _line_end(text: str, at: int) -> int:

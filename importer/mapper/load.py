@@ -198,7 +198,7 @@ def _laid_over(top: Source, base: Source) -> Source:
         for key, value in over.items():
             here, old = (*steps, key), names.get(heading_key(key), key)
             below = under.get(old)
-            if isinstance(value, dict) and isinstance(below, dict) and _merges(here):
+            if isinstance(value, dict) and isinstance(below, dict) and merges(here):
                 merged[key] = merge(value, below, here)
                 continue
             replaced.add((*steps, old))
@@ -226,7 +226,7 @@ def _has_names(steps: Steps) -> bool:
     return steps in {("ids",), ("headings",)} or (len(steps) == 2 and steps[0] == "lookups")
 
 
-def _merges(steps: Steps) -> bool:
+def merges(steps: Steps) -> bool:
     """Whether the keys here are merged one by one; a rule, and an `ids` rule, is replaced whole."""
     if steps[0] == "record":
         return steps in {("record",), ("record", "contact_info")}

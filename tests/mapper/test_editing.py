@@ -147,9 +147,34 @@ def test_the_last_field_of_a_record_in_braces_can_be_cleared() -> None:
     assert text == "record: {}\n"
 
 
+NOTE = "record:\n  user_note:\n    - note_text: |\n        Hello\n\nterms: []\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "after"),
+    [
+        ("record:\n  a: # choose\n  b: <B>\n", "a", "record:\n  a: C # choose\n  b: <B>\n"),
+        ("record: {b: [x] # why\n  }\n", "a", "record: {b: [x], a: C # why\n  }\n"),
+        ("record: {b: <B>,}\n", "a", "record: {b: <B>, a: C,}\n"),
+        (NOTE, "a", NOTE.replace("\n\n", "\n  a: C\n\n")),
+        (NOTE, "user_note.0.note_text", NOTE.replace("|\n        Hello", "C")),
+    ],
+)
+def test_a_value_comes_where_it_belongs(text: str, steps: str, after: str) -> None:
+    """Whatever is beside it: a comment, a comma without anything behind it, a block of text."""
+    where = tuple(int(one) if one.isdigit() else one for one in steps.split("."))
+    assert editing.set_value(text, ("record", *where), "C") == after
+
+
+def test_a_block_of_text_goes_without_what_follows_it() -> None:
+    """Its lines are its own."""
+    assert editing.clear_field(NOTE, ("record", "user_note")) == "record:\n\nterms: []\n"
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
+        ("record:\n  last_name: {cases: [<A>]}\n", "`record.last_name`"),
         ("a: &x {b: 1}\nrecord:\n  last_name: *x\n", "`record.last_name`"),
         ("record:\n  last_name: |\n    <Last>\n", "`record.last_name`"),
         ("- list\n", "cannot be read"),
@@ -172,8 +197,24 @@ def test_what_is_in_another_file_is_left_to_people() -> None:
     """Codes in a CSV file, and a key of the mapping that this one extends."""
     with pytest.raises(NotEditableError, match="file"):
         editing.set_code("lookups:\n  g: {file: g.csv, key: K, value: V}\n", "g", "Guest", "G")
+    above, date = "extends: base.yaml\n", ("record", "expiry_date")
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
-        editing.clear_field("extends: base.yaml\n", ("record", "expiry_date"))
+        editing.clear_field(above, date)
+
+
+def test_what_would_replace_more_of_another_file_is_left_to_people() -> None:
+    """One condition, one key of a rule, one entry of a list: the others of the base would go."""
+    above, date = "extends: base.yaml\n", ("record", "expiry_date")
+    code = ("record", "campus_code")
+    assert read(Path("m.yaml"), editing.set_value(above, code, "NORTH").encode())
+    with pytest.raises(NotEditableError, match=r"base\.yaml"):
+        editing.set_value(above, ("roster", "only", "user_group"), "[FRIEND]")
+    with pytest.raises(NotEditableError, match=r"base\.yaml"):
+        editing.set_value(above, (*date, "plus"), "1 year")
+    with pytest.raises(NotEditableError, match=r"base\.yaml"):
+        editing.set_rule(above, date, {"from": "2030-01-01"}, (), has_kept=True)
+    with pytest.raises(NotEditableError, match=r"base\.yaml"):
+        editing.add_entry(above, ("record", "user_note"), [("note_text", "x")])
 
 
 @pytest.mark.parametrize(
