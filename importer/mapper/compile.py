@@ -327,7 +327,7 @@ def compile_mapping(
         tuple(work.field(rule, rule.field.path, {}) for rule in rules)
         for rules in (mapping.values, mapping.scalars)
     )
-    entries = _without_lost_lists([*work.entries()])
+    entries = _without_lost_lists([*work.entries()], work.lost)
     for steps, condition in mapping.conditions:
         for name in condition.headings:
             work.column(name, steps)
@@ -403,9 +403,14 @@ def _droppable(mapping: MappingDocument, fields: Iterable[CompiledField]) -> dic
     }
 
 
-def _without_lost_lists(entries: list[CompiledEntry]) -> tuple[CompiledEntry, ...]:
-    """Return the entries; a list is not replaced as a whole if the roster lacks a column of it."""
-    lost = {
+def _without_lost_lists(
+    entries: list[CompiledEntry], missing: Collection[str]
+) -> tuple[CompiledEntry, ...]:
+    """Return the entries; a list is not replaced as a whole if the roster lacks a column of it.
+
+    `missing`: the lists of which a repeated column is missing.
+    """
+    lost = {*missing} | {
         one.entry.parent
         for one in entries
         if any(field.rule.cells and not field.column.places for field in one.deciding)
@@ -475,6 +480,8 @@ class _Compiler:
     missing: set[str] = field(default_factory=set)
     stars: dict[str, str] = field(default_factory=dict)
     """For which `<Email *>` a column is one of several, by its key."""
+    lost: set[str] = field(default_factory=set)
+    """The lists with an `<Email *>` that the roster may lack, and does."""
 
     def entries(self) -> Iterator[CompiledEntry]:
         """Compile the entries; one that repeats over headings or parts becomes several."""
@@ -505,7 +512,9 @@ class _Compiler:
                 others = (one for one in self.mapping.entries if one.parent == entry.parent)
                 cells = {cell for one in others if one is not entry for cell in one.cells}
                 found = self.headings.repeated(name, cells)
-                if not found and not self._is_optional(name):
+                if not found and self._is_optional(name):
+                    self.lost.add(entry.parent)
+                elif not found:
                     self._fault(name, entry.steps, f"the roster has no column like `{name}`")
                 self.stars |= {heading_key(heading): name for heading in found}
                 return [{name: heading} for heading in found]

@@ -10,7 +10,7 @@ local page, a first mapping. Only the roster itself and what is sent to Alma con
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import reduce
 from itertools import compress
@@ -61,19 +61,24 @@ from importer.model.user import AccountType
 from importer.model.vocabulary import say_secret
 
 
-def dates_of(mapping: MappingDocument, subject: Subject) -> Dates:
+def dates_of(mapping: MappingDocument, subject: Subject) -> tuple[Dates, Mapping[str, str]]:
     """Return how a condition reads dates: as the rules do, if these agree; else as the roster's.
 
-    A rule that cleans a text before reads another text.
+    Also the dates that their lookup gives to words. A rule that cleans a text before reads another
+    text.
     """
-    found = []
+    found, words = [], []
     for rule, steps, part in _taking(mapping, subject):
         if rule.field.shape is Shape.DATE and not (part.get(Clean) or rule.rule.get(Clean)):
-            own = part.get(DatesStep)
-            inherited = None if Default.key in steps[2:] else rule.dates
+            of_all = None if Default.key in steps[2:] else rule
+            own, lookup = part.get(DatesStep), part.get(Lookup)
+            inherited = of_all.dates if of_all else None
             found.append(mapping.file.dates(own.value if own else inherited))
+            table = lookup.value if lookup else of_all.lookup if of_all else None
+            words.append(mapping.tables[table].codes if table else {})
     ways = {way for way in found if way != Dates()}
-    return ways.pop() if len(ways) == 1 else mapping.file.roster.dates
+    dates = ways.pop() if len(ways) == 1 else mapping.file.roster.dates
+    return dates, words[0] if words and all(one == words[0] for one in words) else {}
 
 
 def is_nothing(mapping: MappingDocument, subject: Subject, text: str) -> bool:
@@ -350,8 +355,10 @@ class Evaluation:
         if at in self.dates:
             return self.dates[at]
         values = Values.of(texts, self.every, self.every)
-        dates = dates_of(self.mapping.mapping, key)
-        order = None if dates.order else self.order_of(at, texts, dates)
+        dates, words = dates_of(self.mapping.mapping, key)
+        if words:
+            values.step(lambda text, _: (words.get(heading_key(text), text), None))
+        order = None if dates.order else self.order_of(at, values.texts, dates)
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: ("", None) if is_dash(text) else dates.iso(text))
         self.report(values.found, "", self.places(key, bound))

@@ -22,6 +22,7 @@ from importer.mapper.lookups import (
     AS_TEXT,
     KeyFile,
     Lookup,
+    LookupFile,
     LookupKey,
     OwnTable,
     Tables,
@@ -198,7 +199,7 @@ def _laid_over(top: Source, base: Source) -> Source:
         for key, value in over.items():
             here, old = (*steps, key), names.get(heading_key(key), key)
             below = under.get(old)
-            if isinstance(value, dict) and isinstance(below, dict) and merges(here):
+            if isinstance(value, dict) and isinstance(below, dict) and merges(here, value, below):
                 merged[key] = merge(value, below, here)
                 continue
             replaced.add((*steps, old))
@@ -226,10 +227,16 @@ def _has_names(steps: Steps) -> bool:
     return steps in {("ids",), ("headings",)} or (len(steps) == 2 and steps[0] == "lookups")
 
 
-def merges(steps: Steps) -> bool:
-    """Whether the keys here are merged one by one; a rule, and an `ids` rule, is replaced whole."""
+def merges(steps: Steps, *parts: dict[str, Plain]) -> bool:
+    """Whether the keys here are merged one by one; a rule, and an `ids` rule, is replaced whole.
+
+    So are these `parts`, if one is a lookup in a file, and the other a table.
+    """
     if steps[0] == "record":
         return steps in {("record",), ("record", "contact_info")}
+    in_file = {part.keys() <= LookupFile.model_fields.keys() for part in parts}
+    if steps[0] == "lookups" and len(steps) > 1 and len(in_file) > 1:
+        return False
     of_rules = steps[0] in {"ids", "patron_role", "values"} and len(steps) > 1
     return not of_rules and steps[:2] not in _WHOLE
 

@@ -49,6 +49,17 @@ def test_keys_that_are_headings_or_words_are_found_without_case(tmp_path: Path) 
     assert mapping.tables["campuses"].codes == {"main": "CENTER"}
 
 
+def test_a_lookup_in_a_file_and_a_table_replace_one_another(tmp_path: Path) -> None:
+    """The keys of a file are no words; those of one file are laid over those of another."""
+    (tmp_path / "a.csv").write_text("Name,Code\nmain,A\n", "utf-8")
+    loaded(tmp_path, BELOW, "base.yaml")
+    text = "extends: base.yaml\nlookups: {campuses: {file: a.csv, key: Name, value: Code}}\n"
+    assert loaded(tmp_path, text, "mid.yaml").tables["campuses"].codes == {"main": "A"}
+    for over, code in (("value: Name", "main"), ("Main: MAIN", "MAIN")):
+        top = loaded(tmp_path, f"extends: mid.yaml\nlookups: {{campuses: {{{over}}}}}\n")
+        assert top.tables["campuses"].codes == {"main": code}
+
+
 def test_words_that_differ_in_case_alone_are_found(tmp_path: Path) -> None:
     """Two of the top for one of the base, of which the last may be removed."""
     loaded(tmp_path, BELOW, "base.yaml")

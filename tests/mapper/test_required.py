@@ -114,6 +114,15 @@ def test_a_column_that_a_roster_may_lack_is_blank_there(tmp_path: Path) -> None:
     assert Bench(tmp_path, record, OPTIONAL, "Middle").values("middle_name", "B.") == ["B."]
 
 
+def test_a_list_is_not_replaced_by_a_roster_without_its_columns(tmp_path: Path) -> None:
+    """Also where none of those is there for which `<Email *>` stands."""
+    entry = "{email_address: <%s>, email_type: work, on_update: replace_all}"
+    for heading, columns in (("Middle", "Job"), ("Email *", "Job"), ("Email *", "Job|Email 1")):
+        record = f"contact_info: {{email: [{entry % 'Job'}, {entry % heading}]}}"
+        entries = Bench(tmp_path, record, OPTIONAL, columns).compiled.entries
+        assert {one.entry.on_update == "replace_all" for one in entries} == {"|" in columns}
+
+
 def test_other_columns_are_still_missing(tmp_path: Path) -> None:
     """Only what is listed may be missing; a list of them that no rule uses is reported."""
     with pytest.raises(MappingError, match="column `Job` is missing") as raised:
