@@ -205,8 +205,8 @@ def test_what_is_in_another_file_is_left_to_people() -> None:
 def test_what_would_replace_more_of_another_file_is_left_to_people() -> None:
     """One condition, one key of a rule, one entry of a list: the others of the base would go."""
     above, date = "extends: base.yaml\n", ("record", "expiry_date")
-    code = ("record", "campus_code")
-    assert read(Path("m.yaml"), editing.set_value(above, code, "NORTH").encode())
+    code = editing.set_value(above, ("record", "campus_code"), "NORTH")
+    assert code == f"{above}record:\n  campus_code: NORTH\n"
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
         editing.set_value(above, ("roster", "only", "user_group"), "[FRIEND]")
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
