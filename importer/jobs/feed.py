@@ -229,7 +229,7 @@ def position(file: FoundFile, order: Order, every: Every, feed: Feed) -> Positio
 def opened(job: Job, location: Location) -> Iterator[RosterFolder]:
     """Open the place of a location of a job. Raises PlaceError, AccessError, UsageError."""
     if not location.host:
-        yield LocalFolder(Path(location.folder).expanduser())
+        yield LocalFolder(Path(location.folder))
         return
     try:
         from importer.jobs.sftp import connected  # an optional extra

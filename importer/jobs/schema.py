@@ -71,7 +71,8 @@ def _location(value: object, *, with_pattern: bool) -> Location:
     address = urlsplit(text)
     windows = os.name == "nt" and "://" not in text
     if "://" not in text:
-        path, server = text.replace("\\", "/") if windows else text, {}
+        home = os.path.expanduser(text)  # noqa: PTH111  a text: the pattern is no path
+        path, server = home.replace("\\", "/") if windows else home, {}
     elif address.scheme != "sftp" or not address.hostname or not address.username:
         msg = "must be a folder, or an address such as `sftp://user@host/folder`"
         raise ValueError(msg)
@@ -384,8 +385,8 @@ def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
                 yield ("notify", key, number), "is not an email address in ASCII"
     if file.notify.office and file.rejects_to is None:
         yield ("notify", "office"), "needs `rejects_to`, the folder with the rows to correct"
-    if file.keep is not None and file.keep < timedelta(days=1):
-        yield ("keep",), "must be at least `1d`"
+    if file.keep is not None and not 1 <= file.keep / timedelta(days=1) <= 99_999:
+        yield ("keep",), "must be from `1d` to `99999d`"
 
 
 def _own_files(file: JobFile, name: str) -> Iterator[tuple[Steps, str]]:

@@ -36,7 +36,8 @@ WRONG = {
     "mapping: small.yaml\nnotify: {ping: https://bücher.example.org/}": (5, "in ASCII"),
     "mapping: small.yaml\nnotify: {email: [bücher@example.org]}": (5, "email[0]: is not an email"),
     "mapping: small.yaml\nsftp:\n  a: {password: open}": (6, "the name of a setting, as in"),
-    "mapping: small.yaml\nkeep: 3h": (5, "keep: must be at least `1d`"),
+    "mapping: small.yaml\nkeep: 3h": (5, "keep: must be from `1d` to"),
+    "mapping: small.yaml\nkeep: 999999d": (5, "keep: must be from `1d` to"),  # before all years
     "mapping: small.yaml\ndeliver_to: out": (5, "deliver_to: is only for an SIS load"),
     "mapping: small.yaml\n  - from: back/*.xlsx\n    mapping: a.yaml\nrejects_to: ./back/": (
         7, "rejects_to: is where `from` finds *.xlsx"),  # it would load them for ever
@@ -93,6 +94,7 @@ def test_a_login_is_found_however_its_server_is_written(tmp_path: Path) -> None:
         (r"C:\p-*.csv", "C:/", "p-*.csv"),
         (r"\\files\in\p-*.csv", "//files/in", "p-*.csv"),
         ("p-*.csv", ".", "p-*.csv"),
+        ("~/in/p-*.csv", "C:/ana/in", "p-*.csv"),
         ("sftp://ana@example.org/out/p-*.csv", "/out", "p-*.csv"),
     ],
 )
@@ -101,6 +103,7 @@ def test_a_folder_of_windows_keeps_its_drive_or_its_share(
 ) -> None:
     """With either slash; the root of a drive is not the folder that is open on it."""
     monkeypatch.setattr(os, "name", "nt")
+    monkeypatch.setenv("HOME", r"C:\ana")
     found: Location = TypeAdapter(PickUp).validate_python(path)
     assert (found.folder, found.pattern) == (folder, pattern)
     target: Location = TypeAdapter(Folder).validate_python(folder.replace("/", "\\"))
