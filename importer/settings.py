@@ -40,13 +40,7 @@ ROLES, FOUR_EYES = "ALMA_WEB_ROLES", "ALMA_WEB_FOUR_EYES"
 DESTINATION = (REGION, "ALMA_BASE_URL", "ALMA_GATEWAY", "ALMA_CA_BUNDLE", "ALMA_PROXY")
 """The settings that decide where the key is sent, and which certificates are trusted there."""
 
-MAIL = (
-    "ALMA_MAIL_HOST",
-    "ALMA_MAIL_PORT",
-    "ALMA_MAIL_USER",
-    "ALMA_MAIL_PASSWORD",
-    "ALMA_MAIL_FROM",
-)
+MAIL = tuple(f"ALMA_MAIL_{name}" for name in ("HOST", "PORT", "USER", "PASSWORD", "FROM"))
 """The settings that decide where emails are sent, and the login there."""
 
 WAY = ("ALMA_PROXY", "ALMA_CA_BUNDLE")

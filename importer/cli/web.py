@@ -42,18 +42,12 @@ from importer.web.tasks import (
 
 app = Commands()
 
-PORT = 8420
-
-IDLE_HOURS = 8.0
-
-_PRACTICE_RATE = "20"  # calls a second
-
 
 @app.command()
 def web(
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0: any free port.")
-    ] = PORT,
+    ] = 8420,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address; do not open a browser.")
     ] = False,
@@ -66,7 +60,7 @@ def web(
     ] = "",
     idle: Annotated[
         float, typer.Option(min=0, help="Stop after N hours without use; 0: never.", metavar="N")
-    ] = IDLE_HOURS,
+    ] = 8.0,
 ) -> None:
     """Open the local page: drop a roster, correct it, review the plan, and load it."""
     if os.environ.get(KEY):
@@ -90,7 +84,9 @@ def web(
     with ExitStack() as stack:
         if socket_file is not None:
             listening = [stack.enter_context(_proxys_socket(socket_file, public_url))]
-            address, seconds = _as_browsers_send(public_url), None
+            usual = ":443" if public_url.startswith("https:") else ":80"
+            # as the headers Host and Origin name it
+            address, seconds = public_url.lower().removesuffix(usual), None
         else:
             listening = _listen(port)
             address = f"http://{_own_name()}:{listening[0].getsockname()[1]}"
@@ -167,12 +163,6 @@ def _in_use(path: Path) -> UsageError:
     )
 
 
-def _as_browsers_send(public_url: str) -> str:
-    """Return an address as the headers Host and Origin name it: without capitals, usual port."""
-    address = public_url.lower()
-    return address.removesuffix(":443" if address.startswith("https:") else ":80")
-
-
 @contextmanager
 def _site(access: Access, *, proxied: bool) -> Iterator[Site]:
     """Return the site of this folder, with a practice Alma that runs while the block lasts."""
@@ -183,7 +173,7 @@ def _site(access: Access, *, proxied: bool) -> Iterator[Site]:
         settings = {
             "ALMA_BASE_URL": alma.removesuffix("/almaws/v1"),
             "ALMA_API_KEY": key,
-            "ALMA_RATE": _PRACTICE_RATE,
+            "ALMA_RATE": "20",
             "ALMA_VERIFY_DELAY": "1",
         }
         space = _workspace(PRACTICE, practice, settings)
@@ -239,20 +229,17 @@ def _own_name() -> str:
     return name
 
 
-def _redirect(address: str) -> str:
-    target = escape(address, quote=True)
-    return (
-        f'<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={target}">'
-        f'<title>Opening the page</title><a href="{target}">Open the page</a>'
-    )
-
-
 def _opened(address: str, page: Path) -> bool:
     """Open an address in the browser; return whether this was possible.
 
     It goes through a private file: its token must not be seen in the list of processes.
     """
-    write_atomically(page, _redirect(address).encode())
+    target = escape(address, quote=True)
+    text = (
+        f'<!DOCTYPE html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={target}">'
+        f'<title>Opening the page</title><a href="{target}">Open the page</a>'
+    )
+    write_atomically(page, text.encode())
     if start := getattr(os, "startfile", None):  # Windows; there an address must be in ASCII
         with suppress(OSError):
             start(page)

@@ -29,7 +29,6 @@ from importer.errors import (
 from importer.jobs.check import load_mapping
 from importer.jobs.commands import OF_FILES, StepError, Tools
 from importer.jobs.feed import (
-    Feed,
     FeedFile,
     FileState,
     MissingFileError,
@@ -511,7 +510,9 @@ class JobRun:
     def _act(self, load: Load) -> Load:
         """Do what the job does with a plan, unless a guard holds it."""
         plan, state = load.planned, self._store.state
-        failed = failed_guards(self._job.file.guards, load, state, self._feeds(load))
+        rosters = self._job.file.rosters if load.corrects is None else ()
+        feeds = tuple(state.feed(part.source.address) for part in rosters)
+        failed = failed_guards(self._job.file.guards, load, state, feeds)
         held = tuple(guard for guard in failed if guard.name not in load.allowed)
         if held:
             load = load.model_copy(update={"step": Step.HELD, "held": held})
@@ -545,10 +546,6 @@ class JobRun:
             changes["delivered"] = (*state.delivered, load.run)[-COMPARED:]
         self._intake.mark(load, FileState.LOADED, **changes)
         return load
-
-    def _feeds(self, load: Load) -> tuple[Feed, ...]:
-        rosters = self._job.file.rosters if load.corrects is None else ()
-        return tuple(self._store.state.feed(part.source.address) for part in rosters)
 
     def _apply(self, load: Load) -> Load:
         """Apply the plan, or continue with it; plan again where it is stale."""

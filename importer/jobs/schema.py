@@ -189,12 +189,7 @@ def web_address(text: str) -> str:
     raise ValueError(msg)
 
 
-def secret(name: str) -> str:
-    """Return the value of `$NAME`. Raises UsageError where it is not set."""
-    return required(name, named)
-
-
-def required(name: str, look_up: Callable[[str], SecretStr | None]) -> str:
+def required(name: str, look_up: Callable[[str], SecretStr | None] = named) -> str:
     """Return the value of `$NAME`. Raises UsageError where it is not set, or may not be used."""
     value = look_up(name.removeprefix("$"))
     if value is None:

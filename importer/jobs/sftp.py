@@ -15,7 +15,7 @@ from paramiko.hostkeys import InvalidHostKey
 
 from importer.errors import AccessError, PlaceError
 from importer.jobs.places import FoundFile
-from importer.jobs.schema import Location, Login, secret
+from importer.jobs.schema import Location, Login, required
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it would log tracebacks
 
@@ -51,8 +51,8 @@ def connected(location: Location, login: Login) -> Iterator[RemoteFolder]:
 
 
 def _log_in(client: paramiko.SSHClient, location: Location, login: Login) -> paramiko.SFTPClient:
-    password = secret(login.password) if login.password else None
-    passphrase = secret(login.passphrase) if login.passphrase else None
+    password = required(login.password) if login.password else None
+    passphrase = required(login.passphrase) if login.passphrase else None
     host = location.host
     try:
         client.connect(
