@@ -41,10 +41,8 @@ from importer.pipeline.prove import ProvedRow, Texts, failing_tests, prove
 from importer.report.masking import shown as masked
 from importer.report.wording import sentence
 from importer.report.workbook import version_of, write_blank
-from importer.suggest.column_guesses import Reading, best_reading
-from importer.suggest.columns import Beside, Guess, confirmed, is_whole_name
-from importer.suggest.draft import EXPIRY, GROUP, NAME, Choices, Draft
-from importer.suggest.first_mapping import suggest, to_do
+from importer.suggest.columns import Beside, Guess, Reading, best_reading, confirmed, is_whole_name
+from importer.suggest.first_mapping import EXPIRY, GROUP, NAME, Choices, Draft, suggest, to_do
 from importer.suggest.user_loader_profile import read_profile, to_mapping
 
 app = Commands()

@@ -24,8 +24,7 @@ from importer.model.roster import NO_HEADINGS, NOT_KEPT, Roster, letter
 from importer.model.text import word_list
 from importer.model.vocabulary import say_secret
 from importer.report.wording import part_name, sentence
-from importer.suggest.column_guesses import guesses
-from importer.suggest.columns import Beside, confirmed
+from importer.suggest.columns import Beside, confirmed, guesses
 from importer.suggest.first_mapping import suggest
 from importer.web.drafts import Draft, mapping_text
 from importer.web.site import Visit, found, number, see

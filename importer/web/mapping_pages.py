@@ -31,8 +31,7 @@ from importer.model.problem import Place
 from importer.model.roster import Roster
 from importer.model.vocabulary import BARCODE, field_of
 from importer.report.wording import field_name
-from importer.suggest.column_guesses import guesses
-from importer.suggest.columns import EMPL_ID, PRIMARY_ID, Guess
+from importer.suggest.columns import EMPL_ID, PRIMARY_ID, Guess, guesses
 from importer.web.card import card, key_of, lacking
 from importer.web.draft_pages import beside
 from importer.web.drafts import Draft, StaleError, mapping_text, text_digest

@@ -18,7 +18,7 @@ from importer.ledger.ledger import Ledger
 from importer.loader.read import read
 from importer.model.plan import SafetyCheck
 from importer.model.roster import ADDED, DECISION, Layout
-from importer.suggest.draft import Choices, Draft
+from importer.suggest.first_mapping import Choices, Draft
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, codes, write
 from tests.sheets import read_csv, read_rows, write_csv, write_rows

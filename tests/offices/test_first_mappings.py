@@ -14,7 +14,7 @@ from importer.mapper.checks import findings
 from importer.mapper.load import load
 from importer.mapper.steps.step import Level
 from importer.model.roster import Layout
-from importer.suggest.column_guesses import guesses
+from importer.suggest.columns import guesses
 from tests.offices.offices import OFFICES, SAMPLES_OWED, Office
 from tests.pipeline.runs import SAMPLES
 from tests.sheets import read_rows

@@ -14,10 +14,8 @@ from importer.mapper.evaluate import evaluate
 from importer.model.fields import NO_CODES, CodeRow, CodeTables
 from importer.model.user import AccountType
 from importer.model.vocabulary import field_of
-from importer.suggest.column_guesses import guesses
-from importer.suggest.columns import confirmed
-from importer.suggest.draft import Choices, Draft
-from importer.suggest.first_mapping import suggest
+from importer.suggest.columns import confirmed, guesses
+from importer.suggest.first_mapping import Choices, Draft, suggest
 from tests.mapper.bench import RUN, lint, loaded, places, roster, without_headings
 from tests.suggest.headings import BESIDE, fed, rows, score
 

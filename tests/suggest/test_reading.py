@@ -12,7 +12,7 @@ from importer.cli.app import run
 from importer.errors import Exit, RosterError
 from importer.mapper.load import load
 from importer.model.roster import NO_HEADINGS, Layout
-from importer.suggest.column_guesses import best_reading
+from importer.suggest.columns import best_reading
 from tests.loader.letters import PAIRS, roster
 from tests.suggest.headings import BESIDE
 
