@@ -8,15 +8,15 @@ from datetime import date
 from importer.model.candidates import Candidates
 from importer.model.fields import CodeTables
 from importer.model.problem import Problem
-from importer.validator import code_checks, fields, steward
+from importer.validator import fields, steward
 from importer.validator.fields import Table
 
 CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
     fields.identifiers, fields.own_proxies, fields.swapped_identifiers, fields.too_long,
     fields.symbols_in_names, fields.two_people, fields.commas_and_titles,
-    code_checks.codes_in_table, code_checks.flags, fields.out_of_range, fields.expired,
+    fields.codes_in_table, fields.flags, fields.out_of_range, fields.expired,
     fields.purged_before_expiry, fields.purge_passed, fields.emails, fields.phones,
-    code_checks.states, fields.zip_codes, fields.pins, fields.passwords, fields.forced_changes,
+    fields.states, fields.zip_codes, fields.pins, fields.passwords, fields.forced_changes,
     steward.odd_columns, steward.odd_names, steward.one_case, steward.test_people,
     steward.swapped_names, steward.swapped_address, steward.odd_contacts, steward.too_young,
     steward.markup,

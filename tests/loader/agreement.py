@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from importer.loader.detect import NotReadableError, unpack
-from importer.loader.plain_xlsx import NotPlainError
 from importer.loader.table import Sheet
-from importer.loader.xlsx import XlsxWorkbook
+from importer.loader.xlsx import NotPlainError, XlsxWorkbook
 
 
 def readers_agree(path: Path) -> bool:
