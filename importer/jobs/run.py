@@ -49,7 +49,7 @@ from importer.jobs.returns import Returns
 from importer.jobs.schema import Job, RosterPart
 from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store
 from importer.jobs.words import to_retire, what_next, what_was_done, why_held
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import State
 from importer.model.files import unused
 from importer.model.run import SisLoad, Summary
@@ -417,7 +417,8 @@ class JobRun:
     def _still_valid(self, load: Load) -> Load:
         """Return the load, to be planned again where its plan is gone or of another mapping.
 
-        What is delivered in part is continued; for one that is applied in part, `apply` decides.
+        Its counts are those after what people resolved in its run since. What is delivered in part
+        is continued; for one that is applied in part, `apply` decides.
         """
         if load.step not in {Step.PLANNED, Step.HELD} or load.delivered:
             return load
@@ -425,14 +426,16 @@ class JobRun:
             with Ledger.open(Path(load.run)) as ledger:
                 if not ledger.was_applied:
                     check_sources(ledger.facts)
-                facts = ledger.facts
+                facts, summary = ledger.facts, summarize(ledger)
         except (UsageError, StalePlanError) as error:
             self._tools.say(f"{error} The roster is planned again.")
             return load.to_plan_again
         made = (facts.command, [Path(mapping.typed) for _, mapping in facts.rosters], facts.sis)
         wanted = (self._planning, self._mappings(load), self._sis)
         lacks_zip = self._planning == "check" and not all(map(os.path.isfile, load.zips or ("",)))
-        return load.to_plan_again if made != wanted or lacks_zip else load
+        if made != wanted or lacks_zip:
+            return load.to_plan_again
+        return load.model_copy(update={"summary": summary})
 
     @property
     def _planning(self) -> str:

@@ -409,8 +409,13 @@ def test_every_end_of_a_command_is_understood(code: int, out: str, ended: Exit) 
     assert result.error
 
 
-def test_a_load_of_which_too_much_needs_review_is_held(office: Office, sandbox: Sandbox) -> None:
-    """The same people under new IDs: nobody is created, and the exit code is no success."""
+def test_a_load_of_which_too_much_needs_review_is_held(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """The same people under new IDs: nobody is created, and the exit code is no success.
+
+    As soon as a person resolved the rows in its run, as the email says, they are loaded.
+    """
     known = [(f"2{row[0]}", *row[1:4], "2001-02-03", *row[5:]) for row in people(20)]
     office.write_job("guards: {creates: off, absent: off}\n")
     assert office.takes(known) == Exit.DONE
@@ -422,6 +427,10 @@ def test_a_load_of_which_too_much_needs_review_is_held(office: Office, sandbox: 
     assert "review --why" in office.text
     assert office.pings[-1] == "/ping/fail"
     assert len(state(sandbox)) == 20
+    (held,) = Store("nightly").read().held
+    resolved = typed("resolve", held.run, "--all", "possible-match-in-alma", "--as", "create")
+    assert (resolved.exit, office.run()) == (Exit.DONE, Exit.DONE)
+    assert len(state(sandbox)) == 40
 
 
 @pytest.mark.parametrize(
