@@ -269,13 +269,16 @@ class Connection:
 
         Raises RefusedError where the path is not what was meant; nothing is sent then.
         """
-        content = None if request.body is None else request.body.encode()
+        content, headers = None, {"Accept": request.accept}
+        if request.body is not None:
+            content, kind = request.body.encode(), "xml" if request.body.startswith("<") else "json"
+            headers["Content-Type"] = f"application/{kind}"
         built = self._client.build_request(
             request.method,
             f"{self._base_url}{request.path}",
             params=dict(request.params) or None,
             content=content,
-            headers={"Accept": request.accept} | _content_type(request.body),
+            headers=headers,
         )
         meant = httpx.URL(self._base_url).raw_path + request.path.encode("ascii")
         if built.url.raw_path.partition(b"?")[0] != meant:
@@ -316,12 +319,6 @@ class Connection:
             location=shown("Location"),
             remaining=shown("X-Exl-Api-Remaining"),
         )
-
-
-def _content_type(body: str | None) -> dict[str, str]:
-    if body is None:
-        return {}
-    return {"Content-Type": f"application/{'xml' if body.startswith('<') else 'json'}"}
 
 
 async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLost:

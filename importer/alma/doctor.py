@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -52,12 +52,7 @@ class Finding:
 
     def as_json(self) -> dict[str, str]:
         """Return it as JSON values, without the exit code."""
-        return {
-            "name": self.name,
-            "state": self.state,
-            "sentence": self.sentence,
-            "advice": self.advice,
-        }
+        return {name: str(one) for name, one in asdict(self).items() if name != "exit"}
 
 
 async def examine(
@@ -72,8 +67,7 @@ async def examine(
         return replace(institution, name="connection"), _codes(codes, "", today)
     clock, tables = _clock(alma.clock_offset), _codes(codes, code, today)
     key = Finding("key", State.OK, "An API key is set.")
-    reading = await reading_right(alma)
-    writing = await _right(alma, "POST", "write users")
+    reading, writing = await right(alma, "GET"), await right(alma, "POST")
     if reading.sentence == writing.sentence == institution.sentence:  # it is not a right
         advice = "Copy the key again from developers.exlibrisgroup.com, or make a new one."
         return replace(institution, name="key", advice=advice), clock, tables
@@ -81,12 +75,9 @@ async def examine(
     return key, reading, writing, institution, clock, tables, *facts
 
 
-async def reading_right(alma: Alma) -> Finding:
-    """Return whether the key may read users; a GET."""
-    return await _right(alma, "GET", "read users")
-
-
-async def _right(alma: Alma, method: Literal["GET", "POST"], name: str) -> Finding:
+async def right(alma: Alma, method: Literal["GET", "POST"]) -> Finding:
+    """Return whether the key may read (GET) or write users."""
+    name = "read users" if method == "GET" else "write users"
     try:
         await alma.check_access(method)
     except AlmaError as error:
@@ -293,7 +284,7 @@ async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
     AlmaError.
     """
     institution = await alma.general()
-    findings = [whose(institution), await reading_right(alma)]
+    findings = [whose(institution), await right(alma, "GET")]
     pages = [await _page(alma, 0)]
     total, last = pages[0].total, pages[0].total - PAGE
     pages += [await _page(alma, offset) for offset in (last // 2, last) if last > 0]

@@ -15,6 +15,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
@@ -208,11 +209,8 @@ _UNLIKELY: Mapping[str, tuple[Body, tuple[str, ...]]] = {
 """Facts that show when a user with these changes is created: what `_taken` returns."""
 
 
-def _unlikely(changes: Body, results: tuple[str, ...]) -> Experiment:
-    async def experiment(lab: _Lab) -> str:
-        return _taken(await lab.post(lab.body(**changes)), *results)
-
-    return experiment
+async def _unlikely(changes: Body, results: tuple[str, ...], lab: _Lab) -> str:
+    return _taken(await lab.post(lab.body(**changes)), *results)
 
 
 async def _generate_primary_id(lab: _Lab) -> str:
@@ -358,15 +356,12 @@ async def _modify_date_from(lab: _Lab) -> str:
     raise UnclearError(msg)
 
 
-def _by_reading(read: Callable[[Alma], Awaitable[str]]) -> Experiment:
-    async def experiment(lab: _Lab) -> str:
-        return await read(lab.alma)
-
-    return experiment
+async def _by_reading(read: Callable[[Alma], Awaitable[str]], lab: _Lab) -> str:
+    return await read(lab.alma)
 
 
 EXPERIMENTS: Mapping[str, Experiment] = {
-    **{name: _unlikely(*one) for name, one in _UNLIKELY.items()},
+    **{name: partial(_unlikely, *one) for name, one in _UNLIKELY.items()},
     **{
         function.__name__.removeprefix("_").replace("_", "-"): function
         for function in (
@@ -376,7 +371,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             _unknown_xml, _modify_date_from,
         )
     },
-    **{name: _by_reading(read) for name, read in READING.items()},
+    **{name: partial(_by_reading, read) for name, read in READING.items()},
 }  # fmt: skip
 """By fact. A fact about staff's work or the SIS load cannot be measured through the API."""
 

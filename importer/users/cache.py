@@ -262,7 +262,7 @@ class UserCache(Database):
                 "DELETE FROM pages WHERE instr(keys, ?1)",
             ):
                 connection.executemany(change, ((one,) for one in ids))
-        self.connection.execute("VACUUM")
+        tuple(self.read("VACUUM"))
 
     def _put(self, user: KnownUser, record: str, seen: float, sweep: int) -> None:
         execute, key = self.connection.execute, user.primary_id.casefold()
