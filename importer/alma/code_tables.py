@@ -110,7 +110,15 @@ def write_file(path: Path, tables: CodeTables) -> None:
     content = {
         "fetched": tables.fetched.isoformat() if tables.fetched else None,
         "institution": tables.institution,
-        "tables": {name: dict(sorted(map(_entry, rows))) for name, rows in sorted(kept.items())},
+        "tables": {
+            name: {
+                row.code: row.description
+                if row.enabled
+                else {"description": row.description, "enabled": False}
+                for row in sorted(rows, key=lambda row: row.code)
+            }
+            for name, rows in sorted(kept.items())
+        },
     }
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     try:
@@ -119,12 +127,6 @@ def write_file(path: Path, tables: CodeTables) -> None:
     except OSError:
         msg = f"{path}: the code tables cannot be saved here."
         raise UsageError(msg) from None
-
-
-def _entry(row: CodeRow) -> tuple[str, str | dict[str, str | bool]]:
-    if row.enabled:
-        return row.code, row.description
-    return row.code, {"description": row.description, "enabled": False}
 
 
 def plain(codes: CodeTables) -> dict[str, dict[str, str]]:

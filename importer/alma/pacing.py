@@ -232,18 +232,16 @@ class RateLimiter:
             if waiter.done():  # cancelled
                 continue
             if self._used_up or self.available == 0:
-                waiter.set_exception(self._no_more_calls())
+                reserve = f" down to the reserve of {self.reserve:,}" if self.reserve else ""
+                msg = (
+                    f"The institution's daily API calls are used up{reserve}. There are new ones "
+                    "after midnight GMT."
+                )
+                waiter.set_exception(DailyLimitError(msg))
                 continue
             self.calls += 1
             waiter.set_result(Slot(self.calls, self._clock(), self._answered))
             return
-
-    def _no_more_calls(self) -> DailyLimitError:
-        reserve = f" down to the reserve of {self.reserve:,}" if self.reserve else ""
-        return DailyLimitError(
-            f"The institution's daily API calls are used up{reserve}. There are new ones after "
-            "midnight GMT."
-        )
 
     def _slow_down(self, slot: Slot, asked: float) -> None:
         """Halve the rate, once for all calls that were sent before the refusal was known."""

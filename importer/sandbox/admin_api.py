@@ -143,9 +143,11 @@ class AdminApi:
     async def _add_codes(self, request: web.Request) -> web.Response:
         rows = _read(_CODES, await request.read(), 'the body is {"CODE": "description"}')
         table = request.match_info["table"]
-        if not self.institution.add_codes(table, rows):
+        if not self.institution.tables.add(table, rows):
             msg = f"there is no code table {table}"
             raise UsageError(msg)
+        for code, words in rows.items():
+            self.institution.store.add_code(table, code, words)
         return web.Response(status=204)
 
     async def _change_settings(self, request: web.Request) -> web.Response:
@@ -159,7 +161,7 @@ class AdminApi:
         if "rate" in named:
             self.gateway.limits.rate = given.rate or 0
         if "remaining" in named:
-            self.gateway.limits.set_remaining(given.remaining)
+            self.gateway.limits.used = self.gateway.limits.daily - given.remaining
         if "latency" in named:
             self.gateway.latency = given.latency
         return web.Response(status=204)

@@ -226,30 +226,26 @@ class Clock:
 class Limits:
     """One token bucket and one daily count for all keys. `rate` is calls a second, 0: no limit.
 
-    A refused call counts nowhere. The day starts at midnight GMT (contract 2.5).
+    A refused call counts nowhere. The day starts at midnight GMT (contract 2.5). `used`: today.
     """
 
     rate: float
     daily: int
+    used: int = 0
     _tokens: float = 0
     _filled: float | None = None
-    _used: int = 0
     _day: date | None = None
 
     @property
     def remaining(self) -> int:
         """Calls left today."""
-        return max(0, self.daily - self._used)
-
-    def set_remaining(self, calls: int) -> None:
-        """Pretend that only N calls are left today."""
-        self._used = self.daily - calls
+        return max(0, self.daily - self.used)
 
     def take(self, clock: Clock) -> None:
         """Count one call, or refuse it (429)."""
         now, today = clock.monotonic(), clock.now().date()
         if self._day not in {None, today}:
-            self._used = 0
+            self.used = 0
         self._day = today
         if self.rate > 0:
             capacity = max(1.0, self.rate)
@@ -258,11 +254,11 @@ class Limits:
             self._filled = now
             if self._tokens < 1:
                 refuse("per_second")
-        if self._used >= self.daily:
+        if self.used >= self.daily:
             refuse("daily")
         if self.rate > 0:
             self._tokens -= 1
-        self._used += 1
+        self.used += 1
 
 
 @dataclass(slots=True)

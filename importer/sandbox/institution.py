@@ -137,14 +137,6 @@ class Institution:
         if not digest or not hmac.compare_digest(_digest(password, salt), digest):
             refuse("unauthenticated")
 
-    def add_codes(self, table: str, rows: dict[str, str]) -> bool:
-        """Add rows to a code table; return False if there is no such table."""
-        if not self.tables.add(table, rows):
-            return False
-        for code, words in rows.items():
-            self.store.add_code(table, code, words)
-        return True
-
     def _key(self, value: str) -> str:
         return value if self.switches["identifier-case"] == "sensitive" else value.casefold()
 

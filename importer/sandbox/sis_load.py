@@ -92,7 +92,11 @@ class _Load:
             body["external_id"] = text(old.record, "external_id")
             body.setdefault("primary_id", text(old.record, "primary_id"))
         elif not text(body, "primary_id"):
-            body["primary_id"] = _generated_id(institution, body)
+            # Alma's default: FirstLast, then FirstLast0, FirstLast1
+            stem = text(body, "first_name") + text(body, "last_name")
+            names = chain([stem], (f"{stem}{number}" for number in count()))
+            taken = institution.store.find
+            body["primary_id"] = next(name for name in names if not taken(name.casefold()))
         keys = self._claim(body, old)
         skips = self.profile.mode == "import"
         if old is None:
@@ -182,10 +186,3 @@ def _elements(document: bytes) -> list[etree._Element]:
         msg = f"Could not parse file: its root element is {root.tag}, not users"
         raise UsageError(msg)
     return list(root)
-
-
-def _generated_id(institution: Institution, body: Record) -> str:
-    """Return Alma's default primary ID for a new user: FirstLast, then FirstLast0, FirstLast1."""
-    stem = text(body, "first_name") + text(body, "last_name")
-    candidates = chain([stem], (f"{stem}{number}" for number in count()))
-    return next(name for name in candidates if not institution.store.find(name.casefold()))
