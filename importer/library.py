@@ -325,7 +325,7 @@ async def read_users_async(
         path = cache_path(USERS, institution.code, institution.environment)
         with UserCache.make(path, institution.code, institution.environment) as cache:
             if refresh:
-                await Refresh(cache, alma, now, progress.rows, progress.note).run(full=False)
+                await Refresh(cache, alma, now, progress.rows, progress.note).run()
             every = [cells_of(user) for user in find_all(cache)]
     names = dict.fromkeys(("primary_id", *(name for one in every for name in one)))
     return frame((*names,), ([one.get(name, "") for name in names] for one in every))

@@ -45,6 +45,8 @@ REGIONS = {
 }
 """Ex Libris' API hosts by region (contract 2.1)."""
 
+_REGIONS = " or ".join(", ".join(REGIONS).rsplit(", ", 1))
+
 
 def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
     """Return the API's address, such as `https://api-na.hosted.exlibrisgroup.com/almaws/v1`.
@@ -59,14 +61,14 @@ def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
     if not region:
         msg = (
             "Alma's address is not set. Set ALMA_REGION to "
-            f"{_list(REGIONS)}, or ALMA_BASE_URL to a scheme and host; and ALMA_API_KEY to the API "
+            f"{_REGIONS}, or ALMA_BASE_URL to a scheme and host; and ALMA_API_KEY to the API "
             "key. They are read from the environment and from the file .env in this folder."
         )
         raise UsageError(msg)
     host = REGIONS.get(region.strip().lower())
     if host is None:
         msg = (
-            f"ALMA_REGION is not one of {_list(REGIONS)}. It is na for North America, eu for "
+            f"ALMA_REGION is not one of {_REGIONS}. It is na for North America, eu for "
             "Europe, ap for Asia Pacific, aps for Singapore, ca for Canada and cn for China."
         )
         raise UsageError(msg)
@@ -130,11 +132,6 @@ def _flaws(text: str, parts: SplitResult, port: int | None, gateway: str) -> Ite
         yield f"has something after {API_PATH}{only}"
     if "%" in path or "//" in path or {".", ".."} & set(path.split("/")):
         yield f"has a path that leads to another place{only}"
-
-
-def _list(words: dict[str, str]) -> str:
-    *rest, last = words
-    return f"{', '.join(rest)} or {last}"
 
 
 def segment(text: str) -> str:

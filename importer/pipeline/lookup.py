@@ -265,9 +265,9 @@ async def open_users(
     kept.forget(())  # those that count no more
     with UserCache.make(path, institution.code, institution.environment) as cache:
         if completes:
-            await Refresh(cache, alma, now, progress.rows, progress.note).run(full=False)
+            await Refresh(cache, alma, now, progress.rows, progress.note).run()
         elif request.refresh:
-            await Refresh(cache, alma, now, SILENT.rows, progress.note).catch_up()
+            await Refresh(cache, alma, now, SILENT.rows, progress.note).run(due=False)
         yield Users(alma, now, cache)
 
 

@@ -64,26 +64,17 @@ class Refresh:
     done: Callable[[int, int], None]
     note: Callable[[str], None]
 
-    async def run(self, *, full: bool) -> None:
-        """Read the users who changed; all if that is due, asked for, or the totals differ.
+    async def run(self, *, full: bool = False, due: bool = True) -> None:
+        """Read the users who changed; all if asked for, if the totals differ or, if `due`, by age.
 
         Raises LedgerError if another command is refreshing the cache; AlmaError, after which the
         same command continues where this one stopped.
         """
         with refresh_lock(self.cache.path):
-            self._was_ahead()
-            if full or sweep_due(self.cache.state, self.now()):
+            if self._was_ahead() or full or (due and sweep_due(self.cache.state, self.now())):
                 await self._sweep()
             else:
                 await self._catch_up()
-
-    async def catch_up(self) -> None:
-        """Read the users who changed; all if the totals differ, not because it is due.
-
-        Raises as `run` does.
-        """
-        with refresh_lock(self.cache.path):
-            await (self._sweep() if self._was_ahead() else self._catch_up())
 
     def _was_ahead(self) -> bool:
         """Return whether a clock that was ahead makes a whole cache unsure; if so, note it."""

@@ -137,7 +137,7 @@ def test_a_change_arrives_wherever_alma_is(
         update = {"as_of": began, "swept": began, "total": 1}
         cache.set_state(cache.state.model_copy(update=update))
         alma, clock = Alma("http://127.0.0.1:9", SecretStr("key"), RateLimiter(5000, 0)), now()
-        asyncio.run(Refresh(cache, alma, lambda: clock, unheard, print).run(full=False))
+        asyncio.run(Refresh(cache, alma, lambda: clock, unheard, print).run())
         return names(cache)
 
     day = now().replace(hour=0) - timedelta(days=2)
@@ -156,7 +156,7 @@ def test_a_deletion_shows_and_everybody_is_read_again(world: World, *, beside: b
         if beside:
             world.asked(lambda alma: alma.create_user(NEW))
         said: list[str] = []
-        world.asked(lambda alma: Refresh(cache, alma, now, unheard, said.append).catch_up())
+        world.asked(lambda alma: Refresh(cache, alma, now, unheard, said.append).run(due=False))
         assert found(cache, SOMEBODY) == []
         assert found(cache, "new") == ["new"] * beside
         assert cache.count() == cache.state.total == 249 + beside
@@ -293,7 +293,7 @@ def test_a_contact_hides_nobody_who_moved_up(
         there = {*ids} - {hidden}
         assert there <= names(cache).keys()
         assert len(asked) < 4
-        world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).run(full=False))
+        world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).run())
         assert there == names(cache).keys()
         assert cache.difference() == 0
 
@@ -311,13 +311,13 @@ def test_an_old_sweep_is_made_again() -> None:
 def test_catching_up_does_not_sweep_for_age(world: World) -> None:
     """A plan reads changes only while the totals agree; a cache never whole is left unchanged."""
     with world.cache() as cache:
-        world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).catch_up())
+        world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).run(due=False))
         assert world.calls() == []
         world.refresh(cache)
         old = datetime(2000, 1, 1, tzinfo=UTC)
         cache.set_state(cache.state.model_copy(update={"swept": old}))
         world.calls()
-        world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).catch_up())
+        world.asked(lambda alma: Refresh(cache, alma, now, unheard, print).run(due=False))
         assert all("modify_date_from" in call or "limit=1&" in call for call in world.calls())
         assert cache.state.swept == old
 
@@ -351,7 +351,7 @@ def test_a_clock_that_was_ahead_hides_no_change(
 
         async def refresh(alma: Alma) -> None:
             again = Refresh(cache, alma, now, unheard, said.append)
-            await (again.catch_up() if how == "plan" else again.run(full=False))
+            await (again.run(due=False) if how == "plan" else again.run())
 
         world.asked(refresh)
         assert found(cache, "U-new") == [SOMEBODY]
