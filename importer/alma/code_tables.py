@@ -16,7 +16,7 @@ import json
 from datetime import date
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from importer.errors import FileMissingError, UsageError
 from importer.model.fields import FIELDS, CodeRow, CodeTables
@@ -37,19 +37,15 @@ TABLES: tuple[str, ...] = tuple(
 """The tables that the record's fields refer to, as far as Alma gives them."""
 
 
-class _Code(BaseModel):
+class _Code(BaseModel, extra="forbid", strict=True):
     """A code that is written with more than its description."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     description: str
     enabled: bool
 
 
-class _File(BaseModel):
+class _File(BaseModel, extra="forbid", strict=True):
     """The file, as it is written."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     tables: dict[str, dict[str, str | _Code]]
     institution: str | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from importer.errors import UsageError
 from importer.model.files import read_bounded, write_atomically
@@ -33,23 +33,19 @@ FOLLOWED = (
 """The facts that a plan depends on. All others are for the practice Alma and for people."""
 
 
-class UsedFor(BaseModel):
+class UsedFor(BaseModel, frozen=True, extra="forbid"):
     """Another institution for which facts are used, and who decided it when: `ana@desk`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     institution: str
     by: str
     at: AwareDatetime
 
 
-class Facts(BaseModel):
+class Facts(BaseModel, frozen=True, extra="forbid"):
     """What was measured, where and when. It contains no patron data.
 
     `facts`: value by the name of a switch. `unclear`: why a fact could not be measured, by name.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     institution: str
     environment: str

@@ -16,7 +16,6 @@ from pydantic import (
     AliasPath,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
 )
@@ -55,8 +54,8 @@ Text = Annotated[str, BeforeValidator(_text)]
 Entries = BeforeValidator(_entries)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class _Model(BaseModel, frozen=True):
+    """A part of what Alma sends."""
 
 
 class ApiError(_Model):

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from importlib.resources import files
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from importer.alma.models import ApiError, read_error
 from importer.errors import (
@@ -40,10 +40,8 @@ _SUPPORT = (
 )
 
 
-class Refusal(BaseModel):
+class Refusal(BaseModel, frozen=True, extra="forbid"):
     """Why Alma refuses a record. `field` is the path of the field, blank if it is not known."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     codes: tuple[str, ...] = ()
     sentence: str
@@ -52,9 +50,7 @@ class Refusal(BaseModel):
     repairs: Repairs = Repairs.ROW
 
 
-class _Codes(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Codes(BaseModel, extra="forbid"):
     outage: frozenset[str]
     access: dict[str, str]
     refusal: tuple[Refusal, ...]

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Annotated, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from importer.errors import UsageError
 from importer.sandbox import formats
@@ -36,29 +36,20 @@ _Seconds = Annotated[float, Field(ge=0, le=3600)]
 _T = TypeVar("_T")
 
 
-class _Open(BaseModel):
+class _Open(BaseModel, extra="forbid", strict=True):
     """The numbers of a user's loans and requests; those that are not given stay."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     loans: int | None = Field(None, ge=0)
     requests: int | None = Field(None, ge=0)
 
 
-class _Settings(BaseModel):
+class _Settings(BaseModel, extra="forbid", strict=True):
     """The settings that can change while the server runs; those that are not given stay."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     rate: float | None = Field(None, ge=0, allow_inf_nan=False)
     remaining: int = 0
     latency: Annotated[tuple[_Seconds, _Seconds], Field(strict=False)] | None = None
     switches: dict[str, str] = {}
-
-
-_OPEN = TypeAdapter(_Open)
-_EDITED = TypeAdapter(list[str])
-_CODES = TypeAdapter(dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +115,7 @@ class AdminApi:
 
     async def _mark_edited(self, request: web.Request) -> web.Response:
         sentence = f"the body is a list of {', '.join(STICKY)}"
-        names = _read(_EDITED, await request.read(), sentence)
+        names = _read(list[str], await request.read(), sentence)
         if not STICKY.keys() >= set(names):
             raise UsageError(sentence)
         old = self.institution.find(request.match_info["id"])
@@ -134,14 +125,14 @@ class AdminApi:
 
     async def _set_loans(self, request: web.Request) -> web.Response:
         sentence = 'the body is {"loans": a number from 0, "requests": a number from 0}'
-        given = _read(_OPEN, await request.read(), sentence)
+        given = _read(_Open, await request.read(), sentence)
         old = self.institution.find(request.match_info["id"])
         now = replace(old.activity, **given.model_dump(exclude_none=True))
         self.institution.save(replace(old, activity=now))
         return web.Response(status=204)
 
     async def _add_codes(self, request: web.Request) -> web.Response:
-        rows = _read(_CODES, await request.read(), 'the body is {"CODE": "description"}')
+        rows = _read(dict[str, str], await request.read(), 'the body is {"CODE": "description"}')
         table = request.match_info["table"]
         if not self.institution.tables.add(table, rows):
             msg = f"there is no code table {table}"
@@ -155,7 +146,7 @@ class AdminApi:
             "the body has `rate` (calls a second), `remaining` (calls of today), `latency` "
             "([least, most] seconds) or `switches` ({name: value})"
         )
-        given = _read(TypeAdapter(_Settings), await request.read(), sentence)
+        given = _read(_Settings, await request.read(), sentence)
         named = given.model_fields_set
         self.institution.switches = set_switches(given.switches, self.institution.switches)
         if "rate" in named:
@@ -174,13 +165,13 @@ class AdminApi:
     async def _load_sis(self, request: web.Request) -> web.Response:
         sentence = "`mode` is import or synchronize; `match` is primary_id or an identifier type"
         query = json.dumps(dict(request.query)).encode()
-        profile = _read(TypeAdapter(Profile), query, sentence)
+        profile = _read(Profile, query, sentence)
         return json_answer(await run_load(self.institution, await request.read(), profile))
 
 
-def _read(model: TypeAdapter[_T], body: bytes, sentence: str) -> _T:
+def _read(kind: type[_T], body: bytes, sentence: str) -> _T:
     """Return a JSON body as what it must be; UsageError with the sentence otherwise."""
     try:
-        return model.validate_json(body, strict=True)
+        return TypeAdapter(kind).validate_json(body, strict=True)
     except ValidationError as error:
         raise UsageError(sentence) from error

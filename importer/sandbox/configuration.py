@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from aiohttp import web
 from lxml import etree
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from importer.errors import UsageError
 from importer.sandbox.answers import json_answer, refuse, xml_answer
@@ -114,10 +114,8 @@ class CodeTables:
 Switches: TypeAlias = "Mapping[str, str]"
 
 
-class Switch(BaseModel):
+class Switch(BaseModel, frozen=True, extra="forbid"):
     """One uncertain fact; `switches.toml` explains the keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     values: tuple[str, ...]
     text: str

@@ -34,7 +34,7 @@ from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -79,10 +79,8 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class Rule(BaseModel):
+class Rule(BaseModel, frozen=True, extra="forbid", strict=True):
     """One rule of the file. `delay` is in seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     do: Annotated[Fault, Field(strict=False), BeforeValidator(_as_text)]
     on: Literal["any", "GET", "POST", "PUT", "DELETE"] = "any"
@@ -103,9 +101,7 @@ class Rule(BaseModel):
         return self
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _File(BaseModel, extra="forbid", strict=True):
     seed: int = 0
     rules: list[Rule] | None = None
 
@@ -479,10 +475,8 @@ async def _truncate(request: web.Request, answer: web.StreamResponse) -> web.Str
 _LARGEST = 20_000_000  # bytes of a recording
 
 
-class _Call(BaseModel):
+class _Call(BaseModel, frozen=True):
     """What is replayed of a line; the query and what was sent are for people."""
-
-    model_config = ConfigDict(frozen=True)
 
     method: str
     path: str

@@ -13,7 +13,7 @@ from itertools import chain, count
 from typing import Literal
 
 from lxml import etree
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from importer.errors import UsageError
 from importer.sandbox import formats
@@ -34,10 +34,8 @@ _NO_ZIP = (
 _ROOTS = frozenset({"users", "Users", "userRecords"})
 
 
-class Profile(BaseModel):
+class Profile(BaseModel, frozen=True, extra="ignore"):
     """The integration profile. `match` is `primary_id` or an identifier type."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     mode: Literal["import", "synchronize"] = "synchronize"
     match: str = PRIMARY

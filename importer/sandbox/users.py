@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from importer.errors import UsageError
 
@@ -31,10 +31,8 @@ SOURCE = ("source_institution_code", "source_link_id")
 """What a copy of another institution's user has."""
 
 
-class Field(BaseModel):
+class Field(BaseModel, frozen=True, extra="forbid"):
     """One field; `record.toml` explains the keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["text", "code", "codes", "date", "time", "bool"] = "text"
     length: int = 255
@@ -48,10 +46,8 @@ class Field(BaseModel):
     single: bool = False
 
 
-class Part(BaseModel):
+class Part(BaseModel, frozen=True, extra="forbid"):
     """A user, or a list of entries."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     fields: dict[str, Field]
     parts: dict[str, Part] = {}

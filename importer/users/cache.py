@@ -18,7 +18,7 @@ from math import inf
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from importer.errors import Cause, LedgerError, UsageError
 from importer.ledger.database import Database
@@ -47,7 +47,7 @@ AHEAD = timedelta(days=1)
 _REMEDY = "Run `importer users delete`, then `importer users refresh`."
 
 
-class CacheState(BaseModel):
+class CacheState(BaseModel, frozen=True, extra="forbid"):
     """Which Alma a cache is a copy of, and how complete it is.
 
     Every change in Alma before `as_of` is known; None until all users were read once. `swept` is
@@ -55,8 +55,6 @@ class CacheState(BaseModel):
     `total` is the length of Alma's own list when last asked, `others` how many of its entries are
     contacts, not users.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     institution: str
     environment: str
