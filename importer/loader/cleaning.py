@@ -63,18 +63,20 @@ def clean_column(
     may be whole rows in one cell is none of them. Equal texts become one object: a large roster
     then takes half the memory.
     """
-    distinct = {text: text for text in texts}
+    distinct: dict[str, str] = {}
+    texts = [*map(distinct.setdefault, texts, texts)]
+    changes: dict[str, str] = {}
     findings: dict[str, tuple[CellFinding, ...]] = {}
     several: dict[str, str] = {}
     short = max(map(len, distinct), default=0) <= LONGEST
-    for text in [*filterfalse(_PLAIN.fullmatch if short else is_plain, distinct)]:
-        distinct[text], found = clean(text)
+    for text in filterfalse(_PLAIN.fullmatch if short else is_plain, distinct):
+        changes[text], found = clean(text)
         if found:
             findings[text] = found
         rows = any(one.code is Code.CELL_TOO_LONG and one.severity is None for one in found)
-        if not rows and (lines := _with_lines(text, distinct[text])):
+        if not rows and (lines := _with_lines(text, changes[text])):
             several[text] = lines
-    return [*map(distinct.__getitem__, texts)], findings, several
+    return [*map(changes.get, texts, texts)] if changes else texts, findings, several
 
 
 def _with_lines(text: str, cleaned: str) -> str:
