@@ -304,6 +304,8 @@ def spans(rows: Sequence[int], most: int) -> str:
 
 _SECONDS = 0.5
 """How long a pattern of the mapping may take on one text."""
+_STRAIGHT = re.compile(r"(?:(?:[\w ]|\\d|\[[\w-]+\])(?:\{[0-9]+\})?)*+")
+"""A pattern that fits a text in one way at most; to watch the clock would take most of the time."""
 MOST_CHARACTERS = 4_000
 """Texts longer than this are not searched with a pattern."""
 _LENGTH = 1_000
@@ -322,6 +324,12 @@ _TOKEN = re.compile(
     r"|.",
     re.DOTALL,
 )
+
+
+@functools.cache
+def _limit(pattern: str) -> float | None:
+    """Return how long a pattern may take to match a whole text, None for any time."""
+    return None if _STRAIGHT.fullmatch(pattern) else _SECONDS
 
 
 @functools.cache
@@ -387,7 +395,7 @@ def full_match(pattern: str, text: str) -> bool:
     if len(text) > MOST_CHARACTERS:
         return False
     try:
-        return compile_pattern(pattern).fullmatch(text, timeout=_SECONDS) is not None
+        return compile_pattern(pattern).fullmatch(text, timeout=_limit(pattern)) is not None
     except TimeoutError:
         raise _too_slow(pattern) from None
 
