@@ -117,7 +117,7 @@ def lost_digits(keys: RowKeys) -> Iterator[Problem]:
     message = "{value} ends in zeros in rows of several people, so the last digits are lost"
     places = sorted(
         (position, at)
-        for at, label in enumerate(keys.id_labels)
+        for at, label in enumerate(keys.id_labels if keys.rounded else ())
         for position, text in enumerate(keys.texts(label))
         if text in keys.rounded
     )

@@ -354,7 +354,8 @@ def commas_and_titles(table: Table) -> Iterator[Problem]:
     """
     for column in table.of(*NAMES):
         whole = table.candidates.behind.get(column.target.label, column.texts)
-        distinct = {*zip(column.texts, whole, strict=True)}
+        same = whole == column.texts
+        distinct = {*zip(*[column.distinct] * 2 if same else (column.texts, whole), strict=True)}
         # a blank part is no name
         found = {pair: bad for pair in distinct if pair[0] and (bad := _unusual(*pair))}
         parts = {text for text, _ in found}
