@@ -118,13 +118,13 @@ def set_key(text: str, steps: Steps, key: str, value: str) -> str:
     Raises NotEditableError, as for a rule that is in another mapping, which this one extends.
     """
     node = _find(_root(text), steps)
-    if node is None:
+    if isinstance(node, MappingNode):
+        return set_value(text, (*steps, key), value)
+    if node is None or not _is_plain(node):
         raise _refusal(steps)
-    if isinstance(node, ScalarNode):
-        written = text[node.start_mark.index : node.end_mark.index] if node.style else node.value
-        rule = f"{{from: {_in_braces(written)}, {key}: {_in_braces(value)}}}"
-        return _splice(text, steps, node, rule)
-    return set_value(text, (*steps, key), value)
+    before, after = _around(text, steps, node)
+    written = text[len(before) : len(text) - len(after)] if node.style else node.value
+    return f"{before}{{from: {_in_braces(written)}, {key}: {_in_braces(value)}}}{after}"
 
 
 def set_value(text: str, steps: Steps, value: str) -> str:
@@ -136,19 +136,12 @@ def set_value(text: str, steps: Steps, value: str) -> str:
     node = _find(root, steps)
     if node is None:
         return _insert(text, steps, f" {value}")
-    if _is_plain(node):
-        inside = any(_is_flow(_find(root, steps[:end])) for end in range(len(steps)))
-        _, end = _extent(text, steps, node)
-        tail = text[end:]
-        text = _splice(text, steps, node, _in_braces(value) if inside else value)
-        line, newline, rest = tail.partition("\n")  # without the mark as a guess behind the value
-        return f"{text.removesuffix(tail)}{_MARK.sub('', line)}{newline}{rest}"
-    if _is_flow(node):
-        return _splice(text, steps, node, value)
-    begin, end = _behind_key(text, steps), _content_end(text, node)
-    if text[begin : node.start_mark.index].strip():  # a comment
-        raise _refusal(steps)
-    return f"{text[:begin]} {value}{text[end:]}"
+    before, after = _around(text, steps, node)
+    if _is_plain(node):  # without the mark as a guess behind the value
+        line, newline, rest = after.partition("\n")
+        after = f"{_MARK.sub('', line)}{newline}{rest}"
+    inside = any(_is_flow(_find(root, steps[:end])) for end in range(len(steps)))
+    return f"{before}{_in_braces(value) if inside else value}{after}"
 
 
 def set_rule(
@@ -232,27 +225,24 @@ def _size(node: Node | None) -> int:
     return len(node.value) if isinstance(node, MappingNode | SequenceNode) else 0
 
 
-def _splice(text: str, steps: Steps, node: Node, value: str) -> str:
-    """Return the text with another value in place of the node at these steps."""
-    if not (_is_plain(node) or _is_flow(node)):
-        raise _refusal(steps)
-    start, end = _extent(text, steps, node)
-    return f"{text[:start]}{'' if start < end else ' '}{value}{text[end:]}"
+def _around(text: str, steps: Steps, node: Node) -> tuple[str, str]:
+    """Return what is before and behind a value; what is blank begins behind the colon of its key.
 
-
-def _extent(text: str, steps: Steps, node: Node) -> tuple[int, int]:
-    """Return where the text of a node begins and ends; of a blank one, right behind the key."""
-    start, end = node.start_mark.index, node.end_mark.index
-    return (start, end) if start < end else (_behind_key(text, steps),) * 2
-
-
-def _behind_key(text: str, steps: Steps) -> int:
-    """Return the place behind the colon of a key."""
+    So does a block. Raises NotEditableError.
+    """
+    start, end = node.start_mark.index, _content_end(text, node)
+    if node.start_mark.index < node.end_mark.index and (_is_plain(node) or _is_flow(node)):
+        return text[:start], text[end:]
     parent = _find(_root(text), steps[:-1])
     if not isinstance(parent, MappingNode):
         raise _refusal(steps)
     key = next(key for key, _ in parent.value if key.value == steps[-1])
-    return text.index(":", key.end_mark.index) + 1
+    behind = text.index(":", key.end_mark.index) + 1
+    if _is_plain(node):
+        return f"{text[:behind]} ", text[behind:]
+    if text[behind:start].strip():  # a comment
+        raise _refusal(steps)
+    return f"{text[:behind]} ", text[end:]
 
 
 def _in_braces(value: str) -> str:
@@ -298,42 +288,27 @@ def _insert(text: str, steps: Steps, value: str) -> str:
 
 
 def _delete(text: str, root: MappingNode, steps: Steps) -> str:
+    """Delete a key or an entry that is there; in braces, with the comma beside it."""
     parent, last = _find(root, steps[:-1]), steps[-1]
-    if not isinstance(parent, MappingNode | SequenceNode):
-        return text
-    if parent.flow_style:
-        return _delete_in_braces(text, parent, steps)
-    if isinstance(parent, SequenceNode):
-        assert isinstance(last, int)  # noqa: S101  for the type
-        item = parent.value[last]
-        start, end = item.start_mark.index, _content_end(text, item)
-    else:
-        found = next(((key, item) for key, item in parent.value if key.value == last), None)
-        if found is None:
-            return text
-        ends = (_content_end(text, found[1]), found[0].end_mark.index)
-        start, end = found[0].start_mark.index, max(ends)
-    begin = text.rfind("\n", 0, start) + 1
-    if isinstance(parent, MappingNode) and len(parent.value) > 1 and text[begin:start].strip():
-        following = parent.value[1][0]  # it is the first key behind a dash
-        return text[:start] + text[following.start_mark.index :]
-    return text[:begin] + text[_line_end(text, end) + 1 :]
-
-
-def _delete_in_braces(text: str, parent: MappingNode | SequenceNode, steps: Steps) -> str:
-    """Delete one of several parts of a list or block in braces, with the comma beside it."""
+    assert isinstance(parent, MappingNode | SequenceNode)  # noqa: S101  for the type
     parts = [part if isinstance(part, tuple) else (part, part) for part in parent.value]
-    last = steps[-1]
-    names = [key.value for key, _ in parts]
-    at = last if isinstance(last, int) else names.index(last)
-    if any(node.anchor for part in parts for node in part):  # an alias: its text stands elsewhere
-        raise _refusal(steps)
-    if at + 1 < len(parts):
-        start, end = parts[at][0].start_mark.index, parts[at + 1][0].start_mark.index
-    else:
-        start, end = parts[at][0].start_mark.index, parts[at][1].end_mark.index
-        start = parts[at - 1][1].end_mark.index if at else start
-    return text[:start] + text[end:]
+    at = last if isinstance(last, int) else [key.value for key, _ in parts].index(last)
+    first, item = parts[at]
+    start, end = first.start_mark.index, _content_end(text, item)
+    if parent.flow_style:
+        if any(node.anchor for part in parts for node in part):  # an alias: its text is elsewhere
+            raise _refusal(steps)
+        if at + 1 < len(parts):
+            end = parts[at + 1][0].start_mark.index
+        elif at:
+            start = parts[at - 1][1].end_mark.index
+        return text[:start] + text[end:]
+    begin = text.rfind("\n", 0, start) + 1
+    if first is item:
+        return text[:begin] + text[_line_end(text, end) + 1 :]
+    if len(parts) > 1 and text[begin:start].strip():
+        return text[:start] + text[parts[1][0].start_mark.index :]  # the first key behind a dash
+    return text[:begin] + text[_line_end(text, max(end, first.end_mark.index)) + 1 :]
 
 
 def _content_end(text: str, node: Node) -> int:

@@ -9,10 +9,8 @@ local page, a first mapping. Only the roster itself and what is sent to Alma con
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import reduce
 from itertools import compress
 from typing import Any
 
@@ -36,10 +34,11 @@ from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
+from importer.mapper.steps.policies import TYPED_TWICE
 from importer.mapper.steps.rule import Rule
 from importer.mapper.steps.source import DASHED, Default
 from importer.mapper.steps.step import Step
-from importer.mapper.transforms import each_line, id_transforms, in_each_part, is_dash
+from importer.mapper.transforms import id_transforms, in_each_part, is_dash
 from importer.mapper.values import (
     NO_SYSTEM,
     UNREAD,
@@ -56,7 +55,7 @@ from importer.model.candidates import ENDS, NAMES, ROLE_END, Candidates
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import VALUE, CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
-from importer.model.text import RowId, counted, one_line, spans
+from importer.model.text import RowId, counted, spans
 from importer.model.user import AccountType
 from importer.model.vocabulary import say_secret
 
@@ -112,9 +111,6 @@ def _taking(mapping: MappingDocument, subject: Subject) -> Iterator[tuple[FieldR
         for steps, part in rule.giving_parts:
             if any(map(same, part.templates)):
                 yield rule, steps, part
-
-
-_BAD = {"password": Code.BAD_PASSWORD, "pin_number": Code.BAD_PIN}
 
 
 def secret_columns(
@@ -193,7 +189,7 @@ def without_marks(
     Each of these is a finding that rejects its row, as it is nobody's password.
     """
     finding = CellFinding(
-        _BAD.get(next(iter(labels), ""), Code.MISSING_VALUE),
+        TYPED_TWICE.get(next(iter(labels), ""), Code.MISSING_VALUE),
         "was not kept with the rejected row",
         "Type it again, or clear the cell.",
         Severity.REJECT,
@@ -466,26 +462,6 @@ class Evaluation:
             values.fold()
         return values
 
-    def fill(self, template: Template, bound: Bindings, *, lines: bool) -> tuple[Texts, Rows]:
-        """The texts of a template, and whether the roster or the record contributes anything.
-
-        A text is blank if everything that it takes from roster and record is blank. Run variables
-        are never blank; they count only if nothing else is filled in.
-        """
-        columns = [self.column(part, bound, lines=lines) for part in template.parts]
-        if template.lone_cell:
-            return columns[0], columns[0].astype(bool)
-        whole = reduce(operator.add, columns)
-        if len(columns) > 1 or template.variables:
-            whole = changed(whole, each_line if lines else one_line)
-        given = [
-            column.astype(bool)
-            for part, column in zip(template.parts, columns, strict=True)
-            if isinstance(part, Cell) or (isinstance(part, Variable) and not part.of_run)
-        ]
-        content = reduce(operator.or_, given, np.zeros_like(self.every))
-        return (np.where(content, whole, "") if given else whole), content
-
     def column(self, part: str | Cell | Variable, bound: Bindings, *, lines: bool) -> Texts:
         """Return the texts of a cell or variable; a plain text is the same in every row.
 
@@ -540,12 +516,9 @@ class Evaluation:
         severity = Severity.WARNING if one.rule.required == "warn" else None
         no_id = one.column.label == "primary_id" and self.file.account_type is AccountType.EXTERNAL
         code = Code.MISSING_EMPL_ID if no_id else Code.MISSING_VALUE
-        for row in values.unexplained(rows):
-            message = "is blank, and this person is External" if no_id else "is blank"
-            advice = NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
-            shown, reason = self._emptied(one, values, row)
-            finding = CellFinding(code, *(reason or (message, advice)), severity)
-            self.report([(row, finding, shown)], one.column.label, one.column.places)
+        message = "is blank, and this person is External" if no_id else "is blank"
+        advice = NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
+        self._blank(one, values, rows, CellFinding(code, message, advice, severity))
 
     def _complete(
         self, one: CompiledField, values: Values, there: Rows, compiled: CompiledEntry
@@ -556,24 +529,39 @@ class Evaluation:
         """
         name = one.rule.field.name
         main = name != TYPE_FIELD[compiled.entry.parent]
-        every = tuple(place for other in compiled.fields for place in other.column.places)
         left_out = "; the entry is left out" if main else ""
-        message = f"`{name}` is blank, but other parts of the same entry are not{left_out}"
+        message = f"`{name}` is blank, but other parts of the same entry are not"
         advice = "Fill in the cell, or clear the other cells of this entry."
         severity = Severity.WARNING if main else None
-        finding = CellFinding(Code.MISSING_VALUE, message, advice, severity)
-        blank = values.unexplained(there)
+        finding = CellFinding(Code.MISSING_VALUE, f"{message}{left_out}", advice, severity)
+        left = there.copy()
+        left[self._blank(one, values, there, finding, left_out, compiled.fields)] &= not main
+        return left
+
+    def _blank(
+        self,
+        one: CompiledField,
+        values: Values,
+        rows: Rows,
+        finding: CellFinding,
+        left_out: str = "",
+        beside: Iterable[CompiledField] = (),
+    ) -> list[int]:
+        """Add a finding for each of the rows that is blank without another; return them.
+
+        With the reason, if the text became a blank. `beside`: in whose columns it is, else.
+        """
+        every = tuple(place for other in beside for place in other.column.places)
+        blank = values.unexplained(rows)
         for row in blank:
             shown, reason = self._emptied(one, values, row)
             why = (
-                replace(finding, message=f"{reason[0]}{left_out}", advice=reason[1])
-                if shown and reason
+                replace(finding, message=reason[0] + left_out, advice=reason[1])
+                if reason
                 else finding
             )
             self.report([(row, why, shown)], one.column.label, one.column.places or every)
-        left = there.copy()
-        left[blank] &= not main
-        return left
+        return blank
 
     def _emptied(
         self, one: CompiledField, values: Values, row: int

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, count
+from typing import Annotated
 
+from pydantic import BeforeValidator, StringConstraints
 from pydantic_core import PydanticKnownError
 
 RUN_VARIABLES = ("today", "file", "sheet", "row")
@@ -153,6 +155,15 @@ def written_template(value: object) -> Template:
     if not value.strip():
         raise PydanticKnownError("string_too_short", {"min_length": 1})  # noqa: EM101
     return parse(value)
+
+
+Written = Annotated[
+    Template,
+    BeforeValidator(
+        written_template, json_schema_input_type=Annotated[str, StringConstraints(min_length=1)]
+    ),
+]
+"""A template as the mapping writes it."""
 
 
 def _hint(text: str) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from importer.mapper.transforms import Transform
+from importer.mapper.placeholders import Cell, Template, Variable
+from importer.mapper.transforms import Transform, each_line
 from importer.model.problem import CellFinding
 from importer.model.text import one_line
 
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from importer.mapper.compile import Bindings, CompiledField
     from importer.mapper.conditions import Condition
     from importer.mapper.evaluate import Evaluation
-    from importer.mapper.placeholders import Cell, Template, Variable
     from importer.mapper.steps.rule import Rule
 
 Rows = NDArray[np.bool_]
@@ -166,8 +168,25 @@ class EntryWork:
         return self.evaluation.column(part, self.bound, lines=False)
 
     def fill(self, template: Template, *, lines: bool) -> tuple[Texts, Rows]:
-        """Return the texts of a template, with `lines` in several ones, and whom they are of."""
-        return self.evaluation.fill(template, self.bound, lines=lines)
+        """The texts of a template, and whether the roster or the record contributes anything.
+
+        A text is blank if everything that it takes from roster and record is blank. Run variables
+        are never blank; they count only if nothing else is filled in. `lines`: with line breaks.
+        """
+        parts = template.parts
+        columns = [self.evaluation.column(part, self.bound, lines=lines) for part in parts]
+        if template.lone_cell:
+            return columns[0], columns[0].astype(bool)
+        whole = reduce(operator.add, columns)
+        if len(columns) > 1 or template.variables:
+            whole = changed(whole, each_line if lines else one_line)
+        given = [
+            column.astype(bool)
+            for part, column in zip(parts, columns, strict=True)
+            if isinstance(part, Cell) or (isinstance(part, Variable) and not part.of_run)
+        ]
+        content = reduce(operator.or_, given, np.zeros(len(whole), dtype=bool))
+        return (np.where(content, whole, "") if given else whole), content
 
 
 @dataclass(frozen=True, slots=True)

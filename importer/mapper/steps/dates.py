@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import BeforeValidator, Discriminator, Tag
+from pydantic import Discriminator, Tag
 
 from importer.mapper.dates import (
     END_OF_TERM,
@@ -26,10 +26,10 @@ from importer.mapper.dates import (
     order_notice,
 )
 from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
-from importer.mapper.placeholders import Template, Variable, written_template
+from importer.mapper.placeholders import Variable, Written
 from importer.mapper.steps.lookup import about
 from importer.mapper.steps.step import MappingFinding, Needs, RulePart, Step
-from importer.mapper.transforms import Reading, Word
+from importer.mapper.transforms import Reading
 from importer.mapper.values import Values
 from importer.model.candidates import ENDS, ROLE_END
 from importer.model.fields import Field as RecordField
@@ -107,7 +107,7 @@ class DatesStep(Step[Dates]):
 class SpanBy(MappingPart):
     """A span of time, or a date, by a lookup of this text."""
 
-    by: Annotated[Template, BeforeValidator(written_template, json_schema_input_type=Word)]
+    by: Written
     lookup: LookupName
 
 

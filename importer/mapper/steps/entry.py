@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from importer.mapper.conditions import Condition
-from importer.mapper.placeholders import Cell, Template, Variable, key_of, written_template
+from importer.mapper.placeholders import Cell, Template, Variable, Written, key_of
 from importer.mapper.steps.policies import OF_LISTS, OnUpdateStep
 from importer.mapper.steps.step import EntryKey, EntryPlace, Level, MappingFinding, Needs
 from importer.mapper.transforms import (
@@ -61,11 +61,7 @@ def _one_cell(template: Template) -> Template:
 class EachPart(MappingPart):
     """A cell of several parts, each of which makes an entry; `most` entries at most."""
 
-    template: Annotated[
-        Template,
-        BeforeValidator(written_template, json_schema_input_type=Word),
-        AfterValidator(_one_cell),
-    ] = Field(alias="from")
+    template: Annotated[Written, AfterValidator(_one_cell)] = Field(alias="from")
     on: Separators = (",",)
     most: Annotated[int, Field(ge=2, le=20)] = 5
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BeforeValidator
-
-from importer.mapper.placeholders import Template, written_template
+from importer.mapper.placeholders import Template, Written
 from importer.mapper.steps.step import MappingFinding, Needs, Policy, RulePart, Step
-from importer.mapper.transforms import Word
 from importer.model.candidates import Yes
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
 from importer.model.problem import CellFinding, Code, Severity
@@ -19,12 +16,12 @@ if TYPE_CHECKING:
     from importer.mapper.values import RuleWork, Values
 
 
-_CODES = {
+TYPED_TWICE = {
     "password": Code.BAD_PASSWORD,
     "pin_number": Code.BAD_PIN,
     "contact_info.email.email_address": Code.BAD_EMAIL,
 }
-"""What it is for: values that people type twice."""
+"""Fields that people type twice, and the code of what is wrong with them."""
 
 
 class AgreesWith(Step[Template]):
@@ -32,7 +29,7 @@ class AgreesWith(Step[Template]):
 
     key = "agrees_with"
     in_words = "the same as {0.text}"
-    form = Annotated[Template, BeforeValidator(written_template, json_schema_input_type=Word)]
+    form = Written
     position = 25
     changes = False
 
@@ -43,7 +40,7 @@ class AgreesWith(Step[Template]):
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
         """It is for what people type twice."""
-        if part.of.field.path not in _CODES:
+        if part.of.field.path not in TYPED_TWICE:
             wrong = "is for passwords, PINs and email addresses, which people type twice"
             yield part.finding(self.key, wrong)
         if not self.value.lone_cell or not part.rule.lone_cells:
@@ -53,7 +50,7 @@ class AgreesWith(Step[Template]):
         """Compare the cells as they came, before any other step."""
         other, _ = work.fill(self.value, lines=False)
         finding = CellFinding(
-            _CODES[work.one.rule.field.path],
+            TYPED_TWICE[work.one.rule.field.path],
             f"is not the same as the cell under {self.value.text}",
             "Ask the person, and correct one of the two cells.",
             Severity.REJECT,

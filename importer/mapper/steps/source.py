@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from importer.mapper.conditions import Condition
 from importer.mapper.dates import Dates, is_iso
 from importer.mapper.lookups import Tables
-from importer.mapper.placeholders import Template, heading_key, written_template
+from importer.mapper.placeholders import Template, Written, heading_key
 from importer.mapper.steps.clean import KINDS, Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
@@ -83,7 +83,7 @@ class From(_Source[tuple[Template, ...]]):
 
     key = "from"
     form = Annotated[
-        tuple[Annotated[Template, BeforeValidator(written_template)], ...],
+        tuple[Written, ...],
         Field(min_length=1),
         BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
     ]
