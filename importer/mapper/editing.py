@@ -120,7 +120,7 @@ def set_key(text: str, steps: Steps, key: str, value: str) -> str:
     node = _find(_root(text), steps)
     if isinstance(node, MappingNode):
         return set_value(text, (*steps, key), value)
-    if node is None or not _is_plain(node):
+    if not isinstance(node, ScalarNode) or not _is_plain(node):
         raise _refusal(steps)
     before, after = _around(text, steps, node)
     written = text[len(before) : len(text) - len(after)] if node.style else node.value
