@@ -53,15 +53,25 @@ from importer.report.wording import again, roster_of, row_numbers
 from importer.users.matching import user_keys
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """An earlier answer to the question whether a row is the same person as another one.
+class KeptAnswer(NamedTuple):
+    """An answer of an earlier run: a sentence with who gave it and when, and about which user.
 
-    `sentence` says who answered what; `loads`: whether the row is loaded.
+    `theirs`: the hash of who that user was then, "" if it does not matter.
     """
 
+    answer: Answer
     sentence: str
-    loads: bool = True
+    user: str = ""
+    theirs: str = ""
+
+    @property
+    def loads(self) -> bool:
+        """Whether the row is loaded."""
+        return self.answer is not Answer.REJECT
+
+    def is_about(self, live: User) -> bool:
+        """Return whether the user is still who it was: an ID may be somebody else's by now."""
+        return self.theirs in {"", _user_hash(live)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,7 @@ def decide_fates(
     rows: Mapping[int, Fate],
     problems: Iterable[Problem],
     *,
-    answers: Mapping[int, Answered],
+    answers: Mapping[int, KeptAnswer],
     only_new: Sequence[Collection[str]],
 ) -> Decided:
     """Decide the fate of each row.
@@ -156,7 +166,7 @@ def as_warning(problem: Problem, answer: str | None) -> Problem:
     return replace(problem, severity=Severity.WARNING, message=message, advice=advice)
 
 
-def _answered(problems: list[Problem], answer: Answered | None) -> list[Problem]:
+def _answered(problems: list[Problem], answer: KeptAnswer | None) -> list[Problem]:
     """Return the problems with the question about the same person answered, if it was."""
     if answer is None or worst(problems) is not Fate.REVIEW:
         return problems
@@ -369,22 +379,6 @@ def _has_word(text: str, word: str) -> bool:
 OTHER_LEFT_OUT = "the other row of this person is not loaded"
 
 
-class KeptAnswer(NamedTuple):
-    """An answer of an earlier run: about which user, and a sentence with who gave it and when.
-
-    `theirs`: the hash of who that user was then, "" if it does not matter.
-    """
-
-    answer: Answer
-    user: str
-    sentence: str
-    theirs: str
-
-    def is_about(self, live: User) -> bool:
-        """Return whether the user is still who it was: an ID may be somebody else's by now."""
-        return self.theirs in {"", _user_hash(live)}
-
-
 @dataclass(frozen=True, slots=True)
 class Resolutions:
     """What people decided in earlier runs, by the row's primary ID without case."""
@@ -393,14 +387,14 @@ class Resolutions:
 
     def same_person(
         self, rosters: CheckedRosters, problems: Iterable[Problem]
-    ) -> dict[int, Answered]:
+    ) -> dict[int, KeptAnswer]:
         """Return by row the decisions that answer whether it is the same person as another row.
 
         If rows are different people, both rows of each pair must have been decided; a row that is
         not to be sent stays so whatever was decided about the other, and one whose others are all
         not to be sent needs no decision.
         """
-        answered: dict[int, Answered] = {}
+        answered: dict[int, KeptAnswer] = {}
         for draft, others in alike_rows(rosters, problems) if self.by_id else ():
             own, decision = draft.key, self._about(draft)
             theirs = [
@@ -410,13 +404,14 @@ class Resolutions:
             ]
             everybody = len(theirs) == len(others)
             if decision and not decision.against and decision.cells == _cells_hash(draft):
-                answered[draft.row] = Answered(decision.sentence, loads=False)
+                answered[draft.row] = KeptAnswer(Answer.REJECT, decision.sentence)
             elif decision is not None and others <= decision.against:
-                loads = decision.answer is not Answer.REJECT
-                if everybody or not loads:
-                    answered[draft.row] = Answered(decision.sentence, loads)
+                known = KeptAnswer(decision.answer, decision.sentence)
+                if everybody or not known.loads:
+                    answered[draft.row] = known
             elif theirs and everybody and all(one.answer is Answer.REJECT for one in theirs):
-                answered[draft.row] = Answered(f"{OTHER_LEFT_OUT}, {theirs[0].sentence}")
+                sentence = f"{OTHER_LEFT_OUT}, {theirs[0].sentence}"
+                answered[draft.row] = KeptAnswer(Answer.LOAD, sentence)
         return answered
 
     def fitting(
@@ -430,7 +425,7 @@ class Resolutions:
         if decision is None:
             return None
         if not (asked and decision.against) and decision.cells == _cells_hash(draft):
-            return KeptAnswer(decision.answer, "", decision.sentence, "")
+            return KeptAnswer(decision.answer, decision.sentence)
         if not asked:
             return None
         codes, questioned = {problem.code for problem in asked}, {*_questioned(draft, asked)}
@@ -442,7 +437,7 @@ class Resolutions:
             questioned.discard(draft.key)
         if codes - WHO - NAME - decision.doubts or questioned - decision.against:
             return None
-        return KeptAnswer(answer, user, decision.sentence, theirs)
+        return KeptAnswer(answer, decision.sentence, user, theirs)
 
     def _about(self, draft: DraftUser) -> Resolution | None:
         """Return what was decided about a row's ID, if it was about the row's person, too."""

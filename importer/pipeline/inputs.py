@@ -40,7 +40,7 @@ from importer.model.files import read_bounded
 from importer.model.plan import Fate, Match
 from importer.model.problem import Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Layout, Roster
-from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts, SisLoad
+from importer.model.run import ColumnUse, MappingFacts, RunFacts, SisLoad
 from importer.model.text import RowId, row_label
 from importer.planner.drafts import DraftUser, drafts
 
@@ -354,37 +354,27 @@ def _refuse_secrets(mapped: MappedRoster) -> None:
 
 def check_sources(facts: RunFacts) -> None:
     """Raise StalePlanError if a roster, its corrections or a mapping was changed since the plan."""
-    for roster, mapping in facts.rosters:
-        _check_roster(roster)
-        _check_mapping(mapping)
-
-
-def _check_roster(facts: RosterFacts) -> None:
-    roster, made = Path(facts.path), facts.corrections
-    try:
-        same = hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() == facts.sha256
-        corrected = made is None or digest(Path(made.path)) == made.sha256
-    except UnreadableFileError as error:
-        msg = f"The plan's roster cannot be read: {error} Put it back, or plan again."
-        raise StalePlanError(msg) from error
-    if not same:
-        msg = f"The roster {roster.name} was changed since the plan was made. Plan again."
-        raise StalePlanError(msg)
-    if not corrected:
-        msg = f"The corrections of {roster.name} were changed since the plan. Plan again."
-        raise StalePlanError(msg)
-
-
-def _check_mapping(facts: MappingFacts) -> None:
-    mapping = Path(facts.path)
-    try:
-        same = load_mapping(mapping_of(facts)).sha256 == facts.sha256
-    except (MappingError, UnreadableFileError) as error:
-        msg = f"The plan's mapping {mapping} is missing or has errors now. Plan again."
-        raise StalePlanError(msg) from error
-    if not same:
-        msg = f"The mapping {mapping.name} was changed since the plan was made. Plan again."
-        raise StalePlanError(msg)
+    for of_roster, of_mapping in facts.rosters:
+        roster, made, mapping = Path(of_roster.path), of_roster.corrections, Path(of_mapping.path)
+        try:
+            same = hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() == of_roster.sha256
+            corrected = made is None or digest(Path(made.path)) == made.sha256
+        except UnreadableFileError as error:
+            msg = f"The plan's roster cannot be read: {error} Put it back, or plan again."
+            raise StalePlanError(msg) from error
+        try:
+            same_mapping = load_mapping(mapping_of(of_mapping)).sha256 == of_mapping.sha256
+        except (MappingError, UnreadableFileError) as error:
+            msg = f"The plan's mapping {mapping} is missing or has errors now. Plan again."
+            raise StalePlanError(msg) from error
+        for is_same, what in (
+            (same, f"roster {roster.name} was"),
+            (corrected, f"corrections of {roster.name} were"),
+            (same_mapping, f"mapping {mapping.name} was"),
+        ):
+            if not is_same:
+                msg = f"The {what} changed since the plan was made. Plan again."
+                raise StalePlanError(msg)
 
 
 def mapping_of(facts: MappingFacts) -> Path | MappingText:

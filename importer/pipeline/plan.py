@@ -39,12 +39,7 @@ from importer.pipeline.row_plan import PlanContext, against_facts, cleared, path
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.pipeline.sis_load import check_external, check_one_system
 from importer.planner.drafts import DraftUser
-from importer.planner.safety_checks import (
-    count_steps,
-    failed_checks,
-    limits_of,
-    many_other_people,
-)
+from importer.planner.safety_checks import many_other_people, with_checks
 from importer.planner.who import review_collisions
 from importer.report.wording import row_numbers
 from importer.users.matching import PersonQuery
@@ -113,12 +108,9 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 loaded = {one.row for one in steps if isinstance(one, Create | Update)}
                 check_one_system(draft for draft in drafts if draft.row in loaded)
             decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
-            hides_pins, clears = context.facts.hides_pins, request.sis is not None
-            groups = _expected_groups(rosters, drafts)
-            counts = count_steps(steps, groups, hides_pins=hides_pins, clears=clears)
+            groups, hides_pins = _expected_groups(rosters, drafts), context.facts.hides_pins
+            facts = with_checks(facts, steps, groups, hides_pins=hides_pins)
             compared = {
-                "check_counts": counts,
-                "failed_checks": failed_checks(counts, limits_of(facts), clears=clears),
                 "kept_in_alma": sum(one.kept for one in planned),
                 "about_alma": about,
                 "calls_left": alma.limiter.available,

@@ -42,7 +42,7 @@ from importer.pipeline.row_plan import against_facts
 from importer.pipeline.runs import new_run
 from importer.planner.entries import current, same_id
 from importer.planner.patch import may_still_be
-from importer.planner.safety_checks import count_steps, failed_checks, limits_of
+from importer.planner.safety_checks import with_checks
 from importer.planner.undo import (
     as_created,
     created_again,
@@ -120,19 +120,13 @@ async def undo(
             codes_fetched=of_first.codes_fetched,
             users_as_of=of_first.users_as_of,
             rate=request.rate,
+            calls_left=alma.limiter.available,
+            about_alma=about,
             undoes=str(first.folder.resolve()),
             users_stay=stay,
         )
         groups: list[tuple[str, ...]] = [()] * len(facts.rosters)
-        pins = known.hides_pins
-        counts = count_steps(steps.values(), groups, hides_pins=pins, clears=False)
-        compared = {
-            "check_counts": counts,
-            "failed_checks": failed_checks(counts, limits_of(facts), clears=False),
-            "about_alma": about,
-            "calls_left": alma.limiter.available,
-        }
-        facts = facts.model_copy(update=compared)
+        facts = with_checks(facts, steps.values(), groups, hides_pins=known.hides_pins)
         cells = (
             (one.row, one.cells)
             for one in first.planned()

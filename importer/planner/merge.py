@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain
 from typing import TypeAlias
 
-from importer.model.candidates import RecordLayout, Removal
+from importer.model.candidates import RecordLayout
 from importer.model.fields import FIELDS, LISTS, TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, KeepOldId
 from importer.model.text import full_match
@@ -407,16 +407,11 @@ def matches(item: DraftEntry, part: Part) -> bool:
 def is_removed(layout: RecordLayout, parent: str, account: AccountType, part: Part) -> bool:
     """Return whether `remove` takes an entry that no row has. Raises MappingError if too slow."""
     return segment(part, account) == our_segment(parent, account, "") and any(
-        is_named(removal, part) for removal in layout.removals if removal.parent == parent
+        (not removal.type or removal.type in types(parent, part))
+        and (not removal.pattern or full_match(removal.pattern, current(part, main_field(parent))))
+        for removal in layout.removals
+        if removal.parent == parent
     )
-
-
-def is_named(removal: Removal, part: Part) -> bool:
-    """Return whether a removal names an entry. Raises MappingError if its pattern is too slow."""
-    if removal.type and removal.type not in types(removal.parent, part):
-        return False
-    shown = current(part, main_field(removal.parent))
-    return not removal.pattern or full_match(removal.pattern, shown)
 
 
 def segment(part: Part, account: AccountType) -> str:

@@ -83,12 +83,17 @@ def folded_groups(groups: Iterable[str]) -> frozenset[str]:
     return frozenset(group.casefold() for group in ("", *groups))
 
 
-def summed(counts: Iterable[CheckCounts], groups: Collection[str]) -> CheckCounts:
-    """Return the counts of all steps of a roster, whose mapping gives these groups."""
+def summed(
+    counts: Iterable[CheckCounts], groups: Collection[str], gone: Iterable[CheckCounts] = ()
+) -> CheckCounts:
+    """Return the counts of a roster, whose mapping gives these groups, less those that are gone."""
     matched, concerned = 0, Counter[SafetyCheck]()
     for one in counts:
         matched += one.matched
         concerned.update(one.concerned)
+    for one in gone:
+        matched -= one.matched
+        concerned.subtract(one.concerned)
     return CheckCounts(matched=matched, concerned=concerned, groups=tuple(sorted(groups)))
 
 
@@ -104,7 +109,21 @@ def count_steps(
     return tuple(starmap(summed, zip(own, groups, strict=True)))
 
 
-def limits_of(facts: RunFacts) -> list[SafetyLimits]:
+def with_checks(
+    facts: RunFacts,
+    steps: Iterable[Step],
+    groups: Sequence[Collection[str]],
+    *,
+    hides_pins: bool,
+) -> RunFacts:
+    """Return the facts of a plan with its safety checks; otherwise as `count_step`."""
+    clears = facts.sis is not None
+    counts = count_steps(steps, groups, hides_pins=hides_pins, clears=clears)
+    failed = failed_checks(counts, _limits_of(facts), clears=clears)
+    return facts.model_copy(update={"check_counts": counts, "failed_checks": failed})
+
+
+def _limits_of(facts: RunFacts) -> list[SafetyLimits]:
     """Return the limits of a plan by roster, those of its mapping.
 
     An undo changes every user of the run back to their old groups, which is what it is for, so
@@ -147,23 +166,15 @@ def with_resolved(
     if step is not None:
         counts[row] = count_step(step, given, hides_pins=hides_pins, clears=clears)
     every = [
-        _less(summed((own, *_of_roster(at, counts)), own.groups), _of_roster(at, gone))
+        summed((own, *_of_roster(at, counts)), own.groups, _of_roster(at, gone))
         for at, own in enumerate(facts.check_counts)
     ]
-    failed = failed_checks(every, limits_of(facts), clears=clears)
+    failed = failed_checks(every, _limits_of(facts), clears=clears)
     return ResolvedChecks(counts=counts, replaced=gone, failed=failed)
 
 
 def _of_roster(at: int, counts: Mapping[int, CheckCounts]) -> list[CheckCounts]:
     return [one for row, one in counts.items() if RowId.of(row).roster == at]
-
-
-def _less(counts: CheckCounts, gone: Iterable[CheckCounts]) -> CheckCounts:
-    matched, concerned = counts.matched, Counter(counts.concerned)
-    for one in gone:
-        matched -= one.matched
-        concerned.subtract(one.concerned)
-    return CheckCounts(matched=matched, concerned=concerned, groups=counts.groups)
 
 
 def failed_checks(

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.ledger.journal import RESOLVED_ADVICE
-from importer.model.plan import Fate
+from importer.model.plan import Answer, Fate
 from importer.model.problem import Code, Origin, Problem, Severity
-from importer.pipeline.decisions import Answered, decide_fates
+from importer.pipeline.decisions import KeptAnswer, decide_fates
 
 CODES = (Code.BAD_EMAIL, Code.DUPLICATE_PERSON, Code.DUPLICATE_ID, Code.SKIPPED_DUPLICATE)
 
@@ -29,12 +29,15 @@ PROBLEMS = st.lists(
     st.builds(problem, st.integers(0, 9), st.sampled_from(CODES), st.sampled_from(Severity)),
     max_size=20,
 )
-ANSWERS = st.dictionaries(st.integers(2, 9), st.builds(Answered, st.just("decided"), st.booleans()))
+ANSWERS = st.dictionaries(
+    st.integers(2, 9),
+    st.builds(KeptAnswer, st.sampled_from([Answer.CREATE, Answer.REJECT]), st.just("decided")),
+)
 
 
 @given(ROWS, PROBLEMS, ANSWERS)
 def test_every_row_has_one_fate_and_its_problems_say_why(
-    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, Answered]
+    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, KeptAnswer]
 ) -> None:
     """No row or problem is lost or reordered; the gravest problem decides a row that was ready.
 
@@ -90,12 +93,14 @@ def test_what_only_a_new_user_needs_rejects_no_known_one(
     assert decide_fates(rows, problems, answers={}, only_new=[set()]).missing == {}
 
 
-@pytest.mark.parametrize(("loads", "fate"), [(True, Fate.READY), (False, Fate.REJECTED)])
-def test_an_answered_question_is_not_asked_again(loads: bool, fate: Fate) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("answer", "fate"), [(Answer.CREATE, Fate.READY), (Answer.REJECT, Fate.REJECTED)]
+)
+def test_an_answered_question_is_not_asked_again(answer: Answer, fate: Fate) -> None:
     """The question whether two rows are one person was answered; other problems still count."""
     asked = problem(2, Code.DUPLICATE_PERSON, Severity.REVIEW)
     other = problem(2, Code.DUPLICATE_ID, Severity.REVIEW)
-    answers = {2: Answered("decided", loads)}
+    answers = {2: KeptAnswer(answer, "decided")}
     decided = decide_fates({2: Fate.READY}, [asked], answers=answers, only_new=())
     assert (decided.fates, decided.problems[0].advice) == ({2: fate}, RESOLVED_ADVICE)
     both = decide_fates({2: Fate.READY}, [asked, other], answers=answers, only_new=()).fates
