@@ -368,7 +368,8 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress 
         since: tuple[SinceLoad, ...] = ()
         with suppress(LedgerError):  # a check needs no memory; a plan names what is wrong with it
             since = tuple(_since_last_load(rosters, request.codes.institution))
-        facts = run_facts("check", rosters, request, since_last_load=since)
+        facts = run_facts("check", rosters, request)
+        facts = facts.model_copy(update={"since_last_load": since})
         return save_run(folder, facts, rosters, decided)
 
 
@@ -473,7 +474,10 @@ def _of_rosters(rosters: Sequence[MappedRoster]) -> Iterator[Problem]:
     for mapped in rosters:
         yield from mapped.roster.notices
         yield from state_of_tables(mapped.codes, mapped.roster.source.origin(), mapped.today)
-        yield from _blank_rows(mapped)
+        if blank := mapped.roster.blank:
+            count = "1 row is" if len(blank) == 1 else f"{len(blank):,} rows are"
+            message = f"{count} blank: {spans(blank, _SPELLED_OUT)}"
+            yield mapped.problem(Code.BLANK_ROWS, message)
         yield from _of_rejects(mapped)
 
 
@@ -523,13 +527,6 @@ def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:
             "its rows have new numbers and the Decisions are lost",
             f"To keep them, restore these {len(ADDED)} columns as the importer wrote them.",
         )
-
-
-def _blank_rows(mapped: MappedRoster) -> Iterator[Problem]:
-    if blank := mapped.roster.blank:
-        count = "1 row is" if len(blank) == 1 else f"{len(blank):,} rows are"
-        message = f"{count} blank: {spans(blank, _SPELLED_OUT)}"
-        yield mapped.problem(Code.BLANK_ROWS, message)
 
 
 def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:

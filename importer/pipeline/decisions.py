@@ -137,12 +137,9 @@ def decide_fates(
     return Decided(fates, tuple(problem for own in found.values() for problem in own), missing)
 
 
-_MISSING = frozenset({Code.MISSING_VALUE, Code.MISSING_EMPL_ID})
-
-
 def _depends_on_user(problem: Problem, needed: Collection[str]) -> bool:
     """Return whether a problem holds its row only if Alma has no such user, or another name."""
-    missing = problem.field in needed and problem.code in _MISSING
+    missing = problem.field in needed and problem.code in {Code.MISSING_VALUE, Code.MISSING_EMPL_ID}
     return problem.severity.holds and (missing or problem.code in {Code.PURGE_PAST, *NAME})
 
 

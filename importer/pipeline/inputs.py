@@ -327,29 +327,26 @@ def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
 
 
 def _read_all(asked: Iterable[RosterRequest], codes: CodeTables, today: date) -> Rosters:
+    """Raise UsageError if a roster without a file, which the run keeps, has passwords or PINs."""
     every = [read_inputs(one, codes, today, position) for position, one in enumerate(asked)]
     mappings = [mapped.mapping for mapped in every]
     rosters = Rosters(
         replace(one, secret=secret_columns(one.roster.places, one.mapping, mappings))
         for one in every
     )
-    for one in rosters:
-        _refuse_secrets(one)
-    return rosters
-
-
-def _refuse_secrets(mapped: MappedRoster) -> None:
-    """Raise UsageError if a roster without a file, which the run keeps, has passwords or PINs."""
-    if not isinstance(mapped.asked.roster, Rows):
-        return
-    columns = [str(mapped.roster.places[position]) for position in sorted(mapped.secret)]
-    if columns or mapped.mapping.maps_password:
+    for mapped in rosters:
+        columns = [str(mapped.roster.places[position]) for position in sorted(mapped.secret)]
+        if not isinstance(mapped.asked.roster, Rows) or not (
+            columns or mapped.mapping.maps_password
+        ):
+            continue
         what = f"Column {' and '.join(columns)} has" if columns else "The mapping sets"
         msg = (
             f"{what} passwords or PINs. The rows of a roster without a file are kept in the run's "
             "folder, and passwords are not. Leave them out, or save the roster as a file."
         )
         raise UsageError(msg)
+    return rosters
 
 
 def check_sources(facts: RunFacts) -> None:

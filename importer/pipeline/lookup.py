@@ -242,7 +242,11 @@ async def open_users(
     path = cache_path(request.users_folder, institution.code, institution.environment)
     kept = KeptAnswers(institution.facts(alma.base_url).key, request.now)
     by_row = Users(alma, now, kept=kept)
-    done, completes = _pages_done(path), False
+    done: int | None = 0
+    completes = False
+    if path.is_file():
+        with UserCache.open(path) as cache:
+            done = None if cache.state.as_of else cache.pages_done
     if done is not None and request.refresh and needed:
         progress.note(f"First reading all users of Alma into the user cache, for `{needed}`.")
         completes = True
@@ -269,14 +273,6 @@ async def open_users(
         elif request.refresh:
             await Refresh(cache, alma, now, SILENT.rows, progress.note).run(due=False)
         yield Users(alma, now, cache)
-
-
-def _pages_done(path: Path) -> int | None:
-    """Return how many pages of all users a cache has read; None if it is complete."""
-    if not path.is_file():
-        return 0
-    with UserCache.open(path) as cache:
-        return None if cache.state.as_of else cache.pages_done
 
 
 async def _saves_calls(

@@ -55,7 +55,7 @@ class Missing:
     @property
     def key(self) -> str:
         """The primary ID without case."""
-        return _key(self.user)
+        return current(self.user, "primary_id").casefold()
 
 
 @dataclass(slots=True)
@@ -130,16 +130,13 @@ def find_missing(
     there: Collection[str], mapped: MappedRoster, cache: UserCache, whom: Among
 ) -> dict[str, User]:
     """Return whom a roster is expected to have and who is not there, by primary ID without case."""
-    expected = {_key(user): user for user in find_in_groups(cache, whom.groups) if whom.has(user)}
+    expected = (user for user in find_in_groups(cache, whom.groups) if whom.has(user))
     return {
         key: user
-        for key, user in expected.items()
-        if key not in there and not has_expired(user, mapped.today)
+        for user in expected
+        if (key := current(user, "primary_id").casefold()) not in there
+        and not has_expired(user, mapped.today)
     }
-
-
-def _key(user: User) -> str:
-    return (user.primary_id or "").casefold()
 
 
 async def _plan(

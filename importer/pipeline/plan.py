@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from importer.alma.client import Alma
-from importer.alma.models import Institution
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory, DecisionMemory
-from importer.model.fields import CodeTables
 from importer.model.plan import Answer, Create, Delete, Fate, Held, Planned, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.text import RowId, counted
@@ -51,9 +49,15 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     `rate` is in calls a second. Raises RosterError, MappingError, LedgerError, AlmaError, and
     UsageError for code tables of another institution or a damaged user cache.
     """
-    from_alma = any(one.roster is None for one in request.rosters)
-    opened = None if from_alma else open_inputs(request)
-    institution = await check_institution(alma, request.codes)
+    opened = None if any(one.roster is None for one in request.rosters) else open_inputs(request)
+    institution, codes = await alma.general(), request.codes
+    if codes.institution and codes.institution != institution.code:
+        msg = (
+            f"The saved code tables are those of {codes.institution}, and this key belongs to "
+            f"{institution.code}. Get its own with `importer codes fetch`, or name their file "
+            "with --codes."
+        )
+        raise UsageError(msg)
     if opened is None:
         request = await with_rows(request, alma, institution, progress)
         opened = open_inputs(request)
@@ -84,23 +88,21 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             if request.sis is not None and users.cache is None:
                 msg = "A plan for the SIS load needs the user cache. Run `importer users refresh`."
                 raise UsageError(msg)
-            facts = run_facts(
-                "plan",
-                rosters,
-                request,
-                alma=of_alma,
-                users_as_of=users.as_of,
-                rate=rate,
-                overwrite_edits=paths_of(rosters, request.overwrite_edits),
-                common=users.common(),
-                record_types=users.record_types() if request.sis else {},
+            facts = run_facts("plan", rosters, request).model_copy(
+                update={
+                    "alma": of_alma,
+                    "users_as_of": users.as_of,
+                    "rate": rate,
+                    "overwrite_edits": paths_of(rosters, request.overwrite_edits),
+                    "common": users.common(),
+                    "record_types": users.record_types() if request.sis else {},
+                }
             )
             with plan_context(rosters, answers, facts, request.facts) as context:
                 planned = await _plan_rows(rosters, asked, users, context, progress)
                 leaving = await plan_absent(rosters, users, context, facts)
             every = [one.step for one in (*planned, *leaving.planned.values())]
-            what_of = against_facts if request.sis is None else cleared
-            about = tuple(what_of(every, context.facts))
+            about = tuple((against_facts if request.sis is None else cleared)(every, context.facts))
             for sentence in about:
                 progress.note(sentence)
             steps = review_collisions(every, rosters.origin)
@@ -126,19 +128,6 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     if not left_to_do(ledger):  # nobody will apply it
         AbsentMemory(of_alma.key).count(facts)
     return ledger
-
-
-async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
-    """Ask whose Alma it is. Raises UsageError if the code tables are another institution's."""
-    institution = await alma.general()
-    if codes.institution and codes.institution != institution.code:
-        msg = (
-            f"The saved code tables are those of {codes.institution}, and this key belongs to "
-            f"{institution.code}. Get its own with `importer codes fetch`, or name their file "
-            "with --codes."
-        )
-        raise UsageError(msg)
-    return institution
 
 
 async def _plan_rows(

@@ -129,10 +129,18 @@ class PlanContext:
         return self._as_alma_needs(draft, with_borrowing(draft, planned, self.earlier.today))
 
     def _as_alma_needs(self, draft: DraftUser, planned: Planned) -> Planned:
-        """Return a step as this Alma needs it, with a warning where it clears a hidden PIN."""
-        step = _follow_facts(planned.step, self.facts)
-        warnings = planned.warnings
-        if self.facts.hides_pins and isinstance(step, Update) and sends_no_pin(step):
+        """Return a step as this Alma needs it, with a warning where it clears a hidden PIN.
+
+        Where Alma keeps the group of External users, an update that changes it overrides it.
+        """
+        step, warnings = planned.step, planned.warnings
+        if not isinstance(step, Update):
+            return planned
+        kept = self.facts.values.get("external-group") == "kept"
+        regroups = step.before.user_group != step.after.user_group
+        if kept and regroups and is_of(step, AccountType.EXTERNAL):
+            step = replace(step, override=tuple(dict.fromkeys((*step.override, "user_group"))))
+        if self.facts.hides_pins and sends_no_pin(step):
             message = "the update clears the PIN, if the user has one"
             cleared = Problem.of(Code.PIN_CLEARED, draft.origin, message, field="pin_number")
             warnings = (*warnings, cleared)
@@ -279,20 +287,6 @@ def _sis_rules(
         keeps_names=known.get("sis-edited-names") != "restore",
         record_types=record_types,
     )
-
-
-def _follow_facts(step: Step, facts: KnownFacts) -> Step:
-    """Return the step as this Alma needs it.
-
-    Where Alma keeps the group of External users, an update that changes it overrides it.
-    """
-    if facts.values.get("external-group") != "kept":
-        return step
-    if not isinstance(step, Update) or not is_of(step, AccountType.EXTERNAL):
-        return step
-    if "user_group" in step.override or step.before.user_group == step.after.user_group:
-        return step
-    return replace(step, override=(*step.override, "user_group"))
 
 
 def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Literal
 
 from importer.errors import ImporterError, LedgerError, UsageError
 from importer.ledger.journal import users_after
@@ -20,18 +20,15 @@ from importer.loader.corrections import digest
 from importer.mapper.load import NO_FILE
 from importer.mapper.placeholders import heading_key
 from importer.model.files import exists, new_file, shown
-from importer.model.people import Common
 from importer.model.plan import RETURNING, Act, Create, Imprints, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.roster import ADDED
 from importer.model.run import (
-    AlmaFacts,
     Corrections,
     MappingFacts,
     OtherRoster,
     RosterFacts,
     RunFacts,
-    SinceLoad,
 )
 from importer.pipeline.decisions import Decided
 from importer.pipeline.inputs import ROWS, MappedRoster, Rosters, RunRequest, numbered
@@ -192,24 +189,7 @@ def save_run(
     )
 
 
-class OfPlan(TypedDict, total=False):
-    """The facts of a run that only a plan or only a check has."""
-
-    alma: AlmaFacts
-    users_as_of: datetime | None
-    rate: float
-    overwrite_edits: tuple[str, ...]
-    since_last_load: tuple[SinceLoad, ...]
-    common: Common
-    record_types: dict[str, tuple[str, ...]]
-
-
-def run_facts(
-    command: Literal["check", "plan"],
-    rosters: Rosters,
-    request: RunRequest,
-    **found: Unpack[OfPlan],
-) -> RunFacts:
+def run_facts(command: Literal["check", "plan"], rosters: Rosters, request: RunRequest) -> RunFacts:
     """Return the facts of a run, as far as they are known before it is made."""
     (roster, mapping), *others = map(_roster_facts, rosters)
     return RunFacts(
@@ -225,7 +205,6 @@ def run_facts(
         codes_institution=request.codes.institution,
         codes_fetched=request.codes.fetched,
         sis=request.sis,
-        **found,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -382,13 +382,10 @@ def _mistyped(one: str, other: str) -> bool:
     return long_enough and OSA.distance(one, other, score_cutoff=1) <= 1
 
 
-def _scripts(words: Iterable[str]) -> frozenset[str]:
-    return frozenset(script for word in words for script in _scripts_of(word))
-
-
-@lru_cache(maxsize=65_536)
-def _scripts_of(word: str) -> frozenset[str]:
-    if word.isascii():
-        return frozenset({"LATIN"})
-    names: Iterator[str] = (unicodedata.name(letter, "") for letter in word)
-    return frozenset(name.partition(" ")[0] for name in names)
+def _scripts(words: Iterable[str]) -> set[str]:
+    names = (
+        "LATIN" if word.isascii() else unicodedata.name(letter, "")
+        for word in words
+        for letter in word
+    )
+    return {name.partition(" ")[0] for name in names}

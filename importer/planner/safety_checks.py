@@ -209,7 +209,7 @@ def _fires(step: Update, given: Collection[str], *, clears: bool) -> Iterator[Sa
     """
     if is_absent(step.row):
         yield SafetyCheck.ABSENT
-    elif not all(_renews(change) for change in step.changes):
+    elif not all(one.path in _DATES and one.new > one.old for one in step.changes):
         yield SafetyCheck.MANY_CHANGES
     gone = (change for change in step.changes if change.kind is ChangeKind.REMOVE)
     removed = (change for change in gone if clears or change.path.endswith("]"))
@@ -250,7 +250,4 @@ def _replaces(change: Change) -> bool:
 
 
 _DATES = frozenset({"expiry_date", "purge_date", ROLE, f"{ROLE}.expiry_date"})
-
-
-def _renews(change: Change) -> bool:
-    return change.path in _DATES and change.new > change.old
+"""What a renewal moves to a later date."""

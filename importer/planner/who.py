@@ -181,12 +181,8 @@ def _with_p(
     if not p.is_same:
         by_other_ids = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
         questions = (_of(draft, Code.ANOTHER_PERSON, p), *(by_other_ids or alike))
-    elif same:
-        who = "another user who seems to be the same person"
-        questions = (_of_two(draft, Code.TWO_USERS_ONE_PERSON, p, same[0], who),)
     elif others:
-        who = "another person in Alma"
-        questions = (_of_two(draft, Code.IDENTIFIER_TAKEN, p, others[0], who),)
+        questions = (_of_two(draft, p, (*same, *others)[0]),)
     elif asks:
         message = "the user's primary identifier in Alma is {value}"
         questions = (draft.problem(Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs),)
@@ -245,9 +241,12 @@ def _of(draft: DraftUser, code: Code, one: Judged) -> Problem:
     return draft.problem(code, message, draft.label_of(key), current(one.user, "primary_id"))
 
 
-def _of_two(draft: DraftUser, code: Code, p: Judged, other: Judged, who: str) -> Problem:
+def _of_two(draft: DraftUser, p: Judged, other: Judged) -> Problem:
     """Return a problem about the row's user, at the column of an ID that is another user's."""
     by, theirs = other.matched.by, current(p.user, "primary_id")
+    code, who = Code.IDENTIFIER_TAKEN, "another person in Alma"
+    if other.is_same:
+        code, who = Code.TWO_USERS_ONE_PERSON, "another user who seems to be the same person"
     message = f"the row's user is {_compared(p)}; its {' and '.join(by)} belongs to {who}"
     return draft.problem(code, message, draft.label_of(by[0]), theirs)
 
