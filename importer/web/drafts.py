@@ -301,11 +301,12 @@ class Draft:
 
     def choose(self, mapping: str) -> None:
         """Choose the mapping by its file name; changes of another one can no longer be undone."""
-        if mapping == self.facts.mapping:
+        if mapping != self.facts.mapping:
+            for path in self._edits():
+                path.unlink()
+        elif not self.facts.ask:
             return
-        for path in self._edits():
-            path.unlink()
-        self._changed(mapping=mapping)
+        self._changed(mapping=mapping, ask="")
 
     def follow(self, earlier: Draft) -> None:
         """Take the name and the mapping of an earlier term's load, and its sheet if that is here.
@@ -315,7 +316,8 @@ class Draft:
         facts = earlier.facts
         sheets = preview(self.roster, Layout(), 1).sheets if facts.sheet else ()
         sheet = facts.sheet if fold(facts.sheet) in {fold(name) for name, _ in sheets} else ""
-        self._changed(load=earlier.title, mapping=facts.mapping, sheet=sheet, after=earlier.name)
+        taken = {"load": earlier.title, "mapping": facts.mapping, "sheet": sheet}
+        self._changed(**taken, after=earlier.name, ask="" if sheet else self.facts.ask)
 
     def note(self, who: str) -> None:
         """Keep in mind that somebody worked on it; pages that are open stay up to date."""

@@ -89,7 +89,8 @@ def grid_rows(visit: Visit) -> web.Response:
         before = visit.space.draft(visit.draft.facts.after, trashed=True)
         shown = Grid(visit.draft, _checked(visit), before)
     except (MappingError, RosterError):
-        wrong: dict[str, object] = {"see": f"{visit.base}/drafts/{visit.draft.name}/mapping"}
+        step = "sheet" if visit.draft.facts.ask else "mapping"
+        wrong: dict[str, object] = {"see": f"{visit.base}/drafts/{visit.draft.name}/{step}"}
         if visit.draft.misfits(examine(visit.mapping)[0]):
             wrong = {"sentence": _MISFIT, "undo": True}
         return web.json_response(wrong, status=409)

@@ -299,14 +299,14 @@ _ASKED: dict[Asked, tuple[str, str]] = {
     "sheet": ("Sheet to choose", "Choose the sheet"),
     "names": ("Names to confirm", "Confirm the names"),
 }
-"""The state of a draft without a mapping, and its button."""
+"""The state of a draft that has no mapping or cannot be read yet, and its button."""
 
 
 def _of_draft(now: Situation) -> NextStep:
     """Return the next step before there is a plan, or after the draft was changed since."""
     name, version = now.draft or ("", 0)
     address = f"drafts/{name}"
-    if not now.mapping:
+    if now.ask or not now.mapping:
         words, button = _ASKED[now.ask]
         return NextStep(State.DRAFT, words, button, f"{address}/sheet", tone="warn")
     if now.counts is None:

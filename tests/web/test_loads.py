@@ -86,6 +86,10 @@ CASES: dict[str, tuple[Situation, State, str, str, str]] = {
         Situation(DRAFT, "a.yaml", run="r1", known=_run(review=17, left=300, of=300)),
         State.DECISIONS, "17 decisions", "Decide 17", "runs/r1/decisions",
     ),
+    "a sheet to choose, with the mapping of the last term": (
+        Situation(DRAFT, "a.yaml", ask="sheet"),
+        State.DRAFT, "Sheet to choose", "Choose the sheet", "drafts/d1/sheet",
+    ),
     "a plan": (
         Situation(DRAFT, "a.yaml", run="r1", known=_run(left=300, of=300)),
         State.PLANNED, "Waiting for approval", "Review and approve", "runs/r1",
@@ -247,12 +251,18 @@ def test_the_sheet_of_the_last_term_is_kept_where_it_is_there(
         return answer.headers["Location"].removesuffix("/sheet")
 
     first = dropped("", "Fall", "Staff")
-    form = {"sheet": "Fall", "shown": "", "version": version(client, first)}
-    client.post(f"{first}/sheet", data=form)
-    after = f"?after={first.rpartition('/')[2]}"
+    form = {"sheet": "Fall", "shown": "", "do": "next", "mapping": "new"}
+    client.post(f"{first}/sheet", data={**form, "version": version(client, first)})
+    after, draft = f"?after={first.rpartition('/')[2]}", first
     for sheets, asked in (("fall ", "Staff"), False), (("Spring", "Staff"), True):
-        page = client.get(f"{dropped(after, *sheets)}/sheet").text
-        assert ("Which sheet has the people?" in page) == asked
+        draft = dropped(after, *sheets)
+        assert ("Which sheet has the people?" in client.get(f"{draft}/sheet").text) == asked
+        step = "sheet" if asked else "grid"
+        assert f'href="{draft}/{step}" aria-label="Ch' in client.get("/practice/").text
+    assert client.get(f"{draft}/grid/rows").json() == {"see": f"{draft}/sheet"}
+    form |= {"sheet": "Spring", "do": "grid", "mapping": "terms.yaml"}
+    client.post(f"{draft}/sheet", data={**form, "version": version(client, draft)})
+    assert f'href="{draft}/grid" aria-label="Check the rows' in client.get("/practice/").text
 
 
 def test_the_next_term_takes_name_and_mapping_along(opened: tuple[Server, httpx.Client]) -> None:
