@@ -32,7 +32,6 @@ _WORDS = tuple(
             r"environment\.",
             "Save the key in Settings.",
         ),
-        (r"put it into ALMA_API_KEY\.", "save it in Settings."),
         (
             r"Alma's address is not set\. Set ALMA_REGION to [^.]* scheme and host; and "
             r"ALMA_API_KEY to the API key\. They are read from the environment and from the file "

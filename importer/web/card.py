@@ -8,13 +8,13 @@ from datetime import date
 from typing import Any
 
 from importer.errors import MappingError
-from importer.mapper.compile import CompiledField, CompiledMapping, RunVariables, compile_mapping
+from importer.mapper.compile import CompiledField, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate, misplaced, secret_columns
 from importer.mapper.explain import explain
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.yaml_source import Steps
-from importer.model.candidates import ENDS, Candidates
+from importer.model.candidates import ENDS
 from importer.model.fields import (
     ALWAYS_REQUIRED,
     FIELDS,
@@ -102,7 +102,44 @@ def card(
     mapped = evaluate(compiled, replace(roster, frame=part), codes)
     if row not in mapped.frame.index:
         return Card(f"Row {row} is left out by the mapping", row, at, of, (), ())
-    return _Making(document, compiled, mapped, codes, row).card(at, of)
+    texts = mapped.frame.loc[row]
+    values = {str(label): str(text) for label, text in texts.items()}
+    lacks, told = lacking(document), explain(document)
+    wrong: dict[str, Problem] = {}
+    for one in mapped.problems:
+        if one.origin.row == row and one.severity.holds:
+            wrong.setdefault(one.field, one)
+    scalars = {one.column.label: one for one in compiled.scalars}
+    paths = [path for path in (*FIELDS, *scalars) if path in scalars or path in lacks]
+    user = [
+        _line(scalars[path], values, told.get(path, ""), wrong.get(path), codes)
+        if path in scalars and path not in lacks
+        else Line(field_name(path), key_of(("record", path)), "none", source="no rule", lacks=True)
+        for path in dict.fromkeys(paths)
+    ]
+    contact: list[Line] = []
+    others: list[Line] = []
+    for entry in compiled.entries:
+        if any(values[label] for label in entry.entry.labels):
+            is_contact = entry.entry.parent.startswith("contact_info.")
+            made = _entry(entry.fields, entry.entry.parent, values, wrong, codes)
+            (contact if is_contact else others).extend(made)
+    names = [values.get(name, "") for name in ("last_name", "first_name", "middle_name")]
+    name = ", ".join(filter(None, (names[0], " ".join(filter(None, names[1:])))))
+    parts = (
+        ("User information", user),
+        ("Contact", contact),
+        ("Identifiers and notes", others),
+    )
+    blank = (
+        (path, int((mapped.frame[path] == "").sum()))
+        for path in ENDS if path in mapped.frame
+    )  # fmt: skip
+    return Card(
+        name or f"Row {row}", row, at, of,
+        tuple((title, tuple(lines)) for title, lines in parts if lines),
+        tuple((path, count) for path, count in blank if count),
+    )  # fmt: skip
 
 
 def _usable(document: MappingDocument, roster: Roster) -> MappingDocument:
@@ -126,98 +163,44 @@ def _without(part: Any, steps: Steps) -> Any:
     return part.model_copy(update={str(key): value})
 
 
-@dataclass(frozen=True, slots=True)
-class _Making:
-    """A row on its way to the card."""
+def _line(
+    one: CompiledField, values: dict[str, str], rule: str, wrong: Problem | None, codes: CodeTables
+) -> Line:
+    label, field = one.column.label, one.rule.field
+    text, note = as_shown(field, values[label], codes)
+    if label in SECRETS and text:
+        text = "set, but not shown"
+    return Line(
+        field_name(label), key_of(one.rule.steps), text, note, *_source([one]), rule,
+        what(wrong, show_values=field.path not in SECRETS) if wrong else "",
+    )  # fmt: skip
 
-    document: MappingDocument
-    compiled: CompiledMapping
-    mapped: Candidates
-    codes: CodeTables
-    row: int
 
-    def card(self, at: int, of: int) -> Card:
-        """Return the card."""
-        texts = self.mapped.frame.loc[self.row]
-        values = {str(label): str(text) for label, text in texts.items()}
-        lacks, told = lacking(self.document), explain(self.document)
-        wrong: dict[str, Problem] = {}
-        for one in self.mapped.problems:
-            if one.origin.row == self.row and one.severity.holds:
-                wrong.setdefault(one.field, one)
-        scalars = {one.column.label: one for one in self.compiled.scalars}
-        paths = [path for path in (*FIELDS, *scalars) if path in scalars or path in lacks]
-        user = [
-            self._line(scalars[path], values, told.get(path, ""), wrong.get(path))
-            if path in scalars and path not in lacks
-            else Line(
-                field_name(path), key_of(("record", path)), "none", source="no rule", lacks=True
-            )
-            for path in dict.fromkeys(paths)
-        ]
-        contact: list[Line] = []
-        others: list[Line] = []
-        for entry in self.compiled.entries:
-            if any(values[label] for label in entry.entry.labels):
-                is_contact = entry.entry.parent.startswith("contact_info.")
-                made = self._entry(entry.fields, entry.entry.parent, values, wrong)
-                (contact if is_contact else others).extend(made)
-        names = [values.get(name, "") for name in ("last_name", "first_name", "middle_name")]
-        name = ", ".join(filter(None, (names[0], " ".join(filter(None, names[1:])))))
-        parts = (
-            ("User information", user),
-            ("Contact", contact),
-            ("Identifiers and notes", others),
-        )
-        blank = (
-            (path, int((self.mapped.frame[path] == "").sum()))
-            for path in ENDS if path in self.mapped.frame
+def _entry(
+    fields: Iterable[CompiledField],
+    parent: str,
+    values: dict[str, str],
+    wrong: dict[str, Problem],
+    codes: CodeTables,
+) -> Iterator[Line]:
+    """Yield the line of an entry: an address is one, and so is a note with all about it."""
+    shown = [one for one in fields if values[one.column.label] or one.column.label in wrong]
+    types = [one for one in shown if one.rule.field.name == TYPE_FIELD.get(parent)]
+    kind = values[types[0].column.label] if types else ""
+    main = [one for one in shown if one not in types and one.rule.field.shape is not Shape.FLAG
+            and one.rule.field.name != "segment_type"]  # fmt: skip
+    texts = [as_shown(one.rule.field, values[one.column.label], codes)[0] for one in main]
+    preferred = any(values[one.column.label] == "true" for one in shown
+                    if one.rule.field.name == "preferred")  # fmt: skip
+    faults = [
+        what(wrong[one.column.label], show_values=True) for one in main if one.column.label in wrong
+    ]
+    if main:
+        text = ", ".join(filter(None, texts))
+        yield Line(
+            field_name(f"{parent}[{kind}]"), key_of(main[0].rule.steps), text,
+            "preferred" if preferred else "", *_source(main), "", " ".join(faults),
         )  # fmt: skip
-        return Card(
-            name or f"Row {self.row}", self.row, at, of,
-            tuple((title, tuple(lines)) for title, lines in parts if lines),
-            tuple((path, count) for path, count in blank if count),
-        )  # fmt: skip
-
-    def _line(
-        self, one: CompiledField, values: dict[str, str], rule: str, wrong: Problem | None
-    ) -> Line:
-        label, field = one.column.label, one.rule.field
-        text, note = as_shown(field, values[label], self.codes)
-        if label in SECRETS and text:
-            text = "set, but not shown"
-        return Line(
-            field_name(label), key_of(one.rule.steps), text, note, *_source([one]), rule,
-            what(wrong, show_values=field.path not in SECRETS) if wrong else "",
-        )  # fmt: skip
-
-    def _entry(
-        self,
-        fields: Iterable[CompiledField],
-        parent: str,
-        values: dict[str, str],
-        wrong: dict[str, Problem],
-    ) -> Iterator[Line]:
-        """Yield the line of an entry: an address is one, and so is a note with all about it."""
-        shown = [one for one in fields if values[one.column.label] or one.column.label in wrong]
-        types = [one for one in shown if one.rule.field.name == TYPE_FIELD.get(parent)]
-        kind = values[types[0].column.label] if types else ""
-        main = [one for one in shown if one not in types and one.rule.field.shape is not Shape.FLAG
-                and one.rule.field.name != "segment_type"]  # fmt: skip
-        texts = [as_shown(one.rule.field, values[one.column.label], self.codes)[0] for one in main]
-        preferred = any(values[one.column.label] == "true" for one in shown
-                        if one.rule.field.name == "preferred")  # fmt: skip
-        faults = [
-            what(wrong[one.column.label], show_values=True)
-            for one in main
-            if one.column.label in wrong
-        ]
-        if main:
-            text = ", ".join(filter(None, texts))
-            yield Line(
-                field_name(f"{parent}[{kind}]"), key_of(main[0].rule.steps), text,
-                "preferred" if preferred else "", *_source(main), "", " ".join(faults),
-            )  # fmt: skip
 
 
 def as_shown(field: Field, text: str, codes: CodeTables) -> tuple[str, str]:

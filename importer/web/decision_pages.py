@@ -253,7 +253,7 @@ class Desk:
         for text in choices(problems):
             found, named = read_decision(text) or (Answer.REJECT, "")
             user = named or next(iter(users), "")
-            new = self._new_id(row)
+            new = (self.records[row].primary_id or "") if row in self.records else ""
             unused = f"; {new} is not used" if new not in {"", user} else ""
             does = {
                 Answer.UPDATE: (
@@ -274,10 +274,6 @@ class Desk:
                 Answer.REJECT: f"Nothing is written. Row {row_label(row)} stays out of Alma.",
             }[found]
             yield Option(text, does, danger and found.names_user)
-
-    def _new_id(self, row: int) -> str:
-        """Return the primary ID that a row has, "" if it is not known."""
-        return self.records[row].primary_id or "" if row in self.records else ""
 
     def _old_id(self, row: int) -> str:
         """Return whether a user keeps a primary ID that a row replaces, as a clause."""

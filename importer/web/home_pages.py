@@ -16,6 +16,7 @@ from importer.model.roster import Layout
 from importer.web.drafts import Draft
 from importer.web.loads import Load, Show, loads, open_loads
 from importer.web.site import UNREADABLE, Visit, found, see
+from importer.web.tasks import DRAFTS
 
 SAMPLE, SAMPLE_MAPPING = "samples/community-patrons.xlsx", "community.yaml"
 
@@ -33,7 +34,12 @@ def home(visit: Visit) -> web.Response:
     space, find, at = visit.space, visit.text("find").strip(), visit.page_number
     show = next((one for one in Show if one == visit.text("show")), Show.ALL)
     every = loads(space)
-    shown = [load for load in every if _is_in(load, show) and load.has(find)]
+    shown = [
+        load
+        for load in every
+        if _is_in(load, show)
+        and find.casefold() in f"{load.name}\n{load.file}\n{load.who}".casefold()
+    ]
     return visit.page(
         "loads.html.j2",
         show=show,
@@ -61,7 +67,7 @@ def _is_in(load: Load, show: Show) -> bool:
 def take_sample(visit: Visit) -> web.Response:
     """Begin with the sample roster and its mapping."""
     source = visit.space.shipped / SAMPLE
-    draft = visit.space.new_draft(source.name, visit.now, visit.operator)
+    draft = Draft.create(visit.space.folder / DRAFTS, source.name, visit.now, visit.operator)
     shutil.copyfile(source, draft.roster)
     visit.space.mapping(SAMPLE_MAPPING)
     draft.choose(SAMPLE_MAPPING)
@@ -78,7 +84,7 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
     if not isinstance(part, BodyPartReader) or part.name != "roster" or not part.filename:
         sentence_ = "Choose a CSV, Excel or OpenDocument file."
         return visit.refusal(422, "No file was chosen", sentence_, back)
-    draft = visit.space.new_draft(part.filename, visit.now, visit.operator)
+    draft = Draft.create(visit.space.folder / DRAFTS, part.filename, visit.now, visit.operator)
     loop = asyncio.get_running_loop()
     try:
         await _save(part, draft)

@@ -335,10 +335,6 @@ class Load:
     draft: str = ""
     trashed: bool = False
 
-    def has(self, text: str) -> bool:
-        """Return whether its name, file or person contains a text."""
-        return text.casefold() in f"{self.name}\n{self.file}\n{self.who}".casefold()
-
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 

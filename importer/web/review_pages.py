@@ -82,7 +82,6 @@ class Review:
     and not approved; "" if none.
     """
 
-    name: str
     facts: RunFacts
     summary: Summary
     applied: bool
@@ -172,7 +171,6 @@ def review(space: Workspace, folder: Path) -> Review:
         left = 0 if facts.command == "check" else left_to_do(ledger)
         answers = facts.command != "check" and not ledger.was_applied and summary.review
         return Review(
-            folder.name,
             facts,
             summary,
             ledger.was_applied,
@@ -285,7 +283,7 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
         unused=unused,
         worded=visit.worded,
         workbooks=workbooks(shown.files, shown.facts),
-        before=last_load(visit.space, shown.name),
+        before=last_load(visit.space, visit.run.name),
         wrong=wrong,
         viewed=allowed if wrong else frozenset(),
         own=visit.site.access.forbids(visit.person, shown.prepared_by),

@@ -127,10 +127,6 @@ class Workspace:
         found = Draft.open(self.folder / DRAFTS / name) if Path(name).name == name else None
         return found if found and (trashed or not found.facts.trashed) else None
 
-    def new_draft(self, file: str, now: datetime, by: str) -> Draft:
-        """Return a new draft for a roster with this file name, which somebody dropped."""
-        return Draft.create(self.folder / DRAFTS, file, now, by)
-
     def draft_of_rejects(self, run: str, file: str, load: str, now: datetime, by: str) -> Draft:
         """Return the draft that corrects the rejects of a run, a new one if there is none."""
         for draft in self.drafts():
