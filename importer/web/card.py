@@ -54,18 +54,6 @@ class Line:
     lacks: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """The card of one row: `at` of `of` people. `blank`: how many of them lack a date, by name."""
-
-    name: str
-    row: int
-    at: int
-    of: int
-    parts: tuple[tuple[str, tuple[Line, ...]], ...]
-    blank: tuple[tuple[str, int], ...]
-
-
 def key_of(steps: Steps) -> str:
     """Return the name of a field in a form."""
     return "/".join(map(str, steps))
@@ -82,8 +70,11 @@ def lacking(document: MappingDocument) -> tuple[str, ...]:
 
 def card(
     roster: Roster, document: MappingDocument, codes: CodeTables, today: date, at: int
-) -> Card | None:
-    """Return the card of one of the people, from 1; None if the mapping cannot be used so far."""
+) -> dict[str, object] | None:
+    """Return the card of one of the people, from 1; None if the mapping cannot be used so far.
+
+    It is of `row`, `at` of `of` people. `blank`: how many of them lack a date, by name.
+    """
     document = _usable(document, roster)
     run = RunVariables(today, roster.source.path.name, roster.source.sheet)
     try:
@@ -100,8 +91,9 @@ def card(
     row = int(frame.index[at - 1])
     part = frame if whole else frame.loc[sorted({*frame.index[:_HEAD], row})]
     mapped = evaluate(compiled, replace(roster, frame=part), codes)
+    shown: dict[str, object] = {"row": row, "at": at, "of": of}
     if row not in mapped.frame.index:
-        return Card(f"Row {row} is left out by the mapping", row, at, of, (), ())
+        return shown | {"name": f"Row {row} is left out by the mapping", "parts": (), "blank": ()}
     texts = mapped.frame.loc[row]
     values = {str(label): str(text) for label, text in texts.items()}
     lacks, told = lacking(document), explain(document)
@@ -135,11 +127,11 @@ def card(
         (path, int((mapped.frame[path] == "").sum()))
         for path in ENDS if path in mapped.frame
     )  # fmt: skip
-    return Card(
-        name or f"Row {row}", row, at, of,
-        tuple((title, tuple(lines)) for title, lines in parts if lines),
-        tuple((path, count) for path, count in blank if count),
-    )  # fmt: skip
+    return shown | {
+        "name": name or f"Row {row}",
+        "parts": [(title, lines) for title, lines in parts if lines],
+        "blank": [(path, count) for path, count in blank if count],
+    }
 
 
 def _usable(document: MappingDocument, roster: Roster) -> MappingDocument:

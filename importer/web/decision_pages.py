@@ -48,27 +48,6 @@ MOST_USERS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """A field of the row and of each user: the equal beginning, what differs, the equal end."""
-
-    name: str
-    texts: tuple[tuple[str, str, str], ...]
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """An answer: its text as the command line has it, and what it does.
-
-    `overwrites`: it changes the record of somebody who may be another person.
-    """
-
-    text: str
-    does: str
-    overwrites: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Queue:
     """The open rows of a run by kind, dangers first, and the answers that were given."""
 
@@ -247,8 +226,11 @@ class Desk:
         rows = (one for one, user_ in self.records.items() if user_.primary_id == user)
         return next((one for one in rows if one != row), None)
 
-    def _options(self, row: int, problems: tuple[Problem, ...]) -> Iterator[Option]:
-        """Yield the answers that the command line offers too, each with what it does."""
+    def _options(self, row: int, problems: tuple[Problem, ...]) -> Iterator[tuple[str, str, bool]]:
+        """Yield the answers that the command line offers too, each with what it does.
+
+        And whether it changes the record of somebody who may be another person.
+        """
         users, danger = in_question(problems), _danger(problems)
         for text in choices(problems):
             found, named = read_decision(text) or (Answer.REJECT, "")
@@ -273,7 +255,7 @@ class Desk:
                 ),
                 Answer.REJECT: f"Nothing is written. Row {row_label(row)} stays out of Alma.",
             }[found]
-            yield Option(text, does, danger and found.names_user)
+            yield text, does, danger and found.names_user
 
     def _old_id(self, row: int) -> str:
         """Return whether a user keeps a primary ID that a row replaces, as a clause."""
@@ -349,15 +331,20 @@ _QUIET = ("preferred", "segment", "account type", "record type", "user viewable"
 """Parts of the names of fields that say nothing about who somebody is."""
 
 
-def _compare(sides: list[dict[str, str]]) -> Iterator[Compared]:
-    """Yield the fields of the first record, each beside those of the others."""
+def _compare(
+    sides: list[dict[str, str]],
+) -> Iterator[tuple[str, list[tuple[str, str, str]], str]]:
+    """Yield the fields of the first record, each beside those of the others, and a verdict.
+
+    Of each text: the equal beginning, what differs, and the equal end.
+    """
     for name, text in sides[0].items():
         found = [side.get(name, "") for side in sides[1:]]
         differ = [other for other in found if other and other.casefold() != text.casefold()]
         alone = "only in the roster" if found else ""
         verdict = "differs" if differ else "equal" if any(found) else alone
         row = _split(text, differ[0]) if differ else (text, "", "")
-        yield Compared(name, (row, *(_split(one, text) for one in found)), verdict)
+        yield name, [row, *(_split(one, text) for one in found)], verdict
 
 
 def _split(text: str, other: str) -> tuple[str, str, str]:

@@ -163,33 +163,19 @@ def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A field that moves to another column, which a person confirms first.
-
-    `letter`: of the column that takes it from `other`. `field`: its name. `few`: how many
-    different values an ID would have, 0 if enough.
-    """
-
-    letter: str
-    heading: str
-    other: str
-    field: str
-    few: int
-
-
 def moves(
     found: Collection[Column],
     wanted: dict[str, str],
     names: Mapping[str, str],
     agreed: Collection[str],
-) -> list[Ask]:
-    """Return the fields that columns would take from others, if nobody agreed to that.
+) -> dict[str, dict[str, object]]:
+    """Return the fields that columns would take from others, which a person confirms first.
 
+    By the letter of the column; `few`: how many different values an ID would have, 0 if enough.
     `wanted`: new targets by letter; a column that loses its field to one in `agreed` is added.
     Raises UsageError if two columns are to get the same field.
     """
-    asked: list[Ask] = []
+    asked: dict[str, dict[str, object]] = {}
     takers: dict[str, Column] = {}
     for one in found:
         target = wanted.get(one.place.letter, one.target)
@@ -211,8 +197,10 @@ def moves(
             else:
                 few = one.distinct if one.distinct < holder.distinct else 0
                 few = few if target.endswith(("primary_id", "value")) else 0
-                asked.append(Ask(one.place.letter, one.place.heading, holder.place.heading,
-                                 names.get(target, target), few))  # fmt: skip
+                asked[one.place.letter] = {
+                    "heading": one.place.heading, "other": holder.place.heading,
+                    "field": names.get(target, target), "few": few,
+                }  # fmt: skip
     return asked
 
 
@@ -463,10 +451,10 @@ TEXT = "text"
 
 def mapping(visit: Visit) -> web.Response:
     """Show the mapping: what each column becomes, the card of a patron, and the rules."""
-    return _page(visit, {}, ())
+    return _page(visit, {}, {})
 
 
-def _page(visit: Visit, wanted: Mapping[str, str], asked: Collection[Ask]) -> web.Response:
+def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) -> web.Response:
     """Return the page; `wanted`: targets that are not saved, as `asked` is still open."""
     draft, chosen = visit.draft, visit.mapping
     document, findings = examine(chosen)
@@ -495,7 +483,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Collection[Ask]) -> we
         findings=[*on_form(findings)],
         columns=found,
         wanted=wanted,
-        asked={one.letter: one for one in asked},
+        asked=asked,
         targets=targets(document),
         unused=sum(one.target == "" for one in found),
         card=card(roster, document, tables, visit.now.date(), visit.number("person", 1)),
