@@ -33,7 +33,7 @@ from importer.loader.headings import Headings
 from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
 from importer.model.problem import CellFinding, Code, Severity
 from importer.model.roster import Layout, Roster, Source, letter
-from importer.model.text import counted
+from importer.model.text import counted, spans
 
 ROWS = 1_000_000
 """Rows that a CSV file may have."""
@@ -51,6 +51,8 @@ _NAMES = {WESTERN: "Windows-1252", LATIN_9: "ISO-8859-15"}
 _DELIMITERS = ",;\t|"
 _SAMPLE = 200  # lines that decide on the delimiter
 _WIDTH_SAMPLE = 1_000  # rows that show how many cells a row usually has
+_AT_ONCE = 16  # rows that Excel writes at once
+_SPANS = 10  # stretches of rows that a notice names
 _LARGEST = 16 * 1024 * 1024  # characters of a cell, and of a row, that are read at all
 _DIVIDED = 2  # delimiters, or gaps, in each line of a file whose rows are not divided
 _GAP = re.compile(" {2,}")
@@ -81,12 +83,18 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     width = max(map(len, sheet.rows[found.rows[0] - 1 : found.rows[-1]]), default=0)
     columns = table.find_columns(found, sheet, width, escaped=True)
     last = columns.end
-    sheet.findings += _uneven(sheet.rows, found.rows[-1] + 1, last, width)
+    cut = _cut_by_excel(sheet.rows, last)
+    sheet.findings += _uneven(sheet.rows, found.rows[-1] + 1, last, width, cut)
     source = replace(
         source, encoding=encoding.removesuffix("-sig"), delimiter=delimiter, header=found.rows
     )
     quoted = "its cells are in single quotation marks, which were removed"
     notices = [*filter(None, (found.notice, doubt, quoted if form.quote == "'" else ""))]
+    if cut:
+        notices.append(
+            f"rows {spans(cut, _SPANS)} lack the last cells, as in files of Excel where these are "
+            f"blank in {_AT_ONCE} rows; they were read as blank"
+        )
     if encoding in {WESTERN, LATIN_9} and layout.encoding == "auto":
         notices += _encoding_notice(sheet.rows, columns.positions, encoding)
     return table.build(
@@ -248,21 +256,36 @@ def _encoding_notice(
         )
 
 
+def _cut_by_excel(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return the rows of a file of Excel that lack their last cells because these are blank.
+
+    Excel writes 16 rows at once, and no column behind the last one with text in any of them. So
+    these have equally many cells; among fewer than two of them, one may lack a delimiter.
+    """
+    groups = [range(at, min(at + _AT_ONCE, len(rows))) for at in range(0, len(rows), _AT_ONCE)]
+    lengths = [{len(rows[at]) for at in group} for group in groups]
+    if any(len(found) > 1 for found in lengths):
+        return []
+    short = (one for one, found in zip(groups, lengths, strict=True) if max(found) < width)
+    return [at + 1 for one in short if len(one) > 1 for at in one]
+
+
 def _uneven(
-    rows: Sequence[Sequence[str]], first: int, width: int, heading_cells: int
+    rows: Sequence[Sequence[str]], first: int, width: int, heading_cells: int, cut: Iterable[int]
 ) -> Iterator[Located]:
     """Find rows with text that have fewer cells than there are columns, or text beyond them.
 
     Spreadsheet programs pad all rows alike, so a blank cell beyond the columns counts only where
     most rows have fewer. A longer row has a delimiter too many, and what follows it is in the
-    wrong columns.
+    wrong columns. `cut`: rows whose last cells are blank.
     """
+    whole = {*cut}
     lengths = Counter(map(len, filter(any, rows[first - 1 : first - 1 + _WIDTH_SAMPLE])))
     often = [cells for cells, count in lengths.items() if count > 1]
     usual = max(often, key=lambda cells: (lengths[cells], -cells), default=0)
     for number, record in enumerate(rows[first - 1 :], start=first):
         cells = len(record)
-        if cells == width or not any(cell.strip() for cell in record):
+        if cells == width or number in whole or not any(cell.strip() for cell in record):
             continue
         code, value = Code.ROW_TOO_SHORT, ""
         message = f"has {cells} cells, and there are {width} columns"

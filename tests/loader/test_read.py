@@ -140,6 +140,22 @@ def _compute(seconds: float) -> None:
         pass
 
 
+@pytest.mark.parametrize(("rows", "broken"), [(40, 0), (40, 20), (17, 17)])
+def test_excel_leaves_out_last_cells_that_are_blank_in_16_rows(
+    rows: int, broken: int, tmp_path: Path
+) -> None:
+    """They are blank. One row that lacks a delimiter is in no such file, or alone at its end."""
+    lines = ["ID,Name,Email,Note", *(f"{row},A,a," for row in range(2, 17))]
+    lines += [f"{row},A" if row == broken else f"{row},A,a" for row in range(17, rows + 1)]
+    path = tmp_path / "patrons.csv"
+    path.write_text("\r\n".join(lines), "utf-8")
+    roster = read(path, Layout())
+    assert roster.frame.shape == (rows - 1, 4)
+    found = [one.origin.row for one in roster.problems if one.code is Code.ROW_TOO_SHORT]
+    assert found == (list(range(17, rows + 1)) if broken else [])
+    assert any("17–40 lack" in one.message for one in roster.notices) is not bool(broken)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be"])
 def test_a_byte_order_mark_beats_the_mapping(encoding: str, tmp_path: Path) -> None:
     """Our own rejects file is UTF-8 with a mark, whatever encoding the first roster had."""
