@@ -16,6 +16,7 @@ from importer.model.candidates import IdRule
 from importer.model.fields import region_of
 from importer.model.people import PARTICLES, read_phone
 from importer.model.problem import CellFinding, Code
+from importer.model.roster import NULLS
 from importer.model.text import MOST_CHARACTERS, one_line, replaced
 
 Reading = tuple[str, CellFinding | None]
@@ -64,7 +65,7 @@ def each_line(text: str) -> str:
     return LINE_BREAK.join(map(one_line, text.split(LINE_BREAK)))
 
 
-_DASHES = frozenset({"-", "--", "---", "–", "—", "none", "n/a", "na", "null", "nan", "nat"})
+_DASHES = NULLS | {".", "-", "--", "---", "–", "—", "none", "n/a", "na", "nan", "nat"}
 
 
 def is_dash(text: str) -> bool:

@@ -194,6 +194,9 @@ FORMULA_ERRORS = frozenset({
 })  # fmt: skip
 """What Excel shows, and saves as text, for a formula that failed: the text still shows it."""
 
+NULLS = frozenset({"null", "(null)", "[null]", "<null>", "\\n"})
+"""What database programs write for a blank cell, without case."""
+
 UNEVEN_ADVICE = "Put each value under its heading, then delete the words behind the row's number."
 
 MARKED_ADVICE = "When the value is right, delete the words behind the row's number."

@@ -184,9 +184,10 @@ def is_whole_name(text: str) -> bool:
 
 
 def share_of(counts: Mapping[str, int], fits: Callable[[str], object]) -> float:
-    """The share of the cells that fit; 1 if there are none."""
-    whole = sum(counts.values())
-    return sum(count for text, count in counts.items() if fits(text)) / whole if whole else 1.0
+    """The share of the cells that fit; 1 if there are none. Words for nothing do not count."""
+    there = {text: count for text, count in counts.items() if not is_dash(text)}
+    whole = sum(there.values())
+    return sum(count for text, count in there.items() if fits(text)) / whole if whole else 1.0
 
 
 PLAUSIBLE: Mapping[str, Callable[[str], object]] = {

@@ -8,6 +8,7 @@ codes for the words in the roster.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as default
@@ -20,7 +21,7 @@ from importer.mapper.steps.read import Order as NameOrder
 from importer.mapper.steps.read import read_name
 from importer.mapper.yaml_source import cell, comment, scalar
 from importer.model.fields import FIELDS, country_of
-from importer.model.roster import NO_HEADINGS, Layout, Roster
+from importer.model.roster import NO_HEADINGS, NULLS, Layout, Roster
 from importer.model.text import counted, folded
 from importer.model.user import AccountType, Reach
 from importer.model.vocabulary import (
@@ -203,6 +204,15 @@ class Draft:
         found = ((g.place.heading, [text for text in g.counts if folded(text) in _YES])
                  for g in about)  # fmt: skip
         return [(heading, yes) for heading, yes in found if yes]
+
+    @property
+    def nulls(self) -> tuple[str, ...]:
+        """The words for nothing of databases that are in two columns; one may have a name."""
+        columns = (
+            {text for text in guess.counts if text.casefold() in NULLS} for guess in self.guesses
+        )
+        found = Counter(text for texts in columns for text in texts)
+        return tuple(text for text, count in found.items() if count > 1)
 
     def street(self, street: Guess) -> tuple[Guess, ...]:
         """Return the column of a street, with that of its number where it has one of its own."""
@@ -436,6 +446,8 @@ class _Lines:
             yield f"  dates: {draft.dates}{mark}"
         else:
             yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
+        if nulls := draft.nulls:
+            yield f"  blank: [{', '.join(map(scalar, nulls))}]{_GUESS}"
         if skipped := dict(draft.deceased):
             entries = (
                 f"{{when: {{{scalar(self._name(heading))}: [{', '.join(map(scalar, yes))}]}}, "

@@ -12,8 +12,8 @@ from functools import partial
 
 from importer.model.candidates import NAMES
 from importer.model.people import NICKNAMES, NO_NAME
-from importer.model.problem import KNOWN, CellFinding, Code, Problem
-from importer.model.roster import FORMULA_ERRORS
+from importer.model.problem import KNOWN, CellFinding, Code, Problem, Repairs
+from importer.model.roster import FORMULA_ERRORS, NULLS
 from importer.model.text import counted
 from importer.validator.fields import WORDS, Column, Table, years_from
 
@@ -33,7 +33,15 @@ _ENDING_SLIPS = tuple(WORDS["ending_slips"])
 _NO_ZIP = frozenset({"00000", "99999", "11111"})
 _STREET, _CITY = "contact_info.address.line1", "contact_info.address.city"
 _ZIP, _EMAIL = "contact_info.address.postal_code", "contact_info.email.email_address"
-_TEXTS = (*NAMES, _STREET, "contact_info.address.line2", _CITY, "job_description", "user_title")
+_TEXTS = (
+    *NAMES,
+    _STREET,
+    "contact_info.address.line2",
+    _CITY,
+    "job_description",
+    "user_title",
+    "pref_name_suffix",
+)
 _YOUNGEST = 3
 """Years; a patron is hardly ever younger."""
 _INITIALS = 3
@@ -49,6 +57,14 @@ _REPEATED = 3
 
 def _odd(sentence: str) -> CellFinding:
     return CellFinding(Code.ODD_VALUE, f"{{value}} {sentence}")
+
+
+_NULL = CellFinding(
+    Code.ODD_VALUE,
+    f"{KNOWN} is what databases write for a blank cell",
+    "Set `blank: [NULL]`, with this word, under `roster:` in the mapping.",
+    repairs=Repairs.COLUMN,
+)
 
 
 def _names(table: Table) -> Iterator[tuple[Column, Column]]:
@@ -109,10 +125,13 @@ def test_people(table: Table) -> Iterator[Problem]:
 
 
 def markup(table: Table) -> Iterator[Problem]:
-    """Find HTML, formulas, and street numbers that a spreadsheet program made a date of."""
+    """Find HTML, formulas, words for nothing, and street numbers that a program made a date of."""
     for column in table.of(*_TEXTS):
-        address = column.target.field.path.startswith("contact_info")
-        yield from column.judge(partial(_markup, address=address))
+        path = column.target.field.path
+        yield from column.judge(partial(_markup, address=path.startswith("contact_info")))
+        last = path == "last_name"  # some people are called Null
+        nulls = (t for t in column.distinct if t.casefold() in NULLS and not (last and t.isalpha()))
+        yield from column.flag(dict.fromkeys(nulls, _NULL))
 
 
 def _markup(text: str, *, address: bool) -> CellFinding | None:

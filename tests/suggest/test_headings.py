@@ -321,6 +321,17 @@ def test_of_two_dates_the_new_one_counts_and_no_secret_number_is_an_id() -> None
     assert "match: {new: reject}" in suggest(roster(headings, cells), BESIDE)
 
 
+def test_words_for_nothing_of_databases_are_blank() -> None:
+    """They hide no field, and the mapping says what means a blank; one `Null` may be a name."""
+    headings, cells = filled(
+        First=["Ann", "Bo", "Cy"], Mid=["NULL"], Last=["Null", "Ray", "Lee"],
+        Email=["NULL", "NULL", "a@example.org"], DOB=["NULL", "NULL", "1990-05-15"],
+    )  # fmt: skip
+    text = suggest(roster(headings, cells), BESIDE)
+    for line in ("  blank: [NULL]   # guess\n", "email_address: {from: <Email>", "date: <DOB>"):
+        assert line in text
+
+
 def test_an_id_column_with_a_few_wrong_cells_can_be_chosen() -> None:
     """Somebody is there twice, a cell has a word, an extension of a phone is no ID."""
     cards = [*(f"2300{n:05}" for n in range(18)), "230000001", "lost card"]

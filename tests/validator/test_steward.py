@@ -20,6 +20,8 @@ CAUGHT = {
     "two names with a slash": {"last_name": "Lee / Kim"},
     "mistyped domain": {EMAIL: "ann.lee@gmial.com"},
     "nines as a ZIP code": {ZIP: "99999"},
+    "blank of a database": {CITY: "NULL"},
+    "blank of a database in a name": {"last_name": "(null)"},
     "entity": {STREET: "1 Elm St &amp; Oak"},
     "baby": {"birth_date": "2025-06-01"},
 }
