@@ -13,7 +13,16 @@ import typer
 import typer.core
 
 from importer.cli.options import Commands, JobFile, Json, operator
-from importer.cli.output import complain, emit, now, output, say, write_findings, write_new
+from importer.cli.output import (
+    complain,
+    emit,
+    now,
+    output,
+    printable,
+    say,
+    write_findings,
+    write_new,
+)
 from importer.errors import Exit, ImporterError, MappingError, UsageError, defect
 from importer.jobs import guards
 from importer.jobs.check import check_job
@@ -111,7 +120,12 @@ def run(
             sentence, code = (str(known), known.exit) if known else (defect(error), Exit.BUG)
             output.note("error", text=sentence)
             complain(sentence)
-            result = {"job": path.stem, "results": [], "exit": int(code)}
+            result = {
+                "job": path.stem,
+                "results": [],
+                "error": printable(sentence),
+                "exit": int(code),
+            }
         results.append(result)
         codes.add(code)
         if code is Exit.INTERRUPTED:

@@ -239,6 +239,7 @@ def test_no_job_of_a_folder_stops_the_others(office: Office, sandbox: Sandbox, t
     assert [(job["job"], job["exit"]) for job in got.summary["jobs"]] == [
         ("a", Exit.USAGE), ("b", Exit.ROSTER), ("c", Exit.SAFETY_CHECK), ("d", Exit.DONE),
     ]  # fmt: skip
+    assert "did you mean `apply`" in got.summary["jobs"][0]["error"]
     assert len(state(sandbox)) == 4
     quiet = typed("-q", "job", "run", folder).err.splitlines()  # only what stops
     assert [line.split(":")[1] for line in quiet] == [" a.yaml", " b", " c", " d"]
