@@ -8,30 +8,38 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from importer.errors import Cause, PlaceError, RosterError, UsageError
 from importer.jobs.places import (
     LOADED,
+    OPEN_IN_EXCEL,
     SKIPPED,
     SUPERSEDED,
     FoundFile,
     LocalFolder,
-    RosterFolder,
-    matching,
 )
 from importer.jobs.schema import Every, Job, Location, Login, Order, RosterPart
 from importer.loader.detect import LARGEST
 from importer.model.text import counted
+
+if TYPE_CHECKING:
+    from importer.jobs.sftp import RemoteFolder
+
+RosterFolder: TypeAlias = "LocalFolder | RemoteFolder"
+"""A folder where files are picked up or delivered."""
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How a workbook or another container starts: its own reader finds out whether it is whole."""
@@ -241,6 +249,30 @@ def opened(job: Job, location: Location) -> Iterator[RosterFolder]:
         raise UsageError(msg) from None
     with connected(location, job.file.sftp.get(location.host, Login())) as place:
         yield place
+
+
+def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
+    """Return the files that match, oldest first; hidden ones and those put away do not.
+
+    Neither does a name that could lead to another folder, whatever a server lists. A letter counts
+    as the same with its accent inside or beside it, and in any case where the disk ignores case.
+    """
+    ignores_case = isinstance(place, LocalFolder) and sys.platform in {"win32", "darwin"}
+
+    def same(text: str) -> str:
+        text = unicodedata.normalize("NFC", text)
+        return text.lower() if ignores_case else text
+
+    found = [
+        file
+        for file in place.files()
+        if fnmatchcase(same(file.name), same(pattern))
+        and not file.name.startswith((".", OPEN_IN_EXCEL))
+        and not any(mark in file.name for mark in (LOADED, SUPERSEDED, SKIPPED))
+        and file.name.isprintable()
+        and not set(file.name) & set("/\\:")
+    ]
+    return sorted(found, key=lambda file: (file.modified, file.name))
 
 
 def in_order(part: RosterPart, place: RosterFolder, every: Every, feed: Feed) -> list[FoundFile]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol
 
 from importer.errors import PlaceError
 from importer.model.files import flush, replace
@@ -50,57 +46,12 @@ class FoundFile:
         return f"{self.name} ({self.changed:%Y-%m-%d %H:%M})"
 
 
-class RosterFolder(Protocol):
-    """A folder. Every method raises PlaceError if the folder cannot be reached or refuses it."""
-
-    def files(self) -> list[FoundFile]:
-        """Return the ordinary files of the folder."""
-        ...
-
-    def fetch(self, name: str, target: Path) -> None:
-        """Copy a file to this computer."""
-        ...
-
-    def put(self, source: Path, name: str) -> None:
-        """Copy a file into the folder. Its name always leads to the whole file or to none."""
-        ...
-
-    def rename(self, name: str, new: str) -> None:
-        """Give a file another name, in place of an earlier file of that name."""
-        ...
-
-    def delete(self, name: str) -> None:
-        """Delete a file."""
-        ...
-
-
-def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
-    """Return the files that match, oldest first; hidden ones and those put away do not.
-
-    Neither does a name that could lead to another folder, whatever a server lists. A letter counts
-    as the same with its accent inside or beside it, and in any case where the disk ignores case.
-    """
-    ignores_case = isinstance(place, LocalFolder) and sys.platform in {"win32", "darwin"}
-
-    def same(text: str) -> str:
-        text = unicodedata.normalize("NFC", text)
-        return text.lower() if ignores_case else text
-
-    found = [
-        file
-        for file in place.files()
-        if fnmatchcase(same(file.name), same(pattern))
-        and not file.name.startswith((".", OPEN_IN_EXCEL))
-        and not any(mark in file.name for mark in (LOADED, SUPERSEDED, SKIPPED))
-        and file.name.isprintable()
-        and not set(file.name) & set("/\\:")
-    ]
-    return sorted(found, key=lambda file: (file.modified, file.name))
-
-
 @dataclass(frozen=True, slots=True)
 class LocalFolder:
-    """A folder of this computer, or a network share that it has mounted."""
+    """A folder of this computer, or a network share that it has mounted.
+
+    Every method raises PlaceError if the folder cannot be reached or refuses it.
+    """
 
     folder: Path
 
@@ -119,7 +70,7 @@ class LocalFolder:
             shutil.copyfile(self.folder / name, target)
 
     def put(self, source: Path, name: str) -> None:
-        """Copy a file into the folder under a hidden name, then rename it."""
+        """Copy a file into the folder. Its name always leads to the whole file or to none."""
         part = self.folder / f".{name}.part"
         with self._trouble(f"{name} in {self.folder} cannot be written"):
             shutil.copyfile(source, part)
@@ -127,7 +78,7 @@ class LocalFolder:
             replace(part, self.folder / name)
 
     def rename(self, name: str, new: str) -> None:
-        """Give a file another name."""
+        """Give a file another name, in place of an earlier file of that name."""
         with self._trouble(f"{name} in {self.folder} cannot be renamed"):
             replace(self.folder / name, self.folder / new)
 

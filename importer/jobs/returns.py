@@ -16,7 +16,7 @@ from pathlib import Path
 
 from importer.errors import Exit, ImporterError
 from importer.jobs.commands import Tools
-from importer.jobs.feed import copied, digest_of, opened
+from importer.jobs.feed import RosterFolder, copied, digest_of, opened
 from importer.jobs.notify import Level, Message, send_email
 from importer.jobs.places import (
     LOADED,
@@ -24,7 +24,6 @@ from importer.jobs.places import (
     SKIPPED,
     SUPERSEDED,
     FoundFile,
-    RosterFolder,
 )
 from importer.jobs.schema import Job
 from importer.jobs.state import GONE, Load, Returned, Store

@@ -33,6 +33,7 @@ from importer.jobs.feed import (
     FileState,
     MissingFileError,
     PickedFile,
+    RosterFolder,
     WrongFileError,
     in_one_line,
     in_order,
@@ -44,7 +45,7 @@ from importer.jobs.feed import (
 )
 from importer.jobs.guards import cut_off, failed_guards, is_undone, mappings_of
 from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
-from importer.jobs.places import FoundFile, RosterFolder
+from importer.jobs.places import FoundFile
 from importer.jobs.returns import Returns
 from importer.jobs.schema import Job, RosterPart
 from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store
