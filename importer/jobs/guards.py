@@ -17,6 +17,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.problem import Code
 from importer.model.run import Summary
 from importer.model.text import RowId, command_line, counted, is_absent, word_list
+from importer.pipeline.apply import left_to_do
 from importer.report.lineage import lineage
 
 DRIFTS = 3
@@ -122,6 +123,13 @@ def is_undone(run: str) -> bool:
     with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
         found = lineage(ledger)
         return bool(found.undone_by or found.partly_undone_by)
+    return False
+
+
+def is_unapplied(run: str) -> bool:
+    """Whether a plan was not applied, or only in part; no where it was purged."""
+    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
+        return left_to_do(ledger) > 0
     return False
 
 

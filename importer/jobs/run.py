@@ -43,7 +43,7 @@ from importer.jobs.feed import (
     put_away,
     superseded,
 )
-from importer.jobs.guards import cut_off, failed_guards, is_undone, mappings_of
+from importer.jobs.guards import cut_off, failed_guards, is_unapplied, is_undone, mappings_of
 from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
 from importer.jobs.places import FoundFile
 from importer.jobs.returns import Returns
@@ -152,7 +152,8 @@ class Intake:
         with suppress(ImporterError):  # else the plan reports it
             parts = self._job.file.rosters
             meanings = tuple(load_mapping(self._job, one.mapping).meaning for one in parts)
-            return is_undone(last.run) or last.meanings not in {(), meanings}
+            waits = self._job.file.do != "plan" and is_unapplied(last.run)  # it only planned then
+            return is_undone(last.run) or waits or last.meanings not in {(), meanings}
         return True
 
     def _are_new(self, load: Load) -> bool:

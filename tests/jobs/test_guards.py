@@ -141,3 +141,14 @@ def test_the_content_of_the_last_load_counts_again(
     assert len(state(sandbox)) == 6
     assert office.takes(people(6), "patrons-3.csv") == Exit.DONE
     assert "the same content" in office.said[-1]
+
+
+def test_the_content_of_a_plan_that_nobody_applied_is_loaded_once_the_job_loads(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """A job that only planned loads now: what it planned is not in Alma."""
+    for do, users in (("plan", 0), ("plan", 0), ("apply", 6), ("apply", 6)):
+        office.write_job(f"do: {do}\nguards: {{creates: off}}\n", max_age="26h")
+        assert office.takes(people(6)) == Exit.DONE
+        assert len(state(sandbox)) == users
+    assert "the same content" in office.said[-1]
