@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-from importer.errors import ImporterError, UsageError
+from importer.errors import UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.jobs.schema import Guards, Job, Limit
-from importer.jobs.state import Decision, FailedGuard, LastLoad, Load, State, Step, Store
+from importer.jobs.state import Decision, FailedGuard, LastLoad, Load, State, Step, Store, of_run
 from importer.jobs.words import why_held
 from importer.ledger.ledger import Ledger
 from importer.model.problem import Code
 from importer.model.run import Summary
 from importer.model.text import RowId, command_line, counted, is_absent, word_list
-from importer.pipeline.apply import left_to_do
-from importer.report.lineage import lineage
+from importer.report.lineage import Lineage, lineage
 
 DRIFTS = 3
 """How many loads are needed before a slow drift is looked for."""
@@ -110,27 +108,14 @@ def mappings_of(run: str) -> list[tuple[str, str]]:
 
     None where the run cannot be read, or an earlier version made it.
     """
-    try:
-        with Ledger.open(Path(run)) as ledger:
-            mappings = [mapping for _, mapping in ledger.facts.rosters]
-    except ImporterError:
-        return []
-    return [(one.shown, one.meaning) for one in mappings] if mappings[0].meaning else []
+    rosters = of_run(run, lambda ledger: ledger.facts.rosters, ())
+    return [(one.shown, one.meaning) for _, one in rosters if one.meaning]
 
 
 def is_undone(run: str) -> bool:
     """Whether a run was undone, at least in part."""
-    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
-        found = lineage(ledger)
-        return bool(found.undone_by or found.partly_undone_by)
-    return False
-
-
-def is_unapplied(run: str) -> bool:
-    """Whether a plan was not applied, or only in part; no where it was purged."""
-    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
-        return left_to_do(ledger) > 0
-    return False
+    found = of_run(run, lineage, Lineage())
+    return bool(found.undone_by or found.partly_undone_by)
 
 
 def _earlier(load: Load, last: LastLoad | None, feeds: Iterable[Feed]) -> Iterator[FailedGuard]:
@@ -219,15 +204,12 @@ def _absent(plan: Summary, last: LastLoad, limit: Limit) -> Iterator[FailedGuard
 
 def _ids(run: str) -> set[str] | None:
     """Return the primary IDs of a plan; None where it was purged or cannot be read."""
-    try:
-        with Ledger.open(Path(run)) as ledger:
-            return {
-                row.primary_id
-                for row in ledger.planned()
-                if row.primary_id and not is_absent(row.row)
-            }
-    except ImporterError:
-        return None
+
+    def of_people(ledger: Ledger) -> set[str] | None:
+        rows = ledger.planned()
+        return {row.primary_id for row in rows if row.primary_id and not is_absent(row.row)}
+
+    return of_run(run, of_people, None)
 
 
 def _meant(job: Job, run: str, state: State) -> Load:
@@ -280,9 +262,8 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
             at=now, who=who, why=_reason(why), checks=names, files=files, run=load.run
         )
         allowed = tuple(sorted({*load.allowed, *names}))
-        seal = ""
-        with suppress(UsageError), Ledger.open(Path(load.run)) as ledger:
-            seal = ledger.value("seal") or ""  # else it was purged, and is planned again
+        # without one, the run was purged, and is planned again
+        seal = of_run(load.run, lambda ledger: ledger.value("seal"), None) or ""
         passing = load.model_copy(update={"step": Step.PLANNED, "allowed": allowed, "seal": seal})
         store.state = store.state.with_decision(decision, **store.state.slot(load, passing))
         store.save()

@@ -43,18 +43,19 @@ from importer.jobs.feed import (
     put_away,
     superseded,
 )
-from importer.jobs.guards import cut_off, failed_guards, is_unapplied, is_undone, mappings_of
+from importer.jobs.guards import cut_off, failed_guards, is_undone, mappings_of
 from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
 from importer.jobs.places import FoundFile
 from importer.jobs.returns import Returns
 from importer.jobs.schema import Job, RosterPart
-from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store
+from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store, of_run
 from importer.jobs.words import to_retire, what_next, what_was_done, why_held
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import State
 from importer.model.files import unused
 from importer.model.run import SisLoad, Summary
 from importer.model.text import command_line, counted, word_list
+from importer.pipeline.apply import left_to_do
 from importer.pipeline.inputs import check_sources
 from importer.pipeline.runs import list_runs
 from importer.report import wording
@@ -152,8 +153,8 @@ class Intake:
         with suppress(ImporterError):  # else the plan reports it
             parts = self._job.file.rosters
             meanings = tuple(load_mapping(self._job, one.mapping).meaning for one in parts)
-            waits = self._job.file.do != "plan" and is_unapplied(last.run)  # it only planned then
-            return is_undone(last.run) or waits or last.meanings not in {(), meanings}
+            left = of_run(last.run, left_to_do, 0) if self._job.file.do != "plan" else 0
+            return is_undone(last.run) or left > 0 or last.meanings not in {(), meanings}
         return True
 
     def _are_new(self, load: Load) -> bool:
@@ -235,9 +236,7 @@ class Intake:
 
 def _is_unseen(run: str) -> bool:
     """Whether Alma does not show every row yet that a run delivered; no where it was purged."""
-    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
-        return State.DELIVERED in ledger.progress()
-    return False
+    return of_run(run, lambda ledger: State.DELIVERED in ledger.progress(), otherwise=False)
 
 
 def _delivery(load: Load, run: Path) -> str:

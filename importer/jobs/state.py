@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from importer.errors import Exit, LedgerError, UnreadableFileError
+from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError
 from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.jobs.schema import Notify
+from importer.ledger.ledger import Ledger
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.plan import SafetyCheck
 from importer.model.run import Summary
@@ -26,6 +27,17 @@ JOBS = Path("jobs")
 
 _LARGEST = 10_000_000
 """The most bytes of a state."""
+
+
+Answer = TypeVar("Answer")
+Other = TypeVar("Other")
+
+
+def of_run(run: str, ask: Callable[[Ledger], Answer], otherwise: Other) -> Answer | Other:
+    """Return what the ledger of a run answers; `otherwise` where it was purged or is damaged."""
+    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
+        return ask(ledger)
+    return otherwise
 
 
 class Step(StrEnum):

@@ -21,7 +21,7 @@ from importer.errors import FINE, Cause, Exit, ImporterError, UsageError
 from importer.jobs.commands import OF_FILES, TO_CORRECT, StepError
 from importer.jobs.feed import FileState, WrongFileError
 from importer.jobs.schema import Job, load_job
-from importer.jobs.state import JOBS, Load, State, Store
+from importer.jobs.state import JOBS, Load, State, Store, of_run
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
@@ -115,8 +115,8 @@ def why_held(job: Job, load: Load, state: State) -> Iterator[str]:
     """Yield why a load is held, and what a person can do: what fits the guards comes first."""
     names = {guard.name: None for guard in load.held}
     done = f"nothing{' of this plan' if load.planned_again else ''} was written"
-    with suppress(ImporterError), Ledger.open(Path(load.run)) as ledger:
-        done = "but its plan was applied by hand" if ledger.was_applied else done
+    if of_run(load.run, lambda ledger: ledger.was_applied, otherwise=False):
+        done = "but its plan was applied by hand"
     yield f"The load is held by {word_list([*names])}: {done}."
     yield from load.lines
     yield from (guard.sentence for guard in load.held)
@@ -238,25 +238,19 @@ def to_retire(load: Load) -> Iterator[str]:
         yield "Then run Purge User Records on the set."
 
 
-def _ends_memberships(run: str) -> bool:
-    """Whether every mapping of a run ends memberships, and does nothing else."""
-    with suppress(ImporterError), Ledger.open(Path(run)) as ledger:
-        return {mapping.retires for _, mapping in ledger.facts.rosters} == {"expire"}
-    return False
-
-
 def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tuple[str, list[str]]:
     """Return the headline and the lines about a load that is done, without its rows to correct."""
     summary, listed = load.planned, [*to_retire(load)]
     planned = job.file.do == "plan" and bool(summary.create or summary.update)
     told = wording.sentences_of(summary)
+    rosters = of_run(load.run, lambda ledger: ledger.facts.rosters, ())
     if load.delivered:
         told = ("A file for Alma's SIS load was delivered.", *told[1 if sis else 0 :])
     elif planned:
         told = ("A plan waits to be applied.", *told)
     elif load.corrects is not None:
         told = ("Corrections were loaded.", *told)
-    elif summary.updated and _ends_memberships(load.run):
+    elif summary.updated and {mapping.retires for _, mapping in rosters} == {"expire"}:
         told = (f"{counted(summary.updated, 'membership')} ended.", *told[1:])
     if listed:
         told = (listed[0], *(told if planned else told[2:]))  # not what is written, and stays
