@@ -107,14 +107,22 @@ def whose(general: Institution) -> Finding:
     return Finding("institution", State.OK, sentence, advice)
 
 
+def wrong_clock(offset: float | None) -> Iterator[str]:
+    """Yield that this computer's clock is wrong, if it is by the `clock_offset` of Alma."""
+    if (found := _clock(offset)).advice:
+        yield f"{found.sentence} {found.advice}"
+
+
 def _clock(offset: float | None) -> Finding:
     if offset is None:
         return Finding("clock", State.WARN, "Alma's reply has no date.")
     if abs(offset) > CLOCK_TOLERANCE:
         way = "behind" if offset > 0 else "ahead of"
         minutes = round(abs(offset) / 60)
-        sentence = f"This computer's clock is {minutes} minutes {way} Alma's."
-        return Finding("clock", State.WARN, sentence, "Set the computer's clock.")
+        size = counted(minutes // 1440, "day") if minutes >= 1440 else f"{minutes} minutes"
+        sentence = f"This computer's clock is {size} {way} Alma's."
+        advice = "Set it. Dates that mappings count from today are wrong otherwise."
+        return Finding("clock", State.WARN, sentence, advice)
     return Finding("clock", State.OK, "This computer's clock agrees with Alma's.")
 
 

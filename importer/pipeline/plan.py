@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from importer.alma.client import Alma
+from importer.alma.doctor import wrong_clock
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory, DecisionMemory
@@ -102,7 +103,8 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 planned = await _plan_rows(rosters, asked, users, context, progress)
                 leaving = await plan_absent(rosters, users, context, facts)
             every = [one.step for one in (*planned, *leaving.planned.values())]
-            about = tuple((against_facts if request.sis is None else cleared)(every, context.facts))
+            what_of = against_facts if request.sis is None else cleared
+            about = (*wrong_clock(alma.clock_offset), *what_of(every, context.facts))
             for sentence in about:
                 progress.note(sentence)
             steps = review_collisions(every, rosters.origin)

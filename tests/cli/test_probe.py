@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +179,19 @@ def test_facts_of_another_institution_count_only_by_name(
     other = contact.rename(folder / "other.json")
     assert typed("doctor", "--use-facts", other.name, *words[2:]).exit == Exit.USAGE
     assert facts.read_text("utf-8") == probed
+
+
+def test_a_plan_warns_of_a_wrong_clock(
+    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dates that it counts from today would be wrong for everybody; Alma's replies show it."""
+    roster = write(folder, ANA)
+    plan = ("plan", roster, "-m", "small.yaml", "-o")
+    assert "clock" not in typed(*plan, "right").err
+    theirs = lambda text: parsedate_to_datetime(text) + timedelta(days=9, hours=1)  # noqa: E731
+    monkeypatch.setattr("importer.alma.client.parsedate_to_datetime", theirs)
+    assert "clock is 9 days behind" in typed(*plan, "wrong").err
+    assert "9 days behind" in (folder / "wrong" / "report.html").read_text("utf-8")
 
 
 def test_the_calls_of_the_probe_can_be_seen_before(typed: Type, sandbox: Sandbox) -> None:
