@@ -22,7 +22,7 @@ from pathlib import Path
 from importer.alma.client import PAGE, Alma
 from importer.alma.pacing import run_concurrently
 from importer.alma.responses import UnreadableUserError
-from importer.errors import UsageError
+from importer.errors import RefusedError, UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import GONE
 from importer.model.files import check_regular
@@ -237,13 +237,13 @@ async def read_again(
 ) -> None:
     """Read these users one by one; remove those that Alma does not have.
 
-    One whose record cannot be understood stays unread. Raises AlmaError.
+    One whose record cannot be understood, or asked for by its ID, stays unread. Raises AlmaError.
     """
     for primary_id in primary_ids:
         seen = now()
         try:
             user = await alma.get_user(primary_id)
-        except UnreadableUserError:
+        except (UnreadableUserError, RefusedError):
             cache.put_unread([primary_id], seen)
             continue
         if user is None or (user.primary_id or "").casefold() != primary_id.casefold():

@@ -17,7 +17,14 @@ from importer.alma.client import Alma
 from importer.alma.models import UserPage
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import UnreadableUserError
-from importer.errors import Cause, Exit, LedgerError, UnavailableError, UsageError
+from importer.errors import (
+    Cause,
+    Exit,
+    LedgerError,
+    RefusedError,
+    UnavailableError,
+    UsageError,
+)
 from importer.ledger.journal import Journal
 from importer.ledger.new_run import write_run
 from importer.ledger.states import GONE, State
@@ -206,7 +213,10 @@ def test_a_broken_sweep_goes_on(world: World, pages: int, monkeypatch: pytest.Mo
 def test_a_user_whose_record_cannot_be_understood_is_there(
     cache: UserCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Staff mistyped a date: the user counts as one whose record is to be read, also if new."""
+    """Staff mistyped a date: the user counts as one whose record is to be read, also if new.
+
+    So does one with an ID, such as smith/j, by which nobody can be asked for.
+    """
     mistyped = set[str]()
 
     async def list_users(_alma: Alma, offset: int, limit: int = 100, **more: object) -> UserPage:
@@ -215,7 +225,7 @@ def test_a_user_whose_record_cannot_be_understood_is_there(
         return UserPage(users, len(every), tuple(mistyped.intersection(every)))
 
     async def get_user(_alma: Alma, user_id: str) -> User:
-        raise UnreadableUserError(user_id)
+        raise (RefusedError if user_id == "c" else UnreadableUserError)(user_id)
 
     monkeypatch.setattr(Alma, "list_users", list_users)
     monkeypatch.setattr(Alma, "get_user", get_user)
