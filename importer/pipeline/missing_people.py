@@ -20,7 +20,7 @@ from importer.model.people import Common
 from importer.model.plan import Planned
 from importer.model.problem import Code, Problem
 from importer.model.run import RunFacts
-from importer.model.text import ABSENT_ROWS, RowId, counted
+from importer.model.text import ABSENT_ROWS, RowId, counted, steering
 from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import CheckedRosters, MappedRoster, reopen_inputs
@@ -152,8 +152,9 @@ async def _plan(
     assert part is not None  # noqa: S101  the caller asked
     missing = [one for one in every if one.key not in plan.planned]
     new = [one for one in missing if not context.leavers.has_left(one.user)]
-    due = [one for one in new if one.rosters >= part.after]
-    waiting = len(new) - len(due)
+    stuck = [one for one in new if steering(one.key)]
+    due = [one for one in new if one.rosters >= part.after and one not in stuck]
+    waiting = len(new) - len(due) - len(stuck)
     usual, found = template(mapped), await _read(due, users)
     names = [[one for one in _NAMES if one in column.labels] for column in mapped.columns()]
     row = first = RowId(mapped.roster.source.position, ABSENT_ROWS).packed
@@ -178,9 +179,10 @@ async def _plan(
         plan.planned[one.key] = replace(planned, warnings=(*planned.warnings, problem))
     if missing:
         planned_now = row - first
-        others = len(missing) - planned_now - waiting
+        others = len(missing) - planned_now - waiting - len(stuck)
         parts = [f"{planned_now:,} would be changed now"]
         parts += [f"{waiting:,} only after {part.after} rosters in a row"] if waiting else []
+        parts += [f"{len(stuck):,} cannot be: Alma's API takes no ID with / or %"] if stuck else []
         parts += [f"{others:,} were changed before or have left"] if others else []
         groups = " or ".join(part.among.user_group)
         message = f"{counted(len(missing), 'user')} of {groups} missing: {'; '.join(parts)}"
@@ -192,9 +194,11 @@ async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
 
     async def read(one: Missing) -> tuple[str, User | None]:
         user = await users.alma.get_user(one.user.primary_id or "", expand=OBLIGATIONS)
-        if user is None and users.cache is not None:
+        if user is not None and _key(user) == one.key:
+            return one.key, user
+        if users.cache is not None:
             users.cache.remove(one.key)
-        return one.key, user
+        return one.key, None
 
     return {key: user async for key, user in run_concurrently(users.alma.limiter, missing, read)}
 

@@ -84,6 +84,16 @@ def test_who_is_missing_leaves_and_comes_back(
     assert user == {key: value for key, value in before["2003"].items() if key != "user_note"}
 
 
+def test_whom_the_api_cannot_be_asked_for_is_counted(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The others leave all the same."""
+    call(sandbox.host, "POST", "/almaws/v1/users", state(sandbox)["2003"] | {"primary_id": "roe/c"})
+    planned = typed("plan", write(known, ANA, STAFF), *PLAN, "gone", "--json")
+    assert (planned.exit, planned.summary["update"]) == (Exit.DONE, 2)
+    assert "1 cannot be" in (known / "gone" / "problems.csv").read_text("utf-8")
+
+
 def test_a_return_is_no_edit_by_staff(known: Path, typed: Type, sandbox: Sandbox) -> None:
     """What leaving set, the end of the Patron role included, is ours, at the return and later."""
     text = LEAVERS.replace("    set:", "    patron_role: {expiry: <@today>}\n    set:")
