@@ -26,7 +26,7 @@ from importer.pipeline.check import validate
 from importer.pipeline.inputs import CheckedRosters, MappedRoster, reopen_inputs
 from importer.pipeline.lookup import Users
 from importer.pipeline.row_plan import PlanContext, among, template
-from importer.planner.entries import current
+from importer.planner.entries import current, same_id
 from importer.planner.leavers import Among, counts_for, has_expired, without_counts
 from importer.users.cache import UserCache, cache_path, find_in_groups, find_near
 from importer.users.matching import PersonQuery
@@ -194,7 +194,7 @@ async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
 
     async def read(one: Missing) -> tuple[str, User | None]:
         user = await users.alma.get_user(one.user.primary_id or "", expand=OBLIGATIONS)
-        if user is not None and _key(user) == one.key:
+        if user is not None and same_id(user.primary_id, one.key):
             return one.key, user
         if users.cache is not None:
             users.cache.remove(one.key)

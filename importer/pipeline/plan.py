@@ -103,8 +103,10 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 planned = await _plan_rows(rosters, asked, users, context, progress)
                 leaving = await plan_absent(rosters, users, context, facts)
             every = [one.step for one in (*planned, *leaving.planned.values())]
-            what_of = against_facts if request.sis is None else cleared
-            about = (*wrong_clock(alma.clock_offset), *what_of(every, context.facts))
+            about = (
+                *wrong_clock(alma.clock_offset),
+                *(against_facts if request.sis is None else cleared)(every, context.facts),
+            )
             for sentence in about:
                 progress.note(sentence)
             steps = review_collisions(every, rosters.origin)
