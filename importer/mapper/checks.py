@@ -111,20 +111,18 @@ def _rows(mapping: MappingDocument) -> Iterator[MappingFinding]:
         if not skip.when:
             wrong = "skips every row; name a column and what it must be"
             yield MappingFinding(("roster", "skip", at, "when"), wrong)
-    absent = mapping.absent
-    if absent is not None and not (absent.rules or [*absent.removals]):
+    if (absent := mapping.absent) is None:
+        return
+    if not (absent.rules or absent.removals):
         steps = (*mapping.leaving_steps, "set")
         yield MappingFinding(steps, "sets nothing; name the fields to change")
-    no_cells = "users who leave have no cells; write a constant"
-    for entry in absent.entries if absent is not None else ():
-        if any(isinstance(one, Cell) for one in entry.deciding):
-            yield MappingFinding((*entry.steps, "when"), no_cells)
-    for rule in absent.values if absent is not None else ():
-        if rule.headings and not rule.cells:  # cells are found in the rules that use the value
-            yield MappingFinding(rule.steps, no_cells)
-    for rule in absent.rules if absent is not None else ():
-        if rule.headings:
-            yield MappingFinding(rule.steps, no_cells)
+    deciding = ((entry, one) for entry in absent.entries for one in entry.deciding)
+    cells = [(*entry.steps, "when") for entry, one in deciding if isinstance(one, Cell)]
+    cells += [rule.steps for rule in absent.values if rule.headings and not rule.cells]
+    cells += [rule.steps for rule in absent.rules if rule.headings]  # with the values they use
+    for where in dict.fromkeys(cells):
+        yield MappingFinding(where, "users who leave have no cells; write a constant")
+    for rule in absent.rules:
         if rule.field.path in {"primary_id", "password"}:
             yield MappingFinding(rule.steps, "cannot be changed here; delete this line")
 

@@ -61,24 +61,26 @@ class Test(MappingPart):
         return self
 
     @property
+    def _parts(self) -> Iterator[Test]:
+        """Itself, and what must not be met."""
+        yield self
+        if self.negated is not None:
+            yield from self.negated._parts
+
+    @property
     def of_date(self) -> bool:
         """Whether it compares dates."""
-        return bool(self.younger_than or self.older_than or self.before or self.after) or (
-            self.negated is not None and self.negated.of_date
-        )
+        return any(t.younger_than or t.older_than or t.before or t.after for t in self._parts)
 
     @property
     def of_blank(self) -> bool:
         """Whether it asks for a blank."""
-        return self.blank is not None or (self.negated is not None and self.negated.of_blank)
+        return any(one.blank is not None for one in self._parts)
 
     @property
-    def files(self) -> Iterator[KeyFile]:
+    def files(self) -> tuple[KeyFile, ...]:
         """The files in which it looks for a text."""
-        if self.file is not None:
-            yield self.file
-        if self.negated is not None:
-            yield from self.negated.files
+        return tuple(one.file for one in self._parts if one.file is not None)
 
     def accepted(self, texts: set[str], today: date, tables: Tables) -> set[str]:
         """Return those of the texts that meet the test.

@@ -108,8 +108,6 @@ def set_list(steps: Steps, text: str, value: str) -> str:
 
 _START = {"expiry_date": "<@today>", "purge_date": "<@expiry_date>"}  # of a span, by field
 
-_POLICY_KEYS = frozenset(key for key, kind in steps_in_order().items() if issubclass(kind, Policy))
-
 
 def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
     """Return the controls of a date on which records end: from a column, or by a rule."""
@@ -174,13 +172,13 @@ def _moment(text: str, start: str) -> dict[str, str]:
 
 def _set_moment(rule: Rule | None, steps: Steps, text: str, value: str) -> str:
     """Let a date be this one, or this span after its start."""
-    return _set_rule(rule, steps, text, _moment(value, _START[str(steps[-1])]))
+    return editing.set_rule(text, steps, _moment(value, _START[str(steps[-1])]), _kept(rule))
 
 
-def _set_rule(rule: Rule | None, steps: Steps, text: str, keys: Mapping[str, str]) -> str:
-    """Write the keys of a rule that has those of `rule`, of which the policies stay."""
-    has = rule is not None and any(isinstance(step, Policy) for step in rule.steps)
-    return editing.set_rule(text, steps, keys, _POLICY_KEYS, has_kept=has)
+def _kept(rule: Rule | None) -> dict[str, str]:
+    """Return the policies of a rule, which stay when it is written anew."""
+    steps = rule.steps if rule else ()
+    return {step.key: _text(step.value) for step in steps if isinstance(step, Policy)}
 
 
 def _set_blank(steps: Steps, text: str, value: str) -> str:
@@ -269,7 +267,7 @@ def _constant(rule: Rule | None, steps: Steps, label: str, path: str, value: str
     def write(text: str, value: str) -> str:
         if not value.strip():
             return editing.clear_field(text, steps)
-        return _set_rule(rule, steps, text, {"from": yaml_constant(value.strip())})
+        return editing.set_rule(text, steps, {"from": yaml_constant(value.strip())}, _kept(rule))
 
     table = one.facts.table if one else ""
     return Control(steps, value, write, label, choices=choices, table=table)

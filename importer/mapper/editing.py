@@ -7,7 +7,7 @@ others, comments included, stay byte for byte.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -144,19 +144,15 @@ def set_value(text: str, steps: Steps, value: str) -> str:
     return f"{before}{_in_braces(value) if inside else value}{after}"
 
 
-def set_rule(
-    text: str, steps: Steps, keys: Mapping[str, str], kept: Container[str], *, has_kept: bool
-) -> str:
+def set_rule(text: str, steps: Steps, keys: Mapping[str, str], kept: Mapping[str, str]) -> str:
     """Write the keys of a rule with their YAML values; its others go, but for those kept.
 
-    A rule of nothing but `from` becomes a plain value. `has_kept`: it has some of these. Raises
-    NotEditableError, as for those of another mapping, which this one extends.
+    A rule of nothing but `from` becomes a plain value. `kept` are written, too, where the rule is
+    in another mapping, which this one extends. Raises NotEditableError.
     """
-    root = _root(text)
-    node = _find(root, steps)
-    if node is None and has_kept:
-        _check_base(root, steps)
+    node = _find(_root(text), steps)
     if not isinstance(node, MappingNode):
+        keys = {**keys, **kept}
         plain = keys["from"] if [*keys] == ["from"] else ""
         inside = ", ".join(f"{key}: {_in_braces(value)}" for key, value in keys.items())
         return set_value(text, steps, plain or f"{{{inside}}}")

@@ -205,14 +205,12 @@ def test_what_is_in_another_file_is_left_to_people() -> None:
 def test_what_would_replace_more_of_another_file_is_left_to_people() -> None:
     """One condition, one key of a rule, one entry of a list: the others of the base would go."""
     above, date = "extends: base.yaml\n", ("record", "expiry_date")
-    code = editing.set_value(above, ("record", "campus_code"), "NORTH")
-    assert code == f"{above}record:\n  campus_code: NORTH\n"
+    code = editing.set_rule(above, date, {"from": "2030-01-01"}, {"on_update": "later"})
+    assert code == f"{above}record:\n  expiry_date: {{from: 2030-01-01, on_update: later}}\n"
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
         editing.set_value(above, ("roster", "only", "user_group"), "[FRIEND]")
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
         editing.set_value(above, (*date, "plus"), "1 year")
-    with pytest.raises(NotEditableError, match=r"base\.yaml"):
-        editing.set_rule(above, date, {"from": "2030-01-01"}, (), has_kept=True)
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
         editing.add_entry(above, ("record", "user_note"), [("note_text", "x")])
 

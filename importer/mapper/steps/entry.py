@@ -184,6 +184,7 @@ class Replaces(EntryKey[tuple[str, ...]]):
     """The types of Alma's statistics whose place it takes, beside its own."""
 
     key = "replaces"
+    in_words = "in place of {}"
     form = Words
     position = 50
 
@@ -196,11 +197,6 @@ class Replaces(EntryKey[tuple[str, ...]]):
         if place.entry.parent != "user_statistic":
             wrong = "is for statistics; other entries replace the one of their type"
             yield place.finding("replaces", wrong)
-
-    @property
-    def phrase(self) -> str:
-        """In words."""
-        return f"in place of {' or '.join(self.value)}"
 
 
 class RemovePart(MappingPart):

@@ -122,7 +122,8 @@ class Key(Generic[V]):
     def phrase(self) -> str:
         """It in words, "" if that is a matter of course."""
         if isinstance(self.in_words, str):
-            return self.in_words.format(self.value)
+            value = self.value
+            return self.in_words.format(" or ".join(value) if isinstance(value, tuple) else value)
         return self.in_words.get(self.value, "")
 
     @property
