@@ -593,9 +593,11 @@ class _Compiler:
         terms = any(one.uses_terms for one in every) and mapping.file.terms
         divided = [one for one in (entry.part.keys if entry else ()) if one.bindings]
         conditions = [*entry.part.conditions] if entry else []
-        files = [mapping.tables.get(file) for _, one in conditions for file in one.files]
+        deciding = [*(one for _, one in conditions), *(c for one in every for c in one.conditions)]
+        files = [mapping.tables.get(file) for one in deciding for file in one.files]
+        by_day = any(one.run_dependent for one in every)  # such a date is written if it moves far
         text = repr((written, roster.dates, ids, conditions))  # as memories of 1.0.1 have it
-        if more := [one for one in (roster.blank, terms, divided, files) if one]:
+        if more := [one for one in (roster.blank, terms, divided, files * (not by_day)) if one]:
             text += repr(more)
         digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         return tuple(sorted({use.position for use in uses if use is not None})), digest

@@ -172,6 +172,12 @@ class FieldRule:
         return frozenset(part.name for part in (*taken, *deciding) if not part.of_run)
 
     @property
+    def conditions(self) -> Iterator[Condition]:
+        """The conditions of it and of those inside it."""
+        for step in (step for _, part in self.parts for step in part.steps):
+            yield from (condition for _, condition in step.needs.conditions)
+
+    @property
     def uses_terms(self) -> bool:
         """Whether it may be the end of a term."""
         return any(step.uses_terms for _, part in self.parts for step in part.steps)
@@ -192,11 +198,7 @@ class FieldRule:
     def as_text(self, tables: Tables) -> str:
         """Return the rule with its lookups; equal only where nothing was changed."""
         parts = [part for _, part in self.parts]
-        needs = [step.needs for part in parts for step in part.steps]
-        names = [name for one in needs for _, name in one.lookups]
-        names += [
-            file for one in needs for _, condition in one.conditions for file in condition.files
-        ]
+        names = [name for part in parts for step in part.steps for _, name in step.needs.lookups]
         return f"{parts!r} {[tables.get(name) for name in names]!r}"
 
     def mapped_codes(self, tables: Tables) -> dict[str, Steps]:
