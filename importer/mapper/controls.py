@@ -176,7 +176,7 @@ def _set_moment(rule: Rule | None, steps: Steps, text: str, value: str) -> str:
 
 
 def _kept(rule: Rule | None) -> dict[str, str]:
-    """Return the policies of a rule, which stay when it is written anew."""
+    """Return the policies of a rule, which stay when it is written again."""
     steps = rule.steps if rule else ()
     return {step.key: _text(step.value) for step in steps if isinstance(step, Policy)}
 
