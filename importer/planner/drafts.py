@@ -190,11 +190,7 @@ class DraftUser:
         return tuple(one for one in self.every_entry(parent) if not one.is_blank)
 
     def every_entry(self, parent: str) -> list[DraftEntry]:
-        """Return the row's entries of a list, and those that are blank in it.
-
-        In the mapping's order, but those that every update compares come first, and of these those
-        that it applies, so that a later update finds what creating the user made.
-        """
+        """Return the row's entries of a list, and those that are blank in it, as in `_columns`."""
         there, get, kind = [], self.values.get, TYPE_FIELD[parent]
         for entry, columns in _columns(self.layout, self.not_applicable).get(parent, ()):
             values = {name: get(column.label, "") for name, column in columns.items()}
@@ -202,8 +198,6 @@ class DraftUser:
             if is_blank and kind in columns:
                 values[kind] = values[kind] or entry.constants.get(columns[kind].label, "")
             there.append(DraftEntry(entry, values, columns, is_blank))
-        if len(there) > 1:
-            there.sort(key=lambda one: (not one.compared, one.entry.on_update is OnUpdate.ADD))
         return there
 
     def sets_whole_list(self, parent: str) -> bool:
@@ -230,13 +224,22 @@ def _columns(
 ) -> Mapping[str, list[tuple[ListEntry, Mapping[str, FieldColumn]]]]:
     """Return the entries of each list, each with its columns that apply by field name.
 
-    They are the same for many rows.
+    They are the same for many rows. In the mapping's order, but those that every update compares
+    come first, and of these those that it applies, so that a later update finds what creating the
+    user made.
     """
     found: dict[str, list[tuple[ListEntry, Mapping[str, FieldColumn]]]] = {}
     for entry in layout.entries:
         columns = (layout.targets[label] for label in entry.labels if label not in not_applicable)
         own = {column.field.name: column for column in columns}
         found.setdefault(entry.parent, []).append((entry, own))
+    for there in found.values():
+        there.sort(
+            key=lambda one: (
+                not DraftEntry(one[0], {}, one[1], is_blank=False).compared,
+                one[0].on_update is OnUpdate.ADD,
+            )
+        )
     return found
 
 
