@@ -336,7 +336,7 @@ def compile_mapping(
     constants: list[Problem] = []
     for rule, steps, text in mapping.constants if headings.recognized else ():
         written = mapping.source.place(steps)
-        for place in headings.exact(text):
+        for place in headings.exact(text.strip(_MARKS)):
             if rule.field.path in OF_ONE_PERSON:
                 same_for_all.append(
                     f"{written}: every patron would get the text `{text}`; write "
@@ -422,6 +422,9 @@ def _without_lost_lists(
         for one in entries
     )
 
+
+_MARKS = "<>«»“”„‘’"
+"""What a word processor may put around a heading, as in `<<Email>>`."""
 
 _FEW = 4
 """At most N missing headings are listed one by one; more may mean that it is another file."""

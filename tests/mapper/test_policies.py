@@ -193,9 +193,13 @@ def test_terms_are_those_of_a_group_in_any_case(written: str, day: str, tmp_path
         assert list(evaluate(compiled, row, known).frame["expiry_date"]) == ["2026-08-31"]
 
 
-def test_a_constant_that_is_a_heading_is_reported(tmp_path: Path) -> None:
-    """As in `last_name: Last`; types of entries and other codes may be headings by chance."""
-    record = "middle_name: Nick\nuser_identifier: [{id_type: Nick, value: <Nick>}]"
+@pytest.mark.parametrize("written", ["Nick", "<<Nick>>", "«Nick»", "“Nick”"])
+def test_a_constant_that_is_a_heading_is_reported(tmp_path: Path, written: str) -> None:
+    """As in `last_name: Last`; types of entries and other codes may be headings by chance.
+
+    Also in the marks of a mail merge, and in quotation marks that are none of YAML.
+    """
+    record = f"middle_name: {written}\nuser_identifier: [{{id_type: Nick, value: <Nick>}}]"
     (notice,) = Bench(tmp_path, record, columns="Nick").compiled.notices
     assert (notice.code, notice.field) == ("constant-is-heading", "middle_name")
     assert notice.places[0].heading == "Nick"

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})
 """Fields in whose cells a dash means nothing, beside dates."""
 
+_CURLY = re.compile(r"([“‘„]).*([”’“])")
 _PIPED = re.compile(rf"\s*\|\s*({'|'.join(KINDS)})\b.*")
 
 
@@ -111,6 +112,11 @@ class From(_Source[tuple[Template, ...]]):
             yield MappingFinding((*part.steps, "from"), wrong, level=Level.HINT)
         for template in self.value:
             texts = [text for text in template.parts if isinstance(text, str)]
+            if template.cells and (marks := _CURLY.fullmatch(template.text)):
+                wrong = (
+                    f"`{marks[1]}` and `{marks[2]}` are text here and would be sent; delete them"
+                )
+                yield MappingFinding(part.steps, wrong, level=Level.HINT)
             if template.cells and (piped := _PIPED.fullmatch(texts[-1] if texts else "")):
                 value = template.text.removesuffix(piped[0])
                 wrong = f"`{piped[0].strip()}` is a text here and would be sent"
