@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import reduce
 from itertools import compress
 from typing import Any
 
@@ -27,13 +28,13 @@ from importer.mapper.compile import (
 )
 from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Orders, shown_order
-from importer.mapper.lookups import code_reader
+from importer.mapper.lookups import KeyFile, Lookup, LookupKey, Tables, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument
 from importer.mapper.placeholders import VALUE as VALUE_NAME
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.dates import DatesStep
-from importer.mapper.steps.lookup import Lookup
+from importer.mapper.steps.lookup import Lookup as LookupStep
 from importer.mapper.steps.policies import TYPED_TWICE
 from importer.mapper.steps.rule import Rule
 from importer.mapper.steps.source import DASHED, Default
@@ -51,7 +52,7 @@ from importer.mapper.values import (
     texts_of,
 )
 from importer.mapper.yaml_source import Steps
-from importer.model.candidates import ENDS, NAMES, ROLE_END, Candidates
+from importer.model.candidates import ENDS, NAMES, ROLE_END, Candidates, IdRule
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import VALUE, CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
@@ -70,7 +71,7 @@ def dates_of(mapping: MappingDocument, subject: Subject) -> tuple[Dates, Mapping
     for rule, steps, part in _taking(mapping, subject):
         if rule.field.shape is Shape.DATE and not (part.get(Clean) or rule.rule.get(Clean)):
             of_all = None if Default.key in steps[2:] else rule
-            own, lookup = part.get(DatesStep), part.get(Lookup)
+            own, lookup = part.get(DatesStep), part.get(LookupStep)
             inherited = of_all.dates if of_all else None
             found.append(mapping.file.dates(own.value if own else inherited))
             table = lookup.value if lookup else of_all.lookup if of_all else None
@@ -93,7 +94,7 @@ def is_nothing(mapping: MappingDocument, subject: Subject, text: str) -> bool:
 
 def _knows(mapping: MappingDocument, rule: Rule, text: str) -> bool:
     """Return whether the rule's lookup has a text."""
-    lookup = rule.get(Lookup)
+    lookup = rule.get(LookupStep)
     return lookup is not None and heading_key(text) in mapping.tables[lookup.value].codes
 
 
@@ -285,12 +286,14 @@ class Evaluation:
                 several: Texts = whole[use.position].to_numpy()
                 self.lines[heading] = np.where(texts == came, several, texts)
             rule = mapping.ids.get(heading)
-            if rule is not None and use.labels:
+            if rule is not None:
                 values = Values.of(self.lines.get(heading, texts), self.every, self.every)
                 values.source = texts
                 for change in id_transforms(rule):
                     values.step(in_each_part(change, mapping.separators(heading)))
-                self.report(values.found, use.labels[0], (use.place,))
+                self.report(
+                    values.found if use.labels else (), "".join(use.labels[:1]), (use.place,)
+                )
                 self.lines |= {heading: values.texts} if heading in self.lines else {}
                 values.fold()
                 texts = values.texts
@@ -326,7 +329,7 @@ class Evaluation:
 
     def meeting(self, condition: Condition, rows: Rows, bound: Bindings, *, unread: bool) -> Rows:
         """Return which of the rows meet a condition; `unread`: also by a date that is not read."""
-        today, tables = self.mapping.run.today, self.tables
+        today = self.mapping.run.today
         for _, key, test in condition.tests:
             if test.of_date:
                 column = self._as_dates(key, bound)
@@ -336,6 +339,8 @@ class Evaluation:
             if test.of_blank:
                 nothing = {text for text in {*texts} if is_nothing(self.mapping.mapping, key, text)}
                 texts = ["" if text in nothing else text for text in texts] if nothing else texts
+            rule = self.mapping.id_rule(key, bound) if isinstance(key, Cell) else None
+            tables: Tables = {file: self.table(file, rule) for file in test.files}
             accepted = test.accepted({*texts} - {UNREAD}, today, tables)
             accepted |= {UNREAD} if unread else set()
             rows = rows & np.fromiter(map(accepted.__contains__, texts), bool, len(texts))
@@ -343,6 +348,18 @@ class Evaluation:
             ways = [self.meeting(one, rows, bound, unread=unread) for one in condition.any]
             rows = np.logical_or.reduce(ways)
         return rows
+
+    def table(self, key: LookupKey, rule: IdRule | None) -> Lookup:
+        """Return a lookup; in a file, IDs are repaired by the `ids:` rule of what is looked up."""
+        table = self.tables[key]
+        if rule is None or not isinstance(key, KeyFile):
+            return table
+
+        def repaired(word: str) -> str:
+            return reduce(lambda text, change: change(text, "")[0], id_transforms(rule), word)
+
+        codes = {heading_key(repaired(table.written[k])): code for k, code in table.codes.items()}
+        return replace(table, codes=codes)
 
     def _as_dates(self, key: Cell | Variable, bound: Bindings) -> Texts:
         """Return the dates of a whole column as ISO, UNREAD or blank, read once."""

@@ -81,6 +81,21 @@ def test_a_lookup_may_be_a_file_beside_the_mapping(tmp_path: Path) -> None:
     assert "secret" not in wrong.lower()
 
 
+def test_ids_in_a_file_are_repaired_as_those_of_the_column(tmp_path: Path) -> None:
+    """A spreadsheet program takes the zeros of both; also where the column only decides."""
+    (tmp_path / "staff.csv").write_text("No,Dept\n12-3,LAW\n4567,ART\n", "utf-8")
+    file = "{file: staff.csv, key: No"
+    record = (
+        f"job_description: {{from: <Card>, lookup: {file}, value: Dept}}}}\n"
+        f"campus_code: {{when: {{Clerk: {{not: {{in: {file}}}}}}}}}, from: OTHER}}"
+    )
+    ids = ", ".join(f"{one}: {{digits: 6, pad: true, strip: '-'}}" for one in ("Card", "Clerk"))
+    bench = Bench(tmp_path, record, f"ids: {{{ids}}}", "Card|Clerk")
+    found = bench.map(("000123", "123"), ("4567", "4568")).frame
+    assert list(found["job_description"]) == ["LAW", "ART"]
+    assert list(found["campus_code"]) == ["", "OTHER"]
+
+
 @pytest.mark.parametrize(
     "name",
     ["../groups.csv", "/etc/passwd", ".env", "folder", "pipe", "link.csv", "a\0b", "x" * 300],

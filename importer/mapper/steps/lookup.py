@@ -65,7 +65,8 @@ class Lookup(Step[LookupKey]):
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Look the texts up. One whose code is blank is blank on purpose."""
-        values.step(work.evaluation.tables[self.value].find, writes=True)
+        table = work.evaluation.table(self.value, work.one.column.id_rule)
+        values.step(table.find, writes=True)
         values.content[values.unexplained(values.applies)] = False
         return values
 
