@@ -182,7 +182,8 @@ HeldRun = Annotated[
     str,
     typer.Option(
         "--run",
-        help="The run that you looked at; if another one is held by now, nothing is decided.",
+        help="The held run that you looked at, so that no other is decided; skip without it skips "
+        "the files that are refused.",
         metavar="RUN",
         show_default=False,
     ),
@@ -214,15 +215,7 @@ def skip(
     file: JobFile,
     *,
     why: Why,
-    held_run: Annotated[
-        str,
-        typer.Option(
-            "--run",
-            help="The run of the held load to skip. Without it, the files that are refused.",
-            metavar="RUN",
-            show_default=False,
-        ),
-    ] = "",
+    held_run: HeldRun = "",
     as_json: Json = False,
 ) -> None:
     """Skip the file that is held or cannot be read. The next run of the job puts it aside."""

@@ -661,4 +661,7 @@ class JobRun:
                 f"passed. To see why, run: {command_line('purge', *left, '--yes')}"
             )
             self._store.save(superseded=(*self._store.state.superseded, sentence))
-        self._store.remove_copies_before(limit)
+        for folder in self._store.folder.iterdir():
+            with suppress(OSError):
+                if folder.is_dir() and folder.stat().st_mtime < limit.timestamp():
+                    shutil.rmtree(folder)

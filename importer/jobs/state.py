@@ -348,13 +348,6 @@ class Store:
             if folder.parent == self.folder:  # whatever a damaged state names
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def remove_copies_before(self, oldest: datetime) -> None:
-        """Delete copies that are older than this."""
-        for folder in self.folder.iterdir():
-            with suppress(OSError):
-                if folder.is_dir() and folder.stat().st_mtime < oldest.timestamp():
-                    shutil.rmtree(folder)
-
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Allow one run of the job at a time. Raises LedgerError where another one is active."""
