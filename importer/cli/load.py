@@ -209,7 +209,7 @@ def _apply_run(
     if ledger.facts.sis is not None:
         _deliver(ledger, journal, limit)
         return None
-    if not yes and (typed is None or deletes is not None):
+    if not yes and of and (typed is None or deletes is not None):
         confirm_production(ledger.facts, of)
 
     async def carry_out(alma: Alma) -> Stop | None:

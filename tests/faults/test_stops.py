@@ -241,6 +241,7 @@ def test_production_is_asked_for(ground: Ground, tmp_path: Path) -> None:
         trial.run = "real"
         assert trial.apply() == Exit.USAGE
         assert "--yes" in trial.err
+        assert trial.apply("--limit", "0") != Exit.USAGE  # it only looks up what was written
         assert trial.house.writes() == []
         trial.apply("--yes")
         assert trial.counts()["created"]
