@@ -196,17 +196,12 @@ def update(
 
 
 def _edited(draft: DraftUser, edit: Edit, sis: bool) -> Problem:  # noqa: FBT001
-    when = f"edited there between {edit.since} and {edit.noticed}"
-    if edit.since == edit.noticed:
-        when = f"edited there after the load of {edit.since}"
+    has = "Alma has {value}" if edit.shown else "Alma has no such value any more"
+    when = f"edited there {_between(edit)}"
     if edit.replaced:
         by = "the SIS load" if sis else "--overwrite-edits"
-        why = f"{by} replaces it by the roster's value"
-        if not edit.asked:
-            why = "the new value replaces it"
-        message = f"Alma has {{value}}, {when}; {why}"
-        return draft.problem(Code.REPLACES_EDIT, message, edit.label, edit.shown)
-    has = "Alma has {value}" if edit.shown else "Alma has no such value any more"
+        why = f"{by} replaces it by the roster's value" if edit.asked else "the new value is sent"
+        return draft.problem(Code.REPLACES_EDIT, f"{has}, {when}; {why}", edit.label, edit.shown)
     message = f"{has}, {when}; the roster's value is not sent"
     return draft.problem(Code.EDITED_IN_ALMA, message, edit.label, edit.shown)
 
@@ -214,10 +209,16 @@ def _edited(draft: DraftUser, edit: Edit, sis: bool) -> Problem:  # noqa: FBT001
 def _card_differs(draft: DraftUser, edit: Edit, primary_id: str) -> Problem:
     """Return the question which of two new IDs of a kind is right."""
     message = (
-        "the user {value} got another ID of this type in Alma between "
-        f"{edit.since} and {edit.noticed}, and the roster has a new one, too"
+        f"the user {{value}} got another ID of this type in Alma {_between(edit)}, and the roster "
+        "has a new one, too"
     )
     return draft.problem(Code.CARD_DIFFERS, message, edit.label, primary_id)
+
+
+def _between(edit: Edit) -> str:
+    if edit.since == edit.noticed:
+        return f"after the load of {edit.since}"
+    return f"between {edit.since} and {edit.noticed}"
 
 
 def follow(

@@ -561,7 +561,8 @@ def _decide(
         has_passed = "" != alma < earlier.today.isoformat()
         if has_passed if edited else _moves(alma, value.day):
             return Ruling.WRITE
-    if edited and reason is Reason.NEW and (value.where.flag or path in {IDS, PRIMARY_ID}):
+    is_id = path == PRIMARY_ID or (path == IDS and own is not None)  # not one that is deleted
+    if edited and reason is Reason.NEW and (value.where.flag or is_id):
         return Ruling.KEEP_EDIT if value.where.flag else Ruling.ASK
     if edited and reason is Reason.RULE and path in _MEMBERSHIP and "" != alma < value.day:
         return Ruling.REPLACE_EDIT  # of two ends the later one counts, and none is the latest

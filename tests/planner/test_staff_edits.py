@@ -15,7 +15,7 @@ from importer.model.plan import Imprint, UserMemory
 from importer.model.problem import Origin
 from importer.model.user import AccountType, ContactInfo, Email, User
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current
+from importer.planner.entries import current, entries
 from importer.planner.staff_edits import (
     NO_MEMORY,
     Earlier,
@@ -190,6 +190,10 @@ def test_a_new_card_in_the_roster_beside_a_card_of_staff_is_a_question() -> None
     alma.edit(user_identifier=[identifier("BARCODE", "2999999")])
     reviewed = alma.load(person(card="2900002"), LATER)
     assert [one.label for one in reviewed.asks] == [CARD]
+    alma.edit(user_identifier=[])  # a lost card is deleted: there is nothing to choose
+    reviewed = alma.load(person(card="2900002"), LATER)
+    assert [one.replaced for one in reviewed.edits] == [True]
+    assert current(entries(alma.live, "user_identifier")[0], "value") == "2900002"
 
 
 def test_an_id_of_another_roster_does_not_hide_that_staff_replaced_the_card() -> None:
@@ -540,7 +544,7 @@ class Desk:
         cell, there = roster.card, _cards(live, roster.card_type)
         known = {card for kind, card in self.cards.values() if kind == roster.card_type}
         changed = self.cells.get(roster.name, cell) != cell
-        return changed and cell not in there and there.isdisjoint(known)
+        return changed and cell not in there and bool(there) and there.isdisjoint(known)
 
     def keeps_emails(self, roster: Roster, before: User, alma: Alma, reviewed: Reviewed) -> None:
         """Check which emails a load replaced: none that staff wrote, or that a row has or had.
