@@ -59,21 +59,12 @@ def differences(changes: Iterable[Change], *, show_values: bool) -> Iterator[Dif
         yield Difference(change.kind, change.path, old, new)
 
 
-@dataclass(frozen=True, slots=True)
-class Differences:
-    """The differences of one kind with their rows, most rows first; `more` are left out.
+def by_kind(found: Mapping[Difference, Sequence[int]]) -> list[dict[str, object]]:
+    """Return the differences by kind, removals first, without empty kinds.
 
-    Those of one row each are in the order of their fields.
+    `lines`: each with its rows, those of most rows first, and those of one row each in the order of
+    their fields; `more` are left out.
     """
-
-    kind: ChangeKind
-    total: int
-    lines: tuple[tuple[Difference, tuple[int, ...]], ...]
-    more: int
-
-
-def by_kind(found: Mapping[Difference, Sequence[int]]) -> tuple[Differences, ...]:
-    """Return the differences by kind, removals first, without empty kinds."""
     ordered = sorted(
         found.items(),
         key=lambda item: (
@@ -83,15 +74,13 @@ def by_kind(found: Mapping[Difference, Sequence[int]]) -> tuple[Differences, ...
             item[0].path,
         ),
     )
-    kinds = []
+    kinds: list[dict[str, object]] = []
     for kind in ChangeKind:
         lines = [(one, tuple(dict.fromkeys(rows))) for one, rows in ordered if one.kind is kind]
         if lines:
-            total = sum(len(rows) for _, rows in lines)
-            kinds.append(
-                Differences(kind, total, tuple(lines[:MOST_LINES]), len(lines[MOST_LINES:]))
-            )
-    return tuple(kinds)
+            total, more = sum(len(rows) for _, rows in lines), len(lines[MOST_LINES:])
+            kinds.append({"kind": kind, "total": total, "lines": lines[:MOST_LINES], "more": more})
+    return kinds
 
 
 def by_field(found: Mapping[Difference, Sequence[int]]) -> list[tuple[str, Counter[Difference]]]:
@@ -109,29 +98,23 @@ MOST_USERS = 3
 """New users shown side by side; `importer show` shows those of any row."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewUsers:
-    """Some rows and, by path and name of the field, the value of each row; "" if it has none."""
+def new_users(
+    records: Iterable[tuple[int, User]], *, show_values: bool
+) -> tuple[list[int], list[tuple[str, str, list[str]]]]:
+    """Return rows of new users and, by path and name of each field, the value that each has.
 
-    rows: tuple[int, ...]
-    fields: tuple[tuple[str, str, tuple[str, ...]], ...]
-
-
-def new_users(records: Iterable[tuple[int, User]], *, show_values: bool) -> NewUsers:
-    """Return records side by side, fields in the record's order, masked unless `show_values`."""
+    The fields are in the record's order, values masked unless `show_values`, and "" for none.
+    """
     users = dict(records)
     found: dict[str, dict[int, list[str]]] = {}
     for row, user in users.items():
         for path, text in fields_of(user):
             value = shown(path, text, show_values=show_values)
             found.setdefault(path, {}).setdefault(row, []).append(value)
-    return NewUsers(
-        tuple(users),
-        tuple(
-            (path, field_name(path), tuple(" · ".join(by_row.get(row, ())) for row in users))
-            for path, by_row in found.items()
-        ),
-    )
+    return [*users], [
+        (path, field_name(path), [" · ".join(by_row.get(row, ())) for row in users])
+        for path, by_row in found.items()
+    ]
 
 
 _ORDER = tuple(Severity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -238,27 +239,6 @@ PAGE = 25
 """Rows of a run on one page."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """What is wrong in a form of approval.
-
-    `unviewed`: what must be looked at first. `unticked`: failed safety checks that were not
-    allowed. `limit`: not all rows were chosen and no number of rows was typed, or the other way
-    round. `deletions`: another number was typed than `deleted`, of the users who would be deleted.
-    """
-
-    unviewed: frozenset[str]
-    unticked: tuple[str, ...]
-    code: bool
-    limit: bool
-    deletions: bool
-    deleted: int
-
-    def __bool__(self) -> bool:
-        """Whether anything is."""
-        return bool(self.unviewed or self.unticked or self.code or self.limit or self.deletions)
-
-
 def run(visit: Visit) -> web.Response:
     """Show a run: what would change or its result, and what can be done next."""
     if visit.space.is_busy(visit.run):
@@ -266,7 +246,7 @@ def run(visit: Visit) -> web.Response:
     return _shown(visit, review(visit.space, visit.run))
 
 
-def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Response:
+def _shown(visit: Visit, shown: Review, wrong: Mapping[str, object] | None = None) -> web.Response:
     """Return the page and, if the form of approval was filled in wrongly, what is wrong."""
     end, find, at = visit.text("end"), visit.text("find").strip(), visit.page_number
     with Ledger.open(visit.run) as ledger:
@@ -287,7 +267,7 @@ def _shown(visit: Visit, shown: Review, wrong: Wrong | None = None) -> web.Respo
         wrong=wrong,
         viewed=allowed if wrong else frozenset(),
         own=visit.site.access.forbids(visit.person, shown.prepared_by),
-        every=not wrong or (visit.text("some") == ALL and not wrong.limit),
+        every=not wrong or (visit.text("some") == ALL and not wrong["limit"]),
         limit=visit.text("limit") if wrong else FEW,
         typed=visit.text("code") if wrong else "",
         rows=rows,
@@ -341,16 +321,16 @@ def start_apply(visit: Visit) -> web.Response:
     typed = number(visit.text("deletions").replace(",", ""))
     with Ledger.open(run) as ledger:
         deleted = next_deletes(ledger, limit or None)
-    wrong = Wrong(
-        shown.to_view - set(visit.texts("viewed")),
-        tuple(one.check for one in shown.asks.checks if one.check not in ticked),
-        shown.code != "" and visit.text("code").strip().casefold() != shown.code.casefold(),
-        limit == 0 if limit is not None else visit.text("limit") != visit.text("proposed"),
-        deleted > 0 and typed != deleted,
-        deleted,
-    )
-    if wrong:
-        return _shown(visit, shown, wrong)
+    whole = visit.text("limit") == visit.text("proposed")  # else a number was typed
+    wrong = {
+        "unviewed": shown.to_view - set(visit.texts("viewed")),
+        "unticked": [one.check for one in shown.asks.checks if one.check not in ticked],
+        "code": shown.code != "" and visit.text("code").strip().casefold() != shown.code.casefold(),
+        "limit": not whole if limit is None else limit == 0,
+        "deletions": deleted > 0 and typed != deleted,
+    }
+    if any(wrong.values()):
+        return _shown(visit, shown, {**wrong, "deleted": deleted})
     return visit.start(
         "apply", f"runs/{run.name}",
         *(word for one in sorted(ticked) for word in ("--allow", one)),
