@@ -103,7 +103,9 @@ def clean(text: str) -> Cleaned:
         return text, (CellFinding(Code.CELL_TOO_LONG, message),)
     found: list[CellFinding] = []
     if not text.isprintable():
-        text = _join_surrogates(_BREAKS.sub(" ", text))
+        text = _BREAKS.sub(" ", text)
+        # some databases export an emoji as two surrogates
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
         if bad := _FORBIDDEN.search(text):
             message = f"{{value}} contains the control character U+{ord(bad[0]):04X}"
             text = writable(text)
@@ -148,11 +150,6 @@ def writable(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _join_surrogates(text: str) -> str:
-    """Join surrogate pairs that were stored as two characters, as some databases export emoji."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _without_invisible(text: str) -> str:

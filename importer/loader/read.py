@@ -222,15 +222,17 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
         )
         raise RosterError(msg, cause=Cause.EITHER)
     source = replace(source, header=found.rows)
-    escaped = _from_our_csv(workbook, found.texts)
+    # the texts of a rejects.csv that was saved as a workbook are escaped
+    names = {name.removesuffix(" (2)") for name, _ in workbook.sheets}
+    escaped = headings.added_at(found.texts) is not None and names.isdisjoint(REJECTS_SHEETS)
     columns = table.find_columns(found, sheet, max(map(len, sheet.rows)), escaped=escaped)
     _check_size(sheet, columns, source)
     texts = [*about_sheets, *filter(None, [found.notice])]
     if workbook.starts_1904:
         texts.append("the workbook counts dates from 1904; they were read accordingly")
     if formulas := [letter(c) for c in columns.positions if c in sheet.formula_columns]:
-        names = ", ".join(formulas)
-        one, several = f"column {names} has formulas; its", f"columns {names} have formulas; their"
+        at = ", ".join(formulas)
+        one, several = f"column {at} has formulas; its", f"columns {at} have formulas; their"
         texts.append(f"{one if len(formulas) == 1 else several} last results were read")
     return table.build(
         source,
@@ -245,12 +247,6 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
             *_hidden_notices(sheet, source, columns, layout),
         ),
     )
-
-
-def _from_our_csv(workbook: Workbook, texts: Sequence[str]) -> bool:
-    """Return whether this is a rejects.csv that was saved as a workbook: its texts are escaped."""
-    names = {name.removesuffix(" (2)") for name, _ in workbook.sheets}
-    return headings.added_at(texts) is not None and names.isdisjoint(REJECTS_SHEETS)
 
 
 def _check_size(sheet: Sheet, columns: Columns, source: Source) -> None:

@@ -157,7 +157,8 @@ def build(
     if not all_people:
         repeated = {*_repeated_headings(frame, columns, heads, clean)}
         not_people |= dict.fromkeys(sorted(repeated - out), "repeats the headings")
-        if rows and _is_line(frame.to_numpy()[0]):
+        line = [*filter(None, frame.to_numpy()[0])] if rows else []
+        if len(line) > 1 and all(map(_LINE.fullmatch, line)):  # as database programs draw it
             not_people[first] = "is a line of dashes below the headings"
         left = filled.difference([*out, *repeated, *not_people])
         not_people |= _footers(frame, left.tolist(), people)
@@ -283,12 +284,6 @@ def _repeated_headings(
         for column, name in enumerate(names):
             rows = rows[[text.casefold() == name for text in frame.loc[rows, column]]]
         yield from rows.tolist()
-
-
-def _is_line(row: Iterable[str]) -> bool:
-    """Return whether a row is the line below the headings that database programs draw."""
-    cells = [*filter(None, row)]
-    return len(cells) > 1 and all(map(_LINE.fullmatch, cells))
 
 
 def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]) -> dict[int, str]:

@@ -87,7 +87,8 @@ class XlsxWorkbook:
         if parts.keys() != (usual := usual_names(parts)).keys():
             content, parts = packed(usual), usual
         if any(strict in parts.get("xl/workbook.xml", b"") for strict in _STRICT):
-            parts = _transitional(parts)
+            for strict, usual_one in _STRICT.items():  # saved as Strict Open XML
+                parts = {name: part.replace(strict, usual_one) for name, part in parts.items()}
             content = packed(parts)
         self._content, self._parts = content, parts
         for name, part in parts.items():
@@ -155,13 +156,6 @@ def _string(element: Element) -> str:
     text = "".join(filter(None, runs))
     element.clear()
     return unescape(text)
-
-
-def _transitional(parts: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    """Return a workbook saved as Strict Open XML in the usual namespaces, which openpyxl knows."""
-    for strict, usual in _STRICT.items():
-        parts = {name: part.replace(strict, usual) for name, part in parts.items()}
-    return parts
 
 
 def usual_names(parts: Mapping[str, bytes]) -> Mapping[str, bytes]:

@@ -433,6 +433,7 @@ ENOUGH = 5
 """Rows from which a column of one value is no group."""
 _OF_ADDRESS = frozenset({*ADDRESS, HOUSE, CITY_LINE})
 _SEVERAL = frozenset({"email", "phone", "user_title", "", *TYPES})
+_OF_PASSWORDS = frozenset({"password", PASSWORD_AGAIN, "force_password_change"})
 _UNUSED = frozenset({"note_text", "statistic_category"})
 """Fields that a heading names, but of which a first mapping takes none by itself."""
 
@@ -514,7 +515,8 @@ def _guess(
     counter = field in {"primary_id", EMPL_ID} and guess.numbers_rows
     if field and not counter and share_of(counts, PLAUSIBLE.get(field, bool)) > 1 / 2:
         return replace(guess, field=field, sure=True, block=block or found.kind, confirmed=True)
-    if field := named_by(heading, IDENTITIES) or _of_a_password(heading):
+    password = {meaning(heading).field} & _OF_PASSWORDS  # taken as Alma's own form has it
+    if field := named_by(heading, IDENTITIES) or next(iter(password), ""):
         return replace(guess, field=field, sure=True)
     if named_by(heading, CARDS) and share_of(counts, BARCODE_DIGITS.fullmatch) > 1 / 2:
         return replace(guess, field=BARCODE)
@@ -532,18 +534,14 @@ def _guess(
         plausible = plausible or not any(map(str.isdecimal, counts))  # words such as `permanent`
     if field and plausible and not _contradicted(field, guess, found, beside.today):
         kind = "" if found.kind == "home" else found.kind
-        number = str(found.number) if field in ADDRESS and _tells_address(found) else ""
+        # of a second address, as in `City 2`, `Address 2 - Street`
+        second = field in ADDRESS and found.number > 1 and (found.inner or found.field in PLACES)
+        number = str(found.number) if second else ""
         return replace(guess, field=field, sure=True, block=block or kind or number)
     no_id = found.kind == "mobile" or words & _UNTIL  # as `Number to text`, `Card good till`
     if (SOMEBODY_ELSE | others) & words or is_left_out(heading) or (ID_WORDS & words and not no_id):
         return guess
     return replace(guess, field=_by_values(words, guess, beside.today))
-
-
-def _of_a_password(heading: str) -> str:
-    """Return the field of a column about passwords, which is taken as Alma's own form has it."""
-    field = meaning(heading).field
-    return field if field in {"password", PASSWORD_AGAIN, "force_password_change"} else ""
 
 
 def _numbered(found: Meaning) -> str:
@@ -553,11 +551,6 @@ def _numbered(found: Meaning) -> str:
         return LINES[found.number - 1]
     several = field in {"email", "phone", HOUSE, *TYPES, *ADDRESS, "web_site_url"}
     return field if several or found.number < 2 else ""
-
-
-def _tells_address(found: Meaning) -> bool:
-    """Return whether a number is that of a second address: in `City 2`, `Address 2 - Street`."""
-    return found.number > 1 and (found.inner or found.field in PLACES)
 
 
 def _contradicted(field: str, guess: Guess, found: Meaning, today: date) -> bool:
