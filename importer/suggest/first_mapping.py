@@ -8,7 +8,6 @@ codes for the words in the roster.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as default
@@ -207,12 +206,10 @@ class Draft:
 
     @property
     def nulls(self) -> tuple[str, ...]:
-        """The words for nothing of databases that are in two columns; one may have a name."""
-        columns = (
-            {text for text in guess.counts if text.casefold() in NULLS} for guess in self.guesses
-        )
-        found = Counter(text for texts in columns for text in texts)
-        return tuple(text for text, count in found.items() if count > 1)
+        """The words of databases for a blank. Some people's last name is Null."""
+        others = (guess for guess in self.guesses if guess.field != "last_name")
+        found = (text for guess in others for text in guess.counts if text.casefold() in NULLS)
+        return tuple(dict.fromkeys(found))
 
     def street(self, street: Guess) -> tuple[Guess, ...]:
         """Return the column of a street, with that of its number where it has one of its own."""

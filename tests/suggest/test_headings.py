@@ -322,9 +322,9 @@ def test_of_two_dates_the_new_one_counts_and_no_secret_number_is_an_id() -> None
 
 
 def test_words_for_nothing_of_databases_are_blank() -> None:
-    """They hide no field, and the mapping says what means a blank; one `Null` may be a name."""
+    """They hide no field, and the mapping says what means a blank; a last name may be Null."""
     headings, cells = filled(
-        First=["Ann", "Bo", "Cy"], Mid=["NULL"], Last=["Null", "Ray", "Lee"],
+        First=["Ann", "Bo", "Cy"], Last=["Null", "Ray", "Lee"],
         Email=["NULL", "NULL", "a@example.org"], DOB=["NULL", "NULL", "1990-05-15"],
     )  # fmt: skip
     text = suggest(roster(headings, cells), BESIDE)
