@@ -142,12 +142,7 @@ def _from_alma(mapping: MappingDocument) -> Iterator[MappingFinding]:
             yield MappingFinding(("roster", key), "is for files only; delete this line")
     rules = (*mapping.values, *mapping.rules)
     wanted = {heading: rule.steps for rule in rules for heading in rule.headings}
-    wanted |= {
-        cell.heading: (*steps, key)
-        for steps, condition in mapping.conditions
-        for key, cell, _ in condition.every_test
-        if isinstance(cell, Cell)
-    }
+    wanted |= {one.heading: steps for steps, one, _ in mapping.tests if isinstance(one, Cell)}
     for heading, steps in wanted.items():
         if not is_cell(heading):
             wrong = (
@@ -222,12 +217,7 @@ def _variables(mapping: MappingDocument) -> Iterator[MappingFinding]:
     labels = [rule.field.path for rule in (*mapping.values, *mapping.scalars)]
     values = [name for name in labels if name.startswith(VALUE)]
     fields = [*RUN_VARIABLES, *(name for name in labels if not name.startswith(VALUE))]
-    found = [
-        ((*steps, key), variable.name)
-        for steps, condition in mapping.conditions
-        for key, variable, _ in condition.every_test
-        if isinstance(variable, Variable)
-    ]
+    found = [(steps, one.name) for steps, one, _ in mapping.tests if isinstance(one, Variable)]
     for rule in (*mapping.values, *mapping.rules):
         needs = [step.needs for _, part in rule.parts for step in part.steps]
         taken = [v for one in needs for t in one.templates for v in t.variables]
@@ -337,8 +327,8 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     file, parts = mapping.file, mapping.with_absent
     rules = (rule for part in parts for rule in (*part.values, *part.rules))
     needed = {name for rule in rules for name in rule.needs}
-    conditions = (condition for part in parts for _, condition in part.conditions)
-    needed |= {key.strip("< >") for one in conditions for key, _, _ in one.every_test}
+    tested = (subject for part in parts for _, subject, _ in part.tests)
+    needed |= {one.name for one in tested if isinstance(one, Variable)}
     needed |= {name.partition(".")[0] for name in needed}
     for name in file.values:
         if f"{VALUE}{name}" not in needed:
@@ -380,13 +370,12 @@ _LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*|(?:not |!=? ?|<> ?)(?P<ot
 
 def _patterns_as_words(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """A condition compares whole words: nothing in them is a command."""
-    for steps, condition in mapping.conditions:
-        for key, _, test in condition.every_test:
-            for found in filter(None, map(_LIKE_A_PATTERN.fullmatch, test.words)):
-                wrong = f"`{found[0]}` is compared literally; list the words that the cells contain"
-                if found["other"]:
-                    wrong += f", or write `{key}: {{not: {found['other']}}}`"
-                yield _hint((*steps, key), wrong)
+    for steps, _, test in mapping.tests:
+        for found in filter(None, map(_LIKE_A_PATTERN.fullmatch, test.words)):
+            wrong = f"`{found[0]}` is compared literally; list the words that the cells contain"
+            if found["other"]:
+                wrong += f", or write `{steps[-1]}: {{not: {found['other']}}}`"
+            yield _hint(steps, wrong)
 
 
 CHECKS: tuple[Callable[[MappingDocument], Iterator[MappingFinding]], ...] = (

@@ -328,9 +328,9 @@ def compile_mapping(
         for rules in (mapping.values, mapping.scalars)
     )
     entries = _without_lost_lists([*work.entries()], work.lost)
-    for steps, condition in mapping.conditions:
-        for name in condition.headings:
-            work.column(name, steps)
+    for steps, subject, _ in mapping.tests:
+        if isinstance(subject, Cell):
+            work.column(subject.heading, steps[:-1])
     origin = Origin(run.file, run.sheet, 0)
     same_for_all: list[str] = []
     constants: list[Problem] = []
@@ -393,8 +393,7 @@ def _droppable(mapping: MappingDocument, fields: Iterable[CompiledField]) -> dic
     for one in fields:
         for name in one.rule.needs:
             taking[name].append(one.column)
-    tests = (test for _, condition in mapping.conditions for test in condition.every_test)
-    decide = {key.name for _, key, _ in tests if isinstance(key, Variable)}
+    decide = {subject.name for _, subject, _ in mapping.tests if isinstance(subject, Variable)}
     return {
         name: columns[0].label
         for name, columns in taking.items()

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from importer.mapper.conditions import Condition, Subject
+from importer.mapper.conditions import Condition, Subject, Test
 from importer.mapper.dates import Dates
 from importer.mapper.lookups import LookupKey, Tables
 from importer.mapper.placeholders import (
@@ -471,16 +471,18 @@ class MappingDocument:
                 yield steps, to_choose(rule.field)
 
     @property
-    def conditions(self) -> Iterator[tuple[Steps, Condition]]:
-        """Every condition, those of the rows first, with the steps that lead to it."""
-        yield ("roster", "only"), self.file.roster.only
-        for at, skip in enumerate(self.file.roster.skip):
-            yield ("roster", "skip", at, "when"), skip.when
+    def tests(self) -> Iterator[tuple[Steps, Subject, Test]]:
+        """Every test of a condition, those of the rows first, with the steps to its key."""
+        skips = enumerate(self.file.roster.skip)
+        found: list[tuple[Steps, Condition]] = [(("roster", "only"), self.file.roster.only)]
+        found += [(("roster", "skip", at, "when"), skip.when) for at, skip in skips]
         for entry in self.entries:
-            yield from (((*entry.steps, *steps), part) for steps, part in entry.part.conditions)
+            found += [((*entry.steps, *steps), one) for steps, one in entry.part.conditions]
         for _, steps, part in self.parts:
             for step in part.steps:
-                yield from (((*steps, *inner), one) for inner, one in step.needs.conditions)
+                found += [((*steps, *inner), one) for inner, one in step.needs.conditions]
+        for steps, condition in found:
+            yield from (((*steps, key), of, test) for key, of, test in condition.every_test)
 
     @property
     def lookups(self) -> Iterator[tuple[Steps, LookupKey]]:
@@ -490,16 +492,15 @@ class MappingDocument:
                 yield from (((*steps, *inner), lookup) for inner, lookup in step.needs.lookups)
         if isinstance(same_id := self.file.duplicates.same_id, KeepHeaviest):
             yield ("duplicates", "same_id", "keep heaviest"), same_id.weights
-        for steps, condition in self.conditions:
-            for key, _, test in condition.every_test:
-                yield from (((*steps, key, "in"), file) for file in test.files)
+        for steps, _, test in self.tests:
+            yield from (((*steps, "in"), file) for file in test.files)
 
     @property
     def headings(self) -> tuple[str, ...]:
         """Every heading that a rule uses, as the mapping writes it; each once, in order."""
         found = [heading for rule in (*self.rules, *self.values) for heading in rule.headings]
-        conditions = (heading for _, condition in self.conditions for heading in condition.headings)
-        return tuple(dict.fromkeys((*found, *conditions)))
+        tested = (subject.heading for _, subject, _ in self.tests if isinstance(subject, Cell))
+        return tuple(dict.fromkeys((*found, *tested)))
 
     def name_of(self, heading: str) -> str:
         """Return the name that `headings:` gives to a heading of the roster, else the heading."""

@@ -78,6 +78,10 @@ class _Source(Step[V]):
 
     later: Lookup | None = field(default=None, repr=False, compare=False)
 
+    source = True
+    changes = False
+    keeps_lines = True
+
 
 class From(_Source[tuple[Template, ...]]):
     """A template, or several: the first one that is not blank."""
@@ -89,9 +93,6 @@ class From(_Source[tuple[Template, ...]]):
         BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
     ]
     position = 20
-    source = True
-    changes = False
-    keeps_lines = True
 
     @property
     def needs(self) -> Needs:
@@ -211,9 +212,6 @@ class Cases(_Source[tuple[Rule, ...]]):
     key = "cases"
     form = Annotated[tuple[Value, ...], Field(min_length=1)]
     position = 30
-    source = True
-    changes = False
-    keeps_lines = True
     leaves_blank = True
     bypasses = True
 
