@@ -146,7 +146,8 @@ def sis_report(
             async def refresh(alma: Alma) -> None:
                 await check_same_institution(facts, alma)
                 with progress("Reading changes") as advance:
-                    await Refresh(cache, alma, now, advance, say).run(due=False)
+                    incomplete = cache.state.as_of is None
+                    await Refresh(cache, alma, now, advance, say).run(due=incomplete)
 
             if not no_refresh:
                 with_alma(Settings.read(), refresh)
