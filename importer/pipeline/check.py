@@ -452,7 +452,16 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
                 unidentified(draft, match) for draft in drafts(candidates, candidates.rows, {}, "")
             )
             problems += filter(None, made)
-    return CheckedRosters(checked, (*problems, *_of_rosters(checked)))
+    problems += find_duplicates([(one.candidates, one.mapping.duplicates) for one in checked])
+    for one in checked:
+        origin, blank = one.roster.source.origin(), one.roster.blank
+        problems += (*one.roster.notices, *state_of_tables(one.codes, origin, one.today))
+        if blank:
+            count = "1 row is" if len(blank) == 1 else f"{len(blank):,} rows are"
+            message = f"{count} blank: {spans(blank, _SPELLED_OUT)}"
+            problems.append(one.problem(Code.BLANK_ROWS, message))
+        problems += _of_rejects(one)
+    return CheckedRosters(checked, problems)
 
 
 def check_candidates(
@@ -465,20 +474,6 @@ def check_candidates(
     candidates, unreadable = candidates.without_bad(candidates.problems)
     candidates, bad = candidates.without_bad(check_rows(candidates, codes, today, creates=creates))
     return candidates, [*unreadable, *bad]
-
-
-def _of_rosters(rosters: Sequence[MappedRoster]) -> Iterator[Problem]:
-    """Yield the problems of several rows together, and of rosters as a whole."""
-    policies = [(mapped.candidates, mapped.mapping.duplicates) for mapped in rosters]
-    yield from find_duplicates(policies)
-    for mapped in rosters:
-        yield from mapped.roster.notices
-        yield from state_of_tables(mapped.codes, mapped.roster.source.origin(), mapped.today)
-        if blank := mapped.roster.blank:
-            count = "1 row is" if len(blank) == 1 else f"{len(blank):,} rows are"
-            message = f"{count} blank: {spans(blank, _SPELLED_OUT)}"
-            yield mapped.problem(Code.BLANK_ROWS, message)
-        yield from _of_rejects(mapped)
 
 
 _END_DATES = {"expiry_date": "expiration date", "purge_date": "purge date"}

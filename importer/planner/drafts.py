@@ -51,26 +51,22 @@ class DraftEntry:
         return self.values.get("segment_type", "").capitalize()
 
     @property
-    def steady(self) -> DraftEntry | None:
-        """The entry without its run variables, which alone are no reason for an update.
+    def compared(self) -> DraftEntry | None:
+        """The entry as every update of a known user compares it; None if none does.
 
-        None if nothing is left to compare: in lists that are only added to, where another text is
-        another entry, and if a required part or the type changes with the run.
+        That is without its run variables, which alone are no reason for an update. Nothing is left
+        to compare in lists that are only added to, where another text is another entry, and if a
+        required part or the type changes with the run.
         """
+        known = self.for_known_users()
         passing = {name for name, target in self.targets.items() if target.run_dependent}
-        if not passing:
-            return self
+        if known is None or not passing:
+            return known
         core = {*_REQUIRED[self.parent], TYPE_FIELD[self.parent]}
         if self.parent in ONLY_ADDED or passing & core:
             return None
-        values = {name: text for name, text in self.values.items() if name not in passing}
-        return replace(self, values=values)
-
-    @property
-    def compared(self) -> DraftEntry | None:
-        """The entry as every update of a known user compares it; None if none does."""
-        known = self.for_known_users()
-        return known.steady if known is not None else None
+        values = {name: text for name, text in known.values.items() if name not in passing}
+        return replace(known, values=values)
 
     def for_known_users(self) -> DraftEntry | None:
         """Return the entry without the fields that only new users get; None if it is for them."""

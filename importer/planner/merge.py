@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from typing import TypeAlias
 
@@ -564,28 +563,9 @@ def merge(
     if convert and ours is external and theirs != external:  # never the other way (contract 1.2)
         update["account_type"] = Coded(value=external.value)
         update["external_id"] = draft.values.get("external_id", "")
-    identified = live.model_copy(update=update) if update else live
-    merge_with = partial(_merged, draft, live, identified, keep_old_id, overrides, places)
-    merged = merge_with(run_values=False)
-    targets = draft.layout.targets.values()
-    if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
-        return merge_with(run_values=True)
-    return merged
-
-
-def _merged(
-    draft: DraftUser,
-    live: User,
-    after: User,
-    keep_old_id: KeepOldId | None,
-    overridden: Collection[str],
-    places: Mapping[str, Mapping[int, str]],
-    *,
-    run_values: bool,
-) -> Merged:
+    after = live.model_copy(update=update) if update else live
     kinds = {kind.value: kind for kind in AccountType}
-    account = kinds.get(current(after, "account_type"), draft.layout.account_type)
-    converts = current(after, "account_type") != current(live, "account_type")
+    account = kinds.get(current(after, "account_type"), ours)
     override: list[str] = []
     for target in draft.layout.scalars:
         name = target.field.name
@@ -595,30 +575,37 @@ def _merged(
         will = resolve_value(target.on_update, name, was, value)
         if will != was:
             after = with_value(after, target.field, will)
-            wanted = target.override or name in overridden
+            wanted = target.override or name in overrides
             if target.field.facts.sticky and (wanted or not will):
                 override.append(name)
     expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
     after = with_patron_role(after, expiry, scope, draft.institution)
-    lists: dict[str, list[Edit]] = {}
-    for parent in draft.layout.parents:
-        own = places.get(parent, {})
-        known = Known(account, after.primary_id, converts, run_values, own)
-        merging = ListMerge(parent, draft, entries(live, parent), known)
-        if any(edit.changes for edit in merging.edits):
-            lists[parent] = merging.edits
-            overrides = parent in overridden or any(one.written.override for one in merging.items)
-            if parent in OVERRIDE_NAMES and (overrides or not entries_after(merging.edits)):
-                override.append(OVERRIDE_NAMES[parent])
-    if not same_id(after.primary_id, live.primary_id):
-        ids = lists.get(IDS) or [Edit(part, part) for part in entries(live, IDS)]
-        lists[IDS] = _other_ids(live, after, ids, keep_old_id)
-    found = changes(live, after, lists)
-    if not found:
-        return Merged(live)
-    protected = account is AccountType.EXTERNAL
-    after = with_entries(after, {parent: entries_after(edits) for parent, edits in lists.items()})
-    return Merged(after, found, tuple(override) if protected else ())
+
+    def merged_with(*, run_values: bool) -> Merged:
+        lists: dict[str, list[Edit]] = {}
+        protected = [*override]
+        for parent in draft.layout.parents:
+            own, converts = places.get(parent, {}), "account_type" in update
+            known = Known(account, after.primary_id, converts, run_values, own)
+            merging = ListMerge(parent, draft, entries(live, parent), known)
+            if any(edit.changes for edit in merging.edits):
+                lists[parent] = merging.edits
+                wanted = parent in overrides or any(it.written.override for it in merging.items)
+                if parent in OVERRIDE_NAMES and (wanted or not entries_after(merging.edits)):
+                    protected.append(OVERRIDE_NAMES[parent])
+        if not same_id(after.primary_id, live.primary_id):
+            ids = lists.get(IDS) or [Edit(part, part) for part in entries(live, IDS)]
+            lists[IDS] = _other_ids(live, after, ids, keep_old_id)
+        if not (found := changes(live, after, lists)):
+            return Merged(live)
+        made = with_entries(after, {name: entries_after(edits) for name, edits in lists.items()})
+        return Merged(made, found, tuple(protected) if account is external else ())
+
+    merged = merged_with(run_values=False)
+    targets = draft.layout.targets.values()
+    if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
+        return merged_with(run_values=True)
+    return merged
 
 
 def _other_ids(

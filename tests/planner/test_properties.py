@@ -150,7 +150,7 @@ def every_entry_of_the_row_is_there(case: Case) -> None:
         ids = {current(part, "value").casefold() for part in others}
         for item in case.draft.entries(parent):
             had = item.values.get("value", "").casefold() in ids
-            if (steady := item.steady) is not None and not had:
+            if (steady := item.compared) is not None and not had:
                 assert any(matches(steady, part) for part in parts)
 
 
@@ -171,7 +171,8 @@ def a_record_differs_only_where_a_change_says_so(case: Case) -> None:
 def exactly_one_entry_is_preferred(case: Case) -> None:
     """A list of which the row speaks has one preferred entry, and one for messages at most."""
     for parent, flags in FLAGS.items():
-        items = [item for item in case.draft.entries(parent) if item.steady]
+        items, never = case.draft.entries(parent), OnUpdate.NEVER
+        items = tuple(one for one in items if one.compared or one.entry.on_update is never)
         parts = entries(case.after, parent)
         for flag in flags if items and parts else ():
             count = sum(bool(getattr(part, flag)) for part in parts)
