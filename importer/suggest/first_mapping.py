@@ -314,11 +314,11 @@ def path_of(field: str) -> str:
 def spellings(found: Iterable[Guess]) -> list[tuple[str, int]]:
     """Return each word of some columns once, in one of its spellings, and how often it occurs.
 
-    A cell `*` is none: in a lookup, that is every other word.
+    A cell `*` is none: in a lookup, that is every other word. What means a blank is none, too.
     """
     words: dict[str, tuple[str, int]] = {}
     for guess in found:
-        for text in sorted(guess.counts.keys() - {OTHERWISE}):
+        for text in sorted(t for t in guess.counts if t != OTHERWISE and t.casefold() not in NULLS):
             key = heading_key(text)
             word, count = words.get(key, (text, 0))
             words[key] = word, count + guess.counts[text]

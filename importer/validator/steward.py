@@ -22,6 +22,7 @@ _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
 _BRACKETED = re.compile(r"[(\[{*#<]+\s*([^)\]}*#>]+)")
 _REMARK = re.compile("|".join(map(re.escape, WORDS["remarks"])), re.IGNORECASE)
 _REMARK_WORDS = frozenset(WORDS["remark_words"])
+_LOST = re.compile(r"\w[?¿]|[?¿]\w")
 _DIGIT = re.compile(r"\d")
 _DIGIT_IN_NAME = re.compile(r"\d(?!\d*(?:st|nd|rd|th)\b)")
 _MARKUP = re.compile(r"</?[a-z][^<>]*>|&(?:amp|nbsp|lt|gt|quot|#\d+);|\A=[A-Z]+\(", re.IGNORECASE)
@@ -82,18 +83,18 @@ def odd_names(table: Table) -> Iterator[Problem]:
 
 
 def _odd_name(text: str, *, last: bool) -> CellFinding | None:
-    if text in FORMULA_ERRORS:  # the row is rejected for it
-        return None
-    if text.casefold() in _NO_NAMES:
-        return _odd("stands where a name should be")
     bracketed = " ".join(_BRACKETED.findall(text)).casefold().split()
-    if _REMARK.search(text) or not _REMARK_WORDS.isdisjoint(bracketed):
-        return _odd("contains a remark")
-    if NO_NAME.search(text):
-        return _odd("contains a mark that no name has")
-    if _DIGIT_IN_NAME.search(text):
-        return _odd("contains a digit")
-    return _odd("is a single letter") if last and len(text) == 1 and text.isascii() else None
+    reasons = {
+        "stands where a name should be": text.casefold() in _NO_NAMES,
+        "contains a remark": _REMARK.search(text) or not _REMARK_WORDS.isdisjoint(bracketed),
+        "contains a question mark, perhaps in place of a lost letter": _LOST.search(text),
+        "contains a mark that no name has": NO_NAME.search(text),
+        "contains a digit": _DIGIT_IN_NAME.search(text),
+        "is a single letter": last and len(text) == 1 and text.isascii(),
+    }
+    why = next((sentence for sentence, holds in reasons.items() if holds), "")
+    # for an error of a formula the row is rejected
+    return _odd(why) if why and text not in FORMULA_ERRORS else None
 
 
 def one_case(table: Table) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ ZIP, EMAIL = "contact_info.address[0].postal_code", "contact_info.email[0].email
 CAUGHT = {
     "placeholder": {"first_name": "TBD", "last_name": "N/A"},
     "remark behind a sign": {"last_name": "Kim *do not load*"},
+    "lost letter": {"last_name": "Mu?oz"},
     "nickname in quotation marks": {"first_name": 'Robert "Bob"'},
     "two names with a slash": {"last_name": "Lee / Kim"},
     "mistyped domain": {EMAIL: "ann.lee@gmial.com"},
