@@ -22,6 +22,7 @@ _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
 _BRACKETED = re.compile(r"[(\[{*#<]+\s*([^)\]}*#>]+)")
 _REMARK = re.compile("|".join(map(re.escape, WORDS["remarks"])), re.IGNORECASE)
 _REMARK_WORDS = frozenset(WORDS["remark_words"])
+_EMAIL_IN = re.compile(r"\S@\w[\w-]*\.")
 _LOST = re.compile(r"\w[?¿]|[?¿]\w")
 _DIGIT = re.compile(r"\d")
 _DIGIT_IN_NAME = re.compile(r"\d(?!\d*(?:st|nd|rd|th)\b)")
@@ -126,7 +127,7 @@ def test_people(table: Table) -> Iterator[Problem]:
 
 
 def markup(table: Table) -> Iterator[Problem]:
-    """Find HTML, formulas, words for nothing, and street numbers that a program made a date of."""
+    """Find HTML, formulas, emails, words for a blank, and street numbers that became dates."""
     for column in table.of(*_TEXTS):
         path = column.target.field.path
         yield from column.judge(partial(_markup, address=path.startswith("contact_info")))
@@ -138,6 +139,8 @@ def markup(table: Table) -> Iterator[Problem]:
 def _markup(text: str, *, address: bool) -> CellFinding | None:
     if _MARKUP.search(text):
         return _odd("contains HTML or a formula")
+    if _EMAIL_IN.search(text):
+        return _odd("contains an email address")
     if address and _EXCEL_DAY.fullmatch(text):
         return _odd("looks like a date of the spreadsheet program")
     return None

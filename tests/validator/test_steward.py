@@ -23,6 +23,7 @@ CAUGHT = {
     "nines as a ZIP code": {ZIP: "99999"},
     "blank of a database": {CITY: "NULL"},
     "blank of a database in a name": {"last_name": "(null)"},
+    "email in another column": {"last_name": "ann@example.org"},
     "entity": {STREET: "1 Elm St &amp; Oak"},
     "baby": {"birth_date": "2025-06-01"},
 }
