@@ -26,6 +26,7 @@ from importer.web import (
     settings_page,
     users_page,
 )
+from importer.web.drafts import StaleError
 from importer.web.guard import Guard, Handler, Role
 from importer.web.run_pages import CLOSING
 from importer.web.site import SITE, Site, Visit, explain_errors, see
@@ -130,8 +131,9 @@ def _in_turn(page: Page, *, versioned: bool = False, large: bool = False) -> Han
             if request.method == "GET" and request.transport is None:
                 return web.Response()
             of_draft = "draft" in request.match_info
-            if versioned:
-                visit.draft.require(visit.number("version"))
+            if versioned and visit.number("version") != visit.draft.facts.version:
+                msg = "This roster was changed in another window."
+                raise StaleError(msg)
             if request.method == "POST" and visit.person and of_draft and page not in _ASIDE:
                 visit.draft.note(visit.person)
             threads = visit.site.threads if of_draft else None

@@ -272,12 +272,6 @@ class Draft:
         self.facts = self.facts.model_copy(update=update)
         self._save()
 
-    def require(self, version: int) -> None:
-        """Raise StaleError if the draft was changed since the page with this version."""
-        if version != self.facts.version:
-            msg = "This roster was changed in another window."
-            raise StaleError(msg)
-
     def layout(self, document: MappingDocument | None) -> Layout:
         """Return how the roster is read: as a person wants it, else as its mapping has it."""
         facts, layout = self.facts, document.layout() if document else Layout()

@@ -29,7 +29,7 @@ from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import list_runs
 from importer.report.lineage import Relation, related
 from importer.web.drafts import Asked, Counts, Draft, title
-from importer.web.tasks import Task, Workspace
+from importer.web.tasks import Task, Workspace, subject
 
 ANSWERS = "answers.json"
 """In a run's folder: the answers that were given on the page."""
@@ -386,7 +386,7 @@ def _load(
             draft=(draft.name, draft.facts.version),
             mapping=draft.facts.mapping,
             counts=draft.counts,
-            planning=next((task.id for task in running if task.subject == plan), ""),
+            planning=next((task.id for task in running if subject(task.words) == plan), ""),
             fresh=known is None or _has_draft_of(known.facts, draft),
             ask=draft.facts.ask,
         )

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from itertools import chain, count
-from pathlib import Path
 
 from aiohttp import web
 
@@ -34,7 +33,7 @@ from importer.report.wording import field_name
 from importer.suggest.columns import EMPL_ID, PRIMARY_ID, Guess, guesses
 from importer.web.card import card, key_of, lacking
 from importer.web.draft_pages import beside
-from importer.web.drafts import Draft, StaleError, mapping_text, text_digest
+from importer.web.drafts import StaleError, mapping_text, text_digest
 from importer.web.site import Visit, see
 
 SAMPLES = 3
@@ -541,7 +540,8 @@ def save(visit: Visit) -> web.Response:
     """Change columns, codes and rules together, save the text, or undo the last change.
 
     A field that would move to another column is asked about first; then nothing is saved. Another
-    roster may use the mapping: StaleError is raised if it changed since the page was made.
+    roster may use the mapping: StaleError is raised if it changed since the page was made, and
+    UsageError where a finding would be added, but for a field that has no column yet.
     """
     draft, chosen, do = visit.draft, visit.mapping, visit.text("do")
     if do == "undo":
@@ -555,7 +555,7 @@ def save(visit: Visit) -> web.Response:
         with visit.changing(chosen):
             draft.edit(chosen, visit.text("text").replace("\r\n", "\n"))
         return see(f"mapping?view={TEXT}")
-    document = examine(chosen)[0]
+    document, before = examine(chosen)
     if document is None:
         return see("mapping")
     roster = draft.read(draft.layout(document))
@@ -578,8 +578,14 @@ def save(visit: Visit) -> web.Response:
     text, gone = matched(document, text, changed)
     taken = {steps_of(target) for target in changed.values() if target and target not in NEW}
     clears = [clear for clear in clears if clear[0] not in taken]  # now from a column
+    text = cleared(text, (*clears, *gone))
+    after, findings = examine(chosen, text)
+    known = {_PLACES.sub("", one) for one in before}
+    added = [one for one in findings if not (_PLACES.sub("", one) in known or _LACKS.search(one))]
+    if after is None or added:
+        raise UsageError((*added, "This is no mapping.")[0])
     with visit.changing(chosen):
-        _edit(draft, chosen, cleared(text, (*clears, *gone)))
+        draft.edit(chosen, text)
     return see("grid" if do == "next" else _back(visit))
 
 
@@ -618,21 +624,6 @@ def _with_codes(visit: Visit, document: MappingDocument, roster: Roster, text: s
         other = sent.get(f"other {field.key}", field.other)
         text = coded(text, field, codes, other)
     return text
-
-
-def _edit(draft: Draft, chosen: Path, text: str) -> None:
-    """Save a text as one change; all of it, or nothing.
-
-    Raises UsageError if it adds a finding, but for a field that has no column yet.
-    """
-    known = {_PLACES.sub("", one) for one in examine(chosen)[1]}
-    document, findings = examine(chosen, text)
-    added = [
-        one for one in findings if _PLACES.sub("", one) not in known and not _LACKS.search(one)
-    ]
-    if document is None or added:
-        raise UsageError((*added, "This is no mapping.")[0])
-    draft.edit(chosen, text)
 
 
 _LACKS = re.compile("is missing; every new user needs it|no ID is mapped")

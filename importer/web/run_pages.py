@@ -212,8 +212,10 @@ def _progress(visit: Visit) -> Progress:
         running = (task is not None and ended is None) or visit.space.is_busy(run)
         state = "paused" if ended in {None, Exit.INTERRUPTED, *FINE} else "stopped"
         if running:
-            worker = visit.space.worker(run)
-            state = "stopping" if worker and _stops(run) == worker else "running"
+            state = "running"
+            with suppress(OSError):
+                if (run / STOP).read_text("utf-8") == visit.space.worker(run):
+                    state = "stopping"
             applies = [one for one in made_by_people(ledger) if one.event == "apply"]
             loads = visit.space.is_loading(run, applies[-1].time if applies else None)
             state = state if loads else "working"
@@ -291,13 +293,6 @@ def _refused(ledger: Ledger) -> Iterator[tuple[int, str, str]]:
     for row in ledger.some_rows(Result.REFUSED, "", 0, _LINES):
         said = [what(one, show_values=True, begin=True) for one in ledger.problems(row.row)]
         yield row.row, names.of(row), said[-1] if said else ""
-
-
-def _stops(run: Path) -> str:
-    """Return the name of the command that was asked to stop, "" if none was."""
-    with suppress(OSError):
-        return (run / STOP).read_text("utf-8")
-    return ""
 
 
 def live(visit: Visit) -> web.Response:

@@ -235,14 +235,9 @@ class Task(BaseModel):
         """The page to show when it is done."""
         return self.then.replace(TASK_ID, self.id).replace(RUN, Path(self.run).name)
 
-    @property
-    def subject(self) -> tuple[str, ...]:
-        """What it does, and with what: its words before the first option."""
-        return subject(self.words)
-
 
 def subject(words: Iterable[str]) -> tuple[str, ...]:
-    """Return the words of a command before its first option."""
+    """Return what a command does, and with what: its words before the first option."""
     return tuple(takewhile(lambda word: not word.startswith("-"), words))
 
 
@@ -319,13 +314,13 @@ class Tasks:
         What comes after the first option of a command does not count.
         """
         wanted = subject(words)
-        return next((task for task in self.running() if task.subject == wanted), None)
+        return next((task for task in self.running() if subject(task.words) == wanted), None)
 
     def last(self, *words: str) -> Task | None:
         """Return the newest task that did this and has ended, None if there is none."""
         names = sorted((path.parent.name for path in self.folder.glob(f"*/{EXIT}")), reverse=True)
         tasks = (task for name in names if (task := self.find(name)))
-        return next((task for task in tasks if task.subject == words), None)
+        return next((task for task in tasks if subject(task.words) == words), None)
 
     def exit(self, task: Task) -> int | None:
         """Return the exit code of a task; None while it runs, -1 if it was killed."""
