@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -312,7 +313,8 @@ def _why_not_deleted(folder: Path, *, delete: bool) -> str:
             _, mark = mark_paths(folder)
             if why := _delete(folder, but=LOCK):  # Windows does not delete an open file
                 return why
-            mark.unlink(missing_ok=True)
+            with suppress(OSError):  # OneDrive may hold it; it has no patron data
+                mark.unlink()
     except LedgerError as error:
         return str(error)
     return _delete(folder)

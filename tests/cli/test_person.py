@@ -174,7 +174,9 @@ def test_runs_are_purged_by_name(folder: Path, typed: Type, sandbox: Sandbox) ->
     assert typed("purge").exit == Exit.USAGE
     listed = typed("purge", "one", "--json")
     assert (listed.exit, json.loads(listed.out)["removed"]) == (Exit.DONE, False)
+    (folder / "runs" / ".one.mark").mkdir()  # which cannot be deleted as a file
     assert typed("purge", "runs/one", "--yes").exit == Exit.DONE
+    (folder / "runs" / ".one.mark").rmdir()
     assert {path.name for path in (folder / "runs").glob("*/")} == {"two"}
 
 
