@@ -93,11 +93,6 @@ class Database:
             raise self.failure(error) from error
         return connection
 
-    def opened(self) -> Self:
-        """Open the file now, not when it is first used, and return it."""
-        assert self.connection is not None  # noqa: S101
-        return self
-
     def close(self) -> None:
         """Close the file."""
         if connection := self.__dict__.pop("connection", None):

@@ -38,6 +38,7 @@ class CodeTables:
     ) -> None:
         """Start with the tables of an institution, and those of `institution.toml` it lacks."""
         self.institution = institution
+        self.shown_institution: Json = dict(zip(("value", "desc"), institution, strict=True))
         self._libraries: list[dict[str, Json]] = (
             [{"code": code, "name": name} for code, name in own["Libraries"].items()]
             if "Libraries" in own
@@ -77,11 +78,6 @@ class CodeTables:
         """Return the names of the tables that the configuration API shows."""
         return sorted(self._tables.keys() - _UNLISTED)
 
-    def shown_institution(self) -> Json:
-        """Return the institution as a coded field."""
-        code, name = self.institution
-        return {"value": code, "desc": name}
-
     def libraries(self) -> Json:
         """Return the libraries as GET /conf/libraries shows them."""
         campus = {"value": "MAIN", "desc": self.describe("Campuses", "MAIN")}
@@ -106,7 +102,7 @@ class CodeTables:
             "sub_system": {"value": "INFRA", "desc": "Infrastructure"},
             "patron_facing": True,
             "language": {"value": language, "desc": words},
-            "scope": {"institution_id": self.shown_institution()},
+            "scope": {"institution_id": self.shown_institution},
             "row": rows,
         }
 
@@ -167,7 +163,7 @@ def conf_routes(tables: CodeTables, environment: Callable[[], str]) -> list[web.
 
     async def general(request: web.Request) -> web.Response:
         document: Json = {
-            "institution": tables.shown_institution(),
+            "institution": tables.shown_institution,
             "alma_url": f"http://{request.host}",
             "environment_type": environment().upper(),
             "default_language": {"value": "en", "desc": "English"},

@@ -67,7 +67,10 @@ def check(body: Record, tables: CodeTables, switches: Switches) -> None:
         several = sum(flag(entry, mark) for entry in entries(body, name)) > 1
         if several and switches["several-preferred"] == "refuse":
             refuse("invalid_value", field=f"{name} {mark}", value="true (more than once)")
-    _check_password(body)
+    password, name = text(body, "password"), text(body, "primary_id").casefold()
+    weak = len(password) < 8 or password.casefold() in _COMMON or name in password.casefold()
+    if password and weak and text(body, "account_type") == INTERNAL:
+        refuse("weak_password")
 
 
 def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
@@ -82,15 +85,6 @@ def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
         refuse("illegal_group")
     if switches["mandatory-email"] == "on" and not entries(record, "email"):
         refuse("missing", field="email")
-
-
-def _check_password(record: Record) -> None:
-    password = text(record, "password")
-    if text(record, "account_type") != INTERNAL or not password:
-        return
-    name = text(record, "primary_id").casefold()
-    if len(password) < 8 or password.casefold() in _COMMON or name in password.casefold():
-        refuse("weak_password")
 
 
 def _check_kind(body: Record, tables: CodeTables, switches: Switches) -> None:

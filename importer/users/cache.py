@@ -91,7 +91,9 @@ class UserCache(Database):
         if not path.is_file():
             msg = "There is no user cache here. `importer users refresh` makes one."
             raise UsageError(msg)
-        return cls(path).opened()
+        cache = cls(path)
+        _ = cache.connection  # if it cannot be used, that is found now
+        return cache
 
     @classmethod
     def make(cls, path: Path, institution: str, environment: str) -> UserCache:
