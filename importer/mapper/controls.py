@@ -480,7 +480,7 @@ def alma_panels(mapping: MappingDocument) -> tuple[Panel, Panel]:
 
 def _whose(mapping: MappingDocument) -> Iterator[Control]:
     """Yield a control for each list of words, date and pattern by which users are selected."""
-    for steps, value in _values(mapping.source.values, _ONLY):
+    for steps, value in _texts(mapping.source.value(_ONLY), _ONLY):
         path, key = "".join(map(str, steps[len(_ONLY) :][:1])), str(steps[-1])
         if path in {"", "any", "account_type"}:
             continue
@@ -510,7 +510,7 @@ def _set_domain(mapping: MappingDocument, text: str, value: str) -> str:
         raise UsageError(msg)
     domain = domain.replace(".", "[.]")
     for start in (_ONLY, *_CHANGED):
-        for steps, pattern in _values(mapping.source.values, start):
+        for steps, pattern in _texts(mapping.source.value(start), start):
             if isinstance(pattern, str) and (found := _DOMAIN.fullmatch(pattern)):
                 text = set_text(steps, text, f"{found['start']}{domain}{found['end']}")
     return text
@@ -526,7 +526,7 @@ def _set_words(mapping: MappingDocument, steps: Steps, text: str, value: str) ->
 
 def _what(mapping: MappingDocument, start: Steps) -> Iterator[Control]:
     """Yield a control for each span, pattern and text that fields get, and entry that goes."""
-    for steps, value in _values(mapping.source.values, start):
+    for steps, value in _texts(mapping.source.value(start), start):
         names = [step for step in steps if isinstance(step, str)]
         names = names[names.index("set") + 1 :] if "set" in names else names
         path = _field(names[names[:1] == ["record"] :])
@@ -563,20 +563,13 @@ def _text_control(steps: Steps, value: str, path: str, words: str = "") -> Contr
     return Control(steps, value, partial(set_text, steps), path, words, kind=kind)
 
 
-def _values(whole: Plain, start: Steps) -> Iterator[tuple[Steps, Plain]]:
-    """Yield the texts and lists of texts below a key, with the steps that lead to each."""
-    part = whole
-    for step in start:
-        part = part.get(str(step), "") if isinstance(part, dict) else ""
-    yield from _inside(part, start) if part else ()
-
-
-def _inside(part: Plain, steps: Steps) -> Iterator[tuple[Steps, Plain]]:
+def _texts(part: Plain, steps: Steps) -> Iterator[tuple[Steps, Plain]]:
+    """Yield the texts and lists of texts in a value, with the steps that lead to each."""
     if isinstance(part, dict):
         for key, value in part.items():
-            yield from _inside(value, (*steps, key))
+            yield from _texts(value, (*steps, key))
     elif isinstance(part, list) and not all(isinstance(one, str) for one in part):
         for at, value in enumerate(part):
-            yield from _inside(value, (*steps, at))
-    else:
+            yield from _texts(value, (*steps, at))
+    elif part:
         yield steps, part

@@ -6,6 +6,7 @@ others, comments included, stay byte for byte.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from importer.errors import UsageError
 from importer.mapper.load import merges
 from importer.mapper.placeholders import heading_key, is_nameable
-from importer.mapper.yaml_source import Steps, cell, scalar
+from importer.mapper.yaml_source import Plain, Steps, cell, scalar
 
 _INDENT = 2
 
@@ -28,11 +29,12 @@ class NotEditableError(UsageError):
     """The value is written in a way that only a person can change, in the text."""
 
 
-def set_column(text: str, steps: Steps, heading: str) -> str:
+def set_column(text: str, steps: Steps, heading: str, base: Plain = "") -> str:
     """Let a field of the record take this column.
 
     Of a rule, only its `from` changes; a mark as a guess goes. `steps` lead to the field:
-    `("record", "last_name")`. Raises NotEditableError.
+    `("record", "last_name")`. `base`: its rule, if that may be in another mapping, which this one
+    extends. Raises NotEditableError.
     """
     root = _root(text)
     node = _find(root, steps)
@@ -42,7 +44,12 @@ def set_column(text: str, steps: Steps, heading: str) -> str:
         steps = (*steps, "from")
     if node is not None and not _is_plain(node):
         raise _refusal(steps)
-    return set_value(text, steps, column(heading))
+    value = column(heading)
+    if node is None and isinstance(base, dict):
+        if "from" not in base:
+            raise _refusal(steps)
+        value = json.dumps({**base, "from": f"<{heading}>"}, ensure_ascii=False)
+    return set_value(text, steps, value)
 
 
 def column(heading: str) -> str:

@@ -277,6 +277,13 @@ class Source:
     marks: dict[Steps, Mark]
     absent: set[Steps] = field(default_factory=set)
 
+    def value(self, steps: Steps) -> Plain:
+        """Return the value of a key that no list contains, "" if there is none."""
+        found: Plain = self.values
+        for step in steps:
+            found = found.get(str(step), "") if isinstance(found, dict) else ""
+        return found
+
     def locate(self, steps: Steps) -> tuple[Mark, Steps]:
         """Return the line of the last of the steps that exists, and the steps so far."""
         walked: Steps = ()

@@ -236,7 +236,8 @@ def matched(
         elif target:
             if target not in known:
                 raise web.HTTPNotFound
-            text = editing.set_column(text, steps_of(target), name)
+            steps = steps_of(target)
+            text = editing.set_column(text, steps, name, document.source.value(steps))
         if now and now not in changed.values():
             left.add(steps_of(now))
     before, keys = document.file.roster.unused, {heading_key(one.heading) for one in changed}

@@ -207,6 +207,11 @@ def test_what_would_replace_more_of_another_file_is_left_to_people() -> None:
     above, date = "extends: base.yaml\n", ("record", "expiry_date")
     code = editing.set_rule(above, date, {"from": "2030-01-01"}, {"on_update": "later"})
     assert code == f"{above}record:\n  expiry_date: {{from: 2030-01-01, on_update: later}}\n"
+    column = editing.set_column(above, date, "Until, at least", {"from": "<E>", "plus": "1 year"})
+    assert read(Path("m.yaml"), column.encode()).value((*date, "plus")) == "1 year"
+    assert read(Path("m.yaml"), column.encode()).value((*date, "from")) == "<Until, at least>"
+    with pytest.raises(NotEditableError, match=r"`record\.expiry_date`"):
+        editing.set_column(above, date, "Until", {"cases": ["<E>"]})
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
         editing.set_value(above, ("roster", "only", "user_group"), "[FRIEND]")
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
