@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from importer.errors import LedgerError, UsageError
 from importer.ledger.database import file_identity
-from importer.ledger.integrity import MARK, check_whole
+from importer.ledger.integrity import MARK, check_whole, first_broken
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
@@ -37,6 +37,8 @@ def open_alone(folder: Path, operator: str, now: datetime) -> Iterator[Ledger]:
     with Ledger.open(folder) as ledger, run_lock(folder, operator, now):
         ledger.files[folder / LOCK] = file_identity(folder / LOCK)
         check_whole(ledger)
+        if first_broken(ledger) is not None:
+            raise ledger.damaged
         yield ledger
 
 
