@@ -395,7 +395,8 @@ def pick_up(
         raise RosterError(msg)
     seen = feed.known(chosen)
     seen_for = now() - (seen.at if seen is not None and seen.at is not None else now())
-    sleep(max(part.unchanged_for - seen_for, timedelta()).total_seconds())
+    wait = part.unchanged_for - max(seen_for, timedelta())  # a clock that was ahead is set back
+    sleep(max(wait, timedelta()).total_seconds())
     _check_unchanged(place, chosen, where=str(where))
     if not chosen.size:
         msg = f"The file {chosen} is empty. Ask the office to send it to {where} again."

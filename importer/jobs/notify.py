@@ -37,7 +37,7 @@ from importer.errors import (
     UsageError,
 )
 from importer.jobs.schema import JobFileError, Notify, required, web_address
-from importer.jobs.state import Load, Reported, Store
+from importer.jobs.state import Load, Reported, Store, is_recent
 from importer.model.files import hide
 from importer.model.run import Summary
 from importer.model.text import command_line
@@ -353,7 +353,7 @@ class Reporter:
         known = [one for one in before if (one.exit, one.sentence) == (code, sentence)]
         passes = error.cause is Cause.PASSES and not (known or late)
         message = self.message(Level.TROUBLE, code, headline, lines, load, passes=passes)
-        repeated = bool(known) and not late and now - known[-1].at < REPEAT_AFTER
+        repeated = bool(known) and not late and is_recent(known[-1].at, now, REPEAT_AFTER)
         _, all_have = self.send(message, channels(self.notify, Level.TROUBLE) if repeated else ())
         new = all_have and not repeated
         self.reported += [Reported(at=now, exit=code, sentence=sentence)] if new else known[-1:]

@@ -48,7 +48,7 @@ from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
 from importer.jobs.places import FoundFile
 from importer.jobs.returns import Returns
 from importer.jobs.schema import Job, RosterPart
-from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store, of_run
+from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store, is_recent, of_run
 from importer.jobs.words import to_retire, what_next, what_was_done, why_held
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import State
@@ -105,7 +105,7 @@ class Intake:
                     shutil.rmtree(folder, ignore_errors=True)
                     self._store.remove_copies(files)
                     raise
-                recent = last and part.max_age and now() - last.finished < part.max_age
+                recent = last and part.max_age and is_recent(last.finished, now(), part.max_age)
                 missing.append(error)
                 if not (went_on or recent):
                     late.append(error)

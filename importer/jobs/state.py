@@ -40,6 +40,11 @@ def of_run(run: str, ask: Callable[[Ledger], Answer], otherwise: Other) -> Answe
     return otherwise
 
 
+def is_recent(then: datetime, now: datetime, within: timedelta) -> bool:
+    """Whether a time is not longer ago; a future one is not, as a clock was wrong then."""
+    return timedelta() <= now - then < within
+
+
 class Step(StrEnum):
     """How far a load is; each step can be taken again."""
 

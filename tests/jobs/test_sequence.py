@@ -424,6 +424,11 @@ def test_a_file_that_was_seen_unchanged_needs_no_further_wait(
     office.drop(named("Tuesday"), "patrons-2.csv")
     assert JobRun(job, tools).run() == Exit.DONE
     assert waits == [0, pytest.approx(60, abs=9)]
+    office.drop(named("Friday"), "patrons-3.csv")
+    JobRun(job, tools).look()
+    office.clock = timedelta()  # it was an hour ahead
+    assert JobRun(job, tools).run() == Exit.DONE
+    assert waits[2:] == [pytest.approx(60, abs=9)]
 
 
 def test_a_set_of_two_rosters_is_whole_in_every_load(office: Office, sandbox: Sandbox) -> None:
