@@ -358,8 +358,9 @@ class Evaluation:
         def repaired(word: str) -> str:
             return reduce(lambda text, change: change(text, "")[0], id_transforms(rule), word)
 
-        codes = {heading_key(repaired(table.written[k])): code for k, code in table.codes.items()}
-        return replace(table, codes=codes)
+        keys = {key: heading_key(repaired(word)) for key, word in table.written.items()}
+        codes = {keys[key]: code for key, code in table.codes.items()}
+        return replace(table, codes=codes, written={keys[k]: w for k, w in table.written.items()})
 
     def _as_dates(self, key: Cell | Variable, bound: Bindings) -> Texts:
         """Return the dates of a whole column as ISO, UNREAD or blank, read once."""

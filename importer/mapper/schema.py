@@ -90,27 +90,24 @@ def _entry_model(parent: str) -> type[Entry]:
     return create_model(f"{name}Entry", __base__=EntryPart, **fields)  # type: ignore[call-overload,no-any-return]
 
 
-ENTRY_MODELS: dict[str, type[Entry]] = {parent: _entry_model(parent) for parent in LISTS}
-"""The closed entry of each list, by the list's path."""
-
 TOP_FIELDS = ("account_type", "record_type", "external_id")
 """Fields of the record that the mapping sets at its top, not in `record:`."""
 
 
 def _record_model() -> type[MappingPart]:
-    def list_field(parent: str) -> tuple[object, object]:
-        entry = ENTRY_MODELS[parent]
-        return (tuple[entry, ...], ())  # type: ignore[valid-type]
-
-    contact = {p.split(".")[1]: list_field(p) for p in LISTS if p.startswith("contact_info.")}
+    lists: dict[str, tuple[object, object]] = {
+        parent: (tuple[_entry_model(parent), ...], ())  # type: ignore[misc]
+        for parent in LISTS
+    }
+    own = {path: lists.pop(path) for path in LISTS if "." not in path}
+    contact = {path.split(".")[1]: entries for path, entries in lists.items()}
     contact_model = create_model("ContactInfoPart", __base__=MappingPart, **contact)  # type: ignore[call-overload]
     scalars = {
         path: (Value | None, None)
         for path, field in FIELDS.items()
         if not field.parent and path not in TOP_FIELDS
     }
-    lists = {path: list_field(path) for path in LISTS if "." not in path}
-    parts = {**scalars, "contact_info": (contact_model | None, None), **lists}
+    parts = {**scalars, "contact_info": (contact_model | None, None), **own}
     return create_model("Record", __base__=MappingPart, **parts)  # type: ignore[call-overload,no-any-return]
 
 

@@ -87,13 +87,15 @@ def test_ids_in_a_file_are_repaired_as_those_of_the_column(tmp_path: Path) -> No
     file = "{file: staff.csv, key: No"
     record = (
         f"job_description: {{from: <Card>, lookup: {file}, value: Dept}}}}\n"
+        f"job_category: {{from: <Card>, clean: [{{last: 4}}], lookup: {file}, value: Dept}}}}\n"
         f"campus_code: {{when: {{Clerk: {{not: {{in: {file}}}}}}}}}, from: OTHER}}"
     )
     ids = ", ".join(f"{one}: {{digits: 6, pad: true, strip: '-'}}" for one in ("Card", "Clerk"))
     bench = Bench(tmp_path, record, f"ids: {{{ids}}}", "Card|Clerk")
-    found = bench.map(("000123", "123"), ("4567", "4568")).frame
-    assert list(found["job_description"]) == ["LAW", "ART"]
-    assert list(found["campus_code"]) == ["", "OTHER"]
+    found = bench.map(("000123", "123"), ("994567", "4568"))
+    assert list(found.frame["job_description"]) == ["LAW", ""]
+    assert list(found.frame["job_category"]) == ["", "ART"]
+    assert list(found.frame["campus_code"]) == ["", "OTHER"]
 
 
 @pytest.mark.parametrize(

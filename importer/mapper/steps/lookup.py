@@ -14,6 +14,7 @@ from importer.mapper.lookups import (
     Tables,
 )
 from importer.mapper.lookups import Lookup as Table
+from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.step import Needs, RulePart, Step
 from importer.model.text import counted
 
@@ -65,7 +66,8 @@ class Lookup(Step[LookupKey]):
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Look the texts up. One whose code is blank is blank on purpose."""
-        table = work.evaluation.table(self.value, work.one.column.id_rule)
+        whole = work.rule.lone_cells and work.rule.get(Clean) is None
+        table = work.evaluation.table(self.value, work.one.column.id_rule if whole else None)
         values.step(table.find, writes=True)
         values.content[values.unexplained(values.applies)] = False
         return values
