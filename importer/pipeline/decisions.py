@@ -469,14 +469,11 @@ class Resolutions:
             if isinstance(one.step, Update)
             and not same_id(one.step.after.primary_id, one.step.primary_id)
         }
-        kept = []
-        for draft, one in zip(drafts, planned, strict=True):
+        kept = [*planned]
+        for at, draft in enumerate(drafts):
             known, new = self._about(draft), renamed.get(draft.key)
             if known is not None and known.answer is Answer.REJECT and new in known.against:
-                out = Held(draft.row, (dismissed(draft.origin, known.sentence),))
-                kept.append(Planned(out))
-            else:
-                kept.append(one)
+                kept[at] = Planned(Held(draft.row, (dismissed(draft.origin, known.sentence),)))
         return kept
 
 

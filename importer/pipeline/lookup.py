@@ -348,7 +348,19 @@ def check_call_budget(
             raise DailyLimitError(msg)
         yield
         return
-    note(_budget(rows, most + again, limiter))
+    calls, left, remaining = counted(most + again, "call"), limiter.available, ""
+    if left is not None:
+        reserve = f", besides the reserve of {limiter.reserve:,}" if limiter.reserve else ""
+        remaining = f"{left:,} {'is' if left == 1 else 'are'} left today{reserve}"
+        if most + again > left:
+            msg = (
+                f"Without a user cache, asking Alma about {counted(rows, 'row')} may take {calls}, "
+                f"and {remaining}. Nothing was planned. {_CACHE}. Or plan a smaller roster, or "
+                "plan after midnight GMT."
+            )
+            raise DailyLimitError(msg)
+    words = "; ".join(filter(None, (f"up to {calls}", remaining)))
+    note(f"Without a user cache Alma is asked about each row: {words}.")
     before = limiter.calls
     try:
         yield
@@ -363,23 +375,6 @@ def check_call_budget(
     spent = limiter.calls - before
     if spent >= MANY:
         note(f"Looking the rows up took {counted(spent, 'call')}. {_CACHE}.")
-
-
-def _budget(rows: int, most: int, limiter: RateLimiter) -> str:
-    """Return how many calls it may take. Raises DailyLimitError if too few are left today."""
-    calls, left = counted(most, "call"), limiter.available
-    if left is None:
-        return f"Without a user cache Alma is asked about each row: up to {calls}."
-    reserve = f", besides the reserve of {limiter.reserve:,}" if limiter.reserve else ""
-    remaining = f"{left:,} {'is' if left == 1 else 'are'} left today{reserve}"
-    if most > left:
-        msg = (
-            f"Without a user cache, asking Alma about {counted(rows, 'row')} may take {calls}, "
-            f"and {remaining}. Nothing was planned. {_CACHE}. Or plan a smaller roster, or plan "
-            "after midnight GMT."
-        )
-        raise DailyLimitError(msg)
-    return f"Without a user cache Alma is asked about each row: up to {calls}; {remaining}."
 
 
 _KEY = "roster: {from: alma}"

@@ -55,7 +55,7 @@ from importer.pipeline.undo import answer_undo
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, same_id
 from importer.planner.safety_checks import with_resolved
-from importer.planner.who import is_another, review_collision
+from importer.planner.who import identify, is_another, review_collision
 from importer.users.matching import MatchResult, PersonQuery, identifiers, search_alma
 
 _DOES: Mapping[Answer, str] = {
@@ -220,7 +220,8 @@ class Review:
 
         Raises UsageError if that is a question, too.
         """
-        who = self._context.who(draft, found)
+        match, context = self._rosters.match(draft.row), self._context
+        who = identify(draft, found, match, context.common, context.earlier)
         if who.questions:
             raise UsageError(who.questions[0].sentence(who.questions[0].value, begin=True))
         if who.user is None:

@@ -46,13 +46,10 @@ from importer.planner.merge import STICKY
 from importer.planner.safety_checks import is_of, sends_no_pin
 from importer.planner.sis_load import as_loaded
 from importer.planner.staff_edits import Earlier, has_id_of, keyed
-from importer.planner.who import Who, identify, is_another
+from importer.planner.who import is_another
 from importer.report.wording import field_name
 from importer.users.matching import MatchResult, identifiers
 from importer.validator import check_rows
-
-DELETE_POLICY = "delete-policy"
-"""The fact that must be measured before a mapping may delete users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +102,6 @@ class PlanContext:
         match, own = self.rosters.match(draft.row), without_taken(draft, live, found)
         made = follow(answer, own, live, found, match, self.common, self.earlier)
         return self._finish(own, made) if isinstance(made, Planned) else made
-
-    def who(self, draft: DraftUser, found: MatchResult) -> Who:
-        """Return whom a row is about, by the users with its IDs, or what is open about that."""
-        match = self.rosters.match(draft.row)
-        return identify(draft, found, match, self.common, self.earlier)
 
     def leave(self, draft: DraftUser, live: User) -> Planned:
         """Return the step of a user who is missing; `draft` has what the mapping sets then."""
@@ -200,7 +192,7 @@ def _retiring(mapped: MappedRoster, facts: KnownFacts) -> Retiring | None:
     """Return how a mapping ends its users. Raises UsageError if nobody knows what deleting does."""
     if (part := mapped.match.retire) is None:
         return None
-    if part.do == "delete" and DELETE_POLICY not in facts.values:
+    if part.do == "delete" and "delete-policy" not in facts.values:
         msg = (
             "This mapping deletes users, and what this Alma does then was not measured. Run "
             "`importer doctor --probe` with a key of your sandbox environment in this folder, then "

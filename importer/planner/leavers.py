@@ -55,9 +55,6 @@ from importer.planner.who import managed_elsewhere
 from importer.users.cache import NearUser
 from importer.users.matching import identifiers, user_keys
 
-HISTORY = frozenset({"user_note"})
-"""Lists whose new entries stay when a person is back: they say what happened."""
-
 
 @dataclass(frozen=True, slots=True)
 class Among:
@@ -221,7 +218,7 @@ _WHO = ("first_name", "last_name", "birth_date")
 def left(before: User, sent: User, answered: User) -> Written:
     """Return what is remembered of a user who left: what the change was about, and who it was."""
     patch = diff(before, sent)
-    lists = {"user_identifier", *patch.lists} - HISTORY
+    lists = {"user_identifier", *patch.lists} - {"user_note"}  # notes stay: they say what happened
     roles = [] if patch.before.user_role == patch.after.user_role else ["user_role"]
 
     def part(user: User) -> User:

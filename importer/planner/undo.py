@@ -28,9 +28,6 @@ from importer.planner.entries import (
 from importer.planner.merge import OVERRIDE_NAMES, STICKY
 from importer.planner.patch import Conflict, apply, diff, differences, invert, rebase
 
-_ALL_LISTS = (*LISTS, "user_role")
-"""Also the roles; a change in any of them shows that someone worked on the user."""
-
 
 @dataclass(frozen=True, slots=True)
 class Undone:
@@ -70,11 +67,14 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
 
 
 def as_created(sent: User, answered: User | None, live: User) -> bool:
-    """Return whether a user is still as it was created: nobody changed or added anything."""
+    """Return whether a user is still as it was created: nobody changed or added anything.
+
+    A change of the roles shows, too, that someone worked on the user.
+    """
     stored = answered or sent
     kept = with_entries(stored, {p: _echo(p, sent, stored) for p in LISTS})
     return comparable(kept) == comparable(live) and all(
-        same_entries(entries(kept, name), entries(live, name)) for name in _ALL_LISTS
+        same_entries(entries(kept, name), entries(live, name)) for name in (*LISTS, "user_role")
     )
 
 
