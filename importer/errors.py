@@ -141,8 +141,8 @@ class StoppedError(ImporterError):
 class RosterError(ImporterError):
     """The roster cannot be read, or is refused whole.
 
-    `cells`: lines that show some of its cells. The person at the screen sees them; logs and mails
-    never do. `encodings`: some names in each encoding that the file may be in, if that is asked.
+    `encodings`: some names in each encoding that the file may be in, if that is asked. The person
+    at the screen sees them; logs and mails never do.
     """
 
     exit = Exit.ROSTER
@@ -150,13 +150,12 @@ class RosterError(ImporterError):
     def __init__(
         self,
         message: str,
-        cells: str = "",
         encodings: Mapping[str, str] | None = None,
         cause: Cause = Cause.ROSTER,
     ) -> None:
-        """Keep the cells beside the message."""
+        """Keep the names beside the message."""
         super().__init__(message)
-        self.cells, self.encodings, self.cause = cells, encodings or {}, cause
+        self.encodings, self.cause = encodings or {}, cause
 
 
 class WhichSheetError(RosterError):

@@ -202,7 +202,8 @@ def _run(arguments: list[str]) -> int:
             shown = {"error": printable(sentence), "exit": wrong}
             shown["cause"] = error.cause if isinstance(error, ImporterError) else Cause.OTHER
             output.note("error", text=shown["error"])
-            cells = printable(error.cells if isinstance(error, RosterError) else "")
+            names = error.encodings.items() if isinstance(error, RosterError) else ()
+            cells = printable("".join(f"\n  {encoding}: {words}" for encoding, words in names))
             if "--json" in arguments:  # as jobs do, whose messages go to logs and people
                 sys.stdout.write(f"{json.dumps(shown | {'cells': cells})}\n")
                 cells = ""

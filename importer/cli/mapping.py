@@ -105,7 +105,7 @@ def new(
         msg = (
             f"{error} (`mapping new` takes --sheet, --header, as in --header 3,4, and --encoding.)"
         )
-        raise RosterError(msg if "`" in str(error) else str(error), error.cells) from error
+        raise RosterError(msg if "`" in str(error) else str(error), error.encodings) from error
     opened, layout = reading.roster, reading.layout
     headings = [place.heading for place in opened.places]
     if primary_id and primary_id not in headings:

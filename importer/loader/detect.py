@@ -94,11 +94,10 @@ _WORKBOOKS = frozenset(f".{kind}" for kind in Kind) - {".csv"} | {".xlsb"}
 class NotReadableError(Exception):
     """A file cannot be read as a roster. The message follows the name of the file.
 
-    `cells`: lines that show some cells, for the person at the screen only. `encodings`: some names
-    as each encoding that is likely reads them.
+    `encodings`: some names as each encoding that is likely reads them, for the person at the
+    screen only.
     """
 
-    cells = ""
     encodings: Mapping[str, str] = {}
     cause = Cause.ROSTER
 

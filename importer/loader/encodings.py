@@ -256,9 +256,9 @@ class _Reading(NamedTuple):
 
 
 class WhichEncodingError(WrongEncodingError):
-    """The encoding must be named. `cells`: lines with words as several encodings read them.
+    """The encoding must be named.
 
-    `readings`: the same as values: the encoding, what it is used for, and the words.
+    `readings`: words as several encodings read them: the encoding, what it is used for, the words.
     """
 
     def __init__(self, message: str, readings: Sequence[_Reading] = ()) -> None:
@@ -270,7 +270,6 @@ class WhichEncodingError(WrongEncodingError):
         pairs = zip(names, zip(*differ, strict=True), strict=True)
         self.readings = tuple((name, used_for, words) for (name, used_for), words in pairs)
         self.encodings = {name: ", ".join(words) for name, _, words in self.readings}
-        self.cells = "".join(f"\n  {name}: {words}" for name, words in self.encodings.items())
 
 
 def _keep_byte(error: UnicodeError) -> tuple[str, int]:

@@ -140,7 +140,7 @@ def _refusals(path: Path) -> Iterator[None]:
         yield
     except NotReadableError as error:
         msg = f"{path.name} {error}"
-        raise RosterError(msg, error.cells, error.encodings, error.cause) from None
+        raise RosterError(msg, error.encodings, error.cause) from None
 
 
 class TooLongError(BaseException):
