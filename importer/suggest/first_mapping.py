@@ -116,8 +116,10 @@ class Draft:
         self.guesses = tuple(_chosen(guessed, choices))
         self.by_field: dict[str, list[Guess]] = {}
         for guess in self.guesses:
-            self.by_field.setdefault(guess.field, []).append(guess)
-        found = filter(None, map(self.first, ("primary_id", PRIMARY_ID, EMPL_ID, BARCODE)))
+            if guess.counts or guess.field != "country" or roster.frame.empty:  # else it shows none
+                self.by_field.setdefault(guess.field, []).append(guess)
+        usual_ids = (EMPL_ID, BARCODE) if self.external else (BARCODE, EMPL_ID)
+        found = filter(None, map(self.first, ("primary_id", PRIMARY_ID, *usual_ids)))
         self.ids = sorted(found, key=lambda guess: not guess.confirmed)
         wanted = heading_key(choices.primary_id)
         chosen = [guess for guess in self.guesses if heading_key(guess.place.heading) == wanted]

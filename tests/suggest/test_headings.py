@@ -237,6 +237,8 @@ def test_what_identifies_users_of_the_other_kind_is_confirmed_for_them_only(tmp_
         assert line in text
     internal = suggest(roster(headings, cells), known, choices=Choices(AccountType.INTERNAL))
     assert "primary_id: <Barcode>\n" in internal
+    unknown = suggest(roster(headings, cells), BESIDE, choices=Choices(AccountType.INTERNAL))
+    assert "primary_id: <Barcode>   # guess" in unknown
 
 
 @pytest.mark.parametrize(
@@ -398,9 +400,13 @@ def test_a_start_is_no_end(first: str) -> None:
 
 
 def test_words_between_a_street_and_a_state_are_the_city() -> None:
-    """Whatever the heading; a column of numbers there is none."""
-    headings, cells = filled(ADR1=["1 Elm St"], CTY=["Fargo", "Minot"], ST_CD=["ND"], ZIP=["58102"])
-    assert fed(suggest(roster(headings, cells), BESIDE))["CTY"] == {"city"}
+    """Whatever the heading; a column of numbers there is none. Nor is a blank one the country."""
+    headings, cells = filled(
+        ADR1=["1 Elm St"], CTY=["Fargo", "Minot"], ST_CD=["ND"], ZIP=["58102"], Country=[""]
+    )
+    text = suggest(roster(headings, cells), BESIDE)
+    assert fed(text)["CTY"] == {"city"}
+    assert "clean: [zip]}   # guess\n        country: USA" in text
     numbers = [(street, f"{n}7", *rest) for n, (street, _, *rest) in enumerate(cells)]
     assert "CTY" not in fed(suggest(roster(headings, numbers), BESIDE))
 
