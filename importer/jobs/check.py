@@ -43,7 +43,12 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding]]]:
         if address is not None and address.startswith("$"):
             yield name, partial(_secret, name, address)
     if notify.email or notify.office:
-        yield "email", _email
+        yield (
+            "email",
+            lambda: Finding(
+                "email", State.OK, f"Emails are sent through {mail_settings().alma_mail_host}."
+            ),
+        )
     elif notify.chat is None:
         advice = "Set `email` or `chat` under `notify:`."
         yield "notify", lambda: Finding("notify", State.WARN, "Nobody is notified.", advice)
@@ -96,7 +101,3 @@ def _delivery(name: str, job: Job, location: Location) -> Finding:
 def _secret(name: str, address: str) -> Finding:
     url_of(address)
     return Finding(name, State.OK, f"{address.removeprefix('$')} is set.")
-
-
-def _email() -> Finding:
-    return Finding("email", State.OK, f"Emails are sent through {mail_settings().alma_mail_host}.")

@@ -219,10 +219,7 @@ class Feed(BaseModel):
         return self.__class__(files=files[-_REMEMBERED:])
 
 
-Position = tuple[object, ...]
-
-
-def position(file: FoundFile, order: Order, every: Every, feed: Feed) -> Position:
+def position(file: FoundFile, order: Order, every: Every, feed: Feed) -> tuple[object, ...]:
     """Return what the files of a feed are sorted by; numbers in a name count as numbers.
 
     `feed`: where every file is loaded, for the place of one that replaces another.

@@ -24,7 +24,6 @@ DRIFTS = 3
 FEW = 5
 """A percentage never allows fewer than this number of people."""
 
-
 NOT_OF_CORRECTIONS = frozenset({"rows", "drift", "rejects", "review", "absent", "mapping"})
 """Guards that compare whole rosters: corrected rows are few, and what is wrong goes back again."""
 

@@ -47,14 +47,11 @@ from importer.settings import Settings, mail_settings, named_address, web_settin
 TIMEOUT = 30
 """Seconds for each reply of a mail server, a chat or a monitoring service."""
 
-
 SUBJECT = 100
 """The most characters of a subject."""
 
-
 _SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z\d])")
 """Where a sentence of a headline ends and the next one begins."""
-
 
 _PATH = re.compile(r"(?<=:\d: |\d\d: )\S+\.(?=\S+: )")
 """The path to a key of a mapping or a job file, after the line that has it."""
@@ -66,10 +63,6 @@ class Level(IntEnum):
     NOTHING = 0
     CHANGES = 1
     TROUBLE = 2
-
-
-LEAST = {"always": Level.NOTHING, "changes": Level.CHANGES, "trouble": Level.TROUBLE}
-"""The lowest level that is reported, by `when`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +126,8 @@ Event = Literal["start", "end", "fail"]
 
 def channels(notify: Notify, level: Level) -> tuple[Channel, ...]:
     """Return where a result of this level is reported."""
-    if level < LEAST[notify.when]:
+    least = {"always": Level.NOTHING, "changes": Level.CHANGES, "trouble": Level.TROUBLE}
+    if level < least[notify.when]:
         return ()
     return (*(("email",) if notify.email else ()), *(("chat",) if notify.chat else ()))
 
@@ -154,15 +148,11 @@ def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> Non
         try:
             _deliver(settings, _mail(settings, to, message))
         except smtplib.SMTPResponseException as error:
-            if error.smtp_code != _TOO_LARGE or message.report is None:
+            if error.smtp_code != 552 or message.report is None:  # too large
                 raise
             where = f"The report is too large for the mail server. It is in {message.report}"
             lines = (*message.lines, where)
             _deliver(settings, _mail(settings, to, replace(message, lines=lines, report=None)))
-
-
-_TOO_LARGE = 552
-"""The code with which a mail server refuses a message that is too large."""
 
 
 def _mail(settings: Settings, to: tuple[str, ...], message: Message) -> EmailMessage:

@@ -256,11 +256,8 @@ class JobRun:
         self._returns = Returns(job, tools, self._store)
         self._loaded = False
         self._reporter = Reporter(job.name, job.file.notify, tools.say)
-
-    @property
-    def messages(self) -> list[Message]:
+        self.messages = self._reporter.messages
         """What it reported: one message for each load, or for trouble."""
-        return self._reporter.messages
 
     def look(self) -> None:
         """Remember which files are there now, so that a run need not wait until they are whole.
