@@ -163,10 +163,6 @@ class EntryWork:
         """Return which of the rows meet a condition."""
         return self.evaluation.meeting(condition, rows, self.bound, unread=False)
 
-    def column(self, part: str | Cell | Variable) -> Texts:
-        """Return the texts of a cell, a variable or a constant."""
-        return self.evaluation.column(part, self.bound, lines=False)
-
     def fill(self, template: Template, *, lines: bool) -> tuple[Texts, Rows]:
         """The texts of a template, and whether the roster or the record contributes anything.
 

@@ -26,7 +26,7 @@ from importer.mapper.dates import (
     order_notice,
 )
 from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
-from importer.mapper.placeholders import Variable, Written
+from importer.mapper.placeholders import Written, written_template
 from importer.mapper.steps.lookup import about
 from importer.mapper.steps.step import MappingFinding, Needs, RulePart, Step
 from importer.mapper.transforms import Reading
@@ -111,6 +111,7 @@ class SpanBy(MappingPart):
     lookup: LookupName
 
 
+_GROUP = written_template("<@user_group>")
 _NO_TERMS = "`end of term` needs `terms` in this mapping"
 _NO_SPAN = CellFinding(
     Code.UNKNOWN_CODE,
@@ -189,12 +190,12 @@ class PlusStep(Step[str | SpanBy]):
             spans.step(work.evaluation.tables[self.value.lookup].find)
             spans.step(lambda text, _: _as_span(text, terms))
         elif self.value == END_OF_TERM and by_group:
-            spans = Values.of(work.column(END_OF_TERM), rows, rows)
+            spans = Values.of(work.evaluation.same(END_OF_TERM), rows, rows)
         else:
             return None
         if by_group:
-            groups = " " + work.column(Variable("user_group"))
-            spans.texts = spans.texts + np.where(spans.texts == END_OF_TERM, groups, "")
+            groups = work.fill(_GROUP, lines=False)[0]
+            spans.texts = spans.texts + np.where(spans.texts == END_OF_TERM, " " + groups, "")
         return spans
 
 

@@ -128,7 +128,7 @@ class Each(EntryKey[EachPart]):
 
     def present(self, rows: Rows, work: EntryWork) -> Rows:
         """Those whose cell has the part."""
-        there: Rows = work.column(self.value.cell).astype(bool)
+        _, there = work.fill(self.value.template, lines=False)
         return rows & there
 
 
