@@ -195,11 +195,9 @@ def save_sheet(visit: Visit) -> web.Response:
     _read_as(visit)
     if (do := visit.text("do")) not in {"next", "grid"}:
         return see("sheet")
-    if wanted == NEW:
-        draft.choose(_suggest(visit).name)
-    else:
-        draft.choose(found(visit.space.mapping(wanted)).name)
-    _keep_layout(visit, visit.mapping)
+    mapping = _suggest(visit) if wanted == NEW else found(visit.space.mapping(wanted))
+    draft.choose(mapping.name)
+    _keep_layout(visit, mapping)
     return see("grid" if do == "grid" else "mapping")
 
 
@@ -224,27 +222,25 @@ def _read_as(visit: Visit) -> None:
         msg = "Corrected cells would be other ones. Undo the corrections, or drop the roster again."
         raise UsageError(msg)
     draft.read_as(sheet, header, encoding)
-    if visit.chosen:
-        _keep_layout(visit, visit.chosen)
 
 
 def _keep_layout(visit: Visit, mapping: Path) -> None:
     """Write into the mapping how the roster is read, where it would be read in another way."""
     draft = visit.draft
     document, facts = examine(mapping)[0], draft.facts
-    if document is None or (not facts.header and facts.encoding == "auto"):
-        return
-    text, now = mapping_text(mapping), draft.layout(document)
-    as_it_is: Roster | None = None
-    with suppress(RosterError):
-        as_it_is = draft.read(replace(document.layout(), sheet=now.sheet))
-    if facts.header and (as_it_is is None or as_it_is.source.header != facts.header):
-        rows = "none" if facts.header == NO_HEADINGS else str(facts.header[0])
-        text = editing.set_value(text, ("roster", "header"), rows)
-    if facts.encoding != "auto" and (as_it_is is None or as_it_is.source.encoding != now.encoding):
-        text = editing.set_value(text, ("roster", "encoding"), scalar(facts.encoding))
-    with visit.changing(mapping):
-        draft.edit(mapping, text)
+    if document is not None and (facts.header or facts.encoding != "auto"):
+        text, now = mapping_text(mapping), draft.layout(document)
+        as_it_is: Roster | None = None
+        with suppress(RosterError):
+            as_it_is = draft.read(replace(document.layout(), sheet=now.sheet))
+        if facts.header and (as_it_is is None or as_it_is.source.header != facts.header):
+            rows = "none" if facts.header == NO_HEADINGS else str(facts.header[0])
+            text = editing.set_value(text, ("roster", "header"), rows)
+        other = as_it_is is None or as_it_is.source.encoding != now.encoding
+        if facts.encoding != "auto" and other:
+            text = editing.set_value(text, ("roster", "encoding"), scalar(facts.encoding))
+        with visit.changing(mapping):
+            draft.edit(mapping, text)
     draft.read_as(facts.sheet, (), "auto")
 
 

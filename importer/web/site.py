@@ -164,8 +164,12 @@ class Visit:
 
     @property
     def mapping(self) -> Path:
-        """The chosen mapping. Raises HTTPSeeOther, to the page where one is chosen."""
-        if (chosen := self.chosen) is None:
+        """The chosen mapping, which has how the roster is read.
+
+        Raises HTTPSeeOther, to the page where both are chosen.
+        """
+        facts = self.draft.facts
+        if (chosen := self.chosen) is None or facts.header or facts.encoding != "auto":
             raise web.HTTPSeeOther(location=f"{self.base}/drafts/{self.draft.name}/sheet")
         return chosen
 
