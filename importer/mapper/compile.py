@@ -327,7 +327,7 @@ def compile_mapping(
         tuple(work.field(rule, rule.field.path, {}) for rule in rules)
         for rules in (mapping.values, mapping.scalars)
     )
-    entries = _without_lost_lists([*work.entries()], work.lost)
+    entries = tuple(_without_lost_lists([*work.entries()], work.lost))
     for steps, subject, _ in mapping.tests:
         if isinstance(subject, Cell):
             work.column(subject.heading, steps[:-1])
@@ -403,23 +403,13 @@ def _droppable(mapping: MappingDocument, fields: Iterable[CompiledField]) -> dic
 
 
 def _without_lost_lists(
-    entries: list[CompiledEntry], missing: Collection[str]
-) -> tuple[CompiledEntry, ...]:
-    """Return the entries; a list is not replaced as a whole if the roster lacks a column of it.
-
-    `missing`: the lists of which a repeated column is missing.
-    """
-    lost = {*missing} | {
-        one.entry.parent
-        for one in entries
-        if any(field.rule.cells and not field.column.places for field in one.deciding)
-    }
-    return tuple(
-        replace(one, entry=replace(one.entry, on_update=OnUpdate.REPLACE))
-        if one.entry.parent in lost and one.entry.on_update is OnUpdate.REPLACE_ALL
-        else one
-        for one in entries
-    )
+    entries: Iterable[CompiledEntry], lost: Collection[str]
+) -> Iterator[CompiledEntry]:
+    """Yield the entries; a list that lost a column is not replaced as a whole."""
+    for one in entries:
+        owns = one.entry.parent in lost and one.entry.on_update is OnUpdate.REPLACE_ALL
+        kept = replace(one.entry, on_update=OnUpdate.REPLACE)
+        yield replace(one, entry=kept) if owns else one
 
 
 _MARKS = "<>«»“”„‘’"
@@ -483,7 +473,7 @@ class _Compiler:
     stars: dict[str, str] = field(default_factory=dict)
     """For which `<Email *>` a column is one of several, by its key."""
     lost: set[str] = field(default_factory=set)
-    """The lists with an `<Email *>` that the roster may lack, and does."""
+    """The lists of which the roster may lack a column, and does."""
 
     def entries(self) -> Iterator[CompiledEntry]:
         """Compile the entries; one that repeats over headings or parts becomes several."""
@@ -505,7 +495,10 @@ class _Compiler:
                 whole = ListEntry(entry.parent, labels, constants=constants)
                 for key in entry.part.keys:
                     whole = key.mark(whole)
-                yield CompiledEntry(whole, entry.part, fields)
+                compiled = CompiledEntry(whole, entry.part, fields)
+                if any(one.rule.cells and not one.column.places for one in compiled.deciding):
+                    self.lost.add(entry.parent)
+                yield compiled
 
     def _bindings(self, entry: EntryRules) -> list[dict[str, str]]:
         """What `<Email *>` stands for, once for each column; one empty binding without it."""
