@@ -124,9 +124,11 @@ class _Form:
 
 
 def _form(lines: Sequence[str], layout: Layout) -> _Form:
-    named = _named_delimiter(lines)
-    delimiter, skip = named or _delimiter(lines, layout), 1 if named else 0
-    return _Form(delimiter, _quote(lines[skip:], delimiter), skip)
+    first = lines[0].rstrip("\r\n").strip('"') if lines else ""
+    if first.lower().startswith("sep=") and len(first) == 5:  # it names the delimiter
+        return _Form(first[4], _quote(lines[1:], first[4]), 1)
+    delimiter = _delimiter(lines, layout)
+    return _Form(delimiter, _quote(lines, delimiter), 0)
 
 
 def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
@@ -184,12 +186,6 @@ def _first_lines(content: bytes, encoding: str) -> list[str]:
         return [line[:LONGEST] for line in islice(decoded(content, encoding), _SAMPLE)]
     except UnicodeError:
         return []
-
-
-def _named_delimiter(lines: Sequence[str]) -> str:
-    """Return the delimiter that a first line `sep=…` names, else ""."""
-    first = lines[0].rstrip("\r\n").strip('"') if lines else ""
-    return first[4] if first.lower().startswith("sep=") and len(first) == 5 else ""
 
 
 def _delimiter(lines: Sequence[str], layout: Layout) -> str:

@@ -273,11 +273,6 @@ class Guess:
         return numbers != set() and self.counts.keys() == numbers
 
     @property
-    def is_card(self) -> bool:
-        """Whether the heading names a card."""
-        return bool(named_by(self.place.heading, CARDS))
-
-    @property
     def shape(self) -> str:
         """The pattern of its values if most are letters and digits of one form, else ""."""
         forms: Counter[str] = Counter()

@@ -25,9 +25,11 @@ from importer.model.text import counted, folded
 from importer.model.user import AccountType, Reach
 from importer.model.vocabulary import (
     BARCODE,
+    CARDS,
     SOMEBODY_ELSE,
     STATES,
     is_left_out,
+    named_by,
     say_secret,
     type_by_word,
     type_of,
@@ -151,7 +153,10 @@ class Draft:
     def possible_ids(self) -> list[Guess]:
         """The columns that could be the primary ID: those that name one, cards, and others."""
         able = [guess for guess in self.guesses if guess.identifies and guess not in self.ids]
-        return [*self.ids, *sorted(able, key=lambda guess: not guess.is_card)]
+        return [
+            *self.ids,
+            *sorted(able, key=lambda guess: not named_by(guess.place.heading, CARDS)),
+        ]
 
     @property
     def known_id(self) -> str:
