@@ -138,7 +138,7 @@ def sis_report(
     with open_alone(run) as ledger:
         facts, journal = ledger.facts, Journal(ledger, operator(), now)
         steps = sis_load.delivered(journal)
-        reasons = sis_load.read_reasons(report, sis_load.known_ids(steps)) if report else {}
+        reasons = sis_load.read_reasons(report, steps) if report else {}
         assert facts.alma is not None  # noqa: S101  a plan has it
         path = cache_path(USERS, facts.alma.institution, facts.alma.environment)
         with UserCache.open(path) as cache:

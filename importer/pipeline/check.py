@@ -443,7 +443,10 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
         candidates, found = check_candidates(
             mapped.candidates, mapped.codes, mapped.today, creates=match.creates
         )
-        cells = [*mapped.without_secrets((*mapped.roster_problems(), *found))]
+        used = {use.place for use in mapped.compiled.uses}
+        # a column that no rule uses is not sent, so its problems reject nothing
+        own = (p for p in roster.problems if not p.places or not used.isdisjoint(p.places))
+        cells = [*mapped.without_secrets((*own, *found))]
         one = replace(mapped, candidates=candidates)
         checked.append(one)
         problems += (*one.compiled.notices, *column_causes(one, cells), *cells)

@@ -162,18 +162,6 @@ class MappedRoster:
         rows |= dict.fromkeys(self.roster.blank, Fate.BLANK)
         return {row: rows[row] for row in sorted(rows)}
 
-    def roster_problems(self) -> Iterator[Problem]:
-        """The problems of whole rows and of cells that the mapping uses.
-
-        A column that no rule uses is not sent, so its problems reject nothing.
-        """
-        used = {use.place for use in self.compiled.uses}
-        return (
-            problem
-            for problem in self.roster.problems
-            if not problem.places or not used.isdisjoint(problem.places)
-        )
-
     def without_secrets(self, problems: Iterable[Problem]) -> Iterator[Problem]:
         """Return the problems without the values that may be passwords or PINs."""
         secret = {self.roster.places[position] for position in self.secret}

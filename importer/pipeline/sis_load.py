@@ -57,14 +57,18 @@ def deliver(ledger: Ledger, journal: Journal, limit: int | None) -> tuple[Path, 
     return zips
 
 
-def read_reasons(path: Path, ids: Mapping[str, int]) -> dict[int, str]:
-    """Return what Alma's own report of the job says about rows, by row.
+def read_reasons(path: Path, steps: tuple[Pending, ...]) -> dict[int, str]:
+    """Return what Alma's own report of the job says about the rows of these steps, by row.
 
-    `ids`: the rows by the IDs of their users, without case. Any table will do in which a line has
-    an ID of a user and a text; so does the list of rejected users that Alma exports. Raises
-    RosterError if it cannot be read.
+    Any table will do in which a line has an ID of a user and a text; so does the list of rejected
+    users that Alma exports. Raises RosterError if it cannot be read.
     """
     frame = read(path, Layout(header=NO_HEADINGS)).frame
+    ids = {
+        key: step.row
+        for step in reversed(steps)
+        for key in (*identifiers(step.after), step.new_id.casefold())
+    }
     found: dict[int, str] = {}
     for cells in frame.itertuples(index=False, name=None):
         texts = [str(cell).strip() for cell in cells if str(cell).strip()]
@@ -88,15 +92,6 @@ def delivered(journal: Journal) -> tuple[Pending, ...]:
         msg = f"{folder} has no rows in a file for the SIS load of which nothing is known yet."
         raise UsageError(msg)
     return steps
-
-
-def known_ids(steps: tuple[Pending, ...]) -> dict[str, int]:
-    """Return the rows by the IDs of their users, without case."""
-    return {
-        key: step.row
-        for step in reversed(steps)
-        for key in (*identifiers(step.after), step.new_id.casefold())
-    }
 
 
 def compare(
