@@ -105,9 +105,7 @@ def request_of(
     """Return what a run is asked to do. Raises RosterError, MappingError."""
     rosters = tuple(_roster(roster, mapping_of(mapping)) for roster, mapping in pairs)
     output, file = (None if path is None else Path(path) for path in (folder, codes))
-    return run_request(
-        rosters, output, file, refresh=refresh, overwrite_edits=overwrite_edits, sis=None
-    )
+    return run_request(rosters, output, file, refresh=refresh, overwrite_edits=overwrite_edits)
 
 
 def _roster(roster: RosterLike | None, mapping: Path | MappingText) -> RosterRequest:

@@ -41,7 +41,7 @@ def check(
 ) -> int:
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
     rosters = paired(roster, mapping, corrections, visible_only=visible_only)
-    request = run_request(rosters, output, codes, refresh=False, overwrite_edits=(), sis=None)
+    request = run_request(rosters, output, codes, refresh=False)
     with progress("Checking") as advance:
         checked = check_roster(request, Progress(advance))
     with checked as ledger:
@@ -54,8 +54,8 @@ def run_request(
     codes: Path | None,
     *,
     refresh: bool,
-    overwrite_edits: Collection[str],
-    sis: SisLoad | None,
+    overwrite_edits: Collection[str] = (),
+    sis: SisLoad | None = None,
 ) -> RunRequest:
     """Return what a run is asked to do, with the saved codes and facts of this folder."""
     return RunRequest(
