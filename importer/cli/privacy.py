@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -224,12 +224,11 @@ def _erase(trace: Trace, ids: frozenset[str]) -> None:
                 cache.erase(ids)
         case "memory":
             entries_about(ids, erase=True)
-        case "draft":
-            if why := _delete(trace.path):
-                raise UsageError(why)
-        case "job":
-            with Store(trace.path.relative_to(JOBS).parts[0]).locked():
-                trace.path.unlink(missing_ok=True)
+        case "draft" | "job":
+            job = trace.path.relative_to(JOBS).parts[0] if trace.kind == "job" else ""
+            with Store(job).locked() if job else nullcontext():
+                if trace.path.exists() and (why := _delete(trace.path)):
+                    raise UsageError(why)
         case "run":
             raise AssertionError  # pragma: no cover  it stays
 

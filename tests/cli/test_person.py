@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -32,7 +33,9 @@ def traces(typed: Type, *words: str) -> list[tuple[str, str]]:
     return [(one["kind"], one["path"]) for one in found.summary["found"]]
 
 
-def test_what_is_stored_about_a_person(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_what_is_stored_about_a_person(
+    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By any of the IDs: runs, cache, memory, drafts and jobs; erased in all of them but runs."""
     roster = write(folder, ANA, BO)
     mapping = folder / "small.yaml"
@@ -73,6 +76,9 @@ def test_what_is_stored_about_a_person(folder: Path, typed: Type, sandbox: Sandb
     store.write(State(corrections=(Load(stamp="1", files=(), step=Step.HELD, corrects=0),)))
     assert "allow or skip it first" in typed("person", "2001", "--erase", "--yes").err
     store.write(State())
+    with monkeypatch.context() as windows:  # where the file is open in Excel
+        windows.setattr(Path, "unlink", Mock(side_effect=PermissionError(13, "in use")))
+        assert "cannot be deleted" in typed("person", "2001", "--erase", "--yes").err
     typed("person", "772001", "--erase", "--yes")
     typed("person", "2001", "--erase", "--yes")
     assert traces(typed, "2001") == [everywhere[0]]
