@@ -681,11 +681,11 @@ class EditMemory(Memory):
             before = self._values(user)
             own: dict[str, dict[str, Imprint]] = {}
             now: dict[str, tuple[dict[str, Imprint], str]] = {}
-            query = (
+            query = (  # what the undone run left may be hidden by an earlier undo
                 "SELECT mapping, run, imprints, time FROM loaded"
-                " WHERE institution = ? AND key = ? AND primary_id = ? ORDER BY time"
+                " WHERE institution = ? AND (key = ? OR run = ?) AND primary_id = ? ORDER BY time"
             )
-            for mapping, by, text, time in self.read(query, (*hidden, user)):
+            for mapping, by, text, time in self.read(query, (*hidden, undone, user)):
                 left = IMPRINTS.validate_json(text)
                 if by == undone:
                     own[mapping] = left

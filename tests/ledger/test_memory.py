@@ -90,7 +90,10 @@ def test_undo_takes_away_what_its_run_left(memory: EditMemory) -> None:
 
 
 def test_undo_of_an_older_run_leaves_what_later_loads_left(memory: EditMemory) -> None:
-    """They had its group too, which goes, and a name of their own, which stays; and back."""
+    """They had its group too, which goes, and a name of their own, which stays; and back.
+
+    The name goes with its own load, whatever was undone before.
+    """
     load(memory, 1, one("1", left("A") | left("Ana", NAME)))
     load(memory, 2, one("1", left("B") | left("Ana", NAME)))
     load(memory, 3, one("1", left("B") | left("Anita", NAME)), one("1", left("X"), mapping="x"))
@@ -100,6 +103,10 @@ def test_undo_of_an_older_run_leaves_what_later_loads_left(memory: EditMemory) -
     assert (found.own, found.others) == (left("A") | left("Anita", NAME), (left("X"),))
     memory.put_back("undo of the undo", 1, "undo", {}, set())
     assert memory.of("m", ["1"]) == newest
+    memory.put_back("again", 1, "run 2", {}, set())
+    load(memory, 4, one("1", left("A") | left("Anita", NAME)))
+    memory.put_back("of the name", 1, "run 3", {}, set())
+    assert memory.of("m", ["1"]).own == left("A") | left("Ana", NAME)
 
 
 def test_the_last_load_is_that_of_a_whole_roster(memory: EditMemory) -> None:
