@@ -127,8 +127,8 @@ def conclude_resolved(ledger: Ledger, before: Mapping[int, RowHistory]) -> int:
         if (now_is.fate, now_is.act, now_is.result) != (then.fate, then.act, then.result):
             end = DISMISSED if now_is.fate is Fate.REJECTED else now_is.act or now_is.fate
             changed.append(f"Row {row_label(row)}: {ENDS[end]}.")
-    more = len(changed) - MOST_RESOLVED
-    say("\n".join(changed[:MOST_RESOLVED]) or "No row changed.")
+    more = len(changed) - 20
+    say("\n".join(changed[:20]) or "No row changed.")
     if more > 0:
         say(f"And {counted(more, 'row')} more.")
     say(headline(summary))
@@ -136,10 +136,6 @@ def conclude_resolved(ledger: Ledger, before: Mapping[int, RowHistory]) -> int:
         write_all(ledger, summary)
         terminal.show_files(ledger, summary, Console(stderr=True, quiet=output.quiet))
     return summary.exit
-
-
-MOST_RESOLVED = 20
-"""The most resolved rows that are listed."""
 
 
 @contextmanager

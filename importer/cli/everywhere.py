@@ -39,7 +39,7 @@ def run_everywhere(
     if not folders or not command:
         msg = "Name the folders, then -- and a command: importer all north south -- plan …"
         raise UsageError(msg)
-    width = max(len(TOTAL), *map(len, folders))
+    width = max(len("total"), *map(len, folders))
     with ThreadPoolExecutor(len(folders)) as pool, TemporaryDirectory() as logs:
         paths = [Path(logs) / f"{number}" for number in range(len(folders))]
         runs = zip(folders, paths, strict=True)
@@ -50,12 +50,8 @@ def run_everywhere(
         meaning = code.meaning if Path(folder).is_dir() else "there is no such folder"
         write(f"{folder:{width}}  {int(code):3}  {meaning}")
     if summaries:
-        write(f"{TOTAL:{width}}       {_total(summaries)}")
+        write(f"{'total':{width}}       {_total(summaries)}")
     return Exit.worst(set(codes))
-
-
-TOTAL = "total"
-"""How the last line of the table begins."""
 
 
 def _total(summaries: list[Summary]) -> str:

@@ -50,8 +50,6 @@ from importer.users.refresh import Refresh
 
 app = Commands()
 
-_SPELLED_OUT = 20  # stretches of rows
-
 
 @app.command()
 def convert(
@@ -167,4 +165,4 @@ def _by_reason(found: Iterable[tuple[int, str]]) -> dict[str, str]:
     grouped: dict[str, list[int]] = {}
     for row, why in found:
         grouped.setdefault(why, []).append(row)
-    return {why: spans(numbers, _SPELLED_OUT) for why, numbers in grouped.items()}
+    return {why: spans(numbers, 20) for why, numbers in grouped.items()}
