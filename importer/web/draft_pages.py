@@ -132,7 +132,9 @@ class Fit:
 
 def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
     """Return the mappings: the one that a file of this name had, then those that use most of it."""
-    fits, before = [], _mapping_before(space, draft)
+    others = (one.facts for one in space.drafts() if one.name != draft.name)
+    names = (one.mapping for one in others if one.file == draft.facts.file and one.mapping)
+    fits, before = [], next(names, "")  # of the newest
     for path in space.mappings():
         document, findings = examine(path)
         if document is None:
@@ -180,13 +182,6 @@ def _places(draft: Draft, document: MappingDocument) -> tuple[Place, ...]:
     with suppress(RosterError):
         return draft.read(draft.layout(document)).places
     return ()
-
-
-def _mapping_before(space: Workspace, draft: Draft) -> str:
-    """Return the mapping of the newest other draft of a file with the same name, "" if none."""
-    others = (one.facts for one in space.drafts() if one.name != draft.name)
-    names = (one.mapping for one in others if one.file == draft.facts.file and one.mapping)
-    return next(names, "")
 
 
 def save_sheet(visit: Visit) -> web.Response:

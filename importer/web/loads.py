@@ -20,7 +20,6 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import DECIDED, FILE, OPEN
 from importer.loader.corrections import digest
 from importer.mapper.load import examine
-from importer.mapper.mapping import MappingDocument
 from importer.model.files import write_atomically
 from importer.model.run import RunFacts, Summary
 from importer.model.text import counted, word_list
@@ -130,7 +129,7 @@ def text_people(space: Workspace, facts: RunFacts) -> frozenset[str]:
     """
     texts = _texts(space.folder) if facts.command == "plan" else {}
     wrote = {one.sha256: texts.get(Path(one.path).name, ()) for _, one in facts.rosters}
-    known = _approved(space) if any(wrote.values()) else frozenset()
+    known = approved_mappings(space) if any(wrote.values()) else frozenset()
     return frozenset(who for text, people in wrote.items() if text not in known for who in people)
 
 
@@ -451,18 +450,8 @@ def open_loads(space: Workspace, draft: Draft, *, with_plans: bool) -> Iterator[
             yield one.name
 
 
-def newest_run(space: Workspace, draft: Draft | None) -> SeenRun | None:
-    """Return the newest run that was made from a draft, None if there is none."""
-    seen = seen_runs(space) if draft else ()
-    return next((one for one in seen if draft and one.is_from(draft)), None)
-
-
-def was_approved(space: Workspace, mapping: MappingDocument) -> bool:
-    """Return whether a load with exactly this mapping was approved."""
-    return mapping.sha256 in _approved(space)
-
-
-def _approved(space: Workspace) -> frozenset[str]:
+def approved_mappings(space: Workspace) -> frozenset[str]:
+    """Return the SHA-256 of each mapping with which a load was approved."""
     done = (one.known.facts for one in seen_runs(space) if one.known and one.known.applied)
     return frozenset(mapping.sha256 for facts in done for _, mapping in facts.rosters)
 

@@ -30,7 +30,7 @@ from importer.web.advice import day, in_words, on_page, rows_in
 from importer.web.card import worded
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Access, Handler, Role, remote_user, split_groups
-from importer.web.loads import known_run, name_of, newest_run, note_text, steps, was_approved
+from importer.web.loads import approved_mappings, known_run, name_of, note_text, seen_runs, steps
 from importer.web.tasks import PRACTICE, Task, Workspace
 
 T = TypeVar("T")
@@ -205,7 +205,7 @@ class Visit:
         before, document = mapping.read_bytes(), examine(mapping)[0] if self.person else None
         yield
         if self.person and mapping.read_bytes() != before:
-            approved = document is not None and was_approved(self.space, document)
+            approved = document is not None and document.sha256 in approved_mappings(self.space)
             note_text(self.space.folder, mapping.name, self.person, approved=approved)
 
     def start(
@@ -233,7 +233,8 @@ class Visit:
         **values: object,
     ) -> web.Response:
         """Return a page of a load, with its steps in the header: by default of its newest run."""
-        newest = None if run else newest_run(self.space, draft)
+        seen = seen_runs(self.space) if draft and not run else ()
+        newest = next((one for one in seen if draft and one.is_from(draft)), None)
         name = newest.name if newest else run
         folder = self.space.runs / name if name else None
         known = newest.known if newest else known_run(folder)[0] if folder else None

@@ -55,6 +55,7 @@ def test_every_page_is_guarded(opened: tuple[Server, httpx.Client]) -> None:
                     {"Sec-Fetch-Site": "cross-site"},
                     {"Origin": "http://elsewhere.example.org"},
                     {"Origin": "null"},
+                    {"Origin": ""},
                 ):
                     assert client.request(method, path, headers=headers).status_code == 403, path
     with httpx.Client(base_url=server.base, cookies=client.cookies, transport=Loopback()) as bare:

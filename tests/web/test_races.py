@@ -73,37 +73,25 @@ def test_a_pause_is_never_lost(office: tuple[Library, httpx.Client], times: int)
 
 
 @TIMES
-def test_two_plans_at_once_are_one(office: tuple[Library, httpx.Client], times: int) -> None:
+def test_two_plans_or_undos_at_once_are_one(
+    office: tuple[Library, httpx.Client], times: int
+) -> None:
     """A second click leads to the page of the plan under way, which nothing destroys."""
     library, client = office
     library.set_rate(20)
     draft = drafted(client, "alma", people(9000, 2), "plain.yaml")
-    form = {"version": version(client, draft)}
-    for _ in range(times):
-        before = started(library)
-        first, second = at_once(lambda: client.post(f"{draft}/plan", data=form))
-        assert first.headers["Location"] == second.headers["Location"]
-        assert len(started(library) - before) == 1
-        run = followed(client, first)
-        assert "2 to create" in re.sub(r"<[^>]+>", "", client.get(run).text)
-
-
-@TIMES
-def test_two_undos_at_once_are_one(office: tuple[Library, httpx.Client], times: int) -> None:
-    """A second click leads to the page of the undo plan under way."""
-    library, client = office
-    library.set_rate(20)
     run = planned(client, drafted(client, "alma", people(8000, 1), "plain.yaml"))
     followed(client, approve(client, run))
-    form = {"delete": "yes"}
-    for _ in range(times):
-        before = started(library)
-        first, second = at_once(lambda: client.post(f"{run}/undo", data=form))
-        assert first.headers["Location"] == second.headers["Location"]
-        assert len(started(library) - before) == 1
-        assert "1 person would be deleted" in re.sub(
-            r"<[^>]+>", "", client.get(followed(client, first)).text
-        )
+    for address, form, words in (
+        (f"{draft}/plan", {"version": version(client, draft)}, "2 to create"),
+        (f"{run}/undo", {"delete": "yes"}, "1 person would be deleted"),
+    ):
+        for _ in range(times):
+            before = started(library)
+            first, second = at_once(partial(client.post, address, data=form))
+            assert first.headers["Location"] == second.headers["Location"]
+            assert len(started(library) - before) == 1
+            assert words in re.sub(r"<[^>]+>", "", client.get(followed(client, first)).text)
 
 
 def test_six_approvals_at_once_are_one_load(office: tuple[Library, httpx.Client]) -> None:
