@@ -166,6 +166,10 @@ _EIGHT = re.compile(r"[0-9]{8}")
 _SEVEN = re.compile(r"[0-9]{7}")
 _RUN_TOGETHER = re.compile(r"%[dmyYj]%[dmyYj]")
 _DIGITS = {"d": 2, "m": 2, "y": 2, "Y": 4, "j": 3}
+# in front of a date, as Excel writes a long one
+_WEEKDAY = re.compile(
+    r"\A(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? ", re.IGNORECASE
+)
 _NAMED = re.compile(
     r"(?:([0-9]{1,2})(?:st|nd|rd|th|er|º)?|([^\W\d_]{3,12})\.?)[-/. ]+(?:(?:de|of) )?"
     r"(?:([^\W\d_]{3,12})\.?|([0-9]{1,2})(?:st|nd|rd|th)?),?[-/. ]+(?:de )?"
@@ -299,6 +303,7 @@ class Dates(MappingPart):
         text = _western(text)
         if "%" in self.order:
             return self._by_pattern(text)
+        text = _WEEKDAY.sub("", text)
         if three := _THREE.fullmatch(text):
             return self._by_order(three[1], three[3], three[4])
         if _NUMBER.fullmatch(text):
