@@ -50,7 +50,6 @@ from importer.users.cache import (
     cache_path,
     find_all,
     find_common,
-    find_record_types,
     find_users,
 )
 from importer.users.matching import (
@@ -174,10 +173,6 @@ class Users:
     def common(self) -> Common:
         """Return what many users of the cache have in common; nothing is known without a cache."""
         return find_common(self.cache) if self.cache is not None else NOTHING_COMMON
-
-    def record_types(self) -> dict[str, tuple[str, ...]]:
-        """Return the record types of the users of each group; nothing is known without a cache."""
-        return find_record_types(self.cache) if self.cache is not None else {}
 
     def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
         """Return the queries that take calls: with a user cache hardly any."""

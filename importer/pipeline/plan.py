@@ -41,6 +41,7 @@ from importer.planner.drafts import DraftUser
 from importer.planner.safety_checks import many_other_people, with_checks
 from importer.planner.who import review_collisions
 from importer.report.wording import row_numbers
+from importer.users.cache import find_record_types
 from importer.users.matching import PersonQuery
 
 
@@ -96,7 +97,9 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                     "rate": rate,
                     "overwrite_edits": paths_of(rosters, request.overwrite_edits),
                     "common": users.common(),
-                    "record_types": users.record_types() if request.sis else {},
+                    "record_types": find_record_types(users.cache)
+                    if request.sis and users.cache
+                    else {},
                 }
             )
             with plan_context(rosters, answers, facts, request.facts) as context:

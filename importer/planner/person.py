@@ -17,6 +17,7 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
+from importer.model.candidates import NAMES
 from importer.model.people import (
     EMAIL,
     PHONE,
@@ -92,7 +93,7 @@ class Evidence:
 def person_of_row(draft: DraftUser) -> Person:
     """Return what a row contains about its person."""
     get = draft.values.get
-    values = [get(name, "") for name in _NAME_FIELDS]
+    values = [get(name, "") for name in NAMES]
     contacts = [
         *(email_trait(email) for email in draft.emails),
         *(phone_trait(item.values["phone_number"]) for item in draft.entries("contact_info.phone")),
@@ -110,16 +111,10 @@ def person_of_user(user: User) -> Person:
     ]
     born = user.birth_date.isoformat() if user.birth_date else ""
     ids = [user.primary_id or "", *(one.value or "" for one in user.user_identifier or ())]
-    names = [getattr(user, name) or "" for name in _NAME_FIELDS]
+    names = [getattr(user, name) or "" for name in NAMES]
     words = [*" ".join(names).split()[1:], user.pref_name_suffix or ""]
     suffixes = frozenset(folded(word) for word in words if is_suffix(word, after_comma=False))
     return replace(_person(names, born, contacts, ids), suffixes=suffixes)
-
-
-_NAME_FIELDS = (
-    *("first_name", "middle_name", "last_name"),
-    *("pref_first_name", "pref_middle_name", "pref_last_name"),
-)
 
 
 def _person(

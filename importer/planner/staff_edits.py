@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeAlias
 
-from importer.model.candidates import ROLE_END
+from importer.model.candidates import ENDS, ROLE_END
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
 from importer.model.plan import Imprint, Imprints, SisRules, UserMemory, Where
 from importer.model.user import AccountType, Part, User
@@ -154,9 +154,6 @@ def as_written(before: User | None, sent: User, hashed: Keyed, day: date) -> Imp
                     add(f"{parent}.{flag}", where, entry_text(where, values))
     return found
 
-
-_MEMBERSHIP = frozenset({"expiry_date", "purge_date", ROLE_END})
-"""Dates of which the later one counts, if the rule has changed and staff's value differs."""
 
 REPEATED = timedelta(days=120)
 """An edit is reported again after this time."""
@@ -564,7 +561,7 @@ def _decide(
     is_id = path == PRIMARY_ID or (path == IDS and own is not None)  # not one that is deleted
     if edited and reason is Reason.NEW and (value.where.flag or is_id):
         return Ruling.KEEP_EDIT if value.where.flag else Ruling.ASK
-    if edited and reason is Reason.RULE and path in _MEMBERSHIP and "" != alma < value.day:
+    if edited and reason is Reason.RULE and path in {*ENDS, ROLE_END} and "" != alma < value.day:
         return Ruling.REPLACE_EDIT  # of two ends the later one counts, and none is the latest
     return _RULINGS[reason, edited]
 
