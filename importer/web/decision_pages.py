@@ -366,7 +366,11 @@ def _split(text: str, other: str) -> tuple[str, str, str]:
 def _users(space: Workspace, ledger: Ledger, wanted: tuple[str, ...]) -> Iterator[tuple[str, User]]:
     """Yield users of Alma by primary ID, as far as the user cache has them."""
     alma = ledger.facts.alma
-    path = cache_path(space.users, alma.institution, alma.environment) if alma and wanted else None
+    path = (
+        cache_path(space.folder / "users", alma.institution, alma.environment)
+        if alma and wanted
+        else None
+    )
     if path is None or not path.is_file():
         return
     with UserCache.open(path) as cache:

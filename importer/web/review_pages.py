@@ -31,7 +31,7 @@ from importer.web.advice import in_words
 from importer.web.drafts import Draft
 from importer.web.loads import Event, events_of, last_load, ledger_stamp, prepared_by, text_people
 from importer.web.site import Visit, number, see
-from importer.web.tasks import Workspace, is_locked
+from importer.web.tasks import PRACTICE, Workspace, is_locked
 
 
 @lru_cache(maxsize=4)
@@ -184,7 +184,7 @@ def review(space: Workspace, folder: Path) -> Review:
             tuple(related.sentences()),
             tuple(path.name for path in present(folder)),
             Asks.of(ledger),
-            "" if space.practice or ledger.was_applied else holding(folder),
+            "" if space.place == PRACTICE or ledger.was_applied else holding(folder),
         )
 
 

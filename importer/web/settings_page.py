@@ -17,7 +17,7 @@ from importer.users.cache import UserCache
 from importer.web.guard import ROLE_WORDS, Role
 from importer.web.review_pages import review
 from importer.web.site import Visit, found, see
-from importer.web.tasks import TASK_ID
+from importer.web.tasks import PRACTICE, TASK_ID
 
 REGIONS = {
     "na": "North America",
@@ -43,13 +43,16 @@ def settings(visit: Visit) -> web.Response:
     """Show what is set, and what can be checked and refreshed."""
     space, tasks = visit.space, visit.space.tasks
     checked = tasks.find(visit.text("task")) or tasks.last("doctor")
-    env, (key, known) = space.folder / ENV, ("", []) if space.practice else (place_of_key(), _set())
+    env, (key, known) = (
+        space.folder / ENV,
+        ("", []) if visit.place == PRACTICE else (place_of_key(), _set()),
+    )
     access = visit.site.access
     return visit.page(
         "settings.html.j2",
         codes_age=space.codes_age(visit.now.date()),
         tables=_tables(visit),
-        caches=[*_caches(space.users)],
+        caches=[*_caches(space.folder / "users")],
         key=key,
         key_set=datetime.fromtimestamp(env.stat().st_mtime, UTC) if key == ENV else None,
         set=known,
@@ -106,7 +109,7 @@ def _set() -> list[tuple[str, str]]:
 
 def _jobs(visit: Visit) -> list[JobOverview]:
     """Return the jobs of the library's folder, which is the current one."""
-    return [] if visit.space.practice else list(jobs_in(Path(), visit.now))
+    return [] if visit.place == PRACTICE else list(jobs_in(Path(), visit.now))
 
 
 def decide_job(visit: Visit) -> web.Response:
@@ -149,7 +152,7 @@ def save_key(visit: Visit) -> web.Response:
     """
     key, region = visit.text("key").strip(), visit.text("region")
     file, back = visit.space.folder / ENV, f"{visit.base}/settings"
-    if visit.space.practice:
+    if visit.place == PRACTICE:
         sentence = "The practice Alma needs no key."
         return visit.refusal(409, "Nothing was saved", sentence, back)
     if place_of_key() not in {ENV, ""}:

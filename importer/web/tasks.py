@@ -50,7 +50,7 @@ PRACTICE_ALMA = "alma.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A folder with `runs/`, `drafts/`, `tasks/`, `mappings/` and `codes.json`.
+    """A folder with `runs/`, `drafts/`, `tasks/`, `mappings/`, `users/` and `codes.json`.
 
     `place`: PRACTICE or ALMA. `shipped`: the folder with the ready mappings and samples.
     """
@@ -62,19 +62,9 @@ class Workspace:
     operator: str
 
     @property
-    def practice(self) -> bool:
-        """Whether commands ask the practice Alma."""
-        return self.place == PRACTICE
-
-    @property
     def runs(self) -> Path:
         """The folder of the runs."""
         return self.folder / "runs"
-
-    @property
-    def users(self) -> Path:
-        """The folder of the user caches."""
-        return self.folder / "users"
 
     def run(self, name: str) -> Path | None:
         """Return the folder of a run by its name, None if there is none."""
