@@ -49,8 +49,7 @@ class Missing:
     @property
     def texts(self) -> tuple[str, ...]:
         """The values of ABSENT_COLUMNS."""
-        names = ABSENT_COLUMNS[:-1]
-        return (*(current(self.user, name) for name in names), str(self.rosters))
+        return (*(current(self.user, name) for name in ABSENT_COLUMNS[:-1]), str(self.rosters))
 
     @property
     def key(self) -> str:

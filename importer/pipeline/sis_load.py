@@ -106,7 +106,12 @@ def compare(
     the report does not name: it may not have been loaded yet.
     """
     for step in steps:
-        user = _user_of_step(cache, step)
+        users = (
+            (key, matched.user)
+            for key in dict.fromkeys((step.new_id, step.primary_id))  # the ID, or the one before
+            for matched in find_read(cache, (("primary_id", key),))
+        )
+        user = next((user for key, user in users if has_id(user, key)), None)
         found = verify(replace(step, attempts=1), user)
         match found:
             case WriteFound(kept, edited):
@@ -128,15 +133,6 @@ def compare(
 def _differs(origin: Origin, path: str) -> Problem:
     message = f"Alma's {path} is not as in the file: the load left it, or it was edited since."
     return Problem.of(Code.KEPT_BY_ALMA, origin, message, field=path)
-
-
-def _user_of_step(cache: UserCache, step: Pending) -> User | None:
-    """Return the user with the ID of a step, or with the one before; None if nobody has it."""
-    for primary_id in dict.fromkeys((step.new_id, step.primary_id)):
-        for matched in find_read(cache, (("primary_id", primary_id),)):
-            if has_id(matched.user, primary_id):
-                return matched.user
-    return None
 
 
 Format = Literal["jsonl", "sis-xml"]

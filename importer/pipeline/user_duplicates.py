@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from importer.model.people import ADDRESS
-from importer.model.plan import Match
 from importer.model.user import DELETED, AccountType, ContactInfo, User
 from importer.planner.borrowing import other_roles
 from importer.planner.entries import current
+from importer.planner.leavers import OURS
 from importer.planner.person import Person, are_one, person_of_user
 from importer.planner.who import agreement, managed_elsewhere
 from importer.users.cache import UserCache, find_common, find_sharing
 from importer.users.matching import user_keys
-
-_OURS = Match()
-"""Without external systems of a mapping; copies, contacts and deleted users are known by it."""
 
 COLUMNS = (
     "primary_id", "first_name", "middle_name", "last_name", "birth_date", "user_group",
@@ -81,7 +78,7 @@ def _stays(user: User) -> tuple[bool, bool, str, str]:
 
 def _obstacle(removed: User, kept: User) -> str:
     for which, user in (("first", removed), ("second", kept)):
-        if why := managed_elsewhere(user, _OURS):
+        if why := managed_elsewhere(user, OURS):
             return f"the {which} {why}"
     return "both have staff roles" if other_roles(removed) else ""
 

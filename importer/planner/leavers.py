@@ -284,7 +284,8 @@ def come_back(
     )
 
 
-_OURS = Match()
+OURS = Match()
+"""Without external systems of a mapping; copies, contacts and deleted users are known by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +305,7 @@ def what_keeps(user: User) -> tuple[str, ...]:
     has, proxies = obligations(user), len(user.proxy_for_user or ())
     roles = ", ".join(dict.fromkeys(other_roles(user)))
     found = (
-        managed_elsewhere(user, _OURS),
+        managed_elsewhere(user, OURS),
         has and f"has {has}",
         f"is a proxy for {counted(proxies, 'user')}" if proxies else "",
         roles and f"has staff roles ({roles})",
@@ -318,7 +319,7 @@ def is_as_planned(planned: User, live: User) -> bool:
         same_as_sent(planned, live, None)
         or same_as_sent(live, planned, None)
         or sorted(other_roles(planned)) != sorted(other_roles(live))
-        or managed_elsewhere(planned, _OURS) != managed_elsewhere(live, _OURS)
+        or managed_elsewhere(planned, OURS) != managed_elsewhere(live, OURS)
     )
 
 
