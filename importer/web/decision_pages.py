@@ -200,6 +200,9 @@ class Desk:
         """
         problems = self.queue.rows[row]
         users = in_question(problems)[:MOST_USERS]
+        facts, _ = self.ledger.facts.of(row)
+        file = facts.origin(row).file + (f", sheet {facts.sheet}" if facts.sheet else "")
+        own = f"Row {row_label(row)} of the roster", file
         people = [self.records.get(row), *(self._user(user, row) for user in users)]
         sides = [self._texts(one) for one in people]
         more = [one for one in sides[1].items() if one[0] not in sides[0]] if users else ()
@@ -208,7 +211,7 @@ class Desk:
             "kind": _kind(problems),
             "name": self.names.of(self.ledger.row(row)),
             "problems": [what(one, show_values=True, begin=True) for one in problems],
-            "titles": [self._row_title(row), *(self._title(user, row) for user in users)],
+            "titles": [own, *(self._title(user, row) for user in users)],
             "unseen": any(one is None for one in people[1:]),
             "fields": [*_compare(sides)],
             "more": more,
@@ -275,12 +278,6 @@ class Desk:
         if (other := self._other(user, row)) is not None:
             return f"Row {row_label(other)} of the roster", "not in Alma"
         return f"User {user} in Alma", "not in the user cache"
-
-    def _row_title(self, row: int) -> tuple[str, str]:
-        facts, _ = self.ledger.facts.of(row)
-        file = facts.path.replace("\\", "/").rpartition("/")[2]
-        sheet = f", sheet {facts.sheet}" if facts.sheet else ""
-        return f"Row {row_label(row)} of the roster", f"{file}{sheet}"
 
     def alike(self, row: int) -> Iterator[int]:
         """Yield the other open rows with the same question and at least as much evidence.

@@ -30,8 +30,6 @@ REGIONS = {
 
 NO_REGION = "not chosen yet"
 
-DISTRIBUTION = "alma-roster-importer"
-
 _COMMANDS = {
     "doctor": ("Checking the setup", ("doctor", "--json")),
     "codes": ("Reading the code tables", ("codes", "fetch")),
@@ -66,7 +64,7 @@ def settings(visit: Visit) -> web.Response:
         roles=ROLE_WORDS,
         access=access,
         approver=visit.role is Role.APPROVER,
-        version=version(DISTRIBUTION),
+        version=version("alma-roster-importer"),
     )
 
 
