@@ -411,7 +411,7 @@ class Surveyor:
         self.deleted = Look("deletions", "Deletions", note, 0, dangerous=True)
         title = "People who are missing from the roster"
         self.absent = Look("absent", title, "would be changed", 0, dangerous=True)
-        self.moved = Look("groups", "Group changes", "old and new group", 0, dangerous=False)
+        self.moved = Look("groups", "Group changes", "", 0, dangerous=False)
         self.updated: list[Person] = []
 
     def made(self) -> Survey:

@@ -142,7 +142,7 @@ def columns(roster: Roster, document: MappingDocument, guessed: Collection[Guess
         likely = tuple(_likely(by_place[place], groups)) if place in by_place else ()
         doubt = ""
         if target and cell(document.name_of(place.heading)) in marks:
-            doubt = "a guess"
+            doubt = "guess"
         elif target == "" and likely and place.heading not in document.file.roster.unused:
             doubt = "not used yet"
         values = dict.fromkeys(texts[filled].head(50).tolist())

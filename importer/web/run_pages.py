@@ -250,7 +250,7 @@ def _heading(state: str, done: int, of: int, alma: str) -> str:
     if state == "working":
         return "A command is working on this load"
     if state == "stopping":
-        return "Pausing after the rows under way"
+        return "Pausing after the current rows"
     return f"{'Paused' if state == 'paused' else 'Stopped'} at {done:,} of {counted(of, 'row')}"
 
 

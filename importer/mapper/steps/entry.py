@@ -240,6 +240,6 @@ class Remove(EntryKey[RemovePart]):
     def phrase(self) -> str:
         """In words."""
         given = self.value.model_dump(exclude_none=True)
-        kinds = [f"type {text}" for key, text in given.items() if key != "matches"]
-        texts = [f"a text that matches `{self.value.matches}`"] if self.value.matches else []
-        return f"removes Alma's entries of {' with '.join((*kinds, *texts))}"
+        kinds = [f" of type {text}" for key, text in given.items() if key != "matches"]
+        texts = [f" whose text matches `{self.value.matches}`"] if self.value.matches else []
+        return f"removes Alma's entries{''.join((*kinds, *texts))}"

@@ -145,7 +145,7 @@ function summarize() {
   at("facets").replaceChildren(...part("", [entry("", LISTS[""], state.counts[""] ?? 0)]), ...part("Must be corrected", causes(true)),
     ...part("Only a warning", causes(false)), ...part("Rows", lists("edited", "out", "ready", "all")));
   const stay = show === "all" ? 0 : state.lines.filter((one) => one.ready && one.edited.length && !one.told.length).length;
-  at("shown").textContent = stay && show !== "ready" && show !== "edited" ? `${stay} corrected ${stay === 1 ? "row stays" : "rows stay"} until another list is chosen`
+  at("shown").textContent = stay && show !== "ready" && show !== "edited" ? `${stay} corrected ${stay === 1 ? "row stays" : "rows stay"} until you choose another filter`
     : `${state.found.toLocaleString("en")} of ${state.counts.all.toLocaleString("en")} rows`;
   at("next-wrong").hidden = !wrongCells().length && page >= state.pages;
   if (held) at("facets").querySelector("[aria-pressed=true]")?.focus();
