@@ -31,7 +31,7 @@ from importer.loader.detect import Kind, NotReadableError, WrongEncodingError
 from importer.loader.encodings import LATIN_9, WESTERN, decoded, find_encoding
 from importer.loader.headings import Headings
 from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
-from importer.model.problem import CellFinding, Code, Severity
+from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.roster import Layout, Roster, Source, letter
 from importer.model.text import counted, spans
 
@@ -90,11 +90,6 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     )
     quoted = "its cells are in single quotation marks, which were removed"
     notices = [*filter(None, (found.notice, doubt, quoted if form.quote == "'" else ""))]
-    if cut:
-        notices.append(
-            f"rows {spans(cut, _SPANS)} lack the last cells, as in files of Excel where these are "
-            f"blank in {_AT_ONCE} rows; they were read as blank"
-        )
     if encoding in {WESTERN, LATIN_9} and layout.encoding == "auto":
         notices += _encoding_notice(sheet.rows, columns.positions, encoding)
     return table.build(
@@ -104,7 +99,7 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
         clean=_cleaner(delimiter, last, columns),
         visible_only=layout.visible_only,
         all_people=False,
-        notices=map(source.notice, notices),
+        notices=[*map(source.notice, notices), *_cut_notice(source, cut)],
     )
 
 
@@ -256,14 +251,32 @@ def _cut_by_excel(rows: Sequence[Sequence[str]], width: int) -> list[int]:
     """Return the rows of a file of Excel that lack their last cells because these are blank.
 
     Excel writes 16 rows at once, and no column behind the last one with text in any of them. So
-    these have equally many cells; among fewer than two of them, one may lack a delimiter.
+    these have equally many cells. Fewer, at the end of the file, may have lost a cell elsewhere:
+    they count only if 16 rows before them end there or earlier.
     """
     groups = [range(at, min(at + _AT_ONCE, len(rows))) for at in range(0, len(rows), _AT_ONCE)]
     lengths = [{len(rows[at]) for at in group} for group in groups]
     if any(len(found) > 1 for found in lengths):
         return []
-    short = (one for one, found in zip(groups, lengths, strict=True) if max(found) < width)
-    return [at + 1 for one in short if len(one) > 1 for at in one]
+    ends = [(one, max(found)) for one, found in zip(groups, lengths, strict=True)]
+    first = min((end for one, end in ends if len(one) == _AT_ONCE), default=width)
+    return [
+        at + 1
+        for one, end in ends
+        if end < width and (len(one) == _AT_ONCE or first <= end)
+        for at in one
+    ]
+
+
+def _cut_notice(source: Source, cut: Sequence[int]) -> Iterator[Problem]:
+    if cut:
+        yield source.notice(
+            f"rows {spans(cut, _SPANS)} lack the last cells, as in files of Excel where these are "
+            f"blank in {_AT_ONCE} rows; they were read as blank",
+            advice="Compare some of these rows with the roster that they come from. If a cell "
+            "before the last ones is missing, later values are under the wrong headings: put the "
+            "cell in, blank or filled, and check the file again.",
+        )
 
 
 def _uneven(
