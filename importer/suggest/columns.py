@@ -183,9 +183,14 @@ def is_whole_name(text: str) -> bool:
     return bool(several) and len(text) < 80
 
 
+def without_dashes(counts: Mapping[str, int]) -> dict[str, int]:
+    """The cells without words for nothing; if none are left, a column shows nothing of itself."""
+    return {text: count for text, count in counts.items() if not is_dash(text)}
+
+
 def share_of(counts: Mapping[str, int], fits: Callable[[str], object]) -> float:
     """The share of the cells that fit; 1 if there are none. Words for nothing do not count."""
-    there = {text: count for text, count in counts.items() if not is_dash(text)}
+    there = without_dashes(counts)
     whole = sum(there.values())
     return sum(count for text, count in there.items() if fits(text)) / whole if whole else 1.0
 
@@ -308,7 +313,7 @@ class Guess:
     def dates(self, fits: Callable[[date], object]) -> bool:
         """Return whether it contains dates, and most of them fit."""
         days = {text: _day(text) for text in self.counts if is_any_date(text)}
-        dated = bool(self.counts) and self.share(days.__contains__) >= MOST
+        dated = bool(without_dashes(self.counts)) and self.share(days.__contains__) >= MOST
         return dated and self.share(lambda text: (day := days.get(text)) and fits(day)) >= MOST
 
 
@@ -568,7 +573,8 @@ def _by_values(words: Collection[str], guess: Guess, today: date) -> str:
 
     With the help of a word of the heading, an end, names such as `Kim, Olivia`, and `PLZ/Ort`.
     """
-    counts = guess.counts
+    counts = without_dashes(guess.counts)
+    guess = replace(guess, counts=counts)
     if counts and share_of(counts, EMAIL.fullmatch) >= MOST:
         return "email"
     if counts and _UNTIL & {*words} and not _SINCE & {*words} and share_of(counts, _ends) > 1 / 2:
@@ -626,9 +632,10 @@ def _one_group(found: list[Guess], beside: Beside) -> Iterator[Guess]:
     secret = say_secret(guess.place.heading for guess in found)
 
     def merit(guess: Guess) -> tuple[int, int, int, int]:
-        words = {folded(text): count for text, count in guess.counts.items()}
+        counts = without_dashes(guess.counts)
+        words = {folded(text): count for text, count in counts.items()}
         of_alma = 0 < len(words) <= GROUPS and share_of(words, known.__contains__) >= MOST
-        several = len(guess.counts) > 1 or guess.filled < ENOUGH
+        several = len(counts) > 1 or guess.filled < ENOUGH
         lettered = not all(map(str.isdecimal, words))
         named = guess.field == "user_group"
         rank = 3 if guess.confirmed and named else 2 if of_alma and several else int(named)

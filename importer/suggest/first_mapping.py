@@ -212,11 +212,13 @@ class Draft:
         return [(heading, yes) for heading, yes in found if yes]
 
     @property
-    def nulls(self) -> tuple[str, ...]:
-        """The words of databases for a blank. Some people's last name is Null."""
+    def nulls(self) -> Mapping[str, bool]:
+        """The words of databases for a blank; whether each is a last name, as Null is, too."""
+        columns = self.by_field.get("last_name", ())
+        names = {text.casefold() for guess in columns for text in guess.counts if text.isalpha()}
         others = (guess for guess in self.guesses if guess.field != "last_name")
         found = (text for guess in others for text in guess.counts if text.casefold() in NULLS)
-        return tuple(dict.fromkeys(found))
+        return {text: text.casefold() in names for text in found}
 
     def street(self, street: Guess) -> tuple[Guess, ...]:
         """Return the column of a street, with that of its number where it has one of its own."""
@@ -450,8 +452,11 @@ class _Lines:
             yield f"  dates: {draft.dates}{mark}"
         else:
             yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
-        if nulls := draft.nulls:
-            yield f"  blank: [{', '.join(map(scalar, nulls))}]{_GUESS}"
+        if nulls := [scalar(text) for text, is_name in draft.nulls.items() if not is_name]:
+            yield f"  blank: [{', '.join(nulls)}]{_GUESS}"
+        if any(draft.nulls.values()):
+            yield "  # A last name is Null. Where this word means a blank, add a step to the rule's"
+            yield "  # `clean`, as in {from: <Heading>, clean: [{unless: [NULL]}]}."
         if skipped := dict(draft.deceased):
             entries = (
                 f"{{when: {{{scalar(self._name(heading))}: [{', '.join(map(scalar, yes))}]}}, "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from importer.model.candidates import NAMES
@@ -66,6 +67,11 @@ _NULL = CellFinding(
     f"{KNOWN} is what databases write for a blank cell",
     "Set `blank: [NULL]`, with this word, under `roster:` in the mapping.",
     repairs=Repairs.COLUMN,
+)
+_NULL_AND_NAME = replace(
+    _NULL,
+    advice="Add the step `{unless: [NULL]}` to `clean` in the rule of this field in the mapping. "
+    "Do not use `blank` under `roster:`: a last name is Null, too.",
 )
 
 
@@ -128,12 +134,16 @@ def test_people(table: Table) -> Iterator[Problem]:
 
 def markup(table: Table) -> Iterator[Problem]:
     """Find HTML, formulas, emails, words for a blank, and street numbers that became dates."""
+    lasts = (text for column in table.of("last_name") for text in column.distinct)
+    names = NULLS & {text.casefold() for text in lasts if text.isalpha()}  # people are called Null
     for column in table.of(*_TEXTS):
         path = column.target.field.path
         yield from column.judge(partial(_markup, address=path.startswith("contact_info")))
-        last = path == "last_name"  # some people are called Null
-        nulls = (t for t in column.distinct if t.casefold() in NULLS and not (last and t.isalpha()))
-        yield from column.flag(dict.fromkeys(nulls, _NULL))
+        yield from column.flag({
+            text: _NULL_AND_NAME if text.casefold() in names else _NULL
+            for text in column.distinct
+            if text.casefold() in NULLS and not (path == "last_name" and text.isalpha())
+        })  # fmt: skip
 
 
 def _markup(text: str, *, address: bool) -> CellFinding | None:

@@ -85,6 +85,18 @@ def test_a_column_with_almas_codes_is_the_group() -> None:
     assert fed(suggest(roster(headings, cells), known))["X1"] == {"user_group"}
 
 
+def test_a_column_of_words_for_a_blank_is_nothing_by_its_values() -> None:
+    """Neither a group before one whose heading names it, nor an email, an address or a phone."""
+    headings, cells = filled(
+        ID=["71", "82"], Patron_Type=["Community", "Friend"], Dietary=["None", "N/A"],
+        Locker=["-"], Name_of_pet=["NULL"], Valid=["n/a"],
+    )  # fmt: skip
+    for known in (BESIDE, replace(BESIDE, codes=CODES)):
+        found = fed(suggest(roster(headings, cells * 3), known))
+        assert found["Patron Type"] == {"user_group"}
+        assert not {"Dietary", "Locker", "Name of pet", "Valid"} & found.keys()
+
+
 def test_values_that_contradict_a_heading_count() -> None:
     """Births to come, expiry dates behind under a vague heading, and groups of yes and no."""
     headings, cells = filled(
@@ -324,14 +336,18 @@ def test_of_two_dates_the_new_one_counts_and_no_secret_number_is_an_id() -> None
 
 
 def test_words_for_nothing_of_databases_are_blank() -> None:
-    """They hide no field, and the mapping says what means a blank; a last name may be Null."""
+    """They hide no field, and the mapping says what means a blank, but not a last name, Null."""
     headings, cells = filled(
-        First=["Ann", "Bo", "Cy"], Last=["Null", "Ray", "Lee"],
+        First=["Ann", "Bo", "Cy"], Mid=["NULL", "(null)", "A"], Last=["Kim", "Ray", "Lee"],
         Email=["NULL", "NULL", "a@example.org"], DOB=["NULL", "NULL", "1990-05-15"],
     )  # fmt: skip
     text = suggest(roster(headings, cells), BESIDE)
-    for line in ("  blank: [NULL]   # guess\n", "email_address: {from: <Email>", "date: <DOB>"):
+    blank = '  blank: [NULL, "(null)"]   # guess\n'
+    for line in (blank, "email_address: {from: <Email>", "date: <DOB>"):
         assert line in text
+    text = suggest(roster(headings, [(*row[:2], "Null", *row[3:]) for row in cells]), BESIDE)
+    assert '  blank: ["(null)"]   # guess\n' in text
+    assert "clean: [{unless: [NULL]}]" in text
 
 
 def test_an_id_column_with_a_few_wrong_cells_can_be_chosen() -> None:

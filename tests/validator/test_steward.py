@@ -73,6 +73,13 @@ def test_people_who_only_look_odd_are_left_alone() -> None:
     assert odd(*FINE) == []
 
 
+def test_a_word_for_a_blank_that_is_a_last_name_is_none_in_its_own_field_only() -> None:
+    """As `blank` under `roster:` would take the name from its people."""
+    for last, word in (("Lee", "blank"), ("Null", "unless")):
+        (found,) = odd({CITY: "NULL"}, {"last_name": last})
+        assert word in found.advice
+
+
 def test_names_the_wrong_way_round_are_found_by_the_other_rows() -> None:
     """If both words are at the other place in three rows."""
     right = [{"first_name": "Ana", "last_name": f"Ruiz{'abc'[n]}"} for n in range(3)]
