@@ -438,7 +438,11 @@ class Surveyor:
             fields=tuple(self.fields.most_common()),
             groups=tuple(self.groups.most_common()),
             expiry=tuple(self.expiry.most_common()),
-            problems=tuple(one for one in groups if not (one.danger or _decided(one.first))),
+            problems=tuple(
+                one
+                for one in groups
+                if not (one.danger or one.code is Code.RESOLVED or _decided(one.first))
+            ),
             created=tuple(
                 Person(row.row, self.names.of(row), row.primary_id)
                 for row in self.ledger.some_rows(Result.CREATED, "", 0, MOST_PEOPLE)

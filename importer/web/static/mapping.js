@@ -9,7 +9,7 @@ function prepare() {
   for (const one of columns()?.querySelectorAll("li") ?? []) one.draggable = Boolean(one.querySelector("select"));
   for (const one of document.querySelectorAll("[data-all]")) one.removeAttribute("hidden");
   const hint = document.getElementById("drag");
-  if (hint && matchMedia("(pointer: fine) and (min-width: 50rem)").matches) hint.textContent = "drag to a field, or choose";
+  if (hint && matchMedia("(pointer: fine)").matches) hint.hidden = false;
 }
 
 const over = (/** @type {Event} */ event) => /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (event.target).closest?.("[data-target]"));
