@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from importer.errors import Exit, ImporterError
@@ -26,13 +27,13 @@ from importer.jobs.places import (
     FoundFile,
 )
 from importer.jobs.schema import Job
-from importer.jobs.state import GONE, Load, Returned, Store
+from importer.jobs.state import GONE, Load, Returned, Store, of_run
 from importer.jobs.words import reasons
 from importer.ledger.ledger import Ledger
 from importer.model.files import unused
 from importer.model.text import command_line, counted
 from importer.report.rejects import returned
-from importer.report.wording import WORKBOOK, rejects_name
+from importer.report.wording import WORKBOOK, rejects_name, roster_of
 from importer.settings import mail_settings
 
 _REMEMBERED = 50
@@ -47,6 +48,12 @@ _PUT_BY_JOBS = re.compile(r"\d{4}-\d\d-\d\dT\S+-rejects(-\d+-.+)?\.xlsx")
 """The names of workbooks that jobs put there, as `rejects_name` ends them."""
 
 
+def _mapping_of(one: Returned, ledger: Ledger) -> Path:
+    """Return the mapping of the rows of a workbook, as the job file named it."""
+    at = roster_of(Path(one.path).name, ledger.facts)
+    return Path(ledger.facts.rosters[at][1].typed)
+
+
 class Returns:
     """What a job gives back to the office, and what it gets from there."""
 
@@ -58,19 +65,31 @@ class Returns:
         self._where = job.file.rejects_to
 
     def renumber(self) -> None:
-        """Give what is kept by roster the numbers that the rosters have in the job file now."""
-        sources, state = [part.source.address for part in self._job.file.rosters], self._store.state
+        """Give what is kept by roster the numbers that the rosters have in the job file now.
+
+        Where `from` was not kept, or is written otherwise now, it is a roster with the mapping of
+        the load; in the second case one from which nothing was loaded yet.
+        """
+        rosters, state = self._job.file.rosters, self._store.state
+        sources = [part.source.address for part in rosters]
 
         def number(one: Returned) -> int:
-            at = one.roster
-            if at < len(sources) and one.source in {"", *sources[at : at + 1]}:
-                return at
-            return sources.index(one.source) if one.source in sources else GONE
+            if one.source in sources:
+                return sources.index(one.source)
+            mapping = of_run(str(Path(one.path).parent), partial(_mapping_of, one), None)
+            fits = [
+                at
+                for at, part in enumerate(rosters)
+                if part.mapping == mapping
+                and (not one.source or state.feed(sources[at]).last is None)
+            ]
+            return one.roster if one.roster in fits else next(iter(fits), GONE)
 
-        returned = {
-            name: one.model_copy(update={"roster": number(one)})
-            for name, one in state.returned.items()
-        }
+        returned = dict[str, Returned]()
+        for name, book in state.returned.items():
+            at = number(book)
+            source = book.source if at == GONE else sources[at]
+            returned[name] = book.model_copy(update={"roster": at, "source": source})
         corrections = tuple(
             load.model_copy(update={"corrects": one.roster})
             if (one := returned.get(load.files[0].name))
@@ -256,7 +275,8 @@ class Returns:
                     if one.roster == GONE:
                         sentence = (
                             f"The corrections in {name} were not loaded, because the job does not "
-                            f"load {one.source or one.of} any more. Plan them by hand."
+                            f"load {one.source or one.of} any more, or not with the same mapping. "
+                            "Plan them by hand."
                         )
                     # first, so that it is reported although the job is killed in between
                     late = dict.fromkeys((*self._store.state.superseded, sentence))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -170,11 +171,17 @@ def test_corrections_under_another_name_are_named_once(
     assert len(office.mails) == 1
 
 
-@pytest.mark.parametrize("rosters", ["swapped", "one"])
+@pytest.mark.parametrize(
+    "rosters", ["swapped", "one", "swapped since 1.1.0", "moved", "swapped and moved", "another"]
+)
 def test_corrections_belong_to_their_roster_wherever_the_job_has_it(
     rosters: str, office: Office, sandbox: Sandbox
 ) -> None:
-    """In another place of the job file they have its mapping; without it they are put aside."""
+    """In another place of the job file they have its mapping; without it they are put aside.
+
+    So they have where `from` is written otherwise: then it is the roster with the mapping of the
+    load, if none was loaded from there yet. A state of 1.1.0 does not have `from`.
+    """
     (office.folder / "back").mkdir()
     friends = (office.folder / "small.yaml").read_text("utf-8").replace("<Group>", "FRIEND")
     (office.folder / "friends.yaml").write_text(friends, "utf-8")
@@ -190,12 +197,24 @@ def test_corrections_belong_to_their_roster_wherever_the_job_has_it(
     assert office.takes([*people(20, first=100), WRONG], "staff-1.csv") == Exit.REJECTS
     (workbook,) = back(office)
     correct(workbook)
-    after = f"{second}{first}" if rosters == "swapped" else first
+    moved = second.replace("incoming/staff", "./incoming/staff")
+    after = {
+        "one": first,
+        "moved": f"{first}{moved}",
+        "swapped and moved": f"{moved}{first}",
+        "another": f"{first}{moved.replace('small', 'friends')}",
+    }.get(rosters, f"{second}{first}")
+    if rosters == "swapped since 1.1.0":
+        path = office.folder / "jobs" / "nightly.json"
+        kept = json.loads(path.read_text("utf-8"))
+        del kept["returned"][workbook.name]["source"]
+        path.write_text(json.dumps(kept), "utf-8")
     job.write_text(f"version: 1\nrosters:\n{after}{rest}", "utf-8")
     office.clear()
-    assert office.run() == (Exit.DONE if rosters == "swapped" else Exit.REJECTS)
+    loads = rosters not in {"one", "another"}
+    assert office.run() == (Exit.DONE if loads else Exit.REJECTS)
     loaded = state(sandbox).get("20999", {"user_group": {"value": ""}})
-    assert loaded["user_group"]["value"] == ("COMM" if rosters == "swapped" else "")
+    assert loaded["user_group"]["value"] == ("COMM" if loads else "")
     assert back(office) == []
     assert (workbook.name in office.text, office.run()) == (True, Exit.DONE)
 
