@@ -282,7 +282,7 @@ _OF_A_JOB = re.compile(rb"^(rosters|do|notify)[ \t]*:", re.MULTILINE)
 class JobOverview:
     """One job. `due`: when the next trouble comes if no file does; None where this is not known.
 
-    `headline` is what the last run reported, or what is wrong now.
+    `headline` is what the last run reported, or what is wrong now. `is_due`: that time is over.
     """
 
     path: Path
@@ -290,6 +290,7 @@ class JobOverview:
     headline: str
     memory: State
     due: datetime | None = None
+    is_due: bool = False
 
     @property
     def trouble(self) -> str:
@@ -300,7 +301,11 @@ class JobOverview:
             return self.headline
         if self.due is None:
             return ""
-        return f"If no file is loaded by {self.due:%Y-%m-%d %H:%M}, the job reports it."
+        by = f"by {self.due:%Y-%m-%d %H:%M}"
+        if self.is_due:
+            then = "The next run reports it. If the job does not run, check what starts it."
+            return f"No file was loaded {by}. {then}"
+        return f"If no file is loaded {by}, the job reports it."
 
     def as_json(self) -> dict[str, object]:
         """Return the values for a monitor or a page; times are ISO 8601.
@@ -413,7 +418,7 @@ def _of(path: Path, memory: State, gap: timedelta | None, now: datetime) -> JobO
         headline = f"The job has not run since {ran.at:%Y-%m-%d %H:%M}. Check what starts it."
     else:
         state = "ok"
-    return JobOverview(path, state, headline, memory, due)
+    return JobOverview(path, state, headline, memory, due, due is not None and due < now)
 
 
 def in_lines(jobs: list[JobOverview]) -> Iterator[str]:
