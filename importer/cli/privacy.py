@@ -19,6 +19,7 @@ from importer.cli.options import Commands, Json, Yes, operator
 from importer.cli.output import confirm, emit, now, say
 from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichSheetError
 from importer.jobs.state import JOBS, Store
+from importer.ledger.database import journal_of
 from importer.ledger.integrity import mark_paths
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import (
@@ -165,7 +166,8 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
     if tables := entries_about(ids):
         yield Trace("memory", PATH, word_list([f"{name} {n:,}" for name, n in tables.items()]))
     for folder in kept_in(Path()):
-        if any(_is_about(file, ids, known) for file in (folder, *folder.rglob("*"))):
+        files = (folder, journal_of(folder), *folder.rglob("*"))
+        if any(_is_about(file, ids, known) for file in files):
             stays = "the local page uses it. Stop the page first" if is_in_use(folder) else ""
             whole = (
                 "a whole roster, with its corrections" if folder.is_dir() else "all practice users"

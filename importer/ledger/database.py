@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -28,6 +29,23 @@ def file_identity(path: Path) -> FileIdentity | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def journal_of(path: Path) -> Path:
+    """Return where SQLite keeps what was written to a file last, while it is open."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def merge_journal(path: Path) -> None:
+    """Take into a file what a killed process left in its journal; its age stays.
+
+    Nothing is done where there is none, a process has the file open, or it is damaged.
+    """
+    with suppress(OSError, sqlite3.Error):
+        changed = max(file.stat().st_mtime for file in (path, journal_of(path)))
+        with closing(sqlite3.connect(path, timeout=0)) as database:
+            database.execute("PRAGMA journal_mode = DELETE")
+        os.utime(path, (changed, changed))
 
 
 def as_json(value: object) -> str:

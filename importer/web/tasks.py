@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.alma.code_tables import read_file
 from importer.errors import UsageError
+from importer.ledger.database import journal_of, merge_journal
 from importer.ledger.run_lock import LOCK, held_since
 from importer.ledger.states import FILE
 from importer.model.fields import NO_CODES, CodeTables
@@ -175,7 +176,11 @@ def unused_since(folder: Path, limit: datetime) -> list[Path]:
 
 
 def kept_in(folder: Path) -> list[Path]:
-    """Return what a workspace keeps of rosters beside its runs: drafts, tasks, a practice Alma."""
+    """Return what a workspace keeps of rosters beside its runs: drafts, tasks, a practice Alma.
+
+    What a killed page left in the journal of its Alma is in the Alma afterwards, with its age.
+    """
+    merge_journal(folder / PRACTICE_ALMA)
     return [path for what in _KEPT for path in sorted(folder.glob(what))]
 
 
@@ -183,8 +188,8 @@ _KEPT = (f"{DRAFTS}/*/", f"{TASKS}/*/", PRACTICE_ALMA)
 
 
 def is_in_use(path: Path) -> bool:
-    """Return whether a command runs in a folder of a workspace, or the page has its Alma open."""
-    return is_locked(path / TASK_LOCK) or path.with_name(f"{path.name}-wal").exists()
+    """Return whether a command runs in what `kept_in` found, or the page has it open."""
+    return is_locked(path / TASK_LOCK) or journal_of(path).exists()
 
 
 TASK, OUT, MESSAGES = "task.json", "out.json", "messages.txt"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -24,6 +27,8 @@ from tests.cli.small import ANA, BO, MAPPING, load, write
 WITH_CARD = MAPPING.replace(
     "  birth_date", "  user_identifier: [{id_type: BARCODE, value: '77<Id>'}]\n  birth_date"
 )
+
+WEEK_AGO = (datetime.now(UTC) - timedelta(days=7)).timestamp()
 
 
 def traces(typed: Type, *words: str) -> list[tuple[str, str]]:
@@ -260,6 +265,31 @@ def test_nothing_of_an_erased_person_is_left_elsewhere(folder: Path, typed: Type
         assert cache.stale() == ("B1",)
     edits.remember("three", 1, [Remembered("F5", "F5", "small", {}, new=True)], found, ["small"])
     assert edits.former() == {}
+
+
+def test_what_a_killed_page_left_beside_its_alma_is_found(folder: Path, typed: Type) -> None:
+    """SQLite keeps the last users in a journal; the age of the practice Alma is that of these."""
+    users, killed = folder / "alma.sqlite", folder / "killed.sqlite"
+    journal = folder / "alma.sqlite-wal"
+    with closing(sqlite3.connect(users)) as page:
+        page.execute("PRAGMA journal_mode = WAL")
+        page.execute("CREATE TABLE users AS SELECT '7000007' AS id")
+        page.commit()
+        assert b"7000007" not in users.read_bytes()
+        assert "Stop the page first" in typed("person", "7000007", "--erase", "--yes").err
+        typed("purge", "--older-than", "0d", "--yes")
+        assert users.exists()
+        killed.write_bytes(users.read_bytes())
+        content = journal.read_bytes()
+    killed.rename(users)
+    journal.write_bytes(content)
+    os.utime(users, (0, 0))
+    os.utime(journal, (WEEK_AGO, WEEK_AGO))
+    for days, listed in (("9d", []), ("5d", ["alma.sqlite"])):
+        assert typed("purge", "--older-than", days, "--json").summary["page"] == listed
+    assert traces(typed, "7000007") == [("draft", "alma.sqlite")]
+    assert typed("person", "7000007", "--erase", "--yes").exit == Exit.DONE
+    assert [*folder.glob("alma.sqlite*")] == []
 
 
 def test_purge_deletes_the_users_of_an_unused_practice(folder: Path, typed: Type) -> None:
