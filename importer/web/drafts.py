@@ -302,16 +302,20 @@ class Draft:
             return
         self._changed(mapping=mapping, ask="")
 
-    def follow(self, earlier: Draft) -> None:
+    def follow(self, earlier: Draft, document: MappingDocument | None) -> None:
         """Take the name and the mapping of an earlier term's load, and its sheet if that is here.
 
-        Raises RosterError.
+        What they answer, a person need not say. `document`: the mapping. Raises RosterError.
         """
         facts = earlier.facts
         sheets = preview(self.roster, Layout(), 1).sheets if facts.sheet else ()
         sheet = facts.sheet if fold(facts.sheet) in {fold(name) for name, _ in sheets} else ""
         taken = {"load": earlier.title, "mapping": facts.mapping, "sheet": sheet}
         self._changed(**taken, after=earlier.name, ask="" if sheet else self.facts.ask)
+        if self.facts.ask and document:
+            with suppress(RosterError):
+                self.read(self.layout(document))
+                self._changed(ask="")
 
     def note(self, who: str) -> None:
         """Keep in mind that somebody worked on it; pages that are open stay up to date."""

@@ -11,6 +11,7 @@ from aiohttp import BodyPartReader, web
 
 from importer.errors import RosterError, WhichSheetError
 from importer.loader.detect import LARGEST
+from importer.mapper.load import examine
 from importer.model.files import replace
 from importer.model.roster import Layout
 from importer.web.drafts import Draft
@@ -101,7 +102,9 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
         shutil.rmtree(draft.folder)
         raise
     if earlier := visit.space.draft(request.query.get("after", "")):
-        await loop.run_in_executor(visit.site.threads, draft.follow, earlier)
+        mapping = visit.space.mapping(earlier.facts.mapping)
+        document = examine(mapping)[0] if mapping else None
+        await loop.run_in_executor(visit.site.threads, draft.follow, earlier, document)
     return see(f"{visit.base}/drafts/{draft.name}/sheet")
 
 

@@ -222,9 +222,10 @@ class Situation:
     """All that decides what comes next: a draft, the newest run made from it, and its commands.
 
     `draft`: its name and version, if there is one. `counts`: of its last check, if nothing changed
-    since. `planning`: the task that compares it with Alma. `fresh`: neither the draft nor the
-    mapping was changed since the run. `busy`: a command works on the run, which `loads` it or
-    answers rows and the like. `ask`: what a person has to say before the roster can be read.
+    since. `planning`: the task that compares it with Alma. `fresh`: neither the draft nor, unless
+    all is done, the mapping was changed since the run. `busy`: a command works on the run, which
+    `loads` it or answers rows and the like. `ask`: what a person has to say before the roster can
+    be read.
     """
 
     draft: tuple[str, int] | None = None
@@ -264,12 +265,12 @@ def _of_plan(known: KnownRun, run: str, *, fresh: bool) -> NextStep:
     """Return the next step with a check or a plan that nothing was written of."""
     if known.facts.command == "check":
         return NextStep(State.CHECKED, "Checked", "Open", run, "Drop the roster to plan it.")
+    if not fresh:
+        return NextStep(State.PLANNED, "Out of date", "Open", run, tone="warn")
     if review := known.summary.review:
         why = f"{counted(review, 'row')} {'needs' if review == 1 else 'need'} review."
         words, button = counted(review, "decision"), f"Decide {review:,}"
         return NextStep(State.DECISIONS, words, button, f"{run}/decisions", why, "warn")
-    if not fresh:
-        return NextStep(State.PLANNED, "Out of date", "Open", run, tone="warn")
     if known.left:
         words, why = "Waiting for approval", "Nothing has been written to Alma."
         return NextStep(State.PLANNED, words, "Review and approve", run, why, "warn")
@@ -392,7 +393,9 @@ def _load(
     if run and known:
         folder = space.runs / run.name
         busy, loads = space.is_busy(folder), space.is_loading(folder, known.relation.began)
-        fresh = now.fresh and (known.applied or _has_mappings_of(known.facts))
+        work = known.left or known.summary.review or known.summary.rejected
+        ended = known.applied or not work
+        fresh = now.fresh and (ended or _has_mappings_of(known.facts))
         now = replace(now, busy=busy, loads=loads, undone=run.name in undone, fresh=fresh)
     roster = Path(known.facts.roster.path) if known else None
     name = draft.title if draft else name_of(known.facts) if known else now.run

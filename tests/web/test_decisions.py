@@ -151,7 +151,7 @@ def test_the_same_answer_for_all_alike(office: tuple[Library, httpx.Client], run
 
 
 def test_the_answers_become_the_plan(office: tuple[Library, httpx.Client]) -> None:
-    """One command carries them all out, and Alma gets what they say."""
+    """One command carries them all out, Alma gets what they say, and a later plan shows them."""
     library, client = office
     run = planned(client, drafted(client, "alma", ROSTER, "born.yaml"))
     decide(client, run, {
@@ -160,6 +160,9 @@ def test_the_answers_become_the_plan(office: tuple[Library, httpx.Client]) -> No
         3: "same person, update",
         5: "another person, create",
     })  # fmt: skip
+    again = planned(client, drafted(client, "alma", ROSTER, "born.yaml"))
+    assert [client.get(f"{again}/rows/{row}").status_code for row in range(2, 7)] == [200] * 5
+    assert "<b>Decided:</b>" in client.get(f"{again}/rows/3").text
     checks = failed_checks(client, run)
     followed(client, approve(client, run, *checks))
     users = library.users()

@@ -106,6 +106,10 @@ CASES: dict[str, tuple[Situation, State, str, str, str]] = {
         Situation(run="r1", known=_run(left=300, of=300), fresh=False),
         State.PLANNED, "Out of date", "Open", "runs/r1",
     ),
+    "questions of a plan of the command line with another mapping": (
+        Situation(run="r1", known=_run(review=17, left=300, of=300), fresh=False),
+        State.PLANNED, "Out of date", "Open", "runs/r1",
+    ),
     "loading": (
         Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), busy=True,
                   loads=True),
@@ -224,19 +228,29 @@ def _book(*sheets: str) -> bytes:
 
 
 def test_a_roster_that_asks_something_names_it(opened: tuple[Server, httpx.Client]) -> None:
-    """The sheet of a workbook, or names in doubt; after the answer, the mapping is next."""
+    """The sheet of a workbook, or names in doubt; after the answer, the mapping is next.
+
+    A roster of the next term asks nothing that its mapping answers.
+    """
     _, client = opened
     names = "Card No,Family Name\n200011,Łukasz Żółć\n200012,Dvořák\n".encode("cp1250")
+    draft = ""
     for name, content, step, answer in (
         ("two.xlsx", _book("Sheet", "Spring"), "Choose the sheet", {"sheet": "Spring"}),
         ("names.csv", names, "Confirm the names", {"encoding": "windows-1250"}),
     ):
         sent = client.post("/practice/rosters", files={"roster": (name, content)})
-        sheet_page = sent.headers["Location"]
+        draft = sent.headers["Location"].removesuffix("/sheet")
         assert f">{step}</a>" in client.get("/practice/").text
-        draft = sheet_page.removesuffix("/sheet")
-        client.post(sheet_page, data={"version": version(client, draft), "shown": "", **answer})
+        form = {"version": version(client, draft), "shown": "", **answer}
+        client.post(f"{draft}/sheet", data=form)
         assert f">{step}</a>" not in client.get("/practice/").text
+    form = {"version": version(client, draft), "shown": "", "encoding": "windows-1250"}
+    client.post(f"{draft}/sheet", data={**form, "do": "next", "mapping": "new"})
+    file, after = {"roster": ("next.csv", names)}, f"?after={draft.rpartition('/')[2]}"
+    later = client.post(f"/practice/rosters{after}", files=file).headers["Location"]
+    href = later.replace("/sheet", "/grid")
+    assert f'href="{href}" aria-label="Check the rows' in client.get("/practice/").text
 
 
 def test_the_sheet_of_the_last_term_is_kept_where_it_is_there(

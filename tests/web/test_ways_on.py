@@ -166,6 +166,29 @@ def test_a_plan_out_of_date_is_named_so(office: tuple[Library, httpx.Client]) ->
     assert ("Plan again" in shown, "Decide 1 row" in shown) == (True, False)
 
 
+def test_a_later_change_of_the_mapping_reopens_only_what_is_not_done(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """Of two plans with nothing to write, the one with a rejected row has rows to check again."""
+    library, client = office
+    library.set_rate(20)
+    mapping = library.folder / "mappings" / "shared.yaml"
+    mapping.write_text(PLAIN, "utf-8")
+    roster = people(9300, 1)
+    followed(
+        client, approve(client, planned(client, drafted(client, "alma", roster, mapping.name)))
+    )
+    drafts = [
+        drafted(client, "alma", text, mapping.name) for text in (roster, f"{roster},Ida,Roe\n")
+    ]
+    runs = [planned(client, draft) for draft in drafts]
+    assert client.get("/alma/").text.count("Nothing to write") == 2
+    mapping.write_text(f"{PLAIN}# changed\n", "utf-8")
+    page = client.get("/alma/").text
+    assert [f'href="{run}" aria-label="Open' in page for run in runs] == [True, False]
+    assert [f'href="{one}/grid" aria-label="Check' in page for one in drafts] == [False, True]
+
+
 def test_the_steps_of_a_plan_lead_back_to_its_roster(office: tuple[Library, httpx.Client]) -> None:
     """From a plan to the sheet, the mapping and the grid that it was made from."""
     library, client = office
