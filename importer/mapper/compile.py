@@ -623,8 +623,16 @@ class _Compiler:
         return file.id_rule(heading) or file.id_rule(self.stars.get(heading_key(heading), ""))
 
     def _common_id_rule(self, rule: FieldRule, bound: Mapping[str, str]) -> IdRule | None:
-        """The `ids:` rule of the columns that feed a field, if they all have the same."""
-        if not all(part.is_lone(rule.values) for _, part in rule.parts if part.templates):
+        """The `ids:` rule of the columns that feed a field, if they all have the same.
+
+        What a named value makes of a column is no ID of that column any more.
+        """
+        plain = {
+            name: value
+            for name, value in rule.values.items()
+            if not any(step.changes for _, part in value.parts() for step in part.steps)
+        }
+        if not all(part.is_lone(plain) for _, part in rule.parts if part.templates):
             return None
         rules = [self.id_rule(bound.get(name, name)) for name in rule.cells]
         return rules[0] if rules and all(other == rules[0] for other in rules) else None

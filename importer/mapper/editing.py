@@ -83,17 +83,19 @@ def clear_field(text: str, steps: Steps) -> str:
     return _delete(text, root, steps)
 
 
-def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]]) -> str:
+def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]], base: Plain = "") -> str:
     """Add an entry to a list of the record: `kind` leads to the list, values are YAML.
 
-    Raises NotEditableError.
+    `base`: the list, if that may be in another mapping, which this one extends. Raises
+    NotEditableError.
     """
     entry = ", ".join(f"{name}: {_in_braces(value)}" for name, value in fields)
     line = f"- {{{entry}}}"
     root = _root(text)
     node = _find(root, kind)
     if node is None:
-        _check_base(root, kind)
+        if base:
+            _check_base(root, kind)
         return _insert(text, kind, f"\n{{indent}}{line}")
     if not isinstance(node, SequenceNode) or node.flow_style or not node.value:
         raise _refusal(kind)
@@ -102,16 +104,18 @@ def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]]) -> str:
     return f"{text[:at]}\n{indent}{line}{text[at:]}"
 
 
-def set_code(text: str, table: str, word: str, code: str) -> str:
+def set_code(text: str, table: str, word: str, code: str, base: Plain = "") -> str:
     """Give a word of the roster its code in a lookup of the mapping; the lookup is made if needed.
 
-    Raises NotEditableError.
+    `base`: the lookup, if that may be in another mapping, which this one extends. Raises
+    NotEditableError, as for one in a CSV file.
     """
     node = _find(_root(text), ("lookups", table))
     if node is not None and not isinstance(node, MappingNode):
         raise _refusal(("lookups", table))
     wanted = heading_key(word)
-    keys = [key.value for key, _ in node.value] if node is not None else []
+    of_base = [*base] if isinstance(base, dict) else []
+    keys = [key.value for key, _ in node.value] if node is not None else of_base
     if "file" in keys:
         msg = f"The codes of `{table}` are in a CSV file. Change them there."
         raise NotEditableError(msg)

@@ -30,8 +30,8 @@ from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Orders, shown_order
 from importer.mapper.lookups import KeyFile, Lookup, LookupKey, Tables, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument
+from importer.mapper.placeholders import TO_CHOOSE, Cell, Template, Variable, heading_key
 from importer.mapper.placeholders import VALUE as VALUE_NAME
-from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup as LookupStep
@@ -90,6 +90,11 @@ def is_nothing(mapping: MappingDocument, subject: Subject, text: str) -> bool:
         and not _knows(mapping, part, text)
         for rule, _, part in rules
     )
+
+
+def _repaired(word: str, rule: IdRule) -> str:
+    """Return an ID as an `ids:` rule repairs it."""
+    return word and reduce(lambda text, change: change(text, "")[0], id_transforms(rule), word)
 
 
 def _knows(mapping: MappingDocument, rule: Rule, text: str) -> bool:
@@ -286,14 +291,12 @@ class Evaluation:
                 several: Texts = whole[use.position].to_numpy()
                 self.lines[heading] = np.where(texts == came, several, texts)
             rule = mapping.ids.get(heading)
-            if rule is not None:
+            if rule is not None and use.labels:
                 values = Values.of(self.lines.get(heading, texts), self.every, self.every)
                 values.source = texts
                 for change in id_transforms(rule):
                     values.step(in_each_part(change, mapping.separators(heading)))
-                self.report(
-                    values.found if use.labels else (), "".join(use.labels[:1]), (use.place,)
-                )
+                self.report(values.found, use.labels[0], (use.place,))
                 self.lines |= {heading: values.texts} if heading in self.lines else {}
                 values.fold()
                 texts = values.texts
@@ -340,6 +343,9 @@ class Evaluation:
                 nothing = {text for text in {*texts} if is_nothing(self.mapping.mapping, key, text)}
                 texts = ["" if text in nothing else text for text in texts] if nothing else texts
             rule = self.mapping.id_rule(key, bound) if isinstance(key, Cell) else None
+            if rule is not None and test.files and not test.of_date:
+                ids = {text: _repaired(text, rule) for text in {*texts}}
+                texts = [ids[text] for text in texts]
             tables: Tables = {file: self.table(file, rule) for file in test.files}
             accepted = test.accepted({*texts} - {UNREAD}, today, tables)
             accepted |= {UNREAD} if unread else set()
@@ -350,17 +356,22 @@ class Evaluation:
         return rows
 
     def table(self, key: LookupKey, rule: IdRule | None) -> Lookup:
-        """Return a lookup; in a file, IDs are repaired by the `ids:` rule of what is looked up."""
+        """Return a lookup; in a file, IDs are repaired by the `ids:` rule of what is looked up.
+
+        One that needs no repair comes before others; if they have two codes, it has none.
+        """
         table = self.tables[key]
-        if rule is None or not isinstance(key, KeyFile):
+        spec = self.file.lookups.get(key) if isinstance(key, str) else key
+        if rule is None or not isinstance(spec, KeyFile):
             return table
-
-        def repaired(word: str) -> str:
-            return reduce(lambda text, change: change(text, "")[0], id_transforms(rule), word)
-
-        keys = {key: heading_key(repaired(word)) for key, word in table.written.items()}
-        codes = {keys[key]: code for key, code in table.codes.items()}
-        return replace(table, codes=codes, written={keys[k]: w for k, w in table.written.items()})
+        codes: dict[str, str] = {}
+        written: dict[str, str] = {}
+        for word, code in table.codes.items():
+            one = heading_key(_repaired(table.written[word], rule))
+            codes[one] = code if codes.get(one, code) == code else TO_CHOOSE
+            written[one] = table.written[word]
+        exact = {word: code for word, code in table.codes.items() if word in codes}
+        return replace(table, codes=codes | exact, written=written)
 
     def _as_dates(self, key: Cell | Variable, bound: Bindings) -> Texts:
         """Return the dates of a whole column as ISO, UNREAD or blank, read once."""

@@ -232,7 +232,7 @@ def matched(
         if target in NEW:
             new = NEW[target]
             fields = [(new.field, editing.column(name)), (new.type_field, new.type)]
-            text = editing.add_entry(text, new.list, fields)
+            text = editing.add_entry(text, new.list, fields, document.source.value(new.list))
         elif target:
             if target not in known:
                 raise web.HTTPNotFound
@@ -420,12 +420,14 @@ def _spellings(rule: FieldRule, roster: Roster, secret: Collection[int]) -> dict
     return found
 
 
-def coded(text: str, field: CodesOf, codes: Mapping[str, str], other: str) -> str:
+def coded(
+    document: MappingDocument, text: str, field: CodesOf, codes: Mapping[str, str], other: str
+) -> str:
     """Return the mapping's text with codes for words of a field, and one for any other word.
 
     The field gets a lookup if it has none. Raises UsageError.
     """
-    lookup = field.lookup
+    lookup, base = field.lookup, document.source.value(("lookups", field.lookup))
     wanted = {line.word: codes.get(line.word, "").strip() for line in field.lines}
     changed = {
         line.word: code
@@ -439,9 +441,9 @@ def coded(text: str, field: CodesOf, codes: Mapping[str, str], other: str) -> st
             line.word: line.code for line in field.lines if line.code and line.word not in changed
         }
     for word, code in changed.items():
-        text = editing.set_code(text, lookup, word, code)
+        text = editing.set_code(text, lookup, word, code, base)
     if other != field.other:
-        text = editing.set_code(text, lookup, OTHERWISE, other) if other else text
+        text = editing.set_code(text, lookup, OTHERWISE, other, base) if other else text
         text = text if other else editing.clear_field(text, ("lookups", lookup, OTHERWISE))
     return text
 
@@ -623,7 +625,7 @@ def _with_codes(visit: Visit, document: MappingDocument, roster: Roster, text: s
             name.removeprefix(start): code for name, code in sent.items() if name.startswith(start)
         }
         other = sent.get(f"other {field.key}", field.other)
-        text = coded(text, field, codes, other)
+        text = coded(document, text, field, codes, other)
     return text
 
 

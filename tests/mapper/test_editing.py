@@ -198,6 +198,8 @@ def test_what_is_in_another_file_is_left_to_people() -> None:
     with pytest.raises(NotEditableError, match="file"):
         editing.set_code("lookups:\n  g: {file: g.csv, key: K, value: V}\n", "g", "Guest", "G")
     above, date = "extends: base.yaml\n", ("record", "expiry_date")
+    with pytest.raises(NotEditableError, match="file"):
+        editing.set_code(above, "g", "*", "G", {"file": "g.csv", "key": "K", "value": "V"})
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
         editing.clear_field(above, date)
 
@@ -217,7 +219,7 @@ def test_what_would_replace_more_of_another_file_is_left_to_people() -> None:
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
         editing.set_value(above, (*date, "plus"), "1 year")
     with pytest.raises(NotEditableError, match=r"base\.yaml"):
-        editing.add_entry(above, ("record", "user_note"), [("note_text", "x")])
+        editing.add_entry(above, ("record", "user_note"), [("note_text", "x")], [{}])
 
 
 @pytest.mark.parametrize(

@@ -82,20 +82,32 @@ def test_a_lookup_may_be_a_file_beside_the_mapping(tmp_path: Path) -> None:
 
 
 def test_ids_in_a_file_are_repaired_as_those_of_the_column(tmp_path: Path) -> None:
-    """A spreadsheet program takes the zeros of both; also where the column only decides."""
-    (tmp_path / "staff.csv").write_text("No,Dept\n12-3,LAW\n4567,ART\n", "utf-8")
+    """A spreadsheet program takes the zeros of both; also where the column only decides.
+
+    Words of a condition are compared with the cells as they are. Of two codes for one ID, that of
+    the ID as it should be is taken; if neither is, the row is rejected.
+    """
+    rows = "No,Dept\n12-3,LAW\n4567,ART\n000009,BIO\n9,ART\n8,ART\n08,BIO\n*,OTHER\n"
+    (tmp_path / "staff.csv").write_text(rows, "utf-8")
     file = "{file: staff.csv, key: No"
     record = (
         f"job_description: {{from: <Card>, lookup: {file}, value: Dept}}}}\n"
         f"job_category: {{from: <Card>, clean: [{{last: 4}}], lookup: {file}, value: Dept}}}}\n"
-        f"campus_code: {{when: {{Clerk: {{not: {{in: {file}}}}}}}}}, from: OTHER}}"
+        f"campus_code: {{when: {{Clerk: {{not: {{in: {file}}}}}}}}}, from: OTHER}}\n"
+        "gender: {from: <Card>, lookup: staff}\n"
+        "web_site_url: {from: <$card>, lookup: staff}\n"
+        "pin_number: {when: {Clerk: ['4568']}, from: OTHER}"
     )
+    top = f"lookups: {{staff: {file}, value: Dept}}}}\nvalues: {{card: <Card>}}\n"
     ids = ", ".join(f"{one}: {{digits: 6, pad: true, strip: '-'}}" for one in ("Card", "Clerk"))
-    bench = Bench(tmp_path, record, f"ids: {{{ids}}}", "Card|Clerk")
-    found = bench.map(("000123", "123"), ("994567", "4568"))
-    assert list(found.frame["job_description"]) == ["LAW", ""]
-    assert list(found.frame["job_category"]) == ["", "ART"]
-    assert list(found.frame["campus_code"]) == ["", "OTHER"]
+    bench = Bench(tmp_path, record, f"{top}ids: {{{ids}}}", "Card|Clerk")
+    found = bench.map(("000123", "123"), ("994567", "4568"), ("9", "9"), ("000008", "8"))
+    for label in ("job_description", "gender", "web_site_url"):
+        assert list(found.frame[label]) == ["LAW", "OTHER", "BIO", ""]
+        assert (5, "unknown-code", label) in told(found.problems)
+    assert list(found.frame["job_category"]) == ["OTHER", "ART", "OTHER", "OTHER"]
+    assert list(found.frame["campus_code"]) == ["", "OTHER", "", ""]
+    assert list(found.frame["pin_number"]) == ["", "OTHER", "", ""]
 
 
 @pytest.mark.parametrize(

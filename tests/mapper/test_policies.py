@@ -113,14 +113,16 @@ def test_what_is_known_about_a_field_reaches_the_planner(tmp_path: Path) -> None
     """Whether the run fills it in, the form of its IDs, its codes and the columns behind it."""
     record = (
         "job_category: <$kind>\n"
-        "user_identifier: [{id_type: <$kind>, value: <Card>}, {id_type: B, value: <$card>}]\n"
+        "user_identifier: [{id_type: <$kind>, value: <Card>}, {id_type: B, value: <$card>},\n"
+        "  {id_type: C, value: <$full>}]\n"
         "user_note:\n"
         "  - {note_type: LIBRARY, note_text: Load <@today>}\n"
         "  - {note_type: LIBRARY, note_text: <$from>}"
     )
     top = (
         "ids: {card: {digits: 7, pad: true, strip: '-'}}\n"
-        "values: {kind: {from: <K>, lookup: k}, from: <@file>, card: <Card>}\n"
+        "values: {kind: {from: <K>, lookup: k}, from: <@file>, card: <Card>,\n"
+        "  full: {from: <Card>, clean: [{last: 3}]}}\n"
         "lookups: {k: {a: CAT, b: DOG}}"
     )
     bench = Bench(tmp_path, record, top, "Card|K")
@@ -128,8 +130,8 @@ def test_what_is_known_about_a_field_reaches_the_planner(tmp_path: Path) -> None
     volatile = [label for label, target in targets.items() if target.run_dependent]
     assert volatile == ["user_note[0].note_text", "user_note[1].note_text"]
     assert [label for label in volatile if targets[label].by_row] == volatile[1:]
-    cards = [targets[f"user_identifier[{at}].value"].id_rule for at in (0, 1)]
-    assert cards == [IdRule(digits=7, pad=True, strip="-")] * 2
+    cards = [targets[f"user_identifier[{at}].value"].id_rule for at in (0, 1, 2)]
+    assert cards == [IdRule(digits=7, pad=True, strip="-")] * 2 + [None], "it is changed"
     assert set(targets["job_category"].mapped_codes) == {"CAT", "DOG"}
     assert [place.heading for place in targets["user_identifier[0].id_type"].places] == ["K"]
     assert [problem.value for problem in bench.map(("123", "a")).problems] == ["123"]

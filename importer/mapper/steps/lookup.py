@@ -66,7 +66,7 @@ class Lookup(Step[LookupKey]):
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Look the texts up. One whose code is blank is blank on purpose."""
-        whole = work.rule.lone_cells and work.rule.get(Clean) is None
+        whole = work.rule.is_lone(work.one.rule.values) and work.rule.get(Clean) is None
         table = work.evaluation.table(self.value, work.one.column.id_rule if whole else None)
         values.step(table.find, writes=True)
         values.content[values.unexplained(values.applies)] = False
