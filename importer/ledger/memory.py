@@ -16,7 +16,6 @@ The newest of a mapping counts. Older ones stay for the undo of a run, which tak
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -353,15 +352,18 @@ class AbsentMemory(Memory):
         """Return what was changed of users who were missing and are not back yet.
 
         `back`: of those instead who were back by this run, by its folder, which may have been moved
-        since. `before`: who left before this time.
+        since: then it is no longer where they have it. `before`: who left before this time.
         """
         query = (
-            "SELECT primary_id, before, sent, answered FROM leavers WHERE institution = ?"
-            " AND CASE ?2 WHEN '' THEN back = '' ELSE instr(back || char(10), ?2) END AND time < ?3"
+            "SELECT primary_id, before, sent, answered FROM leavers"
+            " WHERE institution = ? AND back = ? AND time < ?"
         )
-        end = f"{os.sep}{Path(back).name}\n" if back else ""
+        every = "SELECT DISTINCT back FROM leavers WHERE institution = ? AND back <> ''"
+        known = {Path(one): one for (one,) in self.read(every, (self.institution,)) if back}
+        moved = (one for one in known if one.name == Path(back).name and not one.exists())
+        run = back if Path(back) in known else known.get(next(moved, Path()), back)
         until = "9" if before is None else utc(before)
-        return dict(self.parsed(_leaver, query, (self.institution, end, until)))
+        return dict(self.parsed(_leaver, query, (self.institution, run, until)))
 
     def save_leavers(
         self, gone: Mapping[str, Written], back: Collection[str], run: str, time: datetime
@@ -588,10 +590,13 @@ class EditMemory(Memory):
             older = f"DELETE FROM loaded WHERE {user} AND time < ?"  # noqa: S608
             execute(older, (self.institution, key, time))
         if one.seen is not None:
+            now = utc(datetime.now(UTC))  # a time to come is that of a wrong clock
             later = (
-                f"SELECT 1 FROM loaded WHERE {user} AND key = ? AND julianday(time) > julianday(?)"  # noqa: S608
+                f"SELECT 1 FROM loaded WHERE {user} AND key = ? AND julianday(time)"  # noqa: S608
+                " > julianday(?) AND julianday(time) <= julianday(?)"
             )
-            if execute(later, (self.institution, key, self._mark, one.seen.isoformat())).fetchone():
+            seen = one.seen.isoformat()
+            if execute(later, (self.institution, key, self._mark, seen, now)).fetchone():
                 return
         known = self._values(key)
         if one.values:

@@ -575,6 +575,8 @@ def _is_as_left(
     Another roster's entry counts if it has a type of this one; a user has many kinds of IDs.
     """
     where, sought = last.where, {*last.where.types}
+    if own is not None and not sought <= {*types(where.path, own)}:
+        own = None  # it has the row's new value, which staff wrote under another type
     theirs = (
         one
         for imprints in memory.others

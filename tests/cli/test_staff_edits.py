@@ -275,14 +275,15 @@ def test_a_load_that_was_killed_before_it_was_remembered_is_remembered_later(
 def test_a_later_load_counts_though_the_clock_was_ahead_at_an_earlier_one(
     internal: _Loads,
 ) -> None:
-    """What the last load wrote is no edit by staff, and the roster's next value is sent."""
+    """The roster's next value is sent, and an edit by staff reported once, as after other loads."""
     internal.load()
     with EditMemory("01SANDBOX_INST sandbox").transaction() as connection:
         connection.execute("UPDATE loaded SET time = '2999-01-01T00:00:00+00:00'")
-    internal.write(group="GRAD")
-    assert internal.load() == (1, {})
-    internal.write()
-    assert internal.load() == (1, {})
+    for group in ("GRAD", "COMM"):
+        internal.write(group=group)
+        assert internal.load() == (1, {})
+    internal.edit()
+    assert [internal.load() for _ in range(2)] == [(0, {"edited-in-alma": 2}), (0, {})]
 
 
 def test_runs_under_runs_fill_the_memory_once(external: _Loads, typed: Type) -> None:

@@ -302,13 +302,19 @@ def test_case_does_not_hide_a_person(memory: EditMemory, tmp_path: Path, other: 
         assert ledger.count_rows(None, other) == 1
 
 
-def test_who_was_back_by_a_run_is_known_where_its_folder_was_moved_to(memory: EditMemory) -> None:
-    """By the name of the folder, whole."""
+def test_who_was_back_by_a_run_is_known_where_its_folder_was_moved_to(
+    memory: EditMemory, tmp_path: Path
+) -> None:
+    """By the whole name of the folder, if it is not where it was; another one is another run."""
     absent, user = AbsentMemory(ALMA), User(primary_id="1")
-    absent.save_leavers({"1": Written(user, user, user)}, (), "", DAY)
-    absent.save_leavers({}, ["1"], str(Path("old", "2nd-load")), DAY)
-    moved = [[*absent.leavers(str(Path("new", name)))] for name in ("2nd-load", "load", "2nd-loa")]
-    assert moved == [["1"], [], []]
+    there = tmp_path / "week 1" / "load"
+    for key, run in (("1", tmp_path / "old" / "2nd-load"), ("2", there)):
+        absent.save_leavers({key: Written(user, user, user)}, (), "", DAY)
+        absent.save_leavers({}, [key], str(run), DAY)
+    there.mkdir(parents=True)
+    names = ("2nd-load", "load", "2nd-loa")
+    assert [[*absent.leavers(str(tmp_path / name))] for name in names] == [["1"], [], []]
+    assert [*absent.leavers(str(there))] == ["2"]
 
 
 def test_a_roster_that_counts_forgets_no_plan_of_another_mapping(memory: EditMemory) -> None:

@@ -367,6 +367,19 @@ def test_an_entry_of_two_rosters_keeps_its_place() -> None:
         ] == [(EMAIL, STAFF, True)]
 
 
+def test_what_staff_wrote_under_another_type_before_the_roster_is_no_edit() -> None:
+    """Staff added the new card and email beside the old ones, and the roster gives them now."""
+    alma = loaded(person())
+    card, early = alma.live.user_identifier or (), email("b@example.org", "work")
+    alma.edit(
+        user_identifier=[card[0].model_dump(), identifier("OTHER_ID_1", "2900002")],
+        contact_info=emails(email(A, preferred=True), early),
+    )
+    reviewed = alma.load(person(email="b@example.org", card="2900002"), LATER)
+    assert (reviewed.asks, reviewed.edits) == ((), ())
+    assert "2900002" in {one.value for one in alma.live.user_identifier or ()}
+
+
 def test_a_note_that_remove_takes_is_written_again() -> None:
     """The wording of staff goes by `remove` in any case; of what that does not name, it stays."""
     labels = [f"user_note[{n}].{name}" for n in (0, 1) for name in ("note_text", "note_type")]
