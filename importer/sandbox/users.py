@@ -238,6 +238,12 @@ class Store:
             self._db.execute("PRAGMA synchronous = NORMAL")
             if version == 0:
                 self._db.executescript(_SCHEMA)
+        except sqlite3.OperationalError as error:  # busy, or out of reach
+            msg = (
+                f"{path} cannot be used now ({error}). Close the program that uses it, or name "
+                "another file."
+            )
+            raise UsageError(msg) from error
         except sqlite3.Error as error:
             msg = f"{path} is no practice Alma ({error}). Delete it or name another one."
             raise UsageError(msg) from error

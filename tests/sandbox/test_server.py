@@ -84,7 +84,10 @@ def test_seeded_patrons_are_the_same_every_time(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
-    """A wrong switch, a port in use and a wrong file are a UsageError at the start."""
+    """A wrong switch, a port in use and a wrong file are a UsageError at the start.
+
+    Only a file that is no practice Alma is to be deleted, none that is busy or out of reach.
+    """
     other = tmp_path / "roster.csv"
     other.write_text("EMPL ID,Last name\n" * 100, "utf-8")
     with socket.create_server(("127.0.0.1", 0)) as busy:
@@ -97,8 +100,9 @@ def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
             Options(db=tmp_path / "absent" / "alma.db"),
         ]
         for options in wrong:
-            with pytest.raises(UsageError), running(options):
+            with pytest.raises(UsageError) as caught, running(options):
                 pass
+            assert ("Delete it" in str(caught.value)) == (options.db == other)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sandbox")]
 
 
