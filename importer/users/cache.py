@@ -314,7 +314,7 @@ def delete_cache(path: Path) -> None:
 
     LedgerError while another command refreshes it.
     """
-    with refresh_lock(path):
+    with refresh_lock(path, WAIT):
         try:
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -330,13 +330,13 @@ WAIT = 60.0
 
 
 @contextmanager
-def refresh_lock(path: Path) -> Iterator[None]:
-    """Keep other commands from refreshing this cache; wait for one that does.
+def refresh_lock(path: Path, wait: float = 0) -> Iterator[None]:
+    """Keep other commands from refreshing this cache; wait some seconds for one that does.
 
-    Raises LedgerError if it takes long.
+    Raises LedgerError if it takes longer.
     """
     try:
-        with FileLock(path.with_suffix(".lock"), timeout=WAIT):
+        with FileLock(path.with_suffix(".lock"), timeout=wait):
             yield
     except Timeout as error:
         msg = (

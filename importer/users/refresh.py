@@ -10,26 +10,36 @@ It costs no call and shows who there is; a user's record is read when a row firs
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from pathlib import Path
+from time import monotonic
 
 from importer.alma.client import PAGE, Alma
 from importer.alma.pacing import run_concurrently
 from importer.alma.responses import UnreadableUserError
-from importer.errors import RefusedError, UsageError
+from importer.errors import LedgerError, RefusedError, UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import GONE
 from importer.model.files import check_regular
 from importer.model.people import person_keys
 from importer.model.text import folded
 from importer.model.user import User
-from importer.users.cache import CacheState, KnownUser, UserCache, cache_path, refresh_lock
+from importer.users.cache import WAIT, CacheState, KnownUser, UserCache, cache_path, refresh_lock
 from importer.users.matching import forget_answers
 
 SWEEP_EVERY = timedelta(days=30)
@@ -70,11 +80,32 @@ class Refresh:
         Raises LedgerError if another command is refreshing the cache; AlmaError, after which the
         same command continues where this one stopped.
         """
-        with refresh_lock(self.cache.path):
+        async with self._alone():
             if self._was_ahead() or full or (due and sweep_due(self.cache.state, self.now())):
                 await self._sweep()
             else:
                 await self._catch_up()
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Keep other commands from refreshing the cache; wait for one that does.
+
+        Raises LedgerError if it takes long.
+        """
+        until, noted = monotonic() + WAIT, False
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(refresh_lock(self.cache.path))
+                    break
+                except LedgerError:
+                    if monotonic() >= until:
+                        raise
+                if not noted:
+                    self.note("Another command is refreshing the user cache. Waiting for it.")
+                    noted = True
+                await asyncio.sleep(0.2)
+            yield
 
     def _was_ahead(self) -> bool:
         """Return whether a clock that was ahead makes a whole cache unsure; if so, note it."""

@@ -374,14 +374,27 @@ def test_a_clock_that_was_ahead_hides_no_change(
 
 
 def test_one_refresh_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second, as of two jobs of one minute, waits; after a while it stops and sends nothing."""
+    """The second, as of two jobs of one minute, waits; after a while it stops and sends nothing.
+
+    It says so, and other tasks, as one that cancels it, go on meanwhile.
+    """
+    said: list[str] = []
 
     def second() -> list[str]:
         with world.cache() as cache:
             return world.refresh(cache)
 
+    async def canceled(alma: Alma) -> None:
+        with world.cache() as cache:
+            await asyncio.wait_for(Refresh(cache, alma, now, unheard, said.append).run(), 0.5)
+
     with ThreadPoolExecutor(1) as threads, refresh_lock(world.path):
-        monkeypatch.setattr("importer.users.cache.WAIT", 0)
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            world.asked(canceled)
+        assert time.monotonic() - began < 30
+        assert len(said) == 1
+        monkeypatch.setattr("importer.users.refresh.WAIT", 0)
         with pytest.raises(LedgerError) as busy:
             second()
         assert (busy.value.exit, busy.value.cause) == (Exit.STOPPED, Cause.PASSES)
