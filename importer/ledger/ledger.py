@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from importer.errors import Exit, LedgerError, UsageError
+from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.database import Database, FileIdentity, file_identity
 from importer.ledger.states import FILE, RESULTS, SENT, State
 from importer.model.plan import Act, Change, Fate, Imprint, Result
@@ -166,12 +167,27 @@ class Ledger(Database):
 
         The failed safety checks count the rows that people resolved.
         """
+        facts = self._saved_facts()
+        update: dict[str, object] = {"undoes": self._undone(facts)}
+        if (checks := self.resolved_checks) is not None:
+            update["failed_checks"] = checks.failed
+        return facts.model_copy(update=update).in_folder(self.folder)
+
+    def _saved_facts(self) -> RunFacts:
         facts = next(self.parsed(RunFacts.model_validate_json, _VALUE, ("facts",)), None)
         if facts is None:
             raise self.damaged
-        if (checks := self.resolved_checks) is not None:
-            facts = facts.model_copy(update={"failed_checks": checks.failed})
-        return facts.in_folder(self.folder)
+        return facts
+
+    def _undone(self, facts: RunFacts) -> str:
+        """Return the folder of the run that this one undoes: beside it if both were moved."""
+        folder = self.folder.resolve()
+        beside = folder.parent / Path(facts.undoes).name
+        if facts.undoes_run and beside != folder and not Path(facts.undoes).is_dir():
+            with suppress(ImporterError), Ledger.open(beside) as other:
+                if other._saved_facts().run_name == facts.undoes_run:
+                    return str(beside)
+        return facts.undoes
 
     @property
     def resolved_checks(self) -> ResolvedChecks | None:

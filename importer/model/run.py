@@ -185,8 +185,9 @@ class RunFacts(Kept):
     """Everything about a run that is not about a row.
 
     `others` are the rosters after the first. `codes` is the file of code tables, as it was typed,
-    if one was named. `users_stay`: of an undo plan, the users that the undone run created and
-    that the plan does not delete. `overwrite_edits`: paths of values that are written
+    if one was named. `undoes`: of an undo plan, the folder of the undone run, and `undoes_run` its
+    name, "" in a plan of an earlier version. `users_stay`: the users that the undone run created
+    and that the plan does not delete. `overwrite_edits`: paths of values that are written
     although staff edited them. `about_alma`: which saved facts the plan uses and which not, and
     what this Alma will not do of it. `sis`: of a plan whose rows Alma's own SIS load loads, from a
     file; None if they are sent through the API. `check_counts`: by roster, without the rows that
@@ -218,8 +219,14 @@ class RunFacts(Kept):
     common: Common = NOTHING_COMMON
     record_types: dict[str, tuple[str, ...]] = {}
     undoes: str = ""
+    undoes_run: str = ""
     users_stay: int = 0
     sis: SisLoad | None = None
+
+    @property
+    def run_name(self) -> str:
+        """The name by which the run is remembered, wherever its folder is."""
+        return f"{self.started.isoformat()} {self.roster.sha256[:8]}"
 
     @property
     def rosters(self) -> tuple[tuple[RosterFacts, MappingFacts], ...]:
@@ -230,19 +237,13 @@ class RunFacts(Kept):
         )
 
     def in_folder(self, folder: Path) -> RunFacts:
-        """Return the facts with the paths of what this run keeps in its folder.
-
-        The run that it undoes may have been moved with it.
-        """
+        """Return the facts with the paths of what this run keeps in its folder."""
         pairs = [
             {"roster": _found(roster, folder), "mapping": _found(mapping, folder)}
             for roster, mapping in self.rosters
         ]
         others = tuple(map(OtherRoster.model_validate, pairs[1:]))
-        undoes, beside = self.undoes, folder.resolve().parent / Path(self.undoes).name
-        if undoes and not Path(undoes).is_dir() and beside.is_dir():
-            undoes = str(beside)
-        return self.model_copy(update={**pairs[0], "others": others, "undoes": undoes})
+        return self.model_copy(update={**pairs[0], "others": others})
 
     @property
     def deletes(self) -> bool:

@@ -49,11 +49,6 @@ SEEN = "absent until"
 """The name under which a ledger keeps which entry was the last that counted here."""
 
 
-def run_name(facts: RunFacts) -> str:
-    """Return the name by which a run is remembered, wherever its folder is."""
-    return f"{facts.started.isoformat()} {facts.roster.sha256[:8]}"
-
-
 def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> None:
     """Remember what a run applied, and which rows Alma had so already; `late`: after later loads.
 
@@ -63,7 +58,7 @@ def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> Non
     facts = ledger.facts
     if facts.alma is None:
         return
-    memory, run = EditMemory(facts.alma.key), run_name(facts)
+    memory, run = EditMemory(facts.alma.key), facts.run_name
     before = memory.entry(run)
     rows, last = applied_since(ledger, before or 0)
     if before is not None and not rows:
@@ -114,7 +109,7 @@ def _put_back(
             if row in wrote
         }
         kept = {user for row, user in wrote.items() if row not in done}
-        memory.put_back(run_name(facts), last, run_name(first.facts), now, kept)
+        memory.put_back(facts.run_name, last, first.facts.run_name, now, kept)
 
 
 def _of_write(
@@ -196,7 +191,7 @@ def remember_earlier(institution: str) -> None:
                 facts = ledger.facts
                 if facts.alma is None or facts.alma.key != institution or not ledger.was_applied:
                     continue
-                entry = memory.entry(run_name(facts))
+                entry = memory.entry(facts.run_name)
                 if entry is None or applied_since(ledger, entry)[0]:
                     applied = datetime.fromisoformat(ledger.value("applied") or "")
                     missing.append((applied, path.parent))

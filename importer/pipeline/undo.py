@@ -123,6 +123,7 @@ async def undo(
             calls_left=alma.limiter.available,
             about_alma=about,
             undoes=str(first.folder.resolve()),
+            undoes_run=of_first.run_name,
             users_stay=stay,
         )
         groups: list[tuple[str, ...]] = [()] * len(facts.rosters)

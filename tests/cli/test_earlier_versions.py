@@ -19,7 +19,7 @@ from importer.ledger.memory import DecisionMemory, EditMemory
 from importer.model.people import person_keys
 from importer.model.plan import Answer
 from importer.model.user import User
-from importer.pipeline.apply import remember_earlier, run_name
+from importer.pipeline.apply import remember_earlier
 from importer.users.cache import UnreadUsers, UserCache, find_users
 from importer.users.matching import MatchResult, PersonQuery
 from tests.cli.conftest import Sandbox, Type
@@ -90,7 +90,7 @@ def test_earlier_loads_are_remembered(earlier: Path) -> None:
     """What staff edited since stays, and the undo of the last run finds what was left before it."""
     assert earlier.is_dir()
     with EditMemory("01SANDBOX_INST sandbox") as memory, Ledger.open(Path("second")) as ledger:
-        run, cy = run_name(ledger.facts), "2003"
+        run, cy = ledger.facts.run_name, "2003"
         assert memory.entry(run) == 8
         known = {user: memory.of("small", [user]).own for user in ("2001", "2002", cy)}
         memory.put_back("undo", 1, run, {cy: ""}, set())

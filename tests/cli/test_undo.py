@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from importer.errors import Exit
+from importer.ledger.ledger import Ledger
 from importer.model.plan import Result
 from importer.report.wording import ENDS
 from tests.cli.conftest import Sandbox, Type
@@ -53,6 +55,27 @@ def test_an_undo_is_carried_out_where_the_folder_was_moved_to(
     assert (again["update"], "edited-in-alma" in again["problems"]) == (1, False)
     second = next(one for one in json.loads(typed("runs", "--json").out) if "second" in one["run"])
     assert second["undone_by"] == ["runs/back"]
+
+
+@pytest.mark.parametrize(("first", "undo"), [("old/run", "undo"), ("old/run", "new/run")])
+def test_an_undo_takes_no_other_run_for_its_own(
+    folder: Path, typed: Type, sandbox: Sandbox, first: str, undo: str
+) -> None:
+    """Once the run that it undoes is gone: neither one of that name beside it nor itself."""
+    load(typed, write(folder, ANA, BO), "both")
+    load(typed, write(folder, (*BO[:3], "COMM", *BO[4:])), "run")
+    load(typed, write(folder, ANAS_CHANGE), first)
+    mail = {"email_address": "zoe@example.org", "email_type": [{"value": "personal"}]}
+    zoe = {"first_name": "Zoe", "last_name": "Else", "birth_date": "1955-05-05Z"}
+    ask(sandbox, "PATCH", "users/2001", zoe | {"contact_info": {"email": [mail]}})
+    assert typed("undo", first, "-o", undo, "--json").summary["review"] == 1
+    before = state(sandbox)
+    shutil.rmtree(folder / "old")
+    assert typed("resolve", undo, "2", "--as", "update").exit == Exit.USAGE
+    typed("apply", undo)
+    assert state(sandbox) == before
+    with Ledger.open(folder / undo) as ledger:
+        assert Path(ledger.facts.undoes) == folder / first
 
 
 def test_what_staff_changed_since_is_theirs(folder: Path, typed: Type, sandbox: Sandbox) -> None:

@@ -15,7 +15,6 @@ from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import EditMemory
 from importer.pipeline import apply as apply_stage
-from importer.pipeline.apply import run_name
 from tests.docs.pages import DOCS
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
@@ -60,7 +59,7 @@ def test_what_a_killed_apply_did_is_remembered(
     with Ledger.open(run.folder) as ledger:
         alma, entries = ledger.facts.alma, sum(1 for _ in history(ledger))
         assert alma is not None
-        name = run_name(ledger.facts)
+        name = ledger.facts.run_name
         assert EditMemory(alma.key).entry(name) is None
         importer.apply(run)
         assert sum(1 for _ in history(ledger)) == entries
@@ -79,7 +78,7 @@ def test_what_is_sent_is_sent_and_remembered_without_the_user_cache(folder: Path
     assert len(notes) == 1
     with Ledger.open(run.folder) as ledger:
         assert ledger.facts.alma is not None
-        assert EditMemory(ledger.facts.alma.key).entry(run_name(ledger.facts)) is not None
+        assert EditMemory(ledger.facts.alma.key).entry(ledger.facts.run_name) is not None
 
 
 def test_errors_and_files(folder: Path) -> None:
