@@ -67,21 +67,25 @@ class Returns:
     def renumber(self) -> None:
         """Give what is kept by roster the numbers that the rosters have in the job file now.
 
-        Where `from` was not kept, or is written otherwise now, it is a roster with the mapping of
-        the load; in the second case one from which nothing was loaded yet.
+        Where several rosters have the `from`, or it was not kept or is written otherwise now, it is
+        a roster with the mapping of the load; in the last case one from which nothing was loaded
+        yet. A lone roster needs no `from`.
         """
         rosters, state = self._job.file.rosters, self._store.state
         sources = [part.source.address for part in rosters]
 
         def number(one: Returned) -> int:
-            if one.source in sources:
-                return sources.index(one.source)
+            same = [at for at, source in enumerate(sources) if one.source in {"", source}]
+            if one.source and len(same) == 1:
+                return same[0]
             mapping = of_run(str(Path(one.path).parent), partial(_mapping_of, one), None)
+            if mapping is None and len(same) == 1:
+                return same[0]
             fits = [
                 at
                 for at, part in enumerate(rosters)
                 if part.mapping == mapping
-                and (not one.source or state.feed(sources[at]).last is None)
+                and (at in same if same else state.feed(sources[at]).last is None)
             ]
             return one.roster if one.roster in fits else next(iter(fits), GONE)
 

@@ -219,6 +219,34 @@ def test_corrections_belong_to_their_roster_wherever_the_job_has_it(
     assert (workbook.name in office.text, office.run()) == (True, Exit.DONE)
 
 
+@pytest.mark.parametrize("purged", [False, True])
+def test_corrections_of_two_rosters_in_one_file_have_their_own_mapping(
+    office: Office, sandbox: Sandbox, *, purged: bool
+) -> None:
+    """Where the load is not known any more, they are put aside."""
+    (office.folder / "back").mkdir()
+    small = (office.folder / "small.yaml").read_text("utf-8")
+    for name, only, group in (("friends", "{not: COMM}", "FRIEND"), ("small", "COMM", "<Group>")):
+        text = small.replace("dates: ymd", f"dates: ymd, only: {{Group: {only}}}")
+        (office.folder / f"{name}.yaml").write_text(text.replace("<Group>", group, 1), "utf-8")
+    rosters = "".join(
+        f"  - {{from: incoming/all-*.csv, mapping: {name}.yaml, unchanged_for: 0s, max_age: 26h}}\n"
+        for name in ("friends", "small")
+    )
+    job = office.folder / "nightly.yaml"
+    job.write_text(f"version: 1\nrosters:\n{rosters}do: apply\n{GUARDS}{NOTIFY}", "utf-8")
+    others = [(*row[:3], "FAC", *row[4:]) for row in people(20, first=100)]
+    assert office.takes([*people(20), *others, WRONG], "all-1.csv") == Exit.REJECTS
+    (workbook,) = back(office)
+    correct(workbook)
+    if purged:
+        kept = json.loads((office.folder / "jobs" / "nightly.json").read_text("utf-8"))
+        shutil.rmtree(office.folder / Path(kept["returned"][workbook.name]["path"]).parent)
+    assert office.run() == (Exit.REJECTS if purged else Exit.DONE)
+    loaded = state(sandbox).get("20999", {"user_group": {"value": ""}})
+    assert loaded["user_group"]["value"] == ("" if purged else "COMM")
+
+
 def test_corrections_come_before_a_new_roster(office: Office, sandbox: Sandbox) -> None:
     """Both wait: what the roster says of the person is newer, and stays."""
     correct(gives_back(office))
