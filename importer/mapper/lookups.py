@@ -143,7 +143,7 @@ class Lookup:
         shown = KNOWN if means_one_of(key, (*self.codes, *self.codes.values())) else VALUE
         if code == TO_CHOOSE:
             message = f"{shown} has no code yet in the mapping's lookup"
-            advice = "Write one code for it in the lookup, not `?` or two, or correct the cell."
+            advice = "Give it one code in the lookup, or correct the cell."
         else:
             message = f"{shown} is not in the mapping's lookup"
             near = difflib.get_close_matches(key, self.codes, n=3, cutoff=0.6)
