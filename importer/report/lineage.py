@@ -51,7 +51,7 @@ class Lineage:
             yield f"Its rejects were corrected and loaded by {shortest(folder)}."
         if self.sittings > 1:
             times = "once" if self.sittings == 2 else f"{self.sittings - 1} times"
-            yield f"The load was interrupted and continued {times}."
+            yield f"The load was paused and continued {times}."
 
     def as_json(self) -> dict[str, object]:
         """Return the relations as JSON values."""

@@ -64,10 +64,12 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
         facts.started, facts.operator, "eye", planned.get(facts.command, "compared with Alma")
     )
     words = {
-        "apply": ("play", f"approved the {what}{{}}"), "paused": ("pause", f"paused the {what}"),
+        "apply": ("play", f"approved the {what}{{}}"),
+        "paused": ("pause", f"the {what} was paused"),
         "finished": ("check", f"the {what} is finished"),
-        DECIDED: ("people", "decided {}"), ALLOWED: ("alert", "allowed: {}"),
-    }  # fmt: skip
+        DECIDED: ("people", "decided {}"),
+        ALLOWED: ("alert", "allowed: {}"),
+    }
     for (event, who), entries in groupby(made_by_people(ledger), lambda e: (e.event, e.operator)):
         each = list(entries)
         if found := words.get(event):

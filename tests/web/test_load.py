@@ -135,7 +135,7 @@ def test_what_is_no_number_of_rows_starts_nothing(office: tuple[Library, httpx.C
         assert field is not None
         assert (answer.status_code, 'aria-invalid="true"' in field[0]) == (422, True), text
     assert approve(client, run, some="", limit="").status_code == 422
-    shown = approve(client, run, some="no", limit="2", proposed="10")  # "All rows" is still chosen
+    shown = approve(client, run, some="no", limit="2", proposed="10")  # all are still chosen
     assert (shown.status_code, 'value="yes" checked' in shown.text) == (422, True)
     assert library.written() == writes
     followed(client, approve(client, run, some="yes", limit="2"))

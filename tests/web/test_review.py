@@ -83,6 +83,21 @@ def test_changes_are_counted_and_every_row_is_found(
     assert cells.groups() == ("Silva", "Silvano")
 
 
+def test_the_form_of_approval_counts_who_is_written_and_what_is_not_loaded(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """How many now is about the people who are written; rejected rows are not loaded either."""
+    _, client = office
+    new = "".join(f"96{n:02},Nia{n},New{n},19{50 + n}-01-02,\n" for n in range(12))
+    run = planned(
+        client, drafted(client, "alma", f"{ROSTER}{new},No,Id,1990-01-02,\n", "born.yaml")
+    )
+    form = _text(client.get(run).text.partition('id="approve"')[2].partition("</form>")[0])
+    left = int(re.findall(r"All (\d+) people Only the first people", form)[0])
+    assert f"Write {left} people to" in form
+    assert re.search(r"1 rejected row and \d rows? that needs? review are not loaded\.", form)
+
+
 def test_all_that_a_safety_check_lets_pass_is_shown(
     office: tuple[Library, httpx.Client],
 ) -> None:
