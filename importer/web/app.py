@@ -67,6 +67,9 @@ _FORMS: dict[str, Page] = {
     "drafts/{draft}/trash": home_pages.trash,
     "drafts/{draft}/restore": home_pages.restore,
     "drafts/{draft}/delete": home_pages.delete,
+    "drafts/{draft}/sheet": draft_pages.save_sheet,
+    "drafts/{draft}/mapping": mapping_pages.save,
+    "drafts/{draft}/plan": draft_pages.plan,
     "drafts/{draft}/grid/cells": grid_pages.save_cells,
     "drafts/{draft}/grid/again": grid_pages.save_again,
     "drafts/{draft}/grid/undo": grid_pages.undo,
@@ -76,6 +79,8 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/decisions/use": decision_pages.use,
     "runs/{run}/decisions/users": decision_pages.get_users,
     "runs/{run}/approve": review_pages.start_apply,
+    "runs/{run}/pause": run_pages.pause,
+    "runs/{run}/sis-report": review_pages.sis_report,
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
     "users": users_page.save,
@@ -84,11 +89,8 @@ _FORMS: dict[str, Page] = {
     "settings/job": settings_page.decide_job,
     "settings/{command}": settings_page.run_command,
 }
-_DRAFT_FORMS: dict[str, Page] = {
-    "drafts/{draft}/sheet": draft_pages.save_sheet,
-    "drafts/{draft}/mapping": mapping_pages.save,
-    "drafts/{draft}/plan": draft_pages.plan,
-}
+
+_VERSIONED = (draft_pages.save_sheet, mapping_pages.save, draft_pages.plan)
 """Forms that change a draft, if it is as their page showed it."""
 
 _ASIDE = (home_pages.trash, home_pages.restore, home_pages.delete, grid_pages.check_again)
@@ -117,21 +119,21 @@ async def check_role(request: web.Request, handler: Handler) -> web.StreamRespon
     return visit.refusal(403, "You may not do this", f"{sentence} Nothing was done.", "/")
 
 
-def _in_turn(page: Page, *, versioned: bool = False, large: bool = False) -> Handler:
+def _in_turn(page: Page) -> Handler:
     """Return the handler of a page or form; those of one thing are carried out one after another.
 
     Who waits needs no thread, so that nobody else waits, and a page that nobody waits for any more
-    is not made. `versioned`: StaleError is raised where the draft was changed since the page of the
-    form. `large`: a file that comes with the form may be as large as a roster.
+    is not made. StaleError is raised where the draft was changed since the page of the form.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        large = page is review_pages.sis_report  # its file may be as large as a roster
         visit = await Visit.of(request.clone(client_max_size=LARGEST) if large else request)
         async with visit.site.turn(_subject(request)):
             if request.method == "GET" and request.transport is None:
                 return web.Response()
             of_draft = "draft" in request.match_info
-            if versioned and visit.number("version") != visit.draft.facts.version:
+            if page in _VERSIONED and visit.number("version") != visit.draft.facts.version:
                 msg = "This roster was changed in another window."
                 raise StaleError(msg)
             if request.method == "POST" and visit.person and of_draft and page not in _ASIDE:
@@ -145,30 +147,20 @@ def _in_turn(page: Page, *, versioned: bool = False, large: bool = False) -> Han
 def _subject(request: web.Request) -> str:
     """Return the address of what one request at a time uses.
 
-    It is a draft, a run that a form changes or, for other requests, the page itself.
+    It is a draft, a run that a form changes or, for other requests, the page itself. A load is
+    paused whatever else is asked of its run.
     """
     names = request.match_info
     if "draft" in names:
         return f"/{names['place']}/drafts/{names['draft']}"
-    if request.method == "POST" and "run" in names:
+    if request.method == "POST" and "run" in names and not request.path.endswith("/pause"):
         return f"/{names['place']}/runs/{names['run']}"
     return request.path
-
-
-async def _pause(request: web.Request) -> web.StreamResponse:
-    """Pause a load, whatever else is asked of its run."""
-    return await asyncio.to_thread(run_pages.pause, await Visit.of(request))
 
 
 ROUTES = [
     *(web.get(f"/{{place}}/{path}", _in_turn(page)) for path, page in _PAGES.items()),
     *(web.post(f"/{{place}}/{path}", _in_turn(page)) for path, page in _FORMS.items()),
-    *(
-        web.post(f"/{{place}}/{path}", _in_turn(page, versioned=True))
-        for path, page in _DRAFT_FORMS.items()
-    ),
-    web.post("/{place}/runs/{run}/sis-report", _in_turn(review_pages.sis_report, large=True)),
-    web.post("/{place}/runs/{run}/pause", _pause),
     web.post("/{place}/rosters", home_pages.take_roster),
     web.get("/{place}/runs/{run}/events", run_pages.events),
 ]

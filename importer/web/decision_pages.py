@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from os.path import commonprefix
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -37,7 +38,7 @@ from importer.users.matching import MatchResult, PersonQuery
 from importer.web.card import as_shown
 from importer.web.loads import Given, given_answers, save_answers
 from importer.web.review_pages import draft_of, unused_answers
-from importer.web.site import Visit, see
+from importer.web.site import RefusedError, Visit, see
 from importer.web.tasks import Workspace
 
 SENT = "answers.csv"
@@ -61,37 +62,32 @@ class Queue:
             row: tuple(p for p in ledger.problems(row) if p.severity is Severity.REVIEW)
             for row in open_rows(ledger)
         }
-        rows = {row: found for row, found in rows.items() if choices(found)}
-        ordered = sorted(rows, key=lambda row: (not _danger(rows[row]), _kind(rows[row]), row))
+        asked = (row for row, found in rows.items() if choices(found))
+        ordered = sorted(asked, key=lambda row: (_kind(rows[row]), row))
         answers = {row: one.text for row, one in given_answers(ledger.folder).items()}
         valid = {row: text for row, text in answers.items() if text in choices(rows.get(row, ()))}
         return cls({row: rows[row] for row in ordered}, valid)
 
     def open(self, kind: str = "") -> list[int]:
         """Return the rows without an answer, of one kind or all, in order."""
-        return [
-            row
-            for row, found in self.rows.items()
-            if row not in self.answers and kind in {"", _kind(found)}
-        ]
+        left = (row for row in self.rows if row not in self.answers)
+        return [row for row in left if kind in {"", _kind(self.rows[row]).title}]
 
-    def kinds(self) -> list[tuple[str, bool, int]]:
-        """Return each kind of question, whether it is dangerous, and how many are open."""
-        left = Counter(_kind(self.rows[row]) for row in self.open())
-        dangers = {_kind(found): _danger(found) for found in self.rows.values()}
-        return [(kind, danger, left[kind]) for kind, danger in dangers.items() if left[kind]]
+    def kinds(self) -> Counter[Kind]:
+        """Return each kind of question with how many are open."""
+        return Counter(_kind(self.rows[row]) for row in self.open())
 
 
-def _first(problems: tuple[Problem, ...]) -> Problem:
-    return max(problems, key=lambda one: is_danger(one.code))
+class Kind(NamedTuple):
+    """What is asked; dangers come first."""
+
+    harmless: bool
+    title: str
 
 
-def _kind(problems: tuple[Problem, ...]) -> str:
-    return CATALOGUE[_first(problems).code].title
-
-
-def _danger(problems: tuple[Problem, ...]) -> bool:
-    return is_danger(_first(problems).code)
+def _kind(problems: tuple[Problem, ...]) -> Kind:
+    first = max(problems, key=lambda one: is_danger(one.code))
+    return Kind(not is_danger(first.code), CATALOGUE[first.code].title)
 
 
 def decisions(visit: Visit) -> web.Response:
@@ -105,15 +101,10 @@ def decisions(visit: Visit) -> web.Response:
         read = Names(ledger, show_values=True)
         names = {one: read.of(ledger.row(one)) for one in queue.answers}
         unused = unused_answers(visit, ledger)
-    order = list(queue.rows)
-    at = order.index(row) if row is not None else 0
     return visit.step_page(
         "decisions.html.j2", "Decisions", draft_of(visit.space, facts), visit.run.name,
-        queue=queue, kind=kind if kind in {one for one, *_ in queue.kinds()} else "",
-        question=question, chosen=queue.answers.get(row, "") if row is not None else "",
-        number=at + 1, total=len(order), names=names,
-        before=order[at - 1] if at else None, after=next(iter(order[at + 1 :]), None),
-        done=visit.number("done", -1), unused=unused,
+        queue=queue, kind=kind if queue.open(kind) else "", question=question, names=names,
+        order=list(queue.rows), unused=unused,
     )  # fmt: skip
 
 
@@ -124,10 +115,8 @@ def answer(visit: Visit) -> web.Response:
     with Ledger.open(visit.run) as ledger:
         queue = Queue.of(ledger)
         if text not in choices(queue.rows.get(row, ())):
-            return visit.refusal(
-                422, "This row has no such decision",
-                "Choose one of the decisions that the row's page lists. Nothing was changed.", here,
-            )  # fmt: skip
+            sentence = "Choose one of the decisions that the row's page lists. Nothing was changed."
+            raise RefusedError(422, "This row has no such decision", sentence, here)
         same = visit.text("same") == "yes"
         alike = [*Desk(visit.space, ledger, queue).alike(row)] if same else ()
     fitting = [one for one in alike if text in choices(queue.rows[one])]
@@ -160,19 +149,15 @@ def use(visit: Visit) -> web.Response:
         roster = RowId.of(min(queue.answers)).roster
         used = {row: text for row, text in queue.answers.items() if RowId.of(row).roster == roster}
         file = place(visit.run / SENT, partial(write_rejects, ledger, roster, decisions=used))
-    return visit.start(
-        "resolve", f"runs/{visit.run.name}", "--from", visit.space.typed(file), "--json",
-        title=f"Using {counted(len(used), 'answer')}",
-        then=visit.run_address,
-        back=f"{visit.run_address}/decisions",
-    )  # fmt: skip
+    words = ("resolve", f"runs/{visit.run.name}", "--from", visit.space.typed(file), "--json")
+    title, back = f"Using {counted(len(used), 'answer')}", f"{visit.run_address}/decisions"
+    return visit.start(*words, title=title, then=visit.run_address, back=back)
 
 
 def get_users(visit: Visit) -> web.Response:
     """Start to read Alma's users, so that they can be seen beside the rows."""
-    here = f"{visit.run_address}/decisions"
-    title = "Reading the users of Alma"
-    return visit.start("users", "refresh", title=title, then=here, back=here)
+    title, back = "Reading the users of Alma", f"{visit.run_address}/decisions"
+    return visit.start("users", "refresh", title=title, back=back)
 
 
 # --- one question ---
@@ -208,7 +193,7 @@ class Desk:
         more = [one for one in sides[1].items() if one[0] not in sides[0]] if users else ()
         return {
             "row": row,
-            "kind": _kind(problems),
+            "kind": _kind(problems).title,
             "name": self.names.of(self.ledger.row(row)),
             "problems": [what(one, show_values=True, begin=True) for one in problems],
             "titles": [own, *(self._title(user, row) for user in users)],
@@ -234,7 +219,7 @@ class Desk:
 
         And whether it changes the record of somebody who may be another person.
         """
-        users, danger = in_question(problems), _danger(problems)
+        users = in_question(problems)
         for text in choices(problems):
             found, named = read_decision(text) or (Answer.REJECT, "")
             user = named or next(iter(users), "")
@@ -258,7 +243,7 @@ class Desk:
                 ),
                 Answer.REJECT: f"Nothing is written. Row {row_label(row)} stays out of Alma.",
             }[found]
-            yield text, does, danger and found.names_user
+            yield text, does, found.names_user and not _kind(problems).harmless
 
     def _old_id(self, row: int) -> str:
         """Return whether a user keeps a primary ID that a row replaces, as a clause."""
@@ -292,7 +277,7 @@ class Desk:
         more = {one for one in mine - needed if not other_person or _is_contact(one)}
         if not needed <= mine or not more:
             return
-        for other in self.queue.open(_kind(self.queue.rows[row])):
+        for other in self.queue.open(_kind(self.queue.rows[row]).title):
             same = codes == {one.code for one in self.queue.rows[other]}
             if other != row and same and mine <= self._agreed(other):
                 yield other

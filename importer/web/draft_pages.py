@@ -28,7 +28,7 @@ from importer.suggest.columns import Beside, confirmed, guesses
 from importer.suggest.first_mapping import suggest
 from importer.web.drafts import Draft, mapping_text
 from importer.web.site import Visit, found, number, see
-from importer.web.tasks import RUN, Workspace
+from importer.web.tasks import Workspace
 
 NEW = "new"
 """What the form sends in place of a mapping's name for a new one."""
@@ -66,8 +66,6 @@ def sheet(visit: Visit) -> web.Response:
         most=TOP,
         lines=_without_secrets(top, roster, document),
         letters=[letter(at) for at in range(max(map(len, top.rows), default=0))],
-        headings=roster.source.header if roster else (),
-        last=int(roster.frame.index[-1]) if roster and len(roster.frame) else 0,
         encoding=layout.encoding,
         fits=fits,
         proposed=proposed,
@@ -274,7 +272,6 @@ def plan(visit: Visit) -> web.Response:
         "plan", visit.space.typed_roster(draft), "-m", typed(visit.mapping), *corrections, *load,
         "--json",
         title="Comparing with Alma",
-        then=f"{visit.base}/runs/{RUN}",
         back=f"{visit.base}/drafts/{draft.name}/grid",
         run_of=draft.roster.stem,
     )  # fmt: skip

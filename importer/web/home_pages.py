@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 from contextlib import suppress
-from urllib.parse import urlencode
 
 from aiohttp import BodyPartReader, web
 
@@ -16,7 +15,7 @@ from importer.model.files import replace
 from importer.model.roster import Layout
 from importer.web.drafts import Draft
 from importer.web.loads import Load, Show, loads, open_loads
-from importer.web.site import UNREADABLE, Visit, found, see
+from importer.web.site import UNREADABLE, RefusedError, Visit, found, see
 from importer.web.tasks import DRAFTS
 
 SAMPLE, SAMPLE_MAPPING = "samples/community-patrons.xlsx", "community.yaml"
@@ -32,31 +31,20 @@ _PAGE = 25
 
 def home(visit: Visit) -> web.Response:
     """Show the loads, and where to drop a roster."""
-    space, find, at = visit.space, visit.text("find").strip(), visit.page_number
+    find, at = visit.text("find").strip().casefold(), visit.page_number
     show = next((one for one in Show if one == visit.text("show")), Show.ALL)
-    every = loads(space)
-    shown = [
-        load
-        for load in every
-        if _is_in(load, show)
-        and find.casefold() in f"{load.name}\n{load.file}\n{load.who}".casefold()
-    ]
+    every = loads(visit.space)
+    listed = (one for one in every if _is_in(one, show))
+    shown = [one for one in listed if find in f"{one.name}\n{one.file}\n{one.who}".casefold()]
     return visit.page(
         "loads.html.j2",
         show=show,
-        find=find,
         counts={one: sum(_is_in(load, one) for load in every) for one in Show},
         shown=shown[(at - 1) * _PAGE : at * _PAGE],
         total=len(every),
-        at=at,
         pages=-(-len(shown) // _PAGE),
-        more=f"{visit.base}/?{urlencode({'show': show, 'find': find})}&",
-        after=space.draft(visit.text("after")),
-        trashed=space.draft(visit.text("trashed"), trashed=True),
-        today=visit.now.date(),
-        codes_age=space.codes_age(visit.now.date()),
         largest=LARGEST >> 20,
-    )  # fmt: skip
+    )
 
 
 def _is_in(load: Load, show: Show) -> bool:
@@ -83,8 +71,8 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
         with suppress(*UNREADABLE):  # it has no parts
             part = await (await request.multipart()).next()
     if not isinstance(part, BodyPartReader) or part.name != "roster" or not part.filename:
-        sentence_ = "Choose a CSV, Excel or OpenDocument file."
-        return visit.refusal(422, "No file was chosen", sentence_, back)
+        sentence = "Choose a CSV, Excel or OpenDocument file."
+        raise RefusedError(422, "No file was chosen", sentence, back)
     draft = Draft.create(visit.space.folder / DRAFTS, part.filename, visit.now, visit.operator)
     loop = asyncio.get_running_loop()
     try:
@@ -93,8 +81,8 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
     except RosterError as error:
         if "in the mapping" not in str(error):  # a person can choose the sheet and how it is read
             shutil.rmtree(draft.folder)
-            sentence_ = f"{error} Nothing was kept."
-            return visit.refusal(422, "This file cannot be read", sentence_, back)
+            sentence = f"{error} Nothing was kept."
+            raise RefusedError(422, "This file cannot be read", sentence, back) from error
         draft.ask(
             "sheet" if isinstance(error, WhichSheetError) else "names" if error.encodings else ""
         )
@@ -125,11 +113,9 @@ async def _save(part: BodyPartReader, draft: Draft) -> None:
 
 def trash(visit: Visit) -> web.Response:
     """Move a draft to the trash, with the runs made from it, unless a load of it is not done."""
-    draft = visit.draft
-    if refused := _in_use(visit, draft):
-        return refused
-    draft.trash(trashed=True)
-    return see(f"{visit.base}/?trashed={draft.name}")
+    _check_unused(visit, visit.draft)
+    visit.draft.trash(trashed=True)
+    return see(f"{visit.base}/?trashed={visit.draft.name}")
 
 
 def restore(visit: Visit) -> web.Response:
@@ -142,8 +128,7 @@ def delete(visit: Visit) -> web.Response:
     """Delete a draft in the trash; the runs made from it stay, but their plans become stale."""
     draft = _thrown(visit)
     # with four eyes it must stay known who prepared a plan that can be approved
-    if refused := _in_use(visit, draft, with_plans=visit.site.access.four_eyes):
-        return refused
+    _check_unused(visit, draft, with_plans=visit.site.access.four_eyes)
     shutil.rmtree(draft.folder)
     return see(f"{visit.base}/?show={Show.TRASH}")
 
@@ -153,19 +138,18 @@ def _thrown(visit: Visit) -> Draft:
     return found(draft if draft.facts.trashed else None)
 
 
-def _in_use(visit: Visit, draft: Draft, *, with_plans: bool = False) -> web.Response | None:
-    """Return why a draft is needed: it is being planned, or a load of it is not done.
+def _check_unused(visit: Visit, draft: Draft, *, with_plans: bool = False) -> None:
+    """Check that a draft is not being planned, and that no load of it is not done.
 
-    `with_plans`: also a load that was planned and not approved.
+    `with_plans`: nor a load that was planned and not approved. Raises RefusedError.
     """
     space, heading = visit.space, "This roster is still needed"
     if space.tasks.doing(("plan", space.typed_roster(draft))):
         sentence = f"{draft.facts.file} is being compared with Alma. Wait until that is done."
-        return visit.refusal(409, heading, sentence, f"{visit.base}/")
+        raise RefusedError(409, heading, sentence, f"{visit.base}/")
     for run in open_loads(space, draft, with_plans=with_plans):
         sentence = (
             f"The load of {draft.facts.file} is not finished and needs the roster. Continue the "
             "load first; a roster whose load is complete can be deleted."
         )
-        return visit.refusal(409, heading, sentence, f"{visit.base}/runs/{run}")
-    return None
+        raise RefusedError(409, heading, sentence, f"{visit.base}/runs/{run}")

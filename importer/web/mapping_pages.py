@@ -475,7 +475,6 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
     if document is None or roster is None or visit.text("view") == TEXT:
         return _text_page(visit, findings, problem)
     tables = visit.space.codes()
-    found = columns(roster, document, guesses(roster, beside(visit)))
     return visit.step_page(
         "mapping.html.j2",
         "Mapping",
@@ -483,16 +482,14 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
         chosen=chosen,
         digest=text_digest(mapping_text(chosen)),
         findings=[*on_form(findings)],
-        columns=found,
+        columns=columns(roster, document, guesses(roster, beside(visit))),
         wanted=wanted,
         asked=asked,
         targets=targets(document),
-        unused=sum(one.target == "" for one in found),
         card=card(roster, document, tables, visit.now.date(), visit.number("person", 1)),
         lacking=lacking(document),
         words=words(roster, document, tables),
         panels=panels(document, visit.now.date()),
-        saved=visit.text("saved"),
         tables=tables,
     )
 

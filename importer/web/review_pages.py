@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -30,7 +30,7 @@ from importer.report.wording import workbooks
 from importer.web.advice import in_words
 from importer.web.drafts import Draft
 from importer.web.loads import Event, events_of, last_load, ledger_stamp, prepared_by, text_people
-from importer.web.site import Visit, number, see
+from importer.web.site import RefusedError, Visit, number, see
 from importer.web.tasks import PRACTICE, Workspace, is_locked
 
 
@@ -226,8 +226,8 @@ def _stale(ledger: Ledger, draft: Draft | None) -> str:
     return ""
 
 
-ALL, FEW = "no", 10
-"""In the form of approval: all rows are to be written; how many the form proposes otherwise."""
+ALL = "no"
+"""In the form of approval: all rows are to be written."""
 
 ALMA_REPORT, ROSTERS = "alma-job-report", frozenset({".csv", ".txt", ".xlsx", ".xls", ".ods"})
 """In a run's folder: Alma's list of rejected users, as it was sent; what it may be."""
@@ -248,35 +248,26 @@ def run(visit: Visit) -> web.Response:
 
 def _shown(visit: Visit, shown: Review, wrong: Mapping[str, object] | None = None) -> web.Response:
     """Return the page and, if the form of approval was filled in wrongly, what is wrong."""
-    end, find, at = visit.text("end"), visit.text("find").strip(), visit.page_number
+    end, find, before = visit.text("end"), visit.text("find"), (visit.page_number - 1) * PAGE
     with Ledger.open(visit.run) as ledger:
-        rows, total = rows_page(ledger, end, find, (at - 1) * PAGE, PAGE)
+        rows, total = rows_page(ledger, end, find.strip(), before, PAGE)
         unused = unused_answers(visit, ledger) if shown.summary.review and not shown.stale else ()
-    allowed = {*visit.texts("allow"), *visit.texts("viewed")}
+    template, step = ("done.html.j2", "Load") if shown.applied else ("run.html.j2", "Review")
     return visit.step_page(
-        "done.html.j2" if shown.applied else "run.html.j2",
-        "Load" if shown.applied else "Review",
+        template,
+        step,
         shown.draft,
         visit.run.name,
         status=422 if wrong else 200,
         view=shown,
         unused=unused,
-        worded=visit.worded,
         workbooks=workbooks(shown.files, shown.facts),
-        before=last_load(visit.space, visit.run.name),
+        last=last_load(visit.space, visit.run.name),
         wrong=wrong,
-        viewed=allowed if wrong else frozenset(),
         own=visit.site.access.forbids(visit.person, shown.prepared_by),
-        every=not wrong or (visit.text("some") == ALL and not wrong["limit"]),
-        limit=visit.text("limit") if wrong else FEW,
-        typed=visit.text("code") if wrong else "",
         rows=rows,
         total=total,
-        end=end,
-        find=find,
-        at=at,
         pages=-(-total // PAGE),
-        more=f"?{urlencode({'end': end, 'find': find})}&",
     )
 
 
@@ -289,33 +280,28 @@ def unused_answers(visit: Visit, ledger: Ledger) -> list[str]:
     return [line for line in lines if " ".join(line.split(" ")[:2]).rstrip(":") in still]
 
 
-def _refused(visit: Visit, shown: Review) -> web.Response | None:
-    """Return why a plan is not approved here and now by this person; None where it can be."""
-    address = visit.run_address
-    if shown.stale:
-        return visit.refusal(409, "This plan is out of date", shown.stale, address)
-    if shown.job:
-        sentence = f"The job {shown.job} holds this load. Allow it in Settings. Nothing was sent."
-        return visit.refusal(409, "A job holds this load", sentence, f"{visit.base}/settings#jobs")
-    if visit.site.access.forbids(visit.person, shown.prepared_by):
-        sentence = "You prepared this load, so somebody else approves it. Nothing was sent."
-        return visit.refusal(403, "You may not approve this", sentence, address)
-    if visit.text("plan") != shown.asks.seal:
-        sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
-        return visit.refusal(409, "The plan was changed", sentence, address)
-    return None
-
-
 def start_apply(visit: Visit) -> web.Response:
-    """Start `apply` of the plan that the form showed, if it was filled in rightly."""
+    """Start `apply` of the plan that the form showed, if it was filled in rightly.
+
+    Raises RefusedError where it is not approved here and now by this person.
+    """
     run, address = visit.run, visit.run_address
     if visit.space.is_busy(run):
         by = held_by(visit)
         sentence = f"{by} is working on it. Nothing was started." if by else "It was just started."
-        return visit.refusal(409, "This load is running already", sentence, f"{address}/live")
+        raise RefusedError(409, "This load is running already", sentence, f"{address}/live")
     shown = review(visit.space, run)
-    if refused := _refused(visit, shown):
-        return refused
+    if shown.stale:
+        raise RefusedError(409, "This plan is out of date", shown.stale, address)
+    if shown.job:
+        sentence = f"The job {shown.job} holds this load. Allow it in Settings. Nothing was sent."
+        raise RefusedError(409, "A job holds this load", sentence, f"{visit.base}/settings#jobs")
+    if visit.site.access.forbids(visit.person, shown.prepared_by):
+        sentence = "You prepared this load, so somebody else approves it. Nothing was sent."
+        raise RefusedError(403, "You may not approve this", sentence, address)
+    if visit.text("plan") != shown.asks.seal:
+        sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
+        raise RefusedError(409, "The plan was changed", sentence, address)
     ticked = set(visit.texts("allow"))
     limit = None if visit.text("some") == ALL else visit.number("limit")
     typed = number(visit.text("deletions").replace(",", ""))
@@ -338,9 +324,7 @@ def start_apply(visit: Visit) -> web.Response:
         *(("--delete", str(typed)) if deleted else ()),
         SEAL, shown.asks.seal, "--yes", "--json",
         title="Writing to Alma",
-        then=address,
         back=address,
-        shown_by=f"{address}/live",
     )  # fmt: skip
 
 
@@ -350,7 +334,7 @@ def sis_report(visit: Visit) -> web.Response:
     tasks = (task for task in visit.space.tasks.running() if task.words[:2] == words)
     if next(tasks, None) or visit.space.is_busy(visit.run):
         sentence = "A command is working on it. Wait until that is done. Nothing was started."
-        return visit.refusal(409, "One after the other", sentence, visit.run_address)
+        raise RefusedError(409, "One after the other", sentence, visit.run_address)
     for file in visit.files[:1]:
         kind = PurePath(file.filename).suffix.casefold()
         path = visit.run / f"{ALMA_REPORT}{kind if kind in ROSTERS else '.csv'}"
@@ -358,12 +342,8 @@ def sis_report(visit: Visit) -> web.Response:
             old.unlink()
         write_atomically(path, file.file.read())
         report.append(visit.space.typed(path))
-    return visit.start(
-        *words, *report, "--json",
-        title="Finding out what the SIS load did",
-        then=visit.run_address,
-        back=visit.run_address,
-    )  # fmt: skip
+    title = "Finding out what the SIS load did"
+    return visit.start(*words, *report, "--json", title=title, back=visit.run_address)
 
 
 def held_by(visit: Visit) -> str:

@@ -28,7 +28,6 @@ from importer.web.advice import on_page
 from importer.web.loads import name_of
 from importer.web.review_pages import Asks, draft_of, held_by
 from importer.web.site import Visit, found, number, render, see
-from importer.web.tasks import RUN
 
 _DECIDED = frozenset({"apply", "job"})
 """Commands that approvers alone start, each by its own form: their words name who decided."""
@@ -40,7 +39,6 @@ def row(visit: Visit) -> web.Response:
     with Ledger.open(visit.run) as ledger:
         return visit.step_page(
             "row.html.j2", "Review", draft_of(visit.space, ledger.facts), visit.run.name,
-            worded=visit.worded,
             row=found(row_history(ledger, wanted, show_values=True)),
             name=Names(ledger, show_values=True).of(ledger.row(wanted)),
             asks=bool(choices(ledger.problems(wanted))),
@@ -54,7 +52,6 @@ def undo(visit: Visit) -> web.Response:
     return visit.start(
         "undo", f"runs/{visit.run.name}", *delete, "--json",
         title="Planning how to undo this load",
-        then=f"{visit.base}/runs/{RUN}",
         back=visit.run_address,
         run_of=f"undo-{visit.run.name}",
     )  # fmt: skip
@@ -118,9 +115,8 @@ def again(visit: Visit) -> web.Response:
     failed = found(tasks.find(visit.request.match_info["task"]))
     if tasks.exit(failed) in {None, *FINE} or failed.words[0] in _DECIDED:
         return see(failed.page)
-    return visit.start(
-        *failed.words, title=failed.title, then=failed.then, back=failed.back, run_of=failed.run_of
-    )
+    words, title, back, run_of = failed.words, failed.title, failed.back, failed.run_of
+    return visit.start(*words, title=title, back=back, then=failed.then, run_of=run_of)
 
 
 CLOSING = web.AppKey("closing", asyncio.Event)

@@ -31,7 +31,7 @@ from importer.web.card import worded
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Access, Handler, Role, remote_user, split_groups
 from importer.web.loads import approved_mappings, known_run, name_of, note_text, seen_runs, steps
-from importer.web.tasks import PRACTICE, Task, Workspace
+from importer.web.tasks import PRACTICE, RUN, Task, Workspace
 
 T = TypeVar("T")
 
@@ -58,28 +58,33 @@ class Site:
         """Return the lock of what one request at a time may use; who waits needs no thread."""
         return self._turns.setdefault(of, asyncio.Lock())
 
-    def letter_keys(self, person: str) -> bool:
-        """Return whether keys of a single letter do something for somebody."""
-        return person not in self._without_keys()
+    def without_keys(self) -> set[str]:
+        """Return the people for whom keys of a single letter do nothing."""
+        with suppress(OSError, ValueError):
+            return {str(name) for name in json.loads(self._keys_file.read_text("utf-8"))}
+        return set()
 
     def set_letter_keys(self, person: str, *, on: bool) -> None:
         """Turn keys of a single letter on or off for somebody. Raises OSError."""
-        names = self._without_keys() - {person} | (set() if on else {person})
+        names = self.without_keys() - {person} | (set() if on else {person})
         write_atomically(self._keys_file, json.dumps(sorted(names)).encode())
 
     @property
     def _keys_file(self) -> Path:
         return self.workspaces[PRACTICE].folder / "keys-off.json"
 
-    def _without_keys(self) -> set[str]:
-        with suppress(OSError, ValueError):
-            return {str(name) for name in json.loads(self._keys_file.read_text("utf-8"))}
-        return set()
-
 
 JSON = "application/json"
 
 SITE = web.AppKey("site", Site)
+
+
+class RefusedError(Exception):
+    """What is asked is not done: the status, heading and sentence of the answer, and a way back.
+
+    Without a way back it leads to the page that asked.
+    """
+
 
 UNREADABLE = (ValueError, LookupError, RuntimeError, web.RequestPayloadError, HttpProcessingError)
 """What aiohttp raises for a form that cannot be read."""
@@ -209,18 +214,19 @@ class Visit:
             note_text(self.space.folder, mapping.name, self.person, approved=approved)
 
     def start(
-        self, *words: str, title: str, then: str, back: str, shown_by: str = "", run_of: str = ""
+        self, *words: str, title: str, back: str, then: str = "", run_of: str = ""
     ) -> web.Response:
         """Start a command for whoever works on the page, and lead to the page that shows it.
 
-        One that does the same already is shown in its place. `then`: the page to show when it is
-        done. `back`: the one that starts it. `shown_by`: the page that shows it meanwhile, by
-        default the command's own. `run_of`: after what the run is named that it makes.
+        One that does the same already is shown in its place. `back`: the page that starts it.
+        `then`: the page to show when it is done; by default that of the run that it makes, which is
+        named after `run_of`, or else `back`.
         """
-        tasks = self.space.tasks
+        tasks, then = self.space.tasks, then or (f"{self.base}/runs/{RUN}" if run_of else back)
         task = Task(words=words, started=self.now, title=title, then=then, back=back, run_of=run_of)
         task = tasks.doing(words) or tasks.start(task, self.person)
-        return see(f"{shown_by}?task={task.id}" if shown_by else f"{self.base}/tasks/{task.id}")
+        shown_by = f"{back}/live?task=" if words[0] == "apply" else f"{self.base}/tasks/"
+        return see(f"{shown_by}{task.id}")
 
     def step_page(
         self,
@@ -250,14 +256,11 @@ class Visit:
 
     def page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
         """Return a page made by a template."""
-        known: dict[str, object] = {"steps": (), "crumb": ""}
-        known |= {"place": self.place, "base": self.base, "path": self.request.path}
-        known |= {"role": self.role, "person": self.person}
-        known |= {"letter_keys": self.site.letter_keys(self.person)}
+        known: dict[str, object] = {"visit": self, "base": self.base, "steps": (), "crumb": ""}
         text = render(template, **(known | values), practice=self.place == PRACTICE)
         return web.Response(status=status, text=text, content_type="text/html")
 
-    @property
+    @cached_property
     def worded(self) -> Callable[[str, str], str]:
         """What shows a field's value in words, by the field's path; codes if they are known."""
         codes = NO_CODES
@@ -324,6 +327,8 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
     visit, back = Visit(request), _came_from(request)
     try:
         return await handler(request)
+    except RefusedError as error:
+        return visit.refusal(*(*error.args, back)[:4])
     except web.HTTPException as error:
         if error.status == web.HTTPMethodNotAllowed.status_code and request.method == "GET":
             return see(_page_above(request.path))
