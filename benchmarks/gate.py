@@ -14,8 +14,8 @@ from statistics import median
 
 from benchmarks.throughput import moment, planned
 from importer.ledger.journal import Journal
+from importer.ledger.ledger import State
 from importer.ledger.run_lock import WriteGate
-from importer.ledger.states import State
 
 
 def main(rows: int) -> None:

@@ -41,9 +41,8 @@ from importer.cli.options import (
 from importer.cli.output import now, program, say
 from importer.errors import AlmaError, Exit, ImporterError, StoppedError, UsageError
 from importer.ledger.journal import Journal, next_deletes
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import RESULTS, Ledger, State, summarize
 from importer.ledger.run_lock import held_since
-from importer.ledger.states import RESULTS, State
 from importer.mapper.load import load as load_mapping
 from importer.model.plan import Result, SafetyCheck
 from importer.model.run import SisLoad

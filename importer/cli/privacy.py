@@ -21,7 +21,7 @@ from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichShe
 from importer.jobs.state import JOBS, Store
 from importer.ledger.database import journal_of
 from importer.ledger.integrity import mark_paths
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.memory import (
     PATH,
     count_decisions,
@@ -31,7 +31,6 @@ from importer.ledger.memory import (
     rows_about,
 )
 from importer.ledger.run_lock import LOCK, run_lock
-from importer.ledger.states import FILE
 from importer.loader.read import read
 from importer.model.roster import Layout
 from importer.model.text import RowId, command_line, counted, word_list

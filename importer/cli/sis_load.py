@@ -28,8 +28,7 @@ from importer.cli.options import (
 )
 from importer.cli.output import now, say
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import summarize
-from importer.ledger.states import State
+from importer.ledger.ledger import State, summarize
 from importer.model.plan import Fate
 from importer.model.text import counted, spans, word_list
 from importer.pipeline import sis_load

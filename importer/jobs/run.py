@@ -50,8 +50,7 @@ from importer.jobs.returns import Returns
 from importer.jobs.schema import Job, RosterPart
 from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store, is_recent, of_run
 from importer.jobs.words import to_retire, what_next, what_was_done, why_held
-from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.states import State
+from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.files import unused
 from importer.model.run import SisLoad, Summary
 from importer.model.text import command_line, counted, word_list

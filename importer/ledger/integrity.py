@@ -24,8 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from importer.errors import StalePlanError
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import DECIDED, DOUBT, SENT, State
+from importer.ledger.ledger import DECIDED, DOUBT, SENT, Ledger, State
 from importer.model.plan import Act, Fate
 from importer.model.problem import Code, Repairs, Severity
 

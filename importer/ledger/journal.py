@@ -27,9 +27,8 @@ from importer.ledger.integrity import (
     step_seal,
     write_mark,
 )
-from importer.ledger.ledger import RESOLVED, TEXTS, Ledger
+from importer.ledger.ledger import DECIDED, DOUBT, OPEN, RESOLVED, SENT, TEXTS, Ledger, State
 from importer.ledger.new_run import add_imprints, add_problems, add_steps
-from importer.ledger.states import DECIDED, DOUBT, OPEN, SENT, State
 from importer.model.plan import Act, Fate, Planned
 from importer.model.problem import Code, Problem, Severity
 from importer.model.run import ResolvedChecks

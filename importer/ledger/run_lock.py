@@ -19,8 +19,7 @@ from importer.errors import LedgerError, UsageError
 from importer.ledger.database import file_identity
 from importer.ledger.integrity import MARK, check_whole, first_broken
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import FILE
+from importer.ledger.ledger import FILE, Ledger
 
 LOCK, HOLDER = "ledger.lock", "held-by.json"
 

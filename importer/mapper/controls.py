@@ -23,9 +23,8 @@ from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument,
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.mapper.schema import ENTRY_KEYS, TOP_FIELDS
 from importer.mapper.steps.dates import DatesStep, PlusStep
-from importer.mapper.steps.rule import Rule, steps_in_order
 from importer.mapper.steps.source import Default, From
-from importer.mapper.steps.step import EntryKey, EntryPlace, Policy, RulePart
+from importer.mapper.steps.step import EntryKey, EntryPlace, Policy, Rule, RulePart, steps_in_order
 from importer.mapper.yaml_source import Plain, Steps, scalar
 from importer.mapper.yaml_source import constant as yaml_constant
 from importer.model.candidates import ENDS

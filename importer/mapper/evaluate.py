@@ -36,9 +36,8 @@ from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup as LookupStep
 from importer.mapper.steps.policies import TYPED_TWICE
-from importer.mapper.steps.rule import Rule
 from importer.mapper.steps.source import DASHED, Default
-from importer.mapper.steps.step import Step
+from importer.mapper.steps.step import Rule, Step
 from importer.mapper.transforms import id_transforms, in_each_part, is_dash
 from importer.mapper.values import (
     NO_SYSTEM,

@@ -29,8 +29,7 @@ from importer.mapper.schema import Entry, KeepHeaviest, LeavingPart, MappingFile
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.policies import OnUpdateStep, Required
-from importer.mapper.steps.rule import Rule, steps_in_order
-from importer.mapper.steps.step import Policy
+from importer.mapper.steps.step import Policy, Rule, steps_in_order
 from importer.mapper.yaml_source import Source, Steps
 from importer.model.candidates import Removal
 from importer.model.fields import (

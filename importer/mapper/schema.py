@@ -17,8 +17,7 @@ from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import Dates, DatesPart, Term, iso_day
 from importer.mapper.lookups import AS_FILE, AS_TABLE, AS_TEXT, LookupFile, form
 from importer.mapper.placeholders import Template, heading_key
-from importer.mapper.steps.rule import Rule, Value, fields_of
-from importer.mapper.steps.step import EntryKey
+from importer.mapper.steps.step import EntryKey, Rule, Value, fields_of
 from importer.mapper.transforms import Word, Words, one_or_more
 from importer.model.candidates import IdRule
 from importer.model.fields import FIELDS, JOINED, LISTS

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from importer.mapper.compile import Bindings, CompiledField
     from importer.mapper.conditions import Condition
     from importer.mapper.evaluate import Evaluation
-    from importer.mapper.steps.rule import Rule
+    from importer.mapper.steps.step import Rule
 
 Rows = NDArray[np.bool_]
 """For each row of the roster, whether it is one of those that are meant."""

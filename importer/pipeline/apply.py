@@ -25,10 +25,9 @@ from importer.ledger.journal import (
     made_by_people,
     next_deletes,
 )
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import FILE, OPEN, Ledger
 from importer.ledger.memory import AbsentMemory, EditMemory, Remembered
 from importer.ledger.run_lock import WriteGate
-from importer.ledger.states import FILE, OPEN
 from importer.mapper.load import load
 from importer.model.candidates import ROLE_END
 from importer.model.fields import NO_CODES

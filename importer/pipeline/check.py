@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from importer.errors import LedgerError, RosterError
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.memory import EditMemory, LastLoad, institutions
-from importer.ledger.states import FILE
 from importer.mapper.dates import END_OF_MONTH, ORDER_WORDS, Dates, Unread, later
 from importer.mapper.lookups import OTHERWISE, LookupFile, OwnTable
 from importer.mapper.mapping import FieldRule, MappingDocument

@@ -19,8 +19,7 @@ from importer.errors import (
     UnreadableFileError,
     UsageError,
 )
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import FILE
+from importer.ledger.ledger import FILE, Ledger
 from importer.loader.corrections import correct, digest, read_corrections
 from importer.loader.csv_file import Rows, read_rows
 from importer.loader.detect import LARGEST

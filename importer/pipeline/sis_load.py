@@ -12,9 +12,8 @@ from typing import Literal
 
 from importer.errors import RefusedError, UsageError
 from importer.ledger.journal import DELIVERED, Journal, Outcome, Pending, history
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import Ledger, State
 from importer.ledger.memory import EditMemory, institutions
-from importer.ledger.states import State
 from importer.loader.read import read
 from importer.model.files import new_file
 from importer.model.problem import VALUE, Code, Origin, Problem

@@ -13,9 +13,8 @@ from importer.alma.models import OBLIGATIONS, obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import Ledger, State
 from importer.ledger.new_run import write_run
-from importer.ledger.states import State
 from importer.model.plan import (
     Act,
     Create,

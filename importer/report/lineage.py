@@ -11,8 +11,7 @@ from types import MappingProxyType
 
 from importer.errors import ImporterError
 from importer.ledger.journal import made_by_people
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import FILE
+from importer.ledger.ledger import FILE, Ledger
 from importer.model.plan import ALREADY, Act, Fate, Result
 from importer.model.problem import Code
 from importer.model.run import RunFacts, Summary

@@ -13,8 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from importer.ledger.journal import history, to_create
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
+from importer.ledger.ledger import Ledger, State
 from importer.model.fields import fields_of
 from importer.model.problem import Severity
 from importer.model.run import RunFacts, Summary

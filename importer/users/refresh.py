@@ -33,8 +33,7 @@ from importer.alma.client import PAGE, Alma
 from importer.alma.pacing import run_concurrently
 from importer.alma.responses import UnreadableUserError
 from importer.errors import LedgerError, RefusedError, UsageError
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import GONE
+from importer.ledger.ledger import GONE, Ledger
 from importer.model.files import check_regular
 from importer.model.people import person_keys
 from importer.model.text import folded

@@ -16,8 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from importer.errors import ImporterError
 from importer.ledger.journal import ALLOWED, made_by_people
-from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.states import DECIDED, FILE, OPEN
+from importer.ledger.ledger import DECIDED, FILE, OPEN, Ledger, summarize
 from importer.loader.corrections import digest
 from importer.mapper.load import examine
 from importer.model.files import write_atomically

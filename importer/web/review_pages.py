@@ -14,9 +14,8 @@ from importer.errors import FINE, StalePlanError
 from importer.jobs.words import holding
 from importer.ledger.integrity import check_whole
 from importer.ledger.journal import made_by_people, next_deletes
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import DECIDED, Ledger, summarize
 from importer.ledger.run_lock import HOLDER, LOCK, holder
-from importer.ledger.states import DECIDED
 from importer.mapper.load import examine
 from importer.model.files import write_atomically
 from importer.model.run import FailedCheck, RunFacts, Summary

@@ -14,8 +14,7 @@ from aiohttp import web
 
 from importer.errors import FINE, Exit
 from importer.ledger.journal import INTENT, UNSENT, JournalEntry, made_by_people, newest
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import DECIDED, OPEN
+from importer.ledger.ledger import DECIDED, OPEN, Ledger
 from importer.model.files import write_atomically
 from importer.model.plan import DECISIONS, Result, choices
 from importer.model.text import counted, row_label

@@ -29,8 +29,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from importer.alma.code_tables import read_file
 from importer.errors import UsageError
 from importer.ledger.database import journal_of, merge_journal
+from importer.ledger.ledger import FILE
 from importer.ledger.run_lock import LOCK, held_since
-from importer.ledger.states import FILE
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import exists, write_atomically
 from importer.pipeline.runs import RUNS, make_numbered, new_name

@@ -29,7 +29,7 @@ from importer.errors import (
     UnknownOutcomeError,
 )
 from importer.ledger.journal import Journal, Pending
-from importer.ledger.states import GONE, State
+from importer.ledger.ledger import GONE, State
 from importer.model.plan import Act
 from importer.model.problem import Code, Origin, Problem
 from importer.model.user import User

@@ -22,7 +22,7 @@ from importer.cli.load import _ShownProgress
 from importer.cli.output import PACKAGE, UnbrokenStream, commit
 from importer.cli.web import _opened
 from importer.errors import Exit, missing_library
-from importer.ledger.states import State
+from importer.ledger.ledger import State
 from importer.model.plan import Act
 from importer.writer.executor import RowDone
 from tests.cli.conftest import Sandbox, Type

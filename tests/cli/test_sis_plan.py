@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import FILE
+from importer.ledger.ledger import FILE, Ledger
 from importer.model.plan import Act, ChangeKind, SafetyCheck, SisRules
 from importer.model.problem import Code
 from importer.model.user import AccountType, User

@@ -24,8 +24,7 @@ from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.schema import EntryPart, MappingFile
 from importer.mapper.steps.clean import KINDS, CleanStep
-from importer.mapper.steps.rule import Rule, rule_model
-from importer.mapper.steps.step import Key
+from importer.mapper.steps.step import Key, Rule, rule_model
 from importer.mapper.yaml_source import Plain, Steps
 from tests.docs.test_examples import EXAMPLES, FILES, whole
 

@@ -11,7 +11,7 @@ from importer.alma.pacing import Moment, RateLimiter
 from importer.alma.responses import CallResult, ReplyLost
 from importer.errors import AlmaError, ThrottledError
 from importer.ledger.journal import Journal
-from importer.ledger.states import State
+from importer.ledger.ledger import State
 from importer.model.problem import Code, Problem
 from importer.model.user import User
 from importer.pipeline import check

@@ -32,9 +32,8 @@ from importer.cli.app import run
 from importer.ledger import journal
 from importer.ledger.integrity import MARK
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.run_lock import LOCK
-from importer.ledger.states import FILE
 from importer.pipeline import apply
 from importer.report import files, page, rejects
 from importer.settings import Settings

@@ -20,8 +20,7 @@ from urllib.parse import unquote
 from importer.errors import Exit, ImporterError
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import Journal, history, next_deletes
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
+from importer.ledger.ledger import Ledger, State
 from importer.model.plan import Result
 from importer.sandbox.server import Options, running
 from tests.faults.driver import Order

@@ -24,8 +24,7 @@ from hypothesis.stateful import (
 
 from importer.errors import Exit
 from importer.ledger.journal import images
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
+from importer.ledger.ledger import Ledger, State
 from importer.model.plan import Act, Result
 from tests.faults.ground import AGAIN, ROWS, Ground, Record, barcode, clean
 from tests.faults.test_kills import WEATHER, tell

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.states import FILE
+from importer.ledger.ledger import FILE
 from tests.faults.driver import DEEDS, GONE
 from tests.faults.ground import ROWS, Ground, Trial
 from tests.faults.test_kills import tell

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import RESULTS, Ledger, State, summarize
 from importer.ledger.new_run import write_run
-from importer.ledger.states import RESULTS, State
 from importer.model.plan import (
     Act,
     Create,

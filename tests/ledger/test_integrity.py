@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from importer.errors import ImporterError, StalePlanError, UsageError
-from importer.ledger import states
 from importer.ledger.integrity import (
     MARK,
     check_seal,
@@ -25,10 +24,9 @@ from importer.ledger.integrity import (
     mark_paths,
 )
 from importer.ledger.journal import Journal, history, images, to_create
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import FILE, Ledger, State, summarize
 from importer.ledger.new_run import write_run
 from importer.ledger.run_lock import open_alone
-from importer.ledger.states import State
 from importer.model.plan import Fate, Planned, Result, Unchanged
 from importer.model.problem import Code, Origin, Problem
 from tests.ledger.test_ledger import ANA, CHANGED, FACTS, NO_CHECKS, NOW, STEPS, made
@@ -117,8 +115,8 @@ def put_back(ledger: Ledger, copy: Path) -> Ledger:
     """Put an older copy in the place of the ledger, and open that."""
     ledger.close()
     for beside in ("-wal", "-shm"):
-        (ledger.folder / f"{states.FILE}{beside}").unlink(missing_ok=True)
-    shutil.copy(copy, ledger.folder / states.FILE)
+        (ledger.folder / f"{FILE}{beside}").unlink(missing_ok=True)
+    shutil.copy(copy, ledger.folder / FILE)
     return Ledger.open(ledger.folder)
 
 
@@ -146,12 +144,12 @@ def test_a_cut_wal_is_noticed(ledger: Ledger) -> None:
     """SQLite drops what is cut off without a word, and the history ends earlier."""
     ledger.connection.execute("PRAGMA wal_autocheckpoint = 0")
     written(ledger, 2)
-    wal = ledger.folder / f"{states.FILE}-wal"
+    wal = ledger.folder / f"{FILE}-wal"
     whole = wal.read_bytes()
     kept = ledger.folder / "kept"
-    shutil.copy(ledger.folder / states.FILE, kept)
+    shutil.copy(ledger.folder / FILE, kept)
     ledger.close()
-    shutil.copy(kept, ledger.folder / states.FILE)
+    shutil.copy(kept, ledger.folder / FILE)
     wal.write_bytes(whole[: len(whole) - 5000])
     with Ledger.open(ledger.folder) as cut:
         assert end_is_lost(cut)
@@ -321,7 +319,7 @@ def _mutants(folder: Path, seed: int, count: int) -> Counter[str]:
     dice = random.Random(seed)  # noqa: S311  reproducible on purpose
     folder.mkdir()
     _applied(folder).close()
-    path = folder / states.FILE
+    path = folder / FILE
     whole, ends = path.read_bytes(), Counter[str]()
     places = [place for place, byte in enumerate(whole) if byte] + list(range(100))
     for _ in range(count):
@@ -329,7 +327,7 @@ def _mutants(folder: Path, seed: int, count: int) -> Counter[str]:
         for _ in range(dice.choice((1, 1, 3, 20))):
             damaged[dice.choice(places)] = dice.randrange(256)
         for name in ("-wal", "-shm"):
-            (folder / f"{states.FILE}{name}").unlink(missing_ok=True)
+            (folder / f"{FILE}{name}").unlink(missing_ok=True)
         path.write_bytes(damaged)
         try:
             _read_everything(folder)

@@ -9,8 +9,7 @@ import pytest
 
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import Journal, history
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
+from importer.ledger.ledger import Ledger, State
 from importer.model.plan import Result
 from tests.ledger.test_ledger import ANA, CHANGED, NOW, made
 

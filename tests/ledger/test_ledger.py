@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError, UsageError
-from importer.ledger import states
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import VERSION, Ledger
+from importer.ledger.ledger import FILE, VERSION, Ledger, State
 from importer.ledger.new_run import write_run
-from importer.ledger.states import State
 from importer.model.plan import (
     Act,
     Change,
@@ -156,8 +154,8 @@ def test_a_run_that_was_killed_while_it_was_made(tmp_path: Path) -> None:
     Ledger.create(tmp_path).close()
     with pytest.raises(UsageError, match="stopped before it was complete"):
         Ledger.open(tmp_path)
-    (tmp_path / states.FILE).unlink()
-    with closing(sqlite3.connect(tmp_path / states.FILE)) as bare:
+    (tmp_path / FILE).unlink()
+    with closing(sqlite3.connect(tmp_path / FILE)) as bare:
         bare.execute("CREATE TABLE run (name TEXT)")
     with pytest.raises(UsageError, match="stopped before it was complete"):
         Ledger.open(tmp_path)
@@ -172,7 +170,7 @@ def test_no_run_at_all(tmp_path: Path) -> None:
 def test_a_ledger_of_another_version(tmp_path: Path) -> None:
     """Is not read by guessing."""
     made(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / states.FILE)) as connection:
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(UsageError, match="another version"):
         Ledger.open(tmp_path)
@@ -182,7 +180,7 @@ def test_a_ledger_of_another_version(tmp_path: Path) -> None:
 def test_a_damaged_ledger(tmp_path: Path, kept: int) -> None:
     """Overwritten from some byte on: a sentence, at the latest when it is read."""
     made(tmp_path).close()
-    path = tmp_path / states.FILE
+    path = tmp_path / FILE
     whole = path.read_bytes()
     path.write_bytes(whole[:kept] + b"\x5a" * (len(whole) - kept))
     with pytest.raises(UsageError, match="damaged"), Ledger.open(tmp_path) as ledger:
@@ -203,7 +201,7 @@ def test_a_ledger_that_cannot_be_made_is_closed(
     monkeypatch.setattr("importer.ledger.ledger.VERSION", "full (")
     with pytest.raises(UsageError) as refused:
         Ledger.create(tmp_path)
-    (tmp_path / states.FILE).unlink()
+    (tmp_path / FILE).unlink()
     assert refused.traceback  # the error keeps what it was raised in, as a caller does
 
 

@@ -14,8 +14,7 @@ from importer.errors import UsageError
 from importer.mapper.controls import Control, panels
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.steps.rule import steps_in_order
-from importer.mapper.steps.step import Policy
+from importer.mapper.steps.step import Policy, steps_in_order
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 READY = tuple(sorted(path for path in MAPPINGS.glob("*.yaml")))

@@ -10,8 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from importer.mapper.steps.rule import steps_in_order
-from importer.mapper.steps.step import EntryKey
+from importer.mapper.steps.step import EntryKey, steps_in_order
 from tests.docs.pages import DOCS, blocks
 
 PAGE = DOCS / "reference" / "a-key-of-the-mapping.md"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import UsageError
-from importer.ledger.states import FILE
+from importer.ledger.ledger import FILE
 from importer.pipeline.runs import find_folder, new_folder, new_run
 
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)

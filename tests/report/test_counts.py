@@ -11,8 +11,7 @@ from itertools import count
 
 from rich.console import Console
 
-from importer.ledger.ledger import summarize
-from importer.ledger.states import RESULTS, State
+from importer.ledger.ledger import RESULTS, State, summarize
 from importer.model.plan import Act, Create, Delete, Fate, Result, Update
 from importer.model.problem import Code, Problem, Severity
 from importer.model.run import SisLoad

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.states import State
+from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.plan import Create, Fate
 from importer.report.files import write_all
 from importer.report.lineage import Lineage, lineage, lineages, next_step

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from importer.ledger.journal import INTENT, UNSENT, Journal, JournalEntry
-from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.states import State
+from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.plan import Change, ChangeKind, Fate, Update
 from importer.model.problem import Code, Problem
 from importer.model.run import Summary

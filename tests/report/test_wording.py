@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.ledger.ledger import summarize
-from importer.ledger.states import State
+from importer.ledger.ledger import State, summarize
 from importer.model.fields import FIELDS
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Code, Problem

@@ -26,8 +26,8 @@ from importer.errors import (
     UsageError,
 )
 from importer.ledger.journal import Journal
+from importer.ledger.ledger import GONE, State
 from importer.ledger.new_run import write_run
-from importer.ledger.states import GONE, State
 from importer.model.plan import Create, Delete, Fate, Step, Update
 from importer.model.user import User
 from importer.users import refresh

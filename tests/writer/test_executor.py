@@ -17,10 +17,9 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.errors import UsageError
 from importer.ledger.journal import Journal, images
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import FILE, Ledger, State
 from importer.ledger.new_run import write_run
 from importer.ledger.run_lock import WriteGate, open_alone
-from importer.ledger.states import FILE, State
 from importer.model.plan import Create, Delete, Fate, Update
 from importer.model.problem import Code, Origin, Problem
 from importer.model.user import Coded, User, UserIdentifier

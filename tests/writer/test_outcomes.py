@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from importer.ledger.journal import Pending, Write
-from importer.ledger.states import State
+from importer.ledger.ledger import State
 from importer.model.plan import Act
 from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
 from importer.writer.outcomes import (

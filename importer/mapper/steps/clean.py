@@ -21,8 +21,7 @@ from pydantic_core import core_schema
 
 from importer.mapper.lookups import Tables
 from importer.mapper.placeholders import heading_key, nearest
-from importer.mapper.steps.rule import optional
-from importer.mapper.steps.step import Level, MappingFinding, RulePart, Step
+from importer.mapper.steps.step import Level, MappingFinding, RulePart, Step, optional
 from importer.mapper.transforms import (
     LINE_BREAK,
     TIDIED,

@@ -17,8 +17,7 @@ from importer.mapper.placeholders import Template, Written, heading_key
 from importer.mapper.steps.clean import KINDS, Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
-from importer.mapper.steps.rule import Rule, Value
-from importer.mapper.steps.step import Level, MappingFinding, Needs, RulePart, Step, V
+from importer.mapper.steps.step import Level, MappingFinding, Needs, Rule, RulePart, Step, V, Value
 from importer.mapper.transforms import Word, is_dash, one_or_more
 from importer.mapper.values import Rows, Texts, Values, changed
 from importer.model.candidates import ID_FIELDS
