@@ -267,7 +267,8 @@ class Draft:
     def _save(self) -> None:
         write_atomically(self.folder / DRAFT, self.facts.model_dump_json().encode())
 
-    def _changed(self, **facts: object) -> None:
+    def change(self, **facts: object) -> None:
+        """Save other facts, or none, where something else was changed."""
         update = {**facts, "version": self.facts.version + 1}
         self.facts = self.facts.model_copy(update=update)
         self._save()
@@ -282,16 +283,11 @@ class Draft:
             encoding=layout.encoding if facts.encoding == "auto" else facts.encoding,
         )
 
-    def ask(self, what: Asked) -> None:
-        """Save what a person has to say before the roster can be read, if anything."""
-        if what:
-            self._changed(ask=what)
-
     def read_as(self, sheet: str, header: tuple[int, ...], encoding: str) -> None:
         """Save how a person wants the roster to be read."""
         wanted = {"sheet": sheet, "header": header, "encoding": encoding}
         if any(getattr(self.facts, name) != value for name, value in wanted.items()):
-            self._changed(**wanted, ask="")
+            self.change(**wanted, ask="")
 
     def choose(self, mapping: str) -> None:
         """Choose the mapping by its file name; changes of another one can no longer be undone."""
@@ -300,7 +296,7 @@ class Draft:
                 path.unlink()
         elif not self.facts.ask:
             return
-        self._changed(mapping=mapping, ask="")
+        self.change(mapping=mapping, ask="")
 
     def follow(self, earlier: Draft, document: MappingDocument | None) -> None:
         """Take the name and the mapping of an earlier term's load, and its sheet if that is here.
@@ -311,21 +307,17 @@ class Draft:
         sheets = preview(self.roster, Layout(), 1).sheets if facts.sheet else ()
         sheet = facts.sheet if fold(facts.sheet) in {fold(name) for name, _ in sheets} else ""
         taken = {"load": earlier.title, "mapping": facts.mapping, "sheet": sheet}
-        self._changed(**taken, after=earlier.name, ask="" if sheet else self.facts.ask)
+        self.change(**taken, after=earlier.name, ask="" if sheet else self.facts.ask)
         if self.facts.ask and document:
             with suppress(RosterError):
                 self.read(self.layout(document))
-                self._changed(ask="")
+                self.change(ask="")
 
     def note(self, who: str) -> None:
         """Keep in mind that somebody worked on it; pages that are open stay up to date."""
         if who not in self.facts.people and self.folder.is_dir():
             self.facts = self.facts.model_copy(update={"people": (*self.facts.people, who)})
             self._save()
-
-    def trash(self, *, trashed: bool) -> None:
-        """Move it to the trash, or back."""
-        self._changed(trashed=trashed)
 
     def made(self) -> tuple[Correction, ...]:
         """Return the corrections, in order."""
@@ -359,7 +351,7 @@ class Draft:
             write_corrections(self.folder / CORRECTIONS, made)
         else:
             (self.folder / CORRECTIONS).unlink(missing_ok=True)
-        self._changed()
+        self.change()
 
     def take_back(self, who: str) -> tuple[Correction, ...]:
         """Take back, and return, what a person corrected last, which were all at one time.
@@ -389,7 +381,7 @@ class Draft:
             name = f"{len(self._edits()) + 1:05}.{text_digest(text)}.{_EDIT}"
             write_atomically(self.folder / name, old)
             write_atomically(mapping, text.encode())
-            self._changed()
+            self.change()
 
     def undo_edit(self, mapping: Path) -> None:
         """Bring back the mapping's text before the last change made here.
@@ -403,7 +395,7 @@ class Draft:
             raise StaleError(msg)
         write_atomically(mapping, edits[-1].read_bytes())
         edits[-1].unlink()
-        self._changed()
+        self.change()
 
     def can_undo(self, mapping: Path) -> bool:
         """Return whether the mapping's text is as the last change made here has left it."""

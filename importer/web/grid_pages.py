@@ -169,7 +169,7 @@ def undo(visit: Visit) -> web.Response:
 
 def check_again(visit: Visit) -> web.Response:
     """Check all rows again."""
-    visit.draft.add(())
+    visit.draft.change()
     return web.json_response({})
 
 

@@ -83,9 +83,9 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
             shutil.rmtree(draft.folder)
             sentence = f"{error} Nothing was kept."
             raise RefusedError(422, "This file cannot be read", sentence, back) from error
-        draft.ask(
-            "sheet" if isinstance(error, WhichSheetError) else "names" if error.encodings else ""
-        )
+        ask = "sheet" if isinstance(error, WhichSheetError) else "names" if error.encodings else ""
+        if ask:
+            draft.change(ask=ask)
     except BaseException:
         shutil.rmtree(draft.folder)
         raise
@@ -114,13 +114,13 @@ async def _save(part: BodyPartReader, draft: Draft) -> None:
 def trash(visit: Visit) -> web.Response:
     """Move a draft to the trash, with the runs made from it, unless a load of it is not done."""
     _check_unused(visit, visit.draft)
-    visit.draft.trash(trashed=True)
+    visit.draft.change(trashed=True)
     return see(f"{visit.base}/?trashed={visit.draft.name}")
 
 
 def restore(visit: Visit) -> web.Response:
     """Take a draft back from the trash."""
-    _thrown(visit).trash(trashed=False)
+    _thrown(visit).change(trashed=False)
     return see(f"{visit.base}/")
 
 

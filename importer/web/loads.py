@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import dropwhile, groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -219,54 +219,108 @@ class KnownRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """All that decides what comes next: a draft, the newest run made from it, and its commands.
+class SeenRun:
+    """A run: its name, when it was made, and what is known of it, or why nothing is."""
 
-    `draft`: its name and version, if there is one. `counts`: of its last check, if nothing changed
-    since. `planning`: the task that compares it with Alma. `fresh`: neither the draft nor, unless
-    all is done, the mapping was changed since the run. `busy`: a command works on the run, which
-    `loads` it or answers rows and the like. `ask`: what a person has to say before the roster can
-    be read.
+    name: str
+    since: datetime
+    known: KnownRun | None
+    fault: str = ""
+
+    def is_from(self, draft: Draft) -> bool:
+        """Return whether it is a plan of a draft."""
+        facts = self.known.facts if self.known else None
+        return bool(facts and facts.command == "plan" and facts.roster.path == str(draft.roster))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A line of the list of loads: a draft, the newest run made from it, or both.
+
+    `counts`: of the draft's last check, if nothing changed since. `planning`: the task that
+    compares it with Alma. `fresh`: neither the draft nor, unless all is done, the mapping was
+    changed since the run. `busy`: a command works on the run, which `loads` it or answers rows and
+    the like.
     """
 
-    draft: tuple[str, int] | None = None
-    mapping: str = ""
+    draft: Draft | None = None
+    run: SeenRun | None = None
     counts: Counts | None = None
     planning: str = ""
-    run: str = ""
-    known: KnownRun | None = None
-    fault: str = ""
     fresh: bool = True
     busy: bool = False
     loads: bool = False
     undone: bool = False
-    ask: Asked = ""
+
+    @property
+    def known(self) -> KnownRun | None:
+        """What is known of the run."""
+        return self.run.known if self.run else None
+
+    @property
+    def name(self) -> str:
+        """Its name: that of the draft or, without one, what the run is about."""
+        run = self.run.name if self.run else ""
+        name = self.draft.title if self.draft else name_of(self.known.facts) if self.known else run
+        return f"Undo of {name}" if self.known and self.known.facts.command == "undo" else name
+
+    @property
+    def file(self) -> str:
+        """The name of its roster's file."""
+        if self.draft:
+            return self.draft.facts.file
+        return Path(self.known.facts.roster.path).name if self.known else ""
+
+    @property
+    def who(self) -> str:
+        """Who made the run or, without one, dropped the roster."""
+        known, draft = self.known, self.draft
+        return known.facts.operator if known else draft.facts.by if draft else ""
+
+    @property
+    def when(self) -> datetime:
+        """When it was dropped, or the run made."""
+        dropped = [self.draft.facts.created] if self.draft else []
+        return max(dropped + ([self.run.since] if self.run else [])).astimezone()
+
+    @property
+    def trashed(self) -> bool:
+        """Whether it is in the trash."""
+        return self.draft is not None and self.draft.facts.trashed
+
+    @property
+    def address(self) -> str:
+        """Where its name leads to, below the place."""
+        if self.run and not self.run.fault and (self.fresh or not self.draft):
+            return f"runs/{self.run.name}"
+        return f"drafts/{self.draft.name}/sheet" if self.draft else ""
+
+    @property
+    def next(self) -> NextStep:
+        """Its state, and what to do next with it."""
+        if self.planning:
+            address = f"tasks/{self.planning}"
+            return NextStep(State.PLANNING, "Comparing with Alma", "Watch", address, tone="info")
+        known, fault = self.known, self.run.fault if self.run else ""
+        run = f"runs/{self.run.name}" if self.run else ""
+        old = known is None or not (self.fresh or known.applied or self.busy)
+        if self.draft and old and not fault:
+            return _of_draft(self.draft, self.counts)
+        if known is None:
+            return NextStep(State.FAULT, "Cannot be read", "", "", fault, "warn")
+        if self.busy:
+            words, state = "A command is working on it", State.PLANNING
+            if self.loads:
+                words, state = f"Loading {known.done:,} of {known.of:,}", State.LOADING
+            return NextStep(state, words, "Watch", f"{run}/live", tone="info")
+        return _of_load(self, known, run) if known.applied else _of_plan(self, known, run)
 
 
-def next_step(now: Situation) -> NextStep:
-    """Return the state of a load and what to do next with it."""
-    if now.planning:
-        address = f"tasks/{now.planning}"
-        return NextStep(State.PLANNING, "Comparing with Alma", "Watch", address, tone="info")
-    if now.fault:
-        return NextStep(State.FAULT, "Cannot be read", "", "", now.fault, "warn")
-    known, run = now.known, f"runs/{now.run}"
-    if known is None or (now.draft and not (now.fresh or known.applied or now.busy)):
-        return _of_draft(now)
-    if now.busy and not now.loads:
-        words = "A command is working on it"
-        return NextStep(State.PLANNING, words, "Watch", f"{run}/live", tone="info")
-    if now.busy:
-        words = f"Loading {known.done:,} of {known.of:,}"
-        return NextStep(State.LOADING, words, "Watch", f"{run}/live", tone="info")
-    return _of_load(now, known, run) if known.applied else _of_plan(known, run, fresh=now.fresh)
-
-
-def _of_plan(known: KnownRun, run: str, *, fresh: bool) -> NextStep:
+def _of_plan(now: Load, known: KnownRun, run: str) -> NextStep:
     """Return the next step with a check or a plan that nothing was written of."""
     if known.facts.command == "check":
         return NextStep(State.CHECKED, "Checked", "Open", run, "Drop the roster to plan it.")
-    if not fresh:
+    if not now.fresh:
         return NextStep(State.PLANNED, "Out of date", "Open", run, tone="warn")
     if review := known.summary.review:
         why = f"{counted(review, 'row')} {'needs' if review == 1 else 'need'} review."
@@ -278,7 +332,7 @@ def _of_plan(known: KnownRun, run: str, *, fresh: bool) -> NextStep:
     return NextStep(State.PLANNED, "Nothing to write", "Open", run, "Alma has it all already.")
 
 
-def _of_load(now: Situation, known: KnownRun, run: str) -> NextStep:
+def _of_load(now: Load, known: KnownRun, run: str) -> NextStep:
     """Return the next step after a load has begun."""
     if known.left:
         words = f"Stopped at {known.done:,} of {known.of:,}"
@@ -291,7 +345,7 @@ def _of_load(now: Situation, known: KnownRun, run: str) -> NextStep:
     words = f"Done, {refused:,} refused" if refused else "Done"
     if now.draft is None or known.facts.command == "undo":
         return NextStep(State.DONE, words, "Open", run, tone="good")
-    after = f"?after={now.draft[0]}"
+    after = f"?after={now.draft.name}"
     return NextStep(State.DONE, words, "Start the next term", after, tone="good")
 
 
@@ -303,56 +357,22 @@ _ASKED: dict[Asked, tuple[str, str]] = {
 """The state of a draft that has no mapping or cannot be read yet, and its button."""
 
 
-def _of_draft(now: Situation) -> NextStep:
+def _of_draft(draft: Draft, counts: Counts | None) -> NextStep:
     """Return the next step before there is a plan, or after the draft was changed since."""
-    name, version = now.draft or ("", 0)
-    address = f"drafts/{name}"
-    if now.ask or not now.mapping:
-        words, button = _ASKED[now.ask]
+    address = f"drafts/{draft.name}"
+    if draft.facts.ask or not draft.facts.mapping:
+        words, button = _ASKED[draft.facts.ask]
         return NextStep(State.DRAFT, words, button, f"{address}/sheet", tone="warn")
-    if now.counts is None:
+    if counts is None:
         button = "Check the rows"
         return NextStep(State.DRAFT, "Rows to check", button, f"{address}/grid", tone="warn")
-    if wrong := now.counts.wrong:
-        rows = counted(wrong, "row")
+    if counts.wrong:
+        rows = counted(counts.wrong, "row")
         words, button = f"{rows} to correct", f"Correct {rows}"
         return NextStep(State.DRAFT, words, button, f"{address}/grid", tone="warn")
     why = "Comparing with Alma writes nothing."
     button, address = "Compare with Alma", f"{address}/plan"
-    return NextStep(State.CHECKED, "Checked", button, address, why, "warn", version)
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """A line of the list of loads."""
-
-    name: str
-    file: str
-    rows: int | None
-    who: str
-    when: datetime
-    next: NextStep
-    address: str
-    draft: str = ""
-    trashed: bool = False
-
-
-_LONG_AGO = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenRun:
-    """A run: its name, when it was made, and what is known of it, or why nothing is."""
-
-    name: str
-    since: datetime
-    known: KnownRun | None
-    fault: str
-
-    def is_from(self, draft: Draft) -> bool:
-        """Return whether it is a plan of a draft."""
-        facts = self.known.facts if self.known else None
-        return bool(facts and facts.command == "plan" and facts.roster.path == str(draft.roster))
+    return NextStep(State.CHECKED, "Checked", button, address, why, "warn", draft.facts.version)
 
 
 def loads(space: Workspace) -> list[Load]:
@@ -378,44 +398,20 @@ def _load(
     running: Iterable[Task],
 ) -> Load:
     """Return the line of a draft, of the newest run made from it, or of both."""
-    known, fault = (run.known, run.fault) if run else (None, "")
-    now = Situation(run=run.name if run else "", known=known, fault=fault)
+    found = Load(draft, run)
     if draft:
         plan = ("plan", space.typed_roster(draft))
-        now = replace(
-            now,
-            draft=(draft.name, draft.facts.version),
-            mapping=draft.facts.mapping,
-            counts=draft.counts,
-            planning=next((task.id for task in running if subject(task.words) == plan), ""),
-            fresh=known is None or _has_draft_of(known.facts, draft),
-            ask=draft.facts.ask,
-        )
-    if run and known:
+        planning = next((task.id for task in running if subject(task.words) == plan), "")
+        fresh = found.known is None or _has_draft_of(found.known.facts, draft)
+        found = replace(found, counts=draft.counts, planning=planning, fresh=fresh)
+    if run and (known := run.known):
         folder = space.runs / run.name
         busy, loads = space.is_busy(folder), space.is_loading(folder, known.relation.began)
         work = known.left or known.summary.review or known.summary.rejected
-        ended = known.applied or not work
-        fresh = now.fresh and (ended or _has_mappings_of(known.facts))
-        now = replace(now, busy=busy, loads=loads, undone=run.name in undone, fresh=fresh)
-    roster = Path(known.facts.roster.path) if known else None
-    name = draft.title if draft else name_of(known.facts) if known else now.run
-    address = f"drafts/{draft.name}/sheet" if draft else ""
-    return Load(
-        name=f"Undo of {name}" if known and known.facts.command == "undo" else name,
-        file=draft.facts.file if draft else roster.name if roster else "",
-        rows=known.summary.rows if known else now.counts.rows if now.counts else None,
-        who=known.facts.operator if known else draft.facts.by if draft else "",
-        when=max(
-            run.since if run else _LONG_AGO, draft.facts.created if draft else _LONG_AGO
-        ).astimezone(),
-        next=next_step(now),
-        address=f"runs/{now.run}"
-        if now.run and (now.fresh or not draft) and not fault
-        else address,
-        draft=draft.name if draft else "",
-        trashed=bool(draft and draft.facts.trashed),
-    )
+        fresh = found.fresh and (known.applied or not work or _has_mappings_of(known.facts))
+        undone_ = run.name in undone
+        found = replace(found, busy=busy, loads=loads, undone=undone_, fresh=fresh)
+    return found
 
 
 def name_of(facts: RunFacts) -> str:
@@ -485,6 +481,9 @@ def ledger_stamp(folder: Path) -> tuple[tuple[int, int], ...]:
     return tuple((one.st_mtime_ns, one.st_size) for one in stats)
 
 
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
 def seen_runs(space: Workspace) -> Iterator[SeenRun]:
     """Yield the runs, newest first, without those that a command is only making."""
     made = {Path(task.run).name for task in space.tasks.running()}
@@ -517,42 +516,36 @@ def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
         return KnownRun(ledger.facts, counts, applied, left, done, of, asked, relation)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A step of a load in the header. `address`: "" where it has not been reached."""
 
     name: str
     address: str
     done: bool
-    current: bool
-    count: int = 0
+    left: int = 0
 
 
 def steps(
-    base: str, draft: Draft | None, run: Path | None, known: KnownRun | None, current: str
-) -> Iterator[Step]:
-    """Yield the steps of a load, each that was reached with a link, and what is left to do in it.
+    base: str, draft: Draft | None, run: Path | None, known: KnownRun | None
+) -> tuple[Step, ...]:
+    """Return the steps of a load, each that was reached with a link, and what is left to do in it.
 
     Rows without a decision stay counted after the load.
     """
-    at, to = (
-        f"{base}/drafts/{draft.name}" if draft else "",
-        f"{base}/runs/{run.name}" if run else "",
-    )
+    at = f"{base}/drafts/{draft.name}" if draft else ""
+    to = f"{base}/runs/{run.name}" if run else ""
     mapped = bool(draft and draft.facts.mapping)
     planned, applied = bool(to and known), bool(known and known.applied)
     checked = draft.counts if draft else None
-    wrong = checked.wrong if checked else 0
     asked = known.open_rows if known else frozenset()
     left = len(asked - given_answers(run).keys()) if run and asked else 0
-    decide = f"{to}/decisions" if asked and not applied else ""
-    reached = (
-        ("Sheet", f"{at}/sheet" if at else "", mapped or planned, 0),
-        ("Mapping", f"{at}/mapping" if mapped else "", bool(checked) or planned, 0),
-        ("Grid", f"{at}/grid" if mapped else "", bool(checked) or planned, wrong),
-        ("Decisions", decide, planned and not left, left),
-        ("Review", to if planned else "", applied, 0),
-        ("Load", f"{to}/live" if applied else "", bool(known and applied and not known.left), 0),
-    )
-    for name, address, done, count in reached:
-        yield Step(name, address, done, name == current, count)
+    looked = bool(checked) or planned
+    return (
+        Step("Sheet", f"{at}/sheet" if at else "", mapped or planned),
+        Step("Mapping", f"{at}/mapping" if mapped else "", looked),
+        Step("Grid", f"{at}/grid" if mapped else "", looked, checked.wrong if checked else 0),
+        Step("Decisions", f"{to}/decisions" if asked and not applied else "",
+             planned and not left, left),
+        Step("Review", to if planned else "", applied),
+        Step("Load", f"{to}/live" if applied else "", bool(known and applied and not known.left)),
+    )  # fmt: skip

@@ -25,7 +25,7 @@ from importer.mapper.mapping import label as path_of
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.steps.lookup import Lookup
 from importer.mapper.yaml_source import Steps, cell, scalar
-from importer.model.fields import CodeRow, CodeTables, Shape
+from importer.model.fields import TYPE_FIELD, CodeRow, CodeTables, Shape
 from importer.model.problem import Place
 from importer.model.roster import Roster
 from importer.model.vocabulary import BARCODE, field_of
@@ -47,32 +47,19 @@ _FIELDS = (
     "preferred_language", "pin_number",
 )  # fmt: skip
 
-_EMAIL, _PHONE = ("record", "contact_info", "email"), ("record", "contact_info", "phone")
-_ADDRESSES = ("record", "contact_info", "address")
-_IDENTIFIERS, _NOTES = ("record", "user_identifier"), ("record", "user_note")
-
-
-@dataclass(frozen=True, slots=True)
-class NewEntry:
-    """An entry that can be added: its list, the field that takes the column, and its type."""
-
-    label: str
-    list: Steps
-    field: str
-    type_field: str
-    type: str
-
+_EMAIL, _PHONE, _ADDRESSES = "contact_info.email", "contact_info.phone", "contact_info.address"
 
 NEW = {
-    "personal-email": NewEntry("Personal email", _EMAIL, "email_address", "email_type", "personal"),
-    "work-email": NewEntry("Work email", _EMAIL, "email_address", "email_type", "work"),
-    "mobile": NewEntry("Mobile phone", _PHONE, "phone_number", "phone_type", "mobile"),
-    "home-phone": NewEntry("Home phone", _PHONE, "phone_number", "phone_type", "home"),
-    "address": NewEntry("Home address, line 1", _ADDRESSES, "line1", "address_type", "home"),
-    "barcode": NewEntry("ID (BARCODE)", _IDENTIFIERS, "value", "id_type", "BARCODE"),
-    "note": NewEntry("Library note", _NOTES, "note_text", "note_type", "LIBRARY"),
+    "personal-email": ("Personal email", _EMAIL, "email_address", "personal"),
+    "work-email": ("Work email", _EMAIL, "email_address", "work"),
+    "mobile": ("Mobile phone", _PHONE, "phone_number", "mobile"),
+    "home-phone": ("Home phone", _PHONE, "phone_number", "home"),
+    "address": ("Home address, line 1", _ADDRESSES, "line1", "home"),
+    "barcode": ("ID (BARCODE)", "user_identifier", "value", "BARCODE"),
+    "note": ("Library note", "user_note", "note_text", "LIBRARY"),
 }
-"""Entries that can be added, by the key of their option."""
+"""Entries that can be added, by the key of their option: the list, the field of the column, and the
+type of each."""
 
 _ADDRESS = ("line1", "line2", "city", "state_province", "postal_code", "country")
 
@@ -230,9 +217,10 @@ def matched(
             msg = f"“{heading}” is used in a way that can only be changed in the mapping's text."
             raise UsageError(msg)
         if target in NEW:
-            new = NEW[target]
-            fields = [(new.field, editing.column(name)), (new.type_field, new.type)]
-            text = editing.add_entry(text, new.list, fields, document.source.value(new.list))
+            _, parent, field, kind = NEW[target]
+            to, fields = ("record", *parent.split(".")), {field: editing.column(name)}
+            fields[TYPE_FIELD[parent]] = kind
+            text = editing.add_entry(text, to, [*fields.items()], document.source.value(to))
         elif target:
             if target not in known:
                 raise web.HTTPNotFound
@@ -284,7 +272,7 @@ def targets(document: MappingDocument) -> tuple[tuple[str, Targets], ...]:
         ("Patron", patron),
         ("In this mapping", tuple(entries.items())),
         ("More of this mapping", others),
-        ("Add", tuple((key, entry.label) for key, entry in NEW.items())),
+        ("Add", tuple((key, entry[0]) for key, entry in NEW.items())),
     )
     return tuple((name, group) for name, group in groups if group)
 
@@ -370,14 +358,15 @@ def _codes_of(
     names |= {row.description.casefold(): row.code for row in table if row.description}
     names |= {word: code for word, code in known.items() if code in labels}
     lines = []
-    secret = secret_columns(roster.places, document, ())
     dates = rule.field.shape is Shape.DATE
-    spellings = _spellings(rule, roster, secret)
+    spellings = _spellings(rule, roster, secret_columns(roster.places, document, ()))
+    if dates:
+        spellings = {key: words for key, words in spellings.items() if key in known}
+    if len(spellings) > MOST_WORDS:  # to compare them all would take minutes
+        spellings = {}
     spelled = {key: words.most_common(1)[0][0] for key, words in spellings.items()}
     has_code = [key for key, code in known.items() if code in labels]
     for key, words in spellings.items():
-        if dates and key not in known:
-            continue
         word, count = spelled[key], words.total()
         code = known.get(key, "") if lookup else word if word in labels else ""
         chosen = "" if code == TO_CHOOSE else code
@@ -391,12 +380,11 @@ def _codes_of(
             like = f"like {near[0][1].rpartition(': ')[2]}"
         lines.append(WordLine(word, count, chosen, near, like))
     lines.sort(key=lambda line: (bool(line.code), -line.count))
-    few = lines if len(lines) <= MOST_WORDS else []
     codes, name = tuple(labels.items()), field_name(path_of(document, rule))
     other = document.tables[lookup].otherwise if lookup in document.tables else ""
     return CodesOf(
         key_of(rule.steps), name, rule.cells[0] if rule.cells else "",
-        lookup or f"{rule.field.name} codes", not lookup, tuple(few), codes, other or "", dates,
+        lookup or f"{rule.field.name} codes", not lookup, tuple(lines), codes, other or "", dates,
     )  # fmt: skip
 
 

@@ -250,7 +250,8 @@ class Visit:
             draft=draft,
             run=run,
             crumb=draft.title if draft else name_of(known.facts) if known else title(name),
-            steps=tuple(steps(self.base, draft, folder, known, step)),
+            steps=steps(self.base, draft, folder, known),
+            step=step,
             **values,
         )
 

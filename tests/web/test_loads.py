@@ -12,21 +12,19 @@ from openpyxl import Workbook
 
 from importer.model.run import Summary
 from importer.report.lineage import Relation
-from importer.web.drafts import Counts
+from importer.web.drafts import Asked, Counts, Draft, DraftFacts
 from importer.web.loads import (
     Given,
     KnownRun,
+    Load,
+    SeenRun,
     Show,
-    Situation,
     State,
-    next_step,
     save_answers,
     steps,
 )
 from tests.report.building import FACTS
 from tests.web.conftest import SAMPLE, Server, approve, drafted, followed, planned, version
-
-DRAFT = ("d1", 7)
 
 
 def _run(
@@ -36,12 +34,12 @@ def _run(
     left: int = 0,
     of: int = 0,
     refused: int | None = None,
-) -> KnownRun:
+) -> SeenRun:
     summary = Summary(
         rows=400, ready=400 - review, rejected=0, review=review, blank=0, skipped=0, warnings=0,
         repaired=0, refused=refused, run="r1", exit=0,
     )  # fmt: skip
-    return KnownRun(
+    known = KnownRun(
         FACTS.model_copy(update={"command": command}),
         summary,
         refused is not None,
@@ -51,100 +49,108 @@ def _run(
         frozenset(range(2, 2 + review)),
         Relation(Path("r1"), FACTS.started, None, None, False, False, 0, None),  # noqa: FBT003
     )
+    return SeenRun("r1", FACTS.started, known)
 
 
-CASES: dict[str, tuple[Situation, State, str, str, str]] = {
+def _draft(mapping: str = "", ask: Asked = "") -> Draft:
+    return Draft(
+        Path("d1"), DraftFacts(file="a", created=FACTS.started, mapping=mapping, ask=ask, version=7)
+    )
+
+
+CASES: dict[str, tuple[Load, State, str, str, str]] = {
     "no mapping": (
-        Situation(DRAFT),
+        Load(_draft()),
         State.DRAFT, "Mapping to choose", "Choose the mapping", "drafts/d1/sheet",
     ),
     "no sheet": (
-        Situation(DRAFT, ask="sheet"),
+        Load(_draft(ask="sheet")),
         State.DRAFT, "Sheet to choose", "Choose the sheet", "drafts/d1/sheet",
     ),
     "no encoding": (
-        Situation(DRAFT, ask="names"),
+        Load(_draft(ask="names")),
         State.DRAFT, "Names to confirm", "Confirm the names", "drafts/d1/sheet",
     ),
     "never checked": (
-        Situation(DRAFT, "a.yaml"),
+        Load(_draft("a.yaml")),
         State.DRAFT, "Rows to check", "Check the rows", "drafts/d1/grid",
     ),
     "wrong rows": (
-        Situation(DRAFT, "a.yaml", Counts(version=7, rows=45, wrong=11)),
+        Load(_draft("a.yaml"), counts=Counts(version=7, rows=45, wrong=11)),
         State.DRAFT, "11 rows to correct", "Correct 11 rows", "drafts/d1/grid",
     ),
     "nothing wrong": (
-        Situation(DRAFT, "a.yaml", Counts(version=7, rows=45, wrong=0)),
+        Load(_draft("a.yaml"), counts=Counts(version=7, rows=45, wrong=0)),
         State.CHECKED, "Checked", "Compare with Alma", "drafts/d1/plan",
     ),
     "being planned": (
-        Situation(DRAFT, "a.yaml", planning="t1", run="r1", known=_run(left=3, of=3)),
+        Load(_draft("a.yaml"), _run(left=3, of=3), planning="t1"),
         State.PLANNING, "Comparing with Alma", "Watch", "tasks/t1",
     ),
     "questions": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(review=17, left=300, of=300)),
+        Load(_draft("a.yaml"), _run(review=17, left=300, of=300)),
         State.DECISIONS, "17 decisions", "Decide 17", "runs/r1/decisions",
     ),
     "a sheet to choose, with the mapping of the last term": (
-        Situation(DRAFT, "a.yaml", ask="sheet"),
+        Load(_draft("a.yaml", ask="sheet")),
         State.DRAFT, "Sheet to choose", "Choose the sheet", "drafts/d1/sheet",
     ),
     "a plan": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=300, of=300)),
+        Load(_draft("a.yaml"), _run(left=300, of=300)),
         State.PLANNED, "Waiting for approval", "Review and approve", "runs/r1",
     ),
     "an empty plan": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run()),
+        Load(_draft("a.yaml"), _run()),
         State.PLANNED, "Nothing to write", "Open", "runs/r1",
     ),
     "corrected since the plan": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=300, of=300), fresh=False),
+        Load(_draft("a.yaml"), _run(left=300, of=300), fresh=False),
         State.DRAFT, "Rows to check", "Check the rows", "drafts/d1/grid",
     ),
     "a plan of the command line with another mapping": (
-        Situation(run="r1", known=_run(left=300, of=300), fresh=False),
+        Load(None, _run(left=300, of=300), fresh=False),
         State.PLANNED, "Out of date", "Open", "runs/r1",
     ),
     "questions of a plan of the command line with another mapping": (
-        Situation(run="r1", known=_run(review=17, left=300, of=300), fresh=False),
+        Load(None, _run(review=17, left=300, of=300), fresh=False),
         State.PLANNED, "Out of date", "Open", "runs/r1",
     ),
     "loading": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), busy=True,
+        Load(_draft("a.yaml"), _run(left=280, of=400, refused=0), busy=True,
                   loads=True),
         State.LOADING, "Loading 120 of 400", "Watch", "runs/r1/live",
     ),
     "just approved": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=400, of=400), busy=True, loads=True),
+        Load(_draft("a.yaml"), _run(left=400, of=400), busy=True, loads=True),
         State.LOADING, "Loading 0 of 400", "Watch", "runs/r1/live",
     ),
     "being answered": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=400, of=400), busy=True),
+        Load(_draft("a.yaml"), _run(left=400, of=400), busy=True),
         State.PLANNING, "A command is working on it", "Watch", "runs/r1/live",
     ),
     "stopped": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(left=280, of=400, refused=0), fresh=False),
+        Load(_draft("a.yaml"), _run(left=280, of=400, refused=0), fresh=False),
         State.STOPPED, "Stopped at 120 of 400", "Continue the load", "runs/r1/live",
     ),
     "done": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(of=400, refused=3)),
+        Load(_draft("a.yaml"), _run(of=400, refused=3)),
         State.DONE, "Done, 3 refused", "Start the next term", "?after=d1",
     ),
     "done, and the roster deleted": (
-        Situation(run="r1", known=_run(of=400, refused=0)),
+        Load(None, _run(of=400, refused=0)),
         State.DONE, "Done", "Open", "runs/r1",
     ),
     "undone": (
-        Situation(DRAFT, "a.yaml", run="r1", known=_run(of=400, refused=0), undone=True),
+        Load(_draft("a.yaml"), _run(of=400, refused=0), undone=True),
         State.UNDONE, "Undone", "Open", "runs/r1",
     ),
     "a check of the command line": (
-        Situation(run="r1", known=_run(command="check")),
+        Load(None, _run(command="check")),
         State.CHECKED, "Checked", "Open", "runs/r1",
     ),
     "a damaged ledger": (
-        Situation(run="r1", fault="It cannot be read."), State.FAULT, "Cannot be read", "", "",
+        Load(None, SeenRun("r1", FACTS.started, None, "It cannot be read.")),
+        State.FAULT, "Cannot be read", "", "",
     ),
 }  # fmt: skip
 
@@ -153,13 +159,13 @@ CASES: dict[str, tuple[Situation, State, str, str, str]] = {
 def test_the_next_step_of_a_load(case: str) -> None:
     """Each state has its words, and one button that leads on."""
     now, *expected = CASES[case]
-    step = next_step(now)
+    step = now.next
     assert [step.state, step.words, step.button, step.address] == expected
 
 
 def test_only_finished_loads_need_nobody() -> None:
     """A load needs a person unless it runs or is done."""
-    shown = {case: next_step(now).shows for case, (now, *_) in CASES.items()}
+    shown = {case: now.next.shows for case, (now, *_) in CASES.items()}
     assert {case for case, show in shown.items() if show is Show.LOADING} == {
         "being planned", "being answered", "loading", "just approved",
     }  # fmt: skip
@@ -171,7 +177,7 @@ def test_only_finished_loads_need_nobody() -> None:
 def test_a_step_that_was_not_reached_is_no_link(tmp_path: Path) -> None:
     """Of a plan without a draft, only its own pages are links."""
     run = tmp_path / "r1"
-    shown = {one.name: one.address for one in steps("/alma", None, run, _run(review=2), "Review")}
+    shown = {one.name: one.address for one in steps("/alma", None, run, _run(review=2).known)}
     assert shown == {
         "Sheet": "", "Mapping": "", "Grid": "", "Decisions": "/alma/runs/r1/decisions",
         "Review": "/alma/runs/r1", "Load": "",
@@ -181,11 +187,11 @@ def test_a_step_that_was_not_reached_is_no_link(tmp_path: Path) -> None:
 def test_rows_without_a_decision_are_counted_until_they_have_one(tmp_path: Path) -> None:
     """An answer that was given counts at once; what was never answered stays after the load."""
     counts = []
-    for known, answered in ((_run(review=2), 0), (_run(review=2), 1), (_run(review=2), 2),
+    for seen, answered in ((_run(review=2), 0), (_run(review=2), 1), (_run(review=2), 2),
                             (_run(review=2, refused=0), 1)):  # fmt: skip
         save_answers(tmp_path, {row: Given(text="create", by="ana") for row in (2, 3)[:answered]})
-        found = {one.name: one for one in steps("/alma", None, tmp_path, known, "Review")}
-        counts.append((found["Decisions"].count, found["Decisions"].done))
+        found = {one.name: one for one in steps("/alma", None, tmp_path, seen.known)}
+        counts.append((found["Decisions"].left, found["Decisions"].done))
     assert counts == [(2, False), (1, False), (0, True), (1, False)]
 
 

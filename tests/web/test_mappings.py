@@ -8,7 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from importer.loader.read import read
 from importer.mapper.load import examine
+from importer.model.fields import NO_CODES
+from importer.web import mapping_pages
 from tests.mapper.bench import BASE
 from tests.web.conftest import PLAIN, SAMPLE, Server, drafted, mapping_stamp, version
 
@@ -102,6 +105,20 @@ def test_words_that_stand_for_dates_are_given_their_dates(
 
 
 ENDS = ("permanent", "2030-01-02", "permanent", "2031-03-04")
+
+
+def test_a_column_of_many_values_is_no_column_of_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them is compared with the codes, which would take minutes in a large roster."""
+    (tmp_path / "kinds.yaml").write_text(PLAIN.replace("COMM", "<Kind>"), "utf-8")
+    rows = "".join(f"{n},Ida,Roe,p{n}@example.org\n" for n in range(mapping_pages.MOST_WORDS + 1))
+    (tmp_path / "people.csv").write_text(f"Id,First,Last,Kind\n{rows}", "utf-8")
+    document, _ = examine(tmp_path / "kinds.yaml")
+    assert document is not None
+    roster = read(tmp_path / "people.csv", document.layout())
+    monkeypatch.delattr(mapping_pages, "get_close_matches")
+    assert mapping_pages.words(roster, document, NO_CODES) == ()
 
 
 TWO_STATISTICS = """version: 1
