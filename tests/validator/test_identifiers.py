@@ -6,11 +6,10 @@ import pytest
 
 from importer.errors import MappingError
 from importer.model.candidates import IdRule, has_check_digit
-from importer.model.problem import Code, Severity
+from importer.model.problem import Severity
 from importer.model.user import AccountType
 from tests.validator.building import (
     BARCODE,
-    PERSON,
     candidates,
     checked,
     found,
@@ -44,9 +43,8 @@ def test_pattern_of_the_column() -> None:
     """An identifier matches its column's pattern as a whole."""
     rules = {"primary_id": IdRule(pattern="2[0-9]{13}")}
     assert checked(with_values(id=BARCODE), rules=rules) == []
-    assert found(checked(with_values(id=BARCODE + "0"), rules=rules)) == [
-        ("malformed-id", 2, "primary_id")
-    ]
+    for text, code in ((BARCODE + "0", "malformed-id"), ("2E+13", "id-lost-digits")):
+        assert found(checked(with_values(id=text), rules=rules)) == [(code, 2, "primary_id")]
 
 
 def test_a_pattern_without_end_stops_the_run() -> None:
@@ -74,89 +72,19 @@ def test_known_check_digits(text: str) -> None:
     assert not any(has_check_digit(text[:-1] + digit) for digit in wrong)
 
 
-@pytest.mark.parametrize("text", ["000000000", "99999999", "N/A", "tbd", "None", "0"])
-def test_placeholders(text: str) -> None:
-    """What stands where an identifier is not known is none."""
-    for name in ("id", "barcode"):
-        problems = checked(with_values(**{name: text}))
-        assert [problem.code for problem in problems] == [Code.MALFORMED_ID]
-
-
-@pytest.mark.parametrize("text", ["1.23457E+12", "2E+13", "2.00012e+13", "1,23457E+12"])
-def test_rounded_numbers(text: str) -> None:
-    """What the spreadsheet program rounded has lost its digits, whatever its column asks for."""
-    problems = checked(with_values(id=text), rules=FOURTEEN)
-    assert found(problems) == [("id-lost-digits", 2, "primary_id")]
-
-
-@pytest.mark.parametrize("text", ["1E5", "73928e05", "A1E+X", "E10"])
-def test_not_every_e_is_an_exponent(text: str) -> None:
-    """Identifiers may hold the letter E."""
-    assert checked(with_values(id=text)) == []
-
-
-@pytest.mark.parametrize("text", ["1234567.0", "20001234567893.00", "0.0", "1,234,567"])
+@pytest.mark.parametrize("text", ["1234567.0", "1,234,567"])
 def test_numbers_with_decimals_or_commas(text: str) -> None:
     """An ID that a program took for a number is none, unless the pattern of its column says so."""
-    for name in ("id", "barcode"):
-        problems = checked(with_values(**{name: text}))
-        assert [problem.code for problem in problems] == [Code.MALFORMED_ID]
     assert checked(with_values(id=text), rules={"primary_id": IdRule(pattern=r"[0-9.,]+")}) == []
     assert found(checked(with_values(id=text), rules=SEVEN)) == [("malformed-id", 2, "primary_id")]
 
 
-@pytest.mark.parametrize("text", ["1.5", "12.000", "A1.0", "1.0.0", ".0", "1.", "1,23", "1234,567"])
-def test_other_points_of_identifiers(text: str) -> None:
-    """What no number with decimals looks like may be an ID."""
-    assert checked(with_values(id=text)) == []
-
-
-@pytest.mark.parametrize("text", ["١٢٣", "12²", "१२३४"])
-def test_other_digits(text: str) -> None:
-    """Digits of another script are no digits for Alma."""
-    assert found(checked(with_values(id=text))) == [("malformed-id", 2, "primary_id")]
-
-
-@pytest.mark.parametrize("text", [" AB1", "AB1 ", "A\tB", "A\u200bB", "A‑B", "A’B"])
+@pytest.mark.parametrize("text", ["A\tB", "A\u200bB"])
 def test_impossible_characters(text: str) -> None:
-    """No identifier has blanks around it, unseen characters or typographic signs."""
+    """No identifier has characters that nobody sees."""
     problems = checked(with_values(id=text))
     assert found(problems) == [("malformed-id", 2, "primary_id")]
     assert problems[0].severity is Severity.REJECT
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(f"AB{mark}17" for mark in r"/\%?#;"),
-        "../conf/general",
-        "%2e%2e",
-        ".",
-        "..",
-        "a／b",
-        "．．",
-    ],
-)
-def test_what_alma_would_not_find_again(text: str) -> None:
-    """A sign that steers an address is no part of an identifier, whichever column it is in."""
-    for name, label in (("id", "primary_id"), ("barcode", LABEL)):
-        problems = checked(with_values(**{name: text}))
-        assert found(problems) == [("malformed-id", 2, label)]
-        assert problems[0].severity is Severity.REJECT
-
-
-@pytest.mark.parametrize("text", ["ana.nunez@example.org", "N-17_b+c", "José", "O 17", "O'17"])
-def test_other_signs_of_identifiers(text: str) -> None:
-    """Letters of any script, blanks inside and the signs of names and addresses are sent."""
-    assert checked(with_values(id=text)) == []
-
-
-@pytest.mark.parametrize("text", ["1234567", "12345678", "123456789"])
-def test_an_internal_patron_with_an_empl_id(text: str) -> None:
-    """Seven to nine digits in an Internal mapping look like an EMPL ID."""
-    problems = checked(with_values(id=text))
-    assert found(problems) == [("looks-like-empl-id", 2, "primary_id")]
-    assert problems[0].severity is Severity.WARNING
 
 
 def test_an_empl_id_where_it_belongs() -> None:
@@ -177,12 +105,6 @@ def test_nobody_is_their_own_proxy(own: str) -> None:
     assert found(problems) == [("malformed-id", 2, PROXY)]
     assert checked(with_values(**{own: "CARD-7"}) | {PROXY: "card-8"}) == []
     assert checked(with_values(**{own: ""}) | {PROXY: ""}) == []
-
-
-@pytest.mark.parametrize(("text", "code"), [("1.2E+12", "id-lost-digits"), ("N/A", "malformed-id")])
-def test_a_proxy_is_an_id_like_others(text: str, code: str) -> None:
-    """A rounded number or a placeholder names no user."""
-    assert found(checked(PERSON | {PROXY: text})) == [(code, 2, PROXY)]
 
 
 def test_swapped_columns() -> None:
