@@ -1,12 +1,13 @@
-"""The accuracy of duplicate detection, measured with labeled pairs and written as a page.
+"""The accuracy of duplicate detection, measured with labeled pairs.
 
-`python -m tests.validator.matching` writes docs/reference/matching.md.
+`python -m tests.validator.matching` writes the figures into docs/reference/matching.md.
 """
 
 from __future__ import annotations
 
 import asyncio
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -152,8 +153,29 @@ async def judged_in_alma(folder: Path) -> list[InAlma]:
             return results
 
 
-def _alma_section(results: list[InAlma]) -> str:
-    lines = []
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def _by_kind(results: list[tuple[Pair, str]]) -> Iterator[tuple[object, ...]]:
+    expected = Counter(pair.expected for pair, _ in results)
+    told = Counter(kind for _, kind in results)
+    right = Counter(kind for pair, kind in results if pair.expected == kind)
+    for kind, code in KINDS.items():
+        precision = _percent(right[kind], told[kind])
+        recall = _percent(right[kind], expected[kind])
+        name = f"`{code.value if code else '–'}`"
+        yield kind, name, expected[kind], right[kind], told[kind], precision, recall
+
+
+def _by_reason(results: list[tuple[Pair, str]]) -> Iterator[tuple[object, ...]]:
+    reasons = Counter((pair.expected, pair.why) for pair, _ in results)
+    hits = Counter((pair.expected, pair.why) for pair, kind in results if pair.expected == kind)
+    for (kind, why), count in reasons.items():
+        yield kind, why, f"{hits[kind, why]} of {count}"
+
+
+def _in_alma(results: list[InAlma]) -> Iterator[tuple[object, ...]]:
     for what, found in (
         ("user cache", [(one.pair, one.cache) for one in results]),
         ("Alma's search", [(one.pair, one.search) for one in results]),
@@ -161,114 +183,34 @@ def _alma_section(results: list[InAlma]) -> str:
         meant = sum(pair.expected != "none" for pair, _ in found)
         told = sum(hit for _, hit in found)
         right = sum(hit for pair, hit in found if pair.expected != "none")
-        lines.append(
-            f"| {what} | {meant} | {right} | {told} | {_percent(right, told)} "
-            f"| {_percent(right, meant)} |"
-        )
+        yield what, meant, right, told, _percent(right, told), _percent(right, meant)
+
+
+def _in_alma_by_reason(results: list[InAlma]) -> Iterator[tuple[object, ...]]:
     reasons: dict[tuple[str, str], list[InAlma]] = {}
     for one in results:
         reasons.setdefault((one.pair.expected, one.pair.why), []).append(one)
-    by_reason = "\n".join(
-        f"| {kind} | {why} | {sum(one.cache for one in group)} of {len(group)} "
-        f"| {sum(one.search for one in group)} of {len(group)} |"
-        for (kind, why), group in reasons.items()
-    )
-    totals = "\n".join(lines)
-    return f"""## People in Alma
-
-`plan` compares each new patron with the people in Alma by the same rules; whoever may be the same
-person is reported as `possible-match-in-alma`, and the row needs review. The user cache compares
-all of this. Without it the importer asks Alma twice for each new patron: for the email, and for
-first and last name. Alma finds words as they are written, so nicknames, other spellings and new
-last names are found only with an equal email; the report then shows `names-not-compared`.
-
-A user of the same name gets a warning (`same-name-in-alma`) if a birth date is missing on either
-side and nothing else is equal; the row is sent.
-
-A user whom an ID of the row finds is compared as well, by a stricter rule: see
-[how rows are matched and changed](../explanation/matching-and-updates.md#matching-with-alma).
-
-The same pairs, the first row in a roster and the second in Alma, together with all the others:
-
-| compared by | pairs of one person | found | reported | precision | recall |
-|---|---|---|---|---|---|
-{totals}
-
-| kind | example | by the user cache | by Alma's search |
-|---|---|---|---|
-{by_reason}
-"""
+    for (kind, why), group in reasons.items():
+        hits = (sum(one.cache for one in group), sum(one.search for one in group))
+        yield kind, why, *(f"{count} of {len(group)}" for count in hits)
 
 
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "–"
-
-
-def page(results: list[tuple[Pair, str]], in_alma: list[InAlma]) -> str:
-    """The page: figures by kind, and by the reason for which a pair is what it is."""
-    expected = Counter(pair.expected for pair, _ in results)
-    told = Counter(kind for _, kind in results)
-    right = Counter(kind for pair, kind in results if pair.expected == kind)
-    by_kind = "\n".join(
-        f"| {kind} | `{code.value if code else '–'}` | {expected[kind]} | {right[kind]} "
-        f"| {told[kind]} | {_percent(right[kind], told[kind])} "
-        f"| {_percent(right[kind], expected[kind])} |"
-        for kind, code in KINDS.items()
-    )
-    reasons = Counter((pair.expected, pair.why) for pair, _ in results)
-    hits = Counter((pair.expected, pair.why) for pair, kind in results if pair.expected == kind)
-    by_reason = "\n".join(
-        f"| {kind} | {why} | {hits[kind, why]} of {count} |"
-        for (kind, why), count in reasons.items()
-    )
-    return f"""# Accuracy of duplicate detection
-
-Measured with {len(results)} labeled pairs of invented rows (`tests/validator/pairs.csv`), each as
-a roster of its own, with the default settings. `python -m tests.validator.matching` writes this
-page. The rules were chosen with these pairs, so rosters with other names will do slightly worse.
-
-Precision: the share of the pairs reported as a kind that really are of that kind. Recall: the share
-of the pairs of a kind that are reported as that kind.
-
-| kind | problem | pairs | reported correctly | reported | precision | recall |
-|---|---|---|---|---|---|---|
-{by_kind}
-
-The first three kinds are exact comparisons and miss none. The fourth is only a warning; the row is
-still sent. Where it is right and wrong:
-
-| kind | example | reported correctly |
-|---|---|---|
-{by_reason}
-
-## What counts as the same or similar
-
-- **Same identifier**: equal in any identifier column, ignoring upper and lower case.
-- **Same name**: equal, ignoring case, accents, periods, hyphens, apostrophes, blanks, an initial
-  beside the first name, and the order of first and last name. Letters of every script count.
-- **Same person**: the same name and the same birth date or email, under different identifiers.
-- **Similar**: one of birth date, email, phone number, or street with ZIP code is equal, and
-  - the same name, or
-  - both parts of the name are similar (Jaro-Winkler similarity of 0.88, an initial, the beginning
-    of the other, half of a double name, an English nickname, or the same four or more consonants),
-    unless both rows have birth dates that differ by more than one typing error, or
-  - the same first name or a nickname of it, the same birth date, and one more equal value, under
-    another last name (marriage).
-- An email, phone number or address in more than 200 rows does not count as personal.
-
-Not found: spellings that only sound alike (Tchaikov and Chaikov, Said and Saeed), nicknames in
-other languages, and a new last name if only the birth date and the first name are equal.
-Found wrongly: twin siblings whose first names differ by a typing error.
-
-{_alma_section(in_alma)}"""
+def page(text: str, results: list[tuple[Pair, str]], in_alma: list[InAlma]) -> str:
+    """Return the text of the page with the lines of its four tables as they are measured."""
+    measured = (
+        _by_kind(results), _by_reason(results), _in_alma(in_alma), _in_alma_by_reason(in_alma)
+    )  # fmt: skip
+    tables = ("".join(f"| {' | '.join(map(str, row))} |\n" for row in rows) for rows in measured)
+    text = re.sub(r"(?<=-\|\n)(?:\| .*\n)+", lambda _: next(tables), text)
+    return re.sub(r"\d+(?= labeled pairs)", str(len(results)), text)
 
 
 def main() -> None:
     """Write the page."""
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
         in_alma = asyncio.run(judged_in_alma(Path(folder)))
-    PAGE.write_text(page(judged(), in_alma), encoding="utf-8", newline="\n")
+    text = page(PAGE.read_text("utf-8"), judged(), in_alma)
+    PAGE.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -33,10 +33,11 @@ def test_exact_kinds_miss_none(results: list[tuple[Pair, str]]) -> None:
 
 
 def test_the_page_has_the_measured_figures(results: list[tuple[Pair, str]], tmp_path: Path) -> None:
-    """docs/reference/matching.md is what `python -m tests.validator.matching` writes.
+    """docs/reference/matching.md has those that `python -m tests.validator.matching` writes.
 
     In Alma, the user cache misses no person of the same name.
     """
     in_alma = asyncio.run(judged_in_alma(tmp_path))
     assert all(one.cache for one in in_alma if one.pair.expected == "same person")
-    assert PAGE.read_text("utf-8") == page(results, in_alma)
+    text = PAGE.read_text("utf-8")
+    assert text == page(text, results, in_alma)
