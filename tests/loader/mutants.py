@@ -22,38 +22,8 @@ _VALUES = (
     *("s", "n", "b", "e", "d", "str", "inlineStr", "true", "hidden", "veryHidden", "rId1", "rId9"),
     *("styles.xml", "../x", "A1:B2", "A1:XFD1048576", "yyyy", ";;;", "collapse", "float", "string"),
 )
-_TEXTS = (
-    "",
-    " ",
-    "\n",
-    "0",
-    "-1",
-    "3",
-    "999999",
-    "1e400",
-    "x",
-    "=1+1",
-    "&lt;",
-    "_xD83D_",
-    "\u200b",
-)
-_TOKENS = (
-    '"',
-    '""',
-    "'",
-    ",",
-    ";",
-    "\t",
-    "|",
-    "\n",
-    "\r",
-    "\r\n",
-    "\0",
-    "\ufeff",
-    "é",
-    "\x85",
-    " ",
-)
+_TEXTS = (*" \n03x\u200b", "", "-1", "999999", "1e400", "=1+1", "&lt;", "_xD83D_")
+_TOKENS = (*"\"',;\t|\n\r\0\ufeffé\x85 ", '""', "\r\n")
 _ENCODINGS = ("utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp037")
 
 _TAG = re.compile(r"<[^<>]*>")
@@ -165,22 +135,6 @@ def text_changed(content: bytes, chance: random.Random) -> bytes:
     return text.encode(chance.choice(_ENCODINGS), "replace")
 
 
-def _tag_dropped(text: str, chance: random.Random) -> str:
-    return _replaced(text, _TAG, chance, lambda _: "")
-
-
-def _tag_doubled(text: str, chance: random.Random) -> str:
-    return _replaced(text, _TAG, chance, lambda found: found * 2)
-
-
-def _element_dropped(text: str, chance: random.Random) -> str:
-    return _replaced(text, _ELEMENT, chance, lambda _: "")
-
-
-def _element_doubled(text: str, chance: random.Random) -> str:
-    return _replaced(text, _ELEMENT, chance, lambda found: found * chance.choice((2, 2, 3)))
-
-
 def _element_moved(text: str, chance: random.Random) -> str:
     found = [match.span() for match in _ELEMENT.finditer(text)]
     if not found:
@@ -194,35 +148,32 @@ def _element_moved(text: str, chance: random.Random) -> str:
     return rest[:to] + element + rest[to:]
 
 
-def _attribute_changed(text: str, chance: random.Random) -> str:
-    def change(found: str) -> str:
-        return f'{found.partition("=")[0]}="{chance.choice(_VALUES)}"'
-
-    return _replaced(text, _ATTRIBUTE, chance, change)
+_Change = Callable[[str, random.Random], str]
 
 
-def _attribute_dropped(text: str, chance: random.Random) -> str:
-    return _replaced(text, _ATTRIBUTE, chance, lambda _: "")
+def _replaced(pattern: re.Pattern[str], change: _Change) -> _Change:
+    """Return what changes one of the places that a pattern finds."""
+
+    def step(text: str, chance: random.Random) -> str:
+        found = [match.span() for match in pattern.finditer(text)]
+        if not found:
+            return text
+        start, end = chance.choice(found)
+        return text[:start] + change(text[start:end], chance) + text[end:]
+
+    return step
 
 
-def _text_changed(text: str, chance: random.Random) -> str:
-    return _replaced(text, _BETWEEN, chance, lambda _: f">{chance.choice(_TEXTS)}<")
-
-
-def _replaced(
-    text: str, pattern: re.Pattern[str], chance: random.Random, by: Callable[[str], str]
-) -> str:
-    found = [match.span() for match in pattern.finditer(text)]
-    if not found:
-        return text
-    start, end = chance.choice(found)
-    return text[:start] + by(text[start:end]) + text[end:]
-
-
+_ATTRIBUTE_CHANGED = _replaced(
+    _ATTRIBUTE, lambda found, chance: f'{found.partition("=")[0]}="{chance.choice(_VALUES)}"'
+)
+_TEXT_CHANGED = _replaced(_BETWEEN, lambda _, chance: f">{chance.choice(_TEXTS)}<")
 _XML_STEPS = (
-    *(_element_dropped, _element_doubled, _element_moved, _attribute_changed, _attribute_changed),
-    *(_attribute_changed, _attribute_dropped, _text_changed, _text_changed, _tag_dropped),
-    _tag_doubled,
+    *(_ATTRIBUTE_CHANGED, _ATTRIBUTE_CHANGED, _ATTRIBUTE_CHANGED, _TEXT_CHANGED, _TEXT_CHANGED),
+    *(_replaced(pattern, lambda _, __: "") for pattern in (_ELEMENT, _ATTRIBUTE, _TAG)),
+    _replaced(_ELEMENT, lambda found, chance: found * chance.choice((2, 2, 3))),
+    _replaced(_TAG, lambda found, _: found * 2),
+    _element_moved,
 )
 
 ANY: tuple[Mutator, ...] = (bytes_changed,)
