@@ -169,7 +169,7 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
         raise NotReadableError(msg) from None
     except UnicodeError:
         msg = (
-            f"is not written in {encoding}: row {number + 1} or one soon after it has other bytes. "
+            f"is not written in {encoding}: row {number + 1} or one soon after it does not fit. "
             "Set the right `encoding` in the mapping, or `auto`."
         )
         raise WrongEncodingError(msg) from None

@@ -339,11 +339,11 @@ def _full_of_nuls(content: bytes) -> NotReadableError:
     for encoding, nuls in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):
         if nuls.count(0) * 2 > len(nuls) and sample.count(0) == nuls.count(0):
             return WrongEncodingError(
-                f"has no byte-order mark, and its bytes look like {encoding}. If it is, set "
+                f"has no byte-order mark, and looks like {encoding}. If it is, set "
                 f"`encoding: {encoding}` under `roster:` in the mapping."
             )
     return NotReadableError(
-        "is not text: it is full of bytes that no text has. "
+        "is not text: it is full of characters that no text has. "
         "Save it again from the spreadsheet program, as .xlsx or as CSV UTF-8."
     )
 

@@ -10,7 +10,7 @@ import pytest
 from importer.errors import RosterError
 from importer.loader.read import read
 from tests.zoo.books import BOOKS
-from tests.zoo.specimen import Specimen
+from tests.zoo.specimen import Specimen, banned
 from tests.zoo.strangers import STRANGERS
 from tests.zoo.texts import TEXTS
 
@@ -46,7 +46,7 @@ def test_specimen_is_read(specimen: Specimen, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("specimen", REFUSED, ids=str)
 def test_specimen_is_refused(specimen: Specimen, tmp_path: Path) -> None:
-    """The file is refused whole, in a sentence that names it."""
+    """The file is refused whole, in a librarian's words."""
     path = tmp_path / specimen.name
     specimen.build(path)
     began = time.process_time()
@@ -54,4 +54,5 @@ def test_specimen_is_refused(specimen: Specimen, tmp_path: Path) -> None:
         read(path, specimen.layout)
     assert time.process_time() - began < SECONDS
     assert specimen.refusal in str(refusal.value)
+    assert banned(str(refusal.value)) == []
     assert list(tmp_path.iterdir()) == [path]

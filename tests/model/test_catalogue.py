@@ -14,16 +14,7 @@ from importer.errors import Exit
 from importer.model.problem import CATALOGUE, Code, Problem
 from tests.model.rosters import LOCAL, House, offline, with_alma
 from tests.practice import reached
-
-BANNED = (
-    "traceback", "nonetype", "dtype", "json", "exception", "null", "nan", "regex", "regexp", "400",
-    "404", "500", "http", "string", "str", "integer", "int", "boolean", "bool", "float", "parse",
-    "parser", "parsed", "validation error", "validator", "pydantic", "pandas", "dataframe", "tuple",
-    "dict", "enum", "payload", "endpoint", "schema", "stack", "assert", "keyerror", "valueerror",
-    "errno", "codec", "utf8", "byte", "bytes", "literal", "deserialize", "instance", "invalid",
-)  # fmt: skip
-"""Words of programmers; as whole words, in any case. `UTF-8` stays: Excel's menu has it."""
-_BANNED = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, BANNED))})(?![\w-])", re.IGNORECASE)
+from tests.zoo.specimen import banned
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +27,6 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Problem
         found = [*offline(folder)]
         found += with_alma(folder, House(host))
         yield tuple(found)
-
-
-def banned(text: str) -> list[str]:
-    """The banned words in a text; what stands in the mapping's own marks or quotes is quoted."""
-    return _BANNED.findall(re.sub(r"`[^`]*`|\"[^\"]*\"", "", text))
 
 
 def test_every_code_comes_about(problems: tuple[Problem, ...]) -> None:
@@ -114,16 +100,6 @@ _MAPPINGS = {
     "wrong list": LOCAL.replace("user_identifier:\n    - ", "user_identifier:\n      "),
     "no version": LOCAL.replace("version: 1", "version: 2"),
 }
-_ROSTERS = {
-    "empty.csv": b"",
-    "image.csv": b"\x89PNG\r\n\x1a\n" + bytes(64),
-    "page.xlsx": b"%PDF-1.7\n" + bytes(64),
-    "broken.xlsx": b"PK\x03\x04" + bytes(64),
-    "zeros.csv": bytes(100),
-    "headings.csv": b"Id\n",
-    "twice.csv": LOCAL.encode(),
-    "web.xls": b"<html><body><table></table></body></html>",
-}
 
 
 @pytest.mark.parametrize("name", _MAPPINGS)
@@ -139,20 +115,6 @@ def test_wrong_mappings_are_told_in_a_librarians_words(
     told = capfd.readouterr().err.removeprefix("importer: ").strip()
     assert banned(told) == [], told
     assert all(re.match(r"wrong\.yaml|r\.csv|  ", line) for line in told.splitlines()), told
-
-
-@pytest.mark.parametrize("name", _ROSTERS)
-def test_files_that_are_no_rosters_are_told_in_a_librarians_words(
-    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """The roster is refused whole, or its headings are not those of the mapping."""
-    (tmp_path / "local.yaml").write_text(LOCAL, "utf-8")
-    (tmp_path / name).write_bytes(_ROSTERS[name])
-    code = run(["mapping", "check", str(tmp_path / "local.yaml"), str(tmp_path / name)])
-    assert code in {Exit.ROSTER, Exit.USAGE}
-    told = capfd.readouterr().err
-    assert name in told
-    assert banned(told) == [], told
 
 
 @pytest.mark.parametrize(

@@ -202,29 +202,6 @@ BOOKS = [
         },
     ),
     book(
-        "serial numbers at the edges",
-        one(
-            HEAD
-            + "".join(
-                f'<row r="{row}">{_number(f"A{row}", serial, 1)}</row>'
-                for row, serial in enumerate(
-                    ("1", "59", "60", "61", "-5", "2958466", "45000.999999"), 2
-                )
-            ),
-            styles=styles_xml("mm/dd/yyyy"),
-        ),
-        Layout(expected=frozenset({"ID"})),
-        rows={
-            2: ("1900-01-01", ""),
-            3: ("1900-02-28", ""),
-            4: ("1900-02-29", ""),
-            5: ("1900-03-01", ""),
-            6: ("-5", ""),
-            7: ("2958466", ""),
-            8: ("2023-03-16", ""),
-        },
-    ),
-    book(
         "days counted from 1904",
         one(
             HEAD + f'<row r="2">{_number("A2", "0", 1)}{_number("B2", "36924", 1)}</row>',

@@ -23,24 +23,9 @@ def ole(name: str, stream: bytes, shift: int = 9) -> Callable[[Path], None]:
         sectors = len(content) // sector
         table = [_FAT, _END, *range(3, 2 + sectors), _END]
         table += [_FREE] * (sector // 4 - len(table))
-        header = struct.pack(
-            "<8s16xHHHHH6xIIIIIIIII",
-            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-            0x3E,
-            3,
-            0xFFFE,
-            shift,
-            6,
-            0,
-            1,
-            1,
-            0,
-            4_096,
-            _END,
-            0,
-            _END,
-            0,
-        )
+        header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(24, b"\0")
+        header += struct.pack("<5H6x", 0x3E, 3, 0xFFFE, shift, 6)
+        header += struct.pack("<9I", 0, 1, 1, 0, 4_096, _END, 0, _END, 0)
         header += struct.pack("<109I", 0, *[_FREE] * 108)
         directory = _entry("Root Entry", 5, 1, _END, 0) + _entry(name, 2, _FREE, 2, len(content))
         fat = struct.pack(f"<{sector // 4}I", *table)
@@ -51,18 +36,8 @@ def ole(name: str, stream: bytes, shift: int = 9) -> Callable[[Path], None]:
 
 def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
     encoded = name.encode("utf-16-le")
-    return struct.pack(
-        "<64sHBBIII36xIQ",
-        encoded,
-        len(encoded) + 2,
-        kind,
-        1,
-        _FREE,
-        _FREE,
-        child,
-        start,
-        size,
-    )
+    about = struct.pack("<HBBIII36xIQ", len(encoded) + 2, kind, 1, _FREE, _FREE, child, start, size)
+    return encoded.ljust(64, b"\0") + about
 
 
 def xls(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,3 +32,19 @@ class Specimen:
     def __str__(self) -> str:
         """For the test's name."""
         return self.hazard.replace(" ", "-")
+
+
+BANNED = (
+    "traceback", "nonetype", "dtype", "json", "exception", "null", "nan", "regex", "regexp", "400",
+    "404", "500", "http", "string", "str", "integer", "int", "boolean", "bool", "float", "parse",
+    "parser", "parsed", "validation error", "validator", "pydantic", "pandas", "dataframe", "tuple",
+    "dict", "enum", "payload", "endpoint", "schema", "stack", "assert", "keyerror", "valueerror",
+    "errno", "codec", "utf8", "byte", "bytes", "literal", "deserialize", "instance", "invalid",
+)  # fmt: skip
+"""Words of programmers; as whole words, in any case. `UTF-8` stays: Excel's menu has it."""
+_BANNED = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, BANNED))})(?![\w-])", re.IGNORECASE)
+
+
+def banned(text: str) -> list[str]:
+    """The banned words in a text; what stands in the mapping's own marks or quotes is quoted."""
+    return _BANNED.findall(re.sub(r"`[^`]*`|\"[^\"]*\"", "", text))

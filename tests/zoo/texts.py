@@ -142,7 +142,7 @@ TEXTS = [
         HEAD + ANA,
         Layout(),
         encoding="utf-16-le",
-        refusal="look like utf-16-le",
+        refusal="looks like utf-16-le",
     ),
     text(
         "cell beyond any length",
