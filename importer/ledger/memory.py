@@ -501,11 +501,21 @@ class EditMemory(Memory):
 
     def of(self, mapping: str, primary_ids: Iterable[str]) -> UserMemory:
         """Return what is remembered of a user under the first of these IDs that is known."""
-        for primary_id in primary_ids:
-            if found := self._values(primary_id.casefold()):
-                own = found.pop(mapping, None)
-                return UserMemory(own, tuple(found.values()))
+        for key in map(str.casefold, primary_ids):
+            if found := self._values(key):
+                own, others = found.pop(mapping, None), tuple(found.values())
+                was_gone = bool(own and others) and self._was_gone(mapping, key)
+                return UserMemory(own, others, was_gone=was_gone)
         return UserMemory(None, ())
+
+    def _was_gone(self, mapping: str, key: str) -> bool:
+        """Return whether a whole roster was loaded with a mapping since it had this user."""
+        query = (
+            "SELECT 1 FROM loads WHERE institution = ?1 AND mapping = ?2 AND time > (SELECT"
+            " max(time) FROM loaded WHERE institution = ?1 AND mapping = ?2 AND primary_id = ?3"
+            " AND key = ?4)"
+        )
+        return any(self.read(query, (self.institution, mapping, key, self._mark)))
 
     def _values(self, key: str) -> dict[str, dict[str, Imprint]]:
         """Return the values that count of a user, by mapping, the newest load first."""

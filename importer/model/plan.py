@@ -460,12 +460,14 @@ class UserMemory:
 
     `own`: this roster's values, None if it never loaded the user. `others`: the values of other
     rosters, the newest load first. `keeps_id`: only an answer gives the user the
-    row's primary ID: the user had it before, or a person decided so.
+    row's primary ID: the user had it before, or a person decided so. `was_gone`: the last load of
+    this roster did not have the user.
     """
 
     own: Imprints | None
     others: tuple[Imprints, ...]
     keeps_id: bool = False
+    was_gone: bool = False
 
     @property
     def is_blank(self) -> bool:

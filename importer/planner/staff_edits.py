@@ -551,6 +551,9 @@ def _decide(
     reason = reason_of(value, last, first=not ours)
     if ours and reason is Reason.SAME and was.partition("]")[0] != value.key.partition("]")[0]:
         reason = Reason.RULE if value.rule != last.rule else Reason.NEW  # the row's types are new
+    left = {"", *map(earlier.hashed, texts(last.where, live))}
+    if reason is Reason.SAME and memory.was_gone and last.answered not in left:
+        reason = Reason.RULE  # another roster wrote its own value meanwhile: as at a first load
     if value.where.path == ROLE_END and not last.rule and not edited:  # of a create, so not sent
         return Ruling.WRITE
     path, alma = value.where.path, shown(value.where, live) if value.day else ""

@@ -12,7 +12,7 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.memory import EditMemory
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, ask, codes, load, write
+from tests.cli.small import ANA, BO, MAPPING, ask, codes, load, state, write
 
 _MAPPING = """version: 1
 name: sticky
@@ -507,3 +507,24 @@ def test_a_plan_without_the_key_of_what_is_remembered_stops(external: _Loads, ty
     assert not key.exists()
     Path("edits.key").rename(key)
     assert external.load() == (0, {"edited-in-alma": 2})
+
+
+def test_who_is_back_in_a_roster_has_its_values_again(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Another roster wrote its own meanwhile. Where both have a person, the first to load stays."""
+    staff, students = write(folder, ANA, BO, name="staff.csv"), folder / "students.csv"
+    write(folder, (*ANA[:3], "FRIEND", *ANA[4:]), name="students.csv")
+    for name in ("staff", "students"):
+        text = MAPPING.replace("name: small", f"name: {name}")
+        (folder / f"{name}.yaml").write_text(text, "utf-8")
+
+    def group_after(roster: Path, run: str) -> str:
+        load(typed, roster, run, f"{roster.stem}.yaml")
+        return str(state(sandbox)["2001"]["user_group"]["value"])
+
+    assert group_after(staff, "hired") == "COMM"
+    assert group_after(write(folder, BO, name="staff.csv"), "left") == "COMM"
+    assert group_after(students, "studies") == "FRIEND"
+    assert group_after(write(folder, ANA, BO, name="staff.csv"), "hired-again") == "COMM"
+    assert [group_after(one, f"{one.stem}-2") for one in (students, staff)] == ["COMM", "COMM"]
