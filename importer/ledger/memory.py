@@ -16,6 +16,7 @@ The newest of a mapping counts. Older ones stay for the undo of a run, which tak
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -307,7 +308,8 @@ class AbsentMemory(Memory):
         """Return from how many rosters of a mapping in a row people were missing, with this one."""
         query = (
             "SELECT primary_id, count(DISTINCT rtrim(roster)) FROM missing WHERE institution = ?"
-            " AND mapping = ? AND (roster = rtrim(roster) OR roster = ?) GROUP BY primary_id"
+            " AND mapping = ? AND primary_id <> '' AND (roster = rtrim(roster) OR roster = ?)"
+            " GROUP BY primary_id"
         )
         return dict(self.read(query, (self.institution, mapping, f"{roster} ")))
 
@@ -321,13 +323,14 @@ class AbsentMemory(Memory):
     ) -> None:
         """Save who is in a roster, named by its hash, and who is missing from it.
 
-        A blank behind the hash shows that it does not count yet; see `count`.
+        A blank behind the hash shows that it does not count yet; see `count`. A blank ID shows that
+        the mapping looks for missing people.
         """
         seen = "DELETE FROM missing WHERE institution = ? AND mapping = ? AND primary_id = ?"
         not_seen = "INSERT OR IGNORE INTO missing VALUES (?, ?, ?, ?, ?)"
         self.write(
             (seen, ((mapping, key) for key in present)),
-            (not_seen, ((mapping, key, f"{roster} ", utc(time)) for key in missing)),
+            (not_seen, ((mapping, key, f"{roster} ", utc(time)) for key in ("", *missing))),
         )
 
     def count(self, facts: RunFacts) -> None:
@@ -554,6 +557,21 @@ class EditMemory(Memory):
             {user: text for user, (text, _) in found.items()},
             frozenset(user for user, (_, time) in found.items() if time >= since),
         )
+
+    def in_complete_rosters(self, others: Collection[str], since: datetime) -> frozenset[str]:
+        """Return who is in the last load of a mapping that looks for missing people.
+
+        `others`: mappings that do not count, nor does one that was last loaded before `since`.
+        """
+        query = (
+            "SELECT DISTINCT primary_id FROM loaded JOIN (SELECT mapping, max(time) AS last FROM"
+            " loads WHERE institution = ?1 GROUP BY mapping) USING (mapping) WHERE institution = ?1"
+            " AND key = ?2 AND time >= last AND julianday(last) >= julianday(?3) AND mapping IN"
+            " (SELECT mapping FROM missing WHERE institution = ?1)"
+            " AND mapping NOT IN (SELECT value FROM json_each(?4))"
+        )
+        values = (self.institution, self._mark, utc(since), json.dumps([*others]))
+        return frozenset(user for (user,) in self.read(query, values))
 
     def former(self) -> Mapping[str, str]:
         """Return the primary IDs of users by those that loads took from them, without case."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 from importer.alma.models import OBLIGATIONS, obligations
@@ -30,6 +31,9 @@ from importer.planner.entries import current, same_id
 from importer.planner.leavers import Among, counts_for, has_expired, without_counts
 from importer.users.cache import UserCache, cache_path, find_in_groups, find_near
 from importer.users.matching import PersonQuery
+
+COUNTS = timedelta(days=45)
+"""How long the last load of another roster shows that its people are still there."""
 
 _NAMES = ("primary_id", "first_name", "middle_name", "last_name")
 
@@ -75,10 +79,13 @@ async def plan_absent(
 ) -> AbsentPlan:
     """Plan the changes of people who are missing, as `match.absent` of each mapping wants it.
 
-    Rosters with the same mapping are parts of one. Who is missing by several mappings changes once.
+    Rosters with the same mapping are parts of one. Who is missing by several mappings changes once,
+    and nobody who is in the last load of another mapping with `match.absent`: people belong to
+    several rosters, which may be loaded one after the other.
     """
     plan = AbsentPlan()
     there: frozenset[str] | None = None
+    own = {mapped.mapping.name for mapped in rosters}
     for part in rosters.by_mapping():
         name = part[0].mapping.name
         if part[0].match.absent is None:
@@ -100,7 +107,9 @@ async def plan_absent(
             memory.see(name, facts.hash_of(name), there, missing, facts.started)
             counts = memory.counts(name, facts.hash_of(name))
             since = [Missing(user, counts[key]) for key, user in missing.items()]
-            await _plan(plan, part, since, users, context)
+            others = EditMemory(memory.institution)
+            stay = others.in_complete_rosters(own, facts.started - COUNTS)
+            await _plan(plan, part, since, stay, users, context)
             continue
         plan.problems.append(part[0].problem(Code.ABSENT_NOT_COMPARED, why))
     return plan
@@ -142,15 +151,17 @@ async def _plan(
     plan: AbsentPlan,
     rosters: Sequence[MappedRoster],
     every: list[Missing],
+    stay: Collection[str],
     users: Users,
     context: PlanContext,
 ) -> None:
-    """Add to the plan what is planned for those who are missing and not in it yet."""
+    """Add to the plan what is planned for those who are missing, not in it yet, and do not stay."""
     mapped, whom = rosters[0], among(rosters)
     part = mapped.match.absent
     assert part is not None  # noqa: S101  the caller asked
     missing = [one for one in every if one.key not in plan.planned]
-    new = [one for one in missing if not context.leavers.has_left(one.user)]
+    every_new = [one for one in missing if not context.leavers.has_left(one.user)]
+    new = [one for one in every_new if one.key not in stay]
     stuck = [one for one in new if steering(one.key)]
     due = [one for one in new if one.rosters >= part.after and one not in stuck]
     waiting = len(new) - len(due) - len(stuck)
@@ -178,9 +189,12 @@ async def _plan(
         plan.planned[one.key] = replace(planned, warnings=(*planned.warnings, problem))
     if missing:
         planned_now = row - first
-        others = len(missing) - planned_now - waiting - len(stuck)
+        elsewhere = len(every_new) - len(new)
+        others = len(missing) - planned_now - waiting - len(stuck) - elsewhere
         parts = [f"{planned_now:,} would be changed now"]
         parts += [f"{waiting:,} only after {part.after} rosters in a row"] if waiting else []
+        has = "the last load of another mapping with `match.absent` has"
+        parts += [f"{elsewhere:,} would not: {has} them"] if elsewhere else []
         parts += [f"{len(stuck):,} cannot be: Alma's API takes no ID with / or %"] if stuck else []
         parts += [f"{others:,} were changed before or have left"] if others else []
         groups = " or ".join(part.among.user_group)

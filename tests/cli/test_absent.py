@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -544,3 +545,27 @@ def test_a_row_counts_by_names_birth_date_and_former_ids(
     )
     (known / "leavers.yaml").write_text(skip, "utf-8")
     assert missing("skipped", (*ANA[:6], "left"), new_id, CY) == {"2001"}
+
+
+def test_whoever_another_complete_roster_has_stays(
+    known: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two rosters with one person, loaded one after the other: who leaves one of them is there.
+
+    Who leaves both, or leaves one long after the other was loaded, is missing.
+    """
+    everybody = (ANA, (*BO[:3], "COMM", *BO[4:]), CY)
+    for name in ("staff", "students"):
+        text = LEAVERS.replace("name: small", f"name: {name}")
+        (known / f"{name}.yaml").write_text(text, "utf-8")
+    students = write(known, *everybody, name="students.csv")
+    load(typed, students, "students", "students.yaml")
+    staff = write(known, ANA, name="staff.csv")
+    load(typed, staff, "staff", "staff.yaml")
+    assert inactive(sandbox) == set()
+    assert "2 would not" in (known / "staff" / "problems.csv").read_text("utf-8")
+    load(typed, write(known, *everybody[:2], name="students.csv"), "left", "students.yaml")
+    assert inactive(sandbox) == {"2003"}
+    monkeypatch.setattr("importer.pipeline.missing_people.COUNTS", timedelta(0))
+    load(typed, staff, "long-after", "staff.yaml")
+    assert inactive(sandbox) == {"2002", "2003"}
