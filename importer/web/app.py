@@ -21,7 +21,6 @@ from importer.web import (
     grid_pages,
     home_pages,
     mapping_pages,
-    review_pages,
     run_pages,
     settings_page,
     users_page,
@@ -52,7 +51,7 @@ _PAGES: dict[str, Page] = {
     "drafts/{draft}/grid": grid_pages.grid,
     "drafts/{draft}/grid/rows": grid_pages.grid_rows,
     "tasks/{task}": run_pages.task,
-    "runs/{run}": review_pages.run,
+    "runs/{run}": run_pages.run,
     "runs/{run}/rows/{row}": run_pages.row,
     "runs/{run}/decisions": decision_pages.decisions,
     "runs/{run}/live": run_pages.live,
@@ -78,9 +77,9 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/decisions/undo": decision_pages.take_back,
     "runs/{run}/decisions/use": decision_pages.use,
     "runs/{run}/decisions/users": decision_pages.get_users,
-    "runs/{run}/approve": review_pages.start_apply,
+    "runs/{run}/approve": run_pages.start_apply,
     "runs/{run}/pause": run_pages.pause,
-    "runs/{run}/sis-report": review_pages.sis_report,
+    "runs/{run}/sis-report": run_pages.sis_report,
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
     "users": users_page.save,
@@ -127,7 +126,7 @@ def _in_turn(page: Page) -> Handler:
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        large = page is review_pages.sis_report  # its file may be as large as a roster
+        large = page is run_pages.sis_report  # its file may be as large as a roster
         visit = await Visit.of(request.clone(client_max_size=LARGEST) if large else request)
         async with visit.site.turn(_subject(request)):
             if request.method == "GET" and request.transport is None:

@@ -37,7 +37,7 @@ from importer.users.cache import UserCache, cache_path, find_users
 from importer.users.matching import MatchResult, PersonQuery
 from importer.web.card import as_shown
 from importer.web.loads import Given, given_answers, save_answers
-from importer.web.review_pages import draft_of, unused_answers
+from importer.web.run_pages import draft_of, unused_answers
 from importer.web.site import RefusedError, Visit, see
 from importer.web.tasks import Workspace
 
@@ -181,7 +181,8 @@ class Desk:
         """Return the question about a row, and the users whom it may be about.
 
         `titles`: of each column, with a note. `unseen`: the user cache lacks one of the users.
-        `more`: fields that only the user in Alma has.
+        `more`: fields that only the user in Alma has. `new`: the row's primary ID; `keep`: how the
+        one that it replaces is kept.
         """
         problems = self.queue.rows[row]
         users = in_question(problems)[:MOST_USERS]
@@ -200,7 +201,9 @@ class Desk:
             "unseen": any(one is None for one in people[1:]),
             "fields": [*_compare(sides)],
             "more": more,
-            "options": [*self._options(row, problems)],
+            "options": [*self._options(problems)],
+            "new": (self.records[row].primary_id or "") if row in self.records else "",
+            "keep": self.keep.get(row),
             "alike": [*self.alike(row)],
         }
 
@@ -214,42 +217,15 @@ class Desk:
         rows = (one for one, user_ in self.records.items() if user_.primary_id == user)
         return next((one for one in rows if one != row), None)
 
-    def _options(self, row: int, problems: tuple[Problem, ...]) -> Iterator[tuple[str, str, bool]]:
-        """Yield the answers that the command line offers too, each with what it does.
+    def _options(self, problems: tuple[Problem, ...]) -> Iterator[tuple[str, Answer, str, bool]]:
+        """Yield the answers that the command line offers too: each, what it is, and of which user.
 
         And whether it changes the record of somebody who may be another person.
         """
-        users = in_question(problems)
         for text in choices(problems):
-            found, named = read_decision(text) or (Answer.REJECT, "")
-            user = named or next(iter(users), "")
-            new = (self.records[row].primary_id or "") if row in self.records else ""
-            unused = f"; {new} is not used" if new not in {"", user} else ""
-            does = {
-                Answer.UPDATE: (
-                    f"The primary ID stays {user}{unused}. The other values of the row are written."
-                ),
-                Answer.RENAME: (
-                    f"The primary ID becomes {new or 'that of the row'}. {user} "
-                    f"{self._old_id(row)}. Loans and notes stay, and the other values of the row "
-                    "are written."
-                ),
-                Answer.CREATE: (
-                    "A new user is created with the values of this row. Nobody else changes."
-                ),
-                Answer.LOAD: (
-                    "The row is loaded with this name: its user is updated, or created if Alma has "
-                    "none."
-                ),
-                Answer.REJECT: f"Nothing is written. Row {row_label(row)} stays out of Alma.",
-            }[found]
-            yield text, does, found.names_user and not _kind(problems).harmless
-
-    def _old_id(self, row: int) -> str:
-        """Return whether a user keeps a primary ID that a row replaces, as a clause."""
-        if (keep := self.keep.get(row)) is None:
-            return "is not kept"
-        return f"stays as an {keep.status.lower()} ID ({keep.type})"
+            found, user = read_decision(text) or (Answer.REJECT, "")
+            user = user or next(iter(in_question(problems)), "")
+            yield text, found, user, found.names_user and not _kind(problems).harmless
 
     def _title(self, user: str, row: int) -> tuple[str, str]:
         """Return the heading of a user's column, and whose user it is."""

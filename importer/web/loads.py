@@ -181,15 +181,13 @@ class Show(StrEnum):
 class NextStep:
     """The state of a load in words, and the button for what comes next.
 
-    `why`: one sentence about it. `address`: below the place. `version`: of the draft, if the button
-    sends a form with it.
+    `address`: below the place. `version`: of the draft, if the button sends a form with it.
     """
 
     state: State
     words: str
     button: str
     address: str
-    why: str = ""
     tone: Tone = ""
     version: int | None = None
 
@@ -300,53 +298,49 @@ class Load:
         """Its state, and what to do next with it."""
         if self.planning:
             address = f"tasks/{self.planning}"
-            return NextStep(State.PLANNING, "Comparing with Alma", "Watch", address, tone="info")
+            return NextStep(State.PLANNING, "Comparing with Alma", "Watch", address, "info")
         known, fault = self.known, self.run.fault if self.run else ""
-        run = f"runs/{self.run.name}" if self.run else ""
         old = known is None or not (self.fresh or known.applied or self.busy)
         if self.draft and old and not fault:
             return _of_draft(self.draft, self.counts)
         if known is None:
-            return NextStep(State.FAULT, "Cannot be read", "", "", fault, "warn")
+            return NextStep(State.FAULT, "Cannot be read", "", "", "warn")
+        run = f"runs/{known.relation.folder.name}"
         if self.busy:
             words, state = "A command is working on it", State.PLANNING
             if self.loads:
                 words, state = f"Loading {known.done:,} of {known.of:,}", State.LOADING
-            return NextStep(state, words, "Watch", f"{run}/live", tone="info")
+            return NextStep(state, words, "Watch", f"{run}/live", "info")
         return _of_load(self, known, run) if known.applied else _of_plan(self, known, run)
 
 
 def _of_plan(now: Load, known: KnownRun, run: str) -> NextStep:
     """Return the next step with a check or a plan that nothing was written of."""
     if known.facts.command == "check":
-        return NextStep(State.CHECKED, "Checked", "Open", run, "Drop the roster to plan it.")
+        return NextStep(State.CHECKED, "Checked", "Open", run)
     if not now.fresh:
-        return NextStep(State.PLANNED, "Out of date", "Open", run, tone="warn")
+        return NextStep(State.PLANNED, "Out of date", "Open", run, "warn")
     if review := known.summary.review:
-        why = f"{counted(review, 'row')} {'needs' if review == 1 else 'need'} review."
         words, button = counted(review, "decision"), f"Decide {review:,}"
-        return NextStep(State.DECISIONS, words, button, f"{run}/decisions", why, "warn")
+        return NextStep(State.DECISIONS, words, button, f"{run}/decisions", "warn")
     if known.left:
-        words, why = "Waiting for approval", "Nothing has been written to Alma."
-        return NextStep(State.PLANNED, words, "Review and approve", run, why, "warn")
-    return NextStep(State.PLANNED, "Nothing to write", "Open", run, "Alma has it all already.")
+        return NextStep(State.PLANNED, "Waiting for approval", "Review and approve", run, "warn")
+    return NextStep(State.PLANNED, "Nothing to write", "Open", run)
 
 
 def _of_load(now: Load, known: KnownRun, run: str) -> NextStep:
     """Return the next step after a load has begun."""
     if known.left:
         words = f"Stopped at {known.done:,} of {known.of:,}"
-        why = f"{counted(known.left, 'row')} {'is' if known.left == 1 else 'are'} not done yet."
-        button = "Continue the load"
-        return NextStep(State.STOPPED, words, button, f"{run}/live", why, "warn")
+        return NextStep(State.STOPPED, words, "Continue the load", f"{run}/live", "warn")
     if now.undone:
         return NextStep(State.UNDONE, "Undone", "Open", run)
-    refused = known.summary.refused or 0
+    refused = known.summary.refused
     words = f"Done, {refused:,} refused" if refused else "Done"
     if now.draft is None or known.facts.command == "undo":
-        return NextStep(State.DONE, words, "Open", run, tone="good")
+        return NextStep(State.DONE, words, "Open", run, "good")
     after = f"?after={now.draft.name}"
-    return NextStep(State.DONE, words, "Start the next term", after, tone="good")
+    return NextStep(State.DONE, words, "Start the next term", after, "good")
 
 
 _ASKED: dict[Asked, tuple[str, str]] = {
@@ -361,18 +355,15 @@ def _of_draft(draft: Draft, counts: Counts | None) -> NextStep:
     """Return the next step before there is a plan, or after the draft was changed since."""
     address = f"drafts/{draft.name}"
     if draft.facts.ask or not draft.facts.mapping:
-        words, button = _ASKED[draft.facts.ask]
-        return NextStep(State.DRAFT, words, button, f"{address}/sheet", tone="warn")
+        return NextStep(State.DRAFT, *_ASKED[draft.facts.ask], f"{address}/sheet", "warn")
     if counts is None:
-        button = "Check the rows"
-        return NextStep(State.DRAFT, "Rows to check", button, f"{address}/grid", tone="warn")
+        return NextStep(State.DRAFT, "Rows to check", "Check the rows", f"{address}/grid", "warn")
     if counts.wrong:
         rows = counted(counts.wrong, "row")
         words, button = f"{rows} to correct", f"Correct {rows}"
-        return NextStep(State.DRAFT, words, button, f"{address}/grid", tone="warn")
-    why = "Comparing with Alma writes nothing."
-    button, address = "Compare with Alma", f"{address}/plan"
-    return NextStep(State.CHECKED, "Checked", button, address, why, "warn", draft.facts.version)
+        return NextStep(State.DRAFT, words, button, f"{address}/grid", "warn")
+    button, address, version = "Compare with Alma", f"{address}/plan", draft.facts.version
+    return NextStep(State.CHECKED, "Checked", button, address, "warn", version)
 
 
 def loads(space: Workspace) -> list[Load]:

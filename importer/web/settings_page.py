@@ -15,7 +15,7 @@ from importer.model.text import counted
 from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_env
 from importer.users.cache import UserCache
 from importer.web.guard import ROLE_WORDS, Role
-from importer.web.review_pages import review
+from importer.web.run_pages import review
 from importer.web.site import Visit, found, see
 from importer.web.tasks import PRACTICE, TASK_ID
 
