@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from importer.errors import Exit
 from importer.sandbox.server import Options, running
@@ -285,15 +285,18 @@ def office(
         assert KEY not in server.said
 
 
+def dropped(client: httpx.Client, name: str, content: str | bytes, place: str = "practice") -> str:
+    """Drop a roster; return its address. `place`: or that of the load that it comes after."""
+    place = place if "?" in place else f"{place}/rosters"
+    answer = client.post(f"/{place}", files={"roster": (name, content)})
+    return answer.headers["Location"].removesuffix("/sheet")
+
+
 def drafted(client: httpx.Client, place: str, roster: str | Path, mapping: str) -> str:
     """Drop a roster, given as text or by its path, and choose its mapping; return its address."""
-    name, content = (
-        ("people.csv", roster.encode())
-        if isinstance(roster, str)
-        else (roster.name, roster.read_bytes())
-    )
-    answer = client.post(f"/{place}/rosters", files={"roster": (name, content)})
-    draft = answer.headers["Location"].removesuffix("/sheet")
+    name = "people.csv" if isinstance(roster, str) else roster.name
+    content = roster if isinstance(roster, str) else roster.read_bytes()
+    draft = dropped(client, name, content, place)
     if mapping:
         client.post(f"{draft}/sheet", data={"do": "next", "mapping": mapping, "version": "0"})
     return draft
@@ -385,6 +388,41 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+@contextmanager
+def tab_of(browser: Browser, client: httpx.Client) -> Iterator[Page]:
+    """A tab of the browser that has entered as a client has."""
+    context = browser.new_context()
+    context.set_default_timeout(120_000)
+    url = str(client.base_url)
+    context.add_cookies([{"name": n, "value": v, "url": url} for n, v in client.cookies.items()])
+    yield context.new_page()
+    context.close()
+
+
+HOST = "loads.example.org"
+"""Where a reverse proxy serves the page."""
+
+
+def person(at: Path, name: str, groups: str = "", origin: str = f"https://{HOST}") -> httpx.Client:
+    """A client at a socket whom the reverse proxy names, "" for nobody."""
+    headers = {"Host": origin.partition("://")[2], "Origin": origin}
+    headers |= {"X-Remote-User": name} if name else {}
+    headers |= {"X-Remote-Groups": groups} if groups else {}
+    transport = httpx.HTTPTransport(uds=str(at))
+    return httpx.Client(transport=transport, base_url="http://socket", headers=headers, timeout=120)
+
+
+@contextmanager
+def behind_proxy(folder: Path, public: str = f"https://{HOST}", **settings: str) -> Iterator[Path]:
+    """The page of a folder behind a reverse proxy; yield its socket."""
+    at = folder / "page.sock"
+    process = launch(folder, "--socket", str(at), "--public-url", public, **settings)
+    until(at.is_socket)
+    yield at
+    process.terminate()
+    assert process.wait(60) == 0
 
 
 def grid_rows(client: httpx.Client, draft: str, **query: str | int) -> dict[str, Any]:

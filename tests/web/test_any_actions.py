@@ -31,6 +31,7 @@ from hypothesis.stateful import (
 )
 
 from tests.web.conftest import (
+    HOST,
     PLAIN,
     Library,
     approval,
@@ -39,12 +40,12 @@ from tests.web.conftest import (
     launch,
     loads,
     new_library,
+    person,
     until,
     version,
     with_mapping,
 )
 
-HOST = "loads.example.org"
 ROWS = 4
 PEOPLE = st.sampled_from(["ana", "ben"])
 CELLS = st.integers(2, ROWS + 1)
@@ -73,14 +74,9 @@ class Department:
         said = self.library.folder / "said.txt"
         until(lambda: "is served at" in said.read_text("utf-8"))
 
-    def client(self, person: str) -> httpx.Client:
+    def client(self, name: str) -> httpx.Client:
         """A browser of a person."""
-        headers = {"Host": HOST, "Origin": f"https://{HOST}", "X-Remote-User": person}
-        transport = httpx.HTTPTransport(uds=str(self.socket))
-        client = httpx.Client(
-            transport=transport, base_url="http://socket", headers=headers, timeout=120
-        )
-        return self.stack.enter_context(client)
+        return self.stack.enter_context(person(self.socket, name))
 
 
 @dataclass

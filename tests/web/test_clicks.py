@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from importer.cli.app import run
 from importer.web.mapping_pages import on_form
-from tests.web.conftest import Server, mapping_stamp, version
+from tests.web.conftest import Server, dropped, mapping_stamp, version
 
 OFFICE = """Card No,Given,Surname,Kind,E-mail,Joined,"Street, old",#,Valid until
 20001123450001,Ana,Silva,Neighbor,ana@example.org,2020,1 Elm St,1,2031-01-31
@@ -23,6 +23,13 @@ OFFICE = """Card No,Given,Surname,Kind,E-mail,Joined,"Street, old",#,Valid until
 20001123450003,Cy,Cole,neighbor,cy@example.org,2022,3 Elm St,3,2031-01-31
 20001123450004,Di,Dahl,Yes: no,di@example.org,2023,,4,2031-01-31
 """
+
+
+def _new(client: httpx.Client, name: str, roster: str) -> str:
+    """Drop a roster, and start a mapping from it; return the draft's address."""
+    draft = dropped(client, name, roster)
+    client.post(f"{draft}/sheet", data={"do": "next", "mapping": "new", "version": "0"})
+    return draft
 
 
 Click = tuple[int, int]
@@ -37,9 +44,7 @@ def test_clicks_keep_a_mapping_that_check_understands(
 ) -> None:
     """`mapping check` accepts the file, or names what the page names; undone, the first bytes."""
     server, client = opened
-    answer = client.post("/practice/rosters", files={"roster": ("office.csv", OFFICE.encode())})
-    draft = answer.headers["Location"].removesuffix("/sheet")
-    client.post(f"{draft}/sheet", data={"do": "next", "mapping": "new", "version": "0"})
+    draft = _new(client, "office.csv", OFFICE)
     folder = server.folder / "practice" / "mappings"
     mapping = max(folder.glob("office*.yaml"), key=lambda path: path.stat().st_mtime_ns)
     first = mapping.read_bytes()
@@ -79,9 +84,7 @@ FRIENDS = """Card No,Given Name,Family Name,Kind,Email,Joined
 def test_a_column_can_be_matched_and_taken_back(opened: tuple[Server, httpx.Client]) -> None:
     """An email, a column that is not used, and an entry that was added: the mapping stays valid."""
     _, client = opened
-    answer = client.post("/practice/rosters", files={"roster": ("friends.csv", FRIENDS.encode())})
-    draft = answer.headers["Location"].removesuffix("/sheet")
-    client.post(f"{draft}/sheet", data={"do": "next", "mapping": "new", "version": "0"})
+    draft = _new(client, "friends.csv", FRIENDS)
     for column, target in (
         ("D", "record/user_group"),
         ("F", ""),  # the only column that is not used, then none
@@ -100,9 +103,7 @@ def test_a_column_can_be_matched_and_taken_back(opened: tuple[Server, httpx.Clie
 def test_columns_are_saved_together_or_not_at_all(opened: tuple[Server, httpx.Client]) -> None:
     """One step of undo for all; two columns for one field are refused, and both are named."""
     server, client = opened
-    answer = client.post("/practice/rosters", files={"roster": ("both.csv", FRIENDS.encode())})
-    draft = answer.headers["Location"].removesuffix("/sheet")
-    client.post(f"{draft}/sheet", data={"do": "next", "mapping": "new", "version": "0"})
+    draft = _new(client, "both.csv", FRIENDS)
     mapping = server.folder / "practice" / "mappings" / "both.yaml"
     first = mapping.read_bytes()
     form = {"target-D": "record/campus_code", "target-F": "record/campus_code"}
@@ -171,14 +172,6 @@ def test_a_field_moves_to_another_column_after_a_question(
     undo = {"do": "undo", "version": version(client, draft)}
     assert client.post(f"{draft}/mapping", data=undo).status_code == 303
     assert mapping.read_bytes() == first
-
-
-def _new(client: httpx.Client, name: str, roster: str) -> str:
-    """Drop a roster, and start a mapping from it; return the draft's address."""
-    answer = client.post("/practice/rosters", files={"roster": (name, roster.encode())})
-    draft = answer.headers["Location"].removesuffix("/sheet")
-    client.post(f"{draft}/sheet", data={"do": "next", "mapping": "new", "version": "0"})
-    return draft
 
 
 def _plain(text: str) -> set[str]:

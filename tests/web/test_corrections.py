@@ -20,14 +20,14 @@ from tests.web.conftest import (
     Library,
     Server,
     approve,
+    behind_proxy,
     correct,
     drafted,
     followed,
     grid_rows,
-    launch,
     leave_out,
+    person,
     planned,
-    until,
     version,
 )
 
@@ -114,33 +114,18 @@ def _told(client: httpx.Client, run: str) -> str:
 
 def test_two_operators_do_not_lose_each_others_work(library: Library) -> None:
     """An old page changes nothing: 409. Corrections and runs name who made them."""
-    at = library.folder / "page.sock"
-    public = "http://loads.example.org"
-    process = launch(library.folder, "--socket", str(at), "--public-url", public)
-    until(at.is_socket)
-    ana, bo = (
-        httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(at)),
-            base_url=public,
-            headers={"Origin": public, "X-Remote-User": name},
-            timeout=60,
-        )
-        for name in ("ana", "bo")
-    )
-    draft = drafted(ana, "alma", SAMPLE, "community.yaml")
-    shown = version(bo, draft)
-    leave_out(ana, draft, 11)
-    answer = bo.post(f"{draft}/plan", data={"version": shown})
-    assert (answer.status_code, "changed in another window" in answer.text) == (409, True)
-    leave_out(bo, draft, 12)
-    made = (library.folder / draft.removeprefix("/alma/") / "corrections.csv").read_text("utf-8")
-    assert [line.split(",")[5] for line in made.splitlines()[1:]] == ["ana", "bo"]
-    planned(ana, draft)
-    assert '<td class="soft clip wide-only">ana</td>' in bo.get("/alma/").text
-    ana.close()
-    bo.close()
-    process.terminate()
-    assert process.wait(60) == 0
+    with behind_proxy(library.folder) as at, person(at, "ana") as ana, person(at, "bo") as bo:
+        draft = drafted(ana, "alma", SAMPLE, "community.yaml")
+        shown = version(bo, draft)
+        leave_out(ana, draft, 11)
+        answer = bo.post(f"{draft}/plan", data={"version": shown})
+        assert (answer.status_code, "changed in another window" in answer.text) == (409, True)
+        leave_out(bo, draft, 12)
+        path = library.folder / draft.removeprefix("/alma/") / "corrections.csv"
+        made = path.read_text("utf-8").splitlines()[1:]
+        assert [line.split(",")[5] for line in made] == ["ana", "bo"]
+        planned(ana, draft)
+        assert '<td class="soft clip wide-only">ana</td>' in bo.get("/alma/").text
 
 
 def test_a_plan_is_good_again_once_the_corrections_after_it_are_taken_back(

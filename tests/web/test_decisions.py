@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import httpx
 import pytest
@@ -20,10 +19,9 @@ from tests.web.conftest import (
     drafted,
     failed_checks,
     followed,
-    new_library,
     planned,
     run_command,
-    start,
+    tab_of,
     with_mapping,
 )
 
@@ -150,6 +148,41 @@ def test_the_same_answer_for_all_alike(office: tuple[Library, httpx.Client], run
     assert re.findall(r"row=(\d+)", answered) == ["2", "3"]
 
 
+def test_decisions_by_keys_alone(
+    office: tuple[Library, httpx.Client], run: str, browser: Browser
+) -> None:
+    """1 to 4 choose, Enter saves and the next question comes, J and K move, A means all alike."""
+    client = office[1]
+    with tab_of(browser, client) as tab:
+        tab.goto(f"{client.base_url}{run}/decisions")
+        heading, key = tab.get_by_role("heading", level=1), tab.keyboard.press
+
+        def see(text: str) -> None:
+            expect(heading).to_contain_text(text)
+            tab.wait_for_load_state()  # the keys are listened to
+
+        see("Di Dahl")
+        key("j")
+        see("Ana Silva")
+        key("k")
+        see("Di Dahl")
+        key("2")
+        key("Enter")
+        see("Ana Silva")
+        key("a")
+        key("1")
+        key("Enter")
+        see("Cy Cole")
+        key("Control+z")
+        see("Ana Silva")
+        key("1")
+        key("Enter")
+        see("Cy Cole")
+        key("4")
+        key("Enter")
+        see("Everything is decided")
+
+
 def test_the_answers_become_the_plan(office: tuple[Library, httpx.Client]) -> None:
     """One command carries them all out, Alma gets what they say, and a later plan shows them."""
     library, client = office
@@ -232,47 +265,3 @@ def test_answers_of_several_rosters_are_used_one_by_one(
     if "Use this decision" in client.get(f"{run}/decisions").text:
         followed(client, client.post(f"{run}/decisions/use"))
     assert "Nothing to decide" in client.get(f"{run}/decisions").text
-
-
-def test_decisions_by_keys_alone(browser: Browser, tmp_path: Path) -> None:
-    """1 to 4 choose, Enter saves and the next question comes, J and K move, A means all alike."""
-    with new_library(tmp_path) as library:
-        prepare(library)
-        server = start(library.folder)
-        client = server.client()
-        run = planned(client, drafted(client, "alma", ROSTER, "born.yaml"))
-        context = browser.new_context()
-        context.add_cookies(
-            [{"name": name, "value": value, "url": server.base}
-             for name, value in client.cookies.items()]
-        )  # fmt: skip
-        tab = context.new_page()
-        tab.goto(f"{server.base}{run}/decisions")
-        heading, key = tab.get_by_role("heading", level=1), tab.keyboard.press
-
-        def see(text: str) -> None:
-            expect(heading).to_contain_text(text)
-            tab.wait_for_load_state()  # the keys are listened to
-
-        see("Di Dahl")
-        key("j")
-        see("Ana Silva")
-        key("k")
-        see("Di Dahl")
-        key("2")
-        key("Enter")
-        see("Ana Silva")
-        key("a")
-        key("1")
-        key("Enter")
-        see("Cy Cole")
-        key("Control+z")
-        see("Ana Silva")
-        key("1")
-        key("Enter")
-        see("Cy Cole")
-        key("4")
-        key("Enter")
-        see("Everything is decided")
-        context.close()
-        assert server.stop() == 0

@@ -22,6 +22,7 @@ from tests.web.conftest import (
     people,
     planned,
     run_command,
+    tab_of,
     until,
     with_mapping,
 )
@@ -51,26 +52,22 @@ def test_progress_is_told_once_in_a_while(
     assert re.search(r"Rate [\d.]+ a second Time left", shown)
     assert re.search(r"Row \d+: Ida Name\d+, created", shown)
 
-    context = browser.new_context()
-    name, cookie = next(iter(client.cookies.items()))
-    context.add_cookies([{"name": name, "value": cookie, "url": str(client.base_url)}])
-    tab = context.new_page()
-    tab.goto(str(client.base_url.join(live)))
-    tab.evaluate(
-        "() => { window.told = 0; window.looks = 0;"
-        "new MutationObserver(() => told++).observe(document.getElementById('said'),"
-        " {childList: true, characterData: true, subtree: true});"
-        "new MutationObserver(() => looks++).observe(document.getElementById('live'),"
-        " {childList: true}); }"
-    )
-    until(lambda: tab.evaluate("looks") > 2)
-    assert tab.evaluate("told") == 0
-    tab.get_by_role("button", name="Pause").click()
-    tab.get_by_role("heading", name=re.compile("^Paused at")).wait_for(timeout=60_000)
-    library.set_rate(50)
-    tab.get_by_role("button", name="Continue the load").click()
-    tab.get_by_role("heading", name="40 of 40 rows were written").wait_for(timeout=60_000)
-    context.close()
+    with tab_of(browser, client) as tab:
+        tab.goto(str(client.base_url.join(live)))
+        tab.evaluate(
+            "() => { window.told = 0; window.looks = 0;"
+            "new MutationObserver(() => told++).observe(document.getElementById('said'),"
+            " {childList: true, characterData: true, subtree: true});"
+            "new MutationObserver(() => looks++).observe(document.getElementById('live'),"
+            " {childList: true}); }"
+        )
+        until(lambda: tab.evaluate("looks") > 2)
+        assert tab.evaluate("told") == 0
+        tab.get_by_role("button", name="Pause").click()
+        tab.get_by_role("heading", name=re.compile("^Paused at")).wait_for()
+        library.set_rate(50)
+        tab.get_by_role("button", name="Continue the load").click()
+        tab.get_by_role("heading", name="40 of 40 rows were written").wait_for()
 
 
 def test_an_undo_names_who_is_deleted_and_who_stays(office: tuple[Library, httpx.Client]) -> None:

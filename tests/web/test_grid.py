@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,16 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.web.conftest import Server, correct, drafted, grid_rows, leave_out, start, version
+from tests.web.conftest import (
+    Server,
+    correct,
+    drafted,
+    dropped,
+    grid_rows,
+    leave_out,
+    start,
+    version,
+)
 from tests.web.looks import entered
 
 MAPPING = """version: 1
@@ -210,17 +220,24 @@ def test_what_is_no_correction_is_refused(
 # --- in the browser ---
 
 
-def _open(tab: Page, server: Server, folder: Path) -> None:
-    (server.folder / "practice" / "mappings").mkdir(exist_ok=True)
-    (server.folder / "practice" / "mappings" / "kinds.yaml").write_text(MAPPING, "utf-8")
-    roster = folder / "kinds.csv"
+@pytest.fixture
+def shown(browser: Browser, tmp_path: Path) -> Iterator[tuple[Path, Page]]:
+    """The mapping above, and a tab with the grid of a new draft of the roster."""
+    server = start(tmp_path)
+    mapping = tmp_path / "practice" / "mappings" / "kinds.yaml"
+    mapping.parent.mkdir()
+    mapping.write_text(MAPPING, "utf-8")
+    roster = tmp_path / "kinds.csv"
     roster.write_text(ROSTER, "utf-8")
-    tab.get_by_label("New load").set_input_files(roster)
-    tab.wait_for_url("**/sheet")
-    tab.locator("input[value='kinds.yaml']").check()
-    tab.get_by_role("button", name="Use this mapping").click()
-    tab.get_by_role("button", name="Check the rows").click()
-    expect(tab.get_by_role("grid")).to_be_visible()
+    with entered(browser, server) as tab:
+        tab.get_by_label("New load").set_input_files(roster)
+        tab.wait_for_url("**/sheet")
+        tab.locator("input[value='kinds.yaml']").check()
+        tab.get_by_role("button", name="Use this mapping").click()
+        tab.get_by_role("button", name="Check the rows").click()
+        expect(tab.get_by_role("grid")).to_be_visible()
+        yield mapping, tab
+    assert server.stop() == 0
 
 
 def _cell(tab: Page, row: int, column: str) -> Any:
@@ -240,140 +257,127 @@ def _paste(tab: Page, text: str) -> None:
     )
 
 
-def test_the_grid_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
+def test_the_grid_by_keyboard_alone(shown: tuple[Path, Page]) -> None:
     """Type, take the likely value, go to the next wrong cell, undo and redo."""
-    server = start(tmp_path)
-    with entered(browser, server) as tab:
-        _open(tab, server, tmp_path)
-        heading, key = tab.get_by_role("heading", level=1), tab.keyboard.press
-        expect(heading).to_have_text("3 rows need correction")
-        step = tab.locator("[data-step=Grid]")
-        expect(step).to_have_text("Grid 3")
-        for _ in range(40):
-            if tab.evaluate("document.activeElement.matches('td')"):
-                break
-            key("Tab")
-        expect(_cell(tab, 3, "Last")).to_be_focused()  # the first wrong cell
-        expect(tab.locator(".pop")).to_contain_text("Is blank.")
-        tab.keyboard.type("Berg")
-        key("Tab")  # saves, and goes right
-        expect(_cell(tab, 3, "Kind")).to_be_focused()
-        expect(tab.locator(".pop")).to_contain_text("Use “Neighbor” in all equal cells")
-        key("Control+Enter")
-        expect(heading).to_have_text("2 rows need correction")
-        expect(_cell(tab, 5, "Kind")).to_have_text("Neighbor")
-        expect(_cell(tab, 3, "Kind")).to_be_focused()
-        key("F8")
-        expect(_cell(tab, 4, "Id")).to_be_focused()
-        key("F2")
-        tab.keyboard.type("104")
-        key("Enter")
-        expect(heading).to_have_text("No row needs correction")
-        expect(step).to_have_text("Grid (complete)")
-        expect(_cell(tab, 5, "Id")).to_be_focused()
-        key("Control+z")
-        expect(heading).to_have_text("2 rows need correction")
-        key("Control+Shift+z")
-        expect(heading).to_have_text("No row needs correction")
-    assert server.stop() == 0
+    _, tab = shown
+    heading, key = tab.get_by_role("heading", level=1), tab.keyboard.press
+    expect(heading).to_have_text("3 rows need correction")
+    step = tab.locator("[data-step=Grid]")
+    expect(step).to_have_text("Grid 3")
+    for _ in range(40):
+        if tab.evaluate("document.activeElement.matches('td')"):
+            break
+        key("Tab")
+    expect(_cell(tab, 3, "Last")).to_be_focused()  # the first wrong cell
+    expect(tab.locator(".pop")).to_contain_text("Is blank.")
+    tab.keyboard.type("Berg")
+    key("Tab")  # saves, and goes right
+    expect(_cell(tab, 3, "Kind")).to_be_focused()
+    expect(tab.locator(".pop")).to_contain_text("Use “Neighbor” in all equal cells")
+    key("Control+Enter")
+    expect(heading).to_have_text("2 rows need correction")
+    expect(_cell(tab, 5, "Kind")).to_have_text("Neighbor")
+    expect(_cell(tab, 3, "Kind")).to_be_focused()
+    key("F8")
+    expect(_cell(tab, 4, "Id")).to_be_focused()
+    key("F2")
+    tab.keyboard.type("104")
+    key("Enter")
+    expect(heading).to_have_text("No row needs correction")
+    expect(step).to_have_text("Grid (complete)")
+    expect(_cell(tab, 5, "Id")).to_be_focused()
+    key("Control+z")
+    expect(heading).to_have_text("2 rows need correction")
+    key("Control+Shift+z")
+    expect(heading).to_have_text("No row needs correction")
 
 
-def test_blocks_of_cells(browser: Browser, tmp_path: Path) -> None:
+def test_blocks_of_cells(shown: tuple[Path, Page]) -> None:
     """Fill down, paste a block, and leave a row out; all of it is there after a reload."""
-    server = start(tmp_path)
-    with entered(browser, server) as tab:
-        _open(tab, server, tmp_path)
-        key = tab.keyboard.press
-        tab.get_by_role("button", name=re.compile("All rows")).click()
-        expect(_cell(tab, 6, "Last")).to_be_visible()
-        _cell(tab, 2, "First").click()
-        key("Shift+ArrowDown")
-        key("Shift+ArrowDown")
-        key("Control+d")
-        expect(_cell(tab, 4, "First")).to_have_text("Ana")
-        _cell(tab, 5, "First").click()
-        # as Excel copies: cells of several lines in quotation marks, rows on a Mac end otherwise
-        _paste(tab, 'Dee\t"Doe\nLe ""Roy"""\rEve\tEnd\rFay\tFar\r')
-        expect(_cell(tab, 5, "Last")).to_have_text('Doe Le "Roy"')
-        expect(_cell(tab, 6, "Last")).to_have_text("End")
-        expect(tab.get_by_role("alert")).to_contain_text("1 line of the block did not fit")
-        expect(tab.locator("#said")).to_contain_text("Rows 5 and 6 saved")
-        _cell(tab, 6, "Last").click()
-        tab.get_by_role("button", name="Leave row out").click()
-        expect(tab.locator("tr.gone")).to_have_count(1)
-        key("Escape")
-        tab.reload()
-        expect(tab.get_by_role("grid")).to_be_visible()
-        expect(tab.get_by_role("button", name=re.compile("Left out"))).to_contain_text("1")
-    assert server.stop() == 0
+    _, tab = shown
+    key = tab.keyboard.press
+    tab.get_by_role("button", name=re.compile("All rows")).click()
+    expect(_cell(tab, 6, "Last")).to_be_visible()
+    _cell(tab, 2, "First").click()
+    key("Shift+ArrowDown")
+    key("Shift+ArrowDown")
+    key("Control+d")
+    expect(_cell(tab, 4, "First")).to_have_text("Ana")
+    _cell(tab, 5, "First").click()
+    # as Excel copies: cells of several lines in quotation marks, rows on a Mac end otherwise
+    _paste(tab, 'Dee\t"Doe\nLe ""Roy"""\rEve\tEnd\rFay\tFar\r')
+    expect(_cell(tab, 5, "Last")).to_have_text('Doe Le "Roy"')
+    expect(_cell(tab, 6, "Last")).to_have_text("End")
+    expect(tab.get_by_role("alert")).to_contain_text("1 line of the block did not fit")
+    expect(tab.locator("#said")).to_contain_text("Rows 5 and 6 saved")
+    _cell(tab, 6, "Last").click()
+    tab.get_by_role("button", name="Leave row out").click()
+    expect(tab.locator("tr.gone")).to_have_count(1)
+    key("Escape")
+    tab.reload()
+    expect(tab.get_by_role("grid")).to_be_visible()
+    expect(tab.get_by_role("button", name=re.compile("Left out"))).to_contain_text("1")
 
 
-def test_nothing_that_was_typed_is_lost(browser: Browser, tmp_path: Path) -> None:
+def test_nothing_that_was_typed_is_lost(shown: tuple[Path, Page]) -> None:
     """A correction that the server did not get stays in its cell, and is sent on request.
 
     What is typed while rows are on their way is saved when they come.
     """
-    server = start(tmp_path)
-    with entered(browser, server) as tab:
-        _open(tab, server, tmp_path)
-        held: list[Route] = []
-        tab.route("**/grid/rows*", lambda route: held.append(route))  # noqa: PLW0108  no builtin
-        tab.get_by_role("button", name="C Last").click()
-        _cell(tab, 5, "Last").click()
-        tab.keyboard.type("Dale")
-        held[0].continue_()
-        expect(_cell(tab, 5, "Last")).to_have_text("Dale")
-        expect(tab.locator("#said")).to_contain_text("Row 5 saved")
-        tab.unroute("**/grid/rows*")
-        tab.route("**/grid/cells", lambda route: route.fulfill(status=404, body="no"))
-        _cell(tab, 3, "Last").click()
-        tab.keyboard.type("Berg")
-        tab.keyboard.press("Enter")
-        expect(tab.get_by_role("alert")).to_be_visible()
-        expect(_cell(tab, 3, "Last")).to_have_text("Berg")
-        expect(_cell(tab, 3, "Last")).to_have_class(re.compile("unsaved"))
-        tab.unroute("**/grid/cells")
-        tab.get_by_role("button", name="Try again").click()
-        expect(tab.locator("#said")).to_contain_text("Row 3 saved")
-        tab.reload()
-        expect(_cell(tab, 3, "Last")).to_have_text("Berg")
-        mapping = server.folder / "practice" / "mappings" / "kinds.yaml"
-        mapping.write_text(f"roster: {{header: 3}}\n{MAPPING}", "utf-8")
-        tab.reload()
-        expect(tab.get_by_role("alert")).to_contain_text("do not fit the roster")
-        mapping.write_text(f"roster: {{header: 1}}\n{MAPPING}", "utf-8")
-        tab.get_by_role("button", name="Undo the last correction").click()
-        expect(_cell(tab, 3, "Last")).to_have_text("blank")
-    assert server.stop() == 0
+    mapping, tab = shown
+    held: list[Route] = []
+    tab.route("**/grid/rows*", lambda route: held.append(route))  # noqa: PLW0108  no builtin
+    tab.get_by_role("button", name="C Last").click()
+    _cell(tab, 5, "Last").click()
+    tab.keyboard.type("Dale")
+    held[0].continue_()
+    expect(_cell(tab, 5, "Last")).to_have_text("Dale")
+    expect(tab.locator("#said")).to_contain_text("Row 5 saved")
+    tab.unroute("**/grid/rows*")
+    tab.route("**/grid/cells", lambda route: route.fulfill(status=404, body="no"))
+    _cell(tab, 3, "Last").click()
+    tab.keyboard.type("Berg")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("alert")).to_be_visible()
+    expect(_cell(tab, 3, "Last")).to_have_text("Berg")
+    expect(_cell(tab, 3, "Last")).to_have_class(re.compile("unsaved"))
+    tab.unroute("**/grid/cells")
+    tab.get_by_role("button", name="Try again").click()
+    expect(tab.locator("#said")).to_contain_text("Row 3 saved")
+    tab.reload()
+    expect(_cell(tab, 3, "Last")).to_have_text("Berg")
+    mapping.write_text(f"roster: {{header: 3}}\n{MAPPING}", "utf-8")
+    tab.reload()
+    expect(tab.get_by_role("alert")).to_contain_text("do not fit the roster")
+    mapping.write_text(f"roster: {{header: 1}}\n{MAPPING}", "utf-8")
+    tab.get_by_role("button", name="Undo the last correction").click()
+    expect(_cell(tab, 3, "Last")).to_have_text("blank")
 
 
-def test_of_two_texts_a_person_chooses(browser: Browser, tmp_path: Path) -> None:
+def test_of_two_texts_a_person_chooses(shown: tuple[Path, Page]) -> None:
     """Where somebody else corrected the cell: theirs or one's own, which is kept until then."""
-    server = start(tmp_path)
-    with entered(browser, server) as tab:
-        _open(tab, server, tmp_path)
-        for was, theirs, answer in (("", "Berg", "Keep “Berg”"), ("Berg", "Burg", "Use “Borg”")):
-            edit = {"row": 3, "column": "C", "was": was, "now": theirs}
-            tab.evaluate(
-                """edit => fetch(`${location.pathname}/cells`, {
-                  method: "POST", headers: {"Content-Type": "application/json"},
-                  body: JSON.stringify({edits: [edit]}),
-                })""",
-                edit,
-            )
-            _cell(tab, 3, "Last").click()
-            tab.keyboard.type("Borg")
-            tab.keyboard.press("Enter")
-            expect(tab.get_by_role("alert")).to_contain_text(theirs)
-            expect(_cell(tab, 3, "Last")).to_have_text("Borg")
-            tab.get_by_role("button", name=answer).click()
-            expect(tab.get_by_role("alert")).to_have_count(0)
-            expect(_cell(tab, 3, "Last")).to_have_text(answer.split("“")[1][:-1])
-        expect(tab.locator("#said")).to_have_text("Row 3 saved")
-        tab.get_by_role("button", name=re.compile("All rows")).click()
-        expect(_cell(tab, 2, "Last")).to_be_visible()
+    _, tab = shown
+    for was, theirs, answer in (("", "Berg", "Keep “Berg”"), ("Berg", "Burg", "Use “Borg”")):
+        edit = {"row": 3, "column": "C", "was": was, "now": theirs}
+        tab.evaluate(
+            """edit => fetch(`${location.pathname}/cells`, {
+              method: "POST", headers: {"Content-Type": "application/json"},
+              body: JSON.stringify({edits: [edit]}),
+            })""",
+            edit,
+        )
+        _cell(tab, 3, "Last").click()
+        tab.keyboard.type("Borg")
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("alert")).to_contain_text(theirs)
         expect(_cell(tab, 3, "Last")).to_have_text("Borg")
-    assert server.stop() == 0
+        tab.get_by_role("button", name=answer).click()
+        expect(tab.get_by_role("alert")).to_have_count(0)
+        expect(_cell(tab, 3, "Last")).to_have_text(answer.split("“")[1][:-1])
+    expect(tab.locator("#said")).to_have_text("Row 3 saved")
+    tab.get_by_role("button", name=re.compile("All rows")).click()
+    expect(_cell(tab, 2, "Last")).to_be_visible()
+    expect(_cell(tab, 3, "Last")).to_have_text("Borg")
 
 
 def test_rows_are_sorted_by_a_column(opened: tuple[Server, httpx.Client], draft: str) -> None:
@@ -391,10 +395,7 @@ def test_corrections_of_the_last_term_are_offered_again(
     """Where the same text is wrong in the same column; a blank cell is never filled so."""
     _, client = opened
     assert _send(client, draft, (5, "D", "Nieghbor", "Neighbor")).json()["saved"] == 1
-    name = draft.rpartition("/")[2]
-    file = {"roster": ("next.csv", ROSTER.encode())}
-    answer = client.post(f"/practice/rosters?after={name}", files=file)
-    new = answer.headers["Location"].removesuffix("/sheet")
+    new = dropped(client, "next.csv", ROSTER, f"practice/rosters?after={draft.rpartition('/')[2]}")
     assert grid_rows(client, new)["again"] == 2
     answer = client.post(f"{new}/grid/again", json={})
     assert [(line["row"], line["edited"]) for line in answer.json()["lines"]] == [

@@ -24,11 +24,13 @@ from tests.web.conftest import (
     KEY,
     SAMPLE,
     Server,
+    behind_proxy,
     drafted,
     followed,
     grid_rows,
     launch,
     mapping_stamp,
+    person,
     start,
     until,
     version,
@@ -197,13 +199,10 @@ def test_a_mapping_that_was_changed_in_an_editor_is_not_overwritten(
     """The page's text is older than the file: 409, and the file stays as the editor saved it."""
     server, client = opened
     draft = client.post("/practice/samples").headers["Location"].removesuffix("/sheet")
-    page = client.get(f"{draft}/mapping?view=text").text
-    digest = re.search(r'name="digest" value="(\w+)"', page)
-    assert digest is not None
+    form = {"do": "text", "text": "version: 1\n", **mapping_stamp(client, draft)}
     mapping = server.folder / "practice" / "mappings" / "community.yaml"
     edited = mapping.read_text("utf-8") + "# edited\n"
     mapping.write_text(edited, "utf-8")
-    form = {"do": "text", "text": "version: 1\n", "version": "1", "digest": digest[1]}
     assert client.post(f"{draft}/mapping", data=form).status_code == 409
     assert mapping.read_text("utf-8") == edited
 
@@ -255,12 +254,9 @@ def test_a_text_that_is_saved_keeps_its_characters(opened: tuple[Server, httpx.C
     mapping.write_bytes(b"\xef\xbb\xbf" + text.encode())
     page = client.get(f"{draft}/mapping?view=text").text
     box = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
-    digest = re.search(r'name="digest" value="(\w+)"', page)
     assert box is not None
-    assert digest is not None
     assert html.unescape(box[1]) == text
-    form = {"do": "text", "text": html.unescape(box[1]), "digest": digest[1]}
-    form["version"] = version(client, draft)
+    form = {"do": "text", "text": html.unescape(box[1]), **mapping_stamp(client, draft)}
     assert client.post(f"{draft}/mapping", data=form).status_code == 303
     assert mapping.read_bytes() == text.encode()
     mapping.write_text(before, "utf-8")
@@ -345,11 +341,8 @@ def test_a_text_that_cannot_be_read_can_be_undone(opened: tuple[Server, httpx.Cl
     draft = drafted(client, "practice", SAMPLE, "community.yaml")
     mapping = server.folder / "practice" / "mappings" / "community.yaml"
     before = mapping.read_bytes()
-    page = client.get(f"{draft}/mapping?view=text").text
-    digest = re.search(r'name="digest" value="(\w+)"', page)
-    assert digest is not None
     broken = mapping.read_text("utf-8") + 'title: "x\n'
-    form = {"do": "text", "text": broken, "digest": digest[1], "version": version(client, draft)}
+    form = {"do": "text", "text": broken, **mapping_stamp(client, draft)}
     assert client.post(f"{draft}/mapping", data=form).status_code == 303
     answer = client.get(f"{draft}/mapping")
     assert (answer.status_code, 'id="findings"' in answer.text) == (200, True)
@@ -385,15 +378,7 @@ def test_a_public_address_is_known_as_browsers_send_it(
     tmp_path: Path, public: str, origin: str
 ) -> None:
     """However it was typed: without capitals, and without the usual port of its kind."""
-    at = tmp_path / "page.sock"
-    process = launch(tmp_path, "--socket", str(at), "--public-url", public)
-    until(at.is_socket)
-    with httpx.Client(
-        transport=httpx.HTTPTransport(uds=str(at)),
-        base_url="http://socket",
-        headers={"Host": origin.partition("://")[2], "Origin": origin},
-        timeout=60,
-    ) as client:
+    with behind_proxy(tmp_path, public) as at, person(at, "", origin=origin) as client:
         for name in (None, "", "<>"):
             nobody = {} if name is None else {"X-Remote-User": name}
             assert client.get("/practice/", headers=nobody).status_code == 401
@@ -401,8 +386,6 @@ def test_a_public_address_is_known_as_browsers_send_it(
         client.headers["X-Remote-User"] = "ana"
         assert client.get("/practice/").status_code == 200
         assert client.post("/practice/samples").status_code == 303
-    process.terminate()
-    assert process.wait(60) == 0
 
 
 def test_a_second_server_takes_no_socket_away(tmp_path: Path) -> None:
@@ -414,10 +397,8 @@ def test_a_second_server_takes_no_socket_away(tmp_path: Path) -> None:
         folder.mkdir()
 
     def answers() -> bool:
-        headers = {"Host": "loads.example.org", "X-Remote-User": "ana"}
-        transport = httpx.HTTPTransport(uds=str(at))
-        with httpx.Client(transport=transport, base_url="http://socket", headers=headers) as client:
-            return client.get("/practice/", timeout=60).status_code == 200
+        with person(at, "ana") as client:
+            return client.get("/practice/").status_code == 200
 
     first = launch(folders[0], *options)
     until(at.is_socket)

@@ -10,7 +10,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.web.conftest import SAMPLE, approve, drafted, followed, planned, start
+from tests.web.conftest import SAMPLE, approve, drafted, followed, planned, start, tab_of
 from tests.web.looks import RUN, entered
 from tests.web.test_decisions import MAPPING
 
@@ -196,37 +196,33 @@ def test_the_second_term_40_questions_and_the_undo(browser: Browser, tmp_path: P
     client = server.client()
     draft = drafted(client, "practice", term(1000), "born.yaml")
     followed(client, approve(client, planned(client, draft)))
-    ((name, cookie),) = client.cookies.items()
-    context = browser.new_context()
-    context.set_default_timeout(120_000)
-    context.add_cookies([{"name": name, "value": cookie, "url": server.base}])
-    tab = context.new_page()
-    home = f"{server.base}/practice/"
-    work = Work(tab)
-    next_term(work, home, tmp_path / "people-2.csv")
-    counts = {"renewal": load(work, "40 updated")}
+    home, counts = f"{server.base}/practice/", {}
+    with tab_of(browser, client) as tab:
+        work = Work(tab)
+        next_term(work, home, tmp_path / "people-2.csv")
+        counts["renewal"] = load(work, "40 updated")
 
-    work = Work(tab)
-    next_term(work, home, tmp_path / "people-3.csv")
-    work.button("Decide 40 rows")
-    if tab.get_by_role("button", name="Read the users of Alma").is_visible():
-        work.button("Read the users of Alma")
-        tab.wait_for_url("**/decisions")
-    work.click(tab.get_by_label("Same person, new card"))
-    work.click(tab.get_by_label(re.compile("The same for the 39 others")))
-    work.button("Save the decision")
-    work.button("Use these 40 decisions")
-    tab.wait_for_url(RUN)
-    counts["40 questions"] = load(work, "40 updated")
+        work = Work(tab)
+        next_term(work, home, tmp_path / "people-3.csv")
+        work.button("Decide 40 rows")
+        if tab.get_by_role("button", name="Read the users of Alma").is_visible():
+            work.button("Read the users of Alma")
+            tab.wait_for_url("**/decisions")
+        work.click(tab.get_by_label("Same person, new card"))
+        work.click(tab.get_by_label(re.compile("The same for the 39 others")))
+        work.button("Save the decision")
+        work.button("Use these 40 decisions")
+        tab.wait_for_url(RUN)
+        counts["40 questions"] = load(work, "40 updated")
 
-    work = Work(tab)
-    work.click(tab.get_by_label(re.compile("Also delete the person")))
-    work.button("Plan the undo")
-    expect(tab.get_by_role("heading", level=1)).to_contain_text("would be deleted", timeout=120_000)
-    tab.get_by_label(re.compile("Alma cannot undo deletions")).fill("1")
-    work.typings += 1
-    counts["undo"] = load(work, "1 person was deleted")
-    context.close()
+        work = Work(tab)
+        work.click(tab.get_by_label(re.compile("Also delete the person")))
+        work.button("Plan the undo")
+        heading = tab.get_by_role("heading", level=1)
+        expect(heading).to_contain_text("would be deleted", timeout=120_000)
+        tab.get_by_label(re.compile("Alma cannot undo deletions")).fill("1")
+        work.typings += 1
+        counts["undo"] = load(work, "1 person was deleted")
     assert server.stop() == 0
     most = {"renewal": (6, 0, 5), "40 questions": (10, 0, 7), "undo": (5, 1, 2)}
     assert all(a <= b for key in most for a, b in zip(counts[key], most[key], strict=True)), counts

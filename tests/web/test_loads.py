@@ -24,7 +24,7 @@ from importer.web.loads import (
     steps,
 )
 from tests.report.building import FACTS
-from tests.web.conftest import SAMPLE, Server, approve, drafted, followed, planned, version
+from tests.web.conftest import SAMPLE, Server, approve, drafted, dropped, followed, planned, version
 
 
 def _run(
@@ -203,8 +203,7 @@ def test_loads_are_found_by_name_state_and_trash(opened: tuple[Server, httpx.Cli
     """The search looks at name and file; what is in the trash is there only, and comes back."""
     _, client = opened
     first = drafted(client, "practice", SAMPLE, "")
-    roster = b"Barcode,First Name,Last Name\n1,Ana,Roe\n"
-    client.post("/practice/rosters", files={"roster": ("spring_term-staff.csv", roster)})
+    dropped(client, "spring_term-staff.csv", "Barcode,First Name,Last Name\n1,Ana,Roe\n")
     assert _names(client.get("/practice/").text) == ["Spring term staff", "Community patrons"]
     assert _names(client.get("/practice/?find=STAFF.csv").text) == ["Spring term staff"]
     assert _names(client.get("/practice/?show=done").text) == []
@@ -245,18 +244,15 @@ def test_a_roster_that_asks_something_names_it(opened: tuple[Server, httpx.Clien
         ("two.xlsx", _book("Sheet", "Spring"), "Choose the sheet", {"sheet": "Spring"}),
         ("names.csv", names, "Confirm the names", {"encoding": "windows-1250"}),
     ):
-        sent = client.post("/practice/rosters", files={"roster": (name, content)})
-        draft = sent.headers["Location"].removesuffix("/sheet")
+        draft = dropped(client, name, content)
         assert f">{step}</a>" in client.get("/practice/").text
         form = {"version": version(client, draft), "shown": "", **answer}
         client.post(f"{draft}/sheet", data=form)
         assert f">{step}</a>" not in client.get("/practice/").text
     form = {"version": version(client, draft), "shown": "", "encoding": "windows-1250"}
     client.post(f"{draft}/sheet", data={**form, "do": "next", "mapping": "new"})
-    file, after = {"roster": ("next.csv", names)}, f"?after={draft.rpartition('/')[2]}"
-    later = client.post(f"/practice/rosters{after}", files=file).headers["Location"]
-    href = later.replace("/sheet", "/grid")
-    assert f'href="{href}" aria-label="Check the rows' in client.get("/practice/").text
+    later = dropped(client, "next.csv", names, f"practice/rosters?after={draft.rpartition('/')[2]}")
+    assert f'href="{later}/grid" aria-label="Check the rows' in client.get("/practice/").text
 
 
 def test_the_sheet_of_the_last_term_is_kept_where_it_is_there(
@@ -264,18 +260,12 @@ def test_the_sheet_of_the_last_term_is_kept_where_it_is_there(
 ) -> None:
     """Otherwise a sheet is chosen as for a first load."""
     _, client = opened
-
-    def dropped(after: str, *sheets: str) -> str:
-        files = {"roster": ("terms.xlsx", _book(*sheets))}
-        answer = client.post(f"/practice/rosters{after}", files=files)
-        return answer.headers["Location"].removesuffix("/sheet")
-
-    first = dropped("", "Fall", "Staff")
+    first = dropped(client, "terms.xlsx", _book("Fall", "Staff"))
     form = {"sheet": "Fall", "shown": "", "do": "next", "mapping": "new"}
     client.post(f"{first}/sheet", data={**form, "version": version(client, first)})
-    after, draft = f"?after={first.rpartition('/')[2]}", first
+    after, draft = f"practice/rosters?after={first.rpartition('/')[2]}", first
     for sheets, asked in (("fall ", "Staff"), False), (("Spring", "Staff"), True):
-        draft = dropped(after, *sheets)
+        draft = dropped(client, "terms.xlsx", _book(*sheets), after)
         assert ("Which sheet has the people?" in client.get(f"{draft}/sheet").text) == asked
         step = "sheet" if asked else "grid"
         assert f'href="{draft}/{step}" aria-label="Ch' in client.get("/practice/").text
@@ -296,9 +286,8 @@ def test_the_next_term_takes_name_and_mapping_along(opened: tuple[Server, httpx.
     )
     assert after is not None
     assert "The next term of Community patrons" in client.get(f"/practice/{after[1]}").text
-    file = {"roster": ("export (7).xlsx", SAMPLE.read_bytes())}
-    new = client.post(f"/practice/rosters{after[1]}", files=file).headers["Location"]
-    page = client.get(new).text
+    new = dropped(client, "export (7).xlsx", SAMPLE.read_bytes(), f"practice/rosters{after[1]}")
+    page = client.get(f"{new}/sheet").text
     assert "<b>Community patrons</b>" in page
     assert 'value="community.yaml" checked' in page
-    assert version(client, new.removesuffix("/sheet")) == "1"
+    assert version(client, new) == "1"

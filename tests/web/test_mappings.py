@@ -13,7 +13,7 @@ from importer.mapper.load import examine
 from importer.model.fields import NO_CODES
 from importer.web import mapping_pages
 from tests.mapper.bench import BASE
-from tests.web.conftest import PLAIN, SAMPLE, Server, drafted, mapping_stamp, version
+from tests.web.conftest import PLAIN, SAMPLE, Server, drafted, dropped, mapping_stamp, version
 
 ROOT = Path(__file__).parents[2]
 LEAVERS = ROOT / "samples" / "community-leavers.csv"
@@ -76,9 +76,7 @@ def test_the_mapping_of_the_last_file_of_this_name_is_proposed(
     other.write_text(spelled + PLAIN.replace("<", "<Our "), "utf-8")
     draft = ""
     for headings in (b"Our Id,Our First,Our Last", b"Id*,First*,Last*"):
-        files = {"roster": (roster.name, headings + b"\n1,Ida,Roe\n")}
-        draft = client.post("/practice/rosters", files=files).headers["Location"]
-        draft = draft.removesuffix("/sheet")
+        draft = dropped(client, roster.name, headings + b"\n1,Ida,Roe\n")
         names, chosen = _offered(client, draft)
         assert (names[0], chosen) == ("other.yaml", ["other.yaml"])
     form = {"do": "next", "mapping": "other.yaml", "version": version(client, draft)}

@@ -10,7 +10,6 @@ from tests.web.conftest import (
     Library,
     approval,
     approve,
-    decide,
     drafted,
     failed_checks,
     followed,
@@ -171,14 +170,3 @@ def test_the_last_load_with_the_mapping_is_beside_this_one(
     rows = re.search(r"Rows</th><td[^>]*>(\d+)</td><td[^>]*>(\d+)</td>", table)
     assert rows is not None
     assert rows.groups() == ("1", "3")
-
-
-def test_answers_make_a_plan_of_everything(office: tuple[Library, httpx.Client]) -> None:
-    """While questions are open the way leads to them; then the button names what happens."""
-    _, client = office
-    line = "Id,First,Last,Born,Email\n801,Cy,Cole,1990-07-21,\n"
-    run = planned(client, drafted(client, "alma", line, "born.yaml"))
-    page = client.get(run).text
-    if "Decide 1 row" in page:
-        decide(client, run, {2: "another person, create"})
-    assert "Write 1 person to " in _text(client.get(run).text)

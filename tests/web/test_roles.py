@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Barrier
@@ -22,6 +20,7 @@ from importer.web.guard import Access, Role
 from tests.web.conftest import (
     Library,
     approve,
+    behind_proxy,
     correct,
     drafted,
     failed_checks,
@@ -30,6 +29,7 @@ from tests.web.conftest import (
     leave_out,
     mapping_stamp,
     new_library,
+    person,
     planned,
     run_command,
     until,
@@ -40,9 +40,9 @@ from tests.web.test_guard import ADDRESSES
 from tests.web.test_load import MAPPING
 from tests.web.test_users_of_alma import form_of, until_day
 
-HOST = "loads.example.org"
 GROUPS = "viewer=staff; preparer=circ, acq; approver=systems"
-PEOPLE = {"vera": "staff", "piet": "x;acq", "ben": "circ", "ada": "systems, circ", "nobody": "x"}
+PEOPLE = {"vera": "staff", "piet": "x;acq", "ben": "circ", "ada": "systems, circ", "eva": "systems",
+          "nobody": "x"}  # fmt: skip
 
 Ask = Callable[[str], httpx.Client]
 
@@ -52,27 +52,8 @@ def department(library: Library, **settings: str) -> Iterator[Ask]:
     """A page behind a proxy, and a client of each person."""
     for name in ("two.yaml", "three.yaml"):
         with_mapping(library, name, MAPPING)
-    at = library.folder / "page.sock"
-    address = f"https://{HOST}"
-    process = launch(library.folder, "--socket", str(at), "--public-url", address, **settings)
-    until(at.is_socket)
-    clients: list[httpx.Client] = []
-
-    def ask(name: str) -> httpx.Client:
-        headers = {"Host": HOST, "Origin": address, "X-Remote-User": name}
-        headers["X-Remote-Groups"] = PEOPLE[name]
-        transport = httpx.HTTPTransport(uds=str(at))
-        client = httpx.Client(
-            transport=transport, base_url="http://socket", headers=headers, timeout=60
-        )
-        clients.append(client)
-        return client
-
-    yield ask
-    for client in clients:
-        client.close()
-    process.terminate()
-    assert process.wait(60) == 0
+    with behind_proxy(library.folder, **settings) as at, ExitStack() as clients:
+        yield lambda name: clients.enter_context(person(at, name, PEOPLE[name]))
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +130,8 @@ def test_nobody_approves_what_they_prepared(office: tuple[Library, Ask]) -> None
         return planned(piet, draft)
 
     def maps(client: httpx.Client, draft: str) -> None:
-        page = client.get(f"{draft}/mapping?view=text").text
-        fields = dict(re.findall(r'name="(version|digest)" value="([^"]*)"', page))
-        text = html.unescape(re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.S)[1])  # type: ignore[index]
-        answer = client.post(
-            f"{draft}/mapping", data={"do": "text", "text": f"{text.strip()}\n# x\n", **fields}
-        )
-        assert answer.status_code == 303, answer.text
+        form = {"do": "text", "text": f"{MAPPING}# x\n", **mapping_stamp(client, draft)}
+        assert client.post(f"{draft}/mapping", data=form).status_code == 303
 
     runs = [
         planned(piet, drafted(ada, "alma", _roster(1), "two.yaml")),
@@ -179,8 +155,7 @@ def test_nobody_approves_what_they_prepared(office: tuple[Library, Ask]) -> None
         assert "You prepared this" in ada.get(one).text
         assert approve(piet, one).status_code == 403
     assert library.written() == writes
-    eva = ask("ada")
-    eva.headers["X-Remote-User"] = "eva"
+    eva = ask("eva")
     followed(eva, approve(eva, runs[0]))
     assert "<b>eva</b>: approved the load" in eva.get(runs[0]).text
     assert "<b>piet</b>: compared with Alma" in eva.get(runs[0]).text
@@ -189,8 +164,7 @@ def test_nobody_approves_what_they_prepared(office: tuple[Library, Ask]) -> None
 def test_who_changed_the_text_of_a_mapping_prepared_its_loads(office: tuple[Library, Ask]) -> None:
     """Until a load with that text was approved by somebody else, and the text changed again."""
     library, ask = office
-    ada, piet, ben, eva = ask("ada"), ask("piet"), ask("ben"), ask("ada")
-    eva.headers["X-Remote-User"] = "eva"
+    ada, piet, ben, eva = map(ask, ("ada", "piet", "ben", "eva"))
     soon = date.today() + timedelta(days=20)  # noqa: DTZ011  as Alma has it
 
     def changed(who: httpx.Client, note: str) -> str:
@@ -214,8 +188,7 @@ def test_who_changed_a_mapping_from_another_draft_prepared_its_loads(
 ) -> None:
     """Also where the change was taken back there; a mapping that several loads use is one text."""
     library, ask = office
-    ada, piet, eva = ask("ada"), ask("piet"), ask("ada")
-    eva.headers["X-Remote-User"] = "eva"
+    ada, piet, eva = ask("ada"), ask("piet"), ask("eva")
     text = f"{MAPPING}\n# that nobody has loaded\n"
     with_mapping(library, "shared.yaml", text)
     own = drafted(ada, "alma", _roster(70), "shared.yaml")
@@ -327,8 +300,7 @@ def test_a_decision_about_a_job_that_failed_is_not_repeated(office: tuple[Librar
 def test_nobody_allows_a_load_of_a_job_that_they_answered(office: tuple[Library, Ask]) -> None:
     """With four eyes, who answered a row of the held plan needs somebody else to allow it."""
     library, ask = office
-    ada, eva = ask("ada"), ask("ada")
-    eva.headers["X-Remote-User"] = "eva"
+    ada, eva = ask("ada"), ask("eva")
     card = {"id_type": {"value": "BARCODE"}, "value": "H9", "status": "ACTIVE"}
     library.add("9109", "Ida", "Quisl", user_identifier=[card])
     roster = "Id,First,Last,Code\n9110,Ida,Quisl,H9\n9111,Ina,Rand,H11\n9112,Al,Ro,H12\n"
