@@ -38,7 +38,6 @@ from importer.alma.models import (
 )
 from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError, run_concurrently
 from importer.alma.responses import (
-    NO_SUCH_TABLE,
     NotFoundError,
     Reply,
     UnreadableUserError,
@@ -254,28 +253,23 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
     # ---- configuration ----
 
     async def code_table(self, name: str) -> tuple[CodeRow, ...] | None:
-        """Return the rows of a code table, or None if Alma has none of that name."""
-        try:
+        """Return the rows of a code table, or None if Alma gives none of that name."""
+        with contextlib.suppress(RefusedError):
             request = Request("GET", f"/conf/code-tables/{segment(name)}", {})
             return await self._ask(request, read_table)
-        except RefusedError as error:
-            if error.code == NO_SUCH_TABLE:
-                return None
-            raise
-
-    async def libraries(self) -> tuple[CodeRow, ...]:
-        """Return the institution's libraries, by code. Raises AlmaError."""
-        return await self._ask(Request("GET", "/conf/libraries", {}), read_table)
+        return None
 
     async def code_tables(self, today: date) -> CodeTables:
-        """Return the tables that a record's fields refer to, without those that Alma lacks.
+        """Return the tables that a record's fields refer to, as far as Alma gives them.
 
         One call each. Raises AlmaError.
         """
         institution = await self.general()
 
         async def one(name: str) -> tuple[str, tuple[CodeRow, ...] | None]:
-            return name, await (self.libraries() if name == LIBRARIES else self.code_table(name))
+            if name == LIBRARIES:
+                return name, await self._ask(Request("GET", "/conf/libraries", {}), read_table)
+            return name, await self.code_table(name)
 
         found = {name: rows async for name, rows in run_concurrently(self.limiter, TABLES, one)}
         tables = {name: rows for name, rows in sorted(found.items()) if rows is not None}

@@ -12,14 +12,15 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from importer.alma.client import PAGE, Alma
 from importer.alma.connection import segment
 from importer.alma.facts import MEASURABLE, Facts, facts_for
-from importer.alma.models import Institution, UserPage, read_users
-from importer.alma.responses import NOT_FOUND_CODES, Reply, error_in
+from importer.alma.models import Institution, read_users
+from importer.alma.responses import NOT_FOUND_CODES, Reply, judge
 from importer.errors import AlmaError, Cause, Exit, RefusedError
 from importer.model.fields import CodeTables, text
 from importer.model.text import counted
@@ -210,11 +211,15 @@ class UnclearError(Exception):
 
 
 def code_in(reply: Reply) -> str:
-    """Return Alma's error code; blank if the call was carried out."""
-    if reply.status < 300:
-        return ""
-    found = error_in(reply)
-    return found.code if found else f"status {reply.status}"
+    """Return Alma's error code; blank if the call was carried out.
+
+    Raises UnclearError if neither is certain, as where a gateway or Alma is down.
+    """
+    error = judge(reply, writes=False)
+    if error is None or isinstance(error, RefusedError):
+        return error.code if error else ""
+    msg = f"Alma gave no clear reply (status {reply.status})"
+    raise UnclearError(msg)
 
 
 def json_in(reply: Reply) -> Body:
@@ -232,25 +237,24 @@ def why_unclear(error: UnclearError | KeyError) -> str:
     return f"Alma's reply has no {error}" if isinstance(error, KeyError) else str(error)
 
 
-async def get(alma: Alma, path: str, accept: str = "application/json") -> Reply:
-    """Make one GET; the reply may be a refusal."""
-    return await alma.call_once("GET", path, accept=accept)
-
-
 async def _encoded_slash(alma: Alma) -> str:
-    reply = await get(alma, "/users/importer%2Fprobe")
+    reply = await alma.call_once("GET", "/users/importer%2Fprobe")
+    if reply.status == 400 and "html" in reply.content_type:
+        return "refuse"
     return "accept" if code_in(reply) in NOT_FOUND_CODES else "refuse"
 
 
 async def _zero_hits(alma: Alma) -> str:
-    found = json_in(await get(alma, "/users?q=last_name~Importerprobenobody"))
-    if "user" not in found:
+    found = json_in(await alma.call_once("GET", "/users?q=last_name~Importerprobenobody"))
+    if "user" not in found and not found["total_record_count"]:
         return "absent"
     return "null" if found["user"] is None else "empty"
 
 
 async def _error_shape(alma: Alma) -> str:
-    document = json_in(await get(alma, "/users/importer-probe-nobody"))
+    reply = await alma.call_once("GET", "/users/importer-probe-nobody")
+    document = json_in(reply)
+    code_in(reply)  # an outage has a shape of its own
     if "web_service_result" in document:
         return "wrapped"
     error = document["errorList"]["error"]
@@ -264,7 +268,8 @@ async def _error_shape(alma: Alma) -> str:
 
 
 async def _default_format(alma: Alma) -> str:
-    reply = await get(alma, "/users?limit=1", accept="*/*")
+    reply = await alma.call_once("GET", "/users?limit=1", accept="*/*")
+    code_in(reply)
     return "json" if "json" in reply.content_type else "xml"
 
 
@@ -293,16 +298,16 @@ async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
     """
     institution = await alma.general()
     findings = [whose(institution), await right(alma, "GET")]
-    pages = [await _page(alma, 0)]
+    pages = [await alma.list_users(0)]
     total, last = pages[0].total, pages[0].total - PAGE
-    pages += [await _page(alma, offset) for offset in (last // 2, last) if last > 0]
+    pages += [await alma.list_users(offset) for offset in (last // 2, last) if last > 0]
     users = list({user.primary_id: user for page in pages for user in page.users}.values())
     unreadable = {one for page in pages for one in page.unreadable}
     if (left := alma.limiter.remaining) is not None:
         findings.append(Finding("daily limit", State.OK, f"{left:,} API calls are left today."))
     findings += _of_users(users, total, len(unreadable))
-    beyond = code_in(await get(alma, f"/users?limit={PAGE + 1}"))
-    sentence = f"Alma {'refuses' if beyond else 'accepts'} pages of more than {PAGE} users."
+    beyond = read_users((await alma.call_once("GET", f"/users?limit={PAGE + 1}")).body)
+    sentence = f"Alma {'accepts' if beyond else 'refuses'} pages of more than {PAGE} users."
     findings.append(Finding("page", State.OK, sentence))
     facts, unclear = await _facts(alma, users, pin_user)
     findings += _of_pin(facts.get("get-pin"), pin_user)
@@ -317,27 +322,22 @@ async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
     return FirstContact(known, tuple(findings))
 
 
-async def _page(alma: Alma, offset: int) -> UserPage:
-    path = f"/users?limit={PAGE}&offset={offset}&expand=full&order_by=primary_id"
-    return read_users((await get(alma, path)).body) or UserPage((), 0)
-
-
 async def _facts(
     alma: Alma, users: Sequence[User], pin_user: str
 ) -> tuple[dict[str, str], dict[str, str]]:
     facts: dict[str, str] = {}
     unclear: dict[str, str] = {}
-    for name, experiment in READING.items():
+    experiments = dict(READING)
+    if old := _chosen(users, lambda one: one.status == "INACTIVE"):
+        experiments["inactive-identifiers"] = partial(_finds, *old, "resolve", "hide")
+    if cased := _chosen(users, lambda one: one.status != "INACTIVE" and _has_case(one.value)):
+        ids = cased[0].swapcase(), cased[1]
+        experiments["identifier-case"] = partial(_finds, *ids, "insensitive", "sensitive")
+    for name, experiment in experiments.items():
         try:
             facts[name] = await experiment(alma)
         except (UnclearError, KeyError) as error:
             unclear[name] = why_unclear(error)
-    if old := _chosen(users, lambda one: one.status == "INACTIVE"):
-        found = await _finds(alma, old[0], old[1])
-        facts["inactive-identifiers"] = "resolve" if found else "hide"
-    if cased := _chosen(users, lambda one: one.status != "INACTIVE" and _has_case(one.value)):
-        found = await _finds(alma, cased[0].swapcase(), cased[1])
-        facts["identifier-case"] = "insensitive" if found else "sensitive"
     if any(user.pin_number for user in users):
         facts["get-pin"] = "show"
     elif pin_user and (user := await alma.get_user(pin_user)) is not None:
@@ -362,12 +362,10 @@ def _has_case(value: str | None) -> bool:
     return value is not None and value.isascii() and any(map(str.isalpha, value))
 
 
-async def _finds(alma: Alma, value: str, primary_id: str) -> bool:
-    try:
-        reply = await get(alma, f"/users/{segment(value)}")
-    except RefusedError:
-        return False
-    return reply.status < 300 and json_in(reply).get("primary_id") == primary_id
+async def _finds(value: str, primary_id: str, yes: str, no: str, alma: Alma) -> str:
+    """Return `yes` if the ID leads to this user. It has letters and digits only."""
+    reply = await alma.call_once("GET", f"/users/{segment(value)}")
+    return yes if not code_in(reply) and json_in(reply).get("primary_id") == primary_id else no
 
 
 def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Finding]:

@@ -426,8 +426,12 @@ async def _choose_groups(lab: _Lab) -> None:
         lab.groups = (code,)
         reply = await lab.post(lab.body())
         await lab.delete(*lab.alive)
-        refused = code_in(reply) or refused
-        usable += [] if code_in(reply) else [code]
+        try:
+            why = code_in(reply)
+        except UnclearError as error:
+            why = str(error)
+        refused = why or refused
+        usable += [] if why else [code]
         if len(usable) == 2:
             break
     lab.groups = tuple(usable)

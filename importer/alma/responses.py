@@ -64,7 +64,6 @@ OUTAGE_CODES = _CODES.outage
 ACCESS_CODES = _CODES.access
 REFUSALS = {code: refusal for refusal in _CODES.refusal for code in refusal.codes}
 NOT_FOUND_CODES = frozenset(REFUSALS["401861"].codes)
-NO_SUCH_TABLE = "40166411"
 DAILY_LIMIT_CODE = "DAILY_THRESHOLD"
 PER_SECOND_CODE = "PER_SECOND_THRESHOLD"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from importer.alma.client import Alma
-from importer.alma.code_tables import write_file
+from importer.alma.code_tables import TABLES, write_file
 from importer.alma.connection import resolve
 from importer.alma.pacing import RateLimiter
 from importer.cli.options import USERS, operator
@@ -55,7 +55,11 @@ async def fetch_codes(alma: Alma, path: Path) -> CodeTables:
     tables = await alma.code_tables(now().date())
     write_file(path, tables)
     count = sum(len(rows) for rows in tables.tables.values())
-    say(f"{count:,} codes of {len(tables.tables)} tables are in {path}.")
+    missing = ", ".join(name for name in TABLES if name not in tables.tables)
+    say(
+        f"{count:,} codes of {len(tables.tables)} tables are in {path}."
+        + (f" Alma gives none of {missing}, so those codes are not checked." if missing else "")
+    )
     return tables
 
 

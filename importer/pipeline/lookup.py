@@ -240,7 +240,7 @@ async def open_users(
     done: int | None = 0
     completes = False
     if path.is_file():
-        with UserCache.open(path) as cache:
+        with UserCache.make(path, institution.code, institution.environment) as cache:
             done = None if cache.state.as_of else cache.pages_done
     if done is not None and request.refresh and needed:
         progress.note(f"First reading all users of Alma into the user cache, for `{needed}`.")

@@ -36,7 +36,11 @@ class CodeTables:
     def __init__(
         self, own: Mapping[str, Mapping[str, str]], institution: tuple[str, str] = INSTITUTION
     ) -> None:
-        """Start with the tables of an institution, and those of `institution.toml` it lacks."""
+        """Start with the tables of an institution, and those of `institution.toml` it lacks.
+
+        Of an institution's own codes these do not show which ones exist, so any is taken.
+        """
+        self._open = _FILE["tables"].keys() - own.keys() if own else set[str]()
         self.institution = institution
         self.shown_institution: Json = dict(zip(("value", "desc"), institution, strict=True))
         self._libraries: list[dict[str, Json]] = (
@@ -53,7 +57,7 @@ class CodeTables:
 
     def has(self, table: str, code: str) -> bool:
         """Return whether the code is in the table; case matters."""
-        return code in self._tables.get(table, {})
+        return table in self._open or code in self._tables.get(table, {})
 
     def first(self, table: str) -> str:
         """Return the first code of a table; blank if it is empty."""

@@ -81,7 +81,10 @@ class KnownUser:
 
 
 class UserCache(Database):
-    """The user cache of one institution. Every method raises UsageError if its file is damaged."""
+    """The user cache of one institution.
+
+    Every method raises UsageError if its file is damaged, LedgerError if the disk prevents it.
+    """
 
     durable = False  # what a power cut takes away is read again
 
@@ -97,7 +100,7 @@ class UserCache(Database):
 
     @classmethod
     def make(cls, path: Path, institution: str, environment: str) -> UserCache:
-        """Open the cache of an institution; make it if there is none yet."""
+        """Open the cache of an institution; make it if there is none yet, or it was cut off."""
         cache = cls(path)
         with cache.transaction() as connection:
             state = CacheState(institution=institution, environment=environment)
@@ -111,11 +114,11 @@ class UserCache(Database):
         """The error for a file that contains what the importer did not write."""
         return UsageError(f"The user cache {self.path} is damaged. {_REMEDY}")
 
-    def failure(self, error: sqlite3.Error | UnicodeError) -> UsageError:
-        """Return the error for a failure of SQLite."""
+    def failure(self, error: sqlite3.Error | UnicodeError) -> UsageError | LedgerError:
+        """Return the error for a failure of SQLite; nothing is wrong if the disk is full."""
         if not isinstance(error, sqlite3.OperationalError):
             return self.damaged
-        return UsageError(
+        return LedgerError(
             f"The user cache {self.path} cannot be used now ({error}). Check the disk and try "
             "again."
         )

@@ -17,6 +17,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Iterable,
     Iterator,
     Mapping,
@@ -25,7 +26,6 @@ from collections.abc import (
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from math import ceil
 from pathlib import Path
 from time import monotonic
 
@@ -166,9 +166,8 @@ class Refresh:
 
     async def _pages(self) -> None:
         done = {first for (first,) in self.cache.read("SELECT first FROM pages")}
-        firsts = _firsts(await _total(self.alma))
 
-        async def one(first: int) -> None:
+        async def one(first: int) -> int:
             seen = self.now()
             page = await self.alma.list_users(first)
             # Contacts without a primary identifier, and records that are not users.
@@ -180,8 +179,9 @@ class Refresh:
                 connection.execute(
                     "INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (first, keys, others)
                 )
+            return page.total
 
-        await self._each([first for first in firsts if first not in done], one, len(firsts))
+        await self._each(one, _firsts, await _total(self.alma), done)
 
     async def _changes(self, since: datetime) -> None:
         day = (since.astimezone(UTC) - ZONES).date()
@@ -193,18 +193,31 @@ class Refresh:
             self.cache.put_unread(page.unreadable, seen)
             return page.total
 
-        total = await one(0)
-        await self._each(range(PAGE, total, PAGE), one, max(1, ceil(total / PAGE)))
+        await self._each(one, lambda total: range(0, max(1, total), PAGE), await one(0), {0})
 
     async def _each(
-        self, todo: Sequence[int], one: Callable[[int], Awaitable[object]], of: int
+        self,
+        one: Callable[[int], Awaitable[int]],
+        firsts: Callable[[int], range],
+        total: int,
+        done: Collection[int],
     ) -> None:
-        done = of - len(todo)
-        self.done(done, of)
-        async with aclosing(run_concurrently(self.alma.limiter, todo, one)) as pages:
-            async for _ in pages:
-                done += 1
-                self.done(done, of)
+        """Read the pages of a list of `total` users that are not done; `one` returns its length.
+
+        Users who come to the list meanwhile move others down, behind what was its last page.
+        """
+        while True:
+            of = len(firsts(total))
+            todo = [first for first in firsts(total) if first not in done]
+            read = of - len(todo)
+            self.done(read, of)
+            if not todo:
+                return
+            async with aclosing(run_concurrently(self.alma.limiter, todo, one)) as lengths:
+                async for length in lengths:
+                    total, read = max(total, length), read + 1
+                    self.done(read, of)
+            done = {*done, *todo}
 
 
 def _differs(cache: UserCache) -> bool:
@@ -242,7 +255,7 @@ def _joined(cache: UserCache) -> bool | None:
     """Return whether each page began with a user that the page before it showed.
 
     A deletion between the readings of two pages moves the others up a place, so that some are
-    missed; a new user moves them down, which does no harm. None where the join cannot be seen
+    missed; a new user moves them down, to pages that are read later. None where it cannot be seen
     because contacts are there, which have no primary identifier.
     """
     joined: bool | None = True

@@ -32,6 +32,7 @@ from importer.ledger.journal import Journal, Pending
 from importer.ledger.ledger import GONE, State
 from importer.model.plan import Act
 from importer.model.problem import Code, Origin, Problem
+from importer.model.text import counted
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.leavers import is_as_planned, without_counts
@@ -182,8 +183,8 @@ class Executor:
         if open_rows and not self.stopping():
             return Stop(
                 Exit.STOPPED,
-                f"Alma gave no clear reply for {open_rows} rows, although each was tried several "
-                f"times. The last reason: {self._trouble}",
+                f"Alma gave no clear reply for {counted(open_rows, 'row')}, although each was "
+                f"tried several times. The last reason: {self._trouble}",
                 passes=True,
             )
         return Stop(Exit.INTERRUPTED, "Stopped, as you asked.") if self.stopping() else None

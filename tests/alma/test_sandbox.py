@@ -13,11 +13,10 @@ from pydantic import SecretStr
 from importer.alma.client import Alma
 from importer.alma.code_tables import LIBRARIES
 from importer.alma.doctor import State, examine
-from importer.alma.pacing import RateLimiter, run_concurrently
+from importer.alma.pacing import RateLimiter
 from importer.alma.responses import explain_refusal
 from importer.errors import (
     AccessError,
-    DailyLimitError,
     RefusedError,
     UnavailableError,
 )
@@ -82,39 +81,6 @@ def person(primary_id: str, **more: object) -> User:
     )
 
 
-async def test_the_life_of_a_user(alma: Alma) -> None:
-    """Created, read, found, changed with roles kept, deleted, gone."""
-    assert await alma.get_user("life@1 é") is None
-    barcode = {"id_type": {"value": "BARCODE"}, "value": "LIFE+2e"}
-    made = await alma.create_user(person("life@1 é", user_identifier=[barcode]))
-    assert made.user_role
-    read = await alma.get_user("life@1 é")
-    assert read is not None
-    assert read.primary_id == "life@1 é"
-    assert await alma.get_user("LIFE+2e") == read
-    found = await alma.find_users(last_name="Núñez", first_name="Ana")
-    assert "life@1 é" in {user.primary_id for user in found}
-    changed = await alma.update_user(
-        "life@1 é", lambda user: user and user.model_copy(update={"last_name": "Cruz"})
-    )
-    assert changed is not None
-    assert changed.last_name == "Cruz"
-    assert changed.user_role == read.user_role
-    await alma.delete_user("life@1 é")
-    assert await alma.get_user("life@1 é") is None
-
-
-async def test_the_list_gives_whole_users_once_each(alma: Alma) -> None:
-    """Page after page, everyone, with what a short item would not have; or those of some days."""
-    total = (await alma.list_users(0, 1)).total
-    pages = [await alma.list_users(offset, 10) for offset in range(0, total, 10)]
-    users = [user for page in pages for user in page.users]
-    assert len({user.primary_id for user in users}) == len(users) == total >= 40
-    assert all(user.user_group and user.contact_info for user in users)
-    assert (await alma.list_users(0, 100, date(2000, 1, 1))).total == total
-    assert (await alma.list_users(0, 100, date(2100, 1, 2))).total == 0
-
-
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -175,6 +141,14 @@ async def test_a_fetch_that_fails_gives_no_half_table(address: str, alma: Alma) 
         await alma.code_tables(TODAY)
 
 
+async def test_a_table_that_alma_refuses_is_left_out(address: str, alma: Alma) -> None:
+    """Some tables are hidden at some institutions; the others are fetched all the same."""
+    rules = "rules: [{on: GET, path: /conf/code-tables/UserTitles, do: refuse, code: 90102}]"
+    with faults(address, rules):
+        tables = (await alma.code_tables(TODAY)).tables
+    assert ("UserTitles" in tables, "UserGroups" in tables) == (False, True)
+
+
 async def test_a_key_without_configuration_is_found(address: str) -> None:
     """The doctor tells which area the key lacks."""
     async with client(address, "sandbox-users") as alma:
@@ -183,17 +157,3 @@ async def test_a_key_without_configuration_is_found(address: str) -> None:
         }
     assert found["read users"] is State.OK
     assert found["institution"] is State.BAD
-
-
-async def test_the_days_calls_end_before_the_reserve() -> None:
-    """Against a real counter: the reserve is not touched, in whatever order answers come."""
-    with running(Options(rate=0, daily=80)) as address:
-        async with client(address, reserve=20) as alma:
-            await alma.check_access("GET")
-            ids = (str(1_000_000 + number) for number in range(200))
-            with pytest.raises(DailyLimitError):
-                _ = [user async for user in run_concurrently(alma.limiter, ids, alma.get_user)]
-            calls = alma.limiter.calls
-        log = httpx.get(f"{address}/_sandbox/log", headers=KEY).text.splitlines()
-    assert len(log) == calls
-    assert 40 <= calls <= 60

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from importer.errors import Exit
+from importer.users.cache import UserCache, cache_path
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, delete, load, write
 from tests.pipeline.runs import MAPPINGS, SAMPLES
@@ -16,10 +17,15 @@ ROSTER, MAPPING = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
 def test_a_plan_reads_all_users_first_where_that_takes_fewer_calls(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
-    """It names both numbers. If it is stopped, no page of users is read twice."""
+    """It names both numbers. If it is stopped, no page of users is read twice.
+
+    Nor does it stop at a file that was cut off while it was made, as by a full disk.
+    """
     people = [(str(at), f"A{at}", f"B{at}", "COMM", "1990-01-02", "", "") for at in range(250)]
     load(typed, write(folder, *people), "first")
     typed("users", "delete", "--yes")
+    with UserCache(cache_path(folder / "users", "01SANDBOX_INST", "sandbox")) as cut_off:
+        assert cut_off.count() == 0
     rows = [(str(at), f"A{at}", f"B{at}", "COMM", "1990-01-02", "", "") for at in range(3000, 3020)]
     command = ("plan", write(folder, *rows), "-m", "small.yaml", "-o", "run", "--json")
     begin = len(sandbox.log())

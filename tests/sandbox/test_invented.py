@@ -149,6 +149,9 @@ def test_the_practice_alma_has_the_institutions_codes(like: Alma) -> None:
     libraries = like.call("GET", "/conf/libraries").json()["library"]
     assert [one["code"] for one in libraries] == ["EAST", "WEST"]
     assert like.call("POST", "/users", student(user_group=coded("UGRD"))).status_code == 400
+    own = student(user_group=coded("U1"), campus_code=coded("NORTH"))  # no fetch gives campuses
+    assert like.call("POST", "/users", own).status_code == 200
+    assert like.call("DELETE", "/users/1000001").status_code == 204
     one = like.call("GET", "/users?limit=1&expand=full").json()["user"][0]
     assert one["user_role"][0]["scope"]["value"] == "01OWN_INST"
     like.update(one["primary_id"], one)

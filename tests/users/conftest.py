@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +16,11 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
-from importer.sandbox.server import Options, running
+from importer.sandbox.server import Options
 from importer.users.cache import UserCache, cache_path
 from importer.users.refresh import Refresh
+from tests.sandbox.alma import Alma as Practice
+from tests.sandbox.alma import practice
 
 T = TypeVar("T")
 Json = dict[str, object]
@@ -38,7 +39,7 @@ def now() -> datetime:
 class World:
     """A sandbox, its back door, and the file of its cache."""
 
-    url: str
+    practice: Practice
     path: Path
 
     def asked(self, work: Callable[[Alma], Awaitable[T]]) -> T:
@@ -46,29 +47,22 @@ class World:
 
         async def main() -> T:
             key = SecretStr("sandbox")
-            async with Alma(f"{self.url}/almaws/v1", key, RateLimiter(5000, 0)) as alma:
+            async with Alma(f"{self.practice.url}/almaws/v1", key, RateLimiter(5000, 0)) as alma:
                 return await work(alma)
 
         return asyncio.run(main())
 
     def back(self, method: str, path: str, body: object = None) -> httpx.Response:
         """A call to the back door."""
-        content = b"" if body is None else json.dumps(body).encode()
-        answer = httpx.request(
-            method,
-            f"{self.url}/_sandbox{path}",
-            content=content,
-            headers={"Authorization": "apikey sandbox"},
-            timeout=30,
-        )
+        answer = self.practice.admin(method, path, body)
         answer.raise_for_status()
         return answer
 
     def calls(self) -> list[str]:
         """Method and path of the calls since this was last asked."""
-        lines = self.back("GET", "/log").text.splitlines()
+        made = [f"{entry['method']} {entry['path']}" for entry in self.practice.log()]
         self.back("DELETE", "/log")
-        return [f"{entry['method']} {entry['path']}" for entry in map(json.loads, lines)]
+        return made
 
     def delete(self, primary_id: str) -> None:
         """Delete a user in Alma itself."""
@@ -94,5 +88,5 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A sandbox with 250 invented patrons."""
-    with running(Options(rate=0, seed_users=250)) as url:
-        yield World(url, cache_path(tmp_path / "directory", "INST", "sandbox"))
+    with practice(Options(rate=0, seed_users=250)) as alma:
+        yield World(alma, cache_path(tmp_path / "directory", "INST", "sandbox"))

@@ -1,4 +1,4 @@
-"""Refreshing the cache, over a socket: sweeps, changes, breaks, and who is gone."""
+"""Refreshing the cache, over a socket: sweeps, changes, breaks, who is gone; and by an export."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ from importer.errors import (
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import GONE, State
 from importer.ledger.new_run import write_run
+from importer.model.people import person_keys
 from importer.model.plan import Create, Delete, Fate, Step, Update
 from importer.model.user import User
+from importer.pipeline.lookup import Users
 from importer.users import refresh
 from importer.users.cache import (
     CacheState,
@@ -41,7 +43,15 @@ from importer.users.cache import (
     refresh_lock,
 )
 from importer.users.matching import MatchResult, PersonQuery
-from importer.users.refresh import SWEEP_EVERY, Refresh, add_applied, read_again, sweep_due
+from importer.users.refresh import (
+    SWEEP_EVERY,
+    Refresh,
+    add_applied,
+    add_export,
+    read_again,
+    read_export,
+    sweep_due,
+)
 from tests.report import building
 from tests.users.conftest import World, now, unheard
 
@@ -265,6 +275,47 @@ def test_deletions_during_a_sweep_lose_nobody(
         left = {user["primary_id"] for user in world.back("GET", "/state").json()["users"]}
         assert {key for (key,) in cache.read("SELECT primary_id FROM users")} == left
         assert len(left) == 245
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_who_moves_behind_the_last_page_is_read(
+    cache: UserCache, monkeypatch: pytest.MonkeyPatch, *, full: bool
+) -> None:
+    """Users who are added, or change, while pages are read move the others down.
+
+    As in the night of the SIS load: those at the end are read, and not taken for contacts.
+    """
+    late, ids = (
+        [f"a{number:03}" for number in range(60)],
+        [f"u{number:03}" for number in range(290)],
+    )
+    every, began = {*late, *ids}, now()
+
+    async def list_users(
+        _alma: Alma, offset: int, limit: int = 100, modified_from: date | None = None
+    ) -> UserPage:
+        listed = [*ids]
+        if full and modified_from:
+            listed = late[: len(ids) - 290]
+        elif limit == 1:
+            return UserPage((), len(ids) if full else 350)
+        elif ids[0] != late[0]:
+            ids[:0] = late
+        users = (User(primary_id=one, last_name="new") for one in listed[offset : offset + limit])
+        return UserPage(tuple(users), len(listed))
+
+    monkeypatch.setattr(Alma, "list_users", list_users)
+    monkeypatch.setattr(RateLimiter, "in_flight", 1)  # one page after the other
+    if not full:
+        cache.put([User(primary_id=one, last_name="old") for one in every], began)
+        update = {"as_of": began, "swept": began, "total": 350}
+        cache.set_state(cache.state.model_copy(update=update))
+    alma = Alma("http://127.0.0.1:9", SecretStr("key"), RateLimiter(5000, 0))
+    asyncio.run(Refresh(cache, alma, now, unheard, print).run(full=full))
+    assert names(cache) == dict.fromkeys(every, "new") | (
+        {} if full else dict.fromkeys(late, "old")
+    )
+    assert (cache.state.others, cache.difference()) == (0, 0)
 
 
 @pytest.mark.parametrize("contact", [100, 150, 240])
@@ -491,3 +542,91 @@ def test_an_id_that_somebody_else_has_now_stays(tmp_path: Path) -> None:
             cache.put([User(primary_id=one, last_name="new") for one in "ADG"], now())
             add_applied(ledger, path.parent)  # as `apply` on a finished run does
             assert names(cache) == {"A": "new", "B": "a", "D": "new", "G": "new"}
+
+
+DAY = datetime(2026, 8, 20, tzinfo=UTC)
+TEXT = """\
+Primary Identifier,First Name,Last Name,Birth Date,Email,Barcode
+1000001,Ada,Almeida,1990-03-01,ada@example.org,22222000000001
+1000001,Ada,Almeida,1990-03-01,Other@example.org,EXTRA
+1000002,Zoë,Ivanova,3/1/1990,zoe@example.org,
+,No,Body,,,
+"""
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """An export of two users in four rows."""
+    path = tmp_path / "users.csv"
+    path.write_text(TEXT, "utf-8")
+    return path
+
+
+def by(value: str, kind: str = "primary_id") -> PersonQuery:
+    """A row with one identifier."""
+    person = person_keys("Ada", "Almeida", born="1990-03-01")
+    return PersonQuery(((kind, value),), person=person, by_name=True)
+
+
+def test_users_of_an_export_are_known_by_their_marks(world: World, export: Path) -> None:
+    """Identifiers and names lead to them, whatever row they stood in."""
+    with world.cache() as cache:
+        got = read_export(export)
+        assert (len(got.users), got.nameless, got.dateless) == (2, 1, 1)
+        assert add_export(cache, got, DAY) == 2
+        assert cache.state.as_of == DAY
+        for value in ("1000001", "22222000000001", "extra"):
+            assert find_users(cache, by(value)) == UnreadUsers(("1000001",))
+        assert find_users(cache, by("9")) == UnreadUsers(("1000001",))  # by name and birth date
+        person = person_keys("Ivanova", "Zoe", emails=["ZOE@example.org"])
+        mail = PersonQuery((), person=person, by_name=True)
+        assert find_users(cache, mail) == UnreadUsers(("1000002",))
+
+
+def test_a_match_costs_one_call_once(world: World, export: Path) -> None:
+    """The record is read when a row first means the user, and kept."""
+    with world.cache() as cache:
+        add_export(cache, read_export(export), DAY)
+        for calls in (1, 0):
+            world.calls()
+            found = world.asked(lambda alma: Users(alma, now, cache).find(by("1000001")))
+            assert [matched.user.primary_id for matched in found.users] == ["1000001"]
+            assert len(world.calls()) == calls
+        assert cache.count("record = ''") == 1
+
+
+def test_an_export_never_hides_a_record(world: World, export: Path) -> None:
+    """Who was read stays read, and the cache's time stays."""
+    with world.cache() as cache:
+        world.refresh(cache)
+        as_of = cache.state.as_of
+        assert add_export(cache, read_export(export), DAY) == 0
+        assert cache.count("record = ''") == 0
+        assert cache.state.as_of == as_of
+        assert isinstance(find_users(cache, by("1000001")), MatchResult)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter"), [("utf-8-sig", ","), ("utf-8", ";"), ("utf-16", "\t")]
+)
+def test_exports_of_every_kind_are_read(
+    tmp_path: Path, export: Path, encoding: str, delimiter: str
+) -> None:
+    """Commas, semicolons and tabs; UTF-8 with or without a mark, UTF-16; other headings."""
+    text = TEXT.replace("Primary Identifier", "User Primary ID").replace("Last Name", "SURNAME")
+    export.write_text(text.replace(",", delimiter), encoding)
+    with UserCache.make(tmp_path / "m.sqlite", "I", "") as cache:
+        assert add_export(cache, read_export(export), DAY) == 2
+        assert find_users(cache, by("EXTRA")) == UnreadUsers(("1000001",))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"Name,Barcode\n1,2\n", b"Primary Identifier\n1\n", b"\xff\xfea", b"\x80,a\n"]
+)
+def test_what_is_no_export_is_told(tmp_path: Path, export: Path, content: bytes) -> None:
+    """Without the columns that are needed, not text, or not there: a sentence."""
+    export.write_bytes(content)
+    with pytest.raises(UsageError):
+        read_export(export)
+    with pytest.raises(UsageError):
+        read_export(tmp_path / "absent.csv")
