@@ -43,7 +43,7 @@ def test_the_figures_of_the_readme(
     """Calls, written records and lost entries, without a user cache at the start.
 
     What the app does to records is computed by `mapping import --prove`, whose agreement with the
-    app's own code is tested in `test_records.py`. Its calls and writes are no measurement: as the
+    app's own code is tested in `test_prove.py`. Its calls and writes are no measurement: as the
     README says, it asks about each row and writes each row.
     """
     monkeypatch.chdir(tmp_path)

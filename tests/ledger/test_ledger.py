@@ -1,18 +1,26 @@
-"""What is put into a ledger comes out as it was, and a ledger that cannot be used says why."""
+"""What is put into a ledger comes out as it was, and a ledger that cannot be used says why.
+
+The journal's states, that a change of its history is seen, and one writer of a run at a time.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
-from datetime import UTC, date, datetime
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from importer.errors import LedgerError, UsageError
-from importer.ledger.journal import Journal
+from importer.ledger.integrity import first_broken
+from importer.ledger.journal import Journal, history
 from importer.ledger.ledger import FILE, VERSION, Ledger, State
 from importer.ledger.new_run import write_run
+from importer.ledger.run_lock import HOLDER, LOCK, run_lock
 from importer.model.plan import (
     Act,
     Change,
@@ -20,12 +28,14 @@ from importer.model.plan import (
     Create,
     Fate,
     LeftAlone,
+    Result,
     Unchanged,
     Update,
 )
 from importer.model.problem import CATALOGUE, Code, Origin, Place, Problem
 from importer.model.run import ColumnUse, MappingFacts, ResolvedChecks, RosterFacts, RunFacts
 from importer.model.user import AccountType, Coded, User
+from tests.pipeline.runs import ROOT
 
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
 
@@ -225,3 +235,169 @@ def test_a_block_that_ends_after_its_file_was_closed_says_nothing(tmp_path: Path
         block.__enter__()
         ledger.connection.close()
         block.gen.close()
+
+
+# the journal
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """A plan of a create (row 2) and an update (row 3)."""
+    return made(tmp_path)
+
+
+@pytest.fixture
+def journal(ledger: Ledger) -> Journal:
+    """Its journal."""
+    return Journal(ledger, "jo@desk", lambda: NOW)
+
+
+def test_an_intent_is_in_doubt_until_it_is_settled(ledger: Ledger, journal: Journal) -> None:
+    """It counts as unknown, and holds what was there and what was sent."""
+    journal.start("")
+    journal.record_intent(3, ANA, CHANGED)
+    step = journal.step(3)
+    assert (step.state, step.attempts) == (State.INTENT, 1)
+    assert step.sent is not None
+    assert (step.sent.before, step.sent.body) == (ANA, CHANGED)
+    assert journal.rows_in(State.INTENT, State.UNKNOWN) == (3,)
+    assert ledger.results()[Result.UNKNOWN] == 1
+    journal.record_outcome(3, State.APPLIED, answered=CHANGED)
+    assert ledger.results() == {Result.NOT_SENT: 1, Result.UPDATED: 1}
+
+
+def test_attempts_are_counted(journal: Journal) -> None:
+    """Every intent is one, whatever came of it."""
+    for _ in range(3):
+        journal.record_intent(2, None, ANA)
+        journal.record_outcome(2, State.PLANNED)
+    assert journal.step(2).attempts == 3
+
+
+def test_another_process_goes_on(ledger: Ledger, journal: Journal) -> None:
+    """What was written down is there when the ledger is opened again."""
+    journal.start("")
+    journal.record_intent(2, None, ANA)
+    ledger.close()
+    with Ledger.open(ledger.folder) as again:
+        assert Journal(again, "flo", lambda: NOW).rows_in(State.INTENT) == (2,)
+        assert again.was_applied
+
+
+def _written(journal: Journal) -> None:
+    journal.start("")
+    for row in (2, 3):
+        journal.record_intent(row, None, ANA)
+        journal.record_outcome(row, State.APPLIED)
+    journal.note("finished", "")
+
+
+def test_an_untouched_history_is_whole(ledger: Ledger, journal: Journal) -> None:
+    """Also an empty one, and one that goes on in another zone of time."""
+    assert first_broken(ledger) is None
+    _written(journal)
+    Journal(ledger, "flo", lambda: NOW + timedelta(days=-1)).note("paused", "")
+    assert first_broken(ledger) is None
+    events = [entry.event for entry in history(ledger, 2)]
+    assert events == ["intent", "applied"]
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        ("UPDATE entries SET detail = 'x' WHERE id = 3", 3),
+        ("UPDATE entries SET operator = 'x' WHERE id = 1", 1),
+        ("UPDATE entries SET time = '2020-01-01T00:00:00+00:00' WHERE id = 6", 6),
+        ("UPDATE entries SET hash = 'x' WHERE id = 2", 2),
+        ("DELETE FROM entries WHERE id = 1", 2),
+        ("DELETE FROM entries WHERE id = 4", 5),
+        ("DELETE FROM entries WHERE id = 6", 6),
+        ("DELETE FROM entries WHERE id > 3", 4),
+        ("DELETE FROM entries", 1),
+        ("UPDATE entries SET id = CASE id WHEN 2 THEN 103 WHEN 3 THEN 2 ELSE id END", 2),
+        ("DELETE FROM run WHERE name = 'head'", 7),
+    ],
+)
+def test_a_changed_history_is_seen(
+    ledger: Ledger, journal: Journal, change: str, broken: int
+) -> None:
+    """An entry that was edited, removed, moved, or cut off at the end."""
+    _written(journal)
+    ledger.connection.execute(change)
+    assert first_broken(ledger) == broken
+
+
+SCRIPT = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from importer.ledger.run_lock import run_lock
+with run_lock(Path(sys.argv[1]), "jo@desk", datetime(2026, 8, 20, 9, 30, tzinfo=UTC)):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def other(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the folder."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(folder)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_the_second_is_told_who_is_first(tmp_path: Path) -> None:
+    """By name, and since when."""
+    with (
+        other(tmp_path),
+        pytest.raises(LedgerError, match=r"jo@desk \(since 2026-08-20 09:30"),
+        run_lock(tmp_path, "flo@desk", NOW),
+    ):
+        pass
+
+
+def test_a_killed_process_lets_go(tmp_path: Path) -> None:
+    """The system frees the lock; the next holder signs it."""
+    with other(tmp_path) as process:
+        process.kill()
+        process.wait()
+    with run_lock(tmp_path, "flo@desk", NOW):
+        assert "flo@desk" in (tmp_path / HOLDER).read_text("utf-8")
+    assert not (tmp_path / HOLDER).exists()
+
+
+def test_an_error_lets_go(tmp_path: Path) -> None:
+    """However the block ends, the next one may hold it."""
+
+    def fail() -> None:
+        with run_lock(tmp_path, "jo", NOW):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    with run_lock(tmp_path, "flo", NOW):
+        assert "flo" in (tmp_path / HOLDER).read_text("utf-8")
+
+
+def test_a_name_that_cannot_be_read(tmp_path: Path) -> None:
+    """Is another operator's; the lock counts, not the name."""
+    with other(tmp_path):
+        (tmp_path / HOLDER).write_text("[]", "utf-8")
+        with pytest.raises(LedgerError, match="Another operator"), run_lock(tmp_path, "flo", NOW):
+            pass
+
+
+@pytest.mark.parametrize("name", [LOCK, HOLDER])
+def test_a_folder_that_cannot_be_written(tmp_path: Path, name: str) -> None:
+    """A sentence says so; nothing is held."""
+    (tmp_path / name).mkdir()
+    with pytest.raises(LedgerError, match="cannot be written"), run_lock(tmp_path, "jo", NOW):
+        pass

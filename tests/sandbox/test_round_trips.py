@@ -68,16 +68,6 @@ def test_every_valid_user_comes_back_the_same(
     _round_trip(shared, schema, body)
 
 
-@pytest.mark.hunt
-@settings(_SETTINGS, max_examples=1000)
-@given(body=users())
-def test_a_thousand_valid_users_come_back_the_same(
-    shared: Alma, schema: etree.XMLSchema | None, body: dict[str, Any]
-) -> None:
-    """The same with a thousand."""
-    _round_trip(shared, schema, body)
-
-
 def _know(alma: Alma, user: dict[str, Any]) -> None:
     """Add the codes of another institution."""
     alma.set(switches={"unlisted-codes": "accept"})

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,7 @@ from importer.errors import UsageError
 from importer.model.fields import LISTS
 from importer.model.user import User
 from importer.writer.sis_xml import user_element
-from tests.writer.users import Json, bodies
+from tests.sandbox.people import users
 
 ALMA = Path(__file__).parents[3] / "shared" / "alma"
 DATE = re.compile(r"^(\d{4}-\d\d-\d\d)Z$")
@@ -76,8 +77,8 @@ def _texts(element: etree._Element) -> Counter[str]:
 
 @needs_schema
 @many
-@given(bodies())
-def test_a_generated_load_is_clean(body: Json) -> None:
+@given(users())
+def test_a_generated_load_is_clean(body: dict[str, Any]) -> None:
     """It fits the schema, says nothing that the record does not, and has all list entries."""
     user = User.model_validate(body)
     element = user_element(user)
