@@ -136,14 +136,18 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
     number = line = cells = size = 0
 
     def lines() -> Iterator[str]:
-        """Stop a record that never ends before it fills the memory."""
+        """Stop a record that never ends before it fills the memory.
+
+        Files that were joined may have a mark of UTF-8 inside, where it would hide a quotation
+        mark behind it.
+        """
         nonlocal size
         for text in islice(decoded(content, encoding), form.skip, None):
             size += len(text)
             if size > 2 * _LARGEST:
                 msg = "field larger than field limit"
                 raise csv.Error(msg)
-            yield text
+            yield text.removeprefix("\ufeff")
 
     reader = _reader(lines(), delimiter=form.delimiter, quotechar=form.quote, strict=True)
     try:

@@ -42,7 +42,7 @@ FOOTERS = 10
 WHOLE_ROW = -1
 """The column of a finding about a whole row."""
 
-_LINE = re.compile("[-=_:]{2,}")
+_LINE = re.compile("[-=_:+]+")
 _LOOKS_LIKE_ID = re.compile(r"[A-Za-z]{0,3}[- ]?\d{5,}\w?|\S+@\S+", re.ASCII)
 
 
@@ -157,9 +157,9 @@ def build(
     if not all_people:
         repeated = {*_repeated_headings(frame, columns, heads, clean)}
         not_people |= dict.fromkeys(sorted(repeated - out), "repeats the headings")
-        line = [*filter(None, frame.to_numpy()[0])] if rows else []
-        if len(line) > 1 and all(map(_LINE.fullmatch, line)):  # as database programs draw it
-            not_people[first] = "is a line of dashes below the headings"
+        below = frame.index.intersection([first, *(row + 1 for row in repeated)])
+        lines_drawn = filter(lambda row: _is_line(frame.loc[[row]].to_numpy()[0]), below.tolist())
+        not_people |= dict.fromkeys(lines_drawn, "is a line of dashes below the headings")
         left = filled.difference([*out, *repeated, *not_people])
         not_people |= _footers(frame, left.tolist(), people)
     kept = filled.difference([*out, *not_people])
@@ -284,6 +284,12 @@ def _repeated_headings(
         for column, name in enumerate(names):
             rows = rows[[text.casefold() == name for text in frame.loc[rows, column]]]
         yield from rows.tolist()
+
+
+def _is_line(texts: Iterable[str]) -> bool:
+    """Return whether the cells are dashes only, as database programs draw below headings."""
+    filled = [*filter(None, texts)]
+    return max(map(len, filled), default=0) > 1 and all(map(_LINE.fullmatch, filled))
 
 
 def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]) -> dict[int, str]:

@@ -132,6 +132,9 @@ _KNOWN_WORDS = (
 _LONGEST = max(map(len, _AROUND)) + max(map(len, _BY_NAME))
 """Letters of a word that is put together of two."""
 
+_MOST_WORDS = 30
+"""Words of a heading; a notice above the headings has more, and to look into it takes long."""
+
 _STROKES = str.maketrans("łøđı", "lodi")
 """Letters that Unicode does not take apart into a plain one and an accent."""
 
@@ -217,7 +220,7 @@ def _whole(words: Sequence[str]) -> str:
 def _phrase(words: Sequence[str], known: Mapping[str, str]) -> tuple[str, int]:
     """Return what the longest known phrase names, and where it ends; the rest adds nothing."""
     count = len(words)
-    for length in range(count, 0, -1):
+    for length in range(count if count <= _MOST_WORDS else 0, 0, -1):
         for start in range(count - length + 1):
             part = words[start : start + length]
             field = next(filter(None, map(known.get, _keys(part))), "")

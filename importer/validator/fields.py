@@ -146,6 +146,11 @@ _EMPL_ID = re.compile(r"[0-9]{7,9}")
 _PROXY = "proxy_for_user.primary_id"
 
 
+def has_no_letter(text: str) -> bool:
+    """Return whether a text has neither letters nor digits, such as a line of dashes."""
+    return not any(map(str.isalnum, text))
+
+
 def is_no_id(text: str) -> bool:
     """Return whether a text stands for a missing or a rounded ID, and so identifies nobody."""
     return _no_id(text) is not None
@@ -187,7 +192,7 @@ def _no_id(text: str) -> CellFinding | None:
     if _ROUNDED.fullmatch(text):
         sentence = "Excel shortened this number to {value}; the last digits are lost"
         return CellFinding(Code.ID_LOST_DIGITS, sentence)
-    if _FILLING.fullmatch(text) or text.casefold() in _PLACEHOLDERS:
+    if _FILLING.fullmatch(text) or text.casefold() in _PLACEHOLDERS or has_no_letter(text):
         return CellFinding(
             Code.MALFORMED_ID,
             "{value} stands for a missing ID",

@@ -16,7 +16,7 @@ from importer.model.people import NICKNAMES, NO_NAME
 from importer.model.problem import KNOWN, CellFinding, Code, Problem, Repairs
 from importer.model.roster import FORMULA_ERRORS, NULLS
 from importer.model.text import counted
-from importer.validator.fields import WORDS, Column, Table, years_from
+from importer.validator.fields import WORDS, Column, Table, has_no_letter, years_from
 
 _NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
 _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
@@ -92,7 +92,7 @@ def odd_names(table: Table) -> Iterator[Problem]:
 def _odd_name(text: str, *, last: bool) -> CellFinding | None:
     bracketed = " ".join(_BRACKETED.findall(text)).casefold().split()
     reasons = {
-        "stands where a name should be": text.casefold() in _NO_NAMES,
+        "stands where a name should be": text.casefold() in _NO_NAMES or has_no_letter(text),
         "contains a remark": _REMARK.search(text) or not _REMARK_WORDS.isdisjoint(bracketed),
         "contains a question mark, perhaps in place of a lost letter": _LOST.search(text),
         "contains a mark that no name has": NO_NAME.search(text),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from importer.errors import RosterError
@@ -91,6 +93,13 @@ def test_of_rows_with_as_many_words_the_first_one_is_the_headings() -> None:
     """Unknown headings, some with digits, come before people."""
     top = rows("Foo 1|Bar 2|Baz|Qux", "Ann|Silva|Elm|Oak", "Bob|Webb|Ash|Fir")
     assert found(top, Layout())[0] == (1,)
+
+
+def test_a_long_notice_above_the_headings_takes_no_time() -> None:
+    """No heading has hundreds of words, as a notice about privacy may have."""
+    began, notice = time.process_time(), "This report has confidential records of students. " * 200
+    assert found(rows(notice, "First Name|Last Name|x"), Layout())[0] == (2,)
+    assert time.process_time() - began < 1
 
 
 def test_no_text_no_headings() -> None:

@@ -138,12 +138,13 @@ def test_a_row_with_the_cells_of_the_people_before_it_is_no_footer(
 
 
 def test_a_line_of_dashes_below_the_headings_is_nobody(tmp_path: Path) -> None:
-    """Database programs draw it; one in another row, or a single dash, is for the rules."""
+    """Database programs draw it; one in another row, or only single dashes, is for the rules."""
     path = tmp_path / "a.csv"
-    path.write_text("NetID,First,Last\n-----,=====,----\nx1,Ann,Lee\n--,--,--\n", "utf-8")
-    roster = read(path, Layout())
-    assert roster.left_out == (2,)
-    assert roster.frame[0].tolist() == ["x1", "--"]
+    for line, left in (("-----,=====,-", (2,)), ("-,-,-", ())):
+        path.write_text(f"NetID,First,S\n{line}\nx1,Ann,L\n--,--,--\n", "utf-8")
+        roster = read(path, Layout())
+        assert roster.left_out == left
+        assert roster.frame[0].tolist() == ["-", "x1", "--"][len(left) :]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

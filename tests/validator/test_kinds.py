@@ -155,7 +155,7 @@ KINDS: dict[str, Sequence[Change]] = {
     "no last name": [cells(Last="")],
     "placeholder name": [
         *each("First", "TBD", "unknown", "FNU"),
-        *each("Last", "N/A", "xxx", "?", "LNU", "-"),
+        *each("Last", "N/A", "xxx", "?", "LNU", "-", "......."),
     ],
     "blank of a database": [cells(Last="(null)"), cells(City="NULL")],
     "test person": [
