@@ -573,6 +573,16 @@ class EditMemory(Memory):
         values = (self.institution, self._mark, utc(since), json.dumps([*others]))
         return frozenset(user for (user,) in self.read(query, values))
 
+    def loaded_since(self, facts: RunFacts, row: int, user: str) -> date | None:
+        """Return when another run with the mapping of a row loaded this user after that plan."""
+        query = (
+            "SELECT max(time) FROM loaded WHERE institution = ? AND primary_id = ? AND mapping = ?"
+            " AND key = ? AND run <> ? AND julianday(time) > julianday(?)"
+        )
+        of_plan = (facts.of(row)[1].name, self._mark, facts.run_name, utc(facts.started))
+        (last,) = next(self.read(query, (self.institution, user.casefold(), *of_plan)), (None,))
+        return None if last is None else datetime.fromisoformat(last).date()
+
     def former(self) -> Mapping[str, str]:
         """Return the primary IDs of users by those that loads took from them, without case."""
         query = "SELECT former, primary_id FROM former WHERE institution = ?"

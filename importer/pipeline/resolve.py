@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from importer.alma.models import OBLIGATIONS
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import DecisionMemory
+from importer.ledger.memory import DecisionMemory, EditMemory
 from importer.model.fields import CodeTables
 from importer.model.plan import (
     DECISIONS,
@@ -195,6 +195,13 @@ class Review:
         user = current(live, "primary_id").casefold() if live is not None else ""
         if live is not None:
             self._check_named(draft, live)
+            if day := self._loaded_since(draft.row, user):
+                msg = (
+                    f"A newer plan loaded this user on {day}, and row {row_label(draft.row)} would "
+                    "put the older values back. Nothing was changed. Reject the row, or plan its "
+                    "roster again."
+                )
+                raise UsageError(msg)
         planned = self._context.answer(answer, draft, live, found)
         if not isinstance(planned, Planned):
             raise UsageError(planned)
@@ -246,6 +253,11 @@ class Review:
                 "the row or the user in Alma, and plan again."
             )
             raise UsageError(msg)
+
+    def _loaded_since(self, row: int, user: str) -> date | None:
+        """Return when a newer roster of the mapping loaded a user, if one did."""
+        assert self.facts.alma is not None  # noqa: S101  a plan has it
+        return EditMemory(self.facts.alma.key).loaded_since(self.facts, row, user)
 
     async def _live(self, decision: Decision, alma: Alma) -> User:
         """Return the user that an answer names, which may be by the ID of another row."""
@@ -317,6 +329,10 @@ class Review:
         counted_by = alma if self._rosters.match(draft.row).retire else None
         found = await find_people(search, draft, query, self._context.common, counted_by)
         planned = self._context.plan(draft, found)
+        if isinstance(planned.step, Update | Unchanged) and self._loaded_since(
+            draft.row, planned.step.primary_id
+        ):
+            return  # a newer plan has compared the person with Alma
         users: defaultdict[str, set[int]] = defaultdict(set)
         for one in self.ledger.planned():
             users[one.primary_id.casefold()].add(one.row)

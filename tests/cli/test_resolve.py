@@ -646,6 +646,23 @@ def test_an_answer_does_not_count_for_the_next_person_with_the_id(
     assert typed("plan", roster, *PLAN, "third", "--json").summary["review"] == 1
 
 
+def test_an_answer_in_an_older_plan_puts_no_older_values_back(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Who was loaded by a newer plan stays so; the row can be rejected, or planned again."""
+    load(typed, write(folder, ANA), "first")
+    typed("plan", write(folder, ANAS_TWIN, name="fall.csv"), "-m", "small.yaml", "-o", "fall")
+    spring = (*ANAS_TWIN[:5], "spring@example.org", "")
+    typed("plan", write(folder, spring, name="spring.csv"), "-m", "small.yaml", "-o", "spring")
+    typed("resolve", "spring", "2", "--as", "rename")
+    assert typed("apply", "spring").exit == Exit.DONE
+    refused = typed("resolve", "fall", "2", "--as", "update", "2009")
+    assert (refused.exit, "newer plan" in refused.err) == (Exit.USAGE, True)
+    assert typed("resolve", "fall", "2", "--as", "reject").exit == Exit.DONE
+    (email,) = state(sandbox)["2009"]["contact_info"]["email"]
+    assert email["email_address"] == "spring@example.org"
+
+
 def test_a_row_is_resolved_with_the_code_tables_of_its_plan(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
