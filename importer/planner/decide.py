@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -12,6 +12,7 @@ from importer.model.people import Common
 from importer.model.plan import (
     NAME,
     Answer,
+    Change,
     Create,
     Held,
     LeftAlone,
@@ -190,9 +191,20 @@ def update(
     warnings = (
         *(_edited(draft, one, sis is not None) for one in reviewed.edits if not one.again),
         *(_card_differs(draft, one, primary_id) for one in reviewed.asks),
+        *_purged_early(draft, changes, after),
     )
     kept = any(not one.replaced for one in reviewed.edits)
     return Planned(step, warnings, imprints, kept, after)
+
+
+def _purged_early(draft: DraftUser, changes: Collection[Change], after: User) -> Iterator[Problem]:
+    """Report an update after which Alma may purge the user before the end, if no row says so."""
+    ends = {name: current(after, name) for name in ("purge_date", "expiry_date")}
+    purges, expires = ends.values()
+    of_row = all(draft.values.get(name) == day for name, day in ends.items())
+    if "" != purges < expires and not of_row and any(one.path in ends for one in changes):
+        message = f"the purge date {{value}} would be before {expires}, the expiry date in Alma"
+        yield draft.problem(Code.PURGE_BEFORE_EXPIRY, message, "purge_date", purges)
 
 
 def _edited(draft: DraftUser, edit: Edit, sis: bool) -> Problem:  # noqa: FBT001

@@ -72,6 +72,24 @@ def test_a_known_row_is_updated_or_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
+    ("row", "alma", "warned"),
+    [
+        ({"purge_date": "2029-09-30"}, "2030-01-01Z", True),
+        ({"purge_date": "2031-09-30"}, "2030-01-01Z", False),
+        ({"purge_date": "2029-09-30", "expiry_date": "2030-01-01"}, None, False),  # as in the row
+    ],
+)
+def test_an_early_purge_of_a_known_user_is_reported(
+    row: dict[str, str],
+    alma: str | None,
+    warned: bool,  # noqa: FBT001
+) -> None:
+    """Alma keeps an expiry date, and the purge date of the row would be before it."""
+    step = planned(known(user(expiry_date=alma)), one=draft({**ROW, **row}))
+    assert (Code.PURGE_BEFORE_EXPIRY in {one.code for one in step.warnings}) == warned
+
+
+@pytest.mark.parametrize(
     ("found", "match", "expected"),
     [
         (MatchResult(failed="no answer"), BY_BOTH, [Code.NOT_LOOKED_UP]),
