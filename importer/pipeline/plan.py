@@ -216,7 +216,7 @@ def _names_not_compared(created: Collection[int], rosters: Rosters) -> Iterator[
 
 
 def _expected_groups(rosters: Rosters, drafts: Iterable[DraftUser]) -> list[set[str]]:
-    """Return, by roster, the user groups that the mapping gives, and those of the ready rows.
+    """Return, by roster, the user groups that the mapping gives or ends, and those of ready rows.
 
     If groups come from the cells as they are, every group of the institution is expected.
     """
@@ -224,7 +224,8 @@ def _expected_groups(rosters: Rosters, drafts: Iterable[DraftUser]) -> list[set[
     for mapped in rosters:
         column = mapped.candidates.layout.targets.get("user_group")
         known = column and column.from_cells and mapped.codes.known(column.field.facts.table)
-        expected.append({*(column.mapped_codes if column else ()), *(known or ())})
+        ended = mapped.match.retire.among.user_group if mapped.match.retire else ()
+        expected.append({*(column.mapped_codes if column else ()), *(known or ()), *ended})
     for draft in drafts:
         if group := draft.values.get("user_group"):
             expected[RowId.of(draft.row).roster].add(group)

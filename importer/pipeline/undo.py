@@ -14,6 +14,7 @@ from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images
 from importer.ledger.ledger import Ledger, State
+from importer.ledger.memory import EditMemory
 from importer.ledger.new_run import write_run
 from importer.model.plan import (
     Act,
@@ -177,6 +178,8 @@ async def _compare(
     first: Ledger, alma: Alma, request: UndoRequest, progress: Progress
 ) -> list[Planned]:
     """Return the step of each row that the run wrote. Raises UnavailableError, AlmaError."""
+    alma_key = first.facts.alma.key if first.facts.alma else ""
+    renamed = EditMemory(alma_key).former()
 
     async def one(image: Image) -> tuple[Planned, str]:
         if image.act is Act.CREATE and not request.delete_created:
@@ -185,6 +188,8 @@ async def _compare(
         try:
             expand = OBLIGATIONS if image.act is Act.CREATE else "none"
             live = await alma.get_user(image.new_id, expand=expand)
+            if live is None and (now := renamed.get(image.new_id.casefold())):
+                live = await alma.get_user(now)
         except (UnavailableError, RefusedError) as error:
             sentence = f"could not be looked up in Alma: {error}"
             return _held_back(origin, Code.NOT_LOOKED_UP, sentence, "Undo again."), str(error)
@@ -241,6 +246,12 @@ def _held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planne
     return Planned(Held(origin.row, (Problem.of(code, origin, sentence, advice=advice),)))
 
 
+def _elsewhere(origin: Origin) -> Planned:
+    sentence = "This user was deleted in Alma since the run, or has another ID now."
+    advice = "Look for the user in Alma; what the run changed can only be fixed there."
+    return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+
+
 def _update_undone(
     image: Image, live: User | None, origin: Origin, *, answered: bool = False
 ) -> Planned:
@@ -252,9 +263,7 @@ def _update_undone(
     """
     before = image.before
     if live is None or before is None or not _is_of(image, live):
-        sentence = "This user was deleted in Alma since the run, or has another ID now."
-        advice = "Look for the user in Alma; what the run changed can only be fixed there."
-        return _held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+        return _elsewhere(origin)
     if not answered and not may_still_be((before, image.sent), live):
         sentence = "Another person seems to have this ID in Alma since the run."
         advice = (
@@ -302,8 +311,10 @@ async def answer_undo(facts: RunFacts, row: int, user_id: str, alma: Alma) -> Pl
 
 
 def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:
-    if live is None or not _is_of(image, live):
+    if live is None:
         return Planned(Unchanged(image.row, image.primary_id))
+    if not _is_of(image, live):
+        return _elsewhere(origin)
     if not as_created(image.sent, image.answered, live):
         sentence = "Someone changed this user in Alma since the run created it."
         advice = "Check the user in Alma, and delete it there if it should go."

@@ -196,8 +196,15 @@ def test_an_alma_that_keeps_deleted_users(folder: Path, typed: Type, sandbox: Sa
 
 
 def test_a_second_plan_ends_nobody_again(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """What was ended stays so, without another note; the record of the plan says so."""
+    """What was ended stays so, without another note; the record of the plan says so.
+
+    No safety check stops that users leave the group that the mapping ends.
+    """
     users = made(folder, sandbox, "expire", "free", "noted", "current")
+    mapping = folder / "retire.yaml"
+    text = mapping.read_text("utf-8").replace("    set:", "    set:\n      user_group: FRIEND", 1)
+    text = text.replace("user_group: [COMM]", "user_group: [COMM, FRIEND]")
+    mapping.write_text(text, "utf-8")
     typed(*PLAN, "run")
     assert typed("apply", "run", "--json").summary["updated"] == 3
     before = state(sandbox)

@@ -194,6 +194,19 @@ def test_users_of_another_run_are_not_deleted(folder: Path, typed: Type, sandbox
     assert state(sandbox) == before
 
 
+def test_a_created_user_who_was_renamed_since_is_for_a_person(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A later load gave the user a new card: nobody is deleted, nor said to be gone already."""
+    load(typed, write(folder, ANA), "first")
+    typed("plan", write(folder, ("2009", *ANA[1:])), "-m", "small.yaml", "-o", "card")
+    typed("resolve", "card", "2", "--as", "rename")
+    typed("apply", "card")
+    undone = typed("undo", "first", "--delete-created", "-o", "back", "--json").summary
+    assert (undone["delete"], undone["unchanged"], undone["review"]) == (0, 0, 1)
+    assert codes(folder, "back") == [("2", "changed-in-alma")]
+
+
 def test_what_a_run_added_is_taken_back_without_allow(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
