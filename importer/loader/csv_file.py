@@ -135,6 +135,8 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
     csv.field_size_limit(_LARGEST)
     number = line = cells = size = 0
 
+    every = islice(decoded(content, encoding), form.skip, None)
+
     def lines() -> Iterator[str]:
         """Stop a record that never ends before it fills the memory.
 
@@ -142,14 +144,15 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
         mark behind it.
         """
         nonlocal size
-        for text in islice(decoded(content, encoding), form.skip, None):
+        for text in every:
             size += len(text)
             if size > 2 * _LARGEST:
                 msg = "field larger than field limit"
                 raise csv.Error(msg)
             yield text.removeprefix("\ufeff")
 
-    reader = _reader(lines(), delimiter=form.delimiter, quotechar=form.quote, strict=True)
+    rows = lines() if len(content) > 2 * _LARGEST else every
+    reader = _reader(rows, delimiter=form.delimiter, quotechar=form.quote, strict=True)
     try:
         for record in reader:
             number += 1

@@ -18,7 +18,7 @@ SEARCHED = 20
 
 _LETTER = re.compile(r"[^\W\d_]")
 _VALUE = re.compile(r"\d")
-_OF_A_PERSON = re.compile(r"\d{3}|@")
+OF_A_PERSON = re.compile(r"\d{3}|@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _usual(row: Sequence[str]) -> int:
 
 def is_second(row: Sequence[str]) -> bool:
     """Return whether a row of people is rather the heading row of another table."""
-    if _OF_A_PERSON.search("".join(row)):
+    if OF_A_PERSON.search("".join(row)):
         return False
     filled = [*filter(None, row)]
     return all(map(_is_word, filled)) and _usual(filled) >= max(2, len(filled) / 2)

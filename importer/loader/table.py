@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from importer.loader.cleaning import Clean, clean_column, writable
-from importer.loader.headings import Headings, MergedRange, added_at, is_second
+from importer.loader.headings import OF_A_PERSON, Headings, MergedRange, added_at, is_second
 from importer.model.problem import CellFinding, Code, Place, Problem
 from importer.model.roster import (
     ADDED,
@@ -146,7 +148,11 @@ def build(
     located += [*_still_marked(marks, columns, located)]
     too_long = {found.row for found in located if found.finding.code is Code.ROW_TOO_LONG}
     # a row whose only text is beyond the headings is not blank
-    filled = frame.index[frame.astype(bool).any(axis="columns") | frame.index.isin(too_long)]
+    text: NDArray[np.bool_] = frame.index.isin(too_long)
+    for at in frame if len(text) else ():
+        if not text.all():
+            text |= frame[at].to_numpy().astype(bool)
+    filled = frame.index[text]
     end = int(filled[-1]) if len(filled) else first - 1
     numbers = _fed_back_numbers({row: cell for row, cell in marks.items() if row <= end})
 
@@ -176,9 +182,8 @@ def build(
         for row, text in _added_column(rows, columns, DECISION, first).items()
         if text.strip() and row in there
     }
-    frame = frame.loc[kept]
-    cells = zip(kept, frame.to_numpy().tolist(), strict=True)
-    second = next((row for row, texts in cells if not all_people and is_second(texts)), 0)
+    frame = frame.loc[kept] if len(kept) < len(frame) else frame
+    second = 0 if all_people else _second(frame)
     if numbers:
         frame.index = frame.index.map(numbers)
     return Roster(
@@ -280,10 +285,21 @@ def _repeated_headings(
     for head in heads:
         cells = dict(enumerate(head))
         names = [clean(cells.get(at, ""))[0].casefold() for at in columns.positions]
-        rows = frame.index if any(names) else frame.index[:0]
+        rows = np.arange(len(frame) if any(names) else 0)
         for column, name in enumerate(names):
-            rows = rows[[text.casefold() == name for text in frame.loc[rows, column]]]
-        yield from rows.tolist()
+            texts = frame[column].to_numpy()[rows].tolist()
+            rows = rows[[text.casefold() == name for text in texts]]
+        yield from frame.index[rows].tolist()
+
+
+def _second(frame: pd.DataFrame) -> int:
+    """Return the first row that looks like the headings of a second table; 0 if none does."""
+    left = np.arange(len(frame))
+    for column in frame:
+        texts = frame[column].to_numpy()[left].tolist()
+        left = left[[OF_A_PERSON.search(text) is None for text in texts]]
+    seconds = (row for row in frame.index[left].tolist() if is_second(frame.loc[row].tolist()))
+    return next(seconds, 0)
 
 
 def _is_line(texts: Iterable[str]) -> bool:
