@@ -300,11 +300,13 @@ class Dates(MappingPart):
         return Unread.MOMENT if isinstance(day, date) and _is_moment(clock) else day
 
     def _read(self, text: str) -> date | Unread:
-        text = _western(text)
         if "%" in self.order:
-            return self._by_pattern(text)
-        text = _WEEKDAY.sub("", text)
-        if three := _THREE.fullmatch(text):
+            return self._by_pattern(_western(text))
+        three = _THREE.fullmatch(text)  # as most are
+        if three is None:
+            text = _WEEKDAY.sub("", _western(text))
+            three = _THREE.fullmatch(text)
+        if three:
             return self._by_order(three[1], three[3], three[4])
         if _NUMBER.fullmatch(text):
             return self._serial(int(text))
@@ -553,8 +555,10 @@ def may_be_swapped(texts: Collection[str]) -> bool:
     """
     typed = [one for one in map(_THREE.fullmatch, texts) if one and len(one[1]) < 3]
     days = [max(int(one[1]), int(one[3])) for one in typed]
+    if min(days, default=0) <= 12:
+        return False
     read = [int(text[8:]) for text in texts if is_iso(text[:10]) and len(text) == 10]
-    return min(len(days), len(read)) >= _FEWEST and min(days) > 12 >= max(read)
+    return min(len(days), len(read)) >= _FEWEST and max(read) <= 12
 
 
 def pattern_fault(pattern: str) -> str:

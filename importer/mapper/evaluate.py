@@ -93,7 +93,7 @@ def is_nothing(mapping: MappingDocument, subject: Subject, text: str) -> bool:
 
 def _repaired(word: str, rule: IdRule) -> str:
     """Return an ID as an `ids:` rule repairs it."""
-    return word and reduce(lambda text, change: change(text, "")[0], id_transforms(rule), word)
+    return word and reduce(lambda text, one: one[0](text, "")[0], id_transforms(rule), word)
 
 
 def _knows(mapping: MappingDocument, rule: Rule, text: str) -> bool:
@@ -280,7 +280,7 @@ class Evaluation:
         whole = roster.with_lines(roster.frame)
         for heading, use in mapping.columns.items():
             texts: Texts = roster.frame[use.position].to_numpy()
-            if NOT_KEPT in texts:
+            if NOT_KEPT in texts.tolist():
                 texts, found = without_marks(texts, self.every, use.labels)
                 self.report(found, "".join(use.labels[:1]), (use.place,))
             if blank:
@@ -293,8 +293,9 @@ class Evaluation:
             if rule is not None and use.labels:
                 values = Values.of(self.lines.get(heading, texts), self.every, self.every)
                 values.source = texts
-                for change in id_transforms(rule):
-                    values.step(in_each_part(change, mapping.separators(heading)))
+                parts = mapping.separators(heading)
+                for change, sign in id_transforms(rule):
+                    values.step(in_each_part(change, parts), sign=None if parts else sign)
                 self.report(values.found, use.labels[0], (use.place,))
                 self.lines |= {heading: values.texts} if heading in self.lines else {}
                 values.fold()

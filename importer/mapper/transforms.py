@@ -144,7 +144,7 @@ def searched(find: str, replacement: str | None, text: str) -> Reading:
 
 # --- what is done to IDs, emails and codes without being asked ---
 
-_UNSEEN = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+")
+UNSEEN = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+")
 """Blanks and invisible characters, which no ID or email address contains."""
 
 
@@ -156,15 +156,15 @@ def _removed(text: str, whole: str, what: str) -> Reading:
 
 def without_blanks(text: str, _country: str = "") -> Reading:
     """Return the text without blanks and invisible characters."""
-    if _UNSEEN.search(text) is None:
+    if UNSEEN.search(text) is None:
         return text, None
     what = "blanks or invisible characters; they were removed"
-    return _removed(text, _UNSEEN.sub("", text), what)
+    return _removed(text, UNSEEN.sub("", text), what)
 
 
 def without_invisible(text: str) -> Reading:
     """Return the text without invisible characters; blanks, which a code may contain, stay."""
-    whole = "".join(char for char in text if char.isspace() or not _UNSEEN.match(char))
+    whole = "".join(char for char in text if char.isspace() or not UNSEEN.match(char))
     return _removed(text, whole, "invisible characters; they were removed")
 
 
@@ -174,7 +174,7 @@ def without_blanks_in_email(text: str, _country: str = "") -> Reading:
     A text stays as it is if a blank in it may separate the address from another word: one that is
     neither beside the @ nor before a dot.
     """
-    if text.count("@") != 1 or _UNSEEN.search(text) is None:
+    if text.count("@") != 1 or UNSEEN.search(text) is None:
         return text, None
     around = "@".join(map(str.strip, without_invisible(text)[0].split("@")))
     plain = ".".join(map(str.rstrip, around.split(".")))
@@ -190,16 +190,17 @@ TIDIED: dict[str, Transform] = {
 """Fields that contain no blanks, by path. What is not one email address stays as it is."""
 
 
-def id_transforms(rule: IdRule) -> Iterator[Transform]:
-    """Yield what an `ids:` rule does to the cells of its column."""
-    yield without_blanks
+def id_transforms(rule: IdRule) -> Iterator[tuple[Transform, re.Pattern[str] | None]]:
+    """Yield what an `ids:` rule does to the cells of its column, and what it looks for in them."""
+    yield without_blanks, UNSEEN
     if rule.strip:
         what = "characters that the mapping removes from IDs"
         unwanted = str.maketrans("", "", rule.strip)
-        yield lambda text, _: _removed(text, text.translate(unwanted), what)
+        sign = re.compile(f"[{re.escape(rule.strip)}]")
+        yield lambda text, _: _removed(text, text.translate(unwanted), what), sign
     if rule.pad and rule.digits:
         width = rule.digits
-        yield lambda text, _: padded(text, width)
+        yield lambda text, _: padded(text, width), None
 
 
 # --- capitals as people write names: McKay, O'Neil, de la Cruz ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import reduce
@@ -56,6 +57,13 @@ def changed(texts: Texts, change: Callable[[str], str]) -> Texts:
     return texts_of(map(words.__getitem__, column))
 
 
+def tidied(texts: Texts, change: Callable[[str], str]) -> Texts:
+    """Return the changed texts where one may have line breaks, outer or doubled blanks."""
+    whole = f"|{'|'.join(texts.tolist())}|"
+    untidy = not whole.isprintable() or any(blanks in whole for blanks in ("  ", "| ", " |"))
+    return changed(texts, change) if untidy else texts
+
+
 @dataclass(slots=True)
 class Values:
     """What a rule gives to some rows: a text for each, and what is known about it.
@@ -90,14 +98,24 @@ class Values:
 
     def fold(self) -> None:
         """Put each text into one line."""
-        self.texts = changed(self.texts, one_line)
+        self.texts = tidied(self.texts, one_line)
 
-    def step(self, change: Transform, other: Texts | None = None, *, writes: bool = False) -> None:
+    def step(
+        self,
+        change: Transform,
+        other: Texts | None = None,
+        *,
+        writes: bool = False,
+        sign: re.Pattern[str] | None = None,
+    ) -> None:
         """Change the texts that are not blank, each (with what `other` has in its row) once.
 
-        `writes`: a changed text is the mapping's, and no longer the cell's own.
+        `writes`: a changed text is the mapping's, and no longer the cell's own. `sign`: what is in
+        every text that is changed or reported; nothing is done if none has it.
         """
         keys: list[str | tuple[str, str]] = self.texts.tolist()
+        if sign is not None and sign.search("\0".join(self.texts.tolist())) is None:
+            return
         if other is not None:
             keys = [*zip(self.texts.tolist(), other.tolist(), strict=True)]
         changes: dict[str | tuple[str, str], str] = {}
@@ -175,7 +193,7 @@ class EntryWork:
             return columns[0], columns[0].astype(bool)
         whole = reduce(operator.add, columns)
         if len(columns) > 1 or template.variables:
-            whole = changed(whole, each_line if lines else one_line)
+            whole = tidied(whole, each_line if lines else one_line)
         given = [
             column.astype(bool)
             for part, column in zip(parts, columns, strict=True)
