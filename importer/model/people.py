@@ -172,7 +172,7 @@ def person_keys(
 
 def first_key(name: str) -> str:
     """Return a first name, folded, without initials beside a longer name (Ada B., J. Robert)."""
-    return folded(_INITIAL.sub(" ", name)) or folded(name)
+    return ("" if name.isalpha() else folded(_INITIAL.sub(" ", name))) or folded(name)
 
 
 def born_trait(day: str) -> str:

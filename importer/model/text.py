@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -116,8 +116,8 @@ def _windows_word(word: str) -> str:
 
 # --- paths of Alma's API ---
 
-_STEERING = re.compile(r"[/\\%?#;]")
-_DOTS = frozenset({".", ".."})
+STEERING = re.compile(r"[/\\%?#;]")
+DOTS = frozenset({".", ".."})
 
 
 def steering(text: str) -> str:
@@ -127,9 +127,9 @@ def steering(text: str) -> str:
     compatibility forms count as the character itself, because a gateway may fold them.
     """
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    if folded in _DOTS:
+    if folded in DOTS:
         return folded
-    found = _STEERING.search(folded)
+    found = STEERING.search(folded)
     return found[0] if found else ""
 
 
@@ -168,6 +168,9 @@ _PLAIN = str.maketrans(
 """Latin letters that Unicode does not decompose and that people type without their stroke."""
 
 
+_NO_LETTER = re.compile("[^a-z0-9]+")
+
+
 def _is_accent(mark: str) -> bool:
     """Return whether people leave the combining mark out when they type.
 
@@ -183,7 +186,7 @@ def _is_accent(mark: str) -> bool:
 def folded(name: str) -> str:
     """Return the name without case, accents, punctuation and blanks, in any script."""
     if name.isascii():
-        return name.lower() if name.isalpha() else "".join(filter(str.isalnum, name.lower()))
+        return name.lower() if name.isalpha() else _NO_LETTER.sub("", name.lower())
     apart = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN)).casefold()
     kept = (
         letter
@@ -327,12 +330,6 @@ _TOKEN = re.compile(
 
 
 @functools.cache
-def _limit(pattern: str) -> float | None:
-    """Return how long a pattern may take to match a whole text, None for any time."""
-    return None if _STRAIGHT.fullmatch(pattern) else _SECONDS
-
-
-@functools.cache
 def compile_pattern(text: str) -> regex.Pattern[str]:
     """Compile a pattern of a mapping. Raises ValueError where it is wrong or too large.
 
@@ -377,6 +374,13 @@ def _too_large(text: str) -> str:
     return ""
 
 
+@functools.cache
+def _matcher(pattern: str) -> Callable[[str], regex.Match[str] | None]:
+    """Return what matches a whole text with a pattern, within `_SECONDS` if it may take longer."""
+    match = compile_pattern(pattern).fullmatch
+    return match if _STRAIGHT.fullmatch(pattern) else functools.partial(match, timeout=_SECONDS)
+
+
 def check_pattern(text: str) -> str:
     """Return the pattern if it can be used. Raises ValueError."""
     compile_pattern(text)
@@ -395,7 +399,7 @@ def full_match(pattern: str, text: str) -> bool:
     if len(text) > MOST_CHARACTERS:
         return False
     try:
-        return compile_pattern(pattern).fullmatch(text, timeout=_limit(pattern)) is not None
+        return _matcher(pattern)(text) is not None
     except TimeoutError:
         raise _too_slow(pattern) from None
 

@@ -6,6 +6,7 @@ count as well: which of two duplicates is right is a person's decision.
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -23,7 +24,7 @@ from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PHONE, in_word
 from importer.model.plan import Duplicates
 from importer.model.problem import CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import Source
-from importer.model.text import RowId, folded, name_key, row_list
+from importer.model.text import RowId, folded, row_list
 from importer.validator.fields import is_no_id, rounded_ids
 
 PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
@@ -241,18 +242,19 @@ def _pairs(keys: RowKeys, lines: pd.DataFrame) -> set[tuple[int, int]]:
     These have a part of the name, one that a nickname stands for, or the initials in common.
     `lines`: as `keys.shared`.
     """
-    has_name = lines["position"].map(keys.last.__getitem__) != ""
-    named = lines.loc[has_name, ["position", "key"]]
-    positions = named["position"].tolist()
-    first, last = ([names[at] for at in positions] for names in (keys.first, keys.last))
-    initials = [" ".join(name_key(one[:1], two[:1])) for one, two in zip(first, last, strict=True)]
+    last = np.array(keys.last, dtype=object)[lines["position"]]
+    named, last = lines.loc[last != "", ["position", "key"]], last[last != ""]
+    first = np.array(keys.first, dtype=object)[named["position"]]
+    letters = [[ord(name[:1] or "\0") for name in names] for names in (first, last)]
+    low, high = np.sort(letters, axis=0)
     parts = pd.concat([named.assign(part=parts) for parts in (first, last)])
     long = parts.assign(part=parts["part"].map(NICKNAMES)).dropna().explode("part")
-    every = pd.concat([parts, long, named.assign(part=initials)])
-    alike = every[every.duplicated(["key", "part"], keep=False)]
-    groups: defaultdict[tuple[int, str], set[int]] = defaultdict(set)
-    for position, key, part in alike.itertuples(index=False, name=None):
-        groups[key, part].add(position)
+    initials = named.assign(part=low * (sys.maxunicode + 1) + high)
+    groups: defaultdict[tuple[int, str | int], set[int]] = defaultdict(set)
+    for every in (pd.concat([parts, long]), initials):
+        alike = every[every.duplicated(["key", "part"], keep=False)]
+        for position, key, part in alike.itertuples(index=False, name=None):
+            groups[key, part].add(position)
     pairs: set[tuple[int, int]] = set()
     for group in groups.values():
         if len(group) <= COMMON:
@@ -307,11 +309,10 @@ class RowKeys:
     """What rows are compared by: IDs without case, names, and what people share.
 
     Positions count through the rows of all rosters. `ids` has one list per column, the primary IDs
-    first; `shared_ids` are the places of those of two or more. `names`: of each row, folded, the
-    same for both orders of first and last. `shared`: the traits of two or more rows, a line for
-    each row: `position`, `kind`, and the numbers of trait (`key`, see `trait`) and `name`, which is
-    -1 where it is blank. `same_id`: the positions of rows that share an ID, in groups; see
-    `_same_id`.
+    first; `shared_ids` are the places of those of two or more. `names`: a number of each row, the
+    same for both orders of first and last, -1 where both are blank. `shared`: the traits of two or
+    more rows, a line for each row: `position`, `kind`, `name`, and `key`, the number of the trait
+    (see `trait`). `same_id`: the positions of rows that share an ID, in groups; see `_same_id`.
     """
 
     def __init__(self, rosters: Sequence[tuple[Candidates, Duplicates]]) -> None:
@@ -325,10 +326,11 @@ class RowKeys:
         self.id_labels = (PRIMARY, *self._labels(IDENTIFIER))
         self.first = _each_once(people.first_key, texts("first_name"))
         self.last = _each_once(folded, texts("last_name"))
-        names = map(name_key, self.first, self.last)
-        self.names = [" ".join(name).strip() for name in names]
+        numbers, folded_names = _numbered(chain(self.first, self.last))
+        low, high = np.sort(numbers.reshape(2, -1), axis=0)
+        self.names = (low + 1) * (len(folded_names) + 1) + high
         every_id = [[text.casefold() for text in texts(at)] for at in self.id_labels]
-        self.rounded = rounded_ids(every_id, self.names)
+        self.rounded = rounded_ids(every_id, self.names.tolist())
         self.ids, self.shared_ids = _known_ids(every_id, self.rounded)
         traits = [
             *(
@@ -350,7 +352,7 @@ class RowKeys:
         self.shared, self.trait = _repeated(self._traits)
         self.shared = self.shared.drop_duplicates(["position", "key"])
         self.shared["kind"] = np.array([kind for kind, _ in traits])[self.shared["column"]]
-        self.shared["name"] = _numbered(self.names)[0][self.shared["position"]]
+        self.shared["name"] = self.names[self.shared["position"]]
         self.same_id = _same_id(self)
         self._persons = {at: group[0] for group in self.same_id for at in group}
 

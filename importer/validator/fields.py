@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -39,7 +39,7 @@ from importer.model.problem import (
     Repairs,
     Severity,
 )
-from importer.model.text import folded, means_one_of, steering
+from importer.model.text import DOTS, STEERING, folded, means_one_of, steering
 from importer.model.user import AccountType
 
 _FILE = tomllib.loads(files("importer.validator").joinpath("words.toml").read_text("utf-8"))
@@ -68,9 +68,43 @@ class Column:
         """Each value that is not blank once, in order of its first row."""
         return tuple(filter(None, dict.fromkeys(self.texts)))
 
-    def judge(self, judge: Judge) -> Iterator[Problem]:
-        """Ask the judge once per distinct value; yield a problem per row with a bad value."""
-        return self.flag({text: bad for text in self.distinct if (bad := judge(text))})
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """Each value with how many rows have it."""
+        return Counter(self.texts)
+
+    @cached_property
+    def _whole(self) -> str:
+        return "\n".join(self.distinct)  # they are in one line
+
+    def having(self, *patterns: re.Pattern[str]) -> set[str]:
+        """Return the distinct values in which one of the patterns is found.
+
+        Each is searched in all of them at once first, line by line. Hardly any column has what is
+        looked for, and to visit each of its values takes more time.
+        """
+        found = (one for one in patterns if one.search(self._whole))
+        return {text for one in found for text in filter(one.search, self.distinct)}
+
+    def among(self, words: frozenset[str]) -> set[str]:
+        """Return the distinct values that are one of some words, which are without case."""
+        whole = f"\n{self._whole.casefold()}\n"
+        if not any(f"\n{word}\n" in whole for word in words):
+            return set()
+        return {text for text in self.distinct if text.casefold() in words}
+
+    def with_word(self, test: Callable[[str], bool]) -> set[str]:
+        """Return the distinct values with a word that passes a test, which each word takes once."""
+        words = {*filter(test, {*self._whole.split()})}
+        return {text for text in self.distinct if words and not words.isdisjoint(text.split())}
+
+    def judge(self, judge: Judge, texts: Iterable[str] | None = None) -> Iterator[Problem]:
+        """Ask the judge once per distinct value; yield a problem per row with a bad value.
+
+        `texts`: the only values that can be bad.
+        """
+        asked = self.distinct if texts is None else texts
+        return self.flag({text: bad for text in asked if (bad := judge(text))})
 
     def flag(
         self, findings: Mapping[str, CellFinding], rows: Iterable[bool] | None = None
@@ -142,6 +176,8 @@ _PEOPLE = 3
 _DECIMAL = re.compile(r"[0-9]+\.00?")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
+_STRANGE = re.compile(r"[^\n!-DF-df-~]")
+"""Blanks, characters that no ID has, and the E of a rounded number."""
 
 _PROXY = "proxy_for_user.primary_id"
 
@@ -156,16 +192,17 @@ def is_no_id(text: str) -> bool:
     return _no_id(text) is not None
 
 
-def rounded_ids(columns: Iterable[Iterable[str]], names: Sequence[str]) -> frozenset[str]:
+def rounded_ids(columns: Sequence[Sequence[str]], names: Sequence[int]) -> frozenset[str]:
     """Return the long IDs that end in zeros and that rows of three or more names share.
 
     Excel shows 20001123450011 as `2.00011E+13`; saved so and opened again, it is 20001100000000.
-    `names`: by row, as the texts of each column of IDs.
+    `names`: by row, a number, as the texts of each column of IDs.
     """
-    holders: defaultdict[str, set[str]] = defaultdict(set)
+    holders: defaultdict[str, set[int]] = defaultdict(set)
     for texts in columns:
+        long = {*filter(_ZEROS.fullmatch, texts)}
         for text, name in zip(texts, names, strict=True):
-            if _ZEROS.fullmatch(text):
+            if text in long:
                 holders[text].add(name)
     return frozenset(text for text, people in holders.items() if len(people) >= _PEOPLE)
 
@@ -179,11 +216,18 @@ def identifiers(table: Table) -> Iterator[Problem]:
             judge = rule.wrong
         elif internal and column.target.field.path == "primary_id":
             judge = _internal_id
-        yield from column.judge(partial(_worst, judge))
+        strange = column.having(_STRANGE, STEERING) | column.among(_PLACEHOLDERS | DOTS)
+        strange.update(filter(_FILLING.fullmatch, column.distinct))
+        yield from column.judge(partial(_worst, judge, strange))
 
 
-def _worst(rule: Judge, text: str) -> CellFinding | None:
-    """Return the gravest finding about an ID; `rule` judges for its column."""
+def _worst(rule: Judge, strange: Collection[str], text: str) -> CellFinding | None:
+    """Return the gravest finding about an ID; `rule` judges for its column.
+
+    `strange`: the IDs about which there may be others.
+    """
+    if text not in strange:
+        return rule(text)
     return _no_id(text) or _characters(text) or rule(text) or _not_found_again(text)
 
 
@@ -318,6 +362,7 @@ def too_long(table: Table) -> Iterator[Problem]:
 
 # --- names: pictures, two people in one cell, commas, titles and suffixes ---
 
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _SYMBOLS = frozenset({"So", "Co"})
 """Unicode categories of pictures, emoji among them, and of characters of a single font."""
 
@@ -327,10 +372,10 @@ def symbols_in_names(table: Table) -> Iterator[Problem]:
     finding = CellFinding(Code.SYMBOL_IN_NAME, "{value} contains a picture, such as an emoji")
 
     def judge(text: str) -> CellFinding | None:
-        pictures = not text.isascii() and not _SYMBOLS.isdisjoint(map(unicodedata.category, text))
-        return finding if pictures else None
+        return None if _SYMBOLS.isdisjoint(map(unicodedata.category, text)) else finding
 
-    return table.judge(judge, *NAMES)
+    for column in table.of(*NAMES):
+        yield from column.judge(judge, column.having(_BEYOND_ASCII))
 
 
 def two_people(table: Table) -> Iterator[Problem]:
@@ -342,7 +387,9 @@ def two_people(table: Table) -> Iterator[Problem]:
     reported: set[tuple[int, str]] = set()
     for column in table.of(*NAMES):
         whole = table.candidates.behind.get(column.target.label, column.texts)
-        two = {text for text in {*whole, *column.texts} if TWO_PEOPLE.search(text)}
+        two = column.having(TWO_PEOPLE)
+        if whole != column.texts:
+            two |= {*filter(TWO_PEOPLE.search, {*whole})}
         if not two:
             continue
         for row, text, cell in zip(table.candidates.rows, column.texts, whole, strict=True):
@@ -359,14 +406,20 @@ def commas_and_titles(table: Table) -> Iterator[Problem]:
     """
     for column in table.of(*NAMES):
         whole = table.candidates.behind.get(column.target.label, column.texts)
-        same = whole == column.texts
-        distinct = {*zip(*[column.distinct] * 2 if same else (column.texts, whole), strict=True)}
+        if whole == column.texts:
+            distinct = {(t, t) for t in column.having(COMMA) | column.with_word(_may_be_title)}
+        else:
+            distinct = {*zip(column.texts, whole, strict=True)}
         # a blank part is no name
         found = {pair: bad for pair in distinct if pair[0] and (bad := _unusual(*pair))}
         parts = {text for text, _ in found}
         for row, text, cell in zip(table.candidates.rows, column.texts, whole, strict=True):
             if text in parts and (bad := found.get((text, cell))):
                 yield column.problem(row, text, bad)
+
+
+def _may_be_title(word: str) -> bool:
+    return is_suffix(word, after_comma=False) or is_title(word, before=True)
 
 
 def _unusual(text: str, cell: str) -> CellFinding | None:

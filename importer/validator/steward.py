@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -20,6 +20,7 @@ from importer.validator.fields import WORDS, Column, Table, has_no_letter, years
 
 _NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
 _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
+_WORDS_OF_NOBODY = _TEST_WORDS.union(" ".join(_NOBODY).split())
 _BRACKETED = re.compile(r"[(\[{*#<]+\s*([^)\]}*#>]+)")
 _REMARK = re.compile("|".join(map(re.escape, WORDS["remarks"])), re.IGNORECASE)
 _REMARK_WORDS = frozenset(WORDS["remark_words"])
@@ -28,9 +29,10 @@ _LOST = re.compile(r"\w[?¿]|[?¿]\w")
 _DIGIT = re.compile(r"\d")
 _DIGIT_IN_NAME = re.compile(r"\d(?!\d*(?:st|nd|rd|th)\b)")
 _MARKUP = re.compile(r"</?[a-z][^<>]*>|&(?:amp|nbsp|lt|gt|quot|#\d+);|\A=[A-Z]+\(", re.IGNORECASE)
-_EXCEL_DAY = re.compile(
-    r"\d{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE
-)
+_MONTH = re.compile("-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
+_EXCEL_DAY = re.compile(rf"\d{{1,2}}{_MONTH.pattern}", re.IGNORECASE)
+_MARKS = re.compile("[<&=@]")
+"""One of them is in whatever contains HTML, a formula or an email address."""
 _DOMAIN_SLIPS, _NO_MAILBOXES = (frozenset(WORDS[k]) for k in ("domain_slips", "no_mailboxes"))
 _ENDING_SLIPS = tuple(WORDS["ending_slips"])
 _NO_ZIP = frozenset({"00000", "99999", "11111"})
@@ -86,7 +88,11 @@ def odd_names(table: Table) -> Iterator[Problem]:
     """Find names that are placeholders, remarks or a single letter, or contain digits or marks."""
     for column in table.of(*NAMES):
         last = column.target.field.name == "last_name"
-        yield from column.judge(partial(_odd_name, last=last))
+        texts = column.among(_NO_NAMES) | column.having(
+            _BRACKETED, _REMARK, _LOST, NO_NAME, _DIGIT_IN_NAME
+        )
+        texts.update(text for text in column.distinct if len(text) == 1)
+        yield from column.judge(partial(_odd_name, last=last), texts)
 
 
 def _odd_name(text: str, *, last: bool) -> CellFinding | None:
@@ -125,24 +131,34 @@ def one_case(table: Table) -> Iterator[Problem]:
 def test_people(table: Table) -> Iterator[Problem]:
     """Find names of nobody, such as Test Student and Mickey Mouse."""
     for first, last in _names(table):
+        telling = first.with_word(_of_nobody) | last.with_word(_of_nobody)
+        if not telling:
+            continue
         for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
+            if telling.isdisjoint((one, other)):
+                continue
             name = f"{one} {other}".casefold()
             words = {*name.split()} & _TEST_WORDS
             if name in _NOBODY or (words and not {one.casefold(), other.casefold()} & _NO_NAMES):
                 yield last.problem(row, f"{one} {other}", _odd("is no name of a person"), first)
 
 
+def _of_nobody(word: str) -> bool:
+    return word.casefold() in _WORDS_OF_NOBODY
+
+
 def markup(table: Table) -> Iterator[Problem]:
     """Find HTML, formulas, emails, words for a blank, and street numbers that became dates."""
-    lasts = (text for column in table.of("last_name") for text in column.distinct)
-    names = NULLS & {text.casefold() for text in lasts if text.isalpha()}  # people are called Null
+    lasts = (text for column in table.of("last_name") for text in column.among(NULLS))
+    names = {text.casefold() for text in lasts if text.isalpha()}  # people are called Null
     for column in table.of(*_TEXTS):
         path = column.target.field.path
-        yield from column.judge(partial(_markup, address=path.startswith("contact_info")))
+        judge = partial(_markup, address=path.startswith("contact_info"))
+        yield from column.judge(judge, column.having(_MARKS, _MONTH))
         yield from column.flag({
             text: _NULL_AND_NAME if text.casefold() in names else _NULL
-            for text in column.distinct
-            if text.casefold() in NULLS and not (path == "last_name" and text.isalpha())
+            for text in column.among(NULLS)
+            if not (path == "last_name" and text.isalpha())
         })  # fmt: skip
 
 
@@ -186,7 +202,7 @@ def too_young(table: Table) -> Iterator[Problem]:
 def swapped_names(table: Table) -> Iterator[Problem]:
     """Find rows whose first and last name are the other way round, as most other rows show."""
     for first, last in _names(table):
-        firsts, lasts = Counter(first.texts), Counter(last.texts)
+        firsts, lasts = first.counts, last.counts
         odd_firsts, odd_lasts = (
             {text for text, n in here.items() if n == 1 and there.get(text, 0) >= _REPEATED}
             for here, there in ((firsts, lasts), (lasts, firsts))
@@ -199,7 +215,9 @@ def swapped_names(table: Table) -> Iterator[Problem]:
 def swapped_address(table: Table) -> Iterator[Problem]:
     """Find rows with the street under the city, where most streets have a number and cities not."""
     for street, city in zip(table.of(_STREET), table.of(_CITY), strict=False):
-        with_digit = {*filter(_DIGIT.search, {*street.texts, *city.texts})}
+        if not (with_digit := city.having(_DIGIT)):
+            continue
+        with_digit |= street.having(_DIGIT)
         right = filled = 0
         swapped: list[tuple[int, str, str]] = []
         for row, one, other in zip(table.candidates.rows, street.texts, city.texts, strict=True):
@@ -222,7 +240,7 @@ def swapped_address(table: Table) -> Iterator[Problem]:
 def odd_columns(table: Table) -> Iterator[Problem]:
     """Find columns that are odd as a whole: swapped names, and one January 1 for many births."""
     for first, last in _names(table):
-        if _is_of_first_names(last.texts) and not _is_of_first_names(first.texts, _SELDOM):
+        if _is_of_first_names(last) and not _is_of_first_names(first, _SELDOM):
             sentence = "most cells look like first names: the columns of the names may be swapped"
             yield _of_column(table, last, sentence)
     for column in table.of("birth_date"):
@@ -234,10 +252,10 @@ def odd_columns(table: Table) -> Iterator[Problem]:
             yield _of_column(table, column, sentence, day)
 
 
-def _is_of_first_names(texts: Sequence[str], share: float = _OFTEN) -> bool:
-    filled = [*filter(None, texts)]
-    known = sum(text.casefold().split()[0] in _GIVEN for text in filled)
-    return len(filled) >= _MANY and known >= share * len(filled)
+def _is_of_first_names(column: Column, share: float = _OFTEN) -> bool:
+    given = {text for text in column.distinct if text.casefold().split()[0] in _GIVEN}
+    filled, known = (sum(column.counts[t] for t in of) for of in (column.distinct, given))
+    return filled >= _MANY and known >= share * filled
 
 
 def _of_column(table: Table, column: Column, sentence: str, value: str = "") -> Problem:
