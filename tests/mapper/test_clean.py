@@ -48,62 +48,6 @@ def test_a_step_makes_of_a_cell(tmp_path: Path, step: str, cell: str, value: str
     assert bench.values("job_description", cell, "") == [value, ""]
 
 
-ADDRESS = (
-    "contact_info:\n"
-    "  address:\n"
-    "    - line1: <S>\n"
-    "      postal_code: {from: <Z>, clean: [zip]}\n"
-    "      country: <C>\n"
-    "      address_type: home\n"
-    "  phone:\n"
-    "    - {phone_number: {from: <P>, clean: [phone]}, phone_type: home}"
-)
-
-
-@pytest.mark.parametrize(
-    ("country", "cell", "value"),
-    [
-        ("USA", "7030", "07030"),
-        ("USA", "070301234", "07030-1234"),
-        ("USA", "07030 1234", "07030-1234"),
-        ("USA", "K1A 0B1", "K1A 0B1"),
-        ("ISR", "1672055", "1672055"),
-        ("JPN", "976-2398", "976-2398"),
-        ("BRA", "01310200", "01310200"),
-        ("AUS", "2000", "2000"),
-        ("", "7030", "7030"),
-    ],
-)
-def test_zip_restores_zeros_in_the_usa_only(
-    tmp_path: Path, country: str, cell: str, value: str
-) -> None:
-    """Postal codes of other countries, and of addresses without a country, stay as typed."""
-    candidates = Bench(tmp_path, ADDRESS, columns="S|Z|C|P").map(("1 Main", cell, country, ""))
-    assert list(candidates.frame["contact_info.address[0].postal_code"]) == [value]
-    assert bool(candidates.problems) == (cell == "7030" and country == "USA")
-
-
-@pytest.mark.parametrize(
-    ("country", "cell", "value"),
-    [
-        ("GBR", "0114 496 0110", "+441144960110"),
-        ("FRA", "06 99 75 35 57", "+33699753557"),
-        ("CHN", "17206173408", "+8617206173408"),
-        ("USA", "17206173408", "+17206173408"),
-        ("FRA", "(701) 555-0123", "(701) 555-0123"),
-        ("FRA", "+1 701 555 0123", "+17015550123"),
-        ("Atlantis", "(701) 555-0123", "+17015550123"),
-        ("", "(701) 555-0123", "+17015550123"),
-    ],
-)
-def test_phone_is_read_in_the_country_of_the_address(
-    tmp_path: Path, country: str, cell: str, value: str
-) -> None:
-    """A number that is not valid there stays as typed; without a country the region counts."""
-    candidates = Bench(tmp_path, ADDRESS, columns="S|Z|C|P").map(("1 Main", "", country, cell))
-    assert list(candidates.frame["contact_info.phone[0].phone_number"]) == [value]
-
-
 @pytest.mark.parametrize(
     ("typed", "written"),
     [

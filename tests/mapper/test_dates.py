@@ -141,17 +141,6 @@ def test_a_pattern_is_checked_before_it_is_used() -> None:
     )
 
 
-def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
-    """Each reason has its code, and its own advice where the catalogue's is not it."""
-    candidates = Bench(tmp_path, "birth_date: <B>", "roster: {dates: mdy}", "B").map(
-        ("soon",), ("1/2/05",), ("38415",), ("",), ("2/30/2000",)
-    )
-    assert told(candidates.problems) == [
-        (row, "unparsable-date", "birth_date") for row in (2, 3, 4, 6)
-    ]
-    assert len({problem.advice for problem in candidates.problems}) == 4
-
-
 @pytest.mark.parametrize(
     ("settings", "cells"),
     [
@@ -173,20 +162,6 @@ def test_the_advised_setting_keeps_those_that_are_there(
         if not left:
             return
     pytest.fail(str(left))
-
-
-@pytest.mark.parametrize(
-    ("proof", "first"), [("1/13/2000", "2000-01-02"), ("13/1/2000", "2000-02-01")]
-)
-def test_a_column_is_decided_by_dates_that_fit_one_order(
-    tmp_path: Path, proof: str, first: str
-) -> None:
-    """The whole column counts, and a notice about the roster reports the order."""
-    bench = Bench(tmp_path, "birth_date: <B>", columns="B")
-    candidates = bench.map(("1/2/2000",), (proof,))
-    assert candidates.frame.loc[2, "birth_date"] == first
-    assert told(candidates.problems) == [(0, "read-with-notice", "birth_date")]
-    assert [len(notice.places) for notice in candidates.problems] == [1]
 
 
 @pytest.mark.parametrize(

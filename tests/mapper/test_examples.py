@@ -8,11 +8,15 @@ that is left unchanged. `!` is a problem: row, severity, code and field.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.mapper.bench import Bench
+from importer.model.fields import NO_CODES
+from importer.model.problem import Problem
+from importer.pipeline.check import check_candidates
+from tests.mapper.bench import TODAY, Bench
 
 TEXT = (Path(__file__).parent / "examples.txt").read_text("utf-8")
 
@@ -23,6 +27,8 @@ def by_title(text: str, end: str = "\n") -> dict[str, str]:
 
 
 EXAMPLES = by_title(TEXT, ". ")
+LEFT_OUT = by_title((Path(__file__).parent / "left_out.txt").read_text("utf-8"), ". ")
+"""What `bad: drop` leaves out of rows once they are checked."""
 
 
 def cells(line: str) -> list[str]:
@@ -30,8 +36,8 @@ def cells(line: str) -> list[str]:
     return ["" if text == "-" else text for text in line.strip().split(" | ")]
 
 
-def is_mapped_as_shown(example: str, folder: Path) -> None:
-    """Map the rows of an example, also with line breaks for blanks."""
+def is_mapped_as_shown(example: str, folder: Path, *, checked: bool = False) -> None:
+    """Map the rows of an example, also with line breaks for blanks; check them, if wanted."""
     _, *lines = example.splitlines()
     (begin,) = (number for number, line in enumerate(lines) if line.startswith(">> "))
     columns, labels = map(cells, lines[begin].removeprefix(">> ").split(" => "))
@@ -45,6 +51,9 @@ def is_mapped_as_shown(example: str, folder: Path) -> None:
         assert broken.problems == mapped.problems
     known = [*map(len, mapped.behind.values()), *map(len, mapped.own.values())]
     assert known == [len(mapped.rows)] * len(known)
+    problems: Sequence[Problem] = mapped.problems
+    if checked:
+        mapped, problems = check_candidates(mapped, NO_CODES, TODAY, creates=True)
     by_name = {label.removeprefix("contact_info."): label for label in mapped.layout.targets}
     found = []
     for number, row in enumerate(rows, 2):
@@ -54,7 +63,7 @@ def is_mapped_as_shown(example: str, folder: Path) -> None:
             taken = mapped.rows.index(number)
             texts.append("~" if unchanged else mapped.texts(label)[taken] or "-")
         found.append(f"{row} => {' | '.join(texts) or 'skipped'}")
-    for one in mapped.problems:
+    for one in problems:
         field = one.field.removeprefix("contact_info.")
         found.append(f"! {one.origin.row} {one.severity} {one.code} {field}".strip())
     assert found == lines[begin + 1 :]
@@ -64,6 +73,12 @@ def is_mapped_as_shown(example: str, folder: Path) -> None:
 def test_an_example_is_mapped_as_it_shows(title: str, tmp_path: Path) -> None:
     """Every label, skipped row and problem, and no other."""
     is_mapped_as_shown(EXAMPLES[title], tmp_path)
+
+
+@pytest.mark.parametrize("title", LEFT_OUT)
+def test_what_is_left_out_of_a_row_takes_the_rest_along(title: str, tmp_path: Path) -> None:
+    """`~` is what a known user keeps; each row has its problems after the checks."""
+    is_mapped_as_shown(LEFT_OUT[title], tmp_path, checked=True)
 
 
 def test_every_example_has_a_rule_of_its_own() -> None:

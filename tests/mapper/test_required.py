@@ -52,36 +52,24 @@ def test_a_person_may_have_one_name(tmp_path: Path) -> None:
     ]
 
 
-def test_an_external_user_without_an_empl_id_is_told_apart(tmp_path: Path) -> None:
-    """The student system's load would never find the record."""
-    mapping = loaded(tmp_path, EXTERNAL)
-    compiled = compile_mapping(mapping, places(["System", "EMPL ID", "F", "L", "G"]), RUN)
+def test_an_external_user_needs_an_empl_id_and_an_owning_system(tmp_path: Path) -> None:
+    """Else the student system's load never finds the record, and Alma refuses it.
+
+    The advice about the system names the mapping's key; its default is what it suggests.
+    """
     rows = [("Students", "", "Ann", "Lee", "UGRD"), ("people", "1", "Bo", "Ray", "STAFF")]
-    candidates = evaluate(compiled, without_headings(rows))
-    assert told(candidates.problems) == [(2, "missing-empl-id", "primary_id")]
-    assert list(candidates.frame["external_id"]) == ["SIS", "HR"]
-
-
-def test_an_external_user_needs_an_owning_system(tmp_path: Path) -> None:
-    """Alma refuses a record without one; the advice names the mapping's key."""
-    mapping = loaded(tmp_path, EXTERNAL)
-    compiled = compile_mapping(mapping, places(["System", "EMPL ID", "F", "L", "G"]), RUN)
-    candidates = evaluate(compiled, without_headings([("", "1", "Bo", "Ray", "STAFF")]))
-    assert told(candidates.problems) == [(2, "missing-value", "external_id")]
-    assert candidates.problems[0].severity is Severity.REJECT
-    assert candidates.problems[0].places[0].heading == "System"
-    assert "`owning_system`" in candidates.problems[0].advice
-
-
-def test_a_default_gives_the_owning_system(tmp_path: Path) -> None:
-    """This is what the advice suggests."""
-    given = EXTERNAL.replace("lookup: systems}", "lookup: systems, default: SIS}")
-    compiled = compile_mapping(
-        loaded(tmp_path, given), places(["System", "EMPL ID", "F", "L", "G"]), RUN
-    )
-    candidates = evaluate(compiled, without_headings([("", "1", "Bo", "Ray", "STAFF")]))
-    assert told(candidates.problems) == []
-    assert list(candidates.frame["external_id"]) == ["SIS"]
+    rows.append(("", "2", "Cy", "Ito", "STAFF"))
+    for text, third in ((EXTERNAL, ""), (EXTERNAL.replace("s}\n", "s, default: SIS}\n", 1), "SIS")):
+        used = places(["System", "EMPL ID", "F", "L", "G"])
+        compiled = compile_mapping(loaded(tmp_path, text), used, RUN)
+        found = evaluate(compiled, without_headings(rows))
+        assert list(found.frame["external_id"]) == ["SIS", "HR", third]
+        first, *others = found.problems
+        assert told([first]) == [(2, "missing-empl-id", "primary_id")]
+        assert [(one.severity, one.places) for one in others] == [
+            (Severity.REJECT, (Place("A", "System"),))
+        ] * (not third)
+        assert all("`owning_system`" in one.advice for one in others)
 
 
 @pytest.mark.parametrize("field", ["primary_id", "last_name", "user_group"])
@@ -99,19 +87,6 @@ def test_a_required_field_stays_required_under_when(field: str, tmp_path: Path) 
 
 
 OPTIONAL = "roster: {optional: [Middle, 'Email *']}"
-
-
-def test_a_column_that_a_roster_may_lack_is_blank_there(tmp_path: Path) -> None:
-    """It is no error, whatever takes it; where it is there, its cells are taken."""
-    record = (
-        "middle_name: <Middle>\n"
-        "job_description: {when: {Middle: {blank: true}}, from: none, default: <Middle>}"
-    )
-    lacking = Bench(tmp_path, record, OPTIONAL)
-    assert lacking.compiled.missing == {"middle"}
-    assert list(lacking.map(()).frame["middle_name"]) == [""]
-    assert list(lacking.map(()).frame["job_description"]) == ["none"]
-    assert Bench(tmp_path, record, OPTIONAL, "Middle").values("middle_name", "B.") == ["B."]
 
 
 def test_a_list_is_not_replaced_by_a_roster_without_its_columns(tmp_path: Path) -> None:

@@ -143,30 +143,6 @@ def test_a_star_in_a_cell_is_no_word_of_a_lookup(tmp_path: Path) -> None:
     assert mapping.file.lookups == {"groups": {"Full time": "?"}}
 
 
-FORM = {
-    "First name": "first_name", "Middle name": "middle_name", "Last name": "last_name",
-    "Preferred first name": "pref_first_name", "Preferred middle name": "pref_middle_name",
-    "Preferred last name": "pref_last_name", "Primary Identifier": "primary_id",
-    "Title": "user_title", "PIN number": "pin_number", "Job category": "job_category",
-    "Job description": "job_description", "Gender": "gender", "User group": "user_group",
-    "Campus": "campus_code", "Preferred language": "preferred_language",
-    "Birth date": "birth_date", "Expiration date": "expiry_date", "Purge date": "purge_date",
-    "Owning system": "", "Barcode": "user_identifier[0].value",
-}  # fmt: skip
-"""Labels of Alma's own form, with the fields that they feed."""
-
-
-def test_the_labels_of_almas_own_form_are_known(tmp_path: Path) -> None:
-    """Each feeds its field; the primary ID comes from the column that names it."""
-    row = ["Ann", "M", "Lee", "An", "Mo", "Li", "77001", "Ms", "0042", "Clerk", "Desk", "Female",
-           "Staff", "MAIN", "en", "5/13/1990", "5/15/2030", "5/15/2032", "SIS",
-           "20001234567890"]  # fmt: skip
-    mapping = started(tmp_path, tuple(FORM), [tuple(row)])
-    compiled = compile_mapping(mapping, roster(tuple(FORM), [tuple(row)]).places, RUN)
-    used = {use.place.heading: use.labels for use in compiled.uses}
-    assert used == {heading: (label,) for heading, label in FORM.items() if label}
-
-
 # fmt: off
 names = st.sampled_from([
     "Barcode", "EMPL ID", "Email", "Email *", "Name, full", "Group", "a: b", "x #1", "<odd>",

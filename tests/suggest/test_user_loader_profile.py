@@ -9,12 +9,11 @@ import pytest
 
 from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
-from importer.mapper.evaluate import evaluate
 from importer.mapper.load import load
 from importer.mapper.mapping import EntryRules, MappingDocument
 from importer.model.fields import OnUpdate
 from importer.suggest.user_loader_profile import read_profile, to_mapping
-from tests.mapper.bench import RUN, lint, places, without_headings
+from tests.mapper.bench import RUN, lint, places
 
 FIELDS = [
     {"header": "ID", "default": "", "fieldName": "primary_id"},
@@ -71,8 +70,16 @@ def _policy(entry: EntryRules) -> OnUpdate:
 def test_a_profile_becomes_a_mapping_that_loads(
     tmp_path: Path, kind: str, new: str, known: str, lists: OnUpdate
 ) -> None:
-    """With nothing left to do, and the profile's kind as `match`; only lists are enriched."""
-    mapping = mapping_of(tmp_path, profile(kind))
+    """With nothing left to do, and the profile's kind as `match`; only lists are enriched.
+
+    As in the app, the first phone gets the text messages.
+    """
+    phone = {"header": "P", "fieldName": "contact_info.phone[].phone_number"}
+    kinds = {"default": "home", "fieldName": "contact_info.phone[].phone_type.0.value"}
+    mapping = mapping_of(tmp_path, profile(kind, "INTERNAL", phone, kinds, phone, kinds))
+    phones = [entry for entry in mapping.entries if entry.parent == "contact_info.phone"]
+    flags = [[rule.field.name for rule in entry.fields] for entry in phones]
+    assert ["preferred_sms" in names for names in flags] == [True, False]
     assert lint(mapping) == ()
     assert (mapping.file.match.new, mapping.file.match.known) == (new, known)
     assert mapping.title == "My: profile"
@@ -203,15 +210,6 @@ def test_every_name_of_the_menu_is_taken_over_or_named(
     assert len(MENU) == 48
 
 
-def test_the_first_phone_gets_the_text_messages(tmp_path: Path) -> None:
-    """The app sets `preferred_sms` on the first phone."""
-    phone = {"header": "P", "fieldName": "contact_info.phone[].phone_number"}
-    mapping = mapping_of(tmp_path, profile("UPDATE", "INTERNAL", phone, {**phone, "header": "Q"}))
-    phones = [entry for entry in mapping.entries if entry.parent == "contact_info.phone"]
-    flags = [[rule.field.name for rule in entry.fields] for entry in phones]
-    assert ["preferred_sms" in names for names in flags] == [True, False]
-
-
 @pytest.mark.parametrize("heading", ["Phone <home>", "<", "@today", "$role", "?", "A>B", "Email *"])
 def test_a_heading_that_is_no_placeholder_gets_another_name(heading: str, tmp_path: Path) -> None:
     """`headings:` names it, so that the mapping reads the column."""
@@ -220,18 +218,3 @@ def test_a_heading_that_is_no_placeholder_gets_another_name(heading: str, tmp_pa
     compiled = compile_mapping(mapping, places([*HEADINGS, heading]), RUN)
     uses = {label: use.place.heading for use in compiled.uses for label in use.labels}
     assert uses["job_description"] == heading
-
-
-@pytest.mark.parametrize(
-    ("cell", "value"), [("FALSE", ""), ("no", ""), ("true", "TRUE"), ("Yes", "TRUE"), ("", "")]
-)
-def test_no_password_change_is_forced_by_a_no(cell: str, value: str, tmp_path: Path) -> None:
-    """The app's column holds TRUE or FALSE; FALSE means no."""
-    more = {"header": "Force", "fieldName": "force_password_change"}
-    mapping = mapping_of(tmp_path, profile("ADD", "INTERNAL", more))
-    compiled = compile_mapping(mapping, places([*HEADINGS, "Force"]), RUN)
-    candidates = evaluate(
-        compiled, without_headings([("1", "Ann", "Lee", "", "", "", "", "", cell)])
-    )
-    assert list(candidates.frame["force_password_change"]) == [value]
-    assert candidates.problems == ()
