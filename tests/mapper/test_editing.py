@@ -166,6 +166,14 @@ def test_a_value_comes_where_it_belongs(text: str, steps: str, after: str) -> No
     assert editing.set_value(text, ("record", *where), "C") == after
 
 
+@pytest.mark.parametrize("value", ["[A, B]", "{A: B}", '"<City, State>"', "<City, State>", "A"])
+def test_a_key_that_is_added_in_braces_has_the_value_that_it_has_elsewhere(value: str) -> None:
+    """A list, a block, a heading with a comma: as on a line of its own."""
+    written = editing.set_value("match: {new: create}\n", ("match", "by"), value)
+    alone = read(Path("m.yaml"), f"by: {value}".encode()).values["by"]
+    assert read(Path("m.yaml"), written.encode()).value(("match", "by")) == alone
+
+
 def test_a_block_of_text_goes_without_what_follows_it() -> None:
     """Its lines are its own."""
     assert editing.clear_field(NOTE, ("record", "user_note")) == "record:\n\nterms: []\n"

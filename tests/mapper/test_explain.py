@@ -187,11 +187,13 @@ def test_every_choice_of_a_match_has_words() -> None:
 def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
     """Each column once: its kind, whether it may be blank, and the words that it may contain."""
     record = (
-        "birth_date: {from: <B>, required: true}\ncampus_code: <C>\n"
+        "birth_date: {from: <B>, required: true}\ncampus_code: {from: <C>, clean: [upper]}\n"
+        "user_title: {from: <$who.title>, lookup: {Dr.: DR, '*': same}}\n"
         "job_category: {from: <J>, lookup: j}\nmiddle_name: {from: [<M>, <First>]}\n"
         "contact_info: {email: [{email_address: <Email *>, email_type: work}]}"
     )
     top = "lookups: {j: {Clerk: C, Cook: K}}\nids: {ID: {digits: 5}}\n"
+    top += "values: {who: {from: <Whole name>, read: name}}\n"
     top += "roster: {only: {S: [New], L: {blank: true}, N: {not: [x]}, D: {after: 2026-01-01}}}"
     found = {
         item.heading: item for item in needed_columns(loaded(tmp_path, mapping_text(record, top)))
@@ -200,6 +202,7 @@ def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
     assert found["ID"].id_rule is not None
     assert (found["B"].kind, found["B"].required) == (Kind.DATE, True)
     assert (found["C"].kind, found["C"].table) == (Kind.CHOICE, "Campuses")
+    assert (found["Whole name"].kind, found["Whole name"].table) == (Kind.TEXT, ""), "any name"
     assert found["J"].choices == ("Clerk", "Cook")
     assert found["S"].choices == ("New",)
     assert [found[name].required for name in "SLND"] == [True, False, False, True]

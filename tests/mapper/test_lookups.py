@@ -39,22 +39,34 @@ def test_only_a_slip_of_a_key_is_shown(tmp_path: Path) -> None:
     assert "Staff (STAFF)" in stafford.advice
 
 
-@pytest.mark.parametrize("rule", ["<T>, lookup: g", "<T>, lookup: g, default: <U>"])
-def test_a_value_whose_code_is_blank_is_not_called_blank(rule: str, tmp_path: Path) -> None:
-    """Where a code is needed, the value is shown, and the advice leads to the lookup."""
+@pytest.mark.parametrize(
+    ("rule", "key"),
+    [
+        ("<T>, lookup: g", "lookup"),
+        ("<T>, lookup: g, default: <U>", "lookup"),
+        ("<T>, clean: [{unless: [Student]}]", "clean"),
+        ("<T>, clean: [{extract: 'H.*'}], lookup: g", "clean"),
+        ("<$v>", "clean"),
+        ("<$v>, lookup: g", "clean"),
+    ],
+)
+def test_a_value_that_a_rule_empties_is_not_called_blank(
+    rule: str, key: str, tmp_path: Path
+) -> None:
+    """Where it is needed, it is shown, and the advice leads to the key that empties it."""
     needed = f"campus_code: {{from: {rule}, required: true}}"
     typed = "contact_info: {phone: [{phone_number: <P>, phone_type: {from: <T>, lookup: g}}]}"
-    lookups = 'lookups: {g: {Home: home, Student: ""}}'
+    lookups = 'lookups: {g: {Home: home, Student: ""}}\nvalues: {v: {from: <T>, clean: [digits]}}'
     bench = Bench(tmp_path, f"{needed}\n{typed}", lookups, "T|U|P")
-    problems = bench.map(("Student", "", "1"), ("", "", ""), ("Home", "", "1")).problems
+    problems = bench.map(("Student", "", "1"), ("", "", "")).problems
     assert told(problems) == [
         (2, "missing-value", "campus_code"),
         (2, "missing-value", "contact_info.phone[0].phone_type"),
         (3, "missing-value", "campus_code"),
     ]
-    assert [(VALUE in p.message, p.value, "lookup" in p.advice) for p in problems] == [
+    assert [(VALUE in p.message, p.value, key in p.advice) for p in problems] == [
         (True, "Student", True),
-        (True, "Student", True),
+        (True, "Student", key == "lookup"),
         (False, "", False),
     ]
 
@@ -167,6 +179,9 @@ def test_the_heaviest_row_is_known_by_the_weights_of_a_lookup(
 
 
 LOOKUP = "lookups: {groups: {Friend: FRIEND, Other friend: FRIEND, None yet: '?', '*': COMM}}\n"
+VALUES = (
+    "values: {v: {from: <C>, default: Friend}, w: <$v>, looked_up: {from: <$w>, lookup: groups}}"
+)
 
 
 def target(folder: Path, rule: str, top: str = "", label: str = "campus_code") -> FieldColumn:
@@ -185,6 +200,13 @@ def target(folder: Path, rule: str, top: str = "", label: str = "campus_code") -
         ("{from: <C>, lookup: groups}", {"FRIEND", "COMM"}, False),
         ("{from: <C>, lookup: groups, default: <C>}", {"FRIEND", "COMM"}, True),
         ("{from: MAIN, when: {C: x}, default: NORTH}", {"MAIN", "NORTH"}, False),
+        ("<$v>", {"Friend"}, True),
+        ("{from: <$v>, lookup: groups}", {"FRIEND", "COMM"}, False),
+        ("{from: <$w>, lookup: groups}", {"FRIEND", "COMM"}, False),
+        ("{from: <$looked_up>}", {"FRIEND", "COMM"}, False),
+        ("{cases: [{when: {C: x}, from: Friend}, <C>], lookup: groups}", {"FRIEND", "COMM"}, False),
+        ("{from: [<C>, NORTH], lookup: {Main: MAIN, '*': same}}", {"MAIN", "NORTH"}, True),
+        ("{from: <C>, lookup: {None: ''}, default: MAIN}", {"MAIN"}, False),
     ],
 )
 def test_constants_and_lookups_are_mapped_codes(
@@ -193,8 +215,12 @@ def test_constants_and_lookups_are_mapped_codes(
     given: set[str],
     free: bool,  # noqa: FBT001
 ) -> None:
-    """Whether their `when` applies or not; a cell's own text and a `?` are not among them."""
-    found = target(tmp_path, rule, LOOKUP)
+    """Whether their `when` applies or not; a cell's own text and a `?` are not among them.
+
+    What a case or a named value gives counts as the lookup behind it leaves it: else a group that
+    nobody gets would be expected, and none would be foreign.
+    """
+    found = target(tmp_path, rule, LOOKUP + VALUES)
     assert (set(found.mapped_codes), found.from_cells) == (given, free)
 
 

@@ -433,6 +433,13 @@ def test_words_that_stand_for_dates_get_a_lookup(tmp_path: Path) -> None:
     assert ["codes show UserGroups" in one for one in words] == [True, False]
 
 
+def test_the_numbers_of_terms_are_no_dates() -> None:
+    """As CUNYfirst has them: day numbers of four digits would be of 1903."""
+    headings, cells = filled(Strm=["1262"], Exp_Grad_Term=["1279", "1282"], Valid_until=["46522"])
+    got = fed(suggest(roster(headings, cells), BESIDE))
+    assert [got.get(name) for name in ("Exp Grad Term", "Valid until")] == [None, {"expiry_date"}]
+
+
 def test_terms_are_ends_where_the_heading_says_until() -> None:
     """As `Spring 2027`; other words under such a heading are none."""
     headings, cells = filled(Card_good_till=["Spring 2027", "Fall 2027"], Valid=["yes", "no"])
