@@ -1,13 +1,8 @@
-"""Headings of public exports, with invented values, and what `mapping new` makes of them.
-
-`python -m tests.suggest.headings seen` lists the misses of the half that may be looked at, and
-`... held-out` only counts those of the other half.
-"""
+"""Headings of public exports, with invented values, and what `mapping new` makes of them."""
 
 from __future__ import annotations
 
 import hashlib
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -235,8 +230,8 @@ def fed(text: str) -> dict[str, frozenset[str]]:
     return {heading: frozenset(fields) for heading, fields in found.items()}
 
 
-def judged(row: Row) -> list[tuple[Column, str, frozenset[str]]]:
-    """Return for each column `right`, `listed`, `open` or `wrong`, and the fields that it feeds."""
+def judged(row: Row) -> list[str]:
+    """Return for each column `right`, `listed`, `open` or `wrong`."""
     text = suggest(row.roster(), BESIDE)
     feeds = fed(text)
     comments = [line for line in text.splitlines() if line.startswith("  #   ")]
@@ -244,7 +239,7 @@ def judged(row: Row) -> list[tuple[Column, str, frozenset[str]]]:
     for column in row.columns:
         got = feeds.get(column.heading, frozenset())
         listed = any(f"({column.heading})" in line for line in comments)
-        found.append((column, _verdict(column.right, got, listed=listed), got))
+        found.append(_verdict(column.right, got, listed=listed))
     return found
 
 
@@ -262,22 +257,4 @@ def _verdict(right: frozenset[str], got: frozenset[str], *, listed: bool) -> str
 def score(*, held_out: bool) -> Counter[str]:
     """Return how many columns of one half have each verdict."""
     ours = (row for row in rows() if row.held_out == held_out)
-    return Counter(verdict for row in ours for _, verdict, _ in judged(row))
-
-
-def main(half: str) -> None:
-    """Print the score, and the misses unless they are held out."""
-    counts = score(held_out=half == "held-out")
-    whole = counts.total()
-    sys.stdout.write(f"{whole} columns\n")
-    for verdict, count in counts.most_common():
-        sys.stdout.write(f"{verdict}: {count} = {100 * count / whole:.1f} %\n")
-    for row in rows() if half == "seen" else ():
-        for column, verdict, got in judged(row) if not row.held_out else ():
-            if verdict in {"open", "wrong"}:
-                wanted, fed = "/".join(sorted(column.right)), "/".join(sorted(got))
-                sys.stdout.write(f"  {row.name}: {column.heading}: {verdict} {fed}, not {wanted}\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    return Counter(verdict for row in ours for verdict in judged(row))
