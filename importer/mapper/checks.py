@@ -310,16 +310,13 @@ def _hint(steps: Steps, wrong: str) -> MappingFinding:
 
 def _no_value(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """Rows to which the rule of a required field does not apply, or gives a blank code."""
-    for rule in mapping.rules:
-        if rule.required == "true" and not (rule.rule.get(Default) or rule.rule.everywhere):
+    for rule in (rule for rule in mapping.rules if rule.required == "true"):
+        if not (rule.rule.get(Default) or rule.rule.everywhere):
             wrong = "rows to which no `when` applies are rejected, because every record needs it"
             yield _hint(rule.steps, f"{wrong}; add a `default`, or skip the rows")
-        filled = rule.required != "true" or rule.rule.get(Default) is not None
-        for steps, part in () if filled else rule.giving_parts:
-            codes = part.codes(steps, mapping.tables) if part.get(Default) is None else ()
-            for where in (where for code, where in codes if not code):
-                wrong = f"a code is blank, and rows without `{rule.field.name}` are rejected"
-                yield _hint(where, f"{wrong}; write Alma's code")
+        for where in (where for code, where in rule.codes(mapping.tables) if code == ""):
+            wrong = f"a code is blank, and rows without `{rule.field.name}` are rejected"
+            yield _hint(where, f"{wrong}; write Alma's code")
 
 
 def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:

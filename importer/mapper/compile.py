@@ -13,7 +13,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from importer.errors import ColumnsError, MappingError
-from importer.mapper.dates import is_any_date
+from importer.mapper.dates import YEARS, is_any_date
 from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
 from importer.mapper.placeholders import (
     ANGLED,
@@ -191,7 +191,10 @@ def looks_like_a_person(headings: Iterable[str]) -> bool:
     One is an email address, or more are dates and numbers than are known as headings.
     """
     texts = [heading for heading in headings if heading.strip()]
-    values = sum(digits_of(text) >= 5 or is_any_date(text) for text in texts)
+    values = sum(
+        digits_of(text) >= 5 or is_any_date(text) or (text.isdecimal() and int(text) not in YEARS)
+        for text in texts
+    )
     known = sum(bool(field_of(text) or named_by(text, IDENTITIES)) for text in texts)
     return values > known or any(map(EMAIL.fullmatch, texts))
 

@@ -191,7 +191,7 @@ _TABLES = tomllib.loads((files(__package__) / "months.toml").read_text("utf-8"))
 _MONTHS: list[list[str]] = _TABLES["months"]
 _ERAS: dict[str, int] = _TABLES["eras"]
 _EPOCH = date(1899, 12, 30)
-_LAST_SERIAL = 80_000  # the year 2119
+_FIRST_SERIAL, _LAST_SERIAL = 9_999, 80_000  # of the years 1927 and 2119
 _LAST_NEAR = 68
 """The last year of two digits that is 20xx where a mapping has no `pivot`, as by `%y`."""
 YEARS = range(1900, 2101)
@@ -390,8 +390,8 @@ class Dates(MappingPart):
     def _serial(self, number: int) -> date | Unread:
         if number in YEARS:
             return date(number, 12, 31) if self.year else Unread.YEAR
-        if not self.serials:
-            return Unread.SERIAL
+        if not self.serials:  # with fewer digits, it would be one of a day before 1927
+            return Unread.SERIAL if number > _FIRST_SERIAL else Unread.UNKNOWN
         if not 0 < number <= _LAST_SERIAL or number == 60:  # 60 is a 29 February 1900
             return Unread.UNKNOWN
         return _EPOCH + timedelta(number + 1 if number < 60 else number)

@@ -284,7 +284,8 @@ def _insert(text: str, steps: Steps, value: str) -> str:
         if len(keys) > 1 or "\n" in value or (last is not None and last.anchor):
             raise _refusal(steps)
         at, comma = (last.end_mark.index, ", ") if last else (parent.start_mark.index + 1, "")
-        return f"{text[:at].rstrip()}{comma}{keys[0]}:{_in_braces(value)}{text[at:]}"
+        inside = _in_braces(value.strip())
+        return f"{text[:at].rstrip()}{comma}{keys[0]}: {inside}{text[at:]}"
     column = parent.start_mark.column if parent.value else 0
     at = _line_end(text, _content_end(text, parent))
     lines = []

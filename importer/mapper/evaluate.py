@@ -595,13 +595,16 @@ class Evaluation:
     def _emptied(
         self, one: CompiledField, values: Values, row: int
     ) -> tuple[str, tuple[str, str] | None]:
-        """Return why the text of a row became a blank, and the text if the message is about it."""
-        steps = [step for _, part in one.rule.giving_parts for step in part.steps if step.emptied]
-        last = max(steps, key=lambda step: step.position, default=None)
+        """Return why the text of a row became a blank, and the text if the message is about it.
+
+        Steps of named values come before those of the rule, and these before those of its cases.
+        """
         text = str(self.behind.get(one.rule.rule.lone_variable, values.source)[row])
-        if last is None or last.emptied is None or not text:
-            return "", None
-        return text if VALUE in last.emptied[0] else "", last.emptied
+        parts = one.rule.giving_parts if text else ()
+        ordered = sorted(parts, key=lambda part: ("cases" in part[0], part[0][0] != "values"))
+        every = (step.emptied(text) for _, part in ordered for step in part.steps)
+        reason = next(filter(None, every), None)
+        return text if reason and VALUE in reason[0] else "", reason
 
     def report(
         self,

@@ -297,6 +297,7 @@ def _needed(mapping: MappingDocument, heading: str, forms: list[str]) -> NeededC
     tables = mapping.tables
     selected = not all(test.accepted({""}, date.min, tables) for test in tests)
     coded = [r for r in feeding if r.field.shape is Shape.CODE and r.takes_cells(tables)]
+    coded = [r for r in coded if not any(s.picks for _, p in r.giving_parts for s in p.steps)]
     table = coded[0].field.facts.table if coded and not choices else ""
     dates = [rule for rule in feeding if rule.field.shape is Shape.DATE]
     lone = [rule for rule in feeding if rule.required == "true" and len(rule.cells) == 1]

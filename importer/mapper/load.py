@@ -128,7 +128,7 @@ def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[Mapping
     for name, table, steps in wanted:
         try:
             if isinstance(table, KeyFile):
-                tables[name], content = read_lookup(mapping.path.parent, table)
+                tables[name], content = read_lookup(mapping.path, table)
                 contents.append(content)
             else:
                 rows = table.rows if isinstance(table, OwnTable) else table.items()

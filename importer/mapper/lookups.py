@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, Discriminator, Field, GetCoreSchemaHandler, Tag
 from pydantic_core import core_schema
 
-from importer.errors import UnreadableFileError
+from importer.errors import FileMissingError, UnreadableFileError
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.transforms import Reading, Word, without_blanks, without_invisible
 from importer.model.fields import JOINED, CodeTables, Shape
@@ -160,14 +160,14 @@ Tables = Mapping[LookupKey, Lookup]
 # --- files ---
 
 
-def read_lookup(folder: Path, spec: KeyFile) -> tuple[Lookup, bytes]:
+def read_lookup(mapping: Path, spec: KeyFile) -> tuple[Lookup, bytes]:
     """Return the table of a CSV file beside the mapping, and the file's bytes.
 
     Without a column of codes, these are the keys as they are compared. Only an ordinary file in the
     mapping's own folder is read, and messages quote nothing of it: a mapping from outside must not
     show what other files contain. Raises UnusableLookupError.
     """
-    content = _read_beside(folder, spec.file)
+    content = _read_beside(mapping, spec.file)
     try:
         text = content.decode("utf-8-sig")
         lines = [*csv.reader(io.StringIO(text, newline=""), strict=True)]
@@ -201,8 +201,8 @@ def _unusable(spec: KeyFile, wrong: str) -> UnusableLookupError:
     return UnusableLookupError(f"`{spec.file}` {wrong}")
 
 
-def _read_beside(folder: Path, name: str) -> bytes:
-    wrong = ""
+def _read_beside(mapping: Path, name: str) -> bytes:
+    wrong, folder = "", mapping.parent
     beside = "the file must be in the folder of the mapping; write its name only"
     if name != Path(name).name or "\\" in name or not name.isprintable():
         wrong = f"is not a file name; {beside}"
@@ -215,6 +215,9 @@ def _read_beside(folder: Path, name: str) -> bytes:
         raise UnusableLookupError(msg)
     try:
         return read_bounded(folder / name, SIZE_LIMIT)
+    except FileMissingError:
+        msg = f"`{name}` does not exist beside {mapping.name}; put it into that folder"
+        raise UnusableLookupError(msg) from None
     except UnreadableFileError as error:
         raise UnusableLookupError(str(error)) from None
 

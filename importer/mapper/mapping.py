@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as default  # a rule's `field` is another thing
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -29,7 +29,7 @@ from importer.mapper.schema import Entry, KeepHeaviest, LeavingPart, MappingFile
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.policies import OnUpdateStep, Required
-from importer.mapper.steps.step import Policy, Rule, steps_in_order
+from importer.mapper.steps.step import Policy, Rule, steps_in_order, value_steps
 from importer.mapper.yaml_source import Source, Steps
 from importer.model.candidates import Removal
 from importer.model.fields import (
@@ -45,11 +45,8 @@ from importer.model.plan import Duplicates
 from importer.model.roster import Layout
 from importer.model.user import Facts
 
-
-def value_steps(name: str) -> Steps:
-    """Return the steps that lead to a value, by its name with its `$`, or that of a part of it."""
-    return ("values", name.removeprefix(VALUE).partition(".")[0])
-
+if TYPE_CHECKING:
+    from importer.mapper.steps.step import Codes
 
 _NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
 
@@ -200,26 +197,27 @@ class FieldRule:
         names = [name for part in parts for step in part.steps for _, name in step.needs.lookups]
         return f"{parts!r} {[tables.get(name) for name in names]!r}"
 
+    def codes(self, tables: Tables) -> Codes:
+        """Return the codes that it can give, with their places; None is the text of a cell.
+
+        The rule, its alternatives and its defaults count, whether their `when` holds or not.
+        """
+        return self.rule.codes(self.steps, tables, self.values)
+
     def mapped_codes(self, tables: Tables) -> dict[str, Steps]:
         """Return the codes that it can give without taking them from a cell, with their places.
 
-        The rule, its alternatives and its defaults count, whether their `when` holds or not. A
-        code in several places has the first of them. Only fields of codes give any.
+        A code in several places has the first of them. Only fields of codes give any.
         """
         found: dict[str, Steps] = {}
-        for steps, part in self.giving_parts if self.field.shape is Shape.CODE else ():
-            for text, where in part.codes(steps, tables):
-                for code in self.field.codes(text):
-                    found.setdefault(code, where)
+        for text, where in self.codes(tables) if self.field.shape is Shape.CODE else ():
+            for code in self.field.codes(text) if text else ():
+                found.setdefault(code, where)
         return {code: where for code, where in found.items() if code not in {"", TO_CHOOSE}}
 
     def takes_cells(self, tables: Tables) -> bool:
         """Return whether a cell's text can become the value without a lookup, or through one."""
-        return any(
-            any(template.cells for template in part.templates)
-            and all(step.passes(tables) for step in part.steps)
-            for _, part in self.giving_parts
-        )
+        return any(text is None for text, _ in self.codes(tables))
 
 
 EXTERNAL_SYSTEM = "external_id"

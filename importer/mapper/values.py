@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from importer.mapper.placeholders import Cell, Template, Variable
 from importer.mapper.transforms import Transform, each_line
-from importer.model.problem import CellFinding
+from importer.model.problem import VALUE, CellFinding
 from importer.model.text import one_line
 
 if TYPE_CHECKING:
@@ -37,6 +37,12 @@ ONE_PART = (
     "Complete the cell, or give the field a `default:` in the mapping.",
 )
 """The message and the advice if a cell that is divided has too few parts."""
+
+CLEANED = (
+    f"`clean` in the mapping leaves nothing of {VALUE}",
+    "Correct the cell, or the steps of the field's `clean` in the mapping.",
+)
+"""The message and the advice if the steps of `clean` leave nothing of a cell."""
 
 NO_SYSTEM = (
     "Fill in the cell, or give `owning_system` in the mapping a `default`: Alma refuses an "

@@ -17,9 +17,9 @@ from importer.mapper.lookups import OTHERWISE, LookupFile, OwnTable
 from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.mapper.steps.step import MappingFinding, in_order
-from importer.mapper.yaml_source import scalar
+from importer.mapper.yaml_source import Steps, scalar
 from importer.model.candidates import Candidates, FieldColumn
-from importer.model.fields import FIELDS, CodeTables
+from importer.model.fields import FIELDS, CodeTables, Field
 from importer.model.plan import Answer, Fate, read_decision
 from importer.model.problem import CATALOGUE, KNOWN, VALUE, Code, Place, Problem, Repairs, Severity
 from importer.model.roster import ADDED, ROW, WHAT_TO_DO
@@ -535,10 +535,21 @@ def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:
         for code, steps in rule.mapped_codes(mapping.tables).items()
         if (wrong := wrong_in_mapping(code, rule.field, codes))
     ]
-    terms, group = mapping.file.terms, FIELDS["user_group"]
+    terms, match = mapping.file.terms, mapping.file.match
+    group, kind = FIELDS["user_group"], FIELDS["user_identifier.id_type"]
+    named = terms if isinstance(terms, dict) else ()
+    own: list[tuple[Steps, str, Field]]
+    own = [(("terms", key), key, group) for key in named if key != OTHERWISE]
+    if match.leaving is not None:
+        key, part = match.leaving
+        steps = ("match", key, "among", "user_group")
+        known = codes.known(group.facts.table) or {}  # users may have one that is disabled
+        own += [(steps, code, group) for code in part.among.user_group if code not in known]
+    if match.keep_old_id is not None:
+        own.append((("match", "keep_old_id", "type"), match.keep_old_id.type, kind))
     found += (
-        MappingFinding(("terms", key), wrong)
-        for key in (terms if isinstance(terms, dict) else ())
-        if key != OTHERWISE and (wrong := wrong_in_mapping(key, group, codes))
+        MappingFinding(steps, wrong)
+        for steps, code, field in own
+        if (wrong := wrong_in_mapping(code, field, codes))
     )
     return in_order(mapping.source, found)

@@ -281,14 +281,33 @@ def test_codes_of_the_mapping_are_held_against_the_tables(
     assert all(line.startswith("m.yaml:") for line in found)
 
 
-def test_groups_of_terms_are_held_against_the_table(folder: Path, typed: Type) -> None:
-    """In any case; `*` is no group."""
-    (folder / "codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")
-    ends = "[{ends: 05-15}]"
-    terms = f'terms: {{comm: {ends}, FREND: {ends}, "*": {ends}}}\n'
-    got = typed("mapping", "check", written(folder, f"{MAPPING.rstrip()}\n{terms}"), "--json")
-    steps = [line.split(": ")[1] for line in got.summary["codes"]]
-    assert sorted(steps) == ["lookups.campuses.North, far", "terms.FREND"]
+ENDS = "[{ends: 05-15}]"
+ABSENT = "{among: {user_group: [%s]}, set: {expiry_date: <@today>}}"
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        (f'terms: {{comm: {ENDS}, FREND: {ENDS}, "*": {ENDS}}}', ["terms.FREND"]),
+        (f"match: {{absent: {ABSENT % 'comm, FREND'}}}", ["match.absent.among.user_group"]),
+        (f"match: {{absent: {ABSENT % 'OLD'}}}", []),
+        ("match: {keep_old_id: {type: OLDBAR}}", ["match.keep_old_id.type"]),
+        ("match: {keep_old_id: {type: BARCODE}}", []),
+    ],
+)
+def test_codes_outside_the_record_are_held_against_the_tables(
+    folder: Path, typed: Type, line: str, wrong: list[str]
+) -> None:
+    """In any case; `*` is no group. Of a mistyped group nobody would ever be missing.
+
+    Users may still have a group that is disabled.
+    """
+    kinds = {"UserIdentifierTypes": {"BARCODE": "Barcode"}}
+    codes = CODES | {"tables": CODES["tables"] | kinds}
+    (folder / "codes.json").write_text(json.dumps(codes), "utf-8")
+    got = typed("mapping", "check", written(folder, f"{MAPPING.rstrip()}\n{line}\n"), "--json")
+    steps = [one.split(": ")[1] for one in got.summary["codes"]]
+    assert steps == wrong
 
 
 def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path, typed: Type) -> None:

@@ -40,7 +40,7 @@ from importer.mapper.transforms import (
     parts_of,
     searched,
 )
-from importer.mapper.values import ONE_PART, Values
+from importer.mapper.values import CLEANED, ONE_PART, Values
 from importer.model.fields import Field as RecordField
 from importer.model.fields import country_of, region_of
 from importer.model.people import HOME_REGION
@@ -48,7 +48,7 @@ from importer.model.plan import MappingPart
 from importer.model.text import Pattern, compile_pattern
 
 if TYPE_CHECKING:
-    from importer.mapper.steps.step import Codes
+    from importer.mapper.steps.step import Codes, Named
     from importer.mapper.values import RuleWork
     from importer.mapper.yaml_source import Steps
 
@@ -297,10 +297,10 @@ class Clean(Step[tuple[CleanStep, ...]]):
         """`, only the digits, the last 4 characters`."""
         return ", ".join((said, *map(str, self.value)))
 
-    def codes(self, given: Codes, steps: Steps, tables: Tables) -> Codes:
+    def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
         """Return the codes as the steps leave them."""
         for text, where in given:
-            yield self.of(text), where
+            yield text and self.of(text), where
 
     def of(self, text: str) -> str:
         """Return what the steps leave of a text whose country is not known."""
@@ -340,7 +340,12 @@ class Clean(Step[tuple[CleanStep, ...]]):
         return any(step.sees_lines for step in self.value)
 
     @property
-    def emptied(self) -> tuple[str, str] | None:
-        """A cell of one part has no second one."""
-        splits = any(step.name == "split" for step in self.value)
-        return ONE_PART if splits else None
+    def picks(self) -> bool:
+        """Whether one of them takes a part of the text."""
+        return any(step.kind.selects for step in self.value)
+
+    def emptied(self, text: str) -> tuple[str, str] | None:
+        """A cell of one part has no second one; other steps leave nothing of a text."""
+        if self.of(text):
+            return None
+        return ONE_PART if any(step.name == "split" for step in self.value) else CLEANED

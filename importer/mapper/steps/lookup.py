@@ -14,12 +14,13 @@ from importer.mapper.lookups import (
     Tables,
 )
 from importer.mapper.lookups import Lookup as Table
+from importer.mapper.placeholders import heading_key
 from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.step import Needs, RulePart, Step
 from importer.model.text import counted
 
 if TYPE_CHECKING:
-    from importer.mapper.steps.step import Codes
+    from importer.mapper.steps.step import Codes, Named
     from importer.mapper.values import RuleWork, Values
     from importer.mapper.yaml_source import Steps
 
@@ -41,11 +42,14 @@ class Lookup(Step[LookupKey]):
         """`, looked up in `groups` (2 values, otherwise COMM)`."""
         return f"{said}, looked up in {about(self.value, part.mapping.tables)}"
 
-    def codes(self, given: Codes, steps: Steps, tables: Tables) -> Codes:
-        """Return its codes, each at its key, or where the lookup's file is named."""
+    def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
+        """Return its codes, each at its key, or where its file is named, and what it passes."""
         table = tables.get(self.value)
         if table is None:
+            yield from given
             return
+        if table.passes:
+            yield from (one for one in given if heading_key(one[0] or "") not in table.codes)
         keys = {table.written[key]: code for key, code in table.codes.items()}
         if table.otherwise is not None and not table.passes:
             keys[OTHERWISE] = table.otherwise
@@ -60,10 +64,6 @@ class Lookup(Step[LookupKey]):
         table = tables[self.value]
         return tuple(table.written.values()) if table.otherwise is None else ()
 
-    def passes(self, tables: Tables) -> bool:
-        """Whether it gives a text that it does not know as it is."""
-        return (table := tables.get(self.value)) is None or table.passes
-
     def run(self, values: Values, work: RuleWork) -> Values:
         """Look the texts up. One whose code is blank is blank on purpose."""
         whole = work.rule.is_lone(work.one.rule.values) and work.rule.get(Clean) is None
@@ -72,8 +72,7 @@ class Lookup(Step[LookupKey]):
         values.content[values.unexplained(values.applies)] = False
         return values
 
-    @property
-    def emptied(self) -> tuple[str, str] | None:
+    def emptied(self, text: str) -> tuple[str, str]:
         """A text may have a blank code."""
         return NO_CODE
 

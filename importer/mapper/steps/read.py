@@ -259,7 +259,8 @@ class Read(Step[ReadPart]):
             one = replace(finding, message=message)
             evaluation.report([(None, one, "")], column.label, column.places)
 
-    @property
-    def emptied(self) -> tuple[str, str]:
+    picks = True
+
+    def emptied(self, text: str) -> tuple[str, str]:
         """Some people have one name."""
         return ONE_PART

@@ -17,7 +17,17 @@ from importer.mapper.placeholders import Template, Written, heading_key
 from importer.mapper.steps.clean import KINDS, Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup
-from importer.mapper.steps.step import Level, MappingFinding, Needs, Rule, RulePart, Step, V, Value
+from importer.mapper.steps.step import (
+    Level,
+    MappingFinding,
+    Needs,
+    Rule,
+    RulePart,
+    Step,
+    V,
+    Value,
+    value_steps,
+)
 from importer.mapper.transforms import Word, is_dash, one_or_more
 from importer.mapper.values import Rows, Texts, Values, changed
 from importer.model.candidates import ID_FIELDS
@@ -26,7 +36,7 @@ from importer.model.problem import CellFinding
 from importer.model.text import one_line
 
 if TYPE_CHECKING:
-    from importer.mapper.steps.step import Codes
+    from importer.mapper.steps.step import Codes, Named
     from importer.mapper.values import RuleWork
     from importer.mapper.yaml_source import Steps
 
@@ -128,9 +138,14 @@ class From(_Source[tuple[Template, ...]]):
         ways = (t.text if "<" in t.text else f"always `{t.text}`" for t in self.value)
         return said + " or else ".join(ways)
 
-    def codes(self, given: Codes, steps: Steps, tables: Tables) -> Codes:
-        """The constants."""
-        return [(template.constant, steps) for template in self.value if template.constant]
+    def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
+        """The constants, the cells, and what the named values give."""
+        for template in self.value:
+            if (rule := named.get(name := template.lone_value)) is not None:
+                others = {other: one for other, one in named.items() if one is not rule}
+                yield from rule.codes(value_steps(name), tables, others)
+            elif template.cells or template.constant:
+                yield template.constant, steps
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Fill in the templates."""
@@ -240,6 +255,11 @@ class Cases(_Source[tuple[Rule, ...]]):
         )
         return said + " – ".join(ways)
 
+    def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
+        """Those of each case."""
+        for at, case in enumerate(self.value):
+            yield from case.codes((*steps, "cases", at), tables, named)
+
     def run(self, values: Values, work: RuleWork) -> Values:
         """Evaluate for each row the first case that is for it."""
         rows = values.applies
@@ -295,6 +315,11 @@ class Default(Step[Rule]):
         otherwise = any(step.bypasses for step in part.rule.steps if step is not self)
         when = "otherwise" if otherwise else "if that is blank"
         return f"{said}; {when}: {part.inside(self.value).describe()}"
+
+    def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
+        """Those before it that are not blank, and its own."""
+        yield from (one for one in given if one[0] != "")
+        yield from self.value.codes((*steps, "default"), tables, named)
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Evaluate it where the rest is blank and nothing failed."""

@@ -21,33 +21,30 @@ from pydantic import (
     create_model,
     model_validator,
 )
-from pydantic import (
-    Field as AnyField,
-)
+from pydantic import Field as AnyField
 from pydantic.config import JsonDict
 from pydantic_core import core_schema
 
 from importer.mapper.lookups import Tables
-from importer.mapper.placeholders import Template, Variable
+from importer.mapper.placeholders import VALUE, Template, Variable
 from importer.mapper.transforms import Word
 from importer.model.fields import Field, Shape
 from importer.model.plan import MappingPart
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
-
     from importer.mapper.compile import Bindings
     from importer.mapper.conditions import Condition, Subject
-    from importer.mapper.lookups import LookupKey, Tables
+    from importer.mapper.lookups import LookupKey
     from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
-    from importer.mapper.placeholders import Cell, Template
+    from importer.mapper.placeholders import Cell
     from importer.mapper.values import EntryWork, Rows, RuleWork, Values
     from importer.mapper.yaml_source import Source, Steps
     from importer.model.candidates import ListEntry, Removal
-    from importer.model.fields import Field
 
-    Codes = Iterable[tuple[str, Steps]]
-    """Codes that a mapping can give without taking them from a cell, with their places."""
+    Codes = Iterable[tuple[str | None, Steps]]
+    """The codes that a rule can give, with their places; None is the text of a cell."""
+    Named = Mapping[str, "Rule"]
+    """The rules that a `<$value>` stands for, by its name."""
 
 
 class Level(StrEnum):
@@ -190,6 +187,7 @@ class Step(Key[V]):
     """Whether it sees a cell's line breaks; for the others the text is in one line."""
     leaves_blank: ClassVar[bool] = False
     """Whether it may make nothing of a text, on purpose."""
+
     bypasses: ClassVar[bool] = False
     """Whether rows may get along without the cells of `from`."""
     parts: ClassVar[tuple[str, ...]] = ()
@@ -212,6 +210,11 @@ class Step(Key[V]):
         return True
 
     @property
+    def picks(self) -> bool:
+        """Whether it may leave only a part of a text."""
+        return False
+
+    @property
     def uses_terms(self) -> bool:
         """Whether the result may be the end of a term."""
         return False
@@ -228,7 +231,7 @@ class Step(Key[V]):
         """Return the sentence about the rule so far, with this step."""
         return f"{said}, {self.phrase}" if self.phrase else said
 
-    def codes(self, given: Codes, steps: Steps, tables: Tables) -> Codes:
+    def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
         """Return the codes that the rule can give after it, from those before it."""
         return given
 
@@ -236,19 +239,14 @@ class Step(Key[V]):
         """Return the words that a cell must contain, none if all may; None if it is not known."""
         return None
 
-    def passes(self, tables: Tables) -> bool:
-        """Return whether the text of a cell can become the value."""
-        return True
-
     # what it does
 
     def run(self, values: Values, work: RuleWork) -> Values:
         """Return the values of the rows after it, each distinct text changed once."""
         return values
 
-    @property
-    def emptied(self) -> tuple[str, str] | None:
-        """The message and the advice where it has made nothing of a text that was needed."""
+    def emptied(self, text: str) -> tuple[str, str] | None:
+        """Return the message and the advice if it makes nothing of a text that was needed."""
         return None
 
 
@@ -338,6 +336,11 @@ S = TypeVar("S", bound=Step[Any])
 
 def _sources_in_schema(schema: JsonDict) -> None:
     schema["oneOf"] = [{"required": [key]} for key, kind in steps_in_order().items() if kind.source]
+
+
+def value_steps(name: str) -> Steps:
+    """Return the steps that lead to a value, by its name with its `$`, or that of a part of it."""
+    return ("values", name.removeprefix(VALUE).partition(".")[0])
 
 
 class Rule(MappingPart):
@@ -440,11 +443,11 @@ class Rule(MappingPart):
             for _, condition in step.needs.conditions:
                 yield from (subject for _, subject, _ in condition.every_test)
 
-    def codes(self, steps: Steps, tables: Tables) -> Codes:
-        """Return the codes that it can give without taking them from a cell, with their places."""
+    def codes(self, steps: Steps, tables: Tables, named: Named) -> Codes:
+        """Return the codes that it can give."""
         codes: Codes = ()
         for step in self.steps:
-            codes = step.codes(codes, steps, tables)
+            codes = step.codes(codes, steps, tables, named)
         return codes
 
     def words(self, tables: Tables) -> tuple[str, ...] | None:
