@@ -16,8 +16,9 @@ from importer.model.plan import SafetyCheck
 from importer.model.problem import Problem
 from importer.model.roster import DECISION, REJECTS_SHEETS
 from importer.model.text import command_line, shell_word
-from tests.cli.conftest import Typed, type_in
 from tests.cli.test_ready_mappings import COMMUNITY, STUDENTS
+from tests.command_line import Typed
+from tests.command_line import typed as type_in
 from tests.pipeline.runs import MAPPINGS
 from tests.sheets import correct, read_rows, write_rows
 

@@ -9,7 +9,7 @@ import pytest
 from importer.model.problem import Code
 from tests.advice import test_plans, test_rosters
 from tests.advice.desk import FOLLOWED, MAPPING
-from tests.cli.conftest import type_in
+from tests.command_line import typed as type_in
 from tests.mapper.bench import mapping_text
 
 

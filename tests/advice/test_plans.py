@@ -21,9 +21,10 @@ from tests.advice.desk import (
     sent_back,
     student,
 )
-from tests.cli.conftest import Sandbox, type_in
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ask, state
 from tests.cli.test_ready_mappings import STUDENTS
+from tests.command_line import typed as type_in
 from tests.sheets import correct
 
 RESOLVE = ("in the Decision column of rejects.xlsx", "`importer resolve")

@@ -12,18 +12,19 @@ from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act
 from tests.campus.retiring import KINDS, caller, fill, people, write
-from tests.cli.conftest import Sandbox, Type, folder, sandbox, typed
+from tests.cli.conftest import Sandbox, folder, sandbox
 from tests.cli.small import state
+from tests.command_line import typed
 from tests.sheets import read_csv
 
-__all__ = ["folder", "sandbox", "typed"]
+__all__ = ["folder", "sandbox"]
 
 SIZES = pytest.mark.parametrize("count", [72, pytest.param(3000, marks=pytest.mark.hunt)])
 People = list[tuple[str, int, str]]
 
 
 @SIZES
-def test_exactly_those_go_who_may(count: int, folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_exactly_those_go_who_may(count: int, sandbox: Sandbox) -> None:
     """Whoever has something open is held with the reason; whom staff changed since, too.
 
     Every deleted record is in the run, whole.
@@ -31,13 +32,13 @@ def test_exactly_those_go_who_may(count: int, folder: Path, typed: Type, sandbox
     call, everybody = caller(sandbox.host), list(people(count))
     fill(call, everybody)
     before = state(sandbox)
-    roster = write(folder, everybody, "delete")
+    roster = write(Path(), everybody, "delete")
     planned = typed("plan", roster, "-m", "retire.yaml", "-o", "run", "--json")
     assert planned.exit == Exit.REJECTS, planned.err
     kinds = {row: kind for row, (_, _, kind) in enumerate(everybody, start=2)}
     going = sum(KINDS[kind].result != "" for kind in kinds.values())
     assert planned.summary["delete"] == going
-    with Ledger.open(folder / "run") as ledger:
+    with Ledger.open(Path("run")) as ledger:
         for row, kind in kinds.items():
             told = " ".join(one.message for one in ledger.problems(row))
             assert KINDS[kind].reason in told, (kind, told)
@@ -51,7 +52,7 @@ def test_exactly_those_go_who_may(count: int, folder: Path, typed: Type, sandbox
         KINDS[kind].after(call, user)
     between = state(sandbox)
     applied = typed("apply", "run", "--yes", "--delete", str(going), "--json")
-    with Ledger.open(folder / "run") as ledger:
+    with Ledger.open(Path("run")) as ledger:
         ends = {one.row: str(one.result or "") for one in ledger.planned()}
         records = {
             image.primary_id: image.before for image in images(ledger) if image.act is Act.DELETE
@@ -70,23 +71,23 @@ def test_exactly_those_go_who_may(count: int, folder: Path, typed: Type, sandbox
         assert len(shown["user_note"]) == len(before[user]["user_note"])
 
 
-def test_retire_lists_or_ends_without_deleting(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_retire_lists_or_ends_without_deleting(sandbox: Sandbox) -> None:
     """`list` writes the file for Alma's jobs and sends nothing; `expire` ends and undo restores."""
     call, everybody = caller(sandbox.host), list(people(len(KINDS)))
     fill(call, everybody)
     before = state(sandbox)
-    roster = write(folder, everybody, "list")
-    (folder / "facts.json").unlink()
+    roster = write(Path(), everybody, "list")
+    Path("facts.json").unlink()
     typed("plan", roster, "-m", "retire.yaml", "-o", "listed")
     may_go = [user for user, _, kind in everybody if KINDS[kind].result]
-    assert read_csv(folder / "listed" / "set.csv") == [["USERNAME"], *([user] for user in may_go)]
-    listed = (folder / "listed" / "set.csv").read_bytes()
+    assert read_csv(Path("listed/set.csv")) == [["USERNAME"], *([user] for user in may_go)]
+    listed = Path("listed/set.csv").read_bytes()
     typed("apply", "listed", "--yes")
     assert state(sandbox) == before
-    write(folder, everybody, "delete")
-    (folder / "facts.json").unlink()
+    write(Path(), everybody, "delete")
+    Path("facts.json").unlink()
     assert "doctor --probe" in typed("plan", roster, "-m", "retire.yaml").err
-    write(folder, everybody, "list", "expire")
+    write(Path(), everybody, "list", "expire")
     planned = typed("plan", roster, "-m", "retire.yaml", "-o", "ended", "--json")
     ends = {"loans", "requests", "fees"}  # what else keeps a user is no reason to end it
     assert planned.summary["update"] == len(ends)
@@ -102,7 +103,7 @@ def test_retire_lists_or_ends_without_deleting(folder: Path, typed: Type, sandbo
             assert after.get(user) == before.get(user)
     again = typed("plan", roster, "-m", "retire.yaml", "-o", "again", "--json").summary
     assert (again["update"], again["left_alone"]) == (0, len(ends))
-    assert (folder / "again" / "set.csv").read_bytes() == listed
+    assert Path("again/set.csv").read_bytes() == listed
     typed("undo", "ended", "-o", "undone")
     typed("apply", "undone", "--yes", "--allow", "removals")
     assert state(sandbox) == before

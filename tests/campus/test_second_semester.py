@@ -22,12 +22,13 @@ from tests.campus import model
 from tests.campus.fates import REVIEW, Campus, Users, expected, open_lines
 from tests.campus.mappings import MAPPINGS
 from tests.campus.model import HEAD, Row, compact, created
-from tests.cli.conftest import Sandbox, Type, folder, sandbox, typed
+from tests.cli.conftest import Sandbox, folder, sandbox
 from tests.cli.small import ask, delete
+from tests.command_line import typed
 from tests.practice import call
 from tests.sheets import correct, write_csv
 
-__all__ = ["folder", "sandbox", "typed"]
+__all__ = ["folder", "sandbox"]
 
 pytestmark = pytest.mark.faults
 
@@ -51,11 +52,11 @@ def users_of(sandbox: Sandbox) -> Users:
     return {user["primary_id"]: compact(user) for user in found}
 
 
-def rosters(folder: Path, name: str, rows: dict[str, list[Row]]) -> list[object]:
+def rosters(name: str, rows: dict[str, list[Row]]) -> list[object]:
     """The arguments of a plan of the three rosters."""
     found: list[object] = []
     for roster in ROSTERS:
-        found += [write(folder / f"{name}-{roster}.csv", rows[roster]), "-m", f"{roster}.yaml"]
+        found += [write(Path(f"{name}-{roster}.csv"), rows[roster]), "-m", f"{roster}.yaml"]
     return found
 
 
@@ -78,18 +79,18 @@ def puts(sandbox: Sandbox) -> Counter[str]:
 class Loaded:
     """A campus of which the first semester is in Alma, and staff have edited some users."""
 
-    def __init__(self, folder: Path, typed: Type, sandbox: Sandbox, copies: int) -> None:
+    def __init__(self, sandbox: Sandbox, copies: int) -> None:
         """Load the first semester."""
-        self.folder, self.typed, self.sandbox = folder, typed, sandbox
+        self.sandbox = sandbox
         self.campus = Campus(copies, SEED, datetime.now(UTC).astimezone().date())
         for name, text in MAPPINGS.items():
-            (folder / f"{name}.yaml").write_text(text, "utf-8")
+            Path(f"{name}.yaml").write_text(text, "utf-8")
         for case in self.campus.cases:
             for query, record in case.seeds:
                 call(sandbox.host, "POST", f"/almaws/v1/users?{query}", model.body(record))
         assert typed("codes", "fetch").exit == Exit.DONE
         assert typed("users", "refresh").exit == Exit.DONE
-        self.first = rosters(folder, "spring", {r: self.campus.first(r) for r in ROSTERS})
+        self.first = rosters("spring", {r: self.campus.first(r) for r in ROSTERS})
         seeded = users_of(sandbox)
         planned = typed("plan", *self.first, "-o", "spring", "--json")
         assert planned.exit == Exit.DONE, planned.err
@@ -101,7 +102,7 @@ class Loaded:
     def apply(self, run: str, *flags: object) -> dict[str, object]:
         """Apply a plan."""
         allowed = [text for check in ALLOW for text in ("--allow", check)]
-        applied = self.typed("apply", run, "--json", "--yes", *allowed, *flags)
+        applied = typed("apply", run, "--json", "--yes", *allowed, *flags)
         assert applied.exit in {Exit.DONE, Exit.REJECTS}, applied.err
         return applied.summary
 
@@ -122,11 +123,11 @@ class Loaded:
     def second(self) -> list[object]:
         """The arguments of a plan of the second semester."""
         lines = {r: [line.row for _, line in self.campus.lines(r)] for r in ROSTERS}
-        return rosters(self.folder, "fall", lines)
+        return rosters("fall", lines)
 
     def ends(self, run: str) -> dict[str, str]:
         """The fate and the act of each row of a run, as it is now."""
-        with Ledger.open(self.folder / run) as ledger:
+        with Ledger.open(Path(run)) as ledger:
             return {
                 row_label(one.row): f"{one.fate} {one.act} {one.primary_id}"
                 for one in ledger.every_row()
@@ -136,7 +137,7 @@ class Loaded:
         """The rows of a plan that have another fate, act or question than foreseen."""
         asked: dict[int, set[str]] = {}
         found, missing = {}, set()
-        with Ledger.open(self.folder / run) as ledger:
+        with Ledger.open(Path(run)) as ledger:
             for problem in ledger.problems():
                 if problem.severity.holds:
                     asked.setdefault(problem.origin.row, set()).add(problem.code)
@@ -159,7 +160,7 @@ class Loaded:
 
     def open_again(self, run: str) -> Iterator[tuple[str, str, set[str]]]:
         """The rows that need review although they were answered: kind, answer, questions."""
-        with Ledger.open(self.folder / run) as ledger:
+        with Ledger.open(Path(run)) as ledger:
             histories = {one.row: one.fate for one in ledger.every_row()}
             for number, roster in enumerate(ROSTERS):
                 for place, (case, line) in enumerate(self.campus.lines(roster)):
@@ -174,11 +175,9 @@ class Loaded:
             answers = {place + 2: line.answer for place, line in open_lines(self.campus, roster)}
             if not answers:
                 continue
-            (path,) = (self.folder / run).glob(
-                f"rejects*{'' if len(ROSTERS) == 1 else roster}.xlsx"
-            )
+            (path,) = Path(run).glob(f"rejects*{roster}.xlsx")
             correct(path, {row: {DECISION: text} for row, text in answers.items()})
-            done = self.typed("resolve", run, "--from", path)
+            done = typed("resolve", run, "--from", path)
             assert done.exit in {Exit.DONE, Exit.REJECTS}, done.err
 
 
@@ -190,11 +189,9 @@ def converted(loaded: Loaded) -> set[str]:
 
 
 @SIZES
-def test_a_second_semester_is_as_a_library_expects(
-    folder: Path, typed: Type, sandbox: Sandbox, copies: int
-) -> None:
+def test_a_second_semester_is_as_a_library_expects(sandbox: Sandbox, copies: int) -> None:
     """0 wrong fates, 0 wrong fields in every user, few calls; undo gives every record back."""
-    loaded = Loaded(folder, typed, sandbox, copies)
+    loaded = Loaded(sandbox, copies)
     before = loaded.edit()
     assert typed("users", "refresh").exit == Exit.DONE
     ask(sandbox, "DELETE", "log")
@@ -232,14 +229,12 @@ QUESTIONS = ("primary-id-differs", "another-person", "card-differs", "possible-m
 
 
 @SIZES
-def test_an_unchanged_roster_sends_nothing_and_loses_no_edit(
-    folder: Path, typed: Type, sandbox: Sandbox, copies: int
-) -> None:
+def test_an_unchanged_roster_sends_nothing_and_loses_no_edit(sandbox: Sandbox, copies: int) -> None:
     """Five loads after edits by staff: one PUT for each overridden group, then none.
 
     The second semester's new values arrive all the same.
     """
-    loaded = Loaded(folder, typed, sandbox, copies)
+    loaded = Loaded(sandbox, copies)
     before = loaded.edit()
     overridden = sum(case.kind == "overridden group" for case in loaded.campus.cases)
     deleted = {user for case in loaded.campus.cases for user in case.deleted}

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from importer.cli.app import run
+from tests import command_line
 from tests.practice import log_of, reached
 
-
-@dataclass(frozen=True)
-class Typed:
-    """What a command line gave: exit code, stdout, stderr."""
-
-    exit: int
-    out: str
-    err: str
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The JSON on stdout."""
-        loaded: dict[str, Any] = json.loads(self.out)
-        return loaded
-
-
-Type = Callable[..., Typed]
+Type = Callable[..., command_line.Typed]
 
 
 @pytest.fixture
@@ -44,19 +24,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def type_in(*arguments: object) -> Typed:
-    """Type a command line in the current folder."""
-    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
-        code = run([str(argument) for argument in arguments])
-    got = Typed(code, out.getvalue(), err.getvalue())
-    assert "Traceback" not in got.out + got.err
-    return got
+@pytest.fixture(autouse=True)
+def _in_folder(folder: Path) -> None:
+    """Each test of this folder begins in an empty one."""
 
 
 @pytest.fixture
 def typed(folder: Path) -> Type:
     """Type a command line in that folder."""
-    return type_in
+    return command_line.typed
 
 
 @dataclass(frozen=True)

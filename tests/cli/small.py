@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from importer.errors import Exit
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
+from tests.command_line import typed
 from tests.practice import call, state_of
 from tests.sheets import read_rows, write_csv
 
@@ -46,14 +47,14 @@ BO = ("2002", "Bo", "Doe", "FRIEND", "1980-03-04", "bo@example.org", "")
 ANAS_CHANGE = ("2001", "Ana", "Novak", "FRIEND", "1990-01-02", "new@example.org", "came back")
 
 
-def write(folder: Path, *rows: tuple[str, ...], name: str = "people.csv") -> Path:
+def write(*rows: tuple[str, ...], name: str = "people.csv", folder: str = "") -> Path:
     """A roster of these rows, and the mapping and the code tables beside it."""
-    (folder / "codes.json").write_text(json.dumps(TABLES), "utf-8")
-    (folder / "small.yaml").write_text(MAPPING, "utf-8")
-    return write_csv(folder / name, (HEAD, *rows))
+    Path(folder, "codes.json").write_text(json.dumps(TABLES), "utf-8")
+    Path(folder, "small.yaml").write_text(MAPPING, "utf-8")
+    return write_csv(Path(folder, name), (HEAD, *rows))
 
 
-def load(typed: Type, roster: Path, run: str, mapping: str = "small.yaml") -> dict[str, Any]:
+def load(roster: Path, run: str, mapping: str = "small.yaml") -> dict[str, Any]:
     """Plan and apply a roster; the summary."""
     planned = typed("plan", roster, "-m", mapping, "-o", run)
     assert planned.exit in {Exit.DONE, Exit.REJECTS}, planned.err
@@ -91,10 +92,10 @@ def state(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     return state_of(sandbox.host)
 
 
-def codes(folder: Path, run: str) -> list[tuple[str, str]]:
+def codes(run: str) -> list[tuple[str, str]]:
     """Row and code of every problem of a run.
 
     Without the notices of plans without a user cache, and of new patrons without an end date.
     """
-    found = [(line["row"], line["code"]) for line in read_rows(folder / run / "problems.csv")]
+    found = [(line["row"], line["code"]) for line in read_rows(Path(run, "problems.csv"))]
     return [one for one in found if one[1] not in {"names-not-compared", "no-end-date"}]

@@ -10,8 +10,9 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, HEAD, MAPPING, ask, codes, edit, link, load, state, write
+from tests.command_line import typed
 from tests.practice import call
 from tests.sheets import write_rows
 
@@ -36,12 +37,11 @@ LEAVERS = MAPPING.replace(
 
 
 @pytest.fixture
-def known(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
-    """Four people in Alma and in the user cache, one of them outside the group. The folder."""
-    load(typed, write(folder, ANA, (*BO[:3], "COMM", *BO[4:]), CY, STAFF), "first")
+def known(sandbox: Sandbox) -> None:
+    """Four people in Alma and in the user cache, one of them outside the group."""
+    load(write(ANA, (*BO[:3], "COMM", *BO[4:]), CY, STAFF), "first")
     assert typed("users", "refresh").exit == Exit.DONE
-    (folder / "leavers.yaml").write_text(LEAVERS, "utf-8")
-    return folder
+    Path("leavers.yaml").write_text(LEAVERS, "utf-8")
 
 
 def inactive(sandbox: Sandbox) -> set[str]:
@@ -53,7 +53,7 @@ def inactive(sandbox: Sandbox) -> set[str]:
 
 
 def test_who_is_missing_leaves_and_comes_back(
-    known: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    known: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only people of the group are changed, once; who is back is as before, but for the note.
 
@@ -61,10 +61,10 @@ def test_who_is_missing_leaves_and_comes_back(
     """
     before = state(sandbox)
     ask(sandbox, "POST", "users/2003/loans", {"loans": 2})
-    gone = typed("plan", write(known, ANA, STAFF), *PLAN, "gone", "--json")
+    gone = typed("plan", write(ANA, STAFF), *PLAN, "gone", "--json")
     assert (gone.exit, gone.summary["update"], gone.summary["rows"]) == (0, 2, 4)
     missing = [(row, "missing-from-roster") for row in ("0", "absent-1", "absent-2")]
-    assert codes(known, "gone") == missing
+    assert codes("gone") == missing
     assert "2 loans" in typed("show", "gone", "absent-2", "--show-values").out
     assert state(sandbox) == before
     with monkeypatch.context() as killed:
@@ -73,11 +73,11 @@ def test_who_is_missing_leaves_and_comes_back(
     assert typed("apply", "gone").exit == Exit.DONE
     assert inactive(sandbox) == {"2002", "2003"}
     assert state(sandbox)["2009"] == before["2009"]
-    again = typed("plan", write(known, ANA, STAFF), *PLAN, "again", "--json").summary
+    again = typed("plan", write(ANA, STAFF), *PLAN, "again", "--json").summary
     assert again["update"] == 0
-    back = typed("plan", write(known, ANA, CY, STAFF), *PLAN, "back", "--json").summary
+    back = typed("plan", write(ANA, CY, STAFF), *PLAN, "back", "--json").summary
     assert back["update"] == 1
-    assert ("3", "returned") in codes(known, "back")
+    assert ("3", "returned") in codes("back")
     typed("apply", "back")
     assert inactive(sandbox) == {"2002"}
     user = state(sandbox)["2003"]
@@ -85,40 +85,38 @@ def test_who_is_missing_leaves_and_comes_back(
     assert user == {key: value for key, value in before["2003"].items() if key != "user_note"}
 
 
-def test_whom_the_api_cannot_be_asked_for_is_counted(
-    known: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_whom_the_api_cannot_be_asked_for_is_counted(known: None, sandbox: Sandbox) -> None:
     """The others leave all the same."""
     call(sandbox.host, "POST", "/almaws/v1/users", state(sandbox)["2003"] | {"primary_id": "roe/c"})
-    planned = typed("plan", write(known, ANA, STAFF), *PLAN, "gone", "--json")
+    planned = typed("plan", write(ANA, STAFF), *PLAN, "gone", "--json")
     assert (planned.exit, planned.summary["update"]) == (Exit.DONE, 2)
-    assert "1 cannot be" in (known / "gone" / "problems.csv").read_text("utf-8")
+    assert "1 cannot be" in Path("gone/problems.csv").read_text("utf-8")
 
 
-def test_a_return_is_no_edit_by_staff(known: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_a_return_is_no_edit_by_staff(known: None, sandbox: Sandbox) -> None:
     """What leaving set, the end of the Patron role included, is ours, at the return and later."""
     text = LEAVERS.replace("    set:", "    patron_role: {expiry: <@today>}\n    set:")
-    (known / "leavers.yaml").write_text(f"{text}patron_role: {{expiry: 2030-05-31}}\n", "utf-8")
+    Path("leavers.yaml").write_text(f"{text}patron_role: {{expiry: 2030-05-31}}\n", "utf-8")
     role = {"role_type": {"value": "200"}, "scope": {"value": "MAIN"}, "expiry_date": "2020-05-31Z"}
     ask(sandbox, "PATCH", "users/2003", {"user_role": [role]})
-    roster = write(known, ANA, CY, STAFF)
-    load(typed, roster, "role", "leavers.yaml")
-    load(typed, write(known, ANA, STAFF), "gone", "leavers.yaml")
-    load(typed, write(known, ANA, CY, STAFF), "back", "leavers.yaml")
-    load(typed, roster, "again", "leavers.yaml")
-    found = {code for run in ("back", "again") for row, code in codes(known, run) if row == "3"}
+    roster = write(ANA, CY, STAFF)
+    load(roster, "role", "leavers.yaml")
+    load(write(ANA, STAFF), "gone", "leavers.yaml")
+    load(write(ANA, CY, STAFF), "back", "leavers.yaml")
+    load(roster, "again", "leavers.yaml")
+    found = {code for run in ("back", "again") for row, code in codes(run) if row == "3"}
     assert found == {"returned"}
     (is_now,) = state(sandbox)["2003"]["user_role"]
     assert is_now["expiry_date"] == "2030-05-31Z"
 
 
-def test_leaving_is_undone(known: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_leaving_is_undone(known: None, sandbox: Sandbox) -> None:
     """Undo gives the state before; undone again, they have left, and still come back.
 
     Purge forgets who left: what is older than its limit.
     """
     before = state(sandbox)
-    load(typed, write(known, ANA, STAFF), "gone", "leavers.yaml")
+    load(write(ANA, STAFF), "gone", "leavers.yaml")
     after = state(sandbox)
     typed("undo", "gone", "-o", "undone")
     typed("apply", "undone")
@@ -126,7 +124,7 @@ def test_leaving_is_undone(known: Path, typed: Type, sandbox: Sandbox) -> None:
     typed("undo", "undone", "-o", "redone")
     typed("apply", "redone")
     assert state(sandbox) == after
-    load(typed, write(known, ANA, CY, STAFF), "back", "leavers.yaml")
+    load(write(ANA, CY, STAFF), "back", "leavers.yaml")
     assert inactive(sandbox) == {"2002"}
     typed("undo", "back", "-o", "gone-again")
     typed("apply", "gone-again")
@@ -134,21 +132,21 @@ def test_leaving_is_undone(known: Path, typed: Type, sandbox: Sandbox) -> None:
     memory = AbsentMemory("01SANDBOX_INST sandbox")
     typed("purge", "--older-than", "1d", "--yes")
     assert set(memory.leavers()) == {"2002", "2003"}
-    load(typed, write(known, ANA, CY, STAFF), "back-again", "leavers.yaml")
+    load(write(ANA, CY, STAFF), "back-again", "leavers.yaml")
     assert inactive(sandbox) == {"2002"}
     typed("purge", "--older-than", "0d", "--yes")
     assert (memory.leavers(), memory.counts("leavers", "")) == ({}, {})
 
 
 def test_who_came_back_under_a_new_id_has_left_again_once_that_is_undone(
-    known: Path, typed: Type, sandbox: Sandbox
+    known: None, sandbox: Sandbox
 ) -> None:
     """The plan after the undo is the one from before: the same person is back again."""
     new_id = ("2222", *BO[1:3], "COMM", *BO[4:])
-    typed("plan", write(known, ANA, CY, STAFF), *PLAN, "gone")
+    typed("plan", write(ANA, CY, STAFF), *PLAN, "gone")
     typed("apply", "gone")
     away = state(sandbox)
-    typed("plan", write(known, ANA, new_id, CY, STAFF), *PLAN, "back")
+    typed("plan", write(ANA, new_id, CY, STAFF), *PLAN, "back")
     typed("resolve", "back", "3", "--as", "rename")
     typed("apply", "back")
     here = state(sandbox)
@@ -156,43 +154,43 @@ def test_who_came_back_under_a_new_id_has_left_again_once_that_is_undone(
     typed("undo", "back", "-o", "undone")
     typed("apply", "undone")
     assert state(sandbox) == away
-    typed("plan", write(known, ANA, new_id, CY, STAFF), *PLAN, "again")
+    typed("plan", write(ANA, new_id, CY, STAFF), *PLAN, "again")
     typed("apply", "again")
     assert state(sandbox) == here
 
 
 @pytest.mark.parametrize("known_by", ["another ID", "name and birth date"])
 def test_who_left_is_known_under_the_primary_id_that_staff_gave_since(
-    known_by: str, known: Path, typed: Type, sandbox: Sandbox
+    known_by: str, known: None, sandbox: Sandbox
 ) -> None:
     """The return is planned, is undone and is planned again, as under the same ID."""
     if known_by == "another ID":
         card = {"id_type": {"value": "BARCODE"}, "value": "3003", "status": "ACTIVE"}
         ask(sandbox, "PATCH", "users/2003", {"user_identifier": [card], "birth_date": None})
-    load(typed, write(known, ANA, (*BO[:3], "COMM", *BO[4:]), STAFF), "gone", "leavers.yaml")
+    load(write(ANA, (*BO[:3], "COMM", *BO[4:]), STAFF), "gone", "leavers.yaml")
     edit(sandbox, "2003", lambda user: user.update(primary_id="2333"))
     away = state(sandbox)
-    roster = write(known, ANA, (*BO[:3], "COMM", *BO[4:]), ("2333", *CY[1:4], "", *CY[5:]), STAFF)
-    load(typed, roster, "back", "leavers.yaml")
-    assert ("4", "returned") in codes(known, "back")
+    roster = write(ANA, (*BO[:3], "COMM", *BO[4:]), ("2333", *CY[1:4], "", *CY[5:]), STAFF)
+    load(roster, "back", "leavers.yaml")
+    assert ("4", "returned") in codes("back")
     assert (inactive(sandbox), "2333" in state(sandbox)) == (set(), True)
     for run, undoes in (("back", "undone"), ("undone", "redone"), ("redone", "away")):
         typed("undo", run, "-o", undoes)
         typed("apply", undoes)
         assert inactive(sandbox) == (set() if undoes == "redone" else {"2333"})
     assert state(sandbox) == away
-    assert load(typed, roster, "again", "leavers.yaml")["updated"] == 1
+    assert load(roster, "again", "leavers.yaml")["updated"] == 1
     assert inactive(sandbox) == set()
 
 
 def test_who_left_does_not_leave_again_under_a_new_primary_id(
-    known: Path, typed: Type, sandbox: Sandbox
+    known: None, sandbox: Sandbox
 ) -> None:
     """But another record with the same name and birth date does, if nothing of it was changed."""
     keep = LEAVERS.replace("      expiry_date: <@today>\n", "")
-    (known / "leavers.yaml").write_text(keep, "utf-8")
-    roster = write(known, ANA, (*BO[:3], "COMM", *BO[4:]), STAFF)
-    load(typed, roster, "gone", "leavers.yaml")
+    Path("leavers.yaml").write_text(keep, "utf-8")
+    roster = write(ANA, (*BO[:3], "COMM", *BO[4:]), STAFF)
+    load(roster, "gone", "leavers.yaml")
     assert inactive(sandbox) == {"2003"}
     edit(sandbox, "2003", lambda user: user.update(primary_id="2333"))
     again = typed("plan", roster, *PLAN, "again", "--json").summary
@@ -205,7 +203,7 @@ def test_who_left_does_not_leave_again_under_a_new_primary_id(
 
 
 def test_a_missing_person_s_name_is_shown_in_the_column_of_whole_names(
-    known: Path, typed: Type, sandbox: Sandbox
+    known: None, sandbox: Sandbox
 ) -> None:
     """The first name, a blank and the last name, in every process."""
     names = (
@@ -216,8 +214,8 @@ def test_a_missing_person_s_name_is_shown_in_the_column_of_whole_names(
     whole = LEAVERS
     for old, new in names:
         whole = whole.replace(old, new, 1)
-    roster = write(known, ("2001", "Ana Nunez", "", *ANA[3:]))
-    (known / "leavers.yaml").write_text(whole, "utf-8")
+    roster = write(("2001", "Ana Nunez", "", *ANA[3:]))
+    Path("leavers.yaml").write_text(whole, "utf-8")
     typed("plan", roster, *PLAN, "gone")
     with Ledger.open(Path("gone")) as ledger:
         shown = [row.cells[1] for row in ledger.every_row() if ledger.facts.leaves(row.row)]
@@ -225,45 +223,44 @@ def test_a_missing_person_s_name_is_shown_in_the_column_of_whole_names(
 
 
 def test_who_is_back_by_an_answer_is_updated_without_another_person_s_id(
-    known: Path, typed: Type, sandbox: Sandbox
+    known: None, sandbox: Sandbox
 ) -> None:
     """What was changed is taken back, and the ID that Alma would refuse is left out."""
     card = {"id_type": {"value": "BARCODE"}, "value": "3003", "status": "ACTIVE"}
     ask(sandbox, "PATCH", "users/2001", {"user_identifier": [card]})
     others = (ANA, (*BO[:3], "COMM", *BO[4:]), STAFF)
-    load(typed, write(known, *others), "gone", "leavers.yaml")
+    load(write(*others), "gone", "leavers.yaml")
     cards = f"{LEAVERS}  user_identifier: [{{id_type: BARCODE, value: <Note>}}]\n"
-    (known / "leavers.yaml").write_text(cards, "utf-8")
-    typed("plan", write(known, *others, (*CY[:6], "3003")), *PLAN, "back")
-    assert ("5", "identifier-taken") in codes(known, "back")
+    Path("leavers.yaml").write_text(cards, "utf-8")
+    typed("plan", write(*others, (*CY[:6], "3003")), *PLAN, "back")
+    assert ("5", "identifier-taken") in codes("back")
     typed("resolve", "back", "5", "--as", "update")
     applied = typed("apply", "back", "--json").summary
     assert (applied["updated"], applied["refused"], inactive(sandbox)) == (1, 0, set())
 
 
 def test_who_was_missing_is_missing_again_after_staff_took_the_change_back(
-    known: Path, typed: Type, sandbox: Sandbox
+    known: None, sandbox: Sandbox
 ) -> None:
     """A roster in which the person does not change counts as the return."""
     before = state(sandbox)["2003"]
-    without = write(known, ANA, (*BO[:3], "COMM", *BO[4:]), STAFF, name="without.csv")
-    load(typed, without, "gone", "leavers.yaml")
+    without = write(ANA, (*BO[:3], "COMM", *BO[4:]), STAFF, name="without.csv")
+    load(without, "gone", "leavers.yaml")
     edit(sandbox, "2003", lambda user: user.update(status=before["status"], expiry_date=None))
-    everybody = write(known, ANA, (*BO[:3], "COMM", *BO[4:]), CY, STAFF)
-    assert load(typed, everybody, "there", "leavers.yaml")["unchanged"] == 4
-    load(typed, without, "gone again", "leavers.yaml")
+    everybody = write(ANA, (*BO[:3], "COMM", *BO[4:]), CY, STAFF)
+    assert load(everybody, "there", "leavers.yaml")["unchanged"] == 4
+    load(without, "gone again", "leavers.yaml")
     assert inactive(sandbox) == {"2003"}
 
 
-def test_nobody_is_missing_because_of_a_mistake(known: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_nobody_is_missing_because_of_a_mistake(known: None, sandbox: Sandbox) -> None:
     """A rejected row, one with a new card, and one without an ID keep their people.
 
     Also where the mapping takes rows by the date that cannot be read.
     """
     only = LEAVERS.replace("dates: ymd", "dates: ymd, only: {Born: {after: 1900-01-01}}")
-    (known / "leavers.yaml").write_text(only, "utf-8")
+    Path("leavers.yaml").write_text(only, "utf-8")
     roster = write(
-        known,
         ("2001", *ANA[1:4], "1990-13-45", *ANA[5:]),  # a birth date that is none
         ("2222", *BO[1:]),  # a new card
         ("", *CY[1:]),
@@ -273,21 +270,19 @@ def test_nobody_is_missing_because_of_a_mistake(known: Path, typed: Type, sandbo
     assert not inactive(sandbox)
 
 
-def test_nobody_is_missing_because_names_are_written_in_another_order(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_nobody_is_missing_because_names_are_written_in_another_order(sandbox: Sandbox) -> None:
     """With a new card, the words of both names in another order, birth date and email agreeing."""
     name, same = ("Maria del Carmen", "Lopez Garcia"), ("Carmen Maria", "Garcia Lopez")
     rest = ("COMM", "1980-05-06", "carmen@example.org", "")
-    load(typed, write(folder, ANA, ("2005", *name, *rest)), "first")
-    (folder / "leavers.yaml").write_text(LEAVERS, "utf-8")
-    planned = typed("plan", write(folder, ANA, ("2505", *same, *rest)), *PLAN, "gone", "--json")
+    load(write(ANA, ("2005", *name, *rest)), "first")
+    Path("leavers.yaml").write_text(LEAVERS, "utf-8")
+    planned = typed("plan", write(ANA, ("2505", *same, *rest)), *PLAN, "gone", "--json")
     assert planned.summary["of_these"]["absent"] == 0
     assert not inactive(sandbox)
 
 
 def test_nobody_is_missing_because_a_row_has_the_id_of_somebody_else(
-    known: Path, typed: Type, sandbox: Sandbox
+    known: None, sandbox: Sandbox
 ) -> None:
     """A row counts for the user with its ID, and for whom it agrees with by name and birth date.
 
@@ -303,43 +298,41 @@ def test_nobody_is_missing_because_a_row_has_the_id_of_somebody_else(
             (LEAVERS, (ana_with_bos_id, CY, STAFF)),
         )
     ):
-        roster = write(known, *rows)
-        (known / "leavers.yaml").write_text(mapping, "utf-8")
+        roster = write(*rows)
+        Path("leavers.yaml").write_text(mapping, "utf-8")
         planned = typed("plan", roster, *PLAN, f"run{number}", "--json").summary
         assert planned.get("update") == 0
         assert "missing-from-roster" not in planned["problems"]
 
 
-def test_rejects_and_a_missing_cache_change_nobody(
-    known: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_rejects_and_a_missing_cache_change_nobody(known: None, sandbox: Sandbox) -> None:
     """Most people are missing from a rejects file; without a user cache nobody knows."""
-    roster = write(known, ANA, BO, ("", *CY[1:]), STAFF)
+    roster = write(ANA, BO, ("", *CY[1:]), STAFF)
     typed("plan", roster, *PLAN, "whole")
     assert (
         typed("plan", "whole/rejects.xlsx", *PLAN, "again", "--json").summary["of_these"]["absent"]
         == 0
     )
-    assert ("0", "absent-not-compared") in codes(known, "again")
-    seen = typed("plan", write(known, ANA), *PLAN, "seen", "--visible-only", "--json").summary
+    assert ("0", "absent-not-compared") in codes("again")
+    seen = typed("plan", write(ANA), *PLAN, "seen", "--visible-only", "--json").summary
     assert seen["of_these"]["absent"] == 0
     typed("users", "delete", "--yes")
-    without = typed("plan", write(known, ANA), *PLAN, "without", "--no-refresh", "--json").summary
+    without = typed("plan", write(ANA), *PLAN, "without", "--no-refresh", "--json").summary
     assert without["of_these"]["absent"] == 0
-    assert ("0", "absent-not-compared") in codes(known, "without")
+    assert ("0", "absent-not-compared") in codes("without")
 
 
-def test_several_rosters_in_a_row(known: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_several_rosters_in_a_row(known: None, sandbox: Sandbox) -> None:
     """With `after: 2` a second roster counts, the same one planned again does not.
 
     Nor does one that was never applied although it had something to send.
     """
     text = LEAVERS.replace("after: 1", "after: 2")
-    (known / "leavers.yaml").write_text(text, "utf-8")
+    Path("leavers.yaml").write_text(text, "utf-8")
     found, later = [], ("2001", "Ana", "Novak", *ANA[3:])
     every = {"0": (later,), "a": (ANA,), "b": (ANA,), "c": (ANA, CY), "d": (ANA, STAFF)}
     for name, people in every.items():
-        planned = typed("plan", write(known, *people), *PLAN, name, "--json").summary
+        planned = typed("plan", write(*people), *PLAN, name, "--json").summary
         found.append(planned["of_these"]["absent"])
         if name == "c":
             typed("apply", name, "--limit", "0", "--allow", "many-changes", "--allow", "absent")
@@ -349,10 +342,10 @@ def test_several_rosters_in_a_row(known: Path, typed: Type, sandbox: Sandbox) ->
 
 
 def test_a_missing_person_whom_apply_held_is_planned_again_or_left_out(
-    known: Path, typed: Type, sandbox: Sandbox
+    known: None, sandbox: Sandbox
 ) -> None:
     """The rejects have nobody who is in no roster, so the roster itself is the next step."""
-    roster = write(known, ANA, (*BO[:3], "COMM", *BO[4:]), STAFF)
+    roster = write(ANA, (*BO[:3], "COMM", *BO[4:]), STAFF)
     typed("plan", roster, *PLAN, "gone")
     edit(sandbox, "2003", lambda user: user.update(expiry_date="2039-01-01Z"))
     applied = typed("apply", "gone", "--yes", "--allow", "absent")
@@ -361,18 +354,16 @@ def test_a_missing_person_whom_apply_held_is_planned_again_or_left_out(
     assert (left.exit, left.summary["of_these"]["dismissed"]) == (Exit.DONE, 1)
 
 
-def test_rosters_with_one_mapping_are_parts_of_one_roster(
-    known: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_rosters_with_one_mapping_are_parts_of_one_roster(known: None, sandbox: Sandbox) -> None:
     """Who is in none of them is missing once, for plans and checks, and their headings may differ.
 
     Nobody changes twice if several mappings miss the same person.
     """
-    (known / "more.yaml").write_text(LEAVERS.replace("name: small", "name: more"), "utf-8")
+    Path("more.yaml").write_text(LEAVERS.replace("name: small", "name: more"), "utf-8")
     text = LEAVERS.replace("after: 1", "after: 2")
-    (known / "leavers.yaml").write_text(text, "utf-8")
-    write(known, ANA, name="north.csv")
-    south = write_rows(known / "south.csv", [dict(zip((*HEAD, "Tel"), (*BO, ""), strict=True))])
+    Path("leavers.yaml").write_text(text, "utf-8")
+    write(ANA, name="north.csv")
+    south = write_rows(Path("south.csv"), [dict(zip((*HEAD, "Tel"), (*BO, ""), strict=True))])
     parts = ("north.csv", south.name, *PLAN)
     for run in ("first", "again"):
         planned = typed("plan", *parts, f"{run}-parts", "--json").summary
@@ -389,61 +380,59 @@ def test_rosters_with_one_mapping_are_parts_of_one_roster(
 
 
 def test_a_code_that_alma_lacks_is_found_before_anything_is_planned(
-    known: Path, typed: Type, sandbox: Sandbox
+    known: None, sandbox: Sandbox
 ) -> None:
     """What `set` writes is checked as the cells of a row are."""
-    (known / "leavers.yaml").write_text(
+    Path("leavers.yaml").write_text(
         LEAVERS.replace("status: INACTIVE", "user_group: GONE"), "utf-8"
     )
-    planned = typed("plan", write(known, ANA), *PLAN, "wrong")
+    planned = typed("plan", write(ANA), *PLAN, "wrong")
     assert planned.exit == Exit.USAGE
     assert "GONE" in planned.err
 
 
-def test_who_expired_has_left_before(known: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_who_expired_has_left_before(known: None, sandbox: Sandbox) -> None:
     """An expiry date that has passed stays; one in the future is brought forward."""
     ask(sandbox, "PATCH", "users/2002", {"expiry_date": "2020-01-31Z"})
     ask(sandbox, "PATCH", "users/2003", {"expiry_date": "2099-01-31Z"})
-    load(typed, write(known, ANA), "gone", "leavers.yaml")
+    load(write(ANA), "gone", "leavers.yaml")
     users = state(sandbox)
     assert users["2002"]["expiry_date"] == "2020-01-31Z"
     assert str(users["2003"]["expiry_date"]) < "2099"
     assert inactive(sandbox) == {"2003"}
 
 
-def test_many_missing_people_stop_an_apply(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_many_missing_people_stop_an_apply(sandbox: Sandbox) -> None:
     """More than 5 % and more than five people: the plan is not applied unless that is allowed."""
     people = [
         (f"30{n:02}", f"Given{n}", f"Quill{n}", "COMM", f"197{n}-01-02", "", "") for n in range(9)
     ]
-    load(typed, write(folder, *people), "first")
+    load(write(*people), "first")
     typed("users", "refresh")
-    (folder / "leavers.yaml").write_text(LEAVERS, "utf-8")
-    planned = typed("plan", write(folder, *people[:3]), *PLAN, "gone", "--json").summary
+    Path("leavers.yaml").write_text(LEAVERS, "utf-8")
+    planned = typed("plan", write(*people[:3]), *PLAN, "gone", "--json").summary
     assert (planned["of_these"]["absent"], planned["failed_checks"]) == (6, ["absent"])
     assert typed("apply", "gone").exit == Exit.SAFETY_CHECK
     assert not inactive(sandbox)
     assert typed("apply", "gone", "--allow", "absent", "--json").summary["updated"] == 6
 
 
-def test_missing_people_are_listed_without_match_absent(
-    known: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_missing_people_are_listed_without_match_absent(known: None, sandbox: Sandbox) -> None:
     """Of the groups in the roster, or those that are named; nobody is changed."""
-    typed("plan", write(known, ANA), "-m", "small.yaml", "-o", "plain")
+    typed("plan", write(ANA), "-m", "small.yaml", "-o", "plain")
     for words, ids in (((), ["2002", "2003"]), (("--group", "FRIEND"), ["2009"])):
         told = typed("absent", "plain", *words, "--json", "--show-values").summary["people"]
         assert [one["primary_id"] for one in told] == ids
     assert typed("absent", "plain", "-o", "list.csv").exit == 0
-    assert "2003" in (known / "list.csv").read_text("utf-8-sig")
-    assert (known / "list.csv").stat().st_mode & 0o777 == 0o600
+    assert "2003" in Path("list.csv").read_text("utf-8-sig")
+    assert Path("list.csv").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("there", ["a file", "a link", "a link to nothing"])
-def test_a_list_of_missing_people_replaces_nothing(known: Path, typed: Type, there: str) -> None:
+def test_a_list_of_missing_people_replaces_nothing(known: None, there: str) -> None:
     """What exists under the name of the list is refused: nothing is written to it or through it."""
-    typed("plan", write(known, ANA), "-m", "small.yaml", "-o", "plain")
-    target, out = known / "mine.txt", known / "list.csv"
+    typed("plan", write(ANA), "-m", "small.yaml", "-o", "plain")
+    target, out = Path("mine.txt"), Path("list.csv")
     if there != "a link to nothing":
         target.write_text("mine", "utf-8")
     if there == "a file":
@@ -458,16 +447,14 @@ def test_a_list_of_missing_people_replaces_nothing(known: Path, typed: Type, the
     assert found == ({"mine"} if there != "a link to nothing" else set())
 
 
-def test_whoever_is_managed_elsewhere_is_never_missing(
-    known: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_whoever_is_managed_elsewhere_is_never_missing(known: None, sandbox: Sandbox) -> None:
     """Copies of other institutions' patrons and deleted users are neither counted nor expired."""
     coded = {"record_type": "PUBLIC", "account_type": "INTERNAL", "user_group": "COMM"}
     names = {"primary_id": "L1", "first_name": "Gus", "last_name": "Far"}
     link(sandbox, {**names, **{name: {"value": code} for name, code in coded.items()}})
     ask(sandbox, "PATCH", "users/2002", {"status": {"value": "DELETED"}})
     before = state(sandbox)
-    planned = typed("plan", write(known, ANA, STAFF), *PLAN, "gone", "--json").summary
+    planned = typed("plan", write(ANA, STAFF), *PLAN, "gone", "--json").summary
     assert planned["of_these"]["absent"] == 1
     listed = typed("absent", "gone", "--json", "--show-values").summary["people"]
     assert [one["primary_id"] for one in listed] == ["2003"]
@@ -476,22 +463,18 @@ def test_whoever_is_managed_elsewhere_is_never_missing(
     assert {key for key in before if before[key] != after[key]} == {"2003"}
 
 
-def test_two_mappings_of_one_name_each_end_their_own(
-    known: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_two_mappings_of_one_name_each_end_their_own(known: None, sandbox: Sandbox) -> None:
     """They are two mappings, although loads are remembered by their name."""
     rosters = []
     for name, text in (("p", LEAVERS), ("q", LEAVERS.replace("[COMM]", "[FRIEND]"))):
-        (known / name).mkdir()
-        (known / name / "leavers.yaml").write_text(text, "utf-8")
+        Path(name).mkdir()
+        Path(name, "leavers.yaml").write_text(text, "utf-8")
         person = ANA if name == "p" else ("2010", "Eli", "Fox", "FRIEND", "1972-05-06", "", "")
-        rosters += [write(known, person, name=f"{name}.csv"), "-m", f"{name}/leavers.yaml"]
+        rosters += [write(person, name=f"{name}.csv"), "-m", f"{name}/leavers.yaml"]
     assert typed("plan", *rosters, "-o", "both", "--json").summary["of_these"]["absent"] == 3
 
 
-def test_whoever_another_system_manages_is_never_missing(
-    known: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_whoever_another_system_manages_is_never_missing(known: None, sandbox: Sandbox) -> None:
     """Of External users only those of the roster's systems are missing, and those of none known."""
     for user, owner in (("2001", "SIS"), ("2002", "HR"), ("2003", ""), ("2009", "SIS")):
         fields = {"account_type": {"value": "EXTERNAL"}, "external_id": owner}
@@ -500,15 +483,13 @@ def test_whoever_another_system_manages_is_never_missing(
     mapping = LEAVERS.replace("INTERNAL", "EXTERNAL\nowning_system: SIS").replace(
         "[COMM]", "[COMM, FRIEND]"
     )
-    (known / "leavers.yaml").write_text(mapping, "utf-8")
-    typed("plan", write(known, STAFF), *PLAN, "gone")
+    Path("leavers.yaml").write_text(mapping, "utf-8")
+    typed("plan", write(STAFF), *PLAN, "gone")
     listed = typed("absent", "gone", "--json", "--show-values").summary["people"]
     assert [one["primary_id"] for one in listed] == ["2001", "2003"]
 
 
-def test_a_row_counts_by_names_birth_date_and_former_ids(
-    known: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_row_counts_by_names_birth_date_and_former_ids(known: None, sandbox: Sandbox) -> None:
     """Whose row has another ID is there by what else agrees; a namesake with a birth date is not.
 
     An ID that Alma has as inactive, or that a load replaced, counts too. Rows that the mapping
@@ -517,16 +498,16 @@ def test_a_row_counts_by_names_birth_date_and_former_ids(
     card = {"id_type": {"value": "BARCODE"}, "value": "3003", "status": "INACTIVE"}
     ask(sandbox, "PATCH", "users/2003", {"user_identifier": [card]})
     renaming = MAPPING.replace("match: {", "match: {id_change: rename, ")
-    (known / "renaming.yaml").write_text(renaming, "utf-8")
+    Path("renaming.yaml").write_text(renaming, "utf-8")
     new_id = ("2222", *BO[1:3], "COMM", *BO[4:])
-    assert load(typed, write(known, new_id), "renamed", "renaming.yaml")["rows"] == 1
+    assert load(write(new_id), "renamed", "renaming.yaml")["rows"] == 1
     typed("resolve", "renamed", "--all", "possible-match-in-alma", "--as", "rename")
     typed("apply", "renamed", "--allow", "many-changes")
     assert "2222" in state(sandbox)
     nothing_else = ("", "", "")  # neither birth date nor email nor note
 
     def missing(run: str, *rows: tuple[str, ...]) -> set[str]:
-        typed("plan", write(known, *rows), *PLAN, run)
+        typed("plan", write(*rows), *PLAN, run)
         listed = typed("absent", run, "--json", "--show-values").summary["people"]
         return {one["primary_id"] for one in listed}
 
@@ -543,12 +524,12 @@ def test_a_row_counts_by_names_birth_date_and_former_ids(
         "roster: {dates: ymd}",
         "roster: {dates: ymd, skip: [{when: {Note: [left]}, reason: left}]}",
     )
-    (known / "leavers.yaml").write_text(skip, "utf-8")
+    Path("leavers.yaml").write_text(skip, "utf-8")
     assert missing("skipped", (*ANA[:6], "left"), new_id, CY) == {"2001"}
 
 
 def test_whoever_another_complete_roster_has_stays(
-    known: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    known: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two rosters with one person, loaded one after the other: who leaves one of them is there.
 
@@ -557,15 +538,15 @@ def test_whoever_another_complete_roster_has_stays(
     everybody = (ANA, (*BO[:3], "COMM", *BO[4:]), CY)
     for name in ("staff", "students"):
         text = LEAVERS.replace("name: small", f"name: {name}")
-        (known / f"{name}.yaml").write_text(text, "utf-8")
-    students = write(known, *everybody, name="students.csv")
-    load(typed, students, "students", "students.yaml")
-    staff = write(known, ANA, name="staff.csv")
-    load(typed, staff, "staff", "staff.yaml")
+        (Path(f"{name}.yaml")).write_text(text, "utf-8")
+    students = write(*everybody, name="students.csv")
+    load(students, "students", "students.yaml")
+    staff = write(ANA, name="staff.csv")
+    load(staff, "staff", "staff.yaml")
     assert inactive(sandbox) == set()
-    assert "2 would not" in (known / "staff" / "problems.csv").read_text("utf-8")
-    load(typed, write(known, *everybody[:2], name="students.csv"), "left", "students.yaml")
+    assert "2 would not" in (Path("staff/problems.csv")).read_text("utf-8")
+    load(write(*everybody[:2], name="students.csv"), "left", "students.yaml")
     assert inactive(sandbox) == {"2003"}
     monkeypatch.setattr("importer.pipeline.missing_people.COUNTS", timedelta(0))
-    load(typed, staff, "long-after", "staff.yaml")
+    load(staff, "long-after", "staff.yaml")
     assert inactive(sandbox) == {"2002", "2003"}

@@ -13,15 +13,16 @@ from urllib.request import Request, urlopen
 import pytest
 
 from importer.errors import Exit
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, write
 from tests.cli.small import codes as problem_codes
-from tests.pipeline.runs import MAPPINGS, SAMPLES
+from tests.command_line import typed
+from tests.pipeline.runs import MAPPINGS
 
 COMMUNITY = MAPPINGS / "community.yaml"
 
 
-def test_codes_are_fetched_into_a_file_and_shown(typed: Type, sandbox: Sandbox) -> None:
+def test_codes_are_fetched_into_a_file_and_shown(sandbox: Sandbox) -> None:
     """`codes fetch` saves the tables that the record's fields refer to; `codes show` shows them."""
     missing = typed("codes", "show")
     assert (missing.exit, "codes fetch" in missing.err) == (Exit.USAGE, True)
@@ -37,25 +38,10 @@ def test_codes_are_fetched_into_a_file_and_shown(typed: Type, sandbox: Sandbox) 
     assert row in one["tables"]["UserGroups"]
 
 
-def test_check_uses_saved_codes_offline(
-    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A code that Alma's saved table lacks is found without asking Alma."""
-    typed("codes", "fetch")
-    tables = json.loads((folder / "codes.json").read_text("utf-8"))
-    del tables["tables"]["UserGroups"]["COMM"]
-    (folder / "codes.json").write_text(json.dumps(tables), "utf-8")
-    for name in ("ALMA_BASE_URL", "ALMA_API_KEY"):
-        monkeypatch.delenv(name)
-    got = typed("check", SAMPLES / "community-patrons.csv", "-m", COMMUNITY, "--json")
-    problems = got.summary["problems"]
-    assert problems["unknown-code"] > 10
-
-
-def test_plan_fetches_codes_once(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_plan_fetches_codes_once(folder: Path, sandbox: Sandbox) -> None:
     """Where none are saved; a named file is never made, and `check` stays offline."""
-    roster = write(folder, ANA, ANAS_CHANGE)
-    (folder / "codes.json").unlink()
+    roster = write(ANA, ANAS_CHANGE)
+    Path("codes.json").unlink()
     arguments = (roster, "-m", "small.yaml")
     assert typed("check", *arguments).exit == Exit.REJECTS
     assert typed("plan", *arguments, "--codes", "other.json").exit == Exit.USAGE
@@ -70,7 +56,7 @@ def test_plan_fetches_codes_once(folder: Path, typed: Type, sandbox: Sandbox) ->
     assert sum("code-tables" in str(call["path"]) for call in sandbox.log()) == calls
 
 
-def test_the_doctor(typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """All is well with a good key and codes; else the exit code is a load's, with advice."""
 
     def findings(code: Exit) -> list[dict[str, str]]:
@@ -115,10 +101,10 @@ def test_the_sandbox_by_itself(folder: Path) -> None:
                 assert json.loads(answer.read())["total_record_count"] == 5
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == Exit.DONE
-    assert (folder / "alma.sqlite").exists()
+    assert Path("alma.sqlite").exists()
 
 
-def test_options_of_the_sandbox(typed: Type) -> None:
+def test_options_of_the_sandbox() -> None:
     """Every uncertain fact about Alma is a switch to list; what makes no sense is refused."""
     got = typed("sandbox", "--switch", "list")
     assert got.exit == Exit.DONE
@@ -137,31 +123,31 @@ def test_options_of_the_sandbox(typed: Type) -> None:
     ],
 )
 def test_what_codes_are_checked_by_is_said(
-    folder: Path, typed: Type, sandbox: Sandbox, tables: dict[str, object] | None, code: str | None
+    folder: Path, sandbox: Sandbox, tables: dict[str, object] | None, code: str | None
 ) -> None:
     """Once, about the whole roster, whether there are tables and how old they are: exit 0.
 
     `plan` fetches them where there is no file.
     """
-    roster = write(folder, ANA)
-    (folder / "codes.json").unlink()
+    roster = write(ANA)
+    Path("codes.json").unlink()
     if tables is not None:
-        (folder / "codes.json").write_text(json.dumps(tables), "utf-8")
+        Path("codes.json").write_text(json.dumps(tables), "utf-8")
     for command in ("check", "plan"):
         assert typed(command, roster, "-m", "small.yaml", "-o", command).exit == Exit.DONE
         fetched = command == "plan" and tables is None
         expected = [("0", code)] if code and not fetched else []
-        assert problem_codes(folder, command) == expected
+        assert problem_codes(command) == expected
 
 
-def test_code_tables_of_another_institution(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_code_tables_of_another_institution(sandbox: Sandbox) -> None:
     """`plan` refuses them before it makes a folder; `check` names their institution."""
-    roster = write(folder, ANA)
+    roster = write(ANA)
     other = {"institution": "01OTHER_INST", "tables": {"UserGroups": {"COMM": "Community"}}}
-    (folder / "codes.json").write_text(json.dumps(other), "utf-8")
+    Path("codes.json").write_text(json.dumps(other), "utf-8")
     got = typed("plan", roster, "-m", "small.yaml")
     assert got.exit == Exit.USAGE
     assert "01OTHER_INST" in got.err
-    assert not (folder / "runs").exists()
+    assert not Path("runs").exists()
     assert typed("check", roster, "-m", "small.yaml", "-o", "run").exit == Exit.DONE
-    assert "01OTHER_INST" in (folder / "run" / "report.html").read_text("utf-8")
+    assert "01OTHER_INST" in Path("run/report.html").read_text("utf-8")

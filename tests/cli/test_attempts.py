@@ -11,26 +11,27 @@ from importer.cli.load import _ShownProgress
 from importer.errors import Exit, LedgerError
 from importer.report import files, page
 from importer.writer.executor import RowDone, Waiting
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, HEAD, MAPPING, load, state, write
+from tests.command_line import typed
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 
 BRAKES = "safety_checks:\n"
 
 
 @pytest.fixture
-def changing(folder: Path, typed: Type, sandbox: Sandbox) -> str:
+def changing(sandbox: Sandbox) -> str:
     """A plan at which a brake holds, since it changes every user whom Alma has."""
     assert sandbox.log() == []
-    load(typed, write(folder, ANA, BO), "first")
-    roster = write(folder, (*ANA[:3], "FRIEND", *ANA[4:]), (*BO[:3], "COMM", *BO[4:]))
+    load(write(ANA, BO), "first")
+    roster = write((*ANA[:3], "FRIEND", *ANA[4:]), (*BO[:3], "COMM", *BO[4:]))
     held = MAPPING.replace(BRAKES, f"{BRAKES}  many_changes: {{percent: 1, count: 0}}\n")
-    (folder / "small.yaml").write_text(held, "utf-8")
+    Path("small.yaml").write_text(held, "utf-8")
     typed("plan", roster, "-m", "small.yaml", "-o", "run")
     return "run"
 
 
-def test_a_brake_that_was_let_pass_stays_so_and_that_is_said(changing: str, typed: Type) -> None:
+def test_a_brake_that_was_let_pass_stays_so_and_that_is_said(changing: str) -> None:
     """Who goes on need not name it again, and is told who did."""
     assert typed("apply", changing).exit == Exit.SAFETY_CHECK
     begun = typed("apply", changing, "--allow", "many-changes", "--limit", "1")
@@ -41,7 +42,7 @@ def test_a_brake_that_was_let_pass_stays_so_and_that_is_said(changing: str, type
 
 
 def test_where_nothing_was_begun_only_the_reason_is_said(
-    changing: str, typed: Type, monkeypatch: pytest.MonkeyPatch
+    changing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No look at the plan, and no advice to carry it out, contradicts that it could not be."""
     monkeypatch.setenv("ALMA_API_KEY", "not-a-key")
@@ -52,7 +53,7 @@ def test_where_nothing_was_begun_only_the_reason_is_said(
 
 
 def test_a_stop_after_the_last_row_leaves_nothing_to_continue(
-    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says that the plan is complete, and so does the same command again."""
     show = _ShownProgress.__call__
@@ -62,7 +63,7 @@ def test_a_stop_after_the_last_row_leaves_nothing_to_continue(
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(_ShownProgress, "__call__", press)
-    typed("plan", write(folder, ANA), "-m", "small.yaml", "-o", "run")
+    typed("plan", write(ANA), "-m", "small.yaml", "-o", "run")
     got = typed("apply", "run")
     assert got.exit == Exit.INTERRUPTED
     assert "The plan is complete." in got.err
@@ -71,11 +72,9 @@ def test_a_stop_after_the_last_row_leaves_nothing_to_continue(
     assert (again.exit, "already complete" in again.err) == (Exit.DONE, True)
 
 
-def test_a_plan_without_a_row_to_send_is_not_called_complete(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_plan_without_a_row_to_send_is_not_called_complete(sandbox: Sandbox) -> None:
     """It was never applied; however often it is tried, Alma is not called."""
-    typed("plan", write(folder, (*ANA[:3], "NONE", *ANA[4:])), "-m", "small.yaml", "-o", "run")
+    typed("plan", write((*ANA[:3], "NONE", *ANA[4:])), "-m", "small.yaml", "-o", "run")
     asked = sandbox.log()
     for _ in range(2):
         got = typed("apply", "run")
@@ -99,15 +98,10 @@ def _fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 @pytest.mark.parametrize("error", FAULTS)
 @pytest.mark.parametrize("flags", [(), ("--json",)])
 def test_an_apply_ends_as_it_went(
-    folder: Path,
-    typed: Type,
-    sandbox: Sandbox,
-    monkeypatch: pytest.MonkeyPatch,
-    error: Exception,
-    flags: tuple[str, ...],
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, error: Exception, flags: tuple[str, ...]
 ) -> None:
     """Both users are in Alma: the counts are shown, the exit code is 0, one sentence says more."""
-    typed("plan", write(folder, ANA, BO), "-m", "small.yaml", "-o", "run")
+    typed("plan", write(ANA, BO), "-m", "small.yaml", "-o", "run")
     _fail(monkeypatch, error)
     got = typed("apply", "run", *flags)
     assert sorted(state(sandbox)) == [ANA[0], BO[0]]
@@ -123,21 +117,21 @@ def test_an_apply_ends_as_it_went(
 
 @pytest.mark.parametrize("error", FAULTS)
 def test_a_check_without_its_reports_failed(
-    folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch, error: Exception
+    monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """Its reports are what it is for; the counts are on the screen all the same."""
-    roster = write(folder, ANA, BO)
+    roster = write(ANA, BO)
     _fail(monkeypatch, error)
     got = typed("check", roster, "-m", "small.yaml", "-o", "run")
     assert got.exit == (Exit.STOPPED if isinstance(error, LedgerError) else Exit.BUG)
     assert "All 2 rows are ready." in got.err
 
 
-def test_hidden_rows_never_reach_alma(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_hidden_rows_never_reach_alma(sandbox: Sandbox) -> None:
     """A plan of the visible rows is applied as one, and `apply` need not be told again."""
-    (folder / "small.yaml").write_text(MAPPING, "utf-8")
+    Path("small.yaml").write_text(MAPPING, "utf-8")
     rows = text_rows(HEAD, ANA, BO).replace('<row r="3"', '<row r="3" hidden="1"')
-    write_xlsx(folder / "people.xlsx", {"Staff": sheet_xml(rows)})
+    write_xlsx(Path("people.xlsx"), {"Staff": sheet_xml(rows)})
     planned = typed(
         "plan", "people.xlsx", "-m", "small.yaml", "-o", "run", "--visible-only", "--json"
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, HEAD, ask, codes, load, state, write
+from tests.command_line import typed
 from tests.sheets import write_csv
 
 CY = ("2003", "Cy", "Ito", "COMM", "1970-01-02", "cy@example.org", "")
@@ -34,23 +35,23 @@ def roles(sandbox: Sandbox, primary_id: str) -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture
-def people(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
+def people(sandbox: Sandbox) -> Path:
     """Four known users: an expired Patron role, none, one that is current; no email, inactive."""
-    roster = write(folder, ANA, BO, CY, DEE)
-    load(typed, roster, "first")
+    roster = write(ANA, BO, CY, DEE)
+    load(roster, "first")
     ask(sandbox, "PATCH", "users/2001", {"user_role": [CATALOGER, patron("2020-05-31Z")]})
     ask(sandbox, "PATCH", "users/2002", {"user_role": [CATALOGER]})
     ask(sandbox, "PATCH", "users/2004", {"status": {"value": "INACTIVE"}})
     return roster
 
 
-def test_a_plan_lists_who_cannot_borrow(people: Path, folder: Path, typed: Type) -> None:
+def test_a_plan_lists_who_cannot_borrow(people: Path) -> None:
     """By the record that was read anyway; `borrow-check` lists the same rows, also unchanged ones.
 
     Without `patron_role` in the mapping no role is written.
     """
     typed("plan", people, "-m", "small.yaml", "-o", "run")
-    assert codes(folder, "run") == [
+    assert codes("run") == [
         ("2", "patron-role-expired"),
         ("3", "patron-role-missing"),
         ("5", "cannot-borrow"),
@@ -62,20 +63,16 @@ def test_a_plan_lists_who_cannot_borrow(people: Path, folder: Path, typed: Type)
     assert listed == {2: 1, 3: 1, 5: 2}
 
 
-def test_rows_of_a_later_roster_are_named_as_everywhere(
-    people: Path, folder: Path, typed: Type
-) -> None:
+def test_rows_of_a_later_roster_are_named_as_everywhere(people: Path) -> None:
     """So that `show` takes what `borrow-check` lists."""
-    more = folder / "more.csv"
+    more = Path("more.csv")
     write_csv(more, (HEAD, ("2009", "Ida", "Roe", "COMM", "", "", "")))
     typed("plan", more, "-m", "small.yaml", people, "-m", "small.yaml", "-o", "run")
     lines = typed("borrow-check", "run").out.splitlines()
     assert [line.split(": ")[0] for line in lines][-3:] == ["Row 2:2", "Row 2:3", "Row 2:5"]
 
 
-def test_patron_role_is_extended_or_added_and_nothing_else(
-    people: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_patron_role_is_extended_or_added_and_nothing_else(people: Path, sandbox: Sandbox) -> None:
     """The same PUT repairs the role; other roles stay, a role that lasts longer is not shortened.
 
     Undo restores the roles, and a second plan changes nothing.
@@ -83,8 +80,8 @@ def test_patron_role_is_extended_or_added_and_nothing_else(
     later = [patron("2035-01-01Z")]
     ask(sandbox, "PATCH", "users/2003", {"user_role": later})
     before = state(sandbox)
-    text = (folder / "small.yaml").read_text("utf-8")
-    (folder / "role.yaml").write_text(f"{text}patron_role:\n  expiry: 2028-05-31\n", "utf-8")
+    text = Path("small.yaml").read_text("utf-8")
+    Path("role.yaml").write_text(f"{text}patron_role:\n  expiry: 2028-05-31\n", "utf-8")
     plan = ("plan", people, "-m", "role.yaml")
     typed(*plan, "-o", "run")
     assert (
@@ -103,18 +100,16 @@ def test_patron_role_is_extended_or_added_and_nothing_else(
     assert state(sandbox) == before
 
 
-def test_an_old_role_that_alma_refuses_is_named(
-    people: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_old_role_that_alma_refuses_is_named(people: Path, sandbox: Sandbox) -> None:
     """A role that lacks a parameter refuses every record with roles: the record in Alma is wrong.
 
     Without `patron_role` no roles are sent, and the same user is updated.
     """
     desk = {"role_type": {"value": "214"}, **SCOPED}
     ask(sandbox, "PATCH", "users/2001", {"user_role": [desk, patron("2020-05-31Z")]})
-    changed = write(folder, (*ANA[:3], "FRIEND", *ANA[4:]))
-    text = (folder / "small.yaml").read_text("utf-8")
-    (folder / "role.yaml").write_text(f"{text}patron_role:\n  expiry: 2028-05-31\n", "utf-8")
+    changed = write((*ANA[:3], "FRIEND", *ANA[4:]))
+    text = Path("small.yaml").read_text("utf-8")
+    Path("role.yaml").write_text(f"{text}patron_role:\n  expiry: 2028-05-31\n", "utf-8")
     typed("plan", changed, "-m", "role.yaml", "-o", "run")
     assert typed("apply", "run", "--json").summary["refused"] == 1
     told = typed("show", "run", "2", "--show-values").out

@@ -12,7 +12,8 @@ import pytest
 
 from importer.errors import Exit
 from importer.sandbox.server import Options
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
+from tests.command_line import typed
 from tests.pipeline.runs import MAPPINGS
 from tests.practice import reached
 from tests.sheets import write_rows
@@ -83,19 +84,15 @@ rules:
 
 @pytest.mark.parametrize("faults", ["", FAULTS])
 def test_no_canary_leaves_but_in_the_files_for_values(
-    faults: str,
-    folder: Path,
-    typed: Type,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    faults: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Terminal, logs, page, summary and messages of errors hold no value and no key.
 
     The rejects hold what has to be corrected, and the team's page shows values.
     """
-    roster(folder / "patrons.csv")
-    (folder / "faults.yaml").write_text(faults or "rules: []\n", "utf-8")
-    options = Options(key=KEY, rate=0, faults=folder / "faults.yaml")
+    roster(Path("patrons.csv"))
+    Path("faults.yaml").write_text(faults or "rules: []\n", "utf-8")
+    options = Options(key=KEY, rate=0, faults=Path("faults.yaml"))
     said: list[str] = []
     with reached(monkeypatch, options), caplog.at_level(logging.DEBUG):
         for line in (
@@ -116,19 +113,18 @@ def test_no_canary_leaves_but_in_the_files_for_values(
     said += [record.getMessage() for record in caplog.records]
     for run in ("checked", "run", "again"):
         said += [
-            (folder / run / name).read_text("utf-8")
-            for name in ("report-masked.html", "summary.json")
+            Path(run, name).read_text("utf-8") for name in ("report-masked.html", "summary.json")
         ]
     text = "\n".join(said)
     assert [canary for canary in CANARIES if canary in text] == []
-    assert "Quillonia" in (folder / "run" / "rejects.csv").read_text("utf-8-sig")
-    assert "2999000111" in (folder / "run" / "report.html").read_text("utf-8")
-    everything = b"".join(path.read_bytes() for path in (folder / "run").iterdir())
+    assert "Quillonia" in Path("run/rejects.csv").read_text("utf-8-sig")
+    assert "2999000111" in Path("run/report.html").read_text("utf-8")
+    everything = b"".join(path.read_bytes() for path in Path("run").iterdir())
     assert KEY.encode() not in everything
 
 
 def test_commands_connect_to_alma_and_to_nothing_else(
-    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No name is looked up and no connection made but to the address of the settings."""
     asked: set[tuple[object, object]] = set()
@@ -144,7 +140,7 @@ def test_commands_connect_to_alma_and_to_nothing_else(
 
     monkeypatch.setattr(socket.socket, "connect", connecting)
     monkeypatch.setattr(socket, "getaddrinfo", looking_up)
-    roster(folder / "patrons.csv")
+    roster(Path("patrons.csv"))
     for line in (
         ("codes", "fetch"),
         ("doctor",),

@@ -22,8 +22,9 @@ from importer.model.user import User
 from importer.pipeline.apply import remember_earlier
 from importer.users.cache import UnreadUsers, UserCache, find_users
 from importer.users.matching import MatchResult, PersonQuery
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import delete, state
+from tests.command_line import typed
 from tests.earlier.make import FILES
 
 EVERY = sorted(path.parent for path in (Path(__file__).parents[1] / "earlier").glob("*/alma.json"))
@@ -44,12 +45,12 @@ def seed(sandbox: Sandbox, users: list[dict[str, object]]) -> None:
 
 
 @pytest.fixture(params=EVERY, ids=lambda path: path.name)
-def earlier(request: pytest.FixtureRequest, folder: Path) -> Path:
+def earlier(request: pytest.FixtureRequest) -> Path:
     """The folder of one version; its files are where the importer has them."""
     there = ((to, name) for to, name in FILES.items() if (request.param / name).is_file())
     for target, source in there:
-        (folder / target).parent.mkdir(exist_ok=True)
-        shutil.copyfile(request.param / source, folder / target)
+        Path(target).parent.mkdir(exist_ok=True)
+        shutil.copyfile(request.param / source, Path(target))
     return Path(request.param)
 
 
@@ -59,7 +60,7 @@ def states(earlier: Path) -> dict[str, list[dict[str, object]]]:
     return {when: told["users"] for when, told in saved.items()}
 
 
-def test_an_earlier_run_is_undone(earlier: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_an_earlier_run_is_undone(earlier: Path, sandbox: Sandbox) -> None:
     """Its history and report are shown, and its undo gives the state before it."""
     saved = states(earlier)
     seed(sandbox, saved["before"])
@@ -118,7 +119,7 @@ def test_an_earlier_run_under_runs_fills_the_memory(earlier: Path) -> None:
 @pytest.mark.parametrize(
     "earlier", [path for path in EVERY if (path / "edits.key").is_file()], indirect=True
 )
-def test_an_earlier_user_cache_is_used(earlier: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_an_earlier_user_cache_is_used(earlier: Path, sandbox: Sandbox) -> None:
     """It finds people by identifiers and by name.
 
     Those of an export, whose records were never read, are read when a row needs them.
@@ -146,9 +147,7 @@ def test_an_earlier_user_cache_is_used(earlier: Path, typed: Type, sandbox: Sand
 @pytest.mark.parametrize(
     "earlier", [path for path in EVERY if not (path / "edits.key").is_file()], indirect=True
 )
-def test_a_user_cache_of_an_older_version_is_named(
-    earlier: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_user_cache_of_an_older_version_is_named(earlier: Path, sandbox: Sandbox) -> None:
     """The commands that make a new one are named, and they do."""
     seed(sandbox, states(earlier)["after"])
     refused = typed("users", "refresh")

@@ -7,29 +7,23 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import state
+from tests.command_line import typed
+from tests.mapper.bench import BASE
 
-MAPPING = """version: 1
-account_type: INTERNAL
-record:
-  primary_id: <Id>
-  first_name: <First>
-  last_name: <Last>
-  user_group: COMM
-"""
-ROSTER = "Id,First,Last,Text\n"
+ROSTER = "ID,First,Last,Text\n"
 
 
 @pytest.fixture
-def load(folder: Path, typed: Type, sandbox: Sandbox) -> Any:
+def load(sandbox: Sandbox) -> Any:
     """Load rows with more lines in `record:`; return the users in Alma, and the counts."""
     runs = iter(range(9))
 
     def loaded(record: str, *rows: str) -> tuple[dict[str, Any], dict[str, Any]]:
         run = f"run{next(runs)}"
-        (folder / "roster.csv").write_text(ROSTER + "\n".join(rows) + "\n", "utf-8")
-        (folder / "mapping.yaml").write_text(MAPPING + record, "utf-8")
+        Path("roster.csv").write_text(ROSTER + "\n".join(rows) + "\n", "utf-8")
+        Path("mapping.yaml").write_text(BASE + record, "utf-8")
         typed("plan", "roster.csv", "-m", "mapping.yaml", "-o", run)
         return typed("apply", run, "--json").summary, state(sandbox)
 

@@ -13,7 +13,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.sandbox.configuration import SWITCHES
-from tests.cli.conftest import Type
+from tests.command_line import typed
 from tests.practice import reached, state_of
 from tests.sandbox.alma import Alma, barcode, coded, email, student
 from tests.sheets import write_csv
@@ -117,11 +117,11 @@ def _people(alma: Alma) -> None:
     alma.admin("PATCH", "/users/3002", {"user_title": coded("MS")})
 
 
-def _write(folder: Path) -> tuple[str, ...]:
+def _write() -> tuple[str, ...]:
     """Write the rosters and mappings; the words of the command that name them."""
     for name, mapping, rows in (("home", _HOME, _HOME_ROWS), ("sis", _SIS, _SIS_ROWS)):
-        (folder / f"{name}.yaml").write_text(mapping, "utf-8")
-        write_csv(folder / f"{name}.csv", rows)
+        Path(f"{name}.yaml").write_text(mapping, "utf-8")
+        write_csv(Path(f"{name}.csv"), rows)
     return ("home.csv", "sis.csv", "-m", "home.yaml", "-m", "sis.yaml")
 
 
@@ -131,9 +131,7 @@ def _alma(monkeypatch: pytest.MonkeyPatch) -> Iterator[Alma]:
         yield Alma(client, host)
 
 
-def _load(
-    folder: Path, typed: Type, alma: Alma, switches: dict[str, str], run: str
-) -> tuple[Users, str, int]:
+def _load(alma: Alma, switches: dict[str, str], run: str) -> tuple[Users, str, int]:
     """Make the people, set the switches and the facts, load; the users, the plan's text, exit."""
     alma.set(switches=_USUAL)
     for user in [*state_of(alma.url)]:
@@ -141,10 +139,10 @@ def _load(
     _people(alma)
     alma.set(switches=switches)
     facts = {"institution": "01SANDBOX_INST", "environment": "sandbox", "measured": "2026-11-28"}
-    (folder / "facts.json").write_text(json.dumps({**facts, "facts": switches}), "utf-8")
-    for memory in (folder / "runs").glob("*.sqlite*"):
+    Path("facts.json").write_text(json.dumps({**facts, "facts": switches}), "utf-8")
+    for memory in Path("runs").glob("*.sqlite*"):
         memory.unlink()
-    planned = typed("plan", *_write(folder), "-o", run)
+    planned = typed("plan", *_write(), "-o", run)
     assert planned.exit in {Exit.DONE, Exit.REJECTS}, planned.err
     applied = typed("apply", run)
     return state_of(alma.url), planned.err, applied.exit
@@ -167,10 +165,10 @@ def _differing(one: Users, other: Users) -> set[str]:
     }
 
 
-def _check(folder: Path, typed: Type, alma: Alma, switch: tuple[str, str], usual: Users) -> None:
+def _check(alma: Alma, switch: tuple[str, str], usual: Users) -> None:
     """A load under a switch leaves the users of the usual load, or its plan says what stays."""
     name, value = switch
-    users, said, code = _load(folder, typed, alma, {name: value}, f"{name}-{value}")
+    users, said, code = _load(alma, {name: value}, f"{name}-{value}")
     different = _differing(users, usual)
     match switch:
         case ("get-pin", "hide"):
@@ -197,27 +195,23 @@ _WRITTEN = [
 """The switches that change what an update leaves, most of all."""
 
 
-def test_a_load_does_what_the_facts_say(
-    folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_load_does_what_the_facts_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """With each fact that a write depends on, states are those of a usual load, or it is said."""
     with _alma(monkeypatch) as alma:
-        usual, _, code = _load(folder, typed, alma, {}, "usual")
+        usual, _, code = _load(alma, {}, "usual")
         assert code == Exit.DONE
         assert usual["2001"]["user_role"][0]["expiry_date"] == "2030-01-31Z"
         assert {"2005", "2009"} <= usual.keys()
         for switch in _WRITTEN:
-            _check(folder, typed, alma, switch, usual)
+            _check(alma, switch, usual)
 
 
 @pytest.mark.hunt
-def test_a_load_does_what_any_fact_says(
-    folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_load_does_what_any_fact_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """As above, with every other value of every switch, one load each."""
     with _alma(monkeypatch) as alma:
-        usual, _, _ = _load(folder, typed, alma, {}, "usual")
+        usual, _, _ = _load(alma, {}, "usual")
         for name, switch in SWITCHES.items():
             for value in switch.values[1:]:
                 if (name, value) not in {*_WRITTEN, ("environment", "production")}:
-                    _check(folder, typed, alma, (name, value), usual)
+                    _check(alma, (name, value), usual)

@@ -9,7 +9,8 @@ import pytest
 
 from importer.errors import Exit
 from importer.model.roster import DECISION
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
+from tests.command_line import typed
 from tests.offices.new_offices import OFFICES, Cells, NewOffice
 
 MOST = 8
@@ -20,27 +21,27 @@ SETTING_UP = 2
 
 
 @pytest.mark.parametrize("office", OFFICES.values(), ids=OFFICES)
-def test_a_first_load(office: NewOffice, folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_a_first_load(office: NewOffice, folder: Path, sandbox: Sandbox) -> None:
     """All rows are in Alma after one correction, and no row is sent twice."""
     roster = office.write(folder)
     people = sum(len(row) > 1 for row in office.rows()) - 1
     commands = SETTING_UP
 
-    def type_in(*arguments: str) -> Exit:
+    def step(*arguments: str) -> Exit:
         nonlocal commands
         commands += 1
         got = typed(*arguments)
         assert got.exit in {Exit.DONE, Exit.REJECTS}, got.err
         return Exit(got.exit)
 
-    assert type_in("codes", "fetch") == Exit.DONE
-    assert type_in("mapping", "new", roster.name, "-o", "m.yaml", *office.answers) == Exit.DONE
-    _edit(folder / "m.yaml", *office.edit)
-    assert type_in("plan", roster.name, "-m", "m.yaml", "-o", "first") == Exit.REJECTS
-    type_in("apply", "first", "--yes")
-    _correct(folder / "first" / "rejects.xlsx", office.corrected)
-    assert type_in("plan", "first/rejects.xlsx", "-m", "m.yaml", "-o", "rest") == Exit.DONE
-    assert type_in("apply", "rest", "--yes") == Exit.DONE
+    assert step("codes", "fetch") == Exit.DONE
+    assert step("mapping", "new", roster.name, "-o", "m.yaml", *office.answers) == Exit.DONE
+    _edit(Path("m.yaml"), *office.edit)
+    assert step("plan", roster.name, "-m", "m.yaml", "-o", "first") == Exit.REJECTS
+    step("apply", "first", "--yes")
+    _correct(Path("first/rejects.xlsx"), office.corrected)
+    assert step("plan", "first/rejects.xlsx", "-m", "m.yaml", "-o", "rest") == Exit.DONE
+    assert step("apply", "rest", "--yes") == Exit.DONE
     assert commands <= MOST
     created = [call for call in sandbox.log() if call["method"] == "POST"]
     assert [call["status"] for call in created] == [200] * people

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from importer.errors import Exit
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import edit, load, state, write
+from tests.command_line import typed
 from tests.sheets import read_csv
 
 HEAD = """version: 1
@@ -36,20 +37,20 @@ PEOPLE = (
 
 
 @pytest.fixture
-def people(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
+def people(folder: Path, sandbox: Sandbox) -> Path:
     """Three people in Alma, two of them in COMM, who expire in 2027. The folder."""
-    roster = write(folder, *PEOPLE)
+    roster = write(*PEOPLE)
     text = (
-        (folder / "small.yaml")
+        (Path("small.yaml"))
         .read_text("utf-8")
         .replace("record:", "record:\n  expiry_date: 2027-06-30")
     )
-    (folder / "small.yaml").write_text(text, "utf-8")
-    load(typed, roster, "first")
+    Path("small.yaml").write_text(text, "utf-8")
+    load(roster, "first")
     return folder
 
 
-def test_users_of_alma_are_a_roster(people: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_users_of_alma_are_a_roster(people: Path, sandbox: Sandbox) -> None:
     """The rows are kept privately in the run; apply changes them, a second plan is empty, undo."""
     before = state(sandbox)
     (people / "renew.yaml").write_text(RENEW, "utf-8")
@@ -79,7 +80,7 @@ def test_users_of_alma_are_a_roster(people: Path, typed: Type, sandbox: Sandbox)
 
 
 def test_rejects_of_a_list_from_alma_are_planned_as_a_roster(
-    people: Path, typed: Type, sandbox: Sandbox
+    people: Path, sandbox: Sandbox
 ) -> None:
     """A row that the mapping cannot read is rejected, corrected in the rejects, and planned."""
     mapping = HEAD + "name: dates\nroster: {from: alma, only: {user_group: [COMM]}}\nrecord:\n"
@@ -97,7 +98,7 @@ def test_rejects_of_a_list_from_alma_are_planned_as_a_roster(
     assert not (people / "again" / "roster.csv").exists()
 
 
-def test_what_rows_from_alma_need(people: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_what_rows_from_alma_need(people: Path, sandbox: Sandbox) -> None:
     """A user cache that may be read, a mapping for it, no corrections; `check` needs a file."""
     (people / "renew.yaml").write_text(RENEW, "utf-8")
     for words in (
@@ -109,7 +110,7 @@ def test_what_rows_from_alma_need(people: Path, typed: Type, sandbox: Sandbox) -
         assert typed(*words).exit == Exit.USAGE, words
 
 
-def test_a_file_is_no_roster_of_a_mapping_with_rows_from_alma(people: Path, typed: Type) -> None:
+def test_a_file_is_no_roster_of_a_mapping_with_rows_from_alma(people: Path) -> None:
     """One finding says where the rows come from; none is about headings that the file lacks."""
     (people / "renew.yaml").write_text(RENEW, "utf-8")
     (people / "r.csv").write_text("First Name,Last Name,Email\nA,B,c@example.org\n", "utf-8")
@@ -119,7 +120,7 @@ def test_a_file_is_no_roster_of_a_mapping_with_rows_from_alma(people: Path, type
     assert "missing" not in checked.err
 
 
-def test_stars_stand_for_every_entry(people: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_stars_stand_for_every_entry(people: Path, sandbox: Sandbox) -> None:
     """`… *` are the entries of all types' numbers that anybody has; a second one has ` 2`."""
 
     def more(user: dict[str, Any]) -> None:

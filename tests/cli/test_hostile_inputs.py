@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from tests.cli.conftest import Type
+from tests.command_line import typed
 from tests.pipeline.runs import MAPPINGS, ROOT, SAMPLES
 
 COMMUNITY = MAPPINGS / "community.yaml"
@@ -42,9 +42,9 @@ record:
 @pytest.mark.parametrize(
     "text", [DEEP, LONG, BROKEN, "\udcff", "[1, 2"], ids=lambda text: text[:20]
 )
-def test_json_that_no_person_writes(text: str, folder: Path, typed: Type) -> None:
+def test_json_that_no_person_writes(text: str) -> None:
     """Deep brackets, numbers of 5,000 digits, half characters: exit 2, and the file is named."""
-    (folder / "file.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    Path("file.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     for command in (
         ("check", PATRONS, "-m", COMMUNITY, "--codes", "file.json"),
         ("codes", "show", "-f", "file.json"),
@@ -58,7 +58,7 @@ def test_json_that_no_person_writes(text: str, folder: Path, typed: Type) -> Non
 
 
 @pytest.mark.parametrize("name", [TOO_LONG, "a\0b"], ids=["too long", "NUL"])
-def test_names_that_are_no_file_names(name: str, folder: Path, typed: Type) -> None:
+def test_names_that_are_no_file_names(name: str) -> None:
     """A name that is too long, or with a NUL: exit 2, and 4 for a roster."""
     for command, *words in (
         ("check", PATRONS, "-m", name),
@@ -102,12 +102,12 @@ def test_names_that_are_no_file_names(name: str, folder: Path, typed: Type) -> N
     ],
     ids=lambda text: text.replace(MAPPING, "")[:40],
 )
-def test_mappings_that_name_what_is_no_file(text: str, folder: Path, typed: Type) -> None:
+def test_mappings_that_name_what_is_no_file(text: str) -> None:
     """A base mapping or a lookup that is a pipe, a device or no file name; odd encodings."""
-    os.mkfifo(folder / "pipe")
-    (folder / ".env").write_text("ALMA_API_KEY=canarykey\n")
-    (folder / ".env").chmod(0o600)
-    (folder / "m.yaml").write_text(text, "utf-8")
+    os.mkfifo(Path("pipe"))
+    Path(".env").write_text("ALMA_API_KEY=canarykey\n")
+    Path(".env").chmod(0o600)
+    Path("m.yaml").write_text(text, "utf-8")
     for words in (("check", PATRONS, "-m", "m.yaml"), ("mapping", "check", "m.yaml")):
         got = typed(*words)
         assert got.exit == Exit.USAGE

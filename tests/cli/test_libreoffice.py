@@ -14,8 +14,8 @@ import openpyxl
 import pytest
 
 from importer.model.roster import ROW, letter, read_row
-from tests.cli.conftest import Type
 from tests.cli.test_rejects import CORRECTIONS
+from tests.command_line import typed
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES
 
 PYTHON = "/usr/bin/python3"
@@ -49,9 +49,9 @@ def correct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Correct]:
     ]  # fmt: skip
 
     def type_in(book: Path, texts: dict[str, str], saved: Path) -> None:
-        typed = json.dumps(texts)
+        keys = json.dumps(texts)
         subprocess.run(
-            [PYTHON, TYPING, pipe, book, saved], input=typed, text=True, timeout=120, check=True
+            [PYTHON, TYPING, pipe, book, saved], input=keys, text=True, timeout=120, check=True
         )
 
     with subprocess.Popen(command, start_new_session=True) as running:
@@ -72,13 +72,11 @@ def corrections(book: Path, wanted: dict[int, dict[str, str]]) -> dict[str, str]
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
-def test_rejects_corrected_in_libreoffice_are_all_ready(
-    name: str, folder: Path, typed: Type, correct: Correct
-) -> None:
+def test_rejects_corrected_in_libreoffice_are_all_ready(name: str, correct: Correct) -> None:
     """With the marked cells corrected and saved there, every row that came back is ready."""
     mapping = MAPPING_OF_SAMPLE[name]
     first = typed("check", SAMPLES / name, "-m", mapping, "-o", "first", "--json").summary
-    rejects, corrected = folder / "first" / "rejects.xlsx", folder / "corrected.xlsx"
+    rejects, corrected = Path("first/rejects.xlsx"), Path("corrected.xlsx")
     texts = corrections(rejects, CORRECTIONS[name])
     correct(rejects, texts, corrected)
     sheet = openpyxl.load_workbook(corrected).worksheets[0]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from importer.errors import Exit
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, MAPPING, link, load, state, write
+from tests.command_line import typed
 from tests.sheets import read_csv
 
 LETTERS = MAPPING.replace(
@@ -20,46 +21,42 @@ LETTERS = MAPPING.replace(
 ).replace("note_text: <Note>", "note_text: <Group>")
 
 
-def test_letters_go_to_who_is_new_and_to_who_is_renewed(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_letters_go_to_who_is_new_and_to_who_is_renewed(sandbox: Sandbox) -> None:
     """Each in a file of its own, with the card; the PIN only where it is asked for."""
-    mapping = folder / "letters.yaml"
+    mapping = Path("letters.yaml")
     mapping.write_text(LETTERS, "utf-8")
-    first = write(folder, (*ANA[:6], "2027-01-31"))
-    load(typed, first, "first", "letters.yaml")
+    first = write((*ANA[:6], "2027-01-31"))
+    load(first, "first", "letters.yaml")
     later = (*ANA[:6], "2028-01-31"), (*BO[:6], "2028-01-31")
-    load(typed, write(folder, *later), "second", "letters.yaml")
+    load(write(*later), "second", "letters.yaml")
     assert typed("report", "second", "--as", "mail-merge").exit == Exit.DONE
     (heads, bo), (_, ana) = (
-        read_csv(folder / "second" / f"mail-merge-{kind}.csv") for kind in ("created", "renewed")
+        read_csv(Path("second", f"mail-merge-{kind}.csv")) for kind in ("created", "renewed")
     )
     assert "PIN" not in heads
     shown = dict(zip(heads, bo, strict=True))
     assert (shown["Card"], shown["Expires"], shown["Email"]) == ("C2002", "2028-01-31", BO[5])
     assert ana[heads.index("Primary ID")] == "2001"
     assert typed("report", "second", "--as", "mail-merge", "--pin").exit == Exit.DONE
-    heads, bo = read_csv(folder / "second" / "mail-merge-created.csv")
+    heads, bo = read_csv(Path("second/mail-merge-created.csv"))
     assert dict(zip(heads, bo, strict=True))["PIN"] == "1234"
     assert typed("report", "second", "--as", "set", "--json").summary["files"]
-    assert read_csv(folder / "second" / "set.csv") == [["USERNAME"], ["2001"], ["2002"]]
+    assert read_csv(Path("second/set.csv")) == [["USERNAME"], ["2001"], ["2002"]]
 
 
-def test_lists_are_of_what_was_applied(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_lists_are_of_what_was_applied(sandbox: Sandbox) -> None:
     """A plan created nobody yet, and a PIN is no part of a report."""
-    typed("plan", write(folder, ANA), "-m", "small.yaml", "-o", "run")
+    typed("plan", write(ANA), "-m", "small.yaml", "-o", "run")
     assert typed("report", "run", "--as", "set").exit == Exit.USAGE
     assert typed("report", "run", "--pin").exit == Exit.USAGE
 
 
-def test_who_is_twice_in_alma_is_listed_for_the_merge(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_who_is_twice_in_alma_is_listed_for_the_merge(sandbox: Sandbox) -> None:
     """Both records stand side by side, masked on the screen, whole in the file."""
-    load(typed, write(folder, ANA, BO), "first")
+    load(write(ANA, BO), "first")
     twice = MAPPING.replace("possible_match: review", "possible_match: ignore")
-    (folder / "twice.yaml").write_text(twice, "utf-8")
-    load(typed, write(folder, ("2101", *ANA[1:])), "second", "twice.yaml")
+    Path("twice.yaml").write_text(twice, "utf-8")
+    load(write(("2101", *ANA[1:])), "second", "twice.yaml")
     copied = ("primary_id", "first_name", "last_name", "birth_date", "record_type", "account_type")
     bo = {name: state(sandbox)["2002"][name] for name in (*copied, "contact_info", "user_group")}
     bo["contact_info"]["email"][0]["email_address"] = "bo@example.net"
@@ -69,12 +66,12 @@ def test_who_is_twice_in_alma_is_listed_for_the_merge(
     found = typed("users", "duplicates", "-o", "merge.csv", "--json").summary
     assert (len(found["pairs"]), found["offered"]) == (2, 1)
     assert "Nunez" not in str(found)
-    _, *rows = read_csv(folder / "merge.csv")
+    _, *rows = read_csv(Path("merge.csv"))
     assert {frozenset(row[:2]): bool(row[3]) for row in rows} == {
         frozenset({"2001", "2101"}): False,
         frozenset({"2002", "2102"}): True,
     }
     assert "Nunez" in str(rows)
-    (cache,) = (folder / "users").glob("*.sqlite")
+    (cache,) = Path("users").glob("*.sqlite")
     cache.with_name("01SANDBOX_INST-production.sqlite").touch()
     assert "users delete" in typed("users", "duplicates").err

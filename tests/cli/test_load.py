@@ -14,12 +14,15 @@ import pytest
 from lxml import etree
 from typer.main import get_group
 
-from importer.cli.app import COMMANDS, HIDDEN, app, run
+from importer.cli.app import COMMANDS, HIDDEN, app
 from importer.errors import Exit
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
+from tests.command_line import typed
+from tests.mapper.bench import BASE
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, ROOT, SAMPLES
 from tests.practice import call
 
+OF_SIS = BASE.replace("INTERNAL", "EXTERNAL\nowning_system: SIS\nrecord_type: PUBLIC")
 SCHEMA = ROOT.parent / "shared" / "alma" / "xsd" / "rest_users.xsd"
 
 
@@ -36,23 +39,15 @@ def imported(*command: str) -> set[str]:
     return set(done.stderr.splitlines())
 
 
-def test_the_bare_command_helps(capsys: pytest.CaptureFixture[str]) -> None:
-    """Typed alone it tells what there is; a group without its command is wrong usage."""
-    assert run([]) == Exit.DONE
-    assert "check" in capsys.readouterr().out
-    assert run(["mapping"]) == Exit.USAGE
-    assert capsys.readouterr().err
-
-
 def test_help_is_quick() -> None:
     """The help of all commands imports nothing that only a command needs."""
     assert imported("--help").isdisjoint({"pandas", "pydantic", "httpx", "rich", "jinja2"})
 
 
-def test_a_check_imports_nothing_of_the_connection(folder: Path) -> None:
+def test_a_check_imports_nothing_of_the_connection() -> None:
     """It asks Alma nothing."""
     roster, mapping = next(iter(MAPPING_OF_SAMPLE.items()))
-    rest = (str(SAMPLES / roster), "-m", str(mapping), "-o", str(folder / "run"))
+    rest = (str(SAMPLES / roster), "-m", str(mapping), "-o", str(Path("run")))
     assert imported("check", *rest).isdisjoint({"httpx", "asyncio", "lxml", "stamina"})
 
 
@@ -72,15 +67,13 @@ def test_the_help_lists_the_commands_in_words_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("name", MAPPING_OF_SAMPLE)
-def test_from_check_to_the_second_plan(
-    name: str, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_from_check_to_the_second_plan(name: str, sandbox: Sandbox) -> None:
     """Check and plan only read; apply writes each row once, also in two goes; then all is so."""
     roster, mapping = SAMPLES / name, MAPPING_OF_SAMPLE[name]
     ready = typed("check", roster, "-m", mapping, "-o", "checked", "--json").summary["ready"]
     assert sandbox.log() == []
-    assert stat.S_IMODE((folder / "checked").stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (folder / "checked").iterdir()} == {0o600}
+    assert stat.S_IMODE(Path("checked").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in Path("checked").iterdir()} == {0o600}
     planned = typed("plan", roster, "-m", mapping, "-o", "run", "--json")
     assert {call["method"] for call in sandbox.log()} == {"GET"}
     assert planned.summary["create"] == ready
@@ -98,7 +91,7 @@ def test_from_check_to_the_second_plan(
     assert counts == [0, 0, ready]
 
 
-def test_records_as_files(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_records_as_files(sandbox: Sandbox) -> None:
     """`convert` gives a body a line, or a zip that is valid against Alma's own schema.
 
     An SIS load of it updates everybody: the ready mapping's Internal entries stay out of the zip,
@@ -109,12 +102,12 @@ def test_records_as_files(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     roster, mapping = SAMPLES / name, MAPPING_OF_SAMPLE[name]
     convert = ("convert", roster, "-m", mapping, "--to")
     ready = typed(*convert, "jsonl", "-o", "out.jsonl", "--json").summary["ready"]
-    bodies = [json.loads(line) for line in (folder / "out.jsonl").read_text("utf-8").splitlines()]
+    bodies = [json.loads(line) for line in Path("out.jsonl").read_text("utf-8").splitlines()]
     kinds = [body["account_type"]["value"] for body in bodies]
     assert kinds == ["EXTERNAL"] * int(str(ready))
     cleared = typed(*convert, "sis-xml", "-o", "load.zip").err
     assert "Gender" in cleared  # a field that the load would clear
-    with ZipFile(folder / "load.zip") as archive:
+    with ZipFile(Path("load.zip")) as archive:
         documents = [etree.fromstring(archive.read(member)) for member in archive.namelist()]
     assert sum(map(len, documents)) == ready
     if SCHEMA.exists():
@@ -123,24 +116,16 @@ def test_records_as_files(folder: Path, typed: Type, sandbox: Sandbox) -> None:
             schema.assertValid(document)
     typed("plan", roster, "-m", mapping, "-o", "run")
     assert typed("apply", "run", "--json").summary["created"] == ready
-    load = (folder / "load.zip").read_bytes()
+    load = Path("load.zip").read_bytes()
     told = json.loads(call(sandbox.host, "POST", "/_sandbox/sis", load))
     assert (told["updated"], told["created"], told["rejected"]) == (ready, 0, [])
 
 
-def test_rows_that_a_load_would_not_match_are_listed(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_rows_that_a_load_would_not_match_are_listed(sandbox: Sandbox) -> None:
     """A load never touches Internal users; the user cache shows whose ID a row has."""
-    (folder / "community.yaml").write_text(
-        "version: 1\naccount_type: INTERNAL\nrecord: {primary_id: <Id>, first_name: <F>,"
-        " last_name: <L>, user_group: COMM}\n",
-        "utf-8",
-    )
-    text = (folder / "community.yaml").read_text("utf-8")
-    students = text.replace("INTERNAL", "EXTERNAL\nowning_system: SIS")
-    (folder / "students.yaml").write_text(students, "utf-8")
-    (folder / "r.csv").write_text("Id,F,L\n0012345,Ana,Nunez\n0012346,Bo,Doe\n", "utf-8")
+    Path("community.yaml").write_text(BASE, "utf-8")
+    Path("students.yaml").write_text(OF_SIS, "utf-8")
+    Path("r.csv").write_text("ID,First,Last\n0012345,Ana,Nunez\n0012346,Bo,Doe\n", "utf-8")
     typed("plan", "r.csv", "-m", "community.yaml", "-o", "run")
     typed("apply", "run", "--limit", "1")
     typed("users", "refresh")
@@ -156,41 +141,32 @@ def test_rows_that_a_load_would_not_match_are_listed(
         ({"PUBLIC": "STAFF"}, "record types: PUBLIC and STAFF"),
     ],
 )
-def test_one_file_for_an_sis_load_fits_one_profile(
-    folder: Path, typed: Type, other: dict[str, str], what: str
-) -> None:
+def test_one_file_for_an_sis_load_fits_one_profile(other: dict[str, str], what: str) -> None:
     """A profile in Alma has one external system, one ID to find users by, and one record type."""
-    mapping = (
-        "version: 1\naccount_type: EXTERNAL\nowning_system: SIS\nrecord_type: PUBLIC\n"
-        "match: {by: [primary_id]}\nrecord: {primary_id: <Id>, first_name: <F>, last_name: <L>,"
-        " user_group: COMM, user_identifier: [{id_type: UNIV_ID, value: <U>}]}\n"
-    )
-    (folder / "one.yaml").write_text(mapping, "utf-8")
+    mapping = f"{OF_SIS}  user_identifier: [{{id_type: UNIV_ID, value: <U>}}]\n"
+    mapping += "match: {by: [primary_id]}\n"
+    Path("one.yaml").write_text(mapping, "utf-8")
     for here, there in other.items():
-        (folder / "other.yaml").write_text(mapping.replace(here, there), "utf-8")
-    (folder / "a.csv").write_text("Id,F,L,U\n0012345,Ana,Nunez,U1\n", "utf-8")
-    (folder / "b.csv").write_text("Id,F,L,U\n0012346,Bo,Doe,U2\n", "utf-8")
+        Path("other.yaml").write_text(mapping.replace(here, there), "utf-8")
+    Path("a.csv").write_text("ID,First,Last,U\n0012345,Ana,Nunez,U1\n", "utf-8")
+    Path("b.csv").write_text("ID,First,Last,U\n0012346,Bo,Doe,U2\n", "utf-8")
     load = ("a.csv", "b.csv", "-m", "one.yaml", "-m", "other.yaml", "--to", "sis-xml", "-o")
     refused = typed("convert", *load, "load.zip")
-    assert (refused.exit, (folder / "load.zip").exists()) == (Exit.USAGE, False)
+    assert (refused.exit, Path("load.zip").exists()) == (Exit.USAGE, False)
     assert what in refused.err
 
 
 @pytest.mark.parametrize("command", ["convert", "plan"])
 @pytest.mark.parametrize(("last", "system", "rejected"), [("Doe", "sis", 0), ("", "HR", 1)])
 def test_a_row_that_is_not_loaded_stops_no_sis_load(
-    folder: Path, typed: Type, sandbox: Sandbox, last: str, system: str, rejected: int, command: str
+    sandbox: Sandbox, last: str, system: str, rejected: int, command: str
 ) -> None:
     """Only ready rows need one external system, and case makes no second one."""
-    (folder / "one.yaml").write_text(
-        "version: 1\naccount_type: EXTERNAL\nowning_system: <System>\nrecord_type: PUBLIC\n"
-        "record: {primary_id: <Id>, first_name: <F>, last_name: <L>, user_group: COMM}\n",
-        "utf-8",
-    )
-    rows = f"Id,F,L,System\n0012345,Ana,Nunez,SIS\n0012346,Bo,{last},{system}\n"
-    (folder / "r.csv").write_text(rows, "utf-8")
+    Path("one.yaml").write_text(OF_SIS.replace("SIS", "<System>"), "utf-8")
+    rows = f"ID,First,Last,System\n0012345,Ana,Nunez,SIS\n0012346,Bo,{last},{system}\n"
+    Path("r.csv").write_text(rows, "utf-8")
     tables = {"tables": {"UserGroups": {"COMM": "Community"}}}
-    (folder / "codes.json").write_text(json.dumps(tables), "utf-8")
+    Path("codes.json").write_text(json.dumps(tables), "utf-8")
     typed("users", "refresh")
     out = "load.zip" if command == "convert" else "run"
     got = typed(command, "r.csv", "-m", "one.yaml", "--to", "sis-xml", "-o", out, "--json")

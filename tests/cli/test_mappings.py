@@ -12,7 +12,8 @@ import pytest
 
 from importer.errors import Exit
 from importer.report.workbook import VERSION, excel_date
-from tests.cli.conftest import Type
+from tests.command_line import typed
+from tests.mapper.bench import BASE
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, SAMPLES
 from tests.sheets import read_rows
 
@@ -56,7 +57,7 @@ def written(folder: Path, text: str = MAPPING, name: str = "m.yaml") -> Path:
     return path
 
 
-def test_check_with_a_roster_shows_one_masked_record(typed: Type) -> None:
+def test_check_with_a_roster_shows_one_masked_record() -> None:
     """Columns with what they become, and a record without a value that names somebody."""
     told = typed("mapping", "check", COMMUNITY, PATRONS, "--json").summary
     sample = told["sample"]
@@ -70,19 +71,16 @@ def test_check_with_a_roster_shows_one_masked_record(typed: Type) -> None:
     assert "A (Barcode) → primary_id" in plain.out
 
 
-def test_check_names_unused_columns(folder: Path, typed: Type) -> None:
+def test_check_names_unused_columns(folder: Path) -> None:
     """A column that neither a rule nor `unused` names; one that `unused` names stays out."""
-    roster = folder / "r.csv"
-    roster.write_text("EMPL ID,First,Last,Fines,Note\n1,Ann,Lee,3,x\n", "utf-8")
-    text = (
-        "version: 1\naccount_type: INTERNAL\nroster: {unused: [Note]}\nrecord:\n"
-        "  primary_id: <EMPL ID>\n  first_name: <First>\n  last_name: <Last>\n  user_group: X\n"
-    )
+    roster = Path("r.csv")
+    roster.write_text("ID,First,Last,Fines,Note\n1,Ann,Lee,3,x\n", "utf-8")
+    text = f"{BASE}roster: {{unused: [Note]}}\n"
     told = typed("mapping", "check", written(folder, text), roster, "--json").summary
     assert told["unused"] == ["Fines"]
 
 
-def test_to_dos_are_listed_and_do_not_fail(folder: Path, typed: Type) -> None:
+def test_to_dos_are_listed_and_do_not_fail(folder: Path) -> None:
     """What is still `?` is listed apart from hints: exit 0. Only a template needs every column."""
     text = MAPPING.replace("NORTH}", '"?"}').replace("<Group>", "<?>") + "  spare: {a: B}\n"
     got = typed("mapping", "check", written(folder, text), "--json")
@@ -92,10 +90,10 @@ def test_to_dos_are_listed_and_do_not_fail(folder: Path, typed: Type) -> None:
     assert "spare" in str(told["remarks"])
     assert "codes fetch" in typed("mapping", "check", "m.yaml").out
     assert typed("mapping", "template", "m.yaml", "-o", "t.xlsx").exit == Exit.USAGE
-    assert not (folder / "t.xlsx").exists()
+    assert not Path("t.xlsx").exists()
 
 
-def test_show_says_what_every_field_gets(folder: Path, typed: Type) -> None:
+def test_show_says_what_every_field_gets(folder: Path) -> None:
     """A line for each field, in words; the same for machines."""
     got = typed("mapping", "show", written(folder))
     assert got.exit == Exit.DONE
@@ -107,14 +105,14 @@ def test_show_says_what_every_field_gets(folder: Path, typed: Type) -> None:
 
 
 @pytest.mark.parametrize("name", MAPPING_OF_SAMPLE)
-def test_new_gives_what_check_takes(folder: Path, typed: Type, name: str) -> None:
+def test_new_gives_what_check_takes(name: str) -> None:
     """To a new file, never over one that is there; with nothing but to-dos and remarks."""
     got = typed("mapping", "new", SAMPLES / name, "-o", "first.yaml")
     assert got.exit == Exit.DONE
     assert got.out == ""
-    before = (folder / "first.yaml").read_bytes()
+    before = Path("first.yaml").read_bytes()
     assert typed("mapping", "new", SAMPLES / name, "-o", "first.yaml").exit == Exit.USAGE
-    assert (folder / "first.yaml").read_bytes() == before
+    assert Path("first.yaml").read_bytes() == before
     assert typed("mapping", "check", "first.yaml", SAMPLES / name).exit == Exit.DONE
     assert typed("mapping", "new", SAMPLES / name).out == before.decode()
 
@@ -137,7 +135,7 @@ def test_new_gives_what_check_takes(folder: Path, typed: Type, name: str) -> Non
     ],
 )
 def test_what_is_wrong_is_one_sentence(
-    folder: Path, typed: Type, arguments: tuple[str | Path, ...], code: Exit
+    folder: Path, arguments: tuple[str | Path, ...], code: Exit
 ) -> None:
     """With its exit code; nothing is left and nothing is on stdout."""
     got = typed("mapping", *arguments)
@@ -147,7 +145,7 @@ def test_what_is_wrong_is_one_sentence(
     assert list(folder.iterdir()) == []
 
 
-def test_headings_in_two_rows_are_asked_for(folder: Path, typed: Type) -> None:
+def test_headings_in_two_rows_are_asked_for() -> None:
     """The message names the option of this command; with it, the mapping says the rows."""
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
@@ -156,7 +154,7 @@ def test_headings_in_two_rows_are_asked_for(folder: Path, typed: Type) -> None:
     sheet.append(["1001", "UGRD", "MAIN", "ann@example.org", "605-555-0101"])
     for cells in ("A1:A2", "B1:B2", "C1:C2", "D1:E1"):
         sheet.merge_cells(cells)
-    book.save(folder / "two.xlsx")
+    book.save(Path("two.xlsx"))
     got = typed("mapping", "new", "two.xlsx")
     assert got.exit == Exit.ROSTER
     assert "--header" in got.err
@@ -165,38 +163,38 @@ def test_headings_in_two_rows_are_asked_for(folder: Path, typed: Type) -> None:
     assert "email_address: {from: <Contact E-mail>" in got.out
 
 
-def test_a_profile_is_printed_as_a_mapping(folder: Path, typed: Type) -> None:
+def test_a_profile_is_printed_as_a_mapping(folder: Path) -> None:
     """On stdout, or in a new file; with several in the file, one is to be named."""
     fields = [{"header": "ID", "fieldName": "primary_id"}]
     profiles = [
         {"name": name, "accountType": "INTERNAL", "profileType": "ADD", "fields": fields}
         for name in ("one", "two")
     ]
-    (folder / "p.json").write_text(json.dumps(profiles), "utf-8")
+    Path("p.json").write_text(json.dumps(profiles), "utf-8")
     got = typed("mapping", "import", "p.json")
     assert (got.exit, got.out) == (Exit.USAGE, "")
     got = typed("mapping", "import", "p.json", "--profile", "two")
     assert "title: two" in got.out
     assert typed("mapping", "check", written(folder, got.out)).exit == Exit.DONE
     saved = typed("mapping", "import", "p.json", "--profile", "two", "-o", "two.yaml")
-    assert (saved.out, (folder / "two.yaml").read_text("utf-8")) == ("", got.out)
+    assert (saved.out, Path("two.yaml").read_text("utf-8")) == ("", got.out)
     again = typed("mapping", "import", "p.json", "--profile", "two", "-o", "two.yaml")
     assert again.exit == Exit.USAGE
 
 
-def test_a_template_offers_what_there_is(folder: Path, typed: Type) -> None:
+def test_a_template_offers_what_there_is(folder: Path) -> None:
     """Text for identifiers, dates in the declared form, lists with enabled codes, an example.
 
     Filled in below the example, with dates as dates or as text, it has no error of form.
     """
-    (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
+    Path("codes.json").write_text(json.dumps(CODES), "utf-8")
     typed("mapping", "template", written(folder), "-o", "t.xlsx")
     again = typed("mapping", "template", "m.yaml", "-o", "again.xlsx", "--codes", "codes.json")
     assert again.exit == Exit.DONE
-    assert (folder / "t.xlsx").read_bytes() == (folder / "again.xlsx").read_bytes()
-    book = openpyxl.load_workbook(folder / "t.xlsx")
+    assert Path("t.xlsx").read_bytes() == Path("again.xlsx").read_bytes()
+    book = openpyxl.load_workbook(Path("t.xlsx"))
     assert [sheet.sheet_state for sheet in book.worksheets] == ["visible", "visible", "veryHidden"]
-    with ZipFile(folder / "t.xlsx") as whole:
+    with ZipFile(Path("t.xlsx")) as whole:
         assert VERSION in whole.read("docProps/custom.xml").decode()
     sheet, lists = book.worksheets[0], book.worksheets[2]
     assert sheet.title == "Autumn"
@@ -227,7 +225,7 @@ def test_a_template_offers_what_there_is(folder: Path, typed: Type) -> None:
     for line, row in enumerate(rows, start=5):
         for column, value in enumerate(row, start=1):
             sheet.cell(line, column).value = value
-    book.save(folder / "t.xlsx")
+    book.save(Path("t.xlsx"))
     got = typed("check", "t.xlsx", "-m", "m.yaml", "--json")
     counts = [got.summary[count] for count in ("ready", "skipped", "rejected")]
     assert (got.exit, counts) == (Exit.DONE, [2, 1, 0])
@@ -269,10 +267,10 @@ OF_SANDBOX = {
     ],
 )
 def test_codes_of_the_mapping_are_held_against_the_tables(
-    folder: Path, typed: Type, rule: str, wrong: list[str]
+    folder: Path, rule: str, wrong: list[str]
 ) -> None:
     """Constants and the codes of lookups, each with its line; a mapping stays right in itself."""
-    (folder / "codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")
+    Path("codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")
     mapping = written(folder, MAPPING.replace("<Group>", rule))
     got = typed("mapping", "check", mapping, "--json")
     found = got.summary["codes"]
@@ -296,7 +294,7 @@ ABSENT = "{among: {user_group: [%s]}, set: {expiry_date: <@today>}}"
     ],
 )
 def test_codes_outside_the_record_are_held_against_the_tables(
-    folder: Path, typed: Type, line: str, wrong: list[str]
+    folder: Path, line: str, wrong: list[str]
 ) -> None:
     """In any case; `*` is no group. Of a mistyped group nobody would ever be missing.
 
@@ -304,17 +302,17 @@ def test_codes_outside_the_record_are_held_against_the_tables(
     """
     kinds = {"UserIdentifierTypes": {"BARCODE": "Barcode"}}
     codes = CODES | {"tables": CODES["tables"] | kinds}
-    (folder / "codes.json").write_text(json.dumps(codes), "utf-8")
+    Path("codes.json").write_text(json.dumps(codes), "utf-8")
     got = typed("mapping", "check", written(folder, f"{MAPPING.rstrip()}\n{line}\n"), "--json")
     steps = [one.split(": ")[1] for one in got.summary["codes"]]
     assert steps == wrong
 
 
-def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path, typed: Type) -> None:
+def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path) -> None:
     """The advice names its line, where there is no cell to be corrected."""
-    (folder / "codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")
+    Path("codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")
     text = MAPPING.replace("<Group>", "FREND").replace("header: 3, sheet: Autumn, ", "")
-    roster = folder / "r.csv"
+    roster = Path("r.csv")
     roster.write_text(
         "EMPL ID,First,Last,campus,DOB,Until,Email 1,Status\n"
         "1000001,Ann,Lee,Main campus,01/02/1990,01 May 2035,,Active\n"
@@ -323,7 +321,7 @@ def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path, typed: Typ
     )
     got = typed("check", roster, "-m", written(folder, text), "-o", "run")
     assert got.exit == Exit.REJECTS
-    lines = read_rows(folder / "run" / "problems.csv")
+    lines = read_rows(Path("run/problems.csv"))
     told = [line for line in lines if line["code"] == "unknown-code"]
     assert [(line["row"], line["field"]) for line in told] == [
         ("2", "user_group"), ("3", "user_group"), ("3", "campus_code"),
@@ -332,7 +330,7 @@ def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path, typed: Typ
     assert "FREND is not in Alma's table" in got.err
 
 
-def test_a_mapping_that_lacks_a_heading_of_the_roster_is_not_called_valid(typed: Type) -> None:
+def test_a_mapping_that_lacks_a_heading_of_the_roster_is_not_called_valid() -> None:
     """The missing heading comes first, then other mappings that fit, in one line."""
     text = COMMUNITY.read_text("utf-8")
     for name in ("one.yaml", "two.yaml"):
@@ -347,16 +345,15 @@ def test_a_mapping_that_lacks_a_heading_of_the_roster_is_not_called_valid(typed:
     ]
 
 
-def test_cells_that_fail_often_are_a_lookup_to_paste(folder: Path, typed: Type) -> None:
+def test_cells_that_fail_often_are_a_lookup_to_paste() -> None:
     """`mapping check` prints them with counts; pasted as they are, the mapping takes them."""
-    (folder / "cards.csv").write_text(
+    Path("cards.csv").write_text(
         "ID,First,Last,Mail\n1,A,Lee,ask desk\n2,B,Ray,ask desk\n3,C,Ito,see file\n"
         "4,D,Poe,see file\n"
     )
-    record = "  primary_id: <ID>\n  first_name: <First>\n  last_name: <Last>\n  user_group: COMM\n"
-    record += "  contact_info: {email: [{email_address: <Mail>, email_type: personal}]}\n"
-    mapping = folder / "m.yaml"
-    mapping.write_text(f"version: 1\naccount_type: INTERNAL\nrecord:\n{record}")
+    record = "  contact_info: {email: [{email_address: <Mail>, email_type: personal}]}\n"
+    mapping = Path("m.yaml")
+    mapping.write_text(BASE + record)
     shown = typed("mapping", "check", "m.yaml", "cards.csv").out
     assert (
         "D (Mail): 4 of 4 values are not right (email not valid): ask desk (2), see file (2)."
@@ -369,14 +366,9 @@ def test_cells_that_fail_often_are_a_lookup_to_paste(folder: Path, typed: Type) 
     assert (again["to_do"], again["failing"]) == ([], [])
 
 
-TESTED = """\
-version: 1
-account_type: INTERNAL
-record:
-  primary_id: <ID>
-  first_name: <First>
-  last_name: <Last>
-  user_group: {from: <Type>, lookup: groups}
+TESTED = (
+    BASE.replace("COMM", "{from: <Type>, lookup: groups}")
+    + """\
   expiry_date: {from: <@today>, plus: 1 year}
 lookups: {groups: {Guest: GUEST}}
 tests:
@@ -387,18 +379,19 @@ tests:
     - cells: {ID: 2001, First: Bo, Last: Kim, Type: Pirate}
       problems: [unknown-code]
 """
+)
 
 
-def _tested(folder: Path, typed: Type, text: str) -> tuple[int, list[str]]:
-    (folder / "m.yaml").write_text(text, "utf-8")
+def _tested(text: str) -> tuple[int, list[str]]:
+    Path("m.yaml").write_text(text, "utf-8")
     done = typed("mapping", "check", "m.yaml", "--json")
     found: list[str] = json.loads(done.out)["tests"]
     return done.exit, found
 
 
-def test_a_mapping_that_does_what_its_tests_say_is_right(folder: Path, typed: Type) -> None:
+def test_a_mapping_that_does_what_its_tests_say_is_right() -> None:
     """Values, and every problem; the day is the one in the mapping."""
-    assert _tested(folder, typed, TESTED) == (Exit.DONE, [])
+    assert _tested(TESTED) == (Exit.DONE, [])
 
 
 @pytest.mark.parametrize(
@@ -422,10 +415,8 @@ def test_a_mapping_that_does_what_its_tests_say_is_right(folder: Path, typed: Ty
         ("First: Ann, ", "", "m.yaml:13: tests.rows[0]: `missing-value` was not expected"),
     ],
 )
-def test_the_first_difference_is_named(
-    folder: Path, typed: Type, right: str, wrong: str, line: str
-) -> None:
+def test_the_first_difference_is_named(right: str, wrong: str, line: str) -> None:
     """By its line, and the command ends with the exit code of a wrong mapping."""
-    exit_code, found = _tested(folder, typed, TESTED.replace(right, wrong, 1))
+    exit_code, found = _tested(TESTED.replace(right, wrong, 1))
     assert exit_code == Exit.USAGE
     assert [one[: len(line)] for one in found] == [line]

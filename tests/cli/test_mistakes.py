@@ -14,7 +14,8 @@ import openpyxl
 import pytest
 
 from importer.errors import Exit
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
+from tests.command_line import typed
 from tests.pipeline.runs import MAPPINGS
 
 PEOPLE = ("Ana Nunez", "Bo Doe", "Cy Lee", "Di Kim", "Ed Roy", "Fay Orr", "Gus Lund", "Hana Weiss")
@@ -51,16 +52,16 @@ CHECK = ("check", "patrons.csv", "-m", "patrons.yaml")
 CHECK_WORKBOOK = ("check", "patrons.xlsx", "-m", "patrons.yaml")
 PLAN = ("plan", "patrons.csv", "-m", "patrons.yaml")
 
-Change = Callable[[Path], object]
+Change = Callable[[], object]
 
 
 def replaced(old: str, new: str, name: str = "patrons.yaml") -> Change:
     """Replace a text in a file, which must have it."""
 
-    def change(folder: Path) -> None:
-        text = (folder / name).read_text("utf-8")
+    def change() -> None:
+        text = Path(name).read_text("utf-8")
         assert old in text
-        (folder / name).write_text(text.replace(old, new), "utf-8")
+        Path(name).write_text(text.replace(old, new), "utf-8")
 
     return change
 
@@ -68,61 +69,61 @@ def replaced(old: str, new: str, name: str = "patrons.yaml") -> Change:
 def written(name: str, content: bytes | str) -> Change:
     """Write a file."""
     data = content.encode() if isinstance(content, str) else content
-    return lambda folder: (folder / name).write_bytes(data)
+    return lambda: Path(name).write_bytes(data)
 
 
 def copied(source: Path, name: str) -> Change:
     """Copy a file into the folder."""
-    return lambda folder: shutil.copy(source, folder / name)
+    return lambda: shutil.copy(source, name)
 
 
 def both(first: Change, second: Change) -> Change:
     """Make two changes."""
 
-    def change(folder: Path) -> None:
-        first(folder)
-        second(folder)
+    def change() -> None:
+        first()
+        second()
 
     return change
 
 
-def workbook(folder: Path) -> None:
+def workbook() -> None:
     """The roster as a workbook with a sheet Students."""
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.title = "Students"
     for line in ROSTER.splitlines():
         sheet.append(line.split(","))
-    book.save(folder / "patrons.xlsx")
+    book.save(Path("patrons.xlsx"))
 
 
-def truncated(folder: Path) -> None:
+def truncated() -> None:
     """Half a workbook."""
-    workbook(folder)
-    path = folder / "patrons.xlsx"
+    workbook()
+    path = Path("patrons.xlsx")
     path.write_bytes(path.read_bytes()[:2_000])
 
 
-def by_letters(folder: Path) -> None:
+def by_letters() -> None:
     """What the message about a roster without headings says."""
-    text = (folder / "patrons.yaml").read_text("utf-8")
+    text = Path("patrons.yaml").read_text("utf-8")
     for letter, heading in zip("ABCDEF", ROSTER.partition("\n")[0].split(","), strict=True):
         text = text.replace(f"<{heading}>", f"<{letter}>")
     text = text.replace("  dates: mdy", "  dates: mdy\n  header: none")
-    (folder / "patrons.yaml").write_text(text, "utf-8")
+    Path("patrons.yaml").write_text(text, "utf-8")
 
 
 def pasted(below: str) -> Change:
     """The lines that the report shows, pasted below a line or at the end, with the codes chosen."""
 
-    def change(folder: Path) -> None:
-        (report,) = folder.glob("runs/*/report.html")
+    def change() -> None:
+        (report,) = Path().glob("runs/*/report.html")
         (lines,) = re.findall(r"<pre>(.*?)</pre>", report.read_text("utf-8"), re.DOTALL)
         chosen = unescape(lines).replace('GR: "?"', "GR: GRAD").replace('UG: "?"', "UG: UGRD")
         assert chosen != unescape(lines)
-        text = (folder / "patrons.yaml").read_text("utf-8")
+        text = Path("patrons.yaml").read_text("utf-8")
         text = text + chosen if below == "end" else text.replace(below, below + chosen)
-        (folder / "patrons.yaml").write_text(text, "utf-8")
+        Path("patrons.yaml").write_text(text, "utf-8")
 
     return change
 
@@ -138,8 +139,8 @@ class Mistake:
     arguments: tuple[str, ...]
     exit: Exit
     words: tuple[str, ...]
-    made: Change = lambda _folder: None
-    fix: Change = lambda _folder: None
+    made: Change = lambda: None
+    fix: Change = lambda: None
     mended: tuple[str, ...] = ()
     planned: bool = False
 
@@ -182,9 +183,26 @@ MISTAKES = {
         ("check", ".", "-m", "patrons.yaml"), Exit.ROSTER, ("is a folder", "Name a file in it"),
         mended=CHECK,
     ),
+    "no mapping": Mistake(
+        ("check", "patrons.csv"), Exit.USAGE,
+        ("`importer mapping ready`", "`importer mapping new "), mended=CHECK,
+    ),
+    **{
+        f"no rows to {command[0]}": Mistake(
+            (*command, "-o", "out"), Exit.ROSTER, ("headings but no rows",),
+            written("patrons.csv", ROSTER.partition("\n")[0] + "\n"),
+        )
+        for command in (CHECK, PLAN)
+    },
+    **{
+        f"an address on the web to {command[0]}": Mistake(
+            (*command, "https://example.org/a.xlsx"), Exit.ROSTER, ("https://example.org/a.xlsx",),
+        )
+        for command in (("check", "-m", "patrons.yaml"), ("mapping", "new"))
+    },
     "an existing run folder": Mistake(
         (*CHECK, "-o", "full"), Exit.USAGE, ("not empty", "-o"),
-        lambda folder: (folder / "full" / "x").mkdir(parents=True), mended=(*CHECK, "-o", "new"),
+        lambda: Path("full/x").mkdir(parents=True), mended=(*CHECK, "-o", "new"),
     ),
     "an existing mapping": Mistake(
         ("mapping", "new", "patrons.csv", "-o", "patrons.yaml"), Exit.USAGE,
@@ -225,7 +243,7 @@ MISTAKES = {
     "no lookup": Mistake(
         CHECK, Exit.REJECTS,
         ("GR (4), UG (4)", "at the end of the mapping", "{from: <Type>, lookup: type}"),
-        lambda folder: (folder / "patrons.yaml").write_text(
+        lambda: Path("patrons.yaml").write_text(
             MAPPING.partition("lookups:")[0].replace("{from: <Type>, lookup: groups}", "<Type>")
         ),
         both(pasted("end"), replaced("<Type>", "{from: <Type>, lookup: type}")), CHECK,
@@ -303,7 +321,7 @@ MISTAKES = {
     ),
     "a workbook named as CSV": Mistake(
         CHECK, Exit.DONE, (),
-        both(workbook, lambda folder: (folder / "patrons.xlsx").replace(folder / "patrons.csv")),
+        both(workbook, lambda: Path("patrons.xlsx").replace("patrons.csv")),
     ),
     "a text file named .docx": Mistake(
         ("check", "notes.docx", "-m", "patrons.yaml"), Exit.DONE, (),
@@ -311,34 +329,33 @@ MISTAKES = {
     ),
     "no code tables": Mistake(
         CHECK, Exit.DONE, ("codes were not checked", "importer codes fetch"),
-        lambda folder: (folder / "codes.json").unlink(), mended=("codes", "fetch"),
+        lambda: Path("codes.json").unlink(), mended=("codes", "fetch"),
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_explained(
-    mistake: Mistake, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_mistake_is_explained(mistake: Mistake, folder: Path, sandbox: Sandbox) -> None:
     """The message names the cause and what to do; done as it says, the command works."""
-    (folder / "patrons.csv").write_text(ROSTER, "utf-8")
-    (folder / "patrons.yaml").write_text(MAPPING, "utf-8")
-    (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
+    Path("patrons.csv").write_text(ROSTER, "utf-8")
+    Path("patrons.yaml").write_text(MAPPING, "utf-8")
+    Path("codes.json").write_text(json.dumps(CODES), "utf-8")
     bad = ROSTER.replace(",UG,", ",XX,", 1)
-    (folder / "bad.csv").write_text(bad, "utf-8")
+    Path("bad.csv").write_text(bad, "utf-8")
     if "run" in " ".join(mistake.arguments):
         typed("check", "bad.csv", "-m", "patrons.yaml", "-o", "run")
     if mistake.planned:
         assert typed(*PLAN, "-o", "planned").exit == Exit.DONE
-    mistake.made(folder)
+    mistake.made()
     got = typed(*mistake.arguments)
     shown = " ".join((got.out + got.err).split())
     assert got.exit == mistake.exit, shown
     assert not [name for name in PEOPLE if name.split()[1] in shown]
+    assert not Path("out").exists()
     missing = [word for word in mistake.words if " ".join(word.split()) not in shown]
     assert not missing, shown
     if mistake.mended:
-        mistake.fix(folder)
+        mistake.fix()
         mended = typed(*mistake.mended)
         expected = Exit.REJECTS if "run/rejects" in " ".join(mistake.mended) else Exit.DONE
         assert mended.exit == expected, mended.err
@@ -353,7 +370,7 @@ CONNECTIONS = {
     ),
     "no practice Alma": (
         {"ALMA_BASE_URL": "http://127.0.0.1:9"}, Exit.STOPPED,
-        ("127.0.0.1", "ALMA_BASE_URL", "practice Alma"),
+        ("127.0.0.1:9", "ALMA_BASE_URL", "practice Alma"),
     ),
     "no key": ({"ALMA_API_KEY": None}, Exit.ACCESS, ("ALMA_API_KEY=", ".env")),
     "a wrong key": (
@@ -368,13 +385,12 @@ def test_an_alma_that_is_not_reached(
     code: Exit,
     words: tuple[str, ...],
     folder: Path,
-    typed: Type,
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The message names the setting, and `doctor` advises no more rights; set right, all works."""
-    (folder / "patrons.csv").write_text(ROSTER, "utf-8")
-    (folder / "patrons.yaml").write_text(MAPPING, "utf-8")
+    Path("patrons.csv").write_text(ROSTER, "utf-8")
+    Path("patrons.yaml").write_text(MAPPING, "utf-8")
     with monkeypatch.context() as wrong:
         for name, value in settings.items():
             wrong.setenv(name, value) if value else wrong.delenv(name)
@@ -389,7 +405,7 @@ def test_an_alma_that_is_not_reached(
     assert typed(*PLAN).exit == Exit.DONE
 
 
-def test_a_second_practice_alma(typed: Type, sandbox: Sandbox) -> None:
+def test_a_second_practice_alma(sandbox: Sandbox) -> None:
     """A port in use is perhaps that of a practice Alma that still runs."""
     port = sandbox.host.rpartition(":")[2]
     got = typed("sandbox", "--port", port)

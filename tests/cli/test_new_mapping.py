@@ -15,7 +15,7 @@ from importer.errors import Exit
 from importer.mapper.checks import findings
 from importer.mapper.load import load
 from importer.mapper.steps.step import Level
-from tests.cli.conftest import Type
+from tests.command_line import typed
 
 ROSTER = """\
 Card,Name,Born,Group,Vence
@@ -39,12 +39,20 @@ OPTIONS = (
 @pytest.fixture
 def clerk(folder: Path) -> Path:
     """The folder with a roster and Alma's codes."""
-    (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
-    (folder / "clerk.csv").write_text(ROSTER, "utf-8")
+    Path("codes.json").write_text(json.dumps(CODES), "utf-8")
+    Path("clerk.csv").write_text(ROSTER, "utf-8")
     return folder
 
 
-def test_options_choose_what_cannot_be_guessed(clerk: Path, typed: Type) -> None:
+def _typing(monkeypatch: pytest.MonkeyPatch, answers: str) -> None:
+    """Somebody answers at a terminal."""
+    keys = io.StringIO(answers)
+    monkeypatch.setattr(keys, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", keys)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+
+def test_options_choose_what_cannot_be_guessed(clerk: Path) -> None:
     """Nothing is left to do, codes come from the code tables, and choices are no guesses."""
     got = typed("mapping", "new", "clerk.csv", "-o", "m.yaml", *OPTIONS)
     assert got.exit == Exit.DONE
@@ -63,20 +71,17 @@ def test_options_choose_what_cannot_be_guessed(clerk: Path, typed: Type) -> None
 
 
 def test_the_same_is_asked_on_a_terminal(
-    clerk: Path, typed: Type, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clerk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An answer is the text or its number; another answer is asked for again."""
     assert typed("mapping", "new", "clerk.csv", "-o", "given.yaml", *OPTIONS).exit == Exit.DONE
-    answers = io.StringIO("\nDeck\n1\nmdy\n1\n")
-    monkeypatch.setattr(answers, "isatty", lambda: True)
-    monkeypatch.setattr(sys, "stdin", answers)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    _typing(monkeypatch, "\nDeck\n1\nmdy\n1\n")
     assert run(["mapping", "new", "clerk.csv", "-o", "asked.yaml"]) == Exit.DONE
     assert "Deck is not one of these" in capsys.readouterr().err
     assert (clerk / "asked.yaml").read_bytes() == (clerk / "given.yaml").read_bytes()
 
 
-def test_a_code_is_only_taken_if_it_is_certain(clerk: Path, typed: Type) -> None:
+def test_a_code_is_only_taken_if_it_is_certain(clerk: Path) -> None:
     """Not for a word without letters, and not if two codes have the same description."""
     tables = {"UserGroups": {"A": "Guest", "B": "guest", "C": "", "STAFF": "Staff"}}
     (clerk / "codes.json").write_text(json.dumps({"tables": tables}), "utf-8")
@@ -87,7 +92,7 @@ def test_a_code_is_only_taken_if_it_is_certain(clerk: Path, typed: Type) -> None
     assert 'Staf: "?"   # to do; 1 row; did you mean STAFF?' in text
 
 
-def test_codes_of_another_system_get_a_lookup(clerk: Path, typed: Type) -> None:
+def test_codes_of_another_system_get_a_lookup(clerk: Path) -> None:
     """Banner's levels look like Alma's codes: an option or Alma's code table shows they are not."""
     (clerk / "banner.csv").write_text("ID,First,Last,Level\n7,A,L,UG\n9,B,M,ND\n8,C,N,UG\n")
     options = ("--group", "ug=COMM", "--id", "ID")
@@ -99,7 +104,7 @@ def test_codes_of_another_system_get_a_lookup(clerk: Path, typed: Type) -> None:
     assert "lookup" not in typed("mapping", "new", "banner.csv").out
 
 
-def test_a_wrong_option_is_refused(clerk: Path, typed: Type) -> None:
+def test_a_wrong_option_is_refused(clerk: Path) -> None:
     """With the exit code of wrong usage; no file is left."""
     for option, text in (
         ("--id", "Crad"),
@@ -113,9 +118,9 @@ def test_a_wrong_option_is_refused(clerk: Path, typed: Type) -> None:
     assert not (clerk / "m.yaml").exists()
 
 
-def test_a_first_row_that_is_a_person_is_no_heading(folder: Path, typed: Type) -> None:
+def test_a_first_row_that_is_a_person_is_no_heading() -> None:
     """The mapping says `header: none`, and contains no text of that person."""
-    (folder / "bare.csv").write_text(
+    Path("bare.csv").write_text(
         "812345678,Mary,Lee,mary@example.org\n812345679,Bo,Ray,bo@example.org\n", "utf-8"
     )
     text = typed("mapping", "new", "bare.csv").out
@@ -126,26 +131,23 @@ def test_a_first_row_that_is_a_person_is_no_heading(folder: Path, typed: Type) -
 
 
 def test_open_columns_are_asked_for_with_three_cells(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One question each for name, group and expiry date; what another mapping confirms is not."""
     lines = [
         "K,Who,Sort,Upto",
         *(f"A700{n},Ann {'LRIPFK'[n]}ee,{'AB'[n % 2]}b,20{40 + n}-01-02" for n in range(6)),
     ]
-    (folder / "club.csv").write_text("\n".join(lines), "utf-8")
+    Path("club.csv").write_text("\n".join(lines), "utf-8")
     for answers, name in (("\n1\nWho\n1\n1\nCOMM\nCOMM\n", "one.yaml"), ("\nK\n\n\n", "two.yaml")):
-        typed = io.StringIO(answers)
-        monkeypatch.setattr(typed, "isatty", lambda: True)
-        monkeypatch.setattr(sys, "stdin", typed)
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        _typing(monkeypatch, answers)
         assert run(["mapping", "new", "club.csv", "-o", name]) == Exit.DONE
         asked = capsys.readouterr().err
         assert ("Sort  Ab, Bb" in asked) is (name == "one.yaml")
-        text = (folder / name).read_text("utf-8")
+        text = Path(name).read_text("utf-8")
         assert "expiry_date: <Upto>\n" in text
         assert "last_name: <$person.last>\n" in text
-    assert findings(load(folder / "one.yaml"), Level.TO_DO) == ()
+    assert findings(load(Path("one.yaml")), Level.TO_DO) == ()
 
 
 @pytest.mark.parametrize(
@@ -157,35 +159,35 @@ def test_open_columns_are_asked_for_with_three_cells(
     ],
 )
 def test_an_expiry_date_without_a_day_is_the_last_day(
-    folder: Path, typed: Type, cells: tuple[str, str], key: str, expires: list[str]
+    cells: tuple[str, str], key: str, expires: list[str]
 ) -> None:
     """The column is found by its heading, and the key that its cells need is written."""
     rows = [f"A002001{n},Ann,Lee,{cell}" for n, cell in enumerate(cells)]
-    (folder / "r.csv").write_text("\n".join(["Card,First,Last,Valid until", *rows, ""]), "utf-8")
+    Path("r.csv").write_text("\n".join(["Card,First,Last,Valid until", *rows, ""]), "utf-8")
     text = typed("mapping", "new", "r.csv", "--id", "Card").out
     assert f"expiry_date: {{from: <Valid until>, dates: {key}}}" in text
-    (folder / "m.yaml").write_text(text.replace('"<?>"', "COMM"), "utf-8")
+    Path("m.yaml").write_text(text.replace('"<?>"', "COMM"), "utf-8")
     assert typed("convert", "r.csv", "-m", "m.yaml", "--to", "jsonl", "-o", "r.jsonl").exit == 0
-    records = map(json.loads, (folder / "r.jsonl").read_text("utf-8").splitlines())
+    records = map(json.loads, Path("r.jsonl").read_text("utf-8").splitlines())
     assert [record["expiry_date"].rstrip("Z") for record in records] == expires
 
 
-def test_a_sheet_is_named_as_in_a_plan(folder: Path, typed: Type) -> None:
+def test_a_sheet_is_named_as_in_a_plan() -> None:
     """`BOOK[SHEET]` is the sheet of a workbook, as `--sheet` is; in place of the mapping's, too."""
     book = openpyxl.Workbook()
     for name in ("Old", "New"):
         book.create_sheet(name).append(["Card No", f"{name} Name"])
-    book.save(folder / "b.xlsx")
+    book.save(Path("b.xlsx"))
     for words in (["b.xlsx[New]"], ["b.xlsx", "--sheet", "New"]):
         assert "sheet: New" in typed("mapping", "new", *words).out
     new = typed("mapping", "new", "b.xlsx[New]").out
-    (folder / "m.yaml").write_text(new.replace("<?>", "<Old Name>"), "utf-8")
+    Path("m.yaml").write_text(new.replace("<?>", "<Old Name>"), "utf-8")
     checked = typed("mapping", "check", "m.yaml", "b.xlsx[Old]", "--json")
     assert [one["heading"] for one in checked.summary["columns"]] == ["Card No", "Old Name"]
 
 
 def test_the_sheet_and_both_names_are_asked_for(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where two sheets have rows, and the chosen column has one part of each name."""
     book = openpyxl.Workbook()
@@ -196,14 +198,11 @@ def test_the_sheet_and_both_names_are_asked_for(
     board = book.create_sheet("Board")
     board.append(["Office", "Who"])
     board.append(["President", "Ruth Lee"])
-    book.save(folder / "club.xlsx")
-    answers = io.StringIO("Members\n\n\nNr\nZwei\nEins\n\n")
-    monkeypatch.setattr(answers, "isatty", lambda: True)
-    monkeypatch.setattr(sys, "stdin", answers)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    book.save(Path("club.xlsx"))
+    _typing(monkeypatch, "Members\n\n\nNr\nZwei\nEins\n\n")
     assert run(["mapping", "new", "club.xlsx", "-o", "m.yaml"]) == Exit.DONE
     assert "Board  Office, Who" in capsys.readouterr().err
-    text = (folder / "m.yaml").read_text("utf-8")
+    text = Path("m.yaml").read_text("utf-8")
     for line in ("sheet: Members", "first_name: <Eins>", "last_name: <Zwei>"):
         assert f"{line}\n" in text
 

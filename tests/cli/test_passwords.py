@@ -12,19 +12,13 @@ from zipfile import ZipFile
 import pytest
 
 from importer.model.roster import NOT_KEPT
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
+from tests.command_line import typed
+from tests.mapper.bench import BASE
 from tests.sheets import read_rows, write_rows
 
-MAPPING = """\
-version: 1
-account_type: INTERNAL
-record:
-  primary_id: <Barcode>
-  first_name: <First>
-  last_name: <Last>
-  user_group: COMM
-  password: <Password>
-"""
+NAMES = BASE.replace("<ID>", "<Barcode>")
+MAPPING = f"{NAMES}  password: <Password>\n"
 
 ROSTER = """\
 Barcode,First,Last,Password
@@ -35,27 +29,19 @@ Barcode,First,Last,Password
 
 
 @pytest.fixture
-def written(folder: Path) -> Path:
+def written() -> None:
     """A mapping and a roster with passwords; the second row lacks a first name."""
-    (folder / "patrons.yaml").write_text(MAPPING, "utf-8")
-    (folder / "patrons.csv").write_text(ROSTER, "utf-8")
-    return folder
+    Path("patrons.yaml").write_text(MAPPING, "utf-8")
+    Path("patrons.csv").write_text(ROSTER, "utf-8")
 
 
-def held(folder: Path) -> list[str]:
-    """The files below a folder that hold a password, or a part of one."""
-    return [
-        path.name for path in folder.rglob("*") if path.is_file() and b"Canary" in path.read_bytes()
-    ]
-
-
-def test_a_password_reaches_alma_and_no_file(written: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_a_password_reaches_alma_and_no_file(written: None, sandbox: Sandbox) -> None:
     """After plan and apply the user can log in, and no file of the run holds the password."""
     typed("plan", "patrons.csv", "-m", "patrons.yaml", "-o", "run", "--show-values")
     applied = typed("apply", "run", "--show-values", "--json")
     assert applied.summary["created"] == 2
     typed("convert", "patrons.csv", "-m", "patrons.yaml", "--to", "jsonl", "-o", "run/out.jsonl")
-    assert held(written / "run") == []
+    assert kept_in(Path("run")) == {}
     login = Request(
         f"{sandbox.host}/almaws/v1/users/2000112345001?op=auth&password=Canary-word-one",
         method="POST",
@@ -65,14 +51,14 @@ def test_a_password_reaches_alma_and_no_file(written: Path, typed: Type, sandbox
         assert answer.status == 204
 
 
-def test_a_rejected_row_asks_for_its_password_again(written: Path, typed: Type) -> None:
+def test_a_rejected_row_asks_for_its_password_again(written: None) -> None:
     """The rejects show that there was one; sent back without it, the row stays rejected."""
     typed("check", "patrons.csv", "-m", "patrons.yaml", "-o", "run")
-    assert held(written / "run") == []
-    lines = read_rows(written / "run" / "rejects.csv")
+    assert kept_in(Path("run")) == {}
+    lines = read_rows(Path("run/rejects.csv"))
     assert [line["Password"] for line in lines] == [NOT_KEPT]
     lines[0]["First"] = "Freya"
-    write_rows(written / "mended.csv", lines)
+    write_rows(Path("mended.csv"), lines)
     again = typed("check", "mended.csv", "-m", "patrons.yaml", "--json")
     assert again.summary["problems"] == {"bad-password": 1, "codes-not-checked": 1}
     assert json.loads(again.out)["rejected"] == 1
@@ -94,15 +80,6 @@ Barcode,First,Last,Password,Verify password,Code PIN,Ort
 """
 """A row lacks its first name; one has a cell too many, one too few, and one has swallowed two."""
 
-NAMES = """\
-version: 1
-account_type: INTERNAL
-record:
-  primary_id: <Barcode>
-  first_name: <First>
-  last_name: <Last>
-  user_group: COMM
-"""
 MAPPED = {
     "nowhere": NAMES,
     "listed as unused": NAMES.replace("record:", "roster: {unused: [Password, Code PIN]}\nrecord:"),
@@ -135,12 +112,10 @@ def kept_in(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("mapped", MAPPED)
-def test_no_file_and_no_screen_has_a_password(
-    folder: Path, typed: Type, sandbox: Sandbox, mapped: str
-) -> None:
+def test_no_file_and_no_screen_has_a_password(sandbox: Sandbox, mapped: str) -> None:
     """However the mapping uses its column, a password is in the roster only, and goes to Alma."""
-    (folder / "m.yaml").write_text(MAPPED[mapped], "utf-8")
-    (folder / "listed.csv").write_text(LISTED, "utf-8")
+    Path("m.yaml").write_text(MAPPED[mapped], "utf-8")
+    Path("listed.csv").write_text(LISTED, "utf-8")
     said = []
     for line in (
         ("mapping", "new", "listed.csv", "-o", "out/new.yaml"),
@@ -155,36 +130,32 @@ def test_no_file_and_no_screen_has_a_password(
         ("undo", "out/run", "-o", "out/back", "--delete-created"),
         ("convert", "listed.csv", "-m", "m.yaml", "--to", "sis-xml", "-o", "out/load.zip"),
     ):
-        (folder / "out").mkdir(exist_ok=True)
+        Path("out").mkdir(exist_ok=True)
         got = typed(*line)
         said.append(got.out + got.err)
-    assert kept_in(folder / "out") == {}
+    assert kept_in(Path("out")) == {}
     assert [one for one in said if any(canary in one for canary in CANARIES)] == []
-    assert NOT_KEPT in (folder / "out/run/rejects.csv").read_text("utf-8")
-    assert NOT_KEPT in (folder / "out/run/report.html").read_text("utf-8")
+    assert NOT_KEPT in Path("out/run/rejects.csv").read_text("utf-8")
+    assert NOT_KEPT in Path("out/run/report.html").read_text("utf-8")
 
 
-def test_a_password_of_one_mapping_is_one_in_every_roster_of_the_plan(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_password_of_one_mapping_is_one_in_every_roster_of_the_plan(sandbox: Sandbox) -> None:
     """The heading says nothing, and only one of two mappings takes the column as a password."""
     for name, rows in (("one", (1, 2)), ("two", (3, 4))):
         lines = [f"200011234500{row},,Last{row},Canary-{row},Hof" for row in rows]
         text = "\n".join(("Barcode,First,Last,Keyword,Ort", *lines))
-        (folder / f"{name}.csv").write_text(f"{text}\n", "utf-8")
-    (folder / "one.yaml").write_text(f"{NAMES}  password: <Keyword>\n", "utf-8")
-    (folder / "two.yaml").write_text(NAMES, "utf-8")
+        Path(f"{name}.csv").write_text(f"{text}\n", "utf-8")
+    Path("one.yaml").write_text(f"{NAMES}  password: <Keyword>\n", "utf-8")
+    Path("two.yaml").write_text(NAMES, "utf-8")
     typed("plan", "one.csv", "-m", "one.yaml", "two.csv", "-m", "two.yaml", "-o", "run")
-    assert kept_in(folder / "run") == {}
-    assert "Hof" in (folder / "run" / "report.html").read_text("utf-8")
+    assert kept_in(Path("run")) == {}
+    assert "Hof" in Path("run/report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
     ("rule", "text"), [("postal_code: <PIN code>", "560001"), ("primary_id: <PIN code>", "560001")]
 )
-def test_the_mapping_decides_before_the_heading(
-    folder: Path, typed: Type, rule: str, text: str
-) -> None:
+def test_the_mapping_decides_before_the_heading(rule: str, text: str) -> None:
     """A column that fills another field is kept: a postal code of India, an ID."""
     mapping = NAMES
     if rule.startswith("primary"):
@@ -194,35 +165,33 @@ def test_the_mapping_decides_before_the_heading(
             "  contact_info:\n    address:\n"
             f"      - {{line1: <Street>, city: <City>, {rule}, country: IND, address_type: home}}\n"
         )
-    (folder / "m.yaml").write_text(mapping, "utf-8")
+    Path("m.yaml").write_text(mapping, "utf-8")
     roster = f"Barcode,First,Last,Street,City,PIN code\n2000112345001,,Rao,MG Road,Pune,{text}\n"
-    (folder / "r.csv").write_text(roster, "utf-8")
+    Path("r.csv").write_text(roster, "utf-8")
     typed("check", "r.csv", "-m", "m.yaml", "-o", "run")
-    assert f",{text}" in (folder / "run" / "rejects.csv").read_text("utf-8-sig")
-    assert NOT_KEPT not in (folder / "run" / "report.html").read_text("utf-8")
+    assert f",{text}" in Path("run/rejects.csv").read_text("utf-8-sig")
+    assert NOT_KEPT not in Path("run/report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
     "rule", ["<Password>", "{from: <Password>, clean: [upper]}", "<Password>!", "<$pw>"]
 )
-def test_the_text_not_kept_becomes_nobodys_password(
-    folder: Path, typed: Type, sandbox: Sandbox, rule: str
-) -> None:
+def test_the_text_not_kept_becomes_nobodys_password(sandbox: Sandbox, rule: str) -> None:
     """Sent back as it is, the row is rejected however often; with another password it is loaded."""
     values = "values: {pw: <Password>}\n" if "$" in rule else ""
-    (folder / "m.yaml").write_text(
+    Path("m.yaml").write_text(
         f"{NAMES}  password: {json.dumps(rule) if rule[0] == '<' else rule}\n{values}", "utf-8"
     )
     roster = "Barcode,First,Last,Password\n2000112345001,,Ibarra,Canary-one-1\n"
-    (folder / "r.csv").write_text(roster, "utf-8")
+    Path("r.csv").write_text(roster, "utf-8")
     typed("plan", "r.csv", "-m", "m.yaml", "-o", "run0")
     text = ""
     for number in (1, 2):
-        path = folder / f"run{number - 1}" / "rejects.csv"
+        path = Path(f"run{number - 1}", "rejects.csv")
         text = path.read_text("utf-8-sig").replace(",,Ibarra", ",Ana,Ibarra")
-        (folder / "sent.csv").write_text(text, "utf-8")
+        Path("sent.csv").write_text(text, "utf-8")
         again = typed("plan", "sent.csv", "-m", "m.yaml", "-o", f"run{number}", "--json").summary
         assert (again["create"], again["rejected"]) == (0, 1)
         assert again["problems"]["bad-password"] == 1
-    (folder / "sent.csv").write_text(text.replace(NOT_KEPT, "Canary-two-2"), "utf-8")
+    Path("sent.csv").write_text(text.replace(NOT_KEPT, "Canary-two-2"), "utf-8")
     assert typed("plan", "sent.csv", "-m", "m.yaml", "-o", "run", "--json").summary["create"] == 1

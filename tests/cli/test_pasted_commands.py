@@ -15,8 +15,9 @@ import pytest
 from importer.errors import Exit
 from importer.model import text
 from importer.model.text import command_line, shell_word
-from tests.cli.conftest import Sandbox, Type
-from tests.pipeline.runs import MAPPINGS, SAMPLES
+from tests.cli.conftest import Sandbox
+from tests.command_line import typed
+from tests.pipeline.runs import SAMPLES
 
 WORDS = (
     "Gastleser SoSe 2026.csv", "Friends_Membership_FINAL(2).xlsx", "Dean's list [new].csv",
@@ -76,9 +77,7 @@ def test_a_program_that_no_shell_finds_is_shown_as_it_was_started(
     assert command_line("plan") == "importer plan"
 
 
-def test_powershell_calls_a_program_whose_path_is_quoted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_powershell_calls_a_program_whose_path_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without `&` a quoted path is only a text."""
     monkeypatch.setattr(text, "program", lambda: "C:/Ana B/importer.exe")
     monkeypatch.setattr("os.name", "nt")
@@ -94,7 +93,7 @@ def _shown(printed: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in starts if re.match(r"importer [a-z]+ .*'", line)]
 
 
-def test_the_commands_that_are_shown_run_as_they_are(typed: Type, sandbox: Sandbox) -> None:
+def test_the_commands_that_are_shown_run_as_they_are(sandbox: Sandbox) -> None:
     """Each that names a file is pasted as it was printed, with names as offices give them."""
     shutil.copy(SAMPLES / "community-patrons.xlsx", ROSTER)
     Path("my jobs").mkdir()
@@ -117,20 +116,3 @@ def test_the_commands_that_are_shown_run_as_they_are(typed: Type, sandbox: Sandb
     for command in {tuple(command) for command in shown}:
         got = typed(*command)
         assert got.exit in {Exit.DONE, Exit.REJECTS}, (command, got.err)
-
-
-def test_the_command_that_allows_a_check_names_the_run(typed: Type, sandbox: Sandbox) -> None:
-    """`apply` stops, and what it shows carries out the plan."""
-    shutil.copy(MAPPINGS / "community.yaml", MAPPING)
-    lines = (SAMPLES / "community-patrons.csv").read_text("utf-8-sig").splitlines()
-    Path("first.csv").write_text("\n".join(lines), "utf-8")
-    typed("plan", "first.csv", "-m", MAPPING, "-o", "first")
-    typed("apply", "first")
-    renamed = [re.sub("^([0-9]+,[^,]*,[^,]*,)", r"\1New ", line) for line in lines]
-    Path(ROSTER).with_suffix(".csv").write_text("\n".join(renamed), "utf-8")
-    typed("plan", Path(ROSTER).with_suffix(".csv"), "-m", MAPPING, "-o", RUN)
-    stopped = typed("apply", RUN)
-    assert stopped.exit == Exit.SAFETY_CHECK, stopped.err
-    (command,) = (one for one in _shown(stopped.err) if one[0] == "apply")
-    assert "--allow" in command
-    assert typed(*command).exit in {Exit.DONE, Exit.REJECTS}

@@ -21,8 +21,9 @@ from importer.model.user import User
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import KeptAnswers, MatchResult, PersonQuery
 from importer.web.tasks import DRAFTS
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, MAPPING, load, write
+from tests.command_line import typed
 
 WITH_CARD = MAPPING.replace(
     "  birth_date", "  user_identifier: [{id_type: BARCODE, value: '77<Id>'}]\n  birth_date"
@@ -31,7 +32,7 @@ WITH_CARD = MAPPING.replace(
 WEEK_AGO = (datetime.now(UTC) - timedelta(days=7)).timestamp()
 
 
-def traces(typed: Type, *words: str) -> list[tuple[str, str]]:
+def traces(*words: str) -> list[tuple[str, str]]:
     """Kind and path of every trace of a person."""
     found = typed("person", *words, "--json")
     assert found.exit in {Exit.DONE, Exit.REJECTS}, found.err
@@ -39,24 +40,24 @@ def traces(typed: Type, *words: str) -> list[tuple[str, str]]:
 
 
 def test_what_is_stored_about_a_person(
-    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By any of the IDs: runs, cache, memory, drafts and jobs; erased in all of them but runs."""
-    roster = write(folder, ANA, BO)
-    mapping = folder / "small.yaml"
+    roster = write(ANA, BO)
+    mapping = Path("small.yaml")
     mapping.write_text(WITH_CARD, "utf-8")
-    load(typed, roster, "runs/first")
-    load(typed, write(folder, BO, name="bo.csv"), "runs/second", "small.yaml")
+    load(roster, "runs/first")
+    load(write(BO, name="bo.csv"), "runs/second", "small.yaml")
     mapping.write_text(WITH_CARD, "utf-8")
     assert typed("users", "refresh").exit == Exit.DONE
-    dropped = folder / DRAFTS / "a-draft"
+    dropped = Path(DRAFTS, "a-draft")
     dropped.mkdir(parents=True)
     (dropped / "roster.csv").write_bytes(roster.read_bytes())
-    copy = folder / "jobs" / "nightly" / "1" / "roster.csv"
+    copy = Path("jobs/nightly/1/roster.csv")
     copy.parent.mkdir(parents=True)
     copy.write_bytes(roster.read_bytes())
 
-    (cache,) = (path.relative_to(folder) for path in (folder / "users").glob("*.sqlite"))
+    (cache,) = Path("users").glob("*.sqlite")
     everywhere = [
         ("run", "runs/first"),
         ("user cache", str(cache)),
@@ -64,19 +65,19 @@ def test_what_is_stored_about_a_person(
         ("draft", "drafts/a-draft"),
         ("job", "jobs/nightly/1/roster.csv"),
     ]
-    assert traces(typed, "2001") == traces(typed, "772001") == everywhere
-    assert traces(typed, "nobody") == []
+    assert traces("2001") == traces("772001") == everywhere
+    assert traces("nobody") == []
     assert typed("person", " ", "--erase", "--yes").exit == Exit.USAGE  # not every blank cell
     refused = typed("person", "2001", "--erase")
     assert refused.exit == Exit.USAGE  # nobody is there to type the ID
-    assert traces(typed, "2001") == everywhere
+    assert traces("2001") == everywhere
 
     store = Store("nightly")
     store.write(State(open=Load(stamp="1", files=())))
     erased = typed("person", "2001", "--erase", "--yes")
     assert erased.exit == Exit.REJECTS
     assert "purge runs/first --yes" in erased.err
-    assert traces(typed, "2001") == [everywhere[0], everywhere[-1]]
+    assert traces("2001") == [everywhere[0], everywhere[-1]]
     assert "run the job first" in erased.err
     store.write(State(corrections=(Load(stamp="1", files=(), step=Step.HELD, corrects=0),)))
     assert "allow or skip it first" in typed("person", "2001", "--erase", "--yes").err
@@ -86,26 +87,24 @@ def test_what_is_stored_about_a_person(
         assert "cannot be deleted" in typed("person", "2001", "--erase", "--yes").err
     typed("person", "772001", "--erase", "--yes")
     typed("person", "2001", "--erase", "--yes")
-    assert traces(typed, "2001") == [everywhere[0]]
+    assert traces("2001") == [everywhere[0]]
     assert not dropped.exists()
     for path in (cache, Path("runs/memory.sqlite")):
-        assert b"2001" not in (folder / path).read_bytes()
-    assert ("memory", "runs/memory.sqlite") in traces(typed, "2002")
+        assert b"2001" not in Path(path).read_bytes()
+    assert ("memory", "runs/memory.sqlite") in traces("2002")
 
 
-def test_an_id_that_the_roster_writes_in_another_way(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_id_that_the_roster_writes_in_another_way(sandbox: Sandbox) -> None:
     """A run of the same file knows the row, so the copy of a job and the draft are found."""
-    roster = write(folder, ANA, BO)
+    roster = write(ANA, BO)
     padded = "ids: {Id: {digits: 7, pad: true}}\nrecord:"
-    (folder / "small.yaml").write_text(MAPPING.replace("record:", padded, 1), "utf-8")
-    load(typed, roster, "runs/first", "small.yaml")
-    copies = [folder / "jobs/nightly/1/roster.csv", folder / DRAFTS / "a-draft/roster.csv"]
+    Path("small.yaml").write_text(MAPPING.replace("record:", padded, 1), "utf-8")
+    load(roster, "runs/first", "small.yaml")
+    copies = [Path("jobs/nightly/1/roster.csv"), Path(DRAFTS, "a-draft/roster.csv")]
     for copy in copies:
         copy.parent.mkdir(parents=True)
         copy.write_bytes(roster.read_bytes())
-    assert {kind for kind, _ in traces(typed, "0002001")} == {"run", "memory", "draft", "job"}
+    assert {kind for kind, _ in traces("0002001")} == {"run", "memory", "draft", "job"}
     typed("person", "0002001", "--erase", "--yes")
     assert not any(copy.exists() for copy in copies)
 
@@ -123,11 +122,11 @@ def test_an_id_that_the_roster_writes_in_another_way(
     ids=["finished", "undone", "deleted"],
 )
 def test_the_roster_of_an_unfinished_load_stays(
-    way: list[tuple[str, ...]], folder: Path, typed: Type, sandbox: Sandbox
+    way: list[tuple[str, ...]], sandbox: Sandbox
 ) -> None:
     """Without it, the load could not be continued; afterwards it is erased."""
-    (folder / DRAFTS / "a-draft").mkdir(parents=True)
-    roster = write(folder, ANA, BO).rename(folder / DRAFTS / "a-draft" / "roster.csv")
+    Path(DRAFTS, "a-draft").mkdir(parents=True)
+    roster = write(ANA, BO).rename(Path(DRAFTS, "a-draft", "roster.csv"))
     assert typed("plan", roster, "-m", "small.yaml", "-o", "runs/first").exit == Exit.DONE
     assert typed("apply", "runs/first", "--limit", "1", "--yes").exit == Exit.DONE
     kept = typed("person", "2002", "--erase", "--yes")
@@ -140,14 +139,12 @@ def test_the_roster_of_an_unfinished_load_stays(
     assert not roster.exists()
 
 
-def test_the_roster_of_a_load_whose_undo_was_undone_stays(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_the_roster_of_a_load_whose_undo_was_undone_stays(sandbox: Sandbox) -> None:
     """The load counts again, and it is not finished."""
-    load(typed, write(folder, ANA, BO), "runs/before")
-    (folder / DRAFTS / "a-draft").mkdir(parents=True)
+    load(write(ANA, BO), "runs/before")
+    Path(DRAFTS, "a-draft").mkdir(parents=True)
     changed = [(one[0], one[1], "Novak", *one[3:]) for one in (ANA, BO)]
-    roster = write(folder, *changed).rename(folder / DRAFTS / "a-draft" / "roster.csv")
+    roster = write(*changed).rename(Path(DRAFTS, "a-draft", "roster.csv"))
     allow = [part for check in SafetyCheck for part in ("--allow", check.value)]
     for words in (
         ("plan", roster, "-m", "small.yaml", "-o", "runs/first"),
@@ -166,53 +163,33 @@ def test_the_roster_of_a_load_whose_undo_was_undone_stays(
     assert not roster.exists()
 
 
-def test_a_text_that_writes_the_id_in_other_case_is_found(folder: Path, typed: Type) -> None:
+def test_a_text_that_writes_the_id_in_other_case_is_found() -> None:
     """Letters beyond A to Z too; such a text is no roster."""
-    (folder / DRAFTS / "a-draft").mkdir(parents=True)
-    (folder / DRAFTS / "a-draft" / "draft.json").write_text(
-        '{"user": "MÜLLER1",\n "rows": 1}\n', "utf-8"
-    )
-    assert traces(typed, "Müller1") == [("draft", "drafts/a-draft")]
-
-
-def test_runs_are_purged_by_name(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """Only these, only with --yes, and not together with an age."""
-    roster = write(folder, ANA)
-    for name in ("one", "two"):
-        assert typed("check", roster, "-m", "small.yaml", "-o", f"runs/{name}").exit == Exit.DONE
-    assert typed("purge", "one", "--older-than", "3d").exit == Exit.USAGE
-    assert typed("purge", "missing").exit == Exit.USAGE
-    assert typed("purge").exit == Exit.USAGE
-    listed = typed("purge", "one", "--json")
-    assert (listed.exit, json.loads(listed.out)["removed"]) == (Exit.DONE, False)
-    (folder / "runs" / ".one.mark").mkdir()  # which cannot be deleted as a file
-    assert typed("purge", "runs/one", "--yes").exit == Exit.DONE
-    (folder / "runs" / ".one.mark").rmdir()
-    assert {path.name for path in (folder / "runs").glob("*/")} == {"two"}
+    Path(DRAFTS, "a-draft").mkdir(parents=True)
+    Path(DRAFTS, "a-draft", "draft.json").write_text('{"user": "MÜLLER1",\n "rows": 1}\n', "utf-8")
+    assert traces("Müller1") == [("draft", "drafts/a-draft")]
 
 
 @pytest.mark.parametrize("left", ["roster.csv", "roster-2.csv", ".roster.csv.x1", "mapping.yaml"])
-def test_what_a_killed_plan_kept_is_listed_and_purged(folder: Path, typed: Type, left: str) -> None:
+def test_what_a_killed_plan_kept_is_listed_and_purged(left: str) -> None:
     """A folder with the rows of a plan that never got its ledger is no unknown folder."""
-    killed = folder / "runs" / "killed"
+    killed = Path("runs/killed")
     killed.mkdir(parents=True)
     (killed / "unfinished").touch()
     (killed / left).write_text("Id\n2001\n", "utf-8")
     (listed,) = json.loads(typed("runs", "--json").out)
     assert "not finished" in listed["fault"]
-    assert traces(typed, "2001") == [("run", "runs/killed")]
+    assert traces("2001") == [("run", "runs/killed")]
     assert typed("purge", "killed", "--yes").exit == Exit.DONE
     assert not killed.exists()
 
 
-def test_purge_leaves_primary_ids_and_no_values(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_purge_leaves_primary_ids_and_no_values(folder: Path, sandbox: Sandbox) -> None:
     """The memory that keeps edits by staff has the ID, which `person` erases."""
     ana = ("20009990001", "Canaria", "Vexworthy", "COMM", "1957-03-29", "ana@example.org", "")
-    roster, values = write(folder, ana), (*ana[:3], *ana[4:6])
+    roster, values = write(ana), (*ana[:3], *ana[4:6])
     assert sandbox.log() == []
-    load(typed, roster, "runs/first")
+    load(roster, "runs/first")
     typed("users", "refresh")
     roster.unlink()
     typed("purge", "--older-than", "0d", "--yes")
@@ -231,11 +208,11 @@ def test_purge_leaves_primary_ids_and_no_values(
     assert left() == {}
 
 
-def test_nothing_of_an_erased_person_is_left_elsewhere(folder: Path, typed: Type) -> None:
+def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
     """Neither under an ID that a load replaced, nor beside others: in proxies, lists and names."""
     found, inst = datetime.now(UTC), "INST sandbox"
-    (folder / "practice").mkdir()
-    (folder / "alma.sqlite").write_bytes(b"SQLite format 3\0 7000007")
+    Path("practice").mkdir()
+    Path("alma.sqlite").write_bytes(b"SQLite format 3\0 7000007")
     path = cache_path(Path("users"), "INST", "sandbox")
     borrower = {"primary_id": "B1", "proxy_for_user": [{"primary_id": "P5", "full_name": "Quux"}]}
     person = {"last_name": "Quux", "user_identifier": [{"value": "7000007"}]}
@@ -252,13 +229,13 @@ def test_nothing_of_an_erased_person_is_left_elsewhere(folder: Path, typed: Type
     answers = KeptAnswers(inst, found)
     answers.keep(PersonQuery((), person=person_keys("Zo", "Quux"), by_name=True), MatchResult())
     places = [("user cache", str(path)), ("memory", str(PATH)), ("draft", "alma.sqlite")]
-    assert traces(typed, "p5") == traces(typed, "F5") == traces(typed, "7000007") == places
-    (folder / "alma.sqlite-wal").touch()
+    assert traces("p5") == traces("F5") == traces("7000007") == places
+    Path("alma.sqlite-wal").touch()
     assert "Stop the page first" in typed("person", "P5", "--erase", "--yes").err
-    (folder / "alma.sqlite-wal").unlink()
+    Path("alma.sqlite-wal").unlink()
     erased = typed("person", "7000007", "--erase", "--yes")
     assert (erased.exit, "-C practice person 7000007" in erased.err) == (Exit.DONE, True)
-    assert traces(typed, "F5") == []
+    assert traces("F5") == []
     left = (path.read_bytes() + PATH.read_bytes()).lower()
     assert [one for one in (b"f5", b"p5", b"7000007", b"quux") if one in left] == []
     with UserCache.open(path) as cache:
@@ -267,10 +244,10 @@ def test_nothing_of_an_erased_person_is_left_elsewhere(folder: Path, typed: Type
     assert edits.former() == {}
 
 
-def test_what_a_killed_page_left_beside_its_alma_is_found(folder: Path, typed: Type) -> None:
+def test_what_a_killed_page_left_beside_its_alma_is_found(folder: Path) -> None:
     """SQLite keeps the last users in a journal; the age of the practice Alma is that of these."""
-    users, killed = folder / "alma.sqlite", folder / "killed.sqlite"
-    journal = folder / "alma.sqlite-wal"
+    users, killed = Path("alma.sqlite"), Path("killed.sqlite")
+    journal = Path("alma.sqlite-wal")
     with closing(sqlite3.connect(users)) as page:
         page.execute("PRAGMA journal_mode = WAL")
         page.execute("CREATE TABLE users AS SELECT '7000007' AS id")
@@ -287,20 +264,6 @@ def test_what_a_killed_page_left_beside_its_alma_is_found(folder: Path, typed: T
     os.utime(journal, (WEEK_AGO, WEEK_AGO))
     for days, listed in (("9d", []), ("5d", ["alma.sqlite"])):
         assert typed("purge", "--older-than", days, "--json").summary["page"] == listed
-    assert traces(typed, "7000007") == [("draft", "alma.sqlite")]
+    assert traces("7000007") == [("draft", "alma.sqlite")]
     assert typed("person", "7000007", "--erase", "--yes").exit == Exit.DONE
     assert [*folder.glob("alma.sqlite*")] == []
-
-
-def test_purge_deletes_the_users_of_an_unused_practice(folder: Path, typed: Type) -> None:
-    """They are from rosters that people dropped there; the page keeps them while it runs."""
-    users = folder / "alma.sqlite"
-    users.touch()
-    (folder / "alma.sqlite-wal").touch()
-    typed("purge", "--older-than", "0d", "--yes")
-    assert users.exists()
-    (folder / "alma.sqlite-wal").unlink()
-    typed("purge", "--older-than", "1d", "--yes")
-    assert users.exists()
-    typed("purge", "--older-than", "0d", "--yes")
-    assert not users.exists()

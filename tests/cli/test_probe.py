@@ -16,8 +16,9 @@ import pytest
 
 from importer.errors import Exit
 from importer.sandbox.server import Options
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ask, load, write
+from tests.command_line import typed
 from tests.practice import reached
 
 _HANG = {"on": "POST", "path": "/users", "nth": 5, "do": "slow", "delay": 3600}
@@ -31,23 +32,23 @@ def _posts(sandbox: Sandbox) -> list[object]:
     return [call for call in sandbox.log() if call["method"] == "POST"]
 
 
-def test_the_facts_are_saved_and_used(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_the_facts_are_saved_and_used(sandbox: Sandbox) -> None:
     """The file sets the practice Alma's switches; the doctor says what it means for loads."""
     ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide", "zero-hits": "null"}})
     probed = typed("doctor", "--probe", "--json")
     assert (probed.exit, probed.summary["different"]) == (Exit.DONE, ["get-pin", "zero-hits"])
-    saved = json.loads((folder / "facts.json").read_text("utf-8"))
+    saved = json.loads(Path("facts.json").read_text("utf-8"))
     assert set(saved) == {"institution", "environment", "measured", "facts", "unclear", "used_for"}
     assert _users(sandbox) == []
     examined = typed("doctor", "--json").summary["findings"]
     assert "get-pin" in {finding["name"] for finding in examined}
     shown = typed("doctor", "--probe")
     assert "get-pin is hide, not show" in shown.out
-    (folder / "facts.json").write_text("{}", "utf-8")
+    Path("facts.json").write_text("{}", "utf-8")
     assert typed("sandbox", "--facts", "facts.json").exit == Exit.USAGE
 
 
-def test_the_probe_does_not_run_in_production(typed: Type, sandbox: Sandbox) -> None:
+def test_the_probe_does_not_run_in_production(sandbox: Sandbox) -> None:
     """In a production environment nothing but the question which one it is is sent: exit 2."""
     ask(sandbox, "POST", "settings", {"switches": {"environment": "production"}})
     refused = typed("doctor", "--probe")
@@ -55,15 +56,17 @@ def test_the_probe_does_not_run_in_production(typed: Type, sandbox: Sandbox) -> 
     assert "sandbox environment only" in refused.err
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "sign", [pytest.param(signal.SIGKILL, marks=pytest.mark.faults), signal.SIGINT]
+)
 def test_a_killed_probe_leaves_nothing_after_the_next(
-    sign: signal.Signals, folder: Path, typed: Type, sandbox: Sandbox
+    sign: signal.Signals, sandbox: Sandbox
 ) -> None:
     """Users of a probe that was killed are deleted by the next one, and no other user is.
 
     After Ctrl-C it does not claim that nothing was written.
     """
-    write(folder, ANA)
+    write(ANA)
     ask(sandbox, "POST", "faults", {"rules": [_HANG]})
     words = [sys.executable, "-m", "importer", "doctor", "--probe"]
     killed = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
@@ -82,14 +85,12 @@ def test_a_killed_probe_leaves_nothing_after_the_next(
     assert _users(sandbox) == []
 
 
-def test_a_group_that_alma_never_changes_is_overridden(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_group_that_alma_never_changes_is_overridden(sandbox: Sandbox) -> None:
     """With the fact `external-group: kept`, an update of an External user names its group."""
     ask(sandbox, "POST", "settings", {"switches": {"external-group": "kept"}})
     typed("doctor", "--probe")
-    roster = write(folder, ANA)
-    mapping = folder / "small.yaml"
+    roster = write(ANA)
+    mapping = Path("small.yaml")
     text = mapping.read_text("utf-8").replace("INTERNAL", "EXTERNAL\nowning_system: SIS")
     mapping.write_text(text, "utf-8")
     for run, group in (("one", "COMM"), ("two", "FRIEND")):
@@ -100,17 +101,17 @@ def test_a_group_that_alma_never_changes_is_overridden(
     assert user["user_group"]["value"] == "FRIEND"
 
 
-def _renewed(folder: Path, typed: Type) -> Path:
+def _renewed() -> Path:
     """A roster that changes an Internal user that it made."""
-    roster = write(folder, ANA)
-    load(typed, roster, "one")
+    roster = write(ANA)
+    load(roster, "one")
     roster.write_text(roster.read_text("utf-8").replace("COMM", "FRIEND"), "utf-8")
     return roster
 
 
-def test_a_pin_that_may_be_hidden_is_warned_of(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_a_pin_that_may_be_hidden_is_warned_of(sandbox: Sandbox) -> None:
     """A plan says that PINs may be lost until it is known, or seen, that Alma shows them."""
-    roster = _renewed(folder, typed)
+    roster = _renewed()
     before = typed("plan", roster, "-m", "small.yaml", "-o", "two")
     ask(sandbox, "PATCH", "users/2001", {"pin_number": "4321"})
     seen = typed("plan", roster, "-m", "small.yaml", "-o", "three")
@@ -119,16 +120,14 @@ def test_a_pin_that_may_be_hidden_is_warned_of(folder: Path, typed: Type, sandbo
     hidden = typed("plan", roster, "-m", "small.yaml", "-o", "four")
     assert ["--pin-user" in run.err for run in (before, seen, hidden)] == [True, False, False]
     assert "does not show PINs" in hidden.err
-    assert "--pin-user" in (folder / "two" / "report.html").read_text("utf-8")
+    assert "--pin-user" in Path("two/report.html").read_text("utf-8")
 
 
-def test_a_hidden_pin_is_never_cleared_silently(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_hidden_pin_is_never_cleared_silently(sandbox: Sandbox) -> None:
     """With the fact `get-pin: hide`, a load and its undo stop at the safety check `pins`."""
     ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
     typed("doctor", "--probe")
-    roster = _renewed(folder, typed)
+    roster = _renewed()
     ask(sandbox, "PATCH", "users/2001", {"pin_number": "4321"})
     planned = typed("plan", roster, "-m", "small.yaml", "-o", "two", "--json")
     assert planned.summary["failed_checks"] == ["pins"]
@@ -139,24 +138,22 @@ def test_a_hidden_pin_is_never_cleared_silently(
     assert undone.summary["failed_checks"] == ["pins"]
     roster.write_text(roster.read_text("utf-8").replace("FRIEND", "COMM"), "utf-8")
     pin = "record:\n  pin_number: {from: <Born>, clean: [digits], on_update: replace}\n"
-    mapping = folder / "small.yaml"
+    mapping = Path("small.yaml")
     mapping.write_text(mapping.read_text("utf-8").replace("record:\n", pin), "utf-8")
-    load(typed, roster, "three")
+    load(roster, "three")
     assert _users(sandbox)[0]["pin_number"] == "19900102"
 
 
-def test_facts_of_another_institution_count_only_by_name(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_facts_of_another_institution_count_only_by_name(sandbox: Sandbox) -> None:
     """They are not used, and why is said, until somebody names the institution; who did is kept.
 
     So it is with those of a first contact, and neither file takes the place of the other.
     """
     ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
     typed("doctor", "--probe")
-    facts = folder / "facts.json"
+    facts = Path("facts.json")
     facts.write_text(facts.read_text("utf-8").replace("01SANDBOX_INST", "01OTHER_INST"), "utf-8")
-    roster = _renewed(folder, typed)
+    roster = _renewed()
     refused = typed("plan", roster, "-m", "small.yaml", "-o", "two")
     assert "not used" in refused.err
     assert "not used" in typed("doctor").out
@@ -170,31 +167,29 @@ def test_facts_of_another_institution_count_only_by_name(
     assert used.summary["failed_checks"] == ["pins"]
     assert "get-pin is hide" in used.err
     assert "get-pin is hide" in typed("doctor").out
-    probed, contact = facts.read_text("utf-8"), folder / "first-contact.json"
+    probed, contact = facts.read_text("utf-8"), Path("first-contact.json")
     contact.write_text(probed.replace("01SANDBOX_INST", "01THIRD_INST"), "utf-8")
     words = ("--use-facts", "first-contact.json", "--for", "01SANDBOX_INST")
     assert " ".join(words) in typed("doctor").out
     assert typed("doctor", *words).exit == Exit.DONE
     assert " ".join(words) not in typed("doctor").out
-    other = contact.rename(folder / "other.json")
+    other = contact.rename(Path("other.json"))
     assert typed("doctor", "--use-facts", other.name, *words[2:]).exit == Exit.USAGE
     assert facts.read_text("utf-8") == probed
 
 
-def test_a_plan_warns_of_a_wrong_clock(
-    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_plan_warns_of_a_wrong_clock(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The dates that it counts from today would be wrong for everybody; Alma's replies show it."""
-    roster = write(folder, ANA)
+    roster = write(ANA)
     plan = ("plan", roster, "-m", "small.yaml", "-o")
     assert "clock" not in typed(*plan, "right").err
     theirs = lambda text: parsedate_to_datetime(text) + timedelta(days=9, hours=1)  # noqa: E731
     monkeypatch.setattr("importer.alma.client.parsedate_to_datetime", theirs)
     assert "clock is 9 days behind" in typed(*plan, "wrong").err
-    assert "9 days behind" in (folder / "wrong" / "report.html").read_text("utf-8")
+    assert "9 days behind" in Path("wrong/report.html").read_text("utf-8")
 
 
-def test_the_calls_of_the_probe_can_be_seen_before(typed: Type, sandbox: Sandbox) -> None:
+def test_the_calls_of_the_probe_can_be_seen_before(sandbox: Sandbox) -> None:
     """`--dry-run` prints each call of the probe, and Alma gets none."""
     shown = typed("doctor", "--probe", "--dry-run")
     assert (shown.exit, sandbox.log()) == (Exit.DONE, [])
@@ -209,17 +204,16 @@ _CANARY = "Kanarivogel"
 
 
 def test_a_recording_names_no_patron_and_replays(
-    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A recording of the probe has no value of a patron; replayed, it gives the same facts."""
     roster = write(
-        folder,
         *(
             (f"{_CANARY}{n}", _CANARY, _CANARY, *ANA[3:5], f"{_CANARY}{n}@example.org", _CANARY)
             for n in range(3)
         ),
     )
-    load(typed, roster, "one")
+    load(roster, "one")
     ask(
         sandbox,
         "POST",
@@ -227,11 +221,11 @@ def test_a_recording_names_no_patron_and_replays(
         {"switches": {"several-preferred": "last", "bad-json": "401676"}},
     )
     assert typed("doctor", "--probe", "--record", "probe.jsonl").exit == Exit.DONE
-    text = (folder / "probe.jsonl").read_text("utf-8")
+    text = Path("probe.jsonl").read_text("utf-8")
     assert (_CANARY.casefold() in text.casefold(), text.count("\n") > 60) == (False, True)
-    facts = json.loads((folder / "facts.json").read_text("utf-8"))
-    with reached(monkeypatch, Options(replay=folder / "probe.jsonl")):
+    facts = json.loads(Path("facts.json").read_text("utf-8"))
+    with reached(monkeypatch, Options(replay=Path("probe.jsonl"))):
         again = typed("doctor", "--probe", "--facts", "again.json", "--json")
     assert again.summary["facts"] == facts["facts"]
-    (folder / "probe.jsonl").write_text("{}", "utf-8")
+    Path("probe.jsonl").write_text("{}", "utf-8")
     assert typed("sandbox", "--replay", "probe.jsonl").exit == Exit.USAGE

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ask, write
+from tests.command_line import typed
 
 NAMES = ("Ada Quill", "Ben Okafor", "Cleo Martin", "Dov Hansen", "Eve Sato", "Flo Dumont",
          "Gus Rivera", "Hana Lind")  # fmt: skip
@@ -19,11 +20,10 @@ PLAN = ("-m", "small.yaml", "-o", "run", "--no-refresh")
 
 
 @pytest.fixture
-def people(folder: Path) -> Path:
+def people() -> Path:
     """A roster of people with nothing in common, none of whom is in Alma."""
     names = (name.split() for name in NAMES)
     return write(
-        folder,
         *(
             (f"20{at}1", first, last, "COMM", f"19{70 + at}-01-02", *ANA[5:])
             for at, (first, last) in enumerate(names)
@@ -42,7 +42,7 @@ def leave(sandbox: Sandbox, calls: int) -> None:
 
 
 def test_a_plan_that_cannot_be_afforded_is_not_begun(
-    people: Path, folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    people: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both numbers and the way out are told, one call is spent, and no folder is left: exit 8.
 
@@ -54,7 +54,7 @@ def test_a_plan_that_cannot_be_afforded_is_not_begun(
     for said in (f"{MOST} calls", f"{MOST - 1} are left", "users refresh"):
         assert said in got.err
     assert len(sandbox.log()) == 1
-    assert not (folder / "run").exists()
+    assert not Path("run").exists()
     monkeypatch.setenv("ALMA_RESERVE", "100")
     leave(sandbox, 100 + MOST - 1)
     assert typed("plan", people, *PLAN).exit == Exit.STOPPED
@@ -72,17 +72,15 @@ def test_a_plan_that_cannot_be_afforded_is_not_begun(
 
 @pytest.mark.parametrize(("left", "suffices"), [(OUT_OF_TURN, False), (20, True)])
 def test_a_plan_says_whether_it_can_be_applied_today(
-    people: Path, folder: Path, typed: Type, sandbox: Sandbox, left: int, *, suffices: bool
+    people: Path, sandbox: Sandbox, left: int, *, suffices: bool
 ) -> None:
     """Applying takes a call a row and one to ask whose key it is; one plan, and apply does so."""
     leave(sandbox, MOST + left)
     told = " ".join(typed("plan", people, *PLAN).err.split())
     assert "of today's calls were left" in told
     assert ("That is not enough" in told) is not suffices
-    assert (
-        "That is not enough" in (folder / "run" / "report.html").read_text("utf-8")
-    ) is not suffices
-    counts = json.loads((folder / "run" / "summary.json").read_text("utf-8"))["calls"]
+    assert ("That is not enough" in Path("run/report.html").read_text("utf-8")) is not suffices
+    counts = json.loads(Path("run/summary.json").read_text("utf-8"))["calls"]
     assert abs(counts["left"] - left) <= OUT_OF_TURN
     applied = typed("apply", "run", "--json")
     assert applied.exit == (Exit.DONE if suffices else Exit.STOPPED)
@@ -91,15 +89,15 @@ def test_a_plan_says_whether_it_can_be_applied_today(
 
 @pytest.mark.parametrize("there", [False, True])
 def test_a_plan_that_stops_on_the_way_leaves_nothing(
-    people: Path, folder: Path, typed: Type, sandbox: Sandbox, *, there: bool
+    people: Path, folder: Path, sandbox: Sandbox, *, there: bool
 ) -> None:
     """The calls go meanwhile: exit 8, and only a folder that was there before stays."""
     if there:
-        (folder / "run").mkdir()
+        Path("run").mkdir()
     daily = {"rules": [{"on": "GET", "nth": 5, "do": "429_daily"}]}
     ask(sandbox, "POST", "faults", daily)
     got = typed("plan", people, *PLAN)
     assert got.exit == Exit.STOPPED
     assert "after midnight GMT" in got.err
-    assert (folder / "run").exists() == there
+    assert Path("run").exists() == there
     assert not list(folder.glob("run/*"))

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import codes, state
+from tests.command_line import typed
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 from tests.sheets import write_rows
 
@@ -55,14 +56,14 @@ STUDENTS: Row = {
 PEOPLE = {"community.yaml": COMMUNITY, "students-and-staff.yaml": STUDENTS}
 
 
-def _required(typed: Type, mapping: Path) -> dict[str, bool]:
+def _required(mapping: Path) -> dict[str, bool]:
     """Each heading of the mapping's blank roster, and whether its cells must be filled in."""
     made = typed("mapping", "template", mapping, "-o", f"{mapping.stem}-blank.xlsx", "--json")
     columns = json.loads(made.out)["columns"]
     return {column["heading"]: column["required"] for column in columns}
 
 
-def _load(typed: Type, roster: Path, mapping: Path, run: str) -> dict[str, object]:
+def _load(roster: Path, mapping: Path, run: str) -> dict[str, object]:
     """Plan a roster; apply it if there is something to send; the summary of the plan."""
     planned = typed("plan", roster, "-m", mapping, "-o", run, "--json")
     assert planned.exit in {Exit.DONE, Exit.REJECTS}, planned.err
@@ -81,25 +82,23 @@ def _is_unchanged(summary: dict[str, object]) -> None:
 
 
 @pytest.fixture
-def copied(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
+def copied(sandbox: Sandbox) -> Path:
     """A folder with copies of the ready mappings, and the code tables of the practice Alma."""
     assert sandbox.host
-    shutil.copytree(MAPPINGS, folder / "mappings")
+    shutil.copytree(MAPPINGS, Path("mappings"))
     assert typed("codes", "fetch").exit == Exit.DONE
-    return folder / "mappings"
+    return Path("mappings")
 
 
 @pytest.mark.parametrize("name", sorted(PEOPLE))
-def test_a_blank_in_each_column(
-    name: str, copied: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_blank_in_each_column(name: str, copied: Path, sandbox: Sandbox) -> None:
     """A blank cell is rejected where the column is required; elsewhere the row loads, and twice.
 
     An address without a street is left out, with a warning. Blank cells change nothing of a known
     patron.
     """
     mapping = copied / name
-    required = _required(typed, mapping)
+    required = _required(mapping)
     assert sorted(required) == sorted(PEOPLE[name])
     people = [
         {heading: text.format(number) for heading, text in PEOPLE[name].items()}
@@ -110,37 +109,35 @@ def test_a_blank_in_each_column(
     ]
     for person in blanked:
         person.pop("", None)
-    roster = write_rows(folder / "blank.csv", blanked)
-    first = _load(typed, roster, mapping, "first")
+    roster = write_rows(Path("blank.csv"), blanked)
+    first = _load(roster, mapping, "first")
     needed = {heading for heading, must in required.items() if must}
     reported = needed | {"Street", "Address"} & set(required)
     rows = {str(row): heading for row, heading in enumerate(required, start=3)}
     missing = {"missing-value", "missing-empl-id"}
-    assert {rows[row] for row, code in codes(folder, "first") if code in missing} == reported
+    assert {rows[row] for row, code in codes("first") if code in missing} == reported
     assert first["create"] == first["ready"] == len(people) - len(needed)
-    _is_unchanged(_load(typed, roster, mapping, "second"))
+    _is_unchanged(_load(roster, mapping, "second"))
 
-    full = _load(typed, write_rows(folder / "full.csv", people), mapping, "full")
+    full = _load(write_rows(Path("full.csv"), people), mapping, "full")
     assert full["ready"] == len(people)
     before = state(sandbox)
-    _is_unchanged(_load(typed, roster, mapping, "blanks-again"))
+    _is_unchanged(_load(roster, mapping, "blanks-again"))
     assert state(sandbox) == before
 
 
-def test_mappings_that_follow_another_load(
-    copied: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_mappings_that_follow_another_load(copied: Path, sandbox: Sandbox) -> None:
     """Scanned barcodes renew known users, unknown IDs are reported; a second load changes nothing.
 
     A community patron becomes a student: the row needs review; renamed, the same user has the EMPL
     ID and keeps the barcode.
     """
-    _load(typed, SAMPLES / "community-patrons.csv", copied / "community.yaml", "community")
+    _load(SAMPLES / "community-patrons.csv", copied / "community.yaml", "community")
     roster, mapping = SAMPLES / "renewals.csv", copied / "renewals.yaml"
-    first = _load(typed, roster, mapping, "renewed")
+    first = _load(roster, mapping, "renewed")
     assert (first["create"], first["update"], first["rejected"]) == (0, 3, 1)
-    assert ("5", "not-in-alma") in codes(folder, "renewed")
-    _is_unchanged(_load(typed, roster, mapping, "again"))
+    assert ("5", "not-in-alma") in codes("renewed")
+    _is_unchanged(_load(roster, mapping, "again"))
     roster, mapping = SAMPLES / "new-students.csv", copied / "students-with-a-card.yaml"
     planned = typed("plan", roster, "-m", mapping, "-o", "students", "--json").summary
     assert (planned["create"], planned["review"]) == (2, 1)
@@ -151,17 +148,17 @@ def test_mappings_that_follow_another_load(
     assert "EXTERNAL" in str(grace)
 
 
-def test_registrations_without_a_card_are_loaded_twice(copied: Path, typed: Type) -> None:
+def test_registrations_without_a_card_are_loaded_twice(copied: Path) -> None:
     """The email address is the ID of those without a card; two people in one cell need review."""
     roster, mapping = SAMPLES / "self-registration.csv", copied / "self-registration.yaml"
-    first = _load(typed, roster, mapping, "first")
+    first = _load(roster, mapping, "first")
     assert (first["create"], first["review"], first["skipped"]) == (3, 1, 1)
-    _is_unchanged(_load(typed, roster, mapping, "second"))
+    _is_unchanged(_load(roster, mapping, "second"))
 
 
-def test_reciprocal_borrowers_are_loaded_twice(copied: Path, typed: Type) -> None:
+def test_reciprocal_borrowers_are_loaded_twice(copied: Path) -> None:
     """Who is not in good standing is skipped; the second load changes nothing."""
     roster, mapping = SAMPLES / "reciprocal-borrowers.csv", copied / "reciprocal-borrowers.yaml"
-    first = _load(typed, roster, mapping, "first")
+    first = _load(roster, mapping, "first")
     assert (first["create"], first["rejected"], first["skipped"]) == (3, 1, 1)
-    _is_unchanged(_load(typed, roster, mapping, "second"))
+    _is_unchanged(_load(roster, mapping, "second"))

@@ -12,7 +12,7 @@ import xlsxwriter
 
 from importer.model.roster import ROW
 from importer.model.text import unescape
-from tests.cli.conftest import Type
+from tests.command_line import typed
 from tests.mapper.bench import BASE
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES
 from tests.sheets import correct, read_rows, write_csv, write_rows
@@ -71,7 +71,7 @@ def problems(folder: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
-def test_rejects_fed_back(name: str, folder: Path, typed: Type) -> None:
+def test_rejects_fed_back(name: str) -> None:
     """Unchanged, the rows have the same problems by their first row numbers, in both files.
 
     With the marked cells corrected, every row that came back is ready.
@@ -83,37 +83,37 @@ def test_rejects_fed_back(name: str, folder: Path, typed: Type) -> None:
         return found["rows"], found["ready"]
 
     rows, ready = check(SAMPLES / name, "first")
-    first = problems(folder / "first")
+    first = problems(Path("first"))
     back = len({row for row, _ in first})
     assert rows - ready >= back > 0
     for file in ("rejects.xlsx", "rejects.csv"):
         assert check(f"first/{file}", file) == (back, 0)
-        assert problems(folder / file) == first
-    correct(folder / "first" / "rejects.xlsx", CORRECTIONS[name], folder / "corrected.xlsx")
+        assert problems(Path(file)) == first
+    correct(Path("first/rejects.xlsx"), CORRECTIONS[name], Path("corrected.xlsx"))
     assert check("corrected.xlsx", "again") == (back, back)
 
 
-def test_rejects_show_no_order_of_their_dates(folder: Path, typed: Type) -> None:
+def test_rejects_show_no_order_of_their_dates() -> None:
     """A date that reads two ways in its roster reads two ways when only a name was corrected."""
     rows = "1,Ana,Lopez,05/13/1990\n2,Bo,Kim,02/03/1990\n3,Cy,,13/05/1991\n"
-    (folder / "m.yaml").write_text(f"{BASE}  birth_date: <Born>\n", "utf-8")
-    (folder / "dates.csv").write_text(f"ID,First,Last,Born\n{rows}", "utf-8")
+    Path("m.yaml").write_text(f"{BASE}  birth_date: <Born>\n", "utf-8")
+    Path("dates.csv").write_text(f"ID,First,Last,Born\n{rows}", "utf-8")
     typed("check", "dates.csv", "-m", "m.yaml", "-o", "first")
-    rejects = (folder / "first" / "rejects.csv").read_text("utf-8-sig")
+    rejects = Path("first/rejects.csv").read_text("utf-8-sig")
     assert "Cy,," in rejects
-    (folder / "back.csv").write_text(rejects.replace("Cy,,", "Cy,Li,"), "utf-8")
+    Path("back.csv").write_text(rejects.replace("Cy,,", "Cy,Li,"), "utf-8")
     typed("check", "back.csv", "-m", "m.yaml", "-o", "again")
-    assert problems(folder / "again") == [("3", "ambiguous-date")]
+    assert problems(Path("again")) == [("3", "ambiguous-date")]
 
 
-def test_what_the_text_of_a_cell_no_longer_shows(folder: Path, typed: Type) -> None:
+def test_what_the_text_of_a_cell_no_longer_shows() -> None:
     """A rounded ID, a formula without a result, swallowed rows: uncorrected, none gets ready.
 
     Neither in the rejects of the rejects. Two such cells of a row are two problems. With the words
     behind the number deleted, a row is judged by what its cells say now.
     """
     head = ["ID", "First", "Last", "Born", "Note"]
-    with xlsxwriter.Workbook(folder / "a.xlsx") as book:
+    with xlsxwriter.Workbook(Path("a.xlsx")) as book:
         sheet = book.add_worksheet()
         sheet.write_row(0, 0, head)
         sheet.write_row(1, 0, [9912140633506421, "Ann", "Lee", "2001-02-03", "x"])
@@ -122,18 +122,14 @@ def test_what_the_text_of_a_cell_no_longer_shows(folder: Path, typed: Type) -> N
         sheet.write_row(4, 0, ["A5", "Di", "Nix", "2001-02-03", "#N/A"])
         for line in (2, 3):
             sheet.write_formula(line, 3, "=A1", None, "")
-    (folder / "b.csv").write_text(
+    Path("b.csv").write_text(
         ",".join(head) + '\nB2,Ann,Lee,2001-02-03,"kept at the desk\n'
         'B3,Bob,Fox,2001-02-03,x\nB4,Cy,Fix,2001-02-03,""\nB5,Di,Nix,2001-02-03,x"\n'
         "B6,Ed,Rix,2001-02-03,x\n",
         "utf-8",
     )
-    (folder / "m.yaml").write_text(
-        "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <ID>\n"
-        "  first_name: <First>\n  last_name: <Last>\n  user_group: COMM\n"
-        "  birth_date: <Born>\n  user_note:\n    - {note_text: <Note>, note_type: OTHER}\n",
-        "utf-8",
-    )
+    note = "  user_note: [{note_text: <Note>, note_type: OTHER}]\n"
+    Path("m.yaml").write_text(f"{BASE}  birth_date: <Born>\n{note}", "utf-8")
     expected = {
         "a.xlsx": [
             ("2", "id-lost-digits"), ("3", "formula-error"), ("4", "formula-error"),
@@ -143,141 +139,115 @@ def test_what_the_text_of_a_cell_no_longer_shows(folder: Path, typed: Type) -> N
     }  # fmt: skip
     for name, codes in expected.items():
         typed("check", name, "-m", "m.yaml", "-o", f"1-{name}")
-        assert problems(folder / f"1-{name}") == codes
+        assert problems(Path(f"1-{name}")) == codes
         for kind in ("csv", "xlsx"):
             again, third = f"2-{kind}-{name}", f"3-{kind}-{name}"
             typed("check", f"1-{name}/rejects.{kind}", "-m", "m.yaml", "-o", again)
-            assert problems(folder / again) == codes
+            assert problems(Path(again)) == codes
             typed("check", f"{again}/rejects.{kind}", "-m", "m.yaml", "-o", third)
-            assert problems(folder / third) == codes
-    path = folder / "1-a.xlsx" / "rejects.csv"
+            assert problems(Path(third)) == codes
+    path = Path("1-a.xlsx/rejects.csv")
     released = path.read_text("utf-8-sig").replace("4 lost digits in F, formula in I", "4")
-    (folder / "released.csv").write_text(released.replace("3 formula in I", "3"), "utf-8")
+    Path("released.csv").write_text(released.replace("3 formula in I", "3"), "utf-8")
     typed("check", "released.csv", "-m", "m.yaml", "-o", "released")
     left = [("2", "id-lost-digits"), ("5", "formula-error")]
-    assert problems(folder / "released") == left
+    assert problems(Path("released")) == left
 
 
-def test_a_rounded_id_is_not_released_by_the_correction_of_others(
-    folder: Path, typed: Type
-) -> None:
+def test_a_rounded_id_is_not_released_by_the_correction_of_others() -> None:
     """Three people have the same ID with zeros; once two of them are right, the third is wrong."""
     rows = "".join(f"{20001100000000},{name},Lee\n" for name in ("Ann", "Bob", "Cy"))
-    (folder / "a.csv").write_text(f"ID,First,Last\n{rows}", "utf-8")
-    (folder / "m.yaml").write_text(
-        "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <ID>\n"
-        "  first_name: <First>\n  last_name: <Last>\n  user_group: COMM\n",
-        "utf-8",
-    )
+    Path("a.csv").write_text(f"ID,First,Last\n{rows}", "utf-8")
+    Path("m.yaml").write_text(BASE, "utf-8")
     typed("check", "a.csv", "-m", "m.yaml", "-o", "first")
-    returned = read_rows(folder / "first" / "rejects.csv")
+    assert problems(Path("first")) == [(row, "id-lost-digits") for row in ("2", "3", "4")]
+    returned = read_rows(Path("first/rejects.csv"))
     for number, row in enumerate(returned[:2]):
         row |= {ROW: row[ROW].split()[0], "ID": f"2000112345001{number}"}
-    write_rows(folder / "b.csv", returned)
+    write_rows(Path("b.csv"), returned)
     typed("check", "b.csv", "-m", "m.yaml", "-o", "second")
-    assert problems(folder / "second") == [("4", "id-lost-digits")]
+    assert problems(Path("second")) == [("4", "id-lost-digits")]
 
 
-def test_a_marked_cell_is_corrected_beside_the_rejects(folder: Path, typed: Type) -> None:
+def test_a_marked_cell_is_corrected_beside_the_rejects() -> None:
     """The words behind the number name the cell, so a correction of it is one of the problem."""
-    with xlsxwriter.Workbook(folder / "a.xlsx") as book:
+    with xlsxwriter.Workbook(Path("a.xlsx")) as book:
         sheet = book.add_worksheet()
         sheet.write_row(0, 0, ["ID", "First", "Last"])
         sheet.write_row(1, 0, [9912140633506421, "Ann", "Lee"])
-    (folder / "m.yaml").write_text(
-        "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <ID>\n"
-        "  first_name: <First>\n  last_name: <Last>\n  user_group: COMM\n",
-        "utf-8",
-    )
+    Path("m.yaml").write_text(BASE, "utf-8")
     typed("check", "a.xlsx", "-m", "m.yaml", "-o", "first")
-    (folder / "made.csv").write_text(
+    Path("made.csv").write_text(
         "row,column,heading,was,now,who,when\n"
         "2,F,ID,9912140633506420,9912140633506421,pat,2026-08-20T10:00:00-05:00\n",
         "utf-8",
     )
     made = ("--corrections", "made.csv")
     typed("check", "first/rejects.xlsx", "-m", "m.yaml", "-o", "again", *made)
-    assert problems(folder / "again") == []
+    assert problems(Path("again")) == []
 
 
-def test_nothing_is_said_of_the_sheets_that_we_added(folder: Path, typed: Type) -> None:
+def test_nothing_is_said_of_the_sheets_that_we_added() -> None:
     """Only a sheet that somebody else put into the rejects is told of, since it is not read."""
     mapping = MAPPING_OF_SAMPLE["community-patrons.csv"]
     typed("check", SAMPLES / "community-patrons.csv", "-m", mapping, "-o", "first")
     typed("check", "first/rejects.xlsx", "-m", mapping, "-o", "again")
-    assert "not read" not in (folder / "again" / "problems.csv").read_text("utf-8")
-    book = openpyxl.load_workbook(folder / "first" / "rejects.xlsx")
+    assert "not read" not in Path("again/problems.csv").read_text("utf-8")
+    book = openpyxl.load_workbook(Path("first/rejects.xlsx"))
     book.create_sheet("Mine").append(["A note"])
-    book.save(folder / "more.xlsx")
+    book.save(Path("more.xlsx"))
     typed("check", "more.xlsx", "-m", mapping, "-o", "more")
-    assert 'not read: ""Mine"". ' in (folder / "more" / "problems.csv").read_text("utf-8")
+    assert 'not read: ""Mine"". ' in Path("more/problems.csv").read_text("utf-8")
 
 
-def test_a_blank_roster_asks_to_be_filled_in(folder: Path, typed: Type) -> None:
+def test_a_blank_roster_asks_to_be_filled_in() -> None:
     """Nobody stands in a new template: nothing is wrong with it, and its own notes are no news."""
     mapping = MAPPING_OF_SAMPLE["community-patrons.csv"]
     typed("mapping", "template", mapping, "-o", "blank.xlsx")
     got = typed("check", "blank.xlsx", "-m", mapping, "-o", "run")
     assert "has no patrons" in got.err
     assert "importer check blank.xlsx" in got.err
-    assert "not read" not in (folder / "run" / "problems.csv").read_text("utf-8")
+    assert "not read" not in Path("run/problems.csv").read_text("utf-8")
 
 
 @pytest.mark.parametrize("header", ["4", "[3, 4]"])
-def test_rejects_of_a_roster_with_headings_further_down(
-    header: str, folder: Path, typed: Type
-) -> None:
+def test_rejects_of_a_roster_with_headings_further_down(header: str) -> None:
     """The mapping's `header` is about the first roster; its rejects are fed back all the same."""
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
-    upper = ["Person", "Person", "Person", ""] if "3" in header else []
-    for line in (["Friends"], [], upper, ["Card", "First", "Last", "Group"]):
+    upper = ["Person"] * 3 if "3" in header else []
+    for line in (["Friends"], [], upper, ["ID", "First", "Last"]):
         sheet.append(line)
-    sheet.append(["20001123450011", "Ana", "", "COMM"])
-    book.save(folder / "friends.xlsx")
-    start = "Person " if upper else ""
-    (folder / "friends.yaml").write_text(
-        f"version: 1\naccount_type: INTERNAL\nroster: {{header: {header}}}\nrecord:\n"
-        f"  primary_id: <{start}Card>\n  first_name: <{start}First>\n"
-        f"  last_name: <{start}Last>\n  user_group: <Group>\n",
-        "utf-8",
-    )
+    sheet.append(["20001123450011", "Ana", ""])
+    book.save(Path("friends.xlsx"))
+    mapping = BASE.replace("<", "<Person " if upper else "<")
+    Path("friends.yaml").write_text(f"{mapping}roster: {{header: {header}}}\n", "utf-8")
     first = typed("check", "friends.xlsx", "-m", "friends.yaml", "-o", "first", "--json").summary
     again = typed("check", "first/rejects.xlsx", "-m", "friends.yaml", "-o", "again", "--json")
     assert (first["rejected"], again.summary["rejected"]) == (1, 1)
-    assert problems(folder / "again") == problems(folder / "first") == [("5", "missing-value")]
+    assert problems(Path("again")) == problems(Path("first")) == [("5", "missing-value")]
 
 
-LINES = """version: 1
-name: lines
-account_type: INTERNAL
-record:
-  primary_id: <ID>
-  first_name: <First>
-  last_name: <Last>
-  user_group: COMM
-  job_description: <Home>
-  middle_name: {from: <Home>, clean: [{split: {on: newline, take: 2}}]}
+LINES = f"""{BASE}  job_description: <Home>
+  middle_name: {{from: <Home>, clean: [{{split: {{on: newline, take: 2}}}}]}}
 """
 HOME = ("1 Elm St\n Apt 2\nSalem", "2 Oak St\r\nBoston", "=3 Fir St\nBoston")
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_line_breaks_come_back_in_the_rejects(kind: str, folder: Path, typed: Type) -> None:
+def test_line_breaks_come_back_in_the_rejects(kind: str) -> None:
     """The rules see them in the rejects as in the roster; what needs none has the cell in one."""
-    (folder / "m.yaml").write_text(LINES, "utf-8")
+    Path("m.yaml").write_text(LINES, "utf-8")
     rows = [["ID", "First", "Last", "Home"], *(["7", "Ann", "", home] for home in HOME)]
-    write_csv(folder / "r.csv", rows)
+    write_csv(Path("r.csv"), rows)
     typed("check", "r.csv", "-m", "m.yaml", "-o", "one")
     typed("check", f"one/rejects.{kind}", "-m", "m.yaml", "-o", "two")
-    homes = [unescape(row["Home"]) for row in read_rows(folder / "two" / "rejects.csv")]
+    homes = [unescape(row["Home"]) for row in read_rows(Path("two/rejects.csv"))]
     assert homes == ["1 Elm St\nApt 2\nSalem", "2 Oak St\nBoston", "=3 Fir St\nBoston"]
     convert = ("convert", f"two/rejects.{kind}", "-m", "m.yaml", "--to", "jsonl", "-o")
-    mended = (
-        (folder / "m.yaml").read_text("utf-8").replace("<Last>", "Lee").replace("<ID>", "<@row>")
-    )
-    (folder / "m.yaml").write_text(mended, "utf-8")
+    mended = Path("m.yaml").read_text("utf-8").replace("<Last>", "Lee").replace("<ID>", "<@row>")
+    Path("m.yaml").write_text(mended, "utf-8")
     typed(*convert, "out.jsonl")
-    users = [json.loads(line) for line in (folder / "out.jsonl").read_text("utf-8").splitlines()]
+    users = [json.loads(line) for line in Path("out.jsonl").read_text("utf-8").splitlines()]
     assert [user["middle_name"] for user in users] == ["Apt 2", "Boston", "Boston"]
     assert users[0]["job_description"] == "1 Elm St Apt 2 Salem"

@@ -15,8 +15,9 @@ from importer.ledger.memory import DecisionMemory
 from importer.model.plan import choices
 from importer.users.cache import UserCache
 from importer.users.matching import forget_answers
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, delete, edit, load, state, write
+from tests.command_line import typed
 
 ANAS_TWIN = ("2009", *ANA[1:])
 PLAN = ("-m", "small.yaml", "-o")
@@ -39,50 +40,48 @@ EMAIL = "  contact_info: {email: [{email_address: <Mail>, email_type: personal}]
 
 
 @pytest.fixture
-def held(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
+def held(sandbox: Sandbox) -> Path:
     """A plan whose row 2 looks like a user of Alma; row 3 is to be created. The roster."""
-    load(typed, write(folder, ANA), "first")
-    roster = write(folder, ANAS_TWIN, BO)
+    load(write(ANA), "first")
+    roster = write(ANAS_TWIN, BO)
     planned = typed("plan", roster, *PLAN, "run", "--json")
     assert (planned.exit, planned.summary["review"]) == (Exit.REJECTS, 1)
-    assert codes(folder, "run") == [("2", "possible-match-in-alma")]
+    assert codes("run") == [("2", "possible-match-in-alma")]
     return roster
 
 
-def test_an_answer_counts_until_another_is_given(
-    held: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_answer_counts_until_another_is_given(held: Path, sandbox: Sandbox) -> None:
     """In the plan and in later ones, which name who rejected a row, or warn instead of asking."""
     rejected = typed("resolve", "run", "2", "--as", "reject", "--json")
     assert (rejected.exit, rejected.summary["rejected"]) == (Exit.DONE, 1)
-    assert ("2", "resolved") in codes(folder, "run")
+    assert ("2", "resolved") in codes("run")
     again = typed("plan", held, *PLAN, "next", "--json")
     assert (again.exit, again.summary["review"], again.summary["rejected"]) == (0, 0, 1)
-    assert codes(folder, "next") == [("2", "possible-match-in-alma"), ("2", "resolved")]
+    assert codes("next") == [("2", "possible-match-in-alma"), ("2", "resolved")]
     assert "importer resolve" in typed("show", "next", "2").out
     assert typed("resolve", "next", "2", "--as", "create", "--json").summary["create"] == 2
     third = typed("plan", held, *PLAN, "third", "--json").summary
     assert (third["create"], third["review"]) == (2, 0)
-    assert codes(folder, "third") == [("2", "possible-match-in-alma")]
+    assert codes("third") == [("2", "possible-match-in-alma")]
     for answer, creates in (("create", 2), ("reject", 1), ("create", 2)):
         decided = typed("resolve", "run", "2", "--as", answer, "--json").summary
         assert (decided["create"], decided["review"]) == (creates, 0)
-        assert codes(folder, "run").count(("2", "resolved")) == 1
+        assert codes("run").count(("2", "resolved")) == 1
     assert "decided" in typed("show", "run", "2").out
     assert typed("apply", "run", "--json").summary["created"] == 2
     assert set(state(sandbox)) == {"2001", "2002", "2009"}
-    with Ledger.open(folder / "run") as ledger:
+    with Ledger.open(Path("run")) as ledger:
         assert first_broken(ledger) is None
-    assert stat.S_IMODE((folder / "runs" / "memory.sqlite").stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path("runs/memory.sqlite").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("answer", ["create", "reject"])
 def test_another_possible_match_is_another_question(
-    answer: str, held: Path, folder: Path, typed: Type, sandbox: Sandbox
+    answer: str, held: Path, sandbox: Sandbox
 ) -> None:
     """What was decided holds only against those who were in question then."""
     typed("resolve", "run", "2", "--as", answer)
-    typed("plan", write(folder, ("2008", *ANA[1:]), name="other.csv"), *PLAN, "other")
+    typed("plan", write(("2008", *ANA[1:]), name="other.csv"), *PLAN, "other")
     typed("resolve", "other", "2", "--as", "create")
     typed("apply", "other")
     assert "2008" in state(sandbox)
@@ -90,28 +89,26 @@ def test_another_possible_match_is_another_question(
 
 
 def test_a_rejected_row_stays_out_when_the_user_is_not_like_it_any_more(
-    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+    held: Path, sandbox: Sandbox
 ) -> None:
     """Nothing is asked then, and the same row is still not loaded; another one is."""
     typed("resolve", "run", "2", "--as", "reject")
     edit(sandbox, "2001", lambda user: user.update(first_name="Una", contact_info={}))
     later = typed("plan", held, *PLAN, "later", "--json").summary
     assert (later["create"], later["rejected"], later["review"]) == (1, 1, 0)
-    write(folder, (*ANAS_TWIN[:-1], "a member of the club"), BO)
+    write((*ANAS_TWIN[:-1], "a member of the club"), BO)
     assert typed("plan", held, *PLAN, "next", "--json").summary["create"] == 2
 
 
-def test_the_old_card_is_kept_and_undo_restores_it(
-    held: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_the_old_card_is_kept_and_undo_restores_it(held: Path, sandbox: Sandbox) -> None:
     """`--as rename ID` gives the user the row's primary ID, and `keep_old_id` keeps the old one.
 
     `--as update ID` leaves Alma's ID, and another answer may follow until it is applied. Later
     plans do the same by themselves. Undo, and undo of undo, swap the IDs.
     """
-    mapping = (folder / "small.yaml").read_text("utf-8")
+    mapping = Path("small.yaml").read_text("utf-8")
     kept = "match: {keep_old_id: {type: OLD_BARCODE}, "
-    (folder / "kept.yaml").write_text(mapping.replace("match: {", kept), "utf-8")
+    Path("kept.yaml").write_text(mapping.replace("match: {", kept), "utf-8")
     ask(sandbox, "POST", "codes/UserIdentifierTypes", {"OLD_BARCODE": "Old barcode"})
     before = state(sandbox)
     typed("users", "refresh")
@@ -127,7 +124,7 @@ def test_the_old_card_is_kept_and_undo_restores_it(
     after = state(sandbox)
     old = after["2009"]["user_identifier"][0]
     assert (old["value"], old["status"]) == ("2001", "INACTIVE")
-    (cache,) = (folder / "users").glob("*.sqlite")
+    (cache,) = Path("users").glob("*.sqlite")
     with UserCache.open(cache) as users:
         assert users.count() == len(after)
     assert typed(*again, "next").summary["unchanged"] == 2
@@ -139,9 +136,9 @@ def test_the_old_card_is_kept_and_undo_restores_it(
     assert state(sandbox)["2009"] == after["2009"]
 
 
-def test_two_rows_that_are_two_people(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_two_rows_that_are_two_people(sandbox: Sandbox) -> None:
     """Twins of one roster are asked about until both were decided, then never again."""
-    roster = write(folder, ANA, ANAS_TWIN)
+    roster = write(ANA, ANAS_TWIN)
     assert typed("plan", roster, *PLAN, "run", "--json").summary["review"] == 2
     typed("resolve", "run", "2", "--as", "create")
     assert typed("plan", roster, *PLAN, "half", "--json").summary["review"] == 2
@@ -149,26 +146,14 @@ def test_two_rows_that_are_two_people(folder: Path, typed: Type, sandbox: Sandbo
     again = typed("plan", roster, *PLAN, "next", "--json")
     assert (again.exit, again.summary["create"], again.summary["warnings"]) == (0, 2, 4)
     third = ("2010", *ANA[1:])
-    roster = write(folder, ANA, ANAS_TWIN, third)
+    roster = write(ANA, ANAS_TWIN, third)
     assert typed("plan", roster, *PLAN, "more", "--json").summary["review"] == 3
 
 
-def test_what_was_decided_is_told_apart(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """The row that creates a user stands on another line than the row that is not sent."""
-    typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
-    typed("resolve", "run", "2", "--as", "create")
-    typed("resolve", "run", "3", "--as", "reject")
-    told = typed("report", "run").err
-    assert "Worth a look · Decided by a person · 1 row (3)" in told
-    assert "Worth a look · Decided by a person · 1 row (2)" in told
-    assert f"→ {RESOLVED_ADVICE}" in told
-    assert "marked cells" not in told
-
-
-def test_a_row_held_by_apply_is_merged_anew(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_a_row_held_by_apply_is_merged_anew(sandbox: Sandbox) -> None:
     """After a change by staff, `update` merges on the record as it is; `create` is refused."""
-    load(typed, write(folder, ANA), "first")
-    typed("plan", write(folder, ANAS_CHANGE), *PLAN, "run")
+    load(write(ANA), "first")
+    typed("plan", write(ANAS_CHANGE), *PLAN, "run")
     ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand", "job_description": "Printer"})
     allow = ("--allow", "many-changes")
     assert typed("apply", "run", *allow, "--json").summary["held"] == 1
@@ -181,17 +166,15 @@ def test_a_row_held_by_apply_is_merged_anew(folder: Path, typed: Type, sandbox: 
     assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.USAGE  # it was sent
 
 
-def test_a_new_card_that_was_held_by_apply_is_still_offered(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_new_card_that_was_held_by_apply_is_still_offered(sandbox: Sandbox) -> None:
     """Whoever answered `rename` can answer it again; `update` would leave Alma's ID for good."""
-    load(typed, write(folder, ANA), "first")
-    typed("plan", write(folder, (*ANAS_TWIN[:3], "FRIEND", *ANAS_TWIN[4:])), *PLAN, "run")
+    load(write(ANA), "first")
+    typed("plan", write((*ANAS_TWIN[:3], "FRIEND", *ANAS_TWIN[4:])), *PLAN, "run")
     typed("resolve", "run", "2", "--as", "rename")
     ask(sandbox, "PATCH", "users/2001", {"user_group": {"value": "STAFF"}})
     allow = ("--allow", "many-changes")
     assert typed("apply", "run", *allow, "--json").summary["held"] == 1
-    with Ledger.open(folder / "run") as ledger:
+    with Ledger.open(Path("run")) as ledger:
         offered = choices(tuple(ledger.problems(2)))
     assert offered == ("same person, new card", "same person, update", "do not load")
     assert typed("resolve", "run", "2", "--as", "rename").exit == Exit.DONE
@@ -199,34 +182,32 @@ def test_a_new_card_that_was_held_by_apply_is_still_offered(
     assert set(state(sandbox)) == {"2009"}
 
 
-def test_update_leaves_the_id_that_was_asked_about(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_update_leaves_the_id_that_was_asked_about(sandbox: Sandbox) -> None:
     """With `id_change: rename`, too: where `rename` could be answered, `update` keeps Alma's ID.
 
     Later plans do the same. Where something else is asked, the mapping gives the user the row's ID,
     unless another user has it.
     """
-    load(typed, write(folder, ANA), "first")
-    roster = write(folder, ANAS_TWIN)
-    path = folder / "small.yaml"
+    load(write(ANA), "first")
+    roster = write(ANAS_TWIN)
+    path = Path("small.yaml")
     path.write_text(path.read_text("utf-8").replace("match: {", "match: {id_change: rename, "))
     typed("plan", roster, *PLAN, "run")
     assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.DONE
     typed("apply", "run", "--yes", "--allow", "many-changes")
     again = typed("plan", roster, *PLAN, "again", "--json").summary
     assert (set(state(sandbox)), again["unchanged"]) == ({"2001"}, 1)
-    (folder / "two.yaml").write_text(
+    Path("two.yaml").write_text(
         BY_BARCODE.replace("match: {", "match: {id_change: rename, "), "utf-8"
     )
-    (folder / "first.csv").write_text(f"{BARCODED}3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n", "utf-8")
+    Path("first.csv").write_text(f"{BARCODED}3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n", "utf-8")
     typed("plan", "first.csv", "-m", "two.yaml", "-o", "two")
     typed("apply", "two", "--yes")
     rows = "3001,Jon,Zorne,B2\n3009,Eva,Adler,B1\n"
-    (folder / "both.csv").write_text(f"{BARCODED}{rows}", "utf-8")
+    Path("both.csv").write_text(f"{BARCODED}{rows}", "utf-8")
     typed("plan", "both.csv", "-m", "two.yaml", "-o", "both")
     found = [("2", "matches-two-users"), ("2", "identifier-of-another-person")]
-    assert sorted(codes(folder, "both")) == sorted([*found, ("3", "another-person")])
+    assert sorted(codes("both")) == sorted([*found, ("3", "another-person")])
     another = typed("resolve", "both", "2", "3001", "--as", "update")
     assert another.exit == Exit.USAGE  # shown, and not in question
     assert typed("resolve", "both", "2", "3002", "--as", "update").exit == Exit.REJECTS
@@ -239,37 +220,35 @@ def test_update_leaves_the_id_that_was_asked_about(
 
 
 def test_alma_s_id_that_a_person_chose_stays_when_another_id_finds_the_user(
-    folder: Path, typed: Type, sandbox: Sandbox
+    sandbox: Sandbox,
 ) -> None:
     """With `id_change: rename`: the update gave the user an ID by which the next plan finds it."""
     mapping = BY_BARCODE.replace("match: {", "match: {id_change: rename, ") + EMAIL
-    (folder / "two.yaml").write_text(mapping, "utf-8")
-    (folder / "first.csv").write_text(f"{BARCODED[:-1]},Mail\n3001,Ida,Zorn,,i@example.org\n")
-    (folder / "new.csv").write_text(f"{BARCODED[:-1]},Mail\n3009,Ida,Zorn,B9,i@example.org\n")
-    load(typed, folder / "first.csv", "first", "two.yaml")
+    Path("two.yaml").write_text(mapping, "utf-8")
+    Path("first.csv").write_text(f"{BARCODED[:-1]},Mail\n3001,Ida,Zorn,,i@example.org\n")
+    Path("new.csv").write_text(f"{BARCODED[:-1]},Mail\n3009,Ida,Zorn,B9,i@example.org\n")
+    load(Path("first.csv"), "first", "two.yaml")
     typed("plan", "new.csv", *PLAN_TWO, "new")
-    assert ("2", "possible-match-in-alma") in codes(folder, "new")
+    assert ("2", "possible-match-in-alma") in codes("new")
     typed("resolve", "new", "2", "3001", "--as", "update")
     assert typed("apply", "new", "--json").summary["updated"] == 1
     assert typed("plan", "new.csv", *PLAN_TWO, "again", "--json").summary["unchanged"] == 1
     assert set(state(sandbox)) == {"3001"}
 
 
-def test_an_answer_counts_although_the_user_got_the_row_s_id_by_it(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_answer_counts_although_the_user_got_the_row_s_id_by_it(sandbox: Sandbox) -> None:
     """The same question is about the user's new primary ID then, and is not asked again."""
     mapping = BY_BARCODE.replace(
         "match: {by: [primary_id, BARCODE]", "match: {id_change: rename, by: [BARCODE]"
     )
     other = "    - id_type: UNIV_ID\n      value: <Mail>\n"
-    (folder / "two.yaml").write_text(mapping + other, "utf-8")
+    Path("two.yaml").write_text(mapping + other, "utf-8")
     heading = f"{BARCODED[:-1]},Mail\n"
-    (folder / "first.csv").write_text(f"{heading}3001,Ida,Zorn,B1,\n3002,Jon,Doe,,U2\n", "utf-8")
-    (folder / "new.csv").write_text(f"{heading}3009,Ida,Zorn,B1,U2\n", "utf-8")
-    load(typed, folder / "first.csv", "first", "two.yaml")
+    Path("first.csv").write_text(f"{heading}3001,Ida,Zorn,B1,\n3002,Jon,Doe,,U2\n", "utf-8")
+    Path("new.csv").write_text(f"{heading}3009,Ida,Zorn,B1,U2\n", "utf-8")
+    load(Path("first.csv"), "first", "two.yaml")
     typed("plan", "new.csv", *PLAN_TWO, "new")
-    assert ("2", "identifier-taken") in codes(folder, "new")
+    assert ("2", "identifier-taken") in codes("new")
     typed("resolve", "new", "2", "--as", "update")
     assert typed("apply", "new", "--json").summary["updated"] == 1
     assert set(state(sandbox)) == {"3002", "3009"}
@@ -277,77 +256,69 @@ def test_an_answer_counts_although_the_user_got_the_row_s_id_by_it(
     assert (again["unchanged"], again["review"]) == (1, 0)
 
 
-def test_an_answer_needs_no_id_where_one_user_is_in_question(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_answer_needs_no_id_where_one_user_is_in_question(sandbox: Sandbox) -> None:
     """As the Decision column offers it: somebody whom only a warning names is not in question."""
-    load(typed, write(folder, ANA, BO), "first")
-    roster = write(folder, (BO[0], *ANA[1:]))
-    path = folder / "small.yaml"
+    load(write(ANA, BO), "first")
+    roster = write((BO[0], *ANA[1:]))
+    path = Path("small.yaml")
     path.write_text(
         path.read_text("utf-8").replace("possible_match: review", "possible_match: warn")
     )
     typed("plan", roster, *PLAN, "run")
-    assert codes(folder, "run") == [("2", "another-person"), ("2", "possible-match-in-alma")]
+    assert codes("run") == [("2", "another-person"), ("2", "possible-match-in-alma")]
     assert typed("resolve", "run", "2", "--as", "update", "--json").summary["update"] == 1
 
 
-def test_no_answer_of_alma_is_used_again_after_a_saved_plan(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_no_answer_of_alma_is_used_again_after_a_saved_plan(sandbox: Sandbox) -> None:
     """Also who may be the person of a row whose ID somebody else has: that is asked separately."""
-    load(typed, write(folder, ANA, BO), "first")
-    roster = write(folder, (BO[0], *ANA[1:]))
+    load(write(ANA, BO), "first")
+    roster = write((BO[0], *ANA[1:]))
     typed("plan", roster, *PLAN, "run")
-    assert codes(folder, "run") == [("2", "another-person"), ("2", "possible-match-in-alma")]
+    assert codes("run") == [("2", "another-person"), ("2", "possible-match-in-alma")]
     delete(sandbox, ANA[0])
     typed("plan", roster, *PLAN, "again")
-    assert codes(folder, "again") == [("2", "another-person")]
+    assert codes("again") == [("2", "another-person")]
     assert forget_answers() == 0
 
 
-def test_one_user_is_written_by_one_row_of_a_run(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_one_user_is_written_by_one_row_of_a_run(sandbox: Sandbox) -> None:
     """Also if the other row gave the user its primary ID, so that undo finds each write."""
     mapping = BY_BARCODE.replace("match: {", "match: {id_change: rename, ") + EMAIL
-    (folder / "two.yaml").write_text(mapping, "utf-8")
-    (folder / "first.csv").write_text(f"{BARCODED[:-1]},Mail\n3001,Ida,Zorn,B1,i@example.org\n")
+    Path("two.yaml").write_text(mapping, "utf-8")
+    Path("first.csv").write_text(f"{BARCODED[:-1]},Mail\n3001,Ida,Zorn,B1,i@example.org\n")
     rows = "3009,Ida,Zorn,B1,i@example.org\n3010,Ida,Zorne,,i@example.org\n"
-    (folder / "new.csv").write_text(f"{BARCODED[:-1]},Mail\n{rows}")
-    load(typed, folder / "first.csv", "first", "two.yaml")
+    Path("new.csv").write_text(f"{BARCODED[:-1]},Mail\n{rows}")
+    load(Path("first.csv"), "first", "two.yaml")
     typed("plan", "new.csv", *PLAN_TWO, "new")
-    assert ("3", "possible-match-in-alma") in codes(folder, "new")
+    assert ("3", "possible-match-in-alma") in codes("new")
     assert typed("apply", "new", "--json").summary["updated"] == 1
     assert typed("resolve", "new", "3", "3009", "--as", "update").exit == Exit.USAGE
 
 
-def test_a_plan_that_was_approved_is_applied_as_it_was_seen(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_plan_that_was_approved_is_applied_as_it_was_seen(sandbox: Sandbox) -> None:
     """With the seal of the plan that the page showed, `apply` refuses one with a later answer."""
-    load(typed, write(folder, ANA), "first")
-    typed("plan", write(folder, ANAS_TWIN, BO), *PLAN, "run")
-    with Ledger.open(folder / "run") as ledger:
+    load(write(ANA), "first")
+    typed("plan", write(ANAS_TWIN, BO), *PLAN, "run")
+    with Ledger.open(Path("run")) as ledger:
         seen = ledger.value("seal")
     typed("resolve", "run", "2", "--as", "update", "2001")
     before = state(sandbox)
     refused = typed("apply", "run", "--seal", seen)
     assert (refused.exit, state(sandbox)) == (Exit.STALE, before)
-    with Ledger.open(folder / "run") as ledger:
+    with Ledger.open(Path("run")) as ledger:
         now = ledger.value("seal")
     assert typed("apply", "run", "--seal", now).exit == Exit.DONE
 
 
 @pytest.mark.parametrize("by", ["staff", "a load"])
 def test_an_id_that_the_user_had_before_comes_back_only_by_an_answer(
-    by: str, folder: Path, typed: Type, sandbox: Sandbox
+    by: str, sandbox: Sandbox
 ) -> None:
     """With `id_change: rename`, too: the old roster asks, `update` leaves Alma's ID for good.
 
     Edits of the user stay, as if the ID were the same; after an undo, the new ID asks nothing.
     """
-    (folder / "two.yaml").write_text(
+    Path("two.yaml").write_text(
         BY_BARCODE.replace("match: {", "match: {id_change: rename, ").replace(
             "  user_group: COMM\n", "  user_group: COMM\n  birth_date: <Born>\n"
         )
@@ -357,7 +328,7 @@ def test_an_id_that_the_user_had_before_comes_back_only_by_an_answer(
 
     def plan(primary_id: str, run: str) -> dict[str, int]:
         row = f"{primary_id},Ida,Zorn,B1,1990-01-02\n"
-        (folder / "two.csv").write_text(f"{BARCODED[:-1]},Born\n{row}", "utf-8")
+        Path("two.csv").write_text(f"{BARCODED[:-1]},Born\n{row}", "utf-8")
         planned: dict[str, int] = typed("plan", "two.csv", *PLAN_TWO, run, "--json").summary
         return planned
 
@@ -374,7 +345,7 @@ def test_an_id_that_the_user_had_before_comes_back_only_by_an_answer(
         typed("apply", "again")
     before = state(sandbox)
     assert plan("3001", "old")["review"] == 1
-    assert ("2", "primary-id-differs") in codes(folder, "old")
+    assert ("2", "primary-id-differs") in codes("old")
     assert typed("resolve", "old", "2", "--as", "update").exit == Exit.DONE
     typed("apply", "old")
     assert state(sandbox) == before
@@ -382,17 +353,17 @@ def test_an_id_that_the_user_had_before_comes_back_only_by_an_answer(
     assert (later["review"], later["unchanged"]) == (0, 1)
 
 
-def test_the_way_back_of_what_nobody_changed(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_the_way_back_of_what_nobody_changed(sandbox: Sandbox) -> None:
     """Where somebody was faster than the apply of an undo, `update` puts back all the rest."""
-    load(typed, write(folder, ANA), "first")
-    load(typed, write(folder, ANAS_CHANGE), "second")
+    load(write(ANA), "first")
+    load(write(ANAS_CHANGE), "second")
     typed("undo", "second", "-o", "run")
     ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
     assert typed("apply", "run", "--json").summary["held"] == 1
     assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
     assert typed("resolve", "run", "2", "--as", "update", "--json").summary["update"] == 1
     found = [("2", "changed-in-alma"), ("2", "resolved"), ("2", "not-undone")]
-    assert codes(folder, "run") == found
+    assert codes("run") == found
     typed("apply", "run")
     user = state(sandbox)["2001"]
     assert user["last_name"] == "Byhand"
@@ -400,13 +371,13 @@ def test_the_way_back_of_what_nobody_changed(folder: Path, typed: Type, sandbox:
     assert user["user_note"] == []
 
 
-def test_what_cannot_be_decided(held: Path, folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_what_cannot_be_decided(held: Path, sandbox: Sandbox) -> None:
     """A check, a row that is not held, a wrong one, no row, nobody, and words amiss.
 
     A row whose identifier is in Alma by now is not decided to be created.
     """
     typed("check", held, *PLAN, "checked")
-    wrong = write(folder, ("", *ANA[1:]), name="wrong.csv")
+    wrong = write(("", *ANA[1:]), name="wrong.csv")
     typed("plan", wrong, *PLAN, "wrong")
     for arguments in (
         ("checked", "2", "--as", "reject"),
@@ -424,16 +395,14 @@ def test_what_cannot_be_decided(held: Path, folder: Path, typed: Type, sandbox: 
         got = typed("resolve", *arguments)
         assert (got.exit, got.out) == (Exit.USAGE, ""), arguments
         assert "7777" not in got.err
-    load(typed, write(folder, ("2009", "Else", *ANA[2:]), name="other.csv"), "other")
+    load(write(("2009", "Else", *ANA[2:]), name="other.csv"), "other")
     assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
 
 
-def test_a_user_of_another_row_or_kind_is_not_taken(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_user_of_another_row_or_kind_is_not_taken(sandbox: Sandbox) -> None:
     """No user is updated from two rows, and no External record from an Internal mapping."""
-    load(typed, write(folder, ANA), "first")
-    typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
+    load(write(ANA), "first")
+    typed("plan", write(ANA, ANAS_TWIN), *PLAN, "run")
     decided = typed("resolve", "run", "2", "2001", "--as", "update", "--json")
     assert decided.summary["unchanged"] == 1
     assert typed("resolve", "run", "3", "2001", "--as", "update").exit == Exit.USAGE
@@ -442,36 +411,32 @@ def test_a_user_of_another_row_or_kind_is_not_taken(
     assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.USAGE
 
 
-def test_an_answer_makes_nothing_that_the_mapping_does_not_make(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_answer_makes_nothing_that_the_mapping_does_not_make(sandbox: Sandbox) -> None:
     """Nobody who is known is updated, nobody new is created, and no known person is created."""
-    load(typed, write(folder, ANA, BO), "first")
-    before, roster = state(sandbox), write(folder, ("2001", "Zoltan", "Kovacs", *BO[3:]))
-    text = (folder / "small.yaml").read_text("utf-8")
+    load(write(ANA, BO), "first")
+    before, roster = state(sandbox), write(("2001", "Zoltan", "Kovacs", *BO[3:]))
+    text = Path("small.yaml").read_text("utf-8")
     for rules, answers in (
         ("known: skip", {"update": Exit.USAGE, "create": Exit.USAGE}),
         ("new: reject", {"create": Exit.USAGE}),
     ):
         changed = text.replace("possible_match: review", f"possible_match: review, {rules}")
-        (folder / "rules.yaml").write_text(changed, "utf-8")
+        Path("rules.yaml").write_text(changed, "utf-8")
         run = f"run {rules.partition(':')[0]}"
         typed("plan", roster, "-m", "rules.yaml", "-o", run)
-        assert ("2", "another-person") in codes(folder, run)
+        assert ("2", "another-person") in codes(run)
         for answer, exit_ in answers.items():
             assert typed("resolve", run, "2", "--as", answer).exit == exit_
     assert state(sandbox) == before
 
 
 @pytest.mark.parametrize("what", ["people.csv", "small.yaml"])
-def test_another_roster_or_mapping_is_refused(
-    what: str, held: Path, folder: Path, typed: Type
-) -> None:
+def test_another_roster_or_mapping_is_refused(what: str, held: Path) -> None:
     """A decision is about the roster and the mapping of the plan.
 
     A rejection needs neither, but then it cannot be told whose row it is, and is not remembered.
     """
-    with (folder / what).open("a", encoding="utf-8") as file:
+    with Path(what).open("a", encoding="utf-8") as file:
         file.write("\n")
     for arguments in (("--as", "create"), ("2001", "--as", "update")):
         assert typed("resolve", "run", "2", *arguments).exit == Exit.STALE
@@ -479,27 +444,25 @@ def test_another_roster_or_mapping_is_refused(
     assert not DecisionMemory("01SANDBOX_INST sandbox").load()
 
 
-def test_an_identifier_of_somebody_else_is_not_given(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_identifier_of_somebody_else_is_not_given(sandbox: Sandbox) -> None:
     """`--as update` leaves out an ID of the row that another user has, as Alma would refuse it.
 
     The plan names both users by primary identifier, where values may stand; only the one who may be
     the row's person can be chosen.
     """
-    (folder / "two.yaml").write_text(BY_BARCODE, "utf-8")
-    first = folder / "first.csv"
+    Path("two.yaml").write_text(BY_BARCODE, "utf-8")
+    first = Path("first.csv")
     first.write_text(f"{BARCODED}3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n", "utf-8")
     typed("plan", first, "-m", "two.yaml", "-o", "first")
     assert typed("apply", "first", "--json").summary["created"] == 2
-    mixed = folder / "mixed.csv"
+    mixed = Path("mixed.csv")
     mixed.write_text(f"{BARCODED}3001,Ida,Zorne,B2\n", "utf-8")
     assert typed("plan", mixed, "-m", "two.yaml", "-o", "run").exit == Exit.REJECTS
-    assert {code for row, code in codes(folder, "run") if row == "2"} >= {
+    assert {code for row, code in codes("run") if row == "2"} >= {
         "matches-two-users",
         "identifier-of-another-person",
     }
-    told = (folder / "run" / "problems.csv").read_text("utf-8")
+    told = Path("run/problems.csv").read_text("utf-8")
     assert "3001" in told
     assert "3002" in told
     decided = typed("resolve", "run", "2", "--as", "update", "--json")
@@ -529,17 +492,17 @@ record:
 """
 
 
-def test_a_community_patron_becomes_a_student(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_a_community_patron_becomes_a_student(sandbox: Sandbox) -> None:
     """After review an Internal user becomes External: SIS ID for barcode, which stays usable.
 
     The API cannot make the user Internal again: undo needs review until staff have done that, or
     restores only the rest.
     """
-    load(typed, write(folder, ANA), "first")
+    load(write(ANA), "first")
     before = state(sandbox)["2001"]
-    roster = write(folder, ("0012345", *ANA[1:]), name="students.csv")
+    roster = write(("0012345", *ANA[1:]), name="students.csv")
     for answer in ("review", "convert"):
-        (folder / f"{answer}.yaml").write_text(STUDENTS.replace("ANSWER", answer), "utf-8")
+        Path(f"{answer}.yaml").write_text(STUDENTS.replace("ANSWER", answer), "utf-8")
         typed("plan", roster, "-m", f"{answer}.yaml", "-o", answer)
     assert typed("resolve", "review", "2", "2001", "--as", "rename").exit == Exit.USAGE
     assert typed("resolve", "convert", "2", "2001", "--as", "rename").exit == Exit.DONE
@@ -559,9 +522,12 @@ def test_a_community_patron_becomes_a_student(folder: Path, typed: Type, sandbox
     assert state(sandbox)["2001"] == before
 
 
-def test_resolve_shows_what_changed(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """A line for each row, the headline, the files and the next step; not the problems again."""
-    typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
+def test_resolve_shows_what_changed(sandbox: Sandbox) -> None:
+    """A line for each row, the headline, the files and the next step; not the problems again.
+
+    The row that creates a user is on another line of the report than the row that is not sent.
+    """
+    typed("plan", write(ANA, ANAS_TWIN), *PLAN, "run")
     first = typed("resolve", "run", "2", "--as", "create")
     assert first.exit == Exit.REJECTS  # row 3 still needs review
     assert "Row 2: to create.\n" in first.err
@@ -571,13 +537,16 @@ def test_resolve_shows_what_changed(folder: Path, typed: Type, sandbox: Sandbox)
     assert "importer apply run" in last.err
     assert len(last.err.splitlines()) < 20
     assert last.exit == Exit.DONE  # nothing is left to do
+    told = typed("report", "run").err
+    for row in (2, 3):
+        assert f"Worth a look · Decided by a person · 1 row ({row})" in told
+    assert f"→ {RESOLVED_ADVICE}" in told
+    assert "marked cells" not in told
 
 
-def test_a_mistyped_id_does_not_overwrite_whoever_has_it(
-    held: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_mistyped_id_does_not_overwrite_whoever_has_it(held: Path, sandbox: Sandbox) -> None:
     """A user whom no question is about, and who is another person than the row, is not taken."""
-    load(typed, write(folder, BO, name="bo.csv"), "bo")
+    load(write(BO, name="bo.csv"), "bo")
     before = state(sandbox)
     for answer in ("update", "rename"):
         refused = typed("resolve", "run", "2", "2002", "--as", answer)
@@ -588,31 +557,29 @@ def test_a_mistyped_id_does_not_overwrite_whoever_has_it(
 
 
 def test_what_loads_left_of_another_user_is_not_compared_with_the_one_who_was_named(
-    folder: Path, typed: Type, sandbox: Sandbox
+    sandbox: Sandbox,
 ) -> None:
     """The row has another person's ID. The user of the answer, never loaded before, is updated."""
-    load(typed, write(folder, ANA, BO), "first")
+    load(write(ANA, BO), "first")
     ask(sandbox, "PATCH", "users/2001", {"user_group": {"value": "STAFF"}})
-    (folder / "runs" / "memory.sqlite").unlink()
-    for run in (folder / "first").glob("*"):
+    Path("runs/memory.sqlite").unlink()
+    for run in Path("first").glob("*"):
         run.unlink()
-    load(typed, write(folder, BO), "again")  # of Ana, nothing is remembered any more
-    roster = write(folder, ("2002", *ANA[1:3], "FRIEND", *ANA[4:]))
+    load(write(BO), "again")  # of Ana, nothing is remembered any more
+    roster = write(("2002", *ANA[1:3], "FRIEND", *ANA[4:]))
     typed("plan", roster, *PLAN, "run")
     assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.DONE
-    assert ("2", "edited-in-alma") not in codes(folder, "run")
+    assert ("2", "edited-in-alma") not in codes("run")
     typed("apply", "run", "--yes")
     assert state(sandbox)["2001"]["user_group"]["value"] == "FRIEND"
 
 
-def test_an_answer_about_one_card_is_none_about_the_next(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_answer_about_one_card_is_none_about_the_next(sandbox: Sandbox) -> None:
     """The same pair of cards is not asked about twice; another pair is another question."""
-    (folder / "barcode.yaml").write_text(BY_BARCODE, "utf-8")
+    Path("barcode.yaml").write_text(BY_BARCODE, "utf-8")
 
     def plan(card: str, run: str) -> int:
-        (folder / "cards.csv").write_text(f"{BARCODED}2001,Ana,Nunez,{card}\n", "utf-8")
+        Path("cards.csv").write_text(f"{BARCODED}2001,Ana,Nunez,{card}\n", "utf-8")
         planned = typed("plan", "cards.csv", "-m", "barcode.yaml", "-o", run, "--json")
         return int(planned.summary["review"])
 
@@ -631,12 +598,10 @@ def test_an_answer_about_one_card_is_none_about_the_next(
     assert plan("C3", "third") == 1
 
 
-def test_an_answer_does_not_count_for_the_next_person_with_the_id(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_answer_does_not_count_for_the_next_person_with_the_id(sandbox: Sandbox) -> None:
     """The user of the answer is somebody else by now: staff gave the card to another person."""
-    load(typed, write(folder, ANA), "first")
-    roster = write(folder, ("2001", "Zoe", "Adler", "FRIEND", "", "zoe@example.org", ""))
+    load(write(ANA), "first")
+    roster = write(("2001", "Zoe", "Adler", "FRIEND", "", "zoe@example.org", ""))
     typed("plan", roster, *PLAN, "second")
     assert typed("resolve", "second", "2", "--as", "update").exit == 0
     assert typed("plan", roster, *PLAN, "again", "--json").summary["review"] == 0
@@ -646,14 +611,12 @@ def test_an_answer_does_not_count_for_the_next_person_with_the_id(
     assert typed("plan", roster, *PLAN, "third", "--json").summary["review"] == 1
 
 
-def test_an_answer_in_an_older_plan_puts_no_older_values_back(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_answer_in_an_older_plan_puts_no_older_values_back(sandbox: Sandbox) -> None:
     """Who was loaded by a newer plan stays so; the row can be rejected, or planned again."""
-    load(typed, write(folder, ANA), "first")
-    typed("plan", write(folder, ANAS_TWIN, name="fall.csv"), "-m", "small.yaml", "-o", "fall")
+    load(write(ANA), "first")
+    typed("plan", write(ANAS_TWIN, name="fall.csv"), "-m", "small.yaml", "-o", "fall")
     spring = (*ANAS_TWIN[:5], "spring@example.org", "")
-    typed("plan", write(folder, spring, name="spring.csv"), "-m", "small.yaml", "-o", "spring")
+    typed("plan", write(spring, name="spring.csv"), "-m", "small.yaml", "-o", "spring")
     typed("resolve", "spring", "2", "--as", "rename")
     assert typed("apply", "spring").exit == Exit.DONE
     refused = typed("resolve", "fall", "2", "--as", "update", "2009")
@@ -663,13 +626,11 @@ def test_an_answer_in_an_older_plan_puts_no_older_values_back(
     assert email["email_address"] == "spring@example.org"
 
 
-def test_a_row_is_resolved_with_the_code_tables_of_its_plan(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_row_is_resolved_with_the_code_tables_of_its_plan(sandbox: Sandbox) -> None:
     """Also if the plan had them by `--codes`: the record is the one that the plan would make."""
-    load(typed, write(folder, ANA), "first")
-    roster = write(folder, (*ANAS_TWIN[:3], "comm", *ANAS_TWIN[4:]))
-    (folder / "codes.json").rename(folder / "tables.json")
+    load(write(ANA), "first")
+    roster = write((*ANAS_TWIN[:3], "comm", *ANAS_TWIN[4:]))
+    Path("codes.json").rename(Path("tables.json"))
     typed("plan", roster, *PLAN, "run", "--codes", "tables.json")
     assert typed("resolve", "run", "2", "--as", "create").exit == Exit.DONE
     typed("apply", "run")

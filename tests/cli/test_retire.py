@@ -14,20 +14,19 @@ from importer.ledger.ledger import Ledger
 from importer.model.run import AlmaFacts
 from importer.report.view import Names
 from tests.campus.retiring import caller, fill, write
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ask, codes, state
+from tests.command_line import typed
 from tests.sheets import read_csv, write_csv
 
 PLAN = ("plan", "retire.csv", "-m", "retire.yaml", "-o")
 
 
-def made(
-    folder: Path, sandbox: Sandbox, do: str, *kinds: str, if_open: str = "hold"
-) -> dict[str, str]:
+def made(sandbox: Sandbox, do: str, *kinds: str, if_open: str = "hold") -> dict[str, str]:
     """Make users of these kinds, the roster and the mapping; return their IDs by kind."""
     everybody = [(f"{kind.upper()}{n}", n, kind) for n, kind in enumerate(kinds)]
     fill(caller(sandbox.host), everybody)
-    write(folder, everybody, do, if_open)
+    write(Path(), everybody, do, if_open)
     return {kind: user for user, _, kind in everybody}
 
 
@@ -65,11 +64,11 @@ def test_the_number_is_typed(
     assert typed_deletions(alma, 0, None, None) is None
 
 
-def test_an_answer_deletes_nobody_who_is_kept(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_an_answer_deletes_nobody_who_is_kept(sandbox: Sandbox) -> None:
     """A person says who it is, and what is open keeps the user all the same."""
-    users = made(folder, sandbox, "delete", "free", "namesake", "loans")
+    users = made(sandbox, "delete", "free", "namesake", "loans")
     typed(*PLAN, "run")
-    assert ("3", "another-person") in codes(folder, "run")
+    assert ("3", "another-person") in codes("run")
     refused = typed("resolve", "run", "4", users["loans"], "--as", "update")
     assert refused.exit == Exit.USAGE
     assert "1 loan" in refused.err
@@ -89,29 +88,27 @@ def test_an_answer_deletes_nobody_who_is_kept(folder: Path, typed: Type, sandbox
     ids=["name", "day"],
 )
 def test_nobody_of_another_name_is_retired_by_a_warning(
-    folder: Path, typed: Type, sandbox: Sandbox, do: str, other: dict[str, object]
+    sandbox: Sandbox, do: str, other: dict[str, object]
 ) -> None:
     """What an update only warns of holds a row that is listed or deleted; a person may answer.
 
     Of a deletion the answer is about this plan, and no later one.
     """
-    users = made(folder, sandbox, do, "free", "noted")
+    users = made(sandbox, do, "free", "noted")
     ask(sandbox, "PATCH", f"users/{users['free']}", other)
     planned = typed(*PLAN, "run", "--json").summary
     assert (planned["review"], planned["delete"] + planned["unchanged"]) == (1, 1)
-    assert ("2", "another-person") in codes(folder, "run")
+    assert ("2", "another-person") in codes("run")
     assert typed("resolve", "run", "2", "--as", "update").exit == 0
-    with Ledger.open(folder / "run") as ledger:
+    with Ledger.open(Path("run")) as ledger:
         assert len({one.act for one in ledger.planned()}) == 1
     asked_again = typed(*PLAN, "again", "--json").summary["review"]
     assert asked_again == (do == "delete")
 
 
-def test_a_loan_since_the_plan_keeps_a_membership(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_loan_since_the_plan_keeps_a_membership(sandbox: Sandbox) -> None:
     """With `if_open: hold` the user is read with loans just before the update, in the same call."""
-    users = made(folder, sandbox, "expire", "free", "noted")
+    users = made(sandbox, "expire", "free", "noted")
     typed(*PLAN, "run")
     ask(sandbox, "POST", f"users/{users['free']}/loans", {"loans": 1})
     before = state(sandbox)[users["free"]]
@@ -119,67 +116,59 @@ def test_a_loan_since_the_plan_keeps_a_membership(
     applied = typed("apply", "run", "--json").summary
     assert (applied["updated"], applied["held"]) == (1, 1)
     assert [call["method"] for call in sandbox.log()[calls:]].count("GET") == 3  # whose Alma it is
-    assert ("2", "not-deleted") in codes(folder, "run")
+    assert ("2", "not-deleted") in codes("run")
     assert state(sandbox)[users["free"]] == before
 
 
 @pytest.mark.parametrize("do", ["list", "delete"])
-def test_only_what_is_open_ends_a_membership_instead(
-    folder: Path, typed: Type, sandbox: Sandbox, do: str
-) -> None:
+def test_only_what_is_open_ends_a_membership_instead(sandbox: Sandbox, do: str) -> None:
     """`if_open: expire` is about loans, requests and fees; staff and members are kept as ever."""
     kinds = ("loans", "fees", "staff", "proxy", "current")
-    made(folder, sandbox, do, *kinds, if_open="expire")
+    made(sandbox, do, *kinds, if_open="expire")
     planned = typed(*PLAN, "run", "--json").summary
     assert (planned["update"], planned["review"]) == (2, 3)
-    assert {row for row, code in codes(folder, "run") if code == "not-deleted"} == {"4", "5", "6"}
+    assert {row for row, code in codes("run") if code == "not-deleted"} == {"4", "5", "6"}
 
 
-def test_who_is_kept_and_has_ended_before_is_said_so(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_who_is_kept_and_has_ended_before_is_said_so(sandbox: Sandbox) -> None:
     """No message says that a membership ends where nothing is written."""
-    users = made(folder, sandbox, "delete", "loans", if_open="expire")
+    users = made(sandbox, "delete", "loans", if_open="expire")
     ask(sandbox, "PATCH", f"users/{users['loans']}", {"status": {"value": "INACTIVE"}})
-    mapping = folder / "retire.yaml"
+    mapping = Path("retire.yaml")
     lines = mapping.read_text("utf-8").splitlines()
     mapping.write_text("\n".join(one for one in lines if "patron_role" not in one), "utf-8")
     typed(*PLAN, "run")
-    with Ledger.open(folder / "run") as ledger:
+    with Ledger.open(Path("run")) as ledger:
         (said,) = [one.message for one in ledger.problems(2) if one.code == "retires"]
         assert (ledger.row(2).act, "membership ends" in said) == ("unchanged", False)  # type: ignore[union-attr]
 
 
-def test_a_namesake_of_who_ended_before_ends_as_well(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_namesake_of_who_ended_before_ends_as_well(sandbox: Sandbox) -> None:
     """The name and birth date are the same, and nothing of what was changed for the ending."""
-    users = made(folder, sandbox, "expire", "free", "noted")
-    head, first, other = read_csv(folder / "retire.csv")
-    write_csv(folder / "retire.csv", (head, first))
+    users = made(sandbox, "expire", "free", "noted")
+    head, first, other = read_csv(Path("retire.csv"))
+    write_csv(Path("retire.csv"), (head, first))
     typed(*PLAN, "run")
     assert typed("apply", "run", "--json").summary["updated"] == 1
     _, given, last, born = first
     same = {"first_name": given, "last_name": last, "birth_date": f"{born}Z"}
     ask(sandbox, "PATCH", f"users/{users['noted']}", same)
-    write_csv(folder / "retire.csv", (head, (other[0], *first[1:])))
+    write_csv(Path("retire.csv"), (head, (other[0], *first[1:])))
     assert typed(*PLAN, "next", "--json").summary["update"] == 1
 
 
 @pytest.mark.parametrize("do", ["list", "delete"])
-def test_whoever_ends_has_a_name_in_the_report(
-    folder: Path, typed: Type, sandbox: Sandbox, do: str
-) -> None:
+def test_whoever_ends_has_a_name_in_the_report(sandbox: Sandbox, do: str) -> None:
     """Who approves it sees the names of the roster, and not IDs alone."""
-    made(folder, sandbox, do, "free")
+    made(sandbox, do, "free")
     typed(*PLAN, "run")
-    with Ledger.open(folder / "run") as ledger:
+    with Ledger.open(Path("run")) as ledger:
         assert Names(ledger, show_values=True).of(ledger.row(2)).startswith("Given0 ")
 
 
-def test_an_alma_that_keeps_deleted_users(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_an_alma_that_keeps_deleted_users(sandbox: Sandbox) -> None:
     """A deletion whose reply is lost is found; an undo leaves the record to staff."""
-    users = made(folder, sandbox, "delete", "free", "noted")
+    users = made(sandbox, "delete", "free", "noted")
     ask(sandbox, "POST", "settings", {"switches": {"delete-policy": "keep"}})
     typed(*PLAN, "run")
     rule = {"on": "DELETE", "do": "drop_after", "nth": 1}
@@ -195,13 +184,13 @@ def test_an_alma_that_keeps_deleted_users(folder: Path, typed: Type, sandbox: Sa
     assert (again["delete"], again["review"]) == (0, 2)
 
 
-def test_a_second_plan_ends_nobody_again(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_a_second_plan_ends_nobody_again(sandbox: Sandbox) -> None:
     """What was ended stays so, without another note; the record of the plan says so.
 
     No safety check stops that users leave the group that the mapping ends.
     """
-    users = made(folder, sandbox, "expire", "free", "noted", "current")
-    mapping = folder / "retire.yaml"
+    users = made(sandbox, "expire", "free", "noted", "current")
+    mapping = Path("retire.yaml")
     text = mapping.read_text("utf-8").replace("    set:", "    set:\n      user_group: FRIEND", 1)
     text = text.replace("user_group: [COMM]", "user_group: [COMM, FRIEND]")
     mapping.write_text(text, "utf-8")
@@ -209,7 +198,7 @@ def test_a_second_plan_ends_nobody_again(folder: Path, typed: Type, sandbox: San
     assert typed("apply", "run", "--json").summary["updated"] == 3
     before = state(sandbox)
     assert typed(*PLAN, "again", "--json").summary["unchanged"] == 3
-    with Ledger.open(folder / "again") as ledger:
+    with Ledger.open(Path("again")) as ledger:
         assert all(
             "has ended before" in one.message for one in ledger.problems() if one.code == "retires"
         )
@@ -220,19 +209,19 @@ def test_a_second_plan_ends_nobody_again(folder: Path, typed: Type, sandbox: San
 
 @pytest.mark.parametrize(("cached", "calls"), [(True, 9), (False, 18)])
 def test_a_plan_that_todays_calls_cannot_cover_reads_nobody(
-    folder: Path, typed: Type, sandbox: Sandbox, calls: int, *, cached: bool
+    sandbox: Sandbox, calls: int, *, cached: bool
 ) -> None:
     """Each user is read again, after it was found by a call or in the user cache.
 
     A plan of more calls than are left would not come to its end; another one does.
     """
-    made(folder, sandbox, "list", *["free"] * 9)
+    made(sandbox, "list", *["free"] * 9)
     if cached:
         typed("users", "refresh")
     ask(sandbox, "POST", "settings", {"remaining": calls})
     before = len(sandbox.log())
     stopped = typed(*PLAN, "run", "--no-refresh")
-    assert (stopped.exit, (folder / "run").exists()) == (Exit.STOPPED, False)
+    assert (stopped.exit, Path("run").exists()) == (Exit.STOPPED, False)
     assert f"{calls} calls" in stopped.err
     assert len(sandbox.log()) - before == 1
     ask(sandbox, "POST", "settings", {"remaining": calls + 10})

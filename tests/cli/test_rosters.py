@@ -15,8 +15,9 @@ from importer.loader.read import read
 from importer.model.plan import Act
 from importer.model.roster import Layout
 from importer.model.text import RowId
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import TABLES, state
+from tests.command_line import typed
 from tests.sheets import correct, read_rows, write_csv
 
 MAPPING = """version: 1
@@ -61,7 +62,7 @@ def rosters(folder: Path) -> Path:
     mappings(folder)
     write(folder, "staff.csv", ANA, BO, NOBODY)
     write(folder, "students.csv", CY, ANA_TOO)
-    (folder / "codes.json").write_text(json.dumps(TABLES), "utf-8")
+    Path("codes.json").write_text(json.dumps(TABLES), "utf-8")
     return folder
 
 
@@ -82,7 +83,7 @@ def problems(folder: Path) -> list[tuple[str, str, str]]:
     return [(one["roster"], one["row"], one["code"]) for one in lines if one["row"] != "0"]
 
 
-def test_one_plan_of_two_rosters(rosters: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_one_plan_of_two_rosters(rosters: Path, sandbox: Sandbox) -> None:
     """Internal and External together; who is in both is loaded once; all rows are counted.
 
     It is not applied if the second roster changed; it is applied in two goes, and undone.
@@ -123,7 +124,7 @@ def test_one_plan_of_two_rosters(rosters: Path, typed: Type, sandbox: Sandbox) -
     assert state(sandbox) == users
 
 
-def test_rejects_of_each_roster_are_fed_back(rosters: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_rejects_of_each_roster_are_fed_back(rosters: Path, sandbox: Sandbox) -> None:
     """Each roster has its own rejects, which load with its mapping; the next step names both."""
     write(rosters, "students.csv", ("", "7004", "Cy", "", "FRIEND", "2001-07-08"))
     typed("plan", *PAIRS, "-o", "run")
@@ -138,9 +139,7 @@ def test_rejects_of_each_roster_are_fed_back(rosters: Path, typed: Type, sandbox
     assert (again.exit, again.summary["create"]) == (Exit.DONE, 2)
 
 
-def test_show_and_resolve_take_a_row_of_the_second_roster(
-    rosters: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_show_and_resolve_take_a_row_of_the_second_roster(rosters: Path, sandbox: Sandbox) -> None:
     """`2:3` is row 3 of the second roster."""
     mappings(rosters, "keep first", "keep first")
     typed("plan", *PAIRS, "-o", "run")
@@ -152,7 +151,7 @@ def test_show_and_resolve_take_a_row_of_the_second_roster(
     assert typed("show", "run", "x:3").exit == Exit.USAGE
 
 
-def test_without_a_common_rule_both_rows_are_rejected(rosters: Path, typed: Type) -> None:
+def test_without_a_common_rule_both_rows_are_rejected(rosters: Path) -> None:
     """Nothing guesses which of two rows is right; `check` finds it offline."""
     for run, students in (("one", "reject"), ("two", HEAVIEST)):
         mappings(rosters, "reject", students)
@@ -161,7 +160,7 @@ def test_without_a_common_rule_both_rows_are_rejected(rosters: Path, typed: Type
         assert found == [("staff.csv", "2"), ("students.csv", "3")]
 
 
-def test_sheets_of_one_workbook(rosters: Path, typed: Type) -> None:
+def test_sheets_of_one_workbook(rosters: Path) -> None:
     """Two sheets are two rosters, each with its rejects; one mapping is for all, or one for each.
 
     The same pair of them is given only once.
@@ -183,7 +182,7 @@ def test_sheets_of_one_workbook(rosters: Path, typed: Type) -> None:
     assert typed("check", *PAIRS, "staff.csv").exit == Exit.USAGE
 
 
-def test_one_file_of_corrections_for_all_rosters(rosters: Path, typed: Type) -> None:
+def test_one_file_of_corrections_for_all_rosters(rosters: Path) -> None:
     """A row of the second roster is named as everywhere; a row of no roster stops the command."""
     made = rosters / "made.csv"
     lines = ("4,D,Last,,Lind,ana@desk,", "roster 2:2,C,First,Cy,Sy,ana@desk,")
@@ -200,7 +199,7 @@ def test_one_file_of_corrections_for_all_rosters(rosters: Path, typed: Type) -> 
 
 
 def test_the_next_step_names_the_rejects_with_rows_that_wait(
-    rosters: Path, typed: Type, sandbox: Sandbox
+    rosters: Path, sandbox: Sandbox
 ) -> None:
     """Once the rows of the first roster are resolved, those of the second are next."""
     write(rosters, "staff.csv", (*BO[:2], "Bo and Max", *BO[3:]))
@@ -214,9 +213,7 @@ def test_the_next_step_names_the_rejects_with_rows_that_wait(
     assert "rejects" not in shown.err.splitlines()[-1]
 
 
-def test_rejects_know_their_roster_by_any_name(
-    rosters: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_rejects_know_their_roster_by_any_name(rosters: Path, sandbox: Sandbox) -> None:
     """Rows of the second roster are `roster 2:3`: a renamed file is resolved, or planned again."""
     typed("plan", *PAIRS, "-o", "first")
     typed("apply", "first")

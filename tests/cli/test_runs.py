@@ -19,7 +19,7 @@ from importer.errors import Exit
 from importer.ledger.memory import DecisionMemory, Resolution
 from importer.ledger.run_lock import run_lock
 from importer.model.plan import Answer
-from tests.cli.conftest import Type, type_in
+from tests.command_line import typed
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 from tests.practice import reached
 
@@ -37,10 +37,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.MonkeyPatch.context() as patch,
         reached(patch),
     ):
-        type_in(*CHECK, "-o", "runs/c")
+        typed(*CHECK, "-o", "runs/c")
         for name in ("b", "a"):
-            type_in("plan", *CHECK[1:], "-o", f"runs/{name}")
-        type_in("apply", "b")
+            typed("plan", *CHECK[1:], "-o", f"runs/{name}")
+        typed("apply", "b")
     return folder
 
 
@@ -51,7 +51,7 @@ def saved(made: Path, folder: Path) -> Path:
     return folder
 
 
-def test_reports_can_be_made_again(saved: Path, typed: Type) -> None:
+def test_reports_can_be_made_again(saved: Path) -> None:
     """With the reports gone, `report` makes them again from the ledger, byte for byte."""
     typed(*CHECK, "-o", "runs/new")
     reports = [path for path in (saved / "runs" / "new").iterdir() if "ledger" not in path.name]
@@ -63,7 +63,7 @@ def test_reports_can_be_made_again(saved: Path, typed: Type) -> None:
     assert [path.read_bytes() for path in reports] == before
 
 
-def test_runs_are_listed_with_who_and_what(saved: Path, typed: Type) -> None:
+def test_runs_are_listed_with_who_and_what(saved: Path) -> None:
     """`runs` lists each run's roster, operator and counts, oldest first, and who edited it."""
     checked, applied, planned = json.loads(typed("runs", "--json").out)
     assert [one["run"] for one in (checked, applied, planned)] == ["runs/c", "runs/b", "runs/a"]
@@ -84,7 +84,7 @@ def test_runs_are_listed_with_who_and_what(saved: Path, typed: Type) -> None:
     assert "CHANGED BY HAND" in typed("runs").out
 
 
-def test_the_history_of_a_row(saved: Path, typed: Type) -> None:
+def test_the_history_of_a_row(saved: Path) -> None:
     """`show` tells what was planned for a row and what came of it; an unknown row is told."""
     told = typed("show", "b", "2").out
     assert ("created" in told, "intent" in told) == (True, True)
@@ -97,7 +97,7 @@ def test_the_history_of_a_row(saved: Path, typed: Type) -> None:
     assert typed("show", "b", "9999").exit == Exit.USAGE
 
 
-def test_what_a_create_will_send_can_be_seen(saved: Path, typed: Type) -> None:
+def test_what_a_create_will_send_can_be_seen(saved: Path) -> None:
     """Before anything is sent `show` tells every field of a new user; private ones on request."""
     planned: dict[str, Any] = typed("show", "a", "2", "--json", "--show-values").summary
     values = {field["path"]: field["value"] for field in planned["record"]}
@@ -108,8 +108,23 @@ def test_what_a_create_will_send_can_be_seen(saved: Path, typed: Type) -> None:
     assert mail in typed("show", "a", "2", "--show-values").out
 
 
+def test_runs_are_purged_by_name() -> None:
+    """Only these, only with --yes, and not together with an age."""
+    for name in ("one", "two"):
+        assert typed(*CHECK, "-o", f"runs/{name}").exit == Exit.REJECTS
+    assert typed("purge", "one", "--older-than", "3d").exit == Exit.USAGE
+    assert typed("purge", "missing").exit == Exit.USAGE
+    assert typed("purge").exit == Exit.USAGE
+    listed = typed("purge", "one", "--json")
+    assert (listed.exit, json.loads(listed.out)["removed"]) == (Exit.DONE, False)
+    Path("runs/.one.mark").mkdir()  # which cannot be deleted as a file
+    assert typed("purge", "runs/one", "--yes").exit == Exit.DONE
+    Path("runs/.one.mark").rmdir()
+    assert {path.name for path in Path("runs").glob("*/")} == {"two"}
+
+
 @pytest.mark.usefixtures("open_files_stay")
-def test_old_runs_are_purged_only_when_told(saved: Path, typed: Type) -> None:
+def test_old_runs_are_purged_only_when_told(saved: Path) -> None:
     """Without --yes `purge` only lists, and says how; with it the folders are gone.
 
     Also where an open file cannot be deleted, as that of the lock on Windows.
@@ -125,7 +140,7 @@ def test_old_runs_are_purged_only_when_told(saved: Path, typed: Type) -> None:
     assert typed("purge", "--older-than", "soon").exit == Exit.USAGE
 
 
-def test_old_rosters_of_the_local_page_are_purged_too(tmp_path: Path, typed: Type) -> None:
+def test_old_rosters_of_the_local_page_are_purged_too(tmp_path: Path) -> None:
     """Drafts and tasks in which nothing was changed since; a task that still runs stays."""
     kept = tmp_path / "drafts" / "new", tmp_path / "tasks" / "running"
     old = tmp_path / "drafts" / "old", tmp_path / "tasks" / "ended"
@@ -172,7 +187,7 @@ def damage(run: Path, how: str) -> None:
         "UPDATE run SET value = '{' WHERE name = 'facts'",
     ],
 )
-def test_a_damaged_run_is_listed_and_purged(saved: Path, typed: Type, how: str) -> None:
+def test_a_damaged_run_is_listed_and_purged(saved: Path, how: str) -> None:
     """By the age of its files; a run that is well, and a folder that is no run, stay."""
     damage(saved / "runs" / "c", how)
     (saved / "runs" / "letters").mkdir()
@@ -196,9 +211,7 @@ def test_a_damaged_run_is_listed_and_purged(saved: Path, typed: Type, how: str) 
     assert typed("report", "c").exit == Exit.USAGE
 
 
-def test_a_run_in_the_way_stops_no_other(
-    saved: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_in_the_way_stops_no_other(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One in use, one that is a link and one that cannot be read are named; the others go."""
     (saved / "runs" / "a").rename(saved / "elsewhere")
     (saved / "runs" / "a").symlink_to(saved / "elsewhere", target_is_directory=True)
@@ -230,10 +243,10 @@ def test_a_run_in_the_way_stops_no_other(
     assert sorted((saved / "elsewhere").iterdir()) == before
 
 
-def test_nothing_of_a_patron_is_left_by_purge(folder: Path, typed: Type) -> None:
+def test_nothing_of_a_patron_is_left_by_purge() -> None:
     """Old decisions, which hold identifiers, and empty folders go as old runs do."""
-    (folder / "runs" / "left-empty").mkdir(parents=True)
-    os.utime(folder / "runs" / "left-empty", (0, 0))
+    Path("runs/left-empty").mkdir(parents=True)
+    os.utime(Path("runs/left-empty"), (0, 0))
     DecisionMemory("01SANDBOX_INST sandbox").save(
         Resolution(
             "canary2001", Answer.CREATE, "", frozenset({"canary1001"}), frozenset(), "ana@desk",
@@ -242,7 +255,7 @@ def test_nothing_of_a_patron_is_left_by_purge(folder: Path, typed: Type) -> None
     )  # fmt: skip
     found = typed("purge", "--older-than", "30d", "--json").summary
     assert (found["decisions"], found["runs"]) == (1, ["runs/left-empty"])
-    assert b"canary" in (folder / "runs" / "memory.sqlite").read_bytes()
+    assert b"canary" in Path("runs/memory.sqlite").read_bytes()
     typed("purge", "--older-than", "30d", "--yes")
-    assert [path.name for path in (folder / "runs").iterdir()] == ["memory.sqlite"]
-    assert b"canary" not in (folder / "runs" / "memory.sqlite").read_bytes()
+    assert [path.name for path in Path("runs").iterdir()] == ["memory.sqlite"]
+    assert b"canary" not in Path("runs/memory.sqlite").read_bytes()

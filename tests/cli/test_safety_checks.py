@@ -9,8 +9,9 @@ import pytest
 from importer.errors import FINE, Exit
 from importer.ledger.ledger import Ledger
 from importer.web.loads import events_of
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, HEAD, MAPPING, ask, load, write
+from tests.command_line import typed
 
 LOOKUP = "\nlookups:\n  groups: {Community: COMM, Friend: FRIEND}\n"
 RULES = {
@@ -32,18 +33,17 @@ RULES = {
     ],
 )
 def test_a_group_that_the_mapping_gives_is_not_foreign(
-    rule: str, group: str, tables: bool, brakes: list[str],  # noqa: FBT001
-    folder: Path, typed: Type, sandbox: Sandbox,
-) -> None:  # fmt: skip
+    rule: str, group: str, brakes: list[str], sandbox: Sandbox, *, tables: bool
+) -> None:
     """One patron of the community, next semester in another group or with another name."""
-    roster = write(folder, ANA)
+    roster = write(ANA)
     assert typed("plan", roster, "-m", "small.yaml", "-o", "first").exit == Exit.DONE
     assert typed("apply", "first").exit == Exit.DONE
     text = MAPPING.replace("  foreign_group: {percent: 100, count: 100}\n", "")
     text = text.replace("user_group: <Group>", RULES[rule])
-    (folder / "next.yaml").write_text(text + (LOOKUP if rule == "lookup" else ""), "utf-8")
+    Path("next.yaml").write_text(text + (LOOKUP if rule == "lookup" else ""), "utf-8")
     if not tables:
-        (folder / "codes.json").write_text('{"tables": {}}', "utf-8")
+        Path("codes.json").write_text('{"tables": {}}', "utf-8")
     person = dict(zip(HEAD, ANA, strict=True)) | {"Group": group, "Last": "Novak"}
     roster.write_text(f"{','.join(HEAD)}\n{','.join(person.values())}\n", "utf-8")
     planned = typed("plan", roster, "-m", "next.yaml", "-o", "second", "--json")
@@ -51,15 +51,13 @@ def test_a_group_that_the_mapping_gives_is_not_foreign(
     assert typed("apply", "second").exit == (Exit.SAFETY_CHECK if brakes else Exit.DONE)
 
 
-def test_a_resolved_row_counts_for_the_safety_checks(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_resolved_row_counts_for_the_safety_checks(sandbox: Sandbox) -> None:
     """An answer may be about many rows, so `apply` asks as if the plan had known it."""
-    typed("plan", write(folder, ANA), "-m", "small.yaml", "-o", "first")
+    typed("plan", write(ANA), "-m", "small.yaml", "-o", "first")
     typed("apply", "first")
     text = MAPPING.replace("  foreign_group: {percent: 100, count: 100}\n", "")
-    (folder / "next.yaml").write_text(text.replace("<Group>", "FRIEND"), "utf-8")
-    roster = write(folder, ("2009", *ANA[1:]), name="new card.csv")
+    Path("next.yaml").write_text(text.replace("<Group>", "FRIEND"), "utf-8")
+    roster = write(("2009", *ANA[1:]), name="new card.csv")
     planned = typed("plan", roster, "-m", "next.yaml", "-o", "second", "--json").summary
     assert (planned["review"], planned["failed_checks"]) == (1, [])
     resolve = ("resolve", "second", "2", "--json", "--as")
@@ -76,13 +74,11 @@ GROUP_OF_ALL = MAPPING.replace("  foreign_group: {percent: 100, count: 100}\n", 
 NEW_CARD = ("2009", "Cy", "Roe", "COMM", "1970-05-06", "cy@example.org", "")
 
 
-def test_a_check_that_was_allowed_does_not_cover_rows_resolved_later(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_check_that_was_allowed_does_not_cover_rows_resolved_later(sandbox: Sandbox) -> None:
     """Whoever let it pass saw the rows of then; a row that it does not concern asks nothing."""
-    load(typed, write(folder, ANA, ("2003", *NEW_CARD[1:])), "first")
-    (folder / "next.yaml").write_text(GROUP_OF_ALL, "utf-8")
-    typed("plan", write(folder, ANA, NEW_CARD), "-m", "next.yaml", "-o", "second")
+    load(write(ANA, ("2003", *NEW_CARD[1:])), "first")
+    Path("next.yaml").write_text(GROUP_OF_ALL, "utf-8")
+    typed("plan", write(ANA, NEW_CARD), "-m", "next.yaml", "-o", "second")
     allowed = ("apply", "second", "--allow", "foreign-group", "--json")
     assert typed(*allowed, "--limit", "0").exit in FINE
     assert typed("apply", "second", "--json").summary["updated"] == 1
@@ -96,29 +92,27 @@ def test_a_check_that_was_allowed_does_not_cover_rows_resolved_later(
     assert typed("apply", "second").exit in FINE
 
 
-def test_the_history_names_every_check_that_somebody_allowed(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_the_history_names_every_check_that_somebody_allowed(sandbox: Sandbox) -> None:
     """Also those that were allowed at once."""
-    typed("plan", write(folder, ANA), "-m", "small.yaml", "-o", "first")
+    typed("plan", write(ANA), "-m", "small.yaml", "-o", "first")
     typed("apply", "first", "--allow", "renames", "--allow", "removals")
-    with Ledger.open(folder / "first") as ledger:
+    with Ledger.open(Path("first")) as ledger:
         texts = [one.text for one in events_of(ledger, None)]
     assert "allowed: removals and renames" in texts
 
 
 @pytest.mark.parametrize("answer", ["update", "reject"])
 def test_a_row_that_apply_held_counts_once_for_the_safety_checks(
-    answer: str, folder: Path, typed: Type, sandbox: Sandbox
+    answer: str, sandbox: Sandbox
 ) -> None:
     """Its answer counts in place of what was planned; without it nothing counts."""
-    load(typed, write(folder, ANA), "first")
-    (folder / "next.yaml").write_text(GROUP_OF_ALL, "utf-8")
-    typed("plan", write(folder, ANAS_CHANGE), "-m", "next.yaml", "-o", "second")
+    load(write(ANA), "first")
+    Path("next.yaml").write_text(GROUP_OF_ALL, "utf-8")
+    typed("plan", write(ANAS_CHANGE), "-m", "next.yaml", "-o", "second")
     ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
     allowed = ("--allow", "foreign-group", "--allow", "many-changes")
     assert typed("apply", "second", *allowed, "--json").summary["held"] == 1
     assert typed("resolve", "second", "2", "--as", answer).exit in FINE
-    with Ledger.open(folder / "second") as ledger:
+    with Ledger.open(Path("second")) as ledger:
         counted = [(one.concerned, one.matched) for one in ledger.facts.failed_checks]
     assert counted == ([(1, 1)] if answer == "update" else [])

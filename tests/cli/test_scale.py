@@ -16,8 +16,9 @@ import pytest
 from importer.errors import Exit
 from importer.sandbox.server import Options
 from importer.settings import Settings
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import state, write
+from tests.command_line import typed
 from tests.practice import reached
 
 Row = tuple[str, ...]
@@ -117,25 +118,23 @@ def _has(summary: dict[str, object], **counts: int) -> None:
     assert {name: summary[name] for name in counts} == counts
 
 
-def test_a_large_load_is_counted_alike_everywhere(
-    folder: Path, typed: Type, sandbox: Sandbox, size: Size
-) -> None:
+def test_a_large_load_is_counted_alike_everywhere(sandbox: Sandbox, size: Size) -> None:
     """The counts on the screen, in summary.json and in Alma are the same at every step."""
     before: Users = dict(state(sandbox))
-    roster = write(folder, *_roster(_known(before), size))
-    (folder / "codes.json").write_text(json.dumps({"tables": {}}), "utf-8")
+    roster = write(*_roster(_known(before), size))
+    Path("codes.json").write_text(json.dumps({"tables": {}}), "utf-8")
     assert len(roster.read_text("utf-8").splitlines()) == 1 + size.rows
 
     checked = typed("check", roster, "-m", "small.yaml", "-o", "check")
     assert checked.exit == Exit.REJECTS
     ready = size.updated + size.created + size.unchanged
     fates = {"rows": size.rows, "ready": ready, "rejected": size.rejected, "review": size.review}
-    _has(_summary(folder / "check"), **fates)
+    _has(_summary(Path("check")), **fates)
     assert f"{ready:,} of {size.rows:,} rows are ready" in checked.err
 
     planned = typed("plan", roster, "-m", "small.yaml", "-o", "run")
     acts = {"create": size.created, "update": size.updated, "unchanged": size.unchanged}
-    _has(_summary(folder / "run"), **fates, **acts)
+    _has(_summary(Path("run")), **fates, **acts)
     assert f"{size.created:,} to create, {size.updated:,} to update" in planned.err
 
     applied = typed("apply", "run", "--allow", "many-changes", "--allow", "renames")
@@ -147,7 +146,7 @@ def test_a_large_load_is_counted_alike_everywhere(
         "held": 0,
         "not_sent": 0,
     }
-    _has(_summary(folder / "run"), **fates, **acts, **done)
+    _has(_summary(Path("run")), **fates, **acts, **done)
     assert f"{size.created:,} created, {size.updated:,} updated" in applied.err
     after = state(sandbox)
     assert len(after) == len(before) + size.created
@@ -164,10 +163,10 @@ def test_a_large_load_is_counted_alike_everywhere(
         return
     undo = typed("undo", "run", "--delete-created", "-o", "undo")
     back = {"update": size.updated, "delete": size.created}
-    _has(_summary(folder / "undo"), **back)
+    _has(_summary(Path("undo")), **back)
     assert f"{size.updated:,} to update, {size.created:,} to delete" in undo.err
     allowed = ("--allow", "many-changes", "--allow", "renames")
     undone = typed("apply", "undo", *allowed, "--delete", str(size.created))
-    _has(_summary(folder / "undo"), **back, updated=size.updated, deleted=size.created)
+    _has(_summary(Path("undo")), **back, updated=size.updated, deleted=size.created)
     assert f"{size.updated:,} updated, {size.created:,} deleted" in undone.err
     assert state(sandbox) == before

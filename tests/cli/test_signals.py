@@ -29,6 +29,8 @@ TRIES = int(os.environ.get("SIGNAL_TRIES", "5"))
 ATTEMPTS = [0, *(pytest.param(n, marks=pytest.mark.faults) for n in range(1, TRIES))]
 
 PEOPLE = 60
+MORE = 300
+"""People of an apply that does not end before Ctrl-C, however busy the computer is."""
 
 SCRIPT = """
 import signal, sys
@@ -75,9 +77,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     folder = tmp_path_factory.mktemp("signals")
     rows = (
         (f"{3000 + n}", "Ana", f"Nunez{n}", "COMM", "1990-01-02", f"ana{n}@example.org", "")
-        for n in range(PEOPLE)
+        for n in range(MORE)
     )
-    write(folder, *rows)
+    write(*rows, folder=str(folder))
     with running(Options(rate=0, latency=(0.05, 0.2))) as base_url:
         plan = Plan(folder, Sandbox(base_url.removesuffix("/almaws/v1")))
         process = plan.command("plan", "people.csv", "-m", "small.yaml", "-o", "plan")
@@ -129,6 +131,8 @@ def test_a_stopped_plan_continues(plan: Plan, tmp_path: Path) -> None:
     """What Alma answered before Ctrl-C is not asked again; a saved plan deletes it."""
     for name in ("people.csv", "codes.json", "small.yaml"):
         shutil.copy(plan.folder / name, tmp_path)
+    lines = (tmp_path / "people.csv").read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / "people.csv").write_text("".join(lines[: PEOPLE + 1]), "utf-8")
     mapping = tmp_path / "small.yaml"  # one call for each row
     text = mapping.read_text("utf-8").replace("possible_match: review", "possible_match: ignore")
     mapping.write_text(text, "utf-8")

@@ -11,8 +11,9 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.memory import EditMemory
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, MAPPING, ask, codes, load, state, write
+from tests.command_line import typed
 
 _MAPPING = """version: 1
 name: sticky
@@ -42,9 +43,8 @@ _EDITS = {"user_group": {"value": "STAFF"}, "pref_first_name": "Annie"}
 class _Loads:
     """Loads of a roster into the practice Alma."""
 
-    def __init__(self, folder: Path, typed: Type, sandbox: Sandbox, account: str) -> None:
-        self.typed, self.sandbox, self.number, self.folder = typed, sandbox, 0, folder
-        self.account = account
+    def __init__(self, sandbox: Sandbox, account: str) -> None:
+        self.sandbox, self.number, self.account = sandbox, 0, account
         self.write()
 
     def write(
@@ -52,18 +52,18 @@ class _Loads:
     ) -> None:
         owner = "owning_system: SIS" if self.account == "EXTERNAL" else ""
         text = _MAPPING.format(account=self.account, owner=owner, override=override)
-        (self.folder / "sticky.yaml").write_text(text, "utf-8")
+        Path("sticky.yaml").write_text(text, "utf-8")
         rows = f"Id,First,Last,Group,Title,Nickname\n1001,Ana,Nunez,{group},{title},{nickname}\n"
-        (self.folder / "people.csv").write_text(rows, "utf-8")
+        Path("people.csv").write_text(rows, "utf-8")
 
     def load(self) -> tuple[int, dict[str, int]]:
         """Plan and apply; return how many PUTs were sent, and the problems by code."""
         self.number += 1
         before = self._puts()
         run = f"run{self.number}"
-        planned = self.typed("plan", "people.csv", "-m", "sticky.yaml", "-o", run, "--json")
+        planned = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", run, "--json")
         assert planned.exit == 0, planned.err
-        applied = self.typed("apply", run, "--json")
+        applied = typed("apply", run, "--json")
         problems = (planned.summary if applied.exit else applied.summary)["problems"]
         found = {code: n for code, n in problems.items() if code.endswith("-alma")}
         return self._puts() - before, found
@@ -87,23 +87,25 @@ def cached(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def external(folder: Path, typed: Type, sandbox: Sandbox) -> _Loads:
+def external(folder: Path, sandbox: Sandbox) -> _Loads:
     """A roster of one External person."""
-    return _Loads(folder, typed, sandbox, "EXTERNAL")
+    return _Loads(sandbox, "EXTERNAL")
 
 
 @pytest.fixture
-def internal(folder: Path, typed: Type, sandbox: Sandbox) -> _Loads:
+def internal(folder: Path, sandbox: Sandbox) -> _Loads:
     """A roster of one Internal person, of whom Alma itself protects nothing."""
-    return _Loads(folder, typed, sandbox, "INTERNAL")
+    return _Loads(sandbox, "INTERNAL")
 
 
-@pytest.mark.parametrize("account", ["EXTERNAL", "INTERNAL"])
+@pytest.mark.parametrize(
+    "account", ["INTERNAL", pytest.param("EXTERNAL", marks=pytest.mark.faults)]
+)
 def test_an_edit_by_staff_stays_and_is_reported_once(
-    folder: Path, typed: Type, sandbox: Sandbox, account: str, *, cached: bool
+    sandbox: Sandbox, account: str, *, cached: bool
 ) -> None:
     """The roster repeats what was written and Alma differs: no PUT in three loads, one warning."""
-    loads = _Loads(folder, typed, sandbox, account)
+    loads = _Loads(sandbox, account)
     assert loads.load() == (0, {})
     if cached:
         typed("users", "refresh")
@@ -128,7 +130,7 @@ def test_a_new_value_replaces_an_edit_of_an_internal_user(internal: _Loads) -> N
 
 
 def test_an_answer_that_alma_kept_its_value_is_remembered(
-    external: _Loads, typed: Type, *, cached: bool
+    external: _Loads, *, cached: bool
 ) -> None:
     """A new value of the roster is sent once, and again only if the roster or Alma changes."""
     external.load()
@@ -146,11 +148,9 @@ def test_an_answer_that_alma_kept_its_value_is_remembered(
 
 
 @pytest.mark.parametrize("account", ["EXTERNAL", "INTERNAL"])
-def test_override_writes_the_roster_s_value(
-    folder: Path, typed: Type, sandbox: Sandbox, account: str
-) -> None:
+def test_override_writes_the_roster_s_value(sandbox: Sandbox, account: str) -> None:
     """With `override` the edit is replaced by one PUT, although it was left before."""
-    loads = _Loads(folder, typed, sandbox, account)
+    loads = _Loads(sandbox, account)
     loads.load()
     loads.edit()
     loads.load()
@@ -169,7 +169,7 @@ def test_erasing_a_sticky_field_overrides_it(external: _Loads) -> None:
 
 def test_what_a_condition_decides_is_no_edit_by_staff(internal: _Loads) -> None:
     """A cell that decides a value through others, and a corrected lookup, change it in Alma."""
-    mapping = internal.folder / "sticky.yaml"
+    mapping = Path("sticky.yaml")
     rule = "{cases: [{when: {<$kind>: FAC}, from: FACULTY}, {from: COMM}]}"
     found = []
     for word, code in (("Visitor", "OTHER"), ("Professor", "OTHER"), ("Guest", "FAC")):
@@ -186,13 +186,13 @@ def test_what_a_condition_decides_is_no_edit_by_staff(internal: _Loads) -> None:
 def test_a_user_that_others_loaded_is_protected_too(external: _Loads) -> None:
     """A plan that finds the roster's value in Alma remembers it, whoever wrote it."""
     external.load()
-    (external.folder / "runs" / "memory.sqlite").unlink()
+    Path("runs/memory.sqlite").unlink()
     external.load()
     external.edit()
     assert external.load() == (0, {"edited-in-alma": 2})
 
 
-def test_a_kept_value_is_counted_apart(external: _Loads, typed: Type) -> None:
+def test_a_kept_value_is_counted_apart(external: _Loads) -> None:
     """The summary and the terminal count the rows where an edit stays, in every plan.
 
     `purge` does not forget it: what is kept for that is hashes only.
@@ -209,9 +209,7 @@ def test_a_kept_value_is_counted_apart(external: _Loads, typed: Type) -> None:
     assert external.load()[0] == 0
 
 
-def test_an_undo_does_not_count_the_edits_that_the_undone_plan_kept(
-    external: _Loads, typed: Type
-) -> None:
+def test_an_undo_does_not_count_the_edits_that_the_undone_plan_kept(external: _Loads) -> None:
     """An undo compares no roster, so it keeps no edit in Alma."""
     external.load()
     external.edit()
@@ -223,7 +221,7 @@ def test_an_undo_does_not_count_the_edits_that_the_undone_plan_kept(
     assert (undone["update"], undone["of_these"]["kept_in_alma"]) == (1, 0)
 
 
-def test_undo_puts_back_what_is_remembered(external: _Loads, typed: Type) -> None:
+def test_undo_puts_back_what_is_remembered(external: _Loads) -> None:
     """After the undo of a load, the plan of the earlier roster is the one from before that load."""
     external.load()
     ask(external.sandbox, "PATCH", "users/1001", {"pref_first_name": "Annie"})
@@ -240,41 +238,39 @@ def test_undo_puts_back_what_is_remembered(external: _Loads, typed: Type) -> Non
     assert {name: after[name] for name in counted} == {name: before[name] for name in counted}
 
 
-def _apply(typed: Type, run: str) -> None:
+def _apply(run: str) -> None:
     assert typed("plan", "people.csv", "-m", "sticky.yaml", "-o", f"runs/{run}").exit == 0
     assert typed("apply", run, "--yes").exit == 0
 
 
-def test_runs_fill_the_memory_in_the_order_of_their_loads(external: _Loads, typed: Type) -> None:
+def test_runs_fill_the_memory_in_the_order_of_their_loads(external: _Loads) -> None:
     """Whatever their folders are called: the newest load is what staff's edits are seen by."""
-    _apply(typed, "spring")
+    _apply("spring")
     external.write(group="GRAD", nickname="Anita")
-    _apply(typed, "autumn")
+    _apply("autumn")
     Path("runs", "memory.sqlite").unlink()
     external.edit()
     assert external.load() == (0, {"edited-in-alma": 2})
 
 
 def test_a_load_that_was_killed_before_it_was_remembered_is_remembered_later(
-    external: _Loads, typed: Type
+    external: _Loads,
 ) -> None:
     """Also if another load, which was planned before, was remembered since."""
-    _apply(typed, "first")
-    rows = external.folder.joinpath("people.csv").read_text("utf-8").replace("1001", "1002")
-    external.folder.joinpath("others.csv").write_text(rows, "utf-8")
+    _apply("first")
+    rows = Path("people.csv").read_text("utf-8").replace("1001", "1002")
+    Path("others.csv").write_text(rows, "utf-8")
     assert typed("plan", "others.csv", "-m", "sticky.yaml", "-o", "runs/third").exit == 0
     external.write(nickname="Anita")
     copy = Path("runs", "memory.sqlite").read_bytes()
-    _apply(typed, "second")
+    _apply("second")
     Path("runs", "memory.sqlite").write_bytes(copy)
     assert typed("apply", "third", "--yes").exit == 0
     external.edit()
     assert external.load() == (0, {"edited-in-alma": 2})
 
 
-def test_a_later_load_counts_though_the_clock_was_ahead_at_an_earlier_one(
-    internal: _Loads,
-) -> None:
+def test_a_later_load_counts_though_the_clock_was_ahead_at_an_earlier_one(internal: _Loads) -> None:
     """The roster's next value is sent, and an edit by staff reported once, as after other loads."""
     internal.load()
     with EditMemory("01SANDBOX_INST sandbox").transaction() as connection:
@@ -286,20 +282,7 @@ def test_a_later_load_counts_though_the_clock_was_ahead_at_an_earlier_one(
     assert [internal.load() for _ in range(2)] == [(0, {"edited-in-alma": 2}), (0, {})]
 
 
-def test_runs_under_runs_fill_the_memory_once(external: _Loads, typed: Type) -> None:
-    """Without its file, what was loaded is read from the runs that are still there."""
-    planned = typed("plan", "people.csv", "-m", "sticky.yaml")
-    assert planned.exit == 0
-    (run,) = (path.parent.name for path in Path("runs").glob("*/ledger.sqlite"))
-    assert typed("apply", run, "--yes").exit == 0
-    Path("runs", "memory.sqlite").unlink()
-    external.edit()
-    assert external.load() == (0, {"edited-in-alma": 2})
-
-
-def test_runs_from_before_loads_were_remembered_fill_the_memory(
-    external: _Loads, typed: Type
-) -> None:
+def test_runs_from_before_loads_were_remembered_fill_the_memory(external: _Loads) -> None:
     """What such a run sent and what Alma answered are in its ledger."""
     assert typed("plan", "people.csv", "-m", "sticky.yaml").exit == 0
     (run,) = Path("runs").glob("*/ledger.sqlite")
@@ -313,11 +296,9 @@ def test_runs_from_before_loads_were_remembered_fill_the_memory(
 
 
 @pytest.mark.parametrize("account", ["EXTERNAL", "INTERNAL"])
-def test_a_plan_overwrites_the_edits_that_it_is_asked_to(
-    folder: Path, typed: Type, sandbox: Sandbox, account: str
-) -> None:
+def test_a_plan_overwrites_the_edits_that_it_is_asked_to(sandbox: Sandbox, account: str) -> None:
     """Of one field, also where Alma protects it; the other edits stay."""
-    loads = _Loads(folder, typed, sandbox, account)
+    loads = _Loads(sandbox, account)
     loads.load()
     loads.edit()
     planned = typed("plan", *PLAN, "--overwrite-edits", "pref_first_name", "-o", "over", "--json")
@@ -329,9 +310,7 @@ def test_a_plan_overwrites_the_edits_that_it_is_asked_to(
     assert loads.load() == (0, {})
 
 
-def test_an_sis_load_that_would_undo_an_edit_is_named(
-    external: _Loads, typed: Type, *, cached: bool
-) -> None:
+def test_an_sis_load_that_would_undo_an_edit_is_named(external: _Loads, *, cached: bool) -> None:
     """With the user cache at once, without it once a plan reported the edit."""
     external.load()
     convert = ("convert", *PLAN, "--to", "sis-xml", "-o")
@@ -368,46 +347,44 @@ lookups:
 _HEADINGS = "Id,First,Last,Group,Email\n"
 
 
-def _roster(folder: Path, *rows: str, mapping: str = _SINCE) -> tuple[str, ...]:
-    (folder / "since.yaml").write_text(mapping, "utf-8")
-    (folder / "people.csv").write_text(_HEADINGS + "".join(f"{row}\n" for row in rows), "utf-8")
+def _roster(*rows: str, mapping: str = _SINCE) -> tuple[str, ...]:
+    Path("since.yaml").write_text(mapping, "utf-8")
+    Path("people.csv").write_text(_HEADINGS + "".join(f"{row}\n" for row in rows), "utf-8")
     return ("people.csv", "-m", "since.yaml", "--json")
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_check_says_what_changed_since_the_last_load(folder: Path, typed: Type) -> None:
+def test_check_says_what_changed_since_the_last_load() -> None:
     """Offline: new people, changed ones by field, and those of the last load who are not there.
 
     What only the mapping or the day changed does not count, nor does a rejected row's person as
     missing. Nothing is said where no load is remembered, and nothing is written by saying it.
     """
     ana, bo, cy = "1,Ana,Nunez,c,a@example.org", "2,Bo,Doe,c,b@example.org", "3,Cy,Roe,c,"
-    load = _roster(folder, ana, bo, cy, "4,Dee,Poe,c,d@example.org")
+    load = _roster(ana, bo, cy, "4,Dee,Poe,c,d@example.org")
     assert "since_last_load" not in typed("check", *load, "-o", "first").summary
-    assert not (folder / "runs").exists()
+    assert not Path("runs").exists()
     assert typed("plan", *load, "-o", "run").exit == 0
     assert typed("apply", "run", "--yes").exit == 0
     (same,) = typed("check", *load, "-o", "same").summary["since_last_load"]
     assert [same[name] for name in ("new", "changed", "fields", "missing")] == [0, 0, {}, 0]
     other = _SINCE.replace("c: COMM", "c: GRAD").replace("1 year", "2 years")
     rows = (ana.replace("a@", "ana@"), "2,Bo,Doe,x,b@example.org", "3,Cy,Poe,s,", "5,Eve,Doe,c,")
-    checked = typed("check", *_roster(folder, *rows, mapping=other), "-o", "again")
+    checked = typed("check", *_roster(*rows, mapping=other), "-o", "again")
     (since,) = checked.summary["since_last_load"]
     assert (since["new"], since["changed"], since["missing"]) == (1, 2, 1)
     assert since["fields"] == {"contact_info.email": 1, "user_group": 1, "last_name": 1}
-    assert "1 new patron, 2 changed" in (folder / "again" / "report.html").read_text("utf-8")
-    (folder / "runs" / "memory.sqlite").write_bytes(b"no database" * 100)
+    assert "1 new patron, 2 changed" in Path("again/report.html").read_text("utf-8")
+    Path("runs/memory.sqlite").write_bytes(b"no database" * 100)
     assert "since_last_load" not in typed("check", *load, "-o", "damaged").summary
 
 
-def test_a_resolved_row_overwrites_what_its_plan_was_asked_to(
-    external: _Loads, typed: Type
-) -> None:
+def test_a_resolved_row_overwrites_what_its_plan_was_asked_to(external: _Loads) -> None:
     """The answer that the row is this user after all plans it as the other rows were."""
     external.write(nickname="Quincy")
     external.load()
     external.edit()
-    roster = external.folder / "people.csv"
+    roster = Path("people.csv")
     roster.write_text(roster.read_text("utf-8").replace("Ana,Nunez", "Zoe,Other"), "utf-8")
     planned = typed("plan", *PLAN, "--overwrite-edits", "pref_first_name", "-o", "over", "--json")
     assert planned.summary["review"] == 1
@@ -418,14 +395,14 @@ def test_a_resolved_row_overwrites_what_its_plan_was_asked_to(
     assert user["user_group"] == {"value": "STAFF", "desc": "Staff"}
 
 
-def test_a_field_to_overwrite_is_one_of_the_mapping(external: _Loads, typed: Type) -> None:
+def test_a_field_to_overwrite_is_one_of_the_mapping(external: _Loads) -> None:
     """Another name is refused with those that there are."""
     refused = typed("plan", *PLAN, "--overwrite-edits", "nickname", "-o", "over")
     assert refused.exit == Exit.USAGE
     assert "pref_first_name" in refused.err
 
 
-def test_the_end_of_a_role_is_a_field_to_overwrite(external: _Loads, typed: Type) -> None:
+def test_the_end_of_a_role_is_a_field_to_overwrite(external: _Loads) -> None:
     """It is part of no list of the mapping, and edits of it are kept as of any other field."""
     mapping = Path("sticky.yaml")
     text = mapping.read_text("utf-8")
@@ -442,7 +419,7 @@ def test_what_is_remembered_contains_no_value(external: _Loads) -> None:
     assert b"Ann" not in text
 
 
-def test_an_edit_after_the_undo_of_an_undo_stays(external: _Loads, typed: Type) -> None:
+def test_an_edit_after_the_undo_of_an_undo_stays(external: _Loads) -> None:
     """The load counts again, so its roster brings nothing new."""
     external.load()
     external.write(nickname="Anita")
@@ -457,33 +434,33 @@ def test_an_edit_after_the_undo_of_an_undo_stays(external: _Loads, typed: Type) 
 
 @pytest.mark.parametrize("limit", [(), ("--limit", "1")])
 def test_an_undo_that_is_typed_again_forgets_no_later_load(
-    limit: tuple[str, ...], folder: Path, typed: Type, sandbox: Sandbox
+    limit: tuple[str, ...], sandbox: Sandbox
 ) -> None:
     """It puts back once what was remembered of a row, also if it was begun before that load."""
     people = (ANA, ("2002", "Bo", "Doe", "COMM", "1980-03-04", "bo@example.org", ""))
-    load(typed, write(folder, *people), "first")
-    second = write(folder, *((*one[:3], "FRIEND", *one[4:]) for one in people))
-    load(typed, second, "second")
+    load(write(*people), "first")
+    second = write(*((*one[:3], "FRIEND", *one[4:]) for one in people))
+    load(second, "second")
     typed("undo", "second", "-o", "back")
     assert typed("apply", "back", *limit).exit == 0
-    load(typed, second, "third")
+    load(second, "third")
     typed("apply", "back")
     ask(sandbox, "PATCH", "users/2001", {"user_group": {"value": "GRAD"}})
     typed("plan", second, "-m", "small.yaml", "-o", "next")
-    assert ("2", "edited-in-alma") in codes(folder, "next")
+    assert ("2", "edited-in-alma") in codes("next")
 
 
 def test_an_answer_after_the_apply_is_remembered_although_nothing_was_sent(
-    folder: Path, typed: Type, sandbox: Sandbox
+    sandbox: Sandbox,
 ) -> None:
     """The row's user has its values from then on, so an edit stays at the next load."""
-    load(typed, write(folder, ANA), "first", "small.yaml")
-    mapping = (folder / "small.yaml").read_text("utf-8").replace("name: small", "name: other")
+    load(write(ANA), "first", "small.yaml")
+    mapping = Path("small.yaml").read_text("utf-8").replace("name: small", "name: other")
     for name in ("first_name", "last_name", "birth_date"):
         mapping = re.sub(f"{name}: (<.*>)", rf"{name}: {{from: \1, on_update: never}}", mapping)
-    (folder / "small.yaml").write_text(mapping, "utf-8")
+    Path("small.yaml").write_text(mapping, "utf-8")
     Path("runs", "memory.sqlite").unlink()
-    roster = folder / "people.csv"
+    roster = Path("people.csv")
     text = roster.read_text("utf-8").replace("Ana,Nunez", "Zed,Oxley")
     roster.write_text(text.replace("1990-01-02", "1960-05-06"), "utf-8")
     plan = ("plan", roster, "-m", "small.yaml", "-o")
@@ -493,10 +470,10 @@ def test_an_answer_after_the_apply_is_remembered_although_nothing_was_sent(
     assert typed("apply", "run", "--json").summary["unchanged"] == 1
     ask(sandbox, "PATCH", "users/2001", {"user_group": {"value": "GRAD"}})
     assert typed(*plan, "next", "--json").summary["update"] == 0
-    assert ("2", "edited-in-alma") in codes(folder, "next")
+    assert ("2", "edited-in-alma") in codes("next")
 
 
-def test_a_plan_without_the_key_of_what_is_remembered_stops(external: _Loads, typed: Type) -> None:
+def test_a_plan_without_the_key_of_what_is_remembered_stops(external: _Loads) -> None:
     """The edits would be replaced without a word; with the key they are known again."""
     external.load()
     external.edit()
@@ -509,22 +486,20 @@ def test_a_plan_without_the_key_of_what_is_remembered_stops(external: _Loads, ty
     assert external.load() == (0, {"edited-in-alma": 2})
 
 
-def test_who_is_back_in_a_roster_has_its_values_again(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_who_is_back_in_a_roster_has_its_values_again(sandbox: Sandbox) -> None:
     """Another roster wrote its own meanwhile. Where both have a person, the first to load stays."""
-    staff, students = write(folder, ANA, BO, name="staff.csv"), folder / "students.csv"
-    write(folder, (*ANA[:3], "FRIEND", *ANA[4:]), name="students.csv")
+    staff, students = write(ANA, BO, name="staff.csv"), Path("students.csv")
+    write((*ANA[:3], "FRIEND", *ANA[4:]), name="students.csv")
     for name in ("staff", "students"):
         text = MAPPING.replace("name: small", f"name: {name}")
-        (folder / f"{name}.yaml").write_text(text, "utf-8")
+        (Path(f"{name}.yaml")).write_text(text, "utf-8")
 
     def group_after(roster: Path, run: str) -> str:
-        load(typed, roster, run, f"{roster.stem}.yaml")
+        load(roster, run, f"{roster.stem}.yaml")
         return str(state(sandbox)["2001"]["user_group"]["value"])
 
     assert group_after(staff, "hired") == "COMM"
-    assert group_after(write(folder, BO, name="staff.csv"), "left") == "COMM"
+    assert group_after(write(BO, name="staff.csv"), "left") == "COMM"
     assert group_after(students, "studies") == "FRIEND"
-    assert group_after(write(folder, ANA, BO, name="staff.csv"), "hired-again") == "COMM"
+    assert group_after(write(ANA, BO, name="staff.csv"), "hired-again") == "COMM"
     assert [group_after(one, f"{one.stem}-2") for one in (students, staff)] == ["COMM", "COMM"]

@@ -8,8 +8,9 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, MAPPING, ask, codes, load, state, write
+from tests.command_line import typed
 
 NEW_CARD = ("2009", *ANA[1:])
 NICKNAME = ("2009", "Anna", *ANA[2:])
@@ -18,16 +19,16 @@ COUNTS = ("create", "update", "unchanged", "review", "rejected")
 
 
 @pytest.fixture
-def cards(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
+def cards(folder: Path, sandbox: Sandbox) -> Path:
     """Ana is in Alma with her old card, 2001, which a new card keeps as an inactive ID."""
-    load(typed, write(folder, ANA), "first")
+    load(write(ANA), "first")
     ask(sandbox, "POST", "codes/UserIdentifierTypes", {"OLD_BARCODE": "Old barcode"})
     kept = MAPPING.replace("match: {", "match: {keep_old_id: {type: OLD_BARCODE}, ")
-    (folder / "cards.yaml").write_text(kept, "utf-8")
+    Path("cards.yaml").write_text(kept, "utf-8")
     return folder
 
 
-def counts(typed: Type, *words: object) -> tuple[object, ...]:
+def counts(*words: object) -> tuple[object, ...]:
     """The rows by what is planned for them."""
     summary = typed(*words, "--json").summary
     return tuple(summary[name] for name in COUNTS)
@@ -41,12 +42,10 @@ def cards_in_alma(sandbox: Sandbox) -> dict[str, list[tuple[object, object]]]:
     }
 
 
-def test_the_row_of_the_old_card_stays_once_it_was_sent(
-    cards: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_the_row_of_the_old_card_stays_once_it_was_sent(cards: Path, sandbox: Sandbox) -> None:
     """What it changed is counted and undone; the next plan leaves it out."""
     before = state(sandbox)
-    roster = write(cards, (*ANA[:3], "FRIEND", *ANA[4:]), NICKNAME)
+    roster = write((*ANA[:3], "FRIEND", *ANA[4:]), NICKNAME)
     typed("plan", roster, *PLAN, "run")
     typed("apply", "run", "--allow", "many-changes")
     assert typed("resolve", "run", "3", "2001", "--as", "rename").exit == Exit.USAGE
@@ -55,7 +54,7 @@ def test_the_row_of_the_old_card_stays_once_it_was_sent(
     typed("apply", "back")
     assert state(sandbox) == before
     typed("plan", roster, *PLAN, "next")
-    assert counts(typed, "resolve", "next", "3", "2001", "--as", "rename") == (0, 1, 0, 0, 1)
+    assert counts("resolve", "next", "3", "2001", "--as", "rename") == (0, 1, 0, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -67,38 +66,33 @@ def test_the_row_of_the_old_card_stays_once_it_was_sent(
     ids=["same name", "nickname"],
 )
 def test_the_row_of_the_old_card_is_left_out(
-    new: tuple[str, ...],
-    held: tuple[int, ...],
-    problem: str,
-    cards: Path,
-    typed: Type,
-    sandbox: Sandbox,
+    new: tuple[str, ...], held: tuple[int, ...], problem: str, cards: Path, sandbox: Sandbox
 ) -> None:
     """One answer for the row with the new card is enough: one user, with the old card inactive.
 
     Later plans of the roster do not ask again, before and after the load.
     """
-    roster = write(cards, ANA, new)
-    assert counts(typed, "plan", roster, *PLAN, "run") == held
-    assert ("3", problem) in codes(cards, "run")
+    roster = write(ANA, new)
+    assert counts("plan", roster, *PLAN, "run") == held
+    assert ("3", problem) in codes("run")
     if problem == "duplicate-person":  # nobody in Alma has the other ID
         wrong = typed("resolve", "run", "2", "--as", "rename")
         assert (wrong.exit, "row 3" in wrong.err) == (Exit.USAGE, True)
-    assert counts(typed, "resolve", "run", "3", "--as", "rename") == (0, 1, 0, 0, 1)
-    assert ("2", "resolved") in codes(cards, "run")
-    with Ledger.open(cards / "run") as ledger:  # the safety checks no longer count a planned row
+    assert counts("resolve", "run", "3", "--as", "rename") == (0, 1, 0, 0, 1)
+    assert ("2", "resolved") in codes("run")
+    with Ledger.open(Path("run")) as ledger:  # the safety checks no longer count a planned row
         checks = ledger.resolved_checks
         assert checks is not None
         assert {row: one.matched for row, one in checks.replaced.items()} == dict.fromkeys(
             [2] * held[2], 1
         )
-    assert counts(typed, "plan", roster, *PLAN, "again") == (0, 1, 0, 0, 1)
-    assert counts(typed, "plan", write(cards, ANA), *PLAN, "old card only")[2:] == (1, 0, 0)
-    roster = write(cards, ANA, new)
+    assert counts("plan", roster, *PLAN, "again") == (0, 1, 0, 0, 1)
+    assert counts("plan", write(ANA), *PLAN, "old card only")[2:] == (1, 0, 0)
+    roster = write(ANA, new)
     applied = typed("apply", "run", "--allow", "many-changes", "--json")
     assert applied.summary["updated"] == 1
     assert cards_in_alma(sandbox) == {"2009": [("2001", "INACTIVE")]}
-    assert counts(typed, "plan", roster, *PLAN, "later") == (0, 0, 1, 0, 1)
+    assert counts("plan", roster, *PLAN, "later") == (0, 0, 1, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -116,11 +110,10 @@ def test_a_row_is_free_when_its_only_counterpart_is_left_out(
     left_out: int,
     planned: tuple[int, ...],
     cards: Path,
-    typed: Type,
     sandbox: Sandbox,
 ) -> None:
     """It is compared with Alma at once, and in later plans; of three rows two still need review."""
-    roster = write(cards, *rows)
+    roster = write(*rows)
     typed("plan", roster, *PLAN, "run")
-    assert counts(typed, "resolve", "run", left_out, "--as", "reject") == planned
-    assert counts(typed, "plan", roster, *PLAN, "later") == planned
+    assert counts("resolve", "run", left_out, "--as", "reject") == planned
+    assert counts("plan", roster, *PLAN, "later") == planned

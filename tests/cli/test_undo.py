@@ -12,20 +12,21 @@ from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Result
 from importer.report.wording import ENDS
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, HEAD, ask, codes, load, state, write
+from tests.command_line import typed
 
 
-def test_the_way_back_gives_the_state_before(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_the_way_back_gives_the_state_before(sandbox: Sandbox) -> None:
     """Fields, replaced entries and added ones are as before; roster and mapping may be gone."""
-    load(typed, write(folder, ANA, BO), "first")
+    load(write(ANA, BO), "first")
     before = state(sandbox)
-    roster = write(folder, ANAS_CHANGE, BO)
-    assert load(typed, roster, "second")["updated"] == 1
+    roster = write(ANAS_CHANGE, BO)
+    assert load(roster, "second")["updated"] == 1
     after = state(sandbox)
     assert after != before
     roster.unlink()
-    (folder / "small.yaml").unlink()
+    Path("small.yaml").unlink()
     undone = typed("undo", "second", "-o", "back", "--json")
     assert (undone.exit, undone.summary["update"], undone.summary["left_alone"]) == (0, 1, 1)
     assert state(sandbox) == after
@@ -39,17 +40,17 @@ def test_the_way_back_gives_the_state_before(folder: Path, typed: Type, sandbox:
 
 
 def test_an_undo_is_carried_out_where_the_folder_was_moved_to(
-    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it takes back is no edit by staff, and the first run counts as undone."""
-    load(typed, write(folder, ANA, BO), "runs/first")
-    roster = write(folder, ("2001", "Ana", "Novak", *ANA[3:]), BO)
-    load(typed, roster, "runs/second")
+    load(write(ANA, BO), "runs/first")
+    roster = write(("2001", "Ana", "Novak", *ANA[3:]), BO)
+    load(roster, "runs/second")
     typed("undo", "runs/second", "-o", "runs/back")
     for name in ("runs", "users", "small.yaml", "codes.json", roster.name):
-        (folder / "moved").mkdir(exist_ok=True)
-        (folder / name).rename(folder / "moved" / name)
-    monkeypatch.chdir(folder / "moved")
+        Path("moved").mkdir(exist_ok=True)
+        Path(name).rename(Path("moved", name))
+    monkeypatch.chdir(Path("moved"))
     assert typed("apply", "runs/back", "--json").summary["updated"] == 1
     again = typed("plan", roster.name, "-m", "small.yaml", "--json").summary
     assert (again["update"], "edited-in-alma" in again["problems"]) == (1, False)
@@ -58,35 +59,33 @@ def test_an_undo_is_carried_out_where_the_folder_was_moved_to(
 
 
 @pytest.mark.parametrize(("first", "undo"), [("old/run", "undo"), ("old/run", "new/run")])
-def test_an_undo_takes_no_other_run_for_its_own(
-    folder: Path, typed: Type, sandbox: Sandbox, first: str, undo: str
-) -> None:
+def test_an_undo_takes_no_other_run_for_its_own(sandbox: Sandbox, first: str, undo: str) -> None:
     """Once the run that it undoes is gone: neither one of that name beside it nor itself."""
-    load(typed, write(folder, ANA, BO), "both")
-    load(typed, write(folder, (*BO[:3], "COMM", *BO[4:])), "run")
-    load(typed, write(folder, ANAS_CHANGE), first)
+    load(write(ANA, BO), "both")
+    load(write((*BO[:3], "COMM", *BO[4:])), "run")
+    load(write(ANAS_CHANGE), first)
     mail = {"email_address": "zoe@example.org", "email_type": [{"value": "personal"}]}
     zoe = {"first_name": "Zoe", "last_name": "Else", "birth_date": "1955-05-05Z"}
     ask(sandbox, "PATCH", "users/2001", zoe | {"contact_info": {"email": [mail]}})
     assert typed("undo", first, "-o", undo, "--json").summary["review"] == 1
     before = state(sandbox)
-    shutil.rmtree(folder / "old")
+    shutil.rmtree(Path("old"))
     assert typed("resolve", undo, "2", "--as", "update").exit == Exit.USAGE
     typed("apply", undo)
     assert state(sandbox) == before
-    with Ledger.open(folder / undo) as ledger:
-        assert Path(ledger.facts.undoes) == folder / first
+    with Ledger.open(Path(undo)) as ledger:
+        assert Path(ledger.facts.undoes) == Path(first).absolute()
 
 
-def test_what_staff_changed_since_is_theirs(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_what_staff_changed_since_is_theirs(sandbox: Sandbox) -> None:
     """What somebody changed since is told and left; the row's other fields are put back."""
-    load(typed, write(folder, ANA, BO), "first")
-    load(typed, write(folder, ANAS_CHANGE, (*BO[:3], "COMM", *BO[4:])), "second")
+    load(write(ANA, BO), "first")
+    load(write(ANAS_CHANGE, (*BO[:3], "COMM", *BO[4:])), "second")
     ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
     ask(sandbox, "PATCH", "users/2002", {"job_description": "Printer"})
     undone = typed("undo", "second", "-o", "back", "--json")
     assert (undone.exit, undone.summary["review"], undone.summary["update"]) == (0, 0, 2)
-    assert codes(folder, "back") == [("2", "not-undone")]
+    assert codes("back") == [("2", "not-undone")]
     typed("apply", "back")
     users = state(sandbox)
     assert users["2001"]["last_name"] == "Byhand"
@@ -96,16 +95,18 @@ def test_what_staff_changed_since_is_theirs(folder: Path, typed: Type, sandbox: 
     assert users["2002"]["user_group"]["value"] == "FRIEND"
 
 
-def test_created_users_are_deleted_when_asked(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """Without the flag they stay, unasked; with it they go; an undo of that creates them again."""
-    typed("plan", write(folder, ANA, BO), "-m", "small.yaml", "-o", "first")
+def test_created_users_are_deleted_when_asked(sandbox: Sandbox) -> None:
+    """Without the flag, which is named, they stay; with it they go; its undo creates them again."""
+    typed("plan", write(ANA, BO), "-m", "small.yaml", "-o", "first")
     assert typed("undo", "first").exit == Exit.USAGE  # it was not applied
     typed("apply", "first")
     before = state(sandbox)
     undone = typed("undo", "first", "-o", "kept", "--json").summary
     assert (undone["delete"], undone["left_alone"]) == (0, 2)
-    assert codes(folder, "kept") == [("0", "not-undone")]
-    typed("undo", "first", "--delete-created", "-o", "back")
+    assert codes("kept") == [("0", "not-undone")]
+    next_step = typed("undo", "first", "-o", "named").err.splitlines()[-1].split()
+    assert next_step == ["importer", "undo", "first", "--delete-created"]
+    typed(*next_step[1:], "-o", "back")
     assert state(sandbox) == before
     refused = typed("apply", "back", "--yes")
     assert (refused.exit, state(sandbox)) == (Exit.SAFETY_CHECK, before)  # the number is not typed
@@ -118,23 +119,9 @@ def test_created_users_are_deleted_when_asked(folder: Path, typed: Type, sandbox
     assert state(sandbox) == before
 
 
-def test_an_undo_of_created_users_alone_names_the_option_that_deletes_them(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """The next step is the whole command; carried out, it deletes the users."""
-    load(typed, write(folder, ANA, BO), "first")
-    shown = typed("undo", "first", "-o", "kept").err.splitlines()
-    command = shown[-1].split()
-    assert command == ["importer", "undo", "first", "--delete-created"]
-    planned = typed(*command[1:], "-o", "back", "--json")
-    assert planned.summary["delete"] == 2
-
-
 @pytest.mark.parametrize("when", ["before the plan", "after the plan"])
 @pytest.mark.parametrize("what", ["loans", "a change"])
-def test_users_in_use_or_in_hand_are_not_deleted(
-    when: str, what: str, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_users_in_use_or_in_hand_are_not_deleted(when: str, what: str, sandbox: Sandbox) -> None:
     """Loans, or a change by staff, keep a user from being deleted, whenever they come."""
 
     def happen() -> None:
@@ -143,7 +130,7 @@ def test_users_in_use_or_in_hand_are_not_deleted(
         else:
             ask(sandbox, "PATCH", "users/2001", {"job_description": "Printer"})
 
-    load(typed, write(folder, ANA, BO), "first")
+    load(write(ANA, BO), "first")
     if when == "before the plan":
         happen()
     typed("undo", "first", "--delete-created", "-o", "back")
@@ -153,16 +140,14 @@ def test_users_in_use_or_in_hand_are_not_deleted(
     done = typed("apply", "back", "--delete", number, "--json")
     assert (done.exit, done.summary["deleted"]) == (Exit.REJECTS, 1)
     code = "not-deleted" if what == "loans" else "changed-in-alma"
-    assert codes(folder, "back") == [("2", code)]
+    assert codes("back") == [("2", code)]
     assert set(state(sandbox)) == {"2001"}
 
 
-def test_what_was_so_already_is_not_said_to_be_written(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_what_was_so_already_is_not_said_to_be_written(sandbox: Sandbox) -> None:
     """Of two plans of one change the second sends nothing, says so, and leaves nothing to undo."""
-    load(typed, write(folder, ANA), "first")
-    changed = write(folder, ANAS_CHANGE)
+    load(write(ANA), "first")
+    changed = write(ANAS_CHANGE)
     for run in ("one", "two"):
         typed("plan", changed, "-m", "small.yaml", "-o", run)
     allow = ("--allow", "many-changes", "--json")
@@ -176,9 +161,9 @@ def test_what_was_so_already_is_not_said_to_be_written(
     assert (undone["update"], undone["left_alone"]) == (0, 1)
 
 
-def test_users_of_another_run_are_not_deleted(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_users_of_another_run_are_not_deleted(sandbox: Sandbox) -> None:
     """Of two plans that create the same users the second creates none, its undo deletes none."""
-    roster = write(folder, ANA)
+    roster = write(ANA)
     for run in ("one", "two"):
         typed("plan", roster, "-m", "small.yaml", "-o", run)
     for run in ("one", "two"):
@@ -189,35 +174,31 @@ def test_users_of_another_run_are_not_deleted(folder: Path, typed: Type, sandbox
     before = state(sandbox)
     undone = typed("undo", "two", "--delete-created", "-o", "back", "--json").summary
     assert undone["delete"] == 0
-    assert codes(folder, "back") == [("0", "not-undone")]
+    assert codes("back") == [("0", "not-undone")]
     typed("apply", "back")
     assert state(sandbox) == before
 
 
-def test_a_created_user_who_was_renamed_since_is_for_a_person(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_created_user_who_was_renamed_since_is_for_a_person(sandbox: Sandbox) -> None:
     """A later load gave the user a new card: nobody is deleted, nor said to be gone already."""
-    load(typed, write(folder, ANA), "first")
-    typed("plan", write(folder, ("2009", *ANA[1:])), "-m", "small.yaml", "-o", "card")
+    load(write(ANA), "first")
+    typed("plan", write(("2009", *ANA[1:])), "-m", "small.yaml", "-o", "card")
     typed("resolve", "card", "2", "--as", "rename")
     typed("apply", "card")
     undone = typed("undo", "first", "--delete-created", "-o", "back", "--json").summary
     assert (undone["delete"], undone["unchanged"], undone["review"]) == (0, 0, 1)
-    assert codes(folder, "back") == [("2", "changed-in-alma")]
+    assert codes("back") == [("2", "changed-in-alma")]
 
 
-def test_what_a_run_added_is_taken_back_without_allow(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_what_a_run_added_is_taken_back_without_allow(sandbox: Sandbox) -> None:
     """A note, and the old ID of a renamed patron, go in an undo without a safety check."""
-    load(typed, write(folder, ANA), "first")
-    roster = write(folder, ANAS_CHANGE)
-    mapping = folder / "small.yaml"
+    load(write(ANA), "first")
+    roster = write(ANAS_CHANGE)
+    mapping = Path("small.yaml")
     none = "removals: {percent: 100, count: 100}"
     mapping.write_text(mapping.read_text("utf-8").replace(none, ""), "utf-8")
     before = state(sandbox)
-    load(typed, roster, "second")
+    load(roster, "second")
     assert typed("undo", "second", "-o", "back", "--json").summary["failed_checks"] == []
     assert typed("apply", "back", "--json").summary["updated"] == 1
     assert state(sandbox) == before

@@ -7,27 +7,26 @@ from pathlib import Path
 
 from importer.errors import Exit
 from importer.users.cache import UserCache, cache_path
-from tests.cli.conftest import Sandbox, Type
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, delete, load, write
+from tests.command_line import typed
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
 ROSTER, MAPPING = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
 
 
-def test_a_plan_reads_all_users_first_where_that_takes_fewer_calls(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_a_plan_reads_all_users_first_where_that_takes_fewer_calls(sandbox: Sandbox) -> None:
     """It names both numbers. If it is stopped, no page of users is read twice.
 
     Nor does it stop at a file that was cut off while it was made, as by a full disk.
     """
     people = [(str(at), f"A{at}", f"B{at}", "COMM", "1990-01-02", "", "") for at in range(250)]
-    load(typed, write(folder, *people), "first")
+    load(write(*people), "first")
     typed("users", "delete", "--yes")
-    with UserCache(cache_path(folder / "users", "01SANDBOX_INST", "sandbox")) as cut_off:
+    with UserCache(cache_path(Path("users"), "01SANDBOX_INST", "sandbox")) as cut_off:
         assert cut_off.count() == 0
     rows = [(str(at), f"A{at}", f"B{at}", "COMM", "1990-01-02", "", "") for at in range(3000, 3020)]
-    command = ("plan", write(folder, *rows), "-m", "small.yaml", "-o", "run", "--json")
+    command = ("plan", write(*rows), "-m", "small.yaml", "-o", "run", "--json")
     begin = len(sandbox.log())
     ask(sandbox, "POST", "settings", {"remaining": 5})
     stopped = typed(*command)
@@ -46,7 +45,7 @@ def test_a_plan_reads_all_users_first_where_that_takes_fewer_calls(
     assert len(sandbox.log()) - before <= 5
 
 
-def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_refresh_plan_apply_plan(sandbox: Sandbox) -> None:
     """With a user cache a plan reads changes only, says the same, and apply keeps it current.
 
     Without one it warns that names were not fully compared.
@@ -73,13 +72,11 @@ def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) ->
     assert [one["users"] for one in status] == [created]
 
 
-def test_an_apply_that_meets_a_deleted_user_removes_it(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
+def test_an_apply_that_meets_a_deleted_user_removes_it(sandbox: Sandbox) -> None:
     """The next plan creates the user, even if it reads no changes first."""
-    load(typed, write(folder, ANA, BO), "first")
+    load(write(ANA, BO), "first")
     typed("users", "refresh")
-    roster = write(folder, ANAS_CHANGE, BO)
+    roster = write(ANAS_CHANGE, BO)
     assert typed("plan", roster, "-m", "small.yaml", "-o", "run", "--json").summary["update"] == 1
     delete(sandbox, ANA[0])
     assert typed("apply", "run", "--json").summary["held"] == 1
@@ -87,28 +84,28 @@ def test_an_apply_that_meets_a_deleted_user_removes_it(
     assert (again["create"], again["update"]) == (1, 0)
 
 
-def test_status_and_forget(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_status_and_forget(sandbox: Sandbox) -> None:
     """Status asks Alma nothing; forget removes the files, and only when told twice."""
     assert typed("users", "status", "--json").summary["caches"] == []
     typed("users", "refresh")
     before = len(sandbox.log())
     assert "0 users" in typed("users", "status").out
     assert typed("users", "delete").exit == Exit.USAGE
-    assert list((folder / "users").glob("*.sqlite"))
+    assert list(Path("users").glob("*.sqlite"))
     assert typed("users", "delete", "--yes").exit == Exit.DONE
-    assert list((folder / "users").iterdir()) == []
+    assert list(Path("users").iterdir()) == []
     assert typed("users", "delete", "--yes").exit == Exit.DONE
     assert len(sandbox.log()) == before
 
 
-def test_import(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+def test_import(sandbox: Sandbox) -> None:
     """An export is a directory as of the day before it was written, or the day that is named."""
-    export = folder / "users.csv"
+    export = Path("users.csv")
     export.write_text("Primary Identifier,First Name,Last Name\n1,Ada,Almeida\n", "utf-8")
     os.utime(export, (1_787_000_000, 1_787_000_000))  # 2026-08-17
     assert "1 users as of 2026-08-16" in typed("users", "import", export).err
     assert typed("users", "import", "absent.csv").exit == Exit.USAGE
-    (folder / "wrong.csv").write_text("Name,Barcode\n1,2\n", "utf-8")
+    Path("wrong.csv").write_text("Name,Barcode\n1,2\n", "utf-8")
     assert typed("users", "import", "wrong.csv").exit == Exit.USAGE
     assert typed("users", "import", export, "--as-of", "2026-08-01").exit == Exit.DONE
     one = typed("users", "status", "--json").summary["caches"][0]

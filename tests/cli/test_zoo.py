@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from tests.cli.conftest import Type
+from tests.command_line import typed
 from tests.zoo.books import BOOKS
 from tests.zoo.specimen import Specimen
 from tests.zoo.strangers import STRANGERS
@@ -27,11 +27,11 @@ ZOO = [one for one in [*BOOKS, *TEXTS, *STRANGERS] if "last cell" not in one.haz
 
 
 @pytest.mark.parametrize("specimen", ZOO, ids=str)
-def test_no_file_shows_a_defect_of_ours(specimen: Specimen, folder: Path, typed: Type) -> None:
+def test_no_file_shows_a_defect_of_ours(specimen: Specimen) -> None:
     """It is checked, or refused for what it is; a first mapping is made for it, or not."""
-    specimen.build(folder / specimen.name)
+    specimen.build(Path(specimen.name))
     ours = ("EMPL ID", "Last Name") if specimen in TEXTS else ("ID", "Name")
-    (folder / "m.yaml").write_text(MAPPING.format(id=ours[0], name=ours[1]), "utf-8")
+    Path("m.yaml").write_text(MAPPING.format(id=ours[0], name=ours[1]), "utf-8")
     checked = typed("check", specimen.name, "-m", "m.yaml", "-o", "run", "--json")
     assert checked.exit in {Exit.DONE, Exit.REJECTS, Exit.ROSTER, Exit.USAGE}
     if checked.exit in {Exit.DONE, Exit.REJECTS} and not specimen.refusal:

@@ -106,6 +106,7 @@ def test_a_run_restored_from_a_backup_knows_what_it_wrote(ground: Ground, tmp_pa
         shutil.copytree(trial.folder / "run", trial.folder / "backup")
         trial.apply("--limit", "0")
         trial.finish()
+        writes = trial.house.writes()
         shutil.rmtree(trial.folder / "run")
         shutil.copytree(trial.folder / "backup", trial.folder / "run")
         assert trial.type("undo", "run") == Exit.USAGE
@@ -113,6 +114,7 @@ def test_a_run_restored_from_a_backup_knows_what_it_wrote(ground: Ground, tmp_pa
         assert typed is not None, trial.err
         trial.type(*typed[1].split())
         trial.finish()
+        assert trial.house.writes() == writes
         assert trial.results() == ground.results
         assert trial.type("undo", "run", "--delete-created", "-o", "back") in {0, Exit.REJECTS}
         trial.run = "back"

@@ -26,8 +26,9 @@ from importer.jobs.commands import Command, Ended, how_it_ended
 from importer.loader.detect import LARGEST
 from tests.campus.retiring import MAPPING as MAPPING_TO_RETIRE
 from tests.campus.retiring import caller, record
-from tests.cli.conftest import Sandbox, Type, type_in
+from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import HEAD, MAPPING, ask
+from tests.command_line import typed as type_in
 from tests.jobs.office import Office, in_process, people, rows_of
 from tests.jobs.test_returns import WRONG, correct, gives_back
 from tests.jobs.test_run import _write_mapping

@@ -17,8 +17,9 @@ import pytest
 
 from importer.errors import FINE, Exit, ImporterError, LedgerError
 from importer.jobs.state import Store
-from tests.cli.conftest import Sandbox, type_in
+from tests.cli.conftest import Sandbox
 from tests.cli.small import MAPPING, state
+from tests.command_line import typed as type_in
 from tests.jobs.office import Office, SshServer, names, rows_of
 from tests.jobs.test_returns import back, correct, to_office, write_job
 

@@ -16,8 +16,9 @@ from importer.ledger.ledger import Ledger
 from importer.model.plan import Fate, SafetyCheck
 from importer.model.problem import Code
 from importer.planner.safety_checks import summed
-from tests.cli.conftest import Sandbox, type_in
+from tests.cli.conftest import Sandbox
 from tests.cli.small import ask
+from tests.command_line import typed as type_in
 from tests.practice import reached
 from tests.sheets import write_csv
 
