@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import posixpath
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -43,7 +44,8 @@ def _says(texts: Iterable[str]) -> bool:
 
 def _of_csv(path: Path, source: Source) -> Iterator[int]:
     csv.field_size_limit(2**30)
-    text = path.read_bytes().decode(source.encoding, "replace").removeprefix("\ufeff")
+    text = path.read_bytes().decode(source.encoding, "replace")
+    text = re.sub("(?<![^\r\n])\ufeff", "", text)  # also where files were joined
     first, _, rest = text.partition("\n")
     if first.rstrip("\r").strip('"').lower() == f"sep={source.delimiter}":
         text = rest

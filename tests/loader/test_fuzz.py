@@ -12,7 +12,7 @@ import pytest
 
 from importer.errors import RosterError
 from importer.loader.read import read
-from importer.model.roster import Layout, Roster
+from importer.model.roster import Layout
 from tests.loader.agreement import readers_agree
 from tests.loader.mutants import mutators, parts
 from tests.loader.recount import filled_rows
@@ -61,11 +61,6 @@ def _seeds(folder: Path) -> list[list[Seed]]:
     return list(kinds.values())
 
 
-def _accounted(roster: Roster) -> tuple[list[int], set[int]]:
-    """The numbers of all rows, and those of the blank ones."""
-    return [*roster.frame.index.tolist(), *roster.blank, *roster.left_out], {*roster.blank}
-
-
 def _check(path: Path, *, renumbered: bool = False) -> bool:
     """Read the file, if it is not refused; every row below the headings is there exactly once.
 
@@ -73,9 +68,9 @@ def _check(path: Path, *, renumbered: bool = False) -> bool:
     """
     try:
         roster = read(path, LAYOUT)
-        rows, blank = _accounted(roster)
     except RosterError:
         return False
+    rows = [*roster.frame.index.tolist(), *roster.blank, *roster.left_out]
     assert len(rows) == len(set(rows))
     if not renumbered:
         top = roster.source.header[-1]
@@ -84,7 +79,7 @@ def _check(path: Path, *, renumbered: bool = False) -> bool:
         if expected is not None:
             said = {row for row in expected if row > top}
             assert said <= set(rows)
-            assert not said & blank
+            assert said.isdisjoint(roster.blank)
     return True
 
 

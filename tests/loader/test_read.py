@@ -197,14 +197,6 @@ def test_the_frame_is_text_throughout(build: str, tmp_path: Path) -> None:
     assert all(type(cell) is str for column in frame for cell in frame[column])
 
 
-def test_the_source_says_what_was_chosen(tmp_path: Path) -> None:
-    """The source says which sheet and heading rows were taken."""
-    path = tmp_path / "a.xlsx"
-    write_xlsx(path, {"Roster": sheet_xml(TWO)})
-    source = read(path, LAYOUT).source
-    assert (source.kind, source.sheet, source.header) == ("xlsx", "Roster", (1,))
-
-
 def test_a_socket_would_be_noticed(no_network: list[str]) -> None:
     """The watch over every test here is awake."""
     with pytest.raises(PermissionError, match="reached for the network"):

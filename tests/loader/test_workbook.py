@@ -97,16 +97,12 @@ def test_a_rejects_workbook_needs_no_sheet_of_the_mapping() -> None:
 def test_rejects_that_were_saved_from_csv_lose_their_marks(
     others: tuple[str, ...], cells: list[str]
 ) -> None:
-    """A spreadsheet program keeps the apostrophe of rejects.csv as text; our workbook has none."""
+    """A spreadsheet program keeps the apostrophe of rejects.csv; other workbooks have none."""
     line = "5|rejected||w|d|'+1 701 555 0123|'-old card|'t Hooft"
     rejects = sheet_of("|".join((*ADDED, "ID", "'=Note", "Name")), line)
     roster = read(FakeBook({"rejects": rejects, **{name: sheet_of("x") for name in others}}))
     assert roster.frame.to_numpy().tolist() == [cells]
     assert roster.places[1].heading == ("'=Note" if others else "=Note")
-
-
-def test_the_apostrophes_of_any_other_workbook_are_text() -> None:
-    """It has no column of ours."""
     assert read(sheet_of("ID|Name", "1|'+A")).frame[1].tolist() == ["'+A"]
 
 

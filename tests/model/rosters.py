@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from importer.cli.app import run
 from importer.ledger.ledger import Ledger
 from importer.model.problem import Problem
 from importer.model.roster import ADDED
-from tests.practice import call
 
 LOCAL = """\
 version: 1
@@ -143,40 +142,36 @@ def typed(*arguments: str) -> int:
 
 def offline(folder: Path) -> Iterator[Problem]:
     """What `check` finds in a CSV file, a workbook, uneven rows and an External roster."""
-    (folder / "local.yaml").write_text(LOCAL, "utf-8")
-    (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
     _csv(folder / "local.csv")
     _book(folder / "book.xlsx")
-    external = LOCAL.replace("INTERNAL", "EXTERNAL\nowning_system: SIS").replace(
-        "  password: <Password>\n", ""
-    )
-    (folder / "external.yaml").write_text(external, "utf-8")
-    heading = ",".join(_HEADINGS)
-    lines = [heading, ",Ana,Lee,Community" + "," * 12, "1000002,Bo,Ray,Community" + "," * 12]
-    lines.insert(1, "," * 15)
-    (folder / "external.csv").write_text("\n".join(lines) + "\n", "utf-8")
-    uneven = [heading, "1000001,Ana,Lee", "1000002,Bo,Ray,Community" + "," * 12 + ",x,y"]
-    (folder / "uneven.csv").write_text("\n".join([*uneven, lines[-1]]) + "\n", "utf-8")
+    heading, blank = ",".join(_HEADINGS), "," * 12
+    bo = f"1000002,Bo,Ray,Community{blank}"
     bare = LOCAL.replace("ids:\n  Id: {digits: 7, pad: true}\n", "")
-    (folder / "bare.yaml").write_text(bare, "utf-8")
-    first = f"{LOCAL}duplicates: {{same_id: keep first}}\n"
-    (folder / "first.yaml").write_text(first, "utf-8")
-    (folder / "twice.csv").write_text("\n".join([heading, lines[-1], lines[-1]]) + "\n", "utf-8")
-    slip = bare.replace("job_description: <Job>", "job_description: Job")
+    external = LOCAL.replace("INTERNAL", "EXTERNAL\nowning_system: SIS")
     email = "each: {from: <Email>, most: 2}, email_address: <Email>"
+    slip = bare.replace("job_description: <Job>", "job_description: Job")
     slip = slip.replace("email_address: <Email>", email)
-    skip = "roster: {skip: [{when: {First: Bo}, reason: they have left}]}\n"
     emails = '"a@example.org,b@example.org,c@example.org"'
-    cells = [heading, lines[-1], f"1000003,Cy,Nash,Community{',' * 10}{emails},,"]
-    (folder / "several.csv").write_text("\n".join(cells) + "\n", "utf-8")
-    (folder / "slip.yaml").write_text(slip + skip, "utf-8")
-    same = [f"20000{n},Ana{n},Lee,Community,,1990-01-01" + "," * 11 for n in range(10, 22)]
-    (folder / "born.csv").write_text("\n".join([heading, *same]) + "\n", "utf-8")
-    days = [f"100000{n},Ana,Lee,Community,,0{n}/{n + 20}/1990" + "," * 10 for n in range(1, 6)]
-    (folder / "days.csv").write_text("\n".join([heading, *days]) + "\n", "utf-8")
-    (folder / "days.yaml").write_text(f"roster: {{dates: dmy}}\n{LOCAL}", "utf-8")
-    decided = [f"{','.join(ADDED)},{heading}", f"2,rejected,maybe,,,{lines[-1]}"]
-    (folder / "decided.csv").write_text("\n".join(decided) + "\n", "utf-8")
+    days = [f"100000{n},Ana,Lee,Community,,0{n}/{n + 20}/1990{blank}" for n in range(1, 6)]
+    born = [f"20000{n},Ana{n},Lee,Community,,1990-01-01{blank}" for n in range(10, 22)]
+    texts = {
+        "codes.json": [json.dumps(CODES)],
+        "local.yaml": [LOCAL],
+        "external.yaml": [external.replace("  password: <Password>\n", "")],
+        "bare.yaml": [bare],
+        "first.yaml": [LOCAL, "duplicates: {same_id: keep first}"],
+        "slip.yaml": [slip, "roster: {skip: [{when: {First: Bo}, reason: they have left}]}"],
+        "days.yaml": ["roster: {dates: dmy}", LOCAL],
+        "external.csv": [heading, "," * 15, f",Ana,Lee,Community{blank}", bo],
+        "uneven.csv": [heading, "1000001,Ana,Lee", f"{bo},x,y", bo],
+        "twice.csv": [heading, bo, bo],
+        "several.csv": [heading, bo, f"1000003,Cy,Nash,Community{',' * 10}{emails},,"],
+        "born.csv": [heading, *born],
+        "days.csv": [heading, *days],
+        "decided.csv": [f"{','.join(ADDED)},{heading}", f"2,rejected,maybe,,,{bo}"],
+    }
+    for name, lines in texts.items():
+        (folder / name).write_text("\n".join(lines) + "\n", "utf-8")
     for roster, mapping in (
         ("local.csv", "local"),
         ("decided.csv", "local"),
@@ -231,16 +226,8 @@ def _book(path: Path) -> None:
     book.save(path)
 
 
-class House:
-    """A sandbox, by its back door."""
-
-    def __init__(self, host: str) -> None:
-        """The sandbox at this address."""
-        self._host = host
-
-    def ask(self, method: str, path: str, body: object) -> None:
-        """Call the back door."""
-        call(self._host, method, f"/_sandbox/{path}", body)
+Ask = Callable[[str, str, object], object]
+"""Calls the back door of the practice Alma: method, path and body."""
 
 
 def _plan(folder: Path, name: str, mapping: str, *rows: str) -> str:
@@ -261,7 +248,7 @@ def _for_the_load() -> str:
     return "for the load"
 
 
-def with_alma(folder: Path, house: House) -> Iterator[Problem]:
+def with_alma(folder: Path, ask: Ask) -> Iterator[Problem]:
     """What `plan`, `apply`, `resolve` and `undo` find."""
     kinds = {
         "internal": ("INTERNAL", "", "create", "update"),
@@ -305,27 +292,27 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     ]
     typed("resolve", "alike", "2", "--as", "create")
     runs.append(plan("changed", "internal", ana.replace("Nunez", "Novak"), bo))
-    house.ask("PATCH", "users/2001", {"last_name": "Byhand"})
+    ask("PATCH", "/_sandbox/users/2001", {"last_name": "Byhand"})
     _apply("changed")
     runs.append(plan("replaces", "internal", ana.replace("Nunez", "Nash")))
-    house.ask("POST", "users/3001/edited", ["user_group"])
+    ask("POST", "/_sandbox/users/3001/edited", ["user_group"])
     runs.append(_apply(plan("kept", "external", cy.replace("UGRD", "GRAD"))))
-    house.ask("PATCH", "users/3002", {"user_group": {"value": "STAFF"}})
+    ask("PATCH", "/_sandbox/users/3002", {"user_group": {"value": "STAFF"}})
     runs.append(plan("edited", "external", dee))
     roles = [{"role_type": {"value": "200"}, "expiry_date": "2020-05-31Z"}]
     block = {"block_description": {"value": "02-GLOBAL"}}
-    house.ask("PATCH", "users/2001", {"user_role": roles, "user_block": [block]})
+    ask("PATCH", "/_sandbox/users/2001", {"user_role": roles, "user_block": [block]})
     desk = [{"role_type": {"value": "32"}, "scope": {"value": "MAIN"}}]
     runs.append(plan("lapsed", "internal", ana))
-    house.ask("PATCH", "users/2001", {"user_role": desk})
+    ask("PATCH", "/_sandbox/users/2001", {"user_role": desk})
     runs.append(plan("no role", "internal", ana))
     plan("refused", "internal", "2010,Eve,Fox,COMM,1991-01-02,,")
-    house.ask("POST", "faults", "rules: [{on: POST, do: refuse, code: '401866'}]")
+    ask("POST", "/_sandbox/faults", "rules: [{on: POST, do: refuse, code: '401866'}]")
     runs.append(_apply("refused"))
-    house.ask("POST", "faults", "rules: [{on: GET, path: '/users*', do: html}]")
+    ask("POST", "/_sandbox/faults", "rules: [{on: GET, path: '/users*', do: html}]")
     runs.append(plan("unclear", "internal", "2011,Fay,Gil,COMM,1992-01-02,,"))
-    house.ask("POST", "faults", "")
-    house.ask("POST", "users/2002/loans", {"loans": 2})
+    ask("POST", "/_sandbox/faults", "")
+    ask("POST", "/_sandbox/users/2002/loans", {"loans": 2})
     typed("undo", "first", "--delete-created", "-o", "back")
     typed("undo", "sis", "-o", "stays")
     leavers = "match:\n  absent: {among: {user_group: [COMM]}, set: {status: INACTIVE}}\n"
@@ -333,8 +320,8 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     typed("plan", "first.csv", "-m", "leavers.yaml", "-o", "uncompared", "--no-refresh")
     runs += ["uncompared", _hidden_pin(folder, ana.replace("COMM", "FRIEND"))]
     runs += [_apply(plan("leave", "leavers", bo)), plan("return", "leavers", ana, bo)]
-    runs += _who_is_who(folder, house, ana, bo)
-    house.ask("PATCH", "users/2001", {"user_role": roles, "expiry_date": "2020-05-31Z"})
+    runs += _who_is_who(folder, ask, ana, bo)
+    ask("PATCH", "/_sandbox/users/2001", {"user_role": roles, "expiry_date": "2020-05-31Z"})
     runs += [_retire(folder, ana, bo), _for_the_load()]
     for name in (*runs, "back", "stays"):
         yield from problems(folder / name)
@@ -359,13 +346,13 @@ def _retire(folder: Path, *rows: str) -> str:
     return _plan(folder, "retire", "retire", *rows)
 
 
-def _who_is_who(folder: Path, house: House, ana: str, bo: str) -> Iterator[str]:
+def _who_is_who(folder: Path, ask: Ask, ana: str, bo: str) -> Iterator[str]:
     """Yield plans of a person twice in Alma, of a card that both changed, and of shifted IDs."""
-    house.ask("PATCH", "users/2001", {"last_name": "Nunez"})
+    ask("PATCH", "/_sandbox/users/2001", {"last_name": "Nunez"})
     _apply("alike")
     yield _plan(folder, "one person", "by id", ana.replace("2001", "2009"))
     card = {"id_type": {"value": "BARCODE"}, "value": "9022", "segment_type": "Internal"}
-    house.ask("PATCH", "users/2002", {"user_identifier": [{**card, "status": "ACTIVE"}]})
+    ask("PATCH", "/_sandbox/users/2002", {"user_identifier": [{**card, "status": "ACTIVE"}]})
     yield _plan(folder, "card", "internal", bo.replace("9002", "9032"))
     crowd = [
         f"{at + 4001},{_FIRST[at]},{_LAST[at]},COMM,{1960 + 5 * at}-0{at + 1}-1{at},,"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from importer.alma import client
 from importer.cli.app import run
 from importer.errors import Exit
 from importer.model.problem import CATALOGUE, Code, Problem
-from tests.model.rosters import LOCAL, House, offline, with_alma
-from tests.practice import reached
+from tests.model.rosters import LOCAL, offline, with_alma
+from tests.practice import call, reached
 from tests.zoo.specimen import banned
 
 
@@ -25,7 +26,7 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Problem
         patch.chdir(folder)
         patch.setattr(client, "BACKOFF", (0.0, 0.0, 0.0))
         found = [*offline(folder)]
-        found += with_alma(folder, House(host))
+        found += with_alma(folder, partial(call, host))
         yield tuple(found)
 
 
