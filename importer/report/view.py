@@ -381,105 +381,88 @@ class Look:
             self.people.append(person)
 
 
-@dataclass(frozen=True, slots=True)
 class Survey:
-    """What the rows of a plan change, counted; it is kept until the ledger changes.
+    """What the rows of a plan change, counted in one pass; it is kept until the ledger changes.
 
     `fields`: rows by field in words. `groups`: rows by old and new user group. `expiry`: rows by
     how an expiration date moves. `created`: the first people whom a load created.
     """
 
-    looks: tuple[Look, ...]
-    fields: tuple[tuple[str, int], ...]
-    groups: tuple[tuple[tuple[str, str], int], ...]
-    expiry: tuple[tuple[str, int], ...]
-    problems: tuple[ProblemGroup, ...]
-    created: tuple[Person, ...]
-
-
-class Surveyor:
-    """Counts the planned rows of a run in one pass."""
-
     def __init__(self, ledger: Ledger) -> None:
-        """Start with nothing."""
-        self.ledger = ledger
-        self.names = Names(ledger, show_values=True)
-        self.fields: Counter[str] = Counter()
-        self.groups: Counter[tuple[str, str]] = Counter()
-        self.expiry: Counter[str] = Counter()
+        """Read the ledger, which stays open meanwhile."""
+        self._ledger, self._names = ledger, Names(ledger, show_values=True)
+        fields, groups, expiry = Counter[str](), Counter[tuple[str, str]](), Counter[str]()
+        self._counts = fields, groups, expiry
         note = "Alma cannot bring these users back"
-        self.deleted = Look("deletions", "Deletions", note, 0, dangerous=True)
+        self._deleted = Look("deletions", "Deletions", note, 0, dangerous=True)
         title = "People who are missing from the roster"
-        self.absent = Look("absent", title, "would be changed", 0, dangerous=True)
-        self.moved = Look("groups", "Group changes", "", 0, dangerous=False)
-        self.updated: list[Person] = []
-
-    def made(self) -> Survey:
-        """Read the ledger."""
-        for one in self.ledger.planned():
-            self._add(one)
-        groups = group_problems(self.ledger.problems())
-        held = "not written until you decide"
-        first = [
-            self._look(one, held if one.severity is Severity.REVIEW else one.first.advice)
-            for one in groups if one.danger
-        ]  # fmt: skip
-        first += self._checks()
-        open_ended = [
-            Look(one.code.value, one.title, " ".join(one.sentences(show_values=True)),
-                 0, dangerous=False)
-            for one in groups if one.code is Code.NO_END_DATE
-        ]  # fmt: skip
-        counted_looks = [one for one in (self.deleted, self.absent, self.moved) if one.count]
-        counted_looks += [self._look(one, "they stay in Alma", dangerous=False)
-                          for one in groups if one.code is Code.NOT_DELETED]  # fmt: skip
-        return Survey(
-            looks=(*first, *counted_looks, *open_ended),
-            fields=tuple(self.fields.most_common()),
-            groups=tuple(self.groups.most_common()),
-            expiry=tuple(self.expiry.most_common()),
-            problems=tuple(
-                one
-                for one in groups
-                if not (one.danger or one.code is Code.RESOLVED or _decided(one.first))
-            ),
-            created=tuple(
-                Person(row.row, self.names.of(row), row.primary_id)
-                for row in self.ledger.some_rows(Result.CREATED, "", 0, MOST_PEOPLE)
-            ),
+        self._absent = Look("absent", title, "would be changed", 0, dangerous=True)
+        self._moved = Look("groups", "Group changes", "", 0, dangerous=False)
+        self._updated: list[Person] = []
+        for row in ledger.planned():
+            self._add(row)
+        self.fields, self.groups = fields.most_common(), groups.most_common()
+        self.expiry = expiry.most_common()
+        causes = group_problems(ledger.problems())
+        self.looks = tuple(self._looks(causes))
+        self.problems = tuple(
+            one
+            for one in causes
+            if not (one.danger or one.code is Code.RESOLVED or _decided(one.first))
+        )
+        self.created = tuple(
+            Person(row.row, self._names.of(row), row.primary_id)
+            for row in ledger.some_rows(Result.CREATED, "", 0, MOST_PEOPLE)
         )
 
+    def _looks(self, causes: Sequence[ProblemGroup]) -> Iterator[Look]:
+        """Yield what to look at, the most dangerous first."""
+        for one in causes:
+            if one.danger:
+                held = "not written until you decide"
+                yield self._look(one, held if one.severity is Severity.REVIEW else one.first.advice)
+        yield from self._checks()
+        yield from (one for one in (self._deleted, self._absent, self._moved) if one.count)
+        for one in causes:
+            if one.code is Code.NOT_DELETED:
+                yield self._look(one, "they stay in Alma", dangerous=False)
+        for one in causes:
+            if one.code is Code.NO_END_DATE:
+                note = " ".join(one.sentences(show_values=True))
+                yield Look(one.code.value, one.title, note, 0, dangerous=False)
+
     def _add(self, row: RowHistory) -> None:
+        fields, groups, expiry = self._counts
         found = tuple(differences(row.changes, show_values=True))
-        self.fields.update(list(dict.fromkeys(one.name for one in found)))
+        fields.update(list(dict.fromkeys(one.name for one in found)))
         by_path = {one.path: one for one in found}
         if row.act is Act.DELETE:
-            self.deleted.add(Person(row.row, self.names.of(row), row.primary_id))
+            self._deleted.add(Person(row.row, self._names.of(row), row.primary_id))
         if is_absent(row.row) and found:
-            self.absent.add(Person(row.row, row.primary_id, "", _changed(found)))
-        if row.act is Act.UPDATE and len(self.updated) < MOST_PEOPLE:
-            self.updated.append(Person(row.row, self.names.of(row), "", _changed(found)))
+            self._absent.add(Person(row.row, row.primary_id, "", _changed(found)))
+        if row.act is Act.UPDATE and len(self._updated) < MOST_PEOPLE:
+            self._updated.append(Person(row.row, self._names.of(row), "", _changed(found)))
         if group := by_path.get("user_group"):
-            self.groups[group.old, group.new] += 1
-            self.moved.add(Person(row.row, self.names.of(row), "", _changed((group,))))
-        if expiry := by_path.get("expiry_date"):
-            self.expiry[_moved(expiry)] += 1
+            groups[group.old, group.new] += 1
+            self._moved.add(Person(row.row, self._names.of(row), "", _changed((group,))))
+        if end := by_path.get("expiry_date"):
+            expiry[_moved(end)] += 1
 
     def _look(self, group: ProblemGroup, note: str, *, dangerous: bool = True) -> Look:
         people = []
         for row in group.rows[:MOST_PEOPLE]:
-            problems = (one for one in self.ledger.problems(row) if one.code is group.code)
+            problems = (one for one in self._ledger.problems(row) if one.code is group.code)
             said = what(next(problems, group.first), show_values=True, begin=True)
-            people.append(Person(row, self.names.of(self.ledger.row(row)), said))
+            people.append(Person(row, self._names.of(self._ledger.row(row)), said))
         return Look(group.code.value, group.title, note, group.count, dangerous, people=people)
 
     def _checks(self) -> Iterator[Look]:
-        for one in () if self.ledger.was_applied else self.ledger.facts.failed_checks:
+        for one in () if self._ledger.was_applied else self._ledger.facts.failed_checks:
             title = f"Safety check: {one.check.value.replace('-', ' ')}"
-            all_updates = one.check is SafetyCheck.MANY_CHANGES and not self.ledger.facts.others
+            all_updates = one.check is SafetyCheck.MANY_CHANGES and not self._ledger.facts.others
             yield Look(
                 one.check.value, title, one.sentence, one.concerned, dangerous=True, check=True,
-                people=self.updated if all_updates else [],
+                people=self._updated if all_updates else [],
             )  # fmt: skip
 
 

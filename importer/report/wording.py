@@ -351,9 +351,10 @@ def in_columns(places: Sequence[str]) -> str:
 
 def placed(columns: str, text: str) -> str:
     """Return what is wrong behind its columns: `Column A (Barcode) is blank.`."""
-    if not columns:
-        return text
-    return f"{columns} {text}" if text.startswith(("is ", "has ")) else f"{columns}: {text}"
+    if columns.startswith("Columns ") or "” and “" in columns:
+        text = re.sub(r"\A(is|has) ", lambda verb: {"is": "are ", "has": "have "}[verb[1]], text)
+    follows = text.startswith(("is ", "are ", "has ", "have "))
+    return f"{columns} {text}" if follows and columns else f"{columns}: {text}" if columns else text
 
 
 _FIELDS = {

@@ -19,11 +19,9 @@ from importer.web import (
     decision_pages,
     draft_pages,
     grid_pages,
-    home_pages,
     mapping_pages,
     run_pages,
     settings_page,
-    users_page,
 )
 from importer.web.drafts import StaleError
 from importer.web.guard import Guard, Handler, Role
@@ -45,7 +43,7 @@ _LOOK = 60.0
 Page = Callable[[Visit], web.StreamResponse]
 
 _PAGES: dict[str, Page] = {
-    "": home_pages.home,
+    "": draft_pages.home,
     "drafts/{draft}/sheet": draft_pages.sheet,
     "drafts/{draft}/mapping": mapping_pages.mapping,
     "drafts/{draft}/grid": grid_pages.grid,
@@ -57,15 +55,15 @@ _PAGES: dict[str, Page] = {
     "runs/{run}/live": run_pages.live,
     "runs/{run}/files/{name}": run_pages.download,
     "settings": settings_page.settings,
-    "users": users_page.users,
+    "users": mapping_pages.users,
 }
 _FORMS: dict[str, Page] = {
-    "samples": home_pages.take_sample,
+    "samples": draft_pages.take_sample,
     "tasks/{task}/again": run_pages.again,
     "tasks/{task}/cancel": run_pages.cancel,
-    "drafts/{draft}/trash": home_pages.trash,
-    "drafts/{draft}/restore": home_pages.restore,
-    "drafts/{draft}/delete": home_pages.delete,
+    "drafts/{draft}/trash": draft_pages.trash,
+    "drafts/{draft}/restore": draft_pages.restore,
+    "drafts/{draft}/delete": draft_pages.delete,
     "drafts/{draft}/sheet": draft_pages.save_sheet,
     "drafts/{draft}/mapping": mapping_pages.save,
     "drafts/{draft}/plan": draft_pages.plan,
@@ -82,7 +80,7 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/sis-report": run_pages.sis_report,
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
-    "users": users_page.save,
+    "users": mapping_pages.save_users,
     "settings/key": settings_page.save_key,
     "settings/keys": settings_page.save_keys,
     "settings/job": settings_page.decide_job,
@@ -92,7 +90,7 @@ _FORMS: dict[str, Page] = {
 _VERSIONED = (draft_pages.save_sheet, mapping_pages.save, draft_pages.plan)
 """Forms that change a draft, if it is as their page showed it."""
 
-_ASIDE = (home_pages.trash, home_pages.restore, home_pages.delete, grid_pages.check_again)
+_ASIDE = (draft_pages.trash, draft_pages.restore, draft_pages.delete, grid_pages.check_again)
 """Forms of a draft that change nothing of its load: who sends one prepares nothing."""
 
 _ROLES = {
@@ -160,7 +158,7 @@ def _subject(request: web.Request) -> str:
 ROUTES = [
     *(web.get(f"/{{place}}/{path}", _in_turn(page)) for path, page in _PAGES.items()),
     *(web.post(f"/{{place}}/{path}", _in_turn(page)) for path, page in _FORMS.items()),
-    web.post("/{place}/rosters", home_pages.take_roster),
+    web.post("/{place}/rosters", draft_pages.take_roster),
     web.get("/{place}/runs/{run}/events", run_pages.events),
 ]
 """Every page and form, by its address. `{place}` is `practice` or `alma`."""

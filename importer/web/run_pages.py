@@ -41,7 +41,6 @@ from importer.report.view import (
     Names,
     ProblemGroup,
     Survey,
-    Surveyor,
     differences,
     group_problems,
     rows_page,
@@ -65,7 +64,7 @@ from importer.web.tasks import PRACTICE, Workspace, is_locked
 @lru_cache(maxsize=4)
 def _survey(folder: Path, _stamp: object) -> Survey:
     with Ledger.open(folder) as ledger:
-        return Surveyor(ledger).made()
+        return Survey(ledger)
 
 
 @dataclass(frozen=True, slots=True)

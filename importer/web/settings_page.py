@@ -14,9 +14,9 @@ from importer.jobs.words import JobOverview, jobs_in
 from importer.model.text import counted
 from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_env
 from importer.users.cache import UserCache
-from importer.web.guard import ROLE_WORDS, Role
+from importer.web.guard import ROLE_WORDS
 from importer.web.run_pages import review
-from importer.web.site import Visit, found, see
+from importer.web.site import RefusedError, Visit, found, see
 from importer.web.tasks import PRACTICE, TASK_ID
 
 REGIONS = {
@@ -45,25 +45,19 @@ def settings(visit: Visit) -> web.Response:
         space.folder / ENV,
         ("", []) if visit.place == PRACTICE else (place_of_key(), _set()),
     )
-    access = visit.site.access
     return visit.page(
         "settings.html.j2",
-        codes_age=space.codes_age(visit.now.date()),
         tables=_tables(visit),
         caches=[*_caches(space.folder / "users")],
         key=key,
         key_set=datetime.fromtimestamp(env.stat().st_mtime, UTC) if key == ENV else None,
         set=known,
         unset=("Region", NO_REGION) in known and not key,
-        failed=visit.text("failed"),
-        saved=visit.text("saved"),
         regions=REGIONS,
         checked=checked.started.astimezone() if checked else None,
         findings=tasks.result(checked).get("findings", ()) if checked else (),
         jobs=_jobs(visit),
         roles=ROLE_WORDS,
-        access=access,
-        approver=visit.role is Role.APPROVER,
         version=version("alma-roster-importer"),
     )
 
@@ -117,16 +111,16 @@ def decide_job(visit: Visit) -> web.Response:
     here, run, load = f"{visit.base}/settings#jobs", visit.text("run"), job.memory.held[:1]
     if do not in {"allow", "skip"} or not why:
         sentence = "Type why, for the history of the job. Nothing was changed."
-        return visit.refusal(422, "A reason is missing", sentence, here)
+        raise RefusedError(422, "A reason is missing", sentence, here)
     if do == "allow" and load:
         run = run or load[0].run  # no other than the one that is looked at here
     held = visit.space.run(Path(run).name) if do == "allow" else None
     if held and visit.site.access.forbids(visit.person, review(visit.space, held).prepared_by):
         sentence = "You prepared this load, so somebody else allows it. Nothing was changed."
-        return visit.refusal(403, "You may not allow this", sentence, here)
+        raise RefusedError(403, "You may not allow this", sentence, here)
     title = "Allowing the held load" if do == "allow" else "Skipping the file"
     words = ("job", do, file, f"--why={why}", f"--run={run}", "--json")
-    return visit.start(*words, title=title, then=here, back=here)
+    return visit.start(*words, title=title, back=here)
 
 
 def save_keys(visit: Visit) -> web.Response:
@@ -151,16 +145,13 @@ def save_key(visit: Visit) -> web.Response:
     key, region = visit.text("key").strip(), visit.text("region")
     file, back = visit.space.folder / ENV, f"{visit.base}/settings"
     if visit.place == PRACTICE:
-        sentence = "The practice Alma needs no key."
-        return visit.refusal(409, "Nothing was saved", sentence, back)
+        raise RefusedError(409, "Nothing was saved", "The practice Alma needs no key.", back)
     if place_of_key() not in {ENV, ""}:
         sentence = "The key in the folder of secrets counts before one in .env. Change it there."
-        return visit.refusal(409, "Nothing was saved", sentence, back)
+        raise RefusedError(409, "Nothing was saved", sentence, back)
     if not (key.isascii() and key.isalnum()) or region not in {"", *REGIONS}:
-        return visit.refusal(
-            422, "This is not an API key",
-            "A key has letters and digits only. Copy it from the developer network.", back,
-        )  # fmt: skip
+        sentence = "A key has letters and digits only. Copy it from the developer network."
+        raise RefusedError(422, "This is not an API key", sentence, back)
     write_env(file, {KEY: key} | ({REGION: region} if region else {}))
     failed = visit.space.tasks.find(visit.text("failed"))
     return see(f"{visit.base}/tasks/{failed.id}" if failed else f"{back}?saved=yes")

@@ -80,9 +80,9 @@ SITE = web.AppKey("site", Site)
 
 
 class RefusedError(Exception):
-    """What is asked is not done: the status, heading and sentence of the answer, and a way back.
+    """What is asked is not done: the status, heading and sentence of the answer, and its link.
 
-    Without a way back it leads to the page that asked.
+    Without a link it leads to the page that asked.
     """
 
 

@@ -405,12 +405,10 @@ def _remove_unused(folder: Path) -> None:
 
 def is_locked(path: Path) -> bool:
     """Return whether a process holds this lock."""
-    if not path.exists():
-        return False
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except (Timeout, OSError):
-        return True
-    lock.release()
+    if path.exists():
+        try:
+            with FileLock(path, timeout=0):
+                pass
+        except (Timeout, OSError):
+            return True
     return False

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from importer.ledger.ledger import State, summarize
 from importer.model.fields import FIELDS
 from importer.model.plan import Act, Fate, Result
-from importer.model.problem import Code, Problem
+from importer.model.problem import Code, Place, Problem
 from importer.model.run import Calls, OfThese, Summary
 from importer.report.lineage import Lineage, next_step
 from importer.report.masking import CUT
@@ -31,7 +31,7 @@ from importer.report.wording import (
     what,
 )
 from tests.report import building
-from tests.report.building import TYPE, at
+from tests.report.building import BARCODE, TYPE, at
 from tests.report.conftest import Keep
 
 
@@ -326,7 +326,15 @@ def test_the_user_of_another_system_is_masked_as_a_user() -> None:
     assert "quill4567" in what(differs, show_values=True)
 
 
-def test_the_column_stands_in_front() -> None:
-    """With a column the sentence goes on after it, in small letters."""
-    placed = Problem.of(Code.MISSING_VALUE, at(2), "is blank", TYPE)
-    assert sentence(placed, show_values=False) == "Column D (Patron Type) is blank."
+@pytest.mark.parametrize(
+    ("message", "places", "told"),
+    [
+        ("is blank", (TYPE,), "Column D (Patron Type) is blank."),
+        ("is blank", (TYPE, BARCODE), "Columns D (Patron Type) and A (Barcode) are blank."),
+        ("are not used", (TYPE, BARCODE), "Columns D (Patron Type) and A (Barcode) are not used."),
+    ],
+)
+def test_the_column_stands_in_front(message: str, places: tuple[Place, ...], told: str) -> None:
+    """With a column the sentence goes on after it, in small letters; several of them are many."""
+    placed = Problem.of(Code.MISSING_VALUE, at(2), message, *places)
+    assert sentence(placed, show_values=False) == told
