@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import unicodedata
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -187,11 +187,12 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         """
         segment(user.primary_id or "")
         request = Request("POST", "/users", {}, body=_body(user), leaving=leaving)
-        async for attempt in _attempts():
-            with attempt:
-                sending()
-                return await self._send(request, read_user)
-        raise AssertionError
+
+        async def once() -> User:
+            sending()
+            return await self._send(request, read_user)
+
+        return await _repeated(once)
 
     async def update_user(
         self,
@@ -298,16 +299,17 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         request = Request(
             method, path, dict(parse_qsl(query)), body=body, accept=accept, largest=MANY_RECORDS
         )
-        async for attempt in _attempts():
-            with attempt:
-                async with self.limiter.call() as slot:
-                    result = await self._connection.send(request)
-                    error = judge(result, writes=request.writes)
-                    if not isinstance(result, Reply) or isinstance(error, _NO_ANSWER):
-                        raise error or unclear(writes=request.writes)
-                    self._note(slot, request, result)
-                    return result
-        raise AssertionError
+
+        async def once() -> Reply:
+            async with self.limiter.call() as slot:
+                result = await self._connection.send(request)
+                error = judge(result, writes=request.writes)
+                if not isinstance(result, Reply) or isinstance(error, _NO_ANSWER):
+                    raise error or unclear(writes=request.writes)
+                self._note(slot, request, result)
+                return result
+
+        return await _repeated(once)
 
     # ---- one call, as often as it takes ----
 
@@ -337,10 +339,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         raise AssertionError
 
     async def _ask(self, request: Request, read: Reader[T], *, urgent: bool = False) -> T:
-        async for attempt in _attempts():
-            with attempt:
-                return await self._send(request, read, urgent=urgent)
-        raise AssertionError
+        return await _repeated(lambda: self._send(request, read, urgent=urgent))
 
     async def _send(
         self,
@@ -376,6 +375,14 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             self.clock_offset = (server - self._now()).total_seconds()
         except (ValueError, TypeError):
             return
+
+
+async def _repeated(once: Callable[[], Awaitable[T]]) -> T:
+    """Make a call, again as long as that is harmless and may help."""
+    async for attempt in _attempts():
+        with attempt:
+            return await once()
+    raise AssertionError
 
 
 def _attempts() -> AsyncIterable[stamina.Attempt]:

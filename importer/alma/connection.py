@@ -15,11 +15,11 @@ import logging
 import ssl
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import truststore
@@ -88,50 +88,39 @@ def is_loopback(host: str) -> bool:
 def _checked(base_url: str, gateway: str) -> str:
     text = base_url.strip()
     try:
-        parts = urlsplit(text)
-        flaw = next(_flaws(text, parts, parts.port, gateway), "")
+        parts, port = urlsplit(text), urlsplit(text).port
     except ValueError:
-        parts, flaw = urlsplit(""), "is not a web address"
-    if flaw:
+        parts, port = urlsplit(""), None
+    host, path = parts.hostname or "", parts.path.rstrip("/").removesuffix(API_PATH)
+    leads_away = {".", ".."} & set(path.split("/")) or "//" in path or "/almaws" in path
+    flaws = {
+        "contains a character that no address of Alma has": any(
+            not "!" <= letter <= "~" or letter == "\\" for letter in text
+        ),
+        "is not written like https://host": parts.scheme not in {"https", "http"} or not host,
+        "spells a host in a way that could hide another one": (
+            host.endswith(".") or "%" in host or any(p.startswith("xn--") for p in host.split("."))
+        ),
+        "names a host that is not one of Alma's API, so the key is not sent there; set ALMA_REGION "
+        "instead, or, if your library has a gateway of its own, set ALMA_GATEWAY to its host "
+        "name": host not in {*REGIONS.values(), gateway} and not is_loopback(host),
+        "would send the key unencrypted; use https://": (
+            parts.scheme == "http" and not is_loopback(host)
+        ),
+        "names a port that Ex Libris' hosts do not use": (
+            host in REGIONS.values() and port not in {None, 443}
+        ),
+        "has more than a scheme and a host; give these only": (
+            any(sign in f"{parts.netloc}{path}" for sign in "@%")
+            or any(sign in text for sign in "?#")
+            or leads_away
+        ),
+    }
+    for flaw in (words for words, found in flaws.items() if found):
         # The address itself is not repeated: it may hold a password.
         msg = f"ALMA_BASE_URL {flaw}."
         raise UsageError(msg)
-    path = parts.path.rstrip("/").removesuffix(API_PATH)
     return f"{parts.scheme}://{parts.netloc.lower()}{path}{API_PATH}"
-
-
-def _flaws(text: str, parts: SplitResult, port: int | None, gateway: str) -> Iterator[str]:
-    """Yield what is wrong with an address: it is not one, or the key could go elsewhere."""
-    host, only = parts.hostname or "", "; give the scheme and the host only"
-    path = parts.path.rstrip("/").removesuffix(API_PATH)
-    if any(not "!" <= letter <= "~" or letter == "\\" for letter in text):
-        yield "contains a character that no address of Alma has"
-    if parts.scheme not in {"https", "http"}:
-        yield "does not start with https://"
-    if "@" in parts.netloc:
-        yield f"contains a user name{only}"
-    if not host:
-        yield "does not name a host; write it as https://host"
-    if host.endswith(".") or "%" in host or any(p.startswith("xn--") for p in host.split(".")):
-        yield "spells a host in a way that could hide another one"
-    if host not in {*REGIONS.values(), gateway} and not is_loopback(host):
-        if "exlibris" in host:
-            yield "names a host of Ex Libris that is not an API host; set ALMA_REGION instead"
-        yield (
-            "names a host that is not Alma's, so the key is not sent there; set ALMA_REGION "
-            "instead, or, if your library has a gateway of its own, set ALMA_GATEWAY to its host "
-            "name"
-        )
-    if parts.scheme == "http" and not is_loopback(host):
-        yield "would send the key unencrypted; use https://"
-    if host in REGIONS.values() and port not in {None, 443}:
-        yield "names a port that Ex Libris' hosts do not use"
-    if "?" in text or "#" in text:
-        yield f"has something after the host{only}"
-    if "/almaws" in path:
-        yield f"has something after {API_PATH}{only}"
-    if "%" in path or "//" in path or {".", ".."} & set(path.split("/")):
-        yield f"has a path that leads to another place{only}"
 
 
 def segment(text: str) -> str:

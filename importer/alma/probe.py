@@ -157,6 +157,12 @@ class _Lab:
         self.alive.add(body["primary_id"])
         return await self.call("PUT", f"/users/{user_id}", json.dumps(body))
 
+    async def changed(self, body: Body, **changes: Any) -> Body:
+        """Create a user, replace it with these changes, and return it as it is then."""
+        await self.create(body)
+        whole = {name: one for name, one in {**body, **changes}.items() if one is not None}
+        return _user(await self.put(body["primary_id"], whole))
+
     async def delete(self, *user_ids: str) -> None:
         """Delete users that may be there."""
         for user_id in user_ids:
@@ -233,18 +239,14 @@ async def _inactive_identifiers(lab: _Lab) -> str:
 async def _unsent_segments(lab: _Lab) -> str:
     both = [lab.email("in", "Internal"), lab.email("ex", "External", preferred=True)]
     body = lab.external(contact_info={"email": both})
-    await lab.create(body)
-    sent = {**body, "contact_info": {"email": both[1:]}}
-    after = _user(await lab.put(body["primary_id"], sent))
+    after = await lab.changed(body, contact_info={"email": both[1:]})
     kept = "importer-probe-in@example.org" in _values(after, "email", "email_address")
     return "keep" if kept else "delete"
 
 
 async def _unsent_lists(lab: _Lab) -> str:
     body = lab.body(user_identifier=[lab.identifier("list")])
-    await lab.create(body)
-    sent = {name: value for name, value in body.items() if name != "user_identifier"}
-    after = _user(await lab.put(body["primary_id"], sent))
+    after = await lab.changed(body, user_identifier=None)
     return "keep" if _values(after, "user_identifier", "value") else "delete"
 
 
@@ -256,19 +258,14 @@ async def _internal_segments(lab: _Lab) -> str:
 
 
 async def _sticky_blank(lab: _Lab) -> str:
-    body = lab.external(pref_first_name="Probe")
-    await lab.create(body)
-    after = _user(await lab.put(body["primary_id"], {**body, "pref_first_name": ""}))
+    after = await lab.changed(lab.external(pref_first_name="Probe"), pref_first_name="")
     return "keep" if after.get("pref_first_name") else "clear"
 
 
 async def _external_group(lab: _Lab) -> str:
     if len(lab.groups) < 2:
         raise UnclearError(_NO_GROUP)
-    body = lab.external()
-    await lab.create(body)
-    sent = {**body, "user_group": {"value": lab.groups[1]}}
-    after = _user(await lab.put(body["primary_id"], sent))
+    after = await lab.changed(lab.external(), user_group={"value": lab.groups[1]})
     return "sticky" if after["user_group"]["value"] == lab.groups[1] else "kept"
 
 

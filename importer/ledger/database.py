@@ -86,7 +86,12 @@ class Database:
         return self.damaged
 
     def make_file(self) -> None:
-        """Make the file if it is not there, before it is opened."""
+        """Make the file and its folder, for their owner only, where they are not there."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+        except OSError as error:
+            raise self.failure(sqlite3.OperationalError(error.strerror)) from error
 
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Make what is missing in the file that was just opened."""

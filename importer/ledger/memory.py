@@ -98,14 +98,6 @@ class Memory(Database):
             )
         return self.damaged
 
-    def make_file(self) -> None:
-        """Make the file, for its owner only, if it is not there."""
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-        except OSError as error:
-            raise self.damaged from error
-
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Make tables that are missing."""
         connection.executescript(files("importer.ledger").joinpath("memory.sql").read_text("utf-8"))

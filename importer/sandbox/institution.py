@@ -6,8 +6,6 @@ Primary identifiers and additional ones (barcodes, ...) share one space (contrac
 from __future__ import annotations
 
 import hashlib
-import hmac
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -133,8 +131,7 @@ class Institution:
 
     def authenticate(self, user: Stored, password: str) -> None:
         """Refuse a wrong password (401866)."""
-        salt, _, digest = user.secret.partition("$")
-        if not digest or not hmac.compare_digest(_digest(password, salt), digest):
+        if not user.secret or _digest(password) != user.secret:
             refuse("unauthenticated")
 
     def _key(self, value: str) -> str:
@@ -142,14 +139,11 @@ class Institution:
 
 
 def _secret(body: Record, kept: str) -> str:
-    """Return salt and digest of a new password, or the kept ones if none was sent."""
+    """Return the digest of a new password, or the kept one if none was sent."""
     password = text(body, "password")
-    if not password or text(body, "account_type") != INTERNAL:
-        return kept
-    salt = secrets.token_hex(8)
-    return f"{salt}${_digest(password, salt)}"
+    return _digest(password) if password and text(body, "account_type") == INTERNAL else kept
 
 
-def _digest(password: str, salt: str) -> str:
+def _digest(password: str) -> str:
     """Return a digest that is weak on purpose: it must be fast, and this is for practice only."""
-    return hashlib.scrypt(password.encode(), salt=salt.encode(), n=256, r=8, p=1).hex()
+    return hashlib.scrypt(password.encode(), salt=b"practice", n=256, r=8, p=1).hex()

@@ -192,7 +192,7 @@ class Activity:
 
     loans: int = 0
     requests: int = 0
-    fees: tuple[dict[str, Json], ...] = ()
+    fees: Sequence[dict[str, Json]] = ()
 
     @property
     def owed(self) -> float:
@@ -310,7 +310,12 @@ class Store:
         )
         return [
             Stored(
-                number, json.loads(record), modified, json.loads(edited), secret, _read(activity)
+                number,
+                json.loads(record),
+                modified,
+                json.loads(edited),
+                secret,
+                Activity(**json.loads(activity)),
             )
             for number, record, modified, edited, secret, activity in rows
         ]
@@ -329,11 +334,6 @@ class Store:
         self._db.execute(
             "INSERT OR REPLACE INTO added_codes VALUES (?, ?, ?)", (table, code, words)
         )
-
-
-def _read(activity: str) -> Activity:
-    known = json.loads(activity)
-    return Activity(known["loans"], known["requests"], tuple(known["fees"]))
 
 
 def _words(record: Record) -> list[str]:

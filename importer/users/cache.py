@@ -119,21 +119,9 @@ class UserCache(Database):
         if not isinstance(error, sqlite3.OperationalError):
             return self.damaged
         return LedgerError(
-            f"The user cache {self.path} cannot be used now ({error}). Check the disk and try "
-            "again."
+            f"The user cache {self.path} cannot be used now ({error}). Check the disk and the "
+            "folder, and try again."
         )
-
-    def make_file(self) -> None:
-        """Make the file, for its owner only, if it is not there."""
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-        except OSError as error:
-            msg = (
-                f"{self.path.parent} cannot be written ({error.strerror}). Check the folder's "
-                "permissions."
-            )
-            raise UsageError(msg) from error
 
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Make the tables. Raises UsageError for another version."""
