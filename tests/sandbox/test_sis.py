@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,15 +46,24 @@ def _barcodes(*values: str) -> str:
     return f"<user_identifiers>{rows}</user_identifiers>"
 
 
+_MAIL = (
+    "<contact_info><emails><email{}><email_address>new@example.org</email_address><email_types>"
+    "<email_type>work</email_type></email_types></email></emails></contact_info>"
+)
+
+
 @pytest.mark.parametrize("root", ["users", "Users", "userRecords"])
 def test_new_users_are_external_patrons_of_the_profile(alma: Alma, root: str) -> None:
-    """The profile gives account type and external_id; entries are External; roles are ignored."""
+    """The profile gives account type and external_id; entries are External; roles are ignored.
+
+    Nothing is preferred without a mark.
+    """
     inside = (
         f"{_barcodes('B1')}<account_type>INTERNAL</account_type><external_id>X</external_id>"
         "<password>secret stuff</password><status_date/><is_researcher/>"
         "<user_notes><user_note><note_type>ERP</note_type><note_text>x</note_text>"
         "<note_owner>LAW</note_owner></user_note></user_notes>"
-        "<user_roles><user_role><role_type>26</role_type></user_role></user_roles>"
+        f"<user_roles><user_role><role_type>26</role_type></user_role></user_roles>{_MAIL.format('')}"
     )
     assert _load(alma, _user("1", inside), query="?external_id=CAMPUS", root=root) == {"created": 1}
     user = alma.user("1")
@@ -64,6 +71,7 @@ def test_new_users_are_external_patrons_of_the_profile(alma: Alma, root: str) ->
     assert user["record_type"]["value"] == "PUBLIC"
     assert user["user_identifier"][0]["segment_type"] == "External"
     assert user["user_note"][0]["note_owner"] == "LAW"
+    assert [mail["preferred"] for mail in user["contact_info"]["email"]] == [False]
     assert [role["role_type"]["value"] for role in user["user_role"]] == ["200"]
 
 
@@ -79,12 +87,8 @@ def test_synchronise_replaces_what_is_external(alma: Alma) -> None:
         )
     )
     before = alma.user("1000001")
-    address = (
-        "<contact_info><emails><email preferred='true'><email_address>new@example.org"
-        "</email_address><email_types><email_type>work</email_type></email_types></email></emails>"
-        "</contact_info>"
-    )
-    assert _load(alma, _user("1000001", address + _barcodes("NEW"))) == {"updated": 1}
+    mail = _MAIL.format(" preferred='true'")
+    assert _load(alma, _user("1000001", mail + _barcodes("NEW"))) == {"updated": 1}
     user = alma.user("1000001")
     assert user["middle_name"] == ""
     assert user["user_role"] == before["user_role"]
@@ -303,46 +307,3 @@ def test_the_case_of_an_id_does_not_matter(alma: Alma) -> None:
     _load(alma, _user("Ada1"))
     assert _load(alma, _user("ADA1")) == {"updated": 1}
     assert _load(alma, _user(" ada1 ")) == {"created": 1}
-
-
-def test_without_a_mark_nothing_is_preferred(alma: Alma) -> None:
-    """A load sets no preferred mark by itself."""
-    mail = (
-        "<contact_info><emails><email><email_address>a@example.org</email_address><email_types>"
-        "<email_type>work</email_type></email_types></email></emails></contact_info>"
-    )
-    _load(alma, _user("1", mail))
-    assert [one["preferred"] for one in alma.user("1")["contact_info"]["email"]] == [False]
-
-
-_REAL = Path(__file__).parents[2].parent / "shared" / "alma" / "samples"
-
-_LIKE_REAL = """<userRecords><user><record_type desc="Public">PUBLIC</record_type>
-<primary_id>1</primary_id><first_name>Ada</first_name><middle_name/><last_name>Almeida</last_name>
-<user_title desc=""/><user_group>UGRD</user_group><campus_code desc=""/>
-<expiry_date>2028-09-01Z</expiry_date><password/><status_date/><contact_info><addresses>
-<address preferred="true" segment_type="External"><line1>1 Elm Street</line1><country desc=""/>
-<address_types><address_type desc="Work">work</address_type></address_types></address></addresses>
-</contact_info></user></userRecords>"""
-"""A record with the faults of real files: another root, empty dates and codes."""
-
-
-@pytest.mark.parametrize("real", [False, True], ids=["like a real file", "MIT's file"])
-def test_files_of_real_libraries_are_read(alma: Alma, *, real: bool) -> None:
-    """A file with the faults of files in production is loaded, as Alma does."""
-    if real and not _REAL.is_dir():
-        pytest.skip("the files of real libraries are not beside the repository")
-    text = (_REAL / "sis_student_patrons_mit.xml").read_text() if real else _LIKE_REAL
-    tables = {
-        "user_group": "UserGroups",
-        "id_type": "UserIdentifierTypes",
-        "statistic_category": "UserStatCategories",
-        "category_type": "UserStatisticalTypes",
-    }
-    for tag, table in tables.items():
-        for code in set(re.findall(f"<{tag}[^>/]*>([^<]+)", text)):
-            alma.admin("POST", f"/codes/{table}", {code: code})
-    loaded = alma.load(_zip(text.encode())).json()
-    named = len(re.findall("<last_name>[^<]", text))
-    unnamed = len(re.findall("<user>", text)) - named
-    assert (loaded["created"], len(loaded["rejected"]), loaded["failed"]) == (named, unnamed, [])

@@ -62,48 +62,43 @@ def campus(chance: random.Random) -> tuple[list[User], dict[frozenset[str], str]
     planted: dict[frozenset[str], str] = {}
 
     def born(first: int = 1960, last: int = 2006) -> date:
-        days = (date(last, 12, 31) - date(first, 1, 1)).days
-        return date(first, 1, 1) + timedelta(chance.randrange(days))
+        return date(first, 1, 1) + timedelta(chance.randrange(365 * (last - first)))
 
     def surname() -> str:
         return chance.choice(LAST) + chance.choice(("", "", "", "son", "berg", "ez"))
 
-    def add(first: str, last: str, day: date | None, **rest: Any) -> User:
-        number = len(users)
-        one = user(f"U{number:05}", first, last, day, **rest)
-        users.append(one)
-        return one
+    def add(first: str, last: str, day: date | None, **rest: Any) -> str:
+        users.append(user(f"U{len(users):05}", first, last, day, **rest))
+        return users[-1].primary_id or ""
 
     def pair(kind: str) -> None:
         first, last, day = chance.choice(firsts), surname(), born()
         number = len(users)
         mail, phone = f"p{number}@example.org", f"701555{number:04}"
         one = add(first, last, day, email=mail, phone=phone, street=f"{number} Elm St")
-        match kind:
-            case "nickname":
-                other = add(chance.choice(NICKNAMES[first]), last, day, email=f"n{mail}")
-            case "married":
-                other = add(first, f"{surname()}y", day, email=f"m{mail}", phone=phone)
-            case "internal-external":
-                other = add(first, last, chance.choice((day, None)), email=mail, kind="INTERNAL")
-            case _:
-                moved = day + timedelta(1)
-                other = add(first, last, moved, email=f"t{mail}", phone=phone)
-        planted[frozenset({one.primary_id or "", other.primary_id or ""})] = kind
+        changes: dict[str, dict[str, Any]] = {
+            "nickname": {"first": chance.choice(NICKNAMES[first]), "email": f"n{mail}"},
+            "married": {"last": f"{surname()}y", "email": f"m{mail}", "phone": phone},
+            "internal-external": {
+                "day": chance.choice((day, None)), "email": mail, "kind": "INTERNAL",
+            },
+            "typo": {"day": day + timedelta(1), "email": f"t{mail}", "phone": phone},
+        }  # fmt: skip
+        same: dict[str, Any] = {"first": first, "last": last, "day": day}
+        other = add(**same | changes[kind])
+        planted[frozenset({one, other})] = kind
 
     def family() -> None:
         """Twins, and a father with his son: all share the address, the phone and the email."""
-        last, number, day = surname(), len(users), born(1998, 2006)
+        last, number, day = surname(), len(users), born(1998)
         home = {"email": f"home{number}@example.org", "phone": f"702555{number:04}"}
         home |= {"street": f"{number} Oak Ave"}
         father = chance.choice(firsts)
         add(father, last, born(1960, 1975), **home)
         add(father, last, day, pref_name_suffix=chance.choice(("Jr.", "")), **home)
-        twins = chance.choice((("Maria", "Marie"), ("Anna", "Nora"), ("Daniel", "Denise")))
-        twin_day = born(1998, 2006)
-        mails = [{**home, "email": f"{name}{number}@example.org"} for name in twins]
-        for name, own in zip(twins, mails, strict=True):
-            add(name, last, twin_day, **own)
+        twin_day = born(1998)
+        for name in chance.choice((("Maria", "Marie"), ("Anna", "Nora"), ("Daniel", "Denise"))):
+            add(name, last, twin_day, **home | {"email": f"{name}{number}@example.org"})
 
     for kind in KINDS:
         for _ in range(15):
@@ -113,12 +108,10 @@ def campus(chance: random.Random) -> tuple[list[User], dict[frozenset[str], str]
     for number in range(40):  # a hall of residence: one address, one phone for all
         add(chance.choice(firsts), surname(), born(), street="1 Campus Way", phone="7035550100")
         add(chance.choice(firsts), surname(), None, email=f"r{number}@example.org")
-    while len(users) < 2000:
-        number = len(users)
-        add(
-            chance.choice(firsts), surname(), born() if chance.random() < 0.8 else None,
-            email=f"s{number}@example.org", street=f"{number // 4} Pine Rd",
-        )  # fmt: skip
+    while (number := len(users)) < 2000:
+        day = born() if chance.random() < 0.8 else None
+        contact = {"email": f"s{number}@example.org", "street": f"{number // 4} Pine Rd"}
+        add(chance.choice(firsts), surname(), day, **contact)
     chance.shuffle(users)
     return users, planted
 

@@ -35,6 +35,7 @@ from importer.writer.outcomes import (
 )
 from tests.ledger.test_ledger import FACTS, NOW
 from tests.practice import call
+from tests.sandbox import alma
 
 Step = Create | Update | Delete
 BORN, ENDS = date(1950, 1, 1), date(2026, 12, 31)
@@ -44,13 +45,10 @@ T = TypeVar("T")
 
 def person(number: int, **fields: object) -> User:
     """An Internal patron."""
-    user = User(
-        record_type=Coded(value="PUBLIC"),
-        account_type=Coded(value="INTERNAL"),
-        primary_id=f"2000123400{number:04}",
-        first_name="Ana",
-        last_name=f"Number{number}",
-        user_group=Coded(value="COMM"),
+    user = User.model_validate(
+        alma.person(
+            primary_id=f"2000123400{number:04}", first_name="Ana", last_name=f"Number{number}"
+        )
     )
     return user.model_copy(update=fields)
 
