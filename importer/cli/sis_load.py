@@ -65,7 +65,8 @@ def convert(
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
         pairs = paired(roster, mapping, corrections, visible_only=visible_only)
-        request = run_request(pairs, Path(scratch), codes, refresh=False)
+        folder = Path(scratch, "run")  # so that no run of another process is beside it
+        request = run_request(pairs, folder, codes, refresh=False)
         rosters = validate(open_inputs(request))
         with save_check(rosters, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}

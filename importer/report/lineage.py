@@ -147,9 +147,16 @@ def lineage(ledger: Ledger) -> Lineage:
     later = (
         path.parent
         for path in sorted(folder.parent.glob(f"*/{FILE}"))
-        if path.stat().st_mtime >= started and path.parent != folder
+        if path.parent != folder and _changed(path) >= started
     )
     return related((*_relations(later), Relation.of(ledger)))[folder]
+
+
+def _changed(path: Path) -> float:
+    """Return when a file was changed last; 0 if another command deleted it meanwhile."""
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0
 
 
 def _relations(folders: Iterable[Path]) -> Iterator[Relation]:

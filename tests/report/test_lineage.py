@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger, State, summarize
+from importer.ledger.ledger import FILE, Ledger, State, summarize
 from importer.model.plan import Create, Fate
 from importer.report.files import write_all
 from importer.report.lineage import Lineage, lineage, lineages, next_step
@@ -161,3 +161,12 @@ def test_a_resumed_apply_is_counted(keep: Keep) -> None:
         Journal(ledger, "robin", lambda: building.FACTS.started).start("")
     assert lineage(ledger).sittings == 2
     assert any("continued once" in sentence for sentence in lineage(ledger).sentences())
+
+
+def test_a_run_that_is_purged_meanwhile_stops_no_report(
+    keep: Keep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder was there when the folders were listed."""
+    ledger = keep(building.planned())
+    monkeypatch.setattr(Path, "glob", lambda *_: [tmp_path / "purged" / FILE])
+    assert lineage(ledger) == Lineage()
