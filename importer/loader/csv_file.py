@@ -138,18 +138,14 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
     every = islice(decoded(content, encoding), form.skip, None)
 
     def lines() -> Iterator[str]:
-        """Stop a record that never ends before it fills the memory.
-
-        Files that were joined may have a mark of UTF-8 inside, where it would hide a quotation
-        mark behind it.
-        """
+        """Stop a record that never ends before it fills the memory."""
         nonlocal size
         for text in every:
             size += len(text)
             if size > 2 * _LARGEST:
                 msg = "field larger than field limit"
                 raise csv.Error(msg)
-            yield text.removeprefix("\ufeff")
+            yield text
 
     rows = lines() if len(content) > 2 * _LARGEST else every
     reader = _reader(rows, delimiter=form.delimiter, quotechar=form.quote, strict=True)

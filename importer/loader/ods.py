@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, time
 from xml.parsers import expat
 
@@ -67,7 +67,7 @@ class OdsWorkbook:
 
     def read(self, name: str, until: int = 0) -> Sheet:  # noqa: ARG002  all of it is in memory
         """Return a sheet."""
-        sheet = replace(self._tables[name].hides, rows=[], findings=[])
+        sheet = replace(self._tables[name], rows=[], findings=[])
         with library_errors():
             cells = self._book.get_sheet_by_name(name)
             left = [""] * (cells.start[1] if cells.start else 0)
@@ -98,36 +98,47 @@ def _text(value: object) -> tuple[str, CellFinding | None]:
     return text, None
 
 
-@dataclass(slots=True)
-class _Table:
-    """What a sheet hides, and how far it has been read: rows and columns, repeated ones counted."""
-
-    hides: Sheet = field(default_factory=Sheet)
-    row: int = 0
-    cell: int = 0
-    column: int = 0
-    widest: int = 0  # columns up to the last value
-
-
-def _measure(part: bytes) -> list[_Table]:
-    """Return what each table hides.
+def _measure(part: bytes) -> list[Sheet]:
+    """Return what each table hides, as a sheet without rows.
 
     Names are compared with their prefix, as python-calamine does. Raises NotReadableError if a
     table is larger than a sheet can be, or than can be read.
     """
     if part.count(b"<") > TAGS:
         raise NotReadableError(TOO_LARGE)
-    tables: list[_Table] = []
+    tables: list[Sheet] = []
     depth = 0  # a cell may contain a table
+    row = column = cell = widest = 0  # repeated ones counted; the widest row up to its last value
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        if name == "table:table":
-            depth += 1
-            if depth == 1:
-                tables.append(_Table())
-        elif depth == 1 and (take := _TAKES.get(name)):
-            take(tables[-1], attributes)
+        nonlocal depth, row, column, cell, widest
+        depth += name == "table:table"
+        if depth != 1:
+            return
+        visibility = attributes.get("table:visibility")
+        match name:
+            case "table:table":
+                tables.append(Sheet())
+                row = column = cell = widest = 0
+            case "table:table-row":
+                first, cell = row + 1, 0
+                row = _after(row, attributes.get("table:number-rows-repeated"), ROWS)
+                if visibility in _HIDING:
+                    tables[-1].hidden_rows.update(range(first, row + 1))
+                    tables[-1].filtered |= visibility == "filter"
+            case "table:table-column":
+                first = column
+                column = _after(column, attributes.get("table:number-columns-repeated"), COLUMNS)
+                if visibility in _HIDING:
+                    tables[-1].hidden_columns.update(range(first, column))
+            case "table:table-cell" | "table:covered-table-cell":
+                cell = _after(cell, attributes.get("table:number-columns-repeated"), COLUMNS)
+                if attributes.get("office:value-type"):
+                    widest = max(widest, cell)
+                    if widest * row > CELLS:
+                        raise NotReadableError(TOO_LARGE)
+            case _:
+                pass
 
     def end(name: str) -> None:
         nonlocal depth
@@ -137,39 +148,6 @@ def _measure(part: bytes) -> list[_Table]:
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.Parse(part, True)  # noqa: FBT003
     return tables
-
-
-def _take_row(table: _Table, attributes: dict[str, str]) -> None:
-    table.cell = 0
-    first = table.row + 1
-    table.row = _after(table.row, attributes.get("table:number-rows-repeated"), ROWS)
-    visibility = attributes.get("table:visibility")
-    if visibility in _HIDING:
-        table.hides.hidden_rows.update(range(first, table.row + 1))
-        table.hides.filtered |= visibility == "filter"
-
-
-def _take_columns(table: _Table, attributes: dict[str, str]) -> None:
-    first = table.column
-    table.column = _after(first, attributes.get("table:number-columns-repeated"), COLUMNS)
-    if attributes.get("table:visibility") in _HIDING:
-        table.hides.hidden_columns.update(range(first, table.column))
-
-
-def _take_cells(table: _Table, attributes: dict[str, str]) -> None:
-    table.cell = _after(table.cell, attributes.get("table:number-columns-repeated"), COLUMNS)
-    if attributes.get("office:value-type"):
-        table.widest = max(table.widest, table.cell)
-        if table.widest * table.row > CELLS:
-            raise NotReadableError(TOO_LARGE)
-
-
-_TAKES = {
-    "table:table-row": _take_row,
-    "table:table-column": _take_columns,
-    "table:table-cell": _take_cells,
-    "table:covered-table-cell": _take_cells,
-}
 
 
 def _after(before: int, repeated: str | None, most: int) -> int:

@@ -45,7 +45,9 @@ def _says(texts: Iterable[str]) -> bool:
 def _of_csv(path: Path, source: Source) -> Iterator[int]:
     csv.field_size_limit(2**30)
     text = path.read_bytes().decode(source.encoding, "replace")
-    text = re.sub("(?<![^\r\n])\ufeff", "", text)  # also where files were joined
+    if source.encoding == "utf-8":
+        text = re.sub("(?<=[\r\n])\ufeff", "", text)  # where files were joined
+    text = text.removeprefix("\ufeff")
     first, _, rest = text.partition("\n")
     if first.rstrip("\r").strip('"').lower() == f"sep={source.delimiter}":
         text = rest
