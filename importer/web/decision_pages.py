@@ -324,12 +324,9 @@ def _split(text: str, other: str) -> tuple[str, str, str]:
 def _users(space: Workspace, ledger: Ledger, wanted: tuple[str, ...]) -> Iterator[tuple[str, User]]:
     """Yield users of Alma by primary ID, as far as the user cache has them."""
     alma = ledger.facts.alma
-    path = (
-        cache_path(space.folder / "users", alma.institution, alma.environment)
-        if alma and wanted
-        else None
-    )
-    if path is None or not path.is_file():
+    users = space.folder / "users"
+    path = cache_path(users, alma.institution, alma.environment) if alma else users
+    if not (wanted and path.is_file()):
         return
     with UserCache.open(path) as cache:
         for one in wanted:

@@ -338,25 +338,23 @@ def save_sheet(visit: Visit) -> web.Response:
 
 def _read_as(visit: Visit) -> None:
     """Save what was chosen of the sheet, the heading row and the encoding."""
-    draft, facts = visit.draft, visit.draft.facts
-    names = {name for name, _ in visit.fields}
-    sheet = visit.text("sheet") if "sheet" in names else facts.sheet
-    header, encoding = facts.header, facts.encoding
+    draft, facts, sent = visit.draft, visit.draft.facts, dict(visit.fields)
+    sheet, header = sent.get("sheet", facts.sheet), facts.header
     other = sheet != (facts.sheet or visit.text("shown"))
-    if "header" in names and visit.text("header") != visit.text("found"):
-        at = number(visit.text("header"))
+    if "header" in sent and sent["header"] != visit.text("found"):
+        at = number(sent["header"])
         header = (at,) if at else NO_HEADINGS
-    if other:
-        header = ()  # the heading row of another sheet is another one
-    if "encoding" in names:
-        encoding = visit.text("encoding")
-    sheet = sheet if other or facts.sheet else ""
-    wanted = facts.model_copy(update={"sheet": sheet, "header": header, "encoding": encoding})
+    wanted = {
+        "sheet": sheet if other or facts.sheet else "",
+        "header": () if other else header,  # that of another sheet is another one
+        "encoding": sent.get("encoding", facts.encoding),
+    }
     document = examine(visit.chosen)[0] if visit.chosen else None
-    if draft.corrections and (other or Draft(draft.folder, wanted).misfits(document)):
+    changed = Draft(draft.folder, facts.model_copy(update=wanted))
+    if draft.corrections and (other or changed.misfits(document)):
         msg = "Corrected cells would be other ones. Undo the corrections, or drop the roster again."
         raise UsageError(msg)
-    draft.read_as(sheet, header, encoding)
+    draft.read_as(wanted)
 
 
 def _keep_layout(visit: Visit, mapping: Path) -> None:
@@ -376,7 +374,7 @@ def _keep_layout(visit: Visit, mapping: Path) -> None:
             text = editing.set_value(text, ("roster", "encoding"), scalar(facts.encoding))
         with visit.changing(mapping):
             draft.edit(mapping, text)
-    draft.read_as(facts.sheet, (), "auto")
+    draft.read_as({"header": (), "encoding": "auto"})
 
 
 def beside(visit: Visit) -> Beside:

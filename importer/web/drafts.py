@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
@@ -283,9 +283,8 @@ class Draft:
             encoding=layout.encoding if facts.encoding == "auto" else facts.encoding,
         )
 
-    def read_as(self, sheet: str, header: tuple[int, ...], encoding: str) -> None:
-        """Save how a person wants the roster to be read."""
-        wanted = {"sheet": sheet, "header": header, "encoding": encoding}
+    def read_as(self, wanted: Mapping[str, object]) -> None:
+        """Save how a person wants the roster to be read: its sheet, header and encoding."""
         if any(getattr(self.facts, name) != value for name, value in wanted.items()):
             self.change(**wanted, ask="")
 

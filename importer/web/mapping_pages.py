@@ -415,34 +415,6 @@ def _spellings(rule: FieldRule, roster: Roster, secret: Collection[int]) -> dict
     return found
 
 
-def coded(
-    document: MappingDocument, text: str, field: CodesOf, codes: Mapping[str, str], other: str
-) -> str:
-    """Return the mapping's text with codes for words of a field, and one for any other word.
-
-    The field gets a lookup if it has none. Raises UsageError.
-    """
-    lookup, base = field.lookup, document.source.value(("lookups", field.lookup))
-    wanted = {line.word: codes.get(line.word, "").strip() for line in field.lines}
-    changed = {
-        line.word: code
-        for line in field.lines
-        if (code := wanted[line.word]) not in {"", line.code}
-    }
-    if field.new and (changed or (other and other != field.other)):
-        text = editing.set_key(text, steps_of(field.key), Lookup.key, scalar(lookup))
-        changed = {word: code for word, code in wanted.items() if code}
-        changed |= {
-            line.word: line.code for line in field.lines if line.code and line.word not in changed
-        }
-    for word, code in changed.items():
-        text = editing.set_code(text, lookup, word, code, base)
-    if other != field.other:
-        text = editing.set_code(text, lookup, OTHERWISE, other, base) if other else text
-        text = text if other else editing.clear_field(text, ("lookups", lookup, OTHERWISE))
-    return text
-
-
 TEXT = "text"
 
 
@@ -609,15 +581,29 @@ def with_values(visit: Visit, text: str, shown: Iterable[Panel]) -> tuple[str, l
 
 
 def _with_codes(visit: Visit, document: MappingDocument, roster: Roster, text: str) -> str:
-    """Return the mapping's text with the codes of words as the form has them."""
+    """Return the mapping's text with codes for words, and for any other word, as the form has them.
+
+    A field gets a lookup if it has none. Raises UsageError.
+    """
     sent = dict(visit.fields)
     for field in words(roster, document, visit.space.codes()):
-        start = f"code {field.key} "
-        codes = {
-            name.removeprefix(start): code for name, code in sent.items() if name.startswith(start)
+        lookup, base = field.lookup, document.source.value(("lookups", field.lookup))
+        codes = {one.word: sent.get(f"code {field.key} {one.word}", "") for one in field.lines}
+        changed = {
+            one.word: code
+            for one in field.lines
+            if (code := codes[one.word].strip()) not in {"", one.code}
         }
         other = sent.get(f"other {field.key}", field.other)
-        text = coded(document, text, field, codes, other)
+        if field.new and (changed or (other and other != field.other)):
+            text = editing.set_key(text, steps_of(field.key), Lookup.key, scalar(lookup))
+            before = {one.word: one.code for one in field.lines if one.code}
+            changed = {one.word: (before | changed).get(one.word, "") for one in field.lines}
+        for word, code in changed.items():
+            text = editing.set_code(text, lookup, word, code, base) if code else text
+        if other != field.other:
+            text = editing.set_code(text, lookup, OTHERWISE, other, base) if other else text
+            text = text if other else editing.clear_field(text, ("lookups", lookup, OTHERWISE))
     return text
 
 

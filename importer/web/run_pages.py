@@ -45,7 +45,7 @@ from importer.report.view import (
     group_problems,
     rows_page,
 )
-from importer.report.wording import ENDS, duration, what, workbooks
+from importer.report.wording import ENDS, duration, workbooks
 from importer.web.advice import in_words, on_page
 from importer.web.drafts import Draft
 from importer.web.loads import (
@@ -475,7 +475,7 @@ class Progress:
     first: int
     counts: tuple[tuple[Result, str, int], ...]
     lines: tuple[tuple[str, str, str, str], ...]
-    refused: tuple[tuple[int, str, str], ...]
+    refused: list[dict[str, object]]
     messages: tuple[str, ...]
     exit: int | None
     asks: Asks | None
@@ -552,7 +552,9 @@ def _progress(visit: Visit) -> Progress:
                 if isinstance(end, Result) and results.get(end)
             ),
             tuple(_lines(ledger, entries)),
-            tuple(_refused(ledger)) if results.get(Result.REFUSED) else (),
+            rows_page(ledger, Result.REFUSED, "", 0, _LINES)[0]
+            if results.get(Result.REFUSED)
+            else [],
             tasks.messages(task) if task else (),
             ended,
             None if running else Asks.of(ledger),
@@ -600,14 +602,6 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, s
             told += f" and {more} more" if more > 0 else ""
             line = ("check", "good-text", f"{who}, {ENDS[end]}{f': {told}' if told else ''}")
         yield f"{one.time.astimezone():%H:%M:%S}", *line
-
-
-def _refused(ledger: Ledger) -> Iterator[tuple[int, str, str]]:
-    """Yield the first rows that Alma refused, each with a name and why."""
-    names = Names(ledger, show_values=True)
-    for row in ledger.some_rows(Result.REFUSED, "", 0, _LINES):
-        said = [what(one, show_values=True, begin=True) for one in ledger.problems(row.row)]
-        yield row.row, names.of(row), said[-1] if said else ""
 
 
 def live(visit: Visit) -> web.Response:

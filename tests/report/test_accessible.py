@@ -63,6 +63,36 @@ def test_a_field_that_is_hardly_seen_is_found(browser: Browser) -> None:
     assert "faint" in found[0]
 
 
+def test_a_browser_runs_nothing_of_a_hostile_roster(keep: Keep, browser: Browser) -> None:
+    """The page is what it says, and the title is still ours."""
+    ledger = keep(building.hostile("<script>document.title='gone'</script><img src=x>"))
+    page = browser.new_page()
+    page.goto(write_all(ledger, summarize(ledger))[0].resolve().as_uri())
+    assert page.title() == "Check: The one row is not ready."
+    assert page.locator("img").count() == 0
+
+
+SEEN = {
+    "part-all": ["Home phone", "User group", "Birth date", "Work email"],
+    "part-3": ["Home phone"],
+    "end-rejected": ["12", "13", "14", "15", "17"],
+    "end-update": ["6", "7", "8", "9"],
+}
+"""Which fields or rows can be seen, by the filter that is chosen."""
+
+
+def test_a_filter_hides_the_other_lines(keep: Keep, browser: Browser) -> None:
+    """A choice leaves what is of it."""
+    ledger = keep(building.planned())
+    page = browser.new_page()
+    page.goto(write_all(ledger, summarize(ledger))[0].resolve().as_uri())
+    for choice, seen in SEEN.items():
+        page.locator(f"#{choice}").click()
+        part = "changes" if choice.startswith("part") else "rows"
+        heads = page.locator(f"#{part} table:not(.fields):not(details *) tbody tr > th:visible")
+        assert [text.strip() for text in heads.all_inner_texts()] == seen
+
+
 def test_a_search_leaves_the_rows_with_every_word(keep: Keep, browser: Browser) -> None:
     """The script runs under the page's own policy; case and accents make no difference."""
     run = Run()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from base64 import b64encode
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -268,29 +265,6 @@ def test_hostile_text_is_only_text_and_stops_no_report(keep: Keep, text: str) ->
     assert visible in outline.text
 
 
-def in_chromium(path: Path) -> str:
-    """The page as a real browser holds it once it is loaded."""
-    command = [
-        "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-        "--no-first-run", "--disable-background-networking", "--disable-component-update",
-        "--disable-sync", f"--user-data-dir={path.parent / 'browser'}", "--dump-dom", path.as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout
-
-
-needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
-
-
-@needs_chromium
-def test_a_browser_runs_nothing_of_a_hostile_roster(keep: Keep) -> None:
-    """In a real browser the page is what it says, and the title is still ours."""
-    ledger = keep(building.hostile("<script>document.title='gone'</script><img src=x>"))
-    loaded = in_chromium(write_all(ledger, summarize(ledger))[0])
-    assert "<title>Check: The one row is not ready.</title>" in loaded
-    assert "<img" not in loaded
-
-
 def test_the_tables_have_filters_with_names(keep: Keep) -> None:
     """Each choice is a labeled radio button in a named group; with nothing to choose, none is."""
     text = page(keep(building.planned()))
@@ -308,39 +282,6 @@ def test_the_tables_have_filters_with_names(keep: Keep) -> None:
     run = Run()
     run.row(2, Fate.READY)
     assert not Outline(page(keep(run))).all("fieldset")
-
-
-CHOOSE = r"""
-<script>
-const chosen = (section, id) => {
-  document.getElementById(id).click();
-  return [...document.querySelectorAll(`#${section} table:not(.fields) tbody tr > th`)]
-    .filter(found => found.checkVisibility() && !found.closest("details"))
-    .map(found => found.textContent.trim()).join(", ");
-};
-document.title = ["part-all", "part-3", "end-rejected", "end-update"]
-  .map(id => `${id}: ${chosen(id.startsWith("part") ? "changes" : "rows", id)}`)
-  .join("\n");
-</script>
-"""
-"""Tries filters; the title lists which fields and rows can be seen."""
-
-SEEN = {
-    "part-all": "Home phone, User group, Birth date, Work email",
-    "part-3": "Home phone",
-    "end-rejected": "12, 13, 14, 15, 17",
-    "end-update": "6, 7, 8, 9",
-}
-
-
-@needs_chromium
-def test_a_filter_hides_the_other_lines(keep: Keep, tmp_path: Path) -> None:
-    """In a real browser a choice leaves what is of it."""
-    text = page(keep(building.planned()))
-    tried = re.sub("<meta http-equiv=[^>]*>", "", text).replace("</body>", f"{CHOOSE}</body>")
-    (tmp_path / "tried.html").write_text(tried, encoding="utf-8")
-    title = Outline(in_chromium(tmp_path / "tried.html")).title
-    assert dict(line.split(": ") for line in title.splitlines()) == SEEN
 
 
 def test_what_may_be_a_name_is_no_sample_of_a_column_of_codes(keep: Keep) -> None:

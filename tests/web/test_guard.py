@@ -15,7 +15,6 @@ from threading import Thread
 
 import httpx
 import pytest
-from openpyxl import Workbook
 from playwright.sync_api import Browser
 
 from importer.web.app import ROUTES
@@ -268,30 +267,6 @@ def test_every_roster_in_work_can_be_reached(opened: tuple[Server, httpx.Client]
     begun = [drafted(client, "practice", "Barcode\n1\n", "community.yaml") for _ in range(30)]
     page = "".join(client.get(f"/practice/?page={number}").text for number in (1, 2, 3))
     assert [draft for draft in begun if f'href="{draft}/sheet"' not in page] == []
-
-
-def test_a_mapping_is_started_from_one_of_two_sheets(
-    opened: tuple[Server, httpx.Client], tmp_path: Path
-) -> None:
-    """The page lists the sheets, and the new mapping names the one that was chosen."""
-    _, client = opened
-    book = Workbook()
-    book.remove(book.worksheets[0])
-    for name in ("Staff", "Friends & family"):
-        sheet = book.create_sheet(name)
-        sheet.append(["Card No", "Family Name", f"Column of {name}"])
-        sheet.append(["20001123450011", "Silva", "1"])
-    book.save(tmp_path / "two.xlsx")
-    draft = drafted(client, "practice", tmp_path / "two.xlsx", "")
-    page = client.get(f"{draft}/sheet").text
-    radios = re.findall(r'<input type="radio" name="sheet" value="([^"]*)"([^>]*)>', page)
-    sheets = [html.unescape(name) for name, _ in radios]
-    assert (sheets, [more for _, more in radios if "checked" in more]) == (
-        ["Staff", "Friends & family"], [],
-    )  # fmt: skip
-    form = {"do": "next", "mapping": "new", "sheet": sheets[1], "version": version(client, draft)}
-    assert client.post(f"{draft}/sheet", data=form).status_code == 303
-    assert "Column of Friends &amp; family" in client.get(f"{draft}/mapping").text
 
 
 UNREADABLE = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from pathlib import Path
@@ -221,6 +222,10 @@ def test_loads_are_found_by_name_state_and_trash(opened: tuple[Server, httpx.Cli
     assert _names(client.get("/practice/?show=trash").text) == []
 
 
+def _page(client: httpx.Client, draft: str) -> str:
+    return client.get(f"{draft}/sheet").text
+
+
 def _book(*sheets: str) -> bytes:
     """A workbook of two columns, with the same people on each sheet."""
     book, file = Workbook(), io.BytesIO()
@@ -241,14 +246,20 @@ def test_a_roster_that_asks_something_names_it(opened: tuple[Server, httpx.Clien
     names = "Card No,Family Name\n200011,Łukasz Żółć\n200012,Dvořák\n".encode("cp1250")
     draft = ""
     for name, content, step, answer in (
-        ("two.xlsx", _book("Sheet", "Spring"), "Choose the sheet", {"sheet": "Spring"}),
+        ("two.xlsx", _book("Sheet", "Staff & co"), "Choose the sheet", {"sheet": "Staff & co"}),
         ("names.csv", names, "Confirm the names", {"encoding": "windows-1250"}),
     ):
         draft = dropped(client, name, content)
         assert f">{step}</a>" in client.get("/practice/").text
+        asked = re.findall(r'name="(?:sheet|encoding)" value="([^"]*)"', _page(client, draft))
+        assert "Staff &amp; co" in asked or "windows-1250" in asked
         form = {"version": version(client, draft), "shown": "", **answer}
         client.post(f"{draft}/sheet", data=form)
         assert f">{step}</a>" not in client.get("/practice/").text
+        checked = re.findall(
+            r'name="(?:sheet|encoding)" value="([^"]*)" checked', _page(client, draft)
+        )
+        assert [html.unescape(one) for one in checked] == [*answer.values()]
     form = {"version": version(client, draft), "shown": "", "encoding": "windows-1250"}
     client.post(f"{draft}/sheet", data={**form, "do": "next", "mapping": "new"})
     later = dropped(client, "next.csv", names, f"practice/rosters?after={draft.rpartition('/')[2]}")

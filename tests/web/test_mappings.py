@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from openpyxl import load_workbook
 
 from importer.loader.read import read
 from importer.mapper.load import examine
@@ -32,8 +33,23 @@ def test_the_mapping_that_uses_most_of_the_roster_is_proposed(
     """The sample of community patrons gets their mapping, not the one of those who left."""
     _, client = opened
     names, chosen = _offered(client, drafted(client, "practice", SAMPLE, ""))
-    assert names[0] == "community.yaml"
-    assert chosen == ["community.yaml"]
+    assert (names[0], chosen) == ("community.yaml", ["community.yaml"])
+
+
+def test_the_mapping_for_the_sheet_that_was_chosen_is_proposed(
+    opened: tuple[Server, httpx.Client], tmp_path: Path
+) -> None:
+    """Of a workbook with the people of two terms; nothing is proposed before."""
+    _, client = opened
+    book = load_workbook(SAMPLE)
+    book["Patrons"].title = "Fall"
+    book.copy_worksheet(book["Fall"]).title = "Spring"
+    book.save(tmp_path / "terms.xlsx")
+    draft = drafted(client, "practice", tmp_path / "terms.xlsx", "")
+    assert "Which sheet has the people?" in client.get(f"{draft}/sheet").text
+    form = {"sheet": "Spring", "shown": "", "version": version(client, draft)}
+    client.post(f"{draft}/sheet", data=form)
+    assert _offered(client, draft)[1] == ["community.yaml"]
 
 
 def test_a_mapping_that_changes_missing_people_is_never_chosen_beforehand(
