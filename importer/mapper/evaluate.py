@@ -55,7 +55,7 @@ from importer.model.candidates import ENDS, NAMES, ROLE_END, Candidates, IdRule
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import VALUE, CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
-from importer.model.text import RowId, counted, spans
+from importer.model.text import ROSTER_ROWS, RowId, counted, spans
 from importer.model.user import AccountType
 from importer.model.vocabulary import say_secret
 
@@ -508,7 +508,7 @@ class Evaluation:
                 texts = self.lines.get(key, texts)
             return changed(texts, lambda text: each.part(text, number)) if each else texts
         if part.name == "row":
-            return texts_of(str(RowId.of(row).number) for row in self.numbers)
+            return texts_of(map(str, (np.array(self.numbers) % ROSTER_ROWS).tolist()))
         known = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
         return self.same(known[part.name])
 

@@ -164,8 +164,8 @@ def person_keys(
     traits = {
         *map(email_trait, emails),
         *map(phone_trait, phones),
-        *starmap(address_trait, addresses),
-        born_trait(born),
+        *(trait(ADDRESS, key) for key in starmap(address_key, addresses)),
+        trait(BORN, born),
     }
     return PersonKeys(first_key(first), folded(last), frozenset(traits - {""}))
 
@@ -175,29 +175,38 @@ def first_key(name: str) -> str:
     return ("" if name.isalpha() else folded(_INITIAL.sub(" ", name))) or folded(name)
 
 
-def born_trait(day: str) -> str:
-    """Return the trait of a birth date, which is ISO; "" for a blank."""
-    return day and f"{BORN} {day}"
+def trait(kind: str, key: str) -> str:
+    """Return the trait of a kind: of a birth date that is ISO, or by the key below; "" for ""."""
+    return key and f"{kind} {key}"
 
 
-def email_trait(address: str) -> str:
-    """Return the trait of an email, which counts without case; "" for a blank."""
-    return address and f"{EMAIL} {address.casefold()}"
+email_key = str.casefold
+"""Emails count without case."""
 
 
-def phone_trait(number: str) -> str:
-    """Return the trait of a phone number: its last ten digits; "" for fewer than seven.
+def phone_key(number: str) -> str:
+    """Return the last ten digits of a phone number; "" for fewer than seven.
 
     So the prefix of the United States makes no difference.
     """
     digits = _NOT_A_DIGIT.sub("", number)
-    return f"{PHONE} {digits[-10:]}" if len(digits) >= _SHORTEST_PHONE else ""
+    return digits[-10:] if len(digits) >= _SHORTEST_PHONE else ""
 
 
-def address_trait(street: str, code: str) -> str:
-    """Return the trait of an address: its street and the ZIP's five digits; "" for no street."""
+def address_key(street: str, code: str) -> str:
+    """Return the street of an address and the ZIP's five digits; "" for no street."""
     key = folded(street)
-    return key and f"{ADDRESS} {key} {code[:5]}"
+    return key and f"{key} {code[:5]}"
+
+
+def email_trait(address: str) -> str:
+    """Return the trait of an email."""
+    return trait(EMAIL, email_key(address))
+
+
+def phone_trait(number: str) -> str:
+    """Return the trait of a phone number."""
+    return trait(PHONE, phone_key(number))
 
 
 def may_be_same(one: PersonKeys, other: PersonKeys) -> bool:

@@ -20,7 +20,16 @@ from numpy.typing import NDArray
 
 from importer.model import people
 from importer.model.candidates import Candidates
-from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PHONE, in_words, may_be_same
+from importer.model.people import (
+    ADDRESS,
+    BORN,
+    COMMON,
+    EMAIL,
+    NICKNAMES,
+    PHONE,
+    in_words,
+    may_be_same,
+)
 from importer.model.plan import Duplicates
 from importer.model.problem import CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import Source
@@ -216,7 +225,8 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
     shared: defaultdict[int, set[str]] = defaultdict(set)
     lines = keys.shared
     common = (lines.groupby("key")["key"].transform("size") > COMMON) & (lines["kind"] != BORN)
-    contacts = frozenset(keys.trait[lines["key"][common].unique()])
+    often = lines[common].drop_duplicates("key")
+    contacts = frozenset(map(people.trait, often["kind"], keys.trait[often["key"]]))
     pairs = _pairs(keys, lines[~common & ~lines["position"].isin([*skipped])])
     rows = {at: keys.person_keys(at, contacts) for at in {*chain.from_iterable(pairs)}}
     for one, two in sorted(pairs):
@@ -297,7 +307,7 @@ PATHS = {
     BORN: "birth_date",
     EMAIL: "contact_info.email.email_address",
     PHONE: "contact_info.phone.phone_number",
-    people.ADDRESS: "contact_info.address.line1",
+    ADDRESS: "contact_info.address.line1",
 }
 """The field of each kind of trait."""
 
@@ -332,26 +342,23 @@ class RowKeys:
         every_id = [[text.casefold() for text in texts(at)] for at in self.id_labels]
         self.rounded = rounded_ids(every_id, self.names.tolist())
         self.ids, self.shared_ids = _known_ids(every_id, self.rounded)
-        traits = [
-            *(
-                (kind, _each_once(trait, texts(at)))
-                for kind, trait in (
-                    (BORN, people.born_trait),
-                    (EMAIL, people.email_trait),
-                    (PHONE, people.phone_trait),
-                )
-                for at in self._labels(PATHS[kind])
-            ),
-            *(
-                (people.ADDRESS, [*map(people.address_trait, texts(at), texts(code))])
-                for at in self._labels(PATHS[people.ADDRESS])
-                for code in (at.replace("line1", "postal_code"),)
-            ),
-        ]
-        self._traits = [column for _, column in traits]
-        self.shared, self.trait = _repeated(self._traits)
-        self.shared = self.shared.drop_duplicates(["position", "key"])
-        self.shared["kind"] = np.array([kind for kind, _ in traits])[self.shared["column"]]
+        born, emails, phones, streets = (self._labels(path) for path in PATHS.values())
+        self._traits = {
+            BORN: [*map(texts, born)],
+            EMAIL: [[*map(people.email_key, texts(at))] for at in emails],
+            PHONE: [_each_once(people.phone_key, texts(at)) for at in phones],
+            ADDRESS: [
+                [*map(people.address_key, texts(at), texts(at.replace("line1", "postal_code")))]
+                for at in streets
+            ],
+        }
+        found = []
+        self.trait = np.array([], dtype=object)
+        for kind, columns in self._traits.items():
+            places, keys = _repeated(columns)
+            found.append(places.assign(kind=kind, key=places["key"] + len(self.trait)))
+            self.trait = np.concatenate([self.trait, keys])
+        self.shared = pd.concat(found, ignore_index=True).drop_duplicates(["position", "key"])
         self.shared["name"] = self.names[self.shared["position"]]
         self.same_id = _same_id(self)
         self._persons = {at: group[0] for group in self.same_id for at in group}
@@ -389,8 +396,11 @@ class RowKeys:
 
     def person_keys(self, position: int, common: Collection[str]) -> people.PersonKeys:
         """Return what the person of a row is compared by; traits in `common` do not count."""
-        traits = {column[position] for column in self._traits}
-        own = traits.difference(common, [""])
+        own = {
+            people.trait(kind, column[position])
+            for kind, columns in self._traits.items()
+            for column in columns
+        }.difference(common, [""])
         return people.PersonKeys(self.first[position], self.last[position], frozenset(own))
 
     def roster(self, position: int) -> int:

@@ -9,7 +9,7 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -85,6 +85,10 @@ class Column:
         """
         found = (one for one in patterns if one.search(self._whole))
         return {text for one in found for text in filter(one.search, self.distinct)}
+
+    def fitting(self, pattern: re.Pattern[str]) -> set[str]:
+        """Return the distinct values that the pattern matches as a whole."""
+        return {*filter(pattern.fullmatch, self.distinct)}
 
     def among(self, words: frozenset[str]) -> set[str]:
         """Return the distinct values that are one of some words, which are without case."""
@@ -167,7 +171,9 @@ TYPOGRAPHIC = frozenset("‘’“”‚„‹›«»′″‐‑‒–—―−
 """Quotation marks and dashes of word processors; no ID or email address has them."""
 
 _PLACEHOLDERS = frozenset(WORDS["placeholders"])
-_FILLING = re.compile(r"0+|9{5,}")
+NO_LETTER = r"[\W_]+"
+"""A text that has neither letters nor digits, such as a line of dashes."""
+_FILLING = re.compile(f"0+|9{{5,}}|{NO_LETTER}")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee][0-9]{1,3}")
 _ZEROS = re.compile(r"[1-9][0-9]{4,}0{4,}")
 _PEOPLE = 3
@@ -180,11 +186,6 @@ _STRANGE = re.compile(r"[^\n!-DF-df-~]")
 """Blanks, characters that no ID has, and the E of a rounded number."""
 
 _PROXY = "proxy_for_user.primary_id"
-
-
-def has_no_letter(text: str) -> bool:
-    """Return whether a text has neither letters nor digits, such as a line of dashes."""
-    return not any(map(str.isalnum, text))
 
 
 def is_no_id(text: str) -> bool:
@@ -212,22 +213,18 @@ def identifiers(table: Table) -> Iterator[Problem]:
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
     for column in table.of(*ID_FIELDS, _PROXY):
         judge: Judge = _of_a_number
+        texts: Iterable[str] = column.distinct
         if (rule := column.target.id_rule) and rule.has_form:
-            judge = rule.wrong
+            judge, texts = rule.wrong, rule.suspects(column.distinct)
         elif internal and column.target.field.path == "primary_id":
             judge = _internal_id
         strange = column.having(_STRANGE, STEERING) | column.among(_PLACEHOLDERS | DOTS)
-        strange.update(filter(_FILLING.fullmatch, column.distinct))
-        yield from column.judge(partial(_worst, judge, strange))
+        strange.update(column.fitting(_FILLING), texts)
+        yield from column.judge(partial(_worst, judge), strange)
 
 
-def _worst(rule: Judge, strange: Collection[str], text: str) -> CellFinding | None:
-    """Return the gravest finding about an ID; `rule` judges for its column.
-
-    `strange`: the IDs about which there may be others.
-    """
-    if text not in strange:
-        return rule(text)
+def _worst(rule: Judge, text: str) -> CellFinding | None:
+    """Return the gravest finding about an ID; `rule` judges for its column."""
     return _no_id(text) or _characters(text) or rule(text) or _not_found_again(text)
 
 
@@ -236,7 +233,7 @@ def _no_id(text: str) -> CellFinding | None:
     if _ROUNDED.fullmatch(text):
         sentence = "Excel shortened this number to {value}; the last digits are lost"
         return CellFinding(Code.ID_LOST_DIGITS, sentence)
-    if _FILLING.fullmatch(text) or text.casefold() in _PLACEHOLDERS or has_no_letter(text):
+    if _FILLING.fullmatch(text) or text.casefold() in _PLACEHOLDERS:
         return CellFinding(
             Code.MALFORMED_ID,
             "{value} stands for a missing ID",

@@ -16,7 +16,7 @@ from importer.model.people import NICKNAMES, NO_NAME
 from importer.model.problem import KNOWN, CellFinding, Code, Problem, Repairs
 from importer.model.roster import FORMULA_ERRORS, NULLS
 from importer.model.text import counted
-from importer.validator.fields import WORDS, Column, Table, has_no_letter, years_from
+from importer.validator.fields import NO_LETTER, WORDS, Column, Table, years_from
 
 _NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
 _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
@@ -26,6 +26,8 @@ _REMARK = re.compile("|".join(map(re.escape, WORDS["remarks"])), re.IGNORECASE)
 _REMARK_WORDS = frozenset(WORDS["remark_words"])
 _EMAIL_IN = re.compile(r"\S@\w[\w-]*\.")
 _LOST = re.compile(r"\w[?¿]|[?¿]\w")
+_MARKS_ONLY = re.compile(NO_LETTER)
+_NO_WORD = re.compile(f"{NO_LETTER}|.")
 _DIGIT = re.compile(r"\d")
 _DIGIT_IN_NAME = re.compile(r"\d(?!\d*(?:st|nd|rd|th)\b)")
 _MARKUP = re.compile(r"</?[a-z][^<>]*>|&(?:amp|nbsp|lt|gt|quot|#\d+);|\A=[A-Z]+\(", re.IGNORECASE)
@@ -88,17 +90,16 @@ def odd_names(table: Table) -> Iterator[Problem]:
     """Find names that are placeholders, remarks or a single letter, or contain digits or marks."""
     for column in table.of(*NAMES):
         last = column.target.field.name == "last_name"
-        texts = column.among(_NO_NAMES) | column.having(
-            _BRACKETED, _REMARK, _LOST, NO_NAME, _DIGIT_IN_NAME
-        )
-        texts.update(text for text in column.distinct if len(text) == 1)
+        texts = column.among(_NO_NAMES) | column.fitting(_NO_WORD)
+        texts |= column.having(_BRACKETED, _REMARK, _LOST, NO_NAME, _DIGIT_IN_NAME)
         yield from column.judge(partial(_odd_name, last=last), texts)
 
 
 def _odd_name(text: str, *, last: bool) -> CellFinding | None:
     bracketed = " ".join(_BRACKETED.findall(text)).casefold().split()
+    nobody = text.casefold() in _NO_NAMES or _MARKS_ONLY.fullmatch(text)
     reasons = {
-        "stands where a name should be": text.casefold() in _NO_NAMES or has_no_letter(text),
+        "stands where a name should be": nobody,
         "contains a remark": _REMARK.search(text) or not _REMARK_WORDS.isdisjoint(bracketed),
         "contains a question mark, perhaps in place of a lost letter": _LOST.search(text),
         "contains a mark that no name has": NO_NAME.search(text),

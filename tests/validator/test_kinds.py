@@ -12,7 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
+
 import importer
+from importer.model.candidates import IdRule
+from importer.validator.fields import Column
 from tests.sheets import write_rows
 
 Row = dict[str, str]
@@ -219,8 +223,18 @@ MISSED = {
 """The rows that are not caught, and why."""
 
 
+def everybody() -> list[Row]:
+    """The clean rows, then a row for each change of each kind."""
+    people = [*CLEAN]
+    for change in (change for changes in KINDS.values() for change in changes):
+        own = person(len(people))
+        people.append(own | change(own, CLEAN[len(people) * 17 % len(CLEAN)]))
+    return people
+
+
 def told(folder: Path, people: Sequence[Row]) -> dict[int, set[str]]:
     """The codes of the problems of each row, from 0; -2 is the roster as a whole."""
+    folder.mkdir(exist_ok=True)
     write_rows(folder / "r.csv", people)
     (folder / "m.yaml").write_text(MAPPING, "utf-8")
     run = importer.check(folder / "r.csv", folder / "m.yaml", folder=folder / "run")
@@ -233,11 +247,7 @@ def told(folder: Path, people: Sequence[Row]) -> dict[int, set[str]]:
 
 def test_each_kind_is_caught_but_for_three(tmp_path: Path) -> None:
     """Of sixty-four, by each of their rows; an email that many share is said of the roster."""
-    people = [*CLEAN]
-    for change in (change for changes in KINDS.values() for change in changes):
-        own = person(len(people))
-        people.append(own | change(own, CLEAN[len(people) * 17 % len(CLEAN)]))
-    found = told(tmp_path, people)
+    found = told(tmp_path, everybody())
     assert "shared-contact" in found[-2]
     number, missed = len(CLEAN), {}
     for kind, changes in KINDS.items():
@@ -254,3 +264,14 @@ def test_clean_rows_have_hardly_a_problem(tmp_path: Path) -> None:
     found = told(tmp_path, CLEAN)
     flagged = {row: codes for row, codes in found.items() if row >= 0}
     assert len(flagged) <= 0.003 * len(CLEAN), flagged
+
+
+def test_what_is_searched_first_leaves_nothing_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check asks only about values with certain marks or words, and misses nothing by that."""
+    found, judge = told(tmp_path, everybody()), Column.judge
+    monkeypatch.setattr(Column, "judge", lambda self, judged, _texts=None: judge(self, judged))
+    monkeypatch.setattr(Column, "with_word", lambda self, _: {*self.distinct})
+    monkeypatch.setattr(IdRule, "suspects", lambda _, texts: texts)
+    assert told(tmp_path / "all", everybody()) == found
