@@ -92,25 +92,6 @@ def test_the_reverse_gives_the_record_before(pair: tuple[DraftUser, User]) -> No
         assert people.shape(merged.after) == people.shape(live)
 
 
-@given(pairs())
-def test_the_reverse_puts_back_field_by_field(pair: tuple[DraftUser, User]) -> None:
-    """What somebody changed since stays theirs, and everything else is as before."""
-    draft, live = pair
-    merged = people.updated(draft, live)
-    assume(merged.changes)
-    written = Written(live, merged.after, merged.after)
-    plain = undo_update(draft.row, written, merged.after)
-    edited = merged.after.model_copy(update={"last_name": "Byhand"})
-    back = undo_update(draft.row, written, edited)
-    touched = comparable(merged.after).get("last_name") != comparable(live).get("last_name")
-    assert set(back.theirs) - set(plain.theirs) == ({"last_name"} if touched else set())
-    after = back.step.after if isinstance(back.step, Update) else edited
-    assert after.last_name == "Byhand"
-    if not plain.theirs:
-        named = {"last_name": live.last_name}
-        assert people.shape(after.model_copy(update=named)) == people.shape(live)
-
-
 def test_of_a_list_only_the_entries_that_somebody_changed_are_theirs() -> None:
     """The others are put back; only where the preferred one is disputed the list is left."""
     before = people.user(contact_info={"email": [email("a@b.org")]})

@@ -85,13 +85,6 @@ def test_what_the_row_does_not_speak_of_is_not_erased() -> None:
     assert updated(one, live).after is live
 
 
-def test_identity_is_never_changed() -> None:
-    """Primary identifier, account type, owning system, record type and password stay."""
-    live = user(**EXTERNAL, record_type={"value": "STAFF"}, password="")
-    row = {"primary_id": "999", "external_id": "OTHER", "password": "correct horse"}
-    assert merged(row, live).after is live
-
-
 OLD_CARD = KeepOldId(type="OLD_BARCODE")
 
 
@@ -230,35 +223,6 @@ def test_the_place_of_an_entry(account: str, held: str, row: str, expected: str)
         f"{kinds}:{value}{'*' * preferred}{'~' * (segment == 'External')}"
         for kinds, value, preferred, segment in shown(merged(ours, live))
     )
-
-
-@pytest.mark.parametrize(
-    ("live", "row"),
-    [
-        (emails(email("Ann@Example.org", preferred=True)), email_row("ann@example.org")),
-        (emails(LIB, **EXTERNAL), email_row("LIB@example.org")),
-        (
-            user(
-                contact_info={
-                    "phone": [
-                        {
-                            "phone_number": "(605) 555-0101",
-                            "phone_type": [{"value": "mobile"}],
-                            "preferred": True,
-                        }
-                    ]
-                }
-            ),
-            {
-                "contact_info.phone[0].phone_number": "605.555.0101",
-                "contact_info.phone[0].phone_type": "mobile",
-            },
-        ),
-    ],
-)
-def test_an_equal_entry_is_not_repeated(live: User, row: dict[str, str]) -> None:
-    """Emails are compared without case, phones by their digits, in both segments."""
-    assert merged(row, live).after is live
 
 
 def test_an_update_of_an_entry_is_one_change() -> None:

@@ -25,7 +25,6 @@ from importer.planner.entries import (
     types,
     with_entries,
 )
-from importer.planner.merge import new_user
 from importer.planner.patch import Conflict, Patch, apply, diff, invert, list_edits, rebase
 from tests.planner.people import shape, updated
 from tests.planner.strategies import KINDS, LISTED, live_users, pairs
@@ -108,15 +107,6 @@ def a_patch_that_is_made_already_is_empty(pair: Records) -> None:
     assert shape(apply(rest, other)) == shape(other)
 
 
-def the_next_load_has_nothing_to_do(case: Case) -> None:
-    """The same row again changes nothing, of a known user and of a new one."""
-    row, live = case
-    after = updated(row, live).after
-    assert updated(row, after).after is after
-    made = new_user(row)
-    assert updated(row, made).after is made
-
-
 def what_staff_did_since_stays(meeting: Meeting) -> None:
     """What a patch meets stays: nothing comes back, and nothing goes that it did not change.
 
@@ -196,13 +186,6 @@ def test_the_laws_of_a_patch(pair: Records) -> None:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=SLOW, derandomize=True)
-@given(pairs())
-def test_the_next_load_of_a_row_is_empty(case: Case) -> None:
-    """By construction, whatever the row and the record."""
-    the_next_load_has_nothing_to_do(case)
-
-
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW, derandomize=True)
 @given(meetings())
 def test_an_update_and_an_undo_keep_what_staff_did(meeting: Meeting) -> None:
     """Whatever staff removed, wrote or marked since."""
@@ -216,14 +199,6 @@ def test_the_laws_of_a_patch_of_many_more_records(pair: Records) -> None:
     """New ones each time."""
     for law in LAWS_OF_RECORDS:
         law(pair)
-
-
-@pytest.mark.hunt
-@settings(max_examples=30_000, deadline=None, suppress_health_check=SLOW)
-@given(pairs())
-def test_the_next_load_of_many_more_rows_is_empty(case: Case) -> None:
-    """New ones each time."""
-    the_next_load_has_nothing_to_do(case)
 
 
 @pytest.mark.hunt

@@ -188,18 +188,6 @@ def no_entry_is_ever_repeated(case: Case) -> None:
             )
 
 
-def an_update_that_nobody_else_disturbs_is_the_plan(case: Case) -> None:
-    """Where nobody else changed anything, what was planned is what is sent."""
-    for before, after, now in (
-        (case.live, case.after, case.live),
-        (case.live, case.after, case.after),
-        (case.live, case.live, case.after),
-    ):
-        made = carried(before, after, now)
-        assert isinstance(made, User)
-        assert shape(made) == shape(case.after)
-
-
 def an_unrelated_change_is_kept(case: Case) -> None:
     """A field that someone else changed meanwhile and the update's own changes both stand."""
     theirs = {"web_site_url": "https://example.org/me", "full_name": "Other"}
@@ -258,7 +246,6 @@ RULES = (
     a_record_differs_only_where_a_change_says_so,
     exactly_one_entry_is_preferred,
     no_entry_is_ever_repeated,
-    an_update_that_nobody_else_disturbs_is_the_plan,
     an_unrelated_change_is_kept,
     what_alma_stored_as_sent_is_the_same,
     an_update_that_was_lost_is_noticed,

@@ -38,12 +38,6 @@ def joined(before: User, after: User, now: User) -> User:
     return made
 
 
-def test_a_field_that_both_changed_the_same_way_is_settled() -> None:
-    """Someone already did by hand what the update would do."""
-    before, after = user(last_name="Roe"), user(last_name="Doe")
-    assert joined(before, after, after) == after
-
-
 def test_what_alma_writes_by_itself_is_no_change() -> None:
     """Another activity date, another description or start date stands in nobody's way."""
     before = people(A, last_name="Roe", user_group={"value": "COMM", "desc": "Community"})
@@ -152,12 +146,6 @@ def test_a_change_is_not_made_in_an_entry_that_took_the_place(
 ) -> None:
     """Another block or street of the same type is not what was planned: a person looks."""
     assert isinstance(carried(before, after, now), Conflict)
-
-
-def test_an_entry_that_is_gone_already_need_not_go() -> None:
-    """A removal that someone made by hand is settled."""
-    now = people(A, last_name="X")
-    assert joined(people(A, WORK), people(A), now) == now
 
 
 def test_a_note_that_was_edited_is_not_taken_for_gone() -> None:

@@ -230,18 +230,6 @@ def test_a_later_date_that_the_changed_rule_wrote_is_ours() -> None:
     assert not reviewed.edits
 
 
-def test_a_preferred_mark_that_staff_moved_stays() -> None:
-    """The library's own email is preferred; the unchanged roster does not take the mark."""
-    roster = person()
-    alma = loaded(roster)
-    own = email("own@example.org", "work", preferred=True)
-    theirs = email("a@example.org", preferred=False)
-    alma.edit(contact_info=emails(theirs, own))
-    before = alma.live
-    alma.load(roster, LATER)
-    assert alma.live == before
-
-
 def test_a_mark_that_staff_moved_stays_also_when_the_roster_has_news() -> None:
     """It is an edit at each later load, and the roster's new email does not take the mark."""
     alma = loaded(person())
@@ -408,26 +396,6 @@ def test_a_value_that_moved_is_not_remembered_in_its_old_place() -> None:
     for cells in ((B, ""), (NEW, ""), (B, "")):
         alma.load(person(email=cells[0], email_2=cells[1]), LATER)
         assert addresses(alma.live) == [cells[0]]
-
-
-def test_an_entry_that_staff_deleted_does_not_come_back() -> None:
-    """The unchanged roster still has the email that staff removed; one edit is reported."""
-    roster = person()
-    alma = loaded(roster)
-    alma.edit(contact_info=emails(email("own@example.org", "work", preferred=True)))
-    before = alma.live
-    reviewed = alma.load(roster, LATER)
-    assert alma.live == before
-    assert [one.label for one in reviewed.edits] == [EMAIL]
-
-
-def test_a_new_value_replaces_an_edit_and_says_so() -> None:
-    """The roster has news, and Alma an edit of the same field: the news counts, with a mark."""
-    alma = loaded(person())
-    alma.edit(user_group={"value": "GRAD"})
-    reviewed = alma.load(person(group="STAFF"), LATER)
-    assert group_of(alma) == "STAFF"
-    assert [(one.label, one.replaced) for one in reviewed.edits] == [(GROUP, True)]
 
 
 def test_a_changed_rule_keeps_an_edit() -> None:
