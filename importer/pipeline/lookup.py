@@ -7,14 +7,7 @@ the mapping uses, and who the user is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -45,13 +38,7 @@ from importer.pipeline.inputs import ROWS, SILENT, Progress, RunRequest, numbere
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
 from importer.planner.who import needs_people
-from importer.users.cache import (
-    UserCache,
-    cache_path,
-    find_all,
-    find_common,
-    find_users,
-)
+from importer.users.cache import UserCache, cache_path, find_all, find_common, find_users
 from importer.users.matching import (
     KeptAnswers,
     MatchedUser,

@@ -22,7 +22,6 @@ from importer.model.plan import (
     DECISIONS,
     Act,
     Answer,
-    Change,
     Delete,
     Fate,
     Held,
@@ -284,7 +283,8 @@ class Review:
         taken = {
             one.row
             for one in self.ledger.planned()
-            if user in {one.primary_id.casefold(), *_new_ids(one.changes)}
+            if user == one.primary_id.casefold()
+            or any(c.path == "primary_id" and c.new.casefold() == user for c in one.changes)
         }
         if rename:
             taken |= {draft.row for draft, _ in self._alike if draft.key == user}
@@ -454,8 +454,3 @@ class Review:
     ) -> None:
         others = against.union(*(ids for one, ids in self._alike if one.row == draft.row))
         keep_answer(self.ledger, draft, answer, live, others, self._operator, self._now())
-
-
-def _new_ids(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield the primary ID that a step gives its user, without case."""
-    return (one.new.casefold() for one in changes if one.path == "primary_id")

@@ -22,13 +22,7 @@ from importer.model.files import exists, new_file, shown
 from importer.model.plan import RETURNING, Act, Create, Imprints, Step, Update
 from importer.model.problem import Code, Problem
 from importer.model.roster import ADDED
-from importer.model.run import (
-    Corrections,
-    MappingFacts,
-    OtherRoster,
-    RosterFacts,
-    RunFacts,
-)
+from importer.model.run import Corrections, MappingFacts, OtherRoster, RosterFacts, RunFacts
 from importer.pipeline.decisions import Decided
 from importer.pipeline.inputs import ROWS, MappedRoster, Rosters, RunRequest, numbered
 from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles

@@ -27,13 +27,7 @@ from importer.planner.sis_load import unmatched
 from importer.planner.staff_edits import keyed, nothing_earlier, undone_edits
 from importer.users.cache import UserCache, find_read
 from importer.users.matching import identifiers
-from importer.writer.outcomes import (
-    NoWrite,
-    WriteFound,
-    has_id,
-    refusal_problem,
-    verify,
-)
+from importer.writer.outcomes import NoWrite, WriteFound, has_id, refusal_problem, verify
 from importer.writer.sis_xml import cleared_fields, write_sis_zip
 
 

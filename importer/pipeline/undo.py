@@ -43,12 +43,7 @@ from importer.pipeline.runs import new_run
 from importer.planner.entries import current, same_id
 from importer.planner.patch import may_still_be
 from importer.planner.safety_checks import with_checks
-from importer.planner.undo import (
-    as_created,
-    created_again,
-    made_external,
-    undo_update,
-)
+from importer.planner.undo import as_created, created_again, made_external, undo_update
 from importer.writer.executor import DOUBTFUL
 
 
@@ -67,6 +62,13 @@ class UndoRequest:
     rate: float
     facts: Mapping[Path, Facts]
     delete_created: bool = False
+
+
+_OF_FIRST = {
+    *("roster", "mapping", "others", "alma", "users_as_of"),
+    *("codes", "codes_institution", "codes_fetched"),
+}
+"""The facts of a run that its undo has, too."""
 
 
 async def undo(
@@ -111,14 +113,7 @@ async def undo(
             started=request.now,
             today=request.now.date(),
             operator=request.operator,
-            roster=of_first.roster,
-            mapping=of_first.mapping,
-            others=of_first.others,
-            alma=of_first.alma,
-            codes=of_first.codes,
-            codes_institution=of_first.codes_institution,
-            codes_fetched=of_first.codes_fetched,
-            users_as_of=of_first.users_as_of,
+            **{name: value for name, value in of_first if name in _OF_FIRST},
             rate=request.rate,
             calls_left=alma.limiter.available,
             about_alma=about,
@@ -178,8 +173,7 @@ async def _compare(
     first: Ledger, alma: Alma, request: UndoRequest, progress: Progress
 ) -> list[Planned]:
     """Return the step of each row that the run wrote. Raises UnavailableError, AlmaError."""
-    alma_key = first.facts.alma.key if first.facts.alma else ""
-    renamed = EditMemory(alma_key).former()
+    renamed = EditMemory(first.facts.alma.key if first.facts.alma else "").former()
 
     async def one(image: Image) -> tuple[Planned, str]:
         if image.act is Act.CREATE and not request.delete_created:

@@ -14,14 +14,7 @@ from functools import cache, lru_cache
 from typing import TypeAlias, TypeVar
 
 from importer.model.fields import JOINED, LISTS, TYPE_FIELD, Field, Shape, text
-from importer.model.user import (
-    Coded,
-    ContactInfo,
-    Facts,
-    Part,
-    Reach,
-    User,
-)
+from importer.model.user import Coded, ContactInfo, Facts, Part, Reach, User
 
 P = TypeVar("P", bound=Part)
 

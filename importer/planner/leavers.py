@@ -31,13 +31,7 @@ from importer.model.user import AccountType, User
 from importer.planner.borrowing import active_blocks, end_patron_roles, other_roles
 from importer.planner.decide import update
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import (
-    current,
-    entries,
-    same_id,
-    with_entries,
-    with_fields,
-)
+from importer.planner.entries import current, entries, same_id, with_entries, with_fields
 from importer.planner.patch import diff, differences, same_as_sent
 from importer.planner.person import (
     Born,

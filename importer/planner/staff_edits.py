@@ -22,15 +22,7 @@ from importer.model.plan import Imprint, Imprints, SisRules, UserMemory, Where
 from importer.model.user import AccountType, Part, User
 from importer.planner.borrowing import role_days
 from importer.planner.drafts import DraftEntry, DraftUser
-from importer.planner.entries import (
-    FLAGS,
-    comparable,
-    current,
-    entries,
-    main_value,
-    normal,
-    types,
-)
+from importer.planner.entries import FLAGS, comparable, current, entries, main_value, normal, types
 from importer.planner.merge import (
     IDS,
     SET_APART,
