@@ -309,6 +309,9 @@ async def plan_each(
     return sorted(planned, key=lambda one: one.step.row)
 
 
+_RETIRED = "Reading those who may be retired once more"
+
+
 @contextmanager
 def check_call_budget(
     rows: int, most: int, again: int, limiter: RateLimiter, note: Callable[[str], None]
@@ -320,27 +323,21 @@ def check_call_budget(
     plan is not saved. The same error follows if others use the calls meanwhile. `note` gets a
     sentence before and, after many calls, one that a user cache would save them.
     """
-    if not most:
-        if limiter.available is not None and again > limiter.available:
-            msg = (
-                f"Each user who may be retired is read again: {counted(again, 'call')}, and "
-                f"{limiter.available:,} are left today. Nothing was planned. Plan after midnight "
-                "GMT, or fewer users at once."
-            )
-            raise DailyLimitError(msg)
-        yield
-        return
     calls, left, remaining = counted(most + again, "call"), limiter.available, ""
     if left is not None:
         reserve = f", besides the reserve of {limiter.reserve:,}" if limiter.reserve else ""
         remaining = f"{left:,} {'is' if left == 1 else 'are'} left today{reserve}"
         if most + again > left:
+            about = f"Without a user cache, asking Alma about {counted(rows, 'row')}"
+            about, advice = (about, f"{_CACHE}. Or plan") if most else (_RETIRED, "Plan")
             msg = (
-                f"Without a user cache, asking Alma about {counted(rows, 'row')} may take {calls}, "
-                f"and {remaining}. Nothing was planned. {_CACHE}. Or plan a smaller roster, or "
-                "plan after midnight GMT."
+                f"{about} may take {calls}, and {remaining}. Nothing was planned. {advice} a "
+                "smaller roster, or plan after midnight GMT."
             )
             raise DailyLimitError(msg)
+    if not most:
+        yield
+        return
     words = "; ".join(filter(None, (f"up to {calls}", remaining)))
     note(f"Without a user cache Alma is asked about each row: {words}.")
     before = limiter.calls

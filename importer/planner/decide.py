@@ -301,14 +301,9 @@ def _obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:
         )
     if match.known != "update":
         return "The mapping does not change users whom Alma has. Reject the row."
-    ours = draft.layout.account_type
-    if current(live, "account_type") == ours or match.account_type == "any":
-        return ""
-    why = _why_it_stays(draft, match)
-    kind = _account_type(live) or "of no account type"
-    return why and (
-        f"That user is {kind} in Alma, and the mapping makes {ours.capitalize()} records. {why}"
-    )
+    differences = _differences(draft, live, match)
+    stays = next((one for one in differences if one.code is Code.ACCOUNT_TYPE_STAYS), None)
+    return f"{stays.sentence(begin=True)}. {stays.advice}" if stays else ""
 
 
 def _why_it_stays(draft: DraftUser, match: Match) -> str:

@@ -399,15 +399,6 @@ _RULINGS: Mapping[tuple[Reason, bool], Ruling] = {
 }
 
 
-def reason_of(value: Value, last: Imprint, *, first: bool) -> Reason:
-    """Return why a value differs from the last one; `first`: of another roster."""
-    if value.made == last.made:
-        return Reason.SAME
-    if first or value.rule != last.rule:
-        return Reason.RULE
-    return Reason.NEW if value.cells != last.cells else Reason.DAY
-
-
 def changed_since(draft: DraftUser, left: Imprints, hashed: Keyed) -> set[str]:
     """Return the fields and lists of which a row has something else than at the last load.
 
@@ -539,12 +530,9 @@ def _decide(
         return Ruling.WRITE
     own = _own_entry(value, live, places)
     edited = not _is_as_left(last, live, own, memory, earlier.hashed)
-    ours = memory.own is not None and last in memory.own.values()
-    reason = reason_of(value, last, first=not ours)
-    if ours and reason is Reason.SAME and was.partition("]")[0] != value.key.partition("]")[0]:
-        reason = Reason.RULE if value.rule != last.rule else Reason.NEW  # the row's types are new
+    reason = _reason(value, was, last, memory)
     left = {"", *map(earlier.hashed, texts(last.where, live))}
-    if reason is Reason.SAME and memory.was_gone and last.answered not in left:
+    if (reason, edited) == (Reason.SAME, False) and memory.was_gone and last.answered not in left:
         reason = Reason.RULE  # another roster wrote its own value meanwhile: as at a first load
     if value.where.path == ROLE_END and not last.rule and not edited:  # of a create, so not sent
         return Ruling.WRITE
@@ -559,6 +547,18 @@ def _decide(
     if edited and reason is Reason.RULE and path in {*ENDS, ROLE_END} and "" != alma < value.day:
         return Ruling.REPLACE_EDIT  # of two ends the later one counts, and none is the latest
     return _RULINGS[reason, edited]
+
+
+def _reason(value: Value, was: str, last: Imprint, memory: UserMemory) -> Reason:
+    """Return why a value differs from the last one, which may be another roster's."""
+    ours, rule = memory.own is not None and last in memory.own.values(), value.rule != last.rule
+    if value.made != last.made:
+        if rule or not ours:
+            return Reason.RULE
+        return Reason.NEW if value.cells != last.cells else Reason.DAY
+    if ours and was.partition("]")[0] != value.key.partition("]")[0]:  # the row's types are new
+        return Reason.RULE if rule else Reason.NEW
+    return Reason.SAME
 
 
 def _is_as_left(
