@@ -29,7 +29,7 @@ from importer.model.problem import Origin
 from importer.model.user import User
 from importer.pipeline.undo import undone
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import comparable, entries
+from importer.planner.entries import entries
 from importer.planner.undo import undo_update
 from tests.planner import people
 from tests.planner.people import email
@@ -92,60 +92,38 @@ def test_the_reverse_gives_the_record_before(pair: tuple[DraftUser, User]) -> No
         assert people.shape(merged.after) == people.shape(live)
 
 
-def test_of_a_list_only_the_entries_that_somebody_changed_are_theirs() -> None:
-    """The others are put back; only where the preferred one is disputed the list is left."""
-    before = people.user(contact_info={"email": [email("a@b.org")]})
-    sent = people.user(contact_info={"email": [email("new@b.org"), email("w@b.org", "work")]})
-    now = people.user(contact_info={"email": [email("staff@b.org"), email("w@b.org", "work")]})
-    undone = undo_update(2, Written(before, sent, sent), now)
-    assert undone.theirs == ("contact_info.email[personal]",)
-    assert isinstance(undone.step, Update)
-    (left,) = entries(undone.step.after, "contact_info.email")
-    assert comparable(left)["email_address"] == "staff@b.org"
-
-
-OLD, NEW = "old@example.org", "new@example.org"
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_undo_does_not_bring_back_an_entry_that_staff_deleted(order: int) -> None:
-    """The run only took its mark, whichever way Alma orders the entries in its answer."""
-    before = people.user(contact_info={"email": [email(OLD, preferred=True)]})
-    parts = [email(OLD), email(NEW, preferred=True)]
-    sent = people.user(contact_info={"email": parts})
-    answered = people.user(contact_info={"email": parts[::order]})
-    now = people.user(contact_info={"email": [email(NEW, preferred=True)]})
-    undone = undo_update(2, Written(before, sent, answered), now)
-    assert undone.theirs == ("contact_info.email[personal]",)
-    assert isinstance(undone.step, Update)
-    assert entries(undone.step.after, "contact_info.email") == ()
-
-
-def test_who_loses_the_mark_of_a_deleted_entry_keeps_it() -> None:
-    """One entry must be preferred: where the one that was is gone, the one that is stays so."""
-    before = people.user(contact_info={"email": [email(OLD, preferred=True), email(NEW, "work")]})
-    sent = people.user(contact_info={"email": [email(OLD), email(NEW, "work", preferred=True)]})
-    now = people.user(contact_info={"email": [email(NEW, "work", preferred=True)]})
-    undone = undo_update(2, Written(before, sent, sent), now)
-    assert undone.theirs == ("contact_info.email[personal]",)
-    assert isinstance(undone.step, Unchanged)
-
-
-def test_where_staff_moved_the_mark_the_rest_of_the_list_is_put_back() -> None:
-    """A mark of theirs is a conflict of its own; the address that the run wrote is undone."""
-    before = people.user(contact_info={"email": [email(OLD, preferred=True), email(NEW, "work")]})
-    sent = people.user(contact_info={"email": [email("b@example.org"), email(NEW, "work")]})
-    now = people.user(
-        contact_info={"email": [email("b@example.org"), email(NEW, "work", preferred=True)]}
-    )
-    undone = undo_update(2, Written(before, sent, sent), now)
-    assert undone.theirs == ("contact_info.email.preferred",)
-    assert isinstance(undone.step, Update)
-    shown = [
-        (comparable(part)["email_address"], bool(getattr(part, "preferred", False)))
-        for part in entries(undone.step.after, "contact_info.email")
+def mails(text: str) -> User:
+    """A user with these emails, such as `old* new/work`: `*` is preferred."""
+    parts = [one.partition("/") for one in text.split()]
+    every = [
+        email(f"{name.strip('*')}@example.org", kind or "personal", preferred="*" in name)
+        for name, _, kind in parts
     ]
-    assert shown == [(OLD, False), (NEW, True)]
+    return people.user(contact_info={"email": every})
+
+
+@pytest.mark.parametrize(
+    ("before", "sent", "answered", "now", "theirs", "after"),
+    [
+        # of a list only the entries that somebody changed are theirs
+        ("a", "new w/work", "new w/work", "staff w/work", "[personal]", "staff"),
+        # an entry that staff deleted does not come back, whichever way Alma orders its answer
+        ("old*", "old new*", "old new*", "new*", "[personal]", ""),
+        ("old*", "old new*", "new* old", "new*", "[personal]", ""),
+        # one entry must be preferred: where the one that was is gone, the one that is stays so
+        ("old* new/work", "old new*/work", "old new*/work", "new*/work", "[personal]", "new*/work"),
+        # a mark that staff moved is a conflict of its own: the address that was written is undone
+        ("old* new/work", "b new/work", "b new/work", "b new*/work", ".preferred", "old new*/work"),
+    ],
+)
+def test_what_staff_did_to_a_list_since_is_theirs(
+    before: str, sent: str, answered: str, now: str, theirs: str, after: str
+) -> None:
+    """The rest of the list is put back."""
+    undone = undo_update(2, Written(mails(before), mails(sent), mails(answered)), mails(now))
+    assert undone.theirs == (f"contact_info.email{theirs}",)
+    user = undone.step.after if isinstance(undone.step, Update) else mails(now)
+    assert people.shape(user) == people.shape(mails(after))
 
 
 def test_an_id_that_is_put_back_as_primary_id_goes_where_it_was_kept() -> None:
