@@ -81,71 +81,41 @@ def asked(one: Planned) -> tuple[list[Code], tuple[str, ...]]:
     return [problem.code for problem in one.step.problems], choices(one.step.problems)
 
 
+PERSONS = {"jane": jane, "zoltan": zoltan}
+HOLDS = {"P": by_primary, "Q": by_other, "card": by_barcode}
+
+
 @pytest.mark.parametrize(
-    ("users", "alike", "codes", "answers"),
+    ("holders", "alike", "codes", "answers"),
     [
-        (
-            (),
-            (jane("9"),),
-            [Code.POSSIBLE_MATCH_IN_ALMA],
-            (RENAME, UPDATE, CREATE, REJECT),
-        ),
-        ((by_other(jane("9")),), (), [Code.KNOWN_BY_ANOTHER_ID], (RENAME, UPDATE, REJECT)),
-        ((by_other(zoltan("9")),), (), [Code.IDENTIFIER_OF_ANOTHER_PERSON], (CREATE, REJECT)),
-        (
-            (by_other(zoltan("9")),),
-            (jane("8"),),
-            [Code.IDENTIFIER_OF_ANOTHER_PERSON, Code.POSSIBLE_MATCH_IN_ALMA],
-            (RENAME, UPDATE, CREATE, REJECT),
-        ),
-        (
-            (by_primary(jane()), by_other(zoltan("9"))),
-            (),
-            [Code.IDENTIFIER_TAKEN],
-            (UPDATE, REJECT),
-        ),
-        (
-            (by_primary(jane()), by_other(jane("9"))),
-            (),
-            [Code.TWO_USERS_ONE_PERSON],
-            (UPDATE, REJECT),
-        ),
-        (
-            (by_primary(zoltan()), by_other(jane("9"))),
-            (),
-            [Code.ANOTHER_PERSON, Code.KNOWN_BY_ANOTHER_ID],
-            (f"{UPDATE}: 21234", f"{UPDATE}: 9", REJECT),
-        ),
-        (
-            (by_primary(zoltan()),),
-            (jane("9"),),
-            [Code.ANOTHER_PERSON, Code.POSSIBLE_MATCH_IN_ALMA],
-            (f"{UPDATE}: 21234", f"{UPDATE}: 9", REJECT),
-        ),
-        ((by_primary(zoltan()),), (), [Code.ANOTHER_PERSON], (UPDATE, REJECT)),
-        (
-            (by_primary(zoltan()), by_other(zoltan("9"))),
-            (),
-            [Code.ANOTHER_PERSON],
-            (UPDATE, REJECT),
-        ),
-        (
-            (by_barcode(zoltan("9")), by_primary(zoltan())),
-            (jane("8"),),
-            [Code.ANOTHER_PERSON, Code.POSSIBLE_MATCH_IN_ALMA],
-            (f"{UPDATE}: 21234", f"{UPDATE}: 8", REJECT),
-        ),
+        ("", "9", "possible-match-in-alma", [RENAME, UPDATE, CREATE]),
+        ("Q=jane/9", "", "known-by-another-id", [RENAME, UPDATE]),
+        ("Q=zoltan/9", "", "identifier-of-another-person", [CREATE]),
+        ("Q=zoltan/9", "8", "identifier-of-another-person possible-match-in-alma",
+         [RENAME, UPDATE, CREATE]),
+        ("P=jane/21234 Q=zoltan/9", "", "identifier-taken", [UPDATE]),
+        ("P=jane/21234 Q=jane/9", "", "two-users-one-person", [UPDATE]),
+        ("P=zoltan/21234 Q=jane/9", "", "another-person known-by-another-id",
+         [f"{UPDATE}: 21234", f"{UPDATE}: 9"]),
+        ("P=zoltan/21234", "9", "another-person possible-match-in-alma",
+         [f"{UPDATE}: 21234", f"{UPDATE}: 9"]),
+        ("P=zoltan/21234", "", "another-person", [UPDATE]),
+        ("P=zoltan/21234 Q=zoltan/9", "", "another-person", [UPDATE]),
+        ("card=zoltan/9 P=zoltan/21234", "8", "another-person possible-match-in-alma",
+         [f"{UPDATE}: 21234", f"{UPDATE}: 8"]),
     ],
-)
+)  # fmt: skip
 def test_each_line_of_the_table_asks_and_offers_what_alma_takes(
-    users: tuple[MatchedUser, ...],
-    alike: tuple[User, ...],
-    codes: list[Code],
-    answers: tuple[str, ...],
+    holders: str, alike: str, codes: str, answers: list[str]
 ) -> None:
     """P has the row's primary ID, Q its other ID, S is found by person; nothing else is sent."""
+    users = []
+    for key, _, who in (one.partition("=") for one in holders.split()):
+        name, _, primary_id = who.partition("/")
+        users.append(HOLDS[key](PERSONS[name](primary_id)))
     by = Match(by=("primary_id", "BARCODE"))
-    assert asked(planned(*users, alike=alike, match=by)) == (codes, answers)
+    one = planned(*users, alike=tuple(map(jane, alike.split())), match=by)
+    assert asked(one) == (codes.split(), (*answers, REJECT))
 
 
 def test_a_new_last_name_is_an_update_with_a_warning() -> None:
