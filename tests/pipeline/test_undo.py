@@ -32,7 +32,7 @@ from importer.planner.drafts import DraftUser
 from importer.planner.entries import entries
 from importer.planner.undo import undo_update
 from tests.planner import people
-from tests.planner.people import email
+from tests.planner.people import mails
 from tests.planner.strategies import pairs
 from tests.practice import reached
 from tests.sandbox.alma import Alma
@@ -90,16 +90,6 @@ def test_the_reverse_gives_the_record_before(pair: tuple[DraftUser, User]) -> No
         assert people.shape(forth.after) == people.shape(merged.after)
     else:
         assert people.shape(merged.after) == people.shape(live)
-
-
-def mails(text: str) -> User:
-    """A user with these emails, such as `old* new/work`: `*` is preferred."""
-    parts = [one.partition("/") for one in text.split()]
-    every = [
-        email(f"{name.strip('*')}@example.org", kind or "personal", preferred="*" in name)
-        for name, _, kind in parts
-    ]
-    return people.user(contact_info={"email": every})
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,16 @@ def email(address: str, kind: str = "personal", **more: object) -> dict[str, obj
     return {"segment_type": "Internal", "preferred": False} | held | more
 
 
+def mails(text: str) -> User:
+    """A user with these emails, such as `old* new/work`: `*` is preferred."""
+    words = [one.partition("/") for one in text.split()]
+    every = [
+        email(f"{name.strip('*')}@example.org", kind or "personal", preferred="*" in name)
+        for name, _, kind in words
+    ]
+    return user(contact_info={"email": every})
+
+
 def identifier(kind: str, value: str, **more: object) -> dict[str, object]:
     """An identifier as Alma's JSON has it."""
     held = {"id_type": {"value": kind, "desc": kind.title()}, "value": value}
