@@ -27,9 +27,10 @@ from importer.cli.app import run
 from importer.cli.output import now
 from importer.errors import Exit
 from importer.jobs.commands import Command, Ended, Tools, how_it_ended
-from importer.jobs.guards import allow
+from importer.jobs.guards import allow, skip
 from importer.jobs.run import JobRun
-from importer.jobs.schema import load_job
+from importer.jobs.schema import Job, load_job
+from importer.jobs.state import Load, Store
 from tests.cli.small import HEAD, MAPPING, TABLES
 from tests.serving import serving
 
@@ -117,12 +118,31 @@ class Office:
                 assert callable(event)
                 event()
 
-        job = load_job(self.folder / "nightly.yaml")
         if allowed:
-            allow(job, allowed, "", "ana@desk", "it is right", now() + self.clock)
-        return JobRun(
-            job, Tools(command, lambda: now() + self.clock, sleep, self.said.append)
-        ).run()
+            allow(self.job, allowed, "", "ana@desk", "it is right", now() + self.clock)
+        tools = Tools(command, lambda: now() + self.clock, sleep, self.said.append)
+        return JobRun(self.job, tools).run()
+
+    def edit(self, old: str, new: str, name: str = "nightly.yaml") -> None:
+        """Change a file of the folder, the job if no other is named, as a person does."""
+        path = self.folder / name
+        assert old in path.read_text("utf-8")
+        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+
+    @property
+    def job(self) -> Job:
+        """The job as its file says now."""
+        return load_job(self.folder / "nightly.yaml")
+
+    @property
+    def held(self) -> Load:
+        """The only load that is held."""
+        (load,) = Store("nightly").read().held
+        return load
+
+    def skip(self, run: str = "") -> None:
+        """A person skips what is held with this run, or else what is refused."""
+        skip(self.job, run, "ana@desk", "half a file", now())
 
     def clear(self) -> None:
         """Forget what was sent."""
@@ -133,15 +153,20 @@ class Office:
     def text(self) -> str:
         """The text of the only email."""
         (mail,) = self.mails
-        part = mail.get_body(("plain",))
-        assert part is not None
-        return f"{mail['Subject']}\n{part.get_content()}"
+        return text_of(mail)
 
     @property
     def state(self) -> dict[str, object]:
         """What the job remembers."""
         kept: dict[str, object] = json.loads((self.folder / "jobs" / "nightly.json").read_text())
         return kept
+
+
+def text_of(mail: EmailMessage) -> str:
+    """The subject and the text of an email."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return f"{mail['Subject']}\n{part.get_content()}"
 
 
 NOTIFY = """notify:

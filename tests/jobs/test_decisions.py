@@ -16,8 +16,6 @@ from importer.cli.output import now
 from importer.errors import FINE, Exit, UsageError
 from importer.jobs.commands import Ended
 from importer.jobs.feed import Feed
-from importer.jobs.guards import allow
-from importer.jobs.schema import load_job
 from importer.jobs.state import Store
 from importer.jobs.words import JobOverview, jobs_in
 from tests.cli.conftest import Sandbox, Type
@@ -46,7 +44,7 @@ def test_who_allowed_a_load_and_why_is_in_its_mail_and_its_history(
     (kept,) = Store("nightly").read().decisions
     assert (kept.who, kept.why, kept.files[0][:13]) == (who, "the first load", "patrons-1.csv")
     with pytest.raises(UsageError, match="is held by a guard"):
-        allow(load_job(office.folder / "nightly.yaml"), (), "", "ana", "again", kept.at)
+        office.run("creates")
 
 
 def test_what_is_resolved_after_a_load_was_allowed_is_not_allowed_with_it(
@@ -56,11 +54,10 @@ def test_what_is_resolved_after_a_load_was_allowed_is_not_allowed_with_it(
     office.write_job()
     twin = ("30001", "Canaria1", "Vexworthy1", "COMM", "1990-01-02", "", "")
     assert office.takes([*people(40), twin, ("30002", *twin[1:])]) == Exit.SAFETY_CHECK
-    held = Store("nightly").read().open
-    assert held is not None
+    held = office.held.run
     assert typed("job", "allow", "nightly.yaml", "--why", "x").exit == Exit.DONE
     for row in ("42", "43"):
-        assert typed("resolve", held.run, row, "--as", "create").exit in FINE
+        assert typed("resolve", held, row, "--as", "create").exit in FINE
     assert office.run() == Exit.SAFETY_CHECK
     assert state(sandbox) == {}
     assert typed("job", "allow", "nightly.yaml", "--why", "y").exit == Exit.DONE
@@ -75,9 +72,7 @@ def test_a_held_plan_that_was_applied_by_hand_is_said_to_be(
     office.write_job("guards: {creates: 30}\n")
     assert office.takes(people(40)) == Exit.SAFETY_CHECK
     assert "nothing was written" in office.text
-    held = Store("nightly").read().open
-    assert held is not None
-    assert typed("apply", held.run, "--yes").exit == Exit.DONE
+    assert typed("apply", office.held.run, "--yes").exit == Exit.DONE
     office.clear()
     office.clock = timedelta(hours=30)
     assert office.run() == Exit.SAFETY_CHECK
@@ -103,16 +98,14 @@ def test_a_decision_is_about_the_load_that_a_person_looked_at(
     """A newer file is held by now: the command of the older message decides nothing."""
     office.write_job()
     assert office.takes(people(40), age=HOUR) == Exit.SAFETY_CHECK
-    first = Store("nightly").read().open
-    assert first is not None
-    assert f"--run {first.run}" in office.text
+    first = office.held.run
+    assert f"--run {first}" in office.text
     assert office.takes(people(50), "patrons-2.csv") == Exit.SAFETY_CHECK
-    late = typed("job", do, "nightly.yaml", "--why", "x", "--run", first.run)
+    late = typed("job", do, "nightly.yaml", "--why", "x", "--run", first)
     assert (late.exit, "patrons-2.csv" in late.err) == (Exit.USAGE, True)
-    state = Store("nightly").read()
-    assert (state.open is not None, state.decisions) == (True, ())
-    now = state.open.run if state.open else ""
-    assert typed("job", do, "nightly.yaml", "--why", "x", "--run", now).exit == Exit.DONE
+    assert Store("nightly").read().decisions == ()
+    words = ("--why", "x", "--run", office.held.run)
+    assert typed("job", do, "nightly.yaml", *words).exit == Exit.DONE
     (decided,) = Store("nightly").read().decisions
     assert [name[:13] for name in decided.files] == ["patrons-2.csv"]
 
@@ -149,13 +142,12 @@ def test_whoever_skips_a_refused_file_skips_no_load_that_is_held_by_now(
     assert office.takes(b"Id\n1\n", "patrons-2.csv", age=HOUR * 2) == Exit.USAGE
     (refused,) = typed("job", "list", "--json").summary["jobs"]
     assert office.takes(people(9), "patrons-3.csv", age=HOUR) == Exit.SAFETY_CHECK
-    before = Store("nightly").read().open
-    assert before is not None
+    before = office.held
     late = typed(*shlex.split(refused["skip"])[1:], "--json")
     assert [name[:13] for name in late.summary["files"]] == ["patrons-2.csv"]
     again = typed("job", "skip", "nightly.yaml", "--why", "x")
     assert (again.exit, f"--run {before.run}" in again.err) == (Exit.USAGE, True)
-    assert Store("nightly").read().open == before
+    assert office.held == before
 
 
 def test_the_list_of_jobs_shows_state_and_next_trouble(
@@ -206,21 +198,6 @@ def test_the_list_of_jobs_shows_state_and_next_trouble(
     office.drop(rows_of(people(41)), "patrons-3.csv")
     assert office.run(command=refused) == Exit.ACCESS
     assert (look(), jobs["nightly"].trouble) == ("open", "The key is not known.")
-
-
-@pytest.mark.parametrize(
-    "feeds", [{"incoming/*.csv": {"last": {"name": "a.csv", "modified": 1.0}}}, None]
-)
-def test_the_state_of_an_earlier_version_is_listed(
-    feeds: object, office: Office, typed: Type
-) -> None:
-    """It is not damaged, as the next run of the job reads it, too."""
-    office.write_job()
-    kept = {"version": 1, "open": None} | ({"feeds": feeds} if feeds else {})
-    (office.folder / "jobs").mkdir()
-    (office.folder / "jobs" / "nightly.json").write_text(json.dumps(kept), "utf-8")
-    (shown,) = typed("job", "list", "--json").summary["jobs"]
-    assert (shown["state"], shown["files"]) == ("new", [])
 
 
 def test_no_job_of_a_folder_stops_the_others(office: Office, sandbox: Sandbox, typed: Type) -> None:

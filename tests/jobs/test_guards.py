@@ -69,8 +69,7 @@ def test_a_memory_of_mapping_files_holds_no_load(office: Office, sandbox: Sandbo
     load["mappings"] = ["0" * 64]
     Path("jobs/nightly.json").write_text(json.dumps(memory), "utf-8")
     assert office.takes(people(41), "patrons-2.csv") == Exit.DONE
-    mapping = office.folder / "small.yaml"
-    mapping.write_text(mapping.read_text("utf-8").replace("<Last>", "New"), "utf-8")
+    office.edit("<Last>", "New", "small.yaml")
     assert office.takes(people(42), "patrons-3.csv") == Exit.SAFETY_CHECK
 
 
@@ -85,9 +84,7 @@ def test_a_safety_check_that_fails_only_after_the_plan_holds_the_load(
     office: Office, sandbox: Sandbox, typed: Type
 ) -> None:
     """As by an answer that a person gave meanwhile; the load can be skipped, or is replaced."""
-    mapping = office.folder / "small.yaml"
-    text = mapping.read_text("utf-8").replace("renames: {percent: 100, count: 100}", NO_RENAMES)
-    mapping.write_text(text, "utf-8")
+    office.edit("renames: {percent: 100, count: 100}", NO_RENAMES, "small.yaml")
     office.write_job("guards: {creates: off, absent: off, review: off, mapping: off}\n")
     assert office.takes([ANA, *people(20)], age=timedelta(hours=5)) == Exit.DONE
     other = ("2001", "Zoe", "Quux", "COMM", "1955-05-05", "zoe@example.org", "")
@@ -126,14 +123,13 @@ def test_the_content_of_the_last_load_counts_again(
     """If the load was undone, or its mapping changed: a person decides, once it comes again."""
     office.write_job("guards: {creates: off}\n", max_age="26h", after="keep")
     assert office.takes(people(6), age=timedelta(hours=2)) == Exit.DONE
-    mapping = office.folder / "small.yaml"
     last = Store("nightly").read().last
     assert last is not None
     if what == "undone":
         assert typed("undo", last.run, "--delete-created", "-o", "runs/back").exit == Exit.DONE
         assert typed("apply", "runs/back", "--delete", "6", "--yes").exit == Exit.DONE
     else:
-        mapping.write_text(mapping.read_text("utf-8").replace("<Last>", "New"), "utf-8")
+        office.edit("<Last>", "New", "small.yaml")
     assert office.run() == Exit.DONE  # only the file of that load
     office.clear()
     assert office.takes(people(6), "patrons-2.csv", timedelta(hours=1)) == Exit.SAFETY_CHECK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -11,28 +12,48 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from tests.campus.retiring import MAPPING as MAPPING_TO_RETIRE
-from tests.campus.retiring import record
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ask, delete, state
-from tests.jobs.killed import DONE_AT_ALL, kill, lead, lead_astray
+from tests.jobs.killed import DONE_AT_ALL, LEADS, kill
 from tests.jobs.office import NOTIFY, Office, SshServer, in_process, names, people, rows_of
 from tests.jobs.test_returns import WRONG
 from tests.jobs.test_several_rosters import _write_job_of_two
 from tests.jobs.test_sftp import SIS
-from tests.practice import call
 
 
-def _clean(office: Office) -> None:
+def _clean(office: Office, sandbox: Sandbox) -> None:
+    """Begin anew: no file, no run, no user."""
     for name in ("jobs", "runs", "incoming", "out", "back"):
         shutil.rmtree(office.folder / name, ignore_errors=True)
     for name in ("incoming", "out", "back"):
         (office.folder / name).mkdir()
+    for key in state(sandbox):
+        delete(sandbox, key)
+    ask(sandbox, "DELETE", "log")
     office.clear()
 
 
+def _methods(sandbox: Sandbox) -> list[object]:
+    """The methods of the calls that may have changed something."""
+    return [call["method"] for call in sandbox.log() if call["method"] != "GET"]
+
+
+def _killed(
+    office: Office, sandbox: Sandbox, stride: int, arrive: Callable[[], None], way: str = "lead"
+) -> Iterator[int]:
+    """Let files arrive and kill the job at every n-th step, then go on; yield after each time."""
+    for at in count(1, stride):
+        _clean(office, sandbox)
+        arrive()
+        ended = kill(at, office.folder, way)
+        LEADS[way](office.folder / "nightly.yaml", in_process)
+        yield at
+        if ended == DONE_AT_ALL:
+            break
+
+
 @pytest.mark.faults
-@pytest.mark.parametrize("do", ["apply", "sis-zip", "sis-load", "retire"])
+@pytest.mark.parametrize("do", ["apply", "sis-zip", "sis-load"])
 def test_a_killed_job_loads_once(
     do: str, office: Office, sandbox: Sandbox, sshd: SshServer
 ) -> None:
@@ -46,16 +67,9 @@ def test_a_killed_job_loads_once(
         out = "out" if do == "sis-zip" else sshd.address(office.folder / "out")
         guards = "guards: {creates: off}\n" if do == "sis-load" else ""
         more = f"do: {do}\ndeliver_to: {out}\n{guards}{sshd.login()}"
-    if do == "retire":
-        mapping = MAPPING_TO_RETIRE.format(if_open="hold", do="expire")
-        (office.folder / "small.yaml").write_text(mapping, "utf-8")
     office.write_job(more, max_age="26h")
     for at in count(1):
-        _clean(office)
-        for user, first, last, *_ in people(3, first=10 * at) if do == "retire" else ():
-            ended = record(user, at) | {"first_name": first, "last_name": last}
-            call(sandbox.host, "POST", "/almaws/v1/users", ended)
-        ask(sandbox, "DELETE", "log")
+        _clean(office, sandbox)
         office.drop(rows_of(people(3, first=10 * at)))
         older = rows_of(people(3, first=10 * at + 5))
         office.drop(older, "patrons-0.csv", age=timedelta(hours=1))
@@ -65,9 +79,8 @@ def test_a_killed_job_loads_once(
         assert names(office.inbox) == ["patrons-0.csv.superseded-", "patrons-1.csv.done-"], at
         assert 1 <= len(office.mails) <= 2, at
         assert all("patrons-0.csv (" in str(mail.get_body()) for mail in office.mails), at
-        if do in {"apply", "retire"}:
-            calls = [call["method"] for call in sandbox.log() if call["method"] != "GET"]
-            assert calls == ["POST" if do == "apply" else "PUT"] * 3, at
+        if do == "apply":
+            assert _methods(sandbox) == ["POST"] * 3, at
         else:
             (delivered,) = Path("out").iterdir()
             assert zipfile.is_zipfile(delivered), at
@@ -87,31 +100,24 @@ def test_a_feed_that_is_killed_anywhere_loads_each_file_once_and_in_its_order(
     notify = NOTIFY.replace("  chat", "  office: [registrar@example.org]\n  chat")
     more = "every: file\ndo: apply\nguards: {creates: 2, absent: off}\nrejects_to: back\n"
     office.write_job(more, max_age="26h")
-    job = office.folder / "nightly.yaml"
-    job.write_text(job.read_text("utf-8").replace(NOTIFY, notify), "utf-8")
-    for at in count(1, stride):
-        _clean(office)
-        delete_all(sandbox)
-        ask(sandbox, "DELETE", "log")
+    office.edit(NOTIFY, notify)
+
+    def arrive() -> None:
         three, last = people(3), (*people(1)[0][:2], "Newname", "COMM", "", "", "")
         office.drop(rows_of(three), age=timedelta(hours=1))
-        wrong = ("", "Canaria999", "Vexworthy", "COMM", "", "", "")
-        office.drop(rows_of([last, *three[1:], wrong]), "patrons-2.csv")
-        ended = kill(at, office.folder)
-        lead(job, in_process)
+        office.drop(rows_of([last, *three[1:], WRONG]), "patrons-2.csv")
+
+    for at in _killed(office, sandbox, stride, arrive):
         users = state(sandbox)
         assert sorted(users) == ["20001", "20002", "20003", "20999"], at
         assert users["20001"]["last_name"] == "Newname", at
-        calls = [call["method"] for call in sandbox.log() if call["method"] != "GET"]
-        assert calls == ["POST", "POST", "POST", "PUT", "POST"], at
+        assert _methods(sandbox) == ["POST", "POST", "POST", "PUT", "POST"], at
         assert names(office.inbox) == ["patrons-1.csv.done-", "patrons-2.csv.done-"], at
         (done,) = (office.folder / "back").iterdir()
         assert ".done-" in done.name, at
         mails = [mail["Subject"] for mail in office.mails if "registrar" in mail["To"]]
         assert 1 <= len(mails) <= 2, at
         assert 4 <= len(office.mails) <= 6, at
-        if ended == DONE_AT_ALL:
-            break
     assert at > 30
 
 
@@ -129,21 +135,16 @@ def test_what_is_skipped_or_corrected_too_late_is_put_aside_once(
         "every: file\ndo: apply\nguards: {creates: off, absent: off}\nrejects_to: back\n",
         max_age="26h",
     )
-    job = office.folder / "nightly.yaml"
-    wrong = ("", "Canaria999", "Vexworthy", "COMM", "", "", "")
     everybody = people(20)
     changed = [(*everybody[0][:2], "Newname", *everybody[0][3:]), *everybody[1:]]
-    for at in count(1, stride):
-        _clean(office)
-        delete_all(sandbox)
-        ask(sandbox, "DELETE", "log")
-        for number, rows in enumerate(([*everybody, wrong], [*changed, wrong], everybody[:5]), 1):
+
+    def arrive() -> None:
+        for number, rows in enumerate(([*everybody, WRONG], [*changed, WRONG], everybody[:5]), 1):
             office.drop(rows_of(rows), f"patrons-{number}.csv", age=timedelta(hours=4 - number))
-        ended = kill(at, office.folder, "lead_astray")
-        lead_astray(job, in_process)
+
+    for at in _killed(office, sandbox, stride, arrive, "lead_astray"):
         assert sorted(state(sandbox)) == sorted(row[0] for row in everybody), at
-        calls = [call["method"] for call in sandbox.log() if call["method"] != "GET"]
-        assert calls == ["POST"] * 20 + ["PUT"], at
+        assert _methods(sandbox) == ["POST"] * 20 + ["PUT"], at
         assert names(office.inbox) == [
             "patrons-1.csv.done-", "patrons-2.csv.done-", "patrons-3.csv.skipped-"
         ], at  # fmt: skip
@@ -154,8 +155,6 @@ def test_what_is_skipped_or_corrected_too_late_is_put_aside_once(
         assert len(left) == aside + 1, at
         late = [mail for mail in office.mails if "Corrections came too" in str(mail.get_body())]
         assert 1 <= len(late) <= 2, at
-        if ended == DONE_AT_ALL:
-            break
     assert at > 20
 
 
@@ -174,23 +173,19 @@ def test_rosters_of_a_server_are_loaded_once_with_their_corrections(
         f"guards: {{creates: 0, absent: off}}\nrejects_to: {sshd.address(office.folder / 'back')}\n"
     )
     _write_job_of_two(office, more + sshd.login(), max_age="26h")
-    job = office.folder / "nightly.yaml"
     notify = NOTIFY.replace("  chat", "  office: [registrar@example.org]\n  chat")
-    text = job.read_text("utf-8").replace(NOTIFY, notify)
-    job.write_text(text.replace("incoming/staff", sshd.address(office.inbox / "staff")), "utf-8")
-    for at in count(1, stride):
-        _clean(office)
-        delete_all(sandbox)
-        ask(sandbox, "DELETE", "log")
+    office.edit(NOTIFY, notify)
+    office.edit("incoming/staff", sshd.address(office.inbox / "staff"))
+
+    def arrive() -> None:
         for name, first in (("patrons-1.csv", 1), ("staff-1.csv", 101)):
             office.drop(rows_of([*people(3, first=first), WRONG]), name)
         office.drop(rows_of(people(9)), "staff-0.csv", age=timedelta(hours=1))
-        ended = kill(at, office.folder)
-        lead(job, in_process)
+
+    for at in _killed(office, sandbox, stride, arrive):
         ids = [row[0] for first in (1, 101) for row in people(3, first=first)]
         assert sorted(state(sandbox)) == [*ids[:3], *ids[3:], "20998", "20999"], at
-        calls = [call["method"] for call in sandbox.log() if call["method"] != "GET"]
-        assert calls == ["POST"] * 8, at
+        assert _methods(sandbox) == ["POST"] * 8, at
         assert names(office.inbox) == [
             "patrons-1.csv.done-", "staff-0.csv.superseded-", "staff-1.csv.done-"
         ], at  # fmt: skip
@@ -202,12 +197,4 @@ def test_rosters_of_a_server_are_loaded_once_with_their_corrections(
         assert 1 <= len(told) <= 2, at
         loads = [mail for mail in office.mails if "written to Alma: " in mail["Subject"]]
         assert 3 <= len(loads) <= 4, at
-        if ended == DONE_AT_ALL:
-            break
     assert at > 40
-
-
-def delete_all(sandbox: Sandbox) -> None:
-    """Delete every user, so that the next attempt begins with an empty Alma."""
-    for key in state(sandbox):
-        delete(sandbox, key)

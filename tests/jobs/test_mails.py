@@ -195,8 +195,7 @@ def _held_in_turn(office: Office, sandbox: Sandbox) -> None:
 def _comes_again(office: Office, sandbox: Sandbox) -> None:
     """The roster comes as it was."""
     _arrives(rows_of(people(3)), hours=3)(office, sandbox)
-    job = office.folder / "nightly.yaml"
-    job.write_text(job.read_text("utf-8").replace("when: changes", "when: always"), "utf-8")
+    office.edit("when: changes", "when: always")
     office.takes(people(3), "patrons-2.csv")
 
 

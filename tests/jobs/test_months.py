@@ -11,7 +11,6 @@ import shlex
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from email.message import EmailMessage
 
 import pytest
 
@@ -20,7 +19,7 @@ from importer.jobs.state import Store
 from tests.cli.conftest import Sandbox
 from tests.cli.small import MAPPING, state
 from tests.command_line import typed as type_in
-from tests.jobs.office import Office, SshServer, names, rows_of
+from tests.jobs.office import Office, SshServer, names, rows_of, text_of
 from tests.jobs.test_returns import back, correct, to_office, write_job
 
 People = dict[str, str]
@@ -46,13 +45,6 @@ def changed(people: People, version: object, *keys: int) -> People:
 def everybody(count: int = 40) -> People:
     """The first roster."""
     return changed({}, "", *range(1, count + 1))
-
-
-def text_of(mail: EmailMessage) -> str:
-    """The text of an email."""
-    part = mail.get_body(("plain",))
-    assert part is not None
-    return str(part.get_content())
 
 
 @dataclass
@@ -88,7 +80,7 @@ class Month:
         for sent in (self.office.mails, self.office.pings):
             sent.clear()
         assert (self.day, self.run()) == (self.day, exit_code)
-        texts = [f"{mail['Subject']}\n{text_of(mail)}" for mail in self.office.mails]
+        texts = [*map(text_of, self.office.mails)]
         assert len(texts) == len(mails), (self.day, texts)
         for text, words in zip(texts, mails, strict=True):
             assert words in text, (self.day, text)

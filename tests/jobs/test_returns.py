@@ -17,8 +17,6 @@ import pytest
 from importer.cli.output import now
 from importer.errors import Exit, UsageError
 from importer.jobs.commands import Ended
-from importer.jobs.guards import skip
-from importer.jobs.schema import load_job
 from importer.jobs.state import Store
 from importer.jobs.words import jobs_in
 from tests.cli.conftest import Sandbox, Type
@@ -52,9 +50,7 @@ def arrange(request: pytest.FixtureRequest, office: Office) -> Arrange:
 def write_job(office: Office, guards: str = GUARDS) -> None:
     """Write a job that gives rejects back."""
     office.write_job(guards, max_age="26h")
-    path = office.folder / "nightly.yaml"
-    notify = NOTIFY.replace("  chat", f"  office: [{OFFICE}]\n  chat")
-    path.write_text(path.read_text("utf-8").replace(NOTIFY, notify), "utf-8")
+    office.edit("  chat:", f"  office: [{OFFICE}]\n  chat:")
 
 
 def back(office: Office) -> list[Path]:
@@ -155,8 +151,7 @@ def test_corrections_under_another_name_are_named_once(
 ) -> None:
     """They are not loaded; a message says under which name they would be, beside others too."""
     workbook = gives_back(office)
-    job = office.folder / "nightly.yaml"
-    job.write_text(job.read_text("utf-8").replace("when: changes", "when: trouble"), "utf-8")
+    office.edit("when: changes", "when: trouble")
     correct(workbook)
     shutil.copy(workbook, workbook.with_name("corrected by me.xlsx"))
     if sys.platform == "linux":  # a name of a server that does not write UTF-8
@@ -293,7 +288,7 @@ def test_a_workbook_that_is_open_or_refused_stops_no_roster(
     for _ in range(2):
         assert office.run() == Exit.ROSTER
     assert "job skip" in office.text  # of the only email
-    skip(load_job(office.folder / "nightly.yaml"), "", "ana", "half a file", now())
+    office.skip()
     assert office.run() == Exit.DONE
     workbook.write_bytes(b"PK\x03\x04 half of another workbook")
     assert office.takes(people(21), "patrons-2.csv") == Exit.ROSTER
@@ -324,16 +319,14 @@ def test_corrections_that_a_person_skips_are_put_aside(
 ) -> None:
     """They never come back; what the office saves there after that is loaded."""
     arrange()
-    job = office.folder / "nightly.yaml"
-    job.write_text(job.read_text("utf-8").replace("creates: off", "creates: 30"), "utf-8")
+    office.edit("creates: off", "creates: 30")
     assert office.takes([*people(20), *map(_wrong, range(3))], age=HOUR) == Exit.REJECTS
     (workbook,) = back(office)
     for number in (2, 3, 4):
         correct(workbook, f"F{number}", f"2099{number}")
-    job.write_text(job.read_text("utf-8").replace("creates: 30", "creates: 1"), "utf-8")
+    office.edit("creates: 30", "creates: 1")
     assert office.run() == Exit.SAFETY_CHECK
-    (held,) = Store("nightly").read().held
-    skip(load_job(job), held.run, "ana", "of last year", now())
+    office.skip(office.held.run)
     office.clear()
     for _ in range(2):
         assert office.run() == Exit.DONE

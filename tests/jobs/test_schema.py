@@ -41,6 +41,13 @@ WRONG = {
     "mapping: small.yaml\ndeliver_to: out": (5, "deliver_to: is only for an SIS load"),
     "mapping: small.yaml\n  - from: back/*.xlsx\n    mapping: a.yaml\nrejects_to: ./back/": (
         7, "rejects_to: is where `from` finds *.xlsx"),  # it would load them for ever
+    **{f"mapping: small.yaml\n  - mapping: a.yaml\n    from: {address}": (6, sentence)
+       for address, sentence in {
+           "sftp://a:open@example.org/out/*.csv": "must not contain a password",
+           "sftp://example.org/out/*.csv": "sftp://user@host/folder",
+           "ftp://a@example.org/out/*.csv": "sftp://user@host/folder",
+           "incoming/": "must end with a file name or a pattern",
+       }.items()},
 }  # fmt: skip
 
 
@@ -56,25 +63,6 @@ def test_a_wrong_key_is_a_finding_with_its_line(change: str, tmp_path: Path) -> 
         finding.startswith(f"nightly.yaml:{line}:") and sentence.strip("`") in finding
         for finding in caught.value.findings
     ), caught.value.findings
-
-
-@pytest.mark.parametrize(
-    ("address", "sentence"),
-    [
-        ("sftp://a:open@example.org/out/*.csv", "must not contain a password"),
-        ("sftp://example.org/out/*.csv", "sftp://user@host/folder"),
-        ("ftp://a@example.org/out/*.csv", "sftp://user@host/folder"),
-        ("incoming/", "must end with a file name or a pattern"),
-    ],
-)
-def test_an_address_that_cannot_be_used_is_a_finding(
-    address: str, sentence: str, tmp_path: Path
-) -> None:
-    """Passwords never are in the file, and a pattern is needed."""
-    path = tmp_path / "nightly.yaml"
-    path.write_text(RIGHT.replace("incoming/patrons-*.csv", address), "utf-8")
-    with pytest.raises(MappingError, match=sentence):
-        load_job(path)
 
 
 def test_a_login_is_found_however_its_server_is_written(tmp_path: Path) -> None:

@@ -16,11 +16,8 @@ from importer.errors import FINE, Exit
 from importer.jobs.check import check_job
 from importer.jobs.commands import Tools
 from importer.jobs.feed import Feed, FileState, position
-from importer.jobs.guards import skip
 from importer.jobs.places import FoundFile
 from importer.jobs.run import JobRun
-from importer.jobs.schema import load_job
-from importer.jobs.state import Store
 from importer.jobs.words import jobs_in
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
@@ -71,28 +68,13 @@ def arrange(request: pytest.FixtureRequest, office: Office) -> Arrange:
 GUARDS = "guards: {creates: off, rows: 80%, absent: off, review: off}\n"
 
 
-def test_of_two_files_only_the_newer_one_is_loaded(
-    arrange: Arrange, office: Office, sandbox: Sandbox
-) -> None:
-    """The older one is put away as superseded and named in the email, once."""
-    arrange()
-    office.drop(named("Monday"), "patrons-09a.csv", age=HOUR)
-    assert office.takes(named("Tuesday"), "patrons-09b.csv") == Exit.DONE
-    assert last_name(sandbox) == "Tuesday"
-    assert names(office.inbox) == ["patrons-09a.csv.superseded-", "patrons-09b.csv.done-"]
-    assert "patrons-09a.csv (" in office.text
-    office.clear()
-    assert office.run() == Exit.ROSTER  # no file; `max_age` is not set
-    assert "09a" not in office.text
-    assert last_name(sandbox) == "Tuesday"
-
-
 def test_a_backlog_is_one_load(arrange: Arrange, office: Office, sandbox: Sandbox) -> None:
-    """After an outage of a weekend the newest file is loaded, and no other one."""
+    """After an outage of a weekend the newest file is loaded; the others are named, once."""
     arrange(max_age="26h")
     for number, day in enumerate(("Friday", "Saturday", "Sunday"), 1):
         office.drop(named(day), f"patrons-{9 - number}.csv", age=HOUR * (4 - number))
     assert office.run() == Exit.DONE
+    assert all(f"patrons-{number}.csv (" in office.text for number in (7, 8))
     office.clear()
     for _ in range(3):
         assert office.run() == Exit.DONE
@@ -103,36 +85,24 @@ def test_a_backlog_is_one_load(arrange: Arrange, office: Office, sandbox: Sandbo
     ]  # fmt: skip
 
 
-def test_a_held_file_that_a_newer_one_replaced_never_comes_back(
-    arrange: Arrange, office: Office, sandbox: Sandbox
-) -> None:
-    """Half a file is held; the whole one is loaded after it, and nothing is held any more."""
-    arrange(max_age="26h")
-    assert office.takes(people(20), "patrons-01.csv", age=HOUR * 3) == Exit.DONE
-    assert office.takes(people(10), "patrons-05.csv", age=HOUR * 2) == Exit.SAFETY_CHECK
-    assert office.takes(people(21), "patrons-08.csv", age=HOUR) == Exit.DONE
-    assert office.run() == Exit.DONE
-    assert len(state(sandbox)) == 21
-    assert names(office.inbox)[1] == "patrons-05.csv.superseded-"
-
-
+@pytest.mark.parametrize("count", [20, 21])
 @pytest.mark.parametrize("name", ["patrons-08.csv", "patrons-05.csv"])
-def test_a_held_file_is_held_no_longer_once_the_last_content_comes_again(
-    name: str, arrange: Arrange, office: Office, sandbox: Sandbox
+def test_a_held_file_is_held_no_longer_once_another_one_comes(
+    name: str, count: int, arrange: Arrange, office: Office, sandbox: Sandbox
 ) -> None:
-    """Under a new name or its own: the content is that of the newest file, so nothing is left."""
+    """Under a new name or its own, with the content of the last load or more: nothing is left."""
     arrange(max_age="26h")
     assert office.takes(people(20), "patrons-01.csv", age=HOUR * 3) == Exit.DONE
     assert office.takes(people(10), "patrons-05.csv", age=HOUR * 2) == Exit.SAFETY_CHECK
-    held = Store("nightly").read().open
-    assert held is not None
-    assert office.takes(people(20), name, age=HOUR) in FINE
+    copy = Path(office.held.files[0].copied_to)
+    assert office.takes(people(count), name, age=HOUR) in FINE
     assert office.state["open"] is None
-    assert not Path(held.files[0].copied_to).exists()
+    assert copy.exists() == (count == 21)
     (job,) = jobs_in(office.folder, now())
     assert (job.state, job.as_json()["files"], job.as_json()["skip"]) == ("ok", [], "")
     assert office.run() == Exit.DONE
-    assert len(state(sandbox)) == 20
+    assert len(state(sandbox)) == count
+    assert [one for one in names(office.inbox) if one.endswith(".csv")] == []
 
 
 @pytest.mark.parametrize("wrong", ["held", "empty"])
@@ -314,8 +284,7 @@ def test_every_file_of_a_backlog_is_loaded_oldest_first(
     assert last_name(sandbox) == "Monday"
     office.drop(named("Thursday"), "patrons-0.csv", age=HOUR * 50)
     office.clear()
-    path = office.folder / "nightly.yaml"
-    path.write_text(path.read_text("utf-8").replace("when: changes", "when: trouble"), "utf-8")
+    office.edit("when: changes", "when: trouble")
     # a good load: but no later file has the late one's changes
     assert office.takes(named("Tuesday"), "patrons-5.csv") == Exit.REJECTS
     assert "patrons-0.csv (" in office.text
@@ -325,8 +294,7 @@ def test_every_file_of_a_backlog_is_loaded_oldest_first(
 
 def load_every_file(office: Office) -> None:
     """Let the job load each file."""
-    path = office.folder / "nightly.yaml"
-    path.write_text(path.read_text("utf-8").replace("do: apply", "every: file\ndo: apply"), "utf-8")
+    office.edit("do: apply", "every: file\ndo: apply")
 
 
 @pytest.mark.parametrize("wrong", ["held", "cut", "empty"])
@@ -349,8 +317,7 @@ def test_a_file_that_cannot_be_loaded_stops_those_behind_it(
         "patrons-2.csv": FileState.HELD if wrong == "held" else FileState.REFUSED,
         "patrons-3.csv": FileState.SEEN,
     }
-    run = job.memory.open.run if job.memory.open is not None else ""
-    skip(load_job(office.folder / "nightly.yaml"), run, "ana", "half a file", now())
+    office.skip(job.memory.open.run if job.memory.open is not None else "")
     assert office.run() == Exit.DONE
     assert len(state(sandbox)) == 21
     assert names(office.inbox)[1] == "patrons-2.csv.skipped-"
@@ -393,8 +360,8 @@ def test_files_can_be_ordered_by_their_names(office: Office, sandbox: Sandbox) -
     office.write_job(GUARDS, order="name", max_age="26h")
     office.drop(named("Nine"), "patrons-9.csv")
     office.drop(named("Ten"), "patrons-10.csv", age=HOUR)
-    found = [*check_job(load_job(office.folder / "nightly.yaml"))]
-    assert any("newest file in incoming is patrons-10.csv" in one.sentence for one in found)
+    found = [one.sentence for one in check_job(office.job)]
+    assert any("newest file in incoming is patrons-10.csv" in one for one in found)
     assert office.takes(named("Ten"), "patrons-10.csv", age=HOUR) == Exit.DONE
     assert last_name(sandbox) == "Ten"
     assert office.takes(named("Eight"), "patrons-8.csv") == Exit.REJECTS
@@ -415,7 +382,7 @@ def test_a_file_that_was_seen_unchanged_needs_no_further_wait(
     office.write_job(GUARDS, unchanged_for="60s")
     office.drop(named("Monday"))
     waits: list[float] = []
-    job = load_job(office.folder / "nightly.yaml")
+    job = office.job
     tools = Tools(in_process, lambda: now() + office.clock, waits.append, office.said.append)
     JobRun(job, tools).look()
     office.clock = HOUR

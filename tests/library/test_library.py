@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import EditMemory
 from importer.pipeline import apply as apply_stage
+from tests.cli.conftest import type_in
 from tests.docs.pages import DOCS
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
@@ -40,9 +39,8 @@ def test_the_page_lists_every_name() -> None:
 def test_a_plan_for_the_sis_load_is_written_into_its_file(folder: Path) -> None:
     """`apply` does with it what the command does: a zip, and nothing is written to Alma."""
     roster, mapping = SAMPLES / "students-and-staff.xlsx", MAPPINGS / "students-and-staff.yaml"
-    words = ("plan", str(roster), "-m", str(mapping), "--to", "sis-xml", "-o", "planned")
-    command = [sys.executable, "-m", "importer", *words]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == Exit.REJECTS
+    words = ("plan", roster, "-m", mapping, "--to", "sis-xml", "-o", "planned")
+    assert type_in(*words).exit == Exit.REJECTS
     applied = importer.apply(importer.open_run("planned")).summary
     assert (applied.delivered, applied.created) == (applied.create, 0)
     assert [path.name for path in (folder / "planned").glob("*.zip")] == ["sis-load-01.zip"]
