@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +20,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from importer.errors import Cause, PlaceError, RosterError, UsageError
 from importer.jobs.places import (
@@ -126,12 +126,6 @@ class FeedFile(_KeptFile):
         """Return what is to be remembered of a file of a place."""
         return cls(name=file.name, modified=file.modified, size=file.size, sha256=sha256, at=at)
 
-    def is_of(self, file: FoundFile) -> bool:
-        """Whether this is a file of a place, as it is there now."""
-        return (self.name, self.modified) == (file.name, file.modified) and (
-            self.size in {0, file.size}  # 0: by an earlier version, which did not keep it
-        )
-
 
 class Feed(BaseModel):
     """What a job remembers of the files of one roster, in the order in which they were decided."""
@@ -140,19 +134,6 @@ class Feed(BaseModel):
 
     files: tuple[FeedFile, ...] = ()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _of_earlier_version(cls, values: object) -> object:
-        """Take the memory of a version that kept the last file beside the earlier ones."""
-        if not isinstance(values, dict) or "last" not in values:
-            return values
-        earlier, last = values.get("earlier"), values["last"]
-        old = [*earlier] if isinstance(earlier, list) else []
-        files = [{**one, "state": "superseded"} for one in old if isinstance(one, dict)]
-        return {
-            "files": [*files, *([{**last, "state": "loaded"}] if isinstance(last, dict) else ())]
-        }
-
     @property
     def last(self) -> FeedFile | None:
         """The file that was loaded last."""
@@ -160,16 +141,15 @@ class Feed(BaseModel):
 
     def known(self, file: FoundFile) -> FeedFile | None:
         """Return what is remembered of a file of a place, if it is still as it was."""
-        one = self._by_time.get((file.name, file.modified))
-        return one if one is not None and one.is_of(file) else None
+        return self._by_file.get(file)
 
     def state(self, file: FoundFile) -> FileState:
         """Return the state of a file of a place."""
         return one.state if (one := self.known(file)) else FileState.SEEN
 
     @cached_property
-    def _by_time(self) -> dict[tuple[str, float], FeedFile]:
-        return {(one.name, one.modified): one for one in self.files}
+    def _by_file(self) -> dict[FoundFile, FeedFile]:
+        return {one.found: one for one in self.files}
 
     def came(self, file: FoundFile) -> float:
         """Return since when a file waits: one that replaces a held or refused file, as long as it.
@@ -181,10 +161,22 @@ class Feed(BaseModel):
         stopped = [f.modified for f in self.files if f.name == file.name and f.state.stops]
         return min(stopped, default=file.modified)
 
-    def looked(self, there: Iterable[FoundFile], now: datetime) -> Self:
-        """Return the feed after a look at its place: new files wait, and those gone do not."""
+    def looked(self, there: Collection[FoundFile], now: datetime) -> Self:
+        """Return the feed after a look at its place: new files wait, and those gone do not.
+
+        Of a refused file that is gone, one of its name takes the place.
+        """
         present = dict.fromkeys(there)
-        kept = [f for f in self.files if f.state is not FileState.SEEN or f.found in present]
+        names = {file.name for file in there}
+        kept = [
+            one
+            for one in self.files
+            if one.found in present
+            or not (
+                one.state is FileState.SEEN
+                or (one.state is FileState.REFUSED and one.name not in names)
+            )
+        ]
         seen = [FeedFile.of(file, at=now) for file in present if self.known(file) is None]
         return self._with((*kept, *seen))
 
@@ -206,12 +198,7 @@ class Feed(BaseModel):
         return self._with((*(one for one in kept if one.found not in found), *changed))
 
     def repeats(self, file: PickedFile) -> FeedFile | None:
-        """Return the last earlier file whose content a file has again; None where it is new.
-
-        The last load is none: its content again is nothing new.
-        """
-        if self.last is None or self.last.sha256 == file.sha256:
-            return None
+        """Return the last earlier file whose content a file has again; None where it is new."""
         over = (one for one in reversed(self.files) if one.state.is_over)
         return next((one for one in over if one.sha256 == file.sha256), None)
 
@@ -301,7 +288,7 @@ def superseded(
     old, new = [], []
     came = partial(position, order=part.order, every=every, feed=feed)
     for file in there:
-        if last.is_of(file):
+        if last.found == file:
             continue
         if feed.state(file).is_over:
             old.append(file)
@@ -310,6 +297,8 @@ def superseded(
         if not older and file.name not in names:
             continue
         digest = digest_of(place, file, folder)
+        if (file.name, digest) == (last.name, last.sha256):  # only its time was changed
+            continue
         if older or (digest and (file.name, digest) in contents):
             old.append(file)
             new.append(FeedFile.of(file, digest))

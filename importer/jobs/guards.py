@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -24,17 +24,16 @@ DRIFTS = 3
 FEW = 5
 """A percentage never allows fewer than this number of people."""
 
-NOT_OF_CORRECTIONS = frozenset({"rows", "drift", "rejects", "review", "absent", "mapping"})
+NOT_OF_CORRECTIONS = frozenset(Guards.model_fields) - {"creates"}
 """Guards that compare whole rosters: corrected rows are few, and what is wrong goes back again."""
 
 
-def failed_guards(
-    guards: Guards, load: Load, state: State, feeds: Iterable[Feed]
-) -> Iterator[FailedGuard]:
+def failed_guards(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
     """Yield the guards that the plan of a load fails, and the safety checks of its mapping.
 
-    `feeds` are those of its files. Before the first load there is nothing to compare it with.
+    Before the first load there is nothing to compare it with.
     """
+    guards = job.file.guards
     plan, last = load.planned, state.last
     whole = last.rows if load.corrects is not None and last is not None else plan.patrons
     found = [
@@ -42,7 +41,7 @@ def failed_guards(
         *_many(guards, plan, whole),
         *(_absent(plan, last, guards.absent) if last is not None else ()),
         *(_changed_mapping(load, last) if guards.mapping == "hold" and last is not None else ()),
-        *(_earlier(load, last, feeds) if guards.earlier == "hold" else ()),
+        *(_earlier(job, load, state) if guards.earlier == "hold" else ()),
     ]
     corrections = load.corrects is not None
     yield from (one for one in found if not (corrections and one.name in NOT_OF_CORRECTIONS))
@@ -117,13 +116,21 @@ def is_undone(run: str) -> bool:
     return bool(found.undone_by or found.partly_undone_by)
 
 
-def _earlier(load: Load, last: LastLoad | None, feeds: Iterable[Feed]) -> Iterator[FailedGuard]:
-    """Find a file with the content of an earlier one than the last, or of one that was undone."""
+def _earlier(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
+    """Find a file with the content of an earlier one than the last, or of one that was undone.
+
+    Where `from` is written otherwise since, the files of the one before count.
+    """
+    last, sources = state.last, [part.source.address for part in job.file.rosters]
     if last is not None and last.hashes == load.hashes and is_undone(last.run):
         sentence = f"{load.files[0].name} has the content of the last load, which was undone."
         yield FailedGuard(name="earlier", sentence=sentence)
-    for feed, file in zip(feeds, load.files, strict=False):
-        if before := feed.repeats(file):
+    old = [feed for address, feed in state.feeds.items() if address not in sources]
+    for source, file in zip(sources, load.files, strict=False):
+        feeds = [feed for feed in (state.feed(source), *old) if feed.last is not None]
+        if file.sha256 in {feed.last.sha256 for feed in feeds if feed.last is not None}:
+            continue  # the content of the last load is nothing new
+        if before := next(filter(None, (feed.repeats(file) for feed in feeds)), None):
             then = before.found
             sentence = f"{file.name} has the same content as {then}, which was {before.state}. "
             sentence += "Newer files were loaded since, so older values would replace newer ones."
@@ -246,7 +253,7 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
     """
     store = Store(job.name)
     with store.locked():
-        store.state = store.read()
+        store.open(job)
         if not store.state.held:
             msg = f"No load of the job {job.name} is held by a guard."
             raise UsageError(msg)
@@ -278,7 +285,7 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
     """
     store = Store(job.name)
     with store.locked():
-        store.state = store.read()
+        store.open(job)
         feeds, skipped = dict[str, Feed](), list[str]()
         meant = _meant(job, run, store.state) if run else None
         of_load = [file.found for file in meant.files] if meant is not None else []

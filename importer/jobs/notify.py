@@ -40,7 +40,7 @@ from importer.jobs.schema import JobFileError, Notify, required, web_address
 from importer.jobs.state import Load, Reported, Store, is_recent
 from importer.model.files import hide
 from importer.model.run import Summary
-from importer.model.text import command_line
+from importer.model.text import command_line, word_list
 from importer.report import wording
 from importer.settings import Settings, mail_settings, named_address, web_settings
 
@@ -132,27 +132,36 @@ def channels(notify: Notify, level: Level) -> tuple[Channel, ...]:
     return (*(("email",) if notify.email else ()), *(("chat",) if notify.chat else ()))
 
 
-def send(channel: Channel, notify: Notify, message: Message) -> None:
-    """Send a message. Raises PlaceError where it cannot be sent, UsageError without settings."""
+def send(channel: Channel, notify: Notify, message: Message) -> str:
+    """Send a message; return who did not get it, in a sentence, or blank.
+
+    Raises PlaceError where it cannot be sent, UsageError without settings.
+    """
     if channel == "email":
-        send_email(mail_settings(), notify.email, message)
-    else:
-        body = json.dumps(_chat_body(notify, message)).encode()
-        with _trouble("The chat"):
-            _call(web_settings(), url_of(notify.chat or ""), body)
+        return send_email(mail_settings(), notify.email, message)
+    body = json.dumps(_chat_body(notify, message)).encode()
+    with _trouble("The chat"):
+        _call(web_settings(), url_of(notify.chat or ""), body)
+    return ""
 
 
-def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
-    """Send an email, without the report where the server takes none so large. Raises PlaceError."""
+def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> str:
+    """Send an email, without the report where the server takes none so large.
+
+    Return which of several addresses the server refused, in a sentence. Raises PlaceError.
+    """
     with _trouble(f"The mail server {settings.alma_mail_host}"):
         try:
-            _deliver(settings, _mail(settings, to, message))
+            refused = _deliver(settings, _mail(settings, to, message))
         except smtplib.SMTPResponseException as error:
             if error.smtp_code != 552 or message.report is None:  # too large
                 raise
             where = f"The report is too large for the mail server. It is in {message.report}"
-            lines = (*message.lines, where)
-            _deliver(settings, _mail(settings, to, replace(message, lines=lines, report=None)))
+            message = replace(message, lines=(*message.lines, where), report=None)
+            refused = _deliver(settings, _mail(settings, to, message))
+    if not refused:
+        return ""
+    return f"The mail server refuses {word_list(refused)}. Check the address in the job file."
 
 
 def _mail(settings: Settings, to: tuple[str, ...], message: Message) -> EmailMessage:
@@ -170,7 +179,8 @@ def _mail(settings: Settings, to: tuple[str, ...], message: Message) -> EmailMes
     return mail
 
 
-def _deliver(settings: Settings, mail: EmailMessage) -> None:
+def _deliver(settings: Settings, mail: EmailMessage) -> list[str]:
+    """Send an email; return the addresses that the server refused."""
     host, port = settings.alma_mail_host, settings.alma_mail_port
     context = trusted(settings.alma_ca_bundle)
     if port == 465:
@@ -188,7 +198,7 @@ def _deliver(settings: Settings, mail: EmailMessage) -> None:
         if settings.alma_mail_user:
             password = settings.alma_mail_password
             server.login(settings.alma_mail_user, password.get_secret_value() if password else "")
-        server.send_message(mail)
+        return [*server.send_message(mail)]
 
 
 def _chat_body(notify: Notify, message: Message) -> dict[str, object]:
@@ -252,7 +262,7 @@ _REASONS: dict[type[Exception], str] = {
     smtplib.SMTPAuthenticationError: " refuses the login. Check ALMA_MAIL_USER and "
     "ALMA_MAIL_PASSWORD.",
     smtplib.SMTPSenderRefused: " refuses the sender. Check ALMA_MAIL_FROM.",
-    smtplib.SMTPRecipientsRefused: " refuses the recipient. Check `email` in the job file.",
+    smtplib.SMTPRecipientsRefused: " refuses the recipient. Check the addresses in the job file.",
     ssl.SSLError: ": its certificate cannot be trusted, so nothing was sent to it.",
     socket.gaierror: ": its host name is not known. Check it, and the network.",
     TimeoutError: f" did not reply within {TIMEOUT} seconds.",
@@ -316,7 +326,8 @@ class Reporter:
         for channel in wanted:
             if channel not in have:
                 with self._said():
-                    send(channel, self.notify, message)
+                    if sentence := send(channel, self.notify, message):
+                        self.say(sentence)
                     have.append(channel)
         return tuple(have), set(have) >= set(wanted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -93,5 +94,15 @@ class LocalFolder:
             yield
         except OSError as error:
             why = error.strerror or os.strerror(error.errno or 0)
-            msg = f"{what} ({why}). Check its name and permissions."
+            msg = f"{what} ({why}). {advice_for(error)}"
             raise PlaceError(msg) from error
+
+
+def is_full(error: Exception) -> bool:
+    """Whether a disk has no space left."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def advice_for(error: Exception) -> str:
+    """Return what a person does about a file or folder that cannot be used."""
+    return "Free some space there." if is_full(error) else "Check its name and permissions."

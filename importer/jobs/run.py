@@ -59,6 +59,9 @@ from importer.pipeline.inputs import check_sources
 from importer.pipeline.runs import list_runs
 from importer.report import wording
 
+_PURGED = 100
+"""How many runs one command purges: a command line of Windows has a limit."""
+
 
 class Intake:
     """Where the rosters of a job come from."""
@@ -264,7 +267,7 @@ class JobRun:
         Raises LedgerError where another run of it is active, or the state is damaged.
         """
         with self._store.locked():
-            self._store.state = self._store.read()
+            self._store.open(self._job)
             self._intake.look()
 
     def run(self) -> Exit:
@@ -274,8 +277,8 @@ class JobRun:
         """
         with self._store.locked():
             try:
-                self._store.state = self._store.read()
-            except LedgerError as error:
+                self._store.open(self._job)
+            except (LedgerError, UsageError) as error:
                 self._reporter.trouble(error, (), self._tools.now(), None, (), ())
                 self._reporter.ping("fail")
                 raise
@@ -349,14 +352,14 @@ class JobRun:
             yield Exit.DONE
 
     def _corrected(self) -> Iterator[Exit]:
-        """Give rejects to the office that wait, and load what it corrected; yield exit codes."""
+        """Load what the office corrected, and give it rejects that wait; yield exit codes."""
         try:
-            self._returns.hand_over()
             for load in self._returns.corrections():
                 self._keep(load, load)
                 yield self._load(load)
                 if self._store.state.active is not None:
                     return
+            self._returns.hand_over()  # last: an email that cannot be sent stops no corrections
             if self._store.state.superseded:  # corrections that came too late, or misnamed ones
                 yield self._report_late()
         except ImporterError as error:
@@ -510,9 +513,7 @@ class JobRun:
     def _act(self, load: Load) -> Load:
         """Do what the job does with a plan, unless a guard holds it."""
         plan, state = load.planned, self._store.state
-        rosters = self._job.file.rosters if load.corrects is None else ()
-        feeds = tuple(state.feed(part.source.address) for part in rosters)
-        failed = failed_guards(self._job.file.guards, load, state, feeds)
+        failed = failed_guards(self._job, load, state)
         held = tuple(guard for guard in failed if guard.name not in load.allowed)
         if held:
             load = load.model_copy(update={"step": Step.HELD, "held": held})
@@ -649,8 +650,9 @@ class JobRun:
             return
         limit = self._tools.now() - keep
         old = [str(one.folder) for one in list_runs() if (one.since or limit) < limit]
-        if old:  # by name, so that what people answered and who was missing is not forgotten
-            self._tools.command("purge", *old, "--yes")
+        for at in range(0, len(old), _PURGED):
+            # by name, so that what people answered and who was missing is not forgotten
+            self._tools.command("purge", *old[at : at + _PURGED], "--yes")
         if left := [folder for folder in old if Path(folder).exists()]:
             sentence = (
                 f"{counted(len(left), 'run')} could not be deleted, although `keep` of the job has "

@@ -65,17 +65,18 @@ class Location:
 
 def _location(value: object, *, with_pattern: bool) -> Location:
     text = str(value) if isinstance(value, str) else ""
-    if not text or not text.isprintable():
-        msg = "must be a folder, or an address such as `sftp://user@host/folder`"
-        raise ValueError(msg)
-    address = urlsplit(text)
+    other = "must be a folder, or an address such as `sftp://user@host/folder`"
+    address, port = urlsplit(text), None
+    with suppress(ValueError):
+        port = address.port or 22
+    if not text or not text.isprintable() or port is None:
+        raise ValueError(other)
     windows = os.name == "nt" and "://" not in text
     if "://" not in text:
         home = os.path.expanduser(text)  # noqa: PTH111  a text: the pattern is no path
         path, server = home.replace("\\", "/") if windows else home, {}
     elif address.scheme != "sftp" or not address.hostname or not address.username:
-        msg = "must be a folder, or an address such as `sftp://user@host/folder`"
-        raise ValueError(msg)
+        raise ValueError(other)
     elif address.password:
         msg = "must not contain a password; set it under `sftp:`, as in `password: $FEEDS_PASSWORD`"
         raise ValueError(msg)
@@ -89,7 +90,7 @@ def _location(value: object, *, with_pattern: bool) -> Location:
         raise ValueError(msg)
     folder = (folder or slash or ".") if with_pattern else (folder.rstrip("/") or "/")
     folder += "/" if windows and folder.endswith(":") else ""  # `C:` alone is no folder
-    return Location(folder, pattern, port=address.port or 22 if server else 22, **server)
+    return Location(folder, pattern, port=port, **server)
 
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -314,6 +315,10 @@ def _readable_notify(values: object) -> Notify | None:
             Notify.model_validate({key: value})
             right[key] = value
     return Notify.model_validate(right) if right else None
+
+
+ENDINGS = (".yaml", ".yml")
+"""How the files end among which the jobs of a folder are."""
 
 
 def check_name(path: Path) -> None:

@@ -14,7 +14,7 @@ import paramiko
 from paramiko.hostkeys import InvalidHostKey
 
 from importer.errors import AccessError, PlaceError
-from importer.jobs.places import FoundFile
+from importer.jobs.places import FoundFile, advice_for, is_full
 from importer.jobs.schema import Location, Login, required
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it would log tracebacks
@@ -144,6 +144,8 @@ def _load_known_hosts(client: paramiko.SSHClient, login: Login) -> None:
 
 def _why(error: Exception) -> str:
     """Return the cause in words, without the text of a library."""
+    if is_full(error):
+        return "the disk of this computer is full"
     if isinstance(error, TimeoutError):
         return "no reply within the time limit"
     if isinstance(error, PermissionError):
@@ -207,7 +209,8 @@ class RemoteFolder:
         try:
             yield
         except (OSError, EOFError, paramiko.SSHException) as error:
-            of_file = isinstance(error, (FileNotFoundError, PermissionError))
-            check = "its name and permissions" if of_file else "the server and the network"
-            msg = f"{what} ({_why(error)}). Check {check}."
+            advice = "Check the server and the network."
+            if isinstance(error, (FileNotFoundError, PermissionError)) or is_full(error):
+                advice = advice_for(error)
+            msg = f"{what} ({_why(error)}). {advice}"
             raise PlaceError(msg) from error

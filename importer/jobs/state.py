@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +15,9 @@ from typing import Annotated, Self, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError
+from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError, UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
-from importer.jobs.schema import Notify
+from importer.jobs.schema import Job, Notify
 from importer.ledger.ledger import Ledger
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.plan import SafetyCheck
@@ -25,8 +26,8 @@ from importer.model.run import Summary
 JOBS = Path("jobs")
 """The folder of the jobs' states and of the files that they picked up."""
 
-_LARGEST = 10_000_000
-"""The most bytes of a state."""
+_LARGEST = 100_000_000
+"""The most bytes of a state: ten thousand files of a roster have 3 MB."""
 
 
 Answer = TypeVar("Answer")
@@ -226,14 +227,16 @@ _DECISIONS = 200
 class State(_Kept):
     """Everything that a job remembers.
 
-    `open`: the load of the rosters that is not finished; `corrections`: such loads of corrections,
-    at most one for each roster. `loads` are the last ones that were done, oldest first; `feeds` are
-    by the `from` of a roster; `superseded` are sentences that no message had yet. `strangers`:
-    workbooks in `rejects_to` that the job did not put there and has reported. `delivered`: runs of
-    whose files for the SIS load Alma may not show every row yet.
+    `job`: its file, as seen from the current folder; blank by an earlier version. `open`: the load
+    of the rosters that is not finished; `corrections`: such loads of corrections, at most one for
+    each roster. `loads` are the last ones that were done, oldest first; `feeds` are by the `from`
+    of a roster; `superseded` are sentences that no message had yet. `strangers`: workbooks in
+    `rejects_to` that the job did not put there and has reported. `delivered`: runs of whose files
+    for the SIS load Alma may not show every row yet.
     """
 
     version: int = 1
+    job: str = ""
     open: Load | None = None
     corrections: tuple[Load, ...] = ()
     loads: tuple[LastLoad, ...] = ()
@@ -249,12 +252,10 @@ class State(_Kept):
     @model_validator(mode="before")
     @classmethod
     def _of_earlier_version(cls, values: object) -> object:
-        """Take the memory of a version that kept one load only, or no delivered runs.
+        """Take the memory of a version that kept no delivered runs.
 
         Or that had an open load of corrections in the place of one of a roster.
         """
-        if isinstance(values, dict) and values.get("last") and "loads" not in values:
-            values = {**values, "loads": [values["last"]]}
         if isinstance(values, dict) and "delivered" not in values:
             loads = values.get("loads") or ()
             values = {**values, "delivered": [one["run"] for one in loads]}
@@ -311,6 +312,25 @@ class Store:
         self._path = JOBS / f"{name}.json"
         self.folder = JOBS / name
 
+    def open(self, job: Job) -> None:
+        """Read the state of a job. Raises LedgerError, and UsageError where it is of another one.
+
+        Two files of one name would load the files of one with the mapping of the other.
+        """
+        here = os.path.realpath(os.curdir)
+        try:
+            name = Path(os.path.relpath(os.path.realpath(job.path), here)).as_posix()
+        except ValueError:  # on another drive of Windows
+            name = job.path.as_posix()
+        state = self.read()
+        if state.job not in {"", name} and Path(state.job).is_file():
+            msg = (
+                f"{name} has the name of another job of this folder, {state.job}. Rename one of "
+                "them: the name of the file is the name of the job."
+            )
+            raise UsageError(msg)
+        self.state = state.model_copy(update={"job": name})
+
     def read(self, *, waiting_only: bool = False) -> State:
         """Return the state; an empty one before the first run. Raises LedgerError if damaged.
 
@@ -318,13 +338,15 @@ class Store:
         """
         if not self._path.exists():
             return State()
+        if not os.access(self._path, os.R_OK):
+            raise self._of_another_user()
         try:
             values = json.loads(read_text_bounded(self._path, _LARGEST))
             if waiting_only:
                 for feed in values.get("feeds", {}).values():
-                    if "files" in feed:  # else it is by an earlier version, which kept few
-                        files = feed["files"]
-                        feed["files"] = [f for f in files if not FileState(f["state"]).is_over]
+                    feed["files"] = [
+                        file for file in feed["files"] if not FileState(file["state"]).is_over
+                    ]
             return State.model_validate(values)
         except (ValidationError, UnreadableFileError, ValueError, KeyError, TypeError,
                 AttributeError, RecursionError):  # fmt: skip
@@ -333,6 +355,13 @@ class Store:
                 "delete the file; the next file is then compared with nothing."
             )
             raise LedgerError(msg) from None
+
+    def _of_another_user(self) -> LedgerError:
+        return LedgerError(
+            f"The memory of the job, {self._path}, belongs to another user of this computer, as "
+            "after a run with `sudo`. Make the user who runs the job the owner of the folders "
+            f"{JOBS}, runs and users, and of all in them (`chown -R`)."
+        )
 
     def write(self, state: State) -> None:
         """Save the state, whole and durable. Raises LedgerError if the disk prevents it."""
@@ -367,6 +396,8 @@ class Store:
         except Timeout:
             msg = f"The job {self.folder.name} is already running. Nothing was done."
             raise LedgerError(msg) from None
+        except PermissionError:
+            raise self._of_another_user() from None
         try:
             yield
         finally:

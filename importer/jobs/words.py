@@ -20,7 +20,7 @@ from typing import Literal
 from importer.errors import FINE, Cause, Exit, ImporterError, UsageError
 from importer.jobs.commands import OF_FILES, TO_CORRECT, StepError
 from importer.jobs.feed import FileState, WrongFileError
-from importer.jobs.schema import Job, load_job
+from importer.jobs.schema import ENDINGS, Job, load_job
 from importer.jobs.state import JOBS, Load, State, Store, of_run
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act
@@ -350,7 +350,7 @@ _SHOWN = {"finished", "rows", "files", "run", "allowed"}
 def job_files(folder: Path) -> list[Path]:
     """Return the job files of a folder, in the order of their names. Raises UsageError."""
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"})
+        found = sorted(path for path in folder.iterdir() if path.suffix in ENDINGS)
         return [path for path in found if path.is_file() and _is_job(path)]
     except OSError as error:
         msg = f"{folder} cannot be read ({error.strerror}). Check the name of the folder."

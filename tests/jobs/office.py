@@ -191,6 +191,15 @@ class Mailbox:
         """Put them where the office keeps them."""
         self._office = office
 
+    async def handle_RCPT(  # noqa: N802
+        self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]
+    ) -> str:
+        """Take an address, except that of somebody who left."""
+        if address == "gone@example.org":
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802
         """Take one."""
         assert isinstance(envelope.content, bytes)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
+from unittest.mock import Mock
 
 import pytest
 
-from importer.errors import Exit, ImporterError
+from importer.cli.output import now
+from importer.errors import Exit, ImporterError, LedgerError
 from importer.jobs.commands import Ended
-from tests.cli.conftest import Sandbox
+from importer.jobs.feed import Feed, FeedFile
+from importer.jobs.state import State, Store
+from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
 from tests.jobs.office import Office, people, rows_of
 
@@ -91,3 +95,51 @@ def test_only_a_copy_of_the_job_is_deleted(copy: str, office: Office, sandbox: S
     assert (office.folder / "small.yaml").is_file()
     assert (office.inbox / "patrons-1.csv").is_file()
     assert path.is_file()
+
+
+def test_a_job_of_the_same_name_has_no_part_in_a_load(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """Run from one folder, it would load the files of the other one with its own mapping."""
+    office.write_job()
+    assert office.takes(people(40)) == Exit.SAFETY_CHECK
+    (other := office.folder / "students").mkdir()
+    text = (office.folder / "nightly.yaml").read_text("utf-8")
+    (other / "nightly.yaml").write_text(text.replace("incoming/", "students/"), "utf-8")
+    for words in (("run",), ("allow", "--why", "x"), ("skip", "--why", "x")):
+        got = typed("job", words[0], "students/nightly.yaml", *words[1:])
+        assert (got.exit, "has the name of another job" in got.err) == (Exit.USAGE, True)
+    (office.folder / "nightly.yaml").rename(other / "nightly.yaml")  # it was only moved
+    assert typed("job", "allow", "students/nightly.yaml", "--why", "x").exit == Exit.DONE
+    assert state(sandbox) == {}
+
+
+@pytest.mark.parametrize(
+    ("what", "fails"),
+    [
+        ("os.access", Mock(return_value=False)),
+        ("FileLock.acquire", Mock(side_effect=PermissionError)),
+    ],
+)
+def test_a_state_of_another_user_is_not_damaged(
+    what: str, fails: Mock, office: Office, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An administrator ran the job once: nobody is led to delete what it remembers."""
+    office.write_job()
+    assert office.takes(people(3)) == Exit.DONE
+    monkeypatch.setattr(f"importer.jobs.state.{what}", fails)
+    with pytest.raises(LedgerError, match="chown") as error:
+        office.run()
+    assert "delete" not in str(error.value)
+
+
+def test_the_files_of_some_years_are_no_damage(office: Office, typed: Type) -> None:
+    """As many of each of four rosters as a job remembers."""
+    one = FeedFile(name="patrons-2026-01-31T0315.csv", modified=1.7e9, size=9, sha256="0" * 64)
+    files = tuple(
+        one.model_copy(update={"modified": 1.7e9 + n, "at": now()}) for n in range(10_000)
+    )
+    office.write_job()
+    (office.folder / "jobs").mkdir()
+    Store("nightly").write(State(feeds={str(n): Feed(files=files) for n in range(4)}))
+    assert Store("nightly").read().feeds["0"].files[-1].found == files[-1].found

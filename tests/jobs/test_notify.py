@@ -194,3 +194,9 @@ def test_a_value_in_the_wrong_column_is_in_no_mail(office: Office, sandbox: Sand
     office.takes([*people(5), *((*row[:3], row[2], *row[4:]) for row in people(15, 50))])
     assert "D (Group)" in office.text
     assert "Vexworthy" not in office.text
+
+
+def test_an_address_that_the_server_refuses_is_named(office: Office) -> None:
+    """The others get the email, and nobody takes a test of the job for a good one."""
+    sentence = send("email", Notify(email=("circ@example.org", "gone@example.org")), TEST)
+    assert (len(office.mails), "refuses gone@example.org" in sentence) == (1, True)

@@ -386,3 +386,17 @@ def test_a_load_of_corrections_that_stopped_half_way_is_continued(
     assert office.run() == Exit.DONE
     assert {f"2099{number}" for number in (2, 3, 4, 5)} <= state(sandbox).keys()
     assert len(state(sandbox)) == 25
+
+
+def test_an_office_that_gets_no_email_stops_no_corrections(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """Its address is not known any more: the operator is notified, and rows are loaded."""
+    (office.folder / "back").mkdir()
+    write_job(office)
+    office.edit(OFFICE, "gone@example.org")
+    assert office.takes([*people(20), WRONG], age=HOUR) == Exit.STOPPED
+    assert "Check the addresses in the job file" in office.text
+    correct(back(office)[0])
+    assert office.run() == Exit.STOPPED
+    assert "20999" in state(sandbox)

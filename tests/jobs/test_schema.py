@@ -46,6 +46,7 @@ WRONG = {
            "sftp://a:open@example.org/out/*.csv": "must not contain a password",
            "sftp://example.org/out/*.csv": "sftp://user@host/folder",
            "ftp://a@example.org/out/*.csv": "sftp://user@host/folder",
+           "sftp://a@example.org:x/out/*.csv": "sftp://user@host/folder",
            "incoming/": "must end with a file name or a pattern",
        }.items()},
 }  # fmt: skip
@@ -145,6 +146,8 @@ def test_job_new_writes_no_file_whose_name_the_job_cannot_have(folder: Path, typ
     assert (typed(*words).exit, (folder / "a.yaml").exists()) == (Exit.USAGE, False)
     got = typed("job", "new", "my job.yaml", "-m", "small.yaml")
     assert (got.exit, (folder / "my job.yaml").exists()) == (Exit.USAGE, False)
+    other = typed("job", "new", "nightly", "-m", "small.yaml")  # `job list` would not find it
+    assert (other.exit, (folder / "nightly").exists()) == (Exit.USAGE, False)
     (folder / "my job.yaml").write_text("version: 1\n", "utf-8")
     assert typed("job", "check", "my job.yaml").err == got.err
 

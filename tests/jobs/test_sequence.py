@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -410,3 +411,42 @@ def test_a_set_of_two_rosters_is_whole_in_every_load(office: Office, sandbox: Sa
     assert "patrons-2.csv" in names(office.inbox)
     assert office.takes(people(3, first=10), "staff-2.csv", age=HOUR * 6) == Exit.DONE
     assert len(state(sandbox)) == 5
+
+
+def test_no_older_file_is_loaded_because_from_is_written_otherwise(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """Its folder keeps all files: what was loaded before comes back only if a person wants it."""
+    office.write_job(GUARDS, after="keep")
+    load_every_file(office)
+    for number, group in enumerate(("COMM", "FRIEND")):
+        rows = [(*people(1)[0][:3], group, "", "", "")]
+        assert office.takes(rows, f"patrons-{number}.csv", age=HOUR * (3 - number)) == Exit.DONE
+    office.edit("incoming/patrons", "./incoming/patrons")
+    office.clear()
+    assert office.run() == Exit.SAFETY_CHECK
+    assert "patrons-0.csv has the same content as patrons-0.csv (" in office.text
+    office.skip(office.held.run)
+    assert office.run() == Exit.DONE
+    assert {user["user_group"]["value"] for user in state(sandbox).values()} == {"FRIEND"}
+
+
+def test_the_last_file_with_an_earlier_time_is_the_last_file(office: Office) -> None:
+    """As after a change of clocks, or restored from a backup: no older file came."""
+    office.write_job(GUARDS, after="keep")
+    path = office.drop(named("Monday"))
+    for age in range(2):
+        os.utime(path, (path.stat().st_mtime - 3600 * age,) * 2)
+        assert office.run() == Exit.DONE
+    assert "the same content as in the last load" in office.said[-1]
+    assert len(office.mails) == 1
+
+
+def test_a_refused_file_that_is_gone_is_not_named_any_more(office: Office) -> None:
+    """The office deleted it: nobody has to skip it."""
+    office.write_job(GUARDS)
+    assert office.takes(b"", "patrons-1.csv", age=HOUR * 2) == Exit.ROSTER
+    (office.inbox / "patrons-1.csv").unlink()
+    office.clear()
+    assert office.takes(b"", "patrons-2.csv", age=HOUR) == Exit.ROSTER
+    assert "To continue without it, run" in office.text

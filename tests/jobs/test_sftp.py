@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import re
 import socket
@@ -13,6 +14,7 @@ import zipfile
 from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
+from unittest.mock import Mock
 
 import paramiko
 import pytest
@@ -242,3 +244,15 @@ def test_a_name_matches_as_the_disk_compares_it(
     for name in ("e\u0301tudiants-1.csv", "\u00c9tudiants-2.CSV"):
         (tmp_path / name).touch()
     assert len(matching(LocalFolder(tmp_path), "\u00e9tudiants-*.csv")) == found
+
+
+def test_a_full_disk_of_this_computer_is_no_fault_of_the_server(
+    office: Office, sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is sent to its administrators."""
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr(paramiko.SFTPClient, "get", full)
+    office.write_job(sshd.login(), **{"from": sshd.address(f"{office.inbox}/patrons-*.csv")})
+    assert office.takes(people(3)) == Exit.STOPPED
+    assert "the disk of this computer is full" in office.text
+    assert "network" not in office.text
