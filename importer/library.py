@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import wraps
 from os import PathLike
 from pathlib import Path
@@ -69,6 +70,7 @@ MappingLike = FileName | MappingDocument | Mapping[str, object]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Closed = TypeVar("Closed", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +279,7 @@ def absent(run: Run, *, groups: Iterable[str] = (), codes: FileName | None = Non
     """
     with Ledger.open(run.folder) as ledger:
         tables = codes_of(ledger.facts, codes)
-        missing = list_missing(ledger, tables, USERS, (*groups,))
+        missing = list_missing(ledger, tables, USERS, several(groups))
     return frame(ABSENT_COLUMNS, (one.texts for one in missing))
 
 
@@ -296,6 +298,20 @@ def borrow_check(run: Run) -> pd.DataFrame:
             (row_label(o.row), o.primary_id, "; ".join(o.reasons)) for o in cannot_borrow(ledger)
         )
         return frame(("row", "primary_id", "reasons"), found)
+
+
+def several(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return texts; one that is given alone is not its letters."""
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
+def one_of(kind: type[Closed], text: str) -> Closed:
+    """Return a word of a closed list. Raises UsageError."""
+    try:
+        return kind(text)
+    except ValueError:
+        msg = f"{text} is none of: {', '.join(kind)}."
+        raise UsageError(msg) from None
 
 
 def frame(names: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
@@ -430,7 +446,7 @@ async def plan_async(
     """
     settings = Settings.read()
     pairs = ((roster, mapping), *others)
-    edits = tuple(overwrite_edits)
+    edits = several(overwrite_edits)
     request = request_of(pairs, codes, folder, refresh=refresh, overwrite_edits=edits)
     async with connected(settings) as alma:
         with await plan_request(request, alma, settings.alma_rate, watched(progress)) as ledger:
@@ -462,12 +478,14 @@ async def apply_async(
     >>> importer.apply(run, limit=5).summary.created
     5
     """
+    allowed = frozenset(one_of(SafetyCheck, check) for check in several(allow))
+    if limit is not None and limit < 0:
+        msg = f"limit is a number of rows, not {limit}. Nothing was sent."
+        raise UsageError(msg)
     with open_alone(run.folder, operator(), now()) as ledger:
         left = apply_stage.left_to_do(ledger)
-        if not left:
-            apply_stage.remember(
-                ledger, USERS, now(), progress.note
-            )  # also after an apply that was killed
+        if not left:  # also after an apply that was killed
+            apply_stage.remember(ledger, USERS, now(), progress.note)
             return run
         facts = ledger.facts.alma
         code = facts.institution if facts is not None and facts.is_production else ""
@@ -484,7 +502,7 @@ async def apply_async(
             plan_days=settings.alma_plan_days,
             seal="",
             limit=limit,
-            allowed=frozenset(map(SafetyCheck, allow)),
+            allowed=allowed,
             deletes=delete,
         )
         for sentence in apply_stage.prepare(ledger, journal, options, now()):
@@ -561,8 +579,12 @@ async def resolve_async(
     >>> importer.resolve(run, waiting, "reject").summary.review
     0
     """
-    labels = [rows] if isinstance(rows, int | str) else rows
-    decisions = [Decision(read_row_label(str(one)), Answer(how), user) for one in labels]
+    labels, answer = [rows] if isinstance(rows, int | str) else rows, one_of(Answer, how)
+    try:
+        decisions = [Decision(read_row_label(str(one)), answer, user) for one in labels]
+    except ValueError:
+        msg = "A row is named as in the column `row` of the frames, such as 14 or 2:14."
+        raise UsageError(msg) from None
     with open_alone(run.folder, operator(), now()) as ledger:
         review = Review(ledger, codes_of(ledger.facts, codes), saved_facts(), operator(), now)
         if review.asks_alma(decisions):
@@ -591,6 +613,9 @@ def convert(
     >>> [path.name for path in importer.convert("patrons.xlsx", "community.yaml", "records.jsonl")]
     ['records.jsonl']
     """
+    if to not in {"jsonl", "sis-xml"}:
+        msg = f"{to} is no format: there are jsonl and sis-xml."
+        raise UsageError(msg)
     with TemporaryDirectory(prefix="importer-") as scratch:
         request = request_of(((roster, mapping),), codes, scratch)
         rosters = validate(open_inputs(request))

@@ -29,7 +29,7 @@ from importer.jobs.check import check_job
 from importer.jobs.commands import Tools, run_command
 from importer.jobs.notify import Level, Message, channels, report_wrong_job, send
 from importer.jobs.run import JobRun
-from importer.jobs.schema import check_name, load_job
+from importer.jobs.schema import ENDINGS, check_name, load_job
 from importer.jobs.state import Decision
 from importer.jobs.words import in_lines, job_files, jobs_in
 from importer.mapper.yaml_source import scalar
@@ -52,6 +52,9 @@ def new(
 ) -> None:
     """Write a first job, which only plans. Every key has a comment."""
     check_name(file)
+    if file.suffix not in ENDINGS:
+        msg = f"Name the file with the ending .yaml, as in {file}.yaml, so that it is found."
+        raise UsageError(msg)
     template = files("importer.jobs").joinpath("new_job.yaml").read_text("utf-8")
     for key, value in (
         ("check", command_line("job", "check", str(file))),
@@ -84,8 +87,8 @@ def check(
         text = "This is a test. Nothing was loaded."
         message = Message(checked.name, Level.TROUBLE, Exit.DONE, text)
         for channel in channels(checked.file.notify, Level.TROUBLE):
-            send(channel, checked.file.notify, message)
-            say(f"A test message was sent by {channel}.")
+            refused = send(channel, checked.file.notify, message)
+            say(" ".join(filter(None, (f"A test message was sent by {channel}.", refused))))
     return code
 
 

@@ -30,7 +30,7 @@ from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.steps.step import Level
 from importer.model.fields import NO_CODES
-from importer.model.files import new_file
+from importer.model.files import new_file, require_new
 from importer.model.problem import Code, Place
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import command_line, counted, word_list
@@ -88,6 +88,8 @@ def new(
     Guesses are marked, and you replace each `?`. With -o in a terminal, it asks you for
     anything it can't guess.
     """
+    if output is not None:
+        require_new(output, "Name a new file with -o.")  # before anything is asked
     roster, named = book_and_sheet(str(roster))
     layout = Layout(
         sheet=sheet or named,
@@ -199,14 +201,16 @@ def ready(
         raise UsageError(msg)
     target = output or Path(f"{name}.yaml")
     text = files[name].read_text("utf-8")
+    named = _SAMPLE.search(text) if sample else None
+    if named:
+        require_new(Path(named[1]), "Move it away, or leave out --sample.")
     write_new(target, text, "-o")
     say(f"The mapping is in {target}. Change its headings and codes to yours, then run:")
     say(f"  {command_line('mapping', 'check', str(target))}")
-    if sample and (named := _SAMPLE.search(text)):
-        roster = Path(named[1])
-        with new_file(roster, private=False) as file:
-            file.write(shipped(f"samples/{roster}").read_bytes())
-        say(f"A sample roster is in {roster}.")
+    if named:
+        with new_file(Path(named[1]), private=False) as file:
+            file.write(shipped(f"samples/{named[1]}").read_bytes())
+        say(f"A sample roster is in {named[1]}.")
 
 
 def _word_and_code(text: str) -> tuple[str, str]:

@@ -85,7 +85,7 @@ class Output:
         return (*(("-q",) if self.quiet else ()), *passed)
 
     def note(self, event: str, **values: object) -> None:
-        """Add a line of JSON to the log, if there is one."""
+        """Add a line of JSON to the log, if there is one; a load goes on where it fills a disk."""
         if self._log is None:
             return
         line = {"time": now().isoformat(timespec="milliseconds"), "event": event, **values}
@@ -94,8 +94,11 @@ class Output:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         except OSError as error:
             log, self._log = self._log, None
-            msg = f"The log {log} cannot be written ({error.strerror}). Name another file."
-            raise UsageError(msg) from error
+            msg = f"The log {log} cannot be written ({error.strerror})."
+            if event == "begin":
+                msg += " Name another file."
+                raise UsageError(msg) from error
+            complain(f"{msg} The command goes on without it.")
 
     def end(self, command: str, code: int) -> None:
         """Note how the command ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -171,22 +171,37 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
             whole = (
                 "a whole roster, with its corrections" if folder.is_dir() else "all practice users"
             )
-            loads = (run for file, run in unfinished.items() if folder.resolve() in file.parents)
-            if run := next(loads, None):
-                stays = (
-                    f"the load {run} of this roster is not finished. Finish or undo it, or delete "
-                    f"it: {command_line('purge', str(run), '--yes')}"
-                )
-            yield Trace("draft", folder, whole, stays)
+            yield Trace("draft", folder, whole, _is_loaded(folder, unfinished) or stays)
     for job in sorted(JOBS.glob("*/")):
-        stays, state = "", Store(job.name).read()
-        if state.active is not None:
-            stays = "a load of this job is not finished; run the job first"
-        elif state.held:
-            stays = "a load of this job is held; allow or skip it first. See: importer job list"
+        stays = _is_of_job(job.name)
         for file in sorted(job.rglob("*")):
             if _is_about(file, ids, known):
-                yield Trace("job", file, stays=stays)
+                yield Trace("job", file, stays=stays or _is_loaded(file, unfinished))
+
+
+def _is_loaded(path: Path, unfinished: Mapping[Path, Path]) -> str:
+    """Return why a roster, or the folder of one, stays: its load is not finished; or blank."""
+    here = path.resolve()
+    loads = (run for file, run in unfinished.items() if here in {file, *file.parents})
+    if (run := next(loads, None)) is None:
+        return ""
+    return (
+        f"the load {run} of this roster is not finished. Finish or undo it, or delete it: "
+        f"{command_line('purge', str(run), '--yes')}"
+    )
+
+
+def _is_of_job(name: str) -> str:
+    """Return why the files of a job stay, or blank."""
+    try:
+        state = Store(name).read()
+    except LedgerError as error:
+        return str(error)
+    if state.active is not None:
+        return "a load of this job is not finished; run the job first"
+    if state.held:
+        return "a load of this job is held; allow or skip it first. See: importer job list"
+    return ""
 
 
 def _is_about(file: Path, ids: Collection[str], known: Collection[str]) -> bool:
@@ -294,12 +309,13 @@ def _limit(older_than: str) -> datetime:
 
 
 def _named(runs: list[str], saved: list[SavedRun]) -> list[Path]:
-    known, folders = {one.folder.resolve() for one in saved}, [*map(find_folder, runs)]
-    for folder in folders:
+    known, folders = {one.folder.resolve() for one in saved}, map(find_folder, runs)
+    named = {folder.parent.resolve() / folder.name: folder for folder in folders}
+    for folder in named.values():
         if folder.resolve() not in known and not (folder / FILE).is_file():
             msg = f"{folder} is not a run. Nothing was deleted."
             raise UsageError(msg)
-    return folders
+    return [*named.values()]
 
 
 def _why_not_deleted(folder: Path, *, delete: bool) -> str:
@@ -321,9 +337,13 @@ def _why_not_deleted(folder: Path, *, delete: bool) -> str:
 
 
 def _delete(folder: Path, *, but: str = "") -> str:
-    """Delete a folder, or all in it `but` a file; return why that is not possible, or blank."""
+    """Delete a folder, or all in it `but` a file; return why that is not possible, or blank.
+
+    A run that cannot be deleted whole stays a run, which can be purged later.
+    """
     try:
-        for path in [one for one in folder.iterdir() if one.name != but] if but else [folder]:
+        inside = sorted(folder.iterdir(), key=lambda one: one.name.startswith(FILE)) if but else []
+        for path in [one for one in inside if one.name != but] if but else [folder]:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:

@@ -245,9 +245,7 @@ def new_file(path: Path, *, private: bool, option: str = "") -> Iterator[IO[byte
     """
     other = f"Name a new file{option and f' with {option}'}."
     try:
-        if os.path.lexists(path):
-            msg = f"{shown(path)} already exists. {other}"
-            raise UsageError(msg)
+        require_new(path, other)
         with temporary_beside(path) as temporary:
             with temporary.open("wb") as file:
                 yield file
@@ -256,6 +254,13 @@ def new_file(path: Path, *, private: bool, option: str = "") -> Iterator[IO[byte
     except OSError as error:
         msg = f"{shown(path)} cannot be written: {error.strerror or error}. {other}"
         raise UsageError(msg) from error
+
+
+def require_new(path: Path, advice: str) -> None:
+    """Raise UsageError, with the advice, if something of this name exists."""
+    if os.path.lexists(path):
+        msg = f"{shown(path)} already exists. {advice}"
+        raise UsageError(msg)
 
 
 def _usual_mode() -> int:

@@ -223,13 +223,20 @@ def list_missing(
 
     `users`: the folder of user caches. `groups`: the user groups to look in where the mapping has
     no `match.absent`; without any, those of the roster's rows. Raises UsageError if there is no
-    user cache, StalePlanError if the roster or the mapping was changed since the plan.
+    user cache or no such group, StalePlanError if the roster or the mapping was changed since.
     """
     facts = ledger.facts
     if facts.command != "plan" or facts.alma is None:
         msg = f"{ledger.folder} is not a plan. Make one with `importer plan`."
         raise UsageError(msg)
+    known = {row.code.casefold() for row in codes.tables.get("UserGroups", ())}
+    if known and (unknown := [group for group in groups if group.casefold() not in known]):
+        msg = f"{unknown[0]} is no code of a user group. See: importer codes show UserGroups"
+        raise UsageError(msg)
     rosters = validate(reopen_inputs(facts, codes))
+    if groups and all(one.match.leaving is not None for one in rosters):
+        msg = "The mapping names the user groups whose people may be missing; leave others out."
+        raise UsageError(msg)
     memory = AbsentMemory(facts.alma.key)
     found: dict[str, Missing] = {}
     with UserCache.open(cache_path(users, facts.alma.institution, facts.alma.environment)) as cache:

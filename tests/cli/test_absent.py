@@ -423,6 +423,8 @@ def test_missing_people_are_listed_without_match_absent(known: None, sandbox: Sa
     for words, ids in (((), ["2002", "2003"]), (("--group", "FRIEND"), ["2009"])):
         told = typed("absent", "plain", *words, "--json", "--show-values").summary["people"]
         assert [one["primary_id"] for one in told] == ids
+    slip = typed("absent", "plain", "--group", "FIREND")
+    assert (slip.exit, "FIREND is no code" in slip.err) == (Exit.USAGE, True)
     assert typed("absent", "plain", "-o", "list.csv").exit == 0
     assert "2003" in Path("list.csv").read_text("utf-8-sig")
     assert Path("list.csv").stat().st_mode & 0o777 == 0o600

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from importlib.metadata import version
 from io import BytesIO, StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -143,6 +144,22 @@ def test_the_log_has_a_line_for_each_message_and_the_end() -> None:
     assert {"begin", "summary", "error", "end"} == {line["event"] for line in lines}
     assert "Nunez" not in Path("log.jsonl").read_text("utf-8")
     assert typed("--log", "no/such/folder", "runs").exit == Exit.USAGE
+
+
+def test_a_log_that_fills_its_disk_stops_no_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named once, and the result is that of the load."""
+    write(ANA)
+    append, left = Path.open, [True]
+
+    def full(path: Path, *words: Any, **more: Any) -> Any:
+        if path.name == "log.jsonl" and not (left and left.pop()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return append(path, *words, **more)
+
+    monkeypatch.setattr(Path, "open", full)
+    got = typed("--log", "log.jsonl", "check", *CHECK, "-o", "run")
+    assert (got.exit, got.err.count("log.jsonl cannot be written")) == (Exit.DONE, 1)
+    assert Path("run/report.html").is_file()
 
 
 def test_cells_of_an_error_are_for_the_person_at_the_screen() -> None:

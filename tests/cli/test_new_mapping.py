@@ -79,6 +79,9 @@ def test_the_same_is_asked_on_a_terminal(
     assert run(["mapping", "new", "clerk.csv", "-o", "asked.yaml"]) == Exit.DONE
     assert "Deck is not one of these" in capsys.readouterr().err
     assert (clerk / "asked.yaml").read_bytes() == (clerk / "given.yaml").read_bytes()
+    _typing(monkeypatch, "not read\n")  # nobody answers for nothing
+    assert run(["mapping", "new", "clerk.csv", "-o", "asked.yaml"]) == Exit.USAGE
+    assert sys.stdin.read() == "not read\n"
 
 
 def test_a_code_is_only_taken_if_it_is_certain(clerk: Path) -> None:

@@ -81,6 +81,8 @@ def test_what_is_stored_about_a_person(
     assert "run the job first" in erased.err
     store.write(State(corrections=(Load(stamp="1", files=(), step=Step.HELD, corrects=0),)))
     assert "allow or skip it first" in typed("person", "2001", "--erase", "--yes").err
+    Path("jobs/nightly.json").write_text("{", "utf-8")
+    assert "nightly.json is damaged" in typed("person", "2001", "--erase", "--yes").err
     store.write(State())
     with monkeypatch.context() as windows:  # where the file is open in Excel
         windows.setattr(Path, "unlink", Mock(side_effect=PermissionError(13, "in use")))
@@ -121,12 +123,16 @@ def test_an_id_that_the_roster_writes_in_another_way(sandbox: Sandbox) -> None:
     ],
     ids=["finished", "undone", "deleted"],
 )
+@pytest.mark.parametrize("place", ["drafts/a-draft", "jobs/nightly/1"])
 def test_the_roster_of_an_unfinished_load_stays(
-    way: list[tuple[str, ...]], sandbox: Sandbox
+    place: str, way: list[tuple[str, ...]], sandbox: Sandbox
 ) -> None:
-    """Without it, the load could not be continued; afterwards it is erased."""
-    Path(DRAFTS, "a-draft").mkdir(parents=True)
-    roster = write(ANA, BO).rename(Path(DRAFTS, "a-draft", "roster.csv"))
+    """Without it, the load could not be continued; afterwards it is erased.
+
+    So is the copy of a job that only plans, whose plan a person began to apply.
+    """
+    Path(place).mkdir(parents=True)
+    roster = write(ANA, BO).rename(Path(place, "roster.csv"))
     assert typed("plan", roster, "-m", "small.yaml", "-o", "runs/first").exit == Exit.DONE
     assert typed("apply", "runs/first", "--limit", "1", "--yes").exit == Exit.DONE
     kept = typed("person", "2002", "--erase", "--yes")
@@ -267,3 +273,25 @@ def test_what_a_killed_page_left_beside_its_alma_is_found(folder: Path) -> None:
     assert traces("7000007") == [("draft", "alma.sqlite")]
     assert typed("person", "7000007", "--erase", "--yes").exit == Exit.DONE
     assert [*folder.glob("alma.sqlite*")] == []
+
+
+@pytest.mark.parametrize("held", ["rejects.xlsx", "report.html"])
+def test_a_run_of_which_a_file_is_open_is_purged_later(
+    held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows does not delete it: the run stays one, in whatever order the disk lists its files."""
+    write(ANA, ("", *BO[1:]))
+    typed("check", "people.csv", "-m", "small.yaml", "-o", "runs/one")
+    unlink, iterdir = Path.unlink, Path.iterdir
+
+    def in_use(path: Path, *, missing_ok: bool = False) -> None:
+        if path.name == held:
+            raise PermissionError(13, "in use", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as windows:
+        windows.setattr(Path, "unlink", in_use)
+        windows.setattr(Path, "iterdir", lambda path: iter(sorted(iterdir(path))))
+        assert typed("purge", "one", "--yes").exit == Exit.STOPPED
+    assert typed("purge", "one", "runs/one", "--yes").err.startswith("1 run deleted")
+    assert not Path("runs/one").exists()

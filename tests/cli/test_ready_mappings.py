@@ -162,3 +162,14 @@ def test_reciprocal_borrowers_are_loaded_twice(copied: Path) -> None:
     first = _load(roster, mapping, "first")
     assert (first["create"], first["rejected"], first["skipped"]) == (3, 1, 1)
     _is_unchanged(_load(roster, mapping, "second"))
+
+
+def test_no_mapping_is_written_beside_a_sample_that_is_there() -> None:
+    """The message has a way that works."""
+    words = ("mapping", "ready", "community", "--sample")
+    assert typed(*words).exit == Exit.DONE
+    Path("community.yaml").unlink()
+    got = typed(*words)
+    assert (got.exit, "leave out --sample" in got.err) == (Exit.USAGE, True)
+    assert not Path("community.yaml").exists()
+    assert typed(*words[:-1]).exit == Exit.DONE

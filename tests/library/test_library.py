@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import importer
+from importer import Run
 from importer.errors import Exit, RosterError, StalePlanError, UsageError
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import EditMemory
 from importer.pipeline import apply as apply_stage
-from tests.cli.conftest import type_in
+from tests.command_line import typed
 from tests.docs.pages import DOCS
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
@@ -40,7 +42,7 @@ def test_a_plan_for_the_sis_load_is_written_into_its_file(folder: Path) -> None:
     """`apply` does with it what the command does: a zip, and nothing is written to Alma."""
     roster, mapping = SAMPLES / "students-and-staff.xlsx", MAPPINGS / "students-and-staff.yaml"
     words = ("plan", roster, "-m", mapping, "--to", "sis-xml", "-o", "planned")
-    assert type_in(*words).exit == Exit.REJECTS
+    assert typed(*words).exit == Exit.REJECTS
     applied = importer.apply(importer.open_run("planned")).summary
     assert (applied.delivered, applied.created) == (applied.create, 0)
     assert [path.name for path in (folder / "planned").glob("*.zip")] == ["sis-load-01.zip"]
@@ -95,3 +97,35 @@ def test_errors_and_files(folder: Path) -> None:
     (folder / "patrons.xlsx").unlink()
     with pytest.raises(StalePlanError):
         importer.apply(planned)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda run: importer.apply(run, limit=-1),
+        lambda run: importer.apply(run, allow="removal"),
+        lambda run: importer.resolve(run, "x", "reject"),
+        lambda run: importer.resolve(run, 4, "accept"),  # type: ignore[arg-type]
+        lambda _: importer.convert("patrons.xlsx", "community.yaml", "x", to="xml"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_typed_wrong_is_one_sentence(wrong: Callable[[Run], object], folder: Path) -> None:
+    """As on the command line, and nothing is written to Alma."""
+    run = importer.plan("patrons.xlsx", "community.yaml")
+    with pytest.raises(UsageError):
+        wrong(run)
+    assert run.summary.created is None
+
+
+def test_a_text_alone_is_one_of_several(folder: Path) -> None:
+    """Not the letters of it."""
+    importer.apply(importer.plan("patrons.xlsx", "community.yaml"))
+    importer.read_users()
+    people = [{"Barcode": "20000000000199", "First Name": "Ana"}]
+    mapping = {"version": 1, "name": "one", "account_type": "INTERNAL",
+               "record": {"primary_id": "<Barcode>", "first_name": "<First Name>"},
+               "match": {"new": "reject"}}  # fmt: skip
+    run = importer.plan(people, mapping)
+    assert (
+        len(importer.absent(run, groups="COMM")) == len(importer.absent(run, groups=["COMM"])) > 0
+    )
