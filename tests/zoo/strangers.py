@@ -125,6 +125,25 @@ DOCTYPES = {
 }
 DECLARES = "it declares a document type"
 ENTITY_ROW = '<row r="2"><c r="A2" t="inlineStr"><is><t>&d;</t></is></c></row>'
+DECLARING: tuple[tuple[str, str, Callable[[str], Callable[[Path], None]]], ...] = (
+    ("a.xlsx", "the sheet", lambda d: sheets({"R": sheet_xml(HEAD + ENTITY_ROW, doctype=d)})),
+    ("a.xlsx", "the strings", lambda d: one(TWO, strings=f'{d}<sst xmlns="{MAIN}"><si/></sst>')),
+    ("a.ods", "OpenDocument", lambda d: ods([["&d;"]], doctype=d)),
+    *(
+        ("a.xlsx", part, lambda d, part=part: one(TWO, members={part: f"{d}<x/>".encode()}))
+        for part in ("xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels")
+    ),
+)
+"""Files with a part that declares a document type: the name, the part, how the file is built."""
+WRONG_ROWS = {
+    "string that is not there": '<row r="3"><c r="A3" t="s"><v>7</v></c></row>',
+    "a cell that is there twice": '<row r="1"><c r="A1"><v>1</v></c></row>',
+    "a cell twice in its row": '<row r="3"><c r="A3"><v>1</v></c><c r="A3"><v>2</v></c></row>',
+    "cell beyond the sheet": '<row r="3"><c r="XFE3"><v>1</v></c></row>',
+    "text in a cell of another type": '<row r="3"><c r="A3" t=""><is><t>1</t></is></c></row>',
+    "cell far below its row": '<row r="3"><c r="XFD1048576"><v>1</v></c></row>',
+}
+"""Rows that no program writes."""
 DAMAGED = "is damaged or was not copied"
 ENDLESS = "larger than a workbook may be"
 LOCKED = "protected by a password"
@@ -192,51 +211,11 @@ STRANGERS = [
     _refused("a.xlsx", "more than memory is for", claiming(300, 30), UNSAFE),
     _refused("a.xlsx", "bomb that claims to be small", claiming(1, 1), DAMAGED),
     *(
-        _refused(
-            "a.xlsx",
-            f"{name} in the sheet",
-            sheets({"R": sheet_xml(HEAD + ENTITY_ROW, doctype=doctype)}),
-            DECLARES,
-        )
-        for name, doctype in DOCTYPES.items()
+        _refused(name, f"{hazard} in {part}", build(doctype), DECLARES)
+        for hazard, doctype in DOCTYPES.items()
+        for name, part, build in DECLARING
     ),
-    *(
-        _refused(
-            "a.xlsx",
-            f"{name} in the strings",
-            one(TWO, strings=f'{doctype}<sst xmlns="{MAIN}"><si><t>&d;</t></si></sst>'),
-            DECLARES,
-        )
-        for name, doctype in DOCTYPES.items()
-    ),
-    *(
-        _refused(
-            "a.xlsx",
-            f"{name} in {part}",
-            one(TWO, members={part: f"{doctype}<x/>".encode()}),
-            DECLARES,
-        )
-        for name, doctype in DOCTYPES.items()
-        for part in ("xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels")
-    ),
-    _refused(
-        "a.xlsx",
-        "string that is not there",
-        one(HEAD + '<row r="2"><c r="A2" t="s"><v>7</v></c></row>'),
-        DAMAGED,
-    ),
-    _refused(
-        "a.xlsx",
-        "a cell that is there twice",
-        one(TWO + '<row r="1"><c r="A1"><v>1</v></c></row>'),
-        DAMAGED,
-    ),
-    _refused(
-        "a.xlsx",
-        "a cell that is there twice in its row",
-        one(TWO + '<row r="3"><c r="A3"><v>1</v></c><c r="A3"><v>2</v></c></row>'),
-        DAMAGED,
-    ),
+    *(_refused("a.xlsx", hazard, one(TWO + row), DAMAGED) for hazard, row in WRONG_ROWS.items()),
     book(
         "rows out of order, and one in two pieces",
         one(
@@ -250,24 +229,6 @@ STRANGERS = [
         "cells out of order",
         one(HEAD + '<row r="2"><c r="B2"><v>1</v></c><c r="A2"><v>2</v></c></row>'),
         rows={2: ("2", "1")},
-    ),
-    _refused(
-        "a.xlsx",
-        "cell beyond the sheet",
-        one(HEAD + '<row r="2"><c r="XFE2"><v>1</v></c></row>'),
-        DAMAGED,
-    ),
-    _refused(
-        "a.xlsx",
-        "text in a cell of another type",
-        one(HEAD + '<row r="2"><c r="A2" t=""><is><t>1</t></is></c></row>'),
-        DAMAGED,
-    ),
-    _refused(
-        "a.xlsx",
-        "cell far below its row",
-        one(HEAD + '<row r="2"><c r="XFD1048576"><v>1</v></c></row>'),
-        DAMAGED,
     ),
     _refused("a.xlsx", "cut XML", sheets({"R": sheet_xml(TWO)[:-30]}), DAMAGED),
     book(
@@ -342,10 +303,6 @@ STRANGERS = [
     ),
     _refused(
         "a.ods", "rows past the end in OpenDocument", ods([["ID"]], repeat=(1_048_577, 1)), DAMAGED
-    ),
-    *(
-        _refused("a.ods", f"{name} in OpenDocument", ods([["&d;"]], doctype=doctype), DECLARES)
-        for name, doctype in DOCTYPES.items()
     ),
     *(
         Specimen(
