@@ -96,12 +96,6 @@ def _merged(sheet: Worksheet) -> None:
     sheet.merge_cells("A1:A2")
 
 
-def _title(sheet: Worksheet) -> None:
-    for row in (["Autumn roster"], ["ID", "Name", "Email"], ["1", "A", "a@example.org"]):
-        sheet.append(row)
-    sheet.merge_cells("A1:C1")
-
-
 def _gap(sheet: Worksheet) -> None:
     sheet.append(["ID", "Name"])
     sheet["A2"], sheet["B2"], sheet["A603"], sheet["B603"] = "1", "A", "2", "B"
@@ -386,23 +380,10 @@ BOOKS = [
         rows={3: ("1", "a@example.org", "555-0100")},
     ),
     book(
-        "merged title above the headings",
-        made(_title),
-        Layout(),
-        rows={3: ("1", "A", "a@example.org")},
-        notices=(NOTICE,),
-    ),
-    book(
         "the one sheet with the headings",
         sheets({"Notes": sheet_xml(text_rows(("Read me",))), "Roster": sheet_xml(TWO)}),
         rows={2: ("1", "A")},
         notices=(NOTICE,),
-    ),
-    book(
-        "the one sheet with text",
-        sheets({"Empty": sheet_xml(""), "Roster": sheet_xml(TWO)}),
-        Layout(),
-        rows={2: ("1", "A")},
     ),
     book(
         "hidden sheets are not read",

@@ -291,16 +291,6 @@ STRANGERS = [
     ),
     _refused("a.ods", "repeated cells", ods([["ID", "Name"]], repeat=(1_048_575, 16_384)), ENDLESS),
     _refused("a.ods", "repeated rows", ods([["ID", "Name"]], repeat=(1_048_575, 7)), ENDLESS),
-    book(
-        "a value in the very last cell of an old Excel",
-        xls([["ID", "Name"], ["1", "A"], *[[]] * 65_533, [*[""] * 255, "x"]]),
-        name="a.xls",
-        rows={2: ("1", "A", "")},
-        blank=tuple(range(3, 65_536)),
-        left_out=(65_536,),
-        problems={(65_536, "", "row-left-out")},
-        notices=("column-without-heading",),
-    ),
     _refused(
         "a.ods", "rows past the end in OpenDocument", ods([["ID"]], repeat=(1_048_577, 1)), DAMAGED
     ),

@@ -78,8 +78,6 @@ def _read(specimen: str) -> Specimen:
 TEXTS = [
     *map(_read, FILES.split("\n== ")[1:]),
     text("no line end", (HEAD + ANA).rstrip(), rows={2: ANA_CELLS}),
-    text("BOM", HEAD + ANA, encoding="utf-8-sig", rows={2: ANA_CELLS}),
-    text("UTF-16", HEAD + ANA, encoding="utf-16", rows={2: ANA_CELLS}),
     text(
         "Windows-1252",
         HEAD + "1,Muñoz,m@example.org\n2,O’Brien,o@example.org\n",
@@ -93,13 +91,6 @@ TEXTS = [
         rows={2: ("1", "Muñoz\x81", "m")},
         problems={(2, "B", "control-character")},
         notices=("read-with-notice",),
-    ),
-    text(
-        "forced encoding",
-        HEAD + "1,Łoś,m\n",
-        Layout(encoding="windows-1250"),
-        encoding="cp1250",
-        rows={2: ("1", "Łoś", "m")},
     ),
     text(
         "forced encoding that does not fit",
