@@ -139,6 +139,7 @@ _STROKES = str.maketrans("łøđı", "lodi")
 """Letters that Unicode does not take apart into a plain one and an accent."""
 
 
+@lru_cache(maxsize=4096)
 def words_of(heading: str) -> tuple[str, ...]:
     """A heading's words and numbers, without case, accents, punctuation and bracketed remarks."""
     bare = _BRACKETS.sub(" ", heading)

@@ -182,13 +182,15 @@ class Draft:
 
         Of groups, those with the fewest words are first.
         """
-        able = [one for one in self.guesses if not one.field and self._could_be(wanted, one)]
+        secret = self._secret
+        rest = (one for one in self.guesses if not one.field and one.place.heading not in secret)
+        able = [one for one in rest if self._could_be(wanted, one)]
         return sorted(able, key=lambda one: len(one.counts) if wanted == GROUP else 0)
 
     def _could_be(self, wanted: str, guess: Guess) -> bool:
         texts = guess.counts
         heading = guess.place.heading
-        if not texts or is_left_out(heading) or heading in self._secret:
+        if not texts or is_left_out(heading):
             return False
         if SOMEBODY_ELSE & {*words_of(heading)}:
             return False
