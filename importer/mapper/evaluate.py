@@ -255,7 +255,7 @@ class Evaluation:
 
     `numbers`: those of the rows that are mapped. `cells`: the columns of the roster that the
     mapping uses, by `heading_key`. `columns`: the fields and values so far, by label. `dates`: what
-    conditions compare as dates. `orders`: of the dates in columns, as they show it. `countries` are
+    conditions compare as dates; `unread`: what was found in columns of these. `orders`: of the dates in columns, as they show it. `countries` are
     those of each row's address, "" where it is not known. `own`: by label, see `Values.own`.
     `behind`: by label, the texts before the rule's steps.
     """
@@ -270,6 +270,7 @@ class Evaluation:
         self.lines: dict[str, Texts] = {}
         self.columns: dict[str, Texts] = {}
         self.dates: dict[CellsOf | str, Texts] = {}
+        self.unread: dict[CellsOf | str, list[tuple[int, CellFinding, str]]] = {}
         self.orders: Orders = {}
         self.countries: Texts | None = None
         self.not_applicable: dict[str, frozenset[int]] = {}
@@ -322,6 +323,8 @@ class Evaluation:
                 self.problems.append(Problem.of(Code.ROWS_SKIPPED, origin, message))
         if rows.all():
             return
+        while self.unread:  # by the rows of the whole roster: they are read again
+            del self.dates[self.unread.popitem()[0]]
         by_row: list[dict[Any, Any]] = [self.cells, self.lines, self.columns, self.dates]
         for columns in (*by_row, self.own, self.behind):
             columns.update({key: column[rows] for key, column in columns.items()})
@@ -333,9 +336,9 @@ class Evaluation:
     def meeting(self, condition: Condition, rows: Rows, bound: Bindings, *, unread: bool) -> Rows:
         """Return which of the rows meet a condition; `unread`: also by a date that is not read."""
         today = self.mapping.run.today
-        for _, key, test in condition.tests:
+        for _, key, test in sorted(condition.tests, key=lambda one: one[2].of_date):
             if test.of_date:
-                column = self._as_dates(key, bound)
+                column = self._as_dates(key, bound, rows)
             else:
                 column = self.column(key, bound, lines=False)
             texts: list[str] = column.tolist()
@@ -373,12 +376,21 @@ class Evaluation:
         exact = {word: code for word, code in table.codes.items() if word in codes}
         return replace(table, codes=codes | exact, written=written)
 
-    def _as_dates(self, key: Cell | Variable, bound: Bindings) -> Texts:
-        """Return the dates of a whole column as ISO, UNREAD or blank, read once."""
+    def _as_dates(self, key: Cell | Variable, bound: Bindings, rows: Rows) -> Texts:
+        """Return the dates of a whole column as ISO, UNREAD or blank, read once.
+
+        One that cannot be read is reported only in these rows: the other tests leave out the rest.
+        """
         texts = self.column(key, bound, lines=False)
         at = key.name if isinstance(key, Variable) else cells_of(key, bound)
-        if at in self.dates:
-            return self.dates[at]
+        if at not in self.dates:
+            self._read_dates(at, key, texts)
+        found = (one for one in self.unread.get(at, ()) if rows[one[0]])
+        self.report(found, "", self.places(key, bound))
+        return self.dates[at]
+
+    def _read_dates(self, at: CellsOf | str, key: Cell | Variable, texts: Texts) -> None:
+        """Read the dates of a column or value, as the rules do that take it."""
         values = Values.of(texts, self.every, self.every)
         dates, words = dates_of(self.mapping.mapping, key)
         if words:
@@ -386,9 +398,8 @@ class Evaluation:
         order = None if dates.order else self.order_of(at, values.texts, dates)
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: ("", None) if is_dash(text) else dates.iso(text))
-        self.report(values.found, "", self.places(key, bound))
+        self.unread[at] = values.found
         self.dates[at] = values.marked
-        return values.marked
 
     def places(self, key: Cell | Variable, bound: Bindings) -> tuple[Place, ...]:
         """Return the roster's columns behind a cell or a variable."""

@@ -724,7 +724,10 @@ class _Lines:
     def _more(self) -> Iterator[str]:
         """The card as a second identifier, and the library for resource sharing."""
         card = self.draft.first(BARCODE)
-        if card is not None and card is not self.draft.ids[0]:
+        if card is None and self.draft.external:  # whatever its form: it is no primary ID there
+            able = (one for one in self.draft.possible_ids if one.identifies)
+            card = next((one for one in able if named_by(one.place.heading, CARDS)), None)
+        if card is not None and card not in self.draft.ids[:1]:
             yield "  user_identifier:"
             yield f"    - id_type: BARCODE{_GUESS}"
             yield f"      value: {self._cell(card)}{_mark(card)}"

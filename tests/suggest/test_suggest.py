@@ -190,6 +190,15 @@ def test_a_card_number_is_the_barcode_if_it_looks_like_one(
     assert ("record.primary_id: to do" in " ".join(lint(mapping))) is not known
 
 
+def test_the_card_of_external_users_is_another_id_whatever_its_form(tmp_path: Path) -> None:
+    """Their primary ID is the EMPL ID; of Internal users, a card of another form is asked about."""
+    headings = ("EMPL ID", "First", "Last", "Group", "Card")
+    rows = [(f"123456{n}", "A", "L", "UGRD", f"700001{n}") for n in range(3)]
+    mapping = started(tmp_path, headings, rows)
+    (entry,) = (one for one in mapping.entries if one.parent == "user_identifier")
+    assert entry.cells == ("Card",)
+
+
 @pytest.mark.parametrize(
     ("headings", "expected"),
     [
