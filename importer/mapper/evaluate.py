@@ -255,9 +255,10 @@ class Evaluation:
 
     `numbers`: those of the rows that are mapped. `cells`: the columns of the roster that the
     mapping uses, by `heading_key`. `columns`: the fields and values so far, by label. `dates`: what
-    conditions compare as dates; `unread`: what was found in columns of these. `orders`: of the dates in columns, as they show it. `countries` are
-    those of each row's address, "" where it is not known. `own`: by label, see `Values.own`.
-    `behind`: by label, the texts before the rule's steps.
+    conditions compare as dates; `unread`: what was found in columns of these. `orders`: of the
+    dates in columns, as they show it. `countries` are those of each row's address, "" where it is
+    not known. `own`: by label, see `Values.own`. `behind`: by label, the texts before the rule's
+    steps.
     """
 
     def __init__(self, mapping: CompiledMapping, roster: Roster, codes: CodeTables) -> None:

@@ -109,28 +109,22 @@ class FieldRule:
     def giving_parts(self) -> Iterator[tuple[Steps, Rule]]:
         """`parts`, and for those that are no more than a `<$value>` those of the value."""
         yield from self.parts
-        for name in self._named:
-            if any(t.lone_value == name for _, part in self.parts for t in part.templates):
+        lone = (t.lone_value for _, part in self.parts for t in part.templates)
+        for name in dict.fromkeys(lone):
+            if name in self.values:
                 yield from self.values[name].parts(value_steps(name))
 
     @property
-    def _named(self) -> tuple[str, ...]:
-        """The values that it takes, and those that these take, each once."""
-        found: dict[str, None] = {}
-        rules = [self.rule]
-        while rules:
-            templates = [t for _, part in rules.pop().parts() for t in part.templates]
-            for name in (variable.name for t in templates for variable in t.variables):
-                if name in self.values and name not in found:
-                    found[name] = None
-                    rules.append(self.values[name])
-        return tuple(found)
-
-    @property
     def _every_part(self) -> Iterator[Rule]:
-        """Every part of the rule, and of the values that it takes."""
-        for rule in (self.rule, *(self.values[name] for name in self._named)):
-            yield from (part for _, part in rule.parts())
+        """Every part of the rule, and of the values that it takes, also through others."""
+        rules, taken = [self.rule], {""}
+        while rules:
+            parts = [part for _, part in rules.pop().parts()]
+            yield from parts
+            used = (v.name for part in parts for t in part.templates for v in t.variables)
+            new = dict.fromkeys(name for name in used if name in self.values and name not in taken)
+            taken |= new.keys()
+            rules += map(self.values.__getitem__, reversed(new))
 
     @property
     def templates(self) -> Iterator[Template]:

@@ -43,16 +43,6 @@ _LINES_ABOVE = 40
 """How far above the line at which YAML stopped a slip is looked for."""
 
 
-def find_slip(text: str, stopped: int) -> tuple[int, str] | None:
-    """Return the line of the slip, counted from 1, and its cause; None if none is found.
-
-    `stopped`: the line at which YAML stopped.
-    """
-    lines = [line for line in _lines(text) if line.number <= stopped + 1]
-    found = ((line.number, wrong) for line in lines for wrong in _by_itself(line))
-    return next(found, None) or _repaired(text.split("\n"), lines)
-
-
 def _repaired(rows: list[str], lines: Sequence[_Line]) -> tuple[int, str] | None:
     """Return the line and the slip whose correction leaves the best mapping.
 
@@ -132,43 +122,22 @@ class _Line:
     still_open: str
     raw: str
 
-    @property
-    def opens(self) -> bool:
-        """Whether lines below it belong to it."""
-        return _KEY.sub("", self.code, count=1) == "" or self.code.endswith((": |", ": >"))
-
 
 def _lines(text: str) -> Iterator[_Line]:
-    """Yield the lines that are not blank, each joined with those that continue it."""
+    """Yield the lines that are not blank; one that continues a list in brackets is part of it."""
     line: _Line | None = None
     for number, raw in enumerate(text.split("\n"), 1):
         body = raw.strip()
         if not body or body.startswith("#"):
             continue
-        blanks = len(raw) - len(raw.lstrip(" "))
-        more = line and (blanks > line.inner or (line.still_open and not _starts(body)))
-        if line and more and _continues(line, body):
+        if line and line.still_open and not _KEY.match(body.removeprefix("- ")):
             line = _line(line.number, line.blanks, f"{line.raw} {body}")
             continue
         if line:
             yield line
-        line = _line(number, blanks, raw.lstrip(" ").rstrip())
+        line = _line(number, len(raw) - len(raw.lstrip(" ")), raw.lstrip(" ").rstrip())
     if line:
         yield line
-
-
-def _continues(line: _Line, body: str) -> bool:
-    """Whether a text that is further indented than a line is more of its value."""
-    if line.still_open[:1] in {'"', "'"}:
-        return line.still_open[0] in body
-    if line.still_open or line.code.endswith((": |", ": >")):
-        return True
-    return not (line.opens or _starts(body))
-
-
-def _starts(body: str) -> bool:
-    """Whether a text starts with a key or a dash."""
-    return body.startswith("- ") or bool(_KEY.match(body))
 
 
 def _line(number: int, blanks: int, raw: str) -> _Line:
@@ -411,20 +380,22 @@ class _Reader:
         raise MappingError(tuple(self.findings)) from None
 
 
-def _misread(text: str, line: int, error: str) -> tuple[int, str]:
+def _misread(text: str, stopped: int, error: str) -> tuple[int, str]:
     """Return the line of the slip, counted from 1, and what is wrong with it.
 
-    `line`: where reading stopped, counted from 0.
+    `stopped`: where reading stopped, counted from 0. A line may show its slip by itself.
     """
-    lines = text.split("\n")
-    number = min(line, len(lines) - 1)
-    while number > 0 and not lines[number].strip():
+    rows = text.split("\n")
+    number = min(stopped, len(rows) - 1)
+    while number > 0 and not rows[number].strip():
         number -= 1
     if "single document" in error:
         return number + 1, "a second document starts here; keep one document in a file"
-    slip = find_slip(text, number + 1)
-    number, cause = slip or (number + 1, "check its blanks, colons and quotation marks")
-    return number, f"the line cannot be read; {cause}"
+    lines = [line for line in _lines(text) if line.number <= number + 2]
+    found = ((line.number, wrong) for line in lines for wrong in _by_itself(line))
+    usual = (number + 1, "check its blanks, colons and quotation marks")
+    at, cause = next(found, None) or _repaired(rows, lines) or usual
+    return at, f"the line cannot be read; {cause}"
 
 
 # --- texts as YAML, for the mappings that the importer writes ---
