@@ -537,16 +537,20 @@ def _decide(
     if value.where.path == ROLE_END and not last.rule and not edited:  # of a create, so not sent
         return Ruling.WRITE
     path, alma = value.where.path, shown(value.where, live) if value.day else ""
-    if reason is Reason.DAY and value.day:
-        has_passed = "" != alma < earlier.today.isoformat()
-        if has_passed if edited else _moves(alma, value.day):
-            return Ruling.WRITE
     is_id = path == PRIMARY_ID or (path == IDS and own is not None)  # not one that is deleted
-    if edited and reason is Reason.NEW and (value.where.flag or is_id):
-        return Ruling.KEEP_EDIT if value.where.flag else Ruling.ASK
-    if edited and reason is Reason.RULE and path in {*ENDS, ROLE_END} and "" != alma < value.day:
-        return Ruling.REPLACE_EDIT  # of two ends the later one counts, and none is the latest
-    return _RULINGS[reason, edited]
+    ruling = _RULINGS[reason, edited]
+    match reason, edited:
+        case Reason.DAY, True if value.day and "" != alma < earlier.today.isoformat():
+            ruling = Ruling.WRITE  # it has passed
+        case Reason.DAY, False if alma > value.day and _is_of_another(value, live, memory, earlier):
+            ruling = Ruling.KEEP  # of two rosters that count from the day, the later end counts
+        case Reason.DAY, False if value.day and _moves(alma, value.day):
+            ruling = Ruling.WRITE
+        case Reason.NEW, True if value.where.flag or is_id:
+            ruling = Ruling.KEEP_EDIT if value.where.flag else Ruling.ASK
+        case Reason.RULE, True if path in {*ENDS, ROLE_END} and "" != alma < value.day:
+            ruling = Ruling.REPLACE_EDIT  # of two ends the later one counts, and none is the latest
+    return ruling
 
 
 def _reason(value: Value, was: str, last: Imprint, memory: UserMemory) -> Reason:
@@ -582,6 +586,13 @@ def _is_as_left(
     return not last.answered or any(
         one.answered in map(hashed, texts(one.where, live, own)) for one in (last, *theirs)
     )
+
+
+def _is_of_another(value: Value, live: User, memory: UserMemory, earlier: Earlier) -> bool:
+    """Return whether Alma has what it had after the last load of another roster."""
+    there = {*map(earlier.hashed, texts(value.where, live))}
+    every = (one for imprints in memory.others for one in imprints.values())
+    return any(one.where == value.where and one.answered in there for one in every)
 
 
 def _moves(one: str, other: str) -> bool:

@@ -55,6 +55,7 @@ class Roster:
     cells: dict[str, str]
     rules: dict[str, str] = field(default_factory=dict)
     by_day: bool = False
+    span: int = 365
     email_type: str = "personal"
     email_2_type: str = "personal"
     card_type: str = "BARCODE"
@@ -77,7 +78,7 @@ class Roster:
         if rule := self.rules.get(GROUP):
             values[GROUP] = rule
         if self.by_day:
-            values[EXPIRY] = (today + timedelta(days=365)).isoformat()
+            values[EXPIRY] = (today + timedelta(days=self.span)).isoformat()
         plan = _plan(tuple(sorted(self.rules.items())), by_day=self.by_day)
         cells = tuple(values[label] for label in LABELS)
         return DraftUser(2, Origin("autumn.csv", "", 2), plan, values, cells, frozenset(), (), "")
@@ -437,6 +438,17 @@ def test_a_date_that_moves_with_the_day_alone_is_no_reason_for_an_update() -> No
     assert alma.live == before
     alma.load(roster, TODAY + timedelta(days=35))
     assert alma.live.expiry_date == TODAY + timedelta(days=400)
+
+
+def test_of_two_rosters_that_count_from_the_day_the_later_end_counts() -> None:
+    """Neither shortens what the other wrote, night after night; it moves on once a month."""
+    autumn, clubs = (replace(person(), name=f"{n}", by_day=True, span=n) for n in (365, 120))
+    alma, ends = loaded(autumn), set[date | None]()
+    for day in range(60):
+        for roster in (clubs, autumn):
+            alma.load(roster, TODAY + timedelta(days=day))
+            ends.add(alma.live.expiry_date)
+    assert [(end - TODAY).days for end in sorted(filter(None, ends))] == [120, 366, 394, 422]
 
 
 def test_what_another_roster_of_ours_wrote_is_no_edit() -> None:
