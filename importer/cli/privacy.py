@@ -38,7 +38,7 @@ from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs
 from importer.report.lineage import lineages
 from importer.users.cache import UserCache, holders
-from importer.users.matching import forget_answers, identifiers
+from importer.users.matching import identifiers
 from importer.web.tasks import PRACTICE, is_in_use, kept_in, unused_since
 
 app = Commands()
@@ -84,7 +84,6 @@ def person(
             "That is not the ID. Nothing was erased.",
         )
     if erase:
-        forget_answers()  # to questions by name, which have no ID
         for one in erasable:
             _erase(one, ids)
     runs = [str(one.path) for one in found if one.kind == "run"]

@@ -21,7 +21,6 @@ from importer.report.masking import shown
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
 from importer.users.cache import delete_cache as remove
-from importer.users.matching import forget_answers
 from importer.users.refresh import Refresh, add_export, read_export
 
 app = Commands()
@@ -74,8 +73,7 @@ def delete(yes: Yes = False) -> None:
     """Delete the user cache from this computer. Nothing changes in Alma."""
     paths = user_caches()
     if not paths:
-        kept = forget_answers()
-        say("What Alma answered was deleted." if kept else "There is no user cache here.")
+        say("There is no user cache here.")
         return
     if not yes:
         confirm(
@@ -84,7 +82,6 @@ def delete(yes: Yes = False) -> None:
             "Give --yes to delete the user cache without confirmation.",
             "Nothing was deleted.",
         )
-    forget_answers()
     for path in paths:
         remove(path)
         say(f"{path} was deleted.")

@@ -8,7 +8,6 @@
 - `AbsentMemory`: who was missing from rosters, and what was changed for that. A roster counts once
   it is applied, and once only; one that is only planned counts until the next. Who is in a roster
   again counts from the start.
-- `KeptAnswers` (in `users.matching`): Alma's answers to a plan that was stopped.
 
 The newest of a mapping counts. Older ones stay for the undo of a run, which takes its own away.
 """
@@ -45,7 +44,7 @@ _FORGET = (
     "DELETE FROM answers WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)",
     *(
         f"DELETE FROM {table} WHERE julianday(time) < julianday(?)"  # noqa: S608  tables of ours
-        for table in ("missing", "leavers", "lookups")
+        for table in ("missing", "leavers")
     ),
     "DELETE FROM loaded WHERE EXISTS (SELECT 1 FROM loaded AS later WHERE later.time > loaded.time"
     " AND later.institution = loaded.institution AND later.primary_id = loaded.primary_id"
@@ -184,7 +183,6 @@ _ABOUT = {
     "leavers": ("primary_id", "before", "sent", "answered"),
     "loaded": ("primary_id",),
     "former": ("former", "primary_id"),
-    "lookups": ("query", "found"),
 }
 """The columns of each table that can name a person: an ID, or JSON with it."""
 

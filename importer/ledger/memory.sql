@@ -46,8 +46,5 @@ CREATE TABLE IF NOT EXISTS loads (
   PRIMARY KEY (institution, mapping, run)
 ) STRICT, WITHOUT ROWID;
 
--- Alma's answers to a plan that is not saved yet, as JSON by what was asked.
-CREATE TABLE IF NOT EXISTS lookups (
-  institution TEXT NOT NULL, query TEXT NOT NULL, found TEXT NOT NULL, time TEXT NOT NULL,
-  PRIMARY KEY (institution, query)
-) STRICT;
+-- Of earlier versions: Alma's answers to a plan that was stopped.
+DROP TABLE IF EXISTS lookups;

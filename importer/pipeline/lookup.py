@@ -40,7 +40,6 @@ from importer.planner.entries import same_id
 from importer.planner.who import needs_people
 from importer.users.cache import UserCache, cache_path, find_all, find_common, find_users
 from importer.users.matching import (
-    KeptAnswers,
     MatchedUser,
     MatchResult,
     PersonQuery,
@@ -127,15 +126,11 @@ async def named_user(user_id: str, alma: Alma, expand: str) -> User:
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """Alma's users as a plan finds them: in the user cache or, without one, by asking Alma.
-
-    `kept` are answers to a plan that was stopped; they are not asked for again.
-    """
+    """Alma's users as a plan finds them: in the user cache or, without one, by asking Alma."""
 
     alma: Alma
     now: Callable[[], datetime]
     cache: UserCache | None = None
-    kept: KeptAnswers | None = None
 
     @property
     def as_of(self) -> datetime | None:
@@ -163,20 +158,12 @@ class Users:
 
     def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
         """Return the queries that take calls: with a user cache hardly any."""
-        if self.cache is not None:
-            return ()
-        return [one for one in queries if self.kept is None or self.kept.get(one) is None]
+        return () if self.cache is not None else queries
 
     async def find(self, query: PersonQuery) -> MatchResult:
         """Return matches and possible matches. Raises AlmaError if it concerns every row."""
         found = await self._in_cache(self.cache, query) if self.cache is not None else None
-        if found is None and self.kept is not None:
-            found = self.kept.get(query)
-        if found is None:
-            found = await search_alma(self.alma, query)
-            if self.kept is not None:
-                self.kept.keep(query, found)
-        return found
+        return await search_alma(self.alma, query) if found is None else found
 
     async def _in_cache(self, cache: UserCache, query: PersonQuery) -> MatchResult | None:
         """Return what the cache has; None for identifiers that Alma alone keeps apart, by case."""
@@ -210,9 +197,8 @@ async def open_users(
     The cache first reads who changed since its last refresh. One that is missing or incomplete is
     completed if a key of the mapping, `needed`, is about all users, or if that takes fewer calls
     than asking about each row. Otherwise it is not used: it does not know who is missing in Alma.
-    The request may turn both off. Alma's own answers are kept until the block ends without an
-    error. The operator gets a sentence if it takes calls. Raises UsageError if it is damaged,
-    AlmaError.
+    The request may turn both off. The operator gets a sentence if it takes calls. Raises UsageError
+    if it is damaged, AlmaError.
     """
 
     def now() -> datetime:
@@ -222,8 +208,6 @@ async def open_users(
         yield Users(alma, now)
         return
     path = cache_path(request.users_folder, institution.code, institution.environment)
-    kept = KeptAnswers(institution.facts(alma.base_url).key, request.now)
-    by_row = Users(alma, now, kept=kept)
     done: int | None = 0
     completes = False
     if path.is_file():
@@ -233,22 +217,15 @@ async def open_users(
         progress.note(f"First reading all users of Alma into the user cache, for `{needed}`.")
         completes = True
     elif done is not None and request.refresh:
-        completes = await _saves_calls(alma, by_row.to_ask(queries), done, progress.note)
+        completes = await _saves_calls(alma, queries, done, progress.note)
     if done is not None and not completes:
         if path.is_file():
             progress.note(
                 "The user cache is not complete, so Alma is asked about each row. "
                 "`importer users refresh` completes it."
             )
-        if known := len(queries) - len(by_row.to_ask(queries)):
-            progress.note(
-                f"Alma answered about {counted(known, 'row')} already, to a plan that was stopped."
-            )
-        with kept:
-            yield by_row
-            kept.forget([*queries, *map(_by_person, queries)])
+        yield Users(alma, now)
         return
-    kept.forget(())  # those that count no more
     with UserCache.make(path, institution.code, institution.environment) as cache:
         if completes:
             await Refresh(cache, alma, now, progress.rows, progress.note).run()
@@ -344,10 +321,7 @@ def check_call_budget(
     try:
         yield
     except DailyLimitError as error:
-        msg = (
-            f"{error} Alma's answers so far are kept for a day, and the plan continues with them. "
-            f"{_CACHE}."
-        )
+        msg = f"{error} Nothing was planned. {_CACHE}."
         raise DailyLimitError(
             msg, code=error.code, tracking_id=error.tracking_id, said=error.said
         ) from error

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
-
-from importer.errors import LedgerError, RefusedError, UnavailableError
-from importer.ledger.memory import Memory, utc
+from importer.errors import RefusedError, UnavailableError
 from importer.model.people import NOBODY, PersonKeys, are_namesakes, may_be_same, person_keys
 from importer.model.user import ContactInfo, User
 
 if TYPE_CHECKING:  # loading it takes a fifth of a second, and a check asks Alma nothing
     from importer.alma.client import Alma
-
-VALID = timedelta(days=1)
-"""How long an answer counts: long enough to continue after the daily API limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +87,6 @@ class MatchResult:
         return (*(matched.user for matched in self.users), *self.possible_matches)
 
 
-_FOUND = TypeAdapter(MatchResult)
-
-
 def identifiers(user: User) -> tuple[str, ...]:
     """Return all identifiers of a user without case, the primary ID first, each once.
 
@@ -167,83 +153,3 @@ def _held_by(user: User, query: PersonQuery) -> tuple[str, ...]:
     held = identifiers(user)
     kinds = (kind for kind, value in query.identifiers if value.casefold() in held)
     return tuple(dict.fromkeys(kinds))
-
-
-class KeptAnswers(Memory):
-    """Alma's answers about single rows, for the plan that continues after one that was stopped.
-
-    Only a plan without a user cache uses them. An apply reads a user again before it changes the
-    record, and once it wrote anything, no answer from before counts. Without them Alma is asked
-    again, so a file that cannot be used stops nothing.
-    """
-
-    durable = False
-
-    def __init__(self, institution: str, now: datetime) -> None:
-        """Use the answers of one institution, by its key, that count now."""
-        super().__init__(institution)
-        self._now = now
-
-    @cached_property
-    def _answers(self) -> dict[str, MatchResult]:
-        query = "SELECT query, found FROM lookups WHERE institution = ? AND time > ? AND time <= ?"
-        times = utc(self._now - VALID), utc(self._now)
-        with suppress(LedgerError):
-            return dict(self.parsed(_answer, query, (self.institution, *times)))
-        return {}
-
-    def get(self, query: PersonQuery) -> MatchResult | None:
-        """Return what Alma answered; None if it was not asked."""
-        return self._answers.get(_key(query))
-
-    def keep(self, query: PersonQuery, found: MatchResult) -> None:
-        """Save an answer at once; what a process wrote stays when it is killed."""
-        if not found.failed:
-            text = _FOUND.dump_json(found, exclude_unset=True).decode()
-            with suppress(LedgerError):
-                self.write(
-                    (
-                        "INSERT OR REPLACE INTO lookups VALUES (?, ?, ?, ?)",
-                        [(_key(query), text, utc(self._now))],
-                    )
-                )
-
-    def forget(self, queries: Iterable[PersonQuery]) -> None:
-        """Delete the answers of a plan that is saved, and those that are too old."""
-        delete = "DELETE FROM lookups WHERE institution = ? AND "
-        if self.exists:
-            with suppress(LedgerError):
-                self.write(
-                    (delete + "query = ?", ((_key(query),) for query in queries)),
-                    (delete + "time <= ?", [(utc(self._now - VALID),)]),
-                )
-
-
-def forget_answers(institution: str = "") -> int:
-    """Delete the answers about an institution's users, or about all; return how many there were.
-
-    Raises LedgerError.
-    """
-    memory = Memory(institution)
-    if not memory.exists:
-        return 0
-    with memory.transaction() as connection:
-        delete = "DELETE FROM lookups WHERE ? IN ('', institution)"
-        return connection.execute(delete, (institution,)).rowcount
-
-
-def _answer(query: str, found: str) -> tuple[str, MatchResult]:
-    return query, _FOUND.validate_json(found)
-
-
-def _key(query: PersonQuery) -> str:
-    """Return the same text for the same query, whatever the process."""
-    person = query.person
-    return json.dumps(
-        (
-            query.identifiers,
-            (query.first_name, query.last_name, query.email),
-            (person.first, person.last, sorted(person.traits)),
-            query.by_name,
-        )
-    )

@@ -39,7 +39,6 @@ from importer.model.people import person_keys
 from importer.model.text import folded
 from importer.model.user import User
 from importer.users.cache import WAIT, CacheState, KnownUser, UserCache, cache_path, refresh_lock
-from importer.users.matching import forget_answers
 
 SWEEP_EVERY = timedelta(days=30)
 """The age at which the next refresh reads all users again."""
@@ -308,8 +307,7 @@ async def _total(alma: Alma) -> int:
 def add_applied(ledger: Ledger, folder: Path) -> int:
     """Store the records that Alma answered an apply with; remove users that it no longer has.
 
-    A user with a new primary ID is no longer there under the old one. Answers that were kept for a
-    stopped plan no longer count.
+    A user with a new primary ID is no longer there under the old one.
 
     Return how many records were stored; none if there is no cache. Raises UsageError if the cache
     cannot be used, LedgerError.
@@ -317,7 +315,6 @@ def add_applied(ledger: Ledger, folder: Path) -> int:
     if (alma := ledger.facts.alma) is None:
         return 0
     path = cache_path(folder, alma.institution, alma.environment)
-    forget_answers(alma.key)
     if not path.is_file():
         return 0
     stored = 0

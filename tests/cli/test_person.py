@@ -15,11 +15,9 @@ import pytest
 from importer.errors import Exit
 from importer.jobs.state import Load, State, Step, Store
 from importer.ledger.memory import PATH, AbsentMemory, EditMemory, Remembered
-from importer.model.people import person_keys
 from importer.model.plan import SafetyCheck
 from importer.model.user import User
 from importer.users.cache import UserCache, cache_path
-from importer.users.matching import KeptAnswers, MatchResult, PersonQuery
 from importer.web.tasks import DRAFTS
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, MAPPING, load, write
@@ -232,8 +230,6 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
     edits.remember("one", 1, [Remembered("F5", "F5", "small", {})], found, ["small"])
     AbsentMemory(inst).see("small", "roster", [], ["f5"], found)
     edits.remember("two", 1, [Remembered("P5", "F5", "small", {})], found, ["small"])
-    answers = KeptAnswers(inst, found)
-    answers.keep(PersonQuery((), person=person_keys("Zo", "Quux"), by_name=True), MatchResult())
     places = [("user cache", str(path)), ("memory", str(PATH)), ("draft", "alma.sqlite")]
     assert traces("p5") == traces("F5") == traces("7000007") == places
     Path("alma.sqlite-wal").touch()

@@ -14,9 +14,8 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory
 from importer.model.plan import choices
 from importer.users.cache import UserCache
-from importer.users.matching import forget_answers
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, delete, edit, load, state, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, edit, load, state, write
 from tests.command_line import typed
 
 ANAS_TWIN = ("2009", *ANA[1:])
@@ -267,18 +266,6 @@ def test_an_answer_needs_no_id_where_one_user_is_in_question(sandbox: Sandbox) -
     typed("plan", roster, *PLAN, "run")
     assert codes("run") == [("2", "another-person"), ("2", "possible-match-in-alma")]
     assert typed("resolve", "run", "2", "--as", "update", "--json").summary["update"] == 1
-
-
-def test_no_answer_of_alma_is_used_again_after_a_saved_plan(sandbox: Sandbox) -> None:
-    """Also who may be the person of a row whose ID somebody else has: that is asked separately."""
-    load(write(ANA, BO), "first")
-    roster = write((BO[0], *ANA[1:]))
-    typed("plan", roster, *PLAN, "run")
-    assert codes("run") == [("2", "another-person"), ("2", "possible-match-in-alma")]
-    delete(sandbox, ANA[0])
-    typed("plan", roster, *PLAN, "again")
-    assert codes("again") == [("2", "another-person")]
-    assert forget_answers() == 0
 
 
 def test_one_user_is_written_by_one_row_of_a_run(sandbox: Sandbox) -> None:
