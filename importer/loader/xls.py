@@ -95,32 +95,44 @@ class XlsWorkbook:
 def _measure(content: bytes) -> tuple[bool, list[list[tuple[int, int]]]]:
     """Walk over the records of the file.
 
-    Return whether a filter hides rows, and the places of formulas without a result by sheet. Raises
-    NotReadableError if the file is locked, or if xlrd would take too long.
+    Return whether a filter hides rows, and by sheet the rows and columns, from 0, of formulas
+    without a result. Excel saves an empty text for these as for formulas that return one. It also
+    leaves a mark that it calculated the workbook. Without the mark and any other result, nobody
+    calculated it.
+
+    Raises NotReadableError if the file is locked, or if xlrd would take too long.
     """
     container = CompDoc(content, logfile=io.StringIO())
-    for name in ("Workbook", "Book"):
-        stream, begin, length = container.locate_named_stream(name)
-        if stream is not None:
-            break
-    else:
+    named = map(container.locate_named_stream, ("Workbook", "Book"))
+    stream, begin, length = next((one for one in named if one[0] is not None), (None, 0, 0))
+    if stream is None:
         raise NotReadableError(DAMAGED)
     cells = others = 0
-    kinds = set()
+    filtered = calculated = False
+    sheets: list[int] = []
+    empty: dict[int, list[tuple[int, int]]] = {}
+    substream = begin
     for kind, at, size in _records(stream, begin, length):
-        kinds.add(kind)
         if kind in _CELLS:
             cells += size // (_CELLS[kind] or size or 1)
         else:
             others += 1
         if kind == _LOCKED:
             raise NotReadableError(LOCKED)
+        filtered |= kind == _FILTERED
+        calculated |= kind == _CALCULATED
         if kind == _TEXTS and size >= 8:
             cells += min(struct.unpack_from("<I", stream, at + 4)[0], length // 3)
+        elif kind == _BEGIN:
+            substream = at - 4
+        elif kind == _SHEET and size >= 6 and not stream[at + 5]:
+            sheets.append(begin + struct.unpack_from("<I", stream, at)[0])
+        elif kind == _FORMULA and size >= 14 and not calculated:
+            calculated = stream[at + 6] != _EMPTY or stream[at + 12 : at + 14] != b"\xff\xff"
+            empty.setdefault(substream, []).append(struct.unpack_from("<HH", stream, at))
     if cells > STORED or others > OTHERS:
         raise NotReadableError(TOO_LARGE)
-    may_lack = _FORMULA in kinds and _CALCULATED not in kinds
-    return _FILTERED in kinds, _not_calculated(stream, begin, length) if may_lack else []
+    return filtered, [] if calculated else [empty.get(sheet, []) for sheet in sheets]
 
 
 def _records(stream: bytes, at: int, length: int) -> Iterator[tuple[int, int, int]]:
@@ -130,24 +142,3 @@ def _records(stream: bytes, at: int, length: int) -> Iterator[tuple[int, int, in
         kind, size = struct.unpack_from("<HH", stream, at)
         yield kind, at + 4, size
         at += 4 + size
-
-
-def _not_calculated(stream: bytes, begin: int, length: int) -> list[list[tuple[int, int]]]:
-    """Return the rows and columns, from 0, of formulas without a result, by sheet.
-
-    Excel saves an empty text for them as for formulas that return one. It also leaves a mark that
-    it calculated the workbook. Without the mark and any other result, nobody calculated it.
-    """
-    sheets: list[int] = []
-    places: dict[int, list[tuple[int, int]]] = {}
-    substream = begin
-    for kind, at, size in _records(stream, begin, length):
-        if kind == _BEGIN:
-            substream = at - 4
-        elif kind == _SHEET and size >= 6 and not stream[at + 5]:
-            sheets.append(begin + struct.unpack_from("<I", stream, at)[0])
-        elif kind == _FORMULA and size >= 14:
-            if stream[at + 6] != _EMPTY or stream[at + 12 : at + 14] != b"\xff\xff":
-                return []
-            places.setdefault(substream, []).append(struct.unpack_from("<HH", stream, at))
-    return [places.get(sheet, []) for sheet in sheets]
