@@ -28,22 +28,17 @@ def found(
     return headings_found.rows, headings_found.texts
 
 
-@pytest.mark.parametrize("name", ["ID", "id", " Id ", "I\u200bD", "\ufeffID", "\u00a0id\u00a0"])
-def test_headings_are_compared_as_people_read_them(name: str) -> None:
-    """Case, blanks around and what nobody sees make no difference."""
-    assert headings.matches([name, "Other"], EXPECTED.expected) == 1
-
-
-@pytest.mark.parametrize("name", ["I D", "IDs", "ID:", "1D"])
-def test_near_headings_are_other_headings(name: str) -> None:
-    """A heading that only looks alike is never taken."""
-    assert headings.matches([name], EXPECTED.expected) == 0
-
-
-@pytest.mark.parametrize(("one", "other"), [("Last Name", "last  name"), ("EMPL\nID", "EMPL ID")])
-def test_blanks_and_breaks_inside_a_heading_are_one_blank(one: str, other: str) -> None:
-    """A heading that is broken over two lines is still that heading."""
-    assert headings.fold(one) == headings.fold(other)
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        *((name, 1) for name in ("ID", "id", " Id ", "I\u200bD", "\ufeffID", "\u00a0id\u00a0")),
+        *((name, 1) for name in ("last  name", "Last\nName")),
+        *((name, 0) for name in ("I D", "IDs", "ID:", "1D")),
+    ],
+)
+def test_headings_are_compared_as_people_read_them(name: str, count: int) -> None:
+    """Case, blanks, breaks and what nobody sees make no difference; what only looks alike does."""
+    assert headings.matches([name, "Other"], EXPECTED.expected) == count
 
 
 @pytest.mark.parametrize("above", range(SEARCHED))

@@ -84,7 +84,9 @@ def test_other_formats_leave_a_number_alone(code: str) -> None:
 )
 def test_date_formats_are_known(code: str) -> None:
     """Letters of days, months, years, hours and seconds make a date, outside of quotes."""
-    assert read_format(164, code) == DATED
+    assert read_format(164, code) == read_format(14, "") == DATED
+    assert read_format(1, "") == PLAIN
+    assert read_format(164, '"day "000').places[-3:] == ("0", "0", "0")
 
 
 @pytest.mark.parametrize(("number", "code"), [(17, ""), (164, 'yyyy"-"mm'), (164, "mmm\\-yy;@")])
@@ -93,13 +95,6 @@ def test_the_first_day_of_a_month_is_the_month(number: int, code: str) -> None:
     months = read_format(number, code)
     shown = [show(float(serial), months)[0] for serial in (46508, 46509, 46508.5)]
     assert shown == ["2027-05", "2027-05-02", "2027-05-01 12:00:00"]
-
-
-def test_built_in_formats_are_known_by_number() -> None:
-    """14 is a date, 1 is a number, and a quoted letter makes no date."""
-    assert read_format(14, "") == DATED
-    assert read_format(1, "") == PLAIN
-    assert read_format(164, '"day "000').places[-3:] == ("0", "0", "0")
 
 
 @pytest.mark.parametrize(

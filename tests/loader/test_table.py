@@ -104,13 +104,6 @@ def test_a_second_table_is_noticed(tmp_path: Path) -> None:
     assert ["row 3" in "".join(one) for one in notices] == [True, False, False]
 
 
-def test_a_narrow_roster_keeps_its_last_rows(tmp_path: Path) -> None:
-    """With two columns, two filled cells are a whole row, and one is for the rules to reject."""
-    path = tmp_path / "a.csv"
-    path.write_text("Name,Email\nSilva,none\nTotal,\n", "utf-8")
-    assert read(path, Layout()).frame[0].tolist() == ["Silva", "Total"]
-
-
 SHORT = "jsmith,,,,2027-06-30\nmdoe,,,,2027-06-30\n"
 WHOLE = "1234567,Ann,Lee,Staff,2027-06-30\n"
 
@@ -135,6 +128,9 @@ def test_a_row_with_the_cells_of_the_people_before_it_is_no_footer(
     roster = read(path, Layout())
     assert [*roster.left_out] == left_out
     assert len(roster.frame) == rows.count("\n") - len(left_out)
+    # in two columns, two cells are a whole row, and one is for the rules to reject
+    path.write_text("Name,Email\nSilva,none\nTotal,\n", "utf-8")
+    assert read(path, Layout()).frame[0].tolist() == ["Silva", "Total"]
 
 
 def test_a_line_of_dashes_below_the_headings_is_nobody(tmp_path: Path) -> None:
