@@ -192,6 +192,8 @@ def _zip_kind(content: bytes) -> Kind | str:
         found = _SOMETHING_ELSE.format("a presentation")
     elif any(name.startswith("xl/") for name in names):
         found = DAMAGED
+    elif any(name.endswith(".iwa") for name in names):
+        found = "is a Numbers spreadsheet. Open it, choose File, Export To, Excel, and load that."
     return found
 
 
@@ -226,6 +228,8 @@ def _text_kind(head: bytes) -> Kind | str:
         if head.startswith(signature):
             return _SOMETHING_ELSE.format(noun)
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(b"{") and b'"doc_id"' in start:
+        return "is only a link to Google Sheets. Open it, choose File, Download, and load that."
     if not start.startswith(b"<"):
         return Kind.CSV
     if b"schemas-microsoft-com:office:spreadsheet" in start:

@@ -170,6 +170,8 @@ STRANGERS = [
     _refused("a.docx", "Word", zipped(word__document_xml=b"<x/>"), "a Word document"),
     _refused("a.doc", "old Word", ole("WordDocument", b"x"), "a Word document"),
     _refused("a.zip", "plain zip", zipped(roster_xml=b"<x/>"), "Unpack it"),
+    _refused("a.numbers", "Numbers", zipped(**{"Index__Document.iwa": b"x"}), "Export To, Excel"),
+    _refused("a.gsheet", "link to Google Sheets", raw(b'{"":"!","doc_id":"1a"}'), "Download"),
     _refused("a.xlsx", "half a workbook", zipped(xl__styles_xml=b"<x/>"), DAMAGED),
     _refused("a.xlsb", "binary workbook", zipped(**{"xl__workbook.bin": b"x"}), "binary Excel"),
     _refused("a.xls", "web page", raw(b"<html><table><tr><td>ID</td></tr></table>"), "a web page"),
