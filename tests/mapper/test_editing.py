@@ -141,12 +141,6 @@ def test_a_list_of_unused_columns_is_never_blank(roster: str, left: str) -> None
     assert editing.set_unused(TEXT + roster, []) == TEXT + left
 
 
-def test_the_last_field_of_a_record_in_braces_can_be_cleared() -> None:
-    """Its braces stay, as every mapping has a record."""
-    text = editing.clear_field("record: {last_name: <Last>}\n", ("record", "last_name"))
-    assert text == "record: {}\n"
-
-
 NOTE = "record:\n  user_note:\n    - note_text: |\n        Hello\n\nterms: []\n"
 
 
@@ -166,17 +160,24 @@ def test_a_value_comes_where_it_belongs(text: str, steps: str, after: str) -> No
     assert editing.set_value(text, ("record", *where), "C") == after
 
 
+@pytest.mark.parametrize(
+    ("text", "steps", "left"),
+    [
+        ("record: {last_name: <Last>}\n", "last_name", "record: {}\n"),
+        (NOTE, "user_note", "record:\n\nterms: []\n"),
+    ],
+)
+def test_what_is_cleared_leaves_what_is_around_it(text: str, steps: str, left: str) -> None:
+    """The braces of a record, as every mapping has one, and the blank line behind a block."""
+    assert editing.clear_field(text, ("record", steps)) == left
+
+
 @pytest.mark.parametrize("value", ["[A, B]", "{A: B}", '"<City, State>"', "<City, State>", "A"])
 def test_a_key_that_is_added_in_braces_has_the_value_that_it_has_elsewhere(value: str) -> None:
     """A list, a block, a heading with a comma: as on a line of its own."""
     written = editing.set_value("match: {new: create}\n", ("match", "by"), value)
     alone = read(Path("m.yaml"), f"by: {value}".encode()).values["by"]
     assert read(Path("m.yaml"), written.encode()).value(("match", "by")) == alone
-
-
-def test_a_block_of_text_goes_without_what_follows_it() -> None:
-    """Its lines are its own."""
-    assert editing.clear_field(NOTE, ("record", "user_note")) == "record:\n\nterms: []\n"
 
 
 @pytest.mark.parametrize(

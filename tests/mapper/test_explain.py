@@ -69,25 +69,6 @@ def test_each_field_is_explained(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "top"),
-    [
-        ("middle_name: {from: <A>, default: B}", ""),
-        ("campus_code: {from: <C>, override: true}", ""),
-        ("middle_name: {from: A, when: {X: y}, default: B}", ""),
-        ("campus_code: {from: <C>, lookup: g, default: X}", 'lookups: {g: {a: b, "*": c, d: e}}'),
-        ("user_identifier: [{id_type: BARCODE, value: <V>}]", "match: {by: [BARCODE]}"),
-        ("user_identifier: [{id_type: A, value: <V *>}]", "ids: {V 1: {digits: 3}}"),
-        ("middle_name: {when: {<$v>: x}, from: <A>}", "values: {v: <X>}"),
-        ("expiry_date: {from: <@today>, plus: {by: <G>, lookup: s}}", "lookups: {s: {A: 1 year}}"),
-        ("", "duplicates: {same_id: {keep heaviest: w}}\nlookups: {w: {COMM: 1}}"),
-    ],
-)
-def test_what_has_an_effect_is_not_found(tmp_path: Path, record: str, top: str) -> None:
-    """A mapping that is right has no findings."""
-    assert lint(loaded(tmp_path, mapping_text(record, top))) == ()
-
-
-@pytest.mark.parametrize(
     "rule",
     ["{when: {T: x}, from: COMM}", "{cases: [{when: {T: x}, from: A}, {when: {T: y}, from: B}]}"],
 )

@@ -69,19 +69,24 @@ def test_words_that_differ_in_case_alone_are_found(tmp_path: Path) -> None:
     assert mapping.tables["campuses"].codes["main"] == "A"
 
 
-def test_the_hash_is_over_both_files(tmp_path: Path) -> None:
-    """A change of the base is a change of the mapping."""
+def test_the_base_is_part_of_the_mapping(tmp_path: Path) -> None:
+    """A change of it is a change of the mapping; a finding in it names its file and line.
+
+    A lookup's file is beside the mapping that is loaded, wherever the base is.
+    """
     loaded(tmp_path, BELOW, "base.yaml")
     before = loaded(tmp_path, "extends: base.yaml\n").sha256
     loaded(tmp_path, BELOW.replace("NORTH", "UP"), "base.yaml")
     assert loaded(tmp_path, "extends: base.yaml\n").sha256 != before
-
-
-def test_a_finding_names_the_file_that_it_is_in(tmp_path: Path) -> None:
-    """The base's line for what is in the base."""
-    (tmp_path / "base.yaml").write_text(BELOW.replace("campuses}", "campus}"), "utf-8")
-    (found,) = findings(tmp_path, "extends: base.yaml\n")
-    assert found.startswith("base.yaml:9: record.campus_code.lookup: ")
+    file = BELOW.replace("lookup: campuses", "lookup: {file: a.csv, key: A, value: B}")
+    for text, words in (
+        (BELOW.replace("campuses}", "campus}"), "`campus`"),
+        (file, "beside m.yaml"),
+    ):
+        (tmp_path / "base.yaml").write_text(text, "utf-8")
+        (found,) = findings(tmp_path, "extends: base.yaml\n")
+        assert found.startswith("base.yaml:9: record.campus_code.lookup: ")
+        assert words in found
 
 
 def test_a_circle_is_refused(tmp_path: Path) -> None:

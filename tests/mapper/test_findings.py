@@ -39,6 +39,14 @@ def test_what_has_no_effect_or_is_still_to_do_is_found(
     assert all(word in found for word in words.split(" & ")), found
 
 
+@pytest.mark.parametrize(
+    ("record", "top"), [case[2:] for case in cases("What has an effect, and no finding")]
+)
+def test_what_has_an_effect_is_not_found(tmp_path: Path, record: str, top: str) -> None:
+    """A mapping that is right has no findings."""
+    assert lint(loaded(tmp_path, mapping_text(record, top))) == ()
+
+
 def test_a_lookup_in_a_file_has_its_star_in_the_file(tmp_path: Path) -> None:
     """In the mapping it is no key of such a lookup; as a row of the file it is for all others."""
     (tmp_path / "a.csv").write_text("A,B\nstaff,STAFF\n*,COMM\n", "utf-8")

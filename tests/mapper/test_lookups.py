@@ -144,26 +144,20 @@ def test_a_lookup_is_an_ordinary_file_beside_the_mapping(name: str, tmp_path: Pa
 
 
 def test_a_code_in_the_wrong_case_is_written_as_alma_has_it(tmp_path: Path) -> None:
-    """Only where one enabled code differs in nothing but case."""
-    rows = (CodeRow("MAIN"), CodeRow("Old", enabled=False), CodeRow("ab"), CodeRow("AB"))
-    codes = CodeTables({"Campuses": rows})
+    """Only where one enabled code differs in nothing but case; one with a blank keeps it."""
+    known = (CodeRow(code, enabled=code != "Old") for code in ("MAIN", "Old", "ab", "AB", "A B"))
+    codes = CodeTables({"Campuses": (*known,)})
+    cells = ("main", "MAIN", "OLD", "Ab", "ma in", "X", "A B")
     candidates = Bench(tmp_path, "campus_code: <C>", columns="C").map(
-        ("main",), ("MAIN",), ("OLD",), ("Ab",), ("ma in",), ("X",), codes=codes
+        *((cell,) for cell in cells), codes=codes
     )
-    assert list(candidates.frame["campus_code"]) == ["MAIN", "MAIN", "OLD", "Ab", "MAIN", "X"]
+    written = ["MAIN", "MAIN", "OLD", "Ab", "MAIN", "X", "A B"]
+    assert list(candidates.frame["campus_code"]) == written
     assert told(candidates.problems) == [
         (2, "wrong-case-code", "campus_code"),
         (6, "wrong-case-code", "campus_code"),
     ]
     assert candidates.problems[0].value == "main"
-
-
-def test_a_code_that_holds_a_blank_in_alma_keeps_it(tmp_path: Path) -> None:
-    """A known code is never tidied away."""
-    codes = CodeTables({"Campuses": (CodeRow("MAIN ST"),)})
-    candidates = Bench(tmp_path, "campus_code: <C>", columns="C").map(("MAIN ST",), codes=codes)
-    assert list(candidates.frame["campus_code"]) == ["MAIN ST"]
-    assert candidates.problems == ()
 
 
 @pytest.mark.parametrize(("rest", "weight"), [("", None), (', "*": 3', 3)])

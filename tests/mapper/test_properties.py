@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -99,19 +98,3 @@ def test_a_roster_is_mapped_as_its_rows_are(
         evaluate(compiled, without_headings([row], first)) for first, row in enumerate(roster, 2)
     ]
     assert seen(whole) == joined(single)
-
-
-@given(rows, st.data())
-def test_no_value_moves_between_rows(
-    compiled: CompiledMapping, roster: list[tuple[str, ...]], data: st.DataObject
-) -> None:
-    """Rows in another order keep their values, whatever is above and below them."""
-    if not roster:
-        return
-    order = data.draw(st.permutations(range(len(roster))))
-    rostered = without_headings(roster)
-    moved = rostered.frame.iloc[list(order)]
-    before = evaluate(compiled, rostered)
-    after = evaluate(compiled, replace(rostered, frame=moved))
-    assert after.frame.sort_index().equals(before.frame)
-    assert sorted(after.problems, key=repr) == sorted(before.problems, key=repr)

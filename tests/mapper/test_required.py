@@ -89,15 +89,6 @@ def test_a_required_field_stays_required_under_when(field: str, tmp_path: Path) 
 OPTIONAL = "roster: {optional: [Middle, 'Email *']}"
 
 
-def test_a_list_is_not_replaced_by_a_roster_without_its_columns(tmp_path: Path) -> None:
-    """Also where none of those is there for which `<Email *>` stands."""
-    entry = "{email_address: <%s>, email_type: work, on_update: replace_all}"
-    for heading, columns in (("Middle", "Job"), ("Email *", "Job"), ("Email *", "Job|Email 1")):
-        record = f"contact_info: {{email: [{entry % 'Job'}, {entry % heading}]}}"
-        entries = Bench(tmp_path, record, OPTIONAL, columns).compiled.entries
-        assert {one.entry.on_update == "replace_all" for one in entries} == {"|" in columns}
-
-
 def test_other_columns_are_still_missing(tmp_path: Path) -> None:
     """Only what is listed may be missing; a list of them that no rule uses is reported."""
     with pytest.raises(MappingError, match="column `Job` is missing") as raised:
@@ -107,23 +98,31 @@ def test_other_columns_are_still_missing(tmp_path: Path) -> None:
     assert lint(bench.mapping) == ("m.yaml:9: roster.optional[1]: no rule uses a column `Email *`",)
 
 
-def test_a_missing_column_makes_no_entry(tmp_path: Path) -> None:
-    """`<Email *>` stands for no column at all then."""
-    record = "contact_info: {email: [{email_address: <Email *>, email_type: work}]}"
-    assert Bench(tmp_path, record, OPTIONAL).compiled.entries == ()
+EMAILS = "contact_info: {email: [%s{email_address: <%s>, email_type: work%s}]}"
+ALL = ", on_update: replace_all"
+JOB = f"{{email_address: <Job>, email_type: work{ALL}}}, "
+NOTE = f"user_note: [{{note_type: LIBRARY, note_text: <Middle>{ALL}}}]"
+FIELD = "middle_name: {from: <Middle>, on_update: erase}"
 
 
-def test_a_missing_column_clears_nothing(tmp_path: Path) -> None:
-    """Neither a field with `erase`, nor a list with `replace_all`."""
-    record = (
-        "middle_name: {from: <Middle>, on_update: erase}\n"
-        "user_note: [{note_type: LIBRARY, note_text: <Middle>, on_update: replace_all}]"
-    )
-
-    def policies(columns: str) -> set[OnUpdate]:
-        compiled = Bench(tmp_path, record, OPTIONAL, columns).compiled
-        entries = {one.entry.on_update for one in compiled.entries}
-        return entries | {compiled.layout.targets["middle_name"].on_update}
-
-    assert policies("Middle") == {OnUpdate.ERASE, OnUpdate.REPLACE_ALL}
-    assert policies("") == {OnUpdate.REPLACE}
+@pytest.mark.parametrize(
+    ("record", "columns", "policies"),
+    [
+        (FIELD, "Middle", {OnUpdate.ERASE}),
+        (FIELD, "", {OnUpdate.REPLACE}),
+        (NOTE, "Middle", {OnUpdate.REPLACE_ALL}),
+        (NOTE, "", {OnUpdate.REPLACE}),
+        (EMAILS % (JOB, "Middle", ALL), "Job", {OnUpdate.REPLACE}),
+        (EMAILS % (JOB, "Email *", ALL), "Job", {OnUpdate.REPLACE}),
+        (EMAILS % (JOB, "Email *", ALL), "Job|Email 1", {OnUpdate.REPLACE_ALL}),
+        (EMAILS % ("", "Email *", ""), "", set()),
+    ],
+)
+def test_a_missing_column_clears_nothing(
+    record: str, columns: str, policies: set[OnUpdate], tmp_path: Path
+) -> None:
+    """Neither a field with `erase`, nor a list with `replace_all`; no column makes no entry."""
+    compiled = Bench(tmp_path, record, OPTIONAL, columns).compiled
+    field = compiled.layout.targets.get("middle_name")
+    found = {field.on_update} if field else {one.entry.on_update for one in compiled.entries}
+    assert found == policies

@@ -14,10 +14,8 @@ from importer.mapper.checks import findings
 from importer.mapper.load import load
 from importer.mapper.steps.step import Level
 from importer.model.roster import Layout
-from importer.suggest.columns import guesses
 from tests.offices.offices import OFFICES, SAMPLES_OWED, Office
 from tests.pipeline.runs import SAMPLES
-from tests.suggest.headings import BESIDE
 
 ENOUGH = 0.9
 """This part of the columns must be right."""
@@ -68,15 +66,6 @@ def test_the_samples_are_right_throughout(name: str, tmp_path: Path) -> None:
     headings = [place.heading for place in read(SAMPLES / name, Layout()).places]
     owed = dict(zip(headings, SAMPLES_OWED[name].split(","), strict=True))
     assert share_right(first_mapping(SAMPLES / name, tmp_path), owed) == 1
-
-
-@of_each_office
-def test_sure_guesses_are_right(office: Office, tmp_path: Path) -> None:
-    """A heading never names another field than the one that the column is for."""
-    for guess in guesses(read(office.write(tmp_path), Layout(header=office.header)), BESIDE):
-        if guess.sure and guess.field and "," not in guess.field and " " not in guess.field:
-            owed = office.owed[guess.place.heading]
-            assert owed.startswith(guess.field) or guess.field in owed
 
 
 def test_whole_names_are_split_and_capitals_are_changed(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -63,11 +62,6 @@ class Row:
     name: str
     language: str
     columns: tuple[Column, ...]
-
-    @property
-    def held_out(self) -> bool:
-        """Whether nobody may look at it while writing words: half of the rows, by their names."""
-        return hashlib.sha256(self.name.encode()).digest()[0] % 2 == 1
 
     def roster(self) -> Roster:
         """Return these headings with values of invented people."""
@@ -254,7 +248,6 @@ def _verdict(right: frozenset[str], got: frozenset[str], *, listed: bool) -> str
     return "right" if "" in right else "open"
 
 
-def score(*, held_out: bool) -> Counter[str]:
-    """Return how many columns of one half have each verdict."""
-    ours = (row for row in rows() if row.held_out == held_out)
-    return Counter(verdict for row in ours for verdict in judged(row))
+def score() -> Counter[str]:
+    """Return how many columns have each verdict."""
+    return Counter(verdict for row in rows() for verdict in judged(row))

@@ -137,21 +137,6 @@ def test_internal_ids_that_may_be_empl_ids_are_asked_about(
     assert bool(mapping.file.ids) == ruled
 
 
-def test_values_that_are_codes_already_need_no_lookup(tmp_path: Path) -> None:
-    """A column of `UGRD` and `STAFF` is taken as it is."""
-    rows = [("1", "A", "L", "UGRD"), ("2", "B", "M", "STAFF")]
-    mapping = started(tmp_path, ("Barcode", "First", "Last", "Group"), rows)
-    assert lint(mapping) == ()
-    assert mapping.file.lookups == {}
-
-
-def test_a_star_in_a_cell_is_no_word_of_a_lookup(tmp_path: Path) -> None:
-    """There it would be every other word, so that wrong ones would get its code."""
-    rows = [("1", "A", "L", "Full time"), ("2", "B", "M", "*"), ("3", "C", "N", "Full time")]
-    mapping = started(tmp_path, ("Barcode", "First", "Last", "Group"), rows)
-    assert mapping.file.lookups == {"groups": {"Full time": "?"}}
-
-
 # fmt: off
 names = st.sampled_from([
     "Barcode", "EMPL ID", "Email", "Email *", "Name, full", "Group", "a: b", "x #1", "<odd>",
@@ -169,6 +154,23 @@ def test_what_is_started_can_always_be_read(headings: list[str], data: st.DataOb
         path = Path(folder) / "m.yaml"
         path.write_text(suggest(roster(headings, rows), BESIDE), "utf-8")
         assert load(path).name == "m"
+
+
+@pytest.mark.parametrize(
+    ("cells", "lookups"),
+    [
+        (("UGRD", "STAFF"), {}),
+        (("Full time", "*", "Full time"), {"groups": {"Full time": "?"}}),
+    ],
+)
+def test_words_need_a_lookup(
+    tmp_path: Path, cells: tuple[str, ...], lookups: dict[str, dict[str, str]]
+) -> None:
+    """Codes do not. A star is no word of one: there it would be every other word."""
+    rows = [(str(at), "A", "L", cell) for at, cell in enumerate(cells)]
+    mapping = started(tmp_path, ("Barcode", "First", "Last", "Group"), rows)
+    assert mapping.file.lookups == lookups
+    assert bool(lint(mapping)) == bool(lookups)
 
 
 CARDS = ["20001123460011", "20001123460029", "2000112346003"]
