@@ -271,7 +271,7 @@ class Trial:
             return ledger.progress()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ground:
     """The plan before anything of it is done, and how it ends where nothing goes wrong.
 

@@ -75,27 +75,27 @@ def _damage(trial: Trial, statement: str) -> None:
         assert connection.execute(statement).rowcount > 0
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "UPDATE steps SET state = 'applied'",
-        "UPDATE steps SET state = 'applied' WHERE row = 3",
-        "UPDATE rows SET fate = 'x' WHERE row = 2",
-        "UPDATE rows SET fate = 'rejected' WHERE row = 2",
-        "UPDATE steps SET act = 'x' WHERE row = 2",
-    ],
+DAMAGES = (
+    "UPDATE steps SET state = 'applied'",
+    "UPDATE steps SET state = 'applied' WHERE row = 3",
+    "UPDATE rows SET fate = 'x' WHERE row = 2",
+    "UPDATE rows SET fate = 'rejected' WHERE row = 2",
+    "UPDATE steps SET act = 'x' WHERE row = 2",
 )
-def test_a_damaged_ledger_is_not_applied(ground: Ground, tmp_path: Path, damage: str) -> None:
+
+
+def test_a_damaged_ledger_is_not_applied(ground: Ground, tmp_path: Path) -> None:
     """Exit 2 from every command, and nothing is sent; a backup that is restored goes on."""
     with ground.trial(tmp_path) as trial:
         shutil.copytree(trial.folder / "run", trial.folder / "backup")
-        _damage(trial, damage)
-        for words in (("apply", "run"), ("report", "run"), ("show", "run", "2"), ("undo", "run")):
-            assert trial.type(*words) == Exit.USAGE, words
-            assert "is damaged" in trial.err
-        assert trial.house.log() == []
-        shutil.rmtree(trial.folder / "run")
-        shutil.copytree(trial.folder / "backup", trial.folder / "run")
+        for damage in DAMAGES:
+            _damage(trial, damage)
+            for words in ("apply run", "report run", "show run 2", "undo run"):
+                assert trial.type(*words.split()) == Exit.USAGE, (damage, words)
+                assert "is damaged" in trial.err
+            assert trial.house.log() == []
+            shutil.rmtree(trial.folder / "run")
+            shutil.copytree(trial.folder / "backup", trial.folder / "run")
         trial.finish()
         assert ground.violations(trial) == []
 
@@ -122,9 +122,10 @@ def test_a_run_restored_from_a_backup_knows_what_it_wrote(ground: Ground, tmp_pa
         assert trial.house.state().keys() == ground.before.keys()
 
 
-def _labels(ground: Ground, folder: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def labels(begun: Ground, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The points of an apply to the end of its last write; reports come after that."""
-    with ground.trial(folder) as trial:
+    with begun.trial(tmp_path_factory.mktemp("points")) as trial:
         trial.apply(in_flight=4)
         return trial.points
 
@@ -148,18 +149,18 @@ def _middle(labels: list[str], kind: str) -> int:
 
 @pytest.mark.parametrize("deed", ["folder deleted", "folder renamed", "another writer"])
 def test_no_write_leaves_after_its_intent_if_the_ledger_is_another(
-    begun: Ground, tmp_path: Path, deed: str
+    begun: Ground, labels: list[str], tmp_path: Path, deed: str
 ) -> None:
     """The gate stands between the durable intent and the first byte: the quick form."""
-    labels = _labels(begun, tmp_path / "points")
     _changed_at(begun, tmp_path / "trial", deed, _middle(labels, "after record_intent"))
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("deed", DEEDS)
-def test_each_deed_at_each_kind_of_point(begun: Ground, tmp_path: Path, deed: str) -> None:
+def test_each_deed_at_each_kind_of_point(
+    begun: Ground, labels: list[str], tmp_path: Path, deed: str
+) -> None:
     """In the midst of the run: around intents, outcomes, calls, waits and the mark."""
-    labels = _labels(begun, tmp_path / "points")
     kinds = sorted({label for label in labels if "report" not in label} - {"wait"})
     for kind in kinds:
         if _has_effect(labels, deed, point := _middle(labels, kind)):
@@ -168,9 +169,10 @@ def test_each_deed_at_each_kind_of_point(begun: Ground, tmp_path: Path, deed: st
 
 @pytest.mark.hunt
 @pytest.mark.parametrize("deed", DEEDS)
-def test_each_deed_at_every_point(begun: Ground, tmp_path: Path, deed: str) -> None:
+def test_each_deed_at_every_point(
+    begun: Ground, labels: list[str], tmp_path: Path, deed: str
+) -> None:
     """The n-th point, for every n."""
-    labels = _labels(begun, tmp_path / "points")
     points = [n for n in range(1, len(labels) + 1) if _has_effect(labels, deed, n)]
     for point in points:
         _changed_at(begun, tmp_path / str(point), deed, point, in_flight=4)

@@ -8,7 +8,9 @@ import random
 import signal
 import time
 from collections import Counter
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -47,8 +49,10 @@ def test_the_uninterrupted_run(ground: Ground, tmp_path: Path) -> None:
         assert ground.violations(trial) == []
 
 
-def _points(ground: Ground, folder: Path) -> list[str]:
-    with ground.trial(folder) as trial:
+@cache
+def _points(ground: Ground) -> list[str]:
+    """The points of an apply, once for each plan."""
+    with TemporaryDirectory() as folder, ground.trial(Path(folder)) as trial:
         trial.apply("--json")
         return trial.points
 
@@ -64,7 +68,7 @@ def _killed_at(ground: Ground, folder: Path, point: int, in_flight: int = 4) -> 
 
 def _killed_amid(ground: Ground, folder: Path, *kinds: str) -> set[str]:
     """Kill once at each of these kinds of points, in the midst of the run; return all kinds."""
-    labels = _points(ground, folder / "points")
+    labels = _points(ground)
     for kind in kinds or sorted(set(labels)):
         at = [place for place, label in enumerate(labels, 1) if label == kind]
         _killed_at(ground, folder / kind.replace(" ", "-"), at[len(at) // 2])
@@ -108,7 +112,7 @@ def test_killed_once_at_every_kind_of_point(ground: Ground, tmp_path: Path) -> N
 
 def _killed_everywhere(ground: Ground, folder: Path, what: str, in_flight: int = 4) -> None:
     """The n-th point, for every n."""
-    count = len(_points(ground, folder / "points"))
+    count = len(_points(ground))
     for point in range(1, count + 1):
         _killed_at(ground, folder / str(point), point, in_flight)
     tell(what, kills=count, rows=count * len(ground.results))
