@@ -84,9 +84,7 @@ def test_code_tables_are_fetched_with_the_command(desk: AlmaDesk) -> None:
 @follows("not-in-alma")
 def test_an_unknown_card_is_corrected_or_loaded_as_new(desk: AlmaDesk) -> None:
     """By renewals.yaml, which creates nobody, or by a mapping that does."""
-    desk.take("community")
-    desk.write([person(1), person(2)])
-    desk.load()
+    desk.begin([person(1), person(2)], "community")
     desk.take("renewals")
     dates = {"New Expiration": "05/31/2036"}
     one, two, no = ({"Barcode": f"200011234{n}"} | dates for n in ("00001", "00002", "00009"))
@@ -250,9 +248,7 @@ def test_a_namesake_is_not_created_twice(desk: AlmaDesk) -> None:
 @follows("account-type-differs", "account-type-stays")
 def test_a_library_patron_in_the_sis_is_converted(desk: AlmaDesk) -> None:
     """`account_type: convert` in the mapping, planned again, and the row resolved as a new card."""
-    desk.take("community")
-    desk.write([person(1)])
-    desk.load()
+    desk.begin([person(1)], "community")
     desk.take("students-and-staff", ("by: [primary_id] ", "by: [primary_id, BARCODE] "))
     desk.write([student(1, Card_Barcode="20001123400001")])
     before = desk.plan()
@@ -268,9 +264,7 @@ def test_a_library_patron_in_the_sis_is_converted(desk: AlmaDesk) -> None:
 @follows("owning-system-differs")
 def test_the_owning_system_is_corrected_or_the_row_resolved(desk: AlmaDesk) -> None:
     """Whichever system owns the patron, the row can be loaded."""
-    desk.take("students-and-staff")
-    desk.write([student(1)])
-    desk.load()
+    desk.begin([student(1)], "students-and-staff")
     desk.edit(("owning_system: SIS ", "owning_system: OTHER "))
     desk.write([student(1, Address="9 Elm St")])
     before = desk.plan()
@@ -291,9 +285,7 @@ def test_the_owning_system_is_corrected_or_the_row_resolved(desk: AlmaDesk) -> N
 @pytest.mark.parametrize("code", ["patron-role-missing", "patron-role-expired"])
 def test_the_patron_role_is_set_in_the_mapping(code: str, desk: AlmaDesk) -> None:
     """In the line of the advice; then the load adds or extends it."""
-    desk.take("community")
-    desk.write([person(1)])
-    desk.load()
+    desk.begin([person(1)], "community")
     expired = {"role_type": {"value": "200"}, "expiry_date": "2020-05-31Z"}
     other = {"role_type": {"value": "32"}, "scope": {"value": "MAIN"}}
     role = expired if code == "patron-role-expired" else other
@@ -309,9 +301,7 @@ def test_the_patron_role_is_set_in_the_mapping(code: str, desk: AlmaDesk) -> Non
 @follows("cannot-borrow")
 def test_a_patron_who_cannot_borrow_gets_another_date(desk: AlmaDesk) -> None:
     """Corrected in the roster."""
-    desk.take("community", ("    on_update: later\n  purge", "  purge"))
-    desk.write([person(1)])
-    desk.load()
+    desk.begin([person(1)], "community", ("    on_update: later\n  purge", "  purge"))
     desk.write([person(1, Expires="01/02/2025")])
     before = desk.plan()
     before.advice("cannot-borrow", "or correct the roster")
@@ -322,9 +312,7 @@ def test_a_patron_who_cannot_borrow_gets_another_date(desk: AlmaDesk) -> None:
 @follows("no-preferred-email")
 def test_a_patron_without_an_email_gets_one(desk: AlmaDesk) -> None:
     """In the roster."""
-    desk.take("community")
-    desk.write([person(1, Email="", Alternate_Email="")])
-    desk.load()
+    desk.begin([person(1, Email="", Alternate_Email="")], "community")
     desk.write([person(1, Email="", Alternate_Email="", Street="9 Elm St")])
     before = desk.plan()
     before.advice("no-preferred-email", "Add an email to the roster")
@@ -347,9 +335,7 @@ def test_what_alma_did_not_answer_is_planned_again(desk: AlmaDesk) -> None:
 @follows("changed-in-alma")
 def test_what_changed_since_the_plan_is_planned_again(desk: AlmaDesk) -> None:
     """By the command that is printed; the difference is an update."""
-    desk.take("community")
-    desk.write([person(1)])
-    desk.load()
+    desk.begin([person(1)], "community")
     desk.write([person(1, Last_Name="Novak")])
     run = desk.plan().run
     desk.in_alma("PATCH", "users/20001123400001", {"last_name": "Byhand"})
@@ -365,9 +351,7 @@ def test_what_changed_since_the_plan_is_planned_again(desk: AlmaDesk) -> None:
 @follows("retires")
 def test_a_user_ends_once_a_person_has_looked(desk: AlmaDesk) -> None:
     """Who has a loan is kept; once it is closed, the user is listed with what Alma has."""
-    desk.take("community")
-    desk.write([person(1)])
-    desk.load()
+    desk.begin([person(1)], "community")
     desk.in_alma("PATCH", "users/20001123400001", {"expiry_date": "2020-01-31Z"})
     desk.in_alma("POST", "users/20001123400001/loans", {"loans": 1})
     text = "version: 1\naccount_type: INTERNAL\n"
@@ -407,9 +391,7 @@ def test_an_undo_deletes_a_user_once_nothing_is_open(desk: AlmaDesk) -> None:
 @follows("edited-in-alma", "replaces-edit")
 def test_the_right_value_of_an_edited_field_is_set_where_it_is_wrong(desk: AlmaDesk) -> None:
     """In Alma, or in the row."""
-    desk.take("community")
-    desk.write([person(1)])
-    desk.load()
+    desk.begin([person(1)], "community")
     street, user = "1 Maple St", "users/20001123400001"
     desk.in_alma("PATCH", user, {"last_name": "Byhand"})
     before = desk.plan()
@@ -428,9 +410,7 @@ def test_the_right_value_of_an_edited_field_is_set_where_it_is_wrong(desk: AlmaD
 @follows("pin-cleared")
 def test_a_pin_that_alma_hides_is_sent_with_each_update(desk: AlmaDesk) -> None:
     """`pin_number` with `on_update: replace` sends it, so the update clears none."""
-    desk.take("community")
-    desk.write([person(1)])
-    desk.load()
+    desk.begin([person(1)], "community")
     desk.in_alma("POST", "settings", {"switches": {"get-pin": "hide"}})
     measured = {"institution": "01SANDBOX_INST", "environment": "sandbox", "measured": "2026-11-28"}
     facts = json.dumps({**measured, "facts": {"get-pin": "hide"}})
@@ -445,9 +425,7 @@ def test_a_pin_that_alma_hides_is_sent_with_each_update(desk: AlmaDesk) -> None:
 @follows("kept-by-alma")
 def test_a_protected_field_is_overridden(desk: AlmaDesk) -> None:
     """`override: true` for the field in the mapping sends the roster's value."""
-    desk.take("students-and-staff", (", override: true}", "}"))
-    desk.write([student(1)])
-    desk.load()
+    desk.begin([student(1)], "students-and-staff", (", override: true}", "}"))
     desk.in_alma("POST", "users/0000001/edited", ["user_group"])
     desk.write([student(1, Role="Staff")])
     before = desk.load()
@@ -502,9 +480,7 @@ KNOWN = (
 @pytest.mark.parametrize("case", KNOWN, ids=lambda case: f"{case.code}: {case.says[:24]}")
 def test_whose_id_it_is_is_corrected_or_decided(case: Known, desk: AlmaDesk) -> None:
     """In the row, or in the Decision column; then the row is ready."""
-    desk.take("students-and-staff")
-    desk.write([student(1), BORIS])
-    desk.load()
+    desk.begin([student(1), BORIS], "students-and-staff")
     desk.write([case.wrong])
     before = desk.plan()
     before.advice(case.code, case.says)

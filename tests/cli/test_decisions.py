@@ -321,6 +321,10 @@ def test_what_is_not_clear_stays_for_review(sandbox: Sandbox) -> None:
     path = Path("run/rejects.xlsx")
     book = openpyxl.load_workbook(path)
     cells = {cell.value: at for at, cell in enumerate(book.worksheets[0][1], start=1)}
+    book.worksheets[0].cell(2, cells["Decision"]).value = "ana@example.org"
+    book.save(Path("private.xlsx"))
+    shown = typed("resolve", "run", "--from", "private.xlsx").err
+    assert ("Row 2: its Decision" in shown, "ana@" in shown) == (True, False)
     for changed in ({"Decision": "maybe"}, {"Decision": "another person, create", "Why": ""}):
         for heading, text in changed.items():
             book.worksheets[0].cell(2, cells[heading]).value = text

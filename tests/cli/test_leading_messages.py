@@ -37,16 +37,6 @@ def decided(text: str) -> Path:
     return write_rows(path, [{**row, DECISION: text} for row in read_rows(path)])
 
 
-def test_resolve_names_the_decision_that_is_no_choice(sandbox: Sandbox) -> None:
-    """With the row and the word; what may be private in it is not shown."""
-    write(ANA, TWIN)
-    typed("plan", *CHECK[1:])
-    found = typed("resolve", "run", "--from", decided("yes, same"))
-    assert "Row 2: its Decision “yes, same” is not one of the choices" in found.err
-    found = typed("resolve", "run", "--from", decided("ana@example.org"))
-    assert "ana@" not in found.err
-
-
 @pytest.mark.parametrize("kept", [0, 1])
 def test_deleted_columns_of_a_rejects_file_are_noticed(kept: int) -> None:
     """Without them rows are numbered anew and Decisions are lost: the notice says both."""
