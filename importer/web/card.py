@@ -81,21 +81,18 @@ def card(
         compiled = compile_mapping(document, roster.places, run)
     except MappingError:
         return None
-    frame = roster.frame
     secret = secret_columns(roster.places, document, ())
-    frame = frame[~frame.index.isin(list(misplaced(roster, secret)))]
-    of, whole = len(frame), len(frame) <= WHOLE
-    if not of:
+    frame = roster.frame.drop(index=[*misplaced(roster, secret)])
+    if not (of := len(frame)):
         return None
     at = min(max(1, at), of)
     row = int(frame.index[at - 1])
-    part = frame if whole else frame.loc[sorted({*frame.index[:_HEAD], row})]
+    part = frame if of <= WHOLE else frame.loc[sorted({*frame.index[:_HEAD], row})]
     mapped = evaluate(compiled, replace(roster, frame=part), codes)
     shown: dict[str, object] = {"row": row, "at": at, "of": of}
     if row not in mapped.frame.index:
         return shown | {"name": f"Row {row} is left out by the mapping", "parts": (), "blank": ()}
-    texts = mapped.frame.loc[row]
-    values = {str(label): str(text) for label, text in texts.items()}
+    values = {str(label): str(text) for label, text in mapped.frame.loc[row].items()}
     lacks, told = lacking(document), explain(document)
     wrong: dict[str, Problem] = {}
     for one in mapped.problems:
@@ -109,28 +106,21 @@ def card(
         else Line(field_name(path), key_of(("record", path)), "none", source="no rule", lacks=True)
         for path in dict.fromkeys(paths)
     ]
-    contact: list[Line] = []
-    others: list[Line] = []
+    parts: dict[str, list[Line]] = {
+        "User information": user, "Contact": [], "Identifiers and notes": [],
+    }  # fmt: skip
     for entry in compiled.entries:
+        parent = entry.entry.parent
         if any(values[label] for label in entry.entry.labels):
-            is_contact = entry.entry.parent.startswith("contact_info.")
-            made = _entry(entry.fields, entry.entry.parent, values, wrong, codes)
-            (contact if is_contact else others).extend(made)
-    names = [values.get(name, "") for name in ("last_name", "first_name", "middle_name")]
-    name = ", ".join(filter(None, (names[0], " ".join(filter(None, names[1:])))))
-    parts = (
-        ("User information", user),
-        ("Contact", contact),
-        ("Identifiers and notes", others),
-    )
-    blank = (
-        (path, int((mapped.frame[path] == "").sum()))
-        for path in ENDS if path in mapped.frame
-    )  # fmt: skip
+            part_ = "Contact" if parent.startswith("contact_info.") else "Identifiers and notes"
+            parts[part_] += _entry(entry.fields, parent, values, wrong, codes)
+    last, *first = (values.get(name, "") for name in ("last_name", "first_name", "middle_name"))
+    name = ", ".join(filter(None, (last, " ".join(filter(None, first)))))
+    blank = {path: int((mapped.frame[path] == "").sum()) for path in ENDS if path in mapped.frame}
     return shown | {
         "name": name or f"Row {row}",
-        "parts": [(title, lines) for title, lines in parts if lines],
-        "blank": [(path, count) for path, count in blank if count],
+        "parts": [(title, lines) for title, lines in parts.items() if lines],
+        "blank": [(path, count) for path, count in blank.items() if count],
     }
 
 
@@ -176,22 +166,22 @@ def _entry(
     codes: CodeTables,
 ) -> Iterator[Line]:
     """Yield the line of an entry: an address is one, and so is a note with all about it."""
-    shown = [one for one in fields if values[one.column.label] or one.column.label in wrong]
-    types = [one for one in shown if one.rule.field.name == TYPE_FIELD.get(parent)]
-    kind = values[types[0].column.label] if types else ""
-    main = [one for one in shown if one not in types and one.rule.field.shape is not Shape.FLAG
-            and one.rule.field.name != "segment_type"]  # fmt: skip
-    texts = [as_shown(one.rule.field, values[one.column.label], codes)[0] for one in main]
-    preferred = any(values[one.column.label] == "true" for one in shown
-                    if one.rule.field.name == "preferred")  # fmt: skip
-    faults = [
-        what(wrong[one.column.label], show_values=True) for one in main if one.column.label in wrong
+    found = [
+        (one, one.rule.field, values[one.column.label], wrong.get(one.column.label))
+        for one in fields
     ]
+    found = [each for each in found if each[2] or each[3]]
+    named = {field.name: text for _, field, text, _ in found}
+    aside = {TYPE_FIELD.get(parent), "segment_type"}
+    main = [each for each in found if not (each[1].name in aside or each[1].shape is Shape.FLAG)]
     if main:
-        text = ", ".join(filter(None, texts))
+        texts = (as_shown(field, text, codes)[0] for _, field, text, _ in main)
+        faults = (what(fault, show_values=True) for *_, fault in main if fault)
         yield Line(
-            field_name(f"{parent}[{kind}]"), key_of(main[0].rule.steps), text,
-            "preferred" if preferred else "", *_source(main), "", " ".join(faults),
+            field_name(f"{parent}[{named.get(TYPE_FIELD.get(parent, ''), '')}]"),
+            key_of(main[0][0].rule.steps), ", ".join(filter(None, texts)),
+            "preferred" if named.get("preferred") == "true" else "",
+            *_source(one for one, *_ in main), "", " ".join(faults),
         )  # fmt: skip
 
 
