@@ -518,10 +518,9 @@ def _progress(visit: Visit) -> Progress:
         entries = list(newest(ledger, _SEEN))
         sitting = list(takewhile(lambda one: one.event != "apply", entries))
         began = entries[len(sitting)] if len(sitting) < len(entries) else None
-        later = [
-            one for one in entries if task and one.event == "apply" and one.time > task.started
-        ]
-        if task and (len(later) > 1 or (later and tasks.ended_before(task, later[0].time))):
+        starts = (one.time for one in entries if one.event == "apply")
+        later = [time for time in starts if task and time > task.started]
+        if task and (len(later) > 1 or (later and tasks.ended_before(task, later[0]))):
             task = None  # another command continued it
         ended = tasks.exit(task) if task else None
         running = (task is not None and ended is None) or visit.space.is_busy(run)
@@ -536,16 +535,17 @@ def _progress(visit: Visit) -> Progress:
             state = state if loads else "working"
         of = sum(states.values())
         done = of - sum(states.get(one, 0) for one in OPEN)
+        first = int(began.detail.removeprefix("limit ")) if began and began.detail else 0
         open_words = {Result.NOT_SENT: "still to write"}
         open_words |= {Result.UNKNOWN: "being written"} if running else {}
         return Progress(
             state,
-            _heading(state, done, of, facts.alma.called if facts.alma else "Alma"),
+            _heading(state, done, of, first, facts.alma.called if facts.alma else "Alma"),
             held_by(visit) if running else "",
             done,
             of,
             _rate(sitting, began),
-            int(began.detail.removeprefix("limit ")) if began and began.detail else 0,
+            first,
             tuple(
                 (end, open_words.get(end, words), results[end])
                 for end, words in ENDS.items()
@@ -561,9 +561,10 @@ def _progress(visit: Visit) -> Progress:
         )
 
 
-def _heading(state: str, done: int, of: int, alma: str) -> str:
+def _heading(state: str, done: int, of: int, first: int, alma: str) -> str:
     if state == "running":
-        return f"Writing {of:,} {'person' if of == 1 else 'people'} to {alma}"
+        people = f"{f'{first:,} of ' if first else ''}{of:,} {'person' if of == 1 else 'people'}"
+        return f"Writing {people} to {alma}"
     if state == "working":
         return "A command is working on this load"
     if state == "stopping":

@@ -138,7 +138,11 @@ def test_what_is_no_number_of_rows_starts_nothing(office: tuple[Library, httpx.C
     shown = approve(client, run, some="no", limit="2", proposed="10")  # all are still chosen
     assert (shown.status_code, 'value="yes" checked' in shown.text) == (422, True)
     assert library.written() == writes
-    followed(client, approve(client, run, some="yes", limit="2"))
+    library.set_rate(1)  # so that the load is seen
+    live = approve(client, run, some="yes", limit="2")
+    until(lambda: "Writing 2 of 3 people to " in client.get(live.headers["Location"]).text)
+    library.set_rate(20)
+    followed(client, live)
     assert {"401", "402", "403"} & library.users().keys() == {"401", "402"}
 
 
