@@ -1,4 +1,4 @@
-"""The advice of commands in words of the page: a button here is named, not its command."""
+"""Texts in words of the page: the advice of commands, where a button is named, days and codes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import date
 from importlib.resources import files
 
 from importer.mapper.dates import is_iso
+from importer.model.fields import FIELDS, CodeTables, Field, Shape
 
 _WORDS = [
     (re.compile(pattern), words)
@@ -48,3 +49,19 @@ def on_page(text: str) -> str:
         for pattern, words in _WORDS:
             text = pattern.sub(words, text)
     return text
+
+
+def as_shown(field: Field, text: str, codes: CodeTables) -> tuple[str, str]:
+    """Return a value of a field as Alma shows it, with its code if that is another text."""
+    if field.shape is Shape.DATE:
+        return day(text, "%B"), ""
+    known = codes.known(field.facts.table) if field.facts.table else None
+    if known and text in known and known[text].description:
+        return known[text].description, text
+    return text, ""
+
+
+def worded(path: str, text: str, codes: CodeTables) -> str:
+    """Return a value of a record in words: Alma's name of a code, a date with its month."""
+    field = FIELDS.get(path)
+    return as_shown(field, text, codes)[0] if field and field.facts.table else day(text)

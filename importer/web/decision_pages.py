@@ -35,7 +35,7 @@ from importer.report.view import Names, is_danger
 from importer.report.wording import field_name, what
 from importer.users.cache import UserCache, cache_path, find_users
 from importer.users.matching import MatchResult, PersonQuery
-from importer.web.card import as_shown
+from importer.web.advice import as_shown
 from importer.web.loads import Given, given_answers, save_answers
 from importer.web.run_pages import draft_of, unused_answers
 from importer.web.site import RefusedError, Visit, see

@@ -71,17 +71,17 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
     }
     for (event, who), entries in groupby(made_by_people(ledger), lambda e: (e.event, e.operator)):
         each = list(entries)
-        if found := words.get(event):
-            detail = each[-1].detail
-            if event == DECIDED:
-                detail = counted(len(each), "row")
-            elif event == ALLOWED:
-                detail = word_list([one.detail.replace("-", " ") for one in each])
-            detail = f", {detail}" if event == "apply" and detail else detail
-            text, prepares = found[1].format(detail), event == DECIDED
-            if event == "apply":
-                words["apply"] = ("play", f"continued the {what}{{}}")
-            yield Event(each[-1].time, who, found[0], text, prepares)
+        if event not in words:
+            continue
+        (icon, text), detail = words[event], each[-1].detail
+        if event == "apply":
+            words["apply"] = ("play", f"continued the {what}{{}}")
+            detail = f", {detail}" if detail else ""
+        elif event == DECIDED:
+            detail = counted(len(each), "row")
+        elif event == ALLOWED:
+            detail = word_list([one.detail.replace("-", " ") for one in each])
+        yield Event(each[-1].time, who, icon, text.format(detail), event == DECIDED)
 
 
 class Given(BaseModel):

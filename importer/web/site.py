@@ -26,8 +26,7 @@ from importer.model.files import write_atomically
 from importer.model.text import counted, word_list
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
-from importer.web.advice import day, in_words, on_page, rows_in
-from importer.web.card import worded
+from importer.web.advice import day, in_words, on_page, rows_in, worded
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Access, Handler, Role, remote_user, split_groups
 from importer.web.loads import approved_mappings, known_run, name_of, note_text, seen_runs, steps
