@@ -164,8 +164,9 @@ def build(
         repeated = {*_repeated_headings(frame, columns, heads, clean)}
         not_people |= dict.fromkeys(sorted(repeated - out), "repeats the headings")
         below = frame.index.intersection([first, *(row + 1 for row in repeated)])
-        lines_drawn = filter(lambda row: _is_line(frame.loc[[row]].to_numpy()[0]), below.tolist())
-        not_people |= dict.fromkeys(lines_drawn, "is a line of dashes below the headings")
+        rest = below.difference([*out, *people]).tolist()
+        drawn = [row for row in rest if _is_line(frame.loc[row].tolist())]
+        not_people |= dict.fromkeys(drawn, "is a line of dashes below the headings")
         left = filled.difference([*out, *repeated, *not_people])
         not_people |= _footers(frame, left.tolist(), people)
     kept = filled.difference([*out, *not_people])

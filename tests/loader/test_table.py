@@ -141,6 +141,8 @@ def test_a_line_of_dashes_below_the_headings_is_nobody(tmp_path: Path) -> None:
         roster = read(path, Layout())
         assert roster.left_out == left
         assert roster.frame[0].tolist() == ["-", "x1", "--"][len(left) :]
+    path.write_text(f"{','.join(ADDED)},NetID,First\n7,rejected,,,,--,--\n", "utf-8")
+    assert read(path, Layout()).frame.index.tolist() == [7]  # which a rejects file returned
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
