@@ -9,7 +9,7 @@ from pathlib import Path
 
 from importer.alma.doctor import Finding, State
 from importer.errors import Exit, ImporterError, UsageError
-from importer.jobs.feed import Feed, in_order, opened
+from importer.jobs.feed import Feed, Inbox, opened
 from importer.jobs.notify import url_of
 from importer.jobs.schema import Job, Location, RosterPart
 from importer.mapper.load import load
@@ -78,7 +78,7 @@ def _mapping(job: Job, path: Path) -> Finding:
 def _pick_up(job: Job, part: RosterPart) -> Finding:
     location = part.source
     with opened(job, location) as place:
-        found = in_order(part, place, "newest", Feed())
+        found = Inbox(part, place, "newest", Feed(), Path()).files()
     if not found:
         sentence = f"There is no file {location.pattern} in {location} now."
         return Finding("pick-up", State.WARN, sentence)

@@ -13,10 +13,11 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -259,50 +260,134 @@ def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
     return sorted(found, key=lambda file: (file.modified, file.name))
 
 
-def in_order(part: RosterPart, place: RosterFolder, every: Every, feed: Feed) -> list[FoundFile]:
-    """Return the files of a roster that are in its place, in the order of its feed."""
-    found = matching(place, part.source.pattern)
-    return sorted(found, key=lambda file: position(file, part.order, every, feed))
+@dataclass
+class Inbox:
+    """The open place of a roster, and what its job remembers of the files.
 
-
-def superseded(
-    part: RosterPart,
-    place: RosterFolder,
-    there: list[FoundFile],
-    every: Every,
-    feed: Feed,
-    folder: Path,
-) -> tuple[list[FoundFile], list[FeedFile]]:
-    """Return the files of a place that are over, and those of them that are superseded only now.
-
-    A file is superseded if it is older than the last load, or if its name and content are those of
-    a file before it: then only its time is new, as after a copy of the whole folder. Files are
-    read in `folder` for this. The last load itself is not over. Raises PlaceError.
+    `folder`: that of the job, in which files are read to compare them.
     """
-    last = feed.last
-    if last is None:
-        return [file for file in there if feed.state(file).is_over], []
-    over = [one for one in feed.files if one.state.is_over and one.name != last.name]
-    contents = {(one.name, one.sha256) for one in over}
-    names = {one.name for one in over}
-    old, new = [], []
-    came = partial(position, order=part.order, every=every, feed=feed)
-    for file in there:
-        if last.found == file:
-            continue
-        if feed.state(file).is_over:
-            old.append(file)
-            continue
-        older = came(file) < came(last.found)
-        if not older and file.name not in names:
-            continue
-        digest = digest_of(place, file, folder)
-        if (file.name, digest) == (last.name, last.sha256):  # only its time was changed
-            continue
-        if older or (digest and (file.name, digest) in contents):
-            old.append(file)
-            new.append(FeedFile.of(file, digest))
-    return old, new
+
+    part: RosterPart
+    place: RosterFolder
+    every: Every
+    feed: Feed
+    folder: Path
+
+    def files(self) -> list[FoundFile]:
+        """Return the files that are there, in the order of the feed. Raises PlaceError."""
+        return sorted(matching(self.place, self.part.source.pattern), key=self._position)
+
+    def _position(self, file: FoundFile) -> tuple[object, ...]:
+        return position(file, self.part.order, self.every, self.feed)
+
+    def superseded(self, there: Iterable[FoundFile]) -> tuple[list[FoundFile], list[FeedFile]]:
+        """Return the files that are over, and those of them that are superseded only now.
+
+        A file is superseded if it is older than the last load, or if its name and content are those
+        of a file before it: then only its time is new, as after a copy of the whole folder. The
+        last load itself is not over. Raises PlaceError.
+        """
+        feed, last = self.feed, self.feed.last
+        if last is None:
+            return [file for file in there if feed.state(file).is_over], []
+        over = [one for one in feed.files if one.state.is_over and one.name != last.name]
+        contents = {(one.name, one.sha256) for one in over}
+        names = {one.name for one in over}
+        old, new = [], []
+        for file in there:
+            if last.found == file:
+                continue
+            if feed.state(file).is_over:
+                old.append(file)
+                continue
+            older = self._position(file) < self._position(last.found)
+            if not older and file.name not in names:
+                continue
+            digest = digest_of(self.place, file, self.folder)
+            if (file.name, digest) == (last.name, last.sha256):  # only its time was changed
+                continue
+            if older or (digest and (file.name, digest) in contents):
+                old.append(file)
+                new.append(FeedFile.of(file, digest))
+        return old, new
+
+    def pick_up(
+        self,
+        there: list[FoundFile],
+        folder: Path,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+    ) -> PickedFile:
+        """Copy the file that is to be loaded into `folder`, and return it.
+
+        `there` are the files that are not over. The newest of them is taken, or the oldest one that
+        waits if the job loads `every` file. Where none waits, it is the last one that was loaded,
+        if it is still there. Raises RosterError where there is none, or it is empty, too old, of a
+        future time, or still being written.
+        """
+        part, feed, where = self.part, self.feed, self.part.source
+        if not there:
+            new = "new " if feed.files else ""
+            msg = f"There is no {new}file {where.pattern} in {where}. Ask the office that sends it."
+            raise MissingFileError(msg)
+        newest = there[-1]
+        waiting = (file for file in there if not feed.state(file).is_over)
+        chosen = next(waiting, newest) if self.every == "file" else newest
+        if part.order == "time" and chosen.changed - now() > _AHEAD:
+            msg = (
+                f"The file {chosen} is from the future. So it is not known which file in {where} "
+                "is the newest. Check the clock of the computer that writes the file, and that of "
+                "this one. Then ask the office to send the file again."
+            )
+            raise WrongFileError(msg, chosen)
+        if part.max_age is not None and now() - newest.changed > part.max_age:
+            was = "was" if feed.state(newest) is FileState.LOADED else "was not"
+            msg = (
+                f"There is no file of the last {in_words(part.max_age)} (`max_age`) in {where}. "
+                f"The newest one is {newest}, which {was} loaded. Ask the office that sends it."
+            )
+            raise RosterError(msg)
+        seen = feed.known(chosen)
+        seen_for = now() - (seen.at if seen is not None and seen.at is not None else now())
+        wait = part.unchanged_for - max(seen_for, timedelta())  # a clock that was ahead is set back
+        sleep(max(wait, timedelta()).total_seconds())
+        _check_unchanged(self.place, chosen, where=str(where))
+        if not chosen.size:
+            msg = f"The file {chosen} is empty. Ask the office to send it to {where} again."
+            raise WrongFileError(msg, chosen)
+        if chosen.size > LARGEST:
+            msg = f"The file {chosen} is too large for a roster. Ask the office for another, in "
+            msg += f"{where}."
+            raise WrongFileError(msg, chosen)
+        return copied(self.place, chosen, folder, where=str(where))
+
+    def put_away(self, file: PickedFile, stamp: str) -> None:
+        """Rename or delete a file that was loaded, unless it was replaced by another one since.
+
+        Raises PlaceError where that is not possible.
+        """
+        if self.part.after == "keep" or file.found not in self.place.files():
+            return
+        try:
+            if self.part.after == "rename":
+                self.place.rename(file.name, f"{file.name}{LOADED}{stamp}")
+            else:
+                self.place.delete(file.name)
+        except PlaceError as error:
+            msg = f"{error} The file was loaded; move it away by hand."
+            raise PlaceError(msg) from error
+
+    def put_aside(self, old: list[FoundFile], stamp: str) -> None:
+        """Rename files that are superseded or skipped, unless the job keeps files.
+
+        They are not deleted, as nobody has loaded them. Raises PlaceError where one is not
+        possible.
+        """
+        if self.part.after == "keep":
+            return
+        for file in old:
+            mark = SKIPPED if self.feed.state(file) is FileState.SKIPPED else SUPERSEDED
+            self.place.rename(file.name, f"{file.name}{mark}{stamp}")
 
 
 def digest_of(place: RosterFolder, file: FoundFile, folder: Path) -> str:
@@ -339,62 +424,6 @@ def in_one_line(part: RosterPart, files: list[FeedFile], last: FeedFile, *, repl
     )
 
 
-def pick_up(
-    part: RosterPart,
-    place: RosterFolder,
-    there: list[FoundFile],
-    feed: Feed,
-    every: Every,
-    folder: Path,
-    now: Callable[[], datetime],
-    sleep: Callable[[float], None],
-) -> PickedFile:
-    """Copy the file that is to be loaded into `folder`, and return it.
-
-    `there` are the files of the place that are not over. The newest of them is taken, or the
-    oldest one that waits if the job loads `every` file. Where none waits, it is the last one that
-    was loaded, if it is still there. Raises RosterError where there is none, or it is empty, too
-    old, of a future time, or still being written.
-    """
-    where, pattern = part.source, part.source.pattern
-    if not there:
-        msg = f"There is no {'new ' if feed.files else ''}file {pattern} in {where}. Ask the "
-        msg += "office that sends it."
-        raise MissingFileError(msg)
-    newest = there[-1]
-    waiting = (file for file in there if not feed.state(file).is_over)
-    chosen = next(waiting, newest) if every == "file" else newest
-    if part.order == "time" and chosen.changed - now() > _AHEAD:
-        msg = (
-            f"The file {chosen} is from the future. So it is not known which file in {where} is "
-            "the newest. Check the clock of the computer that writes the file, and that of this "
-            "one. Then ask the office to send the file again."
-        )
-        raise WrongFileError(msg, chosen)
-    loaded = feed.state(newest) is FileState.LOADED
-    if part.max_age is not None and now() - newest.changed > part.max_age:
-        msg = (
-            f"There is no file of the last {in_words(part.max_age)} (`max_age`) in {where}. The "
-            f"newest one is {newest}, which was {'' if loaded else 'not '}loaded. Ask the office "
-            "that sends it."
-        )
-        raise RosterError(msg)
-    seen = feed.known(chosen)
-    seen_for = now() - (seen.at if seen is not None and seen.at is not None else now())
-    wait = part.unchanged_for - max(seen_for, timedelta())  # a clock that was ahead is set back
-    sleep(max(wait, timedelta()).total_seconds())
-    _check_unchanged(place, chosen, where=str(where))
-    if not chosen.size:
-        msg = f"The file {chosen} is empty. Ask the office to send it to {where} again."
-        raise WrongFileError(msg, chosen)
-    if chosen.size > LARGEST:
-        msg = (
-            f"The file {chosen} is too large for a roster. Ask the office for another, in {where}."
-        )
-        raise WrongFileError(msg, chosen)
-    return copied(place, chosen, folder, where=str(where))
-
-
 def copied(place: RosterFolder, file: FoundFile, folder: Path, where: str) -> PickedFile:
     """Copy a file into `folder`. Raises RosterError where it changes meanwhile, PlaceError."""
     target = folder / file.name
@@ -420,37 +449,6 @@ def _check_unchanged(place: RosterFolder, file: FoundFile, where: str) -> None:
             "looks again. Nothing needs to be done, unless this is reported again."
         )
         raise RosterError(msg, cause=Cause.PASSES)
-
-
-def put_away(part: RosterPart, place: RosterFolder, file: PickedFile, stamp: str) -> None:
-    """Rename or delete a file that was loaded, unless it was replaced by another one since.
-
-    Raises PlaceError where that is not possible.
-    """
-    if part.after == "keep" or file.found not in place.files():
-        return
-    try:
-        if part.after == "rename":
-            place.rename(file.name, f"{file.name}{LOADED}{stamp}")
-        else:
-            place.delete(file.name)
-    except PlaceError as error:
-        msg = f"{error} The file was loaded; move it away by hand."
-        raise PlaceError(msg) from error
-
-
-def put_aside(
-    part: RosterPart, place: RosterFolder, feed: Feed, old: list[FoundFile], stamp: str
-) -> None:
-    """Rename files that are superseded or skipped, unless the job keeps files.
-
-    They are not deleted, as nobody has loaded them. Raises PlaceError where one is not possible.
-    """
-    if part.after == "keep":
-        return
-    for file in old:
-        mark = SKIPPED if feed.state(file) is FileState.SKIPPED else SUPERSEDED
-        place.rename(file.name, f"{file.name}{mark}{stamp}")
 
 
 def in_words(time: timedelta) -> str:

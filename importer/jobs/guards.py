@@ -287,35 +287,34 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
     with store.locked():
         store.open(job)
         feeds, skipped = dict[str, Feed](), list[str]()
-        meant = _meant(job, run, store.state) if run else None
-        of_load = [file.found for file in meant.files] if meant is not None else []
-        state = FileState.REFUSED if meant is None else FileState.HELD
+        held = _meant(job, run, store.state) if run else None
+        state = FileState.REFUSED if held is None else FileState.HELD
+        of_load = {file.found: file.sha256 for file in held.files} if held is not None else {}
         for address, feed in store.state.feeds.items():
             files = [
                 file
                 for file in feed.files
-                if file.state is state and (meant is None or file.found in of_load)
+                if file.state is state and (held is None or file.found in of_load)
             ]
             feeds[address] = feed.marked(files, FileState.SKIPPED, now)
             skipped += [str(file.found) for file in files]
+        corrected = {} if held is None or held.corrects is None else of_load
+        hashes = {found.name: sha256 for found, sha256 in corrected.items()}
         returned = dict(store.state.returned)
-        if meant is not None:
-            skipped = [*map(str, of_load)]  # also what is not remembered, such as corrections
-            for file in meant.files if meant.corrects is not None else ():
-                if one := returned.get(file.name):
-                    returned[file.name] = one.model_copy(update={"skipped": file.sha256})
-        for name, one in store.state.returned.items() if meant is None else ():
-            if one.refused:
-                returned[name] = one.model_copy(update={"skipped": one.refused, "refused": ""})
+        for name, one in returned.items():
+            if sha256 := one.refused if held is None else hashes.get(name, ""):
+                returned[name] = one.model_copy(update={"skipped": sha256, "refused": ""})
                 skipped.append(name)
+        if held is not None:
+            skipped = [*map(str, of_load)]  # also what is not remembered, such as corrections
         if not skipped:
             msg = f"No file of the job {job.name} is held or refused."
             raise UsageError(_not_meant(job, "", store.state) if store.state.held else msg)
-        of_run = meant.run if meant is not None else ""
+        of_run = held.run if held is not None else ""
         decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
         changes = {"feeds": feeds, "returned": returned}
-        changes |= store.state.slot(meant, None) if meant is not None else {}
+        changes |= store.state.slot(held, None) if held is not None else {}
         store.state = store.state.with_decision(decision, **changes)
         store.save()
-        store.remove_copies(meant.files if meant is not None else ())
+        store.remove_copies(held.files if held is not None else ())
     return decision

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from importer.errors import (
@@ -29,19 +29,15 @@ from importer.errors import (
 from importer.jobs.check import load_mapping
 from importer.jobs.commands import OF_FILES, StepError, Tools
 from importer.jobs.feed import (
+    Feed,
     FeedFile,
     FileState,
+    Inbox,
     MissingFileError,
     PickedFile,
-    RosterFolder,
     WrongFileError,
     in_one_line,
-    in_order,
     opened,
-    pick_up,
-    put_aside,
-    put_away,
-    superseded,
 )
 from importer.jobs.guards import cut_off, failed_guards, is_undone, mappings_of
 from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
@@ -77,8 +73,21 @@ class Intake:
     def look(self) -> None:
         """Remember which files are there, so that a later pick-up need not wait for them."""
         for part in self._job.file.rosters:
-            with suppress(ImporterError), opened(self._job, part.source) as place:
-                self._look(part, place)
+            with suppress(ImporterError), self._opened(part) as inbox:
+                self._look(inbox)
+
+    @contextmanager
+    def _opened(self, part: RosterPart) -> Iterator[Inbox]:
+        """Open the place of a roster. Raises PlaceError, AccessError, UsageError."""
+        feed = self._store.state.feed(part.source.address)
+        with opened(self._job, part.source) as place:
+            yield Inbox(part, place, self._job.file.every, feed, self._store.folder)
+
+    def _keep(self, inbox: Inbox, feed: Feed, **changes: object) -> None:
+        """Remember a feed that changed, with other changes of the state."""
+        inbox.feed = feed
+        feeds = {**self._store.state.feeds, inbox.part.source.address: feed}
+        self._store.save(feeds=feeds, **changes)
 
     def pick_up(self, *, went_on: bool) -> Load | None:
         """Return a new load, or the held one again; None where there is nothing new.
@@ -93,16 +102,9 @@ class Intake:
         for number, part in enumerate(self._job.file.rosters, 1):
             folder = unused(self._store.folder / f"{stamp}-{number}")
             try:
-                with opened(self._job, part.source) as place:
-                    there = self._look(part, place)
-                    old = self._supersede(part, place, there, stamp, replaced=False)
-                    there = [file for file in there if file not in old]
-                    feed, every = self._store.state.feed(part.source.address), self._job.file.every
-                    clock = (now, self._tools.sleep)
-                    files.append(pick_up(part, place, there, feed, every, folder, *clock))
+                with self._opened(part) as inbox:
+                    files.append(self._next(inbox, stamp, folder))
             except ImporterError as error:
-                if isinstance(error, WrongFileError):
-                    self._refuse(part.source.address, error.file)
                 if not isinstance(error, MissingFileError):
                     shutil.rmtree(folder, ignore_errors=True)
                     self._store.remove_copies(files)
@@ -137,6 +139,19 @@ class Intake:
             self._store.remove_copies(load.files)
             return held
         return load
+
+    def _next(self, inbox: Inbox, stamp: str, folder: Path) -> PickedFile:
+        """Pick up the next file of a roster; one that is wrong is remembered, to be skipped."""
+        there = self._look(inbox)
+        old = self._supersede(inbox, there, stamp, replaced=False)
+        there = [file for file in there if file not in old]
+        try:
+            return inbox.pick_up(there, folder, self._tools.now, self._tools.sleep)
+        except WrongFileError as error:
+            wrong = FeedFile.of(error.file)
+            marked = inbox.feed.marked((wrong,), FileState.REFUSED, self._tools.now())
+            self._keep(inbox, marked)
+            raise
 
     def _drop_replaced(self, held: Load | None) -> None:
         """Forget a held load of which a file was replaced or is over; nobody can allow it then."""
@@ -176,61 +191,40 @@ class Intake:
                 feeds = {**feeds, address: feed.marked((file,), state, self._tools.now())}
         self._store.save(feeds=feeds, **changes)
 
-    def _refuse(self, address: str, file: FoundFile) -> None:
-        """Remember that a file cannot be loaded, so that a person can skip it."""
-        state, now = self._store.state, self._tools.now()
-        feed = state.feed(address).marked((FeedFile.of(file),), FileState.REFUSED, now)
-        self._store.save(feeds={**state.feeds, address: feed})
-
     def put_away(self, load: Load) -> tuple[str, ...]:
         """Rename or delete the picked-up files and older ones; return why this was not possible."""
         trouble = []
         for part, file in zip(self._job.file.rosters, load.files, strict=False):
             try:
-                with opened(self._job, part.source) as place:
-                    put_away(part, place, file, load.stamp)
-                    every, feed = self._job.file.every, self._store.state.feed(part.source.address)
-                    there, newest = in_order(part, place, every, feed), every == "newest"
-                    self._supersede(part, place, there, load.stamp, replaced=newest)
+                with self._opened(part) as inbox:
+                    inbox.put_away(file, load.stamp)
+                    newest = inbox.every == "newest"
+                    self._supersede(inbox, inbox.files(), load.stamp, replaced=newest)
             except ImporterError as error:
                 trouble.append(str(error))
         return tuple(trouble)
 
-    def _look(self, part: RosterPart, place: RosterFolder) -> list[FoundFile]:
-        address = part.source.address
-        before = self._store.state.feed(address)
-        there = in_order(part, place, self._job.file.every, before)
-        feed = before.looked(there, self._tools.now())
-        if feed != before:
-            self._store.save(feeds={**self._store.state.feeds, address: feed})
+    def _look(self, inbox: Inbox) -> list[FoundFile]:
+        there = inbox.files()
+        if (feed := inbox.feed.looked(there, self._tools.now())) != inbox.feed:
+            self._keep(inbox, feed)
         return there
 
     def _supersede(
-        self,
-        part: RosterPart,
-        place: RosterFolder,
-        there: list[FoundFile],
-        stamp: str,
-        *,
-        replaced: bool,
+        self, inbox: Inbox, there: list[FoundFile], stamp: str, *, replaced: bool
     ) -> list[FoundFile]:
         """Put files aside that are over, and remember to report those that are superseded.
 
         Return those that are over and may still be there. `replaced`: by the file that was loaded
         only now.
         """
-        store, address = self._store, part.source.address
-        feed = store.state.feed(address)
-        old, new = superseded(part, place, there, self._job.file.every, feed, store.folder)
-        if new and feed.last is not None:
-            feed = feed.marked(new, FileState.SUPERSEDED, self._tools.now())
-            sentence = in_one_line(part, new, feed.last or new[-1], replaced=replaced)
-            store.save(
-                feeds={**store.state.feeds, address: feed},
-                superseded=(*store.state.superseded, sentence),
-            )
+        old, new = inbox.superseded(there)
+        if new and (last := inbox.feed.last) is not None:
+            sentence = in_one_line(inbox.part, new, last, replaced=replaced)
+            feed = inbox.feed.marked(new, FileState.SUPERSEDED, self._tools.now())
+            self._keep(inbox, feed, superseded=(*self._store.state.superseded, sentence))
         try:
-            put_aside(part, place, feed, old, stamp)
+            inbox.put_aside(old, stamp)
         except PlaceError as error:
             self._tools.say(str(error))
         return old
