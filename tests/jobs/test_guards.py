@@ -148,3 +148,20 @@ def test_the_content_of_a_plan_that_nobody_applied_is_loaded_once_the_job_loads(
         assert office.takes(people(6)) == Exit.DONE
         assert len(state(sandbox)) == users
     assert "the same content" in office.said[-1]
+
+
+def test_a_roster_that_loses_a_few_people_each_night_is_held(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """No single step is large; a person who lets it pass begins a new median."""
+    office.write_job("guards: {creates: off, absent: off}\n")
+    counts, count, done = iter(range(39, 0, -2)), 41, office.takes(people(41))
+    while done is Exit.DONE:
+        count = next(counts)
+        done = office.takes(people(count), f"patrons-{count}.csv", -timedelta(minutes=40 - count))
+    assert (done, 23 <= count <= 29) == (Exit.SAFETY_CHECK, True)
+    assert "(median" in str(office.mails[-1].get_body())
+    assert office.run("drift") == Exit.DONE
+    count = next(counts)
+    later = -timedelta(minutes=40)
+    assert office.takes(people(count), f"patrons-{count}.csv", later) == Exit.DONE

@@ -1,7 +1,7 @@
-"""A month of a job, and another one, with an operator who sees only the emails.
+"""A month of a job with an operator who sees only the emails.
 
-The clock is simulated; the practice Alma, the mail server, the monitoring service and the SFTP
-server are real. After each night Alma is compared with what it should contain.
+The clock is simulated; the practice Alma, the mail server and the monitoring service are real.
+After each night Alma is compared with what it should contain.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from importer.jobs.state import Store
 from tests.cli.conftest import Sandbox
 from tests.cli.small import MAPPING, state
 from tests.command_line import typed as type_in
-from tests.jobs.office import Office, SshServer, names, rows_of, text_of
-from tests.jobs.test_returns import back, correct, to_office, write_job
+from tests.jobs.office import Office, names, rows_of, text_of
 
 People = dict[str, str]
 """Last names by ID."""
@@ -200,55 +199,3 @@ def test_a_month_has_no_surprise(  # noqa: PLR0915  a month is long
     month.arrive(people := changed(people, 16, 17))
     month.night(Exit.DONE, "1 of 40 rows", alma=people)
     assert not [name for name in names(office.inbox) if name.endswith(".csv")]
-
-
-@pytest.mark.faults
-def test_another_month_has_no_surprise_either(
-    month: Month, office: Office, sshd: SshServer, sandbox: Sandbox
-) -> None:
-    """An SFTP server, a weekend without it, a backlog, two files a night, drift, corrections."""
-    people = month.people
-    (office.folder / "back").mkdir()
-    place = sshd.address(office.folder / "back")
-    write_job(office, f"{GUARDS}rejects_to: {place}\n{sshd.login()}")
-    job = office.folder / "nightly.yaml"
-    source = sshd.address(f"{office.inbox}/patrons-*.csv")
-    text = job.read_text("utf-8").replace("incoming/patrons-*.csv", source)
-    job.write_text(text.replace(f":{sshd.port}/", ":9/"), "utf-8")
-    for change in (1, 2, 3):  # Friday to Sunday: files come, and nobody can get them
-        month.arrive(people := changed(people, change, change))
-        month.night(Exit.STOPPED, *(["cannot be reached"] * 1))
-    job.write_text(text, "utf-8")
-    month.night(Exit.DONE, "3 of 40 rows", alma=people)  # Monday: one load, nothing older
-    assert "not loaded: patrons-" in month.mails[-1]
-    for change in (4, 5):  # two files a night
-        month.arrive(changed(people, f"{change}a", 4), "patrons-b.csv", hours=-3)
-        month.arrive(people := changed(people, change, 4), "patrons-a.csv", hours=-1)
-        month.night(Exit.DONE, "patrons-b.csv (", alma=people)
-    wrong = content(people) + b",Canaria20999,Vexworthy,COMM,,,\n"  # the office corrects a row
-    month.arrive(wrong)
-    month.night(Exit.REJECTS, "to correct", "1 row to correct or decide")
-    correct(back(office)[0])
-    people = people | {"20999": "Vexworthy"}
-    month.night(Exit.DONE, "1 of 1 row was", alma=people)
-    roster = dict(people)
-    (office.folder / "small.yaml").write_text(
-        MAPPING.replace("note_type: LIBRARY", "note_type: OTHER")
-    )
-    month.arrive(roster := changed(roster, 6, 6))
-    month.night(Exit.SAFETY_CHECK, "The mapping small.yaml changed since the last load")
-    month.follow("job allow")
-    month.night(Exit.DONE, "1 of 41 rows", alma=roster)
-    for night in range(20):  # a few people fewer each night: no single step is large
-        roster = dict(list(roster.items())[:-2])
-        month.arrive(changed(roster, f"d{night}", 7))
-        month.office.clock = timedelta(days=month.day)
-        if month.run() is Exit.SAFETY_CHECK:
-            break
-        month.day += 1
-        office.mails.clear()
-    assert len(roster) == 41 - 2 * (night + 1)
-    assert 28 <= len(roster) <= 33
-    body = text_of(office.mails[-1])
-    assert "); at least" in body
-    assert len(to_office(office)) == 0
