@@ -144,9 +144,11 @@ def test_a_file_of_another_user_is_refused(env: Path) -> None:
 
 
 def test_a_key_that_everybody_can_read_is_not_used(env: Path) -> None:
-    """Without the key in it, the same file may be open to everybody."""
+    """Without the key in it, the same file may be open to everybody; with it, to a group."""
     _write(env, "ALMA_RATE=5\n", 0o644)
     assert Settings.read().alma_rate == 5
+    _write(env, "ALMA_API_KEY=l7xx\n", 0o640)
+    assert Settings.read().key.get_secret_value() == "l7xx"
     _write(env, "ALMA_API_KEY=l7xx\n", 0o644)
     with pytest.raises(AccessError, match="chmod 600"):
         _ = Settings.read().key

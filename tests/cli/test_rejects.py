@@ -61,13 +61,17 @@ CORRECTIONS: dict[str, dict[int, dict[str, str]]] = {
 }
 
 
-def problems(folder: Path) -> list[tuple[str, str]]:
-    """Row and code of the problems that hold rows back."""
-    return sorted(
-        (line["row"], line["code"])
-        for line in read_rows(folder / "problems.csv")
-        if line["severity"] in {"reject", "review"}
-    )
+def problems(run: str) -> list[tuple[str, str]]:
+    """Row and code of the problems of a run that hold rows back."""
+    lines = read_rows(Path(run, "problems.csv"))
+    held = (line for line in lines if line["severity"] in {"reject", "review"})
+    return sorted((line["row"], line["code"]) for line in held)
+
+
+def checked(roster: str, run: str, *flags: str) -> list[tuple[str, str]]:
+    """Check a roster; the problems that hold rows back."""
+    typed("check", roster, "-m", "m.yaml", "-o", run, *flags)
+    return problems(run)
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
@@ -83,12 +87,12 @@ def test_rejects_fed_back(name: str) -> None:
         return found["rows"], found["ready"]
 
     rows, ready = check(SAMPLES / name, "first")
-    first = problems(Path("first"))
+    first = problems("first")
     back = len({row for row, _ in first})
     assert rows - ready >= back > 0
     for file in ("rejects.xlsx", "rejects.csv"):
         assert check(f"first/{file}", file) == (back, 0)
-        assert problems(Path(file)) == first
+        assert problems(file) == first
     correct(Path("first/rejects.xlsx"), CORRECTIONS[name], Path("corrected.xlsx"))
     assert check("corrected.xlsx", "again") == (back, back)
 
@@ -102,8 +106,7 @@ def test_rejects_show_no_order_of_their_dates() -> None:
     rejects = Path("first/rejects.csv").read_text("utf-8-sig")
     assert "Cy,," in rejects
     Path("back.csv").write_text(rejects.replace("Cy,,", "Cy,Li,"), "utf-8")
-    typed("check", "back.csv", "-m", "m.yaml", "-o", "again")
-    assert problems(Path("again")) == [("3", "ambiguous-date")]
+    assert checked("back.csv", "again") == [("3", "ambiguous-date")]
 
 
 def test_what_the_text_of_a_cell_no_longer_shows() -> None:
@@ -138,20 +141,16 @@ def test_what_the_text_of_a_cell_no_longer_shows() -> None:
         "b.csv": [("2", "cell-too-long")],
     }  # fmt: skip
     for name, codes in expected.items():
-        typed("check", name, "-m", "m.yaml", "-o", f"1-{name}")
-        assert problems(Path(f"1-{name}")) == codes
+        assert checked(name, f"1-{name}") == codes
         for kind in ("csv", "xlsx"):
             again, third = f"2-{kind}-{name}", f"3-{kind}-{name}"
-            typed("check", f"1-{name}/rejects.{kind}", "-m", "m.yaml", "-o", again)
-            assert problems(Path(again)) == codes
-            typed("check", f"{again}/rejects.{kind}", "-m", "m.yaml", "-o", third)
-            assert problems(Path(third)) == codes
+            assert checked(f"1-{name}/rejects.{kind}", again) == codes
+            assert checked(f"{again}/rejects.{kind}", third) == codes
     path = Path("1-a.xlsx/rejects.csv")
     released = path.read_text("utf-8-sig").replace("4 lost digits in F, formula in I", "4")
     Path("released.csv").write_text(released.replace("3 formula in I", "3"), "utf-8")
-    typed("check", "released.csv", "-m", "m.yaml", "-o", "released")
     left = [("2", "id-lost-digits"), ("5", "formula-error")]
-    assert problems(Path("released")) == left
+    assert checked("released.csv", "released") == left
 
 
 def test_a_rounded_id_is_not_released_by_the_correction_of_others() -> None:
@@ -159,14 +158,12 @@ def test_a_rounded_id_is_not_released_by_the_correction_of_others() -> None:
     rows = "".join(f"{20001100000000},{name},Lee\n" for name in ("Ann", "Bob", "Cy"))
     Path("a.csv").write_text(f"ID,First,Last\n{rows}", "utf-8")
     Path("m.yaml").write_text(BASE, "utf-8")
-    typed("check", "a.csv", "-m", "m.yaml", "-o", "first")
-    assert problems(Path("first")) == [(row, "id-lost-digits") for row in ("2", "3", "4")]
+    assert checked("a.csv", "first") == [(row, "id-lost-digits") for row in ("2", "3", "4")]
     returned = read_rows(Path("first/rejects.csv"))
     for number, row in enumerate(returned[:2]):
         row |= {ROW: row[ROW].split()[0], "ID": f"2000112345001{number}"}
     write_rows(Path("b.csv"), returned)
-    typed("check", "b.csv", "-m", "m.yaml", "-o", "second")
-    assert problems(Path("second")) == [("4", "id-lost-digits")]
+    assert checked("b.csv", "second") == [("4", "id-lost-digits")]
 
 
 def test_a_marked_cell_is_corrected_beside_the_rejects() -> None:
@@ -182,9 +179,7 @@ def test_a_marked_cell_is_corrected_beside_the_rejects() -> None:
         "2,F,ID,9912140633506420,9912140633506421,pat,2026-08-20T10:00:00-05:00\n",
         "utf-8",
     )
-    made = ("--corrections", "made.csv")
-    typed("check", "first/rejects.xlsx", "-m", "m.yaml", "-o", "again", *made)
-    assert problems(Path("again")) == []
+    assert checked("first/rejects.xlsx", "again", "--corrections", "made.csv") == []
 
 
 def test_nothing_is_said_of_the_sheets_that_we_added() -> None:
@@ -225,7 +220,7 @@ def test_rejects_of_a_roster_with_headings_further_down(header: str) -> None:
     first = typed("check", "friends.xlsx", "-m", "friends.yaml", "-o", "first", "--json").summary
     again = typed("check", "first/rejects.xlsx", "-m", "friends.yaml", "-o", "again", "--json")
     assert (first["rejected"], again.summary["rejected"]) == (1, 1)
-    assert problems(Path("again")) == problems(Path("first")) == [("5", "missing-value")]
+    assert problems("again") == problems("first") == [("5", "missing-value")]
 
 
 LINES = f"""{BASE}  job_description: <Home>
