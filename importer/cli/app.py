@@ -85,7 +85,7 @@ class _Commands(typer.core.TyperGroup):
         module = import_module(f"importer.cli.{name}")
         if not gc.isenabled():
             gc.freeze()
-            gc.set_threshold(50_000)  # a roster is many objects, of which hardly any is rubbish
+            gc.set_threshold(200_000)  # a roster is many objects, of which hardly any is rubbish
             gc.enable()
         return get_group(module.app).get_command(ctx, cmd_name)
 

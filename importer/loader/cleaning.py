@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from itertools import filterfalse
 
 from importer.model.problem import CellFinding, Code
 from importer.model.roster import FORMULA_ERRORS
-from importer.model.text import one_line, unescape, unlike
+from importer.model.text import one_line, unescape
 
 _TOP = 1_000  # texts that show whether those of a column repeat
 LONGEST = 131_072
@@ -65,17 +65,13 @@ def clean_column(
     may be whole rows in one cell is none of them. Equal texts become one object: a large roster
     then takes half the memory.
     """
-    distinct: Collection[str] = texts
+    each: dict[str, str] = {}
     if len({*texts[:_TOP]}) < min(_TOP, len(texts)):  # else hardly any is equal to another
-        each: dict[str, str] = {}
         texts = [*map(each.setdefault, texts, texts)]
-        distinct = each
     changes: dict[str, str] = {}
     findings: dict[str, tuple[CellFinding, ...]] = {}
     several: dict[str, str] = {}
-    short = max(map(len, distinct), default=0) <= LONGEST
-    odd = unlike(_PLAIN_TEXTS, is_plain, distinct) if short else filterfalse(is_plain, distinct)
-    for text in odd:
+    for text in _not_plain(each or texts):
         changes[text], found = clean(text)
         if found:
             findings[text] = found
@@ -83,6 +79,17 @@ def clean_column(
         if not rows and (lines := _with_lines(text, changes[text])):
             several[text] = lines
     return [*map(changes.get, texts, texts)] if changes else texts, findings, several
+
+
+def _not_plain(texts: Collection[str]) -> Iterator[str]:
+    """Yield the texts that are not plain. To match all of them as one takes a fifth of the time."""
+    whole, at = "\0".join((*texts, "")), 0
+    if whole.count("\0") != len(texts) or max(map(len, texts), default=0) > LONGEST:
+        yield from filterfalse(is_plain, texts)
+        return
+    while (found := _PLAIN_TEXTS.match(whole, at)) and found.end() < len(whole):
+        at = whole.index("\0", found.end()) + 1
+        yield whole[found.end() : at - 1]
 
 
 def _with_lines(text: str, cleaned: str) -> str:

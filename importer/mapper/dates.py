@@ -553,14 +553,12 @@ def may_be_swapped(texts: Collection[str]) -> bool:
 
     It leaves those as text that do not exist in its order, because their day is above 12.
     """
-    days = 0
-    for one in map(_THREE.fullmatch, texts):
-        if one and len(one[1]) < 3:
-            if max(int(one[1]), int(one[3])) <= 12:
-                return False
-            days += 1
+    typed = [one for one in map(_THREE.fullmatch, texts) if one and len(one[1]) < 3]
+    days = [max(int(one[1]), int(one[3])) for one in typed]
+    if min(days, default=0) <= 12:
+        return False
     read = [int(text[8:]) for text in texts if is_iso(text[:10]) and len(text) == 10]
-    return min(days, len(read)) >= _FEWEST and max(read) <= 12
+    return min(len(days), len(read)) >= _FEWEST and max(read) <= 12
 
 
 def pattern_fault(pattern: str) -> str:

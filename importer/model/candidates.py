@@ -21,7 +21,7 @@ from importer.model.fields import FIELDS, Field, OnUpdate
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code, Origin, Place, Problem, Repairs, Severity
 from importer.model.roster import Source
-from importer.model.text import full_match, not_matching, word_list
+from importer.model.text import full_match, word_list
 from importer.model.user import AccountType
 
 if TYPE_CHECKING:
@@ -61,12 +61,6 @@ class IdRule(MappingPart):
     def has_form(self) -> bool:
         """Whether it asks for a form, and does not only repair the cells."""
         return bool(self.digits or self.pattern or self.check_digit)
-
-    def suspects(self, texts: Collection[str]) -> Iterable[str]:
-        """Return the IDs that may be wrong; a simple pattern is asked once about all of them."""
-        if self.digits or self.check_digit or not self.pattern:
-            return texts
-        return not_matching(self.pattern, texts)
 
     def wrong(self, text: str) -> CellFinding | None:
         """Return what is wrong with an ID. Raises MappingError if the pattern takes too long."""

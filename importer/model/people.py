@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
-from itertools import starmap
 from typing import NamedTuple
 
 import phonenumbers
@@ -164,7 +163,7 @@ def person_keys(
     traits = {
         *map(email_trait, emails),
         *map(phone_trait, phones),
-        *(trait(ADDRESS, key) for key in starmap(address_key, addresses)),
+        *(trait(ADDRESS, *address) for address in addresses),
         trait(BORN, born),
     }
     return PersonKeys(first_key(first), folded(last), frozenset(traits - {""}))
@@ -175,17 +174,9 @@ def first_key(name: str) -> str:
     return ("" if name.isalpha() else folded(_INITIAL.sub(" ", name))) or folded(name)
 
 
-def trait(kind: str, key: str) -> str:
-    """Return the trait of a kind: of a birth date that is ISO, or by the key below; "" for ""."""
-    return key and f"{kind} {key}"
-
-
-email_key = str.casefold
-"""Emails count without case."""
-
-
-def phone_key(number: str) -> str:
-    """Return the last ten digits of a phone number; "" for fewer than seven.
+@lru_cache(maxsize=4096)
+def _phone_key(number: str) -> str:
+    """Return the last ten digits; "" for fewer than seven.
 
     So the prefix of the United States makes no difference.
     """
@@ -193,20 +184,25 @@ def phone_key(number: str) -> str:
     return digits[-10:] if len(digits) >= _SHORTEST_PHONE else ""
 
 
-def address_key(street: str, code: str) -> str:
-    """Return the street of an address and the ZIP's five digits; "" for no street."""
+def _address_key(street: str, code: str) -> str:
+    """Return the street and the ZIP's five digits; "" for no street."""
     key = folded(street)
     return key and f"{key} {code[:5]}"
 
 
-def email_trait(address: str) -> str:
-    """Return the trait of an email."""
-    return trait(EMAIL, email_key(address))
+KEYS: dict[str, Callable[..., str]] = {
+    BORN: str, EMAIL: str.casefold, PHONE: _phone_key, ADDRESS: _address_key,
+}  # fmt: skip
+"""By kind, what counts of a birth date, which is ISO, an email, a phone number, an address."""
 
 
-def phone_trait(number: str) -> str:
-    """Return the trait of a phone number."""
-    return trait(PHONE, phone_key(number))
+def trait(kind: str, *value: str) -> str:
+    """Return the trait of a value; "" for a blank."""
+    key = KEYS[kind](*value)
+    return key and f"{kind} {key}"
+
+
+email_trait, phone_trait = partial(trait, EMAIL), partial(trait, PHONE)
 
 
 def may_be_same(one: PersonKeys, other: PersonKeys) -> bool:

@@ -9,8 +9,8 @@ import shlex
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import filterfalse, islice, pairwise
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -379,31 +379,6 @@ def _matcher(pattern: str) -> Callable[[str], regex.Match[str] | None]:
     """Return what matches a whole text with a pattern, within `_SECONDS` if it may take longer."""
     match = compile_pattern(pattern).fullmatch
     return match if _STRAIGHT.fullmatch(pattern) else functools.partial(match, timeout=_SECONDS)
-
-
-def unlike(
-    many: re.Pattern[str] | regex.Pattern[str], one: Callable[[str], object], texts: Collection[str]
-) -> Iterator[str]:
-    """Yield the texts that `one` does not match as a whole, asked with a NUL behind each.
-
-    `many` matches any number of texts that `one` matches, and takes a fifth of the time.
-    """
-    whole = "\0".join((*texts, ""))
-    if whole.count("\0") != len(texts):  # there is a NUL in one
-        yield from filterfalse(one, texts)
-        return
-    at = 0
-    while (found := many.match(whole, at)) and found.end() < len(whole):
-        at = whole.index("\0", found.end()) + 1
-        yield whole[found.end() : at - 1]
-
-
-def not_matching(pattern: str, texts: Collection[str]) -> Iterable[str]:
-    """Return the texts that a pattern may not match as a whole; all, if it is not a simple one."""
-    if not _STRAIGHT.fullmatch(pattern):
-        return texts
-    many = regex.compile(f"(?:{pattern}\0)*+", regex.DOTALL)
-    return unlike(many, functools.partial(full_match, pattern), texts)
 
 
 def check_pattern(text: str) -> str:

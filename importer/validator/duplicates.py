@@ -20,16 +20,7 @@ from numpy.typing import NDArray
 
 from importer.model import people
 from importer.model.candidates import Candidates
-from importer.model.people import (
-    ADDRESS,
-    BORN,
-    COMMON,
-    EMAIL,
-    NICKNAMES,
-    PHONE,
-    in_words,
-    may_be_same,
-)
+from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PHONE, in_words, may_be_same
 from importer.model.plan import Duplicates
 from importer.model.problem import CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import Source
@@ -226,7 +217,8 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
     lines = keys.shared
     common = (lines.groupby("key")["key"].transform("size") > COMMON) & (lines["kind"] != BORN)
     often = lines[common].drop_duplicates("key")
-    contacts = frozenset(map(people.trait, often["kind"], keys.trait[often["key"]]))
+    known = zip(often["kind"], keys.trait[often["key"]], strict=True)
+    contacts = frozenset(map(" ".join, known))
     pairs = _pairs(keys, lines[~common & ~lines["position"].isin([*skipped])])
     rows = {at: keys.person_keys(at, contacts) for at in {*chain.from_iterable(pairs)}}
     for one, two in sorted(pairs):
@@ -307,7 +299,7 @@ PATHS = {
     BORN: "birth_date",
     EMAIL: "contact_info.email.email_address",
     PHONE: "contact_info.phone.phone_number",
-    ADDRESS: "contact_info.address.line1",
+    people.ADDRESS: "contact_info.address.line1",
 }
 """The field of each kind of trait."""
 
@@ -342,22 +334,20 @@ class RowKeys:
         every_id = [[text.casefold() for text in texts(at)] for at in self.id_labels]
         self.rounded = rounded_ids(every_id, self.names.tolist())
         self.ids, self.shared_ids = _known_ids(every_id, self.rounded)
-        born, emails, phones, streets = (self._labels(path) for path in PATHS.values())
+
+        def keys(kind: str, at: str) -> Keys:
+            labels = dict.fromkeys((at, at.replace("line1", "postal_code")))
+            return [*map(people.KEYS[kind], *map(texts, labels))]
+
         self._traits = {
-            BORN: [*map(texts, born)],
-            EMAIL: [[*map(people.email_key, texts(at))] for at in emails],
-            PHONE: [_each_once(people.phone_key, texts(at)) for at in phones],
-            ADDRESS: [
-                [*map(people.address_key, texts(at), texts(at.replace("line1", "postal_code")))]
-                for at in streets
-            ],
+            kind: [keys(kind, at) for at in self._labels(path)] for kind, path in PATHS.items()
         }
         found = []
         self.trait = np.array([], dtype=object)
         for kind, columns in self._traits.items():
-            places, keys = _repeated(columns)
+            places, distinct = _repeated(columns)
             found.append(places.assign(kind=kind, key=places["key"] + len(self.trait)))
-            self.trait = np.concatenate([self.trait, keys])
+            self.trait = np.concatenate([self.trait, distinct])
         self.shared = pd.concat(found, ignore_index=True).drop_duplicates(["position", "key"])
         self.shared["name"] = self.names[self.shared["position"]]
         self.same_id = _same_id(self)
@@ -396,12 +386,14 @@ class RowKeys:
 
     def person_keys(self, position: int, common: Collection[str]) -> people.PersonKeys:
         """Return what the person of a row is compared by; traits in `common` do not count."""
-        own = {
-            people.trait(kind, column[position])
+        traits = {
+            f"{kind} {column[position]}"
             for kind, columns in self._traits.items()
             for column in columns
-        }.difference(common, [""])
-        return people.PersonKeys(self.first[position], self.last[position], frozenset(own))
+            if column[position]
+        }
+        own = frozenset(traits.difference(common))
+        return people.PersonKeys(self.first[position], self.last[position], own)
 
     def roster(self, position: int) -> int:
         """Return which of the rosters has the row."""

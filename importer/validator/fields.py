@@ -213,13 +213,12 @@ def identifiers(table: Table) -> Iterator[Problem]:
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
     for column in table.of(*ID_FIELDS, _PROXY):
         judge: Judge = _of_a_number
-        texts: Iterable[str] = column.distinct
         if (rule := column.target.id_rule) and rule.has_form:
-            judge, texts = rule.wrong, rule.suspects(column.distinct)
+            judge = rule.wrong
         elif internal and column.target.field.path == "primary_id":
             judge = _internal_id
         strange = column.having(_STRANGE, STEERING) | column.among(_PLACEHOLDERS | DOTS)
-        strange.update(column.fitting(_FILLING), texts)
+        strange.update(column.fitting(_FILLING), filter(judge, column.distinct))
         yield from column.judge(partial(_worst, judge), strange)
 
 

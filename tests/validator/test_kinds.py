@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 import importer
-from importer.model.candidates import IdRule
 from importer.validator.fields import Column
 from tests.sheets import write_rows
 
@@ -273,5 +272,4 @@ def test_what_is_searched_first_leaves_nothing_out(
     found, judge = told(tmp_path, everybody()), Column.judge
     monkeypatch.setattr(Column, "judge", lambda self, judged, _texts=None: judge(self, judged))
     monkeypatch.setattr(Column, "with_word", lambda self, _: {*self.distinct})
-    monkeypatch.setattr(IdRule, "suspects", lambda _, texts: texts)
     assert told(tmp_path / "all", everybody()) == found
