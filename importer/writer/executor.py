@@ -15,7 +15,7 @@ from datetime import date
 from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
-from importer.alma.responses import NotFoundError
+from importer.alma.responses import NotFoundError, UnreadableUserError
 from importer.errors import (
     AccessError,
     AlmaError,
@@ -228,6 +228,9 @@ class Executor:
             self._count_failure(error)
             return State.UNKNOWN
         except (UnavailableError, ThrottledError, DailyLimitError, AccessError) as error:
+            if isinstance(error, UnreadableUserError) and not calls:
+                self._failures = 0
+                return self._hold(step, str(error))
             # Alma processed nothing, so the row may be sent again. Of a call that it refused for
             # speed, which the client repeats, that is less certain than where none has left.
             took_none = not calls or (len(calls) == 1 and error.of_write)

@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
+from importer.alma.responses import UnreadableUserError
 from importer.errors import UsageError
 from importer.ledger.journal import Journal, Pending, Write, images
 from importer.ledger.ledger import FILE, Ledger, State
@@ -340,6 +341,24 @@ def test_a_call_that_alma_took_none_of_is_no_attempt(desk: Desk) -> None:
     assert desk.apply() is None
     assert desk.states() == {2: State.ALREADY, 3: State.ALREADY}
     assert desk.images() == []
+
+
+def test_a_record_that_cannot_be_understood_holds_its_own_row(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a mistyped date; the others are written, and the next apply has nothing to do."""
+    first, second = desk.put_in(person(1), person(2))
+    desk.plan(_renamed(2, first), _renamed(3, second))
+    whole = Alma.get_user
+
+    async def get_user(alma: Alma, user_id: str, *words: Any, **more: Any) -> User | None:
+        if user_id == first.primary_id:
+            raise UnreadableUserError(user_id)
+        return await whole(alma, user_id, *words, **more)
+
+    monkeypatch.setattr(Alma, "get_user", get_user)
+    assert desk.apply() is None
+    assert desk.states() == {2: State.HELD, 3: State.APPLIED}
 
 
 def test_another_person_with_the_id_of_the_plan_is_not_changed(desk: Desk) -> None:
