@@ -160,6 +160,12 @@ class Journal:
         (found,) = self.ledger.parsed(pending, query, (INTENT, UNSENT, row))
         return found
 
+    def tries(self, row: int) -> int:
+        """Return how often a row was to be sent, whether or not a call left."""
+        query = "SELECT count(*) FROM entries WHERE row = ? AND event IN (?, ?)"
+        ((tries,),) = self.ledger.read(query, (row, INTENT, UNSENT))
+        return int(tries)
+
     def record_intent(self, row: int, before: User | None, sent: User) -> None:
         """Record what is about to be sent, and what it will overwrite."""
         body = sent.to_json()

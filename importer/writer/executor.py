@@ -82,6 +82,10 @@ EDITED = (
     "The user was created, but its {field} in Alma is not what was sent: someone changed it before "
     "Alma was asked, or Alma kept its own value."
 )
+NEVER = (
+    "Alma gave no clear reply about this row however often it was tried, and does not have the "
+    "change. The last reason: {}."
+)
 EDITED_ADVICE = "Look at the user in Alma. If the roster is right, plan it again."
 
 
@@ -179,6 +183,8 @@ class Executor:
                 break
             await self._each(todo, self._send)
             await self._verify_all()
+        if not self.stopping():
+            self._give_up(chosen)
         open_rows = len(self._left_of(chosen)) + len(self.journal.rows_in(*DOUBTFUL))
         if open_rows and not self.stopping():
             return Stop(
@@ -188,6 +194,18 @@ class Executor:
                 passes=True,
             )
         return Stop(Exit.INTERRUPTED, "Stopped, as you asked.") if self.stopping() else None
+
+    def _give_up(self, chosen: tuple[int, ...]) -> None:
+        """Refuse the rows that an earlier apply tried as often as this one, while Alma replied.
+
+        It may be the record, as where Alma fails at one user, and would keep the load open.
+        """
+        for row in self._left_of(chosen):
+            if self.journal.tries(row) >= 2 * ATTEMPTS:
+                step = self.journal.step(row)
+                why = NEVER.format(self._trouble.partition(". ")[0].removesuffix("."))
+                state = self._refuse(step, RefusedError(why))
+                self.report(RowDone(row, step.act, state))
 
     def _left_of(self, chosen: tuple[int, ...]) -> tuple[int, ...]:
         planned = set(self.journal.rows_in(State.PLANNED))

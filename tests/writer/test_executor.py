@@ -459,6 +459,27 @@ def test_a_delete_is_reported_only_when_the_user_is_gone(desk: Desk, fault: str)
     assert desk.user(user.primary_id) is None
 
 
+@pytest.mark.parametrize("fault", ["on: PUT, do: html", "on: GET, path: /users/*1, do: 503"])
+def test_a_row_at_which_alma_always_fails_keeps_no_load_open(
+    desk: Desk, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outage passes, so the load is continued once; then the row is refused, with the reason."""
+    monkeypatch.setattr("importer.alma.client.BACKOFF", (0.0,))
+    (before,) = desk.put_in(person(1))
+    desk.plan(_renamed(2, before), Create(3, person(2)))
+    desk.faults(fault)
+    stopped = desk.apply()
+    assert stopped is not None
+    assert stopped.passes
+    assert desk.states() == {2: State.PLANNED, 3: State.APPLIED}
+    assert desk.apply() is None
+    assert desk.states()[2] is State.REFUSED
+    (problem,) = desk.problems()
+    assert (problem.code, problem.origin.row) == (Code.REFUSED_BY_ALMA, 2)
+    desk.faults("")
+    assert desk.last_name(before) == before.last_name
+
+
 def test_a_delete_that_never_happens_is_not_reported(desk: Desk) -> None:
     """A gateway that always says that all is well: the row is open, and the user is there."""
     (user,) = desk.put_in(person(1))
