@@ -191,7 +191,7 @@ def update(
 
 
 def _purged_early(draft: DraftUser, changes: Collection[Change], after: User) -> Iterator[Problem]:
-    """Report an update after which Alma may purge the user before the end, if no row says so."""
+    """Report an update after which Alma may purge a user early, unless the row has both dates."""
     ends = {name: current(after, name) for name in ("purge_date", "expiry_date")}
     purges, expires = ends.values()
     of_row = all(draft.values.get(name) == day for name, day in ends.items())
