@@ -15,7 +15,7 @@ from importer.model.fields import NO_CODES
 from importer.model.plan import Fate
 from importer.model.problem import Code
 from importer.pipeline.check import check, validate
-from importer.pipeline.inputs import RunRequest, open_inputs, reopen_inputs
+from importer.pipeline.inputs import open_inputs, reopen_inputs
 from importer.pipeline.sis_load import convert
 from tests.pipeline.runs import order
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
@@ -99,45 +99,21 @@ def test_a_row_that_gives_way_is_no_reject(tmp_path: Path, birth: str) -> None:
     assert (summary.ready, summary.skipped, summary.rejected, summary.exit) == (1, 1, 0, Exit.DONE)
 
 
-TEMPLATE = """\
-version: 1
-account_type: INTERNAL
-roster: {dates: "%m%d%Y"}
-record:
-  primary_id: <Card Number>
-  first_name: <First Name>
-  last_name: <Last Name>
-  user_group: COMM
-  birth_date: <Birth Date>
-"""
-
-HEADINGS = [
-    "Card Number",
-    "First Name",
-    "Last Name",
-    "Birth Date",
-    *map("Other {}".format, range(14)),
-]
-
+TEMPLATE = MAPPING.replace("account_type", 'roster: {dates: "%m%d%Y"}\naccount_type') + (
+    "  birth_date: <Born>\n"
+)
 BORN = {5121980: "1980-05-12Z", 1121980: "1980-01-12Z", 12251975: "1975-12-25Z"}
-
-
-def template(folder: Path) -> RunRequest:
-    """Eighteen columns, and three people."""
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.append(HEADINGS)
-    for number, born in enumerate(BORN):
-        sheet.append([f"2000112345{number:04}", "Ana", f"Person {number}", born])
-    book.save(folder / "template.xlsx")
-    (folder / "template.yaml").write_text(TEMPLATE, "utf-8")
-    return order(folder / "template.xlsx", folder / "template.yaml", folder / "run")
 
 
 def test_birth_dates_as_numbers(tmp_path: Path) -> None:
     """A number that has lost its first zero is not read as another day."""
-    asked = template(tmp_path)
+    people = [(f"100{n}", "Ana", f"Person {n}", born) for n, born in enumerate(BORN)]
+    book = openpyxl.Workbook()
+    for row in (("ID", "First", "Last", "Born"), *people):
+        book.worksheets[0].append([*row])
+    book.save(tmp_path / "template.xlsx")
+    (tmp_path / "template.yaml").write_text(TEMPLATE, "utf-8")
+    asked = order(tmp_path / "template.xlsx", tmp_path / "template.yaml", tmp_path / "run")
     material = validate(open_inputs(asked))
     with check(asked) as ledger:
         fates = {history.row: history.fate for row in (2, 3, 4) if (history := ledger.row(row))}
