@@ -160,8 +160,9 @@ async def _plan(
     part = mapped.match.absent
     assert part is not None  # noqa: S101  the caller asked
     missing = [one for one in every if one.key not in plan.planned]
-    every_new = [one for one in missing if not context.leavers.has_left(one.user)]
-    new = [one for one in every_new if one.key not in stay]
+    new = [one for one in missing if not context.leavers.has_left(one.user)]
+    elsewhere = sum(one.key in stay for one in new)
+    new = [one for one in new if one.key not in stay]
     stuck = [one for one in new if steering(one.key)]
     due = [one for one in new if one.rosters >= part.after and one not in stuck]
     waiting = len(new) - len(due) - len(stuck)
@@ -188,15 +189,15 @@ async def _plan(
         plan.cells.append((row, tuple(" ".join(filter(None, own)) for own in texts)))
         plan.planned[one.key] = replace(planned, warnings=(*planned.warnings, problem))
     if missing:
-        planned_now = row - first
-        elsewhere = len(every_new) - len(new)
-        others = len(missing) - planned_now - waiting - len(stuck) - elsewhere
-        parts = [f"{planned_now:,} would be changed now"]
-        parts += [f"{waiting:,} only after {part.after} rosters in a row"] if waiting else []
-        has = "the last load of another mapping with `match.absent` has"
-        parts += [f"{elsewhere:,} would not: {has} them"] if elsewhere else []
-        parts += [f"{len(stuck):,} cannot be: Alma's API takes no ID with / or %"] if stuck else []
-        parts += [f"{others:,} were changed before or have left"] if others else []
+        sums = {
+            f"only after {part.after} rosters in a row": waiting,
+            "cannot be: Alma's API takes no ID with / or %": len(stuck),
+            "would not: the last load of another mapping with `match.absent` has them": elsewhere,
+        }
+        others = len(missing) - (row - first) - sum(sums.values())
+        sums["were changed before or have left"] = others
+        parts = [f"{row - first:,} would be changed now"]
+        parts += [f"{number:,} {words}" for words, number in sums.items() if number]
         groups = " or ".join(part.among.user_group)
         message = f"{counted(len(missing), 'user')} of {groups} missing: {'; '.join(parts)}"
         plan.problems.append(mapped.problem(Code.MISSING_FROM_ROSTER, message))

@@ -286,19 +286,16 @@ def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
     yield from facts.used
     yield from facts.unused
     known, updates = facts.followed(), [step for step in steps if isinstance(step, Update)]
-    cleared = counted(sum(sends_no_pin(step) for step in updates), "update")
-    if facts.hides_pins and not cleared.startswith("0 "):
-        yield (
-            f"{cleared} of Internal users would clear their PINs, because this Alma does not show "
-            "PINs. See `pin-cleared`."
-        )
+    pins = sum(map(sends_no_pin, updates))
+    clear = f"{counted(pins, 'update')} of Internal users would clear their PINs"
+    if facts.hides_pins and pins:
+        yield f"{clear}, because this Alma does not show PINs. See `pin-cleared`."
     shown = "get-pin" in known or any(step.before.pin_number for step in updates)
-    if not shown and not cleared.startswith("0 "):
+    if not shown and pins:
         words = command_line("doctor", "--first-contact", "--pin-user", "YOUR-ID")
         yield (
-            f"{cleared} of Internal users would clear their PINs if this Alma hides PINs from "
-            f"programs, which is not known. To find out, set a PIN for yourself in Alma and type: "
-            f"{words}"
+            f"{clear} if this Alma hides PINs from programs, which is not known. To find out, set "
+            f"a PIN for yourself in Alma and type: {words}"
         )
     renamed = [u for u in updates if not same_id(u.before.primary_id, u.after.primary_id)]
     if renamed and known.get("rename-by-put") == "refuse":
