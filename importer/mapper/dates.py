@@ -198,57 +198,52 @@ YEARS = range(1900, 2101)
 """Numbers that are years, and no day numbers: those would be days of 1905."""
 
 
+_LAST_DAY = (
+    "Type the whole date, such as 2027-12-31. If each {} means its last day, set for the "
+    "expiration or purge date in the mapping: `dates: {{}}`."
+)
+
+
 class Unread(Enum):
     """Why a text is not a date: the sentence, the advice ("" for the catalog's), its reach.
 
-    In an advice, `{}` is the setting of `_SETTINGS`, and `{dmy}` that of day/month.
+    In an advice, `{}` is the setting behind its reach, and `{dmy}` that of day/month.
     """
 
-    UNKNOWN = ("is not a date that can be read", "", Repairs.ROW)
+    UNKNOWN = ("is not a date that can be read", "", Repairs.ROW, None)
     TWO_WAYS = (
         "reads both as month/day and as day/month",
         "Set `dates: {}` or `dates: {dmy}` in the mapping.",
         Repairs.COLUMN,
+        {"order": "mdy"},
     )
-    NO_SUCH_DAY = ("is a day that does not exist", "Correct the date.", Repairs.ROW)
+    NO_SUCH_DAY = ("is a day that does not exist", "Correct the date.", Repairs.ROW, None)
     SHORT_YEAR = (
         "has a year of two digits",
         "Type the year with four digits, or set in the mapping up to which year they are 20xx: "
         "`dates: {}`.",
         Repairs.COLUMN,
+        {"pivot": 30},
     )
     MOMENT = (
         "has a time in UTC, when it may be another day here",
         "Export the date without the time. If the days are right as written, keep only them in the "
         "mapping: `clean: [{{extract: '^[^ T]+'}}]`.",
         Repairs.COLUMN,
+        None,
     )
     YEAR = (
-        "is a year, not a whole date",
-        "Type the whole date, such as 2027-12-31. If each year means its last day, set for the "
-        "expiration or purge date in the mapping: `dates: {}`.",
-        Repairs.COLUMN,
-    )
+        "is a year, not a whole date", _LAST_DAY.format("year"), Repairs.COLUMN, {"year": "end"},
+    )  # fmt: skip
     MONTH = (
-        "is a month, not a whole date",
-        "Type the whole date, such as 2027-12-31. If each month means its last day, set for the "
-        "expiration or purge date in the mapping: `dates: {}`.",
-        Repairs.COLUMN,
-    )
+        "is a month, not a whole date", _LAST_DAY.format("month"), Repairs.COLUMN, {"month": "end"},
+    )  # fmt: skip
     SERIAL = (
         "is a plain number, perhaps a day number of the spreadsheet program",
         "Format the column as a date, or allow day numbers in the mapping: `dates: {}`.",
         Repairs.COLUMN,
+        {"serials": "true"},
     )
-
-
-_SETTINGS: dict[Unread, dict[str, object]] = {
-    Unread.TWO_WAYS: {"order": "mdy"},
-    Unread.SHORT_YEAR: {"pivot": 30},
-    Unread.YEAR: {"year": "end"},
-    Unread.MONTH: {"month": "end"},
-    Unread.SERIAL: {"serials": "true"},
-}
 
 
 class Dates(MappingPart):
@@ -404,9 +399,9 @@ class Dates(MappingPart):
         day = self.read(text)
         if not isinstance(day, Unread):
             return day.isoformat(), None
-        sentence, advice, repairs = day.value
+        sentence, advice, repairs, setting = day.value
         dmy = self.written({"order": "dmy"})
-        advice = advice.format(self.written(_SETTINGS.get(day, {})), dmy=dmy)
+        advice = advice.format(self.written(setting or {}), dmy=dmy)
         message = f"{{value}} {sentence}"
         code = Code.AMBIGUOUS_DATE if day is Unread.TWO_WAYS else Code.UNPARSABLE_DATE
         if day is Unread.NO_SUCH_DAY and self.order in ORDER_WORDS:

@@ -14,6 +14,7 @@ from importer.mapper.dates import Terms
 from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import VALUE, Cell, heading_key
 from importer.mapper.schema import KeepHeaviest, MappingFile
+from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.step import RulePart
 from importer.model.candidates import IdRule
 from importer.model.fields import Shape
@@ -325,11 +326,10 @@ def _lookup_words(
     mapping: MappingDocument, forms: list[str], feeding: list[FieldRule]
 ) -> tuple[str, ...] | None:
     """The words of the lookup that the column goes through, none if it takes all others too."""
-    for rule in feeding:
-        for _, step in rule.giving_parts:
-            lone = [template.parts for template in step.templates]
-            if any((Cell(name),) in lone for name in forms):
-                words = step.words(mapping.tables)
-                if words is not None:
-                    return words
+    for part in (part for rule in feeding for _, part in rule.giving_parts):
+        lone = [template.parts for template in part.templates]
+        first = next((step for step in part.steps if step.changes), None)
+        if isinstance(first, Lookup) and any((Cell(name),) in lone for name in forms):
+            table = mapping.tables[first.value]
+            return tuple(table.written.values()) if table.otherwise is None else ()
     return None

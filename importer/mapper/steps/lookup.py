@@ -59,11 +59,6 @@ class Lookup(Step[LookupKey]):
             else:
                 yield code, (*steps, "lookup", key)
 
-    def words(self, tables: Tables) -> tuple[str, ...] | None:
-        """Its own, unless it takes all others too."""
-        table = tables[self.value]
-        return tuple(table.written.values()) if table.otherwise is None else ()
-
     def run(self, values: Values, work: RuleWork) -> Values:
         """Look the texts up. One whose code is blank is blank on purpose."""
         whole = work.rule.is_lone(work.one.rule.values) and work.rule.get(Clean) is None

@@ -235,10 +235,6 @@ class Step(Key[V]):
         """Return the codes that the rule can give after it, from those before it."""
         return given
 
-    def words(self, tables: Tables) -> tuple[str, ...] | None:
-        """Return the words that a cell must contain, none if all may; None if it is not known."""
-        return None
-
     # what it does
 
     def run(self, values: Values, work: RuleWork) -> Values:
@@ -449,11 +445,6 @@ class Rule(MappingPart):
         for step in self.steps:
             codes = step.codes(codes, steps, tables, named)
         return codes
-
-    def words(self, tables: Tables) -> tuple[str, ...] | None:
-        """Return the words that its cell must contain, none if all may; None if not known."""
-        first = next((step for step in self.steps if step.changes), None)
-        return first.words(tables) if first else None
 
 
 def _as_rule(value: object) -> object:
