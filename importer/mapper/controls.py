@@ -126,17 +126,33 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
     if way in {"column", "text"} and one:
         column = f"From the column {' or '.join(one.cells)}"
         choices = {way: column if way == "column" else "As the text has it"} | choices
+
+    def set_moment(text: str, value: str) -> str:
+        return editing.set_rule(text, steps, _moment(value, start), _kept(rule))
+
+    def set_blank(text: str, value: str) -> str:
+        if not value.strip():
+            return editing.clear_field(text, (*steps, Default.key))
+        keys = _moment(value, start)
+        made = f"{{{', '.join(f'{key}: {one}' for key, one in keys.items())}}}"
+        return editing.set_key(text, steps, Default.key, made if len(keys) > 1 else keys["from"])
+
+    def set_way(text: str, way: str) -> str:
+        if way == "none":
+            return editing.clear_field(text, steps)
+        if way == "term" and not mapping.file.terms and "\nterms:" not in text:
+            msg = "Enter first when terms end."
+            raise UsageError(msg)
+        moments = {"term": END_OF_TERM, "span": span, "date": day}
+        return set_moment(text, moments[way]) if way in moments else text
+
     found = [
-        Control(steps, way, partial(_set_way, mapping, rule, steps, span, day), words="When",
-                choices=tuple(choices.items()), kind="radio"),
-        Control((*steps, "span"), span, partial(_set_moment, rule, steps),
-                words=f"Time after {after}"),
-        Control((*steps, "date"), day, partial(_set_moment, rule, steps), words="Date",
-                kind="date"),
-    ]  # fmt: skip
+        Control(steps, way, set_way, words="When", choices=tuple(choices.items()), kind="radio"),
+        Control((*steps, "span"), span, set_moment, words=f"Time after {after}"),
+        Control((*steps, "date"), day, set_moment, words="Date", kind="date"),
+    ]
     if way == "column":
-        blank = partial(_set_blank, steps)
-        found.append(Control((*steps, "blank"), text, blank, words="If the cell is blank"))
+        found.append(Control((*steps, "blank"), text, set_blank, words="If the cell is blank"))
     if path == ENDS[0] and isinstance(mapping.file.terms, tuple):
         found[:0] = _terms(mapping.file.terms)
     now = f"{dict(choices)[way]}{f': {text}' if text and way in choices else ''}"
@@ -169,39 +185,10 @@ def _moment(text: str, start: str) -> dict[str, str]:
     return {"from": scalar(text)} if is_iso(text) else {"from": start, "plus": scalar(text)}
 
 
-def _set_moment(rule: Rule | None, steps: Steps, text: str, value: str) -> str:
-    """Let a date be this one, or this span after its start."""
-    return editing.set_rule(text, steps, _moment(value, _START[str(steps[-1])]), _kept(rule))
-
-
 def _kept(rule: Rule | None) -> dict[str, str]:
     """Return the policies of a rule, which stay when it is written again."""
     steps = rule.steps if rule else ()
     return {step.key: _text(step.value) for step in steps if isinstance(step, Policy)}
-
-
-def _set_blank(steps: Steps, text: str, value: str) -> str:
-    """Let a date be this one, or this span later, where its cell is blank; "" for none."""
-    if not value.strip():
-        return editing.clear_field(text, (*steps, Default.key))
-    made = _moment(value, _START[str(steps[-1])])
-    keys = ", ".join(f"{key}: {one}" for key, one in made.items())
-    rule = f"{{{keys}}}" if len(made) > 1 else made["from"]
-    return editing.set_key(text, steps, Default.key, rule)
-
-
-def _set_way(
-    mapping: MappingDocument, rule: Rule | None, steps: Steps, span: str, day: str, text: str,
-    way: str,
-) -> str:  # fmt: skip
-    """Let a date be found in another way."""
-    if way == "none":
-        return editing.clear_field(text, steps)
-    if way == "term" and not mapping.file.terms and "\nterms:" not in text:
-        msg = "Enter first when terms end."
-        raise UsageError(msg)
-    moments = {"term": END_OF_TERM, "span": span, "date": day}
-    return _set_moment(rule, steps, text, moments[way]) if way in moments else text
 
 
 def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:

@@ -78,7 +78,10 @@ def clear_field(text: str, steps: Steps) -> str:
     if _find(root, steps) is None:
         _check_base(root, steps)
         return text
-    while len(steps) > 1 and steps[:-1] != ("record",) and _size(_find(root, steps[:-1])) == 1:
+    while len(steps) > 1 and steps[:-1] != ("record",):
+        parent = _find(root, steps[:-1])
+        if not isinstance(parent, MappingNode | SequenceNode) or len(parent.value) > 1:
+            break
         steps = steps[:-1]
     return _delete(text, root, steps)
 
@@ -226,10 +229,6 @@ def _find(node: Node | None, steps: Steps) -> Node | None:
         if node is not None and node.anchor:
             raise _refusal(steps[: at + 1])
     return node
-
-
-def _size(node: Node | None) -> int:
-    return len(node.value) if isinstance(node, MappingNode | SequenceNode) else 0
 
 
 def _around(text: str, steps: Steps, node: Node) -> tuple[str, str]:

@@ -390,11 +390,8 @@ def _takes_as_it_is(rule: FieldRule) -> bool:
     parts = [part for _, part in rule.giving_parts]
     templates = [template for part in parts for template in part.templates]
     whole = all(one.lone_cell or one.lone_value or one.constant for one in templates)
-    return (
-        whole
-        and any(one.lone_cell for one in templates)
-        and all(_is_written(step) for part in parts for step in part.steps)
-    )
+    written = all(_is_written(step) for part in parts for step in part.steps)
+    return whole and written and any(one.lone_cell for one in templates)
 
 
 def _is_written(step: Step[Any]) -> bool:

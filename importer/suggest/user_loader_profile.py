@@ -316,15 +316,14 @@ def _nested(flat: Mapping[str, object]) -> Record:
         for step in way:
             node = node.setdefault(step, {})
         node[last] = value
+    return {key: _listed(value) for key, value in root.items()}
 
-    def listed(node: object) -> Any:
-        if not isinstance(node, dict):
-            return node
-        values = {key: listed(value) for key, value in node.items()}
-        return list(values.values()) if values and all(map(str.isdigit, values)) else values
 
-    whole: Record = listed(root)
-    return whole
+def _listed(node: object) -> Any:
+    if not isinstance(node, dict):
+        return node
+    values = {key: _listed(value) for key, value in node.items()}
+    return list(values.values()) if values and all(map(str.isdigit, values)) else values
 
 
 def app_update(live: Record, sent: Record, kind: str) -> Record:
