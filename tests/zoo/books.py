@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
@@ -14,7 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from importer.model.roster import Layout, letter
 from tests.zoo.specimen import Specimen
-from tests.zoo.xlsx import MAIN, REL, sheet_xml, styles_xml, text_rows, write_xlsx
+from tests.zoo.xlsx import MAIN, REL, rewrite, sheet_xml, styles_xml, text_rows, write_xlsx
 
 EXPECTED = Layout(expected=frozenset({"ID", "Name"}))
 NOTICE = "read-with-notice"
@@ -119,15 +119,12 @@ def _strict(path: Path) -> None:
         {"Roster": sheet_xml(HEAD + f'<row r="2">{_number("A2", "7", 1)}</row>')},
         styles=styles_xml("000"),
     )
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, part in parts.items():
-            strict = part.replace(MAIN.encode(), b"http://purl.oclc.org/ooxml/spreadsheetml/main")
-            strict = strict.replace(
-                REL.encode(), b"http://purl.oclc.org/ooxml/officeDocument/relationships"
-            )
-            archive.writestr(name, strict)
+    namespaces = {
+        MAIN.encode(): b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+        REL.encode(): b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+    }
+    pattern = re.compile(b"|".join(namespaces))
+    rewrite(path, lambda part: pattern.sub(lambda found: namespaces[found[0]], part))
 
 
 def _ghosts(sheet: Worksheet) -> None:
