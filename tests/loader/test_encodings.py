@@ -106,26 +106,23 @@ def test_a_refusal_shows_cells_as_each_encoding_reads_them(tmp_path: Path) -> No
     assert "ř" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("O’Brien", "O‘Brien", "D’Angélo", "“Bob”", "„Bob“", "«Bob»", "Nº 5", "1ª", "5 €", "€5"),
-        *("12½", "5°", "§ 3", "5 m²", "x – y", "Smith—Lee", "Apt 3 ‘B’", "Renée", "Muñoz", "Zoë"),
-        *("Marcel·lí", "O´Neil"),
-    ],
+SIGNS = (
+    *("O’Brien", "O‘Brien", "D’Angélo", "“Bob”", "„Bob“", "«Bob»", "Nº 5", "1ª", "5 €", "€5"),
+    *("12½", "5°", "§ 3", "5 m²", "x – y", "Smith—Lee", "Apt 3 ‘B’", "Renée", "Muñoz", "Zoë"),
+    *("Marcel·lí", "O´Neil"),
 )
-def test_signs_alone_are_western(text: str, tmp_path: Path) -> None:
-    """A file of Windows-1252 whose only characters beyond ASCII are usual signs is read."""
-    path = tmp_path / "a.csv"
-    path.write_bytes(f"ID,Name\n1,{text}\n2,Smith\n".encode("cp1252"))
-    assert read(path, Layout()).frame[1].tolist() == [text, "Smith"]
 
 
-@pytest.mark.parametrize("text", ["😀", "Ana 😀", "🎓"])
-def test_a_picture_alone_is_utf_8(text: str, tmp_path: Path) -> None:
-    """Its four bytes are no name of two characters in an older encoding."""
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [*((text, "cp1252") for text in SIGNS), *((text, "utf-8") for text in ("😀", "Ana 😀", "🎓"))],
+)
+def test_usual_signs_are_western_and_pictures_are_utf_8(
+    text: str, encoding: str, tmp_path: Path
+) -> None:
+    """Where nothing else is beyond ASCII; a picture's four bytes are no Chinese name."""
     path = tmp_path / "a.csv"
-    path.write_text(f"ID,Name\n1,{text}\n2,Smith\n", "utf-8")
+    path.write_bytes(f"ID,Name\n1,{text}\n2,Smith\n".encode(encoding))
     assert read(path, Layout()).frame[1].tolist() == [text, "Smith"]
 
 
