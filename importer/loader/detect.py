@@ -156,7 +156,7 @@ def identify(content: bytes, suffix: str) -> Kind:
     elif head.startswith(_ZIP):
         found, limit = _zip_kind(content), LARGEST_PACKAGE
     elif head.startswith(_OLE):
-        found, limit = _ole_kind(content), LARGEST_XLS
+        found, limit = _ole_kind(content, suffix.lower()), LARGEST_XLS
     else:
         found = _text_kind(head)
         if found is Kind.CSV and suffix.lower() in _WORKBOOKS:
@@ -206,8 +206,11 @@ def _beginning(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
         return b""
 
 
-def _ole_kind(content: bytes) -> Kind | str:
-    """Return the kind of an old Office file, by the names of its streams, else what it is."""
+def _ole_kind(content: bytes, suffix: str) -> Kind | str:
+    """Return the kind of an old Office file, by the names of its streams, else what it is.
+
+    A workbook may have a Word document in it, and a document a workbook: then the name says.
+    """
     lowered = content.lower()
 
     def has(stream: str) -> bool:
@@ -215,9 +218,10 @@ def _ole_kind(content: bytes) -> Kind | str:
 
     if has("EncryptedPackage"):
         return LOCKED
-    if has("WordDocument"):
+    is_workbook = has("Workbook\0") or has("Book\0")
+    if has("WordDocument") and not (is_workbook and suffix == ".xls"):
         return _SOMETHING_ELSE.format("a Word document")
-    if has("Workbook\0") or has("Book\0"):
+    if is_workbook:
         return Kind.XLS
     return f"is an old Office file without a workbook in it. {_SAVE_AS}"
 

@@ -277,11 +277,14 @@ STRANGERS = [
         rows={2: ("2005-02-03",)},
         notices=(NOTICE,),
     ),
-    book(
-        "old Excel with the theme of a newer one",
-        xls(TWO_ROWS, theme=theme()),
-        name="a.xls",
-        rows={2: ("1", "A")},
+    *(
+        book(
+            f"old Excel with {what}", xls(TWO_ROWS, theme=more), name="a.xls", rows={2: ("1", "A")}
+        )
+        for what, more in (
+            ("the theme of a newer one", theme()),
+            ("a Word document in it", "WordDocument".encode("utf-16-le")),
+        )
     ),
     book(
         "OpenDocument",
