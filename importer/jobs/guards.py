@@ -253,7 +253,7 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
     """
     store = Store(job.name)
     with store.locked():
-        store.open(job)
+        store.open(job.path)
         if not store.state.held:
             msg = f"No load of the job {job.name} is held by a guard."
             raise UsageError(msg)
@@ -285,7 +285,7 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
     """
     store = Store(job.name)
     with store.locked():
-        store.open(job)
+        store.open(job.path)
         feeds, skipped = dict[str, Feed](), list[str]()
         held = _meant(job, run, store.state) if run else None
         state = FileState.REFUSED if held is None else FileState.HELD

@@ -31,7 +31,6 @@ from importer.errors import (
     Cause,
     Exit,
     ImporterError,
-    LedgerError,
     MappingError,
     PlaceError,
     UsageError,
@@ -382,8 +381,8 @@ def report_wrong_job(path: Path, error: MappingError, now: datetime) -> None:
     Where nothing of it can, those of the last run are notified. The caller shows the error itself.
     """
     store = Store(path.stem)
-    with suppress(LedgerError):
-        ran = store.read().ran
+    with suppress(ImporterError):
+        ran = store.read(path).ran
         notify = error.notify if isinstance(error, JobFileError) else None
         notify = notify or (ran.notify if ran is not None else None)
         if notify is None:

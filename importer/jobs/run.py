@@ -261,7 +261,7 @@ class JobRun:
         Raises LedgerError where another run of it is active, or the state is damaged.
         """
         with self._store.locked():
-            self._store.open(self._job)
+            self._store.open(self._job.path)
             self._intake.look()
 
     def run(self) -> Exit:
@@ -271,7 +271,7 @@ class JobRun:
         """
         with self._store.locked():
             try:
-                self._store.open(self._job)
+                self._store.open(self._job.path)
             except (LedgerError, UsageError) as error:
                 self._reporter.trouble(error, (), self._tools.now(), None, (), ())
                 self._reporter.ping("fail")

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError, UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
-from importer.jobs.schema import Job, Notify
+from importer.jobs.schema import Notify
 from importer.ledger.ledger import Ledger
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.plan import SafetyCheck
@@ -303,6 +303,15 @@ class State(_Kept):
         return self.feeds.get(address, Feed())
 
 
+def _as_seen_here(job: Path) -> str:
+    """Return the path of a job file from the current folder."""
+    try:
+        path = os.path.relpath(os.path.realpath(job), os.path.realpath(os.curdir))
+    except ValueError:  # on another drive of Windows
+        return job.as_posix()
+    return Path(path).as_posix()
+
+
 class Store:
     """One job's state, which is empty until it is read, its file, and the folder of its files."""
 
@@ -312,28 +321,15 @@ class Store:
         self._path = JOBS / f"{name}.json"
         self.folder = JOBS / name
 
-    def open(self, job: Job) -> None:
-        """Read the state of a job. Raises LedgerError, and UsageError where it is of another one.
+    def open(self, job: Path) -> None:
+        """Read the state of a job file. Raises as `read` does."""
+        self.state = self.read(job).model_copy(update={"job": _as_seen_here(job)})
 
-        Two files of one name would load the files of one with the mapping of the other.
-        """
-        here = os.path.realpath(os.curdir)
-        try:
-            name = Path(os.path.relpath(os.path.realpath(job.path), here)).as_posix()
-        except ValueError:  # on another drive of Windows
-            name = job.path.as_posix()
-        state = self.read()
-        if state.job not in {"", name} and Path(state.job).is_file():
-            msg = (
-                f"{name} has the name of another job of this folder, {state.job}. Rename one of "
-                "them: the name of the file is the name of the job."
-            )
-            raise UsageError(msg)
-        self.state = state.model_copy(update={"job": name})
-
-    def read(self, *, waiting_only: bool = False) -> State:
+    def read(self, job: Path | None = None, *, waiting_only: bool = False) -> State:
         """Return the state; an empty one before the first run. Raises LedgerError if damaged.
 
+        `job`: the file whose state it must be, if any; raises UsageError where it is that of
+        another one, as the files of one would be loaded with the mapping of the other.
         `waiting_only`: without the files that are over, which is quicker.
         """
         if not self._path.exists():
@@ -347,7 +343,7 @@ class Store:
                     feed["files"] = [
                         file for file in feed["files"] if not FileState(file["state"]).is_over
                     ]
-            return State.model_validate(values)
+            state = State.model_validate(values)
         except (ValidationError, UnreadableFileError, ValueError, KeyError, TypeError,
                 AttributeError, RecursionError):  # fmt: skip
             msg = (
@@ -355,6 +351,14 @@ class Store:
                 "delete the file; the next file is then compared with nothing."
             )
             raise LedgerError(msg) from None
+        others = job is not None and state.job not in {"", _as_seen_here(job)}
+        if others and os.path.isfile(state.job):  # noqa: PTH113  which raises nothing
+            msg = (
+                f"{job} has the name of another job of this folder, {state.job}. Rename one of "
+                "them: the name of the file is the name of the job."
+            )
+            raise UsageError(msg)
+        return state
 
     def _of_another_user(self) -> LedgerError:
         return LedgerError(

@@ -373,7 +373,7 @@ def jobs_in(folder: Path, now: datetime) -> Iterator[JobOverview]:
     """
     for path in job_files(folder):
         try:
-            memory = Store(path.stem).read(waiting_only=True)
+            memory = Store(path.stem).read(path, waiting_only=True)
         except ImporterError as error:
             yield JobOverview(path, "trouble", str(error), State())
             continue

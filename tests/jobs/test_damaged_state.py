@@ -109,6 +109,8 @@ def test_a_job_of_the_same_name_has_no_part_in_a_load(
     for words in (("run",), ("allow", "--why", "x"), ("skip", "--why", "x")):
         got = typed("job", words[0], "students/nightly.yaml", *words[1:])
         assert (got.exit, "has the name of another job" in got.err) == (Exit.USAGE, True)
+    (shown,) = typed("job", "list", "students", "--json").summary["jobs"]
+    assert ("another job" in shown["headline"], shown["allow"]) == (True, "")
     (office.folder / "nightly.yaml").rename(other / "nightly.yaml")  # it was only moved
     assert typed("job", "allow", "students/nightly.yaml", "--why", "x").exit == Exit.DONE
     assert state(sandbox) == {}
