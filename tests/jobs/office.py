@@ -98,14 +98,15 @@ class Office:
         self.drop(roster if isinstance(roster, bytes) else rows_of(roster), name, age)
         return self.run()
 
-    def write_job(self, text: str = "", **roster: str) -> None:
-        """Write the job: its roster's keys, and further parts of the file."""
+    def write_job(self, text: str = "", **roster: str) -> Path:
+        """Write the job: its roster's keys, and further parts of the file; return it."""
         keys = {"from": "incoming/patrons-*.csv", "mapping": "small.yaml", "unchanged_for": "0s"}
         lines = [f"    {key}: {value}" for key, value in {**keys, **roster}.items()]
         lines[0] = f"  - {lines[0].strip()}"
         action = "" if "\ndo:" in f"\n{text}" else "do: apply\n"
         whole = ("version: 1", "rosters:", *lines, action + text, NOTIFY)
-        (self.folder / "nightly.yaml").write_text("\n".join(whole), "utf-8")
+        (path := self.folder / "nightly.yaml").write_text("\n".join(whole), "utf-8")
+        return path
 
     def run(self, *allowed: str, command: Command = in_process) -> Exit:
         """Run the job, after a person allowed these guards for the load that is held.

@@ -134,33 +134,11 @@ def _corrected_too_late(office: Office, sandbox: Sandbox) -> None:
     del office.mails[1:], office.chats[1:]  # those of the third roster
 
 
-def _corrected_to_rubbish(office: Office, sandbox: Sandbox) -> None:
-    gives_back(office).write_bytes(b"PK\x03\x04 half of a workbook")
-    office.run()
-
-
 def _corrected_to_less(office: Office, sandbox: Sandbox) -> None:
     path = gives_back(office)
     book = openpyxl.load_workbook(path)
     book.worksheets[0].delete_cols(1, 6)
     book.save(path)
-    office.run()
-
-
-def _corrected_nowhere(office: Office, sandbox: Sandbox) -> None:
-    gives_back(office)
-    shutil.rmtree(office.folder / "back")
-    office.run()
-
-
-def _rejected_of_two(office: Office, _: Sandbox) -> None:
-    _write_job_of_two(office, OFF)
-    office.drop(rows_of([*people(20), WRONG]))
-    office.takes(people(20, first=100), "staff-1.csv")
-
-
-def _missing(office: Office, _: Sandbox) -> None:
-    office.write_job()
     office.run()
 
 
@@ -177,12 +155,6 @@ def _waits(office: Office, _: Sandbox) -> None:
     office.drop(rows_of(people(2)), "patrons-0.csv", age=HOUR)
     office.takes(people(2, first=100), "staff-1.csv", age=HOUR)
     office.takes(people(2, first=10))
-
-
-def _first_waits(office: Office, _: Sandbox) -> None:
-    """A file of one roster comes, and none of the other has ever come."""
-    _write_job_of_two(office, OFF)
-    office.takes(people(2, first=100), "staff-1.csv")
 
 
 def _held_in_turn(office: Office, sandbox: Sandbox) -> None:
@@ -233,12 +205,6 @@ def _retires(do: str, loans: int) -> Arrange:
     return happens
 
 
-def _allowed(office: Office, _: Sandbox) -> None:
-    office.write_job()
-    office.takes(people(10))
-    office.run("creates")
-
-
 def _two_sheets(office: Office, sandbox: Sandbox) -> None:
     book = openpyxl.Workbook()
     for sheet in (book.worksheets[0], book.create_sheet()):
@@ -256,7 +222,7 @@ def _unsure(office: Office, sandbox: Sandbox) -> None:
     office.takes([("70001", *known[0][1:]), *known[1:]], "patrons-2.csv")
 
 
-def _huge(office: Office, sandbox: Sandbox) -> None:
+def _huge(office: Office, _: Sandbox) -> None:
     office.write_job()
     os.truncate(office.drop(b"Id\n"), LARGEST + 1)
     office.run()
@@ -270,11 +236,6 @@ def _wrong_mapping(right: str, wrong: str) -> Arrange:
         _arrives(rows_of(people(3)))(office, sandbox)
 
     return happens
-
-
-def _wrong_job(office: Office, _: Sandbox) -> None:
-    office.write_job("guards: {creates: of}\n")
-    type_in("job", "run", "nightly.yaml")
 
 
 RENAMED = [(*row[:2], f"New{row[0]}", *row[3:]) for row in people(40)]
@@ -322,13 +283,16 @@ def _patterns(lines: list[str], mark: str) -> list[str]:
 HAPPENS: dict[str, Arrange] = {
     "loaded": _second([*people(40), *people(2, first=90)], hours=1),
     "nothing new": _comes_again,
-    "allowed": _allowed,
+    "allowed": lambda office, _: (
+        office.write_job(), office.takes(people(10)), office.run("creates")),
     "planned": _arrives(rows_of(people(10)), job=f"do: plan\n{OFF}"),
     "rejects": _arrives(rows_of([*people(20), WRONG])),
-    "rejects of two": _rejected_of_two,
+    "rejects of two": lambda office, _: (
+        _write_job_of_two(office, OFF), office.drop(rows_of([*people(20), WRONG])),
+        office.takes(people(20, first=100), "staff-1.csv")),
     "rejects to": lambda office, _: gives_back(office),
     "refused": _fails("apply", {"do": "refuse", "on": "POST", "nth": 5, "code": "401851"}),
-    "missing": _missing,
+    "missing": lambda office, _: (office.write_job(), office.run()),
     "empty": _arrives(b""),
     "old": _arrives(b"Id\n1\n", hours=27),
     "future": _arrives(b"Id\n1\n", hours=-50),
@@ -344,9 +308,11 @@ HAPPENS: dict[str, Arrange] = {
     "mapping": _wrong_mapping("birth_date", "birthdate"),
     "mapping: a slip": _wrong_mapping("<Last>", "<Last"),
     "setting": _fails("plan", ALMA_RATE="fast"),
-    "job": _wrong_job,
+    "job": lambda office, _: (
+        office.write_job("guards: {creates: of}\n"), type_in("job", "run", "nightly.yaml")),
     "waits": _waits,
-    "first waits": _first_waits,
+    "first waits": lambda office, _: (
+        _write_job_of_two(office, OFF), office.takes(people(2, first=100), "staff-1.csv")),
     "ended": _retires("expire", 1),
     "listed": _retires("list", 0),
     "held: in turn": _held_in_turn,
@@ -359,9 +325,11 @@ HAPPENS: dict[str, Arrange] = {
     "two files of a night": _two_files,
     "late": _second(people(39), "patrons-0.csv", hours=5),
     "late corrections": _corrected_too_late,
-    "unreadable corrections": _corrected_to_rubbish,
+    "unreadable corrections": lambda office, _: (
+        gives_back(office).write_bytes(b"PK\x03\x04 half of a workbook"), office.run()),
     "corrections without columns": _corrected_to_less,
-    "no folder of corrections": _corrected_nowhere,
+    "no folder of corrections": lambda office, _: (
+        gives_back(office), (office.folder / "back").rename("away"), office.run()),
     "encoding": _arrives(
         rows_of([*people(9), ("7", "Zo\xeb", "N\xfa\xf1ez", "COMM", "", "", "")])
         .decode()
@@ -380,7 +348,7 @@ HAPPENS: dict[str, Arrange] = {
     "zip: rejects": _sis("sis-zip", WRONG),
     "SIS load": _sis("sis-load"),
     "nowhere to deliver": _sis("sis-zip", out=False),
-}
+}  # fmt: skip
 """What leads to each email."""
 
 

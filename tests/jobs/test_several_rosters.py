@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -28,13 +29,12 @@ def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
     ]  # fmt: skip
 
 
-def _write_job_of_two(office: Office, text: str = "", **roster: str) -> None:
+def _write_job_of_two(office: Office, text: str = "", **roster: str) -> Path:
     keys = {"from": "incoming/staff-*.csv", "mapping": "small.yaml", "unchanged_for": "0s"}
     lines = "\n    ".join(f"{key}: {value}" for key, value in {**keys, **roster}.items())
-    office.write_job(text, **roster)
-    path = office.folder / "nightly.yaml"
-    text = path.read_text("utf-8").replace("do: apply", f"  - {lines}\ndo: apply")
-    path.write_text(text, "utf-8")
+    path = office.write_job(text, **roster)
+    office.edit("do: apply", f"  - {lines}\ndo: apply")
+    return path
 
 
 @pytest.mark.parametrize("new", ["patrons", "staff"])

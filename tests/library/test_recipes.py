@@ -53,17 +53,7 @@ MAPPING = {
 HEAD = ("Id", "First", "Last", "Group", "Until", "Mail", "Own", "Note", "Block")
 OLD = "Roster load 2025-09-01"
 PEOPLE = (
-    (
-        "7001",
-        "Ana",
-        "Nunez",
-        "COMM",
-        "2027-06-30",
-        "ana@old.example.org",
-        "a@example.org",
-        OLD,
-        "x",
-    ),
+    ("7001", "An", "Lee", "COMM", "2027-06-30", "an@old.example.org", "a@example.org", OLD, "x"),
     ("7002", "Bo", "Doe", "COMM", "2027-06-30", "", "b@example.org", "", ""),
     ("7003", "Cy", "Roe", "FRIEND", LATER, "cy@OLD.example.org", "", "", ""),
     ("7004", "Dee", "Poe", "FRIEND", PAST, "", "", OLD, ""),
