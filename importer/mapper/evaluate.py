@@ -41,6 +41,7 @@ from importer.mapper.steps.step import Rule, Step
 from importer.mapper.transforms import id_transforms, in_each_part, is_dash
 from importer.mapper.values import (
     NO_SYSTEM,
+    UNMET,
     UNREAD,
     EntryWork,
     Rows,
@@ -596,12 +597,18 @@ class Evaluation:
         blank = values.unexplained(rows)
         for row in blank:
             shown, reason = self._emptied(one, values, row)
+            places = one.column.places or every
+            if not values.applies[row]:
+                reason = f"no `when` of the rule for `{one.rule.field.name}` is met", UNMET
+                keys = (key for key in one.rule.rule.deciding if isinstance(key, Cell))
+                of_when = (place for key in keys for place in self.places(key, one.bound))
+                places = tuple(dict.fromkeys(of_when)) or places
             why = (
                 replace(finding, message=reason[0] + left_out, advice=reason[1])
                 if reason
                 else finding
             )
-            self.report([(row, why, shown)], one.column.label, one.column.places or every)
+            self.report([(row, why, shown)], one.column.label, places)
         return blank
 
     def _emptied(

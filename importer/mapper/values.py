@@ -44,6 +44,9 @@ CLEANED = (
 )
 """The message and the advice if the steps of `clean` leave nothing of a cell."""
 
+UNMET = "Correct the cell, or give the rule in the mapping a case for it or a `default`."
+"""The advice if a field is needed in a row to which its rule does not apply."""
+
 NO_SYSTEM = (
     "Fill in the cell, or give `owning_system` in the mapping a `default`: Alma refuses an "
     "External patron without one."

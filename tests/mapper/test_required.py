@@ -72,18 +72,31 @@ def test_an_external_user_needs_an_empl_id_and_an_owning_system(tmp_path: Path) 
         assert all("`owning_system`" in one.advice for one in others)
 
 
-@pytest.mark.parametrize("field", ["primary_id", "last_name", "user_group"])
-def test_a_required_field_stays_required_under_when(field: str, tmp_path: Path) -> None:
-    """A row for which no value results is rejected, whatever the condition says."""
+@pytest.mark.parametrize(
+    ("field", "rule"),
+    [
+        ("primary_id", "{when: {Role: Student}, from: <ID>}"),
+        ("last_name", "{when: {Role: Student}, from: <Last>}"),
+        ("user_group", "{cases: [{when: {Role: Student}, from: UGRD}]}"),
+    ],
+)
+def test_a_required_field_stays_required_under_when(field: str, rule: str, tmp_path: Path) -> None:
+    """A row for which no value results is rejected, whatever the condition says.
+
+    The message names the column of the condition, not one that is filled in, or none.
+    """
     lines = dict(line.strip().split(": ") for line in BASE.splitlines()[3:])
-    lines[field] = "{when: {Role: Student}, from: <Role>}"
+    lines[field] = rule
     text = BASE[: BASE.index("  primary_id")] + "".join(f"  {k}: {v}\n" for k, v in lines.items())
     headings = ("ID", "First", "Last", "Role")
-    used = [name for name in headings if f"<{name}>" in text]
+    used = [name for name in headings if f"<{name}>" in text or name == "Role"]
     rows = [[{"ID": "1", "Role": role}.get(name, "x") for name in used] for role in ROLES]
     compiled = compile_mapping(loaded(tmp_path, text), places(used), RUN)
     candidates = evaluate(compiled, without_headings(rows))
     assert told(candidates.problems) == [(3, "missing-value", field)]
+    (problem,) = candidates.problems
+    assert [place.heading for place in problem.places] == ["Role"]
+    assert "`when`" in problem.message
 
 
 OPTIONAL = "roster: {optional: [Middle, 'Email *']}"
