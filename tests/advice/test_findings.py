@@ -40,7 +40,7 @@ def test_the_advice_of_a_finding_is_followed(
     assert checked.exit == 0, checked.err
 
 
-assert test_plans.DECIDED
+assert test_plans.ASKED
 assert test_rosters.CASES
 
 DECIDED = "tests/cli/test_decisions.py carries out each Decision that it names"

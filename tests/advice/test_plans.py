@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from importer.model.plan import DECISIONS, Answer
 from importer.model.text import command_line
 from tests.advice.desk import (
     Desk,
+    Row,
     decide,
     follows,
     is_better,
@@ -140,91 +141,89 @@ def test_who_is_missing_is_looked_for_after_a_refresh(desk: AlmaDesk) -> None:
 
 
 @dataclass(frozen=True)
-class Decided:
-    """A row that needs review, and the Decision that its advice names."""
+class Asked:
+    """Rows that need a person, beside the people whom Alma has, and what their advice says to do.
+
+    `answers`: Decisions by row, and `loaded`: how many users are created and updated by them.
+    `right`: the row as it is corrected where nothing is decided.
+    """
 
     code: str
     says: str
-    rows: tuple[dict[str, str], ...]
-    decisions: dict[int, Answer]
-    loaded: tuple[int, int]
-    known: tuple[dict[str, str], ...] = ()
+    known: tuple[Row, ...]
+    rows: tuple[Row, ...]
+    answers: dict[int, Answer] = field(default_factory=dict)
+    loaded: tuple[int, int] = (0, 1)
+    right: Row | None = None
+
+    def __str__(self) -> str:
+        """Return the name of its test."""
+        return f"{self.code} {[*self.answers.values()]}: {self.says[:24]}"
 
 
 DOUBLE = (person(1), person(2, First_Name="Verab", Last_Name="Quillb", DOB="03/01/1970"))
-DECIDED = (
-    Decided(
-        "two-people",
-        "If it is one person or an organization, choose *load as it is*",
-        (person(1, First_Name="Ana & Bo"),),
-        {2: Answer.LOAD},
-        (1, 0),
-    ),
-    Decided(
-        "comma-in-name",
-        "If the name is right, choose *load as it is*",
-        (person(1, Last_Name="Kim, Olivia"),),
-        {2: Answer.LOAD},
-        (1, 0),
-    ),
-    Decided(
-        "duplicate-person",
-        "Two people? Choose *another person, create* on both rows.",
-        DOUBLE,
-        {2: Answer.CREATE, 3: Answer.CREATE},
-        (2, 0),
-    ),
-    Decided(
-        "duplicate-person",
-        "One person? Choose *do not load*",
-        DOUBLE,
-        {3: Answer.REJECT, 2: Answer.CREATE},
-        (1, 0),
-    ),
-    Decided(
-        "duplicate-person",
-        "choose *same person, new card* on the other row",
-        DOUBLE,
-        {3: Answer.RENAME},
-        (0, 1),
-        DOUBLE[:1],
-    ),
-    Decided(
-        "possible-match-in-alma",
-        "then resolve the row",
-        DOUBLE[1:],
-        {2: Answer.CREATE},
-        (1, 0),
-        DOUBLE[:1],
-    ),
-    Decided(
-        "possible-match-in-alma",
-        "then resolve the row",
-        DOUBLE[1:],
-        {2: Answer.RENAME},
-        (0, 1),
-        DOUBLE[:1],
-    ),
-)
+CARD = STUDENTS["Card Barcode"].format
+BORIS = student(2, First_Name="Boris", Last_Name="Kowalczyk", Birth_Date="11/30/1944")
+CHLOE = student(3, First_Name="Chloe", Last_Name="Zielinski", Birth_Date="07/19/1988")
+TWO = (student(1), BORIS)
+WRONG_CARD, WRONG_ID = CHLOE | {"Card Barcode": CARD(1)}, CHLOE | {"EMPL ID": "0000001"}
+MOVED, SECOND_CARD = {"City": "Harlow"}, student(1, Card_Barcode=CARD(2))
+ASKED = (
+    Asked("two-people", "If it is one person or an organization, choose *load as it is*",
+          (), (person(1, First_Name="Ana & Bo"),), {2: Answer.LOAD}, (1, 0)),
+    Asked("comma-in-name", "If the name is right, choose *load as it is*",
+          (), (person(1, Last_Name="Kim, Olivia"),), {2: Answer.LOAD}, (1, 0)),
+    Asked("duplicate-person", "Two people? Choose *another person, create* on both rows.",
+          (), DOUBLE, {2: Answer.CREATE, 3: Answer.CREATE}, (2, 0)),
+    Asked("duplicate-person", "One person? Choose *do not load*",
+          (), DOUBLE, {3: Answer.REJECT, 2: Answer.CREATE}, (1, 0)),
+    Asked("duplicate-person", "choose *same person, new card* on the other row",
+          DOUBLE[:1], DOUBLE, {3: Answer.RENAME}),
+    Asked("possible-match-in-alma", "then resolve the row",
+          DOUBLE[:1], DOUBLE[1:], {2: Answer.CREATE}, (1, 0)),
+    Asked("possible-match-in-alma", "then resolve the row",
+          DOUBLE[:1], DOUBLE[1:], {2: Answer.RENAME}),
+    Asked("known-by-another-id", "choose *same person, new card* in the Decision column",
+          TWO, (student(1, EMPL_ID="0000009"),), {2: Answer.RENAME}),
+    Asked("known-by-another-id", "choose *same person, update*",
+          TWO, (student(1, EMPL_ID="0000009", City="Harlow"),), {2: Answer.UPDATE}),
+    Asked("identifier-of-another-person",
+          "choose *another person, create* in the Decision column",
+          TWO, (WRONG_CARD,), {2: Answer.CREATE}, (1, 0)),
+    Asked("identifier-taken", "choose *same person, update* in the Decision column",
+          TWO, (SECOND_CARD | MOVED,), {2: Answer.UPDATE}),
+    Asked("another-person", "choose *same person, update* in the Decision column",
+          TWO, (WRONG_ID,), {2: Answer.UPDATE}),
+    Asked("another-birth-date", "If it is a typing error in the row, correct it.",
+          TWO, (student(1, Birth_Date="11/30/1981"),), right=student(1)),
+    Asked("identifier-of-another-person", "Correct the ID in the row.",
+          TWO, (WRONG_CARD,), right=CHLOE),
+    Asked("identifier-taken", "Correct the other ID in the row.",
+          TWO, (SECOND_CARD,), right=student(1)),
+    Asked("another-person", "If the ID is wrong, correct it in the row",
+          TWO, (WRONG_ID,), right=CHLOE),
+)  # fmt: skip
 
 
-@follows(*(case.code for case in DECIDED), "resolved")
-@pytest.mark.parametrize(
-    "case", DECIDED, ids=lambda case: f"{case.code} {[*case.decisions.values()]}"
-)
-def test_a_row_is_resolved_in_the_decision_column(case: Decided, desk: AlmaDesk) -> None:
+@follows(*(case.code for case in ASKED), "resolved")
+@pytest.mark.parametrize("case", ASKED, ids=str)
+def test_a_row_is_resolved_in_the_decision_column_or_corrected(case: Asked, desk: AlmaDesk) -> None:
     """Or with the command; it can be resolved again until it is sent."""
-    desk.take("community")
+    desk.take("students-and-staff" if "EMPL ID" in case.rows[0] else "community")
     if case.known:
         desk.write(case.known)
         desk.load()
     desk.write(case.rows)
     before = desk.plan()
-    before.advice(case.code, case.says, *RESOLVE)
-    decide(before.run, {row: DECISIONS[answer] for row, answer in case.decisions.items()})
-    typed = pasted(before.command("resolve"))
-    after = desk.outcome(before.run, typed)
-    assert after.counts["review"] == 0, (after, typed)
+    before.advice(case.code, case.says, *(RESOLVE if case.answers else ()))
+    if case.right:
+        desk.write([case.right])
+        is_better(before, desk.plan(), case.code, {"names-not-compared"})
+        return
+    decide(before.run, {row: DECISIONS[answer] for row, answer in case.answers.items()})
+    printed = pasted(before.command("resolve"))
+    after = desk.outcome(before.run, printed)
+    assert after.counts["review"] == 0, (after, printed)
     after.advice("resolved", "resolve")
     applied = desk.apply(before.run)
     assert (applied.counts["created"], applied.counts["updated"]) == case.loaded, applied
@@ -433,66 +432,6 @@ def test_a_protected_field_is_overridden(desk: AlmaDesk) -> None:
     desk.edit(("{from: <Role>, lookup: groups}", "{from: <Role>, lookup: groups, override: true}"))
     is_better(before, desk.load(), "kept-by-alma")
     assert "STAFF" in str(desk.users()["0000001"]["user_group"])
-
-
-CARD = STUDENTS["Card Barcode"].format
-BORIS = student(2, First_Name="Boris", Last_Name="Kowalczyk", Birth_Date="11/30/1944")
-CHLOE = student(3, First_Name="Chloe", Last_Name="Zielinski", Birth_Date="07/19/1988")
-
-
-@dataclass(frozen=True)
-class Known:
-    """A row with an ID that a user of Alma has, and the row or the Decision that its advice names.
-
-    Student 1 and Boris are in Alma, with their cards.
-    """
-
-    code: str
-    says: str
-    wrong: dict[str, str]
-    right: dict[str, str] | None = None
-    answer: Answer | None = None
-
-
-KNOWN = (
-    Known("another-birth-date", "If it is a typing error in the row, correct it.",
-          student(1, Birth_Date="11/30/1981"), student(1)),
-    Known("known-by-another-id", "choose *same person, new card* in the Decision column",
-          student(1, EMPL_ID="0000009"), answer=Answer.RENAME),
-    Known("known-by-another-id", "choose *same person, update*",
-          student(1, EMPL_ID="0000009", City="Harlow"), answer=Answer.UPDATE),
-    Known("identifier-of-another-person", "Correct the ID in the row.",
-          CHLOE | {"Card Barcode": CARD(1)}, CHLOE),
-    Known("identifier-of-another-person", "choose *another person, create* in the Decision column",
-          CHLOE | {"Card Barcode": CARD(1)}, answer=Answer.CREATE),
-    Known("identifier-taken", "Correct the other ID in the row.",
-          student(1, Card_Barcode=CARD(2)), student(1)),
-    Known("identifier-taken", "choose *same person, update* in the Decision column",
-          student(1, Card_Barcode=CARD(2), City="Harlow"), answer=Answer.UPDATE),
-    Known("another-person", "If the ID is wrong, correct it in the row",
-          CHLOE | {"EMPL ID": "0000001"}, CHLOE),
-    Known("another-person", "choose *same person, update* in the Decision column",
-          CHLOE | {"EMPL ID": "0000001"}, answer=Answer.UPDATE),
-)  # fmt: skip
-
-
-@follows(*(case.code for case in KNOWN))
-@pytest.mark.parametrize("case", KNOWN, ids=lambda case: f"{case.code}: {case.says[:24]}")
-def test_whose_id_it_is_is_corrected_or_decided(case: Known, desk: AlmaDesk) -> None:
-    """In the row, or in the Decision column; then the row is ready."""
-    desk.begin([student(1), BORIS], "students-and-staff")
-    desk.write([case.wrong])
-    before = desk.plan()
-    before.advice(case.code, case.says)
-    if case.answer:
-        decide(before.run, {2: DECISIONS[case.answer]})
-        printed = pasted(before.command("resolve"))
-        counts = desk.outcome(before.run, printed).counts
-        assert (counts["review"], counts["update"] + counts["create"]) == (0, 1), printed
-        return
-    assert case.right is not None
-    desk.write([case.right])
-    is_better(before, desk.plan(), case.code, {"names-not-compared"})
 
 
 @follows("many-other-people")
