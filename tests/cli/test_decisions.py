@@ -93,78 +93,49 @@ class Case:
 
     setup: Setup
     code: str
-    decisions: dict[int, tuple[Answer, str]]
+    decisions: dict[int, Answer]
     users: dict[str, str]
     later: tuple[int, int, int, int]
 
 
 SAME, NEW = {"2001": "Nunez", "2002": "Doe"}, {"2009": "Nunez", "2002": "Doe"}
+NOTHING, ONE_OUT = (0, 0, 0, 0), (0, 0, 0, 1)
+OPEN = "possible-match-in-alma"
 CASES = {
-    "new card": Case(
-        possible_match, "possible-match-in-alma", {2: (Answer.RENAME, "")}, NEW, (0, 0, 0, 0)
-    ),
-    "another person": Case(
-        possible_match, "possible-match-in-alma", {2: (Answer.CREATE, "")}, SAME | NEW, (0, 0, 0, 0)
-    ),
-    "not loaded": Case(
-        possible_match, "possible-match-in-alma", {2: (Answer.REJECT, "")}, SAME, (0, 0, 0, 1)
-    ),
-    "one name": Case(two_names, "two-people", {2: (Answer.LOAD, "")}, NEW, (0, 0, 0, 0)),
-    "two people": Case(
-        same_person_twice,
-        "duplicate-person",
-        {2: (Answer.CREATE, ""), 3: (Answer.CREATE, "")},
-        {"2001": "Nunez", "2009": "Nunez"},
-        (0, 0, 0, 0),
-    ),
-    "one of two": Case(
-        same_person_twice,
-        "duplicate-person",
-        {2: (Answer.CREATE, ""), 3: (Answer.REJECT, "")},
-        {"2001": "Nunez"},
-        (0, 0, 0, 1),
-    ),
-    "old and new card": Case(
-        old_and_new_card,
-        "duplicate-person",
-        {3: (Answer.RENAME, "")},
-        {"2009": "Nunez"},
-        (0, 0, 0, 1),
-    ),
-    "found by barcode, new card": Case(
-        primary_id_differs,
-        "primary-id-differs",
-        {2: (Answer.RENAME, "")},
-        {"3009": "Zorne", "3002": "Zorn"},
-        (0, 0, 0, 0),
-    ),
-    "another name, the same person": Case(
-        another_person, "another-person", {2: (Answer.UPDATE, "")}, {"2001": "Kovacs"}, (0, 0, 0, 0)
-    ),
-    "another person's ID": Case(
-        another_person, "another-person", {2: (Answer.REJECT, "")}, {"2001": "Nunez"}, (0, 0, 0, 1)
-    ),
-    "one of two users": Case(
-        two_users,
-        "matches-two-users",
-        {2: (Answer.UPDATE, "")},
-        {"3001": "Zorn", "3002": "Zorne"},
-        (0, 0, 0, 0),
-    ),
-}
+    name: Case(setup, code, answers, users, later)
+    for name, setup, code, answers, users, later in (
+        ("new card", possible_match, OPEN, {2: Answer.RENAME}, NEW, NOTHING),
+        ("another person", possible_match, OPEN, {2: Answer.CREATE}, SAME | NEW, NOTHING),
+        ("not loaded", possible_match, OPEN, {2: Answer.REJECT}, SAME, ONE_OUT),
+        ("one name", two_names, "two-people", {2: Answer.LOAD}, NEW, NOTHING),
+        ("two people", same_person_twice, "duplicate-person",
+         {2: Answer.CREATE, 3: Answer.CREATE}, {"2001": "Nunez", "2009": "Nunez"}, NOTHING),
+        ("one of two", same_person_twice, "duplicate-person",
+         {2: Answer.CREATE, 3: Answer.REJECT}, {"2001": "Nunez"}, ONE_OUT),
+        ("old and new card", old_and_new_card, "duplicate-person",
+         {3: Answer.RENAME}, {"2009": "Nunez"}, ONE_OUT),
+        ("found by barcode, new card", primary_id_differs, "primary-id-differs",
+         {2: Answer.RENAME}, {"3009": "Zorne", "3002": "Zorn"}, NOTHING),
+        ("another name, the same person", another_person, "another-person",
+         {2: Answer.UPDATE}, {"2001": "Kovacs"}, NOTHING),
+        ("another person's ID", another_person, "another-person",
+         {2: Answer.REJECT}, {"2001": "Nunez"}, ONE_OUT),
+        ("one of two users", two_users, "matches-two-users",
+         {2: Answer.UPDATE}, {"3001": "Zorn", "3002": "Zorne"}, NOTHING),
+    )
+}  # fmt: skip
 
 
-def decide(path: Path, decisions: dict[int, tuple[Answer, str]]) -> None:
+def decide(path: Path, decisions: dict[int, Answer]) -> None:
     """Choose from the lists of the Decision column; each decision is on its row's list."""
     book = openpyxl.load_workbook(path)
     sheet = book.worksheets[0]
     for line in sheet.iter_rows(min_row=2):
         cell = line[ADDED.index(DECISION)]
-        found = decisions.get(int(str(line[0].value)))
-        if found is None:
+        answer = decisions.get(int(str(line[0].value)))
+        if answer is None:
             continue
-        answer, user = found
-        text = f"{DECISIONS[answer]}: {user}" if user else DECISIONS[answer]
+        text = DECISIONS[answer]
         (rule,) = (r for r in sheet.data_validations.dataValidation if cell.coordinate in r.cells)
         name, _, area = str(rule.formula1).rpartition("!")
         words = [one.value for (one,) in book[name.strip("'")][area.replace("$", "")]]
@@ -195,11 +166,10 @@ def test_the_same_decision_has_the_same_result(name: str, way: Way, sandbox: San
     runs = ["run"]
     match way:
         case "one by one":
-            for row, (answer, user) in case.decisions.items():
-                named = (user,) if user else ()
-                typed("resolve", "run", row, "--as", answer, *named)
+            for row, answer in case.decisions.items():
+                typed("resolve", "run", row, "--as", answer)
         case "in bulk":
-            ((answer, _),) = set(case.decisions.values())
+            (answer,) = set(case.decisions.values())
             typed("resolve", "run", "--all", case.code[:-2], "--as", answer)
         case "workbook":
             decide(Path("run/rejects.xlsx"), case.decisions)
@@ -240,7 +210,7 @@ def test_a_row_that_apply_held_is_resolved_in_the_workbook(sandbox: Sandbox) -> 
     typed("resolve", "run", "2", "--as", "update")
     ask(sandbox, "PATCH", "users/3001", {"last_name": "Byhand"})
     typed("apply", "run", "--yes", "--allow", "many-changes")
-    decide(Path("run/rejects.xlsx"), {2: (Answer.UPDATE, "")})
+    decide(Path("run/rejects.xlsx"), {2: Answer.UPDATE})
     assert typed("resolve", "run", "--from", "run/rejects.xlsx", "--json").exit == Exit.DONE
     typed("apply", "run", "--yes", "--allow", "many-changes")
     assert state(sandbox)["3001"]["last_name"] == "Zorne"
@@ -278,7 +248,7 @@ def test_the_user_of_a_warning_is_not_in_question(sandbox: Sandbox) -> None:
     with Ledger.open(Path("run")) as ledger:
         (warning,) = (one for one in ledger.problems(2) if one.code == "possible-match-in-alma")
     assert "resolve" not in warning.advice
-    decide(Path("run/rejects.xlsx"), {2: (Answer.LOAD, "")})
+    decide(Path("run/rejects.xlsx"), {2: Answer.LOAD})
     got = typed("resolve", "run", "--from", "run/rejects.xlsx", "--json")
     assert (got.exit, got.summary["create"]) == (Exit.DONE, 1)
 
@@ -354,7 +324,7 @@ def test_columns_with_the_same_heading_or_none_are_compared_one_by_one(sandbox: 
     Path(roster).write_text("\n".join(texts) + "\n", "utf-8")
     typed("plan", roster, "-m", mapping, "-o", "run")
     path = Path("run/rejects.xlsx")
-    decide(path, {2: (Answer.CREATE, "")})
+    decide(path, {2: Answer.CREATE})
     book = openpyxl.load_workbook(path)
     sheet = book.worksheets[0]
     *_, last = (cell for cell in sheet[1] if cell.value == "Room")
@@ -362,6 +332,6 @@ def test_columns_with_the_same_heading_or_none_are_compared_one_by_one(sandbox: 
     book.save(Path("mine.xlsx"))
     got = typed("resolve", "run", "--from", "mine.xlsx", "--json")
     assert (got.summary["review"], got.err.count("importer plan mine.xlsx")) == (1, 1)
-    decide(path, {2: (Answer.CREATE, "")})  # resolve has written the rejects again
+    decide(path, {2: Answer.CREATE})  # resolve has written the rejects again
     got = typed("resolve", "run", "--from", "run/rejects.xlsx", "--json")
     assert (got.summary["review"], got.err.count("Row 2: ")) == (0, 0)

@@ -126,7 +126,7 @@ def test_a_known_user_gets_such_a_name_by_a_decision(sandbox: Sandbox) -> None:
     typed("plan", *club("Ann & Bob Clarke"), "-o", "run")
     assert found("run")[2][0] == Fate.REVIEW
     assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
-    decide(Path("run/rejects.xlsx"), {2: (Answer.LOAD, "")})
+    decide(Path("run/rejects.xlsx"), {2: Answer.LOAD})
     assert typed("resolve", "run", "--from", "run/rejects.xlsx").exit == Exit.DONE
     typed("apply", "run", "--yes")
     assert state(sandbox)["300"]["last_name"] == "Clarke"
