@@ -225,12 +225,7 @@ def test_rows_that_are_uneven_are_completed(desk: Desk) -> None:
             '"1 Elm St, Apt 2",Rear',
         ),
         ("row-too-short", "complete the row", "1 Elm St", "1 Elm St,"),
-        (
-            "cell-too-long",
-            "closing quotation mark",
-            f'"1 Elm St,{LONG}",',
-            '"1 Elm St",',
-        ),
+        ("cell-too-long", "closing quotation mark", f'"1 Elm St,{LONG}",', '"1 Elm St",'),
     ):
         roster.write_text(plain.replace("1 Elm St,", wrong, 1), "utf-8")
         before = desk.check()

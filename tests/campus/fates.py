@@ -8,16 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import chain
 
-from tests.campus.model import (
-    INTERNAL,
-    Record,
-    Row,
-    compact,
-    created,
-    left,
-    renamed,
-    updated,
-)
+from tests.campus.model import INTERNAL, Record, Row, compact, created, left, renamed, updated
 
 CREATE, UPDATE, SAME = "ready create", "ready update", "ready unchanged"
 REVIEW, REJECTED, SKIPPED = "review", "rejected", "skipped"

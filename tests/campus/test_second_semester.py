@@ -34,8 +34,7 @@ pytestmark = pytest.mark.faults
 
 SEED = int(os.environ.get("CAMPUS_SEED") or 20261128)
 SIZES = pytest.mark.parametrize(
-    "copies",
-    [int(os.environ.get("CAMPUS_COPIES") or 2), pytest.param(17, marks=pytest.mark.hunt)],
+    "copies", [int(os.environ.get("CAMPUS_COPIES") or 2), pytest.param(17, marks=pytest.mark.hunt)]
 )
 ALLOW = ("many-changes", "removals", "renames", "foreign-group", "absent")
 ROSTERS = tuple(MAPPINGS)

@@ -496,8 +496,7 @@ def test_a_row_counts_by_names_birth_date_and_former_ids(known: None, sandbox: S
     swapped = ((CY[0], *ANA[1:]), (ANA[0], *CY[1:]), new_id)
     assert missing("swapped", *swapped) == set()
     skip = LEAVERS.replace(
-        "roster: {dates: ymd}",
-        "roster: {dates: ymd, skip: [{when: {Note: [left]}, reason: left}]}",
+        "roster: {dates: ymd}", "roster: {dates: ymd, skip: [{when: {Note: [left]}, reason: left}]}"
     )
     Path("leavers.yaml").write_text(skip, "utf-8")
     assert missing("skipped", (*ANA[:6], "left"), new_id, CY) == {"2001"}

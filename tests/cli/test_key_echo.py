@@ -78,10 +78,7 @@ def test_a_repeated_key_is_stored_nowhere(monkeypatch: pytest.MonkeyPatch) -> No
     """Not in the ledger, the reports or the terminal, with values shown or masked."""
     patrons, community = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
     said: list[str] = []
-    with (
-        reached(monkeypatch, Options(key=KEY, rate=0)) as alma,
-        gateway(alma) as host,
-    ):
+    with reached(monkeypatch, Options(key=KEY, rate=0)) as alma, gateway(alma) as host:
         monkeypatch.setenv("ALMA_BASE_URL", host)
         assert typed("plan", patrons, "-m", community, "-o", "run").exit == Exit.REJECTS
         applied = typed("apply", "run", "--show-values", "--yes")

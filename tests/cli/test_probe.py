@@ -211,7 +211,7 @@ def test_a_recording_names_no_patron_and_replays(
         *(
             (f"{_CANARY}{n}", _CANARY, _CANARY, *ANA[3:5], f"{_CANARY}{n}@example.org", _CANARY)
             for n in range(3)
-        ),
+        )
     )
     load(roster, "one")
     ask(

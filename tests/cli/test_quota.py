@@ -27,7 +27,7 @@ def people() -> Path:
         *(
             (f"20{at}1", first, last, "COMM", f"19{70 + at}-01-02", *ANA[5:])
             for at, (first, last) in enumerate(names)
-        ),
+        )
     )
 
 

@@ -32,11 +32,7 @@ CHECK = ("check", PATRONS, "-m", COMMUNITY)
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a check, an applied plan, and a plan, made in this order."""
     folder = tmp_path_factory.mktemp("runs")
-    with (
-        chdir(folder),
-        pytest.MonkeyPatch.context() as patch,
-        reached(patch),
-    ):
+    with chdir(folder), pytest.MonkeyPatch.context() as patch, reached(patch):
         typed(*CHECK, "-o", "runs/c")
         for name in ("b", "a"):
             typed("plan", *CHECK[1:], "-o", f"runs/{name}")
