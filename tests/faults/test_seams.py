@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli import (
     test_absent,
+    test_mistakes,
     test_resolve,
     test_retire,
     test_safety_checks,
@@ -17,7 +18,6 @@ from tests.cli import (
     test_staff_edits,
     test_two_cards,
     test_undo,
-    test_wrong,
 )
 from tests.cli.conftest import folder, sandbox, typed  # noqa: F401  fixtures
 from tests.cli.test_absent import known  # noqa: F401
@@ -66,7 +66,7 @@ FINDERS: Mapping[str, Finder] = {
         do="delete",
         other={"birth_date": "1950-03-02Z"},
     ),
-    "sources_not_compared": _with(test_wrong.test_a_stale_plan, what="roster"),
+    "sources_not_compared": _with(test_mistakes.test_a_stale_plan, what="roster"),
     "checks_that_stop_nothing": (
         test_safety_checks.test_a_resolved_row_counts_for_the_safety_checks
     ),
