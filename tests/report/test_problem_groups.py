@@ -48,23 +48,11 @@ def test_another_place_field_code_severity_or_advice_is_another_cause() -> None:
 
 def test_the_worst_and_the_most_frequent_come_first() -> None:
     """Causes are sorted by severity, then by the number of their rows."""
-    found = group_problems(
-        [
-            problem(2, Code.ZEROS_RESTORED),
-            problem(3, Code.EXPIRY_PAST),
-            problem(4, Code.MALFORMED_ID),
-            problem(5, Code.UNKNOWN_CODE),
-            problem(6, Code.UNKNOWN_CODE),
-            problem(7, Code.DUPLICATE_PERSON),
-        ]
-    )
-    assert [cause.code for cause in found] == [
-        Code.UNKNOWN_CODE,
-        Code.MALFORMED_ID,
-        Code.DUPLICATE_PERSON,
-        Code.EXPIRY_PAST,
-        Code.ZEROS_RESTORED,
-    ]
+    worst = (Code.UNKNOWN_CODE, Code.MALFORMED_ID)
+    ordered = [*worst, Code.DUPLICATE_PERSON, Code.EXPIRY_PAST, Code.ZEROS_RESTORED]
+    codes = [*reversed(ordered), Code.UNKNOWN_CODE]
+    found = group_problems(problem(row, code) for row, code in enumerate(codes, start=2))
+    assert [cause.code for cause in found] == ordered
 
 
 def test_dangers_come_before_what_harms_nobody() -> None:

@@ -80,14 +80,8 @@ def _two_rosters() -> Run:
 def _since_a_load() -> Run:
     """A check of a roster whose mapping was loaded before."""
     run = building.checked()
-    since = SinceLoad(
-        mapping="community",
-        day=run.facts.today,
-        new=1,
-        changed=2,
-        fields={"user_group": 2},
-        missing=0,
-    )
+    counts = {"new": 1, "changed": 2, "missing": 0}
+    since = SinceLoad(mapping="community", day=run.facts.today, fields={"user_group": 2}, **counts)
     run.facts = run.facts.model_copy(update={"since_last_load": (since,)})
     return run
 

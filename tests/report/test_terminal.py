@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -114,10 +115,7 @@ def test_a_run_with_many_causes_still_fits(keep: Keep) -> None:
     for row in range(2, 2 + MOST_GROUPS + 3):
         run.reject(row)
     run.problems = [
-        problem.__class__.of(
-            problem.code, problem.origin, problem.message, advice=f"Ask office {number}."
-        )
-        for number, problem in enumerate(run.problems)
+        replace(one, advice=f"Ask office {number}.") for number, one in enumerate(run.problems)
     ]
     ledger = keep(run)
     told = screen(ledger)
@@ -162,14 +160,8 @@ def test_the_screen_shows_the_word_that_a_lookup_lacks(keep: Keep) -> None:
     """The operator reads which word to add; the page to share does not show it."""
     run = Run()
     message = "{value} is not in the mapping's lookup"
-    missing = Problem.of(
-        Code.UNKNOWN_CODE,
-        building.at(2),
-        message,
-        building.TYPE,
-        field="user_group",
-        value="Alumni",
-    )
+    at, field = building.at(2), "user_group"
+    missing = Problem.of(Code.UNKNOWN_CODE, at, message, building.TYPE, field=field, value="Alumni")
     run.row(2, Fate.REJECTED, missing)
     ledger = keep(run)
     write_all(ledger, summarize(ledger))

@@ -88,11 +88,9 @@ def test_a_cause_is_a_filter_and_brings_its_column_first(
     words = grid_rows(client, draft, show=causes["Unknown code"])
     assert [one["row"] for one in words["lines"]] == [3, 5]
     assert words["columns"][0]["letter"] == "D"
-    assert [one["row"] for one in grid_rows(client, draft, show="all", find="DAHL")["lines"]] == [5]
-    assert [one["row"] for one in grid_rows(client, draft, show="all", find="103")["lines"]] == [
-        4,
-        5,
-    ]
+    for find, rows in (("DAHL", [5]), ("103", [4, 5])):
+        shown = grid_rows(client, draft, show="all", find=find)
+        assert [one["row"] for one in shown["lines"]] == rows
 
 
 def test_a_corrected_cell_is_judged_at_once(

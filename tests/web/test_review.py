@@ -159,13 +159,13 @@ def test_the_last_load_with_the_mapping_is_beside_this_one(
 ) -> None:
     """Rows, new and changed users and rejects of both."""
     _, client = office
+    lines = [f"70{n},Nia,Nr{n},19{60 + n}-05-05,\n" for n in range(3)]
     run = ""
-    for last, people in (("one", 1), ("two", 3)):
-        lines = [f"70{n},{last.title()},Nr{n},19{60 + n}-05-05," for n in range(people)]
-        roster = "\n".join(["Id,First,Last,Born,Email", *lines, ""])
-        run = planned(client, drafted(client, "alma", roster, "born.yaml"))
-        if last == "one":
+    for people in (1, 3):
+        if run:
             followed(client, approve(client, run, *failed_checks(client, run)))
+        roster = "".join(["Id,First,Last,Born,Email\n", *lines[:people]])
+        run = planned(client, drafted(client, "alma", roster, "born.yaml"))
     table = client.get(run).text.partition('id="bylast"')[2].partition("</section>")[0]
     rows = re.search(r"Rows</th><td[^>]*>(\d+)</td><td[^>]*>(\d+)</td>", table)
     assert rows is not None

@@ -43,22 +43,19 @@ JUST_NOW, LONG_AGO = timedelta(seconds=1), timedelta(minutes=10)
 
 def _begun(folder: Path, ago: timedelta, *files: str) -> Task:
     """A task that was started some time ago, with these files in its folder."""
-    started = datetime.now(UTC) - ago
-    task = Task(
-        id="one",
-        words=("plan",),
-        title="Plan",
-        then="/",
-        back="/",
-        run="",
-        run_of="",
-        started=started,
-    )
+    task = Task(id="one", words=("plan",), started=datetime.now(UTC) - ago)
     (folder / task.id).mkdir(parents=True)
     (folder / task.id / TASK).write_text(task.model_dump_json(), "utf-8")
     for name in files:
         (folder / task.id / name).write_text("3" if name == EXIT else "", "utf-8")
     return task
+
+
+def _draft(folder: Path, *lines: str) -> Draft:
+    """A draft of a roster with the headings of the mapping."""
+    draft = Draft.create(folder / "drafts", "people.csv", datetime.now(UTC))
+    draft.roster.write_text("\n".join(["Barcode,First,Last,Group", *lines, ""]), "utf-8")
+    return draft
 
 
 @pytest.mark.parametrize(
@@ -136,8 +133,7 @@ def test_two_rosters_are_checked_at_a_time(tmp_path: Path, monkeypatch: pytest.M
             now.remove(asked.roster)
 
     def rows(number: int) -> int:
-        draft = Draft.create(tmp_path / str(number), "people.csv", datetime.now(UTC))
-        draft.roster.write_text("Barcode,First,Last,Group\n" + "1,Ana,Roe,COMM\n" * number, "utf-8")
+        draft = _draft(tmp_path / str(number), *["1,Ana,Roe,COMM"] * number)
         checked = draft.checked(tmp_path / "people.yaml", NO_CODES, date(2026, 8, 20))
         return len(checked.decided.fates)
 
@@ -161,8 +157,7 @@ def test_a_roster_that_was_just_read_is_checked_without_reading_it_again(
     monkeypatch.setattr(drafts, "read", counted)
     monkeypatch.setattr(importer.web.drafts, "SMALL", 0)  # corrected in place
     mapping.write_text(MAPPING, "utf-8")
-    draft = Draft.create(tmp_path / "drafts", "people.csv", datetime.now(UTC))
-    draft.roster.write_text("Barcode,First,Last,Group\n1001,Ana,Roe,COMM\n", "utf-8")
+    draft = _draft(tmp_path, "1001,Ana,Roe,COMM")
     document, _ = examine(mapping)
     shown = draft.read(draft.layout(document))
     checked = draft.checked(mapping, NO_CODES, date(2026, 8, 20))
@@ -179,13 +174,13 @@ def test_a_check_is_kept_until_something_that_it_depends_on_changes(tmp_path: Pa
     mapping, groups, today = tmp_path / "people.yaml", tmp_path / "groups.csv", date(2026, 8, 20)
     mapping.write_text(lookup, "utf-8")
     groups.write_text("from,to\nNeighbor,COMM\n", "utf-8")
-    draft = Draft.create(tmp_path / "drafts", "people.csv", datetime.now(UTC))
-    draft.roster.write_text("Barcode,First,Last,Group\n1001,Ana,Roe,Neighbor\n", "utf-8")
-    codes = CodeTables({"UserGroups": (CodeRow("COMM", "Community"),)}, fetched=today)
+    draft = _draft(tmp_path, "1001,Ana,Roe,Neighbor")
+    codes, again, other = (
+        CodeTables({"UserGroups": (CodeRow(code, "People"),)}, fetched=today)
+        for code in ("COMM", "COMM", "STAFF")
+    )
     first = draft.checked(mapping, codes, today)
-    again = CodeTables({"UserGroups": (CodeRow("COMM", "Community"),)}, fetched=today)
     assert draft.checked(mapping, again, today) is first
-    other = CodeTables({"UserGroups": (CodeRow("STAFF", "Staff"),)}, fetched=today)
     assert draft.checked(mapping, other, today).decided.fates == {2: Fate.REJECTED}
     groups.write_text("from,to\nNeighbor,STAFF\n", "utf-8")
     assert draft.checked(mapping, other, today).decided.fates == {2: Fate.READY}
