@@ -46,19 +46,13 @@ def test_what_is_written_is_read(
 
 
 def test_the_file_is_made_for_people(tmp_path: Path) -> None:
-    """Indented, sorted, codes as text, a line per code, no value escaped."""
+    """Indented, sorted, codes as text, a line per code, no value escaped; and private."""
     path = tmp_path / "new" / "codes.json"
     write_file(path, SAVED)
     lines = path.read_text("utf-8").splitlines()
     assert '      "01": "One",' in lines
     assert path.read_bytes().endswith(b"}\n")
     assert [entry.name for entry in path.parent.iterdir()] == ["codes.json"]
-
-
-def test_the_file_is_private(tmp_path: Path) -> None:
-    """As the guide promises; whoever wants to share the file can change its mode or copy it."""
-    path = tmp_path / "codes.json"
-    write_file(path, SAVED)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -74,15 +68,6 @@ def test_campuses_written_by_hand_are_kept(tmp_path: Path) -> None:
     write_file(path, kept)
     write_file(path, CodeTables({}, "02OTHER", TODAY))
     assert CAMPUSES not in read_file(path).tables
-
-
-def test_a_file_that_cannot_be_read_is_not_overwritten(tmp_path: Path) -> None:
-    """What was written by hand is not lost to a missing comma."""
-    path = tmp_path / "codes.json"
-    path.write_text("{")
-    with pytest.raises(UsageError):
-        write_file(path, SAVED)
-    assert path.read_text() == "{"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +88,7 @@ def test_a_file_that_cannot_be_read_is_not_overwritten(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_file_is_one_sentence_with_its_place(tmp_path: Path, text: str, where: str) -> None:
-    """The file, the place in it, and what to do."""
+    """The file, the place in it, and what to do. It is not overwritten."""
     path = tmp_path / "codes.json"
     path.write_text(text)
     with pytest.raises(UsageError) as caught:
@@ -111,6 +96,9 @@ def test_a_wrong_file_is_one_sentence_with_its_place(tmp_path: Path, text: str, 
     assert str(caught.value).startswith(f"{path}: ")
     assert where in str(caught.value)
     assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError):
+        write_file(path, SAVED)
+    assert path.read_text() == text
 
 
 def test_no_file_and_no_text_are_said(tmp_path: Path) -> None:

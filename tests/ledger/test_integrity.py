@@ -128,7 +128,10 @@ def copied(ledger: Ledger, name: Path) -> Path:
 
 
 def test_an_older_copy_is_noticed(ledger: Ledger, tmp_path: Path) -> None:
-    """Also one that has gone on for longer than the entries that it lacks."""
+    """Also one that has gone on for longer than the entries that it lacks.
+
+    Doubted rows are as good as sent: with what would be overwritten, and what was sent.
+    """
     copy = copied(ledger, tmp_path / "copy")
     written(ledger, 2, 3)
     assert not end_is_lost(ledger)
@@ -138,6 +141,13 @@ def test_an_older_copy_is_noticed(ledger: Ledger, tmp_path: Path) -> None:
         for _ in range(9):
             journal(older).note("allowed", "removals")
         assert end_is_lost(older)
+        journal(older).doubt()
+        assert older.results() == {Result.UNKNOWN: 2}
+        step = journal(older).step(3)
+        assert step.sent is not None
+        assert (step.sent.before, step.sent.body) == (ANA, CHANGED)
+        assert journal(older).step(2).sent is not None
+        assert (end_is_lost(older), fault(older)) == (False, "")
 
 
 def test_a_cut_wal_is_noticed(ledger: Ledger) -> None:
@@ -182,21 +192,6 @@ def test_a_mark_that_cannot_be_written_stops_nothing(ledger: Ledger) -> None:
     (ledger.folder / MARK).mkdir()
     written(ledger, 2)
     assert not end_is_lost(ledger)
-
-
-def test_doubted_rows_are_as_good_as_sent(ledger: Ledger, tmp_path: Path) -> None:
-    """Each has what would be overwritten and what was sent, as the plan knows them."""
-    copy = copied(ledger, tmp_path / "copy")
-    written(ledger, 2, 3)
-    with put_back(ledger, copy) as older:
-        journal(older).doubt()
-        assert older.results() == {Result.UNKNOWN: 2}
-        step = journal(older).step(3)
-        assert step.sent is not None
-        assert (step.sent.before, step.sent.body) == (ANA, CHANGED)
-        assert journal(older).step(2).sent is not None
-        assert not end_is_lost(older)
-        assert fault(older) == ""
 
 
 # the whole folder

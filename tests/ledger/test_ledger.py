@@ -271,7 +271,7 @@ def test_attempts_are_counted(journal: Journal) -> None:
     for _ in range(3):
         journal.record_intent(2, None, ANA)
         journal.record_outcome(2, State.PLANNED)
-    assert journal.step(2).attempts == 3
+    assert journal.step(2).attempts == journal.tries(2) == 3
 
 
 def test_another_process_goes_on(ledger: Ledger, journal: Journal) -> None:
