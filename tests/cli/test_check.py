@@ -1,19 +1,31 @@
-"""What a check says: problems by their cause, headings that changed, IDs that are missing."""
+"""What a check says, and messages that lead on: each names what it is about, and what to do."""
 
 from __future__ import annotations
 
+import json
 import re
+import time
+from datetime import datetime
+from io import StringIO
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
 
+from importer.cli.mapping import _prompt
 from importer.errors import Exit
+from importer.ledger.ledger import Ledger
+from importer.loader.read import read
+from importer.model.plan import SafetyCheck
+from importer.model.roster import ADDED, DECISION, Layout
+from importer.suggest.first_mapping import Choices, Draft
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, HEAD, codes, write
+from tests.cli.small import ANA, BO, HEAD, codes, write
 from tests.command_line import typed
 from tests.mapper.bench import BASE
-from tests.sheets import read_rows
+from tests.sheets import read_csv, read_rows, write_csv, write_rows
+from tests.suggest.headings import BESIDE
 
 MAPPING = """\
 version: 1
@@ -180,3 +192,173 @@ def test_gone_and_new_headings_are_named_once(
     assert (found[0], found[2]) == ([], [])
     assert len(found[1]) == (said is not None)
     assert all(f"(first): {said}" in message for message in found[1])
+
+
+CY = ("2003", "Cy", "Lee", "FRIEND", "1970-05-06", "cy@example.org", "")
+TWIN = ("2009", *ANA[1:])
+"""The same person as `ANA` under another ID: both rows need review."""
+
+CHECK = ("check", "people.csv", "-m", "small.yaml", "-o", "run")
+
+
+def decided(text: str) -> Path:
+    """The rejects of a run, with this Decision in every row."""
+    path = Path("run/rejects.csv")
+    return write_rows(path, [{**row, DECISION: text} for row in read_rows(path)])
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_deleted_columns_of_a_rejects_file_are_noticed(kept: int) -> None:
+    """Without them rows are numbered anew and Decisions are lost: the notice says both."""
+    write(BO, ANA, TWIN)
+    typed(*CHECK)
+    path = Path("run/rejects.csv")
+    rows = read_csv(path)
+    at = rows[0].index(ADDED[0])
+    write_csv(path, ([*row[: at + kept], *row[at + len(ADDED) :]] for row in rows))
+    typed("check", path, "-m", "small.yaml", "-o", "again")
+    assert ("0", "read-with-notice") in codes("again")
+
+
+def test_one_person_twice_with_a_round_number_is_a_duplicate() -> None:
+    """Nothing shows that the number was rounded."""
+    write(*[("20001100000000", *ANA[1:])] * 2)
+    typed(*CHECK)
+    found = {code for _, code in codes("run")}
+    assert "id-lost-digits" not in found
+
+
+def test_runs_are_listed_with_the_time_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the time zone was in which the run was made."""
+    write(ANA)
+    typed("check", "people.csv", "-m", "small.yaml")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        (run,) = json.loads(typed("runs", "--json").out)
+        local = datetime.fromisoformat(run["started"]).astimezone(ZoneInfo("Asia/Tokyo"))
+        assert f"{local:%Y-%m-%d %H:%M}" in typed("runs").out
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+
+def test_nothing_to_purge_asks_for_no_second_command() -> None:
+    """`--yes` is advice only where something would be deleted."""
+    assert "--yes" not in typed("purge", "--older-than", "30d").err
+
+
+def test_unused_columns_are_one_finding_below_the_rejected_rows() -> None:
+    """Eight columns take one line, and do not push what must be corrected off the screen."""
+    path = write(ANA, ("2002", "", *BO[2:]))
+    lines = path.read_text("utf-8").splitlines()
+    path.write_text("".join(f"{line},a,b,c\n" for line in lines).replace("a,b,c", "X,Y,Z", 1))
+    got = typed(*CHECK)
+    assert [code for _, code in codes("run")].count("unused-column") == 1
+    assert got.err.index("Must be corrected") < got.err.index("Unused column")
+
+
+def test_help_names_the_safety_checks_and_no_types() -> None:
+    """`--allow CHECK` lists what CHECK may be; an option's value has a name of ours."""
+    help_of_apply = " ".join(typed("apply", "--help").out.split())
+    assert all(check in help_of_apply for check in SafetyCheck)
+    commands = ("check", "plan", "apply", "convert", "mapping new", "sandbox", "web", "job run")
+    for command in map(str.split, commands):
+        options = typed(*command, "--help").out.partition("Options:")[2]
+        assert "<list[" not in options
+        assert "<int range>" not in options
+
+
+def test_columns_that_a_rejects_file_adds_are_no_changed_headings() -> None:
+    """Also if the earlier run read a file in which some of them were left."""
+    write(ANA, TWIN)
+    typed("check", "people.csv", "-m", "small.yaml", "-o", "runs/one")
+    text = Path("runs/one/rejects.csv").read_text("utf-8-sig")
+    Path("mine.csv").write_text(text.replace("Decision", "Choice", 1), "utf-8")
+    typed("check", "mine.csv", "-m", "small.yaml", "-o", "runs/two")
+    typed("check", "people.csv", "-m", "small.yaml", "-o", "runs/three")
+    with Ledger.open(Path("runs/three")) as ledger:
+        (changed,) = [one for one in ledger.problems(0) if one.code == "headings-changed"]
+    assert not any(f"({heading})" in changed.message for heading in ADDED)
+
+
+@pytest.mark.parametrize(
+    ("born", "in_doubt"), [("12-MAR-1999", False), ("1999-03-12", False), ("03/04/1999", True)]
+)
+def test_the_order_of_dates_is_asked_only_where_a_date_reads_both_ways(
+    born: str, *, in_doubt: bool
+) -> None:
+    """A month in words, or a year in front, leaves nothing to ask."""
+    path = write((*ANA[:4], born, *ANA[5:]))
+    path.write_text(path.read_text("utf-8").replace("Born", "Birth Date"), "utf-8")
+    assert Draft(read(path, Layout()), BESIDE, Choices()).in_doubt == in_doubt
+
+
+def test_a_question_shows_descriptions_once_and_what_enter_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list is not repeated for each word of the roster."""
+    monkeypatch.setattr("sys.stdin", StringIO("1\n\n"))
+    codes_of_groups = {"COMM": "Community", "FAC": "Faculty"}
+    assert _prompt("Group for a?", codes_of_groups, "") == "COMM"
+    assert _prompt("Group for b?", codes_of_groups, "", listed=False) == ""
+    shown = capsys.readouterr().err
+    assert (shown.count("Community"), shown.count("leave open")) == (1, 2)
+
+
+@pytest.mark.parametrize("group", ["job", "mapping", "codes", "users"])
+def test_no_line_of_a_list_of_commands_is_cut(monkeypatch: pytest.MonkeyPatch, group: str) -> None:
+    """Each first sentence fits beside its command's name at 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = typed(group, "--help").out.partition("Commands:")[2]
+    assert commands.strip()
+    assert "..." not in commands
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        ("plan", "[ROSTER]..."),
+        ("resolve", "RUN [ROW] [ID]"),
+        ("mapping check", "MAPPING [ROSTER]"),
+        ("job run", "JOB"),
+        ("codes show", "[TABLE]"),
+    ],
+)
+def test_help_shows_arguments_by_their_names_alone(command: str, usage: str) -> None:
+    """Neither a type nor braces stand at an argument, in the usage and in the list."""
+    words = command.split()
+    shown = typed(*words, "--help").out
+    assert shown.splitlines()[0] == f"Usage: importer {command} [OPTIONS] {usage}"
+    listed = shown.partition("Arguments:")[2].partition("Options:")[0]
+    names = [line.split()[0] for line in listed.splitlines() if line[:3].strip()]
+    assert names == usage.replace(".", "").replace("[", "").replace("]", "").split()
+    assert "<str" not in shown
+    assert "<path" not in shown
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_rejects_file_without_rows_leaves_nothing_to_do(sandbox: Sandbox, command: str) -> None:
+    """Rows that should not be loaded are deleted, as its notes say; all of them may be."""
+    write(("2002", "", *BO[2:]))
+    typed("check", "people.csv", "-m", "small.yaml", "-o", "run")
+    rejects = Path("run/rejects.csv")
+    rejects.write_text(rejects.read_text("utf-8-sig").splitlines()[0] + "\n", "utf-8")
+    got = typed(command, "run/rejects.csv", "-m", "small.yaml", "-o", "rest")
+    assert got.exit == Exit.DONE
+    assert got.err.rstrip().endswith("There is nothing to send.")
+
+
+def test_a_checked_mapping_leads_to_the_check_of_the_whole_roster() -> None:
+    """The last line is the command, and it can be typed."""
+    write(ANA, BO)
+    command = typed("mapping", "check", "small.yaml", "people.csv").err.splitlines()[-1].split()
+    assert command == ["importer", "check", "people.csv", "-m", "small.yaml"]
+    assert typed(*command[1:]).exit == Exit.DONE
+
+
+def test_rejects_of_a_check_do_not_keep_the_ready_rows_back() -> None:
+    """The next step is the plan of the whole roster, of which the ready rows are sent."""
+    write(ANA, ("2002", "", *BO[2:]))
+    shown = typed("check", "people.csv", "-m", "small.yaml").err.splitlines()
+    assert shown[-1].split() == ["importer", "plan", "people.csv", "-m", "small.yaml"]
