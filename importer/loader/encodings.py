@@ -208,7 +208,7 @@ _LATIN, _IDEOGRAPHS = "\u017f", "\u2e80"
 """The last usual letter of Latin, and the first character of East Asia."""
 _NONE_FITS = -11.0  # for each letter: then it is no encoding of those below
 
-_INNER_MARK = re.compile(b"(?<=[\r\n])" + codecs.BOM_UTF8)
+_BEGINNINGS = re.compile(b"(?<=[\r\n])(?:\x0c|" + codecs.BOM_UTF8 + b")")
 _BEYOND = re.compile(rb"[\x80-\xff]+")
 _APART = re.compile(rb'[\s,;"]+')
 _BETWEEN = re.compile(r'[\s,;"]')
@@ -287,11 +287,13 @@ codecs.register_error(_KEEP_BYTE, _keep_byte)
 def decoded(content: bytes, encoding: str) -> io.TextIOWrapper:
     """Return the text of a file.
 
-    Lone surrogates, as some databases write them, pass, so that `clean` can report them. Files that
-    were joined have marks of UTF-8 inside, which would hide the quotation marks behind them.
+    Lone surrogates, as some databases write them, pass, so that `clean` can report them. Form feeds
+    before pages of a report are removed, and inside joined files the marks of UTF-8, which would
+    hide the quotation marks behind them.
     """
-    if encoding.startswith("utf-8") and content.find(codecs.BOM_UTF8, 1) > 0:
-        content = _INNER_MARK.sub(b"", content)
+    begins = b"\x0c" in content or content.find(codecs.BOM_UTF8, 1) > 0
+    if begins and not encoding.startswith(("utf-16", "utf-32")):
+        content = _BEGINNINGS.sub(b"", content)
     errors = _KEEP_BYTE if encoding == WESTERN else "surrogatepass"
     return io.TextIOWrapper(io.BytesIO(content), encoding=encoding, errors=errors, newline="")
 

@@ -44,10 +44,12 @@ def _says(texts: Iterable[str]) -> bool:
 
 def _of_csv(path: Path, source: Source) -> Iterator[int]:
     csv.field_size_limit(2**30)
-    text = path.read_bytes().decode(source.encoding, "replace")
-    if source.encoding == "utf-8":
-        text = re.sub("(?<=[\r\n])\ufeff", "", text)  # where files were joined
-    text = text.removeprefix("\ufeff")
+    content = path.read_bytes()
+    if not source.encoding.startswith(
+        ("utf-16", "utf-32")
+    ):  # new pages, and where files were joined
+        content = re.sub(rb"(?<=[\r\n])(?:\x0c|\xef\xbb\xbf)", b"", content)
+    text = content.decode(source.encoding, "replace").removeprefix("\ufeff")
     first, _, rest = text.partition("\n")
     if first.rstrip("\r").strip('"').lower() == f"sep={source.delimiter}":
         text = rest
