@@ -129,14 +129,8 @@ def test_the_owning_system_and_what_cannot_be_mapped(tmp_path: Path) -> None:
 
 def test_what_a_profile_lacks_is_to_do(tmp_path: Path) -> None:
     """It loads all the same, and `mapping check` names what is missing."""
-    content = json.dumps(
-        {
-            "name": "p",
-            "accountType": "EXTERNAL",
-            "profileType": "ADD",
-            "fields": [{"header": "E", "fieldName": "contact_info.email[].email_address"}],
-        }
-    ).encode()
+    (whole,) = json.loads(profile("ADD", "EXTERNAL"))
+    content = json.dumps(whole | {"fields": FIELDS[4:5]}).encode()
     assert "lets Alma make the primary IDs" in text_of(tmp_path, content)
     found = lint(mapping_of(tmp_path, content))
     assert len(found) == 6
