@@ -314,7 +314,8 @@ def _delete(text: str, root: MappingNode, steps: Steps) -> str:
     if first is item:
         return text[:begin] + text[_line_end(text, end) + 1 :]
     if len(parts) > 1 and text[begin:start].strip():
-        return text[:start] + text[parts[1][0].start_mark.index :]  # the first key behind a dash
+        behind = text[_line_end(text, max(end, first.end_mark.index)) + 1 :]
+        return text[:start] + behind.lstrip(" ")  # the first key behind a dash
     return text[:begin] + text[_line_end(text, max(end, first.end_mark.index)) + 1 :]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from importer.mapper import editing
 from importer.mapper.editing import NotEditableError
-from importer.mapper.yaml_source import read
+from importer.mapper.yaml_source import Steps, read
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 
@@ -44,6 +44,11 @@ def check_differing(after: str, lines: str) -> None:
     come = [f"+{line}" for line in new if line not in old]
     assert [*gone, *come] == lines.strip("\n").splitlines()
     read(Path("m.yaml"), after.encode())
+
+
+def steps_of(path: str) -> Steps:
+    """Return the steps of a path such as `record.contact_info.email.0`."""
+    return tuple(int(one) if one.isdigit() else one for one in path.split("."))
 
 
 CHANGES = {
@@ -98,8 +103,7 @@ CHANGES = {
 def test_only_the_lines_of_the_key_differ(step: str) -> None:
     """Each step changes its own lines; comments and all others stay."""
     name, *words = shlex.split(step)
-    where = tuple(int(one) if one.isdigit() else one for one in words[0].split("."))
-    arguments = words if name == "set_code" else [where, *words[1:]]
+    arguments = words if name == "set_code" else [steps_of(words[0]), *words[1:]]
     check_differing(getattr(editing, name)(TEXT, *arguments), CHANGES[step])
 
 
@@ -156,8 +160,7 @@ NOTE = "record:\n  user_note:\n    - note_text: |\n        Hello\n\nterms: []\n"
 )
 def test_a_value_comes_where_it_belongs(text: str, steps: str, after: str) -> None:
     """Whatever is beside it: a comment, a comma without anything behind it, a block of text."""
-    where = tuple(int(one) if one.isdigit() else one for one in steps.split("."))
-    assert editing.set_value(text, ("record", *where), "C") == after
+    assert editing.set_value(text, ("record", *steps_of(steps)), "C") == after
 
 
 @pytest.mark.parametrize(
@@ -165,11 +168,17 @@ def test_a_value_comes_where_it_belongs(text: str, steps: str, after: str) -> No
     [
         ("record: {last_name: <Last>}\n", "last_name", "record: {}\n"),
         (NOTE, "user_note", "record:\n\nterms: []\n"),
+        (
+            "record:\n  email:\n    - a: <A>  # old\n      # its type\n      b: B\n",
+            "email.0.a",
+            "record:\n  email:\n    - # its type\n      b: B\n",
+        ),
     ],
 )
 def test_what_is_cleared_leaves_what_is_around_it(text: str, steps: str, left: str) -> None:
-    """The braces of a record, as every mapping has one, and the blank line behind a block."""
-    assert editing.clear_field(text, ("record", steps)) == left
+    """The braces of a record, as every mapping has one, the blank line behind a block, a remark."""
+    assert editing.clear_field(text, ("record", *steps_of(steps))) == left
+    read(Path("m.yaml"), left.encode())
 
 
 @pytest.mark.parametrize("value", ["[A, B]", "{A: B}", '"<City, State>"', "<City, State>", "A"])
@@ -265,16 +274,11 @@ def test_a_list_that_ends_in_an_alias_is_left_to_people() -> None:
         editing.add_entry(text, (*emails[:2], "phone"), [("phone_number", "<Cell>")])
 
 
-FIELDS = st.sampled_from(
-    [
-        ("record", "primary_id"),
-        ("record", "last_name"),
-        ("record", "gender"),
-        ("record", "contact_info", "email", 0, "email_address"),
-        ("record", "contact_info", "phone", 0, "phone_number"),
-        ("record", "user_group"),
-    ]
+PATHS = (
+    "primary_id last_name gender user_group contact_info.email.0.email_address "
+    "contact_info.phone.0.phone_number"
 )
+FIELDS = st.sampled_from(PATHS.split()).map(lambda path: ("record", *steps_of(path)))
 HEADINGS = st.sampled_from(
     ["Barcode", "Name, last", "E-mail #2", "Größe", "a: b", '"quoted"', "<x"]
 )

@@ -71,10 +71,13 @@ def test_places_are_known() -> None:
         ("? [a]\n: b\n", 1, "must be a text"),
         ("a: \x07\n", 1, "invisible"),
         ("- a\n", 1, "no keys"),
+        (b"a: 1\nb: Mu\xf1oz\n", 2, "UTF-8"),
         ("", 1, "no keys"),
     ],
 )
-def test_what_is_not_plain_yaml_is_told_with_its_line(text: str, line: int, word: str) -> None:
+def test_what_is_not_plain_yaml_is_told_with_its_line(
+    text: str | bytes, line: int, word: str
+) -> None:
     """In our words, never in the parser's."""
     message = wrong(text)
     assert message.startswith(f"m.yaml:{line}: ")
@@ -97,11 +100,6 @@ def test_a_large_file_is_refused_unread() -> None:
     """A megabyte is no mapping."""
     assert "larger than" in wrong(b"a: " + b"x" * 1_000_000)
     assert read(FILE, b"a: " + b"x" * (SIZE_LIMIT - 10)).values
-
-
-def test_a_file_that_is_not_utf8_is_told_with_its_line() -> None:
-    """The line of the first wrong letter."""
-    assert wrong("a: 1\nb: Muñoz\n".encode("cp1252")).startswith("m.yaml:2: ")
 
 
 @given(
