@@ -45,9 +45,7 @@ def _says(texts: Iterable[str]) -> bool:
 def _of_csv(path: Path, source: Source) -> Iterator[int]:
     csv.field_size_limit(2**30)
     content = path.read_bytes()
-    if not source.encoding.startswith(
-        ("utf-16", "utf-32")
-    ):  # new pages, and where files were joined
+    if not source.encoding.startswith(("utf-16", "utf-32")):
         content = re.sub(rb"(?<=[\r\n])(?:\x0c|\xef\xbb\xbf)", b"", content)
     text = content.decode(source.encoding, "replace").removeprefix("\ufeff")
     first, _, rest = text.partition("\n")
