@@ -14,54 +14,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from pydantic import BaseModel
-
 BARCODE = "barcode"
 
 
-class _Secrets(BaseModel):
-    parts: frozenset[str] = frozenset()
-    words: frozenset[str] = frozenset()
-    pins: frozenset[str] = frozenset()
-
-
-class _Words(BaseModel):
-    """The words of one language. `kinds`: whose an address is; `type_words`: cells of types."""
-
-    card: frozenset[str] = frozenset()
-    passing: frozenset[str] = frozenset()
-    small: frozenset[str] = frozenset()
-    closing: frozenset[str] = frozenset()
-    somebody_else: frozenset[str] = frozenset()
-    relationship: frozenset[str] = frozenset()
-    never: frozenset[str] = frozenset()
-    id_words: frozenset[str] = frozenset()
-    no_ids: frozenset[str] = frozenset()
-    us_states: frozenset[str] = frozenset()
-    states: frozenset[str] = frozenset()
-    secrets: _Secrets = _Secrets()
-    kinds: dict[str, frozenset[str]] = {}
-    type_words: dict[str, frozenset[str]] = {}
-    identity: dict[str, tuple[str, ...]] = {}
-    alone: dict[str, tuple[str, ...]] = {}
-    fields: dict[str, tuple[str, ...]] = {}
-
-
 _FILES = [
-    _Words.model_validate(tomllib.loads(file.read_text("utf-8")))
+    tomllib.loads(file.read_text("utf-8"))
     for file in sorted((files(__package__) / "headings").iterdir(), key=lambda file: file.name)
     if file.name.endswith(".toml")
 ]
+"""The words of each language; `kinds`: whose an address is; `type_words`: cells of types."""
 
 
 def _all(name: str) -> frozenset[str]:
-    return frozenset[str]().union(*(getattr(one, name) for one in _FILES))
+    return frozenset[str]().union(*(one.get(name, ()) for one in _FILES))
 
 
 def _by_key(name: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one in _FILES:
-        for key, texts in getattr(one, name).items():
+        for key, texts in one.get(name, {}).items():
             found.setdefault(key, []).extend(texts)
     return found
 
@@ -241,9 +212,11 @@ def named_by(heading: str, known: Mapping[str, str]) -> str:
     return _phrase(words_of(heading), known)[0]
 
 
-_SECRET_PARTS = {"".join(words_of(text)) for one in _FILES for text in one.secrets.parts}
-_SECRET_WORDS = {"".join(words_of(text)) for one in _FILES for text in one.secrets.words}
-_PINS = frozenset[str]().union(*(one.secrets.pins for one in _FILES))
+_SECRETS = _by_key("secrets")
+_SECRET_PARTS, _SECRET_WORDS = (
+    {"".join(words_of(text)) for text in _SECRETS[of]} for of in ("parts", "words")
+)
+_PINS = frozenset(_SECRETS["pins"])
 _NO_BRACKETS = str.maketrans("()[]", "    ")
 _POSTAL, _OF_ADDRESS = "postal_code", frozenset({"line1", "city", "state_province", "country"})
 
