@@ -76,7 +76,7 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
         (icon, text), detail = words[event], each[-1].detail
         if event == "apply":
             words["apply"] = ("play", f"continued the {what}{{}}")
-            detail = f", {detail}" if detail else ""
+            detail = f", only the first {detail.removeprefix('limit ')}" if detail else ""
         elif event == DECIDED:
             detail = counted(len(each), "row")
         elif event == ALLOWED:

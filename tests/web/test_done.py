@@ -220,6 +220,7 @@ def test_a_row_answered_while_a_load_is_paused_asks_for_its_safety_check(
     checks = failed_checks(client, run)
     assert "foreign-group" in checks
     followed(client, approve(client, run, *checks, some="yes", limit="1"))
+    assert "approved the load, only the first 1" in words(client.get(run).text)
     folder = f"runs/{run.rpartition('/')[2]}"
     run_command(library.folder, "resolve", folder, "3", "--as", "update")
     assert failed_checks(client, run) == failed_checks(client, f"{run}/live") == ["foreign-group"]
