@@ -238,7 +238,7 @@ class Load:
     `counts`: of the draft's last check, if nothing changed since. `planning`: the task that
     compares it with Alma. `fresh`: neither the draft nor, unless all is done, the mapping was
     changed since the run. `busy`: a command works on the run, which `loads` it or answers rows and
-    the like.
+    the like. `failed`: its last load ended with an error.
     """
 
     draft: Draft | None = None
@@ -248,6 +248,7 @@ class Load:
     fresh: bool = True
     busy: bool = False
     loads: bool = False
+    failed: bool = False
     undone: bool = False
 
     @property
@@ -331,7 +332,7 @@ def _of_plan(now: Load, known: KnownRun, run: str) -> NextStep:
 def _of_load(now: Load, known: KnownRun, run: str) -> NextStep:
     """Return the next step after a load has begun."""
     if known.left:
-        words = f"Stopped at {known.done:,} of {known.of:,}"
+        words = f"{'Stopped' if now.failed else 'Paused'} at {known.done:,} of {known.of:,}"
         return NextStep(State.STOPPED, words, "Continue the load", f"{run}/live", "warn")
     if now.undone:
         return NextStep(State.UNDONE, "Undone", "Open", run)
@@ -400,8 +401,11 @@ def _load(
         busy, loads = space.is_busy(folder), space.is_loading(folder, known.relation.began)
         work = known.left or known.summary.review or known.summary.rejected
         fresh = found.fresh and (known.applied or not work or _has_mappings_of(known.facts))
-        undone_ = run.name in undone
-        found = replace(found, busy=busy, loads=loads, undone=undone_, fresh=fresh)
+        failed = bool(
+            known.left and known.applied and space.has_failed(folder, known.relation.began)
+        )
+        found = replace(found, busy=busy, loads=loads, failed=failed, fresh=fresh)
+        found = replace(found, undone=run.name in undone)
     return found
 
 

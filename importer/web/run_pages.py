@@ -58,7 +58,7 @@ from importer.web.loads import (
     text_people,
 )
 from importer.web.site import RefusedError, Visit, found, number, render, see
-from importer.web.tasks import PRACTICE, Workspace, is_locked
+from importer.web.tasks import PAUSED, PRACTICE, Workspace, is_locked
 
 
 @lru_cache(maxsize=4)
@@ -524,7 +524,7 @@ def _progress(visit: Visit) -> Progress:
             task = None  # another command continued it
         ended = tasks.exit(task) if task else None
         running = (task is not None and ended is None) or visit.space.is_busy(run)
-        state = "paused" if ended in {None, Exit.INTERRUPTED, *FINE} else "stopped"
+        state = "paused" if ended in PAUSED else "stopped"
         if running:
             state = "running"
             with suppress(OSError):

@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.alma.code_tables import read_file
-from importer.errors import UsageError
+from importer.errors import FINE, Exit, UsageError
 from importer.ledger.database import journal_of, merge_journal
 from importer.ledger.ledger import FILE
 from importer.ledger.run_lock import LOCK, held_since
@@ -84,6 +84,12 @@ class Workspace:
         since = held_since(run) if is_locked(run / LOCK) else ""
         loads = since and began and began >= datetime.fromisoformat(since)
         return bool(loads or self._applying(run))
+
+    def has_failed(self, run: Path, began: datetime | None) -> bool:
+        """Return whether the last load of a run ended with an error; `began`: when it did."""
+        task = self.tasks.last("apply", f"runs/{run.name}")
+        other = task is None or (began is not None and self.tasks.ended_before(task, began))
+        return task is not None and not other and self.tasks.exit(task) not in PAUSED
 
     def worker(self, run: Path) -> str:
         """Return what a request to stop calls the command that works on a run, "" if none does.
@@ -203,6 +209,8 @@ TASK_ID, RUN = "TASK-ID", "NEW-RUN"
 
 _LINES = 12
 _STARTING = 300  # seconds in which a child has taken its lock
+PAUSED = frozenset({None, Exit.INTERRUPTED, *FINE})
+"""The exit codes of a load that ended without an error."""
 KILLED = -1
 """The exit code of a task that was killed."""
 

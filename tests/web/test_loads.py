@@ -129,8 +129,12 @@ CASES: dict[str, tuple[Load, State, str, str, str]] = {
         Load(_draft("a.yaml"), _run(left=400, of=400), busy=True),
         State.PLANNING, "A command is working on it", "Watch", "runs/r1/live",
     ),
-    "stopped": (
+    "paused": (
         Load(_draft("a.yaml"), _run(left=280, of=400, refused=0), fresh=False),
+        State.STOPPED, "Paused at 120 of 400", "Continue the load", "runs/r1/live",
+    ),
+    "stopped": (
+        Load(_draft("a.yaml"), _run(left=280, of=400, refused=0), failed=True),
         State.STOPPED, "Stopped at 120 of 400", "Continue the load", "runs/r1/live",
     ),
     "done": (
