@@ -130,7 +130,7 @@ def clean(text: str) -> Cleaned:
             text = visible
     came = unicodedata.normalize("NFC", text)
     text = one_line(came)
-    if is_formula_error(text):
+    if text in FORMULA_ERRORS:
         found.append(formula_error(text))
     if not came.isascii():
         ascii_digits = text.translate(_FULL_WIDTH_DIGITS)
@@ -145,11 +145,6 @@ def clean(text: str) -> Cleaned:
 def clean_escaped(text: str) -> Cleaned:
     """Clean one cell of our own CSV files, in which `escape` put marks."""
     return clean(unescape(text))
-
-
-def is_formula_error(text: str) -> bool:
-    """Return whether this is what Excel shows, and saves as CSV, for a formula that failed."""
-    return text in FORMULA_ERRORS
 
 
 def formula_error(text: str) -> CellFinding:

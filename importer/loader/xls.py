@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import xlrd
 from xlrd.compdoc import CompDoc
 
-from importer.loader.cleaning import formula_error, is_formula_error
+from importer.loader.cleaning import formula_error
 from importer.loader.detect import DAMAGED, LOCKED, TOO_LARGE, NotReadableError, library_errors
 from importer.loader.headings import MergedRange
 from importer.loader.number_formats import PLAIN, Format, read_format, show
 from importer.loader.table import Located, Sheet
 from importer.model.problem import CellFinding
+from importer.model.roster import FORMULA_ERRORS
 
 STORED = 2_000_000
 """Cells, blank ones included, and different texts of a file; xlrd reads them in some 10 seconds."""
@@ -78,7 +79,7 @@ class XlsWorkbook:
                 return ("TRUE" if value else "FALSE"), None
             case xlrd.XL_CELL_ERROR, value:
                 text = xlrd.error_text_from_code.get(int(value), "#N/A")
-                return text, None if is_formula_error(text) else formula_error(text)
+                return text, None if text in FORMULA_ERRORS else formula_error(text)
             case _, value:
                 return str(value), None
 

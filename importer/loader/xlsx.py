@@ -32,12 +32,13 @@ from openpyxl.worksheet import _reader
 from openpyxl.xml.constants import SHARED_STRINGS
 from python_calamine import CalamineWorkbook
 
-from importer.loader.cleaning import formula_error, is_formula_error
+from importer.loader.cleaning import formula_error
 from importer.loader.detect import DAMAGED, TOO_LARGE, NotReadableError, library_errors, packed
 from importer.loader.headings import MergedRange
 from importer.loader.number_formats import DIGITS, PLAIN, Format, read_styles, show
 from importer.loader.table import CELLS, COLUMNS, ROWS, Located, Sheet
 from importer.model.problem import CellFinding
+from importer.model.roster import FORMULA_ERRORS
 
 TAGS = 7_000_000
 """Tags of XML in a sheet: 1.7 million cells, 1.1 million with formulas; openpyxl reads them in
@@ -311,7 +312,7 @@ class _SheetParser(_reader.WorkSheetParser):
             case _:
                 text = unescape(value)
         # `clean` finds the errors that it knows, in files of every kind
-        failed = kind == "e" and not is_formula_error(text)
+        failed = kind == "e" and text not in FORMULA_ERRORS
         return text, formula_error(text) if failed else None
 
 

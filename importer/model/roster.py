@@ -144,8 +144,8 @@ class Roster:
         first = RowId(position, 0).packed
 
         def moved(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-            origins = (replace(one.origin, row=one.origin.row + first) for one in problems)
-            return tuple(map(lambda one, at: replace(one, origin=at), problems, origins))
+            pairs = ((one, one.origin) for one in problems)
+            return tuple(replace(one, origin=replace(at, row=at.row + first)) for one, at in pairs)
 
         return replace(
             self,
