@@ -38,6 +38,7 @@ from importer.alma.models import (
 )
 from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError, run_concurrently
 from importer.alma.responses import (
+    GENERAL_ERROR,
     NotFoundError,
     Reply,
     UnreadableUserError,
@@ -266,14 +267,23 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         One call each. Raises AlmaError.
         """
         institution = await self.general()
+        failed: list[UnavailableError] = []
 
         async def one(name: str) -> tuple[str, tuple[CodeRow, ...] | None]:
-            if name == LIBRARIES:
-                return name, await self._ask(Request("GET", "/conf/libraries", {}), read_table)
-            return name, await self.code_table(name)
+            try:
+                if name == LIBRARIES:
+                    return name, await self._ask(Request("GET", "/conf/libraries", {}), read_table)
+                return name, await self.code_table(name)
+            except UnavailableError as error:
+                if error.code != GENERAL_ERROR:  # of this table, as long as others are given
+                    raise
+                failed.append(error)
+                return name, None
 
         found = {name: rows async for name, rows in run_concurrently(self.limiter, TABLES, one)}
         tables = {name: rows for name, rows in sorted(found.items()) if rows is not None}
+        if failed and not tables:
+            raise failed[0]
         return CodeTables(tables, institution.code, today)
 
     async def general(self) -> Institution:

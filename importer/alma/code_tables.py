@@ -93,16 +93,17 @@ def read_file(path: Path) -> CodeTables:
 def write_file(path: Path, tables: CodeTables) -> None:
     """Save the tables; the file is whole at every moment.
 
-    Campuses that were written by hand are kept if `tables` has none, unless the file is another
-    institution's. Raises UsageError where an existing file cannot be read, so that nothing that
-    was written by hand is lost, and where nothing can be written.
+    Campuses and other codes that Alma does not give are kept if `tables` has none of their table,
+    unless the file is another institution's. Raises UsageError where an existing file cannot be
+    read, so that nothing that was written by hand is lost, and where nothing can be written.
     """
     kept = dict(tables.tables)
     if path.exists():
         old = read_file(path)
         same = not old.institution or old.institution == tables.institution
-        if same and CAMPUSES in old.tables:
-            kept.setdefault(CAMPUSES, old.tables[CAMPUSES])
+        if same:
+            known = {CAMPUSES, *TABLES} & old.tables.keys()
+            kept = {**{name: old.tables[name] for name in known}, **kept}
     content = {
         "fetched": tables.fetched.isoformat() if tables.fetched else None,
         "institution": tables.institution,

@@ -65,6 +65,7 @@ ACCESS_CODES = _CODES.access
 REFUSALS = {code: refusal for refusal in _CODES.refusal for code in refusal.codes}
 NOT_FOUND_CODES = frozenset(REFUSALS["401861"].codes)
 DAILY_LIMIT_CODE = "DAILY_THRESHOLD"
+GENERAL_ERROR = "402119"
 PER_SECOND_CODE = "PER_SECOND_THRESHOLD"
 
 NOT_ALMAS = "The reply is not one of Alma's"

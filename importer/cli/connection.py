@@ -58,7 +58,7 @@ async def fetch_codes(alma: Alma, path: Path) -> CodeTables:
     missing = ", ".join(name for name in TABLES if name not in tables.tables)
     say(
         f"{count:,} codes of {len(tables.tables)} tables are in {path}."
-        + (f" Alma gives none of {missing}, so those codes are not checked." if missing else "")
+        + (f" Alma gives none of {missing}; add those by hand." if missing else "")
     )
     return tables
 

@@ -57,12 +57,14 @@ def test_the_file_is_made_for_people(tmp_path: Path) -> None:
 
 
 def test_campuses_written_by_hand_are_kept(tmp_path: Path) -> None:
-    """Alma has no call for them, so a fetch must not lose them; another institution's go."""
+    """Nor does a fetch lose codes of a table that Alma does not give; another institution's go."""
     path = tmp_path / "codes.json"
-    path.write_text(json.dumps({"tables": {CAMPUSES: {"MAIN": "Main"}, "Gone": {"A": "B"}}}))
+    tables = {CAMPUSES: {"MAIN": "Main"}, "UserTitles": {"DR": "Dr."}, "Gone": {"A": "B"}}
+    path.write_text(json.dumps({"tables": tables}))
     write_file(path, SAVED)
     kept = read_file(path)
-    assert kept.tables == {CAMPUSES: (CodeRow("MAIN", "Main"),), "UserGroups": GROUPS}
+    by_hand = {CAMPUSES: (CodeRow("MAIN", "Main"),), "UserTitles": (CodeRow("DR", "Dr."),)}
+    assert kept.tables == {**by_hand, "UserGroups": GROUPS}
     write_file(path, CodeTables({CAMPUSES: ()}, "01EX_INST", TODAY))
     assert read_file(path).tables[CAMPUSES] == ()
     write_file(path, kept)

@@ -80,16 +80,25 @@ async def test_code_tables_and_institution(alma: Alma) -> None:
     assert {finding.state for finding in await examine(alma, tables, {}, TODAY)} == {State.OK}
 
 
-async def test_a_fetch_that_fails_gives_no_half_table(alma: Alma, there: Practice) -> None:
+@pytest.mark.parametrize(
+    "fault", ["path: /conf/code-tables/*, do: 503", "path: /conf/*es*, do: refuse, code: 402119"]
+)
+async def test_a_fetch_that_fails_gives_no_half_table(
+    alma: Alma, there: Practice, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If Alma is down there are no new tables at all."""
-    there.admin("POST", "/faults", "rules: [{on: GET, path: /conf/code-tables/*, do: 503}]")
+    monkeypatch.setattr("importer.alma.client.BACKOFF", (0.0,))
+    there.admin("POST", "/faults", f"rules: [{{on: GET, {fault}}}]")
     with pytest.raises(UnavailableError):
         await alma.code_tables(TODAY)
 
 
-async def test_a_table_that_alma_refuses_is_left_out(alma: Alma, there: Practice) -> None:
+@pytest.mark.parametrize("code", [90102, 402119])
+async def test_a_table_that_alma_refuses_is_left_out(
+    alma: Alma, there: Practice, code: int
+) -> None:
     """Some tables are hidden at some institutions; the others are fetched all the same."""
-    rule = "{on: GET, path: /conf/code-tables/UserTitles, do: refuse, code: 90102}"
+    rule = f"{{on: GET, path: /conf/code-tables/UserTitles, do: refuse, code: {code}}}"
     there.admin("POST", "/faults", f"rules: [{rule}]")
     tables = (await alma.code_tables(TODAY)).tables
     assert ("UserTitles" in tables, "UserGroups" in tables) == (False, True)
