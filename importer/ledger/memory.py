@@ -468,17 +468,25 @@ class EditMemory(Memory):
         """Return what is remembered of a user under the first of these IDs that is known."""
         for key in map(str.casefold, primary_ids):
             if found := self._values(key):
-                own, others = found.pop(mapping, None), tuple(found.values())
-                was_gone = bool(own and others) and self._was_gone(mapping, key)
-                return UserMemory(own, others, was_gone=was_gone)
+                several = mapping in found and len(found) > 1
+                lost = {one for one in found if several and self._was_gone(one, key)}
+                own = found.pop(mapping, None)
+                gone = tuple(left for one, left in found.items() if one in lost)
+                return UserMemory(own, tuple(found.values()), gone, was_gone=mapping in lost)
         return UserMemory(None, ())
 
     def _was_gone(self, mapping: str, key: str) -> bool:
-        """Return whether a whole roster was loaded with a mapping since it had this user."""
+        """Return whether a mapping with `match.absent` was loaded without this user since.
+
+        So is one by which the user left. Other rosters may be parts, as of a branch or a week.
+        """
         query = (
-            "SELECT 1 FROM loads WHERE institution = ?1 AND mapping = ?2 AND time > (SELECT"
-            " max(time) FROM loaded WHERE institution = ?1 AND mapping = ?2 AND primary_id = ?3"
-            " AND key = ?4)"
+            "WITH own AS (SELECT max(time) AS time FROM loaded WHERE institution = ?1"
+            " AND mapping = ?2 AND primary_id = ?3 AND key = ?4)"
+            " SELECT 1 FROM own WHERE ?2 IN (SELECT mapping FROM missing WHERE institution = ?1)"
+            " AND (EXISTS (SELECT 1 FROM loads WHERE institution = ?1 AND mapping = ?2"
+            " AND loads.time > own.time) OR EXISTS (SELECT 1 FROM leavers WHERE institution = ?1"
+            " AND primary_id = ?3 AND leavers.time >= own.time))"
         )
         return any(self.read(query, (self.institution, mapping, key, self._mark)))
 

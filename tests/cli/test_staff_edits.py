@@ -476,12 +476,17 @@ def test_a_plan_without_the_key_of_what_is_remembered_stops(external: _Loads) ->
 
 
 def test_who_is_back_in_a_roster_has_its_values_again(sandbox: Sandbox) -> None:
-    """Another roster wrote its own meanwhile. Where both have a person, the first to load stays."""
+    """Another roster wrote its own meanwhile. Where both have a person, what is there stays.
+
+    Who is in one of them only has its values.
+    """
     staff, students = write(ANA, BO, name="staff.csv"), Path("students.csv")
     write((*ANA[:3], "FRIEND", *ANA[4:]), name="students.csv")
-    for name in ("staff", "students"):
-        text = MAPPING.replace("name: small", f"name: {name}")
-        (Path(f"{name}.yaml")).write_text(text, "utf-8")
+    typed("users", "refresh", "--full")
+    for name, group in (("staff", "COMM"), ("students", "FRIEND")):
+        absent = f"{{absent: {{among: {{user_group: [{group}]}}, set: {{status: INACTIVE}}}}}}"
+        text = MAPPING.replace("{by: [primary_id], possible_match: review}", absent)
+        Path(f"{name}.yaml").write_text(text.replace("name: small", f"name: {name}"), "utf-8")
 
     def group_after(roster: Path, run: str) -> str:
         load(roster, run, f"{roster.stem}.yaml")
@@ -492,3 +497,5 @@ def test_who_is_back_in_a_roster_has_its_values_again(sandbox: Sandbox) -> None:
     assert group_after(students, "studies") == "FRIEND"
     assert group_after(write(ANA, BO, name="staff.csv"), "hired-again") == "COMM"
     assert [group_after(one, f"{one.stem}-2") for one in (students, staff)] == ["COMM", "COMM"]
+    assert group_after(write(BO, name="staff.csv"), "left-again") == "COMM"
+    assert [group_after(one, f"{one.stem}-3") for one in (students, staff)] == ["FRIEND", "FRIEND"]
