@@ -85,7 +85,7 @@ class Output:
         return (*(("-q",) if self.quiet else ()), *passed)
 
     def note(self, event: str, **values: object) -> None:
-        """Add a line of JSON to the log, if there is one; a load goes on where it fills a disk."""
+        """Add a line of JSON to the log, if there is one; one that fills a disk stops no load."""
         if self._log is None:
             return
         line = {"time": now().isoformat(timespec="milliseconds"), "event": event, **values}
@@ -98,7 +98,7 @@ class Output:
             if event == "begin":
                 msg += " Name another file."
                 raise UsageError(msg) from error
-            complain(f"{msg} The command goes on without it.")
+            complain(f"{msg} The command continues without it.")
 
     def end(self, command: str, code: int) -> None:
         """Note how the command ended."""
