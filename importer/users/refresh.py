@@ -234,18 +234,21 @@ def _end(
 ) -> bool:
     """Finish the sweep; return `whole`: whether every user was seen.
 
-    If not, nobody counts as deleted, and all users are read once more unless this was the `last`
-    time.
+    If not, nobody counts as deleted, nor as a contact unless one was seen, and all users are read
+    once more: now, or by the next refresh if this was the `last` time.
     """
     state = cache.state
-    met = cache.count("sweep = ?", (state.sweep,))
+    others = max(0, total - cache.count("sweep = ?", (state.sweep,)))
+    if not whole:
+        ((seen,),) = cache.read("SELECT coalesce(sum(others), 0) FROM pages")
+        others = min(others, seen)
     with cache.transaction() as connection:
         connection.execute("DELETE FROM pages")
         if whole:
             connection.execute("DELETE FROM users WHERE sweep < ?", (state.sweep,))
         update: dict[str, object] = {"sweeping": None, "total": total}
         if whole or last:
-            update |= {"as_of": as_of, "swept": swept, "others": max(0, total - met)}
+            update |= {"as_of": as_of, "swept": swept, "others": others}
         cache.set_state(state.model_copy(update=update))
     return whole
 

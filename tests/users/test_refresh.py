@@ -318,6 +318,31 @@ def test_who_moves_behind_the_last_page_is_read(
     assert (cache.state.others, cache.difference()) == (0, 0)
 
 
+def test_after_too_many_changes_who_is_missing_is_no_contact(
+    cache: UserCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where users are added faster than pages are read, the next refresh reads all once more."""
+    ids = [f"u{number:03}" for number in range(290)]
+
+    async def list_users(_alma: Alma, offset: int, limit: int = 100, **more: object) -> UserPage:
+        listed = [] if more else [*ids]
+        if (offset, limit, more) == (0, 100, {}) and len(ids) < 600:
+            ids[:0] = [f"a{1000 - len(ids) - number:04}" for number in range(150)]
+        return UserPage(tuple(map(_named, listed[offset : offset + limit])), len(listed))
+
+    monkeypatch.setattr(Alma, "list_users", list_users)
+    monkeypatch.setattr(RateLimiter, "in_flight", 1)  # one page after the other
+    alma = Alma("http://127.0.0.1:9", SecretStr("key"), RateLimiter(5000, 0))
+    asyncio.run(Refresh(cache, alma, now, unheard, print).run())
+    assert cache.count() - len(ids) == cache.difference() < 0
+    asyncio.run(Refresh(cache, alma, now, unheard, print).run())
+    assert names(cache).keys() == {*ids}
+
+
+def _named(primary_id: str) -> User:
+    return User(primary_id=primary_id)
+
+
 @pytest.mark.parametrize("contact", [100, 150, 240])
 @pytest.mark.parametrize("gone", [2, 6])
 def test_a_contact_hides_nobody_who_moved_up(
