@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default  # a column's `field` is another thing
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
@@ -173,7 +174,7 @@ class Removal:
     pattern: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # one for each mapping of a run
+@dataclass(frozen=True, eq=False)  # one for each mapping of a run
 class RecordLayout:
     """The columns and entries that the mapping makes of any roster with these headings."""
 
@@ -183,12 +184,12 @@ class RecordLayout:
     entries: tuple[ListEntry, ...] = ()
     removals: tuple[Removal, ...] = ()
 
-    @property
-    def scalars(self) -> Iterator[FieldColumn]:
+    @cached_property
+    def scalars(self) -> list[FieldColumn]:
         """The fields of the record itself, outside any list."""
-        return (target for target in self.targets.values() if not target.field.parent)
+        return [target for target in self.targets.values() if not target.field.parent]
 
-    @property
+    @cached_property
     def parents(self) -> Iterable[str]:
         """The paths of the lists that it writes."""
         own = (entry.parent for entry in self.entries)

@@ -168,9 +168,6 @@ _PLAIN = str.maketrans(
 """Latin letters that Unicode does not decompose and that people type without their stroke."""
 
 
-_NO_LETTER = re.compile("[^a-z0-9]+")
-
-
 def _is_accent(mark: str) -> bool:
     """Return whether people leave the combining mark out when they type.
 
@@ -181,6 +178,9 @@ def _is_accent(mark: str) -> bool:
     """
     place = unicodedata.combining(mark)
     return place == 1 or 10 <= place <= 36 or place >= 200
+
+
+_NO_LETTER = re.compile("[^a-z0-9]+")
 
 
 def folded(name: str) -> str:

@@ -190,7 +190,7 @@ class DraftUser:
         there, get, kind = [], self.values.get, TYPE_FIELD[parent]
         for entry, columns in _columns(self.layout, self.not_applicable).get(parent, ()):
             values = {name: get(column.label, "") for name, column in columns.items()}
-            is_blank = not all(values.get(name) for name in _REQUIRED[parent])
+            is_blank = not all(map(values.get, _REQUIRED[parent]))
             if is_blank and kind in columns:
                 values[kind] = values[kind] or entry.constants.get(columns[kind].label, "")
             there.append(DraftEntry(entry, values, columns, is_blank))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -69,26 +69,16 @@ class Column:
         return tuple(filter(None, dict.fromkeys(self.texts)))
 
     @cached_property
-    def counts(self) -> Counter[str]:
-        """Each value with how many rows have it."""
-        return Counter(self.texts)
-
-    @cached_property
     def _whole(self) -> str:
         return "\n".join(self.distinct)  # they are in one line
 
     def having(self, *patterns: re.Pattern[str]) -> set[str]:
         """Return the distinct values in which one of the patterns is found.
 
-        Each is searched in all of them at once first, line by line. Hardly any column has what is
-        looked for, and to visit each of its values takes more time.
+        All values are searched at once first: hardly any column has what is looked for.
         """
         found = (one for one in patterns if one.search(self._whole))
         return {text for one in found for text in filter(one.search, self.distinct)}
-
-    def fitting(self, pattern: re.Pattern[str]) -> set[str]:
-        """Return the distinct values that the pattern matches as a whole."""
-        return {*filter(pattern.fullmatch, self.distinct)}
 
     def among(self, words: frozenset[str]) -> set[str]:
         """Return the distinct values that are one of some words, which are without case."""
@@ -218,7 +208,7 @@ def identifiers(table: Table) -> Iterator[Problem]:
         elif internal and column.target.field.path == "primary_id":
             judge = _internal_id
         strange = column.having(_STRANGE, STEERING) | column.among(_PLACEHOLDERS | DOTS)
-        strange.update(column.fitting(_FILLING), filter(judge, column.distinct))
+        strange.update(*(filter(one, column.distinct) for one in (_FILLING.fullmatch, judge)))
         yield from column.judge(partial(_worst, judge), strange)
 
 
@@ -403,7 +393,10 @@ def commas_and_titles(table: Table) -> Iterator[Problem]:
     for column in table.of(*NAMES):
         whole = table.candidates.behind.get(column.target.label, column.texts)
         if whole == column.texts:
-            distinct = {(t, t) for t in column.having(COMMA) | column.with_word(_may_be_title)}
+            titled = column.with_word(
+                lambda word: is_suffix(word, after_comma=False) or is_title(word, before=True)
+            )
+            distinct = {(text, text) for text in column.having(COMMA) | titled}
         else:
             distinct = {*zip(column.texts, whole, strict=True)}
         # a blank part is no name
@@ -412,10 +405,6 @@ def commas_and_titles(table: Table) -> Iterator[Problem]:
         for row, text, cell in zip(table.candidates.rows, column.texts, whole, strict=True):
             if text in parts and (bad := found.get((text, cell))):
                 yield column.problem(row, text, bad)
-
-
-def _may_be_title(word: str) -> bool:
-    return is_suffix(word, after_comma=False) or is_title(word, before=True)
 
 
 def _unusual(text: str, cell: str) -> CellFinding | None:

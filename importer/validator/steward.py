@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,7 +20,6 @@ from importer.validator.fields import NO_LETTER, WORDS, Column, Table, years_fro
 
 _NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
 _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
-_WORDS_OF_NOBODY = _TEST_WORDS.union(" ".join(_NOBODY).split())
 _BRACKETED = re.compile(r"[(\[{*#<]+\s*([^)\]}*#>]+)")
 _REMARK = re.compile("|".join(map(re.escape, WORDS["remarks"])), re.IGNORECASE)
 _REMARK_WORDS = frozenset(WORDS["remark_words"])
@@ -90,7 +89,7 @@ def odd_names(table: Table) -> Iterator[Problem]:
     """Find names that are placeholders, remarks or a single letter, or contain digits or marks."""
     for column in table.of(*NAMES):
         last = column.target.field.name == "last_name"
-        texts = column.among(_NO_NAMES) | column.fitting(_NO_WORD)
+        texts = column.among(_NO_NAMES) | {*filter(_NO_WORD.fullmatch, column.distinct)}
         texts |= column.having(_BRACKETED, _REMARK, _LOST, NO_NAME, _DIGIT_IN_NAME)
         yield from column.judge(partial(_odd_name, last=last), texts)
 
@@ -131,21 +130,20 @@ def one_case(table: Table) -> Iterator[Problem]:
 
 def test_people(table: Table) -> Iterator[Problem]:
     """Find names of nobody, such as Test Student and Mickey Mouse."""
+    words = _TEST_WORDS.union(" ".join(_NOBODY).split())
     for first, last in _names(table):
-        telling = first.with_word(_of_nobody) | last.with_word(_of_nobody)
-        if not telling:
-            continue
+        telling = {
+            text
+            for column in (first, last)
+            for text in column.with_word(lambda word: word.casefold() in words)
+        }
         for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
             if telling.isdisjoint((one, other)):
                 continue
             name = f"{one} {other}".casefold()
-            words = {*name.split()} & _TEST_WORDS
-            if name in _NOBODY or (words and not {one.casefold(), other.casefold()} & _NO_NAMES):
+            test = {*name.split()} & _TEST_WORDS
+            if name in _NOBODY or (test and not {one.casefold(), other.casefold()} & _NO_NAMES):
                 yield last.problem(row, f"{one} {other}", _odd("is no name of a person"), first)
-
-
-def _of_nobody(word: str) -> bool:
-    return word.casefold() in _WORDS_OF_NOBODY
 
 
 def markup(table: Table) -> Iterator[Problem]:
@@ -203,7 +201,7 @@ def too_young(table: Table) -> Iterator[Problem]:
 def swapped_names(table: Table) -> Iterator[Problem]:
     """Find rows whose first and last name are the other way round, as most other rows show."""
     for first, last in _names(table):
-        firsts, lasts = first.counts, last.counts
+        firsts, lasts = Counter(first.texts), Counter(last.texts)
         odd_firsts, odd_lasts = (
             {text for text, n in here.items() if n == 1 and there.get(text, 0) >= _REPEATED}
             for here, there in ((firsts, lasts), (lasts, firsts))
@@ -241,7 +239,7 @@ def swapped_address(table: Table) -> Iterator[Problem]:
 def odd_columns(table: Table) -> Iterator[Problem]:
     """Find columns that are odd as a whole: swapped names, and one January 1 for many births."""
     for first, last in _names(table):
-        if _is_of_first_names(last) and not _is_of_first_names(first, _SELDOM):
+        if _is_of_first_names(last.texts) and not _is_of_first_names(first.texts, _SELDOM):
             sentence = "most cells look like first names: the columns of the names may be swapped"
             yield _of_column(table, last, sentence)
     for column in table.of("birth_date"):
@@ -253,10 +251,10 @@ def odd_columns(table: Table) -> Iterator[Problem]:
             yield _of_column(table, column, sentence, day)
 
 
-def _is_of_first_names(column: Column, share: float = _OFTEN) -> bool:
-    given = {text for text in column.distinct if text.casefold().split()[0] in _GIVEN}
-    filled, known = (sum(column.counts[t] for t in of) for of in (column.distinct, given))
-    return filled >= _MANY and known >= share * filled
+def _is_of_first_names(texts: Sequence[str], share: float = _OFTEN) -> bool:
+    filled = [*filter(None, texts)]
+    known = sum(text.casefold().split()[0] in _GIVEN for text in filled)
+    return len(filled) >= _MANY and known >= share * len(filled)
 
 
 def _of_column(table: Table, column: Column, sentence: str, value: str = "") -> Problem:
