@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from importer.loader.cleaning import Clean, clean_column, writable
 from importer.loader.headings import OF_A_PERSON, Headings, MergedRange, added_at, is_second
@@ -148,8 +147,8 @@ def build(
     located += [*_still_marked(marks, columns, located)]
     too_long = {found.row for found in located if found.finding.code is Code.ROW_TOO_LONG}
     # a row whose only text is beyond the headings is not blank
-    text: NDArray[np.bool_] = frame.index.isin(too_long)
-    for at in frame if len(text) else ():
+    text = frame.index.isin(too_long)
+    for at in frame:
         if not text.all():
             text |= frame[at].to_numpy().astype(bool)
     filled = frame.index[text]

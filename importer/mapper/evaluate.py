@@ -298,7 +298,8 @@ class Evaluation:
                 values.source = texts
                 parts = mapping.separators(heading)
                 for change, sign in id_transforms(rule):
-                    values.step(in_each_part(change, parts), sign=None if parts else sign)
+                    if parts or sign is None or values.has(sign):
+                        values.step(in_each_part(change, parts))
                 self.report(values.found, use.labels[0], (use.place,))
                 self.lines |= {heading: values.texts} if heading in self.lines else {}
                 values.fold()

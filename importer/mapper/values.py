@@ -109,22 +109,16 @@ class Values:
         """Put each text into one line."""
         self.texts = tidied(self.texts, one_line)
 
-    def step(
-        self,
-        change: Transform,
-        other: Texts | None = None,
-        *,
-        writes: bool = False,
-        sign: re.Pattern[str] | None = None,
-    ) -> None:
+    def has(self, sign: re.Pattern[str]) -> bool:
+        """Return whether a pattern is found in any of the texts, which are searched as one."""
+        return sign.search("\0".join(self.texts.tolist())) is not None
+
+    def step(self, change: Transform, other: Texts | None = None, *, writes: bool = False) -> None:
         """Change the texts that are not blank, each (with what `other` has in its row) once.
 
-        `writes`: a changed text is the mapping's, and no longer the cell's own. `sign`: what is in
-        every text that is changed or reported; nothing is done if none has it.
+        `writes`: a changed text is the mapping's, and no longer the cell's own.
         """
         keys: list[str | tuple[str, str]] = self.texts.tolist()
-        if sign is not None and sign.search("\0".join(self.texts.tolist())) is None:
-            return
         if other is not None:
             keys = [*zip(self.texts.tolist(), other.tolist(), strict=True)]
         changes: dict[str | tuple[str, str], str] = {}

@@ -73,10 +73,7 @@ class Column:
         return "\n".join(self.distinct)  # they are in one line
 
     def having(self, *patterns: re.Pattern[str]) -> set[str]:
-        """Return the distinct values in which one of the patterns is found.
-
-        All values are searched at once first: hardly any column has what is looked for.
-        """
+        """Return the distinct values with one of the patterns; first all are searched as one."""
         found = (one for one in patterns if one.search(self._whole))
         return {text for one in found for text in filter(one.search, self.distinct)}
 
@@ -93,10 +90,7 @@ class Column:
         return {text for text in self.distinct if words and not words.isdisjoint(text.split())}
 
     def judge(self, judge: Judge, texts: Iterable[str] | None = None) -> Iterator[Problem]:
-        """Ask the judge once per distinct value; yield a problem per row with a bad value.
-
-        `texts`: the only values that can be bad.
-        """
+        """Ask the judge once per distinct value, or only about `texts`; yield a problem per row."""
         asked = self.distinct if texts is None else texts
         return self.flag({text: bad for text in asked if (bad := judge(text))})
 
@@ -348,7 +342,6 @@ def too_long(table: Table) -> Iterator[Problem]:
 
 # --- names: pictures, two people in one cell, commas, titles and suffixes ---
 
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _SYMBOLS = frozenset({"So", "Co"})
 """Unicode categories of pictures, emoji among them, and of characters of a single font."""
 
@@ -358,10 +351,10 @@ def symbols_in_names(table: Table) -> Iterator[Problem]:
     finding = CellFinding(Code.SYMBOL_IN_NAME, "{value} contains a picture, such as an emoji")
 
     def judge(text: str) -> CellFinding | None:
-        return None if _SYMBOLS.isdisjoint(map(unicodedata.category, text)) else finding
+        pictures = not text.isascii() and not _SYMBOLS.isdisjoint(map(unicodedata.category, text))
+        return finding if pictures else None
 
-    for column in table.of(*NAMES):
-        yield from column.judge(judge, column.having(_BEYOND_ASCII))
+    return table.judge(judge, *NAMES)
 
 
 def two_people(table: Table) -> Iterator[Problem]:

@@ -118,7 +118,6 @@ class Kind:
     `form`: of its setting, for pydantic; None if it has none. `alone`: the setting if only its name
     is written. `selects`: it leaves out parts of the text on purpose, possibly all of it.
     `divides`: it looks for parts of the text, so that blanks in IDs are removed after it.
-    `sign`: what is in every text that it changes, if that is certain.
     """
 
     phrase: str
@@ -127,7 +126,6 @@ class Kind:
     alone: object = None
     selects: bool = False
     divides: bool = False
-    sign: re.Pattern[str] | None = None
 
 
 def _text(change: Callable[[Any, str], str]) -> Callable[[Any, str, str], Reading]:
@@ -146,12 +144,9 @@ def _unless(words: tuple[str, ...], text: str) -> str:
     return "" if heading_key(text) in map(heading_key, words) else text
 
 
-_LARGE = re.compile(r"[^\0-@\[-\x7f]")
-"""A large letter, as far as ASCII goes."""
-
 KINDS: dict[str, Kind] = {
     "upper": Kind("in upper case", _text(lambda _, text: text.upper())),
-    "lower": Kind("in lower case", _text(lambda _, text: text.lower()), sign=_LARGE),
+    "lower": Kind("in lower case", _text(lambda _, text: text.lower())),
     "name": Kind("with capitals as people write names", _text(lambda _, text: capitalize(text))),
     "digits": Kind("only the digits", _text(lambda _, text: re.sub("[^0-9]+", "", text))),
     "email": Kind("as an email address", _text(lambda _, text: as_email(text))),
@@ -316,16 +311,16 @@ class Clean(Step[tuple[CleanStep, ...]]):
         last = max((at for at, step in enumerate(self.value) if step.sees_lines), default=-1)
         if last < 0 and work.evaluation.lines:
             values.fold()
-        if tidied is not None and not divided:
-            values.step(tidied, sign=UNSEEN)
+        if tidied is not None and not divided and values.has(UNSEEN):
+            values.step(tidied)
         for at, step in enumerate(self.value):
-            values.step(step.read, work.located, sign=step.kind.sign)
+            values.step(step.read, work.located)
             if at == last:
                 values.fold()
             if step.kind.selects:  # it may leave the text out on purpose: nothing is missing
                 values.content &= values.filled
         if tidied is not None and divided:
-            values.step(tidied, sign=UNSEEN)
+            values.step(tidied)
         return values
 
     @property
