@@ -239,15 +239,6 @@ def test_a_bundle_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
         Alma("https://x.example.org", SecretStr(KEY), RateLimiter(1), ca_bundle=bundle)
 
 
-async def test_a_whole_conversation_gives_the_user() -> None:
-    """Over a real socket, in many small pieces, the user arrives."""
-    answer = reply(USER)
-    pieces = [answer[at : at + 7] for at in range(0, len(answer), 7)]
-    user = await _read(says(*pieces, pause=0.001))
-    assert user is not None
-    assert user.primary_id == "CANARYid"
-
-
 @pytest.mark.parametrize("size", [1, 100_000, ONE_RECORD - 100])
 async def test_a_packed_answer_is_unpacked(size: int) -> None:
     """Gzip, once, up to the size that is read."""

@@ -157,14 +157,6 @@ def test_the_test_routes_answer_xml(alma: Alma, method: str, path: str) -> None:
     assert etree.fromstring(answer.content).tag == "test"
 
 
-def test_general_says_which_institution_this_is(alma: Alma) -> None:
-    """The institution's code, and that it is a sandbox."""
-    general = alma.call("GET", "/conf/general").json()
-    assert general["institution"]["value"] == "01SANDBOX_INST"
-    assert general["environment_type"] == "SANDBOX"
-    assert general["alma_url"] == alma.url
-
-
 @pytest.mark.parametrize(
     ("table", "codes"),
     [

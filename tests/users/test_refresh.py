@@ -328,7 +328,8 @@ def test_after_too_many_changes_who_is_missing_is_no_contact(
         listed = [] if more else [*ids]
         if (offset, limit, more) == (0, 100, {}) and len(ids) < 600:
             ids[:0] = [f"a{1000 - len(ids) - number:04}" for number in range(150)]
-        return UserPage(tuple(map(_named, listed[offset : offset + limit])), len(listed))
+        users = (User(primary_id=one) for one in listed[offset : offset + limit])
+        return UserPage(tuple(users), len(listed))
 
     monkeypatch.setattr(Alma, "list_users", list_users)
     monkeypatch.setattr(RateLimiter, "in_flight", 1)  # one page after the other
@@ -337,10 +338,6 @@ def test_after_too_many_changes_who_is_missing_is_no_contact(
     assert cache.count() - len(ids) == cache.difference() < 0
     asyncio.run(Refresh(cache, alma, now, unheard, print).run())
     assert names(cache).keys() == {*ids}
-
-
-def _named(primary_id: str) -> User:
-    return User(primary_id=primary_id)
 
 
 @pytest.mark.parametrize("contact", [100, 150, 240])
