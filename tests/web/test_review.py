@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import httpx
+from playwright.sync_api import Browser, expect
 
 from tests.web.conftest import (
     Library,
@@ -15,6 +16,7 @@ from tests.web.conftest import (
     followed,
     planned,
     practice_codes,
+    tab_of,
     with_mapping,
 )
 from tests.web.test_decisions import MAPPING, ROSTER, prepare
@@ -83,9 +85,12 @@ def test_changes_are_counted_and_every_row_is_found(
 
 
 def test_the_form_of_approval_counts_who_is_written_and_what_is_not_loaded(
-    office: tuple[Library, httpx.Client],
+    office: tuple[Library, httpx.Client], browser: Browser
 ) -> None:
-    """How many now is about the people who are written; rejected rows are not loaded either."""
+    """How many now is about the people who are written; rejected rows are not loaded either.
+
+    The button says what happens, also with the choice to write only the first people.
+    """
     _, client = office
     new = "".join(f"96{n:02},Nia{n},New{n},19{50 + n}-01-02,\n" for n in range(12))
     run = planned(
@@ -95,6 +100,12 @@ def test_the_form_of_approval_counts_who_is_written_and_what_is_not_loaded(
     left = int(re.findall(r"All (\d+) people Only the first people", form)[0])
     assert f"Write {left} people to" in form
     assert re.search(r"1 rejected row and \d rows? that needs? review are not loaded\.", form)
+    with tab_of(browser, client) as tab:
+        tab.goto(str(client.base_url.join(run)))
+        button = tab.locator("#approve button")
+        expect(button).to_have_text(re.compile(f"Write {left} people to .*"), use_inner_text=True)
+        tab.get_by_label("Only the first", exact=True).check()
+        expect(button).to_have_text("Start with only the first people", use_inner_text=True)
 
 
 def test_all_that_a_safety_check_lets_pass_is_shown(
