@@ -54,6 +54,15 @@ def write(*rows: tuple[str, ...], name: str = "people.csv", folder: str = "") ->
     return write_csv(Path(folder, name), (HEAD, *rows))
 
 
+def change(name: str | Path, *edits: tuple[str, str], more: str = "", to: str = "") -> None:
+    """Change texts of a file, each of which it has, and add more; `to` is another file."""
+    text = Path(name).read_text("utf-8")
+    for old, new in edits:
+        assert old in text, old
+        text = text.replace(old, new)
+    Path(to or name).write_text(text + more, "utf-8")
+
+
 def load(roster: Path, run: str, mapping: str = "small.yaml") -> dict[str, Any]:
     """Plan and apply a roster; the summary."""
     planned = typed("plan", roster, "-m", mapping, "-o", run)

@@ -9,13 +9,14 @@ import pytest
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, BO, HEAD, ask, codes, load, state, write
+from tests.cli.small import ANA, BO, HEAD, ask, change, codes, load, state, write
 from tests.command_line import typed
 from tests.sheets import write_csv
 
 CY = ("2003", "Cy", "Ito", "COMM", "1970-01-02", "cy@example.org", "")
 DEE = ("2004", "Dee", "Oak", "COMM", "1971-01-02", "", "")
 SCOPED = {"scope": {"value": "MAIN"}, "status": {"value": "ACTIVE"}}
+ROLE = "patron_role: {expiry: 2028-05-31}\n"
 CATALOGER = {"role_type": {"value": "32"}, **SCOPED}
 
 
@@ -80,8 +81,7 @@ def test_patron_role_is_extended_or_added_and_nothing_else(people: Path, sandbox
     later = [patron("2035-01-01Z")]
     ask(sandbox, "PATCH", "users/2003", {"user_role": later})
     before = state(sandbox)
-    text = Path("small.yaml").read_text("utf-8")
-    Path("role.yaml").write_text(f"{text}patron_role:\n  expiry: 2028-05-31\n", "utf-8")
+    change("small.yaml", more=ROLE, to="role.yaml")
     plan = ("plan", people, "-m", "role.yaml")
     typed(*plan, "-o", "run")
     assert (
@@ -108,8 +108,7 @@ def test_an_old_role_that_alma_refuses_is_named(people: Path, sandbox: Sandbox) 
     desk = {"role_type": {"value": "214"}, **SCOPED}
     ask(sandbox, "PATCH", "users/2001", {"user_role": [desk, patron("2020-05-31Z")]})
     changed = write((*ANA[:3], "FRIEND", *ANA[4:]))
-    text = Path("small.yaml").read_text("utf-8")
-    Path("role.yaml").write_text(f"{text}patron_role:\n  expiry: 2028-05-31\n", "utf-8")
+    change("small.yaml", more=ROLE, to="role.yaml")
     typed("plan", changed, "-m", "role.yaml", "-o", "run")
     assert typed("apply", "run", "--json").summary["refused"] == 1
     told = typed("show", "run", "2", "--show-values").out

@@ -21,7 +21,7 @@ from importer.model.plan import SafetyCheck
 from importer.model.roster import ADDED, DECISION, Layout
 from importer.suggest.first_mapping import Choices, Draft
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, BO, HEAD, codes, write
+from tests.cli.small import ANA, BO, HEAD, change, codes, write
 from tests.command_line import typed
 from tests.mapper.bench import BASE
 from tests.sheets import read_csv, read_rows, write_csv, write_rows
@@ -290,7 +290,7 @@ def test_the_order_of_dates_is_asked_only_where_a_date_reads_both_ways(
 ) -> None:
     """A month in words, or a year in front, leaves nothing to ask."""
     path = write((*ANA[:4], born, *ANA[5:]))
-    path.write_text(path.read_text("utf-8").replace("Born", "Birth Date"), "utf-8")
+    change(path, ("Born", "Birth Date"))
     assert Draft(read(path, Layout()), BESIDE, Choices()).in_doubt == in_doubt
 
 

@@ -19,7 +19,7 @@ from importer.model.roster import ADDED, DECISION
 from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.web.drafts import Checked
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, change, codes, load, state, write
 from tests.cli.test_resolve import ANAS_TWIN, BARCODED, BY_BARCODE, PLAN
 from tests.command_line import typed
 from tests.sheets import read_rows, write_rows
@@ -241,8 +241,7 @@ def test_the_user_of_a_warning_is_not_in_question(sandbox: Sandbox) -> None:
     """A Decision about the row's name needs no other one, and no advice is about an answer."""
     mapping, roster = possible_match()
     write(("2009", "Ana and Max", *ANA[2:]))
-    text = Path(mapping).read_text("utf-8")
-    Path(mapping).write_text(text.replace("possible_match: review", "possible_match: warn"))
+    change(mapping, ("possible_match: review", "possible_match: warn"))
     typed("plan", roster, "-m", mapping, "-o", "run")
     assert ("2", "possible-match-in-alma") in codes("run")
     with Ledger.open(Path("run")) as ledger:

@@ -17,7 +17,7 @@ import pytest
 from importer.errors import Exit
 from importer.sandbox.server import Options
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, ask, load, write
+from tests.cli.small import ANA, ask, change, load, write
 from tests.command_line import typed
 from tests.practice import reached
 
@@ -90,11 +90,9 @@ def test_a_group_that_alma_never_changes_is_overridden(sandbox: Sandbox) -> None
     ask(sandbox, "POST", "settings", {"switches": {"external-group": "kept"}})
     typed("doctor", "--probe")
     roster = write(ANA)
-    mapping = Path("small.yaml")
-    text = mapping.read_text("utf-8").replace("INTERNAL", "EXTERNAL\nowning_system: SIS")
-    mapping.write_text(text, "utf-8")
+    change("small.yaml", ("INTERNAL", "EXTERNAL\nowning_system: SIS"))
     for run, group in (("one", "COMM"), ("two", "FRIEND")):
-        roster.write_text(roster.read_text("utf-8").replace("COMM", group), "utf-8")
+        change(roster, ("COMM", group))
         typed("plan", roster, "-m", "small.yaml", "-o", run)
         assert typed("apply", run, "--allow", "many-changes").exit == Exit.DONE
     user = _users(sandbox)[0]
@@ -105,7 +103,7 @@ def _renewed() -> Path:
     """A roster that changes an Internal user that it made."""
     roster = write(ANA)
     load(roster, "one")
-    roster.write_text(roster.read_text("utf-8").replace("COMM", "FRIEND"), "utf-8")
+    change(roster, ("COMM", "FRIEND"))
     return roster
 
 
@@ -136,10 +134,9 @@ def test_a_hidden_pin_is_never_cleared_silently(sandbox: Sandbox) -> None:
     assert typed("apply", "two", "--allow", "pins").exit == Exit.DONE
     undone = typed("undo", "two", "-o", "back", "--json")
     assert undone.summary["failed_checks"] == ["pins"]
-    roster.write_text(roster.read_text("utf-8").replace("FRIEND", "COMM"), "utf-8")
+    change(roster, ("FRIEND", "COMM"))
     pin = "record:\n  pin_number: {from: <Born>, clean: [digits], on_update: replace}\n"
-    mapping = Path("small.yaml")
-    mapping.write_text(mapping.read_text("utf-8").replace("record:\n", pin), "utf-8")
+    change("small.yaml", ("record:\n", pin))
     load(roster, "three")
     assert _users(sandbox)[0]["pin_number"] == "19900102"
 
@@ -152,7 +149,7 @@ def test_facts_of_another_institution_count_only_by_name(sandbox: Sandbox) -> No
     ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
     typed("doctor", "--probe")
     facts = Path("facts.json")
-    facts.write_text(facts.read_text("utf-8").replace("01SANDBOX_INST", "01OTHER_INST"), "utf-8")
+    change(facts, ("01SANDBOX_INST", "01OTHER_INST"))
     roster = _renewed()
     refused = typed("plan", roster, "-m", "small.yaml", "-o", "two")
     assert "not used" in refused.err

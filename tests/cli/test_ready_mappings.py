@@ -12,7 +12,7 @@ import pytest
 from importer.errors import Exit
 from importer.model.roster import DECISION
 from tests.cli.conftest import Sandbox
-from tests.cli.small import codes, state
+from tests.cli.small import change, codes, state
 from tests.command_line import typed
 from tests.offices.new_offices import OFFICES, Cells, NewOffice
 from tests.pipeline.runs import MAPPINGS, SAMPLES
@@ -201,7 +201,7 @@ def test_a_first_load(office: NewOffice, folder: Path, sandbox: Sandbox) -> None
 
     assert step("codes", "fetch") == Exit.DONE
     assert step("mapping", "new", roster.name, "-o", "m.yaml", *office.answers) == Exit.DONE
-    _edit(Path("m.yaml"), *office.edit)
+    change("m.yaml", office.edit)
     assert step("plan", roster.name, "-m", "m.yaml", "-o", "first") == Exit.REJECTS
     step("apply", "first", "--yes")
     _correct(Path("first/rejects.xlsx"), office.corrected)
@@ -210,12 +210,6 @@ def test_a_first_load(office: NewOffice, folder: Path, sandbox: Sandbox) -> None
     assert commands <= MOST
     created = [call for call in sandbox.log() if call["method"] == "POST"]
     assert [call["status"] for call in created] == [200] * people
-
-
-def _edit(mapping: Path, old: str, new: str) -> None:
-    text = mapping.read_text("utf-8")
-    assert old in text
-    mapping.write_text(text.replace(old, new), "utf-8")
 
 
 def _correct(rejects: Path, cells: Cells) -> None:

@@ -12,6 +12,7 @@ import xlsxwriter
 
 from importer.model.roster import ROW
 from importer.model.text import unescape
+from tests.cli.small import change
 from tests.command_line import typed
 from tests.mapper.bench import BASE
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES
@@ -240,8 +241,7 @@ def test_line_breaks_come_back_in_the_rejects(kind: str) -> None:
     homes = [unescape(row["Home"]) for row in read_rows(Path("two/rejects.csv"))]
     assert homes == ["1 Elm St\nApt 2\nSalem", "2 Oak St\nBoston", "=3 Fir St\nBoston"]
     convert = ("convert", f"two/rejects.{kind}", "-m", "m.yaml", "--to", "jsonl", "-o")
-    mended = Path("m.yaml").read_text("utf-8").replace("<Last>", "Lee").replace("<ID>", "<@row>")
-    Path("m.yaml").write_text(mended, "utf-8")
+    change("m.yaml", ("<Last>", "Lee"), ("<ID>", "<@row>"))
     typed(*convert, "out.jsonl")
     users = [json.loads(line) for line in Path("out.jsonl").read_text("utf-8").splitlines()]
     assert [user["middle_name"] for user in users] == ["Apt 2", "Boston", "Boston"]

@@ -15,7 +15,7 @@ from importer.ledger.memory import DecisionMemory
 from importer.model.plan import choices
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, edit, load, state, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, change, codes, edit, load, state, write
 from tests.command_line import typed
 
 ANAS_TWIN = ("2009", *ANA[1:])
@@ -105,9 +105,8 @@ def test_the_old_card_is_kept_and_undo_restores_it(held: Path, sandbox: Sandbox)
     `--as update ID` leaves Alma's ID, and another answer may follow until it is applied. Later
     plans do the same by themselves. Undo, and undo of undo, swap the IDs.
     """
-    mapping = Path("small.yaml").read_text("utf-8")
     kept = "match: {keep_old_id: {type: OLD_BARCODE}, "
-    Path("kept.yaml").write_text(mapping.replace("match: {", kept), "utf-8")
+    change("small.yaml", ("match: {", kept), to="kept.yaml")
     ask(sandbox, "POST", "codes/UserIdentifierTypes", {"OLD_BARCODE": "Old barcode"})
     before = state(sandbox)
     typed("users", "refresh")
@@ -189,8 +188,7 @@ def test_update_leaves_the_id_that_was_asked_about(sandbox: Sandbox) -> None:
     """
     load(write(ANA), "first")
     roster = write(ANAS_TWIN)
-    path = Path("small.yaml")
-    path.write_text(path.read_text("utf-8").replace("match: {", "match: {id_change: rename, "))
+    change("small.yaml", ("match: {", "match: {id_change: rename, "))
     typed("plan", roster, *PLAN, "run")
     assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.DONE
     typed("apply", "run", "--yes", "--allow", "many-changes")
@@ -259,10 +257,7 @@ def test_an_answer_needs_no_id_where_one_user_is_in_question(sandbox: Sandbox) -
     """As the Decision column offers it: somebody whom only a warning names is not in question."""
     load(write(ANA, BO), "first")
     roster = write((BO[0], *ANA[1:]))
-    path = Path("small.yaml")
-    path.write_text(
-        path.read_text("utf-8").replace("possible_match: review", "possible_match: warn")
-    )
+    change("small.yaml", ("possible_match: review", "possible_match: warn"))
     typed("plan", roster, *PLAN, "run")
     assert codes("run") == [("2", "another-person"), ("2", "possible-match-in-alma")]
     assert typed("resolve", "run", "2", "--as", "update", "--json").summary["update"] == 1
@@ -406,13 +401,12 @@ def test_an_answer_makes_nothing_that_the_mapping_does_not_make(sandbox: Sandbox
     """Nobody who is known is updated, nobody new is created, and no known person is created."""
     load(write(ANA, BO), "first")
     before, roster = state(sandbox), write(("2001", "Zoltan", "Kovacs", *BO[3:]))
-    text = Path("small.yaml").read_text("utf-8")
     for rules, answers in (
         ("known: skip", {"update": Exit.USAGE, "create": Exit.USAGE}),
         ("new: reject", {"create": Exit.USAGE}),
     ):
-        changed = text.replace("possible_match: review", f"possible_match: review, {rules}")
-        Path("rules.yaml").write_text(changed, "utf-8")
+        added = ("possible_match: review", f"possible_match: review, {rules}")
+        change("small.yaml", added, to="rules.yaml")
         run = f"run {rules.partition(':')[0]}"
         typed("plan", roster, "-m", "rules.yaml", "-o", run)
         assert ("2", "another-person") in codes(run)

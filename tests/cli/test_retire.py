@@ -15,7 +15,7 @@ from importer.model.run import AlmaFacts
 from importer.report.view import Names
 from tests.campus.retiring import caller, fill, write
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ask, codes, state
+from tests.cli.small import ask, change, codes, state
 from tests.command_line import typed
 from tests.sheets import read_csv, write_csv
 
@@ -120,11 +120,10 @@ def test_a_loan_since_the_plan_keeps_a_membership(sandbox: Sandbox) -> None:
     assert state(sandbox)[users["free"]] == before
 
 
-@pytest.mark.parametrize("do", ["list", "delete"])
-def test_only_what_is_open_ends_a_membership_instead(sandbox: Sandbox, do: str) -> None:
+def test_only_what_is_open_ends_a_membership_instead(sandbox: Sandbox) -> None:
     """`if_open: expire` is about loans, requests and fees; staff and members are kept as ever."""
     kinds = ("loans", "fees", "staff", "proxy", "current")
-    made(sandbox, do, *kinds, if_open="expire")
+    made(sandbox, "delete", *kinds, if_open="expire")
     planned = typed(*PLAN, "run", "--json").summary
     assert (planned["update"], planned["review"]) == (2, 3)
     assert {row for row, code in codes("run") if code == "not-deleted"} == {"4", "5", "6"}
@@ -190,10 +189,8 @@ def test_a_second_plan_ends_nobody_again(sandbox: Sandbox) -> None:
     No safety check stops that users leave the group that the mapping ends.
     """
     users = made(sandbox, "expire", "free", "noted", "current")
-    mapping = Path("retire.yaml")
-    text = mapping.read_text("utf-8").replace("    set:", "    set:\n      user_group: FRIEND", 1)
-    text = text.replace("user_group: [COMM]", "user_group: [COMM, FRIEND]")
-    mapping.write_text(text, "utf-8")
+    ended = ("    set:", "    set:\n      user_group: FRIEND")
+    change("retire.yaml", ended, ("user_group: [COMM]", "user_group: [COMM, FRIEND]"))
     typed(*PLAN, "run")
     assert typed("apply", "run", "--json").summary["updated"] == 3
     before = state(sandbox)

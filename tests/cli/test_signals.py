@@ -21,7 +21,7 @@ import pytest
 from importer.errors import Exit
 from importer.sandbox.server import Options, running
 from tests.cli.conftest import Sandbox
-from tests.cli.small import write
+from tests.cli.small import change, write
 from tests.pipeline.runs import ROOT
 
 TRIES = int(os.environ.get("SIGNAL_TRIES", "5"))
@@ -134,8 +134,7 @@ def test_a_stopped_plan_continues(plan: Plan, tmp_path: Path) -> None:
     lines = (tmp_path / "people.csv").read_text("utf-8").splitlines(keepends=True)
     (tmp_path / "people.csv").write_text("".join(lines[: PEOPLE + 1]), "utf-8")
     mapping = tmp_path / "small.yaml"  # one call for each row
-    text = mapping.read_text("utf-8").replace("possible_match: review", "possible_match: ignore")
-    mapping.write_text(text, "utf-8")
+    change(mapping, ("possible_match: review", "possible_match: ignore"))
     plan = replace(plan, folder=tmp_path)
     arguments = ("plan", "people.csv", "-m", "small.yaml", "--no-refresh", "-o", "continued")
     before = len(plan.sandbox.log())

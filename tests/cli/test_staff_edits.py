@@ -12,7 +12,7 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.memory import EditMemory
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, BO, MAPPING, ask, codes, load, state, write
+from tests.cli.small import ANA, BO, MAPPING, ask, change, codes, load, state, write
 from tests.command_line import typed
 
 _MAPPING = """version: 1
@@ -386,8 +386,7 @@ def test_a_resolved_row_overwrites_what_its_plan_was_asked_to(external: _Loads) 
     external.write(nickname="Quincy")
     external.load()
     external.edit()
-    roster = Path("people.csv")
-    roster.write_text(roster.read_text("utf-8").replace("Ana,Nunez", "Zoe,Other"), "utf-8")
+    change("people.csv", ("Ana,Nunez", "Zoe,Other"))
     planned = typed("plan", *PLAN, "--overwrite-edits", "pref_first_name", "-o", "over", "--json")
     assert planned.summary["review"] == 1
     typed("resolve", "over", "2", "--as", "update", "--json")
@@ -401,9 +400,7 @@ def test_a_field_to_overwrite_is_one_of_the_mapping(external: _Loads) -> None:
     """Another name is refused with those that there are; the end of a role, in no list, is one."""
     refused = typed("plan", *PLAN, "--overwrite-edits", "nickname", "-o", "over")
     assert (refused.exit, "pref_first_name" in refused.err) == (Exit.USAGE, True)
-    mapping = Path("sticky.yaml")
-    text = mapping.read_text("utf-8")
-    mapping.write_text(f"{text}patron_role: {{expiry: 2027-05-31}}\n", "utf-8")
+    change("sticky.yaml", more="patron_role: {expiry: 2027-05-31}\n")
     flags = ("--overwrite-edits", "patron_role.expiry")
     assert typed("plan", *PLAN, *flags, "-o", "over").exit == Exit.DONE
 

@@ -13,7 +13,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.plan import Result
 from importer.report.wording import ENDS
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, ANAS_CHANGE, BO, HEAD, ask, codes, load, state, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, HEAD, ask, change, codes, load, state, write
 from tests.command_line import typed
 
 
@@ -196,15 +196,13 @@ def test_what_a_run_added_is_taken_back_without_allow(sandbox: Sandbox) -> None:
     roster = write(ANAS_CHANGE)
     mapping = Path("small.yaml")
     none = "removals: {percent: 100, count: 100}"
-    mapping.write_text(mapping.read_text("utf-8").replace(none, ""), "utf-8")
+    change(mapping, (none, ""))
     before = state(sandbox)
     load(roster, "second")
     assert typed("undo", "second", "-o", "back", "--json").summary["failed_checks"] == []
     assert typed("apply", "back", "--json").summary["updated"] == 1
     assert state(sandbox) == before
-    text = mapping.read_text("utf-8")
-    kept = text.replace("match: {", "match: {keep_old_id: {type: BARCODE}, ")
-    mapping.write_text(kept.replace("record:", CARD, 1), "utf-8")
+    change(mapping, ("match: {", "match: {keep_old_id: {type: BARCODE}, "), ("record:", CARD))
     renamed = (f"{text},Card" for text in (",".join(HEAD), ",".join(("2009", *ANA[1:]))))
     roster.write_text("\n".join(renamed) + "\n", "utf-8")
     typed("plan", roster, "-m", "small.yaml", "-o", "renames")
