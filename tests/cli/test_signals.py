@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,15 +18,14 @@ import pytest
 from importer.errors import Exit
 from importer.sandbox.server import Options, running
 from tests.cli.conftest import Sandbox
-from tests.cli.small import change, write
+from tests.cli.small import write
 from tests.pipeline.runs import ROOT
 
 TRIES = int(os.environ.get("SIGNAL_TRIES", "5"))
 """Processes that are stopped, all but one of them by `make faults`; a hunt sets more."""
 ATTEMPTS = [0, *(pytest.param(n, marks=pytest.mark.faults) for n in range(1, TRIES))]
 
-PEOPLE = 60
-MORE = 300
+PEOPLE = 300
 """People of an apply that does not end before Ctrl-C, however busy the computer is."""
 
 SCRIPT = """
@@ -77,7 +73,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     folder = tmp_path_factory.mktemp("signals")
     rows = (
         (f"{3000 + n}", "Ana", f"Nunez{n}", "COMM", "1990-01-02", f"ana{n}@example.org", "")
-        for n in range(MORE)
+        for n in range(PEOPLE)
     )
     write(*rows, folder=str(folder))
     with running(Options(rate=0, latency=(0.05, 0.2))) as base_url:
@@ -125,43 +121,6 @@ def test_ctrl_c_from_the_start(plan: Plan, attempt: int) -> None:
     out, told = process.communicate(timeout=60)
     assert "Traceback" not in out + told, told
     assert process.returncode in {Exit.INTERRUPTED, Exit.DONE}, (process.returncode, told)
-
-
-def test_a_stopped_plan_continues(plan: Plan, tmp_path: Path) -> None:
-    """What Alma answered before Ctrl-C is not asked again; a saved plan deletes it."""
-    for name in ("people.csv", "codes.json", "small.yaml"):
-        shutil.copy(plan.folder / name, tmp_path)
-    lines = (tmp_path / "people.csv").read_text("utf-8").splitlines(keepends=True)
-    (tmp_path / "people.csv").write_text("".join(lines[: PEOPLE + 1]), "utf-8")
-    mapping = tmp_path / "small.yaml"  # one call for each row
-    change(mapping, ("possible_match: review", "possible_match: ignore"))
-    plan = replace(plan, folder=tmp_path)
-    arguments = ("plan", "people.csv", "-m", "small.yaml", "--no-refresh", "-o", "continued")
-    before = len(plan.sandbox.log())
-    process = plan.command(*arguments)
-    while len(plan.sandbox.log()) - before <= PEOPLE // 2 and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    out, told = process.communicate(timeout=60)
-    assert process.returncode == Exit.INTERRUPTED, (process.returncode, told)
-    assert not (tmp_path / "continued").exists()
-    memory = tmp_path / "runs" / "memory.sqlite"
-    assert not memory.stat().st_mode & 0o077
-    kept, stopped_at = _kept(memory), len(plan.sandbox.log())
-    assert kept >= PEOPLE // 4
-    process = plan.command(*arguments, "--json")
-    out, told = process.communicate(timeout=60)
-    assert process.returncode == Exit.DONE, told
-    done = json.loads(out)
-    assert done["create"] + done["unchanged"] == PEOPLE  # some were created by a test before
-    assert len(plan.sandbox.log()) - stopped_at == PEOPLE - kept + 1  # and whose key it is
-    assert _kept(memory) == 0
-
-
-def _kept(memory: Path) -> int:
-    """How many answers of Alma's are kept."""
-    with closing(sqlite3.connect(memory)) as connection:
-        return int(connection.execute("SELECT count(*) FROM lookups").fetchone()[0])
 
 
 def test_ctrl_c_in_a_callback_is_not_lost() -> None:
