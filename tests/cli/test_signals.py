@@ -89,7 +89,7 @@ def test_ctrl_c_twice(plan: Plan, attempt: int) -> None:
     """Whatever is under way: connecting, sending, writing down, or closing the connections."""
     chance = random.Random(attempt)  # noqa: S311  no secret
     run = f"run{attempt}"
-    shutil.copytree(plan.folder / "plan", plan.folder / run)
+    shutil.copytree(plan.Path("plan"), plan.folder / run)
     calls = len(plan.sandbox.log())
     process = plan.command("apply", run)
     while len(plan.sandbox.log()) == calls and process.poll() is None:
