@@ -25,7 +25,7 @@ TRIES = int(os.environ.get("SIGNAL_TRIES", "5"))
 """Processes that are stopped, all but one of them by `make faults`; a hunt sets more."""
 ATTEMPTS = [0, *(pytest.param(n, marks=pytest.mark.faults) for n in range(1, TRIES))]
 
-PEOPLE = 300
+PEOPLE = 150
 """People of an apply that does not end before Ctrl-C, however busy the computer is."""
 
 SCRIPT = """
@@ -89,7 +89,7 @@ def test_ctrl_c_twice(plan: Plan, attempt: int) -> None:
     """Whatever is under way: connecting, sending, writing down, or closing the connections."""
     chance = random.Random(attempt)  # noqa: S311  no secret
     run = f"run{attempt}"
-    shutil.copytree(plan.Path("plan"), plan.folder / run)
+    shutil.copytree(plan.folder / "plan", plan.folder / run)
     calls = len(plan.sandbox.log())
     process = plan.command("apply", run)
     while len(plan.sandbox.log()) == calls and process.poll() is None:
