@@ -182,13 +182,16 @@ def _dates(column: FailingColumn) -> Problem | None:
 def _date_words(column: FailingColumn) -> Problem | None:
     """Return the texts that stand for dates, as a lookup to complete.
 
-    Nothing if the rows' own advice repairs the column. Without any date or digit it is another
+    A date with a short year is none: its own advice is right. Nothing if the rows' own advice
+    repairs the column. Without any date or digit it is another
     field's column.
     """
     if not _most(column) or column.advised * 2 > column.rows:
         return None
-    ordered = column.values.most_common()
-    repeated = len(ordered) * 2 <= column.rows and len(ordered) <= _LISTED
+    read = column.mapped.mapping.file.dates(column.rule.dates).read
+    every = column.values.most_common()
+    ordered = [(text, n) for text, n in every if read(text) is not Unread.SHORT_YEAR]
+    repeated = 0 < len(ordered) * 2 <= column.rows and len(ordered) <= _LISTED
     if repeated and column.target.field.path != "birth_date":
         message = f"{_of_column(column)} cannot be read as dates: {KNOWN}"
         lines = [_date_line(text, count) for text, count in ordered]

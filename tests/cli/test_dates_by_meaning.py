@@ -145,6 +145,15 @@ def follow(advised: str, chosen: str = "2031-05-15") -> None:
     path.write_text(text + "".join(f"{line}\n" for line in lines).replace('"?"', chosen), "utf-8")
 
 
+def test_a_date_with_a_short_year_is_no_word_of_a_lookup() -> None:
+    """Beside words that are repeated; its own advice, how to read the year, stays."""
+    dates = [(day, "") for day in (*["soon"] * 4, *["15-AUG-27", "16-AUG-27"], "05/15/2027")]
+    typed("check", *ends(*dates), "-o", "run")
+    (found,) = told("run", "most-of-column")
+    assert "soon" in found.advice
+    assert "AUG" not in found.advice
+
+
 def test_a_bare_year_is_no_day_number_and_the_advice_completes_it() -> None:
     """The advice allows no day numbers by itself; followed, it gives the last day of the year."""
     for serials in ("", ", serials: true"):
