@@ -484,9 +484,9 @@ class EditMemory(Memory):
             "WITH own AS (SELECT max(time) AS time FROM loaded WHERE institution = ?1"
             " AND mapping = ?2 AND primary_id = ?3 AND key = ?4)"
             " SELECT 1 FROM own WHERE EXISTS (SELECT 1 FROM missing WHERE institution = ?1"
-            " AND mapping = ?2) AND (EXISTS (SELECT 1 FROM loads WHERE institution = ?1 AND mapping = ?2"
-            " AND loads.time > own.time) OR EXISTS (SELECT 1 FROM leavers WHERE institution = ?1"
-            " AND primary_id = ?3 AND leavers.time >= own.time))"
+            " AND mapping = ?2) AND (EXISTS (SELECT 1 FROM loads WHERE institution = ?1"
+            " AND mapping = ?2 AND loads.time > own.time) OR EXISTS (SELECT 1 FROM leavers"
+            " WHERE institution = ?1 AND primary_id = ?3 AND leavers.time >= own.time))"
         )
         return any(self.read(query, (self.institution, mapping, key, self._mark)))
 
