@@ -544,7 +544,7 @@ class _Compiler:
             policy,
             rule.rule.get(Override) == Override(value=True),
             self._common_id_rule(rule, bound),
-            rule.run_dependent,
+            bool(rule.run_variables),
             rule.rule.get(Bad) == Bad("drop"),
             {
                 code: self.mapping.source.place(steps)
@@ -555,7 +555,7 @@ class _Compiler:
             rule.fields,
             own if any(not t.variables for _, part in rule.parts for t in part.templates) else (),
             rule.needed,
-            rule.by_row,
+            bool(rule.run_variables - {"today"}),  # not the same in all rows of a run
         )
         other: dict[str, CellsOf] = {
             heading_key(name): (heading_key(heading), None, 0) for name, heading in bound.items()
@@ -593,7 +593,7 @@ class _Compiler:
         conditions = [*entry.part.conditions] if entry else []
         deciding = [*(one for _, one in conditions), *(c for one in every for c in one.conditions)]
         files = [mapping.tables.get(file) for one in deciding for file in one.files]
-        by_day = any(one.run_dependent for one in every)  # such a date is written if it moves far
+        by_day = any(one.run_variables for one in every)  # such a date is written if it moves far
         text = repr((written, roster.dates, ids, conditions))  # as memories of 1.0.1 have it
         if more := [one for one in (roster.blank, terms, divided, files * (not by_day)) if one]:
             text += repr(more)

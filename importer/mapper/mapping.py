@@ -17,7 +17,6 @@ from importer.mapper.conditions import Condition, Subject, Test
 from importer.mapper.dates import Dates
 from importer.mapper.lookups import LookupKey, Tables
 from importer.mapper.placeholders import (
-    RUN_VARIABLES,
     TO_CHOOSE,
     VALUE,
     Cell,
@@ -173,15 +172,9 @@ class FieldRule:
         return any(step.uses_terms for _, part in self.parts for step in part.steps)
 
     @property
-    def run_dependent(self) -> bool:
-        """Whether it contains a run variable."""
-        return any(variable.of_run for t in self.templates for variable in t.variables)
-
-    @property
-    def by_row(self) -> bool:
-        """Whether it contains a run variable that is not the same in all rows of a run."""
-        names = {variable.name for t in self.templates for variable in t.variables}
-        return not names.isdisjoint({*RUN_VARIABLES} - {"today"})
+    def run_variables(self) -> set[str]:
+        """The run variables that it contains."""
+        return {v.name for t in self.templates for v in t.variables if v.of_run}
 
     # --- what it gives ---
 
