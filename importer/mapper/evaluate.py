@@ -604,11 +604,9 @@ class Evaluation:
                 keys = (key for key in one.rule.rule.deciding if isinstance(key, Cell))
                 of_when = (place for key in keys for place in self.places(key, one.bound))
                 places = tuple(dict.fromkeys(of_when)) or places
-            why = (
-                replace(finding, message=reason[0] + left_out, advice=reason[1])
-                if reason
-                else finding
-            )
+            why = finding
+            if reason:
+                why = replace(finding, message=reason[0] + left_out, advice=reason[1])
             self.report([(row, why, shown)], one.column.label, places)
         return blank
 
