@@ -219,31 +219,25 @@ class Bar(Progress):
         super().__init__(
             TextColumn("{task.description}"),
             BarColumn(_WIDTH),
-            _Done(),
+            TextColumn("{task.completed:,.0f}{task.fields[of]}"),
             _Rate(),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
             get_time=clock,
         )
-        self._task = self.add_task(what, total=None)
+        self._task = self.add_task(what, total=None, of="")
 
     def advance_to(self, done: int, of: int, counts: str = "") -> None:
         """Show `done` of `of` items (0: not known), and their results in words."""
         self._counts = counts
-        self.update(self._task, completed=done, total=of or None)
+        self.update(self._task, completed=done, total=of or None, of=f" of {of:,}" if of else "")
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Yield the bar, then a line with the results and the notice, unless both are blank."""
         yield self.make_tasks_table(self.tasks)
         if line := " · ".join(filter(None, (self._counts, self._notice()))):
             yield Text(line, no_wrap=True, overflow="ellipsis")
-
-
-class _Done(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        of = "" if task.total is None else f" of {task.total:,.0f}"
-        return Text(f"{task.completed:,.0f}{of}")
 
 
 class _Rate(ProgressColumn):
@@ -253,7 +247,4 @@ class _Rate(ProgressColumn):
 
 def _per_second(rate: float) -> str:
     """Return a rate as people read it: `3.2`, `13,087`."""
-    return f"{rate:,.1f}" if rate < _WHOLE_RATE else f"{rate:,.0f}"
-
-
-_WHOLE_RATE = 10
+    return f"{rate:,.1f}" if rate < 10 else f"{rate:,.0f}"

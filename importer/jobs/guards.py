@@ -271,8 +271,7 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
         # without one, the run was purged, and is planned again
         seal = of_run(load.run, lambda ledger: ledger.value("seal"), None) or ""
         passing = load.model_copy(update={"step": Step.PLANNED, "allowed": allowed, "seal": seal})
-        store.state = store.state.with_decision(decision, **store.state.slot(load, passing))
-        store.save()
+        store.decide(decision, **store.state.slot(load, passing))
     return decision
 
 
@@ -312,9 +311,7 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
             raise UsageError(_not_meant(job, "", store.state) if store.state.held else msg)
         of_run = held.run if held is not None else ""
         decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
-        changes = {"feeds": feeds, "returned": returned}
-        changes |= store.state.slot(held, None) if held is not None else {}
-        store.state = store.state.with_decision(decision, **changes)
-        store.save()
+        over = store.state.slot(held, None) if held is not None else {}
+        store.decide(decision, feeds=feeds, returned=returned, **over)
         store.remove_copies(held.files if held is not None else ())
     return decision

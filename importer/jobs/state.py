@@ -293,11 +293,6 @@ class State(_Kept):
         """The last load that was done."""
         return self.loads[-1] if self.loads else None
 
-    def with_decision(self, decision: Decision, **changes: object) -> Self:
-        """Return the state after a person decided something."""
-        decisions = (*self.decisions, decision)[-_DECISIONS:]
-        return self.model_copy(update={"decisions": decisions, **changes})
-
     def feed(self, address: str) -> Feed:
         """Return what is known of the files of a roster."""
         return self.feeds.get(address, Feed())
@@ -379,6 +374,10 @@ class Store:
         """Change the state; it is durable before the next step. Raises LedgerError."""
         self.state = self.state.model_copy(update=changes)
         self.write(self.state)
+
+    def decide(self, decision: Decision, **changes: object) -> None:
+        """Save what a person decided, with other changes of the state. Raises LedgerError."""
+        self.save(decisions=(*self.state.decisions, decision)[-_DECISIONS:], **changes)
 
     def remove_copies(self, files: Iterable[PickedFile]) -> None:
         """Delete the copies of files that were picked up."""
