@@ -264,7 +264,8 @@ def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
 class Inbox:
     """The open place of a roster, and what its job remembers of the files.
 
-    `folder`: that of the job, in which files are read to compare them.
+    `folder`: that of the job, in which files are read to compare them; `patterns`: those of all
+    its rosters.
     """
 
     part: RosterPart
@@ -272,6 +273,7 @@ class Inbox:
     every: Every
     feed: Feed
     folder: Path
+    patterns: tuple[str, ...] = ()
 
     def files(self) -> list[FoundFile]:
         """Return the files that are there, in the order of the feed. Raises PlaceError."""
@@ -328,7 +330,8 @@ class Inbox:
         part, feed, where = self.part, self.feed, self.part.source
         if not there:
             new = "new " if feed.files else ""
-            msg = f"There is no {new}file {where.pattern} in {where}. Ask the office that sends it."
+            msg = f"There is no {new}file {where.pattern} in {where}. {self._misnamed()}Ask the "
+            msg += "office that sends it."
             raise MissingFileError(msg)
         newest = there[-1]
         waiting = (file for file in there if not feed.state(file).is_over)
@@ -360,6 +363,17 @@ class Inbox:
             msg += f"{where}."
             raise WrongFileError(msg, chosen)
         return copied(self.place, chosen, folder, where=str(where))
+
+    def _misnamed(self) -> str:
+        """Return a sentence about a new file of this kind that no roster of the job has, or ""."""
+        last = self.feed.last.modified if self.feed.last is not None else 0
+        found = [
+            str(file)
+            for file in matching(self.place, f"*{Path(self.part.source.pattern).suffix}")
+            if file.modified > last
+            and not any(fnmatchcase(file.name, pattern) for pattern in self.patterns)
+        ]
+        return f"A file under another name is there: {found[-1]}. " if found else ""
 
     def put_away(self, file: PickedFile, stamp: str) -> None:
         """Rename or delete a file that was loaded, unless it was replaced by another one since.

@@ -79,9 +79,10 @@ class Intake:
     @contextmanager
     def _opened(self, part: RosterPart) -> Iterator[Inbox]:
         """Open the place of a roster. Raises PlaceError, AccessError, UsageError."""
-        feed = self._store.state.feed(part.source.address)
+        feed, file = self._store.state.feed(part.source.address), self._job.file
+        patterns = tuple(one.source.pattern for one in file.rosters)
         with opened(self._job, part.source) as place:
-            yield Inbox(part, place, self._job.file.every, feed, self._store.folder)
+            yield Inbox(part, place, file.every, feed, self._store.folder, patterns)
 
     def _keep(self, inbox: Inbox, feed: Feed, **changes: object) -> None:
         """Remember a feed that changed, with other changes of the state."""

@@ -442,6 +442,25 @@ def test_the_last_file_with_an_earlier_time_is_the_last_file(office: Office) -> 
     assert len(office.mails) == 1
 
 
+def test_a_new_file_under_another_name_is_named(office: Office) -> None:
+    """The office changed its name, and says that it sent one; old ones and others are not meant."""
+    _write_job_of_two(office, GUARDS)
+    office.drop(rows_of(people(2)), age=HOUR)
+    assert office.takes(people(2, first=10), "staff-1.csv", age=HOUR) == Exit.DONE
+    office.drop(named("Friday"), "patrons-0.csv.old", age=HOUR * 9)
+    office.drop(named("Sunday"), "leaflet.pdf")
+    office.clear()
+    assert office.run() == Exit.ROSTER
+    assert "another name" not in office.text
+    office.drop(named("Tuesday"), "Patrons_2.csv")
+    office.clear()
+    assert office.run() == Exit.ROSTER
+    assert (
+        "There is no new file patrons-*.csv in incoming. A file under another name is there: "
+        "Patrons_2.csv (" in office.text
+    )
+
+
 def test_a_refused_file_that_is_gone_is_not_named_any_more(office: Office) -> None:
     """The office deleted it: nobody has to skip it."""
     office.write_job(GUARDS)
