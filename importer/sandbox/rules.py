@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from importer.sandbox.answers import refuse
-from importer.sandbox.configuration import GROUPS_UNFIT, CodeTables, Switches
+from importer.sandbox.configuration import GROUPS_UNFIT, INSTITUTION, CodeTables, Switches
 from importer.sandbox.users import (
     EXTERNAL,
     INTERNAL,
@@ -105,21 +105,22 @@ def _check_kind(body: Record, tables: CodeTables, switches: Switches) -> None:
             if text(body, "external_id"):
                 refuse("external_id_given")
         case "EXTERNAL":
-            _check_external(body, switches)
+            _check_external(body, tables, switches)
         case _:
             refuse("illegal_account")
     if group and not tables.has("UserGroups", group):
         refuse("illegal_group")
 
 
-def _check_external(body: Record, switches: Switches) -> None:
-    """Check what only External users have, and what they do not have."""
+def _check_external(body: Record, tables: CodeTables, switches: Switches) -> None:
+    """Check what only External users have; the profiles of an own institution are not known."""
     external_id = text(body, "external_id")
     if not external_id:
         refuse("external_id_missing")
     if switches["external-password"] == "refuse" and text(body, "password"):
         refuse("missing", field="internal account for password")
-    if switches["external-id-check"] == "on" and external_id not in _KNOWN_PROFILES:
+    known = tables.institution != INSTITUTION or external_id in _KNOWN_PROFILES
+    if switches["external-id-check"] == "on" and not known:
         refuse("invalid_value", field="external_id", value=external_id)
 
 

@@ -149,7 +149,9 @@ def test_the_practice_alma_has_the_institutions_codes(like: Alma) -> None:
     libraries = like.call("GET", "/conf/libraries").json()["library"]
     assert [one["code"] for one in libraries] == ["EAST", "WEST"]
     assert like.call("POST", "/users", student(user_group=coded("UGRD"))).status_code == 400
-    own = student(user_group=coded("U1"), campus_code=coded("NORTH"))  # no fetch gives campuses
+    like.set(switches={"external-id-check": "on"})
+    # no fetch gives campuses, nor the profiles of the SIS load
+    own = student(user_group=coded("U1"), campus_code=coded("NORTH"), external_id="HR")
     assert like.call("POST", "/users", own).status_code == 200
     assert like.call("DELETE", "/users/1000001").status_code == 204
     one = like.call("GET", "/users?limit=1&expand=full").json()["user"][0]
