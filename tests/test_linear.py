@@ -26,7 +26,7 @@ NOISE = 0.01
 STEEP = 3
 """A linear pattern takes twice as long for twice the text, a quadratic one four times."""
 
-SINGLE = ("a", "A", "0", " ", "\n", ".", "-", "@", '"', "<", "é", "Ã")
+SINGLE = ("a", "A", "0", " ", "\n", ".", "-", "@", '"', "<", "#", "é", "Ã")
 MIXED = (
     *("\t", "_", "/", ":", "'", "\\", "(", "[", "{", "=", "+", "a ", "a.", "0-", "0a", "a@", "a,"),
     *(", ", "<a", "{a", "é ", "=0", "a\n", "\n ", '"a', "a:", "_a", "0 ", "0.", "$a", "&a", "x0"),
