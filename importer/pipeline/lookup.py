@@ -39,13 +39,7 @@ from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
 from importer.planner.who import needs_people
 from importer.users.cache import UserCache, cache_path, find_all, find_common, find_users
-from importer.users.matching import (
-    MatchedUser,
-    MatchResult,
-    PersonQuery,
-    identifiers,
-    search_alma,
-)
+from importer.users.matching import MatchedUser, MatchResult, PersonQuery, identifiers, search_alma
 from importer.users.refresh import Refresh, calls_to_complete, read_again
 from importer.writer.executor import FAILURES_IN_A_ROW
 
