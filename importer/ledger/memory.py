@@ -40,6 +40,19 @@ from importer.model.user import User
 
 PATH = Path("runs", "memory.sqlite")
 
+_EARLIER = tuple(Path("runs", f"{name}.sqlite") for name in ("decisions", "absent", "edits"))
+"""The files of earlier versions, whose tables are in one file now."""
+
+_EDITS = (
+    "INSERT OR IGNORE INTO loaded SELECT institution, primary_id, mapping, 'before ' || run,"
+    " imprints, imprinted, key FROM earlier.before WHERE mapping <> ''",
+    "INSERT OR IGNORE INTO loaded SELECT institution, primary_id, mapping, coalesce((SELECT run"
+    " FROM earlier.before WHERE before.institution = edits.institution"
+    " AND before.primary_id = edits.primary_id AND before.time = edits.time), ''),"
+    " imprints, time, key FROM earlier.edits",
+)
+"""How `loaded` is filled from `edits`, which had the newest values, and `before`, older ones."""
+
 _FORGET = (
     "DELETE FROM answers WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)",
     *(
@@ -98,13 +111,28 @@ class Memory(Database):
         return self.damaged
 
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make tables that are missing."""
+        """Make tables that are missing, and take in the files of earlier versions."""
         connection.executescript(files("importer.ledger").joinpath("memory.sql").read_text("utf-8"))
+        for path in filter(Path.is_file, _EARLIER):
+            connection.execute("ATTACH ? AS earlier", (str(path),))
+            names = "SELECT name FROM {}sqlite_master WHERE type = 'table'"
+            tables = {name for (name,) in connection.execute(names.format("earlier."))}
+            same = tables & {name for (name,) in connection.execute(names.format(""))}
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                for table in same:
+                    connection.execute(
+                        f"INSERT OR IGNORE INTO {table} SELECT * FROM earlier.{table}"  # noqa: S608
+                    )
+                for query in _EDITS if {"edits", "before"} <= tables else ():
+                    connection.execute(query)
+            connection.execute("DETACH earlier")
+            path.unlink(missing_ok=True)
 
     @property
     def exists(self) -> bool:
         """Whether anything was left so far."""
-        return "connection" in self.__dict__ or self.path.is_file()
+        return "connection" in self.__dict__ or any(map(Path.is_file, (self.path, *_EARLIER)))
 
     def read(self, query: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """Return the rows of a query; none if there is no file yet."""

@@ -309,6 +309,7 @@ def delete_cache(path: Path) -> None:
         try:
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
+            path.with_suffix(".answers").unlink(missing_ok=True)  # of an earlier version
         except OSError as error:
             msg = f"{path} cannot be deleted ({error.strerror}). Close the program that uses it."
             raise UsageError(msg) from error

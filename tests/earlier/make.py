@@ -26,6 +26,8 @@ FILES = {
     "second/ledger.sqlite": "ledger.sqlite",
     "second/ledger.mark": "ledger.mark",
     "runs/memory.sqlite": "memory.sqlite",
+    "runs/decisions.sqlite": "resolutions.sqlite",  # by earlier versions, as the next
+    "runs/edits.sqlite": "edits.sqlite",
     "users/edits.key": "edits.key",
     "users/01SANDBOX_INST-sandbox.sqlite": "users.sqlite",
 }

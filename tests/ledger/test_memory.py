@@ -1,4 +1,4 @@
-"""What runs leave for later plans, in one file."""
+"""What runs leave for later plans: one file for all, with the files of earlier versions in it."""
 
 from __future__ import annotations
 
@@ -227,6 +227,58 @@ def test_purge_keeps_what_counts_and_what_undoes_a_later_run(memory: EditMemory)
     assert known(memory, "1") == ["B"]
     memory.put_back("undo again", 1, "run 1", {}, set())
     assert known(memory, "1") == [""]
+
+
+EARLIER = {
+    "decisions": """
+CREATE TABLE answers (institution TEXT, primary_id TEXT, resolution TEXT);
+INSERT INTO answers VALUES ('01INST sandbox', '7', '{"primary_id": "7", "answer": "reject",
+ "user": "", "against": [], "doubts": [], "operator": "jo", "time": "2026-08-20T09:30:00Z"}');
+""",
+    "absent": """
+CREATE TABLE missing (institution TEXT, mapping TEXT, primary_id TEXT, roster TEXT, time TEXT);
+INSERT INTO missing VALUES ('01INST sandbox', 'm', '8', 'r', '2026-08-20T09:30:00+00:00');
+""",
+    "edits": """
+CREATE TABLE edits (institution TEXT, primary_id TEXT, mapping TEXT, imprints TEXT, time TEXT,
+ key TEXT);
+CREATE TABLE before (institution TEXT, run TEXT, primary_id TEXT, mapping TEXT, imprints TEXT,
+ imprinted TEXT, key TEXT, time TEXT);
+CREATE TABLE runs (institution TEXT, run TEXT, entry INTEGER);
+INSERT INTO edits VALUES ('01INST sandbox', '1', 'm', '{new}', '2026-08-20T09:30:00+00:00',
+ '{key}');
+INSERT INTO before VALUES ('01INST sandbox', 'run 2', '1', '', '', '', '',
+ '2026-08-20T09:30:00+00:00');
+INSERT INTO before VALUES ('01INST sandbox', 'run 2', '1', 'm', '{old}',
+ '2026-08-01T09:30:00+00:00', '{key}', '2026-08-20T09:30:00+00:00');
+INSERT INTO runs VALUES ('01INST sandbox', 'run 2', 5);
+""",
+}
+"""What earlier versions had in three files."""
+
+
+def test_the_files_of_earlier_versions_are_taken_in(memory: EditMemory) -> None:
+    """What they contain is known as before, an undo finds the load before, and they are deleted."""
+    load(memory, 0, one("1", left("OLD")))
+    load(memory, 1, one("1", left("NEW")))
+    memory.close()
+    with closing(sqlite3.connect("runs/memory.sqlite")) as connection:
+        rows = "SELECT imprints, key FROM loaded ORDER BY time"
+        (old, key), (new, _) = connection.execute(rows).fetchall()
+    Path("runs/memory.sqlite").unlink()
+    for name, script in EARLIER.items():
+        with closing(sqlite3.connect(f"runs/{name}.sqlite")) as connection:
+            for sign, text in (("{old}", old), ("{new}", new), ("{key}", key)):
+                script = script.replace(sign, text)  # noqa: PLW2901
+            connection.executescript(script)
+    with EditMemory(ALMA) as opened:
+        assert known(opened, "1") == ["NEW"]
+        assert opened.entry("run 2") == 5
+        assert AbsentMemory(ALMA).counts("m", "") == {"8": 1}
+        assert [*DecisionMemory(ALMA).load()] == ["7"]
+        opened.put_back("undo", 1, "run 2", {}, set())
+        assert known(opened, "1") == ["OLD"]
+    assert [path.name for path in Path("runs").iterdir()] == ["memory.sqlite"]
 
 
 def test_a_damaged_file_is_named(memory: EditMemory) -> None:
