@@ -252,10 +252,12 @@ class State(_Kept):
     @model_validator(mode="before")
     @classmethod
     def _of_earlier_version(cls, values: object) -> object:
-        """Take the memory of a version that kept no delivered runs.
+        """Take the memory of a version that kept one load only, or no delivered runs.
 
         Or that had an open load of corrections in the place of one of a roster.
         """
+        if isinstance(values, dict) and values.get("last") and "loads" not in values:
+            values = {**values, "loads": [values["last"]]}
         if isinstance(values, dict) and "delivered" not in values:
             loads = values.get("loads") or ()
             values = {**values, "delivered": [one["run"] for one in loads]}
