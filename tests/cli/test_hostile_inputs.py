@@ -171,7 +171,7 @@ def _type_in_all(
     done = subprocess.run(
         [sys.executable, "-c", TYPE_IN_ALL],
         cwd=folder, env=clean | {"PYTHONPATH": str(ROOT)} | settings, input=json.dumps(lines),
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     return [int(code) for code in done.stdout.split()], done.stderr
 
