@@ -208,7 +208,7 @@ _LATIN, _IDEOGRAPHS = "\u017f", "\u2e80"
 """The last usual letter of Latin, and the first character of East Asia."""
 _NONE_FITS = -11.0  # for each letter: then it is no encoding of those below
 
-_BEGINNINGS = re.compile(b"(?<=[\r\n])(?:\x0c|" + codecs.BOM_UTF8 + b")")
+_BEGINNINGS = re.compile(b"(?<![^\r\n])(?:\x0c|" + codecs.BOM_UTF8 + b")+")
 _BEYOND = re.compile(rb"[\x80-\xff]+")
 _APART = re.compile(rb'[\s,;"]+')
 _BETWEEN = re.compile(r'[\s,;"]')
@@ -288,8 +288,8 @@ def decoded(content: bytes, encoding: str) -> io.TextIOWrapper:
     """Return the text of a file.
 
     Lone surrogates, as some databases write them, pass, so that `clean` can report them. Form feeds
-    before pages of a report are removed, and inside joined files the marks of UTF-8, which would
-    hide the quotation marks behind them.
+    before pages of a report, the first one also, are removed, and inside joined files the marks of
+    UTF-8, which would hide the quotation marks behind them.
     """
     begins = b"\x0c" in content or content.find(codecs.BOM_UTF8, 1) > 0
     if begins and not encoding.startswith(("utf-16", "utf-32")):

@@ -156,15 +156,17 @@ def build(
     numbers = _fed_back_numbers({row: cell for row, cell in marks.items() if row <= end})
 
     out = sheet.hidden_rows.intersection(filled) if visible_only else set()
-    people = too_long.union(row for row, cell in marks.items() if cell.number)
+    numbered = [row for row, cell in marks.items() if cell.number]
+    people = too_long.union(numbered)
     heads = [sheet.rows[number - 1] for number in source.header if number]
     not_people: dict[int, str] = {}
     if not all_people:
         repeated = {*_repeated_headings(frame, columns, heads, clean)}
         not_people |= dict.fromkeys(sorted(repeated - out), "repeats the headings")
         below = frame.index.intersection([first, *(row + 1 for row in repeated)])
-        rest = below.difference([*out, *people]).tolist()
-        drawn = [row for row in rest if _is_line(frame.loc[row].tolist())]
+        rest = below.difference([*out, *numbered]).tolist()
+        cells = {row: (*frame.loc[row], *sheet.rows[row - 1][columns.end :]) for row in rest}
+        drawn = [row for row, texts in cells.items() if _is_line(texts)]
         not_people |= dict.fromkeys(drawn, "is a line of dashes below the headings")
         left = filled.difference([*out, *repeated, *not_people])
         not_people |= _footers(frame, left.tolist(), people)
@@ -304,7 +306,7 @@ def _second(frame: pd.DataFrame) -> int:
 
 def _is_line(texts: Iterable[str]) -> bool:
     """Return whether the cells are dashes only, as database programs draw below headings."""
-    filled = [*filter(None, texts)]
+    filled = [*filter(None, map(str.strip, texts))]
     return max(map(len, filled), default=0) > 1 and all(map(_LINE.fullmatch, filled))
 
 

@@ -46,7 +46,7 @@ def _of_csv(path: Path, source: Source) -> Iterator[int]:
     csv.field_size_limit(2**30)
     content = path.read_bytes()
     if not source.encoding.startswith(("utf-16", "utf-32")):
-        content = re.sub(rb"(?<=[\r\n])(?:\x0c|\xef\xbb\xbf)", b"", content)
+        content = re.sub(rb"(\A|[\r\n])(?:\x0c|\xef\xbb\xbf)+", rb"\1", content)
     text = content.decode(source.encoding, "replace").removeprefix("\ufeff")
     first, _, rest = text.partition("\n")
     if first.rstrip("\r").strip('"').lower() == f"sep={source.delimiter}":
