@@ -89,13 +89,19 @@ def correct(
     A corrected cell is judged as any other, and what was wrong with it before counts no longer.
     Nor does that a row is uneven once its last cell is corrected: up to there, values are under
     wrong headings, or lacking. With columns of passwords, `secret`, it does: nobody may see them.
-    Raises RosterError where a row or a column is missing, or a cell was another one.
+    A row that the roster leaves out itself may be left out once more: earlier versions took some
+    of these for people. Raises RosterError where a row or a column is missing, or a cell was
+    another one.
     """
+    corrections = [*corrections]
+    gone = {one.row for one in corrections if one.leaves_out}.intersection(roster.left_out)
     frame = roster.frame.copy()
     out: set[int] = set()
     positions = {place.letter: at for at, place in enumerate(roster.places)}
     cells: dict[tuple[int, str], tuple[CellFinding, ...]] = {}
     for one in corrections:
+        if one.row in gone:
+            continue
         position, row = positions.get(one.column), row_label(one.row)
         if one.leaves_out:
             position = 0
