@@ -55,10 +55,8 @@ _EDITS = (
 
 _FORGET = (
     "DELETE FROM answers WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)",
-    *(
-        f"DELETE FROM {table} WHERE julianday(time) < julianday(?)"  # noqa: S608  tables of ours
-        for table in ("missing", "leavers")
-    ),
+    "DELETE FROM missing WHERE julianday(time) < julianday(?) AND primary_id <> ''",
+    "DELETE FROM leavers WHERE julianday(time) < julianday(?)",
     "DELETE FROM loaded WHERE EXISTS (SELECT 1 FROM loaded AS later WHERE later.time > loaded.time"
     " AND later.institution = loaded.institution AND later.primary_id = loaded.primary_id"
     " AND later.mapping = loaded.mapping AND julianday(later.time) < julianday(?))",
@@ -494,29 +492,11 @@ class EditMemory(Memory):
 
     def of(self, mapping: str, primary_ids: Iterable[str]) -> UserMemory:
         """Return what is remembered of a user under the first of these IDs that is known."""
-        for key in map(str.casefold, primary_ids):
-            if found := self._values(key):
-                several = mapping in found and len(found) > 1
-                lost = {one for one in found if several and self._was_gone(one, key)}
+        for primary_id in primary_ids:
+            if found := self._values(primary_id.casefold()):
                 own = found.pop(mapping, None)
-                gone = tuple(left for one, left in found.items() if one in lost)
-                return UserMemory(own, tuple(found.values()), gone, was_gone=mapping in lost)
+                return UserMemory(own, tuple(found.values()))
         return UserMemory(None, ())
-
-    def _was_gone(self, mapping: str, key: str) -> bool:
-        """Return whether a mapping with `match.absent` was loaded without this user since.
-
-        So is one by which the user left. Other rosters may be parts, as of a branch or a week.
-        """
-        query = (
-            "WITH own AS (SELECT max(time) AS time FROM loaded WHERE institution = ?1"
-            " AND mapping = ?2 AND primary_id = ?3 AND key = ?4)"
-            " SELECT 1 FROM own WHERE EXISTS (SELECT 1 FROM missing WHERE institution = ?1"
-            " AND mapping = ?2) AND (EXISTS (SELECT 1 FROM loads WHERE institution = ?1"
-            " AND mapping = ?2 AND loads.time > own.time) OR EXISTS (SELECT 1 FROM leavers"
-            " WHERE institution = ?1 AND primary_id = ?3 AND leavers.time >= own.time))"
-        )
-        return any(self.read(query, (self.institution, mapping, key, self._mark)))
 
     def _values(self, key: str) -> dict[str, dict[str, Imprint]]:
         """Return the values that count of a user, by mapping, the newest load first."""
@@ -559,14 +539,18 @@ class EditMemory(Memory):
     def in_complete_rosters(self, others: Collection[str], since: datetime) -> frozenset[str]:
         """Return who is in the last load of a mapping that looks for missing people.
 
-        `others`: mappings that do not count, nor does one that was last loaded before `since`.
+        So is who was loaded since `since` and is not missing: a row may not be sent yet, or have an
+        error. `others`: mappings that do not count, nor does one last loaded before `since`.
         """
         query = (
             "SELECT DISTINCT primary_id FROM loaded JOIN (SELECT mapping, max(time) AS last FROM"
             " loads WHERE institution = ?1 GROUP BY mapping) USING (mapping) WHERE institution = ?1"
-            " AND key = ?2 AND time >= last AND julianday(last) >= julianday(?3) AND mapping IN"
-            " (SELECT mapping FROM missing WHERE institution = ?1)"
+            " AND key = ?2 AND julianday(last) >= julianday(?3)"
+            " AND mapping IN (SELECT mapping FROM missing WHERE institution = ?1)"
             " AND mapping NOT IN (SELECT value FROM json_each(?4))"
+            " AND (time >= last OR julianday(time) >= julianday(?3) AND NOT EXISTS (SELECT 1"
+            " FROM missing WHERE institution = ?1 AND missing.mapping = loaded.mapping"
+            " AND missing.primary_id = loaded.primary_id))"
         )
         values = (self.institution, self._mark, utc(since), json.dumps([*others]))
         return frozenset(user for (user,) in self.read(query, values))
@@ -576,6 +560,7 @@ class EditMemory(Memory):
         query = (
             "SELECT max(time) FROM loaded WHERE institution = ? AND primary_id = ? AND mapping = ?"
             " AND key = ? AND run <> ? AND julianday(time) > julianday(?)"
+            " AND julianday(time) <= julianday('now')"  # a clock was ahead once
         )
         of_plan = (facts.of(row)[1].name, self._mark, facts.run_name, utc(facts.started))
         (last,) = next(self.read(query, (self.institution, user.casefold(), *of_plan)), (None,))

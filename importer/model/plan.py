@@ -459,15 +459,12 @@ class UserMemory:
     """What earlier loads left of one user.
 
     `own`: this roster's values, None if it never loaded the user. `others`: the values of other
-    rosters, the newest load first; `gone`: of those that are complete, and whose last load did not
-    have the user; `was_gone`: so is this roster. `keeps_id`: only an answer gives the user the
+    rosters, the newest load first. `keeps_id`: only an answer gives the user the
     row's primary ID: the user had it before, or a person decided so.
     """
 
     own: Imprints | None
     others: tuple[Imprints, ...]
-    gone: tuple[Imprints, ...] = ()
-    was_gone: bool = False
     keeps_id: bool = False
 
     @property

@@ -30,7 +30,7 @@ from importer.pipeline.row_plan import PlanContext, among, template
 from importer.planner.entries import current, same_id
 from importer.planner.leavers import Among, counts_for, has_expired, without_counts
 from importer.users.cache import UserCache, cache_path, find_in_groups, find_near
-from importer.users.matching import PersonQuery
+from importer.users.matching import PersonQuery, identifiers
 
 COUNTS = timedelta(days=45)
 """How long the last load of another roster shows that its people are still there."""
@@ -151,7 +151,7 @@ async def _plan(
     plan: AbsentPlan,
     rosters: Sequence[MappedRoster],
     every: list[Missing],
-    stay: Collection[str],
+    stay: frozenset[str],
     users: Users,
     context: PlanContext,
 ) -> None:
@@ -161,8 +161,8 @@ async def _plan(
     assert part is not None  # noqa: S101  the caller asked
     missing = [one for one in every if one.key not in plan.planned]
     new = [one for one in missing if not context.leavers.has_left(one.user)]
-    elsewhere = sum(one.key in stay for one in new)
-    new = [one for one in new if one.key not in stay]
+    gone = [one for one in new if stay.isdisjoint(identifiers(one.user))]
+    elsewhere, new = len(new) - len(gone), gone
     stuck = [one for one in new if steering(one.key)]
     due = [one for one in new if one.rosters >= part.after and one not in stuck]
     waiting = len(new) - len(due) - len(stuck)

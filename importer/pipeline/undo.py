@@ -182,7 +182,8 @@ async def _compare(
         try:
             expand = OBLIGATIONS if image.act is Act.CREATE else "none"
             live = await alma.get_user(image.new_id, expand=expand)
-            if live is None and (now := renamed.get(image.new_id.casefold())):
+            is_gone = live is None and image.act is not Act.DELETE
+            if is_gone and (now := renamed.get(image.new_id.casefold())):
                 live = await alma.get_user(now)
         except (UnavailableError, RefusedError) as error:
             sentence = f"could not be looked up in Alma: {error}"

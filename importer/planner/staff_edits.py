@@ -531,10 +531,6 @@ def _decide(
     own = _own_entry(value, live, places)
     edited = not _is_as_left(last, live, own, memory, earlier.hashed)
     reason = _reason(value, was, last, memory)
-    if (reason, edited) == (Reason.SAME, False) and _counts_more(
-        last, live, memory, earlier.hashed
-    ):
-        reason = Reason.RULE  # as at a first load
     if value.where.path == ROLE_END and not last.rule and not edited:  # of a create, so not sent
         return Ruling.WRITE
     path, alma = value.where.path, shown(value.where, live) if value.day else ""
@@ -589,28 +585,10 @@ def _is_as_left(
     )
 
 
-def _counts_more(last: Imprint, live: User, memory: UserMemory, hashed: Keyed) -> bool:
-    """Return whether this roster's unchanged value counts more than what another one left.
-
-    So where this roster was without the user meanwhile, or the others that wrote a field are now.
-    """
-    there = {*map(hashed, texts(last.where, live))}
-    if memory.was_gone and last.answered not in {"", *there}:
-        return True
-    wrote = [
-        imprints
-        for imprints in memory.others
-        for one in imprints.values()
-        if one.where == last.where and one.made == one.answered and one.made in there
-    ]
-    return not last.where.names and bool(wrote) and all(one in memory.gone for one in wrote)
-
-
 def _is_of_another(value: Value, live: User, memory: UserMemory, earlier: Earlier) -> bool:
-    """Return whether Alma has what it had after the last load of another roster with the user."""
+    """Return whether Alma has what it had after the last load of another roster."""
     there = {*map(earlier.hashed, texts(value.where, live))}
-    there_now = (imprints for imprints in memory.others if imprints not in memory.gone)
-    every = (one for imprints in there_now for one in imprints.values())
+    every = (one for imprints in memory.others for one in imprints.values())
     return any(one.where == value.where and one.answered in there for one in every)
 
 

@@ -507,7 +507,8 @@ def test_whoever_another_complete_roster_has_stays(
 ) -> None:
     """Two rosters with one person, loaded one after the other: who leaves one of them is there.
 
-    Who leaves both, or leaves one long after the other was loaded, is missing.
+    So is who has an error there, or is not sent yet. Who leaves both, or leaves one long after the
+    other was loaded, is missing.
     """
     everybody = (ANA, (*BO[:3], "COMM", *BO[4:]), CY)
     for name in ("staff", "students"):
@@ -519,6 +520,15 @@ def test_whoever_another_complete_roster_has_stays(
     load(staff, "staff", "staff.yaml")
     assert inactive(sandbox) == set()
     assert "2 would not" in (Path("staff/problems.csv")).read_text("utf-8")
+    typed("purge", "--older-than", "0d", "--yes")
+    wrong = (*BO[:3], "COMM", "nonsense", *BO[5:])
+    load(write(ANA, wrong, CY, name="students.csv"), "wrong", "students.yaml")
+    load(staff, "beside-a-wrong-row", "staff.yaml")
+    renewed = [(*one[:5], f"new{one[5]}", *one[6:]) for one in everybody]
+    typed("plan", write(*renewed, name="students.csv"), "-m", "students.yaml", "-o", "cut")
+    typed("apply", "cut", "--limit", "1", "--allow", "many-changes")
+    load(staff, "beside-a-load-that-is-open", "staff.yaml")
+    assert inactive(sandbox) == set()
     load(write(*everybody[:2], name="students.csv"), "left", "students.yaml")
     assert inactive(sandbox) == {"2003"}
     monkeypatch.setattr("importer.pipeline.missing_people.COUNTS", timedelta(0))

@@ -12,7 +12,7 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.memory import EditMemory
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, BO, MAPPING, ask, change, codes, load, state, write
+from tests.cli.small import ANA, ask, change, codes, load, write
 from tests.command_line import typed
 
 _MAPPING = """version: 1
@@ -470,29 +470,3 @@ def test_a_plan_without_the_key_of_what_is_remembered_stops(external: _Loads) ->
     assert not key.exists()
     Path("edits.key").rename(key)
     assert external.load() == (0, {"edited-in-alma": 2})
-
-
-def test_who_is_back_in_a_roster_has_its_values_again(sandbox: Sandbox) -> None:
-    """Another roster wrote its own meanwhile. Where both have a person, what is there stays.
-
-    Who is in one of them only has its values.
-    """
-    staff, students = write(ANA, BO, name="staff.csv"), Path("students.csv")
-    write((*ANA[:3], "FRIEND", *ANA[4:]), name="students.csv")
-    typed("users", "refresh", "--full")
-    for name, group in (("staff", "COMM"), ("students", "FRIEND")):
-        absent = f"{{absent: {{among: {{user_group: [{group}]}}, set: {{status: INACTIVE}}}}}}"
-        text = MAPPING.replace("{by: [primary_id], possible_match: review}", absent)
-        Path(f"{name}.yaml").write_text(text.replace("name: small", f"name: {name}"), "utf-8")
-
-    def group_after(roster: Path, run: str) -> str:
-        load(roster, run, f"{roster.stem}.yaml")
-        return str(state(sandbox)["2001"]["user_group"]["value"])
-
-    assert group_after(staff, "hired") == "COMM"
-    assert group_after(write(BO, name="staff.csv"), "left") == "COMM"
-    assert group_after(students, "studies") == "FRIEND"
-    assert group_after(write(ANA, BO, name="staff.csv"), "hired-again") == "COMM"
-    assert [group_after(one, f"{one.stem}-2") for one in (students, staff)] == ["COMM", "COMM"]
-    assert group_after(write(BO, name="staff.csv"), "left-again") == "COMM"
-    assert [group_after(one, f"{one.stem}-3") for one in (students, staff)] == ["FRIEND", "FRIEND"]
