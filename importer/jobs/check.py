@@ -12,6 +12,7 @@ from importer.errors import Exit, ImporterError, UsageError
 from importer.jobs.feed import Feed, Inbox, opened
 from importer.jobs.notify import url_of
 from importer.jobs.schema import Job, Location, RosterPart
+from importer.jobs.state import Store
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.model.text import word_list
@@ -28,6 +29,7 @@ def check_job(job: Job) -> Iterator[Finding]:
 
 
 def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding]]]:
+    yield "name", partial(_name, job)
     for part in job.file.rosters:
         yield "mapping", partial(_mapping, job, part.mapping)
         yield "pick-up", partial(_pick_up, job, part)
@@ -52,6 +54,11 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding]]]:
     elif notify.chat is None:
         advice = "Set `email` or `chat` under `notify:`."
         yield "notify", lambda: Finding("notify", State.WARN, "Nobody is notified.", advice)
+
+
+def _name(job: Job) -> Finding:
+    _ = Store(job.name).read(job.path, waiting_only=True)
+    return Finding("name", State.OK, f"No other job of this folder is named {job.name}.")
 
 
 def load_mapping(job: Job, path: Path) -> MappingDocument:

@@ -100,6 +100,7 @@ class FileState(StrEnum):
     SEEN = "seen"  # it waits
     HELD = "held"  # by guards
     REFUSED = "refused"  # it could not be read or planned; each run tries again
+    GONE = "gone"  # it was refused, and is not there any more: nobody has to skip it
     LOADED = "loaded"
     SUPERSEDED = "superseded"
     SKIPPED = "skipped"  # by a person
@@ -107,7 +108,7 @@ class FileState(StrEnum):
     @property
     def stops(self) -> bool:
         """Whether a person, or another file, has to come first."""
-        return self in {FileState.HELD, FileState.REFUSED}
+        return self in {FileState.HELD, FileState.REFUSED, FileState.GONE}
 
     @property
     def is_over(self) -> bool:
@@ -170,13 +171,11 @@ class Feed(BaseModel):
         present = dict.fromkeys(there)
         names = {file.name for file in there}
         kept = [
-            one
+            one.model_copy(update={"state": FileState.GONE})
+            if one.state is FileState.REFUSED and one.name not in names
+            else one
             for one in self.files
-            if one.found in present
-            or not (
-                one.state is FileState.SEEN
-                or (one.state is FileState.REFUSED and one.name not in names)
-            )
+            if one.found in present or one.state is not FileState.SEEN
         ]
         seen = [FeedFile.of(file, at=now) for file in present if self.known(file) is None]
         return self._with((*kept, *seen))

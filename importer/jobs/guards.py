@@ -127,9 +127,9 @@ def _earlier(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
         yield FailedGuard(name="earlier", sentence=sentence)
     old = [feed for address, feed in state.feeds.items() if address not in sources]
     for source, file in zip(sources, load.files, strict=False):
-        feeds = [feed for feed in (state.feed(source), *old) if feed.last is not None]
-        if file.sha256 in {feed.last.sha256 for feed in feeds if feed.last is not None}:
+        if last is not None and file.sha256 in last.hashes:
             continue  # the content of the last load is nothing new
+        feeds = [feed for feed in (state.feed(source), *old) if feed.last is not None]
         if before := next(filter(None, (feed.repeats(file) for feed in feeds)), None):
             then = before.found
             sentence = f"{file.name} has the same content as {then}, which was {before.state}. "

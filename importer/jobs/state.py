@@ -295,15 +295,21 @@ class State(_Kept):
         """The last load that was done."""
         return self.loads[-1] if self.loads else None
 
+    def is_of_another(self, job: Path) -> bool:
+        """Whether this is the state of another job file than this one, which is still there."""
+        if self.job in {"", _as_seen_here(job)} or not os.path.isfile(self.job):  # noqa: PTH113  which raises nothing
+            return False
+        return not (job.exists() and job.samefile(self.job))
+
     def feed(self, address: str) -> Feed:
         """Return what is known of the files of a roster."""
         return self.feeds.get(address, Feed())
 
 
 def _as_seen_here(job: Path) -> str:
-    """Return the path of a job file from the current folder."""
+    """Return the path of a job file from the current folder, through the links that it names."""
     try:
-        path = os.path.relpath(os.path.realpath(job), os.path.realpath(os.curdir))
+        path = os.path.relpath(job)
     except ValueError:  # on another drive of Windows
         return job.as_posix()
     return Path(path).as_posix()
@@ -348,11 +354,11 @@ class Store:
                 "delete the file; the next file is then compared with nothing."
             )
             raise LedgerError(msg) from None
-        others = job is not None and state.job not in {"", _as_seen_here(job)}
-        if others and os.path.isfile(state.job):  # noqa: PTH113  which raises nothing
+        if job is not None and state.is_of_another(job):
             msg = (
-                f"{job} has the name of another job of this folder, {state.job}. Rename one of "
-                "them: the name of the file is the name of the job."
+                f"{job} has the name of another job of this folder, {state.job}. Rename {job}: the "
+                "name of the file is the name of the job. If it has replaced the other file, "
+                "delete that one instead."
             )
             raise UsageError(msg)
         return state

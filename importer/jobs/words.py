@@ -319,7 +319,7 @@ class JobOverview:
             {"from": address, **one.model_dump(mode="json", include={"name", "size", "state"}),
              "modified": one.found.changed.isoformat()}
             for address, feed in memory.feeds.items() for one in feed.files
-            if not one.state.is_over
+            if not one.state.is_over and one.state is not FileState.GONE
         ]  # fmt: skip
         refused = [*(one["state"] == "refused" for one in files)]
         refused += [one.refused for one in memory.returned.values()]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from unittest.mock import Mock
 
@@ -109,11 +111,36 @@ def test_a_job_of_the_same_name_has_no_part_in_a_load(
     for words in (("run",), ("allow", "--why", "x"), ("skip", "--why", "x")):
         got = typed("job", words[0], "students/nightly.yaml", *words[1:])
         assert (got.exit, "has the name of another job" in got.err) == (Exit.USAGE, True)
+        # renamed, the job whose memory this is would have none
+        assert "Rename students/nightly.yaml: " in got.err
+    checked = typed("job", "check", "students/nightly.yaml")
+    assert (checked.exit, "another job" in checked.out) == (Exit.USAGE, True)
+    assert "another job" not in typed("job", "check", "nightly.yaml").out
     (shown,) = typed("job", "list", "students", "--json").summary["jobs"]
     assert ("another job" in shown["headline"], shown["allow"]) == (True, "")
     (office.folder / "nightly.yaml").rename(other / "nightly.yaml")  # it was only moved
     assert typed("job", "allow", "students/nightly.yaml", "--why", "x").exit == Exit.DONE
     assert state(sandbox) == {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such links")
+def test_a_job_behind_a_link_is_the_same_job_in_each_release(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """`current` leads to the folder of the newest release, and the one before stays."""
+    office.write_job(max_age="26h")
+    link = office.folder / "current"
+    for release in ("1", "2"):
+        (folder := office.folder / "releases" / release).mkdir(parents=True)
+        for name in ("nightly.yaml", "small.yaml"):
+            shutil.copy(office.folder / name, folder)
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder)
+        for path in ("current/nightly.yaml", f"{link}/nightly.yaml"):
+            office.drop(rows_of(people(3)), f"patrons-{release}.csv")
+            assert typed("job", "run", path).exit == Exit.DONE
+    # of another spelling, and the same file
+    assert typed("job", "run", "releases/2/nightly.yaml").exit == Exit.DONE
 
 
 @pytest.mark.parametrize(

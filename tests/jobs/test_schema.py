@@ -111,7 +111,7 @@ def test_a_new_job_passes_its_own_check(folder: Path, typed: Type) -> None:
     findings = checked.summary["findings"]
     assert isinstance(findings, list)
     assert [(one["name"], one["state"]) for one in findings] == [
-        ("mapping", "ok"), ("pick-up", "warn"), ("notify", "warn"),
+        ("name", "ok"), ("mapping", "ok"), ("pick-up", "warn"), ("notify", "warn"),
     ]  # fmt: skip
     assert typed("job", "new", "nightly.yaml", *words).exit == Exit.USAGE
 

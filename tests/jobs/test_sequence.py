@@ -324,11 +324,15 @@ def test_a_file_that_cannot_be_loaded_stops_those_behind_it(
     assert names(office.inbox)[1] == "patrons-2.csv.skipped-"
 
 
+@pytest.mark.parametrize("gone", [False, True])
 @pytest.mark.parametrize("wrong", ["cut", "empty"])
 def test_a_file_under_the_name_of_one_that_stopped_takes_its_place(
-    wrong: str, office: Office, sandbox: Sandbox
+    wrong: str, office: Office, sandbox: Sandbox, *, gone: bool
 ) -> None:
-    """Its values are older than those of the files behind it, however late it comes."""
+    """Its values are older than those of the files behind it, however late it comes.
+
+    Also where the wrong one was deleted, and those behind it were loaded.
+    """
     office.write_job(GUARDS, max_age="26h")
     load_every_file(office)
     rows = named("Saturday")
@@ -338,9 +342,17 @@ def test_a_file_under_the_name_of_one_that_stopped_takes_its_place(
         office.drop(content, f"patrons-{number}.csv", age=HOUR * (4 - number))
     assert office.run() == Exit.ROSTER
     assert last_name(sandbox) == "Friday"
-    assert office.takes(rows, "patrons-2.csv") == Exit.DONE
+    if gone:
+        (office.inbox / "patrons-2.csv").unlink()
+        assert office.run() == Exit.DONE
+        (job,) = jobs_in(office.folder, now())
+        assert job.as_json()["files"] == []
+    assert office.takes(rows, "patrons-2.csv") == (Exit.REJECTS if gone else Exit.DONE)
     assert last_name(sandbox) == "Sunday"
-    assert names(office.inbox) == [f"patrons-{number}.csv.done-" for number in (1, 2, 3)]
+    of_two = "superseded" if gone else "done"
+    assert names(office.inbox) == [
+        "patrons-1.csv.done-", f"patrons-2.csv.{of_two}-", "patrons-3.csv.done-",
+    ]  # fmt: skip
 
 
 def test_the_same_content_again_does_not_hide_the_files_behind_it(
@@ -419,8 +431,8 @@ def test_no_older_file_is_loaded_because_from_is_written_otherwise(
     """Its folder keeps all files: what was loaded before comes back only if a person wants it."""
     office.write_job(GUARDS, after="keep")
     load_every_file(office)
-    for number, group in enumerate(("COMM", "FRIEND")):
-        rows = [(*people(1)[0][:3], group, "", "", "")]
+    rosters = [[(*people(1)[0][:3], group, "", "", "")] for group in ("COMM", "FRIEND")]
+    for number, rows in enumerate(rosters):
         assert office.takes(rows, f"patrons-{number}.csv", age=HOUR * (3 - number)) == Exit.DONE
     office.edit("incoming/patrons", "./incoming/patrons")
     office.clear()
@@ -429,6 +441,10 @@ def test_no_older_file_is_loaded_because_from_is_written_otherwise(
     office.skip(office.held.run)
     assert office.run() == Exit.DONE
     assert {user["user_group"]["value"] for user in state(sandbox).values()} == {"FRIEND"}
+    newer = [(*people(1)[0][:3], "FRIEND", "", "ana@example.org", "")]
+    assert office.takes(newer, "patrons-2.csv", age=HOUR) == Exit.DONE
+    # what was the last one under the `from` before
+    assert office.takes(rosters[-1], "patrons-3.csv") == Exit.SAFETY_CHECK
 
 
 def test_the_last_file_with_an_earlier_time_is_the_last_file(office: Office) -> None:
