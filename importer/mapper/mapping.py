@@ -116,14 +116,16 @@ class FieldRule:
     @property
     def _every_part(self) -> Iterator[Rule]:
         """Every part of the rule, and of the values that it takes, also through others."""
-        rules, taken = [self.rule], {""}
-        while rules:
-            parts = [part for _, part in rules.pop().parts()]
-            yield from parts
-            used = (v.name for part in parts for t in part.templates for v in t.variables)
-            new = dict.fromkeys(name for name in used if name in self.values and name not in taken)
-            taken |= new.keys()
-            rules += map(self.values.__getitem__, reversed(new))
+        named: dict[str, None] = {}
+        rules = [self.rule]
+        while rules:  # in this order memories compare the `ids:` of the columns since 1.2.0
+            templates = (t for _, part in rules.pop().parts() for t in part.templates)
+            used = dict.fromkeys(variable.name for t in templates for variable in t.variables)
+            new = [name for name in used if name in self.values and name not in named]
+            named |= dict.fromkeys(new)
+            rules += map(self.values.__getitem__, new)
+        for rule in (self.rule, *map(self.values.__getitem__, named)):
+            yield from (part for _, part in rule.parts())
 
     @property
     def templates(self) -> Iterator[Template]:

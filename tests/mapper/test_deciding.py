@@ -86,3 +86,10 @@ def test_terms_and_words_for_a_blank_are_part_of_a_rule(
 ) -> None:
     """What they change is no change by the day."""
     assert len({column(tmp_path, "expiry_date", record, one).rule for one in (top, other)}) == 2
+
+
+def test_the_text_of_a_rule_is_that_of_memories_of_1_2_0(tmp_path: Path) -> None:
+    """Else what it changes counts as a change of the rule, and the roster's new value waits."""
+    top = 'values: {who: "<First> <$card>", card: <C>, town: <Last>}\nids: {C: {digits: 7}}'
+    found = column(tmp_path, "job_description", 'job_description: "<$who>, <$town>"', top)
+    assert found.rule == "efd6bfb2664a114d"
