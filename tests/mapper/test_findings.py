@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,14 @@ def test_all_findings_come_in_one_go(tmp_path: Path) -> None:
     found = findings(tmp_path, mapping_text(record, "lookups: {groups: {a: b}}"))
     lines = [int(finding.split(":")[1]) for finding in found]
     assert lines == [8, 9, 9, 10, 10]
+
+
+def test_many_unknown_keys_are_found_at_once(tmp_path: Path) -> None:
+    """A file of another program, as each change on the page reads it again."""
+    record = "\n".join(f"first_nam{at}: <X>" for at in range(50))
+    start = time.process_time()
+    assert len(findings(tmp_path, mapping_text(record))) == 50
+    assert time.process_time() - start < 1.5
 
 
 PARTS = ("roster", "ids", "match", "safety_checks", "terms", "lookups", "headings")
