@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from importer.ledger.integrity import (
@@ -160,11 +160,18 @@ class Journal:
         (found,) = self.ledger.parsed(pending, query, (INTENT, UNSENT, row))
         return found
 
-    def tries(self, row: int) -> int:
-        """Return how often a row was to be sent, whether or not a call left."""
-        query = "SELECT count(*) FROM entries WHERE row = ? AND event IN (?, ?)"
-        ((tries,),) = self.ledger.read(query, (row, INTENT, UNSENT))
-        return int(tries)
+    def tries(self, row: int, ago: timedelta = timedelta()) -> int:
+        """Return how often a row was tried in vain since a person decided, and that long ago.
+
+        The calls of one try count once.
+        """
+        query = (
+            "SELECT time FROM entries WHERE row = ?1 AND event = ?2"
+            " AND id > (SELECT coalesce(max(id), 0) FROM entries WHERE row = ?1 AND event = ?3)"
+        )
+        until = self._now() - ago
+        times = self.ledger.read(query, (row, State.PLANNED, DECIDED))
+        return sum(datetime.fromisoformat(time) <= until for (time,) in times)
 
     def record_intent(self, row: int, before: User | None, sent: User) -> None:
         """Record what is about to be sent, and what it will overwrite."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS, obligations
@@ -58,6 +58,9 @@ from importer.writer.outcomes import (
 
 ATTEMPTS = 3
 """How often one row is sent, if each time Alma does not have it afterwards."""
+
+LONGEST_OUTAGE = timedelta(hours=12)
+"""After which a row at which Alma still fails, and not at everything, is refused."""
 
 FAILURES_IN_A_ROW = 5
 """Calls in a row without a clear reply after which nothing more is sent."""
@@ -183,6 +186,11 @@ class Executor:
                 break
             await self._each(todo, self._send)
             await self._verify_all()
+            if self._left_of(chosen) and not self.stopping():
+                # Where Alma takes no write at all, that is no fault of these rows.
+                with suppress(RefusedError):
+                    await self.alma.check_access("POST")
+                self._failures = 0
         if not self.stopping():
             self._give_up(chosen)
         open_rows = len(self._left_of(chosen)) + len(self.journal.rows_in(*DOUBTFUL))
@@ -196,12 +204,12 @@ class Executor:
         return Stop(Exit.INTERRUPTED, "Stopped, as you asked.") if self.stopping() else None
 
     def _give_up(self, chosen: tuple[int, ...]) -> None:
-        """Refuse the rows that an earlier apply tried as often as this one, while Alma replied.
+        """Refuse the rows that were tried as often as now longer ago than an outage lasts.
 
-        It may be the record, as where Alma fails at one user, and would keep the load open.
+        It is the record, as where Alma fails at one user, and would keep the load open.
         """
         for row in self._left_of(chosen):
-            if self.journal.tries(row) >= 2 * ATTEMPTS:
+            if self.journal.tries(row, LONGEST_OUTAGE) >= ATTEMPTS:
                 step = self.journal.step(row)
                 why = NEVER.format(self._trouble.partition(". ")[0].removesuffix("."))
                 state = self._refuse(step, RefusedError(why))

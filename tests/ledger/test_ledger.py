@@ -18,7 +18,7 @@ import pytest
 from importer.errors import LedgerError, UsageError
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import Journal, history
-from importer.ledger.ledger import FILE, VERSION, Ledger, State
+from importer.ledger.ledger import DECIDED, FILE, VERSION, Ledger, State
 from importer.ledger.new_run import write_run
 from importer.ledger.run_lock import HOLDER, LOCK, run_lock
 from importer.model.plan import (
@@ -267,11 +267,15 @@ def test_an_intent_is_in_doubt_until_it_is_settled(ledger: Ledger, journal: Jour
 
 
 def test_attempts_are_counted(journal: Journal) -> None:
-    """Every intent is one, whatever came of it."""
+    """Every intent is one, whatever came of it; intents with one outcome are one try."""
     for _ in range(3):
         journal.record_intent(2, None, ANA)
+        journal.record_intent(2, None, ANA)
         journal.record_outcome(2, State.PLANNED)
-    assert journal.step(2).attempts == journal.tries(2) == 3
+    assert (journal.step(2).attempts, journal.tries(2)) == (6, 3)
+    assert journal.tries(2, timedelta(minutes=1)) == 0
+    journal.note(DECIDED, "", 2)
+    assert journal.tries(2) == 0
 
 
 def test_another_process_goes_on(ledger: Ledger, journal: Journal) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ from importer.model.plan import Act, Create, Delete, Fate, Update
 from importer.model.problem import Code, Origin, Problem
 from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
 from importer.sandbox.server import Options, running
-from importer.writer.executor import Executor, Progress, Stop, Waiting
+from importer.writer.executor import LONGEST_OUTAGE, Executor, Progress, Stop, Waiting
 from importer.writer.outcomes import (
     NoWrite,
     WriteFound,
@@ -67,6 +67,7 @@ class Desk:
     folder: Path
     url: str
     time: float = 1000.0
+    now: datetime = NOW
     slept: list[float] = field(default_factory=list)
     news: list[Progress] = field(default_factory=list)
     stop_when: Callable[[], bool] = lambda: False
@@ -121,8 +122,8 @@ class Desk:
             self.slept.append(seconds)
             self.time += seconds
 
-        with open_alone(self.folder, "jo@desk", NOW) as ledger:
-            journal = Journal(ledger, "jo@desk", lambda: NOW)
+        with open_alone(self.folder, "jo@desk", self.now) as ledger:
+            journal = Journal(ledger, "jo@desk", lambda: self.now)
             gate = WriteGate(journal)
 
             def leaving() -> None:
@@ -460,24 +461,47 @@ def test_a_delete_is_reported_only_when_the_user_is_gone(desk: Desk, fault: str)
 
 
 @pytest.mark.parametrize("fault", ["on: PUT, do: html", "on: GET, path: /users/*1, do: 503"])
-def test_a_row_at_which_alma_always_fails_keeps_no_load_open(
+def test_rows_at_which_alma_always_fails_keep_no_load_open(
     desk: Desk, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An outage passes, so the load is continued once; then the row is refused, with the reason."""
+    """An outage passes, so the load is continued; half a day later they are refused, with why."""
     monkeypatch.setattr("importer.alma.client.BACKOFF", (0.0,))
-    (before,) = desk.put_in(person(1))
-    desk.plan(_renamed(2, before), Create(3, person(2)))
+    known = desk.put_in(person(1), person(11), person(21))
+    desk.plan(*(_renamed(row, user) for row, user in enumerate(known, 2)), Create(5, person(2)))
     desk.faults(fault)
-    stopped = desk.apply()
-    assert stopped is not None
-    assert stopped.passes
-    assert desk.states() == {2: State.PLANNED, 3: State.APPLIED}
+    for _ in range(2):
+        stopped = desk.apply()
+        assert stopped is not None
+        assert stopped.passes
+        assert desk.states() == {**dict.fromkeys((2, 3, 4), State.PLANNED), 5: State.APPLIED}
+    desk.now += LONGEST_OUTAGE
     assert desk.apply() is None
-    assert desk.states()[2] is State.REFUSED
-    (problem,) = desk.problems()
-    assert (problem.code, problem.origin.row) == (Code.REFUSED_BY_ALMA, 2)
+    refused = [(row, Code.REFUSED_BY_ALMA) for row in (2, 3, 4)]
+    assert [(problem.origin.row, problem.code) for problem in desk.problems()] == refused
     desk.faults("")
-    assert desk.last_name(before) == before.last_name
+    assert [desk.last_name(user) for user in known] == [user.last_name for user in known]
+
+
+@pytest.mark.parametrize("outage", ["no connection", "on: any, do: 503", "on: POST, do: html"])
+def test_an_outage_refuses_no_row(desk: Desk, outage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that is there again on another day, when the load of a single row is continued."""
+    monkeypatch.setattr("importer.alma.client.BACKOFF", (0.0,) * 3)
+    desk.plan(Create(2, person(1)))
+    there = desk.url
+    if outage == "no connection":
+        desk.url = "http://127.0.0.1:9/almaws/v1"
+    else:
+        desk.faults(outage)
+    for _ in range(3):
+        stopped = desk.apply()
+        assert stopped is not None
+        assert stopped.passes
+        desk.now += LONGEST_OUTAGE
+    desk.url = there
+    desk.faults("")
+    assert desk.states() in ({2: State.PLANNED}, {2: State.UNKNOWN})
+    assert desk.apply() is None
+    assert desk.states() == {2: State.APPLIED}
 
 
 def test_a_delete_that_never_happens_is_not_reported(desk: Desk) -> None:
