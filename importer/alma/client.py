@@ -264,7 +264,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
     async def code_tables(self, today: date) -> CodeTables:
         """Return the tables that a record's fields refer to, as far as Alma gives them.
 
-        One call each. Raises AlmaError.
+        One call each. Raises AlmaError, also if Alma gives no code table, or fails at most.
         """
         institution = await self.general()
         failed: list[UnavailableError] = []
@@ -282,8 +282,14 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
 
         found = {name: rows async for name, rows in run_concurrently(self.limiter, TABLES, one)}
         tables = {name: rows for name, rows in sorted(found.items()) if rows is not None}
-        if failed and not tables:
+        if failed and len(failed) >= len(tables):
             raise failed[0]
+        if tables.keys() <= {LIBRARIES}:
+            msg = (
+                "Alma refuses each of its code tables. Check that the key may read the area "
+                "Configuration, or try again later."
+            )
+            raise UnavailableError(msg)
         return CodeTables(tables, institution.code, today)
 
     async def general(self) -> Institution:

@@ -81,12 +81,18 @@ async def test_code_tables_and_institution(alma: Alma) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", ["path: /conf/code-tables/*, do: 503", "path: /conf/*es*, do: refuse, code: 402119"]
+    "fault",
+    [
+        "path: /conf/code-tables/*, do: 503",
+        "path: /conf/code-tables/*, do: refuse, code: 402119",
+        "path: /conf/code-tables/User*, do: refuse, code: 402119",
+        "path: /conf/code-tables/*, do: refuse, code: 90102",
+    ],
 )
 async def test_a_fetch_that_fails_gives_no_half_table(
     alma: Alma, there: Practice, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If Alma is down there are no new tables at all."""
+    """If Alma is down, or fails at most of them, there are no new tables at all."""
     monkeypatch.setattr("importer.alma.client.BACKOFF", (0.0,))
     there.admin("POST", "/faults", f"rules: [{{on: GET, {fault}}}]")
     with pytest.raises(UnavailableError):
