@@ -24,7 +24,7 @@ from importer.model.run import AlmaFacts, RunFacts
 from importer.model.text import counted
 from importer.pipeline.runs import find_folder
 from importer.settings import Settings
-from importer.users.cache import UserCache
+from importer.users.cache import NoCacheError, UserCache
 
 T = TypeVar("T")
 
@@ -71,8 +71,11 @@ def user_caches() -> list[Path]:
 @contextmanager
 def only_user_cache() -> Iterator[UserCache | None]:
     """Open the user cache of this folder for the block; None if there is none, or several."""
-    caches = user_caches()
-    with UserCache.open(caches[0]) if len(caches) == 1 else nullcontext() as cache:
+    caches, only = user_caches(), None
+    if len(caches) == 1:
+        with suppress(NoCacheError):
+            only = UserCache.open(caches[0])
+    with only or nullcontext() as cache:
         yield cache
 
 

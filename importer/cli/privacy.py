@@ -37,7 +37,7 @@ from importer.model.text import RowId, command_line, counted, word_list
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import SavedRun, find_folder, kept_files, list_runs
 from importer.report.lineage import lineages
-from importer.users.cache import UserCache, holders
+from importer.users.cache import NoCacheError, UserCache, holders
 from importer.users.matching import identifiers
 from importer.web.tasks import PRACTICE, is_in_use, kept_in, unused_since
 
@@ -120,7 +120,7 @@ def _ids(person_id: str) -> frozenset[str]:
     """Return the IDs of a person without case: this one, those of its user, and former ones."""
     ids = known_as({person_id.strip().casefold()})
     for path in user_caches():
-        with UserCache.open(path) as cache:
+        with suppress(NoCacheError), UserCache.open(path) as cache:
             for primary_id, user in [found for one in ids for found in holders(cache, one)]:
                 ids |= {primary_id.casefold(), *(identifiers(user) if user else ())}
     return known_as(ids)
@@ -158,7 +158,7 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
     runs, known, unfinished = _of_runs(ids)
     yield from runs
     for path in user_caches():
-        with UserCache.open(path) as cache:
+        with suppress(NoCacheError), UserCache.open(path) as cache:
             if cache.names(ids):
                 yield Trace("user cache", path)
     if tables := entries_about(ids):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ from importer.pipeline.user_duplicates import COLUMNS, find_pairs
 from importer.report.files import write_list
 from importer.report.masking import shown
 from importer.settings import Settings
-from importer.users.cache import UserCache, cache_path
+from importer.users.cache import NoCacheError, UserCache, cache_path
 from importer.users.cache import delete_cache as remove
 from importer.users.refresh import Refresh, add_export, read_export
 
@@ -57,7 +58,7 @@ def status(as_json: Json = False) -> None:
     caches: list[dict[str, object]] = []
     lines: list[str] = []
     for path in user_caches():
-        with UserCache.open(path) as cache:
+        with suppress(NoCacheError), UserCache.open(path) as cache:
             state = cache.state.model_dump(mode="json", exclude={"sweep"})
             unread = cache.count("record = ''")
             pages = {"unread": unread, "pages_done": cache.pages_done}
@@ -179,7 +180,7 @@ def duplicates(
     with only_user_cache() as cache:
         if cache is None:
             msg = "This needs one user cache in this folder. Run `importer users refresh`."
-            if several := [*map(str, user_caches())]:
+            if len(several := [*map(str, user_caches())]) > 1:
                 msg = (
                     f"This needs one user cache in this folder, not {word_list(several)}. Run "
                     "`importer users delete`, then `importer users refresh` with the key of the "

@@ -80,6 +80,10 @@ class KnownUser:
     identifiers: tuple[str, ...] = ()
 
 
+class NoCacheError(UsageError):
+    """There is no user cache, or only a file that was cut off while it was made."""
+
+
 class UserCache(Database):
     """The user cache of one institution.
 
@@ -90,13 +94,14 @@ class UserCache(Database):
 
     @classmethod
     def open(cls, path: Path) -> UserCache:
-        """Open an existing cache. Raises UsageError if there is none, or it cannot be used."""
-        if not path.is_file():
-            msg = "There is no user cache here. `importer users refresh` makes one."
-            raise UsageError(msg)
+        """Open an existing cache. Raises NoCacheError, or UsageError if it cannot be used."""
         cache = cls(path)
-        _ = cache.connection  # if it cannot be used, that is found now
-        return cache
+        if path.is_file():
+            if any(cache.read("SELECT 1 FROM state")):
+                return cache
+            cache.close()
+        msg = "There is no user cache here. `importer users refresh` makes one."
+        raise NoCacheError(msg)
 
     @classmethod
     def make(cls, path: Path, institution: str, environment: str) -> UserCache:

@@ -23,7 +23,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import ExitStack, aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -38,7 +38,15 @@ from importer.model.files import check_regular
 from importer.model.people import person_keys
 from importer.model.text import folded
 from importer.model.user import User
-from importer.users.cache import WAIT, CacheState, KnownUser, UserCache, cache_path, refresh_lock
+from importer.users.cache import (
+    WAIT,
+    CacheState,
+    KnownUser,
+    NoCacheError,
+    UserCache,
+    cache_path,
+    refresh_lock,
+)
 
 SWEEP_EVERY = timedelta(days=30)
 """The age at which the next refresh reads all users again."""
@@ -169,9 +177,10 @@ class Refresh:
         async def one(first: int) -> int:
             seen = self.now()
             page = await self.alma.list_users(first)
+            ids = [user.primary_id for user in page.users if user.primary_id]
             # Contacts without a primary identifier, and records that are not users.
-            others = max(0, min(PAGE, page.total - first) - len(page.users))
-            keys = "\n".join((user.primary_id or "").casefold() for user in page.users)
+            others = max(0, min(PAGE, page.total - first) - len(ids) - len(page.unreadable))
+            keys = "\n\n".join(map("\n".join, (ids, page.unreadable))).casefold()
             with self.cache.transaction() as connection:
                 self.cache.put(page.users, seen)
                 self.cache.put_unread(page.unreadable, seen)
@@ -263,8 +272,10 @@ def _joined(cache: UserCache) -> bool | None:
     joined: bool | None = True
     before: tuple[list[str], int] | None = None
     for keys, others in cache.read("SELECT keys, others FROM pages ORDER BY first"):
-        shown = keys.split("\n")
-        if before is not None and not (shown[0] and shown[0] in before[0]):
+        read, _, unread = (part.split("\n") for part in keys.partition("\n\n"))
+        shown = [*read, *unread]
+        first = {shown[0], *unread} - {""}  # the page's order with those is not known
+        if before is not None and first.isdisjoint(before[0]):
             if not (others or before[1]):
                 return False
             joined = None
@@ -318,10 +329,8 @@ def add_applied(ledger: Ledger, folder: Path) -> int:
     if (alma := ledger.facts.alma) is None:
         return 0
     path = cache_path(folder, alma.institution, alma.environment)
-    if not path.is_file():
-        return 0
     stored = 0
-    with UserCache.open(path) as cache, cache.transaction():
+    with suppress(NoCacheError), UserCache.open(path) as cache, cache.transaction():
         for old_id, answered, time in ledger.read(_OUTCOMES, (GONE,)):
             user = User.from_json(answered) if answered else None
             until = datetime.fromisoformat(time)

@@ -33,7 +33,7 @@ from importer.report.masking import shown
 from importer.report.rejects import write_rejects
 from importer.report.view import Names, is_danger
 from importer.report.wording import field_name, what
-from importer.users.cache import UserCache, cache_path, find_users
+from importer.users.cache import NoCacheError, UserCache, cache_path, find_users
 from importer.users.matching import MatchResult, PersonQuery
 from importer.web.advice import as_shown
 from importer.web.loads import Given, given_answers, save_answers
@@ -326,9 +326,9 @@ def _users(space: Workspace, ledger: Ledger, wanted: tuple[str, ...]) -> Iterato
     alma = ledger.facts.alma
     users = space.folder / "users"
     path = cache_path(users, alma.institution, alma.environment) if alma else users
-    if not (wanted and path.is_file()):
+    if not wanted:
         return
-    with UserCache.open(path) as cache:
+    with suppress(NoCacheError), UserCache.open(path) as cache:
         for one in wanted:
             match = find_users(cache, PersonQuery((("primary_id", one),)))
             if isinstance(match, MatchResult):

@@ -25,6 +25,9 @@ def test_a_plan_reads_all_users_first_where_that_takes_fewer_calls(sandbox: Sand
     typed("users", "delete", "--yes")
     with UserCache(cache_path(Path("users"), "01SANDBOX_INST", "sandbox")) as cut_off:
         assert cut_off.count() == 0
+    for offline in ("users status", "users duplicates", "person 0", "apply first"):
+        assert "is damaged" not in typed(*offline.split()).err
+    assert typed("users", "status").exit == Exit.DONE
     rows = [(str(at), f"A{at}", f"B{at}", "COMM", "1990-01-02", "", "") for at in range(3000, 3020)]
     command = ("plan", write(*rows), "-m", "small.yaml", "-o", "run", "--json")
     begin = len(sandbox.log())
