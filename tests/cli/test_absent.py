@@ -462,6 +462,7 @@ def test_whoever_another_system_manages_is_never_missing(known: None, sandbox: S
     typed("plan", write(STAFF), *PLAN, "gone")
     listed = typed("absent", "gone", "--json", "--show-values").summary["people"]
     assert [one["primary_id"] for one in listed] == ["2001", "2003"]
+    assert typed("absent", "gone", "--group", "COMM").exit == Exit.USAGE  # the mapping has them
 
 
 def test_a_row_counts_by_names_birth_date_and_former_ids(known: None, sandbox: Sandbox) -> None:
