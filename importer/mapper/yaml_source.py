@@ -130,12 +130,14 @@ def _lines(text: str) -> Iterator[_Line]:
         body = raw.strip()
         if not body or body.startswith("#"):
             continue
-        if line and line.still_open and not _KEY.match(body.removeprefix("- ")):
+        blanks = len(raw) - len(raw.lstrip(" "))
+        keyed = _KEY.match(body.removeprefix("- "))  # also a line deeper in braces may be
+        if line and line.still_open and (blanks > line.inner or not keyed):
             line = _line(line.number, line.blanks, f"{line.raw} {body}")
             continue
         if line:
             yield line
-        line = _line(number, len(raw) - len(raw.lstrip(" ")), raw.lstrip(" ").rstrip())
+        line = _line(number, blanks, raw.lstrip(" ").rstrip())
     if line:
         yield line
 
