@@ -191,7 +191,7 @@ class FieldRule:
 
         The rule, its alternatives and its defaults count, whether their `when` holds or not.
         """
-        return self.rule.codes(self.steps, tables, self.values)
+        return self.rule.codes(self.steps, tables, {**self.values})
 
     def mapped_codes(self, tables: Tables) -> dict[str, Steps]:
         """Return the codes that it can give without taking them from a cell, with their places.

@@ -141,9 +141,12 @@ class From(_Source[tuple[Template, ...]]):
     def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
         """The constants, the cells, and what the named values give."""
         for template in self.value:
-            if (rule := named.get(name := template.lone_value)) is not None:
-                others = {other: one for other, one in named.items() if one is not rule}
-                yield from rule.codes(value_steps(name), tables, others)
+            if (one := named.get(name := template.lone_value)) is not None:
+                if isinstance(one, Rule):  # found once; one that takes itself gives no more
+                    named[name] = ()
+                    found = one.codes(value_steps(name), tables, named)
+                    named[name] = one = tuple(dict.fromkeys(found))
+                yield from one
             elif template.cells or template.constant:
                 yield template.constant, steps
 

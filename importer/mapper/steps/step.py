@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     Codes = Iterable[tuple[str | None, Steps]]
     """The codes that a rule can give, with their places; None is the text of a cell."""
-    Named = Mapping[str, "Rule"]
-    """The rules that a `<$value>` stands for, by its name."""
+    Named = dict[str, "Rule | Codes"]
+    """The rules that a `<$value>` stands for, by its name; in place of one its codes if known."""
 
 
 class Level(StrEnum):
@@ -412,11 +412,14 @@ class Rule(MappingPart):
 
     def is_lone(self, values: Mapping[str, Rule]) -> bool:
         """Return whether it takes cells as they are, also by those of the values that do so."""
-        others = {name: rule for name, rule in values.items() if rule is not self}
-        return bool(self.templates) and all(
-            one.lone_cell or (one.lone_value in others and others[one.lone_value].is_lone(others))
-            for one in self.templates
-        )
+        rules, names = [self], set[str]()
+        for rule in rules:  # each value once, however often others take it
+            new = {one.lone_value for one in rule.templates if not one.lone_cell} - names
+            if not rule.templates or not new <= values.keys():
+                return False
+            names |= new
+            rules += map(values.__getitem__, new)
+        return True
 
     @property
     def lone_variable(self) -> str:
