@@ -90,20 +90,20 @@ def read_file(path: Path) -> CodeTables:
     return CodeTables(tables, file.institution or "", file.fetched)
 
 
-def write_file(path: Path, tables: CodeTables) -> None:
-    """Save the tables; the file is whole at every moment.
+def write_file(path: Path, tables: CodeTables) -> frozenset[str]:
+    """Save the tables; the file is whole at every moment. Return the tables that are kept.
 
     Campuses and other codes that Alma does not give are kept if `tables` has none of their table,
     unless the file is another institution's. Raises UsageError where an existing file cannot be
     read, so that nothing that was written by hand is lost, and where nothing can be written.
     """
-    kept = dict(tables.tables)
+    kept, known = dict(tables.tables), frozenset[str]()
     if path.exists():
         old = read_file(path)
         same = not old.institution or old.institution == tables.institution
         if same:
-            known = {CAMPUSES, *TABLES} & old.tables.keys()
-            kept = {**{name: old.tables[name] for name in known}, **kept}
+            known = frozenset({CAMPUSES, *TABLES} & old.tables.keys() - kept.keys())
+            kept |= {name: old.tables[name] for name in known}
     content = {
         "fetched": tables.fetched.isoformat() if tables.fetched else None,
         "institution": tables.institution,
@@ -124,6 +124,7 @@ def write_file(path: Path, tables: CodeTables) -> None:
     except OSError:
         msg = f"{path}: the code tables cannot be saved here."
         raise UsageError(msg) from None
+    return known
 
 
 def plain(codes: CodeTables) -> dict[str, dict[str, str]]:

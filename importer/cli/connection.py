@@ -53,13 +53,17 @@ def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
 async def fetch_codes(alma: Alma, path: Path) -> CodeTables:
     """Read the code tables from Alma into a file. Raises AlmaError, UsageError."""
     tables = await alma.code_tables(now().date())
-    write_file(path, tables)
+    kept = write_file(path, tables)
     count = sum(len(rows) for rows in tables.tables.values())
-    missing = ", ".join(name for name in TABLES if name not in tables.tables)
-    say(
-        f"{count:,} codes of {len(tables.tables)} tables are in {path}."
-        + (f" Alma gives none of {missing}; add those by hand." if missing else "")
-    )
+    told = [f"{count:,} codes of {len(tables.tables)} tables are in {path}."]
+    missing = [name for name in TABLES if name not in tables.tables]
+    for names, then in (
+        ([name for name in missing if name in kept], "those of the file before are kept"),
+        ([name for name in missing if name not in kept], "add those by hand"),
+    ):
+        if names:
+            told.append(f"Alma gives none of {', '.join(names)}; {then}.")
+    say(" ".join(told))
     return tables
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.errors import Exit, UsageError
-from importer.model.files import hide, new_file
+from importer.model.files import hide, is_full, new_file
 
 if TYPE_CHECKING:
     from importer.alma.doctor import Finding
@@ -95,7 +95,7 @@ class Output:
         except OSError as error:
             log, self._log = self._log, None
             msg = f"The log {log} cannot be written ({error.strerror})."
-            if event == "begin":
+            if event == "begin" and not is_full(error):
                 msg += " Name another file."
                 raise UsageError(msg) from error
             complain(f"{msg} The command continues without it.")

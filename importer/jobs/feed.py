@@ -259,6 +259,10 @@ def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
     return sorted(found, key=lambda file: (file.modified, file.name))
 
 
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalpha, name.casefold()))
+
+
 @dataclass
 class Inbox:
     """The open place of a roster, and what its job remembers of the files.
@@ -296,8 +300,9 @@ class Inbox:
         names = {one.name for one in over}
         old, new = [], []
         for file in there:
-            if last.found == file:
-                continue
+            known = feed.known(file)
+            if known is not None and (known.name, known.sha256) == (last.name, last.sha256):
+                continue  # also with a time that it had before
             if feed.state(file).is_over:
                 old.append(file)
                 continue
@@ -364,14 +369,19 @@ class Inbox:
         return copied(self.place, chosen, folder, where=str(where))
 
     def _misnamed(self) -> str:
-        """Return a sentence about a new file of this kind that no roster of the job has, or ""."""
-        last = self.feed.last.modified if self.feed.last is not None else 0
+        """Return a sentence about a new file whose name begins as those of this roster, or "".
+
+        It has another name in spite of that, and is of no other roster of the job.
+        """
+        pattern, last = self.part.source.pattern, self.feed.last
+        begins = _letters(re.split(r"[*?\[]", pattern)[0])
         found = [
-            str(file)
-            for file in matching(self.place, f"*{Path(self.part.source.pattern).suffix}")
-            if file.modified > last
-            and not any(fnmatchcase(file.name, pattern) for pattern in self.patterns)
-        ]
+            file.name
+            for file in matching(self.place, f"*{Path(pattern).suffix}")
+            if begins and _letters(file.name).startswith(begins)
+            and file.modified > (last.modified if last is not None else 0)
+            and not any(fnmatchcase(file.name, other) for other in self.patterns)
+        ]  # fmt: skip
         return f"A file under another name is there: {found[-1]}. " if found else ""
 
     def put_away(self, file: PickedFile, stamp: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from importer.errors import PlaceError
-from importer.model.files import flush, replace
+from importer.model.files import flush, is_full, replace
 
 DELIVERED = 0o640
 """Mode of a file that is delivered into a folder: its group may read it."""
@@ -96,11 +95,6 @@ class LocalFolder:
             why = error.strerror or os.strerror(error.errno or 0)
             msg = f"{what} ({why}). {advice_for(error)}"
             raise PlaceError(msg) from error
-
-
-def is_full(error: Exception) -> bool:
-    """Whether a disk has no space left."""
-    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def advice_for(error: Exception) -> str:

@@ -82,7 +82,20 @@ class Intake:
         feed, file = self._store.state.feed(part.source.address), self._job.file
         patterns = tuple(one.source.pattern for one in file.rosters)
         with opened(self._job, part.source) as place:
-            yield Inbox(part, place, file.every, feed, self._store.folder, patterns)
+            inbox = Inbox(part, place, file.every, feed, self._store.folder, patterns)
+            if part.source.address not in self._store.state.feeds:
+                self._take_over(inbox)
+            yield inbox
+
+    def _take_over(self, inbox: Inbox) -> None:
+        """Use what is remembered under another `from` that led to files of this roster."""
+        feeds = dict(self._store.state.feeds)
+        used = {one.source.address for one in self._job.file.rosters}
+        for address in [one for one in feeds if one not in used]:
+            if any(map(feeds[address].known, inbox.files())):
+                inbox.feed = feeds.pop(address)
+                self._store.save(feeds={**feeds, inbox.part.source.address: inbox.feed})
+                return
 
     def _keep(self, inbox: Inbox, feed: Feed, **changes: object) -> None:
         """Remember a feed that changed, with other changes of the state."""
@@ -263,6 +276,7 @@ class JobRun:
         """
         with self._store.locked():
             self._store.open(self._job.path)
+            self._returns.renumber()
             self._intake.look()
 
     def run(self) -> Exit:

@@ -188,6 +188,11 @@ def unused(path: Path) -> Path:
     return free
 
 
+def is_full(error: Exception) -> bool:
+    """Whether a disk has no space left."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write a file so that its name always leads to the whole old or the whole new content.
 

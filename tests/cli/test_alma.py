@@ -6,13 +6,17 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 
+from importer.alma.client import Alma
 from importer.errors import Exit
+from importer.model.fields import CodeTables
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, ANAS_CHANGE, write
 from tests.cli.small import codes as problem_codes
@@ -36,6 +40,27 @@ def test_codes_are_fetched_into_a_file_and_shown(sandbox: Sandbox) -> None:
     assert one["tables"] == {"UserGroups": everything["tables"]["UserGroups"]}
     row = {"code": "COMM", "description": "Community", "enabled": True}
     assert row in one["tables"]["UserGroups"]
+
+
+def test_codes_that_alma_does_not_give_are_kept(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says so, and which are nowhere."""
+    typed("codes", "fetch")
+    fetch = Alma.code_tables
+
+    async def fewer(alma: Alma, today: date) -> CodeTables:
+        found = await fetch(alma, today)
+        some = {name: found.tables[name] for name in found.tables.keys() - {"UserGroups"}}
+        return replace(found, tables=some)
+
+    monkeypatch.setattr(Alma, "code_tables", fewer)
+    for before, then in ((True, "those of the file before are kept"), (False, "add those by hand")):
+        if not before:
+            Path("codes.json").unlink()
+        told = typed("codes", "fetch").err
+        assert f"Alma gives none of UserGroups; {then}." in told
+        assert (typed("codes", "show", "UserGroups").exit is Exit.DONE) is before
 
 
 def test_plan_fetches_codes_once(folder: Path, sandbox: Sandbox) -> None:

@@ -141,10 +141,13 @@ def test_the_log_has_a_line_for_each_message_and_the_end() -> None:
     assert typed("--log", "no/such/folder", "runs").exit == Exit.USAGE
 
 
-def test_a_log_that_fills_its_disk_stops_no_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is named once, and the result is that of the load."""
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_log_that_fills_its_disk_stops_no_load(
+    lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named once, and the result is that of the load, also where it was full before."""
     write(ANA)
-    append, left = Path.open, [True]
+    append, left = Path.open, [True] * lines
 
     def full(path: Path, *words: Any, **more: Any) -> Any:
         if path.name == "log.jsonl" and not (left and left.pop()):

@@ -16,7 +16,8 @@ import pytest
 
 from importer.cli.output import now
 from importer.errors import Exit, UsageError
-from importer.jobs.commands import Ended
+from importer.jobs.commands import Ended, Tools
+from importer.jobs.run import JobRun
 from importer.jobs.state import Store
 from importer.jobs.words import jobs_in
 from tests.cli.conftest import Sandbox, Type
@@ -167,7 +168,16 @@ def test_corrections_under_another_name_are_named_once(
 
 
 @pytest.mark.parametrize(
-    "rosters", ["swapped", "one", "swapped since 1.1.0", "moved", "swapped and moved", "another"]
+    "rosters",
+    [
+        "swapped",
+        "one",
+        "swapped since 1.1.0",
+        "moved",
+        "moved and kept",
+        "swapped and moved",
+        "another",
+    ],
 )
 def test_corrections_belong_to_their_roster_wherever_the_job_has_it(
     rosters: str, office: Office, sandbox: Sandbox
@@ -175,12 +185,13 @@ def test_corrections_belong_to_their_roster_wherever_the_job_has_it(
     """In another place of the job file they have its mapping; without it they are put aside.
 
     So they have where `from` is written otherwise: then it is the roster with the mapping of the
-    load, if none was loaded from there yet. A state of 1.1.0 does not have `from`.
+    load, if none was loaded from there yet; also where its files are there, and a look at them came
+    first. A state of 1.1.0 does not have `from`.
     """
     (office.folder / "back").mkdir()
     friends = (office.folder / "small.yaml").read_text("utf-8").replace("<Group>", "FRIEND")
     (office.folder / "friends.yaml").write_text(friends, "utf-8")
-    keys = "unchanged_for: 0s, max_age: 26h"
+    keys = "unchanged_for: 0s, max_age: 26h" + ", after: keep" * (rosters == "moved and kept")
     first, second = (
         f"  - {{from: incoming/{name}-*.csv, mapping: {mapping}.yaml, {keys}}}\n"
         for name, mapping in (("friends", "friends"), ("staff", "small"))
@@ -196,6 +207,7 @@ def test_corrections_belong_to_their_roster_wherever_the_job_has_it(
     after = {
         "one": first,
         "moved": f"{first}{moved}",
+        "moved and kept": f"{first}{moved}",
         "swapped and moved": f"{moved}{first}",
         "another": f"{first}{moved.replace('small', 'friends')}",
     }.get(rosters, f"{second}{first}")
@@ -206,6 +218,8 @@ def test_corrections_belong_to_their_roster_wherever_the_job_has_it(
         path.write_text(json.dumps(kept), "utf-8")
     job.write_text(f"version: 1\nrosters:\n{after}{rest}", "utf-8")
     office.clear()
+    if rosters == "moved and kept":
+        JobRun(office.job, Tools(in_process, now, lambda _: None, office.said.append)).look()
     loads = rosters not in {"one", "another"}
     assert office.run() == (Exit.DONE if loads else Exit.REJECTS)
     loaded = state(sandbox).get("20999", {"user_group": {"value": ""}})
