@@ -100,7 +100,7 @@ class Relation:
     """What a run shows: which run it undoes, or whose corrected rejects it loads.
 
     `applied`: it took effect; `whole`: it undid all that the other run wrote. `sittings`: as in
-    Lineage. `began`: when that was last.
+    Lineage.
     """
 
     folder: Path
@@ -110,13 +110,12 @@ class Relation:
     applied: bool
     whole: bool
     sittings: int
-    began: datetime | None
 
     @classmethod
     def of(cls, ledger: Ledger) -> Relation:
         """Read it from the run's ledger."""
         facts, applied = ledger.facts, _took_effect(ledger)
-        loads = [entry.time for entry in made_by_people(ledger) if entry.event == "apply"]
+        loads = [entry for entry in made_by_people(ledger) if entry.event == "apply"]
         rosters = (Path(roster.path) for roster, _ in facts.rosters)
         rejects = (path for path in rosters if kind_of(path.name) in {WORKBOOK, REJECTS})
         # a copy that was saved elsewhere does not show which run it is of
@@ -131,7 +130,6 @@ class Relation:
             applied and (first is None or any(_undone(ledger))),
             first is not None and ended and _wrote(first).issubset(_undone(ledger)),
             len(loads),
-            loads[-1] if loads else None,
         )
 
 

@@ -27,7 +27,7 @@ from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import list_runs
 from importer.report.lineage import Relation, related
 from importer.web.drafts import Asked, Counts, Draft, title
-from importer.web.tasks import Task, Workspace, subject
+from importer.web.tasks import Sittings, Task, Workspace, subject
 
 ANSWERS = "answers.json"
 """In a run's folder: the answers that were given on the page."""
@@ -203,7 +203,7 @@ class NextStep:
 class KnownRun:
     """What is known of a run from its ledger.
 
-    `open_rows`: those that need a decision. `relation`: to other runs.
+    `open_rows`: those that need a decision. `relation`: to other runs. `sittings`: its loads.
     """
 
     facts: RunFacts
@@ -214,6 +214,7 @@ class KnownRun:
     of: int
     open_rows: frozenset[int]
     relation: Relation
+    sittings: Sittings
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,12 +399,12 @@ def _load(
         found = replace(found, counts=draft.counts, planning=planning, fresh=fresh)
     if run and (known := run.known):
         folder = space.runs / run.name
-        busy, loads = space.is_busy(folder), space.is_loading(folder, known.relation.began)
+        sittings = known.sittings
+        busy, loads = space.is_busy(folder), space.is_loading(folder, sittings)
         work = known.left or known.summary.review or known.summary.rejected
         fresh = found.fresh and (known.applied or not work or _has_mappings_of(known.facts))
-        failed = bool(
-            known.left and known.applied and space.has_failed(folder, known.relation.began)
-        )
+        stopped = known.left and known.applied and not busy
+        failed = bool(stopped) and space.has_failed(space.load_of(folder, sittings), sittings)
         found = replace(found, busy=busy, loads=loads, failed=failed, fresh=fresh)
         found = replace(found, undone=run.name in undone)
     return found
@@ -507,8 +508,8 @@ def _known(folder: Path, _changed: tuple[tuple[int, int], ...]) -> KnownRun:
         done = of - sum(states.get(one, 0) for one in OPEN)
         asked = frozenset(open_rows(ledger)) if ledger.facts.command != "check" else frozenset()
         counts, applied = summarize(ledger), ledger.was_applied
-        relation = Relation.of(ledger)
-        return KnownRun(ledger.facts, counts, applied, left, done, of, asked, relation)
+        relation, sittings = Relation.of(ledger), Sittings.of(ledger)
+        return KnownRun(ledger.facts, counts, applied, left, done, of, asked, relation, sittings)
 
 
 class Step(NamedTuple):

@@ -58,7 +58,7 @@ from importer.web.loads import (
     text_people,
 )
 from importer.web.site import RefusedError, Visit, found, number, render, see
-from importer.web.tasks import PAUSED, PRACTICE, Workspace, is_locked
+from importer.web.tasks import PRACTICE, Sittings, Workspace, is_locked
 
 
 @lru_cache(maxsize=4)
@@ -510,32 +510,29 @@ class Progress:
 
 def _progress(visit: Visit) -> Progress:
     """Look at a load, and at the command that was started for it here, if the address names it."""
-    run, tasks, words = visit.run, visit.space.tasks, ("apply", f"runs/{visit.run.name}")
-    task = tasks.find(visit.text("task")) or tasks.doing(words) or tasks.last(*words)
+    run, space, tasks = visit.run, visit.space, visit.space.tasks
     with Ledger.open(run) as ledger:
         results = ledger.results() if ledger.was_applied else {}
         states, facts = ledger.progress(), ledger.facts
         entries = list(newest(ledger, _SEEN))
         sitting = list(takewhile(lambda one: one.event != "apply", entries))
         began = entries[len(sitting)] if len(sitting) < len(entries) else None
-        starts = (one.time for one in entries if one.event == "apply")
-        later = [time for time in starts if task and time > task.started]
-        if task and (len(later) > 1 or (later and tasks.ended_before(task, later[0]))):
-            task = None  # another command continued it
+        sittings = Sittings.of(ledger)
+        task, first = space.load_of(run, sittings, visit.text("task")), sittings.first
         ended = tasks.exit(task) if task else None
-        running = (task is not None and ended is None) or visit.space.is_busy(run)
-        state = "paused" if ended in PAUSED else "stopped"
+        running = (task is not None and ended is None) or space.is_busy(run)
+        if task and ended is None and not any(one > task.started for one in sittings.began):
+            sitting, began, first = [], None, task.first  # it has not noted that it began
+        state = "stopped" if space.has_failed(task, sittings) else "paused"
         if running:
             state = "running"
             with suppress(OSError):
-                if (run / STOP).read_text("utf-8") == visit.space.worker(run):
+                if (run / STOP).read_text("utf-8") == space.worker(run):
                     state = "stopping"
-            applies = [one for one in made_by_people(ledger) if one.event == "apply"]
-            loads = visit.space.is_loading(run, applies[-1].time if applies else None)
-            state = state if loads else "working"
+            state = state if space.is_loading(run, sittings) else "working"
         of = sum(states.values())
         done = of - sum(states.get(one, 0) for one in OPEN)
-        first = int(began.detail.removeprefix("limit ")) if began and began.detail else 0
+        first = first if first < of else 0
         open_words = {Result.NOT_SENT: "still to write"}
         open_words |= {Result.UNKNOWN: "being written"} if running else {}
         return Progress(

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -29,7 +29,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from importer.alma.code_tables import read_file
 from importer.errors import FINE, Exit, UsageError
 from importer.ledger.database import journal_of, merge_journal
-from importer.ledger.ledger import FILE
+from importer.ledger.journal import made_by_people
+from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.run_lock import LOCK, held_since
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import exists, write_atomically
@@ -76,20 +77,29 @@ class Workspace:
         """Return whether a command is working on a run, or was just started for it."""
         return self._applying(run) is not None or is_locked(run / LOCK)
 
-    def is_loading(self, run: Path, began: datetime | None) -> bool:
-        """Return whether a load of a run is under way; `began`: when its last one did.
+    def is_loading(self, run: Path, sittings: Sittings) -> bool:
+        """Return whether a load of a run is under way.
 
         Other commands, such as `resolve`, work on a run as well.
         """
         since = held_since(run) if is_locked(run / LOCK) else ""
-        loads = since and began and began >= datetime.fromisoformat(since)
+        loads = since and any(one >= datetime.fromisoformat(since) for one in sittings.began)
         return bool(loads or self._applying(run))
 
-    def has_failed(self, run: Path, began: datetime | None) -> bool:
-        """Return whether the last load of a run ended with an error; `began`: when it did."""
-        task = self.tasks.last("apply", f"runs/{run.name}")
-        other = task is None or (began is not None and self.tasks.ended_before(task, began))
-        return task is not None and not other and self.tasks.exit(task) not in PAUSED
+    def load_of(self, run: Path, sittings: Sittings, name: str = "") -> Task | None:
+        """Return the task of the last load of a run, None if another command continued it.
+
+        That is the one of this name, if there is one; else what runs, or has ended last.
+        """
+        tasks, words = self.tasks, ("apply", f"runs/{run.name}")
+        task = tasks.find(name) or tasks.doing(words) or tasks.last(*words)
+        later = [time for time in sittings.began if task and time > task.started]
+        other = task and (len(later) > 1 or (later and tasks.ended_before(task, later[0])))
+        return None if other else task
+
+    def has_failed(self, task: Task | None, sittings: Sittings) -> bool:
+        """Return whether the last load of a run, of this task or of none, did not end well."""
+        return sittings.cut if task is None else self.tasks.exit(task) not in PAUSED
 
     def worker(self, run: Path) -> str:
         """Return what a request to stop calls the command that works on a run, "" if none does.
@@ -168,6 +178,30 @@ class Workspace:
         return own
 
 
+@dataclass(frozen=True, slots=True)
+class Sittings:
+    """The loads of a run: when each began, of how many rows the last is, and whether it was cut.
+
+    `first`: 0 for all rows. `cut`: it noted no end, as where it was killed.
+    """
+
+    began: tuple[datetime, ...] = ()
+    first: int = 0
+    cut: bool = False
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Sittings:
+        """Read them from the history of a run."""
+        noted = [one for one in made_by_people(ledger) if one.event in {"apply", *_ENDS}]
+        began = [one for one in noted if one.event == "apply"]
+        first = began[-1].detail.removeprefix("limit ") if began else ""
+        cut = bool(began) and noted[-1].event not in _ENDS
+        return cls(tuple(one.time for one in began), int(first or 0), cut)
+
+
+_ENDS = ("paused", "finished")
+
+
 def unused_since(folder: Path, limit: datetime) -> list[Path]:
     """Return the drafts and the tasks of a workspace that nothing changed since, in order.
 
@@ -232,6 +266,11 @@ class Task(BaseModel):
     run_of: str = ""
     id: str = ""
     run: str = ""
+
+    @property
+    def first(self) -> int:
+        """How many rows a load was approved for, 0 for all."""
+        return int(dict(pairwise(self.words)).get("--limit", 0))
 
     @property
     def page(self) -> str:
@@ -320,10 +359,11 @@ class Tasks:
         return next((task for task in self.running() if subject(task.words) == wanted), None)
 
     def last(self, *words: str) -> Task | None:
-        """Return the newest task that did this and has ended, None if there is none."""
-        names = sorted((path.parent.name for path in self.folder.glob(f"*/{EXIT}")), reverse=True)
+        """Return the newest task that did this and has ended or was killed, None if none."""
+        names = sorted((path.parent.name for path in self.folder.glob(f"*/{TASK}")), reverse=True)
         tasks = (task for name in names if (task := self.find(name)))
-        return next((task for task in tasks if subject(task.words) == words), None)
+        same = (task for task in tasks if subject(task.words) == words)
+        return next((task for task in same if self.exit(task) is not None), None)
 
     def exit(self, task: Task) -> int | None:
         """Return the exit code of a task; None while it runs, -1 if it was killed."""

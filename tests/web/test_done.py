@@ -59,9 +59,12 @@ def test_progress_is_told_once_in_a_while(
             "new MutationObserver(() => told++).observe(document.getElementById('said'),"
             " {childList: true, characterData: true, subtree: true});"
             "new MutationObserver(() => looks++).observe(document.getElementById('live'),"
-            " {childList: true}); }"
+            " {childList: true}); document.querySelector('h1').textContent = ''; }"
         )
         until(lambda: tab.evaluate("looks") > 2)
+        heading = tab.evaluate("document.querySelector('h1').textContent")
+        assert heading.startswith("Writing 40 people to ")
+        assert tab.title().startswith(heading)
         assert tab.evaluate("told") == 0
         tab.get_by_role("button", name="Pause").click()
         tab.get_by_role("heading", name=re.compile("^Paused at")).wait_for()

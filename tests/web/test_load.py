@@ -139,11 +139,20 @@ def test_what_is_no_number_of_rows_starts_nothing(office: tuple[Library, httpx.C
     assert (shown.status_code, 'value="yes" checked' in shown.text) == (422, True)
     assert library.written() == writes
     library.set_rate(1)  # so that the load is seen
-    live = approve(client, run, some="yes", limit="2")
-    until(lambda: "Writing 2 of 3 people to " in client.get(live.headers["Location"]).text)
-    library.set_rate(20)
-    followed(client, live)
+    assert _headings(client, approve(client, run, some="yes", limit="2")) == {"2 of 3 people"}
     assert {"401", "402", "403"} & library.users().keys() == {"401", "402"}
+    assert _headings(client, approve(client, run)) == {"3 people"}
+    run = planned(client, drafted(client, "alma", roster.replace("A", "O"), "two.yaml"))
+    checks = failed_checks(client, run)
+    assert _headings(client, approve(client, run, *checks, some="yes", limit="9")) == {"1 person"}
+
+
+def _headings(client: httpx.Client, live: httpx.Response) -> set[str]:
+    """Whom the page of a load says it writes, from its first look to its end."""
+    found = set[str]()
+    while (page := client.get(live.headers["Location"])).status_code == 200:
+        found |= set(re.findall(r'<h1 id="heading">Writing (.*?) to ', page.text))
+    return found
 
 
 def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
@@ -175,8 +184,12 @@ def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
     library.set_rate(20)
     server = start(library.folder)
     client = server.client()
-    assert "Continue the load" in client.get(f"{run}/live").text
     assert "Continue the load" in client.get(run).text
+    for folder in (library.folder / "nowhere", library.folder / "tasks"):
+        shutil.rmtree(folder, ignore_errors=True)  # then as one of the command line
+        assert "Stopped at" in client.get("/alma/").text
+        stopped = client.get(f"{run}/live").text
+        assert ("Stopped at" in stopped, "Try again" in stopped) == (True, True)
     followed(client, approve(client, run))
     assert "28 created" in client.get(run).text
     assert server.stop() == 0

@@ -24,6 +24,7 @@ from importer.web.loads import (
     save_answers,
     steps,
 )
+from importer.web.tasks import Sittings
 from tests.report.building import FACTS
 from tests.web.conftest import SAMPLE, Server, approve, drafted, dropped, followed, planned, version
 
@@ -48,7 +49,8 @@ def _run(
         of - left,
         of,
         frozenset(range(2, 2 + review)),
-        Relation(Path("r1"), FACTS.started, None, None, False, False, 0, None),  # noqa: FBT003
+        Relation(Path("r1"), FACTS.started, None, None, False, False, 0),  # noqa: FBT003
+        Sittings(),
     )
     return SeenRun("r1", FACTS.started, known)
 

@@ -16,6 +16,8 @@ source.onmessage = (/** @type {MessageEvent<string>} */ message) => {
     return;
   }
   live.innerHTML = now.html; // escaped by the server
+  at("heading").textContent = now.heading;
+  document.title = `${now.heading} – Alma patron loads`;
   if (now.state !== state || Date.now() - said > QUIET) {
     at("said").textContent = now.sentence;
     [state, said] = [now.state, Date.now()];
