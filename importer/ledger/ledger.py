@@ -266,14 +266,14 @@ class Ledger(Database):
 
     def problems(self, row: int | None = None) -> Iterator[Problem]:
         """Return problems by row, in the order found; those of the whole roster first."""
-        return self._problems("?1 IS NULL OR row = ?1", row)
+        return self._problems("1") if row is None else self._problems("row = ?", row)
 
     def later_problems(self) -> Iterator[Problem]:
         """Return problems found after the run was made, by resolve and apply, by row."""
         last = "(SELECT CAST(value AS INTEGER) FROM run WHERE name = 'last problem')"
         return self._problems(f"id > {last}")
 
-    def _problems(self, condition: str, *values: int | None) -> Iterator[Problem]:
+    def _problems(self, condition: str, *values: int) -> Iterator[Problem]:
         facts = self.facts
 
         def problem(*values: Any) -> Problem:

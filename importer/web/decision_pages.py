@@ -58,10 +58,11 @@ class Queue:
     @classmethod
     def of(cls, ledger: Ledger) -> Queue:
         """Read the questions of a run, and the answers that still fit them."""
-        rows = {
-            row: tuple(p for p in ledger.problems(row) if p.severity is Severity.REVIEW)
-            for row in open_rows(ledger)
-        }
+        held = {row: list[Problem]() for row in open_rows(ledger)}
+        for one in ledger.problems():
+            if one.severity is Severity.REVIEW and one.origin.row in held:
+                held[one.origin.row].append(one)
+        rows = {row: tuple(problems) for row, problems in held.items()}
         asked = (row for row, found in rows.items() if choices(found))
         ordered = sorted(asked, key=lambda row: (_kind(rows[row]), row))
         answers = {row: one.text for row, one in given_answers(ledger.folder).items()}

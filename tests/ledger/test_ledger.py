@@ -115,6 +115,18 @@ def test_every_problem_comes_back(tmp_path: Path) -> None:
         assert len(problems) == len(Code)
 
 
+def test_the_problems_of_a_row_are_read_without_those_of_others(tmp_path: Path) -> None:
+    """Of a roster whose rows all need review, that would take hours."""
+    rows, work = range(2, 2002), list[int]()
+    code = Code.POSSIBLE_MATCH_IN_ALMA
+    found = [Problem.of(code, Origin("a.csv", "", row), "is {value}") for row in rows]
+    fates = dict.fromkeys(rows, Fate.REVIEW)
+    with write_run(tmp_path, FACTS, fates, problems=found) as ledger:
+        ledger.connection.set_progress_handler(lambda: work.append(1), 100)
+        assert [one.origin.row for one in ledger.problems(1500)] == [1500]
+        assert len(work) < 20
+
+
 def test_every_row_comes_back(tmp_path: Path) -> None:
     """With its fate, in order, however the fates alternate and whatever rows are missing."""
     ready, rejected, blank = Fate.READY, Fate.REJECTED, Fate.BLANK
