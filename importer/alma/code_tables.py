@@ -37,14 +37,14 @@ TABLES: tuple[str, ...] = tuple(
 """The tables that the record's fields refer to, as far as Alma gives them."""
 
 
-class _Code(BaseModel, extra="forbid", strict=True):
+class _Code(BaseModel, extra="forbid", strict=True, defer_build=True):
     """A code that is written with more than its description."""
 
     description: str
     enabled: bool
 
 
-class _File(BaseModel, extra="forbid", strict=True):
+class _File(BaseModel, extra="forbid", strict=True, defer_build=True):
     """The file, as it is written."""
 
     tables: dict[str, dict[str, str | _Code]]

@@ -327,10 +327,14 @@ class Ledger(Database):
     def quiet_rows(self) -> Iterator[tuple[int, int, Fate]]:
         """Return the rows with a fate alone, in order: first and last of each stretch, and fate."""
         query = (
-            "SELECT min(row), max(row), fate FROM (SELECT rows.row, fate, rows.row - row_number()"  # noqa: S608
-            " OVER (PARTITION BY fate ORDER BY rows.row) AS stretch FROM rows"
-            " LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"
-            f" WHERE {_QUIET}) GROUP BY fate, stretch ORDER BY 1"
+            f"WITH quiet AS (SELECT row, fate FROM rows WHERE {_QUIET}), ends AS ("  # noqa: S608
+            "SELECT one.row, one.fate, before.row IS NULL AS first, after.row IS NULL AS last"
+            " FROM quiet AS one"
+            " LEFT JOIN quiet AS before ON before.row = one.row - 1 AND before.fate = one.fate"
+            " LEFT JOIN quiet AS after ON after.row = one.row + 1 AND after.fate = one.fate"
+            " WHERE first OR last) "
+            "SELECT row, until, fate FROM (SELECT *, iif(last, row, lead(row) OVER (ORDER BY row))"
+            " AS until FROM ends) WHERE first ORDER BY row"
         )
         return self.parsed(lambda first, last, fate: (first, last, Fate(fate)), query)
 
@@ -430,8 +434,8 @@ def _having(end: Fate | Act | Result | None) -> str:
 
 
 _QUIET = (
-    "fate IN ('ready', 'blank', 'skipped') AND act IS NULL AND cells IS NULL"
-    " AND NOT EXISTS (SELECT 1 FROM problems WHERE problems.row = rows.row)"
+    "fate IN ('ready', 'blank', 'skipped') AND rows.row NOT IN"
+    " (SELECT row FROM problems UNION SELECT row FROM cells UNION SELECT row FROM steps)"
 )
 """The SQL condition of the rows of which only the fate is known."""
 

@@ -56,7 +56,9 @@ def write_run(
     try:
         with ledger.transaction():
             write("INSERT INTO run VALUES (?, ?)", values.items())
-            write("INSERT INTO rows VALUES (?, ?)", fates.items())
+            # for a member of an enumeration SQLite's library looks for an adapter, each time
+            words = map(str.__str__, fates.values())
+            write("INSERT INTO rows VALUES (?, ?)", zip(fates, words, strict=True))
             write(
                 "INSERT INTO cells VALUES (?, ?)", ((row, as_json(texts)) for row, texts in cells)
             )

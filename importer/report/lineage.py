@@ -77,9 +77,11 @@ _DONE = {*ALREADY, *_WRITTEN}
 
 def _took_effect(ledger: Ledger) -> bool:
     """Return whether an apply did something, or found that nothing was to be done."""
+    if not ledger.was_applied:
+        return False
     results = ledger.results().keys()
     waits = results or ledger.count("rows", "fate").get(Fate.REVIEW)
-    return ledger.was_applied and (not waits or not _DONE.isdisjoint(results))
+    return not waits or not _DONE.isdisjoint(results)
 
 
 def _wrote(folder: Path) -> set[int]:

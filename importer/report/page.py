@@ -93,7 +93,8 @@ def render(
     for first, last, fate in ledger.quiet_rows():
         for table in tables:
             table.add_quiet(first, last, fate)
-    masked, shown = (_render(ledger, summary, files, related, table) for table in tables)
+    groups = group_problems(ledger.problems())
+    masked, shown = (_render(ledger, summary, files, related, groups, table) for table in tables)
     return masked, shown
 
 
@@ -102,6 +103,7 @@ def _render(
     summary: Summary,
     files: Sequence[tuple[str, str]],
     related: Lineage,
+    groups: Sequence[ProblemGroup],
     table: _RowTable,
 ) -> str:
     facts, show_values = ledger.facts, table.show_values
@@ -119,7 +121,7 @@ def _render(
             tallies=tallies(summary),
             next=step,
             approvals=tuple(approvals(ledger)),
-            problems=tuple(_sections(group_problems(ledger.problems()))),
+            problems=tuple(_sections(groups)),
             table=table,
             new_users=new_users(to_create(ledger, most=MOST_USERS), show_values=show_values),
             differences=by_kind(table.differences),

@@ -72,6 +72,10 @@ class Column:
     def _whole(self) -> str:
         return "\n".join(self.distinct)  # they are in one line
 
+    @cached_property
+    def _words(self) -> set[str]:
+        return {*self._whole.split()}
+
     def having(self, *patterns: re.Pattern[str]) -> set[str]:
         """Return the distinct values with one of the patterns; first all are searched as one."""
         found = (one for one in patterns if one.search(self._whole))
@@ -86,7 +90,7 @@ class Column:
 
     def with_word(self, test: Callable[[str], bool]) -> set[str]:
         """Return the distinct values with a word that passes a test, which each word takes once."""
-        words = {*filter(test, {*self._whole.split()})}
+        words = {*filter(test, self._words)}
         return {text for text in self.distinct if words and not words.isdisjoint(text.split())}
 
     def judge(self, judge: Judge, texts: Iterable[str] | None = None) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ from importer.validator.fields import NO_LETTER, WORDS, Column, Table, years_fro
 
 _NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
 _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
+_TELLING = _TEST_WORDS.union(*map(str.split, _NOBODY))
 _BRACKETED = re.compile(r"(?<![*#])[(\[{*#<]+\s*([^)\]}*#>]+)")
 _REMARK = re.compile("|".join(map(re.escape, WORDS["remarks"])), re.IGNORECASE)
 _REMARK_WORDS = frozenset(WORDS["remark_words"])
@@ -131,11 +132,18 @@ def one_case(table: Table) -> Iterator[Problem]:
 def test_people(table: Table) -> Iterator[Problem]:
     """Find names of nobody, such as Test Student and Mickey Mouse."""
     for first, last in _names(table):
+        texts = first.with_word(_is_telling) | last.with_word(_is_telling)
         for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
+            if one not in texts and other not in texts:
+                continue
             name = f"{one} {other}".casefold()
             words = {*name.split()} & _TEST_WORDS
             if name in _NOBODY or (words and not {one.casefold(), other.casefold()} & _NO_NAMES):
                 yield last.problem(row, f"{one} {other}", _odd("is no name of a person"), first)
+
+
+def _is_telling(word: str) -> bool:
+    return word.casefold() in _TELLING
 
 
 def markup(table: Table) -> Iterator[Problem]:
