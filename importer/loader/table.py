@@ -290,7 +290,7 @@ def _repeated_headings(
         rows = np.arange(len(frame) if any(names) else 0)
         for column, name in enumerate(names):
             texts = frame[column].to_numpy()[rows].tolist()
-            rows = rows[[text.casefold() == name for text in texts]]
+            rows = rows[[text == name for text in map(str.casefold, texts)]]
         yield from frame.index[rows].tolist()
 
 
@@ -299,7 +299,7 @@ def _second(frame: pd.DataFrame) -> int:
     left = np.arange(len(frame))
     for column in frame:
         texts = frame[column].to_numpy()[left].tolist()
-        left = left[[OF_A_PERSON.search(text) is None for text in texts]]
+        left = left[[found is None for found in map(OF_A_PERSON.search, texts)]]
     seconds = (row for row in frame.index[left].tolist() if is_second(frame.loc[row].tolist()))
     return next(seconds, 0)
 

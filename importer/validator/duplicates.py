@@ -244,15 +244,21 @@ def _pairs(keys: RowKeys, lines: pd.DataFrame) -> set[tuple[int, int]]:
     These have a part of the name, one that a nickname stands for, or the initials in common.
     `lines`: as `keys.shared`.
     """
-    last = np.array(keys.last, dtype=object)[lines["position"]]
-    named, last = lines.loc[last != "", ["position", "key"]], last[last != ""]
-    first = np.array(keys.first, dtype=object)[named["position"]]
-    letters = [[ord(name[:1] or "\0") for name in names] for names in (first, last)]
-    low, high = np.sort(letters, axis=0)
-    parts = pd.concat([named.assign(part=parts) for parts in (first, last)])
-    long = parts.assign(part=parts["part"].map(NICKNAMES)).dropna().explode("part")
+    named = lines.loc[keys.parts[1][lines["position"]] >= 0, ["position", "key"]]
+    both = keys.parts[:, named["position"]]
+    number = {text: at for at, text in enumerate(keys.folded)}
+    letters = np.array([ord(text[:1] or "\0") for text in number] + [0])  # a blank is -1
+    low, high = np.sort(letters[both], axis=0)
+    parts = pd.concat([named.assign(part=part) for part in both])
+    long_forms = {
+        number[short]: [number.setdefault(text, len(number)) for text in texts]
+        for short, texts in NICKNAMES.items()
+        if short in number
+    }
+    long = parts.assign(part=parts["part"].map(long_forms)).dropna().explode("part")
+    long = long.astype({"part": np.intp})
     initials = named.assign(part=low * (sys.maxunicode + 1) + high)
-    groups: defaultdict[tuple[int, str | int], set[int]] = defaultdict(set)
+    groups: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
     for every in (pd.concat([parts, long]), initials):
         alike = every[every.duplicated(["key", "part"], keep=False)]
         for position, key, part in alike.itertuples(index=False, name=None):
@@ -311,10 +317,11 @@ class RowKeys:
     """What rows are compared by: IDs without case, names, and what people share.
 
     Positions count through the rows of all rosters. `ids` has one list per column, the primary IDs
-    first; `shared_ids` are the places of those of two or more. `names`: a number of each row, the
-    same for both orders of first and last, -1 where both are blank. `shared`: the traits of two or
-    more rows, a line for each row: `position`, `kind`, `name`, and `key`, the number of the trait
-    (see `trait`). `same_id`: the positions of rows that share an ID, in groups; see `_same_id`.
+    first; `shared_ids` are the places of those of two or more. `parts`: the first and the last
+    names by their numbers in `folded`, -1 for a blank. `names`: a number of each row, the same for
+    both orders of first and last, -1 where both are blank. `shared`: the traits of two or more
+    rows, a line for each row: `position`, `kind`, `name`, and `key`, the number of the trait (see
+    `trait`). `same_id`: the positions of rows that share an ID, in groups; see `_same_id`.
     """
 
     def __init__(self, rosters: Sequence[tuple[Candidates, Duplicates]]) -> None:
@@ -328,10 +335,11 @@ class RowKeys:
         self.id_labels = (PRIMARY, *self._labels(IDENTIFIER))
         self.first = _each_once(people.first_key, texts("first_name"))
         self.last = _each_once(folded, texts("last_name"))
-        numbers, folded_names = _numbered(chain(self.first, self.last))
-        low, high = np.sort(numbers.reshape(2, -1), axis=0)
-        self.names = (low + 1) * (len(folded_names) + 1) + high
-        every_id = [[text.casefold() for text in texts(at)] for at in self.id_labels]
+        numbers, self.folded = _numbered(chain(self.first, self.last))
+        self.parts = numbers.reshape(2, -1)
+        low, high = np.sort(self.parts, axis=0)
+        self.names = (low + 1) * (len(self.folded) + 1) + high
+        every_id = [[*map(str.casefold, texts(at))] for at in self.id_labels]
         self.rounded = rounded_ids(every_id, self.names.tolist())
         self.ids, self.shared_ids = _known_ids(every_id, self.rounded)
 
