@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -222,6 +223,15 @@ def _column(rows: Sequence[Sequence[str]], column: int) -> list[str]:
         return [row[column] if column < len(row) else "" for row in rows]
 
 
+def _columns(rows: Sequence[Sequence[str]], positions: Iterable[int]) -> Iterator[list[str]]:
+    """Yield some columns; those of even rows are cut out of one list, which is quicker."""
+    first, *others = {*map(len, rows)} or {0}
+    width = 0 if others else first
+    cells = [*chain.from_iterable(rows)] if width else []
+    for at in positions:
+        yield cells[at::width] if at < width else _column(rows, at)
+
+
 def _cleaned(
     columns: Columns, rows: Sequence[Sequence[str]], first: int, clean: Clean
 ) -> tuple[pd.DataFrame, list[Located], dict[int, dict[int, str]]]:
@@ -232,8 +242,8 @@ def _cleaned(
     texts: dict[int, list[str]] = {}
     located: list[Located] = []
     lines: dict[int, dict[int, str]] = {}
-    for at, position in enumerate(columns.positions):
-        came = _column(rows, position)
+    every = zip(columns.positions, _columns(rows, columns.positions), strict=True)
+    for at, (position, came) in enumerate(every):
         texts[at], findings, several = clean_column(came, clean)
         if findings:
             located += [
@@ -244,7 +254,8 @@ def _cleaned(
         if several:
             lines[at] = {row: several[t] for row, t in enumerate(came, first) if t in several}
     index = pd.RangeIndex(first, first + len(rows))
-    return pd.DataFrame(texts, index, range(len(texts)), dtype=object), located, lines
+    frame = pd.DataFrame(texts, index, range(len(texts)), dtype=object, copy=False)
+    return frame, located, lines
 
 
 def _still_marked(

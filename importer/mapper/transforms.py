@@ -73,13 +73,6 @@ def is_dash(text: str) -> bool:
     return text.casefold() in _DASHES
 
 
-def dashes(texts: Collection[str]) -> set[str]:
-    """Return which of the texts are dashes; most columns have none."""
-    if _DASHES.isdisjoint(map(str.casefold, texts)):
-        return set()
-    return {*filter(is_dash, texts)}
-
-
 def padded(text: str, width: int) -> Reading:
     """Return the text with leading zeros, if it consists of digits only."""
     if len(text) >= width or not (text.isascii() and text.isdigit()):

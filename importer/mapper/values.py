@@ -56,7 +56,7 @@ NO_SYSTEM = (
 
 def texts_of(column: Iterable[str]) -> Texts:
     """Return the texts of a column."""
-    return np.array([*column], dtype=object)
+    return np.fromiter(column, object)
 
 
 def changed(texts: Texts, change: Callable[[str], str]) -> Texts:

@@ -485,7 +485,7 @@ def _known_ids(columns: list[Keys], rounded: Collection[str]) -> tuple[list[Keys
 
 def _numbered(texts: Iterable[str]) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
     """Return a number for each text, equal ones for equal texts, -1 for blanks; and the texts."""
-    numbers, distinct = pd.factorize(np.array([*texts], dtype=object))
+    numbers, distinct = pd.factorize(np.fromiter(texts, object))
     numbers[(distinct == "")[numbers]] = -1
     return numbers, distinct
 

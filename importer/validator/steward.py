@@ -132,7 +132,9 @@ def one_case(table: Table) -> Iterator[Problem]:
 def test_people(table: Table) -> Iterator[Problem]:
     """Find names of nobody, such as Test Student and Mickey Mouse."""
     for first, last in _names(table):
-        texts = first.with_word(_is_telling) | last.with_word(_is_telling)
+        columns = (first, last)
+        found = (one.with_word(lambda word: word.casefold() in _TELLING) for one in columns)
+        texts = set[str]().union(*found)
         for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
             if one not in texts and other not in texts:
                 continue
@@ -140,10 +142,6 @@ def test_people(table: Table) -> Iterator[Problem]:
             words = {*name.split()} & _TEST_WORDS
             if name in _NOBODY or (words and not {one.casefold(), other.casefold()} & _NO_NAMES):
                 yield last.problem(row, f"{one} {other}", _odd("is no name of a person"), first)
-
-
-def _is_telling(word: str) -> bool:
-    return word.casefold() in _TELLING
 
 
 def markup(table: Table) -> Iterator[Problem]:

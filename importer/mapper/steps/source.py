@@ -28,7 +28,7 @@ from importer.mapper.steps.step import (
     Value,
     value_steps,
 )
-from importer.mapper.transforms import Word, dashes, one_or_more
+from importer.mapper.transforms import Word, is_dash, one_or_more
 from importer.mapper.values import Rows, Texts, Values, changed
 from importer.model.candidates import ID_FIELDS
 from importer.model.fields import OnUpdate, Shape
@@ -204,10 +204,10 @@ class From(_Source[tuple[Template, ...]]):
             return texts, nothing
         known = work.evaluation.tables[lookup.value].codes if lookup else {}
         column: list[str] = texts.tolist()
-        found = {word for word in dashes({*column}) if heading_key(word) not in known}
-        if not found:
+        dashes = {word for word in filter(is_dash, {*column}) if heading_key(word) not in known}
+        if not dashes:
             return texts, nothing
-        dashed = np.fromiter(map(found.__contains__, column), bool, len(column))
+        dashed = np.fromiter(map(dashes.__contains__, column), bool, len(column))
         return np.where(dashed, "", texts), dashed
 
 
