@@ -36,7 +36,7 @@ from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup as LookupStep
 from importer.mapper.steps.policies import TYPED_TWICE
-from importer.mapper.steps.source import DASHED, Default
+from importer.mapper.steps.source import DASHED, Default, When
 from importer.mapper.steps.step import Rule, Step
 from importer.mapper.transforms import id_transforms, in_each_part, is_dash
 from importer.mapper.values import (
@@ -54,7 +54,7 @@ from importer.mapper.values import (
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import ENDS, NAMES, ROLE_END, Candidates, IdRule
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
-from importer.model.problem import VALUE, CellFinding, Code, Place, Problem, Severity
+from importer.model.problem import KNOWN, VALUE, CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.text import ROSTER_ROWS, RowId, counted, spans
 from importer.model.user import AccountType
@@ -596,11 +596,12 @@ class Evaluation:
         """
         every = tuple(place for other in beside for place in other.column.places)
         blank = values.unexplained(rows)
+        conditional = any(part.get(When) for _, part in one.rule.parts)  # else it was a dash
         for row in blank:
             shown, reason = self._emptied(one, values, row)
             places = one.column.places or every
-            if not values.applies[row]:
-                reason = f"no `when` of the rule for `{one.rule.field.name}` is met", UNMET
+            if conditional and not values.applies[row]:
+                reason = f"no `when` of the rule for `{one.rule.steps[-1]}` is met", UNMET
                 keys = (key for key in one.rule.rule.deciding if isinstance(key, Cell))
                 of_when = (place for key in keys for place in self.places(key, one.bound))
                 places = tuple(dict.fromkeys(of_when)) or places
@@ -630,10 +631,16 @@ class Evaluation:
         label: str,
         places: tuple[Place, ...],
     ) -> None:
-        """Add findings about cells as problems of their rows; None is the whole roster."""
+        """Add findings about cells as problems of their rows; None is the whole roster.
+
+        A secret is in none of them.
+        """
         for row, finding, text in found:
             origin = self.roster.source.origin(0 if row is None else self.numbers[row])
-            shown = "" if label in SECRETS else text
+            shown, why = text, finding
+            if label in SECRETS:
+                message = finding.message.replace(KNOWN, VALUE).replace(VALUE, "the cell")
+                shown, why = "", replace(finding, message=message)
             field = label.partition(".")[0] if label.startswith(VALUE_NAME) else label
             field = self.mapping.droppable.get(label, field)
-            self.problems.append(finding.problem(origin, *places, field=field, value=shown))
+            self.problems.append(why.problem(origin, *places, field=field, value=shown))

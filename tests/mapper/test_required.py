@@ -10,7 +10,7 @@ from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.fields import OnUpdate
-from importer.model.problem import Place, Severity
+from importer.model.problem import KNOWN, VALUE, Place, Severity
 from tests.mapper.bench import BASE, RUN, Bench, lint, loaded, places, told, without_headings
 
 ROLES = ("Student", "Guest")
@@ -70,6 +70,10 @@ def test_an_external_user_needs_an_empl_id_and_an_owning_system(tmp_path: Path) 
             (Severity.REJECT, (Place("A", "System"),))
         ] * (not third)
         assert all("`owning_system`" in one.advice for one in others)
+    text = EXTERNAL.replace("<System>, lookup: systems", "SIS, when: {System: Students}")
+    compiled = compile_mapping(loaded(tmp_path, text), used, RUN)
+    others = evaluate(compiled, without_headings(rows)).problems[1:]
+    assert ["rule for `owning_system`" in one.message for one in others] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +101,24 @@ def test_a_required_field_stays_required_under_when(field: str, rule: str, tmp_p
     (problem,) = candidates.problems
     assert [place.heading for place in problem.places] == ["Role"]
     assert "`when`" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("record", "cell", "words", "others"),
+    [
+        ("expiry_date: {from: <X>, required: true, on_update: erase}", "-", "is blank", "`when`"),
+        ("pin_number: {from: <X>, clean: [digits], required: true}", "abc", "of the cell", VALUE),
+        ("password: {from: <X>, lookup: {abc: '?'}}", "abc", "the cell has no code", KNOWN),
+    ],
+)
+def test_the_reason_of_a_blank_is_its_own(
+    record: str, cell: str, words: str, others: str, tmp_path: Path
+) -> None:
+    """A dash is no row that a rule leaves out, and a secret is not where its text would be."""
+    (problem,) = Bench(tmp_path, record, "", "X").map((cell,)).problems
+    assert (problem.value, [place.heading for place in problem.places]) == ("", ["X"])
+    assert words in problem.message
+    assert others not in problem.message
 
 
 OPTIONAL = "roster: {optional: [Middle, 'Email *']}"
