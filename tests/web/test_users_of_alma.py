@@ -150,13 +150,13 @@ def test_a_text_is_not_changed_while_it_is_planned(office: tuple[Library, httpx.
     form = form_of(client, "renew-group.yaml")
     library.set_rate(1)  # so that it still runs at the second click
     started = client.post("/alma/users", data=form | {"do": "plan"})
-    library.set_rate(20)
     changed = form | {"text": f"{form['text']}# other\n"}
     for do in ("plan", "save"):
         assert client.post("/alma/users", data=changed | {"do": do}).status_code == 409
     assert form_of(client, "renew-group.yaml") == form
     again = client.post("/alma/users", data=form | {"do": "plan"})
     assert again.headers["Location"] == started.headers["Location"]
+    library.set_rate(20)  # not earlier: the plan reads its rate when its process has begun
     followed(client, started)
     assert client.post("/alma/users", data=changed).status_code == 303
 
