@@ -650,13 +650,13 @@ class EditMemory(Memory):
             self.write((add, renamed.items()), (_IN_USE, ((new,) for new in renamed.values())))
 
     def put_back(
-        self, run: str, entry: int, undone: str, now: Mapping[str, str], kept: Collection[str]
+        self, run: str, entry: int, undone: str, now: Mapping[str, str], done: Collection[str]
     ) -> None:
         """Remember of users what was remembered before a run, which was undone by `run`.
 
         What later loads left otherwise stays; when the undo is undone, all counts as before it.
         All are primary IDs as the undone run left them, without case. `now`: those that are others
-        now, "" if the user was deleted. `kept`: users who are still as that run left them.
+        now, "" if the user was deleted. `done`: users who are as they were before that run.
         """
         query = (
             "SELECT DISTINCT primary_id FROM loaded WHERE institution = ?"
@@ -676,7 +676,7 @@ class EditMemory(Memory):
         )
         newest = self.former()
         now = {newest.get(user, user): key for user, key in now.items()}
-        others = users.difference(newest.get(user, user) for user in kept)
+        others = users.intersection(newest.get(user, user) for user in done)
         with self.transaction():
             self.write(
                 (delete, ((user,) for user, key in now.items() if not key)),

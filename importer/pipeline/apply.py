@@ -96,19 +96,19 @@ def _put_back(
     """Remember what was remembered before the run that this one undoes.
 
     Nothing is put back of rows that were not undone now: a later load may have left something of
-    those that were undone before. Without the folder of that run its users count as never loaded.
+    those that were undone before.
     """
-    undone = {image.row: image for image in written}
-    done = {*undone, *(one.row for one in same)}
-    with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
-        wrote = {image.row: image.new_id.casefold() for image in images(first)}
-        now = {
-            wrote[row]: "" if image.act is Act.DELETE else image.new_id.casefold()
-            for row, image in undone.items()
-            if row in wrote
-        }
-        kept = {user for row, user in wrote.items() if row not in done}
-        memory.put_back(facts.run_name, last, first.facts.run_name, now, kept)
+    undone = facts.undoes_run
+    with suppress(ImporterError):
+        if not undone:  # a plan of version 1.0 needs the folder of that run
+            with Ledger.open(Path(facts.undoes)) as first:
+                undone = first.facts.run_name
+    now = {
+        image.primary_id.casefold(): "" if image.act is Act.DELETE else image.new_id.casefold()
+        for image in written
+    }
+    done = {*now, *(one.primary_id.casefold() for one in same)}
+    memory.put_back(facts.run_name, last, undone, now, done)
 
 
 def _of_write(

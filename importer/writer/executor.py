@@ -63,7 +63,10 @@ LONGEST_OUTAGE = timedelta(hours=12)
 """After which a row at which Alma still fails, and not at everything, is refused."""
 
 FAILURES_IN_A_ROW = 5
-"""Calls in a row without a clear reply after which nothing more is sent."""
+"""Calls in a row without a clear reply after which nothing more is sent, if all calls fail."""
+
+MOST_FAILURES = 25
+"""Calls in a row without a clear reply after which nothing more is sent in any case."""
 
 GLANCE = 0.2
 """Seconds between two checks whether the operator wants to stop, during a wait."""
@@ -84,6 +87,9 @@ CHANGED_AFTER = (
 EDITED = (
     "The user was created, but its {field} in Alma is not what was sent: someone changed it before "
     "Alma was asked, or Alma kept its own value."
+)
+BLOCKED = (
+    "Something between here and Alma, such as a firewall, refuses the call (status 401 or 403)."
 )
 NEVER = (
     "Alma gave no clear reply about this row however often it was tried, and does not have the "
@@ -156,7 +162,7 @@ class Executor:
     today: date
     holds_open: Callable[[int], bool]
     _failures: int = field(default=0, init=False)
-    _trouble: str = field(default="", init=False)
+    _troubles: dict[int, str] = field(default_factory=dict, init=False)
     _doubt: float = field(default=0, init=False)
 
     async def run(self, limit: int | None = None) -> Stop | None:
@@ -187,18 +193,17 @@ class Executor:
             await self._each(todo, self._send)
             await self._verify_all()
             if self._left_of(chosen) and not self.stopping():
-                # Where Alma takes no write at all, that is no fault of these rows.
-                with suppress(RefusedError):
-                    await self.alma.check_access("POST")
+                await self._check_others()
                 self._failures = 0
         if not self.stopping():
             self._give_up(chosen)
-        open_rows = len(self._left_of(chosen)) + len(self.journal.rows_in(*DOUBTFUL))
+        open_rows = (*self._left_of(chosen), *self.journal.rows_in(*DOUBTFUL))
         if open_rows and not self.stopping():
             return Stop(
                 Exit.STOPPED,
-                f"Alma gave no clear reply for {counted(open_rows, 'row')}, although each was "
-                f"tried several times. The last reason: {self._trouble}",
+                f"Alma gave no clear reply for {counted(len(open_rows), 'row')}, although each was "
+                f"tried several times. The last reason: {self._troubles.get(open_rows[-1], '')} "
+                "Rows that still fail half a day from now are refused.",
                 passes=True,
             )
         return Stop(Exit.INTERRUPTED, "Stopped, as you asked.") if self.stopping() else None
@@ -211,7 +216,8 @@ class Executor:
         for row in self._left_of(chosen):
             if self.journal.tries(row, LONGEST_OUTAGE) >= ATTEMPTS:
                 step = self.journal.step(row)
-                why = NEVER.format(self._trouble.partition(". ")[0].removesuffix("."))
+                trouble = self._troubles.get(row, "")
+                why = NEVER.format(trouble.partition(". ")[0].removesuffix("."))
                 state = self._refuse(step, RefusedError(why))
                 self.report(RowDone(row, step.act, state))
 
@@ -251,7 +257,7 @@ class Executor:
         except UnknownOutcomeError as error:
             self._doubt = self.clock()
             self.journal.record_outcome(step.row, State.UNKNOWN, str(error))
-            self._count_failure(error)
+            await self._count_failure(step.row, error)
             return State.UNKNOWN
         except (UnavailableError, ThrottledError, DailyLimitError, AccessError) as error:
             if isinstance(error, UnreadableUserError) and not calls:
@@ -264,9 +270,12 @@ class Executor:
                 self.journal.record_outcome(step.row, State.PLANNED, str(error))
             else:
                 self.journal.record_unsent(step.row, str(error))
+            if isinstance(error, AccessError) and not error.code:
+                await self._check_others()
+                error = UnavailableError(BLOCKED)
             if not isinstance(error, UnavailableError):
                 raise
-            self._count_failure(error)
+            await self._count_failure(step.row, error)
             return State.PLANNED
         # The ID may be taken by our own user: one that arrived late, that a colleague sent from a
         # copy of the run, or that the ledger has lost. Ask Alma before calling it refused.
@@ -405,10 +414,10 @@ class Executor:
         except AlmaError as error:
             self.journal.record_outcome(step.row, State.UNKNOWN, str(error))
             if isinstance(error, UnavailableError):
-                self._count_failure(error)
+                await self._count_failure(step.row, error)
             elif not isinstance(error, RefusedError):
                 raise
-            self._trouble = str(error)
+            self._troubles[step.row] = str(error)
             return State.UNKNOWN
         return self._judge(step, found, taken)
 
@@ -490,12 +499,24 @@ class Executor:
             step.row, State.HELD, detail or message, problems=[problem]
         )
 
-    def _count_failure(self, error: AlmaError) -> None:
+    async def _count_failure(self, row: int, error: AlmaError) -> None:
+        """Count a call without a clear reply; raise UnavailableError if all calls fail."""
         self._failures += 1
-        self._trouble = str(error)
-        if self._failures >= FAILURES_IN_A_ROW:
-            msg = (
-                f"Alma gave no clear reply {self._failures} times in a row, so nothing more was "
-                f"sent. The last reason: {error}"
-            )
-            raise UnavailableError(msg)
+        self._troubles[row] = str(error)
+        if self._failures % FAILURES_IN_A_ROW:
+            return
+        failures = self._failures
+        if failures < MOST_FAILURES:
+            with suppress(UnavailableError):
+                await self._check_others()
+                return
+        msg = (
+            f"Alma gave no clear reply {failures} times in a row, so nothing more was sent. The "
+            f"last reason: {error}"
+        )
+        raise UnavailableError(msg)
+
+    async def _check_others(self) -> None:
+        """Raise AlmaError if Alma takes no write at all, which is no fault of a row."""
+        with suppress(RefusedError):
+            await self.alma.check_access("POST")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -223,8 +224,12 @@ def test_an_undo_does_not_count_the_edits_that_the_undone_plan_kept(external: _L
     assert (undone["update"], undone["of_these"]["kept_in_alma"]) == (1, 0)
 
 
-def test_undo_puts_back_what_is_remembered(external: _Loads) -> None:
-    """After the undo of a load, the plan of the earlier roster is the one from before that load."""
+@pytest.mark.parametrize("purged", [False, True])
+def test_undo_puts_back_what_is_remembered(external: _Loads, *, purged: bool) -> None:
+    """After the undo of a load, the plan of the earlier roster is the one from before that load.
+
+    So it is if the load's folder was deleted before its undo was applied.
+    """
     external.load()
     ask(external.sandbox, "PATCH", "users/1001", {"pref_first_name": "Annie"})
     external.load()
@@ -233,6 +238,8 @@ def test_undo_puts_back_what_is_remembered(external: _Loads) -> None:
     external.load()
     run = f"run{external.number}"
     assert typed("undo", run, "-o", "back").exit == 0
+    if purged:
+        shutil.rmtree(run)
     assert typed("apply", "back", "--json", "--yes").exit == 0
     external.write()
     after = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "after", "--json").summary

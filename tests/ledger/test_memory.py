@@ -84,7 +84,7 @@ def test_undo_takes_away_what_its_run_left(memory: EditMemory) -> None:
     for day, group in enumerate("ABC"):
         load(memory, day, one("1", left(group)), one("2", left(group)))
     load(memory, 3, one("3", left("D")), run="run 1")
-    memory.put_back("undo", 1, "run 1", {"3": ""}, {"2"})
+    memory.put_back("undo", 1, "run 1", {"3": ""}, {"1", "3"})
     assert known(memory, "1", "2", "3") == ["C", "C", ""]
     assert memory.entry("undo") == 1
 
@@ -98,14 +98,14 @@ def test_undo_of_an_older_run_leaves_what_later_loads_left(memory: EditMemory) -
     load(memory, 2, one("1", left("B") | left("Ana", NAME)))
     load(memory, 3, one("1", left("B") | left("Anita", NAME)), one("1", left("X"), mapping="x"))
     newest = memory.of("m", ["1"])
-    memory.put_back("undo", 1, "run 2", {}, set())
+    memory.put_back("undo", 1, "run 2", {}, {"1"})
     found = memory.of("m", ["1"])
     assert (found.own, found.others) == (left("A") | left("Anita", NAME), (left("X"),))
-    memory.put_back("undo of the undo", 1, "undo", {}, set())
+    memory.put_back("undo of the undo", 1, "undo", {}, {"1"})
     assert memory.of("m", ["1"]) == newest
-    memory.put_back("again", 1, "run 2", {}, set())
+    memory.put_back("again", 1, "run 2", {}, {"1"})
     load(memory, 4, one("1", left("A") | left("Anita", NAME)))
-    memory.put_back("of the name", 1, "run 3", {}, set())
+    memory.put_back("of the name", 1, "run 3", {}, {"1"})
     assert memory.of("m", ["1"]).own == left("A") | left("Ana", NAME)
 
 
@@ -132,13 +132,13 @@ def test_the_undo_of_an_undo_counts_as_the_load_did(memory: EditMemory) -> None:
     """Of the users who were undone; and each can be undone again, and that again."""
     for day, group in enumerate("AB"):
         load(memory, day, one("1", left(group)), one("2", left(group)))
-    memory.put_back("undo", 1, "run 1", {"1": "11"}, {"2"})
+    memory.put_back("undo", 1, "run 1", {"1": "11"}, {"1"})
     assert known(memory, "11", "2") == ["A", "B"]
-    memory.put_back("undo of the undo", 1, "undo", {"11": "1"}, set())
+    memory.put_back("undo of the undo", 1, "undo", {"11": "1"}, {"11"})
     assert known(memory, "1", "2") == ["B", "B"]
-    memory.put_back("third", 1, "undo of the undo", {}, set())
+    memory.put_back("third", 1, "undo of the undo", {}, {"1"})
     assert known(memory, "1", "2") == ["A", "B"]
-    memory.put_back("fourth", 1, "third", {}, set())
+    memory.put_back("fourth", 1, "third", {}, {"1"})
     assert known(memory, "1", "2") == ["B", "B"]
 
 
@@ -157,7 +157,7 @@ def test_the_undo_of_an_undo_brings_back_the_load_and_the_former_id(memory: Edit
     assert (first[2], second) == ({}, ("2026-08-22", frozenset({"11"}), {"1": "11"}))
     undone, old, new = "run 2", "11", "1"
     for undo, expected in (("undo", first), ("again", second), ("third", first), ("last", second)):
-        memory.put_back(undo, 1, undone, {old: new}, set())
+        memory.put_back(undo, 1, undone, {old: new}, {old})
         memory.put_back(undo, 2, undone, {}, set())
         assert state() == expected
         undone, old, new = undo, new, old
@@ -167,7 +167,7 @@ def test_who_was_renamed_since_and_not_undone_is_remembered(memory: EditMemory) 
     """The undone run knew the user by an ID that a later load replaced."""
     load(memory, 1, one("1", left("A")), one("2", left("A")))
     load(memory, 2, one("9", left("B"), before="1"))
-    memory.put_back("undo", 1, "run 1", {}, {"1"})
+    memory.put_back("undo", 1, "run 1", {}, {"2"})
     assert known(memory, "9", "2") == ["B", ""]
 
 
@@ -214,7 +214,7 @@ def test_ids_are_handed_on_in_one_run(memory: EditMemory) -> None:
     load(memory, 2, one("2", left("A"), before="1"), one("3", {}, before="2"))
     assert known(memory, "1", "2", "3") == ["", "A", "B"]
     assert memory.former() == {"1": "2"}  # 2 is somebody's again
-    memory.put_back("undo", 1, "run 2", {"2": "1", "3": "2"}, set())
+    memory.put_back("undo", 1, "run 2", {"2": "1", "3": "2"}, {"2", "3"})
     assert known(memory, "1", "2", "3") == ["A", "B", ""]
 
 
@@ -223,9 +223,9 @@ def test_purge_keeps_what_counts_and_what_undoes_a_later_run(memory: EditMemory)
     for day, group in enumerate("ABC"):
         load(memory, day, one("1", left(group)))
     forget(DAY + timedelta(days=1, hours=1))
-    memory.put_back("undo", 1, "run 2", {}, set())
+    memory.put_back("undo", 1, "run 2", {}, {"1"})
     assert known(memory, "1") == ["B"]
-    memory.put_back("undo again", 1, "run 1", {}, set())
+    memory.put_back("undo again", 1, "run 1", {}, {"1"})
     assert known(memory, "1") == [""]
 
 
@@ -276,7 +276,7 @@ def test_the_files_of_earlier_versions_are_taken_in(memory: EditMemory) -> None:
         assert opened.entry("run 2") == 5
         assert AbsentMemory(ALMA).counts("m", "") == {"8": 1}
         assert [*DecisionMemory(ALMA).load()] == ["7"]
-        opened.put_back("undo", 1, "run 2", {}, set())
+        opened.put_back("undo", 1, "run 2", {}, {"1"})
         assert known(opened, "1") == ["OLD"]
     assert [path.name for path in Path("runs").iterdir()] == ["memory.sqlite"]
 

@@ -13,13 +13,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import UnreadableUserError
-from importer.errors import UsageError
+from importer.errors import Exit, UsageError
 from importer.ledger.journal import Journal, Pending, Write, images
 from importer.ledger.ledger import FILE, Ledger, State
 from importer.ledger.new_run import write_run
@@ -73,6 +74,7 @@ class Desk:
     stop_when: Callable[[], bool] = lambda: False
     in_a_pause: Callable[[], None] = lambda: None
     before_gate: Callable[[], object] = lambda: None
+    transport: Callable[[], httpx.AsyncBaseTransport | None] = lambda: None
 
     def back(self, method: str, path: str, body: str) -> None:
         """A call to the sandbox's back door."""
@@ -176,7 +178,7 @@ class Desk:
 
         async def main() -> T:
             limiter = RateLimiter(1000, clock=lambda: self.time, wall=lambda: 0, sleep=sleep)
-            async with Alma(self.url, SecretStr("sandbox"), limiter) as alma:
+            async with Alma(self.url, SecretStr("sandbox"), limiter, self.transport()) as alma:
                 return await use(alma)
 
         return asyncio.run(main())
@@ -466,20 +468,45 @@ def test_rows_at_which_alma_always_fails_keep_no_load_open(
 ) -> None:
     """An outage passes, so the load is continued; half a day later they are refused, with why."""
     monkeypatch.setattr("importer.alma.client.BACKOFF", (0.0,))
-    known = desk.put_in(person(1), person(11), person(21))
-    desk.plan(*(_renamed(row, user) for row, user in enumerate(known, 2)), Create(5, person(2)))
+    known = desk.put_in(*(person(number) for number in range(1, 72, 10)))
+    rows = range(2, 2 + len(known))
+    desk.plan(*map(_renamed, rows, known), Create(rows.stop, person(2)))
     desk.faults(fault)
     for _ in range(2):
         stopped = desk.apply()
         assert stopped is not None
         assert stopped.passes
-        assert desk.states() == {**dict.fromkeys((2, 3, 4), State.PLANNED), 5: State.APPLIED}
+        assert desk.states() == {**dict.fromkeys(rows, State.PLANNED), rows.stop: State.APPLIED}
     desk.now += LONGEST_OUTAGE
     assert desk.apply() is None
-    refused = [(row, Code.REFUSED_BY_ALMA) for row in (2, 3, 4)]
+    refused = [(row, Code.REFUSED_BY_ALMA) for row in rows]
     assert [(problem.origin.row, problem.code) for problem in desk.problems()] == refused
     desk.faults("")
     assert [desk.last_name(user) for user in known] == [user.last_name for user in known]
+
+
+class _Firewall(httpx.AsyncHTTPTransport):
+    """It takes no call with a word that it does not like."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if b"Union" in request.content:
+            return httpx.Response(403, stream=httpx.ByteStream(b"<h1>Forbidden</h1>"))
+        return await super().handle_async_request(request)
+
+
+def test_a_row_that_a_firewall_takes_for_an_attack_stops_no_load(
+    desk: Desk,
+) -> None:
+    """The key is right, as another call shows, so the other rows are written."""
+    desk.transport = _Firewall
+    desk.plan(Create(2, person(1, last_name="Union")), Create(3, person(2)))
+    stopped = desk.apply()
+    assert stopped is not None
+    assert (stopped.exit, stopped.passes) == (Exit.STOPPED, True)
+    assert desk.states() == {2: State.PLANNED, 3: State.APPLIED}
+    desk.now += LONGEST_OUTAGE
+    assert desk.apply() is None
+    assert desk.states() == {2: State.REFUSED, 3: State.APPLIED}
 
 
 @pytest.mark.parametrize("outage", ["no connection", "on: any, do: 503", "on: POST, do: html"])
