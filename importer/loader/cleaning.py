@@ -46,6 +46,8 @@ _SCRIPTS_WITH_JOINERS = (
     *("ARABIC", "BENGALI", "DEVANAGARI", "GUJARATI", "GURMUKHI", "KANNADA", "KHMER", "MALAYALAM"),
     *("MONGOLIAN", "MYANMAR", "NKO", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU", "TIBETAN"),
 )
+# What keeps an ID as text in Excel: ="00123" and '00123, which other programs show
+_TEXT_MARK = re.compile(r"""="([^"]++)"|'([A-Za-z]{0,3}[0-9][A-Za-z0-9-]*+)""")
 _FULL_WIDTH_DIGITS = {ord("０") + digit: str(digit) for digit in range(10)}
 
 # What UTF-8's continuation bytes 80 to BF look like when they are read as Windows-1252
@@ -130,6 +132,10 @@ def clean(text: str) -> Cleaned:
             text = visible
     came = unicodedata.normalize("NFC", text)
     text = one_line(came)
+    if marked := _TEXT_MARK.fullmatch(text):
+        text = one_line(marked[1] or marked[2])
+        message = "the mark that keeps {value} as text was removed"
+        found.append(CellFinding(Code.TEXT_MARK_REMOVED, message, value=text))
     if text in FORMULA_ERRORS:
         found.append(formula_error(text))
     if not came.isascii():

@@ -89,9 +89,9 @@ def correct(
     A corrected cell is judged as any other, and what was wrong with it before counts no longer.
     Nor does that a row is uneven once its last cell is corrected: up to there, values are under
     wrong headings, or lacking. With columns of passwords, `secret`, it does: nobody may see them.
-    A row that the roster leaves out itself may be left out once more: earlier versions took some
-    of these for people. Raises RosterError where a row or a column is missing, or a cell was
-    another one.
+    Earlier versions took some rows for people that the roster leaves out itself, and cleaned less:
+    such a row may be left out once more, and such a cell may have been the one before cleaning.
+    Raises RosterError where a row or a column is missing, or a cell was another one.
     """
     corrections = [*corrections]
     gone = {one.row for one in corrections if one.leaves_out}.intersection(roster.left_out)
@@ -113,7 +113,7 @@ def correct(
             raise RosterError(msg)
         if one.leaves_out:
             out.add(one.row)
-        elif str(frame.at[one.row, position]) != one.was:
+        elif frame.at[one.row, position] not in {one.was, clean(one.was)[0]}:
             msg = (
                 f"{name} corrects row {row}, column {one.column} ({one.heading}), and this "
                 "cell is not what it was. The roster was changed: make the corrections again."

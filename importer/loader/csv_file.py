@@ -13,7 +13,7 @@ import math
 import numbers
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -26,7 +26,7 @@ import pandas as pd
 
 from importer.errors import RosterError
 from importer.loader import headings, table
-from importer.loader.cleaning import LONGEST, Cleaned, clean, clean_escaped, writable
+from importer.loader.cleaning import LONGEST, Clean, Cleaned, clean, clean_escaped, writable
 from importer.loader.detect import Kind, NotReadableError, WrongEncodingError
 from importer.loader.encodings import LATIN_9, WESTERN, decoded, find_encoding
 from importer.loader.headings import Headings
@@ -309,28 +309,15 @@ def _uneven(
         yield Located(number, WHOLE_ROW, CellFinding(code, message, value=value))
 
 
-def _cleaner(delimiter: str, width: int, columns: Columns) -> Callable[[str], Cleaned]:
+def _cleaner(delimiter: str, width: int, columns: Columns) -> Clean:
     """Return the function that cleans a cell of this file."""
+    clean_text = clean if columns.added is None else clean_escaped
 
     def clean_cell(text: str) -> Cleaned:
-        found = _swallowed(text, delimiter, width)
-        bare = text if columns.added is not None else _unwrapped(text)
-        if bare != text:
-            message = "the mark that keeps {value} as text was removed"
-            found = (*found, CellFinding(Code.TEXT_MARK_REMOVED, message, value=bare))
-        text, more = clean(bare) if columns.added is None else clean_escaped(text)
-        return text, (*found, *more)
+        cleaned, found = clean_text(text)
+        return cleaned, (*_swallowed(text, delimiter, width), *found)
 
     return clean_cell
-
-
-def _unwrapped(text: str) -> str:
-    """Return the text without what keeps digits as text in Excel: ="00123" and '00123."""
-    if text[:2] == '="' and text[-1] == '"' and len(text) > 3 and '"' not in text[2:-1]:
-        return text[2:-1]
-    if text[:1] == "'" and text[1:].isascii() and text[1:].isdigit():
-        return text[1:]
-    return text
 
 
 def _swallowed(text: str, delimiter: str, width: int) -> tuple[CellFinding, ...]:

@@ -189,6 +189,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_WIDE = ("utf-16", "utf-32")
 _SAMPLE = 1024 * 1024
 """Bytes by which UTF-16 is recognized."""
 _WORDS = 1_000
@@ -209,6 +210,8 @@ _LATIN, _IDEOGRAPHS = "\u017f", "\u2e80"
 _NONE_FITS = -11.0  # for each letter: then it is no encoding of those below
 
 _BEGINNINGS = re.compile(b"(?<![^\r\n])(?:\x0c|" + codecs.BOM_UTF8 + b")+")
+_QUOTED = re.compile(rb'(?<![^,;\t|\r\n\xbf])( *+"(?:[^"]|"")*+")(?: ++(?=[,;\t|\r\n]|\Z))?')
+"""A quoted cell, and the blanks that some programs write behind it up to a width."""
 _BEYOND = re.compile(rb"[\x80-\xff]+")
 _APART = re.compile(rb'[\s,;"]+')
 _BETWEEN = re.compile(r'[\s,;"]')
@@ -289,11 +292,13 @@ def decoded(content: bytes, encoding: str) -> io.TextIOWrapper:
 
     Lone surrogates, as some databases write them, pass, so that `clean` can report them. Form feeds
     before pages of a report, the first one also, are removed, and inside joined files the marks of
-    UTF-8, which would hide the quotation marks behind them.
+    UTF-8, which would hide the quotation marks behind them, and blanks behind quoted cells.
     """
-    begins = b"\x0c" in content or content.find(codecs.BOM_UTF8, 1) > 0
-    if begins and not encoding.startswith(("utf-16", "utf-32")):
-        content = _BEGINNINGS.sub(b"", content)
+    if not encoding.startswith(_WIDE):
+        if b"\x0c" in content or content.find(codecs.BOM_UTF8, 1) > 0:
+            content = _BEGINNINGS.sub(b"", content)
+        if b'" ' in content:
+            content = _QUOTED.sub(rb"\1", content)
     errors = _KEEP_BYTE if encoding == WESTERN else "surrogatepass"
     return io.TextIOWrapper(io.BytesIO(content), encoding=encoding, errors=errors, newline="")
 
@@ -395,7 +400,7 @@ def _doubt(content: bytes, wanted: str, known: str) -> str:
     Raises WhichEncodingError if it does so by far.
     """
     words = _words(content)
-    if not words or known.startswith(("utf-16", "utf-32")):
+    if not words or known.startswith(_WIDE):
         return ""
     if known == "utf-8" or _utf_8(content) is not None:
         if known == "utf-8" or (len(words) <= _FEW and not all(map(_is_damaged, words))):

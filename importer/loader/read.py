@@ -199,7 +199,8 @@ def _about_the_file(path: Path, kind: Kind) -> list[str]:
     suffix = path.suffix.lower().lstrip(".")
     notices = []
     if suffix != kind and kind is not Kind.CSV:
-        notices.append(f"the file is named .{suffix}, but it is {_NOUNS[kind]} and was read as one")
+        what = f"the file is {_NOUNS[kind]} and was read as one"
+        notices.append(f"{what}, although its name does not end in .{kind}")
     if kind is Kind.ODS:
         notices.append(
             "zeros that only a number format shows, and formula errors, are not seen in an "

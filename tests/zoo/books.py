@@ -397,6 +397,12 @@ BOOKS = [
         rows={2: ("1", "A")},
     ),
     book(
+        "marks that keep IDs as text",
+        appended(["ID", "Name"], ["'0012345", "'t Hooft"]),
+        rows={2: ("0012345", "'t Hooft")},
+        problems={(2, "A", "text-mark-removed")},
+    ),
+    book(
         "macros",
         one(TWO, members={"xl/vbaProject.bin": b"macro"}),
         name="a.xlsm",
@@ -408,11 +414,11 @@ BOOKS = [
         "a rejects workbook fed back",
         appended(
             ["Row in the original file", "Result", "Decision", "Why", "What to do", "ID", "Name"],
-            [12, "rejected", None, "w", "d", "'007", "A"],
+            [12, "rejected", None, "w", "d", "007", "A"],
             [None, None, None, None, None, "1", "B"],
         ),
         Layout(),
         name="rejects.xlsx",
-        rows={12: ("'007", "A"), 13: ("1", "B")},
+        rows={12: ("007", "A"), 13: ("1", "B")},
     ),
 ]
