@@ -352,7 +352,7 @@ def _of_fields(mapping: MappingDocument, kind: type[Policy[Any]]) -> Iterator[Co
 
 def _with(rule: FieldRule, kind: type[Policy[Any]], value: object) -> FieldRule:
     step = None if value is None else kind(value)
-    return replace(rule, rule=rule.rule.model_copy(update={kind.key: step}))
+    return replace(rule, rule=rule.rule.having({kind.key: step}))
 
 
 def _fits(

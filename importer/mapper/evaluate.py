@@ -36,7 +36,7 @@ from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.lookup import Lookup as LookupStep
 from importer.mapper.steps.policies import TYPED_TWICE
-from importer.mapper.steps.source import DASHED, Default, When
+from importer.mapper.steps.source import DASHED, Default
 from importer.mapper.steps.step import Rule, Step
 from importer.mapper.transforms import id_transforms, in_each_part, is_dash
 from importer.mapper.values import (
@@ -53,7 +53,7 @@ from importer.mapper.values import (
 )
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import ENDS, NAMES, ROLE_END, Candidates, IdRule
-from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
+from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, OnUpdate, Shape
 from importer.model.problem import KNOWN, VALUE, CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.text import ROSTER_ROWS, RowId, counted, spans
@@ -547,8 +547,11 @@ class Evaluation:
             self.dates[column.label] = values.texts if column.drop_bad else values.marked
         self.own[column.label] = values.own
         self.behind[column.label] = self.behind.get(one.rule.rule.lone_variable, values.source)
-        if not values.applies.all():
-            self.not_applicable[column.label] = frozenset(compress(self.numbers, ~values.applies))
+        silent = ~values.applies
+        if one.rule.on_update is OnUpdate.ERASE:
+            silent = silent | values.dashed
+        if silent.any():
+            self.not_applicable[column.label] = frozenset(compress(self.numbers, silent))
 
     # --- problems ---
 
@@ -596,11 +599,10 @@ class Evaluation:
         """
         every = tuple(place for other in beside for place in other.column.places)
         blank = values.unexplained(rows)
-        conditional = any(part.get(When) for _, part in one.rule.parts)  # else it was a dash
         for row in blank:
             shown, reason = self._emptied(one, values, row)
             places = one.column.places or every
-            if conditional and not values.applies[row]:
+            if not values.applies[row]:
                 reason = f"no `when` of the rule for `{one.rule.steps[-1]}` is met", UNMET
                 keys = (key for key in one.rule.rule.deciding if isinstance(key, Cell))
                 of_when = (place for key in keys for place in self.places(key, one.bound))

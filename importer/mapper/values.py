@@ -79,7 +79,8 @@ class Values:
 
     Other rows are blank. `source`: the texts as they came. `content`: whether the roster
     contributes anything. `applies`: whether a `when` holds. `own`: whether it is a cell's text, not
-    one that the mapping writes. `found`: row, finding, and the text to show.
+    one that the mapping writes. `dashed`: whether it is blank by a dash, which is no order to erase.
+    `found`: row, finding, and the text to show.
     """
 
     texts: Texts
@@ -87,6 +88,7 @@ class Values:
     content: Rows
     applies: Rows
     own: Rows
+    dashed: Rows
     found: list[tuple[int, CellFinding, str]] = field(default_factory=list)
 
     @classmethod
@@ -94,7 +96,8 @@ class Values:
         """Return the values of rows to which a rule applies."""
         if not applies.all():
             texts = np.where(applies, texts, "")
-        return cls(texts, texts, content & applies, applies, content & applies)
+        nothing = np.zeros_like(applies)
+        return cls(texts, texts, content & applies, applies, content & applies, nothing)
 
     def only(self, rows: Rows) -> Values:
         """Return the values of some of the rows; the rule does not apply to the others."""
@@ -146,6 +149,7 @@ class Values:
             self.content | other.content,
             self.applies | other.applies,
             np.where(rows, self.own, other.own),
+            np.where(rows, self.dashed, other.dashed),
             [*self.found, *other.found],
         )
 

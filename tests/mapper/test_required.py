@@ -103,10 +103,14 @@ def test_a_required_field_stays_required_under_when(field: str, rule: str, tmp_p
     assert "`when`" in problem.message
 
 
+ERASE = "required: true, on_update: erase"
+
+
 @pytest.mark.parametrize(
     ("record", "cell", "words", "others"),
     [
-        ("expiry_date: {from: <X>, required: true, on_update: erase}", "-", "is blank", "`when`"),
+        (f"expiry_date: {{from: <X>, {ERASE}}}", "-", "is blank", "`when`"),
+        (f"expiry_date: {{when: {{X: {{not: x}}}}, from: <X>, {ERASE}}}", "-", "is blank", "`when`"),
         ("pin_number: {from: <X>, clean: [digits], required: true}", "abc", "of the cell", VALUE),
         ("password: {from: <X>, lookup: {abc: '?'}}", "abc", "the cell has no code", KNOWN),
     ],

@@ -164,8 +164,7 @@ class From(_Source[tuple[Template, ...]]):
         found = Values.of(texts, content & ~dashed, values.applies)
         if work.evaluation.lines:
             found.source = changed(found.texts, one_line)
-        if work.one.rule.on_update is OnUpdate.ERASE:  # a dash is no order to erase
-            found.applies = found.applies & ~dashed
+        found.dashed = dashed & found.applies
         evaluation = work.evaluation
         found.own = found.own & evaluation.own.get(work.rule.lone_variable, evaluation.every)
         if work.one.column.id_rule is None and work.one.rule.field.path in ID_FIELDS:
@@ -270,7 +269,7 @@ class Cases(_Source[tuple[Rule, ...]]):
         for case in self._inside(work.rule):
             when = case.get(When)
             met = when.met(rows, work) if when else rows
-            found = work.evaluate(case.without(When), met).over(found, met)
+            found = work.evaluate(case.having({When.key: None}), met).over(found, met)
             rows = rows & ~met
         return found
 
@@ -288,7 +287,7 @@ class Cases(_Source[tuple[Rule, ...]]):
                 update[dates.key] = case.get(DatesStep) or DatesStep(dates.value)
             elif changes:
                 update[dates.key] = _ReadLater(dates.value)
-            yield case.model_copy(update=update)
+            yield case.having(update)
 
 
 class Default(Step[Rule]):

@@ -359,11 +359,17 @@ class Rule(MappingPart):
             raise ValueError(sentence)
         return self
 
-    @property
+    @functools.cached_property
     def steps(self) -> tuple[Step[Any], ...]:
         """The steps that the mapping writes, in the order in which they apply."""
         found = (self.__dict__.get(key) for key in steps_in_order())
         return tuple(step for step in found if step is not None)
+
+    def having(self, steps: Mapping[str, Step[Any] | None]) -> Rule:
+        """Return the rule with other steps for these keys."""
+        copied = self.model_copy(update=steps)
+        copied.__dict__.pop("steps", None)
+        return copied
 
     def steps_for(self, field: Field) -> Iterator[Step[Any]]:
         """Yield the steps that make a value of a field, those it has by itself included."""
@@ -382,12 +388,8 @@ class Rule(MappingPart):
         for step in self.steps:
             if step.parts:
                 taking = {part: {step.key: step.taking(part)} for part in step.parts}
-                return {f"{name}.{p}": self.model_copy(update=new) for p, new in taking.items()}
+                return {f"{name}.{p}": self.having(new) for p, new in taking.items()}
         return {name: self}
-
-    def without(self, kind: type[S]) -> Rule:
-        """Return the rule without a step."""
-        return self.model_copy(update={kind.key: None})
 
     @property
     def templates(self) -> tuple[Template, ...]:
