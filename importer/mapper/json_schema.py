@@ -206,7 +206,7 @@ def _unknown(place: Steps, given: object) -> str:
     reported = parent in LISTS and key in LISTS[parent].model_fields
     if in_record and (key in User.model_fields or reported):
         return "cannot be mapped: Alma only reports it"
-    paths = [path for path in FIELDS if path.rsplit(".", 1)[-1] == key and "." in path]
+    paths = [path for path in (*FIELDS, *LISTS) if path.endswith(f".{key}")]
     if in_record and paths:
         return f"is not allowed here; it belongs to `{paths[0].rsplit('.', 1)[0]}`"
     hint = nearest(key, known_keys(place))

@@ -79,8 +79,8 @@ class Values:
 
     Other rows are blank. `source`: the texts as they came. `content`: whether the roster
     contributes anything. `applies`: whether a `when` holds. `own`: whether it is a cell's text, not
-    one that the mapping writes. `dashed`: whether it is blank by a dash, which is no order to erase.
-    `found`: row, finding, and the text to show.
+    one that the mapping writes. `dashed`: whether a dash makes it blank, which is no order to
+    erase. `found`: row, finding, and the text to show.
     """
 
     texts: Texts

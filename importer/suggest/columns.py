@@ -11,7 +11,7 @@ certain needs no question. A tie is one for a person, with cells of each way to 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -105,24 +105,32 @@ CODE_AND_CITY = {"city": "^[0-9]{4,6} +([^0-9].*)$", "postal_code": "^([0-9]{4,6
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """What is known beside the roster: the day, Alma's codes, and what the office confirmed.
+class Confirmed:
+    """What the mappings confirm that an office uses.
 
-    `confirmed`: the field of each heading, by its key, in the mappings that the office uses.
+    `fields`: of each heading, by its key. `codes`: of each heading and word, by their keys.
     """
+
+    fields: Mapping[str, str]
+    codes: Mapping[tuple[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known beside the roster: the day, Alma's codes, and what the office confirmed."""
 
     today: date
     codes: CodeTables = NO_CODES
-    confirmed: Mapping[str, str] | None = None
+    confirmed: Confirmed = Confirmed({}, {})
 
     def field_of(self, heading: str) -> str:
         """Return the field that the office confirmed for a heading, "" if none."""
-        return (self.confirmed or {}).get(heading_key(heading), "")
+        return self.confirmed.fields.get(heading_key(heading), "")
 
     def without(self, field: str) -> Beside:
         """Return what is known where no heading is confirmed for a field."""
-        kept = {key: one for key, one in (self.confirmed or {}).items() if one != field}
-        return replace(self, confirmed=kept)
+        kept = {key: one for key, one in self.confirmed.fields.items() if one != field}
+        return replace(self, confirmed=replace(self.confirmed, fields=kept))
 
     def groups(self) -> frozenset[str]:
         """Return Alma's user groups, by their codes and their names."""
@@ -165,7 +173,7 @@ def _day(text: str) -> date | None:
 
 def _is_like_an_id(text: str) -> bool:
     return (
-        len(text) >= 4
+        len(text) >= 3
         and any(char.isdigit() for char in text)
         and not re.search(r"[/() @]", text)
         and (_day(text) is None or (text.isdecimal() and len(text) != 8))
@@ -267,7 +275,7 @@ class Guess:
             return False
         if is_left_out(self.place.heading):
             return False
-        if words & ID_WORDS and not words & NO_IDS:
+        if (words & ID_WORDS or named_by(self.place.heading, CARDS)) and not words & NO_IDS:
             return self.share(is_whole_name) < 1 / 2
         return not words & NO_IDS and self.share(_is_like_an_id) >= MOST
 
@@ -357,25 +365,33 @@ _CLEANED = frozenset({"lower", "name", "phone", "upper", "zip"})
 # --- headings that an office confirmed ---
 
 
-def confirmed(folder: Path) -> Mapping[str, str]:
-    """Return the field of each heading in the mappings of a folder, by the heading's key.
+def confirmed(folder: Path) -> Confirmed:
+    """Return what the mappings of a folder confirm about their headings, and the words below them.
 
     Lines that are marked as guesses do not count, nor do headings that feed several fields, that
     two mappings use in different ways, or of whose cells a rule makes something else, nor the
     letters of rosters without headings. Files that are no mappings are skipped. The field of the
     primary IDs of External users is EMPL_ID.
     """
-    found: dict[str, set[str]] = {}
+    fields: defaultdict[str, set[str]] = defaultdict(set)
+    codes: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     try:
         paths = sorted(folder.glob("*.yaml"), key=lambda path: -path.stat().st_mtime)[:_MOST]
     except OSError:
-        return {}
+        paths = []
     for path in paths:
-        for key, fields in _of(path).items():
-            found.setdefault(key, set()).add(_one(fields))
-    return {
-        key: field for key, fields in found.items() if len(fields) == 1 for field in fields if field
-    }
+        for key, own in _of(path, codes).items():
+            fields[key].add(_one(own))
+    return Confirmed(
+        {
+            key: field
+            for key, found in fields.items()
+            if len(found) == 1
+            for field in found
+            if field
+        },
+        {key: code for key, found in codes.items() if len(found) == 1 for code in found},
+    )
 
 
 def _one(fields: set[str]) -> str:
@@ -401,13 +417,14 @@ def _is_written(step: Step[Any]) -> bool:
     return isinstance(step, Lookup | DatesStep | Read) or not (step.changes or step.key == "cases")
 
 
-def _of(path: Path) -> Mapping[str, set[str]]:
+def _of(path: Path, codes: defaultdict[tuple[str, str], set[str]]) -> Mapping[str, set[str]]:
+    """Return the fields of each heading in a mapping, and add the codes of words below it."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
     document, _ = examine(path)
     if document is None or document.file.roster.header == NO_HEADINGS:
-        return {}
-    text = read_text_bounded(path, SIZE_LIMIT)
-    guessed = "\n".join(filter(is_marked, text.splitlines()))
-    found: dict[str, set[str]] = {}
+        return found
+    lines = read_text_bounded(path, SIZE_LIMIT).splitlines()
+    guessed = "\n".join(filter(is_marked, lines))
     for rule in document.rules:
         if document.source.locate(rule.steps)[0].file != path.name:
             continue  # of a mapping that it extends, with marks of its own
@@ -417,8 +434,16 @@ def _of(path: Path) -> Mapping[str, set[str]]:
         for heading in rule.headings if len(rule.headings) == 1 else ():
             if heading != TO_CHOOSE and cell(heading) not in guessed:
                 known = field if _takes_as_it_is(rule) else ""
-                for name in (heading, *document.file.headings.get(heading, ())):
-                    found.setdefault(heading_key(name), set()).add(known)
+                words = {}
+                for code, steps in rule.codes(document.tables) if known in _LIKED else ():
+                    mark, _ = document.source.locate(steps)
+                    own = mark.file == path.name and not is_marked(lines[mark.line - 1])
+                    if own and code not in {None, "", TO_CHOOSE} and steps != rule.steps:
+                        words[heading_key(str(steps[-1]))] = str(code)
+                for name in map(heading_key, (heading, *document.file.headings.get(heading, ()))):
+                    found[name].add(known)
+                    for word, code in words.items():
+                        codes[name, word].add(code)
     return found
 
 
@@ -436,7 +461,8 @@ _UNUSED = frozenset({"note_text", "statistic_category"})
 
 _UNTIL = frozenset({
     "until", "till", "thru", "through", "end", "ends", "ending", "exp", "expires", "valid",
-    "bis", "ende", "gilt", "jusqu", "hasta", "fino", "tot", "ate", "do",
+    "bis", "ende", "gilt", "ablauf", "lauft", "jusqu", "fin", "hasta", "vence", "fino", "tot",
+    "einde", "verloopt", "ate", "do",
 })  # fmt: skip
 _SINCE = frozenset(
     {"from", "since", "start", "begin", "ab", "seit", "desde", "depuis", "dal", "od"}

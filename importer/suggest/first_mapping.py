@@ -127,7 +127,7 @@ class Draft:
         chosen = [guess for guess in self.guesses if heading_key(guess.place.heading) == wanted]
         if chosen:
             self.ids = [chosen[0], *(guess for guess in self.ids if guess is not chosen[0])]
-        self.groups = {heading_key(word): code for word, code in choices.groups.items()}
+        self._codes = {(GROUP, heading_key(word)): code for word, code in choices.groups.items()}
         self._dates = [t for guess in self.guesses if guess.field in DATES for t in guess.counts]
         self.dates = choices.dates or shown_order(self._dates, Dates())
         self.american = self._is_american()
@@ -251,23 +251,27 @@ class Draft:
 
         A word for which a person chose a code is none, nor is a code that Alma's table lacks.
         """
-        if guess.field not in LOOKUPS or not guess.few:
+        if guess.field not in LOOKUPS or not (guess.few and spellings([guess])):
             return False
         table = FIELDS[path_of(guess.field)].facts.table or ""
         known = {row.code for row in self.beside.codes.enabled(table)}
-        chosen = guess.field == GROUP and any(map(self.chosen_group, guess.counts))
+        chosen = any(self.chosen_code(guess.field, word) for word in guess.counts)
         return guess.worded or chosen or (bool(known) and not guess.counts.keys() <= known)
 
-    def chosen_group(self, word: str) -> str:
-        """Return the user group that a person chose for a word in any case, "" if none."""
-        return self.groups.get(heading_key(word), "")
+    def chosen_code(self, field: str, word: str) -> str:
+        """Return the code that a person chose, or confirmed, for a word in any case, "" if none."""
+        key, confirmed = heading_key(word), self.beside.confirmed
+        names = (heading_key(one.place.heading) for one in self.by_field.get(field, ()))
+        ours = (name for name in names if confirmed.fields.get(name) == field)
+        codes = (self._codes.get((field, key)), *(confirmed.codes.get((one, key)) for one in ours))
+        return next(filter(None, codes), "")
 
     def code(self, field: str, word: str) -> tuple[str, str]:
         """Return Alma's code for a word of the roster, and a question with codes that are near.
 
         The code is "" if none is certain.
         """
-        if field == GROUP and (chosen := self.chosen_group(word)):
+        if chosen := self.chosen_code(field, word):
             return chosen, ""
         rows = self.beside.codes.enabled(FIELDS[path_of(field)].facts.table or "")
         of_country = country_of(word) if field == "country" else ""
@@ -744,7 +748,9 @@ class _Lines:
         if self.end_words:
             yield f"  {_END_DATES}:   # the date that each word means, such as 2099-12-31"
             for word, count in self.end_words.items():
-                yield f"    {scalar(word)}: {scalar(TO_CHOOSE)}{_TO_DO}; {counted(count, 'row')}"
+                known = next(filter(None, (self.draft.chosen_code(end, word) for end in ENDS)), "")
+                mark = f"{'   #' if known else f'{_TO_DO};'} {counted(count, 'row')}"
+                yield f"    {scalar(word)}: {scalar(known or TO_CHOOSE)}{mark}"
             yield '    "*": same'
         for field, found in self.lookups.items():
             yield f"  {scalar(LOOKUPS.get(field, field))}:"
@@ -755,7 +761,7 @@ class _Lines:
                     yield f"    {scalar(word)}: {code}{_GUESS}; {rows}"
                     continue
                 code, near = self.draft.code(field, word)
-                chosen = field == GROUP and self.draft.chosen_group(word)
+                chosen = self.draft.chosen_code(field, word)
                 mark = f"   # {rows}" if chosen else f"{_GUESS if code else _TO_DO}; {rows}"
                 hint = "" if code else near
                 yield f"    {scalar(word)}: {scalar(code or TO_CHOOSE)}{mark}{hint}"

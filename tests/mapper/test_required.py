@@ -110,7 +110,12 @@ ERASE = "required: true, on_update: erase"
     ("record", "cell", "words", "others"),
     [
         (f"expiry_date: {{from: <X>, {ERASE}}}", "-", "is blank", "`when`"),
-        (f"expiry_date: {{when: {{X: {{not: x}}}}, from: <X>, {ERASE}}}", "-", "is blank", "`when`"),
+        (
+            f"expiry_date: {{when: {{X: {{not: x}}}}, from: <X>, {ERASE}}}",
+            "-",
+            "is blank",
+            "`when`",
+        ),
         ("pin_number: {from: <X>, clean: [digits], required: true}", "abc", "of the cell", VALUE),
         ("password: {from: <X>, lookup: {abc: '?'}}", "abc", "the cell has no code", KNOWN),
     ],

@@ -191,7 +191,7 @@ def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
     (tmp_path / "letters.yaml").write_text(letters)
     (tmp_path / "broken.yaml").write_text("no: [mapping")
     known = replace(BESIDE, confirmed=confirmed(tmp_path))
-    assert known.confirmed == {"k": "primary_id", "v": "first_name", "z": "user_group"}
+    assert known.confirmed.fields == {"k": "primary_id", "v": "first_name", "z": "user_group"}
     headings, cells = filled(K=["7001", "7002"], V=["Ann"], N=["Lee", "Ray"], Z=["A", "B"])
     text = suggest(roster(headings, cells), known)
     for line in ("primary_id: <K>\n", "first_name: <V>\n", "user_group: <Z>\n"):
@@ -200,7 +200,32 @@ def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
     assert 'primary_id: "<?>"' in counted
     (tmp_path / "b.yaml").write_text(record.replace("first_name: <V>", "last_name: <V>"))
     os.utime(tmp_path / "b.yaml")
-    assert "v" not in confirmed(tmp_path)
+    assert "v" not in confirmed(tmp_path).fields
+
+
+def test_the_codes_of_a_confirmed_column_are_written_again(tmp_path: Path) -> None:
+    """Words in the form of codes stay behind a lookup; guesses and open codes are none."""
+    (tmp_path / "a.yaml").write_text(
+        "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <K>\n"
+        "  user_group: {from: <Z>, lookup: groups}\n  expiry_date: {from: <E>, lookup: ends}\n"
+        "lookups:\n  groups:\n    A: FAC\n    B: STU   # guess\n    C: '?'\n"
+        '  ends: {permanent: 2099-12-31, "*": same}\n'
+    )
+    known = replace(BESIDE, confirmed=confirmed(tmp_path))
+    ends = ["permanent"] * 2 + ["2027-05-06"] * 3
+    headings, cells = filled(K=["7001", "7002"], Z=["a", "B", "C"], E=ends)
+    text = suggest(roster(headings, cells), known)
+    assert "user_group: {from: <Z>, lookup: groups}\n" in text
+    for line in ("    a: FAC   # ", '    B: "?"   # to do', '    C: "?"   # to do'):
+        assert line in text
+    assert "    permanent: 2099-12-31   # " in text
+
+
+def test_a_column_with_words_for_nothing_only_has_no_lookup(tmp_path: Path) -> None:
+    """A lookup without a word would be an error in the first mapping."""
+    headings, cells = filled(ID=["7001", "7002"], Campus=["NULL", "*"])
+    mapping = loaded(tmp_path, suggest(roster(headings, cells), BESIDE))
+    assert "campuses" not in mapping.file.lookups
 
 
 def test_the_ids_of_external_users_are_confirmed_as_such(tmp_path: Path) -> None:
@@ -270,7 +295,7 @@ def test_a_rule_that_makes_something_else_confirms_no_heading(
         f"record:\n  primary_id: <Id>\n  {rule}\n"
         'lookups:\n  days: {X: 2030-06-30, "*": same}\n'
     )
-    assert confirmed(tmp_path) == {"id": "primary_id"} | ({"k": field} if field else {})
+    assert confirmed(tmp_path).fields == {"id": "primary_id"} | ({"k": field} if field else {})
 
 
 @pytest.mark.parametrize(

@@ -242,10 +242,14 @@ def _written_step() -> object:
     def read(value: object, handler: Callable[[object], object]) -> CleanStep:
         words = [value] if isinstance(value, str) else [*value] if isinstance(value, dict) else []
         for word in words:
-            if word not in (names if isinstance(value, str) else keyed):
+            if word not in KINDS:
                 known = ", ".join(KINDS)
                 sentence = f"`{word}` is not a step of `clean`; the steps are {known}"
                 raise ValueError(sentence + nearest(word, KINDS))
+            if word not in (names if isinstance(value, str) else keyed):
+                written = f"`{word}`" if word in names else f"`{{{word}: …}}` with its setting"
+                sentence = f"the step `{word}` is written as {written}"
+                raise ValueError(sentence)
         if len(words) != 1:
             sentence = "a step has one key; write each step by itself, as in `[digits, {last: 4}]`"
             raise ValueError(sentence)

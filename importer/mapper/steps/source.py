@@ -31,7 +31,7 @@ from importer.mapper.steps.step import (
 from importer.mapper.transforms import Word, is_dash, one_or_more
 from importer.mapper.values import Rows, Texts, Values, changed
 from importer.model.candidates import ID_FIELDS
-from importer.model.fields import OnUpdate, Shape
+from importer.model.fields import Shape
 from importer.model.problem import CellFinding
 from importer.model.text import one_line
 
