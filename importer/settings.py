@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -70,7 +69,9 @@ class Settings(BaseSettings):
     calls that are kept for others; `alma_verify_delay` is in seconds; `alma_plan_days` is in days.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, env_ignore_empty=True, str_strip_whitespace=True
+    )
 
     alma_api_key: SecretStr | None = None
     alma_region: str = ""
@@ -173,7 +174,7 @@ class Settings(BaseSettings):
                 f"chmod 600 {ENV}. If other people use this computer, have a new key made."
             )
             raise AccessError(msg)
-        if self.alma_api_key is None or not self.alma_api_key.get_secret_value().strip():
+        if not (self.alma_api_key and self.alma_api_key.get_secret_value()):
             msg = f"There is no API key. Put {KEY}=… into the file {ENV} in this folder"
             if Path(f"{ENV}.txt").exists():
                 msg += f": rename {ENV}.txt, whose ending an editor such as Notepad added."
@@ -253,9 +254,10 @@ def _secret(name: str) -> str | None:
 
 
 def _read_env() -> dict[str, str]:
-    """Return the settings in `.env` by their names in capital letters.
+    """Return the settings in `.env`, as they are written, by their names in capital letters.
 
-    A folder of this name, as some make for a virtual environment, is not a settings file.
+    A folder of this name, as some make for a virtual environment, is not a settings file. Raises
+    UsageError for a line with the name of a setting that is not NAME=value.
     """
     path = Path(ENV)
     if path.is_dir():
@@ -265,8 +267,15 @@ def _read_env() -> dict[str, str]:
     except FileMissingError:
         return {}
     _require_trusted(path)
-    found = dotenv_values(stream=io.StringIO(text))
-    return {name.upper(): value for name, value in found.items() if value}
+    lines = list(parse_stream(io.StringIO(text)))
+    for one in lines:
+        if one.error and "ALMA_" in one.original.string.upper():
+            msg = (
+                f"Line {one.original.line} of {ENV} cannot be read. Write NAME=value, such as "
+                f"{KEY}=…, with nothing before it, and a quotation mark at both ends or at none."
+            )
+            raise UsageError(msg)
+    return {one.key.upper(): one.value for one in lines if one.key and one.value}
 
 
 def _trusted_env() -> dict[str, str]:

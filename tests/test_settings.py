@@ -55,6 +55,41 @@ def test_the_environment_comes_before_the_file(env: Path, monkeypatch: pytest.Mo
     assert (settings.alma_region, settings.alma_rate) == ("na", 6)
 
 
+@pytest.mark.parametrize("around", ["{}\n", " {} ", "\u00a0{}\r\n"])
+def test_blanks_around_a_value_do_not_count(
+    around: str, env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the end of a line that a program or a copied text leaves there."""
+    monkeypatch.setenv("ALMA_API_KEY", around.format("l7xx"))
+    _write(env, f'ALMA_MAIL_HOST="{around.format("mail.example.org")}"')
+    settings = Settings.read()
+    assert (settings.key.get_secret_value(), settings.alma_mail_host) == (
+        "l7xx",
+        "mail.example.org",
+    )
+
+
+@pytest.mark.parametrize("line", ["set ALMA_API_KEY=l7xx", "ALMA_API_KEY: l7xx", 'alma_rate="8'])
+def test_a_setting_that_cannot_be_read_is_named_by_its_line(
+    line: str, env: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """In our words only, without its text, and it does not count as not set; others may be odd."""
+    _write(env, f"ALMA_REGION=na\nif [ x ]\n{line}\n")
+    with pytest.raises(UsageError, match=r"^Line 3 of \.env") as caught:
+        Settings.read()
+    assert "l7xx" not in str(caught.value)
+    assert (*capfd.readouterr(), caplog.text) == ("", "", "")
+
+
+def test_a_value_is_taken_as_it_is_written(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable is filled in: a password may have these signs."""
+    monkeypatch.setenv("OTHER", "x")
+    _write(env, "ALMA_MAIL_PASSWORD='a${OTHER}$b#c'")
+    secret = Settings.read().alma_mail_password
+    assert secret is not None
+    assert secret.get_secret_value() == "a${OTHER}$b#c"
+
+
 @pytest.mark.parametrize("variable", SECRET_FOLDERS)
 def test_a_file_of_secrets_is_a_setting(
     variable: str, env: Path, monkeypatch: pytest.MonkeyPatch

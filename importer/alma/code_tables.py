@@ -99,7 +99,13 @@ def write_file(path: Path, tables: CodeTables) -> frozenset[str]:
     """
     kept, known = dict(tables.tables), frozenset[str]()
     if path.exists():
-        old = read_file(path)
+        try:
+            old = read_file(path)
+        except UsageError as error:
+            msg = (
+                f"{error} Or delete the file, if no code in it was added by hand, and fetch again."
+            )
+            raise UsageError(msg) from None
         same = not old.institution or old.institution == tables.institution
         if same:
             known = frozenset({CAMPUSES, *TABLES} & old.tables.keys() - kept.keys())

@@ -9,6 +9,7 @@ that repeats the API key is not Alma's; in errors it is hidden after they are de
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import ipaddress
 import logging
@@ -330,7 +331,7 @@ async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLos
             return ReplyLost(TOO_LARGE)
     if unpacker is not None and received and not unpacker.eof:
         return ReplyLost(DAMAGED)
-    return bytes(body)
+    return bytes(body).removeprefix(codecs.BOM_UTF8)
 
 
 _GZIP = 16 + zlib.MAX_WBITS
@@ -340,16 +341,20 @@ _GZIP = 16 + zlib.MAX_WBITS
 def trusted(ca_bundle: Path | None) -> ssl.SSLContext:
     """Return the certificates to trust: those of this computer, or of a file instead.
 
-    Raises UsageError where the file has none.
+    One that only issues others is enough. The strict rules of `ssl.create_default_context` from
+    Python 3.13 on would refuse what many a campus makes. Raises UsageError where the file has none.
     """
     if ca_bundle is None:
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     certificates = read_bounded(ca_bundle, CA_BUNDLE).decode("ascii", "ignore")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
-        return ssl.create_default_context(cadata=certificates or "empty")
+        context.load_verify_locations(cadata=certificates or "empty")
     except ssl.SSLError:
         msg = f"{ca_bundle}: no certificates (PEM) can be read from this file."
         raise UsageError(msg) from None
+    return context
 
 
 def _proxy(address: str) -> httpx.Proxy | None:

@@ -98,7 +98,7 @@ def test_a_wrong_file_is_one_sentence_with_its_place(tmp_path: Path, text: str, 
     assert str(caught.value).startswith(f"{path}: ")
     assert where in str(caught.value)
     assert "\n" not in str(caught.value)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="delete the file"):
         write_file(path, SAVED)
     assert path.read_text() == text
 

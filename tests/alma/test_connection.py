@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import codecs
 import gzip
 import html
 import json
@@ -23,7 +24,7 @@ import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.connection import ONE_RECORD, Timeouts
+from importer.alma.connection import ONE_RECORD, Timeouts, trusted
 from importer.alma.pacing import RateLimiter
 from importer.errors import (
     RefusedError,
@@ -139,13 +140,16 @@ async def test_a_server_without_tls_is_unavailable() -> None:
             await alma.create_user(User(primary_id="CANARYid"))
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
+def _certificate(
+    folder: Path, name: str = "127.0.0.1", issuer: tuple[Path, Path] | None = None
+) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, or is another's, and its key."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    signer = ("-CA", str(issuer[0]), "-CAkey", str(issuer[1])) if issuer else ()
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", *signer),
             *("-keyout", str(key), "-out", str(certificate)),
         ],
         check=True,
@@ -170,6 +174,31 @@ async def test_a_certificate_is_always_checked(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="certificate cannot be trusted"):
         await work(None)
     await work(certificate)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
+async def test_a_campus_certificate_that_issues_others_is_enough(tmp_path: Path) -> None:
+    """As a network that opens all connections has one; Python's strict rules are not asked."""
+    issuing = _certificate(tmp_path, "issuing", _certificate(tmp_path, "root"))
+    certificate, key = _certificate(tmp_path, issuer=issuing)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificate, key)
+    limiter = RateLimiter(1000)
+    async with (
+        listening(says(reply(USER)), server) as address,
+        Alma(address, SecretStr(KEY), limiter, ca_bundle=issuing[0]) as alma,
+    ):
+        await alma.create_user(User(primary_id="CANARYid"))
+    context = trusted(issuing[0])
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+async def test_a_mark_in_front_of_a_reply_does_not_count() -> None:
+    """A byte order mark, as some gateways write it, before a user and before an error."""
+    assert await _read(says(reply(codecs.BOM_UTF8 + USER))) is not None
+    error = b'{"errorList": {"error": [{"errorCode": "401861"}]}}'
+    assert await _read(says(reply(codecs.BOM_UTF8 + error, "400 Bad Request"))) is None
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 T", "308 P"])
