@@ -5,9 +5,9 @@
   person finds it.
 - `EditMemory` : what loads wrote and what Alma answered, as hashes. If the roster
   still has the same value and Alma has another one, someone edited it there, and the edit stays.
-- `AbsentMemory`: who was missing from rosters, and what was changed for that. A roster counts once
-  it is applied, and once only; one that is only planned counts until the next. Who is in a roster
-  again counts from the start.
+- `AbsentMemory`: when each person was last in the rosters of a mapping, and what was changed of
+  those who were missing. A roster counts once it is applied, and once only; one that is only
+  planned counts until the next.
 
 The newest of a mapping counts. Older ones stay for the undo of a run, which takes its own away.
 """
@@ -53,15 +53,36 @@ _EDITS = (
 )
 """How `loaded` is filled from `edits`, which had the newest values, and `before`, older ones."""
 
+_MISSING = (
+    "INSERT OR IGNORE INTO rosters SELECT institution, mapping, rtrim(roster), max(time),"
+    " max(roster = rtrim(roster)) FROM missing GROUP BY 1, 2, 3",
+    "INSERT OR IGNORE INTO present SELECT institution, mapping, primary_id,"
+    " strftime('%Y-%m-%dT%H:%M:%f+00:00', julianday(min(time)) - 0.0001) FROM missing"
+    " WHERE primary_id <> '' GROUP BY 1, 2, 3",
+    "INSERT OR IGNORE INTO present SELECT institution, mapping, primary_id, max(last, max(time))"
+    " FROM loaded JOIN (SELECT institution, mapping, max(time) AS last FROM rosters GROUP BY 1, 2)"
+    " USING (institution, mapping) WHERE instr(key, ' ') = 0 GROUP BY 1, 2, 3",
+    "DROP TABLE missing",
+)
+"""How `rosters` and `present` are filled from `missing`, which had who was not in which roster."""
+
 _FORGET = (
     "DELETE FROM answers WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)",
-    "DELETE FROM missing WHERE julianday(time) < julianday(?) AND primary_id <> ''",
+    "DELETE FROM rosters WHERE julianday(time) < julianday(?) AND EXISTS (SELECT 1 FROM rosters AS"
+    " later WHERE later.time > rosters.time AND later.institution = rosters.institution"
+    " AND later.mapping = rosters.mapping AND later.counts)",
+    "DELETE FROM present WHERE julianday(time) < julianday(?) AND time < (SELECT max(rosters.time)"
+    " FROM rosters WHERE rosters.institution = present.institution"
+    " AND rosters.mapping = present.mapping AND counts)",
     "DELETE FROM leavers WHERE julianday(time) < julianday(?)",
     "DELETE FROM loaded WHERE EXISTS (SELECT 1 FROM loaded AS later WHERE later.time > loaded.time"
     " AND later.institution = loaded.institution AND later.primary_id = loaded.primary_id"
     " AND later.mapping = loaded.mapping AND julianday(later.time) < julianday(?))",
 )
-"""What is older than a time: of values, those that were replaced before it."""
+"""What is older than a time: of values, those that were replaced before it.
+
+Who was in the last roster of a mapping stays.
+"""
 
 
 class Memory(Database):
@@ -124,8 +145,15 @@ class Memory(Database):
                     )
                 for query in _EDITS if {"edits", "before"} <= tables else ():
                     connection.execute(query)
+                if "missing" in tables - same:
+                    connection.execute("CREATE TABLE missing AS SELECT * FROM earlier.missing")
             connection.execute("DETACH earlier")
             path.unlink(missing_ok=True)
+        if [*connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'missing'")]:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                for query in _MISSING:
+                    connection.execute(query)
 
     @property
     def exists(self) -> bool:
@@ -155,6 +183,12 @@ class Memory(Database):
             with self.transaction() as connection:
                 for query, rows in found:
                     connection.executemany(query, rows)
+
+    def next_time(self, table: str, now: datetime) -> datetime:
+        """Return the time of a load now: after every other one, also if a clock was wrong then."""
+        query = f"SELECT max(time) FROM {table} WHERE institution = ?"  # noqa: S608
+        last = next(self.read(query, (self.institution,)), (None,))[0]
+        return max(now, datetime.fromisoformat(last) + timedelta(microseconds=2)) if last else now
 
 
 def forget(limit: datetime) -> None:
@@ -205,7 +239,7 @@ _JSON = TypeAdapter(Resolution)
 
 _ABOUT = {
     "answers": ("primary_id", "resolution"),
-    "missing": ("primary_id",),
+    "present": ("primary_id",),
     "leavers": ("primary_id", "before", "sent", "answered"),
     "loaded": ("primary_id",),
     "former": ("former", "primary_id"),
@@ -293,51 +327,85 @@ class AbsentMemory(Memory):
     """The missing people of one institution, by primary ID without case."""
 
     def counts(self, mapping: str, roster: str) -> Mapping[str, int]:
-        """Return from how many rosters of a mapping in a row people were missing, with this one."""
+        """Return from how many rosters of a mapping in a row people were missing, with this one.
+
+        So of the rosters since the last one with them.
+        """
         query = (
-            "SELECT primary_id, count(DISTINCT rtrim(roster)) FROM missing WHERE institution = ?"
-            " AND mapping = ? AND primary_id <> '' AND (roster = rtrim(roster) OR roster = ?)"
-            " GROUP BY primary_id"
+            "SELECT primary_id, (SELECT count(*) FROM rosters WHERE institution = ?1"
+            " AND mapping = ?2 AND rosters.time > present.time AND (counts OR roster = ?3)) AS of"
+            " FROM present WHERE institution = ?1 AND mapping = ?2 AND time < (SELECT max(time)"
+            " FROM rosters WHERE institution = ?1 AND mapping = ?2) AND of > 0"
         )
-        return dict(self.read(query, (self.institution, mapping, f"{roster} ")))
+        return dict(self.read(query, (self.institution, mapping, roster)))
 
     def see(
         self,
         mapping: str,
         roster: str,
-        present: Collection[str],
+        present: Iterable[str],
         missing: Iterable[str],
         time: datetime,
+        elsewhere: Iterable[str] = (),
     ) -> None:
         """Save who is in a roster, named by its hash, and who is missing from it.
 
-        A blank behind the hash shows that it does not count yet; see `count`. A blank ID shows that
-        the mapping looks for missing people.
+        It does not count yet; see `count`. Who is missing for the first time was last in a roster
+        just before it. `elsewhere`: who is only in another roster of the plan; they are not missing
+        from this one, and count from the start.
         """
-        seen = "DELETE FROM missing WHERE institution = ? AND mapping = ? AND primary_id = ?"
-        not_seen = "INSERT OR IGNORE INTO missing VALUES (?, ?, ?, ?, ?)"
+        time = self.next_time("rosters", time)
+        before, now = utc(time - timedelta(microseconds=1)), utc(time)
         self.write(
-            (seen, ((mapping, key) for key in present)),
-            (not_seen, ((mapping, key, f"{roster} ", utc(time)) for key in ("", *missing))),
+            (
+                "INSERT INTO rosters VALUES (?, ?, ?, ?, 0)"
+                " ON CONFLICT DO UPDATE SET time = excluded.time",
+                [(mapping, roster, now)],
+            ),
+            (
+                "DELETE FROM present WHERE institution = ? AND mapping = ? AND primary_id = ?",
+                ((mapping, key) for key in elsewhere),
+            ),
+            (
+                "INSERT OR REPLACE INTO present VALUES (?, ?, ?, ?)",
+                ((mapping, key, now) for key in present),
+            ),
+            (
+                "INSERT OR IGNORE INTO present VALUES (?, ?, ?, ?)",
+                ((mapping, key, before) for key in missing),
+            ),
         )
 
-    def count(self, facts: RunFacts) -> None:
-        """Count the rosters of a plan, which was applied or has nothing to apply.
+    def count(self, facts: RunFacts, *, counts: bool = True) -> None:
+        """Count the rosters of a plan, which was applied or has nothing to apply, or count no more.
 
         Those of older plans with the same mappings, which were never applied, are forgotten.
         """
-        own = {its.name: f"{facts.hash_of(its.name)} " for _, its in facts.rosters}
+        own = {its.name: facts.hash_of(its.name) for _, its in facts.rosters}
         query = (
-            "UPDATE OR REPLACE missing SET roster = rtrim(roster)"
+            f"UPDATE rosters SET counts = {int(counts)}"  # noqa: S608
             " WHERE institution = ? AND mapping = ? AND roster = ?"
         )
         left = (
-            "DELETE FROM missing WHERE institution = ? AND mapping = ?"
-            " AND roster LIKE '% ' AND time < ?"
+            "DELETE FROM rosters WHERE institution = ? AND mapping = ? AND NOT counts AND time < ?"
         )
         if self.exists:
-            older = [(name, utc(facts.started)) for name in own]
+            older = [(name, utc(facts.started)) for name in own if counts]
             self.write((query, own.items()), (left, older))
+
+    def in_other_rosters(self, own: Collection[str], since: datetime) -> frozenset[str]:
+        """Return who is in the last roster of a mapping that is none of `own`.
+
+        A last roster from before `since` does not count.
+        """
+        query = (
+            "SELECT DISTINCT primary_id FROM present JOIN (SELECT mapping, max(time) AS last FROM"
+            " rosters WHERE institution = ?1 AND counts GROUP BY mapping) USING (mapping)"
+            " WHERE institution = ?1 AND time >= last AND julianday(last) >= julianday(?2)"
+            " AND mapping NOT IN (SELECT value FROM json_each(?3))"
+        )
+        values = (self.institution, utc(since), json.dumps([*own]))
+        return frozenset(user for (user,) in self.read(query, values))
 
     def leavers(self, back: str = "", before: datetime | None = None) -> Mapping[str, Written]:
         """Return what was changed of users who were missing and are not back yet.
@@ -536,25 +604,6 @@ class EditMemory(Memory):
             frozenset(user for user, (_, time) in found.items() if time >= since),
         )
 
-    def in_complete_rosters(self, others: Collection[str], since: datetime) -> frozenset[str]:
-        """Return who is in the last load of a mapping that looks for missing people.
-
-        So is who was loaded since `since` and is not missing: a row may not be sent yet, or have an
-        error. `others`: mappings that do not count, nor does one last loaded before `since`.
-        """
-        query = (
-            "SELECT DISTINCT primary_id FROM loaded JOIN (SELECT mapping, max(time) AS last FROM"
-            " loads WHERE institution = ?1 GROUP BY mapping) USING (mapping) WHERE institution = ?1"
-            " AND key = ?2 AND julianday(last) >= julianday(?3)"
-            " AND mapping IN (SELECT mapping FROM missing WHERE institution = ?1)"
-            " AND mapping NOT IN (SELECT value FROM json_each(?4))"
-            " AND (time >= last OR julianday(time) >= julianday(?3) AND NOT EXISTS (SELECT 1"
-            " FROM missing WHERE institution = ?1 AND missing.mapping = loaded.mapping"
-            " AND missing.primary_id = loaded.primary_id))"
-        )
-        values = (self.institution, self._mark, utc(since), json.dumps([*others]))
-        return frozenset(user for (user,) in self.read(query, values))
-
     def loaded_since(self, facts: RunFacts, row: int, user: str) -> date | None:
         """Return when another run with the mapping of a row loaded this user after that plan."""
         query = (
@@ -570,12 +619,6 @@ class EditMemory(Memory):
         """Return the primary IDs of users by those that loads took from them, without case."""
         query = "SELECT former, primary_id FROM former WHERE institution = ?"
         return dict(self.read(query, (self.institution,)))
-
-    def next_time(self, now: datetime) -> datetime:
-        """Return the time of a load now: after every other one, also if a clock was wrong then."""
-        query = "SELECT max(time) FROM loaded WHERE institution = ?"
-        last = next(self.read(query, (self.institution,)), (None,))[0]
-        return max(now, datetime.fromisoformat(last) + timedelta(microseconds=1)) if last else now
 
     def entry(self, run: str) -> int | None:
         """Return the last entry of a run's history that is remembered; None for an unknown run."""
@@ -641,7 +684,7 @@ class EditMemory(Memory):
         """
         mine, own = self.institution, "WHERE institution = ? AND primary_id = ?"
         with self.transaction() as connection:
-            for table in ("loaded", "former"):
+            for table in ("loaded", "former", "present"):
                 move = f"UPDATE OR REPLACE {table} SET primary_id = ? {own}"  # noqa: S608
                 away = [(f"{new}\n", mine, old) for old, new in renamed.items()]  # no ID ends so
                 connection.executemany(move, away)

@@ -6,10 +6,16 @@ CREATE TABLE IF NOT EXISTS answers (
   PRIMARY KEY (institution, primary_id)
 ) STRICT;
 
--- Who was missing from which rosters of a mapping, by the hash of the roster.
-CREATE TABLE IF NOT EXISTS missing (
-  institution TEXT NOT NULL, mapping TEXT NOT NULL, primary_id TEXT NOT NULL, roster TEXT NOT NULL,
-  time TEXT NOT NULL, PRIMARY KEY (institution, mapping, primary_id, roster)
+-- The rosters of mappings that look for missing people, by hash; `counts` once one is applied.
+CREATE TABLE IF NOT EXISTS rosters (
+  institution TEXT NOT NULL, mapping TEXT NOT NULL, roster TEXT NOT NULL, time TEXT NOT NULL,
+  counts INTEGER NOT NULL, PRIMARY KEY (institution, mapping, roster)
+) STRICT, WITHOUT ROWID;
+
+-- When each person was last in a roster of a mapping; if in none yet, just before the first.
+CREATE TABLE IF NOT EXISTS present (
+  institution TEXT NOT NULL, mapping TEXT NOT NULL, primary_id TEXT NOT NULL, time TEXT NOT NULL,
+  PRIMARY KEY (institution, mapping, primary_id)
 ) STRICT, WITHOUT ROWID;
 
 -- What was changed of people who were missing; `back` is the run with which they were back.

@@ -83,7 +83,7 @@ def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> Non
             name, user = facts.of(one.row)[1].name, one.primary_id
             found.append(Remembered(user, user, name, values[one.row], seen=facts.started))
     whole = {mapping.name for roster, mapping in facts.rosters if not roster.rejects}
-    memory.remember(run, last, found, now if late else memory.next_time(now), whole)
+    memory.remember(run, last, found, now if late else memory.next_time("loaded", now), whole)
 
 
 def _put_back(
@@ -140,8 +140,11 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
     if facts.alma is None:
         return
     memory = AbsentMemory(facts.alma.key)
-    if facts.command == "plan":
-        memory.count(facts)
+    counts = facts.command == "plan"
+    if not counts:
+        with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
+            counts = first.facts.command == "undo"
+    memory.count(facts, counts=counts)
     rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
     if not rows and ledger.value(SEEN) is not None:
         return

@@ -6,7 +6,7 @@ one, with their loans and fees. A missing person has a row number beyond those o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -80,11 +80,11 @@ async def plan_absent(
     """Plan the changes of people who are missing, as `match.absent` of each mapping wants it.
 
     Rosters with the same mapping are parts of one. Who is missing by several mappings changes once,
-    and nobody who is in the last load of another mapping with `match.absent`: people belong to
+    and nobody who is in the last roster of another mapping with `match.absent`: people belong to
     several rosters, which may be loaded one after the other.
     """
     plan = AbsentPlan()
-    there: frozenset[str] | None = None
+    there: Mapping[str, frozenset[str]] = {}
     own = {mapped.mapping.name for mapped in rosters}
     for part in rosters.by_mapping():
         name = part[0].mapping.name
@@ -101,14 +101,14 @@ async def plan_absent(
         else:
             assert facts.alma is not None  # noqa: S101  a plan has it
             memory = AbsentMemory(facts.alma.key)
-            if there is None:
-                there = present(rosters, users.cache, context.common, memory.institution)
-            missing = find_missing(there, part[0], users.cache, among(part))
-            memory.see(name, facts.hash_of(name), there, missing, facts.started)
-            counts = memory.counts(name, facts.hash_of(name))
+            there = there or present(rosters, users.cache, context.common, memory.institution)
+            every, roster = frozenset[str]().union(*there.values()), facts.hash_of(name)
+            missing = find_missing(every, part[0], users.cache, among(part))
+            elsewhere = every - there[name]
+            memory.see(name, roster, there[name], missing, facts.started, elsewhere)
+            counts = memory.counts(name, roster)
             since = [Missing(user, counts[key]) for key, user in missing.items()]
-            others = EditMemory(memory.institution)
-            stay = others.in_complete_rosters(own, facts.started - COUNTS)
+            stay = memory.in_other_rosters(own, facts.started - COUNTS)
             await _plan(plan, part, since, stay, users, context)
             continue
         plan.problems.append(part[0].problem(Code.ABSENT_NOT_COMPARED, why))
@@ -117,21 +117,23 @@ async def plan_absent(
 
 def present(
     rosters: CheckedRosters, cache: UserCache, common: Common, institution: str
-) -> frozenset[str]:
-    """Return who is in the rosters of a run, by primary ID without case.
+) -> Mapping[str, frozenset[str]]:
+    """Return who is in the rosters of a run, by mapping's name, by primary ID without case.
 
     A row counts whatever becomes of it: nobody is missing because of a mistake in the row. Rows
     that a mapping leaves out do not count.
     """
     former = EditMemory(institution).former()
-    there: set[str] = set()
+    there: dict[str, set[str]] = {one.mapping.name: set() for one in rosters}
     rows = {row for one in rosters for row in one.candidates.rows}
     for draft in rosters.drafts(rows, {}, ""):
         near = find_near(cache, PersonQuery(draft.every_identifier, person=draft.person))
-        there |= counts_for(draft, near, rosters.match(draft.row), common)
+        own = there[rosters.of(draft.row).mapping.name]
+        own |= counts_for(draft, near, rosters.match(draft.row), common)
+        own.add(draft.primary_id.casefold())  # whom the load creates
         ids = (value.casefold() for _, value in draft.every_identifier)
-        there.update(former[value] for value in ids if value in former)
-    return frozenset(there)
+        own.update(former[value] for value in ids if value in former)
+    return {name: frozenset(own) for name, own in there.items()}
 
 
 def find_missing(
@@ -241,7 +243,8 @@ def list_missing(
     memory = AbsentMemory(facts.alma.key)
     found: dict[str, Missing] = {}
     with UserCache.open(cache_path(users, facts.alma.institution, facts.alma.environment)) as cache:
-        there = present(rosters, cache, facts.common, facts.alma.key)
+        present_in = present(rosters, cache, facts.common, facts.alma.key)
+        there = frozenset[str]().union(*present_in.values())
         for part in rosters.by_mapping():
             name = part[0].mapping.name
             of_rows = {text for one in part for text in one.candidates.texts("user_group")}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from importer.cli.output import now
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
@@ -535,3 +536,35 @@ def test_whoever_another_complete_roster_has_stays(
     monkeypatch.setattr("importer.pipeline.missing_people.COUNTS", timedelta(0))
     load(staff, "long-after", "staff.yaml")
     assert inactive(sandbox) == {"2002", "2003"}
+
+
+def test_a_row_of_another_roster_counts_whatever_became_of_it(
+    known: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who moves to a roster with an error in the row stays, and so do people of a quiet roster.
+
+    So does whom the other roster created. A plan that has nothing to send is a load like any other;
+    one that is undone is none.
+    """
+    for name in ("staff", "students"):
+        text = LEAVERS.replace("name: small", f"name: {name}")
+        (Path(f"{name}.yaml")).write_text(text, "utf-8")
+    bo = (*BO[:3], "COMM", *BO[4:])
+    moves = (*CY[:3], "COMM", "nonsense", *CY[5:])
+    new = ("2010", "Eli", "Fox", "COMM", "1972-05-06", "eli@example.org", "")
+    load(write(ANA, CY, name="staff.csv"), "staff", "staff.yaml")
+    load(write(bo, moves, new, name="students.csv"), "students", "students.yaml")
+    load(write(ANA, name="staff.csv"), "moved", "staff.yaml")
+    assert inactive(sandbox) == set()
+    later = now() + timedelta(days=50)
+    monkeypatch.setattr("importer.cli.check.now", lambda: later)
+    roster = write(bo, moves, new, name="students.csv")
+    quiet = typed("plan", roster, "-m", "students.yaml", "-o", "quiet")
+    assert quiet.exit == Exit.REJECTS
+    load(write(ANA, name="staff.csv"), "beside-a-quiet-one", "staff.yaml")
+    assert inactive(sandbox) == set()
+    load(write(ANA, name="students.csv"), "cut-off", "students.yaml")
+    typed("undo", "cut-off", "-o", "undone")
+    typed("apply", "undone")
+    load(write(ANA, name="staff.csv"), "beside-one-that-was-undone", "staff.yaml")
+    assert inactive(sandbox) == set()

@@ -281,6 +281,26 @@ def test_the_files_of_earlier_versions_are_taken_in(memory: EditMemory) -> None:
     assert [path.name for path in Path("runs").iterdir()] == ["memory.sqlite"]
 
 
+def test_who_was_in_the_rosters_of_version_1_3_is_known(memory: EditMemory) -> None:
+    """Who was loaded and is not missing was in the last one; the others as often not as before."""
+    load(memory, 1, one("1", left("A")), one("8", left("B")))
+    memory.close()
+    with closing(sqlite3.connect("runs/memory.sqlite")) as connection:
+        connection.executescript(
+            "DROP TABLE rosters; DROP TABLE present; CREATE TABLE missing (institution TEXT,"
+            " mapping TEXT, primary_id TEXT, roster TEXT, time TEXT);"
+        )
+        for roster, user, day in (("r", "8", 1), ("s", "8", 2), ("s", "", 2), ("t ", "8", 3)):
+            row = (ALMA, "m", user, roster, (DAY + timedelta(days=day)).isoformat())
+            connection.execute("INSERT INTO missing VALUES (?, ?, ?, ?, ?)", row)
+        connection.commit()
+    absent = AbsentMemory(ALMA)
+    assert (absent.counts("m", "t"), absent.counts("m", "")) == ({"8": 3}, {"8": 2})
+    assert absent.in_other_rosters((), DAY) == {"1"}
+    assert absent.in_other_rosters(["m"], DAY) == set()
+    assert absent.in_other_rosters((), DAY + timedelta(days=9)) == set()
+
+
 def test_a_damaged_file_is_named(memory: EditMemory) -> None:
     """The message says what is lost with it."""
     Path("runs").mkdir()
