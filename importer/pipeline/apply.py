@@ -95,18 +95,18 @@ def _put_back(
 ) -> None:
     """Remember what was remembered before the run that this one undoes.
 
-    Nothing is put back of rows that were not undone now: a later load may have left something of
-    those that were undone before.
+    So of users whom that run found as the roster has them. Nothing is put back of rows that were
+    not undone now: a later load may have left something of those that were undone before.
     """
     undone = facts.undoes_run
-    with suppress(ImporterError):
-        if not undone:  # a plan of version 1.0 needs the folder of that run
-            with Ledger.open(Path(facts.undoes)) as first:
-                undone = first.facts.run_name
     now = {
         image.primary_id.casefold(): "" if image.act is Act.DELETE else image.new_id.casefold()
         for image in written
     }
+    with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
+        undone = undone or first.facts.run_name  # a plan of version 1.0 has it not
+        if memory.entry(facts.run_name) is None:
+            same = [*same, *(one for one in first.planned() if one.act is Act.UNCHANGED)]
     done = {*now, *(one.primary_id.casefold() for one in same)}
     memory.put_back(facts.run_name, last, undone, now, done)
 

@@ -247,6 +247,21 @@ def test_undo_puts_back_what_is_remembered(external: _Loads, *, purged: bool) ->
     assert {name: after[name] for name in counted} == {name: before[name] for name in counted}
 
 
+def test_undo_puts_back_what_is_remembered_of_users_who_did_not_change(internal: _Loads) -> None:
+    """A roster took over an edit, and its load is undone: it is an edit to the roster before."""
+    rows, path = "Id,First,Last,Group,Title,Nickname\n", Path("people.csv")
+    before = f"{rows}1001,Ana,Nunez,COMM,DR,Ann\n1002,Bo,Doe,COMM,DR,Bob\n"
+    path.write_text(before, "utf-8")
+    internal.load()
+    internal.edit()
+    path.write_text(f"{rows}1001,Ana,Nunez,STAFF,DR,Annie\n1002,Bo,Doe,COMM,DR,Bobby\n", "utf-8")
+    assert internal.load() == (1, {})
+    assert typed("undo", "run2", "-o", "back").exit == 0
+    assert typed("apply", "back", "--json", "--yes").exit == 0
+    path.write_text(before, "utf-8")
+    assert internal.load() == (0, {"edited-in-alma": 2})
+
+
 def _apply(run: str) -> None:
     assert typed("plan", "people.csv", "-m", "sticky.yaml", "-o", f"runs/{run}").exit == 0
     assert typed("apply", run, "--yes").exit == 0
