@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from importer.alma import client, pacing
 from tests import quick
 
+quick.begin()  # before the command line is imported
+
 # The same examples at every run, so that a commit is green or not; a hunt draws new ones. No
 # deadlines: a busy machine is no failure.
 settings.register_profile(
@@ -49,7 +51,6 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_configure(config: pytest.Config) -> None:
     """A hunt looks where nobody looked before."""
     settings.load_profile("hunt" if "hunt" in config.getoption("-m") else "same")
-    quick.begin()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ import sys
 from functools import cache, lru_cache
 from typing import Any
 
+import typer.core
 import typer.main
 from ruamel.yaml import YAML
 
@@ -31,4 +32,5 @@ def begin() -> None:
         module.YAML = _Reader  # type: ignore[attr-defined]
     parameters = typer.main.get_params_from_function  # type: ignore[attr-defined]
     typer.main.get_params_from_function = cache(parameters)  # type: ignore[attr-defined]
+    typer.core.build_runtime_param = cache(typer.core.build_runtime_param)  # type: ignore[attr-defined]
     sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # looked for at every call
