@@ -26,7 +26,6 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.new_run import write_run
 from importer.ledger.run_lock import WriteGate, open_alone
 from importer.model.plan import Create, Fate
-from importer.model.problem import Origin
 from importer.model.run import MappingFacts, RosterFacts, RunFacts
 from importer.model.user import AccountType, Coded, User
 from importer.writer.executor import Executor
@@ -77,15 +76,12 @@ async def _apply(ledger: Ledger, base_url: str) -> None:
             alma=alma,
             journal=journal,
             gate=WriteGate(journal),
-            origin=lambda row: Origin("roster.csv", "", row),
             verify_delay=90,
             sleep=asyncio.sleep,
             clock=time.monotonic,
             passwords={},
             stopping=lambda: False,
             report=lambda _: None,
-            today=moment().date(),
-            holds_open=lambda _: False,
         )
         stop = await executor.run()
         if stop is not None:

@@ -3,6 +3,7 @@
 As a library, it offers the names below; see docs/reference/python.md.
 """
 
+# ruff: noqa: F403, F405  the names are in the list, and mypy compares them
 from typing import TYPE_CHECKING
 
 __all__ = [
@@ -31,29 +32,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from importer.library import (
-        Progress,
-        Run,
-        absent,
-        apply,
-        apply_async,
-        borrow_check,
-        check,
-        convert,
-        load_mapping,
-        open_run,
-        plan,
-        plan_async,
-        read_codes,
-        read_codes_async,
-        read_roster,
-        read_users,
-        read_users_async,
-        resolve,
-        resolve_async,
-        undo,
-        undo_async,
-    )
+    from importer.library import *
 
     __version__: str
 else:

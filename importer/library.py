@@ -16,7 +16,6 @@ from enum import StrEnum
 from functools import wraps
 from os import PathLike
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal, ParamSpec, TypeVar
 
 import pandas as pd
@@ -44,8 +43,8 @@ from importer.model.run import Summary
 from importer.model.text import read_row_label, row_label
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_request
-from importer.pipeline.check import save_check, validate
-from importer.pipeline.decisions import Decision
+from importer.pipeline.check import validate
+from importer.pipeline.decisions import Decision, decide_fates
 from importer.pipeline.inputs import Progress as RowProgress
 from importer.pipeline.inputs import RosterRequest, RunRequest, open_inputs
 from importer.pipeline.missing_people import ABSENT_COLUMNS, list_missing
@@ -53,7 +52,6 @@ from importer.pipeline.plan import plan as plan_request
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import cannot_borrow
 from importer.pipeline.sis_load import convert as convert_rosters
-from importer.pipeline.sis_load import deliver
 from importer.pipeline.undo import check_undoable
 from importer.pipeline.undo import undo as plan_undo
 from importer.report.files import write_all
@@ -497,6 +495,9 @@ async def apply_async(
             raise UsageError(msg)
         settings, journal = Settings.read(), Journal(ledger, operator(), now)
         options = apply_stage.ApplyOptions(
+            users_folder=USERS,
+            now=now,
+            note=progress.note,
             stopping=progress.cancel,
             verify_delay=settings.alma_verify_delay,
             plan_days=settings.alma_plan_days,
@@ -505,11 +506,9 @@ async def apply_async(
             allowed=allowed,
             deletes=delete,
         )
-        for sentence in apply_stage.prepare(ledger, journal, options, now()):
-            progress.note(sentence)
+        apply_stage.prepare(ledger, journal, options)
         if ledger.facts.sis is not None:
-            deliver(ledger, journal, limit)
-            apply_stage.remember(ledger, USERS, now(), progress.note)
+            apply_stage.write_file(ledger, journal, options)
             return run
         done: set[int] = set()
 
@@ -518,13 +517,8 @@ async def apply_async(
                 done.add(event.row)
                 progress.rows(len(done), left if limit is None else min(left, limit))
 
-        try:
-            async with connected(settings) as alma:
-                stop = await apply_stage.carry_out(ledger, alma, journal, options, report)
-        except asyncio.CancelledError:
-            apply_stage.remember(ledger, USERS, now(), progress.note)
-            raise
-        apply_stage.remember(ledger, USERS, now(), progress.note)
+        async with connected(settings) as alma:
+            stop = await apply_stage.carry_out(ledger, alma, journal, options, report)
         if stop is not None:
             error = StoppedError(stop.why)
             error.exit = stop.exit
@@ -616,12 +610,9 @@ def convert(
     if to not in {"jsonl", "sis-xml"}:
         msg = f"{to} is no format: there are jsonl and sis-xml."
         raise UsageError(msg)
-    with TemporaryDirectory(prefix="importer-") as scratch:
-        request = request_of(((roster, mapping),), codes, scratch)
-        rosters = validate(open_inputs(request))
-        with save_check(rosters, request) as ledger:
-            ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
-            return convert_rosters(rosters, ready, to, Path(output))
+    rosters = validate(open_inputs(request_of(((roster, mapping),), codes, None)))
+    decided = decide_fates(rosters.rows(), rosters.problems, answers={}, only_new=())
+    return convert_rosters(rosters, decided.rows(Fate.READY), to, Path(output))
 
 
 plan = blocking(plan_async)

@@ -50,7 +50,6 @@ from importer.model.text import command_line
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.inputs import Progress
 from importer.pipeline.plan import plan as plan_roster
-from importer.pipeline.sis_load import deliver
 from importer.pipeline.undo import UndoRequest
 from importer.report import wording
 from importer.report.wording import rows
@@ -194,6 +193,9 @@ def _apply_run(
     count = next_deletes(ledger, limit)
     typed = typed_deletions(ledger.facts.alma, count, deletes, limit)
     options = apply_stage.ApplyOptions(
+        users_folder=USERS,
+        now=now,
+        note=say,
         stopping=stopping,
         verify_delay=settings.alma_verify_delay,
         plan_days=settings.alma_plan_days,
@@ -203,10 +205,14 @@ def _apply_run(
         deletes=typed,
     )
     journal = Journal(ledger, operator(), now)
-    for sentence in apply_stage.prepare(ledger, journal, options, now()):
-        say(sentence)
+    apply_stage.prepare(ledger, journal, options)
     if ledger.facts.sis is not None:
-        _deliver(ledger, journal, limit)
+        if not (zips := apply_stage.write_file(ledger, journal, options)):
+            say("No file was written, because `--limit 0` allows no rows.")
+            return None
+        files = ", ".join(map(str, zips))
+        say(f"Written: {files}. Put it where your Alma's SIS profile looks for it.")
+        say(f"After the load, run:\n  {command_line('sis-report', str(ledger.folder))}")
         return None
     if not yes and of and (typed is None or deletes is not None):
         confirm_production(ledger.facts, of)
@@ -219,23 +225,9 @@ def _apply_run(
 
     try:
         with stopping.listening():
-            stopped = with_alma(settings, lambda alma: stopping.run(carry_out(alma)))
-    except StoppedError as error:
-        stopped = Stop.by(error)
-    except AlmaError as error:  # before anything was sent
+            return with_alma(settings, lambda alma: stopping.run(carry_out(alma)))
+    except (StoppedError, AlmaError) as error:  # an error of Alma's before anything was sent
         return Stop.by(error)
-    apply_stage.remember(ledger, USERS, now(), say)
-    return stopped
-
-
-def _deliver(ledger: Ledger, journal: Journal, limit: int | None) -> None:
-    """Write the file for the SIS load, and say what to do with it."""
-    if not (zips := deliver(ledger, journal, limit)):
-        say("No file was written, because `--limit 0` allows no rows.")
-        return
-    apply_stage.remember(ledger, USERS, now(), say)
-    say(f"Written: {', '.join(map(str, zips))}. Put it where your Alma's SIS profile looks for it.")
-    say(f"After the load, run:\n  {command_line('sis-report', str(ledger.folder))}")
 
 
 class _ShownProgress:

@@ -38,6 +38,7 @@ from importer.model.text import command_line, counted
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen_inputs
 from importer.pipeline.runs import RUNS
+from importer.pipeline.sis_load import deliver
 from importer.planner.leavers import Leavers, left
 from importer.planner.patch import diff
 from importer.planner.staff_edits import Keyed, answered, as_written, keyed
@@ -219,9 +220,14 @@ class ApplyOptions:
     `stopping` is asked before each row. `verify_delay`: seconds before a lost reply is looked up.
     `plan_days`: how old a plan may be when it is started. `deletes`: how many users may be deleted,
     as a person typed it; None if nobody did. `seal`: of the plan that a person approved, as the
-    page shows it; "" on the command line, where the plan is approved as it is.
+    page shows it; "" on the command line, where the plan is approved as it is. `users_folder`: that
+    of the user caches. `now` returns the time with its zone. `note` gets sentences for the
+    operator.
     """
 
+    users_folder: Path
+    now: Callable[[], datetime]
+    note: Callable[[str], None]
     stopping: Callable[[], bool]
     verify_delay: float
     plan_days: int
@@ -243,15 +249,13 @@ def left_to_do(ledger: Ledger) -> int:
     return sum(counts.get(state, 0) for state in OPEN)
 
 
-def prepare(
-    ledger: Ledger, journal: Journal, options: ApplyOptions, now: datetime
-) -> tuple[str, ...]:
-    """Check, without Alma, that the plan may be carried out; return sentences for the operator.
+def prepare(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
+    """Check, without Alma, that the plan may be carried out.
 
     Raises StalePlanError if the plan is too old, or if it, its roster or its mapping was changed,
     SafetyCheckError for failed checks that nobody allowed, LedgerError if the disk is too full.
     """
-    age, lost = now - ledger.facts.started, end_is_lost(ledger)
+    age, lost = options.now() - ledger.facts.started, end_is_lost(ledger)
     if not (ledger.was_applied or lost) and age > timedelta(days=options.plan_days):
         msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
         raise StalePlanError(msg)
@@ -267,15 +271,15 @@ def prepare(
             "command again."
         )
         raise LedgerError(msg)
-    sentences = _check_safety(ledger, journal, options.allowed)
+    _check_safety(ledger, journal, options)
     _check_deletes(ledger, journal, options)
     if share := mounted_share(ledger.folder):
-        sentences += (
+        options.note(
             f"The run's folder is on a network share ({share}), where the lock against a second "
-            "apply may have no effect. Make sure that nobody else applies this run.",
+            "apply may have no effect. Make sure that nobody else applies this run."
         )
     if not lost:
-        return sentences
+        return
     journal.doubt()
     if ledger.facts.sis is None:
         again = (
@@ -289,7 +293,7 @@ def prepare(
             "one only for rows that Alma lacks."
         )
     about = "The last entries of this run's ledger are lost; an older copy may have been restored. "
-    return (*sentences, about + again)
+    options.note(about + again)
 
 
 def stopping_checks(
@@ -318,14 +322,12 @@ def _let_pass(ledger: Ledger) -> dict[str, JournalEntry]:
     return found
 
 
-def _check_safety(
-    ledger: Ledger, journal: Journal, allowed: frozenset[SafetyCheck]
-) -> tuple[str, ...]:
-    """Return when and by whom failed checks were allowed in an earlier attempt, if not now again.
+def _check_safety(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
+    """Note when and by whom failed checks were allowed in an earlier attempt, if not now again.
 
     Raises SafetyCheckError for failed checks that were not allowed, now or before.
     """
-    before = _let_pass(ledger)
+    before, allowed = _let_pass(ledger), options.allowed
     for check in sorted(allowed - set(before)):
         journal.note(ALLOWED, check)
     if stopping := stopping_checks(ledger, allowed):
@@ -339,12 +341,12 @@ def _check_safety(
             f"  {command_line('apply', str(ledger.folder), *flags)}"
         )
         raise SafetyCheckError(msg)
-    failed = ledger.facts.failed_checks
-    earlier = {one.check: before[one.check] for one in failed if one.check not in allowed}
-    return tuple(
-        f"Safety check {entry.detail}: {entry.operator} let it pass on {entry.time:%Y-%m-%d %H:%M}."
-        for entry in earlier.values()
-    )
+    failed = {one.check for one in ledger.facts.failed_checks} - allowed
+    for entry in (before[check] for check in sorted(failed)):
+        options.note(
+            f"Safety check {entry.detail}: {entry.operator} let it pass on "
+            f"{entry.time:%Y-%m-%d %H:%M}."
+        )
 
 
 def _check_deletes(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
@@ -382,31 +384,25 @@ async def carry_out(
     options: ApplyOptions,
     report: Callable[[Progress], None],
 ) -> Stop | None:
-    """Carry out what is left of the plan; return why it stopped early, if it did.
+    """Carry out what is left of the plan, and remember it; return why it stopped early, if it did.
 
     It stops if the ledger cannot be written, or the gate finds that it is not the one on the disk
     any more; nothing is sent after that. `report` gets the progress. Raises StalePlanError and
-    AlmaError before anything is sent, and UsageError for a plan for the SIS load.
+    AlmaError before anything is sent.
     """
     facts, gate = ledger.facts, WriteGate(journal)
-    if facts.sis is not None:
-        msg = f"{ledger.folder} is a plan for the SIS load, which is written into a file."
-        raise UsageError(msg)
     await check_same_institution(facts, alma)
     secrets = _passwords(facts)
     executor = Executor(
         alma=alma,
         journal=journal,
         gate=gate,
-        origin=facts.origin,
         verify_delay=options.verify_delay,
         sleep=asyncio.sleep,
         clock=time.monotonic,
         passwords=secrets,
         stopping=options.stopping,
         report=report,
-        today=facts.today,
-        holds_open=facts.holds_open,
     )
     try:
         journal.start(f"limit {options.limit}" if options.limit is not None else "")
@@ -417,7 +413,19 @@ async def carry_out(
         gate()  # what was done is found again
     except (LedgerError, UsageError) as error:
         return Stop.by(error)
+    finally:
+        remember(ledger, options.users_folder, options.now(), options.note)
     return stop
+
+
+def write_file(ledger: Ledger, journal: Journal, options: ApplyOptions) -> tuple[Path, ...]:
+    """Write the file of what is left of a plan for the SIS load; return its zips, if any.
+
+    Raises UsageError, LedgerError.
+    """
+    zips = deliver(ledger, journal, options.limit)
+    remember(ledger, options.users_folder, options.now(), options.note)
+    return zips
 
 
 def remember(

@@ -225,9 +225,9 @@ def rows_with(ledger: Ledger, code: str) -> list[int]:
         if len(codes) == 1 and all(one.startswith(code) for one in codes)
     ]
     if not found:
-        others = ", ".join(sorted({one for codes in asked.values() for one in codes}))
-        msg = f"No row needs review for {code} only. "
-        msg += f"Rows need review for: {others}." if others else "No row needs review."
+        others = ", ".join(sorted(set().union(*asked.values())))
+        others = f"Rows need review for: {others}." if others else "No row needs review."
+        msg = f"No row needs review for {code} only. {others}"
         raise UsageError(msg)
     return found
 
@@ -246,39 +246,38 @@ def why_not(ledger: Ledger, decision: Decision) -> str:
     if row is None:
         return f"The roster of this run has no row {label}."
     problems = [*ledger.problems(row.row)]
-    wrong = _closed(row, decided=any(one.code is Code.RESOLVED for one in problems))
     asked = [one for one in problems if one.severity is Severity.REVIEW]
-    if not wrong and answer is Answer.CREATE and row.result is Result.HELD:
+    if wrong := _closed(row, decided=any(one.code is Code.RESOLVED for one in problems)):
+        pass
+    elif ledger.facts.command == "undo" and answer not in {Answer.UPDATE, Answer.REJECT}:
+        wrong = "belongs to an undo plan; use --as update or --as reject"
+    elif answer is Answer.CREATE and row.result is Result.HELD:
         wrong = (
             "needs review since it was sent; use --as update or rename with the user's ID, or "
             "--as reject"
         )
-    elif not wrong and answer is Answer.CREATE and not may_be_new(asked):
+    elif answer is Answer.CREATE and not may_be_new(asked):
         wrong = "cannot become a new user; use one of: " + ", ".join(choices(asked))
-    if not wrong and answer is Answer.LOAD and not {one.code for one in asked} <= NAME:
+    elif answer is Answer.LOAD and not {one.code for one in asked} <= NAME:
         wrong = "is asked about more than its name; use --as update, rename, create or reject"
-    undoes = ledger.facts.command == "undo"
-    if not wrong and answer in {Answer.CREATE, Answer.LOAD, Answer.RENAME} and undoes:
-        wrong = "belongs to an undo plan; use --as update or --as reject"
     return f"Row {label} {wrong}." if wrong else ""
 
 
 def _closed(row: RowHistory, *, decided: bool) -> str:
     """Return why a row cannot be resolved; "" if it can."""
-    match row.result:
-        case Result.HELD:
+    match row.result, row.fate:
+        case (Result.HELD, _) | (None | Result.NOT_SENT, Fate.REVIEW):
             return ""
-        case Result.REFUSED:
+        case Result.REFUSED, _:
             return "was refused by Alma; correct it in the rejects and plan those rows again"
-        case None | Result.NOT_SENT:
-            pass
+        case None | Result.NOT_SENT, Fate.READY | Fate.REJECTED if decided:
+            return ""
+        case None | Result.NOT_SENT, Fate.REJECTED:
+            return "is rejected for its errors; correct it and plan it again"
+        case None | Result.NOT_SENT, _:
+            return "does not need review; there is nothing to resolve"
         case _:
             return "is done already; it cannot be resolved any more"
-    if row.fate is Fate.REVIEW or (decided and row.fate in {Fate.READY, Fate.REJECTED}):
-        return ""
-    if row.fate is Fate.REJECTED:
-        return "is rejected for its errors; correct it and plan it again"
-    return "does not need review; there is nothing to resolve"
 
 
 def decisions_in_file(

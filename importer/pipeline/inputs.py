@@ -209,21 +209,22 @@ class MappedRoster:
 
         It is the first of the rows with most fields that are not rejected.
         """
-        head = self.candidates.frame.head(_SAMPLED_ROWS)
-        head = head[~head.index.isin(list(misplaced(self.roster, self.secret)))]
-        if head.empty:
-            return None
+        hidden = misplaced(self.roster, self.secret)
         held = {p.origin.row for p in self.candidates.problems if p.severity.holds}
-        ready = head[~head.index.isin(list(held))]
-        ready = head if ready.empty else ready
-        for label in SECRETS & {*head}:
-            texts = [NOT_KEPT if text else "" for text in ready[label]]
-            ready = ready.assign(**{label: texts})
+        head = self.candidates.frame.head(_SAMPLED_ROWS)
         rows = [
-            (row, {label: text for label, text in zip(head.columns, texts, strict=True) if text})
-            for row, *texts in ready.itertuples(name=None)
+            (
+                row,
+                {
+                    label: NOT_KEPT if label in SECRETS else text
+                    for label, text in zip(head.columns, texts, strict=True)
+                    if text
+                },
+            )
+            for row, *texts in head.itertuples(name=None)
+            if row not in hidden
         ]
-        return max(rows, key=lambda row: len(row[1]))
+        return max(rows, key=lambda one: (one[0] not in held, len(one[1])), default=None)
 
 
 class Rosters(tuple[MappedRoster, ...]):
@@ -287,9 +288,9 @@ class CheckedRosters(Rosters):
 def open_inputs(request: RunRequest) -> Rosters:
     """Read the rosters and mappings of a request. Raises MappingError, RosterError."""
     for path in {one.corrections for one in request.rosters if one.corrections}:
-        for one in read_corrections(path):
-            if RowId.of(one.row).roster >= len(request.rosters):
-                msg = f"{path.name} corrects row {row_label(one.row)}, and there is no such roster."
+        for row in (one.row for one in read_corrections(path)):
+            if RowId.of(row).roster >= len(request.rosters):
+                msg = f"{path.name} corrects row {row_label(row)}, and there is no such roster."
                 raise RosterError(msg)
     return _read_all(request.rosters, request.codes, request.now.date())
 
@@ -340,25 +341,24 @@ def check_sources(facts: RunFacts) -> None:
     """Raise StalePlanError if a roster, its corrections or a mapping was changed since the plan."""
     for of_roster, of_mapping in facts.rosters:
         roster, made, mapping = Path(of_roster.path), of_roster.corrections, Path(of_mapping.path)
+        changed = ""
         try:
-            same = hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() == of_roster.sha256
-            corrected = made is None or digest(Path(made.path)) == made.sha256
+            if hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() != of_roster.sha256:
+                changed = f"roster {roster.name} was"
+            elif made is not None and digest(Path(made.path)) != made.sha256:
+                changed = f"corrections of {roster.name} were"
         except UnreadableFileError as error:
             msg = f"The plan's roster cannot be read: {error} Put it back, or plan again."
             raise StalePlanError(msg) from error
         try:
-            same_mapping = load_mapping(mapping_of(of_mapping)).sha256 == of_mapping.sha256
+            if load_mapping(mapping_of(of_mapping)).sha256 != of_mapping.sha256:
+                changed = changed or f"mapping {mapping.name} was"
         except (MappingError, UnreadableFileError) as error:
             msg = f"The plan's mapping {mapping} is missing or has errors now. Plan again."
             raise StalePlanError(msg) from error
-        for is_same, what in (
-            (same, f"roster {roster.name} was"),
-            (corrected, f"corrections of {roster.name} were"),
-            (same_mapping, f"mapping {mapping.name} was"),
-        ):
-            if not is_same:
-                msg = f"The {what} changed since the plan was made. Plan again."
-                raise StalePlanError(msg)
+        if changed:
+            msg = f"The {changed} changed since the plan was made. Plan again."
+            raise StalePlanError(msg)
 
 
 def mapping_of(facts: MappingFacts) -> Path | MappingText:

@@ -60,11 +60,6 @@ def query_of(draft: DraftUser, match: Match) -> PersonQuery:
     return PersonQuery(draft.every_identifier, *draft.name, email, draft.person, match.by_name)
 
 
-def _by_person(query: PersonQuery) -> PersonQuery:
-    """Return the query for the person alone, of a row whose IDs somebody else has."""
-    return replace(query, identifiers=(), by_name=True)
-
-
 Find: TypeAlias = Callable[[PersonQuery], Awaitable[MatchResult]]
 """Finds the users of a query, in the user cache or by asking Alma."""
 
@@ -82,7 +77,7 @@ async def find_people(
         found = await _with_counts(counted_by, found)
     if found.failed or not needs_people(draft, found, common):
         return found
-    more = await find(_by_person(query))
+    more = await find(replace(query, identifiers=(), by_name=True))
     if more.failed:
         return more
     known = {matched.user.primary_id for matched in found.users}
@@ -149,10 +144,6 @@ class Users:
     def common(self) -> Common:
         """Return what many users of the cache have in common; nothing is known without a cache."""
         return find_common(self.cache) if self.cache is not None else NOTHING_COMMON
-
-    def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
-        """Return the queries that take calls: with a user cache hardly any."""
-        return () if self.cache is not None else queries
 
     async def find(self, query: PersonQuery) -> MatchResult:
         """Return matches and possible matches. Raises AlmaError if it concerns every row."""

@@ -63,10 +63,9 @@ class Missing:
 
 @dataclass(slots=True)
 class AbsentPlan:
-    """What is planned for missing people, and what is said about them.
+    """What is planned for missing people by primary ID without case, and said about them.
 
-    `planned`: by primary ID without case. `cells`: their names under the headings of the roster, by
-    row, as reports show them.
+    `cells`: their names under the headings of the roster, by row, as reports show them.
     """
 
     planned: dict[str, Planned] = field(default_factory=dict)

@@ -118,13 +118,13 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 check_one_system(draft for draft in drafts if draft.row in loaded)
             decided = _decide_compared(rosters, checked, planned, leaving, steps, users)
             groups, hides_pins = _expected_groups(rosters, drafts), context.facts.hides_pins
-            facts = with_checks(facts, steps, groups, hides_pins=hides_pins)
-            compared = {
-                "kept_in_alma": sum(one.kept for one in planned),
-                "about_alma": about,
-                "calls_left": alma.limiter.available,
-            }
-            facts = facts.model_copy(update=compared)
+            facts = with_checks(facts, steps, groups, hides_pins=hides_pins).model_copy(
+                update={
+                    "kept_in_alma": sum(one.kept for one in planned),
+                    "about_alma": about,
+                    "calls_left": alma.limiter.available,
+                }
+            )
             imprints = [
                 (one.step.row, one.imprints)
                 for one in planned
@@ -152,7 +152,7 @@ async def _plan_rows(
         found = await find_people(users.find, draft, query, context.common, counted_by)
         return context.plan(draft, found), found.failed
 
-    to_ask = users.to_ask([query for _, query in asked])
+    to_ask = [query for _, query in asked] if users.cache is None else []
     most = sum(query.most_calls for query in to_ask)
     again = sum(rosters.match(draft.row).retire is not None for draft, _ in asked)
     with check_call_budget(len(to_ask), most, again, users.alma.limiter, progress.note):

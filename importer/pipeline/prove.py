@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-import pandas as pd
-
 from importer.alma.facts import KnownFacts
 from importer.errors import UsageError
+from importer.loader.csv_file import Rows, read_rows
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.mapping import MappingDocument
@@ -26,9 +25,8 @@ from importer.model.candidates import Candidates
 from importer.model.fields import FIELDS, JOINED, LISTS, NO_CODES, TYPE_FIELD, Shape
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Fate, Held, Unchanged, Update
-from importer.model.problem import Place, Problem, Severity
-from importer.model.roster import Roster, Source, letter
-from importer.model.text import one_line
+from importer.model.problem import Problem, Severity
+from importer.model.roster import Roster
 from importer.model.user import User
 from importer.pipeline.check import check_candidates, validate
 from importer.pipeline.decisions import Resolutions, decide_fates
@@ -112,17 +110,9 @@ def _roster(mapping: MappingDocument, tests: OwnTests) -> Roster:
     written = [heading for row in tests.rows for heading in row.cells]
     single = (heading for heading in mapping.headings if not heading.endswith("*"))
     headings = {heading_key(heading): heading for heading in (*single, *written)}
-    places = tuple(Place(letter(at), heading) for at, heading in enumerate(headings.values()))
     cells = [{heading_key(name): text for name, text in row.cells.items()} for row in tests.rows]
     rows = [[row.get(key, "") for key in headings] for row in cells]
-    index = range(_FIRST_ROW, _FIRST_ROW + len(rows))
-    texts = [list(map(one_line, row)) for row in rows]
-    frame = pd.DataFrame(texts, index=index, columns=range(len(headings)), dtype=object)
-    lines = {
-        at: dict(zip(index, column, strict=True))
-        for at, column in enumerate(zip(*rows, strict=True))
-    }
-    return Roster(Source(mapping.path, "0" * 64, "csv"), places, frame, lines=lines)
+    return read_rows(mapping.path, Rows.of_texts([*headings.values()], rows))
 
 
 def _text(candidates: Candidates, label: str, row: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -68,27 +68,24 @@ _NOT_WRITTEN = frozenset({None, Result.NOT_SENT, Result.HELD, Result.REFUSED})
 """Results of rows of which nothing is in Alma."""
 
 
+@dataclass
 class Review:
-    """The rows of one run that a person resolves; roster and mapping are read once for all."""
+    """The rows of one run that a person resolves; roster and mapping are read once for all.
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        codes: CodeTables,
-        measured: Mapping[Path, Facts],
-        operator: str,
-        now: Callable[[], datetime],
-    ) -> None:
-        """Resolve rows in the name of `operator`; `now` returns the time with its zone.
+    `measured`: the saved facts, as for a plan. `now` returns the time with its zone.
+    """
 
-        `measured`: the saved facts, as for a plan.
-        """
-        self.ledger, self.facts = ledger, ledger.facts
-        self._codes, self._measured, self._operator, self._now = codes, measured, operator, now
-        self._opened = ExitStack()
-        self._journal = Journal(ledger, operator, now)
+    ledger: Ledger
+    codes: CodeTables
+    measured: Mapping[Path, Facts]
+    operator: str
+    now: Callable[[], datetime]
+
+    def __post_init__(self) -> None:
+        """Open the journal."""
+        self.facts, self._opened = self.ledger.facts, ExitStack()
+        self._journal = Journal(self.ledger, self.operator, self.now)
         self._undoes = self.facts.command == "undo"
-        self._knows_institution = False
 
     async def resolve_all(
         self,
@@ -100,18 +97,20 @@ class Review:
         """Resolve rows one by one; return for each that cannot be resolved a sentence with why.
 
         `alma` is needed unless all are rejected; `done` gets the number of rows so far; `waiting`:
-        rows that stay for review whatever becomes of others. Raises as `resolve` does, except
-        UsageError.
+        rows that stay for review whatever becomes of others. Raises StalePlanError if the roster,
+        the mapping or the institution changed, LedgerError, AlmaError.
         """
-        left = []
+        left, decisions = [], [*decisions]
         with self._opened:
+            if alma is not None and any(one.answer is not Answer.REJECT for one in decisions):
+                await check_same_institution(self.facts, alma)
             for number, decision in enumerate(decisions, start=1):
                 try:
-                    decided = self.check(decision)
+                    decided = self._check(decision)
                     if decided.answer is Answer.REJECT or alma is None:
-                        self.reject(decided.row)
+                        self._reject(decided.row)
                     else:
-                        await self.resolve(decided, alma)
+                        await self._resolve(decided, alma)
                 except UsageError as error:
                     start = f"Row {row_label(decision.row)}"
                     left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
@@ -128,7 +127,7 @@ class Review:
             for one in decisions
         )
 
-    def check(self, decision: Decision) -> Decision:
+    def _check(self, decision: Decision) -> Decision:
         """Return the decision with its user. Raises UsageError if the row cannot be resolved so."""
         row, answer = decision.row, decision.answer
         if wrong := why_not(self.ledger, decision):
@@ -151,12 +150,11 @@ class Review:
             raise UsageError(msg)
         return replace(decision, user=users[0])
 
-    def reject(self, row: int) -> None:
+    def _reject(self, row: int) -> None:
         """Send the row neither now nor in later plans.
 
         If the roster or the mapping was changed since the plan, the row's person is not known, and
-        later plans ask again, as they do about people who are missing from the roster. Raises
-        LedgerError, MappingError, RosterError.
+        later plans ask again, as they do about people who are missing from the roster.
         """
         draft: DraftUser | None = None
         said = DECISIONS[Answer.REJECT]
@@ -169,16 +167,12 @@ class Review:
         if draft is not None:
             self._keep(Answer.REJECT, None, draft)
 
-    async def resolve(self, decision: Decision, alma: Alma) -> None:
+    async def _resolve(self, decision: Decision, alma: Alma) -> None:
         """Plan to create the row's user, or to update or rename the user with this ID.
 
         The safety checks count it, so that `apply` may ask for more. Raises UsageError if Alma has
-        something else, StalePlanError if the roster, the mapping or the institution changed,
-        LedgerError, AlmaError.
+        something else.
         """
-        if not self._knows_institution:
-            await check_same_institution(self.facts, alma)
-            self._knows_institution = True
         if self._undoes:
             undone = await answer_undo(self.facts, decision.row, decision.user, alma)
             self._record(decision, undone, "restore what nobody changed since", None)
@@ -342,7 +336,7 @@ class Review:
             Problem.of(
                 Code.RESOLVED,
                 draft.origin,
-                f"{OTHER_LEFT_OUT}, as {self._operator} decided on {self._now():%Y-%m-%d}",
+                f"{OTHER_LEFT_OUT}, as {self.operator} decided on {self.now():%Y-%m-%d}",
                 advice="No action needed. The row was compared with Alma.",
             ),
             *planned.warnings,
@@ -353,7 +347,7 @@ class Review:
 
     @cached_property
     def _rosters(self) -> CheckedRosters:
-        return validate(reopen_inputs(self.facts, self._codes))
+        return validate(reopen_inputs(self.facts, self.codes))
 
     @cached_property
     def _context(self) -> PlanContext:
@@ -363,7 +357,7 @@ class Review:
                 self._rosters,
                 Resolutions(DecisionMemory(self.facts.alma.key).load()),
                 self.facts,
-                self._measured,
+                self.measured,
             )
         )
 
@@ -417,7 +411,7 @@ class Review:
         problem = Problem.of(
             Code.RESOLVED,
             self.facts.origin(decision.row),
-            f"decided by {self._operator} on {self._now():%Y-%m-%d}: {said}",
+            f"decided by {self.operator} on {self.now():%Y-%m-%d}: {said}",
             advice=advice,
             severity=Severity.WARNING if planned else Severity.REJECT,
         )
@@ -434,7 +428,7 @@ class Review:
         draft: DraftUser | None,
     ) -> None:
         """Record a step, and what the safety checks count of it in place of an earlier one."""
-        known = facts_for(self._measured, self.facts.alma.institution if self.facts.alma else "")
+        known = facts_for(self.measured, self.facts.alma.institution if self.facts.alma else "")
         checks = with_resolved(
             self.facts,
             self.ledger.resolved_checks,
@@ -453,4 +447,4 @@ class Review:
         against: frozenset[str] = frozenset(),
     ) -> None:
         others = against.union(*(ids for one, ids in self._alike if one.row == draft.row))
-        keep_answer(self.ledger, draft, answer, live, others, self._operator, self._now())
+        keep_answer(self.ledger, draft, answer, live, others, self.operator, self.now())

@@ -47,22 +47,19 @@ _SHOWN = 100  # characters of a heading
 def new_folder(name: str, now: datetime, wanted: Path | None) -> Path:
     """Return an empty run folder: `wanted`, or a new one, `runs/<date>T<time>-<name>`.
 
-    A folder that is made here is private (0700). One that exists is used as it is if it is
-    empty; otherwise it is refused. Nothing about an existing folder is changed.
-
+    A folder that is made here is private (0700). Nothing about an existing folder is changed.
     Raises UsageError where the folder is not empty, is a file, or cannot be made.
     """
     folder = wanted or RUNS / new_name(name, now)
     try:
         if wanted is None:
             return make_numbered(folder)
-        if not exists(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            folder.mkdir(mode=0o700, exist_ok=True)  # another command may have been first
-        elif not folder.is_dir():
+        if folder.is_file():
             msg = f"{shown(folder)} is a file. Name a new folder with -o, or leave -o out."
             raise UsageError(msg)
-        elif any(folder.iterdir()):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if any(folder.iterdir()):
             raise _not_empty(folder)
     except FileExistsError as error:
         msg = (
@@ -107,29 +104,11 @@ def make_numbered(wanted: Path) -> Path:
 def new_run(name: str, now: datetime, wanted: Path | None) -> Iterator[Path]:
     """Make the folder of a new run, as `new_folder` does; it is removed if the block fails.
 
-    It is this command's alone meanwhile. Raises UsageError if it cannot be used.
+    It is this command's alone meanwhile. Raises UsageError if another command was first, or it
+    cannot be used.
     """
     was_there = wanted is not None and exists(wanted)
     folder = new_folder(name, now, wanted)
-    with _claimed(folder) as claim:
-        try:
-            yield folder
-        except BaseException:
-            for pattern in (FILE, *KEPT):
-                for path in folder.glob(f"{pattern}*"):
-                    path.unlink()
-            claim.unlink()
-            if not was_there:
-                folder.rmdir()
-            raise
-
-
-@contextmanager
-def _claimed(folder: Path) -> Iterator[Path]:
-    """Keep other commands out of an empty folder; yield the file that does it.
-
-    Raises UsageError where another command was first, or cannot be kept out.
-    """
     claim = folder / UNFINISHED
     try:
         claim.touch(0o600, exist_ok=False)
@@ -141,7 +120,15 @@ def _claimed(folder: Path) -> Iterator[Path]:
     try:
         if [path for path in folder.iterdir() if path != claim]:
             raise _not_empty(folder)
-        yield claim
+        try:
+            yield folder
+        except BaseException:
+            for pattern in (f"{FILE}*", *(f"{kept}*" for kept in KEPT), UNFINISHED):
+                for path in folder.glob(pattern):
+                    path.unlink()
+            if not was_there:
+                folder.rmdir()
+            raise
     finally:
         claim.unlink(missing_ok=True)
 

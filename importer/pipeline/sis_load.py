@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,7 @@ from importer.ledger.journal import DELIVERED, Journal, Outcome, Pending, histor
 from importer.ledger.ledger import Ledger, State
 from importer.ledger.memory import EditMemory, institutions
 from importer.loader.read import read
+from importer.model.fields import FIELDS
 from importer.model.files import new_file
 from importer.model.problem import VALUE, Code, Origin, Problem
 from importer.model.roster import NO_HEADINGS, Layout
@@ -28,7 +28,7 @@ from importer.planner.staff_edits import keyed, nothing_earlier, undone_edits
 from importer.users.cache import UserCache, find_read
 from importer.users.matching import identifiers
 from importer.writer.outcomes import NoWrite, WriteFound, has_id, refusal_problem, verify
-from importer.writer.sis_xml import cleared_fields, write_sis_zip
+from importer.writer.sis_xml import write_sis_zip
 
 
 def deliver(ledger: Ledger, journal: Journal, limit: int | None) -> tuple[Path, ...]:
@@ -187,9 +187,15 @@ def _check_one(words: str, found: Collection[str]) -> None:
 
 
 def sis_clears(rosters: Rosters) -> tuple[str, ...]:
-    """Return what an SIS load of these records clears in Alma because the mapping lacks it."""
-    cleared = (cleared_fields(mapped.compiled.layout.targets) for mapped in rosters)
-    return tuple(dict.fromkeys(chain.from_iterable(cleared)))
+    """Return what an SIS load of these records clears in Alma because a mapping does not set it.
+
+    Absent fields are cleared, sticky ones too unless staff edited them (contract section 5). Of a
+    list that the mapping does not set at all, the External entries are removed.
+    """
+    own = [{label.partition("[")[0] for label in one.compiled.layout.targets} for one in rosters]
+    loaded = sorted((bool(f.parent), f.parent or f.path) for f in FIELDS.values() if f.facts.sis)
+    paths = dict.fromkeys(path for _, path in loaded)
+    return tuple(path for path in paths if any(path not in mapped for mapped in own))
 
 
 def blank_cells(rosters: CheckedRosters, ready: Collection[int]) -> Iterator[tuple[int, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 
 from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS, obligations
@@ -31,7 +31,7 @@ from importer.errors import (
 from importer.ledger.journal import Journal, Pending
 from importer.ledger.ledger import GONE, State
 from importer.model.plan import Act
-from importer.model.problem import Code, Origin, Problem
+from importer.model.problem import Code, Problem
 from importer.model.text import counted
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
@@ -144,26 +144,26 @@ class Executor:
 
     `verify_delay` is in seconds, `clock` is monotonic. `passwords` come from the roster, by row,
     and are never stored. `gate` is called just before each write leaves, and raises to stop it.
-    `stopping` returns whether the operator wants to stop; rows under way are
-    finished. `report` gets each row's progress. Patron roles are compared with `today`.
-    `holds_open` returns whether a loan, request or fee keeps a row's user from being changed.
+    `stopping` returns whether the operator wants to stop; rows under way are finished. `report`
+    gets each row's progress.
     """
 
     alma: Alma
     journal: Journal
     gate: Callable[[], None]
-    origin: Callable[[int], Origin]
     verify_delay: float
     sleep: Callable[[float], Awaitable[None]]
     clock: Callable[[], float]
     passwords: Mapping[int, str]
     stopping: Callable[[], bool]
     report: Callable[[Progress], None]
-    today: date
-    holds_open: Callable[[int], bool]
     _failures: int = field(default=0, init=False)
     _troubles: dict[int, str] = field(default_factory=dict, init=False)
     _doubt: float = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Read the facts of the run once."""
+        self._facts = self.journal.ledger.facts
 
     async def run(self, limit: int | None = None) -> Stop | None:
         """Carry out what is left, at most `limit` rows; return why it ended early, or None.
@@ -301,7 +301,7 @@ class Executor:
         ended: State | None = None
         sends = step.attempts
         before, body = step.before or step.after, step.after
-        counts = self.holds_open(step.row)
+        counts = self._facts.holds_open(step.row)
 
         def change(current: User | None) -> User | None:
             nonlocal ended, sends, before, body
@@ -456,24 +456,16 @@ class Executor:
 
         `state` is ALREADY if it is not this run's.
         """
+        origin = self._facts.origin(step.row)
         differing = [(path, EDITED.format(field=path), EDITED_ADVICE) for path in edited]
         differing += [(path, why_kept(step, path), "") for path in kept]
         problems = [
-            Problem.of(
-                Code.KEPT_BY_ALMA,
-                self.origin(step.row),
-                message,
-                field=path,
-                advice=advice,
-            )
+            Problem.of(Code.KEPT_BY_ALMA, origin, message, field=path, advice=advice)
             for path, message, advice in differing
         ]
         if step.act is Act.CREATE and answered is not None:  # Alma gave it roles just now
-            origin = self.origin(step.row)
-            problems += [
-                Problem.of(code, origin, sentence)
-                for code, sentence in role_obstacles(answered, self.today)
-            ]
+            found = role_obstacles(answered, self._facts.today)
+            problems += [Problem.of(code, origin, sentence) for code, sentence in found]
         return self.journal.record_outcome(
             step.row, state, detail, answered=answered, problems=problems
         )
@@ -487,14 +479,14 @@ class Executor:
 
     def _refuse(self, step: Pending, refusal: RefusedError) -> State:
         sent = self.journal.step(step.row)
-        problem = refusal_problem(sent, refusal, self.origin(step.row))
+        problem = refusal_problem(sent, refusal, self._facts.origin(step.row))
         detail = f"{refusal.code} {refusal.tracking_id}".strip()
         return self.journal.record_outcome(step.row, State.REFUSED, detail, problems=[problem])
 
     def _hold(
         self, step: Pending, message: str, detail: str = "", *, code: Code = Code.CHANGED_IN_ALMA
     ) -> State:
-        problem = Problem.of(code, self.origin(step.row), message)
+        problem = Problem.of(code, self._facts.origin(step.row), message)
         return self.journal.record_outcome(
             step.row, State.HELD, detail or message, problems=[problem]
         )

@@ -69,26 +69,6 @@ def write_sis_zip(users: Iterable[User], out: Path) -> tuple[Path, ...]:
     return tuple(zips)
 
 
-def cleared_fields(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return the fields that a load clears in Alma because the mapping does not set them.
-
-    Absent fields are cleared, sticky ones too unless staff edited them (contract section 5). Of a
-    list that the mapping does not set at all, the External entries are removed.
-    """
-    mapped = {label.partition("[")[0] for label in labels}
-    scalars = (
-        field.path
-        for field in FIELDS.values()
-        if not field.parent and field.facts.sis and field.path not in mapped
-    )  # fmt: skip
-    lists = dict.fromkeys(
-        field.parent
-        for field in FIELDS.values()
-        if field.parent and field.facts.sis and field.parent not in mapped
-    )  # fmt: skip
-    return (*scalars, *lists)
-
-
 def user_element(user: User) -> etree._Element:
     """Return the record as a `user` element of a load.
 

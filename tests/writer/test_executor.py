@@ -26,7 +26,7 @@ from importer.ledger.ledger import FILE, Ledger, State
 from importer.ledger.new_run import write_run
 from importer.ledger.run_lock import WriteGate, open_alone
 from importer.model.plan import Act, Create, Delete, Fate, Update
-from importer.model.problem import Code, Origin, Problem
+from importer.model.problem import Code, Problem
 from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
 from importer.sandbox.server import Options, running
 from importer.writer.executor import LONGEST_OUTAGE, Executor, Progress, Stop, Waiting
@@ -137,15 +137,12 @@ class Desk:
                     alma=alma,
                     journal=journal,
                     gate=leaving,
-                    origin=lambda row: Origin("autumn.csv", "", row),
                     verify_delay=settle,
                     sleep=sleep,
                     clock=lambda: self.time,
                     passwords={2: "Correct-Horse-7"},
                     stopping=self.stop_when,
                     report=self.news.append,
-                    today=NOW.date(),
-                    holds_open=lambda _: False,
                 )
                 return await executor.run(limit)
 
