@@ -54,22 +54,20 @@ _ROW = re.compile(r"((roster )?[1-9][0-9]{0,2}:)?[0-9]{1,7}")
 
 def read_corrections(path: Path) -> tuple[Correction, ...]:
     """Read a file of corrections, in order. Raises UnreadableFileError, RosterError."""
-    lines = csv.reader(io.StringIO(read_text_bounded(path, LARGEST)), strict=True)
+    reader = csv.reader(io.StringIO(read_text_bounded(path, LARGEST)), strict=True)
     try:
-        if next(lines, None) != HEADINGS:
-            msg = f"{path.name} is not a file of corrections: its headings are not {HEADINGS}."
-            raise RosterError(msg)
-        return tuple(_correction(path, number, line) for number, line in enumerate(lines, start=2))
+        first, *lines = [*reader] or [[]]
     except csv.Error as error:
         msg = f"{path.name} cannot be read as CSV: {error}."
         raise RosterError(msg) from None
-
-
-def _correction(path: Path, number: int, line: list[str]) -> Correction:
-    if len(line) != len(HEADINGS) or not _ROW.fullmatch(line[0]):
-        msg = f"{path.name}, line {number}: this is not a correction ({', '.join(HEADINGS)})."
+    if first != HEADINGS:
+        msg = f"{path.name} is not a file of corrections: its headings are not {HEADINGS}."
         raise RosterError(msg)
-    return Correction(read_row_label(line[0]), *map(unescape, line[1:]))
+    for number, line in enumerate(lines, start=2):
+        if len(line) != len(HEADINGS) or not _ROW.fullmatch(line[0]):
+            msg = f"{path.name}, line {number}: this is not a correction ({', '.join(HEADINGS)})."
+            raise RosterError(msg)
+    return tuple(Correction(read_row_label(one[0]), *map(unescape, one[1:])) for one in lines)
 
 
 def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
@@ -97,14 +95,13 @@ def correct(
     gone = {one.row for one in corrections if one.leaves_out}.intersection(roster.left_out)
     frame = roster.frame.copy()
     out: set[int] = set()
-    positions = {place.letter: at for at, place in enumerate(roster.places)}
+    # a line that leaves a row out has no column
+    positions = {"": 0} | {place.letter: at for at, place in enumerate(roster.places)}
     cells: dict[tuple[int, str], tuple[CellFinding, ...]] = {}
     for one in corrections:
         if one.row in gone:
             continue
         position, row = positions.get(one.column), row_label(one.row)
-        if one.leaves_out:
-            position = 0
         if one.row not in frame.index or position is None:
             msg = (
                 f"{name} corrects row {row}, column {one.column or 'any'}, which the roster "

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import math
 import numbers
 import re
 from collections import Counter
@@ -33,7 +32,7 @@ from importer.loader.headings import Headings
 from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
 from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.roster import Layout, Roster, Source, letter
-from importer.model.text import counted, spans
+from importer.model.text import row_list, spans
 
 ROWS = 1_000_000
 """Rows that a CSV file may have."""
@@ -242,11 +241,10 @@ def _encoding_notice(
     """Yield a sentence about the rows with letters beyond ASCII in the roster's own columns."""
     texts = ("".join(row[at] for at in ours if at < len(row)) for row in records)
     rows = [number for number, text in enumerate(texts, start=1) if not text.isascii()]
-    shown = ", ".join(str(number) for number in rows[:5]) + (", …" if len(rows) > 5 else "")
     if rows:
         yield (
             f"the file is not UTF-8 and was read as {_NAMES[encoding]}; this matters for the "
-            f"letters in {counted(len(rows), 'row')} ({shown}): check the names there"
+            f"letters in {row_list(rows, len(rows))}: check the names there"
         )
 
 
@@ -347,28 +345,24 @@ class Rows:
     @classmethod
     def of(cls, rows: pd.DataFrame | Iterable[object]) -> Rows:
         """Return the rows of a DataFrame, or of dicts by heading. Raises RosterError."""
-        if isinstance(rows, pd.DataFrame):
-            headings = [str(name) for name in rows.columns]
-            every: Iterable[Sequence[object]] = rows.itertuples(index=False, name=None)
-        else:
-            dicts: list[Mapping[str, object]] = []
-            for one in rows:
+        if not isinstance(rows, pd.DataFrame):
+            dicts = []
+            for number, one in enumerate(rows, start=2):
                 if not isinstance(one, Mapping):
-                    msg = f"Row {len(dicts) + 2} is not a dict. Give each row as a dict by heading."
+                    msg = f"Row {number} is not a dict. Give each row as a dict by heading."
                     raise RosterError(msg)
-                dicts.append(one)
-            headings = list(dict.fromkeys(str(name) for one in dicts for name in one))
-            every = ([one.get(name) for name in headings] for one in dicts)
+                dicts.append({str(name): value for name, value in one.items()})
+            rows = pd.DataFrame(dicts, dtype=object)
+        headings = [*map(str, rows.columns)]
         if not headings:
             msg = "There are no columns. Name the columns of the DataFrame, or give dicts."
             raise RosterError(msg)
-        return cls.of_texts(
-            headings,
-            (
-                [_text(value, number, at, headings[at]) for at, value in enumerate(values)]
-                for number, values in enumerate(every, start=2)
-            ),
+        every = enumerate(rows.itertuples(index=False, name=None), start=2)
+        texts = (
+            [_text(value, number, at, headings[at]) for at, value in enumerate(values)]
+            for number, values in every
         )
+        return cls.of_texts(headings, texts)
 
     @classmethod
     def of_texts(cls, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Rows:
@@ -384,10 +378,10 @@ def _text(value: object, row: int, at: int, heading: str) -> str:
     """Return the text of a cell as a spreadsheet shows it. Raises RosterError if it has none."""
     text, why = "", ""
     match value:
-        case _ if value is None or value is pd.NA or value is pd.NaT:
-            pass
         case str():
             text = value
+        case _ if pd.api.types.is_scalar(value) and pd.isna(value):  # type: ignore[call-overload]
+            pass
         case bool() | np.bool_():
             text = str(value).upper()
         case datetime():
@@ -395,15 +389,13 @@ def _text(value: object, row: int, at: int, heading: str) -> str:
         case date():
             text = value.isoformat()
         case Decimal():
-            text = "" if value.is_nan() else f"{value:f}"
+            text = f"{value:f}"
         case numbers.Integral():
             text = str(value)
         case numbers.Real() if abs(number := float(value)) < _EXACT:
             text = str(int(number)) if number.is_integer() else repr(number)
-        case numbers.Real() if not math.isnan(value):
-            why = "a number that has lost digits. Read this column as text"
         case numbers.Real():
-            pass
+            why = "a number that has lost digits. Read this column as text"
         case _:
             why = f"a {type(value).__name__}. Make it a text"
     if why:

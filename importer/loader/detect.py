@@ -149,22 +149,22 @@ def identify(content: bytes, suffix: str) -> Kind:
     Raises NotReadableError, a sentence that says what the file is, if it is not a roster. Text is
     none if it is named as a workbook: it may be anything, and the person expects a workbook.
     """
-    head = content[:65_536]
+    head, suffix = content[:65_536], suffix.lower()
     limit = LARGEST
     if not head.strip(b"\0\r\n\t "):
         found = "is empty. Check whether the export or the copy was complete."
     elif head.startswith(_ZIP):
         found, limit = _zip_kind(content), LARGEST_PACKAGE
     elif head.startswith(_OLE):
-        found, limit = _ole_kind(content, suffix.lower()), LARGEST_XLS
+        found, limit = _ole_kind(content, suffix), LARGEST_XLS
     else:
         found = _text_kind(head)
-        if found is Kind.CSV and suffix.lower() in _WORKBOOKS:
+        if found is Kind.CSV and suffix in _WORKBOOKS:
             found = _NO_WORKBOOK.format(suffix)
-    if isinstance(found, Kind) and len(content) > limit:
-        found = _UNSAFE.format(f"the file has more than {limit // 2**20} MB")
     if not isinstance(found, Kind):
         raise NotReadableError(found)
+    if len(content) > limit:
+        raise NotReadableError(_UNSAFE.format(f"the file has more than {limit // 2**20} MB"))
     return found
 
 

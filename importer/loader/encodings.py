@@ -41,34 +41,22 @@ _CHOICE = 0.5
 _APOSTROPHES = {"’": 0.01, "–": 0.01, "—": 0.01, "‘": 1.5e-4, "´": 1e-5, "·": 1e-5}
 
 
-class _Letter(NamedTuple):
-    """The logarithms of a letter's share, and of its neighbors'."""
-
-    share: float
-    before: Mapping[str, float]
-    behind: Mapping[str, float]
-
-
 _ELSE = log(_OTHER_NEIGHBOR / 30)
 
+_Language = Mapping[str, tuple[float, Mapping[str, float], Mapping[str, float]]]
+"""The logarithms of each letter's share, and of the shares of those before it and behind it."""
+
 
 @cache
-def _table(language: str) -> Mapping[str, _Letter]:
+def _languages() -> Mapping[str, _Language]:
+    file = tomllib.loads((files(__package__) / "letters.toml").read_text("utf-8"))
     return {
-        letter: _Letter(log(share / 1000), _neighbors(before), _neighbors(behind))
-        for letter, (share, before, behind) in _tables()[language].items()
+        language: {
+            letter: (log(share / 1000), _neighbors(before), _neighbors(behind))
+            for letter, (share, before, behind) in letters.items()
+        }
+        for language, letters in file.items()
     }
-
-
-@cache
-def _is_latin(language: str) -> bool:
-    return min(_table(language)) < _FIRST_OTHER
-
-
-@cache
-def _tables() -> Mapping[str, Mapping[str, tuple[int, str, str]]]:
-    text = (files(__package__) / "letters.toml").read_text("utf-8")
-    return tomllib.loads(text)
 
 
 def _neighbors(ranked: str) -> Mapping[str, float]:
@@ -108,10 +96,7 @@ def _in_languages(word: str, languages: Sequence[str]) -> list[float]:
     padded = f"^{''.join(map(_small, word))}$"
     known = _case(word)
     places = [at for at, char in enumerate(padded) if not char.isascii()]
-    return [
-        known + sum(_at(padded, at, _table(one), latin=_is_latin(one)) for at in places)
-        for one in languages
-    ]
+    return [known + sum(_at(padded, at, _languages()[one]) for at in places) for one in languages]
 
 
 def _small(char: str) -> str:
@@ -120,7 +105,7 @@ def _small(char: str) -> str:
     return small if len(small) == 1 else char
 
 
-def _at(word: str, at: int, table: Mapping[str, _Letter], *, latin: bool) -> float:
+def _at(word: str, at: int, language: _Language) -> float:
     """Return what the character at a place, between its neighbors, adds."""
     char, before, behind = word[at], word[at - 1], word[at + 1]
     if _is_usual_sign(word, at):
@@ -130,13 +115,13 @@ def _at(word: str, at: int, table: Mapping[str, _Letter], *, latin: bool) -> flo
         return log(_APOSTROPHES[char] if inside else _QUOTATION if char in "’‘" else _SIGN)
     # what is between two letters beyond ASCII counts once
     first = before.isascii()
-    letter = table.get(char)
-    if letter is None:
+    if char not in language:
         return log(_UNKNOWN_LETTER if char.isalpha() else _SIGN) + log(1 / 30) * (1 + first)
-    found = letter.share + letter.behind.get(_end(behind, "$"), _ELSE)
+    found, shares_before, shares_behind = language[char]
+    found += shares_behind.get(_end(behind, "$"), _ELSE)
     if first:
-        found += letter.before.get(_end(before, "^"), _ELSE)
-    if not latin and (_is_ascii_letter(before) or _is_ascii_letter(behind)):
+        found += shares_before.get(_end(before, "^"), _ELSE)
+    if char >= _FIRST_OTHER and (_is_ascii_letter(before) or _is_ascii_letter(behind)):
         found += log(_OTHER_SCRIPT)
     return found
 

@@ -30,6 +30,10 @@ _SHORT = re.compile(r"-?(?=.{3,15}$)[0-9]+\.[0-9]*[1-9]")  # no more digits than
 _DAYS = 2_958_466  # up to the end of the year 9999 in the 1900 system
 
 
+Shown = tuple[str, CellFinding | None]
+"""The text of a cell, and what is wrong with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """What a number format does. `is_month`: it shows a month and its year, and no day.
@@ -99,9 +103,7 @@ def read_styles(part: bytes) -> list[Format]:
     return [known[number] for number in chosen]
 
 
-def show(
-    value: float, chosen: Format = PLAIN, *, starts_1904: bool = False
-) -> tuple[str, CellFinding | None]:
+def show(value: float, chosen: Format = PLAIN, *, starts_1904: bool = False) -> Shown:
     """Return a number as its format shows it, and what there is to report.
 
     Raises ValueError if it is not a number that a spreadsheet can contain.
@@ -126,7 +128,7 @@ def show(
     return text, CellFinding(Code.ID_LOST_DIGITS, message, value=text)
 
 
-def _whole(digits: str, places: tuple[str, ...]) -> tuple[str, CellFinding | None]:
+def _whole(digits: str, places: tuple[str, ...]) -> Shown:
     """Return a whole number in the places of its format, and whether that adds zeros."""
     text = _in_places(digits, places) if places else digits
     if len(digits) >= places.count("0"):

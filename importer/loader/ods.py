@@ -25,9 +25,8 @@ from importer.loader.detect import (
     packed,
 )
 from importer.loader.headings import MergedRange
-from importer.loader.number_formats import show
+from importer.loader.number_formats import Shown, show
 from importer.loader.table import CELLS, COLUMNS, ROWS, Sheet
-from importer.model.problem import CellFinding
 
 TAGS = 8_000_000
 """Tags of XML in a file, which are measured in some 10 seconds."""
@@ -80,7 +79,7 @@ class OdsWorkbook:
         return sheet
 
 
-def _text(value: object) -> tuple[str, CellFinding | None]:
+def _text(value: object) -> Shown:
     text = str(value)
     match value:
         case bool():

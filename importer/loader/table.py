@@ -324,7 +324,8 @@ def _is_line(texts: Iterable[str]) -> bool:
 def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]) -> dict[int, str]:
     """Of the rows with text, those that are not people, and why.
 
-    These are the template's example row at the top, and up to ten totals or signatures at the end.
+    These are the template's example row at the top, and up to ten totals or signatures at the end,
+    which fill one or two cells, less than half of the row, none of them with an ID.
     A file of one row is a person, and so is a row with the same cells filled as the first person or
     as the last row that is surely one.
     """
@@ -342,7 +343,10 @@ def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]
         filled = filled[1:]
     found: list[int] = []
     for row in filled[:0:-1]:
-        if row in people or not is_footer(cells(row), frame.shape[1]):
+        texts = cells(row)
+        if len(texts) > 2 or len(texts) * 2 >= frame.shape[1]:
+            break
+        if row in people or any(map(_LOOKS_LIKE_ID.fullmatch, texts)):
             break
         if shape(row) == shape(filled[0]):
             break
@@ -354,15 +358,6 @@ def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]
     return out | dict.fromkeys(reversed(found[: next(alike, None)]), reason)
 
 
-def is_footer(cells: Sequence[str], width: int) -> bool:
-    """Return whether a row with these filled cells of `width` may be a total or a signature."""
-    return (
-        len(cells) <= 2
-        and len(cells) * 2 < width
-        and not any(_LOOKS_LIKE_ID.fullmatch(text) for text in cells)
-    )
-
-
 def _problems(
     source: Source,
     columns: Columns,
@@ -371,15 +366,12 @@ def _problems(
     there: Collection[int],
 ) -> Iterator[Problem]:
     """Return the findings about cells and rows of the roster as problems, in reading order."""
-    places = {
-        position: (place,)
-        for position, place in zip(columns.positions, columns.places, strict=True)
-    }
-    places_of: Mapping[int, tuple[Place, ...]] = {WHOLE_ROW: (), **places}
+    places = dict(zip(columns.positions, columns.places, strict=True))
     for row, column, finding in sorted(located, key=itemgetter(0, 1)):
-        if row in there and column in places_of:
+        if row in there and (column == WHOLE_ROW or column in places):
             origin = source.origin(numbers.get(row, row))
-            yield finding.problem(origin, *places_of[column], value=writable(finding.value))
+            place = () if column == WHOLE_ROW else (places[column],)
+            yield finding.problem(origin, *place, value=writable(finding.value))
 
 
 def _notices(source: Source, columns: Columns, empty: int, second: int) -> Iterator[Problem]:

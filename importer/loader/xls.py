@@ -12,9 +12,8 @@ from xlrd.compdoc import CompDoc
 from importer.loader.cleaning import formula_error
 from importer.loader.detect import DAMAGED, LOCKED, TOO_LARGE, NotReadableError, library_errors
 from importer.loader.headings import MergedRange
-from importer.loader.number_formats import PLAIN, Format, read_format, show
+from importer.loader.number_formats import PLAIN, Format, Shown, read_format, show
 from importer.loader.table import Located, Sheet
-from importer.model.problem import CellFinding
 from importer.model.roster import FORMULA_ERRORS
 
 STORED = 2_000_000
@@ -69,7 +68,7 @@ class XlsWorkbook:
             ]
         return sheet
 
-    def _text(self, cell: xlrd.sheet.Cell) -> tuple[str, CellFinding | None]:
+    def _text(self, cell: xlrd.sheet.Cell) -> Shown:
         """Return what a person sees of a cell, and what is wrong with it."""
         match cell.ctype, cell.value:
             case xlrd.XL_CELL_NUMBER | xlrd.XL_CELL_DATE, float(number):

@@ -15,7 +15,8 @@ from __future__ import annotations
 import io
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from functools import cached_property
 from itertools import zip_longest
@@ -35,9 +36,8 @@ from python_calamine import CalamineWorkbook
 from importer.loader.cleaning import formula_error
 from importer.loader.detect import DAMAGED, TOO_LARGE, NotReadableError, library_errors, packed
 from importer.loader.headings import MergedRange
-from importer.loader.number_formats import DIGITS, PLAIN, Format, read_styles, show
+from importer.loader.number_formats import DIGITS, PLAIN, Format, Shown, read_styles, show
 from importer.loader.table import CELLS, COLUMNS, ROWS, Located, Sheet
-from importer.model.problem import CellFinding
 from importer.model.roster import FORMULA_ERRORS
 
 TAGS = 7_000_000
@@ -114,33 +114,50 @@ class XlsxWorkbook:
 
     def read(self, name: str, until: int = 0) -> Sheet:
         """Return a sheet, up to row `until` if that is not 0."""
-        try:
-            if not until:
+        if not until:
+            with suppress(NotPlainError, NotReadableError):
                 return self.read_plain(name)
-        except (NotPlainError, NotReadableError):
-            pass
         return self.read_fully(name, until)
 
     def read_plain(self, name: str) -> Sheet:
         """Return a sheet as python-calamine reads it. Raises NotPlainError, NotReadableError."""
-        part = self._parts[self._members[name]]
+        part, sheet = self._parts[self._members[name]], Sheet()
         # python-calamine has to find the same sheets and texts
         found = _STRINGS if _STRINGS in self._parts else ""
         same = found == self._strings_name and len(self._members) == len(self.sheets)
-        last = last_plain_row(part, self._parts.get(_STRINGS, b""))
+        last = _last_plain_row(part, self._parts.get(_STRINGS, b""))
         if not last or not same or self.starts_1904:
             raise NotPlainError
-        return read_plain(self._content, name, part, last, self._formats)
+        styles = {b"%d" % style: one for style, one in enumerate(self._formats) if one != PLAIN}
+        styled = filter(lambda cell: cell[3] in styles, _NUMBER.finditer(part) if styles else ())
+        cell = next(styled, None)
+        with library_errors(NotPlainError):
+            book = CalamineWorkbook.from_filelike(io.BytesIO(self._content))
+            cells = book.get_sheet_by_name(name)
+            left = [""] * (cells.start[1] if cells.start else 0)  # python-calamine omits them
+            for number, row in enumerate(map(left.__add__, cells.iter_rows()), start=1):
+                while cell is not None and int(cell[2]) == number:
+                    column = column_index_from_string(cell[1].decode()) - 1
+                    row[column], finding = _show(row[column], styles[cell[3]])
+                    if finding is not None:
+                        sheet.findings.append(Located(number, column, finding))
+                    cell = next(styled, None)
+                sheet.rows.append([t if type(t) is str else _show(t, PLAIN)[0] for t in row])
+        if cell is not None:
+            raise NotPlainError
+        sheet.rows.extend(() for _ in range(last - len(sheet.rows)))
+        return sheet
 
     def read_fully(self, name: str, until: int = 0) -> Sheet:
         """Return a sheet as openpyxl reads it, up to row `until` if that is not 0."""
         part = self._parts[self._members[name]]
         _check_tags(part, TAGS)
         with library_errors():
-            parser = _SheetParser(
-                _Metered(part), self._strings, self._formats, starts_1904=self.starts_1904
-            )
-            return parser.read(until)
+            return _SheetParser(_Metered(part), self._strings, self._show).read(until)
+
+    def _show(self, number: float, style: int) -> Shown:
+        chosen = self._formats[style] if style < len(self._formats) else PLAIN
+        return show(number, chosen, starts_1904=self.starts_1904)
 
     @cached_property
     def _strings(self) -> list[str]:
@@ -203,18 +220,10 @@ class _SheetParser(_reader.WorkSheetParser):
     """
 
     def __init__(
-        self,
-        source: _Metered,
-        strings: Sequence[str],
-        formats: Sequence[Format],
-        *,
-        starts_1904: bool,
+        self, source: _Metered, strings: Sequence[str], show_number: Callable[[float, int], Shown]
     ) -> None:
         super().__init__(source, strings, data_only=True)
-        self._metered = source
-        self._formats = formats
-        self._starts_1904 = starts_1904
-        self._sheet = Sheet()
+        self._metered, self._show, self._sheet = source, show_number, Sheet()
         self._texts: list[str] = []  # of the row that is being read
 
     def read(self, until: int) -> Sheet:
@@ -279,7 +288,7 @@ class _SheetParser(_reader.WorkSheetParser):
             texts[column - 1] = text
         return {}
 
-    def _text(self, element: Element, column: int) -> tuple[str, CellFinding | None]:
+    def _text(self, element: Element, column: int) -> Shown:
         kind = element.get("t", "n")
         value = element.findtext(_reader.VALUE_TAG)
         inline = element.find(_reader.INLINE_STRING) if not value or kind == "inlineStr" else None
@@ -296,9 +305,7 @@ class _SheetParser(_reader.WorkSheetParser):
             return "", formula_error("") if has_formula and missing else None
         if kind == "n":
             number = float(value) if {".", "e", "E"}.intersection(value) else int(value)
-            style = int(element.get("s", 0))
-            chosen = self._formats[style] if style < len(self._formats) else PLAIN
-            return show(number, chosen, starts_1904=self._starts_1904)
+            return self._show(number, int(element.get("s", 0)))
         match kind:
             case "s" if "-" in value:
                 raise NotReadableError(DAMAGED)  # Python would count from the end
@@ -354,7 +361,7 @@ class NotPlainError(Exception):
     """The sheet turned out not to be plain while it was read."""
 
 
-def last_plain_row(part: bytes, strings: bytes) -> int:
+def _last_plain_row(part: bytes, strings: bytes) -> int:
     """Return the number of the last row of a sheet; 0 if its XML or the shared texts are not plain.
 
     python-calamine keeps all cells up to the last row and column in memory, empty ones too, and
@@ -392,36 +399,7 @@ def _is_well_formed(part: bytes) -> bool:
     return True
 
 
-def read_plain(
-    content: bytes, name: str, part: bytes, last: int, formats: Sequence[Format]
-) -> Sheet:
-    """Return a plain sheet of the workbook with these bytes; `part` is the XML up to row `last`.
-
-    Raises NotPlainError, and NotReadableError if it is damaged.
-    """
-    sheet = Sheet()
-    styles = {b"%d" % style: one for style, one in enumerate(formats) if one != PLAIN}
-    styled = filter(lambda cell: cell[3] in styles, _NUMBER.finditer(part) if styles else ())
-    cell = next(styled, None)
-    with library_errors(NotPlainError):
-        values = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_name(name)
-        left = [""] * (values.start[1] if values.start else 0)  # python-calamine omits them
-        for number, row in enumerate(values.iter_rows(), start=1):
-            texts = left + row
-            while cell is not None and int(cell[2]) == number:
-                column = column_index_from_string(cell[1].decode()) - 1
-                texts[column], finding = _show(texts[column], styles[cell[3]])
-                if finding is not None:
-                    sheet.findings.append(Located(number, column, finding))
-                cell = next(styled, None)
-            sheet.rows.append([t if type(t) is str else _show(t, PLAIN)[0] for t in texts])
-    if cell is not None:
-        raise NotPlainError
-    sheet.rows.extend(() for _ in range(last - len(sheet.rows)))
-    return sheet
-
-
-def _show(value: object, chosen: Format) -> tuple[str, CellFinding | None]:
+def _show(value: object, chosen: Format) -> Shown:
     """Return a cell that is not text as text. Raises NotPlainError if `xlsx` may differ."""
     match value:
         case bool():

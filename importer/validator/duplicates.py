@@ -45,9 +45,10 @@ def find_duplicates(rosters: Sequence[tuple[Candidates, Duplicates]]) -> Iterato
     yield from found
     yield from lost_digits(keys)
     yield from duplicate_identifiers(keys, skipped)
-    yield from duplicate_people(keys, skipped | keys.off("same_person"))
-    yield from similar_people(keys, skipped | keys.off("similar_person"))
-    yield from shared_contacts(keys)
+    if not keys.shared.empty:
+        yield from duplicate_people(keys, skipped | keys.off("same_person"))
+        yield from similar_people(keys, skipped | keys.off("similar_person"))
+        yield from shared_contacts(keys)
 
 
 # --- the same ID ---
@@ -413,10 +414,9 @@ class RowKeys:
 
     def off(self, rule: Literal["same_person", "similar_person"]) -> frozenset[int]:
         """Return the positions of rows whose mapping turns a rule off."""
-        rosters = {at for at, one in enumerate(self._policies) if getattr(one, rule) == "off"}
-        if not rosters:
-            return frozenset()
-        return frozenset(at for at in range(len(self.rows)) if self.roster(at) in rosters)
+        spans = zip(pairwise(self._starts), self._policies, strict=True)
+        off = (range(*span) for span, policy in spans if getattr(policy, rule) == "off")
+        return frozenset(chain.from_iterable(off))
 
     def id(self, position: int) -> str:
         """Return the first ID of the row as it is there; blank if it has none."""

@@ -39,7 +39,7 @@ from importer.model.problem import (
     Repairs,
     Severity,
 )
-from importer.model.text import DOTS, STEERING, folded, means_one_of, steering
+from importer.model.text import DOTS, STEERING, folded, means_one_of, steering, word_list
 from importer.model.user import AccountType
 
 _FILE = tomllib.loads(files("importer.validator").joinpath("words.toml").read_text("utf-8"))
@@ -155,8 +155,14 @@ class Table:
         return self.candidates.texts(label)
 
 
+def odd(sentence: str) -> CellFinding:
+    """Return the finding of a value that a careful reader would ask about."""
+    return CellFinding(Code.ODD_VALUE, f"{{value}} {sentence}")
+
+
 TYPOGRAPHIC = frozenset("‘’“”‚„‹›«»′″‐‑‒–—―−")
 """Quotation marks and dashes of word processors; no ID or email address has them."""
+_TYPOGRAPHIC = "a typographic dash or quotation mark"
 
 _PLACEHOLDERS = frozenset(WORDS["placeholders"])
 NO_LETTER = r"[\W_]+"
@@ -244,7 +250,7 @@ def _characters(text: str) -> CellFinding | None:
         elif not mark.isascii() and mark.isnumeric():
             what, advice = "digits other than 0 to 9", "Type the ID again with the digits 0 to 9."
         elif mark in TYPOGRAPHIC:
-            what = "a typographic dash or quotation mark"
+            what = _TYPOGRAPHIC
             advice = "Type the ID again, with the plain characters of the keyboard."
         if what:
             return CellFinding(Code.MALFORMED_ID, f"{{value}} contains {what}", advice)
@@ -333,12 +339,11 @@ def _most_fit(column: Column, own: Judge, other: Judge) -> bool:
 
 def too_long(table: Table) -> Iterator[Problem]:
     """Find values with more characters than Alma's field takes (contract 1.2 and 1.3)."""
+    sentence = "has {:,} characters, and Alma takes {:,}"
     for column in table.columns.values():
-        if limit := column.target.field.facts.length:
-            if max(map(len, column.distinct), default=0) <= limit:
-                continue
+        limit = column.target.field.facts.length
+        if limit and max(map(len, column.distinct), default=0) > limit:
             long = (text for text in column.distinct if len(text) > limit)
-            sentence = "has {:,} characters, and Alma takes {:,}"
             yield from column.flag(
                 {t: CellFinding(Code.TOO_LONG, sentence.format(len(t), limit)) for t in long}
             )
@@ -459,23 +464,16 @@ def out_of_range(table: Table) -> Iterator[Problem]:
     today = table.today.isoformat()
     oldest = years_from(table.today, -_OLDEST)
 
-    def birth(text: str) -> CellFinding | None:
-        if text > today:
-            why = "is in the future"
-        elif text < _FIRST:
-            why = "is before 1900"
-        elif text < oldest:
-            why = f"is more than {_OLDEST} years ago"
-        else:
+    def judge(text: str, what: str, first: str, last: str, late: str) -> CellFinding | None:
+        if first <= text <= last:
             return None
-        return CellFinding(Code.DATE_OUT_OF_RANGE, f"the birth date {{value}} {why}")
+        long_ago = "before 1900" if text < _FIRST else f"more than {_OLDEST} years ago"
+        sentence = f"the {what} {{value}} is {late if text > last else long_ago}"
+        severity = Severity.WARNING if what == "date" else None
+        return CellFinding(Code.DATE_OUT_OF_RANGE, sentence, severity=severity)
 
-    def other(text: str) -> CellFinding | None:
-        if _FIRST <= text <= _FAR:
-            return None
-        sentence = f"the date {{value}} is {'before 1900' if text < _FIRST else 'after 2200'}"
-        return CellFinding(Code.DATE_OUT_OF_RANGE, sentence, severity=Severity.WARNING)
-
+    birth = partial(judge, what="birth date", first=oldest, last=today, late="in the future")
+    other = partial(judge, what="date", first=_FIRST, last=_FAR, late="after 2200")
     for column in table.columns.values():
         if column.target.field.path in {*ENDS, ROLE_END}:
             yield from _impossible_ends(table, column)
@@ -561,41 +559,39 @@ def purged_before_expiry(table: Table) -> Iterator[Problem]:
 
 # --- contacts ---
 
+_NO_ZIP = frozenset({"00000", "99999", "11111"})
+_DOMAIN_SLIPS, _NO_MAILBOXES = (frozenset(WORDS[k]) for k in ("domain_slips", "no_mailboxes"))
+_ENDING_SLIPS = tuple(WORDS["ending_slips"])
 _ZIP = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?")
 _ZIP_WITHOUT_ZERO = re.compile(r"[0-9]{4}(?:-?[0-9]{4})?")
 
 
 def emails(table: Table) -> Iterator[Problem]:
-    """Find values that are not an email address, without asking whether the address exists."""
-    typographic = CellFinding(
-        Code.BAD_EMAIL,
-        "{value} contains a typographic dash or quotation mark",
-        "Type the address again, with the plain characters of the keyboard.",
-    )
-
-    def judge(text: str) -> CellFinding | None:
-        if not text.isascii() and not TYPOGRAPHIC.isdisjoint(text):
-            return typographic
-        return None if is_email(text) else CellFinding(Code.BAD_EMAIL, _no_email(text))
-
-    return table.judge(judge, "contact_info.email.email_address")
+    """Find values that are not an email address, or not a person's; nobody is asked about them."""
+    return table.judge(_bad_email, "contact_info.email.email_address")
 
 
-def _no_email(text: str) -> str:
-    """Return the most obvious reason why a text is not an email address."""
-    if text.count("@") > 1:
-        return "{value} contains more than one address"
-    if "@" not in text:
-        why = ": it has no @"
-    elif any(mark.isspace() for mark in text):
-        why = ": it contains a blank"
-    elif "," in text:
-        why = ": it contains a comma"
-    elif "." not in text.partition("@")[2]:
-        why = ": the part after the @ has no dot"
-    else:
-        why = ""
-    return f"{{value}} is not an email address{why}"
+def _bad_email(text: str) -> CellFinding | None:
+    """Return the most obvious reason why a text is not an email address, or an odd one."""
+    if not text.isascii() and not TYPOGRAPHIC.isdisjoint(text):
+        advice = "Type the address again, with the plain characters of the keyboard."
+        return CellFinding(Code.BAD_EMAIL, f"{{value}} contains {_TYPOGRAPHIC}", advice)
+    if is_email(text):
+        mailbox, _, domain = text.casefold().rpartition("@")
+        if domain in _DOMAIN_SLIPS or domain.endswith(_ENDING_SLIPS):
+            return odd("has a domain that looks mistyped")
+        return odd("is probably no address of a person") if mailbox in _NO_MAILBOXES else None
+    reasons = {
+        "contains more than one address": text.count("@") > 1,
+        "is not an email address: it has no @": "@" not in text,
+        "is not an email address: it contains a blank": any(map(str.isspace, text)),
+        "is not an email address: it contains a comma": "," in text,
+        "is not an email address: the part after the @ has no dot": "."
+        not in text.partition("@")[2],
+        "is not an email address": True,
+    }
+    why = next(sentence for sentence, holds in reasons.items() if holds)
+    return CellFinding(Code.BAD_EMAIL, f"{{value}} {why}")
 
 
 def phones(table: Table) -> Iterator[Problem]:
@@ -608,9 +604,10 @@ def phones(table: Table) -> Iterator[Problem]:
 
 
 def zip_codes(table: Table) -> Iterator[Problem]:
-    """Find ZIP codes of the United States that are not five or nine digits."""
+    """Find ZIP codes of the United States that are not five or nine digits, or that are none."""
     for column in table.of("contact_info.address.postal_code"):
-        found = {text: _not_a_zip(text) for text in column.distinct if not _ZIP.fullmatch(text)}
+        found = {text: odd("is no ZIP code that exists") for text in _NO_ZIP & {*column.distinct}}
+        found |= {text: _not_a_zip(text) for text in column.distinct if not _ZIP.fullmatch(text)}
         yield from column.flag(found, [country == "USA" for country in table.countries(column)])
 
 
@@ -739,6 +736,7 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
             if not (code in rows and rows[code].enabled)
         }
         suggest = len(unknown) <= _A_WRONG_COLUMN
+        in_cell = f"Correct the cell{', or add the value to the lookup' if given else ''}."
         found: dict[str, CellFinding] = {}
         for text, code in unknown.items():
             likely = _likely(code, field, table.codes) if suggest else ""
@@ -746,10 +744,11 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
             # what the mapping writes and what is a word of the table is not private
             known = place or code in rows or (suggest and _is_of(code, field, rows))
             shown = KNOWN if known else VALUE
+            todo = f"Correct it in the mapping, {place}." if place else in_cell
             found[text] = CellFinding(
                 Code.UNKNOWN_CODE,
                 f"{shown} {_wrong(code, field, rows)}",
-                _advice(likely, place),
+                f"Did you mean {likely}? {todo}" if likely else todo,
                 repairs=Repairs.COLUMN if place else Repairs.VALUE,
             )
         yield from column.flag(found)
@@ -765,8 +764,8 @@ def wrong_in_mapping(code: str, field: Field, codes: CodeTables) -> str:
     if rows is None or code.casefold() in enabled:
         return ""
     likely = _likely(code, field, codes)
-    wrong = f"`{code}` {_wrong(code, field, rows)}"
-    return f"{wrong}; did you mean {likely}?" if likely else wrong
+    meant = f"; did you mean {likely}?" if likely else ""
+    return f"`{code}` {_wrong(code, field, rows)}{meant}"
 
 
 def _wrong(text: str, field: Field, rows: Mapping[str, CodeRow]) -> str:
@@ -777,22 +776,11 @@ def _wrong(text: str, field: Field, rows: Mapping[str, CodeRow]) -> str:
     return f"is not in Alma's table {table}" if table else "is not a value that Alma takes here"
 
 
-def _advice(likely: str, place: str) -> str:
-    """Return what to do, "" for the catalog's advice. `place`: where the mapping has the code."""
-    if place:
-        todo = f"Correct it in the mapping, {place}."
-    elif likely:
-        todo = "Correct the cell, or add the value to the lookup."
-    else:
-        return ""
-    return f"Did you mean {likely}? {todo}" if likely else todo
-
-
 def _likely(text: str, field: Field, codes: CodeTables) -> str:
     """Return the codes that may be meant, with their descriptions; "" if none is similar."""
     near = near_codes(text, field, codes)
     names = [f"{row.code} ({row.description})" if row.description else row.code for row in near]
-    return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
+    return word_list(names, "or") if names else ""
 
 
 def _is_of(text: str, field: Field, rows: Mapping[str, CodeRow]) -> bool:
@@ -812,21 +800,13 @@ def near_codes(text: str, field: Field, codes: CodeTables) -> tuple[CodeRow, ...
         if country is not None and country.enabled:
             return (country,)
     written = text.casefold()
-    scored = (
-        (
-            max(
-                fuzz.ratio(written, row.code.casefold()),
-                fuzz.WRatio(written, row.description.casefold()) if row.description else 0.0,
-            ),
-            row,
-        )
-        for row in rows.values()
-        if row.enabled
-    )
-    best = sorted(
-        (pair for pair in scored if pair[0] >= _NEAR), key=lambda pair: (-pair[0], pair[1].code)
-    )
-    return tuple(row for _, row in best[:_SUGGESTIONS])
+
+    def nearness(row: CodeRow) -> float:
+        described = fuzz.WRatio(written, row.description.casefold()) if row.description else 0.0
+        return max(fuzz.ratio(written, row.code.casefold()), described)
+
+    scored = sorted((-nearness(row), row.code) for row in rows.values() if row.enabled)
+    return tuple(rows[code] for score, code in scored[:_SUGGESTIONS] if -score >= _NEAR)
 
 
 def flags(table: Table) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from importer.model.people import NICKNAMES, NO_NAME
 from importer.model.problem import KNOWN, CellFinding, Code, Problem, Repairs
 from importer.model.roster import FORMULA_ERRORS, NULLS
 from importer.model.text import counted
-from importer.validator.fields import NO_LETTER, WORDS, Column, Table, years_from
+from importer.validator.fields import NO_LETTER, WORDS, Column, Table, odd, years_from
 
 _NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
 _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
@@ -35,11 +35,7 @@ _MONTH = re.compile("-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.I
 _EXCEL_DAY = re.compile(rf"\d{{1,2}}{_MONTH.pattern}", re.IGNORECASE)
 _MARKS = re.compile("[<&=@]")
 """One of them is in whatever contains HTML, a formula or an email address."""
-_DOMAIN_SLIPS, _NO_MAILBOXES = (frozenset(WORDS[k]) for k in ("domain_slips", "no_mailboxes"))
-_ENDING_SLIPS = tuple(WORDS["ending_slips"])
-_NO_ZIP = frozenset({"00000", "99999", "11111"})
 _STREET, _CITY = "contact_info.address.line1", "contact_info.address.city"
-_ZIP, _EMAIL = "contact_info.address.postal_code", "contact_info.email.email_address"
 _TEXTS = (
     *NAMES,
     _STREET,
@@ -60,10 +56,6 @@ _OFTEN, _SELDOM = 0.4, 0.15
 """Shares of usual English given names in a column of first names, and in one of last names."""
 _REPEATED = 3
 """Rows with a name at the same place, by which another row shows its names the other way round."""
-
-
-def _odd(sentence: str) -> CellFinding:
-    return CellFinding(Code.ODD_VALUE, f"{{value}} {sentence}")
 
 
 _NULL = CellFinding(
@@ -108,7 +100,7 @@ def _odd_name(text: str, *, last: bool) -> CellFinding | None:
     }
     why = next((sentence for sentence, holds in reasons.items() if holds), "")
     # for an error of a formula the row is rejected
-    return _odd(why) if why and text not in FORMULA_ERRORS else None
+    return odd(why) if why and text not in FORMULA_ERRORS else None
 
 
 def one_case(table: Table) -> Iterator[Problem]:
@@ -123,7 +115,7 @@ def one_case(table: Table) -> Iterator[Problem]:
         if len(long) >= _MANY and len(found) <= len(long) / _MANY:
             yield from column.flag(
                 {
-                    text: _odd(f"is in {'capitals' if text.isupper() else 'small letters'} only")
+                    text: odd(f"is in {'capitals' if text.isupper() else 'small letters'} only")
                     for text in found
                 }
             )
@@ -141,7 +133,7 @@ def test_people(table: Table) -> Iterator[Problem]:
             name = f"{one} {other}".casefold()
             words = {*name.split()} & _TEST_WORDS
             if name in _NOBODY or (words and not {one.casefold(), other.casefold()} & _NO_NAMES):
-                yield last.problem(row, f"{one} {other}", _odd("is no name of a person"), first)
+                yield last.problem(row, f"{one} {other}", odd("is no name of a person"), first)
 
 
 def markup(table: Table) -> Iterator[Problem]:
@@ -161,35 +153,18 @@ def markup(table: Table) -> Iterator[Problem]:
 
 def _markup(text: str, *, address: bool) -> CellFinding | None:
     if _MARKUP.search(text):
-        return _odd("contains HTML or a formula")
+        return odd("contains HTML or a formula")
     if _EMAIL_IN.search(text):
-        return _odd("contains an email address")
+        return odd("contains an email address")
     if address and _EXCEL_DAY.fullmatch(text):
-        return _odd("looks like a date of the spreadsheet program")
-    return None
-
-
-def odd_contacts(table: Table) -> Iterator[Problem]:
-    """Find addresses that cannot be right: slips of known domains, no mailbox, no ZIP code."""
-    yield from table.judge(_odd_email, _EMAIL)
-    for column in table.of(_ZIP):
-        found = {text: _odd("is no ZIP code that exists") for text in _NO_ZIP & {*column.distinct}}
-        yield from column.flag(found, [country == "USA" for country in table.countries(column)])
-
-
-def _odd_email(text: str) -> CellFinding | None:
-    mailbox, _, domain = text.casefold().rpartition("@")
-    if domain in _DOMAIN_SLIPS or domain.endswith(_ENDING_SLIPS):
-        return _odd("has a domain that looks mistyped")
-    if mailbox in _NO_MAILBOXES:
-        return _odd("is probably no address of a person")
+        return odd("looks like a date of the spreadsheet program")
     return None
 
 
 def too_young(table: Table) -> Iterator[Problem]:
     """Find birth dates of the last three years."""
     first, today = years_from(table.today, -_YOUNGEST), table.today.isoformat()
-    finding = _odd(f"is less than {_YOUNGEST} years ago")
+    finding = odd(f"is less than {_YOUNGEST} years ago")
     return table.judge(lambda text: finding if first < text <= today else None, "birth_date")
 
 
@@ -206,7 +181,7 @@ def swapped_names(table: Table) -> Iterator[Problem]:
         )
         for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
             if one in odd_firsts and other in odd_lasts:
-                yield last.problem(row, f"{one} {other}", _odd("may be the wrong way round"), first)
+                yield last.problem(row, f"{one} {other}", odd("may be the wrong way round"), first)
 
 
 def swapped_address(table: Table) -> Iterator[Problem]:
@@ -227,7 +202,7 @@ def swapped_address(table: Table) -> Iterator[Problem]:
         if right < _MANY or right < 0.8 * filled:
             continue
         for row, one, other in swapped:
-            finding = _odd("and the city may be the wrong way round")
+            finding = odd("and the city may be the wrong way round")
             yield street.problem(row, f"{one}, {other}", finding, city)
 
 

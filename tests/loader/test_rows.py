@@ -53,6 +53,13 @@ def test_the_text_of_a_value(value: object, text: str) -> None:
     assert [roster(one).frame.to_numpy().tolist() for one in both] == [[[text, "x"]]] * 2
 
 
+def test_headings_that_are_numbers_have_their_values() -> None:
+    """A dict's keys become headings as text, and no value is lost for that."""
+    found = roster(Rows.of([{1: "x", "A": "y"}, {"A": "z"}]))
+    assert [place.heading for place in found.places] == ["1", "A"]
+    assert found.frame.to_numpy().tolist() == [["x", "y"], ["", "z"]]
+
+
 @pytest.mark.parametrize(
     ("rows", "where"),
     [

@@ -53,6 +53,7 @@ def test_unknown_code(text: str) -> None:
     near = {"FRIENDS": "FRIEND (Friend of the Library)", "OLD": ""}.get(text, "COMM")
     assert near in problem.advice
     assert "OLD" not in problem.advice
+    assert "lookup" not in problem.advice  # the field has none
     assert ("disabled" in problem.message) == (text == "OLD")
 
 
