@@ -1,20 +1,21 @@
-"""The feed of a roster: its files in sequence, and how the next one is picked up and put away.
+"""The files of a feed: where they are, in which sequence, and what became of them.
 
-The files of a roster are ordered by time, or by name where the job file has `order: name`. A file
-that is older than the last load is superseded: it is put away and never loaded.
+The files of a roster are ordered by time, or by name where the job file has `order: name`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shutil
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -24,17 +25,9 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from importer.errors import Cause, PlaceError, RosterError, UsageError
-from importer.jobs.places import (
-    LOADED,
-    OPEN_IN_EXCEL,
-    SKIPPED,
-    SUPERSEDED,
-    FoundFile,
-    LocalFolder,
-)
-from importer.jobs.schema import Every, Job, Location, Login, Order, RosterPart
+from importer.jobs.schema import Every, Job, Location, Login, Order
 from importer.loader.detect import LARGEST
-from importer.model.text import counted
+from importer.model.files import flush, is_full, replace
 
 if TYPE_CHECKING:
     from importer.jobs.sftp import RemoteFolder
@@ -42,17 +35,106 @@ if TYPE_CHECKING:
 RosterFolder: TypeAlias = "LocalFolder | RemoteFolder"
 """A folder where files are picked up or delivered."""
 
+DELIVERED = 0o640
+"""Mode of a file that is delivered into a folder: its group may read it."""
+
+LOADED = ".done-"
+SUPERSEDED = ".superseded-"
+SKIPPED = ".skipped-"
+"""In the names of files that are over; such a file is never picked up again."""
+
+OPEN_IN_EXCEL = "~$"
+"""How the name of the file begins that Excel keeps beside an open workbook."""
+
+
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How a workbook or another container starts: its own reader finds out whether it is whole."""
-
-_AHEAD = timedelta(days=1)
-"""How far in the future a file may be: clocks and time zones of servers are not always right."""
 
 _REMEMBERED = 10_000
 """The most files that are remembered for a roster."""
 
-_NAMED = 5
-"""The most superseded files that a message names."""
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file in a place: its size in bytes, and when it was changed, in seconds since 1970."""
+
+    name: str
+    size: int
+    modified: float
+
+    @property
+    def changed(self) -> datetime:
+        """When it was changed; a time that no calendar has is in the far future."""
+        try:
+            return datetime.fromtimestamp(self.modified).astimezone()
+        except (OverflowError, OSError, ValueError):
+            return datetime(9999, 12, 31, tzinfo=UTC)
+
+    def __str__(self) -> str:
+        """For messages: its name and time."""
+        return f"{self.name} ({self.changed:%Y-%m-%d %H:%M})"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFolder:
+    """A folder of this computer, or a network share that it has mounted.
+
+    Every method raises PlaceError if the folder cannot be reached or refuses it.
+    """
+
+    folder: Path
+
+    def __str__(self) -> str:
+        """For messages: its path."""
+        return str(self.folder)
+
+    def files(self) -> list[FoundFile]:
+        """Return the ordinary files of the folder."""
+        found = []
+        with self._trouble(f"The folder {self} cannot be read"):
+            for path in self.folder.iterdir():
+                with suppress(FileNotFoundError):  # it was renamed meanwhile
+                    if path.is_file():
+                        at = path.stat()
+                        found.append(FoundFile(path.name, at.st_size, at.st_mtime))
+        return found
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy a file to this computer."""
+        with self._trouble(f"{name} in {self} cannot be read"):
+            shutil.copyfile(self.folder / name, target)
+
+    def put(self, source: Path, name: str) -> None:
+        """Copy a file into the folder. Its name always leads to the whole file or to none."""
+        part = self.folder / f".{name}.part"
+        with self._trouble(f"{name} in {self} cannot be written"):
+            shutil.copyfile(source, part)
+            flush(part, DELIVERED)
+            replace(part, self.folder / name)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name, in place of an earlier file of that name."""
+        with self._trouble(f"{name} in {self} cannot be renamed"):
+            replace(self.folder / name, self.folder / new)
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        with self._trouble(f"{name} in {self} cannot be deleted"):
+            (self.folder / name).unlink()
+
+    @contextmanager
+    def _trouble(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            why = error.strerror or os.strerror(error.errno or 0)
+            msg = f"{what} ({why}). {advice_for(error)}"
+            raise PlaceError(msg) from error
+
+
+def advice_for(error: Exception) -> str:
+    """Return what a person does about a file or folder that cannot be used."""
+    return "Free some space there." if is_full(error) else "Check its name and permissions."
 
 
 class MissingFileError(RosterError):
@@ -61,11 +143,6 @@ class MissingFileError(RosterError):
 
 class WrongFileError(RosterError):
     """A file can never be loaded as it is."""
-
-    def __init__(self, sentence: str, file: FoundFile) -> None:
-        """Keep the file beside the sentence for people."""
-        super().__init__(sentence)
-        self.file = file
 
 
 class _KeptFile(BaseModel):
@@ -259,160 +336,6 @@ def matching(place: RosterFolder, pattern: str) -> list[FoundFile]:
     return sorted(found, key=lambda file: (file.modified, file.name))
 
 
-def _letters(name: str) -> str:
-    return "".join(filter(str.isalpha, name.casefold()))
-
-
-@dataclass
-class Inbox:
-    """The open place of a roster, and what its job remembers of the files.
-
-    `folder`: that of the job, in which files are read to compare them; `patterns`: those of all
-    its rosters.
-    """
-
-    part: RosterPart
-    place: RosterFolder
-    every: Every
-    feed: Feed
-    folder: Path
-    patterns: tuple[str, ...] = ()
-
-    def files(self) -> list[FoundFile]:
-        """Return the files that are there, in the order of the feed. Raises PlaceError."""
-        return sorted(matching(self.place, self.part.source.pattern), key=self._position)
-
-    def _position(self, file: FoundFile) -> tuple[object, ...]:
-        return position(file, self.part.order, self.every, self.feed)
-
-    def superseded(self, there: Iterable[FoundFile]) -> tuple[list[FoundFile], list[FeedFile]]:
-        """Return the files that are over, and those of them that are superseded only now.
-
-        A file is superseded if it is older than the last load, or if its name and content are those
-        of a file before it: then only its time is new, as after a copy of the whole folder. The
-        last load itself is not over. Raises PlaceError.
-        """
-        feed, last = self.feed, self.feed.last
-        if last is None:
-            return [file for file in there if feed.state(file).is_over], []
-        over = [one for one in feed.files if one.state.is_over and one.name != last.name]
-        contents = {(one.name, one.sha256) for one in over}
-        names = {one.name for one in over}
-        old, new = [], []
-        for file in there:
-            known = feed.known(file)
-            if known is not None and (known.name, known.sha256) == (last.name, last.sha256):
-                continue  # also with a time that it had before
-            if feed.state(file).is_over:
-                old.append(file)
-                continue
-            older = self._position(file) < self._position(last.found)
-            if not older and file.name not in names:
-                continue
-            digest = digest_of(self.place, file, self.folder)
-            if (file.name, digest) == (last.name, last.sha256):  # only its time was changed
-                continue
-            if older or (digest and (file.name, digest) in contents):
-                old.append(file)
-                new.append(FeedFile.of(file, digest))
-        return old, new
-
-    def pick_up(
-        self,
-        there: list[FoundFile],
-        folder: Path,
-        now: Callable[[], datetime],
-        sleep: Callable[[float], None],
-    ) -> PickedFile:
-        """Copy the file that is to be loaded into `folder`, and return it.
-
-        `there` are the files that are not over. The newest of them is taken, or the oldest one that
-        waits if the job loads `every` file. Where none waits, it is the last one that was loaded,
-        if it is still there. Raises RosterError where there is none, or it is empty, too old, of a
-        future time, or still being written.
-        """
-        part, feed, where = self.part, self.feed, self.part.source
-        if not there:
-            new = "new " if feed.files else ""
-            msg = f"There is no {new}file {where.pattern} in {where}. {self._misnamed()}Ask the "
-            msg += "office that sends it."
-            raise MissingFileError(msg)
-        newest = there[-1]
-        waiting = (file for file in there if not feed.state(file).is_over)
-        chosen = next(waiting, newest) if self.every == "file" else newest
-        if part.order == "time" and chosen.changed - now() > _AHEAD:
-            msg = (
-                f"The file {chosen} is from the future. So it is not known which file in {where} "
-                "is the newest. Check the clock of the computer that writes the file, and that of "
-                "this one. Then ask the office to send the file again."
-            )
-            raise WrongFileError(msg, chosen)
-        if part.max_age is not None and now() - newest.changed > part.max_age:
-            was = "was" if feed.state(newest) is FileState.LOADED else "was not"
-            msg = (
-                f"There is no file of the last {in_words(part.max_age)} (`max_age`) in {where}. "
-                f"The newest one is {newest}, which {was} loaded. Ask the office that sends it."
-            )
-            raise RosterError(msg)
-        seen = feed.known(chosen)
-        seen_for = now() - (seen.at if seen is not None and seen.at is not None else now())
-        wait = part.unchanged_for - max(seen_for, timedelta())  # a clock that was ahead is set back
-        sleep(max(wait, timedelta()).total_seconds())
-        _check_unchanged(self.place, chosen, where=str(where))
-        if not chosen.size:
-            msg = f"The file {chosen} is empty. Ask the office to send it to {where} again."
-            raise WrongFileError(msg, chosen)
-        if chosen.size > LARGEST:
-            msg = f"The file {chosen} is too large for a roster. Ask the office for another, in "
-            msg += f"{where}."
-            raise WrongFileError(msg, chosen)
-        return copied(self.place, chosen, folder, where=str(where))
-
-    def _misnamed(self) -> str:
-        """Return a sentence about a new file whose name begins as those of this roster, or "".
-
-        It has another name in spite of that, and is of no other roster of the job.
-        """
-        pattern, last = self.part.source.pattern, self.feed.last
-        begins = _letters(re.split(r"[*?\[]", pattern)[0])
-        found = [
-            file.name
-            for file in matching(self.place, f"*{Path(pattern).suffix}")
-            if begins and _letters(file.name).startswith(begins)
-            and file.modified > (last.modified if last is not None else 0)
-            and not any(fnmatchcase(file.name, other) for other in self.patterns)
-        ]  # fmt: skip
-        return f"A file under another name is there: {found[-1]}. " if found else ""
-
-    def put_away(self, file: PickedFile, stamp: str) -> None:
-        """Rename or delete a file that was loaded, unless it was replaced by another one since.
-
-        Raises PlaceError where that is not possible.
-        """
-        if self.part.after == "keep" or file.found not in self.place.files():
-            return
-        try:
-            if self.part.after == "rename":
-                self.place.rename(file.name, f"{file.name}{LOADED}{stamp}")
-            else:
-                self.place.delete(file.name)
-        except PlaceError as error:
-            msg = f"{error} The file was loaded; move it away by hand."
-            raise PlaceError(msg) from error
-
-    def put_aside(self, old: list[FoundFile], stamp: str) -> None:
-        """Rename files that are superseded or skipped, unless the job keeps files.
-
-        They are not deleted, as nobody has loaded them. Raises PlaceError where one is not
-        possible.
-        """
-        if self.part.after == "keep":
-            return
-        for file in old:
-            mark = SKIPPED if self.feed.state(file) is FileState.SKIPPED else SUPERSEDED
-            self.place.rename(file.name, f"{file.name}{mark}{stamp}")
-
-
 def digest_of(place: RosterFolder, file: FoundFile, folder: Path) -> str:
     """Return the SHA-256 of a file, which is read in `folder`; blank where that cannot be done."""
     if file.size > LARGEST:
@@ -423,36 +346,12 @@ def digest_of(place: RosterFolder, file: FoundFile, folder: Path) -> str:
     return ""
 
 
-def in_one_line(part: RosterPart, files: list[FeedFile], last: FeedFile, *, replaced: bool) -> str:
-    """Return what is reported about files that were superseded, and how to load one after all.
-
-    `replaced`: the newer file was loaded only now, and has everybody; nobody has to act.
-    """
-    shown = [str(file.found) for file in files[-_NAMED:]]
-    more = f", and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
-    one, was = ("it", "was") if len(files) == 1 else ("one of them", "were")
-    told = f"{counted(len(files), 'older file')} {was} not loaded: {', '.join(shown)}{more}. "
-    told += f"Newer: {last.found}. "
-    if replaced:
-        return (
-            f"{told}Nothing needs to be done: the newer file replaces {one.replace('one of ', '')}."
-        )
-    place = "with the time of now"
-    if part.order == "name":  # one after all names would make each later file an older one
-        place = f"comes after {last.name} and before the name of the next file"
-    return (
-        f"{told}If the newer file has everybody, nothing needs to be done. Else, to load {one} "
-        f"although its older values replace newer ones, copy it in {part.source} to a new name "
-        f"that matches {part.source.pattern}, {place}, and run the job."
-    )
-
-
-def copied(place: RosterFolder, file: FoundFile, folder: Path, where: str) -> PickedFile:
+def copied(place: RosterFolder, file: FoundFile, folder: Path) -> PickedFile:
     """Copy a file into `folder`. Raises RosterError where it changes meanwhile, PlaceError."""
     target = folder / file.name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     place.fetch(file.name, target)
-    _check_unchanged(place, file, where)
+    check_unchanged(place, file)
     content = target.read_bytes()
     return PickedFile(
         name=file.name,
@@ -464,21 +363,11 @@ def copied(place: RosterFolder, file: FoundFile, folder: Path, where: str) -> Pi
     )
 
 
-def _check_unchanged(place: RosterFolder, file: FoundFile, where: str) -> None:
+def check_unchanged(place: RosterFolder, file: FoundFile) -> None:
     """Raise RosterError where the file is not as it was a moment ago."""
     if file not in place.files():
         msg = (
-            f"The file {file.name} in {where} is still being written. The next run of the job "
+            f"The file {file.name} in {place} is still being written. The next run of the job "
             "looks again. Nothing needs to be done, unless this is reported again."
         )
         raise RosterError(msg, cause=Cause.PASSES)
-
-
-def in_words(time: timedelta) -> str:
-    """Return a time in its largest whole unit: `26 hours`."""
-    seconds = int(time.total_seconds())
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length and not seconds % length:
-            count = seconds // length
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"{seconds} seconds"

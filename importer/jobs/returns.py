@@ -17,15 +17,18 @@ from pathlib import Path
 
 from importer.errors import Exit, ImporterError
 from importer.jobs.commands import Tools
-from importer.jobs.feed import RosterFolder, copied, digest_of, opened
-from importer.jobs.notify import Level, Message, send_email
-from importer.jobs.places import (
+from importer.jobs.feed import (
     LOADED,
     OPEN_IN_EXCEL,
     SKIPPED,
     SUPERSEDED,
     FoundFile,
+    RosterFolder,
+    copied,
+    digest_of,
+    opened,
 )
+from importer.jobs.notify import Level, Message, send_email
 from importer.jobs.schema import Job
 from importer.jobs.state import GONE, Load, Returned, Store, of_run
 from importer.jobs.words import reasons
@@ -332,7 +335,7 @@ class Returns:
         pause = self._job.file.rosters[one.roster].unchanged_for
         self._tools.sleep(pause.total_seconds())
         folder = unused(self._store.folder / f"{self._stamp}-c")
-        picked = copied(place, file, folder, where=str(self._where))
+        picked = copied(place, file, folder)
         for held in self._store.state.held:
             if held.corrects == one.roster:
                 same = held.hashes == (picked.sha256,)

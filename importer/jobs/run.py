@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from importer.errors import (
@@ -26,222 +26,25 @@ from importer.errors import (
     UsageError,
     defect,
 )
-from importer.jobs.check import load_mapping
 from importer.jobs.commands import OF_FILES, StepError, Tools
-from importer.jobs.feed import (
-    Feed,
-    FeedFile,
-    FileState,
-    Inbox,
-    MissingFileError,
-    PickedFile,
-    WrongFileError,
-    in_one_line,
-    opened,
-)
-from importer.jobs.guards import cut_off, failed_guards, is_undone, mappings_of
+from importer.jobs.feed import FileState, opened
+from importer.jobs.guards import cut_off, failed_guards, mappings_of
+from importer.jobs.intake import Intake, load_mapping
 from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
-from importer.jobs.places import FoundFile
 from importer.jobs.returns import Returns
-from importer.jobs.schema import Job, RosterPart
-from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store, is_recent, of_run
+from importer.jobs.schema import Job
+from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store, of_run
 from importer.jobs.words import to_retire, what_next, what_was_done, why_held
 from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.files import unused
 from importer.model.run import SisLoad, Summary
 from importer.model.text import command_line, counted, word_list
-from importer.pipeline.apply import left_to_do
 from importer.pipeline.inputs import check_sources
 from importer.pipeline.runs import list_runs
 from importer.report import wording
 
 _PURGED = 100
 """How many runs one command purges: a command line of Windows has a limit."""
-
-
-class Intake:
-    """Where the rosters of a job come from."""
-
-    def __init__(self, job: Job, tools: Tools, store: Store) -> None:
-        """Use the state of the job, which is locked."""
-        self._job = job
-        self._tools = tools
-        self._store = store
-        self.unchanged = tuple[PickedFile, ...]()
-        """The files that have the content of the last load."""
-
-    def look(self) -> None:
-        """Remember which files are there, so that a later pick-up need not wait for them."""
-        for part in self._job.file.rosters:
-            with suppress(ImporterError), self._opened(part) as inbox:
-                self._look(inbox)
-
-    @contextmanager
-    def _opened(self, part: RosterPart) -> Iterator[Inbox]:
-        """Open the place of a roster. Raises PlaceError, AccessError, UsageError."""
-        feed, file = self._store.state.feed(part.source.address), self._job.file
-        patterns = tuple(one.source.pattern for one in file.rosters)
-        with opened(self._job, part.source) as place:
-            inbox = Inbox(part, place, file.every, feed, self._store.folder, patterns)
-            if part.source.address not in self._store.state.feeds:
-                self._take_over(inbox)
-            yield inbox
-
-    def _take_over(self, inbox: Inbox) -> None:
-        """Use what is remembered under another `from` that led to files of this roster."""
-        feeds = dict(self._store.state.feeds)
-        used = {one.source.address for one in self._job.file.rosters}
-        for address in [one for one in feeds if one not in used]:
-            if any(map(feeds[address].known, inbox.files())):
-                inbox.feed = feeds.pop(address)
-                self._store.save(feeds={**feeds, inbox.part.source.address: inbox.feed})
-                return
-
-    def _keep(self, inbox: Inbox, feed: Feed, **changes: object) -> None:
-        """Remember a feed that changed, with other changes of the state."""
-        inbox.feed = feed
-        feeds = {**self._store.state.feeds, inbox.part.source.address: feed}
-        self._store.save(feeds=feeds, **changes)
-
-    def pick_up(self, *, went_on: bool) -> Load | None:
-        """Return a new load, or the held one again; None where there is nothing new.
-
-        `went_on`: whether a load was done a moment ago, after which no file is missing. Raises
-        RosterError where a file is wrong, or a new one waits for that of another roster.
-        """
-        now, state = self._tools.now, self._store.state
-        last, held = state.last, state.open
-        stamp, files = f"{now():%Y-%m-%dT%H%M%S}", list[PickedFile]()
-        missing, late = list[ImporterError](), list[ImporterError]()
-        for number, part in enumerate(self._job.file.rosters, 1):
-            folder = unused(self._store.folder / f"{stamp}-{number}")
-            try:
-                with self._opened(part) as inbox:
-                    files.append(self._next(inbox, stamp, folder))
-            except ImporterError as error:
-                if not isinstance(error, MissingFileError):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    self._store.remove_copies(files)
-                    raise
-                recent = last and part.max_age and is_recent(last.finished, now(), part.max_age)
-                missing.append(error)
-                if not (went_on or recent):
-                    late.append(error)
-        if missing:
-            self._store.remove_copies(files)
-            if new := [file for file in files if last is None or file.sha256 not in last.hashes]:
-                msg = f"{missing[0]} {new[0]} came and waits: the rosters of a job are loaded "
-                msg += "together."
-                raise RosterError(msg)
-            if late:
-                raise late[0]
-            return None
-        load = Load(stamp=stamp, files=tuple(files))
-        if last is not None and load.hashes == last.hashes and not self._counts_again(load, last):
-            self._store.remove_copies(load.files)
-            came, loads = self._are_new(load), self._store.state.loads
-            if came:
-                loads = (*loads[:-1], last.model_copy(update={"finished": now()}))
-            self.mark(load, FileState.LOADED, loads=loads)
-            self.unchanged = load.files
-            for sentence in self.put_away(load):
-                self._tools.say(sentence)
-            self._drop_replaced(held)
-            more = self._job.file.every == "file" and came
-            return self.pick_up(went_on=True) if more else None
-        if held is not None and held.hashes == load.hashes:
-            self._store.remove_copies(load.files)
-            return held
-        return load
-
-    def _next(self, inbox: Inbox, stamp: str, folder: Path) -> PickedFile:
-        """Pick up the next file of a roster; one that is wrong is remembered, to be skipped."""
-        there = self._look(inbox)
-        old = self._supersede(inbox, there, stamp, replaced=False)
-        there = [file for file in there if file not in old]
-        try:
-            return inbox.pick_up(there, folder, self._tools.now, self._tools.sleep)
-        except WrongFileError as error:
-            wrong = FeedFile.of(error.file)
-            marked = inbox.feed.marked((wrong,), FileState.REFUSED, self._tools.now())
-            self._keep(inbox, marked)
-            raise
-
-    def _drop_replaced(self, held: Load | None) -> None:
-        """Forget a held load of which a file was replaced or is over; nobody can allow it then."""
-        if held is None:
-            return
-        feeds = (self._store.state.feed(part.source.address) for part in self._job.file.rosters)
-        states = [feed.state(file.found) for feed, file in zip(feeds, held.files, strict=False)]
-        if any(one is not FileState.HELD for one in states):
-            self._store.remove_copies(held.files)
-            self._store.save(open=None)
-
-    def _counts_again(self, load: Load, last: LastLoad) -> bool:
-        """Whether the content of the last load came again, and would be loaded in another way."""
-        if not self._are_new(load):
-            return False
-        with suppress(ImporterError):  # else the plan reports it
-            parts = self._job.file.rosters
-            meanings = tuple(load_mapping(self._job, one.mapping).meaning for one in parts)
-            left = of_run(last.run, left_to_do, 0) if self._job.file.do != "plan" else 0
-            return is_undone(last.run) or left > 0 or last.meanings not in {(), meanings}
-        return True
-
-    def _are_new(self, load: Load) -> bool:
-        """Whether files of a load waited, so that others may wait behind them."""
-        return any(
-            not self._store.state.feed(part.source.address).state(file.found).is_over
-            for part, file in zip(self._job.file.rosters, load.files, strict=True)
-        )
-
-    def mark(self, load: Load, state: FileState, **changes: object) -> None:
-        """Remember what became of the files of a load, with other changes of the state."""
-        feeds = self._store.state.feeds
-        if load.corrects is None:
-            for part, file in zip(self._job.file.rosters, load.files, strict=False):
-                address = part.source.address
-                feed = self._store.state.feed(address)
-                feeds = {**feeds, address: feed.marked((file,), state, self._tools.now())}
-        self._store.save(feeds=feeds, **changes)
-
-    def put_away(self, load: Load) -> tuple[str, ...]:
-        """Rename or delete the picked-up files and older ones; return why this was not possible."""
-        trouble = []
-        for part, file in zip(self._job.file.rosters, load.files, strict=False):
-            try:
-                with self._opened(part) as inbox:
-                    inbox.put_away(file, load.stamp)
-                    newest = inbox.every == "newest"
-                    self._supersede(inbox, inbox.files(), load.stamp, replaced=newest)
-            except ImporterError as error:
-                trouble.append(str(error))
-        return tuple(trouble)
-
-    def _look(self, inbox: Inbox) -> list[FoundFile]:
-        there = inbox.files()
-        if (feed := inbox.feed.looked(there, self._tools.now())) != inbox.feed:
-            self._keep(inbox, feed)
-        return there
-
-    def _supersede(
-        self, inbox: Inbox, there: list[FoundFile], stamp: str, *, replaced: bool
-    ) -> list[FoundFile]:
-        """Put files aside that are over, and remember to report those that are superseded.
-
-        Return those that are over and may still be there. `replaced`: by the file that was loaded
-        only now.
-        """
-        old, new = inbox.superseded(there)
-        if new and (last := inbox.feed.last) is not None:
-            sentence = in_one_line(inbox.part, new, last, replaced=replaced)
-            feed = inbox.feed.marked(new, FileState.SUPERSEDED, self._tools.now())
-            self._keep(inbox, feed, superseded=(*self._store.state.superseded, sentence))
-        try:
-            inbox.put_aside(old, stamp)
-        except PlaceError as error:
-            self._tools.say(str(error))
-        return old
 
 
 def _is_unseen(run: str) -> bool:

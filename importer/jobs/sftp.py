@@ -14,7 +14,7 @@ import paramiko
 from paramiko.hostkeys import InvalidHostKey
 
 from importer.errors import AccessError, PlaceError
-from importer.jobs.places import FoundFile, advice_for
+from importer.jobs.feed import FoundFile, advice_for
 from importer.jobs.schema import Location, Login, required
 from importer.model.files import is_full
 
@@ -166,12 +166,16 @@ class RemoteFolder:
         home = location.folder.removeprefix("~").lstrip("/") or "."
         self._folder = PurePosixPath(home if location.folder.startswith("~") else location.folder)
 
+    def __str__(self) -> str:
+        """For messages: the folder, with its server."""
+        return str(self._location)
+
     def _path(self, name: str) -> str:
         return str(self._folder / name)
 
     def files(self) -> list[FoundFile]:
         """Return the ordinary files of the folder."""
-        with self._trouble(f"The folder {self._location} cannot be read"):
+        with self._trouble(f"The folder {self} cannot be read"):
             return [
                 FoundFile(entry.filename, entry.st_size or 0, float(entry.st_mtime or 0))
                 for entry in self._sftp.listdir_attr(str(self._folder))
@@ -180,19 +184,19 @@ class RemoteFolder:
 
     def fetch(self, name: str, target: Path) -> None:
         """Copy a file to this computer."""
-        with self._trouble(f"{name} in {self._location} cannot be read"):
+        with self._trouble(f"{name} in {self} cannot be read"):
             self._sftp.get(self._path(name), str(target))
 
     def put(self, source: Path, name: str) -> None:
         """Copy a file into the folder under a hidden name, then rename it."""
         part = f".{name}.part"
-        with self._trouble(f"{name} in {self._location} cannot be written"):
+        with self._trouble(f"{name} in {self} cannot be written"):
             self._sftp.put(str(source), self._path(part))
         self.rename(part, name)
 
     def rename(self, name: str, new: str) -> None:
         """Give a file another name."""
-        with self._trouble(f"{name} in {self._location} cannot be renamed"):
+        with self._trouble(f"{name} in {self} cannot be renamed"):
             try:
                 self._sftp.posix_rename(self._path(name), self._path(new))
             except (FileNotFoundError, PermissionError):
@@ -202,7 +206,7 @@ class RemoteFolder:
 
     def delete(self, name: str) -> None:
         """Delete a file."""
-        with self._trouble(f"{name} in {self._location} cannot be deleted"):
+        with self._trouble(f"{name} in {self} cannot be deleted"):
             self._sftp.remove(self._path(name))
 
     @contextmanager

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from importer.cli.job import check_job
 from importer.cli.output import now
 from importer.errors import FINE, Exit
-from importer.jobs.check import check_job
 from importer.jobs.commands import Tools
-from importer.jobs.feed import Feed, FileState, position
-from importer.jobs.places import FoundFile
+from importer.jobs.feed import Feed, FileState, FoundFile, position
 from importer.jobs.run import JobRun
+from importer.jobs.state import Store
 from importer.jobs.words import jobs_in
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
@@ -444,6 +444,18 @@ def test_no_older_file_is_loaded_because_from_is_written_otherwise(
     # what was the last one under the `from` before
     assert office.takes(rosters[-1], "patrons-3.csv") == Exit.SAFETY_CHECK
     assert "patrons-3.csv has the same content as patrons-1.csv (" in office.said[-1]
+
+
+def test_files_are_known_where_from_changes_while_a_load_is_held(office: Office) -> None:
+    """Once it is allowed, those that were over before it are not reported as new ones."""
+    office.write_job(GUARDS, after="keep")
+    for number, name in enumerate(("Monday", "Tuesday")):
+        assert office.takes(named(name), f"patrons-{number}.csv", age=HOUR * (9 - number)) == 0
+    assert office.takes(named("Monday"), "patrons-2.csv", age=HOUR) == Exit.SAFETY_CHECK
+    office.edit("incoming/patrons", "./incoming/patrons")
+    assert office.run("earlier") == Exit.DONE
+    assert "not loaded" not in office.said[-1]
+    assert len(Store("nightly").read().feeds) == 1
 
 
 def test_the_last_file_with_an_earlier_time_is_the_last_file(office: Office) -> None:
