@@ -9,6 +9,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -35,12 +36,13 @@ from importer.cli.options import CODES, FACTS, FIRST_CONTACT, Commands, Json, op
 from importer.cli.output import PACKAGE, commit, emit, now, program, say, write_findings, write_new
 from importer.errors import Exit, ImporterError, StoppedError, UsageError
 from importer.ledger.ledger import Ledger, summarize
-from importer.model.fields import CodeTables
+from importer.model.fields import NO_CODES, CodeTables
 from importer.model.text import command_line
 from importer.pipeline.runs import SavedRun, list_runs
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running
 from importer.settings import Settings
+from importer.users.cache import NoCacheError, UserCache
 
 app = Commands()
 codes = Commands(help="The institution's code tables, saved for checking offline.")
@@ -135,7 +137,12 @@ def doctor(
     if bool(use_facts) != bool(for_):
         msg = "--use-facts and --for go together: a file of facts, and an institution's code."
         raise UsageError(msg)
-    together = {"--probe": probe, "--first-contact": first_contact, "--bundle": bundle is not None}
+    together = {
+        "--use-facts": use_facts is not None,
+        "--probe": probe,
+        "--first-contact": first_contact,
+        "--bundle": bundle is not None,
+    }
     if len(used := [name for name, given in together.items() if given]) > 1:
         msg = f"{used[0]} and {used[1]} do different things. Run the command once with each."
         raise UsageError(msg)
@@ -155,7 +162,11 @@ def doctor(
         return _probe(facts, external_id, record, as_json=as_json)
     if first_contact:
         return _first_contact(pin_user, as_json=as_json)
-    findings, tables, today = list(_here()), saved_codes(None), now().date()
+    findings, tables, today = list(_here()), NO_CODES, now().date()
+    try:
+        tables = saved_codes(None)
+    except UsageError as error:
+        findings.append(Finding("code tables", State.BAD, str(error), exit=error.exit))
     saved = saved_facts(facts)
     try:
         settings = Settings.read()
@@ -334,6 +345,12 @@ def _here() -> Iterator[Finding]:
     else:
         size = f"{free >> 10:,} GB" if free >= 10_240 else f"{free:,} MB"
         yield Finding("disk", State.OK, f"{size} are free.")
+    for path in user_caches():
+        try:
+            with suppress(NoCacheError), UserCache.open(path):
+                pass
+        except UsageError as error:
+            yield Finding("user cache", State.BAD, str(error), exit=error.exit)
     mode = env.stat().st_mode if os.name == "posix" and env.is_file() else 0
     if mode & stat.S_IRGRP and not mode & stat.S_IROTH:  # settings refuse what everybody can read
         wrong = "Others of your group can read .env, which contains the key."

@@ -257,8 +257,7 @@ HeldRun = Annotated[
     str,
     typer.Option(
         "--run",
-        help="The held run that you looked at, so that no other is decided; skip without it skips "
-        "the files that are refused.",
+        help="The held run that you looked at, so that no other is decided.",
         metavar="RUN",
         show_default=False,
     ),
@@ -272,7 +271,7 @@ def allow(
         list[str] | None,
         typer.Argument(
             help="Guards or safety checks that may fail; without any, all that hold the load.",
-            metavar="[CHECK]...",
+            metavar="CHECK",
         ),
     ] = None,
     *,
@@ -293,7 +292,10 @@ def skip(
     held_run: HeldRun = "",
     as_json: Json = False,
 ) -> None:
-    """Skip the file that is held or cannot be read. The next run of the job puts it aside."""
+    """Skip the file that is held or, without --run, those that cannot be read.
+
+    The next run of the job puts them aside.
+    """
     decided = guards.skip(load_job(file), held_run, operator(), why, now())
     _decided(file, decided, as_json)
 

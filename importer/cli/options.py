@@ -41,10 +41,10 @@ class _Command(typer.core.TyperCommand):
         """Write the lists of arguments and options."""
         arguments, options = [], []
         for param in self.get_params(ctx):
-            name, text = param.get_help_record(ctx) or ("", "")
+            name, text = param.get_help_record(ctx) or ("", "")  # a hidden option has none
             if isinstance(param, typer.core.TyperArgument):
                 arguments.append((param.display_name_raw, text))
-            else:
+            elif name:
                 options.append((name.replace("<str>", "TEXT").replace("<path>", "PATH"), text))
         for title, rows in (("Arguments", arguments), ("Options", options)):
             if rows:

@@ -65,9 +65,9 @@ def person(
     yes: Yes = False,
     as_json: Json = False,
 ) -> Exit:
-    """Show where something about a person is stored on this computer; offline.
+    """Show where something about a person is stored in this folder; offline.
 
-    The person's other IDs are taken from the user cache.
+    Runs are looked for under runs/. The person's other IDs are taken from the user cache.
     """
     if not person_id.strip():  # else every row with a blank cell would be about the person
         msg = "The ID is blank. Name an ID of the person."
@@ -196,6 +196,8 @@ def _is_of_job(name: str) -> str:
         state = Store(name).read()
     except LedgerError as error:
         return str(error)
+    if state.job and not Path(state.job).is_file():
+        return ""  # nobody runs it any more: the job was renamed or deleted
     if state.active is not None:
         return "a load of this job is not finished; run the job first"
     if state.held:

@@ -300,7 +300,8 @@ def resolve(
     """Resolve rows that need review. `apply` carries it out; later plans remember it.
 
     update: the same person. rename: the same person, who gets the row's primary ID (a new card).
-    create: another person. reject: do not load the row.
+    create: another person. load: as it is, where only the name is in question. reject: do not
+    load the row.
     """
     with open_alone(run) as ledger:
         review = Review(ledger, codes_of(ledger.facts, codes), saved_facts(), operator(), now)

@@ -78,17 +78,18 @@ def _few(guards: Guards, people: int, loads: tuple[LastLoad, ...]) -> Iterator[F
 def _many(guards: Guards, plan: Summary, whole: int) -> Iterator[FailedGuard]:
     """Compare what would happen to the rows with `whole`, the people of which a part is usual."""
     of_rows = f" of {counted(plan.patrons, 'row')}"
-    for name, limit, count, noun, would in (
-        ("creates", guards.creates, plan.create or 0, " users", "be created"),
-        ("rejects", guards.rejects, plan.to_correct, of_rows, "be rejected"),
-        ("review", guards.review, plan.review, of_rows, "need review"),
+    known = "may be known in Alma under other IDs."
+    for name, limit, count, noun, would, why in (
+        ("creates", guards.creates, plan.create or 0, " users", "be created", f" They {known}"),
+        ("rejects", guards.rejects, plan.to_correct, of_rows, "be rejected", ""),
+        ("review", guards.review, plan.review, of_rows, "need review", f" Their people {known}"),
     ):
         most = _most(limit, whole)
         nobody = count == whole > 0 and name != "creates"  # however small the roster is
         if most is not None and (count > most or nobody):
             most = min(most, count - 1)
-            sentence = f"{count:,}{noun} would {would}; at most {most:,} are expected."
-            yield FailedGuard(name=name, sentence=f"{sentence}{_WHY.get(name, '')}")
+            sentence = f"{count:,}{noun} would {would}; at most {most:,} are expected.{why}"
+            yield FailedGuard(name=name, sentence=sentence)
 
 
 def _changed_mapping(load: Load, last: LastLoad) -> Iterator[FailedGuard]:
@@ -162,13 +163,6 @@ def _last_row_is_short(plan: Summary, roster: int) -> bool:
         return max(rows, default=0) in ledger.rows_with(Code.ROW_TOO_SHORT)
 
 
-_WHY = {
-    "creates": " They may be known in Alma under other IDs.",
-    "review": " Their people may be known in Alma under other IDs.",
-}
-"""What may be behind a guard that fails."""
-
-
 def _people(count: int) -> str:
     return f"{count:,} {'person' if count == 1 else 'people'}"
 
@@ -183,29 +177,24 @@ def _absent(plan: Summary, last: LastLoad, limit: Limit) -> Iterator[FailedGuard
 
     People whose row is rejected or needs review are in the file, but not in the plan.
     """
-    most = _most(limit, last.rows)
-    if most is None:
+    most, before, now = _most(limit, last.rows), _ids(last.run), _ids(plan.run)
+    if most is None or now is None or (before is None and not now):
         return
-    before, now = _ids(last.run), _ids(plan.run)
-    if before is None and now:
-        yield FailedGuard(
-            name="absent",
-            sentence=f"The run of the last load, {last.run}, was purged or cannot be read, so it "
-            f"is not known who of its {_people(last.rows)} is not in this file, which has "
-            f"{_people(plan.patrons)}.",
+    if before is None:
+        sentence = (
+            f"The run of the last load, {last.run}, was purged or cannot be read, so it is not "
+            f"known who of its {_people(last.rows)} is not in this file, which has "
+            f"{_people(plan.patrons)}."
         )
-    if before is None or now is None:
+        yield FailedGuard(name="absent", sentence=sentence)
         return
     absent = len(before - now) - plan.rejected - plan.review
     if absent > most:
         then = "The load would leave their users in Alma as they are."
         if changed := plan.of_these.absent:
             then = f"The load would change {counted(changed, 'user')} who are not in it (`absent`)."
-        yield FailedGuard(
-            name="absent",
-            sentence=f"{_people(absent)} of the last load are not in this file; at "
-            f"most {most:,} are expected. {then}",
-        )
+        sentence = f"{_people(absent)} of the last load are not in this file; at most {most:,} are "
+        yield FailedGuard(name="absent", sentence=f"{sentence}expected. {then}")
 
 
 def _ids(run: str) -> set[str] | None:
@@ -223,16 +212,15 @@ def _meant(job: Job, run: str, state: State) -> Load:
     found = [one for one in state.held if not run or Path(one.run).name == Path(run).name]
     if len(found) == 1:
         return found[0]
-    raise UsageError(_not_meant(job, run, state))
+    raise _not_meant(job, run, state)
 
 
-def _not_meant(job: Job, run: str, state: State) -> str:
-    """Return that no load that is held was named, and what is held."""
+def _not_meant(job: Job, run: str, state: State) -> UsageError:
+    """Return the error that no load that is held was named, with what is held."""
     msg = f"{run} is not held any more." if run else "--run is missing."
     held = (line for load in state.held for line in why_held(job, load, state))
-    if state.held:
-        return "\n".join((f"{msg} Now held:", *held))
-    return f"{msg} See: {command_line('job', 'list')}"
+    then = "\n".join(("Now held:", *held)) if state.held else f"See: {command_line('job', 'list')}"
+    return UsageError(f"{msg} {then}")
 
 
 def _reason(why: str) -> str:
@@ -306,9 +294,11 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
                 skipped.append(name)
         if held is not None:
             skipped = [*map(str, of_load)]  # also what is not remembered, such as corrections
+        if not skipped and store.state.held:
+            raise _not_meant(job, "", store.state)
         if not skipped:
             msg = f"No file of the job {job.name} is held or refused."
-            raise UsageError(_not_meant(job, "", store.state) if store.state.held else msg)
+            raise UsageError(msg)
         of_run = held.run if held is not None else ""
         decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
         over = store.state.slot(held, None) if held is not None else {}

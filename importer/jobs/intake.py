@@ -280,16 +280,17 @@ def _in_words(time: timedelta) -> str:
     return f"{seconds} seconds"
 
 
+@dataclass(slots=True)
 class Intake:
-    """Where the rosters of a job come from."""
+    """Where the rosters of a job come from; its state is locked.
 
-    def __init__(self, job: Job, tools: Tools, store: Store) -> None:
-        """Use the state of the job, which is locked."""
-        self._job = job
-        self._tools = tools
-        self._store = store
-        self.unchanged = tuple[PickedFile, ...]()
-        """The files that have the content of the last load."""
+    `unchanged`: the files that have the content of the last load.
+    """
+
+    _job: Job
+    _tools: Tools
+    _store: Store
+    unchanged: tuple[PickedFile, ...] = ()
 
     def look(self) -> None:
         """Remember which files are there, so that a later pick-up need not wait for them."""
@@ -327,7 +328,7 @@ class Intake:
         now, state = self._tools.now, self._store.state
         last, held = state.last, state.open
         stamp, files = f"{now():%Y-%m-%dT%H%M%S}", list[PickedFile]()
-        missing, late = list[ImporterError](), list[ImporterError]()
+        missing, late = list[RosterError](), list[RosterError]()
         for number, part in enumerate(self._job.file.rosters, 1):
             folder = unused(self._store.folder / f"{stamp}-{number}")
             try:

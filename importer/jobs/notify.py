@@ -27,14 +27,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from importer.alma.connection import is_loopback, trusted
-from importer.errors import (
-    Cause,
-    Exit,
-    ImporterError,
-    MappingError,
-    PlaceError,
-    UsageError,
-)
+from importer.errors import Cause, Exit, ImporterError, MappingError, PlaceError, UsageError
 from importer.jobs.schema import JobFileError, Notify, required, web_address
 from importer.jobs.state import Load, Reported, Store, is_recent
 from importer.model.files import hide
@@ -335,9 +328,9 @@ class Reporter:
         error: ImporterError,
         before: tuple[Reported, ...],
         now: datetime,
-        load: Load | None,
-        then: Iterable[str],
-        late: tuple[str, ...],
+        load: Load | None = None,
+        then: Iterable[str] = (),
+        late: tuple[str, ...] = (),
     ) -> bool:
         """Report why a run stopped; people are notified unless they were a short time ago.
 
@@ -391,6 +384,6 @@ def report_wrong_job(path: Path, error: MappingError, now: datetime) -> None:
         with store.locked():
             state = store.read()
             then = ("When this is corrected, run:", f"  {command_line('job', 'run', str(path))}")
-            reporter.trouble(error, state.reported, now, None, then, ())
+            reporter.trouble(error, state.reported, now, then=then)
             store.write(state.model_copy(update={"reported": tuple(reporter.reported)}))
         reporter.ping("fail")

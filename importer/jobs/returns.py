@@ -217,15 +217,12 @@ class Returns:
         """Whether a workbook has another content than the one that was put there."""
         if file.modified == one.modified:
             return False
-        digest = self._digest(place, file)
+        digest = digest_of(place, file, self._store.folder)
         edited = digest not in {"", one.sha256}
         is_past = self._tools.now() - file.changed > _STEP
         if not edited and not one.replaced and is_past:
             self._change(file.name, one.model_copy(update={"modified": file.modified}))
         return edited
-
-    def _digest(self, place: RosterFolder, file: FoundFile) -> str:
-        return digest_of(place, file, self._store.folder)
 
     def _change(self, name: str, one: Returned | None) -> None:
         rest = {key: value for key, value in self._store.state.returned.items() if key != name}
@@ -270,7 +267,8 @@ class Returns:
             self._name_strangers(there)
             loads = []
             for name, one in edited:
-                if one.skipped and one.skipped == self._digest(place, there[name]):
+                file = there[name]
+                if one.skipped and one.skipped == digest_of(place, file, self._store.folder):
                     place.rename(name, f"{name}{SKIPPED}{self._stamp}")
                 elif one.replaced or one.roster == GONE:
                     sentence = (
@@ -291,7 +289,7 @@ class Returns:
                     place.rename(name, f"{name}{SUPERSEDED}{self._stamp}")
                     self._change(name, None)
                 else:
-                    loads.append(self._picked(place, there[name], one))
+                    loads.append(self._picked(place, file, one))
         yield from loads
 
     def _newest(self) -> str:

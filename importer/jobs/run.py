@@ -58,7 +58,7 @@ def _delivery(load: Load, run: Path) -> str:
 
 
 class JobRun:
-    """One run of a job."""
+    """One run of a job; `messages`: what it reported, one for each load, or for trouble."""
 
     def __init__(self, job: Job, tools: Tools) -> None:
         """Prepare it."""
@@ -70,7 +70,6 @@ class JobRun:
         self._loaded = False
         self._reporter = Reporter(job.name, job.file.notify, tools.say)
         self.messages = self._reporter.messages
-        """What it reported: one message for each load, or for trouble."""
 
     def look(self) -> None:
         """Remember which files are there now, so that a run need not wait until they are whole.
@@ -91,7 +90,7 @@ class JobRun:
             try:
                 self._store.open(self._job.path)
             except (LedgerError, UsageError) as error:
-                self._reporter.trouble(error, (), self._tools.now(), None, (), ())
+                self._reporter.trouble(error, (), self._tools.now())
                 self._reporter.ping("fail")
                 raise
             self._reporter.ping("start")
@@ -177,8 +176,6 @@ class JobRun:
         except ImporterError as error:
             only = "This concerns `rejects_to` of the job only. Rosters are loaded all the same."
             yield self._report_trouble(error, None, (only,))
-
-    # --- one load, step by step ---
 
     def _keep(self, load: Load, kept: Load | None, **changes: object) -> None:
         """Save a load as it is now, or None where it is over, with other changes of the state."""
@@ -285,9 +282,8 @@ class JobRun:
             _ = load_mapping(self._job, mapping)
             words += (file.copied_to, "-m", str(mapping))
         folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
-        words += self._sis_flags()
-        ended = self._tools.command(self._planning, *words, "-o", str(folder), "--json")
-        summary = ended.result
+        words += (*self._sis_flags(), "-o", str(folder), "--json")
+        summary = self._tools.command(self._planning, *words).result
         self._check_complete(load, summary)
         zips = self._write_zips(load, folder) if self._planning == "check" else ()
         planned = {"step": Step.PLANNED, "run": summary.run, "summary": summary, "zips": zips}
@@ -372,8 +368,7 @@ class JobRun:
     def _deliver(self, load: Load) -> Load:
         """Put the zip of the SIS load where Alma reads it."""
         location = self._job.file.deliver_to
-        if location is None:  # pragma: no cover  the schema requires it
-            raise AssertionError
+        assert location is not None  # noqa: S101  the schema requires it
         written = sorted(Path(load.run).glob(wording.SIS_FILES)) if self._sis else ()
         try:
             with opened(self._job, location) as place:
@@ -406,8 +401,6 @@ class JobRun:
             trouble.append(f"{error} The next run tries again to give the rejects to the office.")
         return load.model_copy(update={"step": Step.PUT_AWAY, "trouble": tuple(trouble)})
 
-    # --- results ---
-
     def _result(self, load: Load) -> Message:
         summary, state, file = load.planned, self._store.state, self._job.file
         code = Exit.worst({Exit(summary.exit), *((Exit.STOPPED,) if load.trouble else ())})
@@ -417,10 +410,9 @@ class JobRun:
         written = summary.written if summary.created is not None else 0
         planned = file.do == "plan" and bool(summary.create or summary.update)
         listed = tuple(to_retire(load))
+        level = Level.CHANGES if written or load.delivered else Level.NOTHING
         if code is not Exit.DONE or planned or listed:  # a person applies the plan, or the list
             level = Level.TROUBLE
-        else:
-            level = Level.CHANGES if written or load.delivered else Level.NOTHING
         headline, lines = what_was_done(self._job, load, state, self._sis)
         flags = wording.sis_flags(self._sis)
         lines += (*self._returns.to_correct(load, flags), *load.trouble)
@@ -430,8 +422,7 @@ class JobRun:
         """Report files that came too late: their rows need a person, as rejected ones do."""
         first, *more = self._store.state.superseded
         message = self._reporter.message(Level.TROUBLE, Exit.REJECTS, first, more)
-        _, all_have = self._reporter.send(message)
-        if not all_have:
+        if not self._reporter.send(message)[1]:
             return Exit.STOPPED
         self._store.save(superseded=())
         return Exit.REJECTS
@@ -444,13 +435,9 @@ class JobRun:
         `done`: what is known of what was loaded.
         """
         state = self._store.state
+        then = (*done, *what_next(self._job, error, load, state))
         all_have = self._reporter.trouble(
-            error,
-            state.reported,
-            self._tools.now(),
-            load,
-            (*done, *what_next(self._job, error, load, state)),
-            state.superseded,
+            error, state.reported, self._tools.now(), load, then, state.superseded
         )
         reported = tuple(dict.fromkeys((*state.reported, *self._reporter.reported)))
         self._store.save(reported=reported, superseded=() if all_have else state.superseded)

@@ -110,9 +110,8 @@ class Load(_Kept):
 
     @property
     def planned(self) -> Summary:
-        """The counts of its plan; a load that was not planned has none, which is a defect."""
-        if self.summary is None:  # pragma: no cover  no step after the plan is without it
-            raise AssertionError
+        """The counts of its plan, which every step after the plan has."""
+        assert self.summary is not None  # noqa: S101
         return self.summary
 
     @property

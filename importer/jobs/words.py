@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -124,24 +125,14 @@ def why_held(job: Job, load: Load, state: State) -> Iterator[str]:
     yield from changed_fields(load.run)
     yield from reasons(load.run, None)
     yield f"Look at {load.run}/report.html."
-    ways = {
-        "office": _office(job, load),
-        "mapping": _mapping(job, state),
-        "allow": _allow(job, load),
-    }
+    office, mapping, allow = _office(job, load), _mapping(job, state), _allow(job, load)
     if names.keys() & _OF_THE_FILE:
-        order = ["office", "mapping", "allow"]
+        ways = (office, *(() if names.keys() <= _OF_THE_FILE else (mapping,)), allow)
     elif names.keys() & _OF_THE_MAPPING:
-        order = ["mapping", "office", "allow"]
+        ways = (mapping, *(() if names.keys() == {"mapping"} else (office,)), allow)
     else:
-        order = ["allow", "mapping", "office"]
-    if names.keys() <= _OF_THE_FILE:
-        order.remove("mapping")
-    if names.keys() == {"mapping"}:
-        order.remove("office")
-    for way in order:
-        yield from ways[way]
-    yield from _until_then(job, load, state)
+        ways = (allow, mapping, office)
+    yield from chain(*ways, _until_then(job, load, state))
 
 
 def _office(job: Job, load: Load) -> Iterator[str]:

@@ -99,6 +99,13 @@ def test_the_doctor(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALMA_API_KEY")
     monkeypatch.delenv("ALMA_BASE_URL")
     assert "ALMA_REGION" in str(findings(Exit.USAGE))
+    Path("codes.json").write_text("{", "utf-8")
+    (cache := Path("users/sandbox.sqlite")).parent.mkdir()
+    cache.write_bytes(b"x" * 9000)
+    bad = {one["name"] for one in findings(Exit.USAGE) if one["state"] == "bad"}
+    assert bad == {"code tables", "user cache", "Alma"}
+    words = ("--use-facts", "facts.json", "--for", "01SANDBOX_INST")
+    assert typed("doctor", *words, "--bundle", "new.json").exit == Exit.USAGE
 
 
 def test_the_sandbox_by_itself(folder: Path) -> None:

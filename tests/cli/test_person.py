@@ -94,6 +94,16 @@ def test_what_is_stored_about_a_person(
     assert ("memory", "runs/memory.sqlite") in traces("2002")
 
 
+def test_files_of_a_job_whose_file_is_gone_are_erased() -> None:
+    """It was renamed: nobody can allow or skip what it holds."""
+    (copy := Path("jobs/nightly/1/roster.csv")).parent.mkdir(parents=True)
+    copy.write_bytes(write(ANA).read_bytes())
+    held = Load(stamp="1", files=(), step=Step.HELD)
+    Store("nightly").write(State(job="nightly.yaml", open=held))
+    assert typed("person", "2001", "--erase", "--yes").exit == Exit.DONE
+    assert not copy.exists()
+
+
 def test_an_id_that_the_roster_writes_in_another_way(sandbox: Sandbox) -> None:
     """A run of the same file knows the row, so the copy of a job and the draft are found."""
     roster = write(ANA, BO)
