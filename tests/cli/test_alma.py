@@ -102,8 +102,8 @@ def test_the_doctor(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("codes.json").write_text("{", "utf-8")
     (cache := Path("users/sandbox.sqlite")).parent.mkdir()
     cache.write_bytes(b"x" * 9000)
-    bad = {one["name"] for one in findings(Exit.USAGE) if one["state"] == "bad"}
-    assert bad == {"code tables", "user cache", "Alma"}
+    wrong = {one["name"] for one in findings(Exit.USAGE) if one["state"] == "bad"}
+    assert wrong == {"code tables", "user cache", "Alma"}
     words = ("--use-facts", "facts.json", "--for", "01SANDBOX_INST")
     assert typed("doctor", *words, "--bundle", "new.json").exit == Exit.USAGE
 
