@@ -47,7 +47,7 @@ def shown(field: str, text: str, *, show_values: bool) -> str:
     secret is never shown. `field` is a path (`contact_info.email.email_address`), with or without
     positions, or blank where the field is not known: then everything is cut.
     """
-    path = _path(field)
+    path = plain_path(field)
     if not text or (show_values and path not in SECRETS):
         return text
     if path in _MASKS:
@@ -62,7 +62,7 @@ def shown_word(text: str) -> str:
 
 def takes_code(field: str) -> bool:
     """Return whether a field takes codes."""
-    known = FIELDS.get(_path(field))
+    known = FIELDS.get(plain_path(field))
     return known is not None and (known.shape is Shape.CODE or known.name in _BARE_CODES)
 
 
@@ -97,7 +97,7 @@ def shown_change(field: str, old: str, new: str, *, show_values: bool) -> tuple[
     before, after = (shown(field, text, show_values=show_values) for text in (old, new))
     if before != after or old == new:
         return before, after
-    if _path(field) in SECRETS | _PRIVATE_CODES:
+    if plain_path(field) in SECRETS | _PRIVATE_CODES:
         return CUT, f"another {CUT}"
     at = next(at for at, (a, b) in enumerate(zip_longest(old, new)) if a != b)
     return _around(old, at), _around(new, at)
@@ -108,7 +108,8 @@ def _around(text: str, at: int) -> str:
     return f"{CUT}{text[at]}{CUT}" if at < len(text) else CUT
 
 
-def _path(field: str) -> str:
+def plain_path(field: str) -> str:
+    """Return the path of a field without positions; of a list's entry, that of its main field."""
     path = _POSITION.sub("", field)
     return _MAIN.get(path, path)
 

@@ -10,13 +10,13 @@ from itertools import groupby
 
 from importer.ledger.journal import RESOLVED_ADVICE, to_create
 from importer.ledger.ledger import Ledger
-from importer.model.fields import fields_of
+from importer.model.fields import FIELDS, fields_of
 from importer.model.plan import Act, Change, ChangeKind, Fate, Result, SafetyCheck
 from importer.model.problem import VALUE, Code, Problem, Repairs, Severity
 from importer.model.run import RowHistory
 from importer.model.text import RowId, counted, is_absent, row_label
 from importer.model.user import User
-from importer.report.masking import CUT, shown, shown_change, takes_code
+from importer.report.masking import CUT, plain_path, shown, shown_change, takes_code
 from importer.report.wording import ENDS, End, end_of, field_name, part_name, sentence, what
 
 MOST_LINES = 200
@@ -405,10 +405,12 @@ class Survey:
         self.expiry = expiry.most_common()
         causes = group_problems(ledger.problems())
         self.looks = tuple(self._looks(causes))
+        above = set[str]() if ledger.was_applied else {one.key for one in self.looks}
         self.problems = tuple(
             one
             for one in causes
             if not (one.danger or one.code is Code.RESOLVED or _decided(one.first))
+            and one.code not in above
         )
         self.created = tuple(
             Person(row.row, self._names.of(row), row.primary_id)
@@ -433,7 +435,7 @@ class Survey:
 
     def _add(self, row: RowHistory) -> None:
         fields, groups, expiry = self._counts
-        found = tuple(differences(row.changes, show_values=True))
+        found = _in_order(differences(row.changes, show_values=True))
         fields.update(list(dict.fromkeys(one.name for one in found)))
         by_path = {one.path: one for one in found}
         if row.act is Act.DELETE:
@@ -468,7 +470,16 @@ class Survey:
 
 def _changed(found: Iterable[Difference]) -> tuple[Changed, ...]:
     """Return what changes, first where Alma has a value, which is lost."""
-    return tuple((one.path, one.old, one.new) for one in sorted(found, key=lambda one: not one.old))
+    ordered = sorted(_in_order(found), key=lambda one: not one.old)
+    return tuple((one.path, one.old, one.new) for one in ordered)
+
+
+def _in_order(found: Iterable[Difference]) -> list[Difference]:
+    """Return differences in the order of a record's fields, for a load and its undo alike."""
+    return sorted(found, key=lambda one: _FIELDS.get(plain_path(one.path), len(_FIELDS)))
+
+
+_FIELDS = {path: at for at, path in enumerate(FIELDS)}
 
 
 def _moved(expiry: Difference) -> str:

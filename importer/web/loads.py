@@ -260,9 +260,9 @@ class Load:
     @property
     def name(self) -> str:
         """Its name: that of the draft or, without one, what the run is about."""
-        run = self.run.name if self.run else ""
-        name = self.draft.title if self.draft else name_of(self.known.facts) if self.known else run
-        return f"Undo of {name}" if self.known and self.known.facts.command == "undo" else name
+        if self.draft:
+            return self.draft.title
+        return name_of(self.known.facts) if self.known else self.run.name if self.run else ""
 
     @property
     def file(self) -> str:
@@ -412,7 +412,8 @@ def _load(
 
 def name_of(facts: RunFacts) -> str:
     """Return the name of a load without a draft: its file's or, of users of Alma, its mapping's."""
-    return title(Path((facts.mapping if facts.roster.kept else facts.roster).path).stem)
+    name = title(Path((facts.mapping if facts.roster.kept else facts.roster).path).stem)
+    return f"Undo of {name}" if facts.command == "undo" else name
 
 
 def _has_mappings_of(facts: RunFacts) -> bool:
@@ -536,12 +537,17 @@ def steps(
     asked = known.open_rows if known else frozenset()
     left = len(asked - given_answers(run).keys()) if run and asked else 0
     looked = bool(checked) or planned
+    last = (
+        Step("Review", to if planned else "", applied),
+        Step("Load", f"{to}/live" if applied else "", bool(known and applied and not known.left)),
+    )
+    if known and known.facts.command == "undo":
+        return last
     return (
         Step("Sheet", f"{at}/sheet" if at else "", mapped or planned),
         Step("Mapping", f"{at}/mapping" if mapped else "", looked),
         Step("Grid", f"{at}/grid" if mapped else "", looked, checked.wrong if checked else 0),
         Step("Decisions", f"{to}/decisions" if asked and not applied else "",
              planned and not left, left),
-        Step("Review", to if planned else "", applied),
-        Step("Load", f"{to}/live" if applied else "", bool(known and applied and not known.left)),
+        *last,
     )  # fmt: skip

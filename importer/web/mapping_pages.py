@@ -366,7 +366,10 @@ def words(roster: Roster, document: MappingDocument, tables: CodeTables) -> tupl
 def _codes_of(
     rule: FieldRule, document: MappingDocument, roster: Roster, table: tuple[CodeRow, ...]
 ) -> CodesOf:
-    """Return the words of a rule that takes one column, those without a code first."""
+    """Return the words of a rule that takes one column, those of most rows first.
+
+    They stay in this order: whoever chooses codes with the keyboard stays at their word.
+    """
     lookup = rule.lookup if isinstance(rule.lookup, str) else ""
     labels = {
         row.code: f"{row.code}: {row.description}" if row.description else row.code for row in table
@@ -397,7 +400,7 @@ def _codes_of(
         elif near:
             like = f"like {near[0][1].rpartition(': ')[2]}"
         lines.append(WordLine(word, count, chosen, near, like))
-    lines.sort(key=lambda line: (bool(line.code), -line.count))
+    lines.sort(key=lambda line: -line.count)
     codes, name = tuple(labels.items()), field_name(path_of(document, rule))
     other = document.tables[lookup].otherwise if lookup in document.tables else ""
     return CodesOf(
@@ -483,6 +486,11 @@ def on_form(findings: Iterable[str]) -> Iterator[str]:
             yield f"Under Columns, choose the column for “{field_name(found[1])}”."
         elif not _COLUMNS_LIST.match(one):
             yield one
+        elif "`optional`" in one:
+            yield (
+                "Choose another column for each missing one. If only some rosters have it, press "
+                "“Show as text” and list it in `optional` under `roster:`."
+            )
 
 
 _LINE = re.compile(r"\A[^:\s]+:([0-9]+): (?:record\.)?")

@@ -33,7 +33,7 @@ NO_REGION = "not chosen yet"
 _COMMANDS = {
     "doctor": ("Checking the setup", ("doctor", "--json")),
     "codes": ("Reading the code tables", ("codes", "fetch")),
-    "users": ("Refreshing the user cache", ("users", "refresh")),
+    "users": ("Reading the users of Alma", ("users", "refresh")),
 }
 
 

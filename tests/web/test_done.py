@@ -6,7 +6,7 @@ import json
 import re
 
 import httpx
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from importer.errors import Exit
 from tests.campus.retiring import FACTS
@@ -38,20 +38,29 @@ def test_progress_is_told_once_in_a_while(
 ) -> None:
     """Per cent, rate, time left and rows come with each look; a screen reader is told at a change.
 
-    The load is paused, and continued with one click, without the institution's code.
+    Where the server is silent, the page says so in place of Pause. The load is paused, and
+    continued with one click, without the institution's code.
     """
     library, client = office
-    run = planned(client, drafted(client, "alma", people(100, 40), "plain.yaml"))
+    run = planned(client, drafted(client, "alma", people(100, 60), "plain.yaml"))
     library.set_rate(3)
     live = approve(client, run).headers["Location"]
     until(lambda: "Time left" in client.get(live).text)
     with client.stream("GET", live.replace("/live", "/events")) as stream:
         event = json.loads(next(stream.iter_lines()).removeprefix("data: "))
-    assert re.search(r"Writing 40 people to .*% done, \d+ of 40 rows, .* left", event["sentence"])
+    assert re.search(r"Writing 60 people to .*% done, \d+ of 60 rows, .* left", event["sentence"])
     shown = words(event["html"])
     assert re.search(r"Rate [\d.]+ a second Time left", shown)
     assert re.search(r"Row \d+: Ida Name\d+, created", shown)
 
+    with tab_of(browser, client) as tab:
+        tab.clock.install()
+        tab.route("**/events*", lambda route: route.abort())
+        tab.goto(str(client.base_url.join(live)))
+        expect(tab.get_by_role("button", name="Pause")).to_be_visible()
+        tab.clock.run_for(20_000)
+        expect(tab.get_by_role("alert")).to_contain_text("not answered any more")
+        expect(tab.get_by_role("button", name="Pause")).to_be_hidden()
     with tab_of(browser, client) as tab:
         tab.goto(str(client.base_url.join(live)))
         tab.evaluate(
@@ -63,14 +72,14 @@ def test_progress_is_told_once_in_a_while(
         )
         until(lambda: tab.evaluate("looks") > 2)
         heading = tab.evaluate("document.querySelector('h1').textContent")
-        assert heading.startswith("Writing 40 people to ")
+        assert heading.startswith("Writing 60 people to ")
         assert tab.title().startswith(heading)
         assert tab.evaluate("told") == 0
         tab.get_by_role("button", name="Pause").click()
         tab.get_by_role("heading", name=re.compile("^Paused at")).wait_for()
         library.set_rate(50)
         tab.get_by_role("button", name="Continue the load").click()
-        tab.get_by_role("heading", name="40 of 40 rows were written").wait_for()
+        tab.get_by_role("heading", name="60 of 60 rows were written").wait_for()
 
 
 def test_an_undo_names_who_is_deleted_and_who_stays(office: tuple[Library, httpx.Client]) -> None:

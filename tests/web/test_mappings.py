@@ -121,6 +121,31 @@ def test_words_that_stand_for_dates_are_given_their_dates(
 ENDS = ("permanent", "2030-01-02", "permanent", "2031-03-04")
 
 
+def test_words_stay_in_their_order_while_they_get_codes(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """Whoever chooses a code with the arrow keys, one after another, stays at the same word."""
+    _, client = opened
+    kinds = ("Guest", "Guest", "Friend", "Donor")
+    rows = [f"A80{n},Ann,Lee{'abcd'[n]},{kind}" for n, kind in enumerate(kinds)]
+    draft = drafted(
+        client, "practice", "\n".join(["Card,First Name,Last Name,Kind", *rows, ""]), "new"
+    )
+    form = {"target-D": "record/user_group", "do": "save", **mapping_stamp(client, draft)}
+    client.post(f"{draft}/mapping", data=form)
+
+    def listed() -> list[str]:
+        return re.findall(
+            r'name="code record/user_group (\w+)"', client.get(f"{draft}/mapping").text
+        )
+
+    before = listed()
+    assert before == ["Guest", "Friend", "Donor"]
+    form = {"code record/user_group Guest": "COMM", **mapping_stamp(client, draft)}
+    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    assert listed() == before
+
+
 def test_a_column_of_many_values_is_no_column_of_codes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
