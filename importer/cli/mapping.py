@@ -19,8 +19,8 @@ from importer.cli.console import saved_codes
 from importer.cli.options import Codes, Commands, Json, NewFile, ShowValues, VisibleOnly, shipped
 from importer.cli.output import emit, now, say, write, write_new
 from importer.errors import Exit, RosterError, UsageError, WhichSheetError
-from importer.loader.headings import SEARCHED
 from importer.loader.read import preview
+from importer.loader.table import SEARCHED
 from importer.mapper.checks import findings as checked
 from importer.mapper.dates import Order
 from importer.mapper.explain import about, explain

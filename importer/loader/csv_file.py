@@ -24,12 +24,11 @@ import numpy as np
 import pandas as pd
 
 from importer.errors import RosterError
-from importer.loader import headings, table
+from importer.loader import table
 from importer.loader.cleaning import LONGEST, Clean, Cleaned, clean, clean_escaped, writable
 from importer.loader.detect import Kind, NotReadableError, WrongEncodingError
 from importer.loader.encodings import LATIN_9, WESTERN, decoded, find_encoding
-from importer.loader.headings import Headings
-from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
+from importer.loader.table import WHOLE_ROW, Columns, Headings, Located, Sheet
 from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.roster import Layout, Roster, Source, letter
 from importer.model.text import row_list, spans
@@ -64,12 +63,12 @@ _TOO_LONG = (
 def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     """Return the roster of a CSV file with these bytes. Raises RosterError, NotReadableError."""
     encoding, doubt = find_encoding(content, layout.encoding)
-    form = _form(_first_lines(content, encoding), layout)
-    delimiter = form.delimiter
+    form = _form(content, encoding, layout)
+    delimiter, quote, _ = form
     sheet = Sheet([*_records(content, encoding, form)])
     while sheet.rows and not sheet.rows[-1]:  # an empty line is how text files end
         sheet.rows.pop()
-    found = headings.find(sheet.rows, layout)
+    found = table.find_headings(sheet.rows, layout)
     if found is None:
         msg = "has no text. Check whether the export was complete."
         raise NotReadableError(msg)
@@ -88,7 +87,7 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
         source, encoding=encoding.removesuffix("-sig"), delimiter=delimiter, header=found.rows
     )
     quoted = "its cells are in single quotation marks, which were removed"
-    notices = [*filter(None, (found.notice, doubt, quoted if form.quote == "'" else ""))]
+    notices = [*filter(None, (found.notice, doubt, quoted if quote == "'" else ""))]
     if encoding in {WESTERN, LATIN_9} and layout.encoding == "auto":
         notices += _encoding_notice(sheet.rows, columns.positions, encoding)
     return table.build(
@@ -104,25 +103,23 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
 
 def first_rows(content: bytes, encoding: str, layout: Layout, count: int) -> list[Record]:
     """Return the first rows of a CSV file as they came. Raises NotReadableError."""
-    form = _form(_first_lines(content, encoding), layout)
-    return [*islice(_records(content, encoding, form), count)]
+    return [*islice(_records(content, encoding, _form(content, encoding, layout)), count)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """How the text is written: delimiter, quotation mark, and lines above the first record."""
-
-    delimiter: str
-    quote: str
-    skip: int
+_Form = tuple[str, str, int]
+"""How the text is written: delimiter, quotation mark, and lines above the first record."""
 
 
-def _form(lines: Sequence[str], layout: Layout) -> _Form:
+def _form(content: bytes, encoding: str, layout: Layout) -> _Form:
+    try:
+        lines = [line[:LONGEST] for line in islice(decoded(content, encoding), _SAMPLE)]
+    except UnicodeError:  # which `_records` reports
+        lines = []
     first = lines[0].rstrip("\r\n").strip('"') if lines else ""
     if first.lower().startswith("sep=") and len(first) == 5:  # it names the delimiter
-        return _Form(first[4], _quote(lines[1:], first[4]), 1)
+        return first[4], _quote(lines[1:], first[4]), 1
     delimiter = _delimiter(lines, layout)
-    return _Form(delimiter, _quote(lines, delimiter), 0)
+    return delimiter, _quote(lines, delimiter), 0
 
 
 def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
@@ -133,8 +130,8 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
     """
     csv.field_size_limit(_LARGEST)
     number = line = cells = size = 0
-
-    every = islice(decoded(content, encoding), form.skip, None)
+    delimiter, quote, skip = form
+    every = islice(decoded(content, encoding), skip, None)
 
     def lines() -> Iterator[str]:
         """Stop a record that never ends before it fills the memory."""
@@ -147,12 +144,12 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
             yield text
 
     rows = lines() if len(content) > 2 * _LARGEST else every
-    reader = _reader(rows, delimiter=form.delimiter, quotechar=form.quote, strict=True)
+    reader = _reader(rows, delimiter=delimiter, quotechar=quote, strict=True)
     try:
         for record in reader:
             number += 1
             cells += len(record)
-            if number > ROWS + headings.SEARCHED or cells > CELLS:
+            if number > ROWS + table.SEARCHED or cells > CELLS:
                 raise NotReadableError(_TOO_LONG)
             line, size = reader.line_num, 0
             yield tuple(record)
@@ -164,7 +161,7 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
         else:
             what = "has text right behind a closing quotation mark"
         msg = (
-            f"cannot be read: row {number + 1}, which begins in line {line + 1 + form.skip} of the "
+            f"cannot be read: row {number + 1}, which begins in line {line + 1 + skip} of the "
             f"file, {what}, so rows would run into one another. Correct it in a text editor, or "
             "export the roster again."
         )
@@ -175,14 +172,6 @@ def _records(content: bytes, encoding: str, form: _Form) -> Iterator[Record]:
             "Set the right `encoding` in the mapping, or `auto`."
         )
         raise WrongEncodingError(msg) from None
-
-
-def _first_lines(content: bytes, encoding: str) -> list[str]:
-    """Return the first lines, shortened; none if bytes are wrong, which `records` reports."""
-    try:
-        return [line[:LONGEST] for line in islice(decoded(content, encoding), _SAMPLE)]
-    except UnicodeError:
-        return []
 
 
 def _delimiter(lines: Sequence[str], layout: Layout) -> str:
@@ -197,7 +186,7 @@ def _delimiter(lines: Sequence[str], layout: Layout) -> str:
         usual = max(set(widths), key=widths.count, default=1)
         if usual == 1:
             return 0, 0, 1
-        found = max(headings.matches(record, layout.expected) for record in records[:20])
+        found = max(table.matches(record, layout.expected) for record in records[:20])
         return found, widths.count(usual) / len(widths), usual
 
     return max(_DELIMITERS, key=merit)
@@ -218,7 +207,7 @@ def _undivided(rows: Sequence[Sequence[str]], layout: Layout) -> str:
     if any(len(row) > 1 for row in rows):
         return ""
     texts = [row[0] for row in rows if row]
-    if len(texts) < 2 or headings.matches(texts, layout.expected):
+    if len(texts) < 2 or table.matches(texts, layout.expected):
         return ""
     for delimiter in _DELIMITERS:
         counts = {text.count(delimiter) for text in texts}

@@ -284,8 +284,11 @@ def decoded(content: bytes, encoding: str) -> io.TextIOWrapper:
             content = _BEGINNINGS.sub(b"", content)
         if b'" ' in content:
             content = _QUOTED.sub(rb"\1", content)
-    errors = _KEEP_BYTE if encoding == WESTERN else "surrogatepass"
-    return io.TextIOWrapper(io.BytesIO(content), encoding=encoding, errors=errors, newline="")
+    return io.TextIOWrapper(io.BytesIO(content), encoding, _errors(encoding), newline="")
+
+
+def _errors(encoding: str) -> str:
+    return _KEEP_BYTE if encoding == WESTERN else "surrogatepass"
 
 
 def find_encoding(content: bytes, wanted: str) -> tuple[str, str]:
@@ -303,11 +306,11 @@ def find_encoding(content: bytes, wanted: str) -> tuple[str, str]:
         return known, _doubt(content, wanted, known)
     if content.count(0) * 100 > len(content):
         raise _full_of_nuls(content)
-    text = _utf_8(content)
+    text = _decode([content], "utf-8")
     if text is None:
         return _western(_words(content)), ""
     if content.isascii():
-        _ask_if_utf_7(text)
+        _ask_if_utf_7(*text)
     else:
         _ask_if_by_chance(_words(content))
     return "utf-8", ""
@@ -387,7 +390,7 @@ def _doubt(content: bytes, wanted: str, known: str) -> str:
     words = _words(content)
     if not words or known.startswith(_WIDE):
         return ""
-    if known == "utf-8" or _utf_8(content) is not None:
+    if known == "utf-8" or _decode([content], "utf-8"):
         if known == "utf-8" or (len(words) <= _FEW and not all(map(_is_damaged, words))):
             return ""
         msg = (
@@ -442,11 +445,8 @@ def _is_damaged(word: bytes) -> bool:
 
     In a file that is not UTF-8, `clean` reports it.
     """
-    try:
-        text = word.decode()
-    except UnicodeDecodeError:
-        return False
-    return max(text) <= _LATIN and any(char.isascii() and char.isalpha() for char in text)
+    texts = _decode([word], "utf-8")
+    return texts is not None and max(*texts) <= _LATIN and any(map(_is_ascii_letter, *texts))
 
 
 def _readings(words: Sequence[bytes]) -> list[_Reading]:
@@ -468,16 +468,8 @@ def _merit(words: Sequence[str], candidate: _Candidate) -> float:
 
 def _decode(words: Sequence[bytes], encoding: str) -> tuple[str, ...] | None:
     """Return the words as an encoding reads them, None if it cannot."""
-    errors = _KEEP_BYTE if encoding == WESTERN else "strict"
     try:
-        return tuple(word.decode(encoding, errors) for word in words)
-    except UnicodeDecodeError:
-        return None
-
-
-def _utf_8(content: bytes) -> str | None:
-    try:
-        return content.decode("utf-8", "surrogatepass")
+        return tuple(word.decode(encoding, _errors(encoding)) for word in words)
     except UnicodeDecodeError:
         return None
 
@@ -487,12 +479,7 @@ def _ask_if_utf_7(text: str) -> None:
     for found in _UTF_7.finditer(text):
         before = _BETWEEN.split(text[max(0, found.start() - _LONGEST) : found.start()])[-1]
         behind = _BETWEEN.split(text[found.end() : found.end() + _LONGEST], maxsplit=1)[0]
-        try:
-            letters = (
-                (found[0] if found[0].endswith("-") else found[0] + "-").encode().decode("utf-7")
-            )
-        except UnicodeDecodeError:
-            continue
+        [letters] = _decode([found[0].removesuffix("-").encode() + b"-"], "utf-7") or [""]
         names = {unicodedata.name(letter, "?").split()[0] for letter in letters}
         if letters.isalpha() and len(names) == 1 and "@" not in before + behind:
             msg = (

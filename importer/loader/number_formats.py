@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from xml.etree.ElementTree import iterparse
 
 from importer.model.problem import CellFinding, Code
@@ -55,6 +56,7 @@ _BUILT_IN = dict.fromkeys((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59
 _BUILT_IN[17] = MONTHS  # May-27
 
 
+@lru_cache(maxsize=1_000)
 def read_format(number: int, code: str) -> Format:
     """Return what a number format does. Built-in ones have a number and no code."""
     if not code:
@@ -99,8 +101,7 @@ def read_styles(part: bytes) -> list[Format]:
             codes[int(element.get("numFmtId", ""))] = element.get("formatCode", "")
         elif event == "start" and name == "xf" and in_cells:
             chosen.append(int(element.get("numFmtId", 0)))
-    known = {number: read_format(number, codes.get(number, "")) for number in set(chosen)}
-    return [known[number] for number in chosen]
+    return [read_format(number, codes.get(number, "")) for number in chosen]
 
 
 def show(value: float, chosen: Format = PLAIN, *, starts_1904: bool = False) -> Shown:

@@ -24,9 +24,8 @@ from importer.loader.detect import (
     library_errors,
     packed,
 )
-from importer.loader.headings import MergedRange
 from importer.loader.number_formats import Shown, show
-from importer.loader.table import CELLS, COLUMNS, ROWS, Sheet
+from importer.loader.table import CELLS, COLUMNS, ROWS, MergedRange, Sheet
 
 TAGS = 8_000_000
 """Tags of XML in a file, which are measured in some 10 seconds."""

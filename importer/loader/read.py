@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from importer.errors import Cause, RosterError, WhichSheetError
-from importer.loader import headings, table
+from importer.loader import table
 from importer.loader.cleaning import clean, clean_escaped
 from importer.loader.csv_file import first_rows, read_csv
 from importer.loader.detect import Kind, NotReadableError, identify, read_bytes, unpack
@@ -215,7 +215,7 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
     """Return the workbook's roster. Raises RosterError, NotReadableError."""
     source, about_sheets = _choose_sheet(workbook, source, layout)
     sheet = workbook.read(source.sheet)
-    found = headings.find(sheet.rows, layout, sheet.merged)
+    found = table.find_headings(sheet.rows, layout, sheet.merged)
     if found is None:
         msg = (
             f'The sheet "{source.sheet}" of {source.path.name} is empty. Name another in the '
@@ -225,7 +225,7 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
     source = replace(source, header=found.rows)
     # the texts of a rejects.csv that was saved as a workbook are escaped
     names = {name.removesuffix(" (2)") for name, _ in workbook.sheets}
-    escaped = headings.added_at(found.texts) is not None and names.isdisjoint(REJECTS_SHEETS)
+    escaped = table.added_at(found.texts) is not None and names.isdisjoint(REJECTS_SHEETS)
     columns = table.find_columns(found, sheet, max(map(len, sheet.rows)), escaped=escaped)
     _check_size(sheet, columns, source)
     texts = [*about_sheets, *filter(None, [found.notice])]
@@ -310,7 +310,7 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
     hidden = [name for name, seen in workbook.sheets if not seen]
     if layout.sheet:
         named = _named(workbook, layout)
-        if not named and visible and headings.is_rejects(workbook.read(visible[0], 1).rows):
+        if not named and visible and table.is_rejects(workbook.read(visible[0], 1).rows):
             named = visible
         if not named:
             near = get_close_matches(layout.sheet, visible, n=1, cutoff=0.7)
@@ -325,26 +325,26 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
     if len(workbook.sheets) == 1:
         return replace(source, sheet=visible[0]), []
     tops = {
-        name: workbook.read(name, headings.SEARCHED).rows[: headings.SEARCHED]
+        name: workbook.read(name, table.SEARCHED).rows[: table.SEARCHED]
         for name, _ in workbook.sheets
     }
     enough = max(1, layout.used // 2)
     alike = {
         name
         for name, top in tops.items()
-        if any(headings.matches(row, layout.expected) >= enough for row in top)
+        if any(table.matches(row, layout.expected) >= enough for row in top)
     }
     widths = {name: max(map(_filled_cells, tops[name]), default=0) for name in visible}
     filled = [name for name, width in widths.items() if width]
     wide = [name for name, width in widths.items() if width > 1]  # a roster has two columns
-    rejects = [name for name in visible if headings.is_rejects(tops[name])]
+    rejects = [name for name in visible if table.is_rejects(tops[name])]
     fitting = rejects or [name for name in visible if name in alike] or wide or filled
     if len(fitting) != 1:
         what = "More than one sheet may be the roster" if fitting else "No visible sheet has text"
         raise _ambiguous(source, visible, what)
     notices = []
     chosen = fitting[0]
-    own = REJECTS_SHEETS if headings.is_rejects(tops[chosen]) else TEMPLATE_SHEETS
+    own = REJECTS_SHEETS if table.is_rejects(tops[chosen]) else TEMPLATE_SHEETS
     if others := [one for one in filled if one.removesuffix(" (2)") not in {chosen, *own}]:
         notices.append(f'the sheet "{chosen}" was read; not read: {_quoted(others)}')
     if unseen := [name for name in hidden if name in alike]:
@@ -354,8 +354,8 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
 
 
 def _named(workbook: Workbook, layout: Layout) -> list[str]:
-    wanted = headings.fold(layout.sheet)
-    return [name for name, _ in workbook.sheets if headings.fold(name) == wanted]
+    wanted = table.fold(layout.sheet)
+    return [name for name, _ in workbook.sheets if table.fold(name) == wanted]
 
 
 def _filled_cells(row: Sequence[str]) -> int:

@@ -11,9 +11,8 @@ from xlrd.compdoc import CompDoc
 
 from importer.loader.cleaning import formula_error
 from importer.loader.detect import DAMAGED, LOCKED, TOO_LARGE, NotReadableError, library_errors
-from importer.loader.headings import MergedRange
 from importer.loader.number_formats import PLAIN, Format, Shown, read_format, show
-from importer.loader.table import Located, Sheet
+from importer.loader.table import Located, MergedRange, Sheet
 from importer.model.roster import FORMULA_ERRORS
 
 STORED = 2_000_000
@@ -47,7 +46,6 @@ class XlsWorkbook:
             self.sheets = [(sheet.name, sheet.visibility == 0) for sheet in self._book.sheets()]
             self.starts_1904 = self._book.datemode == 1
             self._missing = dict(zip((name for name, _ in self.sheets), missing, strict=False))
-        self._formats: dict[int, Format] = {}
 
     def read(self, name: str, until: int = 0) -> Sheet:
         """Return a sheet, up to row `until` if that is not 0."""
@@ -85,11 +83,9 @@ class XlsWorkbook:
     def _format(self, style: int | None) -> Format:
         if style is None or style >= len(self._book.xf_list):
             return PLAIN
-        if style not in self._formats:
-            number = self._book.xf_list[style].format_key
-            known = self._book.format_map.get(number)
-            self._formats[style] = read_format(number, known.format_str if known else "")
-        return self._formats[style]
+        number = self._book.xf_list[style].format_key
+        known = self._book.format_map.get(number)
+        return read_format(number, known.format_str if known else "")
 
 
 def _measure(content: bytes) -> tuple[bool, list[list[tuple[int, int]]]]:

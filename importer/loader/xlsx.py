@@ -35,9 +35,8 @@ from python_calamine import CalamineWorkbook
 
 from importer.loader.cleaning import formula_error
 from importer.loader.detect import DAMAGED, TOO_LARGE, NotReadableError, library_errors, packed
-from importer.loader.headings import MergedRange
 from importer.loader.number_formats import DIGITS, PLAIN, Format, Shown, read_styles, show
-from importer.loader.table import CELLS, COLUMNS, ROWS, Located, Sheet
+from importer.loader.table import CELLS, COLUMNS, ROWS, Located, MergedRange, Sheet
 from importer.model.roster import FORMULA_ERRORS
 
 TAGS = 7_000_000

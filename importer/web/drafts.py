@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 
 from importer.errors import RosterError, UsageError
 from importer.loader.corrections import Correction, correct, read_corrections, write_corrections
-from importer.loader.headings import fold
 from importer.loader.read import preview, read
+from importer.loader.table import fold
 from importer.mapper.evaluate import evaluate
 from importer.mapper.load import examine
 from importer.mapper.mapping import MappingDocument

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from importer.errors import RosterError
-from importer.loader import headings
-from importer.loader.headings import SEARCHED, MergedRange
+from importer.loader import table
+from importer.loader.table import SEARCHED, MergedRange
 from importer.model.roster import ADDED, Layout
 
 EXPECTED = Layout(expected=frozenset({"ID", "Last Name"}))
@@ -23,7 +23,7 @@ def found(
     top: list[list[str]], layout: Layout = EXPECTED, merged: tuple[MergedRange, ...] = ()
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The heading rows and their texts."""
-    headings_found = headings.find(top, layout, merged)
+    headings_found = table.find_headings(top, layout, merged)
     assert headings_found is not None
     return headings_found.rows, headings_found.texts
 
@@ -38,7 +38,7 @@ def found(
 )
 def test_headings_are_compared_as_people_read_them(name: str, count: int) -> None:
     """Case, blanks, breaks and what nobody sees make no difference; what only looks alike does."""
-    assert headings.matches([name, "Other"], EXPECTED.expected) == count
+    assert table.matches([name, "Other"], EXPECTED.expected) == count
 
 
 @pytest.mark.parametrize("above", range(SEARCHED))
@@ -99,8 +99,8 @@ def test_a_long_notice_above_the_headings_takes_no_time() -> None:
 
 def test_no_text_no_headings() -> None:
     """A sheet of blanks has none."""
-    assert headings.find([], EXPECTED) is None
-    assert headings.find(rows(" |\u00a0"), EXPECTED) is None
+    assert table.find_headings([], EXPECTED) is None
+    assert table.find_headings(rows(" |\u00a0"), EXPECTED) is None
 
 
 def test_a_declared_row_is_taken_unseen() -> None:
@@ -108,7 +108,7 @@ def test_a_declared_row_is_taken_unseen() -> None:
     top = rows("ID|Last Name", "Nr|Name")
     assert found(top, Layout(header=(2,), expected=EXPECTED.expected)) == ((2,), ("Nr", "Name"))
     with pytest.raises(RosterError, match="row 3"):
-        headings.find(top, Layout(header=(3,)))
+        table.find_headings(top, Layout(header=(3,)))
 
 
 def test_two_declared_rows_are_joined() -> None:
@@ -128,7 +128,7 @@ def test_two_rows_that_nobody_declared_are_refused(merged: MergedRange) -> None:
     top = rows("ID|Contact|", "|Email|Phone", "1|a@example.org|")
     over = "columns B to C" if merged.first_row == merged.last_row else "rows 1 to 2"
     with pytest.raises(RosterError, match=rf"over {over}\..*header: \[1, 2\]"):
-        headings.find(top, Layout(), [merged])
+        table.find_headings(top, Layout(), [merged])
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_other_merged_cells_are_nothing_to_headings(merged: MergedRange) -> None
 def test_merged_headings_are_fine_where_all_that_is_expected_is_there() -> None:
     """Then no column can be meant otherwise."""
     top = rows("ID|Last Name|", "1|Silva|")
-    assert headings.find(top, EXPECTED, [MergedRange(1, 1, 1, 2)]) is not None
+    assert table.find_headings(top, EXPECTED, [MergedRange(1, 1, 1, 2)]) is not None
 
 
 def test_text_above_the_headings_is_told_unless_they_were_declared() -> None:
@@ -156,7 +156,7 @@ def test_text_above_the_headings_is_told_unless_they_were_declared() -> None:
         (Layout(header=(2,)), top, False),
         (EXPECTED, rows("", "ID|Last Name"), False),
     ):
-        result = headings.find(titles, layout)
+        result = table.find_headings(titles, layout)
         assert result is not None
         assert ("row 2" in result.notice) is expected
 

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from importer.errors import RosterError
 from importer.loader import csv_file
 from importer.loader.cleaning import clean
-from importer.loader.headings import Headings
 from importer.loader.read import read
-from importer.loader.table import Sheet, build, find_columns
+from importer.loader.table import Headings, Sheet, build, find_columns
 from importer.model.roster import ADDED, Layout, Source
 from importer.model.text import ABSENT_ROWS
 

@@ -9,10 +9,9 @@ import pytest
 
 from importer.errors import RosterError
 from importer.loader import read as reading
-from importer.loader.headings import MergedRange
 from importer.loader.number_formats import show
 from importer.loader.read import read_workbook
-from importer.loader.table import Located, Sheet
+from importer.loader.table import Located, MergedRange, Sheet
 from importer.model.problem import Code
 from importer.model.roster import ADDED, REJECTS_SHEETS, Layout, Roster, Source
 
