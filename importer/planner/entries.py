@@ -66,20 +66,30 @@ def coded(value: str) -> Coded:
 def to_field(field: Field, value: str) -> object:
     """Return a candidate's text as the value that the record has.
 
-    `force_password_change` is the text TRUE or nothing (contract 1.1). Raises ValueError if a date
-    is not ISO; the mapper lets none through.
+    Raises ValueError if a date is not ISO; the mapper lets none through.
+    """
+    return converter(field)(value)
+
+
+@cache
+def converter(field: Field) -> Callable[[str], object]:
+    """Return what makes the value that the record has of a candidate's text.
+
+    `force_password_change` is the text TRUE or nothing (contract 1.1).
     """
     if field.name == "force_password_change":
-        return "TRUE" if value.casefold() == "true" else ""
+        return lambda text: "TRUE" if text.casefold() == "true" else ""
     match field.shape:
         case Shape.TEXT:
-            return value
+            return str
+        case Shape.CODE if field.several:
+            return lru_cache(maxsize=4096)(lambda text: tuple(map(coded, field.codes(text))))
         case Shape.CODE:
-            return tuple(map(coded, field.codes(value))) if field.several else coded(value)
+            return coded
         case Shape.DATE:
-            return date.fromisoformat(value)
+            return date.fromisoformat
         case Shape.FLAG:
-            return value == "true"
+            return "true".__eq__
 
 
 def with_value(part: P, field: Field, value: str) -> P:

@@ -10,12 +10,13 @@ stays: in the entry, and in the list. A new user's list is merged with an empty 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import TypeAlias
 
-from importer.model.candidates import RecordLayout
+from importer.model.candidates import FieldColumn, RecordLayout
 from importer.model.fields import FIELDS, LISTS, TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, KeepOldId
 from importer.model.text import full_match
@@ -29,6 +30,7 @@ from importer.planner.entries import (
     ONLY_ADDED,
     PREFERRED,
     coded,
+    converter,
     current,
     entries,
     equal,
@@ -36,7 +38,6 @@ from importer.planner.entries import (
     main_field,
     same_id,
     same_text,
-    to_field,
     types,
     with_entries,
     with_value,
@@ -210,13 +211,13 @@ class ListMerge:
         if not item.is_kept_up or self.parent in ONLY_ADDED:
             place = next((at for at in self._free(entry) if self._replaces(at, entry)), None)
             if place is not None:
-                self.parts[place] = new_entry(entry, self.account, {})
+                self.parts[place] = new_entry(entry, self.account)
         elif (replaced := self._replaced(entry)) is not None and self._release(replaced, entry):
             place = replaced
             self._revise(place, item, entry)
         if place is None:
             place = len(self.parts)
-            self.parts.append(new_entry(entry, self.account, {}))
+            self.parts.append(new_entry(entry, self.account))
         return place
 
     def _free(self, item: DraftEntry) -> list[int]:
@@ -433,54 +434,54 @@ def our_segment(parent: str, account: AccountType, asked: str) -> str:
     return (account is AccountType.EXTERNAL and asked) or account.segment
 
 
-def new_entry(item: DraftEntry, account: AccountType, flags: Mapping[str, bool]) -> Part:
-    """Return a new entry of the record, without blank fields, with these flags.
+@dataclass(frozen=True, slots=True)
+class PartForm:
+    """How a part of a new record is made of a row's texts.
+
+    `fixed`: the fields that are alike in every row of this shape. `columns`: the name of each other
+    field, the label of its text, and what converts that.
+    """
+
+    fixed: Mapping[str, object]
+    columns: tuple[tuple[str, str, Callable[[str], object]], ...]
+
+    @classmethod
+    def of(cls, fixed: Mapping[str, object], targets: Iterable[FieldColumn]) -> PartForm:
+        """Return the form with the fields of these columns beside the fixed ones."""
+        columns = ((one.field.name, one.label, converter(one.field)) for one in targets)
+        return cls(fixed, tuple(columns))
+
+    def held(self, values: Mapping[str, str]) -> dict[str, object]:
+        """Return the fields by name; `values` are the row's texts by label."""
+        held = dict(self.fixed)
+        for name, label, convert in self.columns:
+            held[name] = convert(values[label])
+        return held
+
+
+def _entry_form(item: DraftEntry, account: AccountType, flags: Mapping[str, bool]) -> PartForm:
+    """Return the form of a new entry, without blank fields, with these flags.
 
     A note always has the flags for "patron sees it" and "pops up" (contract 1.3); an address, email
     or phone has `preferred`.
     """
-    kind = LISTS[item.parent]
-    held = {
-        name: to_field(item.targets[name].field, value)
-        for name, value in item.values.items()
-        if value
-    }
-    if issubclass(kind, Segment):
-        held["segment_type"] = our_segment(item.parent, account, item.segment)
+    kind, fixed = LISTS[item.parent], dict[str, object]()
     if kind is UserNote:
-        held = {"user_viewable": False, "popup_note": False} | held
+        fixed |= {"user_viewable": False, "popup_note": False}
     elif item.parent.startswith(CONTACT):
-        held = {"preferred": False} | held
-    for flag, on in flags.items():
-        if on or held.get(flag):
-            held[flag] = on
-    return kind.model_validate(held)
+        fixed[PREFERRED] = False
+    fixed |= {flag: on for flag, on in flags.items() if on or item.values.get(flag)}
+    if issubclass(kind, Segment):
+        fixed["segment_type"] = our_segment(item.parent, account, item.segment)
+    set_apart = {*flags, "segment_type"}
+    shown = [name for name, text in item.values.items() if text and name not in set_apart]
+    return PartForm.of(fixed, (item.targets[name] for name in shown))
 
 
-def new_entries(parent: str, draft: DraftUser) -> tuple[Part, ...]:
-    """Return the entries of one list of a new user, as `ListMerge` makes them.
-
-    In most lists no two have a type in common, so that none meets another: each is written as it
-    is, and one gets each flag.
-    """
-    items, account = draft.entries(parent), draft.layout.account_type
-    kinds = [item.types for item in items]
-    if len(items) > 1 and not (all(kinds) and len({*chain(*kinds)}) == sum(map(len, kinds))):
-        return entries_after(ListMerge(parent, draft, (), None).edits)
-    owners = {at: our_segment(parent, account, item.segment) for at, item in enumerate(items)}
-    flags = {
-        flag: chosen(
-            flag,
-            owners,
-            [at for at, item in enumerate(items) if item.values.get(flag) == "true"],
-            zip(items, owners, strict=True),
-        )
-        for flag in FLAGS.get(parent, ())
-    }
-    return tuple(
-        new_entry(item, account, {flag: at == one for flag, one in flags.items()})
-        for at, item in enumerate(items)
-    )
+def new_entry(item: DraftEntry, account: AccountType) -> Part:
+    """Return a new entry of the record."""
+    values = {item.targets[name].label: text for name, text in item.values.items()}
+    return LISTS[item.parent].model_validate(_entry_form(item, account, {}).held(values))
 
 
 def entries_after(edits: Iterable[Edit]) -> tuple[Part, ...]:
@@ -501,24 +502,99 @@ SET_APART = frozenset({"record_type", "primary_id", "account_type", "external_id
 """Fields that no update changes like the others: see `merge`."""
 
 
+@dataclass(frozen=True, slots=True)
+class RowShape:
+    """What decides how the texts of a new user's row become a record; many rows have the same.
+
+    `shown`: of each text whether it is there; of types, flags and segments the text itself. `draft`
+    is any row of this shape.
+    """
+
+    layout: RecordLayout
+    not_applicable: frozenset[str]
+    shown: tuple[str | bool, ...]
+    draft: DraftUser = field(compare=False)
+
+    @classmethod
+    def of(cls, draft: DraftUser) -> RowShape:
+        """Return the shape of a row."""
+        deciding = _deciding(draft.layout)
+        shown = [text if label in deciding else bool(text) for label, text in draft.values.items()]
+        return cls(draft.layout, draft.not_applicable, tuple(shown), draft)
+
+
+@lru_cache(maxsize=64)
+def _deciding(layout: RecordLayout) -> frozenset[str]:
+    """Return the labels of types, flags and segments."""
+    return frozenset(
+        label
+        for label, target in layout.targets.items()
+        if (parent := target.field.parent) in TYPE_FIELD
+        and target.field.name in {TYPE_FIELD[parent], "segment_type", *FLAGS.get(parent, ())}
+    )
+
+
+@lru_cache(maxsize=1024)
+def _forms(shape: RowShape) -> tuple[PartForm, Mapping[str, list[PartForm] | None]]:
+    """Return the form of a new user's own fields, and those of the entries of each list.
+
+    None for a list with entries that meet by their types, so that the values decide (`ListMerge`).
+    Of others each entry is written as it is, and one gets each flag.
+    """
+    draft = shape.draft
+    account = draft.layout.account_type
+    coded_alike = {"record_type": draft.layout.record_type, "account_type": account.value}
+    scalars = PartForm.of(
+        {name: coded(code) for name, code in coded_alike.items()},
+        (
+            target
+            for target in draft.layout.scalars
+            if draft.values.get(target.label)
+            and target.field.name not in SET_APART - {"primary_id"}
+        ),
+    )
+    lists: dict[str, list[PartForm] | None] = {}
+    for parent in draft.layout.parents:
+        items = draft.entries(parent)
+        kinds = [item.types for item in items]
+        if len(items) > 1 and not (all(kinds) and len({*chain(*kinds)}) == sum(map(len, kinds))):
+            lists[parent] = None
+            continue
+        owners = {at: our_segment(parent, account, item.segment) for at, item in enumerate(items)}
+        flags = {
+            flag: chosen(
+                flag,
+                owners,
+                [at for at, item in enumerate(items) if item.values.get(flag) == "true"],
+                zip(items, owners, strict=True),
+            )
+            for flag in FLAGS.get(parent, ())
+        }
+        lists[parent] = [
+            _entry_form(item, account, {flag: at == one for flag, one in flags.items()})
+            for at, item in enumerate(items)
+        ]
+    return scalars, lists
+
+
 def new_user(draft: DraftUser) -> User:
     """Return the body to post: the row's values and the account type's own fields, no blanks.
 
     Addresses, emails and phones each get exactly one preferred entry. There is no password in it:
     a plan must not store one.
     """
-    layout = draft.layout
-    held: dict[str, object] = {"record_type": coded(layout.record_type)}
-    for target in layout.scalars:
-        value = draft.values.get(target.label, "")
-        if value and target.field.name not in SET_APART - {"primary_id"}:
-            held[target.field.name] = to_field(target.field, value)
-    held["account_type"] = coded(layout.account_type.value)
-    if layout.account_type is AccountType.EXTERNAL:
+    own, lists = _forms(RowShape.of(draft))
+    held = own.held(draft.values)
+    if draft.layout.account_type is AccountType.EXTERNAL:
         held["external_id"] = draft.values.get("external_id", "")
-    contact: dict[str, tuple[Part, ...]] = {}
-    for parent in draft.layout.parents:
-        if parts := new_entries(parent, draft):
+    contact: dict[str, object] = {}
+    for parent, forms in lists.items():
+        parts = (
+            entries_after(ListMerge(parent, draft, (), None).edits)
+            if forms is None
+            else [one.held(draft.values) for one in forms]
+        )
+        if parts:
             holder = contact if parent.startswith(CONTACT) else held
             holder[parent.removeprefix(CONTACT)] = parts
     if contact:

@@ -705,7 +705,7 @@ def _in_any_case(draft: DraftUser, item: DraftEntry, live: User) -> bool:
     account = kinds.get(current(live, "account_type"), draft.layout.account_type)
     removes = partial(is_removed, draft.layout, item.parent, account)
     goes = any(removes(part) and not matches(item, part) for part in there)
-    return goes and removes(new_entry(item, account, {}))
+    return goes and removes(new_entry(item, account))
 
 
 def _compared(item: DraftEntry) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from importer.model.fields import LISTS, OnUpdate
+from importer.model.fields import LISTS, OnUpdate, Shape
 from importer.model.user import AccountType, Part, User, UserIdentifier
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
@@ -24,7 +25,6 @@ from importer.planner.merge import (
     Merged,
     entries_after,
     matches,
-    new_entries,
     new_user,
     our_segment,
     segment,
@@ -230,10 +230,19 @@ def a_created_user_needs_no_update(case: Case) -> None:
 
 
 def a_new_list_is_what_a_merge_with_nothing_makes(case: Case) -> None:
-    """The short way for a list of one entry gives the same as the merge of lists."""
-    for parent in {entry.parent for entry in case.draft.layout.entries}:
-        merged = entries_after(ListMerge(parent, case.draft, (), None).edits)
-        assert new_entries(parent, case.draft) == merged
+    """The form of a row's shape gives each row of that shape, and of others, the merged list."""
+    flipped = {"true": "false", "false": "true"}
+    words = {
+        label: f"{text} x" if text and target.field.shape is Shape.TEXT else text
+        for label, text in case.draft.values.items()
+        if (target := case.draft.layout.targets[label]) and target.field.name != "segment_type"
+    }
+    flags = {label: flipped.get(text, text) for label, text in case.draft.values.items()}
+    for changed in ({}, words, flags):
+        row = replace(case.draft, values={**case.draft.values, **changed})
+        for parent in {entry.parent for entry in row.layout.entries}:
+            merged = entries_after(ListMerge(parent, row, (), None).edits)
+            assert entries(new_user(row), parent) == merged
 
 
 RULES = (
