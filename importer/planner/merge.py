@@ -38,6 +38,7 @@ from importer.planner.entries import (
     main_field,
     same_id,
     same_text,
+    to_field,
     types,
     with_entries,
     with_value,
@@ -473,9 +474,16 @@ def _entry_form(item: DraftEntry, account: AccountType, flags: Mapping[str, bool
     fixed |= {flag: on for flag, on in flags.items() if on or item.values.get(flag)}
     if issubclass(kind, Segment):
         fixed["segment_type"] = our_segment(item.parent, account, item.segment)
-    set_apart = {*flags, "segment_type"}
-    shown = [name for name, text in item.values.items() if text and name not in set_apart]
-    return PartForm.of(fixed, (item.targets[name] for name in shown))
+    others = list[FieldColumn]()
+    for name, text in item.values.items():
+        target = item.targets[name]
+        if not text or name in flags or name == "segment_type":
+            continue
+        if name == TYPE_FIELD[item.parent] or target.label in item.entry.constants:
+            fixed[name] = to_field(target.field, text)
+        else:
+            others.append(target)
+    return PartForm.of(fixed, others)
 
 
 def new_entry(item: DraftEntry, account: AccountType) -> Part:
