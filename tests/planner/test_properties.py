@@ -231,11 +231,13 @@ def a_created_user_needs_no_update(case: Case) -> None:
 
 def a_new_list_is_what_a_merge_with_nothing_makes(case: Case) -> None:
     """The form of a row's shape gives each row of that shape, and of others, the merged list."""
-    flipped = {"true": "false", "false": "true"}
+    targets, flipped = case.draft.layout.targets, {"true": "false", "false": "true"}
     words = {
-        label: f"{text} x" if text and target.field.shape is Shape.TEXT else text
+        label: f"{text} x"
         for label, text in case.draft.values.items()
-        if (target := case.draft.layout.targets[label]) and target.field.name != "segment_type"
+        if text
+        and targets[label].field.shape is Shape.TEXT
+        and targets[label].field.name != "segment_type"
     }
     flags = {label: flipped.get(text, text) for label, text in case.draft.values.items()}
     for changed in ({}, words, flags):
