@@ -21,21 +21,10 @@ import stamina
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
 
+from importer import errors
+from importer.alma import models
 from importer.alma.code_tables import LIBRARIES, TABLES
 from importer.alma.connection import MANY_RECORDS, Connection, Request, Timeouts, segment
-from importer.alma.models import (
-    OBLIGATIONS,
-    Institution,
-    Reader,
-    Unreadable,
-    UserPage,
-    read_institution,
-    read_nothing,
-    read_table,
-    read_user,
-    read_users,
-    user_reader,
-)
 from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError, run_concurrently
 from importer.alma.responses import (
     GENERAL_ERROR,
@@ -44,13 +33,6 @@ from importer.alma.responses import (
     UnreadableUserError,
     judge,
     unclear,
-)
-from importer.errors import (
-    AccessError,
-    DailyLimitError,
-    RefusedError,
-    ThrottledError,
-    UnavailableError,
 )
 from importer.model.fields import CodeRow, CodeTables
 from importer.model.user import User
@@ -67,7 +49,7 @@ BACKOFF = (0.5, 1.0, 2.0)
 PATIENCE = 10
 """How often one call may be refused for speed, or come too late, before the run stops."""
 
-_NO_ANSWER = (AccessError, DailyLimitError, ThrottledError)
+_NO_ANSWER = (errors.AccessError, errors.DailyLimitError, errors.ThrottledError)
 
 T = TypeVar("T")
 
@@ -107,10 +89,6 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             timeouts=timeouts,
         )
 
-    def __repr__(self) -> str:
-        """Name the address, never the key."""
-        return f"Alma({self.base_url!r})"
-
     async def __aexit__(self, *error: object) -> None:
         """Close the connections."""
         await self._connection.close()
@@ -127,10 +105,10 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         to count, such as `models.OBLIGATIONS`; `urgent` is as for `RateLimiter.call`. Raises
         UnreadableUserError, AlmaError.
         """
-        params = {"view": "full", "expand": expand}
-        request = Request("GET", f"/users/{segment(user_id)}", params)
+        request = Request("GET", f"/users/{segment(user_id)}", {"view": "full", "expand": expand})
+        found: User | models.Unreadable
         try:
-            found: User | Unreadable = await self._ask(request, user_reader(user_id), urgent=urgent)
+            found = await self._ask(request, models.user_reader(user_id), urgent=urgent)
         except NotFoundError:
             return None
         if isinstance(found, User):
@@ -159,11 +137,11 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             if offset + PAGE >= page.total:
                 return tuple(found)
         msg = f"More than {MOST_FOUND:,} users match the search, too many to compare."
-        raise RefusedError(msg)
+        raise errors.RefusedError(msg)
 
     async def list_users(
         self, offset: int, limit: int = PAGE, modified_from: date | None = None
-    ) -> UserPage:
+    ) -> models.UserPage:
         """Return a page of whole users, by primary ID; only those modified since a day, if given.
 
         Contacts without a primary ID are left out. Raises AlmaError.
@@ -191,7 +169,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
 
         async def once() -> User:
             sending()
-            return await self._send(request, read_user)
+            return await self._send(request, models.read_user)
 
         return await _repeated(once)
 
@@ -229,7 +207,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             body = _body(record, leave_out=leave_out)
             return Request("PUT", path, params, body=body, leaving=leaving)
 
-        return await self._read_and_write(primary_id, expand, request, read_user)
+        return await self._read_and_write(primary_id, expand, request, models.read_user)
 
     async def delete_user(
         self,
@@ -249,16 +227,16 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             call = Request("DELETE", path, {}, success=204, leaving=leaving)
             return call if agreed(user) else None
 
-        deleted = await self._read_and_write(primary_id, OBLIGATIONS, request, read_nothing)
-        return deleted is not None
+        done = models.read_nothing
+        return await self._read_and_write(primary_id, models.OBLIGATIONS, request, done) or False
 
     # ---- configuration ----
 
     async def code_table(self, name: str) -> tuple[CodeRow, ...] | None:
         """Return the rows of a code table, or None if Alma gives none of that name."""
-        with contextlib.suppress(RefusedError):
+        with contextlib.suppress(errors.RefusedError):
             request = Request("GET", f"/conf/code-tables/{segment(name)}", {})
-            return await self._ask(request, read_table)
+            return await self._ask(request, models.read_table)
         return None
 
     async def code_tables(self, today: date) -> CodeTables:
@@ -267,14 +245,15 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         One call each. Raises AlmaError, also if Alma gives no code table, or fails at most.
         """
         institution = await self.general()
-        failed: list[UnavailableError] = []
+        failed: list[errors.UnavailableError] = []
 
         async def one(name: str) -> tuple[str, tuple[CodeRow, ...] | None]:
             try:
-                if name == LIBRARIES:
-                    return name, await self._ask(Request("GET", "/conf/libraries", {}), read_table)
-                return name, await self.code_table(name)
-            except UnavailableError as error:
+                if name != LIBRARIES:
+                    return name, await self.code_table(name)
+                request = Request("GET", "/conf/libraries", {})
+                return name, await self._ask(request, models.read_table)
+            except errors.UnavailableError as error:
                 if error.code != GENERAL_ERROR:  # of this table, as long as others are given
                     raise
                 failed.append(error)
@@ -289,12 +268,12 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
                 "Alma refuses each of its code tables. Check that the key may read the area "
                 "Configuration, or try again later."
             )
-            raise UnavailableError(msg)
+            raise errors.UnavailableError(msg)
         return CodeTables(tables, institution.code, today)
 
-    async def general(self) -> Institution:
+    async def general(self) -> models.Institution:
         """Return the institution and environment that the key belongs to. Raises AlmaError."""
-        return await self._ask(Request("GET", "/conf/general", {}), read_institution)
+        return await self._ask(Request("GET", "/conf/general", {}), models.read_institution)
 
     async def check_access(self, method: Literal["GET", "POST"]) -> None:
         """Check that the key may read (GET) or change (POST) users; nothing is changed.
@@ -302,7 +281,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         Raises AccessError if it may not, or another AlmaError.
         """
         request = Request(method, "/users/operation/test", {}, harmless=True)
-        await self._ask(request, read_nothing)
+        await self._ask(request, models.read_nothing)
 
     async def call_once(
         self, method: str, path: str, body: str | None = None, *, accept: str = "application/json"
@@ -329,16 +308,17 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
 
     # ---- one call, as often as it takes ----
 
-    async def _list(self, params: Mapping[str, str]) -> UserPage:
+    async def _list(self, params: Mapping[str, str]) -> models.UserPage:
         params = {**params, "expand": "full"}
-        return await self._ask(Request("GET", "/users", params, largest=MANY_RECORDS), read_users)
+        request = Request("GET", "/users", params, largest=MANY_RECORDS)
+        return await self._ask(request, models.read_users)
 
     async def _read_and_write(
         self,
         primary_id: str,
         expand: str,
         write: Callable[[User | None], Request | None],
-        read: Reader[T],
+        read: models.Reader[T],
     ) -> T | None:
         """Read a user and make the call that `write` gives for it; None if it gives none.
 
@@ -354,13 +334,13 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
                 return await self._send(request, read, read_at=read_at) if request else None
         raise AssertionError
 
-    async def _ask(self, request: Request, read: Reader[T], *, urgent: bool = False) -> T:
+    async def _ask(self, request: Request, read: models.Reader[T], *, urgent: bool = False) -> T:
         return await _repeated(lambda: self._send(request, read, urgent=urgent))
 
     async def _send(
         self,
         request: Request,
-        read: Reader[T],
+        read: models.Reader[T],
         *,
         urgent: bool = False,
         read_at: Moment | None = None,
@@ -411,10 +391,10 @@ def _attempts() -> AsyncIterable[stamina.Attempt]:
     def wait(error: Exception) -> float | bool:
         nonlocal late, failed
         match error:
-            case ThrottledError() | StaleReadError():
+            case errors.ThrottledError() | StaleReadError():
                 late += 1
                 return 0.0 if late <= PATIENCE else False
-            case UnavailableError(repeatable=True) if failed < len(BACKOFF):
+            case errors.UnavailableError(repeatable=True) if failed < len(BACKOFF):
                 failed += 1
                 return max(BACKOFF[failed - 1], error.wait)
             case _:
@@ -428,7 +408,7 @@ def _body(user: User, leave_out: set[str] | None = None) -> str:
     with contextlib.suppress(PydanticSerializationError):
         return user.model_dump_json(exclude_unset=True, exclude=leave_out)
     msg = "A value contains a character that cannot be sent; type the value again."
-    raise RefusedError(msg)
+    raise errors.RefusedError(msg)
 
 
 def _words(text: str) -> str:

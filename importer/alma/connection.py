@@ -28,13 +28,11 @@ from pydantic import SecretStr
 
 from importer.alma.responses import CallResult, NotSent, Reply, ReplyLost
 from importer.errors import AccessError, RefusedError, UsageError
+from importer.model.fields import FIELDS
 from importer.model.files import add_secret, hide, read_bounded, repeats
 from importer.model.text import steering
 
 API_PATH = "/almaws/v1"
-
-LONGEST_ID = 255
-"""Characters of the longest ID that Alma's schema allows."""
 
 REGIONS = {
     "na": "api-na.hosted.exlibrisgroup.com",
@@ -136,8 +134,8 @@ def segment(text: str) -> str:
     if steering(text) or any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
         msg = "The ID contains characters that cannot be sent to Alma safely. Nothing was sent."
         raise RefusedError(msg)
-    if len(text) > LONGEST_ID:
-        msg = f"The ID is longer than Alma's {LONGEST_ID} characters. Nothing was sent."
+    if len(text) > FIELDS["primary_id"].facts.length:
+        msg = "The ID is longer than Alma's 255 characters. Nothing was sent."
         raise RefusedError(msg)
     return quote(text, safe="")
 
@@ -146,19 +144,13 @@ def segment(text: str) -> str:
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-MEGABYTE = 1_000_000
-ONE_RECORD = 5 * MEGABYTE
-MANY_RECORDS = 64 * MEGABYTE
+ONE_RECORD, MANY_RECORDS = 5_000_000, 64_000_000
 """The largest bodies that are read, in bytes. 100 whole users are a few megabytes at most."""
 
-DAMAGED = "the reply was damaged on its way"
-TOO_SLOW = "Alma took too long to reply"
+CA_BUNDLE = 5_000_000
+"""The largest file of certificates that is read, in bytes."""
 
-UNASKED = "the reply is packed in a way that was not asked for"
-TOO_LARGE = "the reply is far larger than any of Alma's"
-
-CA_BUNDLE = 5 * MEGABYTE
-"""The largest file of certificates that is read."""
+_DAMAGED = ReplyLost("the reply was damaged on its way")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +206,11 @@ class Connection:
         `proxy` is the address of a proxy; this computer is reached without it.
         """
         secret = key.get_secret_value()
-        msg = ""
         if not secret:
             msg = "Set ALMA_API_KEY to a key with the areas Users and Configuration."
-        elif any(not "!" <= letter <= "~" for letter in secret):
+            raise AccessError(msg)
+        if any(not "!" <= letter <= "~" for letter in secret):
             msg = "ALMA_API_KEY has a space or a character that no key has. Copy the key again."
-        if msg:
             raise AccessError(msg)
         self._base_url = base_url.rstrip("/")
         self._key = secret
@@ -278,7 +269,7 @@ class Connection:
             address = httpx.URL(self._base_url).netloc.decode()
             return NotSent(f"{address}: {_why(error, self._settings)}")
         except (TimeoutError, httpx.TimeoutException):
-            return ReplyLost(TOO_SLOW)
+            return ReplyLost("Alma took too long to reply")
         except (httpx.RequestError, OSError):
             return ReplyLost("the connection broke before the reply arrived")
 
@@ -315,8 +306,8 @@ async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLos
     """
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     if coding not in {"", "identity", "gzip", "x-gzip"}:
-        return ReplyLost(UNASKED)
-    unpacker = zlib.decompressobj(_GZIP) if "gzip" in coding else None
+        return ReplyLost("the reply is packed in a way that was not asked for")
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS) if "gzip" in coding else None  # gzip only
     body, received = bytearray(), 0
     async for piece in response.aiter_raw():
         received += len(piece)
@@ -326,16 +317,12 @@ async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLos
             try:
                 body += unpacker.decompress(piece, largest + 1 - len(body))
             except zlib.error:
-                return ReplyLost(DAMAGED)
+                return _DAMAGED
         if max(received, len(body)) > largest:
-            return ReplyLost(TOO_LARGE)
+            return ReplyLost("the reply is far larger than any of Alma's")
     if unpacker is not None and received and not unpacker.eof:
-        return ReplyLost(DAMAGED)
+        return _DAMAGED
     return bytes(body).removeprefix(codecs.BOM_UTF8)
-
-
-_GZIP = 16 + zlib.MAX_WBITS
-"""For zlib: gzip, and nothing else."""
 
 
 def trusted(ca_bundle: Path | None) -> ssl.SSLContext:

@@ -26,9 +26,6 @@ from importer.model.fields import CodeTables, text
 from importer.model.text import counted
 from importer.model.user import Part, User, UserIdentifier
 
-CLOCK_TOLERANCE = 300
-"""Seconds by which the two clocks may differ."""
-
 
 class State(StrEnum):
     """How serious a finding is."""
@@ -117,7 +114,7 @@ def wrong_clock(offset: float | None) -> Iterator[str]:
 def _clock(offset: float | None) -> Finding:
     if offset is None:
         return Finding("clock", State.WARN, "Alma's reply has no date.")
-    if abs(offset) > CLOCK_TOLERANCE:
+    if abs(offset) > 300:  # seconds
         way = "behind" if offset > 0 else "ahead of"
         minutes = round(abs(offset) / 60)
         size = counted(minutes // 1440, "day") if minutes >= 1440 else f"{minutes} minutes"

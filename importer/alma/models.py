@@ -11,14 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import (
-    AliasChoices,
-    AliasPath,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    ValidationError,
-)
+from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, Field, ValidationError
 
 from importer.model.fields import CodeRow
 from importer.model.run import AlmaFacts
@@ -27,9 +20,6 @@ from importer.model.user import Amount, User
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 Reader = Callable[[bytes], T | None]
-
-NO_PRIMARY_ID = "no primary id ("
-"""How Alma's lists show contacts that have none (contract 3.2)."""
 
 OBLIGATIONS = "loans,requests,fees"
 """What to ask for with `expand` (contract 2.2) before a user is deleted."""
@@ -54,11 +44,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 Entries = BeforeValidator(_entries)
 
 
-class _Model(BaseModel, frozen=True):
-    """A part of what Alma sends."""
-
-
-class ApiError(_Model):
+class ApiError(BaseModel, frozen=True):
     """The first error of an envelope: Alma's code, text and tracking ID, blank if it gave none."""
 
     code: Text = Field("", alias="errorCode")
@@ -66,7 +52,7 @@ class ApiError(_Model):
     tracking_id: Text = Field("", alias="trackingId")
 
 
-class _Envelope(_Model):
+class _Envelope(BaseModel, frozen=True):
     """An error in JSON (contract 2.3), bare or inside `web_service_result`."""
 
     errors: Annotated[list[ApiError], Entries] = Field(
@@ -89,7 +75,7 @@ class UserPage:
     unreadable: tuple[str, ...] = ()
 
 
-class Institution(_Model):
+class Institution(BaseModel, frozen=True):
     """Which Alma this is. `environment` is `production` or `sandbox`, or what Alma calls it."""
 
     code: Text = Field(validation_alias="institution")
@@ -108,12 +94,12 @@ class Institution(_Model):
         )
 
 
-class _UserList(_Model):
+class _UserList(BaseModel, frozen=True):
     user: Annotated[list[dict[str, Any]], Entries] = []
     total_record_count: Text = ""
 
 
-class _Row(_Model):
+class _Row(BaseModel, frozen=True):
     """A row of a code table, or a library."""
 
     code: Text = ""
@@ -121,7 +107,7 @@ class _Row(_Model):
     enabled: Text = ""
 
 
-class _Table(_Model):
+class _Table(BaseModel, frozen=True):
     name: Text = Field("", validation_alias=AliasChoices("name", "total_record_count"))
     row: Annotated[list[_Row], Entries] = Field([], validation_alias=AliasChoices("row", "library"))
 
@@ -151,11 +137,12 @@ class Unreadable:
     field: str
 
 
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip()).casefold()
+
+
 def user_reader(user_id: str) -> Reader[User | Unreadable]:
     """Return a reader that takes only a user who has this ID, primary or additional."""
-
-    def folded(text: str) -> str:
-        return unicodedata.normalize("NFC", text.strip()).casefold()
 
     def read(body: bytes) -> User | Unreadable | None:
         try:
@@ -164,7 +151,7 @@ def user_reader(user_id: str) -> Reader[User | Unreadable]:
             field = ".".join(str(one) for one in error.errors()[0]["loc"] if isinstance(one, str))
             return Unreadable(field) if field else None
         ids = [user.primary_id, *(entry.value for entry in user.user_identifier or ())]
-        has_it = user.primary_id and folded(user_id) in {folded(text) for text in ids if text}
+        has_it = user.primary_id and _folded(user_id) in {_folded(text) for text in ids if text}
         return user if has_it else None
 
     return read
@@ -179,7 +166,7 @@ def read_users(body: bytes) -> UserPage | None:
     unreadable: list[str] = []
     for entry in page.user:
         primary_id = _text(entry.get("primary_id"))
-        if not primary_id or primary_id.startswith(NO_PRIMARY_ID):
+        if not primary_id or primary_id.startswith("no primary id ("):  # a contact's, contract 3.2
             continue
         try:
             users.append(User.model_validate(entry))
@@ -204,7 +191,7 @@ def read_table(body: bytes) -> tuple[CodeRow, ...] | None:
 def read_error(body: bytes) -> ApiError | None:
     """The error of a JSON envelope, or None if the body is none."""
     envelope = _read(_Envelope, body)
-    return next((error for error in envelope.errors[:1] if error.code), None) if envelope else None
+    return envelope.errors[0] if envelope and envelope.errors and envelope.errors[0].code else None
 
 
 def read_institution(body: bytes) -> Institution | None:

@@ -77,17 +77,14 @@ def _is_ours(document: Any) -> bool:
     return isinstance(document, dict) and document.get("last_name") == LAST_NAME
 
 
-LAST_NAME = "Importerprobe"
-PRIMARY_ID = "importer-probe-{}"
+LAST_NAME, PRIMARY_ID = "Importerprobe", "importer-probe-{}"
 NAMELESS = PRIMARY_ID.format("nameless")
 """The additional ID of the user whose primary ID Alma makes."""
 
 USERS = 3
 """At most N throw-away users exist at once; their IDs are numbered from 1."""
 
-_TRIED_GROUPS = 20
 _LAG = 10  # seconds in which a new user should be in Alma's lists
-_NO_GROUP = "the institution has only one user group that the probe may use"
 
 
 @dataclass
@@ -170,24 +167,20 @@ class _Lab:
         self.alive.clear()
 
 
-def _unexpected(code: str) -> UnclearError:
-    return UnclearError(f"Alma replied {code}")
-
-
 def _user(reply: Reply) -> Body:
-    if code := code_in(reply):
-        raise _unexpected(code)
+    _taken(reply, "", "", "")
     return json_in(reply)
 
 
 def _taken(reply: Reply, yes: str, no: str, *codes: str) -> str:
     """Return `yes` if the call was carried out, `no` if it was refused with one of the codes.
 
-    Without codes any refusal counts.
+    Without codes any refusal counts. Raises UnclearError for another one.
     """
     code = code_in(reply)
     if code and codes and code not in codes:
-        raise _unexpected(code)
+        msg = f"Alma replied {code}"
+        raise UnclearError(msg)
     return no if code else yes
 
 
@@ -264,7 +257,8 @@ async def _sticky_blank(lab: _Lab) -> str:
 
 async def _external_group(lab: _Lab) -> str:
     if len(lab.groups) < 2:
-        raise UnclearError(_NO_GROUP)
+        msg = "the institution has only one user group that the probe may use"
+        raise UnclearError(msg)
     after = await lab.changed(lab.external(), user_group={"value": lab.groups[1]})
     return "sticky" if after["user_group"]["value"] == lab.groups[1] else "kept"
 
@@ -353,8 +347,8 @@ async def _modify_date_from(lab: _Lab) -> str:
     raise UnclearError(msg)
 
 
-async def _by_reading(read: Callable[[Alma], Awaitable[str]], lab: _Lab) -> str:
-    return await read(lab.alma)
+def _by_reading(read: Callable[[Alma], Awaitable[str]]) -> Experiment:
+    return lambda lab: read(lab.alma)
 
 
 EXPERIMENTS: Mapping[str, Experiment] = {
@@ -368,7 +362,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             _unknown_xml, _modify_date_from,
         )
     },
-    **{name: partial(_by_reading, read) for name, read in READING.items()},
+    **{name: _by_reading(read) for name, read in READING.items()},
 }  # fmt: skip
 """By fact. A fact about staff's work or the SIS load cannot be measured through the API."""
 
@@ -417,9 +411,8 @@ async def probe(alma: Alma, external_id: str, report: Callable[[int, int], None]
 
 async def _choose_groups(lab: _Lab) -> None:
     """Keep two groups that users of the probe may have. Raises UsageError if there is none."""
-    usable: list[str] = []
-    refused = ""
-    for code in lab.groups[:_TRIED_GROUPS]:
+    usable, refused = list[str](), ""
+    for code in lab.groups[:20]:
         lab.groups = (code,)
         reply = await lab.post(lab.body())
         await lab.delete(*lab.alive)

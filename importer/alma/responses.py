@@ -18,16 +18,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from importer import errors
 from importer.alma.models import ApiError, read_error
-from importer.errors import (
-    AccessError,
-    AlmaError,
-    DailyLimitError,
-    RefusedError,
-    ThrottledError,
-    UnavailableError,
-    UnknownOutcomeError,
-)
 from importer.model.fields import FIELDS
 from importer.model.files import hide
 from importer.model.problem import Repairs
@@ -73,11 +65,11 @@ ALMAS_FAULT = "Alma reports an error of its own"
 NO_ERROR = ApiError()
 
 
-class NotFoundError(RefusedError):
+class NotFoundError(errors.RefusedError):
     """Alma has no such user, by one of the codes that mean it."""
 
 
-class UnreadableUserError(UnavailableError):
+class UnreadableUserError(errors.UnavailableError):
     """Alma has the user, with a value that no user can have."""
 
 
@@ -111,11 +103,11 @@ class ReplyLost:
 CallResult = Reply | NotSent | ReplyLost
 
 
-def judge(result: CallResult, *, writes: bool) -> AlmaError | None:
+def judge(result: CallResult, *, writes: bool) -> errors.AlmaError | None:
     """Return the error that a result means, or None if Alma did what was asked."""
     match result:
         case NotSent(why):
-            return UnavailableError(f"Alma cannot be reached at {why}.", repeatable=True)
+            return errors.UnavailableError(f"Alma cannot be reached at {why}.", repeatable=True)
         case ReplyLost(why):
             return unclear(f"{why[0].upper()}{why[1:]}", writes=writes)
         case Reply():
@@ -124,20 +116,20 @@ def judge(result: CallResult, *, writes: bool) -> AlmaError | None:
 
 def unclear(
     what: str = NOT_ALMAS, error: ApiError = NO_ERROR, *, writes: bool, wait: float = 0
-) -> AlmaError:
+) -> errors.AlmaError:
     """Return the error for a call that may or may not have been processed."""
     if writes:
         message = f"{what}. Alma must be asked whether the change was made."
-        return UnknownOutcomeError(message, **error.model_dump())
+        return errors.UnknownOutcomeError(message, **error.model_dump())
     message = f"{what}. Try again later."
-    return UnavailableError(message, **error.model_dump(), repeatable=True, wait=wait)
+    return errors.UnavailableError(message, **error.model_dump(), repeatable=True, wait=wait)
 
 
-def _judge(reply: Reply, error: ApiError, *, writes: bool) -> AlmaError | None:
+def _judge(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaError | None:
     """Return what a code means, whatever the status; without a known code the status decides."""
     known = error.model_dump()
     if error.code == DAILY_LIMIT_CODE:
-        return DailyLimitError(
+        return errors.DailyLimitError(
             "Your library's API calls for today are used up. There are new ones after midnight "
             "GMT.",
             **known,
@@ -147,7 +139,7 @@ def _judge(reply: Reply, error: ApiError, *, writes: bool) -> AlmaError | None:
     if error.code in OUTAGE_CODES:
         return unclear(ALMAS_FAULT, error, writes=writes)
     if error.code == PER_SECOND_CODE or reply.status == 429:
-        return ThrottledError(
+        return errors.ThrottledError(
             "Alma received more calls per second than it allows. Lower ALMA_RATE.",
             **known,
             wait=_wait(reply),
@@ -155,18 +147,18 @@ def _judge(reply: Reply, error: ApiError, *, writes: bool) -> AlmaError | None:
     return _by_status(reply, error, writes=writes)
 
 
-def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> AlmaError | None:
+def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaError | None:
     status = reply.status
     if status in {401, 403}:
         return _no_access("Alma does not accept the API key.", error)
     if status in range(300, 400):
-        return UnavailableError(
+        return errors.UnavailableError(
             f"Something between here and Alma redirects the calls{_host(reply.location)}. "
             "Check ALMA_REGION or ALMA_BASE_URL and the network's sign-in page."
         )
     if error.code and status < 500:
         refusal = REFUSALS.get(error.code)
-        kind = NotFoundError if error.code in NOT_FOUND_CODES else RefusedError
+        kind = NotFoundError if error.code in NOT_FOUND_CODES else errors.RefusedError
         sentence = refusal.sentence if refusal else "Alma refused the record."
         return kind(sentence, **error.model_dump())
     if status not in range(200, 300):
@@ -176,9 +168,9 @@ def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> AlmaError | No
     return unclear(writes=writes) if "html" in reply.content_type.lower() else None
 
 
-def _no_access(sentence: str, error: ApiError) -> AccessError:
+def _no_access(sentence: str, error: ApiError) -> errors.AccessError:
     advice = "Check ALMA_API_KEY, its areas and rights, and ALMA_REGION."
-    return AccessError(f"{sentence} {advice}", **error.model_dump())
+    return errors.AccessError(f"{sentence} {advice}", **error.model_dump())
 
 
 def _host(location: str) -> str:
@@ -260,7 +252,7 @@ _NAMED = (
 )
 
 
-def explain_refusal(error: RefusedError) -> Refusal:
+def explain_refusal(error: errors.RefusedError) -> Refusal:
     """Return what a refusal means, with the field that Alma's text names, if it names one."""
     known = REFUSALS.get(error.code)
     if known is None:

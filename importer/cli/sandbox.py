@@ -59,9 +59,6 @@ def sandbox(
     codes: Annotated[
         Path | None, typer.Option(help="Have the code tables that `codes fetch` has saved.")
     ] = None,
-    replay: Annotated[
-        Path | None, typer.Option(help="Reply only what `doctor --probe --record` has recorded.")
-    ] = None,
     latency: Annotated[str, typer.Option(help="Seconds for each reply, such as 0.3-2.")] = "",
     facts: Annotated[
         Path | None, typer.Option(help="Behave as `doctor --probe` has measured.")
@@ -88,7 +85,6 @@ def sandbox(
         linked_users=linked_users,
         like=[json.loads(user.to_json()) for user in _users_of(like)] if like else (),
         codes=plain(tables),
-        replay=replay,
         latency=_latency(latency),
         switches=(load_facts(facts).facts if facts else {})
         | dict(_switch(text) for text in switch),

@@ -7,7 +7,6 @@ POST   /_sandbox/users/{id}/edited   mark sticky fields as edited by hand: ["use
 POST   /_sandbox/users/{id}/loans    {"loans": 2, "requests": 1}: what the user has open
 POST   /_sandbox/settings            {"rate", "remaining", "latency", "switches"}
 POST   /_sandbox/faults              the rules of a faults file; an empty body removes them
-POST   /_sandbox/codes/{table}       {"CODE": "description"}: rows added by the institution
 POST   /_sandbox/sis                 a zip for the SIS load; ?mode, match, external_id, record_type
 
 Each call needs the header `Authorization: apikey KEY`, with the key that may do everything. A
@@ -71,7 +70,6 @@ class AdminApi:
             web.post(f"{user}/loans", self._set_loans),
             web.post("/settings", self._change_settings),
             web.post("/faults", self._set_faults),
-            web.post("/codes/{table:[^/]+}", self._add_codes),
             web.post("/sis", self._load_sis),
         ]
 
@@ -129,16 +127,6 @@ class AdminApi:
         old = self.institution.find(request.match_info["id"])
         now = replace(old.activity, **given.model_dump(exclude_none=True))
         self.institution.save(replace(old, activity=now))
-        return web.Response(status=204)
-
-    async def _add_codes(self, request: web.Request) -> web.Response:
-        rows = _read(dict[str, str], await request.read(), 'the body is {"CODE": "description"}')
-        table = request.match_info["table"]
-        if not self.institution.tables.add(table, rows):
-            msg = f"there is no code table {table}"
-            raise UsageError(msg)
-        for code, words in rows.items():
-            self.institution.store.add_code(table, code, words)
         return web.Response(status=204)
 
     async def _change_settings(self, request: web.Request) -> web.Response:

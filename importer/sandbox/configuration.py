@@ -31,7 +31,7 @@ Rows: TypeAlias = "dict[str, str]"
 
 
 class CodeTables:
-    """The code tables, to which an institution can add rows."""
+    """The code tables."""
 
     def __init__(
         self, own: Mapping[str, Mapping[str, str]], institution: tuple[str, str] = INSTITUTION
@@ -70,13 +70,6 @@ class CodeTables:
     def allowed(self, table: str, code: str, record_type: str) -> bool:
         """Return whether users of this record type may have this code of the table."""
         return record_type == "CONTACT" or code not in _VENDOR_ONLY.get(table, [])
-
-    def add(self, table: str, rows: Rows) -> bool:
-        """Add rows to a table; return False if there is no such table."""
-        if table not in self._tables:
-            return False
-        self._tables[table].update(rows)
-        return True
 
     def names(self) -> list[str]:
         """Return the names of the tables that the configuration API shows."""

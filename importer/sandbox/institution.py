@@ -29,11 +29,6 @@ class Institution:
     now: Callable[[], datetime]
     tables: CodeTables
 
-    def __post_init__(self) -> None:
-        """Load the code rows that were added before a restart."""
-        for table, code, words in self.store.added_codes():
-            self.tables.add(table, {code: words})
-
     def find(self, value: str, kind: str = ALL_UNIQUE) -> Stored:
         """Return the user with this identifier; `kind` is an ID type, `all_unique` or "" (primary).
 

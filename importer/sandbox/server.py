@@ -18,7 +18,6 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.typedefs import Middleware
 
 from importer.errors import UsageError
 from importer.sandbox.admin_api import AdminApi
@@ -33,7 +32,6 @@ from importer.sandbox.gateway import (
     Faults,
     Gateway,
     Limits,
-    Replay,
     load_faults,
 )
 from importer.sandbox.institution import Institution
@@ -57,8 +55,7 @@ class Options:
     `seed_users` invented patrons are added if there is no user yet, and `linked_users` copies of
     another institution's patrons. With `like`, users in Alma's JSON, the patrons have their shape
     and proportions. `codes` are the tables of `institution` (code and name): descriptions by code,
-    by table. `switches` are values by the names of switches. `replay`: a recording that is all
-    that it replies. `clock` is for tests.
+    by table. `switches` are values by the names of switches. `clock` is for tests.
     """
 
     port: int = 0
@@ -72,7 +69,6 @@ class Options:
     like: Sequence[Json] = ()
     codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     institution: tuple[str, str] = INSTITUTION
-    replay: Path | None = None
     latency: tuple[float, float] | None = None
     switches: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
@@ -196,10 +192,7 @@ def _application(options: Options, ready: Callable[[], None], stop: _Stop) -> we
         await gateway.apply_late_calls()
         institution.store.close()
 
-    first: Middleware = gateway.pass_through
-    if options.replay is not None:
-        first = Replay(options.replay).answer
-    api = web.Application(middlewares=[first])
+    api = web.Application(middlewares=[gateway.pass_through])
     api.add_routes(conf_routes(institution.tables, lambda: institution.switches["environment"]))
     api.add_routes(UsersApi(institution).routes())
     admin_api = AdminApi(institution, gateway)

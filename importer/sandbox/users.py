@@ -171,10 +171,6 @@ CREATE TABLE identifiers (
 ) WITHOUT ROWID;
 CREATE INDEX by_number ON identifiers (number);
 CREATE VIRTUAL TABLE words USING fts5 ({", ".join(SEARCH_FIELDS)});
-CREATE TABLE added_codes (
-    code_table TEXT NOT NULL, code TEXT NOT NULL, words TEXT NOT NULL,
-    PRIMARY KEY (code_table, code)
-);
 PRAGMA user_version = {_VERSION};
 """
 _INSERT_WORDS = (
@@ -324,16 +320,6 @@ class Store:
         """Return the number of users that meet an SQL condition."""
         row = self._db.execute(f"SELECT count(*) FROM users WHERE {where}", values).fetchone()  # noqa: S608
         return int(row[0])
-
-    def added_codes(self) -> list[tuple[str, str, str]]:
-        """Return the added code table rows: table, code, description."""
-        return self._db.execute("SELECT code_table, code, words FROM added_codes").fetchall()
-
-    def add_code(self, table: str, code: str, words: str) -> None:
-        """Store an added code table row."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO added_codes VALUES (?, ?, ?)", (table, code, words)
-        )
 
 
 def _words(record: Record) -> list[str]:

@@ -139,8 +139,6 @@ def test_latency_delays_every_answer(alma: Alma, clock: ManualClock) -> None:
         ("POST", "/users/P1/edited", {"user_group": True}),
         ("POST", "/users/P1/loans", {"loans": "many"}),
         ("PATCH", "/users/P1", ["last_name"]),
-        ("POST", "/codes/NoSuch", {"A": "B"}),
-        ("POST", "/codes/UserGroups", ["A"]),
         ("POST", "/faults", "rules: [{do: nothing}]"),
         ("POST", "/sis?mode=guess", "x"),
         ("POST", "/sis", "x"),

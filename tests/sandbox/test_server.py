@@ -21,18 +21,17 @@ from importer.sandbox.configuration import SWITCHES, CodeTables, set_switches
 from importer.sandbox.invented import people
 from importer.sandbox.server import Options, running
 from importer.sandbox.users import Store
-from tests.sandbox.alma import Alma, barcode, code_of, coded, person, practice, student
+from tests.sandbox.alma import Alma, barcode, code_of, person, practice, student
 
 
 def test_state_survives_a_restart(tmp_path: Path) -> None:
-    """Users, passwords, edited fields, loans, identifiers, words and added codes are all kept."""
+    """Users, passwords, edited fields, loans, identifiers and words are all kept."""
     options = Options(db=tmp_path / "alma.db", rate=0)
     with practice(options) as alma:
         alma.create(password="correct horse", user_identifier=[barcode("B1")])
         alma.create(**student())
         alma.admin("POST", "/users/1000001/edited", ["user_group"])
         alma.admin("POST", "/users/1000001/loans", {"loans": 1})
-        alma.admin("POST", "/codes/UserGroups", {"77": "Swimmers"})
         before = alma.admin("GET", "/state").json()
     with practice(options) as alma:
         assert alma.admin("GET", "/state").json() == before
@@ -41,7 +40,6 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
         assert alma.call("GET", "/users?q=last_name~almeida").json()["total_record_count"] == 2
         assert code_of(alma.call("POST", "/users", person(primary_id="b1"))) == "401851"
         assert code_of(alma.call("DELETE", "/users/1000001")) == "401850"
-        alma.create(primary_id="P9", user_group={"value": "77"})
 
 
 _PROGRAM = """
@@ -178,13 +176,6 @@ def test_code_tables_have_the_rows_that_alma_ships(alma: Alma, table: str, codes
     assert all(row["enabled"] and row["description"] for row in shown["row"])
     tables = alma.call("GET", "/conf/code-tables").json()["code_table"]
     assert table in {entry["name"] for entry in tables}
-
-
-def test_an_institution_adds_codes_of_its_own(alma: Alma) -> None:
-    """A row added at the admin API is in the table and is accepted."""
-    alma.admin("POST", "/codes/UserGroups", {"77": "Swimmers"})
-    user = alma.create(user_group=coded("77"))
-    assert user["user_group"]["desc"] == "Swimmers"
 
 
 def test_libraries(alma: Alma) -> None:
