@@ -142,10 +142,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
     async def list_users(
         self, offset: int, limit: int = PAGE, modified_from: date | None = None
     ) -> models.UserPage:
-        """Return a page of whole users, by primary ID; only those modified since a day, if given.
-
-        Contacts without a primary ID are left out. Raises AlmaError.
-        """
+        """Return a page of whole users by primary ID, of all or those modified since a day."""
         params = {"limit": str(limit), "offset": str(offset), "order_by": "primary_id"}
         if modified_from is not None:
             params["modify_date_from"] = modified_from.isoformat()
@@ -276,20 +273,14 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         return await self._ask(Request("GET", "/conf/general", {}), models.read_institution)
 
     async def check_access(self, method: Literal["GET", "POST"]) -> None:
-        """Check that the key may read (GET) or change (POST) users; nothing is changed.
-
-        Raises AccessError if it may not, or another AlmaError.
-        """
+        """Check that the key may read (GET) or change (POST) users. Raises AlmaError."""
         request = Request(method, "/users/operation/test", {}, harmless=True)
         await self._ask(request, models.read_nothing)
 
     async def call_once(
         self, method: str, path: str, body: str | None = None, *, accept: str = "application/json"
     ) -> Reply:
-        """Make a call of the probe or of a first contact and return the reply, a refusal too.
-
-        Raises AlmaError if there is no reply, no access, or no call is left today.
-        """
+        """Make a call and return the reply, a refusal too. Raises AlmaError if there is none."""
         path, _, query = path.partition("?")
         request = Request(
             method, path, dict(parse_qsl(query)), body=body, accept=accept, largest=MANY_RECORDS
@@ -320,10 +311,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         write: Callable[[User | None], Request | None],
         read: models.Reader[T],
     ) -> T | None:
-        """Read a user and make the call that `write` gives for it; None if it gives none.
-
-        Before a call is repeated the user is read again.
-        """
+        """Read a user and make the call that `write` gives for it, if any; to repeat it, both."""
         urgent = False
         async for attempt in _attempts():
             user = await self.get_user(primary_id, expand, urgent=urgent)

@@ -243,10 +243,7 @@ class Connection:
         await self._client.aclose()
 
     async def send(self, request: Request) -> CallResult:
-        """Send one request, once, and give what became of it.
-
-        Raises RefusedError where the path is not what was meant; nothing is sent then.
-        """
+        """Send one request, once. Raises RefusedError if the path is not what was meant."""
         content, headers = None, {"Accept": request.accept}
         if request.body is not None:
             content, kind = request.body.encode(), "xml" if request.body.startswith("<") else "json"
@@ -300,10 +297,7 @@ class Connection:
 
 
 async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLost:
-    """Return the body, unpacked here, as httpx would unpack any number of codings in any size.
-
-    It has at most `largest` bytes, packed and unpacked.
-    """
+    """Return the body, of at most `largest` bytes, unpacked here: httpx would unpack any size."""
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     if coding not in {"", "identity", "gzip", "x-gzip"}:
         return ReplyLost("the reply is packed in a way that was not asked for")
@@ -357,10 +351,7 @@ def _proxy(address: str) -> httpx.Proxy | None:
 
 
 def _why(error: httpx.TransportError, settings: str) -> str:
-    """The cause in a librarian's words; the library's own text is looked at, never shown.
-
-    `settings`: those that have the address.
-    """
+    """The cause for a librarian, without the library's own text; `settings` have the address."""
     text = str(error).lower()
     if isinstance(error, httpx.ConnectTimeout):
         return "no connection within the time limit; check the network"

@@ -7,12 +7,14 @@ names of fields: no value of a patron leaves this module.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -54,7 +56,7 @@ class Finding:
 
 
 async def examine(
-    alma: Alma, codes: CodeTables, files: Mapping[Path, Facts], today: date
+    alma: Alma, codes: CodeTables, saved: Mapping[Path, Facts], today: date
 ) -> tuple[Finding, ...]:
     """Check the key, its rights, the institution, the clock, the code tables and saved facts.
 
@@ -69,7 +71,7 @@ async def examine(
     if reading.sentence == writing.sentence == institution.sentence:  # it is not a right
         advice = "Copy the key again from developers.exlibrisgroup.com, or make a new one."
         return replace(institution, name="key", advice=advice), clock, tables
-    facts = fact_findings(files, code) if code else ()
+    facts = fact_findings(saved, code) if code else ()
     return key, reading, writing, institution, clock, tables, *facts
 
 
@@ -142,36 +144,9 @@ def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
     return Finding("code tables", state, sentence, advice if state != State.OK else "", exit_code)
 
 
-_CONSEQUENCES = {
-    ("get-pin", "hide"): (
-        "Alma does not show PINs, so an update of an Internal user clears the PIN.",
-        "Map `pin_number` with `on_update: replace`. Without it, the safety check `pins` stops "
-        "every apply that does so.",
-    ),
-    ("rename-by-put", "refuse"): (
-        "Alma does not change a primary ID through the API.",
-        "Do not use `--as rename` or `id_change: rename`; change the ID in Alma by hand.",
-    ),
-    ("put-roles", "ignore"): (
-        "Alma ignores roles in an update, so `patron_role` has no effect.",
-        "",
-    ),
-    ("external-group", "kept"): (
-        "Alma changes the user group of External users only if it is overridden, as every plan "
-        "now does. A group that someone edited in Alma stays.",
-        "",
-    ),
-    ("inactive-identifiers", "hide"): (
-        "Alma finds no user by an inactive ID, so an old card matches nobody.",
-        "",
-    ),
-    ("mandatory-email", "on"): (
-        "Alma refuses users without an email.",
-        "Set `required: true` for the email in the mapping.",
-    ),
-}
-"""What a fact means for a load, and what to do, if the importer does not expect it."""
-
+_MEANINGS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
+    files("importer.alma").joinpath("facts.toml").read_text("utf-8")
+)
 
 _ADVICE = {
     "get-pin": "See whether Alma shows PINs: `importer doctor --first-contact --pin-user ID`.",
@@ -180,15 +155,15 @@ _ADVICE = {
 """How to learn a fact that a plan depends on; the last line is for all others."""
 
 
-def fact_findings(files: Mapping[Path, Facts], institution: str) -> Iterator[Finding]:
+def fact_findings(saved: Mapping[Path, Facts], institution: str) -> Iterator[Finding]:
     """Yield which facts count for this institution, what they mean, and which are not known."""
-    known = facts_for(files, institution)
+    known = facts_for(saved, institution)
     for state, sentences in ((State.OK, known.used), (State.WARN, known.unused)):
         for sentence in sentences:
             yield Finding("facts", state, sentence)
     yield from consequences(known.values)
     missing = [name for name in MEASURABLE if name not in known.values]
-    if files and missing:
+    if saved and missing:
         advice = _ADVICE.get(missing[0] if len(missing) == 1 else "", _ADVICE[""])
         yield Finding("facts", State.WARN, f"Not known here: {', '.join(missing)}.", advice)
 
@@ -196,8 +171,8 @@ def fact_findings(files: Mapping[Path, Facts], institution: str) -> Iterator[Fin
 def consequences(values: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what the facts mean for loads."""
     for name, value in values.items():
-        if (name, value) in _CONSEQUENCES:
-            yield Finding(name, State.WARN, *_CONSEQUENCES[name, value])
+        if meaning := _MEANINGS.get(name, {}).get(value):
+            yield Finding(name, State.WARN, meaning["sentence"], meaning.get("advice", ""))
 
 
 Body: TypeAlias = "dict[str, Any]"  # JSON as Alma has it

@@ -45,6 +45,7 @@ class Refusal(BaseModel, frozen=True, extra="forbid"):
 class _Codes(BaseModel, extra="forbid"):
     outage: frozenset[str]
     access: dict[str, str]
+    fields: dict[str, str]
     refusal: tuple[Refusal, ...]
 
 
@@ -232,18 +233,6 @@ def _error_in_xml(text: str) -> ApiError | None:
     return found if found.code else None
 
 
-_TYPES = {
-    **{name: f"contact_info.{name}.{name}_type" for name in ("address", "email", "phone")},
-    "identifier": "user_identifier.id_type",
-    **{name: f"user_{name}.{name}_type" for name in ("note", "block")},
-    **dict.fromkeys(("statistic", "statistical"), "user_statistic.statistic_category"),
-    "title": "user_title",
-    "job": "job_category",
-    "campus": "campus_code",
-    "language": "preferred_language",
-}
-"""The field that Alma's text means, by the first word of its name there."""
-
 _NAMED = (
     re.compile(r"Mandatory field is missing:\s*(?P<field>[\w. ]+)"),
     re.compile(r"Given field\s+(?P<field>[\w. ]+?)\s+has invalid value"),
@@ -270,8 +259,8 @@ def _named(said: str) -> str:
     if match is None:
         return ""
     name = "_".join(match["field"].strip().lower().split())
-    if name in _TYPES and f"{match['field']} type" in said:
-        return _TYPES[name]
+    if name in _CODES.fields and f"{match['field']} type" in said:
+        return _CODES.fields[name]
     parent, _, part = name.partition("_")
     inside = f"contact_info.{parent}.{part}"
     if inside in FIELDS:
@@ -279,4 +268,4 @@ def _named(said: str) -> str:
     endings = [path for path in FIELDS if path == name or path.endswith(f".{name}")]
     if len(endings) == 1 or name in endings:
         return name if name in endings else endings[0]
-    return _TYPES.get(name.split("_")[0], "")
+    return _CODES.fields.get(name.split("_")[0], "")

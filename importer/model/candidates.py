@@ -164,10 +164,7 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Entries of a list that every update removes: of this type, and with a text that matches.
-
-    `type` and `pattern` are "" for any; not both.
-    """
+    """Entries of a list that every update removes: of a type, or with a text that matches."""
 
     parent: str
     type: str = ""

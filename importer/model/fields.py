@@ -53,10 +53,7 @@ class OnUpdate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the record: its path, the list whose entries hold it (or ""), its facts.
-
-    `several`: the record has a list of codes here, which candidates join by `+`.
-    """
+    """One field of the record: its path, its list or "", its facts; `several`: of joined codes."""
 
     path: str
     parent: str
@@ -166,10 +163,7 @@ def text(value: object) -> str:
 
 
 def fields_of(user: User) -> Iterator[tuple[str, str]]:
-    """Yield path and text of every field of a record that is not blank and no unset flag.
-
-    The path of an entry's field names its type: `contact_info.email[work].email_address`.
-    """
+    """Yield path and text of every field that is not blank; an entry's path names its type."""
     yield from _texts_of(user, "")
     for parent, kind, part in _entries_of(user):
         fields = tuple(_texts_of(part, f"{parent}[{kind}].", TYPE_FIELD[parent]))
@@ -246,9 +240,6 @@ def _texts_of(part: Part, prefix: str, but: str = "") -> Iterator[tuple[str, str
 
 # --- codes ---
 
-OLD_AFTER = 180
-"""Days after which code tables count as old."""
-
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
@@ -286,12 +277,10 @@ class CodeTables:
 
     def old(self, today: date) -> bool:
         """Return whether they are so old that Alma may have other codes by now."""
-        age = self.age(today)
-        return age is not None and age >= OLD_AFTER
+        return (self.age(today) or 0) >= 180
 
 
 NO_CODES = CodeTables({})
-"""No code tables are saved."""
 
 
 # --- countries ---

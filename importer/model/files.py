@@ -130,10 +130,7 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 
 def read_text_bounded(path: Path, limit: int) -> str:
-    """Return the content of a UTF-8 text file of at most `limit` bytes, without its mark.
-
-    Raises FileMissingError and UnreadableFileError as `read_bounded` does.
-    """
+    """Return a UTF-8 text of at most `limit` bytes, without its mark. Raises as `read_bounded`."""
     try:
         return read_bounded(path, limit).decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -142,10 +139,7 @@ def read_text_bounded(path: Path, limit: int) -> str:
 
 
 def check_regular(path: Path) -> int:
-    """Return the size in bytes of an ordinary file that may be read.
-
-    For files that a library opens by itself. Raises as `read_bounded` does.
-    """
+    """Return the size of an ordinary file, for a library to read. Raises as `read_bounded` does."""
     with _opened(path) as (_, size):
         return size
 
@@ -277,10 +271,7 @@ def _usual_mode() -> int:
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """Yield an empty private file in the folder of `path`; remove it at the end if still there.
-
-    Write to it, `flush` it, and rename it. Raises OSError where the folder cannot be written.
-    """
+    """Yield an empty private file beside `path`, to write, `flush` and rename. Raises OSError."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
     os.close(handle)
     try:
@@ -371,17 +362,11 @@ def _explained(path: Path, error: OSError | ValueError) -> UnreadableFileError:
             return UnreadableFileError(f"{name} cannot be read from its disk or network share.")
 
 
-_MAPPING = ".yaml"
-
-
 def _similar(path: Path) -> str:
-    """Return the file of the same folder with the most similar name, or "".
-
-    A mapping is only taken for another mapping.
-    """
+    """Return the file there with the most similar name, or ""; for a mapping another mapping."""
     with contextlib.suppress(OSError, ValueError):
         files = sorted(one for one in path.parent.iterdir() if one.is_file())
-        there = {f.name: f for f in files if (f.suffix == _MAPPING) == (path.suffix == _MAPPING)}
+        there = {f.name: f for f in files if (f.suffix == ".yaml") == (path.suffix == ".yaml")}
         same = [name for name in there if Path(name).stem == path.stem]
         for name in same or difflib.get_close_matches(path.name, there, n=1, cutoff=0.8):
             return shown(there[name])
@@ -405,7 +390,7 @@ def _short_int(digits: str) -> int:
     return int(digits)
 
 
-def _no_constant(name: str) -> object:
+def _no_constant(name: str) -> None:
     msg = f"{name} is not a value of JSON. Correct or delete it."
     raise ValueError(msg)
 

@@ -21,7 +21,7 @@ from email_validator.rfc_constants import EMAIL_MAX_LENGTH
 from email_validator.syntax import validate_email_local_part
 from rapidfuzz.distance import JaroWinkler
 
-from importer.model.text import folded, name_key, word_list
+from importer.model.text import folded, word_list
 
 TWO_PEOPLE = re.compile(r"[&+＆]|(?<=\S)\s(?:and|und(?!\szu\s)|et|u\.)\s(?=\S)", re.IGNORECASE)
 """What is between two people. Not `y` or `e`, which Spanish and Portuguese names contain."""
@@ -31,10 +31,14 @@ NO_NAME = re.compile('["“”„«»/]')
 
 COMMA = re.compile(r"[,;،，、]")
 
+
+def _table(name: str) -> dict[str, list[str]]:
+    return tomllib.loads((files(__package__) / name).read_text("utf-8"))
+
+
+NICKNAMES = _table("nicknames.toml")
 _NUMERALS = frozenset({"II", "III", "IV"})
-_WORDS: dict[str, list[str]] = tomllib.loads(
-    (files(__package__) / "name_words.toml").read_text("utf-8")
-)
+_WORDS = _table("name_words.toml")
 _TITLES, _SUFFIXES, _DEGREES = (frozenset(_WORDS[k]) for k in ("titles", "suffixes", "degrees"))
 _TITLES_BEFORE_A_NAME = frozenset(_WORDS["titles_before_a_name"])
 _DOTTED_TITLES = frozenset(_WORDS["dotted_titles"])
@@ -74,9 +78,6 @@ def is_title(word: str, *, before: bool) -> bool:
     return before and (dotted or plain in _TITLES_BEFORE_A_NAME)
 
 
-_NICKNAMES = (files(__package__) / "nicknames.toml").read_text("utf-8")
-NICKNAMES: dict[str, list[str]] = tomllib.loads(_NICKNAMES)
-
 BORN, EMAIL, PHONE, ADDRESS = "born", "email", "phone", "address"
 IN_WORDS = {BORN: "birth date", EMAIL: "email", PHONE: "phone number", ADDRESS: "address"}
 """The kinds of traits, and how a message calls them."""
@@ -89,9 +90,6 @@ SIMILARITY = 0.88
 
 _INITIAL = re.compile(r"(?<![^\s.])[A-Za-z](?:\.\s*|\s+|$)")
 _NOT_A_DIGIT = re.compile(r"[^0-9]+")
-_SHORTEST_PHONE = 7
-_SHORTEST_PART = 3
-_CONSONANTS = 4
 _VOWELS = str.maketrans("", "", "aeiouy")
 
 
@@ -110,7 +108,8 @@ class PersonKeys:
     @property
     def name(self) -> tuple[str, str]:
         """The whole name, the same for both orders of its parts."""
-        return name_key(self.first, self.last)
+        pair = self.first, self.last
+        return min(pair, pair[::-1])
 
     @property
     def born(self) -> str:
@@ -176,12 +175,9 @@ def first_key(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _phone_key(number: str) -> str:
-    """Return the last ten digits; "" for fewer than seven.
-
-    So the prefix of the United States makes no difference.
-    """
+    """Return the last ten digits, so without the US prefix; "" for fewer than seven."""
     digits = _NOT_A_DIGIT.sub("", number)
-    return digits[-10:] if len(digits) >= _SHORTEST_PHONE else ""
+    return digits[-10:] if len(digits) >= 7 else ""
 
 
 def _address_key(street: str, code: str) -> str:
@@ -249,12 +245,8 @@ def _near(one: str, two: str) -> bool:
     """Return whether two folded names are similar as a whole, or forms of one name."""
     if one == two:
         return True
-    return JaroWinkler.similarity(one, two) >= SIMILARITY or are_forms(one, two)
-
-
-def are_forms(one: str, two: str) -> bool:
-    """Return whether one is a part or a nickname of the other, or differs in its vowels only."""
-    return _is_part(one, two) or are_nicknames(one, two) or _sound_alike(one, two)
+    similar = JaroWinkler.similarity(one, two) >= SIMILARITY
+    return similar or _is_part(one, two) or are_nicknames(one, two) or _sound_alike(one, two)
 
 
 def are_nicknames(one: str, two: str) -> bool:
@@ -265,17 +257,15 @@ def are_nicknames(one: str, two: str) -> bool:
 def _is_part(one: str, two: str) -> bool:
     """Return whether one is the initial, the beginning or the end of the other."""
     short, long = sorted((one, two), key=len)
-    if len(short) < _SHORTEST_PART:
+    if len(short) < 3:
         return len(short) == 1 and long.startswith(short)
     return long.startswith(short) or long.endswith(short)
 
 
 def _sound_alike(one: str, two: str) -> bool:
     """Return whether both have the same consonants, as Muhammad and Mohamed have."""
-    if one[:1] != two[:1]:
-        return False
     left, right = _consonants(one), _consonants(two)
-    return len(left) >= _CONSONANTS and left == right
+    return one[:1] == two[:1] and len(left) >= 4 and left == right
 
 
 def _consonants(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -119,10 +119,11 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
         return ()
     if codes <= NAME:
         return DECISIONS[Answer.LOAD], DECISIONS[Answer.REJECT]
-    texts = []
-    for user in users:
-        named = f": {user}" if len(users) > 1 else ""
-        texts += [f"{DECISIONS[answer]}{named}" for answer in _about(user, held)]
+    texts = [
+        f"{DECISIONS[answer]}: {user}" if len(users) > 1 else DECISIONS[answer]
+        for user in users
+        for answer in _about(user, held)
+    ]
     if not users and codes - NAME == {Code.CHANGED_IN_ALMA}:
         before = in_question(problems)
         again = _about(before[0], problems) if len(before) == 1 else ()
@@ -141,20 +142,15 @@ def may_be_new(questions: Iterable[Problem]) -> bool:
     return open_ <= _NEW
 
 
-def _about(user: str, held: Iterable[Problem]) -> tuple[Answer, ...]:
+def _about(user: str, held: Sequence[Problem]) -> tuple[Answer, ...]:
     """Return what can be answered about a user: what every problem about it allows."""
-    held = list(held)
     codes = [problem.code for problem in held if problem.value == user]
     if not _STAY.isdisjoint(codes):
         return ()
     allowed = [_ANSWERS[code] for code in codes if code in _ANSWERS] or [(Answer.UPDATE,)]
-    # the primary ID is another user's, so that nobody can get it
-    taken = any(problem.code is Code.ANOTHER_PERSON for problem in held)
-    return tuple(
-        answer
-        for answer in allowed[0]
-        if all(answer in others for others in allowed) and not (taken and answer is Answer.RENAME)
-    )
+    if any(problem.code is Code.ANOTHER_PERSON for problem in held):
+        allowed.append((Answer.UPDATE,))  # the primary ID is another user's: nobody can get it
+    return tuple(answer for answer in allowed[0] if all(answer in others for others in allowed))
 
 
 def read_decision(text: str) -> tuple[Answer, str] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,6 +39,11 @@ class FileFacts(Kept):
     def shown(self) -> str:
         """The path for messages: as it was typed."""
         return self.typed or self.path
+
+    def in_folder(self, folder: Path) -> Self:
+        """Return the facts with the path in a run's folder, if the run keeps the file there."""
+        path = str(folder.resolve() / self.path) if self.kept else self.path
+        return self.model_copy(update={"path": path})
 
 
 class Corrections(FileFacts):
@@ -231,15 +236,13 @@ class RunFacts(Kept):
     @property
     def rosters(self) -> tuple[tuple[RosterFacts, MappingFacts], ...]:
         """Every roster with its mapping."""
-        return (
-            (self.roster, self.mapping),
-            *((other.roster, other.mapping) for other in self.others),
-        )
+        others = ((other.roster, other.mapping) for other in self.others)
+        return (self.roster, self.mapping), *others
 
     def in_folder(self, folder: Path) -> RunFacts:
         """Return the facts with the paths of what this run keeps in its folder."""
         pairs = [
-            {"roster": _found(roster, folder), "mapping": _found(mapping, folder)}
+            {"roster": roster.in_folder(folder), "mapping": mapping.in_folder(folder)}
             for roster, mapping in self.rosters
         ]
         others = tuple(map(OtherRoster.model_validate, pairs[1:]))
@@ -280,12 +283,6 @@ class RunFacts(Kept):
     def origin(self, row: int = 0) -> Origin:
         """Return the place of a row in its roster; 0 is the whole first roster."""
         return self.of(row)[0].origin(row)
-
-
-def _found(file: FileFacts, folder: Path) -> FileFacts:
-    """Return the facts of a file with its path; one that an undone run keeps has it already."""
-    path = str(folder.resolve() / file.path) if file.kept else file.path
-    return file.model_copy(update={"path": path})
 
 
 class Calls(Kept):
@@ -405,13 +402,13 @@ class Summary(Kept):
         def total(ends: Iterable[str]) -> int:
             return sum(counts[end] or 0 for end in ends)
 
-        sums = total(Fate) == self.rows
-        sums &= sum(one.rows for one in self.rosters or ()) in {0, self.rows}
-        if self.create is not None:
-            sums &= total(Act) == self.ready
-        if self.created is not None:
-            sums &= total(Result) == total((Act.CREATE, Act.UPDATE, Act.DELETE))
-        return sums
+        to_send = total((Act.CREATE, Act.UPDATE, Act.DELETE))
+        return (
+            total(Fate) == self.rows
+            and sum(one.rows for one in self.rosters or ()) in {0, self.rows}
+            and (self.create is None or total(Act) == self.ready)
+            and (self.created is None or total(Result) == to_send)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,10 +102,8 @@ def program() -> str:
 
 def shell_word(word: str) -> str:
     """Return a word of a command, quoted if the shell needs it."""
-    return _windows_word(word) if os.name == "nt" else shlex.quote(word)
-
-
-def _windows_word(word: str) -> str:
+    if os.name != "nt":
+        return shlex.quote(word)
     if word and not _QUOTED_ON_WINDOWS.search(word):
         return word
     if not _SPECIAL_IN_DOUBLE_QUOTES.search(word):
@@ -196,11 +194,6 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept))
 
 
-def name_key(first: str, last: str) -> tuple[str, str]:
-    """Return the key of a whole name from its folded parts, the same for both orders."""
-    return (first, last) if first <= last else (last, first)
-
-
 # --- row numbers ---
 
 ROSTER_ROWS = 10_000_000
@@ -208,6 +201,8 @@ ROSTER_ROWS = 10_000_000
 
 ABSENT_ROWS = 5_000_000
 """From here on, the numbers of a roster's rows stand for people who are missing from it."""
+
+_ABSENT, _ROSTER = "absent-", "roster "
 
 
 class RowId(NamedTuple):
@@ -238,9 +233,6 @@ def is_whole_roster(row: int) -> bool:
     return not row % ROSTER_ROWS
 
 
-_ABSENT = "absent-"
-
-
 def is_absent(row: int) -> bool:
     """Return whether the number stands for somebody who is missing from the roster."""
     return row % ROSTER_ROWS > ABSENT_ROWS
@@ -259,9 +251,6 @@ def row_label(row: int) -> str:
     return f"{roster + 1}:{shown}" if roster else shown
 
 
-_ROSTER = "roster "
-
-
 def row_cell(row: int) -> str:
     """Return a row for a cell: `14`, or `roster 2:14`, as Excel would read `2:14` as a time."""
     label = row_label(row)
@@ -276,17 +265,14 @@ def read_row_label(text: str) -> int:
     return RowId(counted_from_0, absent + int(number.removeprefix(_ABSENT))).packed
 
 
-_NAMED = 5
-
-
 def row_list(rows: Iterable[int], count: int) -> str:
     """Return `row 5`, `rows 5 and 9` or `rows 5, 9, 12, 15, 20 and 3 more`.
 
     `count`: how many rows there are; no more are looked at than are named.
     """
-    named = [row_label(row) for row in islice(rows, _NAMED)]
-    if count > _NAMED:
-        named.append(f"{count - _NAMED:,} more")
+    named = [row_label(row) for row in islice(rows, 5)]
+    if count > 5:
+        named.append(f"{count - 5:,} more")
     return f"{'row' if len(named) == 1 else 'rows'} {word_list(named)}"
 
 
@@ -311,12 +297,8 @@ _STRAIGHT = re.compile(r"(?:(?:[\w ]|\\d|\[[\w-]+\])(?:\{[0-9]+\})?)*+")
 """A pattern that fits a text in one way at most; to watch the clock would take most of the time."""
 MOST_CHARACTERS = 4_000
 """Texts longer than this are not searched with a pattern."""
-_LENGTH = 1_000
-"""Characters of a pattern."""
-_NESTING = 50
-"""Groups inside one another."""
-_SIZE = 10_000
-"""Parts of a pattern after its counted repetitions, such as `{14}`, are written out."""
+_LENGTH, _NESTING, _SIZE = 1_000, 50, 10_000
+"""Of a pattern: characters, groups inside one another, and parts with repetitions written out."""
 
 _TOKEN = re.compile(
     r"(?P<part>\\.|\[\^?\]?(?:\\.|[^\]\\])*+(?:\]|\Z))"

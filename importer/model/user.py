@@ -56,15 +56,12 @@ class Facts:
     reach: Reach = Reach.SETTABLE
 
 
-API_ONLY = Facts(sis=False)
 OUTPUT = Facts(reach=Reach.OUTPUT)
 
 
 def _day(value: object) -> object:
     """Alma prints dates as 1990-03-01Z and an unset one, in old records, as blank."""
-    if isinstance(value, str):
-        return value.removesuffix("Z") or None
-    return value
+    return value.removesuffix("Z") or None if isinstance(value, str) else value
 
 
 def _almas_day(value: date | None) -> str | None:
@@ -253,7 +250,7 @@ class User(Part):
     expiry_date: Annotated[Day, Facts(0)] = None
     purge_date: Annotated[Day, Facts(0)] = None
     account_type: Annotated[Code, Facts(table="UserUserType", sis=False)] = None
-    external_id: Annotated[Text, API_ONLY] = None
+    external_id: Annotated[Text, Facts(sis=False)] = None
     password: Annotated[Text, Facts(sis=False, reach=Reach.INTERNAL_ONLY)] = Field(
         default=None, repr=False
     )

@@ -273,17 +273,7 @@ def own_meaning(
     return Meaning() if about_a_contact or found.field == _NOTHING else found
 
 
-_TYPES = {
-    "email": {"school": "school", "work": "work", "alternative": "alternative"},
-    "phone": {
-        "mobile": "mobile",
-        "work": "office",
-        "school": "office",
-        "home": "home",
-        "landline": "home",
-    },
-    "address": {"work": "work", "school": "school", "alternative": "alternative"},
-}
+_TYPES: dict[str, dict[str, str]] = next(one["types"] for one in _FILES if "types" in one)
 _USUAL = {"email": "personal", "phone": "mobile", "address": "home"}
 
 

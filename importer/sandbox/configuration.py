@@ -16,8 +16,8 @@ from lxml import etree
 from pydantic import BaseModel, TypeAdapter
 
 from importer.errors import UsageError
-from importer.sandbox.answers import json_answer, refuse, xml_answer
-from importer.sandbox.users import Json
+from importer.sandbox.formats import json_answer, refuse, xml_answer
+from importer.sandbox.users import Json, Switches
 
 _FILE = tomllib.loads(Path(__file__).with_name("institution.toml").read_text("utf-8"))
 INSTITUTION: tuple[str, str] = (_FILE["institution"]["code"], _FILE["institution"]["name"])
@@ -102,9 +102,6 @@ class CodeTables:
             "scope": {"institution_id": self.shown_institution},
             "row": rows,
         }
-
-
-Switches: TypeAlias = "Mapping[str, str]"
 
 
 class Switch(BaseModel, frozen=True, extra="forbid"):

@@ -39,15 +39,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from importer.errors import UsageError
-from importer.sandbox.answers import (
-    RefusalError,
-    error_answer,
-    json_answer,
-    refusal,
-    refuse,
-    tracking_id,
-    wants_xml,
-)
+from importer.sandbox import formats
 from importer.sandbox.institution import Institution
 from importer.sandbox.users import timestamp
 
@@ -177,10 +169,8 @@ Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 _Process: TypeAlias = "Callable[[], Awaitable[web.StreamResponse]]"
 
 ROOT = "/almaws/v1"
-ADMIN = "/_sandbox"
 MAX_BODY = 1024**2
 """Bytes of a body for Alma's API. No record comes near it."""
-MAX_SIS_ZIP = 256 * 1024**2
 
 _LOGGED_CALLS = 500_000
 _MAINTENANCE = (
@@ -249,9 +239,9 @@ class Limits:
             self._tokens = min(capacity, self._tokens + passed)
             self._filled = now
             if self._tokens < 1:
-                refuse("per_second")
+                formats.refuse("per_second")
         if self.used >= self.daily:
-            refuse("daily")
+            formats.refuse("daily")
         if self.rate > 0:
             self._tokens -= 1
         self.used += 1
@@ -292,16 +282,16 @@ class Gateway:
         """Refuse calls of web pages and oversized bodies; add Alma's headers to every answer."""
         if _is_from_a_web_page(request.headers):
             sentence = "the practice Alma answers programs on this computer only, as 127.0.0.1"
-            return json_answer({"error": sentence}, 403)
+            return formats.json_answer({"error": sentence}, 403)
         try:
             await request.read()
             answer = await handler(request)
         except (web.RequestPayloadError, ConnectionError):
             return _cut(request)  # the caller hung up while sending
         except web.HTTPRequestEntityTooLarge:
-            answer = error_answer(refusal("too_large"))
+            answer = formats.error_answer(formats.refusal("too_large"))
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-            answer = error_answer(refusal("no_route"), xml=False)
+            answer = formats.error_answer(formats.refusal("no_route"), xml=False)
         if not answer.prepared:
             answer.headers["Server"] = "Layer7-API-Gateway"
             answer.headers["X-Request-ID"] = str(uuid.uuid4())
@@ -337,8 +327,8 @@ class Gateway:
         try:
             self._check_key(request)
             self.limits.take(self.clock)
-        except RefusalError as refused:
-            answer: web.StreamResponse = self._gateway_error(request, refused)
+        except formats.RefusalError as refused:
+            answer: web.StreamResponse = self._refused(request, refused)
         else:
             answer = await self._ask_alma(request, handler)
             answer.headers["X-Exl-Api-Remaining"] = str(self.limits.remaining)
@@ -352,32 +342,33 @@ class Gateway:
         area = request.path.removeprefix(f"{ROOT}/").partition("/")[0]
         kinds = ("", "-read-only", "-users", "-conf")
         if given and given not in {f"{self.key}{kind}" for kind in kinds}:
-            refuse("wrong_key")
+            formats.refuse("wrong_key")
         kind = given.removeprefix(self.key)
         tests_writing = request.method == "POST" and request.path.endswith("/test")
         reads_only = kind == "-read-only" and (_is_write(request) or tests_writing)
         known = area in {"users", "conf"} and (kind in {"", "-read-only"} or kind == f"-{area}")
         if not given or reads_only or not known:
-            refuse("no_right")
+            formats.refuse("no_right")
 
     async def _ask_alma(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if len(await request.read()) > MAX_BODY:
-            return error_answer(refusal("too_large"))
+            return formats.error_answer(formats.refusal("too_large"))
         try:
             return await handler(request)
-        except RefusalError as refused:
-            return self._error(request, refused, self.institution.switches["error-shape"])
+        except formats.RefusalError as refused:
+            return self._refused(request, refused, self.institution.switches["error-shape"])
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-            return error_answer(refusal("no_route"), xml=False)
+            return formats.error_answer(formats.refusal("no_route"), xml=False)
 
-    def _error(self, request: web.Request, refused: RefusalError, shape: str) -> web.Response:
-        xml = wants_xml(request, self.institution.switches["default-format"])
-        return error_answer(refused, tracking_id(self.clock.now(), self._number), shape, xml=xml)
-
-    def _gateway_error(self, request: web.Request, refused: RefusalError) -> web.Response:
-        """Return an error of the gateway: in XML, except for limits (contract 0.8)."""
-        xml = wants_xml(request, self.institution.switches["default-format"])
-        return error_answer(refused, xml=xml or refused.status != 429)
+    def _refused(
+        self, request: web.Request, refused: formats.RefusalError, shape: str = ""
+    ) -> web.Response:
+        """Return a refusal; without a shape one of the gateway, in XML but for limits (0.8)."""
+        xml = formats.wants_xml(request, self.institution.switches["default-format"])
+        if not shape:
+            return formats.error_answer(refused, xml=xml or refused.status != 429)
+        tracking = formats.tracking_id(self.clock.now(), self._number)
+        return formats.error_answer(refused, tracking, shape, xml=xml)
 
     async def _go_wrong(
         self, request: web.Request, entry: Entry, rule: Rule, process: _Process
@@ -409,10 +400,10 @@ class Gateway:
                 answer = web.Response(body=_MAINTENANCE, content_type="text/html", charset="utf-8")
             case Fault.REFUSE:
                 self._number += 1
-                refused = RefusalError(rule.code, "Refused by a rule for faults.")
-                answer = self._error(request, refused, "standard")
+                refused = formats.RefusalError(rule.code, "Refused by a rule for faults.")
+                answer = self._refused(request, refused, "standard")
             case _:
-                answer = self._gateway_error(request, refusal(_ERRORS[rule.do]))
+                answer = self._refused(request, formats.refusal(_ERRORS[rule.do]))
         entry.status = answer.status
         return answer
 

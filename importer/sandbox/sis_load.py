@@ -17,9 +17,7 @@ from pydantic import BaseModel
 
 from importer.errors import UsageError
 from importer.sandbox import formats
-from importer.sandbox.answers import RefusalError, refuse
-from importer.sandbox.institution import Institution
-from importer.sandbox.rules import Stamp, check, check_whole, created, loaded
+from importer.sandbox.institution import Institution, Stamp, check, check_whole, created, loaded
 from importer.sandbox.users import EXTERNAL, INTERNAL, Json, Record, Stored, entries, text
 
 PRIMARY = "primary_id"
@@ -57,7 +55,7 @@ async def run_load(institution: Institution, body: bytes, profile: Profile) -> J
             await asyncio.sleep(0)
         try:
             counts[load.add(element)] += 1
-        except RefusalError as refused:
+        except formats.RefusalError as refused:
             shown = element.findtext("primary_id") or ""
             rejected.append({"primary_id": shown, "reason": refused.message})
     return {**counts, "rejected": rejected, "failed": failed}
@@ -85,7 +83,7 @@ class _Load:
         old = self._matched(body)
         if old is not None:
             if text(old.record, "account_type") == INTERNAL:
-                refuse("sis_internal")
+                formats.refuse("sis_internal")
             body["record_type"] = text(old.record, "record_type")
             body["external_id"] = text(old.record, "external_id")
             body.setdefault("primary_id", text(old.record, "primary_id"))
@@ -120,10 +118,10 @@ class _Load:
             if text(entry, "id_type") == kind
         ]
         if kind and not values:
-            refuse("sis_unmatchable", kind=kind)
+            formats.refuse("sis_unmatchable", kind=kind)
         try:
             return self.institution.find(values[0] if kind else text(body, "primary_id"), kind)
-        except RefusalError:
+        except formats.RefusalError:
             return None
 
     def _claim(self, body: Record, old: Stored | None) -> set[str]:
@@ -136,10 +134,10 @@ class _Load:
         for claim in self.institution.claims(body):
             words = {"kind": claim.type or "Primary id", "value": claim.value}
             if claim.key in self.claimed | keys:
-                refuse("sis_taken", **words)
+                formats.refuse("sis_taken", **words)
             holder = self.institution.store.find(claim.key)
             if holder is not None and holder[1] != (old.number if old else None):
-                refuse("sis_taken_by_user", **words)
+                formats.refuse("sis_taken_by_user", **words)
             keys.add(claim.key)
         return keys
 
@@ -177,7 +175,7 @@ def _elements(document: bytes) -> list[etree._Element]:
         raise UsageError(msg)
     try:
         root = formats.parse_xml(document, huge=True)
-    except RefusalError as error:
+    except formats.RefusalError as error:
         msg = "Could not parse file: it is not XML"
         raise UsageError(msg) from error
     if root.tag not in _ROOTS:

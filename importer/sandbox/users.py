@@ -23,6 +23,7 @@ from importer.errors import UsageError
 
 Value: TypeAlias = "str | bool | list[str] | list[Record]"
 Record: TypeAlias = "dict[str, Value]"
+Switches: TypeAlias = "Mapping[str, str]"
 Json: TypeAlias = "str | bool | int | float | Mapping[str, Json] | Sequence[Json] | None"
 
 INTERNAL = "INTERNAL"

@@ -12,7 +12,6 @@ from aiohttp import web
 from lxml import etree
 
 from importer.sandbox import formats
-from importer.sandbox.answers import json_answer, refuse, wants_xml, xml_answer
 from importer.sandbox.gateway import ROOT
 from importer.sandbox.institution import ALL_UNIQUE, Institution
 from importer.sandbox.users import SEARCH_FIELDS, SOURCE, Json, Record, Stored, text
@@ -72,13 +71,13 @@ class UsersApi:
         if self._wants_xml(request):
             root = etree.Element("users", total_record_count=str(total))
             root.extend(formats.to_element(user) for user in shown)
-            return xml_answer(root)
+            return formats.xml_answer(root)
         document: dict[str, Json] = {"total_record_count": total}
         if shown or self.institution.switches["zero-hits"] == "empty":
             document["user"] = shown
         elif self.institution.switches["zero-hits"] == "null":
             document["user"] = None
-        return json_answer(document)
+        return formats.json_answer(document)
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a user; the answer is 200 with the whole user."""
@@ -108,7 +107,7 @@ class UsersApi:
     async def authenticate(self, request: web.Request) -> web.Response:
         """Check a password (`op=auth`, the default): 204."""
         if request.query.get("op", "auth") != "auth":
-            refuse("invalid_parameter", parameter="op")
+            formats.refuse("invalid_parameter", parameter="op")
         header = unquote(request.headers.get("Exl-User-Pw", ""))
         password = request.query.get("password") or header
         self.institution.authenticate(self._find(request), password)
@@ -134,8 +133,8 @@ class UsersApi:
             root = etree.Element(f"item_{name}" if name == "loans" else name)
             for key, value in sums.items():
                 root.set(key, str(value))
-            return xml_answer(root)
-        return json_answer({**({_ACTIVITY[name]: rows} if rows else {}), **sums})
+            return formats.xml_answer(root)
+        return formats.json_answer({**({_ACTIVITY[name]: rows} if rows else {}), **sums})
 
     async def charge(self, request: web.Request) -> web.Response:
         """Add a fee to a user; the answer is 200 with the fee."""
@@ -143,7 +142,7 @@ class UsersApi:
         given = body if isinstance(body, Mapping) else {}
         amount = given.get("original_amount")
         if not isinstance(amount, int | float) or not 0 < amount < _LARGEST_FEE:
-            refuse("missing", field="original_amount")
+            formats.refuse("missing", field="original_amount")
         fee = {
             **given,
             "id": f"{user.number:06}{len(user.activity.fees):03}",
@@ -152,7 +151,7 @@ class UsersApi:
         }
         known = replace(user.activity, fees=(*user.activity.fees, fee))
         self.institution.save(replace(user, activity=known))
-        return json_answer(fee)
+        return formats.json_answer(fee)
 
     def _find(self, request: web.Request) -> Stored:
         return self.institution.find(*_asked(request))
@@ -162,7 +161,7 @@ class UsersApi:
         limit, offset = _number(query, "limit", 10), _number(query, "offset", 0)
         order = _ORDERS.get(query.get("order_by", ""))
         if limit > _MAX_LIMIT or order is None or ("q" in query and "modify_date_from" in query):
-            refuse("general")
+            formats.refuse("general")
         conditions: dict[str, str] = {}
         if "q" in query:
             expression = _match_expression(query["q"])
@@ -189,8 +188,8 @@ class UsersApi:
             if name in expand
         }
         if self._wants_xml(request):
-            return xml_answer(formats.to_element(shown))
-        return json_answer(shown)
+            return formats.xml_answer(formats.to_element(shown))
+        return formats.json_answer(shown)
 
     def _show(self, user: Stored) -> dict[str, Json]:
         shown = formats.show_user(user.record, self.institution.tables.describe)
@@ -207,7 +206,7 @@ class UsersApi:
         return formats.read_xml(formats.parse_xml(body), strict=strict)
 
     def _wants_xml(self, request: web.Request) -> bool:
-        return wants_xml(request, self.institution.switches["default-format"])
+        return formats.wants_xml(request, self.institution.switches["default-format"])
 
     def _link(self, request: web.Request, user: Stored) -> str:
         primary_id = quote(text(user.record, "primary_id"), safe="")
@@ -222,7 +221,7 @@ def _check_words(request: web.Request, name: str, allowed: set[str]) -> None:
     """Refuse a parameter that contains anything but the allowed words (401666)."""
     given = request.query.get(name)
     if given and not allowed.issuperset(given.split(",")):
-        refuse("invalid_parameter", parameter=name)
+        formats.refuse("invalid_parameter", parameter=name)
 
 
 def _match_expression(question: str) -> str:
@@ -233,7 +232,7 @@ def _match_expression(question: str) -> str:
         words = re.findall(r"\w+", wanted.replace("_", " "))
         columns = _SEARCHED.get(field.strip())
         if not tilde or not words or columns is None:
-            refuse("general")
+            formats.refuse("general")
         quoted = " AND ".join(f'"{word}"' for word in words)
         parts.append(f"{{{' '.join(columns)}}} : ({quoted})")
     return " AND ".join(parts)
@@ -242,7 +241,7 @@ def _match_expression(question: str) -> str:
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
     given = query.get(name, str(default))
     if not (given.isascii() and given.isdigit() and len(given) < 10):
-        refuse("general")
+        formats.refuse("general")
     return int(given)
 
 
@@ -250,4 +249,4 @@ def _day(given: str) -> str:
     try:
         return date.fromisoformat(given if len(given) == 10 else "").isoformat()
     except ValueError:
-        refuse("general")
+        formats.refuse("general")
