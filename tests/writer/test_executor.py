@@ -30,11 +30,7 @@ from importer.model.problem import Code, Problem
 from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
 from importer.sandbox.server import Options, running
 from importer.writer.executor import LONGEST_OUTAGE, Executor, Progress, Stop, Waiting
-from importer.writer.outcomes import (
-    NoWrite,
-    WriteFound,
-    verify,
-)
+from importer.writer.outcomes import NoWrite, WriteFound, verify
 from tests.ledger.test_ledger import FACTS, NOW
 from tests.practice import call
 from tests.sandbox import alma
@@ -96,9 +92,7 @@ class Desk:
 
     def last_name(self, user: User) -> str | None:
         """The last name of a user in Alma now."""
-        found = self.user(user.primary_id)
-        assert found is not None
-        return found.last_name
+        return self.there(user).last_name
 
     def put_in(self, *users: User) -> tuple[User, ...]:
         """Users who are in Alma already, as it holds them."""
@@ -111,6 +105,12 @@ class Desk:
     def user(self, primary_id: str | None) -> User | None:
         """A user as Alma has them now."""
         return self._with(lambda alma: alma.get_user(primary_id or ""))
+
+    def there(self, user: User) -> User:
+        """A user who is in Alma, as Alma has them now."""
+        found = self.user(user.primary_id)
+        assert found is not None
+        return found
 
     def plan(self, *steps: Step) -> None:
         """The steps of the run."""
@@ -147,6 +147,17 @@ class Desk:
                 return await executor.run(limit)
 
             return self._with(use)
+
+    def ended(self, limit: int | None = None, settle: float = 90) -> dict[int, State]:
+        """Carry the run out to its end; how far each row has come then."""
+        assert self.apply(limit, settle) is None
+        return self.states()
+
+    def stopped(self) -> Stop:
+        """Carry the run out until it stops."""
+        stop = self.apply()
+        assert stop is not None
+        return stop
 
     def states(self) -> dict[int, State]:
         """How far each row has come."""
@@ -188,16 +199,23 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield Desk(tmp_path, f"{url}/almaws/v1")
 
 
-def _renamed(row: int, before: User, name: str = "Vega") -> Update:
-    after = before.model_copy(update={"last_name": name})
+def _updated(row: int, before: User, **fields: object) -> Update:
+    after = before.model_copy(update=fields)
     return Update(row, before.primary_id or "", before, after, ())
+
+
+def _renamed(row: int, before: User) -> Update:
+    return _updated(row, before, last_name="Vega")
+
+
+def _deletion(row: int, user: User) -> Delete:
+    return Delete(row, user.primary_id or "", user)
 
 
 def test_a_password_is_sent_and_not_kept(desk: Desk) -> None:
     """It is in no file of the run."""
     desk.plan(Create(2, person(1)))
-    assert desk.apply() is None
-    assert desk.states() == {2: State.APPLIED}
+    assert desk.ended() == {2: State.APPLIED}
     assert all(b"Correct-Horse" not in path.read_bytes() for path in desk.folder.iterdir())
 
 
@@ -206,11 +224,9 @@ def test_what_alma_keeps_is_told(desk: Desk, fault: str) -> None:
     """Alma has another value of a sticky field: a warning, also if the answer was lost."""
     (before,) = desk.put_in(student(1))
     desk.back("POST", f"/users/{before.primary_id}/edited", '["user_group"]')
-    after = before.model_copy(update={"last_name": "Vega", "user_group": Coded(value="GRAD")})
-    desk.plan(Update(2, before.primary_id or "", before, after, ()))
+    desk.plan(_updated(2, before, last_name="Vega", user_group=Coded(value="GRAD")))
     desk.faults(fault)
-    assert desk.apply() is None
-    assert desk.states() == {2: State.APPLIED}
+    assert desk.ended() == {2: State.APPLIED}
     assert desk.codes() == [(2, Code.KEPT_BY_ALMA, "user_group")]
 
 
@@ -219,8 +235,7 @@ def test_another_ones_barcode_is_not_the_user(desk: Desk) -> None:
     gone = person(1)
     (other,) = desk.put_in(_with_barcode(gone))
     desk.plan(_renamed(2, gone))
-    assert desk.apply() is None
-    assert desk.states() == {2: State.HELD}
+    assert desk.ended() == {2: State.HELD}
     assert desk.user(other.primary_id) == other
 
 
@@ -253,11 +268,10 @@ def test_a_write_of_an_earlier_invocation_has_its_time(desk: Desk, jump: int) ->
 def test_a_limit_counts_rows_whose_reply_was_lost(desk: Desk) -> None:
     """The rows that may be sent are those that a person counted: doubtful ones are among them."""
     (known,) = desk.put_in(person(2))
-    desk.plan(Create(2, person(1)), Delete(3, known.primary_id or "", known))
+    desk.plan(Create(2, person(1)), _deletion(3, known))
     desk.attempted(person(1))
     desk.put_in(person(1))
-    assert desk.apply(limit=1) is None
-    assert desk.states() == {2: State.APPLIED, 3: State.PLANNED}
+    assert desk.ended(limit=1) == {2: State.APPLIED, 3: State.PLANNED}
     assert desk.user(known.primary_id) == known
 
 
@@ -268,7 +282,7 @@ def test_no_act_leaves_without_its_ledger(desk: Desk, act: type[Step]) -> None:
     steps: dict[type[Step], Step] = {
         Create: Create(2, person(2)),
         Update: _renamed(2, known),
-        Delete: Delete(2, "20001234000001", known),
+        Delete: _deletion(2, known),
     }
     desk.plan(steps[act])
     desk.before_gate = (desk.folder / FILE).unlink
@@ -303,9 +317,8 @@ def test_what_staff_changed_meanwhile_stays(
         desk.faults('on: PUT, nth: 1, do: "429"')
     else:
         desk.staff_rename(before, name)
-    assert desk.apply() is None
     # an attempt was made before the pause
-    assert desk.states() == {2: State.APPLIED if paused and state is State.ALREADY else state}
+    assert desk.ended() == {2: State.APPLIED if paused and state is State.ALREADY else state}
     assert desk.last_name(before) == name
     held = state is State.HELD
     assert [code for _, code, _ in desk.codes()] == [Code.CHANGED_IN_ALMA] * held
@@ -317,13 +330,10 @@ def test_a_write_that_alma_took_before_the_day_s_calls_were_used_up_is_ours(desk
     desk.plan(_renamed(2, before), Create(3, person(2)))
     desk.faults('on: POST, nth: 1, do: "429_after"}, {on: PUT, nth: 1, do: "429_after"')
     desk.in_a_pause = lambda: desk.faults('on: POST, do: "429_daily"}, {on: GET, do: "429_daily"')
-    stopped = desk.apply()
-    assert stopped is not None
-    assert stopped.daily
+    assert desk.stopped().daily
     desk.in_a_pause = lambda: None
     desk.faults("")
-    assert desk.apply() is None
-    assert desk.states() == {2: State.APPLIED, 3: State.APPLIED}
+    assert desk.ended() == {2: State.APPLIED, 3: State.APPLIED}
     assert desk.images() == [2, 3]
 
 
@@ -332,14 +342,11 @@ def test_a_call_that_alma_took_none_of_is_no_attempt(desk: Desk) -> None:
     (before,) = desk.put_in(person(1))
     desk.plan(_renamed(2, before), Create(3, person(2)))
     desk.faults("on: PUT, do: 429_daily}, {on: POST, do: 429_daily")
-    stopped = desk.apply()
-    assert stopped is not None
-    assert stopped.daily
+    assert desk.stopped().daily
     desk.faults("")
     desk.staff_rename(before, "Vega")
     desk.put_in(person(2))
-    assert desk.apply() is None
-    assert desk.states() == {2: State.ALREADY, 3: State.ALREADY}
+    assert desk.ended() == {2: State.ALREADY, 3: State.ALREADY}
     assert desk.images() == []
 
 
@@ -357,22 +364,17 @@ def test_a_record_that_cannot_be_understood_holds_its_own_row(
         return await whole(alma, user_id, *words, **more)
 
     monkeypatch.setattr(Alma, "get_user", get_user)
-    assert desk.apply() is None
-    assert desk.states() == {2: State.HELD, 3: State.APPLIED}
+    assert desk.ended() == {2: State.HELD, 3: State.APPLIED}
 
 
 def test_another_person_with_the_id_of_the_plan_is_not_changed(desk: Desk) -> None:
     """The card was given to somebody else after the plan: that user is left, and reported."""
     (before,) = desk.put_in(person(1, birth_date=BORN, expiry_date=ENDS))
-    later = before.model_copy(update={"expiry_date": ENDS.replace(year=2027)})
-    desk.plan(Update(2, before.primary_id or "", before, later, ()))
+    desk.plan(_updated(2, before, expiry_date=ENDS.replace(year=2027)))
     other = {"first_name": "Bob", "last_name": "Jones", "birth_date": "2001-05-05Z"}
     desk.back("PATCH", f"/users/{before.primary_id}", json.dumps(other))
-    assert desk.apply() is None
-    assert desk.states() == {2: State.HELD}
-    found = desk.user(before.primary_id)
-    assert found is not None
-    assert found.expiry_date == before.expiry_date
+    assert desk.ended() == {2: State.HELD}
+    assert desk.there(before).expiry_date == before.expiry_date
 
 
 @pytest.mark.parametrize("fault", ["429", "429_after"])
@@ -389,8 +391,7 @@ def test_what_staff_added_during_a_pause_is_kept(desk: Desk, fault: str) -> None
     desk.in_a_pause = edit
     desk.faults(f'on: PUT, nth: 1, do: "{fault}"')
     assert desk.apply() is None
-    found = desk.user(before.primary_id)
-    assert found is not None
+    found = desk.there(before)
     assert found.last_name == "Vega"
     assert [note.note_text for note in found.user_note or ()] == ["Call back"]
     assert desk.states() == {2: State.APPLIED}
@@ -401,8 +402,7 @@ def test_a_create_that_arrived_although_alma_said_no_is_ours(desk: Desk, fault: 
     """The ID is taken by the very user that was sent before: undo knows of it."""
     desk.plan(Create(2, person(1)))
     desk.faults(f'on: POST, nth: 1, do: "{fault}"')
-    assert desk.apply() is None
-    assert desk.states() == {2: State.APPLIED}
+    assert desk.ended() == {2: State.APPLIED}
     assert desk.codes() == []
     assert desk.images() == [2]
 
@@ -411,8 +411,7 @@ def test_a_user_whom_somebody_else_created_is_not_ours(desk: Desk) -> None:
     """Alma refused the only call, as the same user is there: another run's, which no undo takes."""
     desk.put_in(person(1))
     desk.plan(Create(2, person(1)))
-    assert desk.apply() is None
-    assert desk.states() == {2: State.ALREADY}
+    assert desk.ended() == {2: State.ALREADY}
     assert desk.codes() == []
     assert desk.images() == []
 
@@ -423,8 +422,7 @@ def test_a_create_whose_record_staff_changed_before_the_resume_is_ours(desk: Des
     desk.put_in(person(1))
     desk.attempted(person(1))
     desk.staff_rename(person(1), "Vega")
-    assert desk.apply() is None
-    assert desk.states() == {2: State.APPLIED}
+    assert desk.ended() == {2: State.APPLIED}
     assert desk.codes() == [(2, Code.KEPT_BY_ALMA, "last_name")]
     assert desk.images() == [2]
 
@@ -442,8 +440,7 @@ def test_a_taken_id_ends_the_same_with_and_without_an_earlier_attempt(
     if before == "an attempt":
         desk.attempted(person(1))
     desk.faults("on: POST, nth: 1, do: 500_before" if before == "a lost answer" else "")
-    assert desk.apply() is None
-    assert desk.states() == {2: State.REFUSED}
+    assert desk.ended() == {2: State.REFUSED}
     assert [code for _, code, _ in desk.codes()] == [Code.REFUSED_BY_ALMA]
     assert desk.images() == []
 
@@ -452,10 +449,9 @@ def test_a_taken_id_ends_the_same_with_and_without_an_earlier_attempt(
 def test_a_delete_is_reported_only_when_the_user_is_gone(desk: Desk, fault: str) -> None:
     """Whatever the answer was: in the end the user is not in Alma, and is deleted once."""
     (user,) = desk.put_in(person(1))
-    desk.plan(Delete(2, user.primary_id or "", user))
+    desk.plan(_deletion(2, user))
     desk.faults(f'on: DELETE, nth: 1, do: "{fault}"')
-    assert desk.apply() is None
-    assert desk.states() == {2: State.APPLIED}
+    assert desk.ended() == {2: State.APPLIED}
     assert desk.user(user.primary_id) is None
 
 
@@ -470,9 +466,7 @@ def test_rows_at_which_alma_always_fails_keep_no_load_open(
     desk.plan(*map(_renamed, rows, known), Create(rows.stop, person(2)))
     desk.faults(fault)
     for _ in range(2):
-        stopped = desk.apply()
-        assert stopped is not None
-        assert stopped.passes
+        assert desk.stopped().passes
         assert desk.states() == {**dict.fromkeys(rows, State.PLANNED), rows.stop: State.APPLIED}
     desk.now += LONGEST_OUTAGE
     assert desk.apply() is None
@@ -491,19 +485,15 @@ class _Firewall(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
-def test_a_row_that_a_firewall_takes_for_an_attack_stops_no_load(
-    desk: Desk,
-) -> None:
+def test_a_row_that_a_firewall_takes_for_an_attack_stops_no_load(desk: Desk) -> None:
     """The key is right, as another call shows, so the other rows are written."""
     desk.transport = _Firewall
     desk.plan(Create(2, person(1, last_name="Union")), Create(3, person(2)))
-    stopped = desk.apply()
-    assert stopped is not None
+    stopped = desk.stopped()
     assert (stopped.exit, stopped.passes) == (Exit.STOPPED, True)
     assert desk.states() == {2: State.PLANNED, 3: State.APPLIED}
     desk.now += LONGEST_OUTAGE
-    assert desk.apply() is None
-    assert desk.states() == {2: State.REFUSED, 3: State.APPLIED}
+    assert desk.ended() == {2: State.REFUSED, 3: State.APPLIED}
 
 
 @pytest.mark.parametrize("outage", ["no connection", "on: any, do: 503", "on: POST, do: html"])
@@ -517,21 +507,18 @@ def test_an_outage_refuses_no_row(desk: Desk, outage: str, monkeypatch: pytest.M
     else:
         desk.faults(outage)
     for _ in range(3):
-        stopped = desk.apply()
-        assert stopped is not None
-        assert stopped.passes
+        assert desk.stopped().passes
         desk.now += LONGEST_OUTAGE
     desk.url = there
     desk.faults("")
     assert desk.states() in ({2: State.PLANNED}, {2: State.UNKNOWN})
-    assert desk.apply() is None
-    assert desk.states() == {2: State.APPLIED}
+    assert desk.ended() == {2: State.APPLIED}
 
 
 def test_a_delete_that_never_happens_is_not_reported(desk: Desk) -> None:
     """A gateway that always says that all is well: the row is open, and the user is there."""
     (user,) = desk.put_in(person(1))
-    desk.plan(Delete(2, user.primary_id or "", user))
+    desk.plan(_deletion(2, user))
     desk.faults("on: DELETE, do: empty")
     assert desk.apply() is not None
     assert desk.states() == {2: State.PLANNED}
@@ -557,9 +544,7 @@ def test_a_refusal_for_what_alma_has_is_not_the_roster_s(
     """If the refused part was in Alma before, the row's column is not blamed, but Alma's record."""
     (before,) = desk.put_in(person(1))
     desk.back("PATCH", f"/users/{before.primary_id}", json.dumps(edit))
-    stale = desk.user(before.primary_id)
-    assert stale is not None
-    desk.plan(_renamed(2, stale))
+    desk.plan(_renamed(2, desk.there(before)))
     desk.apply()
     assert desk.states() == {2: State.REFUSED}
     (problem,) = desk.problems()
@@ -571,8 +556,7 @@ def test_a_refusal_for_what_alma_has_is_not_the_roster_s(
 def test_a_refusal_for_a_new_value_is_the_roster_s(desk: Desk) -> None:
     """If the update brings the refused value, its field is named."""
     (before,) = desk.put_in(person(1))
-    after = before.model_copy(update={"user_group": Coded(value="GONE")})
-    desk.plan(Update(2, before.primary_id or "", before, after, ()))
+    desk.plan(_updated(2, before, user_group=Coded(value="GONE")))
     desk.apply()
     assert desk.codes() == [(2, Code.REFUSED_BY_ALMA, "user_group")]
 
