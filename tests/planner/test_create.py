@@ -1,4 +1,4 @@
-"""The whole body of a new user."""
+"""The whole body of a new user, and the entries of a row."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from importer.model.fields import OnUpdate
 from importer.model.user import AccountType
 from importer.planner.entries import current, entries
 from importer.planner.merge import new_user
-from tests.planner.people import draft, updated, user
+from tests.planner.people import draft, scheme, updated, user
 
 E0, E1 = "contact_info.email[0]", "contact_info.email[1]"
 
@@ -158,3 +159,28 @@ def test_constants_alone_make_no_entry() -> None:
         (only,) = made.contact_info.email or ()
         assert (only.email_address, current(only, "email_type")) == ("w@example.org", "work")
         assert (only.preferred, made.contact_info.phone) == (True, None)
+
+
+TWO = "contact_info.email[1]"
+ONE = "contact_info.email[0]"
+
+
+def test_an_entry_without_its_required_part_is_no_entry() -> None:
+    """A type alone, or an address without a type, is nothing to be sent."""
+    one = draft(
+        {
+            f"{ONE}.email_address": "",
+            f"{ONE}.email_type": "work",
+            f"{TWO}.email_address": "b@example.org",
+            f"{TWO}.email_type": "",
+        }
+    )
+    assert one.entries("contact_info.email") == ()
+
+
+def test_entries_that_every_update_sees_to_come_first() -> None:
+    """An entry that is only added once does not stand before one that is enforced."""
+    labels = [f"{entry}.{name}" for entry in (ONE, TWO) for name in ("email_address", "email_type")]
+    plan = scheme(labels, AccountType.EXTERNAL, lists={ONE: OnUpdate.ADD})
+    one = draft({label: f"{label[19]}@example.org" for label in labels}, plan=plan)
+    assert one.emails == ("1@example.org", "0@example.org")
