@@ -1,4 +1,4 @@
-"""The journal of a run: what resolve and apply write into its ledger, and the result.
+"""What is written into the ledger of a run: by check and plan all at once, then by its journal.
 
 The journal of an apply has each write before it is sent, and its outcome before it is counted. One
 process at a time writes to a run, under `run_lock`. Every method of the journal is one transaction
@@ -10,13 +10,17 @@ checked between an intent and its write is in `run_lock`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from importer.ledger.database import as_json
 from importer.ledger.integrity import (
+    add_seal,
     chained,
     change_seal,
     end_is_lost,
@@ -27,11 +31,35 @@ from importer.ledger.integrity import (
     step_seal,
     write_mark,
 )
-from importer.ledger.ledger import DECIDED, DOUBT, OPEN, RESOLVED, SENT, TEXTS, Ledger, State
-from importer.ledger.new_run import add_imprints, add_problems, add_steps
-from importer.model.plan import Act, Fate, Planned
+from importer.ledger.ledger import (
+    CHANGES,
+    COLUMNS,
+    DECIDED,
+    DOUBT,
+    IMPRINTS,
+    OPEN,
+    PLACES,
+    RESOLVED,
+    SENT,
+    TEXTS,
+    Ledger,
+    State,
+)  # fmt: skip
+from importer.model.plan import (
+    Act,
+    Create,
+    Delete,
+    Fate,
+    Held,
+    Imprints,
+    LeftAlone,
+    Planned,
+    Step,
+    Unchanged,
+    Update,
+)  # fmt: skip
 from importer.model.problem import Code, Problem, Severity
-from importer.model.run import ResolvedChecks
+from importer.model.run import ColumnUse, ResolvedChecks, RunFacts
 from importer.model.user import User
 
 INTENT, ALLOWED, PASSWORDS, DELIVERED = "intent", "allowed", "passwords", "delivered"
@@ -442,3 +470,109 @@ def next_deletes(ledger: Ledger, limit: int | None) -> int:
     )
     ((count,),) = ledger.read(query, (*OPEN, -1 if limit is None else limit))
     return int(count)
+
+
+# a new run
+
+_places_json = cache(lambda places: PLACES.dump_json(places).decode())
+
+
+def write_run(
+    folder: Path,
+    facts: RunFacts,
+    fates: Mapping[int, Fate],
+    *,
+    problems: Iterable[Problem] = (),
+    steps: Iterable[Step] = (),
+    imprints: Iterable[tuple[int, Imprints]] = (),
+    columns: Iterable[ColumnUse] = (),
+    cells: Iterable[tuple[int, tuple[str, ...]]] = (),
+) -> Ledger:
+    """Write the ledger of a new run, in one transaction. Raises LedgerError if it cannot be.
+
+    `fates`, `imprints` and `cells` are by row, `columns` in the order of the rosters. Facts and
+    steps are sealed. Problems added later are those of resolve and apply.
+    """
+    ledger = Ledger.create(folder)
+    with suppress(OSError):
+        mark_paths(folder)[1].unlink(missing_ok=True)  # of a run that was here before
+    write = ledger.connection.executemany
+    values = {
+        "columns": COLUMNS.dump_json(tuple(columns)).decode(),
+        "facts": facts.model_dump_json(),
+        "finished": facts.started.isoformat(),
+    }
+    try:
+        with ledger.transaction():
+            write("INSERT INTO run VALUES (?, ?)", values.items())
+            # for a member of an enumeration SQLite's library looks for an adapter, each time
+            words = map(str.__str__, fates.values())
+            write("INSERT INTO rows VALUES (?, ?)", zip(fates, words, strict=True))
+            write(
+                "INSERT INTO cells VALUES (?, ?)", ((row, as_json(texts)) for row, texts in cells)
+            )
+            add_problems(ledger, problems)
+            add_steps(ledger, steps)
+            add_imprints(ledger, imprints)
+            add_seal(ledger)
+            ledger.connection.execute(
+                "INSERT INTO run SELECT 'last problem', CAST(coalesce(max(id), 0) AS TEXT)"
+                " FROM problems"
+            )
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
+def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
+    """Add problems, inside a transaction of the caller."""
+    ledger.connection.executemany(
+        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, repairs)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                one.origin.row, one.code.value, one.severity.value, one.field,
+                _places_json(one.places), one.value, one.message, one.advice, one.repairs.value,
+            )
+            for one in problems
+        ),
+    )  # fmt: skip
+
+
+def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:
+    """Add what is planned for ready rows, inside a transaction of the caller.
+
+    A row that needs review has only its problems.
+    """
+    ledger.connection.executemany(
+        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')",
+        (_columns_of(step) for step in steps if not isinstance(step, Held)),
+    )
+
+
+def add_imprints(ledger: Ledger, imprints: Iterable[tuple[int, Imprints]]) -> None:
+    """Add what is to be remembered of rows, inside a transaction of the caller."""
+    ledger.connection.executemany(
+        "INSERT OR REPLACE INTO imprints VALUES (?, ?)",
+        ((row, IMPRINTS.dump_json({**values}).decode()) for row, values in imprints if values),
+    )
+
+
+def _columns_of(
+    step: Create | Update | Delete | Unchanged | LeftAlone,
+) -> tuple[int, str, str, str, str, str, str]:
+    match step:
+        case Create(row, user):
+            return row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]"
+        case Update(row, primary_id, before, after, changes, override):
+            images = before.to_json(), after.to_json()
+            differences = CHANGES.dump_json(changes).decode()
+            return row, Act.UPDATE, primary_id, *images, differences, as_json(override)
+        case Delete(row, primary_id, before):
+            image = before.to_json()
+            return row, Act.DELETE, primary_id, image, image, "[]", "[]"
+        case Unchanged(row, primary_id):
+            return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
+        case LeftAlone(row):
+            return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"

@@ -407,22 +407,20 @@ class AbsentMemory(Memory):
         values = (self.institution, utc(since), json.dumps([*own]))
         return frozenset(user for (user,) in self.read(query, values))
 
-    def leavers(self, back: str = "", before: datetime | None = None) -> Mapping[str, Written]:
+    def leavers(
+        self, back: Collection[str] = ("",), before: datetime | None = None
+    ) -> Mapping[str, Written]:
         """Return what was changed of users who were missing and are not back yet.
 
-        `back`: of those instead who were back by this run, by its folder, which may have been moved
-        since: then it is no longer where they have it. `before`: who left before this time.
+        `back`: of those instead who were back by this run, by its names. `before`: who left before
+        this time.
         """
         query = (
-            "SELECT primary_id, before, sent, answered FROM leavers"
-            " WHERE institution = ? AND back = ? AND time < ?"
+            "SELECT primary_id, before, sent, answered FROM leavers WHERE institution = ?"
+            " AND back IN (SELECT value FROM json_each(?)) AND time < ?"
         )
-        every = "SELECT DISTINCT back FROM leavers WHERE institution = ? AND back <> ''"
-        known = {Path(one): one for (one,) in self.read(every, (self.institution,)) if back}
-        moved = (one for one in known if one.name == Path(back).name and not one.exists())
-        run = back if Path(back) in known else known.get(next(moved, Path()), back)
         until = "9" if before is None else utc(before)
-        return dict(self.parsed(_leaver, query, (self.institution, run, until)))
+        return dict(self.parsed(_leaver, query, (self.institution, json.dumps([*back]), until)))
 
     def save_leavers(
         self, gone: Mapping[str, Written], back: Collection[str], run: str, time: datetime
@@ -516,8 +514,7 @@ class LastLoad:
 class EditMemory(Memory):
     """The values that loads left of one institution's users, by primary ID without case.
 
-    Hashes are made with a key that is kept elsewhere; what was made with another key is not read,
-    nor what was undone: its mark is followed by the run that undid it.
+    Hashes are made with a key that is kept elsewhere; what was made with another key is not read.
     """
 
     key_path = Path("users", "edits.key")
@@ -570,7 +567,8 @@ class EditMemory(Memory):
         """Return the values that count of a user, by mapping, the newest load first."""
         query = (
             "SELECT mapping, imprints, max(time) FROM loaded"
-            " WHERE institution = ? AND primary_id = ? AND key = ? GROUP BY mapping ORDER BY 3 DESC"
+            " WHERE institution = ? AND primary_id = ? AND key = ? GROUP BY mapping"
+            " HAVING imprints <> '{}' ORDER BY 3 DESC"
         )
         return dict(
             self.parsed(
@@ -593,6 +591,7 @@ class EditMemory(Memory):
         query = (
             "SELECT primary_id, imprints, max(time) FROM loaded"
             " WHERE institution = ? AND mapping = ? AND key = ? GROUP BY primary_id"
+            " HAVING imprints <> '{}'"
         )
         found = {user: (text, time) for user, text, time in self.read(query, (*mine, self._mark))}
         if not found:
@@ -669,13 +668,7 @@ class EditMemory(Memory):
         for mapping, left in known.items():
             kept = {name: it for name, it in left.items() if it.where.path not in one.forgets}
             if mapping == one.mapping or len(kept) < len(left):
-                execute(
-                    "INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        self.institution, key, mapping, run, IMPRINTS.dump_json(kept).decode(),
-                        time, self._mark,
-                    ),
-                )  # fmt: skip
+                self._save(key, mapping, run, kept, time)
 
     def _rename(self, renamed: Mapping[str, str]) -> None:
         """Move what is known of users to their new primary IDs, without case.
@@ -697,78 +690,58 @@ class EditMemory(Memory):
     ) -> None:
         """Remember of users what was remembered before a run, which was undone by `run`.
 
-        What later loads left otherwise stays; when the undo is undone, all counts as before it.
-        All are primary IDs as the undone run left them, without case. `now`: those that are others
-        now, "" if the user was deleted. `done`: users who are as they were before that run.
+        What later loads left otherwise stays. All are primary IDs as the undone run left them,
+        without case. `now`: those that are others now, "" if the user was deleted. `done`: users
+        who are as they were before that run.
         """
-        query = (
-            "SELECT DISTINCT primary_id FROM loaded WHERE institution = ?"
-            " AND (run = ? OR key = ? || ' ' || ?)"
-        )
-        values = (self.institution, undone, self._mark, undone)
-        users = {user for (user,) in self.read(query, values)}
-        delete = "DELETE FROM loaded WHERE institution = ?1 AND primary_id = ?2"
-        user = " WHERE institution = ?1 AND primary_id = ?2 AND key = "
-        hide = (
-            f"UPDATE loaded SET key = key || ' ' || ?4 {user} ?5 AND time >= (SELECT min(time)"  # noqa: S608
-            " FROM loaded WHERE institution = ?1 AND primary_id = ?2 AND run = ?3)"
-        )
-        again = (
-            "INSERT OR REPLACE INTO loaded SELECT institution, primary_id, mapping, ?4, imprints,"  # noqa: S608
-            f" time, ?5 FROM loaded {user} ?5 || ' ' || ?3 ORDER BY time"
-        )
         newest = self.former()
         now = {newest.get(user, user): key for user, key in now.items()}
-        others = users.intersection(newest.get(user, user) for user in done)
+        deleted = "DELETE FROM loaded WHERE institution = ? AND primary_id = ?"
         with self.transaction():
+            for user in {newest.get(user, user) for user in done}:
+                self._put_back(user, undone, run)
             self.write(
-                (delete, ((user,) for user, key in now.items() if not key)),
-                *(
-                    (one, ((user, undone, run, self._mark) for user in others))
-                    for one in (hide, again)
-                ),
+                (deleted, ((user,) for user, key in now.items() if not key)),
                 (_HIDE_LOAD, [(undone, run)]),
                 (_LOAD_AGAIN, [(undone, run)]),
             )
-            self._remember_later(run, undone)
             renamed = {user: key for user, key in now.items() if key not in {"", user}}
             self._rename(renamed)
             taken = (user for user, key in renamed.items() if newest.get(key) == user)
             self.write((_IN_USE, ((user,) for user in taken)))
             self._done(run, entry)
 
-    def _remember_later(self, run: str, undone: str) -> None:
-        """Save again what loads after an undone run left, where it is not the same as that run's.
+    def _put_back(self, user: str, undone: str, run: str) -> None:
+        """Save what is remembered of a user, with what was there before the undone run.
 
-        All that these loads left was just hidden with it.
+        Of each mapping, where it is as that run left it.
         """
-        hidden = (self.institution, f"{self._mark} {run}")
         query = (
-            "SELECT DISTINCT primary_id FROM loaded WHERE institution = ? AND key = ? AND run <> ?"
+            "SELECT mapping, imprints, coalesce((SELECT imprints FROM loaded WHERE institution = ?1"
+            " AND primary_id = ?2 AND key = ?3 AND mapping = its.mapping AND time < its.time"
+            " ORDER BY time DESC LIMIT 1), '{}'), (SELECT max(time) FROM loaded WHERE"
+            " institution = ?1 AND primary_id = ?2) FROM loaded AS its WHERE institution = ?1"
+            " AND primary_id = ?2 AND key = ?3 AND run = ?4"
         )
-        for (user,) in self.read(query, (*hidden, undone)):
-            before = self._values(user)
-            own: dict[str, dict[str, Imprint]] = {}
-            now: dict[str, tuple[dict[str, Imprint], str]] = {}
-            query = (  # what the undone run left may be hidden by an earlier undo
-                "SELECT mapping, run, imprints, time FROM loaded"
-                " WHERE institution = ? AND (key = ? OR run = ?) AND primary_id = ? ORDER BY time"
-            )
-            for mapping, by, text, time in self.read(query, (*hidden, undone, user)):
-                left = IMPRINTS.validate_json(text)
-                if by == undone:
-                    own[mapping] = left
-                else:
-                    now[mapping] = left, time
-            for mapping, (left, time) in now.items():
-                first = own.get(mapping, {})
-                later = {
-                    k: it for k, it in left.items() if k not in first or it.made != first[k].made
-                }
-                kept = {**before.get(mapping, {}), **later}
-                text = IMPRINTS.dump_json(kept).decode()
-                row = (self.institution, user, mapping, run, text, time, self._mark)
-                self.connection.execute("INSERT INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        values = (self.institution, user, self._mark, undone)
+        known = self._values(user)
+        for mapping, *texts, last in self.read(query, values):
+            left, before = map(IMPRINTS.validate_json, texts)
+            now = known.get(mapping, {})
+            as_left = {
+                key
+                for key in {**left, **before, **now}
+                if (now[key].made if key in now else "") == (left[key].made if key in left else "")
+            }
+            kept = {key: one for key, one in now.items() if key not in as_left}
+            again = {key: one for key, one in before.items() if key in as_left}
+            time = datetime.fromisoformat(last) + timedelta(microseconds=2)
+            self._save(user, mapping, run, {**again, **kept}, utc(time))
+
+    def _save(self, user: str, mapping: str, run: str, values: Imprints, time: str) -> None:
+        row = (self.institution, user, mapping, run, IMPRINTS.dump_json({**values}).decode(), time)
+        query = "INSERT OR REPLACE INTO loaded VALUES (?, ?, ?, ?, ?, ?, ?)"
+        self.connection.execute(query, (*row, self._mark))
 
     def _done(self, run: str, entry: int) -> None:
         self.connection.execute(

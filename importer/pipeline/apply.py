@@ -149,7 +149,8 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
     rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
     if not rows and ledger.value(SEEN) is not None:
         return
-    undoes, folder = facts.command == "undo", str(ledger.folder.resolve())
+    undoes = facts.command == "undo"
+    names = filter(None, (facts.undoes_run, facts.undoes))  # by the folder in earlier versions
     applied = [image for image in images(ledger) if image.row in rows]
     gone = {
         image.primary_id: left(image.before, image.sent, image.answered or image.sent)
@@ -159,7 +160,7 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
         and image.act is Act.UPDATE
         and image.before is not None
     }
-    known, were_back = Leavers(memory.leavers()), Leavers(memory.leavers(facts.undoes))
+    known, were_back = Leavers(memory.leavers()), Leavers(memory.leavers([*names]))
     memory.take_back(
         {were_back.key_of(image.answered or image.sent) for image in applied if undoes}
     )
@@ -177,7 +178,7 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
             for one in ledger.planned()
             if one.act is Act.UNCHANGED and not facts.leaves(one.row)
         }
-    memory.save_leavers(gone, back, folder, now)
+    memory.save_leavers(gone, back, facts.run_name, now)
     with ledger.transaction():
         ledger.keep(SEEN, str(last))
 

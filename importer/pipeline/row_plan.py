@@ -40,9 +40,8 @@ from importer.pipeline.decisions import Resolutions, as_warning, dismissed
 from importer.pipeline.inputs import MappedRoster, Rosters
 from importer.planner.decide import decide, follow, with_borrowing, without_taken
 from importer.planner.drafts import DraftUser, drafts
-from importer.planner.entries import current, same_id
+from importer.planner.entries import STICKY, current, same_id
 from importer.planner.leavers import Among, Leavers, Retiring, come_back, leave, retire
-from importer.planner.merge import STICKY
 from importer.planner.safety_checks import is_of, sends_no_pin
 from importer.planner.sis_load import as_loaded
 from importer.planner.staff_edits import Earlier, has_id_of, keyed

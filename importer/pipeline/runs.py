@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import ImporterError, LedgerError, UsageError
-from importer.ledger.journal import users_after
+from importer.ledger.journal import users_after, write_run
 from importer.ledger.ledger import FILE, Ledger
-from importer.ledger.new_run import write_run
 from importer.loader.corrections import digest
 from importer.mapper.load import NO_FILE
 from importer.mapper.placeholders import heading_key

@@ -12,10 +12,9 @@ from importer.alma.facts import Facts, facts_for
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
-from importer.ledger.journal import PASSWORDS, Image, history, images
+from importer.ledger.journal import PASSWORDS, Image, history, images, write_run
 from importer.ledger.ledger import Ledger, State
 from importer.ledger.memory import EditMemory
-from importer.ledger.new_run import write_run
 from importer.model.plan import (
     Act,
     Create,
@@ -41,9 +40,14 @@ from importer.pipeline.lookup import named_user, plan_each
 from importer.pipeline.row_plan import against_facts
 from importer.pipeline.runs import new_run
 from importer.planner.entries import current, same_id
-from importer.planner.patch import may_still_be
+from importer.planner.patch import (
+    as_created,
+    created_again,
+    made_external,
+    may_still_be,
+    undo_update,
+)
 from importer.planner.safety_checks import with_checks
-from importer.planner.undo import as_created, created_again, made_external, undo_update
 from importer.writer.executor import DOUBTFUL
 
 

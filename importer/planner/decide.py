@@ -29,8 +29,8 @@ from importer.model.text import counted, row_label
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current, same_id
-from importer.planner.merge import STICKY, Merged, merge, new_user
+from importer.planner.entries import STICKY, current, same_id
+from importer.planner.merge import Merged, merge, new_user
 from importer.planner.sis_load import after_load, external_part, not_given, sis_merge
 from importer.planner.staff_edits import NO_MEMORY, Earlier, Edit, answered, edited_fields, review
 from importer.planner.who import Who, holders, identify, managed_elsewhere

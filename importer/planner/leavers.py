@@ -32,7 +32,7 @@ from importer.planner.borrowing import active_blocks, end_patron_roles, other_ro
 from importer.planner.decide import update
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, entries, same_id, with_entries, with_fields
-from importer.planner.patch import diff, differences, same_as_sent
+from importer.planner.patch import diff, differences, same_as_sent, undo_update
 from importer.planner.person import (
     Born,
     Verdict,
@@ -44,7 +44,6 @@ from importer.planner.person import (
     person_of_user,
 )
 from importer.planner.staff_edits import Earlier, nothing_earlier
-from importer.planner.undo import undo_update
 from importer.planner.who import managed_elsewhere
 from importer.users.cache import NearUser
 from importer.users.matching import identifiers, user_keys

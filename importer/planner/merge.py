@@ -17,7 +17,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from importer.model.candidates import FieldColumn, RecordLayout
-from importer.model.fields import FIELDS, LISTS, TYPE_FIELD, OnUpdate
+from importer.model.fields import LISTS, TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, KeepOldId
 from importer.model.text import full_match
 from importer.model.user import AccountType, Coded, Part, Segment, User, UserIdentifier, UserNote
@@ -28,6 +28,7 @@ from importer.planner.entries import (
     CORE,
     FLAGS,
     ONLY_ADDED,
+    OVERRIDE_NAMES,
     PREFERRED,
     coded,
     converter,
@@ -496,15 +497,6 @@ def entries_after(edits: Iterable[Edit]) -> tuple[Part, ...]:
     """Return the entries of a list after its edits."""
     return tuple(edit.new for edit in edits if edit.new is not None)
 
-
-OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
-"""Alma's names of protected lists in `override`, which differ from the field's name."""
-
-STICKY = (
-    *(field.name for field in FIELDS.values() if field.facts.sticky and not field.parent),
-    *OVERRIDE_NAMES,
-)
-"""Fields and lists that Alma protects in External users if someone edited them (contract 3.1)."""
 
 SET_APART = frozenset({"record_type", "primary_id", "account_type", "external_id", "password"})
 """Fields that no update changes like the others: see `merge`."""

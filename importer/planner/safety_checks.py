@@ -26,8 +26,8 @@ from importer.model.run import CheckCounts, FailedCheck, ResolvedChecks, RunFact
 from importer.model.text import RowId, is_absent
 from importer.model.user import AccountType
 from importer.planner.borrowing import ROLE
-from importer.planner.entries import current, same_id
-from importer.planner.merge import IDS, STICKY
+from importer.planner.entries import STICKY, current, same_id
+from importer.planner.merge import IDS
 
 _MANY_PERCENT, _MANY = 5, 5
 """More rows than both of these whose IDs find other people: the column itself may be wrong."""

@@ -33,6 +33,7 @@ from importer.model.user import AccountType, Coded, Part, Segment, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     FLAGS,
+    STICKY,
     current,
     entries,
     flagged,
@@ -43,7 +44,7 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.merge import IDS, SET_APART, STICKY, Merged, new_user
+from importer.planner.merge import IDS, SET_APART, Merged, new_user
 from importer.planner.patch import diff, differences
 from importer.planner.staff_edits import Earlier, Edit, Keyed, Reviewed, texts, value_of
 

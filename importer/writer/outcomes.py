@@ -17,8 +17,7 @@ from importer.model.fields import LISTS, PATRON, text
 from importer.model.plan import Act
 from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
 from importer.model.user import DELETED, AccountType, Part, User
-from importer.planner.entries import comparable, current, entries, same_id
-from importer.planner.merge import STICKY
+from importer.planner.entries import STICKY, comparable, current, entries, same_id
 from importer.planner.patch import Conflict, diff, rebase, same_as_sent
 
 

@@ -9,9 +9,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importer.ledger.journal import Journal
+from importer.ledger.journal import Journal, write_run
 from importer.ledger.ledger import RESULTS, Ledger, State, summarize
-from importer.ledger.new_run import write_run
 from importer.model.plan import (
     Act,
     Create,

@@ -23,9 +23,8 @@ from importer.ledger.integrity import (
     is_sealed,
     mark_paths,
 )
-from importer.ledger.journal import Journal, history, images, to_create
+from importer.ledger.journal import Journal, history, images, to_create, write_run
 from importer.ledger.ledger import FILE, Ledger, State, summarize
-from importer.ledger.new_run import write_run
 from importer.ledger.run_lock import open_alone
 from importer.model.plan import Fate, Planned, Result, Unchanged
 from importer.model.problem import Code, Origin, Problem

@@ -17,9 +17,8 @@ import pytest
 
 from importer.errors import LedgerError, UsageError
 from importer.ledger.integrity import first_broken
-from importer.ledger.journal import Journal, history
+from importer.ledger.journal import Journal, history, write_run
 from importer.ledger.ledger import DECIDED, FILE, VERSION, Ledger, State
-from importer.ledger.new_run import write_run
 from importer.ledger.run_lock import HOLDER, LOCK, run_lock
 from importer.model.plan import (
     Act,

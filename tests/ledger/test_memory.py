@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError
+from importer.ledger.journal import write_run
 from importer.ledger.memory import (
     AbsentMemory,
     DecisionMemory,
@@ -21,7 +22,6 @@ from importer.ledger.memory import (
     institutions,
     rows_about,
 )
-from importer.ledger.new_run import write_run
 from importer.model.plan import Create, Fate, Imprint, Where, Written
 from importer.model.user import User
 from tests.report import building
@@ -322,19 +322,15 @@ def test_case_does_not_hide_a_person(memory: EditMemory, tmp_path: Path, other: 
         assert ledger.count_rows(None, other) == 1
 
 
-def test_who_was_back_by_a_run_is_known_where_its_folder_was_moved_to(
-    memory: EditMemory, tmp_path: Path
-) -> None:
-    """By the whole name of the folder, if it is not where it was; another one is another run."""
+def test_who_was_back_by_a_run_is_known_by_its_name(memory: EditMemory) -> None:
+    """And by its folder, which earlier versions kept; who is not back yet has none."""
     absent, user = AbsentMemory(ALMA), User(primary_id="1")
-    there = tmp_path / "week 1" / "load"
-    for key, run in (("1", tmp_path / "old" / "2nd-load"), ("2", there)):
+    for key, run in (("1", "2026-08-20 abc"), ("2", "/runs/load")):
         absent.save_leavers({key: Written(user, user, user)}, (), "", DAY)
-        absent.save_leavers({}, [key], str(run), DAY)
-    there.mkdir(parents=True)
-    names = ("2nd-load", "load", "2nd-loa")
-    assert [[*absent.leavers(str(tmp_path / name))] for name in names] == [["1"], [], []]
-    assert [*absent.leavers(str(there))] == ["2"]
+        absent.save_leavers({}, [key], run, DAY)
+    absent.save_leavers({"3": Written(user, user, user)}, (), "", DAY)
+    assert [*absent.leavers(["2026-08-20 abc", "/runs/load"])] == ["1", "2"]
+    assert ([*absent.leavers()], [*absent.leavers([])]) == (["3"], [])
 
 
 def test_a_roster_that_counts_forgets_no_plan_of_another_mapping(memory: EditMemory) -> None:

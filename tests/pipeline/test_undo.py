@@ -30,7 +30,7 @@ from importer.model.user import User
 from importer.pipeline.undo import undone
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import entries
-from importer.planner.undo import undo_update
+from importer.planner.patch import undo_update
 from tests.planner import people
 from tests.planner.people import mails
 from tests.planner.strategies import pairs

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
+from importer.ledger.journal import add_problems, write_run
 from importer.ledger.ledger import Ledger, State
-from importer.ledger.new_run import add_problems, write_run
 from importer.model.plan import (
     Change,
     ChangeKind,

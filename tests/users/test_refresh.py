@@ -25,9 +25,8 @@ from importer.errors import (
     UnavailableError,
     UsageError,
 )
-from importer.ledger.journal import Journal
+from importer.ledger.journal import Journal, write_run
 from importer.ledger.ledger import GONE, State
-from importer.ledger.new_run import write_run
 from importer.model.people import person_keys
 from importer.model.plan import Create, Delete, Fate, Step, Update
 from importer.model.user import User

@@ -21,9 +21,8 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import UnreadableUserError
 from importer.errors import Exit, UsageError
-from importer.ledger.journal import Journal, Pending, Write, images
+from importer.ledger.journal import Journal, Pending, Write, images, write_run
 from importer.ledger.ledger import FILE, Ledger, State
-from importer.ledger.new_run import write_run
 from importer.ledger.run_lock import WriteGate, open_alone
 from importer.model.plan import Act, Create, Delete, Fate, Update
 from importer.model.problem import Code, Problem
