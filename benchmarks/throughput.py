@@ -84,7 +84,7 @@ async def _apply(ledger: Ledger, base_url: str) -> None:
         )
         stop = await executor.run()
         if stop is not None:
-            raise SystemExit(stop.why)
+            raise stop
 
 
 def main(rows: int) -> None:

@@ -47,7 +47,7 @@ from importer.pipeline.check import validate
 from importer.pipeline.decisions import Decision, decide_fates
 from importer.pipeline.inputs import Progress as RowProgress
 from importer.pipeline.inputs import RosterRequest, RunRequest, open_inputs
-from importer.pipeline.missing_people import ABSENT_COLUMNS, list_missing
+from importer.pipeline.people import ABSENT_COLUMNS, list_missing
 from importer.pipeline.plan import plan as plan_request
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import cannot_borrow
@@ -72,7 +72,7 @@ Closed = TypeVar("Closed", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(RowProgress):
     """Where a call reports its progress, and whether to stop; by default nowhere, and never.
 
     `rows`: rows done, and rows in all (0 if not known). `note`: a sentence for the operator.
@@ -86,8 +86,6 @@ class Progress:
     True
     """
 
-    rows: Callable[[int, int], None] = lambda _done, _of: None
-    note: Callable[[str], None] = lambda _sentence: None
     cancel: Callable[[], bool] = lambda: False
 
 
@@ -202,49 +200,39 @@ class Run:
 
     def rows(self) -> pd.DataFrame:
         """Return every row: `row, fate, act, result, primary_id`; what is not known is blank."""
-        names = ("row", "fate", "act", "result", "primary_id")
         with Ledger.open(self.folder) as ledger:
-            return frame(
-                names,
-                (
-                    (row_label(one.row), one.fate, one.act or "", one.result or "", one.primary_id)
-                    for one in ledger.every_row()
-                ),
-            )
+            rows = [
+                (row_label(one.row), one.fate, one.act or "", one.result or "", one.primary_id)
+                for one in ledger.every_row()
+            ]
+        return frame("row fate act result primary_id", rows)
 
     def problems(self) -> pd.DataFrame:
         """Return every problem, by row; row 0 is the whole roster.
 
         The columns are `row, column, heading, field, code, severity, message, value, advice`.
         """
-        names = ("row", "column", "heading", "field", "code", "severity", "message", "value",
-                 "advice")  # fmt: skip
         with Ledger.open(self.folder) as ledger:
-            return frame(
-                names,
+            rows = [
                 (
-                    (
-                        row_label(one.origin.row),
-                        ", ".join(place.letter for place in one.places),
-                        ", ".join(place.heading for place in one.places),
-                        *(one.field, one.code, one.severity, one.sentence(), one.value, one.advice),
-                    )
-                    for one in ledger.problems()
-                ),
-            )
+                    row_label(one.origin.row),
+                    ", ".join(place.letter for place in one.places),
+                    ", ".join(place.heading for place in one.places),
+                    *(one.field, one.code, one.severity, one.sentence(), one.value, one.advice),
+                )
+                for one in ledger.problems()
+            ]
+        return frame("row column heading field code severity message value advice", rows)
 
     def changes(self) -> pd.DataFrame:
         """Return every change of a plan: `row, primary_id, field, kind, before, after`."""
-        names = ("row", "primary_id", "field", "kind", "before", "after")
         with Ledger.open(self.folder) as ledger:
-            return frame(
-                names,
-                (
-                    (row_label(one.row), one.primary_id, to.path, to.kind, to.old, to.new)
-                    for one in ledger.planned()
-                    for to in one.changes
-                ),
-            )
+            rows = [
+                (row_label(one.row), one.primary_id, to.path, to.kind, to.old, to.new)
+                for one in ledger.planned()
+                for to in one.changes
+            ]
+        return frame("row primary_id field kind before after", rows)
 
     def write_reports(self) -> tuple[Path, ...]:
         """Write the reports into the run's folder; return the files."""
@@ -278,7 +266,7 @@ def absent(run: Run, *, groups: Iterable[str] = (), codes: FileName | None = Non
     with Ledger.open(run.folder) as ledger:
         tables = codes_of(ledger.facts, codes)
         missing = list_missing(ledger, tables, USERS, several(groups))
-    return frame(ABSENT_COLUMNS, (one.texts for one in missing))
+    return frame(" ".join(ABSENT_COLUMNS), (one.texts for one in missing))
 
 
 def borrow_check(run: Run) -> pd.DataFrame:
@@ -292,10 +280,9 @@ def borrow_check(run: Run) -> pd.DataFrame:
     ['row', 'primary_id', 'reasons']
     """
     with Ledger.open(run.folder) as ledger:
-        found = (
-            (row_label(o.row), o.primary_id, "; ".join(o.reasons)) for o in cannot_borrow(ledger)
-        )
-        return frame(("row", "primary_id", "reasons"), found)
+        found = cannot_borrow(ledger)
+        rows = [(row_label(one.row), one.primary_id, "; ".join(one.reasons)) for one in found]
+    return frame("row primary_id reasons", rows)
 
 
 def several(texts: Iterable[str]) -> tuple[str, ...]:
@@ -312,17 +299,13 @@ def one_of(kind: type[Closed], text: str) -> Closed:
         raise UsageError(msg) from None
 
 
-def frame(names: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
+def frame(names: str, rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     """Return a frame of text with these columns; words of a closed list are plain text."""
     texts = [[str(v) if isinstance(v, str) else v for v in row] for row in rows]
-    return pd.DataFrame(texts, columns=list(names), dtype=object)
+    return pd.DataFrame(texts, columns=names.split(), dtype=object)
 
 
-async def read_users_async(
-    *,
-    refresh: bool = True,
-    progress: Progress = SILENT,
-) -> pd.DataFrame:
+async def read_users_async(*, refresh: bool = True, progress: Progress = SILENT) -> pd.DataFrame:
     """Return Alma's users from the user cache; `refresh`: first read who changed since.
 
     The columns are the fields' paths, as in a mapping with `from: alma`; the frame is personal
@@ -340,7 +323,8 @@ async def read_users_async(
                 await Refresh(cache, alma, now, progress.rows, progress.note).run()
             every = [cells_of(user) for user in find_all(cache)]
     names = dict.fromkeys(("primary_id", *(name for one in every for name in one)))
-    return frame((*names,), ([one.get(name, "") for name in names] for one in every))
+    rows = [[one.get(name, "") for name in names] for one in every]
+    return pd.DataFrame(rows, columns=[*names], dtype=object)
 
 
 async def read_codes_async(*, save: bool = True) -> pd.DataFrame:
@@ -357,12 +341,12 @@ async def read_codes_async(*, save: bool = True) -> pd.DataFrame:
         tables = await alma.code_tables(now().date())
     if save:
         write_file(CODES, tables)
-    found = (
+    found = [
         (name, row.code, row.description, row.enabled)
         for name, rows in tables.tables.items()
         for row in rows
-    )
-    return frame(("table", "code", "description", "enabled"), found)
+    ]
+    return frame("table code description enabled", found)
 
 
 read_users = blocking(read_users_async)
@@ -520,7 +504,7 @@ async def apply_async(
         async with connected(settings) as alma:
             stop = await apply_stage.carry_out(ledger, alma, journal, options, report)
         if stop is not None:
-            error = StoppedError(stop.why)
+            error = StoppedError(str(stop))
             error.exit = stop.exit
             raise error
     return run

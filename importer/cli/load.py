@@ -39,7 +39,15 @@ from importer.cli.options import (
     operator,
 )
 from importer.cli.output import now, program, say
-from importer.errors import AlmaError, Exit, ImporterError, StoppedError, UsageError
+from importer.errors import (
+    AlmaError,
+    Cause,
+    DailyLimitError,
+    Exit,
+    ImporterError,
+    StoppedError,
+    UsageError,
+)
 from importer.ledger.journal import Journal, next_deletes
 from importer.ledger.ledger import RESULTS, Ledger, State, summarize
 from importer.ledger.run_lock import held_since
@@ -54,7 +62,7 @@ from importer.pipeline.undo import UndoRequest
 from importer.report import wording
 from importer.report.wording import rows
 from importer.settings import TASK, Settings
-from importer.writer.executor import RowDone, Stop, Waiting
+from importer.writer.executor import RowDone, Waiting
 
 app = Commands()
 
@@ -144,7 +152,7 @@ def apply(
         summary = summarize(ledger, frozenset({stop.exit} if stop else ()))
         return conclude(
             ledger,
-            summary.model_copy(update={"stopped": stop.why, "passes": stop.passes})
+            summary.model_copy(update={"stopped": str(stop), "passes": stop.cause is Cause.PASSES})
             if stop
             else summary,
             as_json=as_json,
@@ -175,7 +183,7 @@ def _apply_run(
     seal: str,
     *,
     yes: bool,
-) -> Stop | None:
+) -> ImporterError | None:
     """Carry out the rest of a run; return why it ended early, if it did.
 
     Where nothing is left, Alma is not called. Raises ImporterError.
@@ -217,7 +225,7 @@ def _apply_run(
     if not yes and of and (typed is None or deletes is not None):
         confirm_production(ledger.facts, of)
 
-    async def carry_out(alma: Alma) -> Stop | None:
+    async def carry_out(alma: Alma) -> ImporterError | None:
         with progress("Applying", lambda: alma.limiter.notice) as advance:
             return await apply_stage.carry_out(
                 ledger, alma, journal, options, _ShownProgress(advance, of)
@@ -227,7 +235,7 @@ def _apply_run(
         with stopping.listening():
             return with_alma(settings, lambda alma: stopping.run(carry_out(alma)))
     except (StoppedError, AlmaError) as error:  # an error of Alma's before anything was sent
-        return Stop.by(error)
+        return error
 
 
 class _ShownProgress:
@@ -265,10 +273,10 @@ _ENDS = {
 """The results that are final, in words."""
 
 
-def _stopped(ledger: Ledger, stop: Stop, run: str) -> str:
+def _stopped(ledger: Ledger, stop: ImporterError, run: str) -> str:
     """Return why an apply ended early, what is done, unknown and left, and how to continue."""
-    lines = [stop.why]
-    if stop.daily:
+    lines = [str(stop)]
+    if isinstance(stop, DailyLimitError):
         moment = now()
         tomorrow = moment.astimezone(UTC).date() + timedelta(days=1)
         midnight = datetime.combine(tomorrow, time(), UTC).astimezone(moment.tzinfo)

@@ -36,7 +36,7 @@ from importer.model.plan import Answer
 from importer.model.text import counted, read_row_label, row_label
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress
-from importer.pipeline.missing_people import ABSENT_COLUMNS, list_missing
+from importer.pipeline.people import ABSENT_COLUMNS, list_missing
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_runs
 from importer.pipeline.undo import check_undoable

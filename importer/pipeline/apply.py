@@ -43,7 +43,7 @@ from importer.planner.leavers import Leavers, left
 from importer.planner.patch import diff
 from importer.planner.staff_edits import Keyed, answered, as_written, keyed
 from importer.users.refresh import add_applied
-from importer.writer.executor import Executor, Progress, Stop
+from importer.writer.executor import Executor, Progress
 
 SEEN = "absent until"
 """The name under which a ledger keeps which entry was the last that counted here."""
@@ -384,7 +384,7 @@ async def carry_out(
     journal: Journal,
     options: ApplyOptions,
     report: Callable[[Progress], None],
-) -> Stop | None:
+) -> ImporterError | None:
     """Carry out what is left of the plan, and remember it; return why it stopped early, if it did.
 
     It stops if the ledger cannot be written, or the gate finds that it is not the one on the disk
@@ -413,7 +413,7 @@ async def carry_out(
         journal.note("paused" if left_to_do(ledger) else "finished", "")
         gate()  # what was done is found again
     except (LedgerError, UsageError) as error:
-        return Stop.by(error)
+        return error
     finally:
         remember(ledger, options.users_folder, options.now(), options.note)
     return stop

@@ -531,18 +531,15 @@ def _of_rejects(mapped: MappedRoster) -> Iterator[Problem]:
 
 def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:
     """Return the codes that a mapping itself writes and Alma does not take, by line."""
-    absent = mapping.absent
-    found = [
-        MappingFinding(steps, wrong)
+    absent, terms, match = mapping.absent, mapping.file.terms, mapping.file.match
+    group, kind = FIELDS["user_group"], FIELDS["user_identifier.id_type"]
+    own: list[tuple[Steps, str, Field]] = [
+        (steps, code, rule.field)
         for rule in (*mapping.rules, *(absent.rules if absent else ()))
         for code, steps in rule.mapped_codes(mapping.tables).items()
-        if (wrong := wrong_in_mapping(code, rule.field, codes))
     ]
-    terms, match = mapping.file.terms, mapping.file.match
-    group, kind = FIELDS["user_group"], FIELDS["user_identifier.id_type"]
     named = terms if isinstance(terms, dict) else ()
-    own: list[tuple[Steps, str, Field]]
-    own = [(("terms", key), key, group) for key in named if key != OTHERWISE]
+    own += [(("terms", key), key, group) for key in named if key != OTHERWISE]
     if match.leaving is not None:
         key, part = match.leaving
         steps = ("match", key, "among", "user_group")
@@ -550,9 +547,5 @@ def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:
         own += [(steps, code, group) for code in part.among.user_group if code not in known]
     if match.keep_old_id is not None:
         own.append((("match", "keep_old_id", "type"), match.keep_old_id.type, kind))
-    found += (
-        MappingFinding(steps, wrong)
-        for steps, code, field in own
-        if (wrong := wrong_in_mapping(code, field, codes))
-    )
-    return in_order(mapping.source, found)
+    wrong = ((steps, wrong_in_mapping(code, field, codes)) for steps, code, field in own)
+    return in_order(mapping.source, [MappingFinding(*one) for one in wrong if one[1]])

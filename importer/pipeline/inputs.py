@@ -272,10 +272,7 @@ class CheckedRosters(Rosters):
         return made
 
     def drafts(
-        self,
-        rows: Collection[int],
-        missing: Mapping[int, tuple[Problem, ...]],
-        institution: str,
+        self, rows: Collection[int], missing: Mapping[int, tuple[Problem, ...]], institution: str
     ) -> Iterator[DraftUser]:
         """Yield the draft users of these rows, in order, with what a new user lacks, by row.
 
@@ -368,11 +365,7 @@ def mapping_of(facts: MappingFacts) -> Path | MappingText:
 
 
 def read_inputs(
-    asked: RosterRequest,
-    codes: CodeTables,
-    today: date,
-    position: int = 0,
-    reader: Reader = read,
+    asked: RosterRequest, codes: CodeTables, today: date, position: int = 0, reader: Reader = read
 ) -> MappedRoster:
     """Read a mapping and its roster with its corrections, and map every row, all of it once.
 

@@ -12,7 +12,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 
@@ -60,24 +60,19 @@ def query_of(draft: DraftUser, match: Match) -> PersonQuery:
     return PersonQuery(draft.every_identifier, *draft.name, email, draft.person, match.by_name)
 
 
-Find: TypeAlias = Callable[[PersonQuery], Awaitable[MatchResult]]
-"""Finds the users of a query, in the user cache or by asking Alma."""
-
-
-async def find_people(
-    find: Find, draft: DraftUser, query: PersonQuery, common: Common, counted_by: Alma | None
-) -> MatchResult:
+async def find_people(users: Users, draft: DraftUser, match: Match, common: Common) -> MatchResult:
     """Return who has the IDs of a row and, if none of them is clearly its person, who may be.
 
-    `counted_by`: the Alma that is asked for the users with the IDs once more, with their loans,
-    requests and fees, where these matter.
+    Where users are retired, those with the IDs are read once more, with their loans, requests and
+    fees.
     """
-    found = await find(query)
-    if counted_by is not None and not found.failed:
-        found = await _with_counts(counted_by, found)
+    query = query_of(draft, match)
+    found = await users.find(query)
+    if match.retire is not None and not found.failed:
+        found = await _with_counts(users.alma, found)
     if found.failed or not needs_people(draft, found, common):
         return found
-    more = await find(replace(query, identifiers=(), by_name=True))
+    more = await users.find(replace(query, identifiers=(), by_name=True))
     if more.failed:
         return more
     known = {matched.user.primary_id for matched in found.users}

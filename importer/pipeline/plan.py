@@ -32,7 +32,7 @@ from importer.pipeline.lookup import (
     query_of,
     with_rows,
 )
-from importer.pipeline.missing_people import AbsentPlan, plan_absent
+from importer.pipeline.people import AbsentPlan, plan_absent
 from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import PlanContext, against_facts, cleared, paths_of, plan_context
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
@@ -76,8 +76,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         )
         progress.rows(len(checked.fates), 0)
         drafts = (*rosters.drafts(checked.rows(Fate.READY), checked.missing, institution.code),)
-        asked = [(draft, query_of(draft, rosters.match(draft.row))) for draft in drafts]
-        queries = [query for _, query in asked]
+        queries = [query_of(draft, rosters.match(draft.row)) for draft in drafts]
         needed = "match.absent" if any(one.match.absent for one in rosters) else ""
         if request.sis is not None:
             check_external(rosters)
@@ -103,7 +102,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 }
             )
             with plan_context(rosters, answers, facts, request.facts) as context:
-                planned = await _plan_rows(rosters, asked, users, context, progress)
+                planned = await _plan_rows(drafts, queries, users, context, progress)
                 leaving = await plan_absent(rosters, users, context, facts)
             every = [one.step for one in (*planned, *leaving.planned.values())]
             about = (
@@ -138,26 +137,25 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
 
 
 async def _plan_rows(
-    rosters: Rosters,
-    asked: Sequence[tuple[DraftUser, PersonQuery]],
+    drafts: Sequence[DraftUser],
+    queries: Sequence[PersonQuery],
     users: Users,
     context: PlanContext,
     progress: Progress,
 ) -> list[Planned]:
     """Plan each ready row, in row order. Raises DailyLimitError, UnavailableError."""
+    match = context.rosters.match
 
-    async def one(row: tuple[DraftUser, PersonQuery]) -> tuple[Planned, str]:
-        draft, query = row
-        counted_by = users.alma if rosters.match(draft.row).retire else None
-        found = await find_people(users.find, draft, query, context.common, counted_by)
+    async def one(draft: DraftUser) -> tuple[Planned, str]:
+        found = await find_people(users, draft, match(draft.row), context.common)
         return context.plan(draft, found), found.failed
 
-    to_ask = [query for _, query in asked] if users.cache is None else []
+    to_ask = queries if users.cache is None else ()
     most = sum(query.most_calls for query in to_ask)
-    again = sum(rosters.match(draft.row).retire is not None for draft, _ in asked)
+    again = sum(match(draft.row).retire is not None for draft in drafts)
     with check_call_budget(len(to_ask), most, again, users.alma.limiter, progress.note):
-        planned = await plan_each(users.alma, asked, len(asked), one, progress)
-    return context.answers.leave_out_old_cards([draft for draft, _ in asked], planned)
+        planned = await plan_each(users.alma, drafts, len(drafts), one, progress)
+    return context.answers.leave_out_old_cards(drafts, planned)
 
 
 def _decide_compared(

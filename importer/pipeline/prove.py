@@ -19,13 +19,13 @@ from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key, nearest
-from importer.mapper.schema import OwnTests
+from importer.mapper.schema import OwnRow, OwnTests
 from importer.mapper.steps.step import MappingFinding, in_order
 from importer.model.candidates import Candidates
 from importer.model.fields import FIELDS, JOINED, LISTS, NO_CODES, TYPE_FIELD, Shape
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Fate, Held, Unchanged, Update
-from importer.model.problem import Problem, Severity
+from importer.model.problem import Severity
 from importer.model.roster import Roster
 from importer.model.user import User
 from importer.pipeline.check import check_candidates, validate
@@ -52,57 +52,43 @@ _FIRST_ROW = 2
 
 def failing_tests(mapping: MappingDocument) -> tuple[str, ...]:
     """Return the first difference of each row that fails, with its line in the mapping."""
-    tests = mapping.file.tests
-    return in_order(mapping.source, [*_failures(mapping, tests)]) if tests else ()
-
-
-def _failures(mapping: MappingDocument, tests: OwnTests) -> Iterator[MappingFinding]:
-    today = date.fromisoformat(tests.today)
+    if (tests := mapping.file.tests) is None:
+        return ()
+    today, match = date.fromisoformat(tests.today), mapping.file.match
     roster = _roster(mapping, tests)
     compiled = compile_mapping(mapping, roster.places, RunVariables(today, mapping.path.name))
-    creates = mapping.file.match.creates
     candidates, found = check_candidates(
-        evaluate(compiled, roster), NO_CODES, today, creates=creates
+        evaluate(compiled, roster), NO_CODES, today, creates=match.creates
     )
-    by_row: dict[int, list[Problem]] = {}
-    for problem in found:
-        if problem.severity is not Severity.REPAIRED:
-            by_row.setdefault(problem.origin.row, []).append(problem)
+    targets = candidates.layout.targets
     used = {heading_key(use.place.heading) for use in compiled.uses}
-    unused = {heading_key(name) for name in mapping.file.roster.unused}
-    for at, row in enumerate(tests.rows):
+    used |= {heading_key(name) for name in mapping.file.roster.unused}
+
+    def differences(at: int, row: OwnRow) -> Iterator[MappingFinding]:
         number, steps = _FIRST_ROW + at, ("tests", "rows", at)
-        unknown = (name for name in row.cells if heading_key(name) not in used | unused)
-        if (name := next(unknown, None)) is not None:
-            wrong = f"no rule uses this column{nearest(name, mapping.headings)}"
-            yield MappingFinding((*steps, "cells", name), wrong)
-            continue
+        for name in row.cells:
+            if heading_key(name) not in used:
+                wrong = f"no rule uses this column{nearest(name, mapping.headings)}"
+                yield MappingFinding((*steps, "cells", name), wrong)
         for label, wanted in row.record.items():
-            if label not in candidates.layout.targets:
-                known = nearest(label, candidates.layout.targets)
-                yield MappingFinding((*steps, "record", label), f"no such field{known}")
-                break
-            got = _text(candidates, label, number)
-            if got != wanted:
+            if label not in targets:
+                wrong = f"no such field{nearest(label, targets)}"
+                yield MappingFinding((*steps, "record", label), wrong)
+            elif (got := _text(candidates, label, number)) != wanted:
                 wrong = f"is `{got}`, not `{wanted}`" if got else f"is blank, not `{wanted}`"
                 yield MappingFinding((*steps, "record", label), wrong)
-                break
-        else:
-            yield from _of_problems(row.problems, by_row.get(number, []), (*steps, "problems"))
+        own = [p for p in found if p.origin.row == number and p.severity is not Severity.REPAIRED]
+        for problem in own:
+            if problem.code not in row.problems:
+                wrong = f"`{problem.code}` was not expected: {problem.sentence()}"
+                yield MappingFinding((*steps, "problems"), wrong)
+        for code in row.problems:
+            if code not in {problem.code for problem in own}:
+                wrong = f"`{code}` was expected, and is not reported"
+                yield MappingFinding((*steps, "problems"), wrong)
 
-
-def _of_problems(
-    wanted: tuple[str, ...], found: list[Problem], steps: tuple[str | int, ...]
-) -> Iterator[MappingFinding]:
-    """Yield the first problem that was not expected, or else the first that is not there."""
-    for problem in found:
-        if problem.code not in wanted:
-            wrong = f"`{problem.code}` was not expected: {problem.sentence()}"
-            yield MappingFinding(steps, wrong)
-            return
-    reported = {problem.code for problem in found}
-    if (code := next((one for one in wanted if one not in reported), None)) is not None:
-        yield MappingFinding(steps, f"`{code}` was expected, and is not reported")
+    first = (next(differences(at, row), None) for at, row in enumerate(tests.rows))
+    return in_order(mapping.source, [*filter(None, first)])
 
 
 def _roster(mapping: MappingDocument, tests: OwnTests) -> Roster:

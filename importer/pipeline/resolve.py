@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from importer.alma.client import Alma
@@ -48,7 +48,7 @@ from importer.pipeline.decisions import (
     worst,
 )
 from importer.pipeline.inputs import CheckedRosters, reopen_inputs
-from importer.pipeline.lookup import find_people, named_user, query_of
+from importer.pipeline.lookup import Users, find_people, named_user
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import answer_undo
 from importer.planner.drafts import DraftUser
@@ -85,7 +85,8 @@ class Review:
         """Open the journal."""
         self.facts, self._opened = self.ledger.facts, ExitStack()
         self._journal = Journal(self.ledger, self.operator, self.now)
-        self._undoes = self.facts.command == "undo"
+        self._undoes, alma = self.facts.command == "undo", self.facts.alma
+        self._institution, self._key = (alma.institution, alma.key) if alma else ("", "")
 
     async def resolve_all(
         self,
@@ -141,11 +142,10 @@ class Review:
         users = in_question(held or problems) or tuple(filter(None, (own,)))
         if len(users) != 1:
             name, folder = row_label(row), str(self.ledger.folder)
-            resolve = command_line("resolve", folder, name, "--as", answer, "ID")
-            show = command_line("show", folder, name, "--show-values")
             msg = (
-                f"{len(users)} users are in question for row {name}. Name one of them:\n"
-                f"  {resolve}\nThey are listed by:\n  {show}"
+                f"{len(users)} users are in question for row {name}. Name one of them:\n  "
+                f"{command_line('resolve', folder, name, '--as', answer, 'ID')}\n"
+                f"They are listed by:\n  {command_line('show', folder, name, '--show-values')}"
             )
             raise UsageError(msg)
         return replace(decision, user=users[0])
@@ -235,11 +235,10 @@ class Review:
         """
         history = self.ledger.row(draft.row)
         known = {*in_question(self.ledger.problems(draft.row))}
-        if history is not None:
-            known.add(history.primary_id)
-        if not {one.casefold() for one in known}.isdisjoint(identifiers(live)):
-            return
-        if is_another(draft, live, self._context.common):
+        known |= {history.primary_id} if history else set()
+        if {one.casefold() for one in known}.isdisjoint(identifiers(live)) and is_another(
+            draft, live, self._context.common
+        ):
             msg = (
                 f"The user with this ID in Alma is another person than row {row_label(draft.row)}, "
                 "by name or birth date. Nothing was changed. Check the ID. If it is right, correct "
@@ -249,8 +248,7 @@ class Review:
 
     def _loaded_since(self, row: int, user: str) -> date | None:
         """Return when a newer roster of the mapping loaded a user, if one did."""
-        assert self.facts.alma is not None  # noqa: S101  a plan has it
-        return EditMemory(self.facts.alma.key).loaded_since(self.facts, row, user)
+        return EditMemory(self._key).loaded_since(self.facts, row, user)
 
     async def _live(self, decision: Decision, alma: Alma) -> User:
         """Return the user that an answer names, which may be by the ID of another row."""
@@ -318,10 +316,8 @@ class Review:
                 await self._plan_free_row(self._draft(draft.row), alma)
 
     async def _plan_free_row(self, draft: DraftUser, alma: Alma) -> None:
-        query = query_of(draft, self._rosters.match(draft.row))
-        search = partial(search_alma, alma)
-        counted_by = alma if self._rosters.match(draft.row).retire else None
-        found = await find_people(search, draft, query, self._context.common, counted_by)
+        match = self._rosters.match(draft.row)
+        found = await find_people(Users(alma, self.now), draft, match, self._context.common)
         planned = self._context.plan(draft, found)
         if isinstance(planned.step, Update | Unchanged) and self._loaded_since(
             draft.row, planned.step.primary_id
@@ -351,14 +347,9 @@ class Review:
 
     @cached_property
     def _context(self) -> PlanContext:
-        assert self.facts.alma is not None  # noqa: S101  a plan has it
+        answers = Resolutions(DecisionMemory(self._key).load())
         return self._opened.enter_context(
-            plan_context(
-                self._rosters,
-                Resolutions(DecisionMemory(self.facts.alma.key).load()),
-                self.facts,
-                self.measured,
-            )
+            plan_context(self._rosters, answers, self.facts, self.measured)
         )
 
     @cached_property
@@ -367,8 +358,7 @@ class Review:
         return tuple(alike_rows(self._rosters, self.ledger.problems()))
 
     def _draft(self, row: int) -> DraftUser:
-        code = self.facts.alma.institution if self.facts.alma else ""
-        draft = next(self._rosters.drafts({row}, {}, code), None)
+        draft = next(self._rosters.drafts({row}, {}, self._institution), None)
         if draft is None:
             msg = f"The mapping makes no record of row {row_label(row)}. Plan again."
             raise UsageError(msg)
@@ -428,14 +418,10 @@ class Review:
         draft: DraftUser | None,
     ) -> None:
         """Record a step, and what the safety checks count of it in place of an earlier one."""
-        known = facts_for(self.measured, self.facts.alma.institution if self.facts.alma else "")
+        step, before = planned.step if planned else None, self._planned_step(row, draft)
+        hides_pins = facts_for(self.measured, self._institution).hides_pins
         checks = with_resolved(
-            self.facts,
-            self.ledger.resolved_checks,
-            row,
-            planned.step if planned else None,
-            self._planned_step(row, draft),
-            hides_pins=known.hides_pins,
+            self.facts, self.ledger.resolved_checks, row, step, before, hides_pins=hides_pins
         )
         self._journal.record_resolution(row, worst(problems), planned, problems, detail, checks)
 

@@ -85,10 +85,9 @@ async def undo(
     another institution, LedgerError, AlmaError.
     """
     check_undoable(first)
-    await check_same_institution(first.facts, alma)
-    stem = Path(first.facts.roster.path).stem
-    name = stem if first.facts.command == "undo" else f"undo-{stem}"
     of_first = first.facts
+    await check_same_institution(of_first, alma)
+    name = f"{'' if of_first.command == 'undo' else 'undo-'}{Path(of_first.roster.path).stem}"
     with new_run(name, request.now, request.folder) as folder:
         planned = await _compare(first, alma, request, progress)
         steps = {one.step.row: one.step for one in planned}
@@ -98,12 +97,12 @@ async def undo(
             *(problem for one in planned for problem in one.warnings),
             *(p for step in steps.values() if isinstance(step, Held) for p in step.problems),
             *(
-                Problem.of(Code.NOT_UNDONE, first.facts.origin(), sentence, advice=advice)
+                Problem.of(Code.NOT_UNDONE, of_first.origin(), sentence, advice=advice)
                 for sentence, advice in _what_stays(first, steps, stay)
             ),
         ]
         known = facts_for(request.facts, of_first.alma.institution if of_first.alma else "")
-        about = tuple(against_facts(tuple(steps.values()), known))
+        about = tuple(against_facts(steps.values(), known))
         for sentence in about:
             progress.note(sentence)
         rows = {
@@ -125,7 +124,7 @@ async def undo(
             undoes_run=of_first.run_name,
             users_stay=stay,
         )
-        groups: list[tuple[str, ...]] = [()] * len(facts.rosters)
+        groups = [()] * len(facts.rosters)
         facts = with_checks(facts, steps.values(), groups, hides_pins=known.hides_pins)
         cells = (
             (one.row, one.cells)

@@ -19,11 +19,10 @@ from importer.alma.responses import NotFoundError, UnreadableUserError
 from importer.errors import (
     AccessError,
     AlmaError,
-    Cause,
     DailyLimitError,
-    Exit,
     ImporterError,
     RefusedError,
+    StoppedError,
     ThrottledError,
     UnavailableError,
     UnknownOutcomeError,
@@ -36,14 +35,7 @@ from importer.model.text import counted
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.leavers import is_as_planned, without_counts
-from importer.planner.patch import (
-    Conflict,
-    apply,
-    diff,
-    may_still_be,
-    rebase,
-    same_as_sent,
-)
+from importer.planner.patch import Conflict, apply, diff, may_still_be, rebase, same_as_sent
 from importer.writer.outcomes import (
     NoWrite,
     WriteFound,
@@ -118,26 +110,6 @@ class Waiting:
 Progress = RowDone | Waiting
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why an apply ended before its work was done: the exit code, and a sentence.
-
-    `daily`: today's API calls are used up; there are new ones after midnight GMT. `passes`: it
-    passes by itself, as an outage does.
-    """
-
-    exit: Exit
-    why: str
-    daily: bool = False
-    passes: bool = False
-
-    @classmethod
-    def by(cls, error: ImporterError) -> Stop:
-        """Return the stop that an error means."""
-        daily, passes = isinstance(error, DailyLimitError), error.cause is Cause.PASSES
-        return cls(error.exit, str(error), daily, passes)
-
-
 @dataclass
 class Executor:
     """One `apply` of a run.
@@ -165,7 +137,7 @@ class Executor:
         """Read the facts of the run once."""
         self._facts = self.journal.ledger.facts
 
-    async def run(self, limit: int | None = None) -> Stop | None:
+    async def run(self, limit: int | None = None) -> ImporterError | None:
         """Carry out what is left, at most `limit` rows; return why it ended early, or None.
 
         Raises LedgerError if the journal cannot be written, and what the gate raises; no other
@@ -175,14 +147,13 @@ class Executor:
         # have been set since.
         self._doubt = self.clock()
         try:
-            stop = await self._run(limit)
-        except AlmaError as error:
-            stop = Stop.by(error)
-        if stop is not None:
-            self.journal.note("stopped", stop.why)
-        return stop
+            await self._run(limit)
+        except (AlmaError, StoppedError) as error:
+            self.journal.note("stopped", str(error))
+            return error
+        return None
 
-    async def _run(self, limit: int | None) -> Stop | None:
+    async def _run(self, limit: int | None) -> None:
         # before it is known what became of doubtful rows: a person allowed these rows and no others
         chosen = self.journal.rows_in(State.PLANNED, *DOUBTFUL)[:limit]
         await self._verify_all()
@@ -195,18 +166,17 @@ class Executor:
             if self._left_of(chosen) and not self.stopping():
                 await self._check_others()
                 self._failures = 0
-        if not self.stopping():
-            self._give_up(chosen)
-        open_rows = (*self._left_of(chosen), *self.journal.rows_in(*DOUBTFUL))
-        if open_rows and not self.stopping():
-            return Stop(
-                Exit.STOPPED,
+        if self.stopping():
+            msg = "Stopped, as you asked."
+            raise StoppedError(msg)
+        self._give_up(chosen)
+        if open_rows := (*self._left_of(chosen), *self.journal.rows_in(*DOUBTFUL)):
+            msg = (
                 f"Alma gave no clear reply for {counted(len(open_rows), 'row')}, although each was "
                 f"tried several times. The last reason: {self._troubles.get(open_rows[-1], '')} "
-                "Rows that still fail half a day from now are refused.",
-                passes=True,
+                "Rows that still fail half a day from now are refused."
             )
-        return Stop(Exit.INTERRUPTED, "Stopped, as you asked.") if self.stopping() else None
+            raise UnavailableError(msg)
 
     def _give_up(self, chosen: tuple[int, ...]) -> None:
         """Refuse the rows that were tried as often as now longer ago than an outage lasts.
@@ -331,11 +301,7 @@ class Executor:
 
         try:
             answered = await self.alma.update_user(
-                step.primary_id,
-                change,
-                step.override,
-                leaving,
-                OBLIGATIONS if counts else "none",
+                step.primary_id, change, step.override, leaving, OBLIGATIONS if counts else "none"
             )
         except NotFoundError:
             self._failures = 0

@@ -533,7 +533,7 @@ def test_whoever_another_complete_roster_has_stays(
     assert inactive(sandbox) == set()
     load(write(*everybody[:2], name="students.csv"), "left", "students.yaml")
     assert inactive(sandbox) == {"2003"}
-    monkeypatch.setattr("importer.pipeline.missing_people.COUNTS", timedelta(0))
+    monkeypatch.setattr("importer.pipeline.people.COUNTS", timedelta(0))
     load(staff, "long-after", "staff.yaml")
     assert inactive(sandbox) == {"2002", "2003"}
 

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import UnreadableUserError
-from importer.errors import Exit, UsageError
+from importer.errors import Cause, DailyLimitError, Exit, ImporterError, UsageError
 from importer.ledger.journal import Journal, Pending, Write, images, write_run
 from importer.ledger.ledger import FILE, Ledger, State
 from importer.ledger.run_lock import WriteGate, open_alone
@@ -28,7 +28,7 @@ from importer.model.plan import Act, Create, Delete, Fate, Update
 from importer.model.problem import Code, Problem
 from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
 from importer.sandbox.server import Options, running
-from importer.writer.executor import LONGEST_OUTAGE, Executor, Progress, Stop, Waiting
+from importer.writer.executor import LONGEST_OUTAGE, Executor, Progress, Waiting
 from importer.writer.outcomes import NoWrite, WriteFound, verify
 from tests.ledger.test_ledger import FACTS, NOW
 from tests.practice import call
@@ -116,7 +116,7 @@ class Desk:
         fates = {step.row: Fate.READY for step in steps}
         write_run(self.folder, FACTS, fates, steps=steps).close()
 
-    def apply(self, limit: int | None = None, settle: float = 90) -> Stop | None:
+    def apply(self, limit: int | None = None, settle: float = 90) -> ImporterError | None:
         """Carry the run out."""
 
         async def sleep(seconds: float) -> None:
@@ -131,7 +131,7 @@ class Desk:
                 self.before_gate()
                 gate()
 
-            async def use(alma: Alma) -> Stop | None:
+            async def use(alma: Alma) -> ImporterError | None:
                 executor = Executor(
                     alma=alma,
                     journal=journal,
@@ -152,7 +152,7 @@ class Desk:
         assert self.apply(limit, settle) is None
         return self.states()
 
-    def stopped(self) -> Stop:
+    def stopped(self) -> ImporterError:
         """Carry the run out until it stops."""
         stop = self.apply()
         assert stop is not None
@@ -329,7 +329,7 @@ def test_a_write_that_alma_took_before_the_day_s_calls_were_used_up_is_ours(desk
     desk.plan(_renamed(2, before), Create(3, person(2)))
     desk.faults('on: POST, nth: 1, do: "429_after"}, {on: PUT, nth: 1, do: "429_after"')
     desk.in_a_pause = lambda: desk.faults('on: POST, do: "429_daily"}, {on: GET, do: "429_daily"')
-    assert desk.stopped().daily
+    assert isinstance(desk.stopped(), DailyLimitError)
     desk.in_a_pause = lambda: None
     desk.faults("")
     assert desk.ended() == {2: State.APPLIED, 3: State.APPLIED}
@@ -341,7 +341,7 @@ def test_a_call_that_alma_took_none_of_is_no_attempt(desk: Desk) -> None:
     (before,) = desk.put_in(person(1))
     desk.plan(_renamed(2, before), Create(3, person(2)))
     desk.faults("on: PUT, do: 429_daily}, {on: POST, do: 429_daily")
-    assert desk.stopped().daily
+    assert isinstance(desk.stopped(), DailyLimitError)
     desk.faults("")
     desk.staff_rename(before, "Vega")
     desk.put_in(person(2))
@@ -465,7 +465,7 @@ def test_rows_at_which_alma_always_fails_keep_no_load_open(
     desk.plan(*map(_renamed, rows, known), Create(rows.stop, person(2)))
     desk.faults(fault)
     for _ in range(2):
-        assert desk.stopped().passes
+        assert desk.stopped().cause is Cause.PASSES
         assert desk.states() == {**dict.fromkeys(rows, State.PLANNED), rows.stop: State.APPLIED}
     desk.now += LONGEST_OUTAGE
     assert desk.apply() is None
@@ -489,7 +489,7 @@ def test_a_row_that_a_firewall_takes_for_an_attack_stops_no_load(desk: Desk) -> 
     desk.transport = _Firewall
     desk.plan(Create(2, person(1, last_name="Union")), Create(3, person(2)))
     stopped = desk.stopped()
-    assert (stopped.exit, stopped.passes) == (Exit.STOPPED, True)
+    assert (stopped.exit, stopped.cause) == (Exit.STOPPED, Cause.PASSES)
     assert desk.states() == {2: State.PLANNED, 3: State.APPLIED}
     desk.now += LONGEST_OUTAGE
     assert desk.ended() == {2: State.REFUSED, 3: State.APPLIED}
@@ -506,7 +506,7 @@ def test_an_outage_refuses_no_row(desk: Desk, outage: str, monkeypatch: pytest.M
     else:
         desk.faults(outage)
     for _ in range(3):
-        assert desk.stopped().passes
+        assert desk.stopped().cause is Cause.PASSES
         desk.now += LONGEST_OUTAGE
     desk.url = there
     desk.faults("")
