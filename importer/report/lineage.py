@@ -6,16 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path, PurePath
 from types import MappingProxyType
 
 from importer.errors import ImporterError
-from importer.ledger.journal import made_by_people
-from importer.ledger.ledger import FILE, Ledger
+from importer.ledger.journal import ALLOWED, JournalEntry, made_by_people
+from importer.ledger.ledger import DECIDED, FILE, Ledger
 from importer.model.plan import ALREADY, Act, Fate, Result
 from importer.model.problem import Code
 from importer.model.run import RunFacts, Summary
-from importer.model.text import command_line, counted
+from importer.model.text import command_line, counted, word_list
 from importer.report.wording import REJECTS, WORKBOOK, again, kind_of
 
 
@@ -280,3 +281,52 @@ def _with_rejects(
         rows = f"The rows that need review{f' in {names}' if names else ''}"
         why = f"{rows} need no correction; compare them with Alma again:"
         yield NextStep(why, again("plan", facts, files))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a person did with a load: when, who, the name of an icon, and what.
+
+    `prepares`: whoever did it prepared the load.
+    """
+
+    time: datetime
+    who: str
+    icon: str
+    text: str
+    prepares: bool = True
+
+
+def events_in(ledger: Ledger) -> Iterator[Event]:
+    """Yield what people did with a run, the oldest first."""
+    facts = ledger.facts
+    what = "undo" if facts.command == "undo" else "load"
+    planned = {"check": "checked the rows", "undo": "planned the undo"}
+    yield Event(
+        facts.started, facts.operator, "eye", planned.get(facts.command, "compared with Alma")
+    )
+    words = {
+        "apply": ("play", f"approved the {what}{{}}"),
+        "paused": ("pause", f"the {what} was paused"),
+        "finished": ("check", f"the {what} is finished"),
+        DECIDED: ("people", "decided {}"),
+        ALLOWED: ("alert", "allowed: {}"),
+    }
+
+    # no start is one with another: after a load that was killed, no end is between them
+    def alike(one: JournalEntry) -> tuple[str, str, datetime | None]:
+        return one.event, one.operator, one.time if one.event == "apply" else None
+
+    for (event, who, _), entries in groupby(made_by_people(ledger), alike):
+        each = list(entries)
+        if event not in words:
+            continue
+        (icon, text), detail = words[event], each[-1].detail
+        if event == "apply":
+            words["apply"] = ("play", f"continued the {what}{{}}")
+            detail = f", only the first {detail.removeprefix('limit ')}" if detail else ""
+        elif event == DECIDED:
+            detail = counted(len(each), "row")
+        elif event == ALLOWED:
+            detail = word_list([one.detail.replace("-", " ") for one in each])
+        yield Event(each[-1].time, who, icon, text.format(detail), event == DECIDED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -13,58 +13,18 @@ from itertools import groupby, islice
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from importer.ledger.journal import (
-    ALLOWED,
-    INTENT,
-    UNSENT,
-    JournalEntry,
-    history,
-    to_create,
-)
+from importer.ledger.journal import to_create
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act, Fate
 from importer.model.problem import KNOWN, Code, Problem
 from importer.model.run import ColumnUse, RowHistory, RunFacts, Summary
-from importer.model.text import counted, row_label
+from importer.model.text import row_label
 from importer.model.user import AccountType
-from importer.report.lineage import Lineage, next_step
+from importer.report import view, wording
+from importer.report.lineage import Lineage, events_in, next_step
 from importer.report.masking import CUT, mask_all, printable, shown
 from importer.report.rejects import open_workbooks
-from importer.report.view import (
-    MOST_USERS,
-    Difference,
-    Names,
-    ProblemGroup,
-    by_field,
-    by_kind,
-    details_of,
-    differences,
-    group_problems,
-    new_users,
-    told,
-    with_problems,
-)
-from importer.report.wording import (
-    ENDS,
-    KINDS,
-    MARKS,
-    SEVERITIES,
-    TONES,
-    End,
-    duration,
-    effort,
-    end_of,
-    field_name,
-    in_columns,
-    placed,
-    roster_counts,
-    row_numbers,
-    rows,
-    sentences_of,
-    since_last_load,
-    sis_flags,
-    tallies,
-)
+from importer.report.view import Difference, Names, ProblemGroup
 
 MOST_GROUPS = 60
 """Problem groups shown of one severity; the page counts the others."""
@@ -87,13 +47,13 @@ def render(
     `files` are the names of the reports beside the page, each with what it is for.
     """
     tables = [_RowTable(ledger, show_values=show_values) for show_values in (False, True)]
-    for row, problems in with_problems(ledger, ledger.rows_to_tell()):
+    for row, problems in view.with_problems(ledger, ledger.rows_to_tell()):
         for table in tables:
             table.add(row, problems)
     for first, last, fate in ledger.quiet_rows():
         for table in tables:
             table.add_quiet(first, last, fate)
-    groups = group_problems(ledger.problems())
+    groups = view.group_problems(ledger.problems())
     masked, shown = (_render(ledger, summary, files, related, groups, table) for table in tables)
     return masked, shown
 
@@ -116,16 +76,18 @@ def _render(
             run=facts,
             applied=ledger.was_applied,
             show_values=show_values,
-            headline=sentences_of(summary),
+            headline=wording.sentences_of(summary),
             lineage=tuple(related.sentences()),
-            tallies=tallies(summary),
+            tallies=wording.tallies(summary),
             next=step,
-            approvals=tuple(approvals(ledger)),
+            events=[(moment(one.time), f"{one.who}: {one.text}") for one in events_in(ledger)],
             problems=tuple(_sections(groups)),
             table=table,
-            new_users=new_users(to_create(ledger, most=MOST_USERS), show_values=show_values),
-            differences=by_kind(table.differences),
-            fields=by_field(table.differences),
+            new_users=view.new_users(
+                to_create(ledger, most=view.MOST_USERS), show_values=show_values
+            ),
+            differences=view.by_kind(table.differences),
+            fields=view.by_field(table.differences),
             parts=sorted({one.part for one in table.differences}),
             lines=(lines := table.lines()),
             listed=sum(map(len, lines)),
@@ -144,6 +106,14 @@ def _hash_of(script: str) -> str:
     return b64encode(sha256(text.encode()).digest()).decode()
 
 
+_WORDS = (
+    "effort", "field_name", "in_columns", "placed", "roster_counts", "row_numbers", "rows",
+    "since_last_load",
+)  # fmt: skip
+_TABLES = ("ENDS", "KINDS", "MARKS", "SEVERITIES", "TONES")
+"""What templates take of the words for a run."""
+
+
 @cache
 def environment(package: str = "importer.report") -> Environment:
     """Return the environment of the templates of a package."""
@@ -157,27 +127,10 @@ def environment(package: str = "importer.report") -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {
-        "field_name": field_name,
-        "number": "{:,}".format,
-        "row_label": row_label,
-        "row_numbers": row_numbers,
-        "rows": rows,
-    }
-    environment.globals |= {
-        "effort": effort,
-        "most_words": MOST_WORDS,
-        "roster_counts": roster_counts,
-        "since_last_load": since_last_load,
-        "ends": ENDS,
-        "tones": TONES,
-        "marks": MARKS,
-        "in_columns": in_columns,
-        "placed": placed,
-        "kinds": KINDS,
-        "severities": SEVERITIES,
-        "told": told,
-    }
+    words = {name: getattr(wording, name) for name in _WORDS}
+    environment.filters |= words | {"number": "{:,}".format, "row_label": row_label}
+    environment.globals |= words | {"most_words": MOST_WORDS, "told": view.told}
+    environment.globals |= {name.lower(): getattr(wording, name) for name in _TABLES}
     return environment
 
 
@@ -193,7 +146,7 @@ def _sections(
 _SECTIONS = {
     "first": "Look at these first",
     "whole": "About the whole roster",
-    **{severity.value: title for severity, title in SEVERITIES.items()},
+    **{severity.value: title for severity, title in wording.SEVERITIES.items()},
     "unused": "Columns that no rule uses",
 }
 """The titles of the sections of problems, in their order."""
@@ -217,7 +170,7 @@ class Line:
     row: int
     last: int
     roster: str
-    end: End
+    end: wording.End
     patron: str
     name: str
     details: tuple[str, ...]
@@ -252,21 +205,21 @@ class _RowTable:
             self.new_groups.update(self._names.cells(row, "user_group"))
         if row.act is Act.DELETE:
             self.deletes.append(row.row)
-        end = end_of(row, problems)
-        listed = self._urgent if TONES.get(end) in {"bad", "decide"} else self._others
+        end = wording.end_of(row, problems)
+        listed = self._urgent if wording.TONES.get(end) in {"bad", "decide"} else self._others
         is_listed = len(listed) < MOST_ROWS
         if not is_listed and not row.changes:
             return
         patron = shown("primary_id", row.primary_id, show_values=self.show_values)
         name = " ".join(self._names.cells(row, "first_name", "last_name"))
-        found = tuple(differences(row.changes, show_values=self.show_values))
+        found = tuple(view.differences(row.changes, show_values=self.show_values))
         if found:
             self.people[row.row] = name or patron
         for one in found:
             self.differences.setdefault(one, []).append(row.row)
         if is_listed:
             roster = self.facts.origin(row.row).roster if self.facts.others else ""
-            details = details_of(end, found, problems, show_values=self.show_values)
+            details = view.details_of(end, found, problems, show_values=self.show_values)
             listed.append(Line(row.row, row.row, roster, end, patron, name, details))
 
     def add_quiet(self, first: int, last: int, fate: Fate) -> None:
@@ -332,10 +285,10 @@ def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
     read = f"read on {facts.codes_fetched}" if facts.codes_fetched else ""
     kept = facts.kept_in_alma
     told += [
-        ("Planned", " ".join(sis_flags(facts.sis))),
+        ("Planned", " ".join(wording.sis_flags(facts.sis))),
         ("Code tables", ", ".join(filter(None, (facts.codes_institution, read)))),
         ("User cache", f"as of {moment(facts.users_as_of)}" if facts.users_as_of else ""),
-        ("Edited in Alma", f"{rows(kept)}, in which that value stays" if kept else ""),
+        ("Edited in Alma", f"{wording.rows(kept)}, in which that value stays" if kept else ""),
         ("Version", f"alma-roster-importer {facts.version}"),
     ]
     return tuple((label, text) for label, text in told if text)
@@ -345,49 +298,3 @@ def moment(time: datetime) -> str:
     """`24 November 2026, 16:02:18 (UTC+01:00)`."""
     zone = f" ({time.tzname()})" if time.tzinfo else ""
     return f"{time.day} {time:%B %Y, %H:%M:%S}{zone}"
-
-
-def approvals(ledger: Ledger) -> Iterator[tuple[str, str]]:
-    """Yield who planned, allowed and applied a run, each with when and what."""
-    facts, entries = ledger.facts, tuple(history(ledger))
-    done = {"check": "Checked", "plan": "Planned", "undo": "Undo planned"}[facts.command]
-    yield done, f"by {facts.operator} on {moment(facts.started)}"
-    for entry in entries:
-        if entry.event == ALLOWED:
-            by = f"by {entry.operator} on {moment(entry.time)}"
-            yield f"Safety check {entry.detail} allowed", by
-    if applying := describe_apply(entries):
-        yield "Applied", applying
-
-
-def describe_apply(entries: Iterable[JournalEntry]) -> str:
-    """Return how a run was applied: by whom, when, and with how many writes; "" if never.
-
-    Calls of which Alma took none are no writes; of those of a row in a row, the last one is.
-    The time counts from each start to the last entry before the next start, so that the hours
-    between two sittings are not in it.
-    """
-    operators: dict[str, None] = {}
-    sittings: list[tuple[datetime, datetime]] = []
-    writes, under_way = 0, set[int]()
-    for entry in entries:
-        if entry.event == "apply":
-            operators[entry.operator] = None
-            sittings.append((entry.time, entry.time))
-        elif sittings:
-            sittings[-1] = sittings[-1][0], entry.time
-            if entry.event == INTENT:
-                under_way.add(entry.row)
-            elif entry.row in under_way:
-                under_way.remove(entry.row)
-                writes += entry.event != UNSENT
-    if not sittings:
-        return ""
-    writes += len(under_way)
-    seconds = round(sum((end - start).total_seconds() for start, end in sittings))
-    times = "" if len(sittings) == 1 else f" in {len(sittings):,} sittings"
-    return (
-        f"by {' and '.join(operators)}{times}, from {moment(sittings[0][0])} to "
-        f"{moment(sittings[-1][1])}. {counted(writes, 'write')} "
-        f"{'was' if writes == 1 else 'were'} sent to Alma, in {duration(seconds)} of work."
-    )

@@ -32,19 +32,9 @@ from importer.model.roster import (
 )
 from importer.model.run import ColumnUse, RunFacts
 from importer.model.text import RowId, command_line, escape, row_label, word_list
+from importer.report import wording
 from importer.report.masking import printable
 from importer.report.view import ProblemGroup, group_problems, with_problems
-from importer.report.wording import (
-    DISMISSED,
-    ENDS,
-    SEVERITIES,
-    again,
-    end_of,
-    placed,
-    row_numbers,
-    what,
-    workbooks,
-)
 from importer.report.workbook import LAST_ROW, LISTS, Lists, Sheet, free_name, sheet_name
 
 WIDEST_REASON = 60
@@ -80,15 +70,15 @@ def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
     letters = {use.letter: letter(at) for at, use in enumerate(columns, start=len(ADDED))}
     blank = ("",) * len(columns)
     for row, problems in with_problems(ledger, ledger.returning(roster)):
-        if end_of(row, problems) == DISMISSED:
+        if wording.end_of(row, problems) == wording.DISMISSED:
             continue
         holding = [problem for problem in problems if problem.severity.holds]
         marks = dict.fromkeys(_not_in_text(holding, letters))
-        why = dict.fromkeys(placed(_places(one.places), _what(one)) for one in holding)
+        why = dict.fromkeys(wording.placed(_places(one.places), _what(one)) for one in holding)
         to_do = dict.fromkeys(_plain(problem.advice) for problem in holding)
         to_do |= {UNEVEN_ADVICE if one.code in UNEVEN else MARKED_ADVICE: None for one in marks}
         number = row_text(row.row, marks)
-        result = ENDS[row.result] if row.result else row.fate.value
+        result = wording.ENDS[row.result] if row.result else row.fate.value
         yield Returned(
             row.row,
             (number, result, "", " ".join(why), " ".join(to_do)),
@@ -102,7 +92,7 @@ def open_workbooks(ledger: Ledger, files: Iterable[str]) -> dict[int, str]:
 
     A workbook that somebody edited stays after its rows are resolved.
     """
-    newest = workbooks(files, ledger.facts)
+    newest = wording.workbooks(files, ledger.facts)
     return {roster: name for roster, name in newest.items() if any(returned(ledger, roster))}
 
 
@@ -114,8 +104,8 @@ def _not_in_text(problems: Iterable[Problem], letters: Mapping[str, str]) -> Ite
     was rounded.
     """
     for one in problems:
-        again = one.field and not (one.code is Code.ID_LOST_DIGITS and one.value.isdigit())
-        if one.code in MARKS and not again and one.value not in FORMULA_ERRORS:
+        judged = one.field and not (one.code is Code.ID_LOST_DIGITS and one.value.isdigit())
+        if one.code in MARKS and not judged and one.value not in FORMULA_ERRORS:
             yield Mark(one.code, letters.get(one.places[0].letter, "") if one.places else "")
 
 
@@ -126,7 +116,7 @@ def _places(columns: Iterable[Place]) -> str:
 
 
 def _what(problem: Problem) -> str:
-    return printable(what(problem, show_values=True, begin=not problem.places))
+    return printable(wording.what(problem, show_values=True, begin=not problem.places))
 
 
 def _plain(advice: str) -> str:
@@ -146,7 +136,7 @@ def write_problems(ledger: Ledger, path: Path) -> None:
         lines.writerow((*PROBLEM_COLUMNS, *(("roster",) if several else ())))
         for problem in ledger.problems():
             columns = "; ".join(f"{place.letter} {place.heading}" for place in problem.places)
-            message = f"{what(problem, show_values=True)} {problem.advice}".strip()
+            message = f"{wording.what(problem, show_values=True)} {problem.advice}".strip()
             texts = [columns, problem.field, problem.code, problem.severity, message]
             row = row_label(RowId.of(problem.origin.row).number)
             if several:
@@ -186,7 +176,7 @@ DECIDES = ADDED.index(DECISION)
 
 def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     verb = "check" if facts.command == "check" else "plan"
-    typed = printable(again(verb, facts, {roster: "THIS-FILE"}))
+    typed = printable(wording.again(verb, facts, {roster: "THIS-FILE"}))
     several = ", after the number of its roster (roster 2:14)" if roster else ""
     yield (
         "Red cells: correct them. Why and What to do are beside each row, and on the cell when you "
@@ -321,9 +311,9 @@ class _Rejects:
         self.groups.write_row(0, headings, self.heading)
         for line, group in enumerate(found[:LAST_ROW], start=1):
             texts = (
-                SEVERITIES[group.severity],
+                wording.SEVERITIES[group.severity],
                 f"{group.count:,}" if group.count else "",
-                row_numbers(group.rows, most=200),
+                wording.row_numbers(group.rows, most=200),
                 _places(group.first.places),
                 group.title,
                 _what(group.first),
@@ -359,7 +349,8 @@ def _marks(problems: Iterable[Problem]) -> dict[str, tuple[Severity, str]]:
     for problem in problems:
         if problem.severity not in COLORS:
             continue
-        text = f"{what(problem, show_values=True, begin=True)} {_plain(problem.advice)}".strip()
+        said = wording.what(problem, show_values=True, begin=True)
+        text = f"{said} {_plain(problem.advice)}".strip()
         for place in problem.places:
             worst, before = marks.get(place.letter, (problem.severity, ""))
             severity = min(worst, problem.severity, key=order.index)

@@ -18,34 +18,17 @@ from importer.model.fields import fields_of
 from importer.model.problem import Severity
 from importer.model.run import RunFacts, Summary
 from importer.model.text import RowId, row_label
+from importer.report import wording
 from importer.report.files import PERSONAL, present
 from importer.report.lineage import lineage, next_step
 from importer.report.masking import printable, shown
 from importer.report.rejects import open_workbooks
 from importer.report.view import ProblemGroup, differences, group_problems
-from importer.report.wording import (
-    ENDS,
-    SEVERITIES,
-    WORKBOOK,
-    Tone,
-    effort,
-    field_name,
-    headline,
-    in_columns,
-    kind_of,
-    placed,
-    roster_counts,
-    row_numbers,
-    rows,
-    since_last_load,
-    tallies,
-    what,
-)
 
 MOST_GROUPS = 8
 """Problem groups on the screen; the report has all."""
 
-_COLORS: dict[Tone, str] = {"good": "green", "quiet": "dim", "decide": "yellow", "bad": "red"}
+_COLORS = {"good": "green", "quiet": "dim", "decide": "yellow", "bad": "red"}
 
 _SEVERITIES: dict[Severity, str] = {
     Severity.REJECT: "red",
@@ -57,18 +40,18 @@ _SEVERITIES: dict[Severity, str] = {
 
 def show_counts(summary: Summary, console: Console) -> None:
     """Print the headline and the counts of a run, at most as wide as the console."""
-    console.print(_text(headline(summary), "bold"))
+    console.print(_text(wording.headline(summary), "bold"))
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right")
     table.add_column()
-    for tally in tallies(summary):
+    for tally in wording.tallies(summary):
         style = _COLORS[tally.tone]
         table.add_row(_text(f"{tally.count:,}", f"bold {style}"), _text(tally.words, style))
     console.print(Padding(table, (1, 0, 0, 2)))
     for one in summary.rosters or ():
-        console.print(_text(f"  {roster_counts(one)}", "dim"))
+        console.print(_text(f"  {wording.roster_counts(one)}", "dim"))
     for since in summary.since_last_load or ():
-        console.print(_text(f"  {since_last_load(since)}"))
+        console.print(_text(f"  {wording.since_last_load(since)}"))
     console.print()
 
 
@@ -119,12 +102,12 @@ def show_files(ledger: Ledger, summary: Summary, console: Console, *, stopped: s
     rejects = open_workbooks(ledger, (path.name for path in files))
     if summary.created is not None and (count := _kept_back(summary)):
         verb = "was" if count == 1 else "were"
-        see = " and ".join(rejects.values()) or WORKBOOK
-        rest = f"{rows(count)} {verb} not sent because the plan found problems; see {see}."
+        see = " and ".join(rejects.values()) or wording.WORKBOOK
+        rest = f"{wording.rows(count)} {verb} not sent because the plan found problems; see {see}."
         console.print(_text(rest), end="\n\n")
     for path in files:
         line = _text(str(path))
-        if kind_of(path.name) in PERSONAL:
+        if wording.kind_of(path.name) in PERSONAL:
             line.append("  (personal data)", "dim")
         console.print(line, soft_wrap=True)
     if files:
@@ -167,10 +150,10 @@ def _plan(summary: Summary, facts: RunFacts) -> Iterator[Text]:
         yield _text(f"Alma: {' · '.join(filter(None, names))}")
     if summary.created is not None:
         return
-    if takes := effort(summary):
+    if takes := wording.effort(summary):
         yield _text(takes)
     if stays := summary.of_these.kept_in_alma:
-        kept = f"In {rows(stays)}, a value that someone edited in Alma stays; "
+        kept = f"In {wording.rows(stays)}, a value that someone edited in Alma stays; "
         yield _text(f"{kept}it is not sent.")
     for finding in facts.failed_checks:
         yield _text(f"Safety check {finding.check.value}: {finding.sentence}", "bold yellow")
@@ -178,12 +161,13 @@ def _plan(summary: Summary, facts: RunFacts) -> Iterator[Text]:
 
 def _group(group: ProblemGroup, *, show_values: bool, several: bool) -> RenderableType:
     head = Text()
-    head.append(SEVERITIES[group.severity], f"bold {_SEVERITIES[group.severity]}")
+    head.append(wording.SEVERITIES[group.severity], f"bold {_SEVERITIES[group.severity]}")
     head.append_text(_text(f" · {group.title}", "bold"))
     if several:
         head.append_text(_text(f" · {group.first.origin.roster}"))
     if group.count:
-        head.append_text(_text(f" · {rows(group.count)} ({row_numbers(group.rows, most=4)})"))
+        listed = wording.row_numbers(group.rows, most=4)
+        head.append_text(_text(f" · {wording.rows(group.count)} ({listed})"))
     example = "" if group.alike or group.whole else "For example: "
     told = [_text(example + said) for said in group.sentences(show_values=show_values)]
     to_do, *lines = f"→ {group.to_do}".splitlines()
@@ -224,7 +208,7 @@ def row_history(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any
                 "severity": problem.severity,
                 "field": problem.field,
                 "columns": [str(place) for place in problem.places],
-                "message": what(problem, show_values=show_values),
+                "message": wording.what(problem, show_values=show_values),
                 "advice": problem.advice,
             }
             for problem in ledger.problems(row)
@@ -246,16 +230,17 @@ def as_lines(row: dict[str, Any]) -> list[str]:
     of = f" of {row['roster']}" if "roster" in row else ""
     lines = [f"Row {row_label(row['row'])}{of}: {row['fate']}"]
     if row["planned"]:
-        lines.append(f"Planned: {ENDS[row['planned']]}")
-    lines += [f"  {field_name(field['path'])}: {field['value']}" for field in row["record"]]
+        lines.append(f"Planned: {wording.ENDS[row['planned']]}")
+    name = wording.field_name
+    lines += [f"  {name(field['path'])}: {field['value']}" for field in row["record"]]
     lines += [
-        f"  {field_name(one['path'])}: {one['old'] or 'nothing'} → {one['new'] or 'nothing'}"
+        f"  {name(one['path'])}: {one['old'] or 'nothing'} → {one['new'] or 'nothing'}"
         for one in row["changes"]
     ]
     if row["result"]:
-        lines.append(f"Result: {ENDS[row['result']]}")
+        lines.append(f"Result: {wording.ENDS[row['result']]}")
     for problem in row["problems"]:
-        told = placed(in_columns(problem["columns"]), problem["message"])
+        told = wording.placed(wording.in_columns(problem["columns"]), problem["message"])
         told = f"{told} {problem['advice']}".rstrip()
         lines.append(f"{problem['severity']}: {told} [{problem['code']}]")
     for entry in row["history"]:

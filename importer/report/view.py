@@ -391,8 +391,8 @@ class Survey:
     def __init__(self, ledger: Ledger) -> None:
         """Read the ledger, which stays open meanwhile."""
         self._ledger, self._names = ledger, Names(ledger, show_values=True)
-        fields, groups, expiry = Counter[str](), Counter[tuple[str, str]](), Counter[str]()
-        self._counts = fields, groups, expiry
+        self._fields, self._expiry = Counter[str](), Counter[str]()
+        self._groups = Counter[tuple[str, str]]()
         note = "Alma cannot bring these users back"
         self._deleted = Look("deletions", "Deletions", note, 0, dangerous=True)
         title = "People who are missing from the roster"
@@ -401,8 +401,8 @@ class Survey:
         self._updated: list[Person] = []
         for row in ledger.planned():
             self._add(row)
-        self.fields, self.groups = fields.most_common(), groups.most_common()
-        self.expiry = expiry.most_common()
+        self.fields, self.expiry = self._fields.most_common(), self._expiry.most_common()
+        self.groups = self._groups.most_common()
         causes = group_problems(ledger.problems())
         self.looks = tuple(self._looks(causes))
         above = set[str]() if ledger.was_applied else {one.key for one in self.looks}
@@ -428,15 +428,13 @@ class Survey:
         for one in causes:
             if one.code is Code.NOT_DELETED:
                 yield self._look(one, "they stay in Alma", dangerous=False)
-        for one in causes:
-            if one.code is Code.NO_END_DATE:
+            elif one.code is Code.NO_END_DATE:
                 note = " ".join(one.sentences(show_values=True))
                 yield Look(one.code.value, one.title, note, 0, dangerous=False)
 
     def _add(self, row: RowHistory) -> None:
-        fields, groups, expiry = self._counts
         found = _in_order(differences(row.changes, show_values=True))
-        fields.update(list(dict.fromkeys(one.name for one in found)))
+        self._fields.update(list(dict.fromkeys(one.name for one in found)))
         by_path = {one.path: one for one in found}
         if row.act is Act.DELETE:
             self._deleted.add(Person(row.row, self._names.of(row), row.primary_id))
@@ -445,10 +443,10 @@ class Survey:
         if row.act is Act.UPDATE and len(self._updated) < MOST_PEOPLE:
             self._updated.append(Person(row.row, self._names.of(row), "", _changed(found)))
         if group := by_path.get("user_group"):
-            groups[group.old, group.new] += 1
+            self._groups[group.old, group.new] += 1
             self._moved.add(Person(row.row, self._names.of(row), "", _changed((group,))))
         if end := by_path.get("expiry_date"):
-            expiry[_moved(end)] += 1
+            self._expiry[_moved(end)] += 1
 
     def _look(self, group: ProblemGroup, note: str, *, dangerous: bool = True) -> Look:
         people = []

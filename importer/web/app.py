@@ -74,7 +74,6 @@ _FORMS: dict[str, Page] = {
     "runs/{run}/decisions": decision_pages.answer,
     "runs/{run}/decisions/undo": decision_pages.take_back,
     "runs/{run}/decisions/use": decision_pages.use,
-    "runs/{run}/decisions/users": decision_pages.get_users,
     "runs/{run}/approve": run_pages.start_apply,
     "runs/{run}/pause": run_pages.pause,
     "runs/{run}/sis-report": run_pages.sis_report,

@@ -35,10 +35,9 @@ from importer.report.view import Names, is_danger
 from importer.report.wording import field_name, what
 from importer.users.cache import NoCacheError, UserCache, cache_path, find_users
 from importer.users.matching import MatchResult, PersonQuery
-from importer.web.advice import as_shown
 from importer.web.loads import Given, given_answers, save_answers
 from importer.web.run_pages import draft_of, unused_answers
-from importer.web.site import RefusedError, Visit, see
+from importer.web.site import RefusedError, Visit, as_shown, see
 from importer.web.tasks import Workspace
 
 SENT = "answers.csv"
@@ -153,12 +152,6 @@ def use(visit: Visit) -> web.Response:
     words = ("resolve", f"runs/{visit.run.name}", "--from", visit.space.typed(file), "--json")
     title, back = f"Using {counted(len(used), 'answer')}", f"{visit.run_address}/decisions"
     return visit.start(*words, title=title, then=visit.run_address, back=back)
-
-
-def get_users(visit: Visit) -> web.Response:
-    """Start to read Alma's users, so that they can be seen beside the rows."""
-    title, back = "Reading the users of Alma", f"{visit.run_address}/decisions"
-    return visit.start("users", "refresh", title=title, back=back)
 
 
 # --- one question ---

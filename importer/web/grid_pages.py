@@ -28,9 +28,8 @@ from importer.model.text import counted
 from importer.model.user import AccountType
 from importer.report.view import ProblemGroup, group_problems
 from importer.report.wording import ENDS, fate_counts, field_name, sentence, what
-from importer.web.advice import on_page
 from importer.web.drafts import Checked, Draft, StaleError
-from importer.web.site import Visit, see
+from importer.web.site import Visit, on_page, see
 
 PAGE = 100
 """Rows that the grid shows at once."""
@@ -377,16 +376,12 @@ class Grid:
         for one in self.checked.decided.problems:
             if one.origin.row in wanted and one.severity is not Severity.REPAIRED:
                 problems.setdefault(one.origin.row, []).append(one)
-        names = self._positions("first_name", "last_name")
-        return [self._line(row, cells.get(row), problems.get(row, ()), names) for row in rows]
+        return [self._line(row, cells.get(row), problems.get(row, ())) for row in rows]
 
     def _line(
-        self,
-        row: int,
-        cells: tuple[str, ...] | None,
-        problems: Iterable[Problem],
-        names: Iterable[int],
+        self, row: int, cells: tuple[str, ...] | None, problems: Iterable[Problem]
     ) -> dict[str, object]:
+        names = self._positions("first_name", "last_name")
         wrong: dict[str, list[dict[str, object]]] = {}
         told = []
         for one in sorted(problems, key=lambda one: not one.severity.holds):

@@ -15,17 +15,16 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from importer.errors import ImporterError
-from importer.ledger.journal import ALLOWED, made_by_people
-from importer.ledger.ledger import DECIDED, FILE, OPEN, Ledger, summarize
+from importer.ledger.ledger import FILE, OPEN, Ledger, summarize
 from importer.loader.corrections import digest
 from importer.mapper.load import examine
 from importer.model.files import write_atomically
 from importer.model.run import RunFacts, Summary
-from importer.model.text import counted, word_list
+from importer.model.text import counted
 from importer.pipeline.apply import left_to_do
 from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import list_runs
-from importer.report.lineage import Relation, related
+from importer.report.lineage import Event, Relation, events_in, related
 from importer.web.drafts import Asked, Counts, Draft, title
 from importer.web.tasks import Sittings, Task, Workspace, subject
 
@@ -33,55 +32,16 @@ ANSWERS = "answers.json"
 """In a run's folder: the answers that were given on the page."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that a person did with a load: when, who, the name of an icon, and what.
-
-    `prepares`: whoever did it prepared the load.
-    """
-
-    time: datetime
-    who: str
-    icon: str
-    text: str
-    prepares: bool = True
-
-
 def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
     """Yield what people did with a load, the oldest first."""
-    facts = ledger.facts
     if draft:
-        file, by = draft.facts.file, draft.facts.by or facts.operator
+        file, by = draft.facts.file, draft.facts.by or ledger.facts.operator
         yield Event(draft.facts.created.astimezone(), by, "file", f"dropped {file}")
         for who, made in groupby(draft.made(), key=lambda one: one.who):
             cells = list(made)
             text = f"corrected {counted(len(cells), 'cell')}"
             yield Event(datetime.fromisoformat(cells[-1].when), who, "pencil", text)
-    what = "undo" if facts.command == "undo" else "load"
-    planned = {"check": "checked the rows", "undo": "planned the undo"}
-    yield Event(
-        facts.started, facts.operator, "eye", planned.get(facts.command, "compared with Alma")
-    )
-    words = {
-        "apply": ("play", f"approved the {what}{{}}"),
-        "paused": ("pause", f"the {what} was paused"),
-        "finished": ("check", f"the {what} is finished"),
-        DECIDED: ("people", "decided {}"),
-        ALLOWED: ("alert", "allowed: {}"),
-    }
-    for (event, who), entries in groupby(made_by_people(ledger), lambda e: (e.event, e.operator)):
-        each = list(entries)
-        if event not in words:
-            continue
-        (icon, text), detail = words[event], each[-1].detail
-        if event == "apply":
-            words["apply"] = ("play", f"continued the {what}{{}}")
-            detail = f", only the first {detail.removeprefix('limit ')}" if detail else ""
-        elif event == DECIDED:
-            detail = counted(len(each), "row")
-        elif event == ALLOWED:
-            detail = word_list([one.detail.replace("-", " ") for one in each])
-        yield Event(each[-1].time, who, icon, text.format(detail), event == DECIDED)
+    yield from events_in(ledger)
 
 
 class Given(BaseModel):

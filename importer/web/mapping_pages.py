@@ -49,10 +49,9 @@ from importer.model.roster import Roster
 from importer.model.vocabulary import BARCODE, field_of
 from importer.report.wording import field_name, what
 from importer.suggest.columns import EMPL_ID, PRIMARY_ID, Guess, guesses
-from importer.web.advice import as_shown
 from importer.web.draft_pages import beside
 from importer.web.drafts import StaleError, mapping_text, text_digest
-from importer.web.site import RefusedError, Visit, found, see
+from importer.web.site import RefusedError, Visit, as_shown, found, see
 
 SAMPLES = 3
 
@@ -316,14 +315,14 @@ def _gone(document: MappingDocument, steps: Steps, left: Collection[Steps]) -> S
 class WordLine:
     """A word of the roster: how many rows have it, its code, and the codes that are close.
 
-    `like`: what it may be meant for, in words.
+    `typo`: the word with a code of which it may be a typing error.
     """
 
     word: str
     count: int
     code: str
     near: Targets
-    like: str
+    typo: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,13 +392,9 @@ def _codes_of(
         chosen = "" if code == TO_CHOOSE else code
         close = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
         near = tuple((one, labels[one]) for one in dict.fromkeys(names[name] for name in close))
-        like = ""
-        if close and close[0] in has_code:
-            sure = get_close_matches(key, close[:1], cutoff=0.75)
-            like = f"{'Typing error for' if sure else 'like'} {spelled.get(close[0], close[0])}"
-        elif near:
-            like = f"like {near[0][1].rpartition(': ')[2]}"
-        lines.append(WordLine(word, count, chosen, near, like))
+        meant = get_close_matches(key, has_code, n=1, cutoff=0.75)
+        typo = spelled.get(meant[0], meant[0]) if meant else ""
+        lines.append(WordLine(word, count, chosen, near, typo))
     lines.sort(key=lambda line: -line.count)
     codes, name = tuple(labels.items()), field_name(path_of(document, rule))
     other = document.tables[lookup].otherwise if lookup in document.tables else ""
@@ -493,18 +488,6 @@ def on_form(findings: Iterable[str]) -> Iterator[str]:
             )
 
 
-_LINE = re.compile(r"\A[^:\s]+:([0-9]+): (?:record\.)?")
-
-
-def on_text(findings: Iterable[str]) -> Iterator[str]:
-    """Yield findings about a mapping as they are beside its text, without a list of columns."""
-    for one in findings:
-        if not _COLUMNS_LIST.match(one):
-            place = _LINE.match(one)
-            field, _, what = one[place.end() :].partition(": ") if place else ("", "", one)
-            yield f"Line {place[1]}, {field}: {what}" if place and what else one
-
-
 def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Response:
     """Return the page with the mapping's text, and what is wrong with it."""
     chosen, text = visit.mapping, ""
@@ -517,8 +500,7 @@ def _text_page(visit: Visit, findings: tuple[str, ...], problem: str) -> web.Res
         chosen=chosen,
         text=text,
         digest=text_digest(text),
-        findings=(*on_text(findings), *filter(None, [problem])),
-        hints=[one for one in findings if _COLUMNS_LIST.match(one)],
+        findings=(*findings, *filter(None, [problem])),
     )
 
 

@@ -16,15 +16,9 @@ from aiohttp import web
 
 from importer.errors import FINE, Exit, StalePlanError
 from importer.jobs.words import holding
+from importer.ledger import journal
 from importer.ledger.integrity import check_whole
-from importer.ledger.journal import (
-    INTENT,
-    UNSENT,
-    JournalEntry,
-    made_by_people,
-    newest,
-    next_deletes,
-)
+from importer.ledger.journal import JournalEntry
 from importer.ledger.ledger import DECIDED, OPEN, Ledger, summarize
 from importer.ledger.run_lock import HOLDER, LOCK, holder
 from importer.mapper.load import examine
@@ -34,30 +28,15 @@ from importer.model.run import FailedCheck, RunFacts, Summary
 from importer.model.text import counted, row_label
 from importer.pipeline.apply import STOP, check_unchanged, left_to_do, stopping_checks
 from importer.pipeline.decisions import open_rows
+from importer.report import view
 from importer.report.files import present
-from importer.report.lineage import lineage
+from importer.report.lineage import Event, lineage
 from importer.report.terminal import row_history
-from importer.report.view import (
-    Names,
-    ProblemGroup,
-    Survey,
-    differences,
-    group_problems,
-    rows_page,
-)
+from importer.report.view import Names, ProblemGroup, Survey
 from importer.report.wording import ENDS, duration, workbooks
-from importer.web.advice import in_words, on_page
 from importer.web.drafts import Draft
-from importer.web.loads import (
-    Event,
-    events_of,
-    last_load,
-    ledger_stamp,
-    name_of,
-    prepared_by,
-    text_people,
-)
-from importer.web.site import RefusedError, Visit, found, number, render, see
+from importer.web.loads import events_of, last_load, ledger_stamp, name_of, prepared_by, text_people
+from importer.web.site import RefusedError, Visit, found, in_words, number, on_page, render, see
 from importer.web.tasks import PRACTICE, Sittings, Workspace, is_locked
 
 
@@ -89,7 +68,7 @@ class Asks:
         return cls(
             ledger.was_applied,
             ledger.value("seal") or "",
-            next_deletes(ledger, None),
+            journal.next_deletes(ledger, None),
             [] if ledger.facts.command == "check" else stopping_checks(ledger),
             _answered_dangers(ledger),
         )
@@ -190,13 +169,13 @@ def _answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
     Rows that are not to be loaded do not count; nothing does before the first approval.
     """
     rows = set[int]()
-    for one in made_by_people(ledger) if ledger.was_applied else ():
+    for one in journal.made_by_people(ledger) if ledger.was_applied else ():
         if one.event == DECIDED:
             rows.add(one.row)
         elif one.event == "apply":
             rows.clear()
     to_write = (row for row in sorted(rows) if (known := ledger.row(row)) and known.act)
-    found = group_problems(one for row in to_write for one in ledger.problems(row))
+    found = view.group_problems(one for row in to_write for one in ledger.problems(row))
     return [one for one in found if one.danger]
 
 
@@ -246,7 +225,7 @@ def _shown(visit: Visit, shown: Review, wrong: Mapping[str, object] | None = Non
     """Return the page and, if the form of approval was filled in wrongly, what is wrong."""
     end, find, before = visit.text("end"), visit.text("find"), (visit.page_number - 1) * PAGE
     with Ledger.open(visit.run) as ledger:
-        rows, total = rows_page(ledger, end, find.strip(), before, PAGE)
+        rows, total = view.rows_page(ledger, end, find.strip(), before, PAGE)
         unused = unused_answers(visit, ledger) if shown.summary.review and not shown.stale else ()
     template, step = ("done.html.j2", "Load") if shown.applied else ("run.html.j2", "Review")
     return visit.step_page(
@@ -302,7 +281,7 @@ def start_apply(visit: Visit) -> web.Response:
     limit = None if visit.text("some") == ALL else visit.number("limit")
     typed = number(visit.text("deletions").replace(",", ""))
     with Ledger.open(run) as ledger:
-        deleted = next_deletes(ledger, limit or None)
+        deleted = journal.next_deletes(ledger, limit or None)
     whole = visit.text("limit") == visit.text("proposed")  # else a number was typed
     wrong = {
         "unviewed": shown.to_view - set(visit.texts("viewed")),
@@ -509,16 +488,16 @@ class Progress:
 
 
 def _progress(visit: Visit) -> Progress:
-    """Look at a load, and at the command that was started for it here, if the address names it."""
+    """Look at a load, and at the command that was started for it here."""
     run, space, tasks = visit.run, visit.space, visit.space.tasks
     with Ledger.open(run) as ledger:
         results = ledger.results() if ledger.was_applied else {}
         states, facts = ledger.progress(), ledger.facts
-        entries = list(newest(ledger, _SEEN))
+        entries = list(journal.newest(ledger, _SEEN))
         sitting = list(takewhile(lambda one: one.event != "apply", entries))
         began = entries[len(sitting)] if len(sitting) < len(entries) else None
         sittings = Sittings.of(ledger)
-        task, first = space.load_of(run, sittings, visit.text("task")), sittings.first
+        task, first = space.load_of(run, sittings), sittings.first
         ended = tasks.exit(task) if task else None
         running = (task is not None and ended is None) or space.is_busy(run)
         if task and ended is None and not any(one > task.started for one in sittings.began):
@@ -549,7 +528,7 @@ def _progress(visit: Visit) -> Progress:
                 if isinstance(end, Result) and results.get(end)
             ),
             tuple(_lines(ledger, entries)),
-            rows_page(ledger, Result.REFUSED, "", 0, _LINES)[0]
+            view.rows_page(ledger, Result.REFUSED, "", 0, _LINES)[0]
             if results.get(Result.REFUSED)
             else [],
             tasks.messages(task) if task else (),
@@ -571,7 +550,9 @@ def _heading(state: str, done: int, of: int, first: int, alma: str) -> str:
 
 def _rate(sitting: list[JournalEntry], began: JournalEntry | None) -> float:
     """Return the rows a second since the load was started or, if that is long ago, lately."""
-    ended = [one for one in sitting if one.row and one.event not in {INTENT, UNSENT}]
+    ended = [
+        one for one in sitting if one.row and one.event not in {journal.INTENT, journal.UNSENT}
+    ]
     since = began or (sitting[-1] if sitting else None)
     seconds = (ended[0].time - since.time).total_seconds() if ended and since else 0
     return len(ended) / seconds if seconds else 0
@@ -590,12 +571,12 @@ def _lines(ledger: Ledger, entries: list[JournalEntry]) -> Iterator[tuple[str, s
         who, end = f"Row {row_label(one.row)}: {names.of(row)}", row.result
         if one.event == DECIDED:
             line = ("people", "", f"{who}, decided")
-        elif one.event == INTENT or end is None:
+        elif one.event == journal.INTENT or end is None:
             line = ("play", "", f"{who}, being written")
         elif end in {Result.REFUSED, Result.HELD, Result.UNKNOWN}:
             line = ("alert", "warn-text", f"{who}, {ENDS[end]}")
         else:
-            fields = dict.fromkeys(d.name for d in differences(row.changes, show_values=True))
+            fields = dict.fromkeys(d.name for d in view.differences(row.changes, show_values=True))
             told, more = ", ".join(list(fields)[:_FIELDS]), len(fields) - _FIELDS
             told += f" and {more} more" if more > 0 else ""
             line = ("check", "good-text", f"{who}, {ENDS[end]}{f': {told}' if told else ''}")

@@ -131,9 +131,11 @@ def save_keys(visit: Visit) -> web.Response:
 
 
 def run_command(visit: Visit) -> web.Response:
-    """Start a command of this page."""
+    """Start a command of this page, or of the decisions of a run that lack a user."""
     title, words = found(_COMMANDS.get(visit.request.match_info["command"]))
-    here = f"{visit.base}/settings"
+    here, run = f"{visit.base}/settings", visit.space.run(visit.text("run"))
+    if run is not None:
+        return visit.start(*words, title=title, back=f"{visit.base}/runs/{run.name}/decisions")
     return visit.start(*words, title=title, then=f"{here}?task={TASK_ID}", back=here)
 
 

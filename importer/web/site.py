@@ -1,15 +1,17 @@
-"""What every page shares: a visit with what its address and form name, and the answers to it."""
+"""What every page shares: a visit with what its address and form name, answers, and words."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, cached_property, partial
+from importlib.resources import files
 from pathlib import Path, PurePath
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -20,13 +22,13 @@ from jinja2 import Environment
 
 from importer.errors import ImporterError, UsageError, defect
 from importer.loader.detect import LARGEST
+from importer.mapper.dates import is_iso
 from importer.mapper.load import examine
-from importer.model.fields import NO_CODES
+from importer.model.fields import FIELDS, NO_CODES, CodeTables, Field, Shape
 from importer.model.files import write_atomically
 from importer.model.text import counted, word_list
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
-from importer.web.advice import day, in_words, on_page, rows_in, worded
 from importer.web.drafts import Draft, StaleError, title
 from importer.web.guard import REMOTE_GROUPS, Access, Handler, Role, remote_user, split_groups
 from importer.web.loads import approved_mappings, known_run, name_of, note_text, seen_runs, steps
@@ -279,6 +281,58 @@ class Visit:
         )  # fmt: skip
 
 
+_WORDS = [
+    (re.compile(pattern), words)
+    for line in (files("importer.web") / "advice.tsv").read_text("utf-8").splitlines()
+    for pattern, _, words in [line.partition("\t")]
+]
+"""What the page says in place of a command's words, by their pattern."""
+
+_PARTS = re.compile(r"importer|ALMA_|--|Add it|Run apply|lookup|separator|`check`|`apply`")
+"""What each text of a command has that the page shows in other words."""
+
+_DAY = re.compile(r"(?<![\w“/-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![\w”/-])")
+_PERSON = re.compile(r"(?:(?<=ed by )|^)([^\s@]+)@\S+(?= on | \(since )")
+
+
+def day(text: str, month: str = "%b") -> str:
+    """Return a date in words: `Nov 29, 2027` for 2027-11-29; any other text as it is."""
+    if not is_iso(text):
+        return text
+    found = date.fromisoformat(text)
+    return f"{found:{month}} {found.day}, {found.year}"
+
+
+def in_words(text: str) -> str:
+    """Return a sentence about a row with its days and people as the page has them."""
+    text = _PERSON.sub(r"\1", text)
+    return _DAY.sub(lambda one: day(one[0]), text)
+
+
+def on_page(text: str) -> str:
+    """Return a text of a command as the page shows it."""
+    if _PARTS.search(text):
+        for pattern, words in _WORDS:
+            text = pattern.sub(words, text)
+    return text
+
+
+def as_shown(field: Field, text: str, codes: CodeTables) -> tuple[str, str]:
+    """Return a value of a field as Alma shows it, with its code if that is another text."""
+    if field.shape is Shape.DATE:
+        return day(text, "%B"), ""
+    known = codes.known(field.facts.table) if field.facts.table else None
+    if known and text in known and known[text].description:
+        return known[text].description, text
+    return text, ""
+
+
+def worded(path: str, text: str, codes: CodeTables) -> str:
+    """Return a value of a record in words: Alma's name of a code, a date with its month."""
+    field = FIELDS.get(path)
+    return as_shown(field, text, codes)[0] if field and field.facts.table else day(text)
+
+
 def found(thing: T | None) -> T:
     """Return what the address names. Raises HTTPNotFound where it is not there."""
     if thing is None:
@@ -373,7 +427,6 @@ def _environment() -> Environment:
         "on_page": on_page,
         "day": day,
         "in_words": in_words,
-        "rows_in": rows_in,
         "moment": lambda t: f"{datetime.fromisoformat(str(t)).astimezone():%b %d, %H:%M}",
         "code_pair": lambda row: (row.code, f"{row.code}: {row.description or row.code}"),
         "counted": counted,

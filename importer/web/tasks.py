@@ -86,13 +86,10 @@ class Workspace:
         loads = since and any(one >= datetime.fromisoformat(since) for one in sittings.began)
         return bool(loads or self._applying(run))
 
-    def load_of(self, run: Path, sittings: Sittings, name: str = "") -> Task | None:
-        """Return the task of the last load of a run, None if another command continued it.
-
-        That is the one of this name, if there is one; else what runs, or has ended last.
-        """
-        tasks, words = self.tasks, ("apply", f"runs/{run.name}")
-        task = tasks.find(name) or tasks.doing(words) or tasks.last(*words)
+    def load_of(self, run: Path, sittings: Sittings) -> Task | None:
+        """Return the task of the last load of a run, None if another command continued it."""
+        tasks = self.tasks
+        task = self._applying(run) or tasks.last("apply", f"runs/{run.name}")
         later = [time for time in sittings.began if task and time > task.started]
         other = task and (len(later) > 1 or (later and tasks.ended_before(task, later[0])))
         return None if other else task

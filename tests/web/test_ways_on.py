@@ -16,7 +16,7 @@ import importer
 from importer.ledger.run_lock import run_lock
 from importer.model.problem import CATALOGUE
 from importer.model.roster import UNEVEN
-from importer.web.advice import in_words, on_page
+from importer.web.site import in_words, on_page
 from tests.web.conftest import (
     KEY,
     PLAIN,
