@@ -29,8 +29,7 @@ ENV = ".env"
 TASK = "IMPORTER_TASK"
 """The variable with the name that the local page gave a command; a request to stop names it."""
 
-ENV_BYTES = 64_000
-"""The largest `.env` that is read."""
+ENV_BYTES = 64_000  # the largest `.env` that is read
 
 REGION = "ALMA_REGION"
 
@@ -48,8 +47,7 @@ WAY = ("ALMA_PROXY", "ALMA_CA_BUNDLE")
 SECRET_FOLDERS = ("CREDENTIALS_DIRECTORY", "ALMA_SECRETS")
 """Names of variables with a folder of secrets: systemd sets the first, the second is ours."""
 
-DOCKER_SECRETS = Path("/run/secrets")
-"""Where Docker puts the secrets of a container."""
+DOCKER_SECRETS = Path("/run/secrets")  # where Docker puts the secrets of a container
 
 _MUST_BE = {
     "ALMA_RATE": "a number of calls a second, more than 0 and up to 50",
@@ -111,11 +109,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> Settings:
-        """Return the settings as they are now.
-
-        Raises UsageError naming the settings that are wrong, and where `.env` cannot be read or
-        trusted.
-        """
+        """Return the settings. Raises UsageError for wrong ones, or a `.env` not to be trusted."""
         return cls._checked()._hidden()
 
     @classmethod

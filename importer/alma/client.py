@@ -37,17 +37,13 @@ from importer.alma.responses import (
 from importer.model.fields import CodeRow, CodeTables
 from importer.model.user import User
 
-PAGE = 100
-"""The most users that Alma gives in one call."""
-
-MOST_FOUND = 1000
-"""More hits than this are not a search for one person."""
+PAGE = 100  # the most users that Alma gives in one call
+MOST_FOUND = 1000  # more hits than this are not a search for one person
 
 BACKOFF = (0.5, 1.0, 2.0)
-"""Seconds to wait before a failed call is sent again. No jitter: the limiter spaces the calls."""
+"""Seconds before a failed call is sent again; no jitter, as the limiter spaces calls."""
 
-PATIENCE = 10
-"""How often one call may be refused for speed, or come too late, before the run stops."""
+PATIENCE = 10  # how often one call may be refused for speed or be too late until the run stops
 
 _NO_ANSWER = (errors.AccessError, errors.DailyLimitError, errors.ThrottledError)
 

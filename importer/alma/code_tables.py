@@ -28,8 +28,7 @@ LARGEST = 20_000_000
 CAMPUSES = "Campuses"
 """Not a code table: Alma has no call for its campuses (contract 0.3), so people write them down."""
 
-LIBRARIES = "Libraries"
-"""Alma's libraries, which have a call of their own."""
+LIBRARIES = "Libraries"  # Alma's libraries, which have a call of their own
 
 TABLES: tuple[str, ...] = tuple(
     sorted({field.facts.table for field in FIELDS.values()} - {"", CAMPUSES})

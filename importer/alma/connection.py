@@ -147,8 +147,7 @@ for _name in ("httpx", "httpcore"):
 ONE_RECORD, MANY_RECORDS = 5_000_000, 64_000_000
 """The largest bodies that are read, in bytes. 100 whole users are a few megabytes at most."""
 
-CA_BUNDLE = 5_000_000
-"""The largest file of certificates that is read, in bytes."""
+CA_BUNDLE = 5_000_000  # the largest file of certificates that is read, in bytes
 
 _DAMAGED = ReplyLost("the reply was damaged on its way")
 

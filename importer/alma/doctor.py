@@ -39,10 +39,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was checked, with its result and advice, blank if there is nothing to do.
-
-    `exit` is the code with which a load would end because of it.
-    """
+    """What was checked, its result and advice; `exit`: how a load would end because of it."""
 
     name: str
     state: State
@@ -58,10 +55,7 @@ class Finding:
 async def examine(
     alma: Alma, codes: CodeTables, saved: Mapping[Path, Facts], today: date
 ) -> tuple[Finding, ...]:
-    """Check the key, its rights, the institution, the clock, the code tables and saved facts.
-
-    An AlmaError becomes a finding.
-    """
+    """Check key, rights, institution, clock, code tables and saved facts, whatever Alma says."""
     institution, code = await _institution(alma)
     if institution.exit is Exit.STOPPED:
         return replace(institution, name="connection"), _codes(codes, "", today)
@@ -183,10 +177,7 @@ class UnclearError(Exception):
 
 
 def code_in(reply: Reply) -> str:
-    """Return Alma's error code; blank if the call was carried out.
-
-    Raises UnclearError if neither is certain, as where a gateway or Alma is down.
-    """
+    """Return Alma's error code, "" if all was done. Raises UnclearError if neither is certain."""
     error = judge(reply, writes=False)
     if error is None or isinstance(error, RefusedError):
         return error.code if error else ""

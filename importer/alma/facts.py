@@ -42,10 +42,7 @@ class UsedFor(BaseModel, frozen=True, extra="forbid"):
 
 
 class Facts(BaseModel, frozen=True, extra="forbid"):
-    """What was measured, where and when. It contains no patron data.
-
-    `facts`: value by the name of a switch. `unclear`: why a fact could not be measured, by name.
-    """
+    """What was measured, by names of switches, and why not (`unclear`). It has no patron data."""
 
     institution: str
     environment: str

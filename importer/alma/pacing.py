@@ -25,28 +25,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 HEADROOM = 0.96
-"""Share of the rate that is used, so that delays on the network do not make 26 calls of 25."""
+"""Share of the rate that is used: delays on the network must not make 26 calls of 25."""
 
-SLOWEST = 0.2
-"""Calls per second below which the rate never falls."""
-
-FEWEST, MOST = 4, 64
-"""How many calls may be under way, at least and at most."""
-
-SLOW_ANSWER = 2.0
-"""Seconds that an answer may take without slowing down the calls."""
-
-SHORTEST_PAUSE = 1.0
-"""Seconds without calls after a refusal for speed."""
-
-RECOVERY = 300.0
-"""Seconds in which the rate grows from nothing to the rate that was set."""
-
-STEP = 10.0
-"""Seconds between two increases of the rate."""
-
-FRESH = 2.0
-"""Seconds for which a record counts as just read."""
+SLOWEST = 0.2  # calls per second below which the rate never falls
+FEWEST, MOST = 4, 64  # how many calls may be under way, at least and at most
+SLOW_ANSWER = 2.0  # seconds that an answer may take without slowing down the calls
+SHORTEST_PAUSE = 1.0  # seconds without calls after a refusal for speed
+RECOVERY = 300.0  # seconds in which the rate grows from nothing to the rate that was set
+STEP = 10.0  # seconds between two increases of the rate
+FRESH = 2.0  # seconds for which a record counts as just read
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +101,7 @@ class RateLimiter:
 
     @property
     def rate(self) -> float:
-        """Calls per second at this moment.
-
-        After a refusal for speed it is half of what it was, and grows again in small steps.
-        """
+        """Calls per second now: half as many after a refusal for speed, then growing again."""
         steps = max(0.0, self._clock() - self._resumes) // STEP if self._pauses else 0
         grown = self._slowed_to + self._full_rate * steps * STEP / RECOVERY
         return min(self._full_rate, grown)
@@ -155,10 +139,7 @@ class RateLimiter:
         return min(MOST, max(FEWEST, math.ceil(self._full_rate * SLOW_ANSWER)))
 
     async def slot(self, *, urgent: bool = False) -> Slot:
-        """Wait for a slot. An urgent call gets the next one; of several, the latest gets it.
-
-        Raises DailyLimitError where the call would touch the reserve.
-        """
+        """Wait for a slot; of urgent calls the latest gets it. Raises DailyLimitError."""
         waiter: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
         (self._urgent if urgent else self._others).append(waiter)
         if self._giving is None or self._giving.done():

@@ -81,8 +81,7 @@ LAST_NAME, PRIMARY_ID = "Importerprobe", "importer-probe-{}"
 NAMELESS = PRIMARY_ID.format("nameless")
 """The additional ID of the user whose primary ID Alma makes."""
 
-USERS = 3
-"""At most N throw-away users exist at once; their IDs are numbered from 1."""
+USERS = 3  # at most N throw-away users exist at once; their IDs are numbered from 1
 
 _LAG = 10  # seconds in which a new user should be in Alma's lists
 

@@ -24,8 +24,7 @@ from importer.model.fields import FIELDS
 from importer.model.files import hide
 from importer.model.problem import Repairs
 
-LONGEST_WAIT = 600.0
-"""Seconds; a server that asks for a longer wait is not believed."""
+LONGEST_WAIT = 600.0  # seconds; a server that asks for a longer wait is not believed
 
 _SUPPORT = (
     "Try this row again later. If it fails again, send Alma's tracking ID to Ex Libris support."

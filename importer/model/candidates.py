@@ -31,14 +31,9 @@ if TYPE_CHECKING:
 NAMES = tuple(path for path in FIELDS if path.endswith("_name"))
 """The fields with parts of a person's name."""
 
-ID_FIELDS = ("primary_id", "user_identifier.value")
-"""The fields of a person's own IDs."""
-
-ENDS = ("expiry_date", "purge_date")
-"""The fields with the dates on which a record ends."""
-
-ROLE_END = "patron_role.expiry"
-"""The field with the date on which the Patron role ends."""
+ID_FIELDS = ("primary_id", "user_identifier.value")  # the fields of a person's own IDs
+ENDS = ("expiry_date", "purge_date")  # the fields with the dates on which a record ends
+ROLE_END = "patron_role.expiry"  # the field with the date on which the Patron role ends
 
 
 def _yes(value: object) -> object:

@@ -70,8 +70,7 @@ class Field:
 SECRETS = frozenset({"password", "pin_number"})
 """Fields whose value is never shown, and whose columns are kept nowhere."""
 
-JOINED = "+"
-"""What is between several codes in one text."""
+JOINED = "+"  # what is between several codes in one text
 
 
 _SHAPES: dict[object, Shape] = {
@@ -121,8 +120,7 @@ PATRON_ROLE: dict[str, Field] = {
 }
 """The fields of the Patron role that a mapping may set. They belong to no list of `LISTS`."""
 
-PATRON = "200"
-"""Alma's code of the Patron role (contract 1.3, user_role)."""
+PATRON = "200"  # Alma's code of the Patron role (contract 1.3, user_role)
 
 ALWAYS_REQUIRED = ("primary_id", "first_name", "last_name", "user_group")
 """Every record needs these, whatever the mapping says (contract 4.1, the library's own rule)."""

@@ -105,11 +105,8 @@ def _in_base64(secret: str) -> set[str]:
     return forms
 
 
-DIGITS = 18
-"""Digits of a number in a JSON file."""
-
-_SHOWN = 200
-"""Characters of a path that a message quotes."""
+DIGITS = 18  # digits of a number in a JSON file
+_SHOWN = 200  # characters of a path that a message quotes
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

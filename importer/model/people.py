@@ -85,8 +85,7 @@ IN_WORDS = {BORN: "birth date", EMAIL: "email", PHONE: "phone number", ADDRESS: 
 COMMON = 200
 """What more records than this share says nothing about a person: it is an office's address."""
 
-SIMILARITY = 0.88
-"""Jaro-Winkler, of 1; chosen with the labeled pairs of docs/reference/matching.md."""
+SIMILARITY = 0.88  # Jaro-Winkler, of 1; chosen with the labeled pairs of docs/reference/matching.md
 
 _INITIAL = re.compile(r"(?<![^\s.])[A-Za-z](?:\.\s*|\s+|$)")
 _NOT_A_DIGIT = re.compile(r"[^0-9]+")
@@ -140,8 +139,7 @@ class Common:
 
 NOTHING_COMMON = Common()
 
-NOBODY = PersonKeys("", "")
-"""The keys of a person of whom nothing is known."""
+NOBODY = PersonKeys("", "")  # the keys of a person of whom nothing is known
 
 
 def in_words(kinds: Collection[str], *before: str) -> str:
@@ -279,8 +277,7 @@ def _consonants(name: str) -> str:
 HOME_REGION = "US"
 """Where a number without a country prefix is taken to be, unless the mapping has another region."""
 
-_MOST_KEPT = 200_000
-"""Numbers and domains, each; about 50 MB."""
+_MOST_KEPT = 200_000  # numbers and domains, each; about 50 MB
 
 
 class Phone(NamedTuple):

@@ -164,8 +164,7 @@ CATALOGUE: dict[Code, Kind] = TypeAdapter(dict[Code, Kind]).validate_python(
 )
 """The kind of every code, in the order of the reference page."""
 
-VALUE = "{value}"
-"""The place of the cell's own text in a message, where it can be masked."""
+VALUE = "{value}"  # the place of the cell's own text in a message, where it can be masked
 
 KNOWN = "{known}"
 """The same for a text that is a known word, however typed: not a name, so never masked."""
@@ -269,10 +268,7 @@ class Problem:
     repairs: Repairs = Repairs.ROW
 
     def sentence(self, shown: str | None = None, *, begin: bool = False) -> str:
-        """Return what is wrong, with the cell's text, or `shown` instead of it.
-
-        `begin`: with a capital, as a sentence begins; a cell's text is not changed.
-        """
+        """Return what is wrong, with the cell's text or `shown`; `begin`: with a capital."""
         message = self.message
         if begin:
             message = message[:1].upper() + message[1:]

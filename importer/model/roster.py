@@ -115,10 +115,7 @@ class Roster:
     lines: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
 
     def with_lines(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return rows of the roster with their line breaks, where their texts are still the same.
-
-        A cell that was corrected or hidden meanwhile is as it is now.
-        """
+        """Return rows with the line breaks of the roster, where their texts are still the same."""
         whole = frame
         for position, texts in self.lines.items():
             column = frame[position]
@@ -166,14 +163,12 @@ class Roster:
 ROW, RESULT, DECISION = "Row in the original file", "Result", "Decision"
 WHY, WHAT_TO_DO = "Why", "What to do"
 
-ADDED = (ROW, RESULT, DECISION, WHY, WHAT_TO_DO)
-"""The first headings of a rejects file, in order."""
+ADDED = (ROW, RESULT, DECISION, WHY, WHAT_TO_DO)  # the first headings of a rejects file, in order
 
 UNEVEN = frozenset({Code.ROW_TOO_LONG, Code.ROW_TOO_SHORT})
 """Problems of a row whose cells may be under the wrong headings."""
 
-MISPLACED = UNEVEN | {Code.CELL_TOO_LONG}
-"""The same, and of a cell that may contain whole rows."""
+MISPLACED = UNEVEN | {Code.CELL_TOO_LONG}  # the same, and of a cell that may contain whole rows
 
 MARKS: dict[Code, str] = {
     Code.ROW_TOO_LONG: "too long",

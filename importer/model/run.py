@@ -176,11 +176,7 @@ class SinceLoad(Kept):
 
 
 class SisLoad(Kept):
-    """What the file for Alma's SIS load has beside the row's values.
-
-    `fill`: Alma's values of what the row does not give. `keep_edits`: Alma's value where staff
-    edited one.
-    """
+    """Whether the file has Alma's value where the row has none, and where staff edited one."""
 
     fill: bool
     keep_edits: bool

@@ -133,8 +133,7 @@ def steering(text: str) -> str:
 
 # --- known words ---
 
-_SHORTEST = 5
-"""In shorter words one other letter makes another word: `Grad` and `Brad`."""
+_SHORTEST = 5  # in shorter words one other letter makes another word: `Grad` and `Brad`
 
 
 def means_one_of(text: str, words: Iterable[str]) -> bool:
@@ -196,8 +195,7 @@ def folded(name: str) -> str:
 
 # --- row numbers ---
 
-ROSTER_ROWS = 10_000_000
-"""More rows than a roster has; see `RowId.packed`."""
+ROSTER_ROWS = 10_000_000  # more rows than a roster has; see `RowId.packed`
 
 ABSENT_ROWS = 5_000_000
 """From here on, the numbers of a roster's rows stand for people who are missing from it."""
@@ -221,10 +219,7 @@ class RowId(NamedTuple):
 
     @property
     def packed(self) -> int:
-        """The row as one number, for an index and for SQLite; those of a run sort in its order.
-
-        In the first roster it is Excel's number.
-        """
+        """The row as one number, which sorts as a run does; in the first roster it is Excel's."""
         return self.roster * ROSTER_ROWS + self.number
 
 
@@ -291,12 +286,10 @@ def spans(rows: Sequence[int], most: int) -> str:
     return f"{', '.join(shown[:most])} and {len(rows) - 1 - ends[most - 1]:,} more"
 
 
-_SECONDS = 0.5
-"""How long a pattern of the mapping may take on one text."""
+_SECONDS = 0.5  # how long a pattern of the mapping may take on one text
 _STRAIGHT = re.compile(r"(?:(?:[\w ]|\\d|\[[\w-]+\])(?:\{[0-9]+\})?)*+")
 """A pattern that fits a text in one way at most; to watch the clock would take most of the time."""
-MOST_CHARACTERS = 4_000
-"""Texts longer than this are not searched with a pattern."""
+MOST_CHARACTERS = 4_000  # texts longer than this are not searched with a pattern
 _LENGTH, _NESTING, _SIZE = 1_000, 50, 10_000
 """Of a pattern: characters, groups inside one another, and parts with repetitions written out."""
 
@@ -374,10 +367,7 @@ Pattern = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_p
 
 
 def full_match(pattern: str, text: str) -> bool:
-    """Return whether a pattern matches a text as a whole; never one that is too long for it.
-
-    Raises MappingError if the pattern takes too long.
-    """
+    """Return whether a pattern matches a whole text that is not too long. Raises MappingError."""
     if len(text) > MOST_CHARACTERS:
         return False
     try:

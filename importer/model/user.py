@@ -27,8 +27,7 @@ class AccountType(StrEnum):
         return "Internal" if self is AccountType.INTERNAL else "External"
 
 
-DELETED = "DELETED"
-"""The status of a user whose record Alma keeps after deleting it (contract 3.3)."""
+DELETED = "DELETED"  # the status of a user whose record Alma keeps after deleting it (contract 3.3)
 
 
 class Reach(Enum):
@@ -282,8 +281,5 @@ class User(Part):
 
     @classmethod
     def from_json(cls, body: str | bytes) -> User:
-        """The user of a body that Alma sent.
-
-        Raises pydantic's ValidationError where it is not a user; the client translates that.
-        """
+        """Return the user of a body that Alma sent. Raises pydantic's ValidationError."""
         return cls.model_validate_json(body)

@@ -23,7 +23,7 @@ _FILE = tomllib.loads(Path(__file__).with_name("institution.toml").read_text("ut
 INSTITUTION: tuple[str, str] = (_FILE["institution"]["code"], _FILE["institution"]["name"])
 SEED: dict[str, list[Any]] = _FILE["seed"]
 # The user groups that are not set up for a record type.
-GROUPS_UNFIT: dict[str, list[str]] = _FILE["groups_unfit"]
+_GROUPS_UNFIT: dict[str, list[str]] = _FILE["groups_unfit"]
 _VENDOR_ONLY: dict[str, list[str]] = _FILE["vendor_only"]
 # Not code tables in Alma: campuses and libraries have menus of their own.
 _UNLISTED = frozenset({"Campuses", "Libraries", "Scopes"})
@@ -36,10 +36,11 @@ class CodeTables:
     def __init__(
         self, own: Mapping[str, Mapping[str, str]], institution: tuple[str, str] = INSTITUTION
     ) -> None:
-        """Start with the tables of an institution, and those of `institution.toml` it lacks.
+        """Start with an institution's own tables, and those of `institution.toml` that it lacks.
 
-        Of an institution's own codes these do not show which ones exist, so any is taken.
+        These do not show which codes exist there, so any is taken.
         """
+        self.are_own = bool(own)
         self._open = _FILE["tables"].keys() - own.keys() if own else set[str]()
         self.institution = institution
         self.shown_institution: Json = dict(zip(("value", "desc"), institution, strict=True))
@@ -68,8 +69,10 @@ class CodeTables:
         return self._tables.get(table, {}).get(code, "")
 
     def allowed(self, table: str, code: str, record_type: str) -> bool:
-        """Return whether users of this record type may have this code of the table."""
-        return record_type == "CONTACT" or code not in _VENDOR_ONLY.get(table, [])
+        """Return whether users of this record type may have this code; own tables do not say."""
+        if table == "UserGroups":
+            return self.are_own or code not in _GROUPS_UNFIT.get(record_type, [])
+        return self.are_own or record_type == "CONTACT" or code not in _VENDOR_ONLY.get(table, [])
 
     def names(self) -> list[str]:
         """Return the names of the tables that the configuration API shows."""

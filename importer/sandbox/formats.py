@@ -66,10 +66,7 @@ def refuse(name: str, **words: str) -> NoReturn:
 
 
 def wants_xml(request: web.BaseRequest, default: str) -> bool:
-    """Return whether to answer in XML.
-
-    By the query's `format`, then Accept, then the format of the body, then the default.
-    """
+    """Return whether to answer in XML: by the query, Accept, the body, else the default."""
     wanted = request.query.get("format") or request.headers.get("Accept") or ""
     if "json" not in wanted and "xml" not in wanted and request.method in {"POST", "PUT"}:
         wanted = request.headers.get("Content-Type", "")
@@ -96,10 +93,7 @@ def _answer(body: bytes, kind: str, status: int) -> web.Response:
 def error_answer(
     error: RefusalError, tracking: str = "", shape: str = "standard", *, xml: bool = True
 ) -> web.Response:
-    """Return a refusal in Alma's envelope; the gateway's have no tracking ID.
-
-    `shape` is a value of the switch `error-shape`.
-    """
+    """Return a refusal in an envelope of the `error-shape`; the gateway's have no tracking ID."""
     if error.code in _WRAPPED:
         shape, tracking = "rest", tracking.replace("AWAE", "JME") or "unknown"
     if xml:
@@ -174,10 +168,7 @@ def read_json(body: bytes, switches: Switches) -> Record:
 
 
 def read_user(document: Json, *, lax: bool = False) -> Record:
-    """Return the user in a JSON document; a wrong type or date is BAD_REQUEST.
-
-    `lax` ignores empty dates and booleans.
-    """
+    """Return the user in a document, or BAD_REQUEST; `lax` ignores empty dates and booleans."""
     return _read([] if document is None else document, USER, "User", lax=lax)
 
 
@@ -324,10 +315,7 @@ def _show_code(code: str, field: Field, describe: Describe) -> Json:
 
 
 def parse_xml(body: bytes, *, huge: bool = False) -> Element:
-    """Return the root of an XML document without a DTD; refuse anything else as Alma does.
-
-    `huge` lifts the parser's limits, for the files of a SIS load.
-    """
+    """Return the root of an XML document without a DTD, or 401676; `huge`: of a SIS load's size."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True,
         remove_pis=True, huge_tree=huge,

@@ -140,21 +140,18 @@ def read_faults(source: str, name: str) -> Faults:
         raise UsageError(msg)
     try:
         given = _File.model_validate(YAML(typ="safe", pure=True).load(source) or {})
-    except ValidationError as error:
-        msg = f"{name}: {_explain(error)}"
-        raise UsageError(msg) from error
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        msg = f"{name}: line {line}: this is not YAML: {error.problem or 'unreadable'}"
-        raise UsageError(msg) from error
     except (YAMLError, ValueError, TypeError, RecursionError) as error:
-        msg = f"{name}: this is not YAML"
+        msg = f"{name}: {_explain(error)}"
         raise UsageError(msg) from error
     return Faults(tuple(given.rules or ()), given.seed)
 
 
-def _explain(error: ValidationError) -> str:
-    """Return the first thing that pydantic found wrong, with the number of its rule."""
+def _explain(error: Exception) -> str:
+    """Return what is wrong, with the line or the number of the rule."""
+    if isinstance(error, MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: this is not YAML: {error.problem}"
+    if not isinstance(error, ValidationError):
+        return "this is not YAML"
     problem = error.errors()[0]
     if not problem["loc"]:
         return "the file has `seed` and `rules`"
@@ -169,8 +166,7 @@ Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 _Process: TypeAlias = "Callable[[], Awaitable[web.StreamResponse]]"
 
 ROOT = "/almaws/v1"
-MAX_BODY = 1024**2
-"""Bytes of a body for Alma's API. No record comes near it."""
+MAX_BODY = 1024**2  # bytes of a body for Alma's API. No record comes near it.
 
 _LOGGED_CALLS = 500_000
 _MAINTENANCE = (

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from importer.sandbox.configuration import GROUPS_UNFIT, INSTITUTION, CodeTables
+from importer.sandbox.configuration import CodeTables
 from importer.sandbox.formats import refusal, refuse
 from importer.sandbox.users import (
     EXTERNAL,
@@ -51,10 +51,7 @@ class Institution:
     tables: CodeTables
 
     def find(self, value: str, kind: str = ALL_UNIQUE) -> Stored:
-        """Return the user with this identifier; `kind` is an ID type, `all_unique` or "" (primary).
-
-        Raises RefusalError (401861, 401890, 4019998) if there is none.
-        """
+        """Return the user with this ID, of a type, `all_unique` or "" (primary), or refuse."""
         for key in dict.fromkeys((value.casefold(), value)):
             holder = self.store.find(key)
             if holder is None:
@@ -102,10 +99,7 @@ class Institution:
         return self.save(replace(old, record=record, edited=edited, secret=secret))
 
     def save(self, user: Stored) -> Stored:
-        """Store a complete new or changed user, if its identifiers differ and nobody has them.
-
-        Raises RefusalError: 4018994 for one that it has twice, 401851 for another user's.
-        """
+        """Store a user, unless an ID is there twice (4018994) or is another user's (401851)."""
         claims = self.claims(user.record)
         seen: dict[str, str] = {}
         for claim in claims:
@@ -214,8 +208,8 @@ def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
             refuse("missing", field=name)
     group = text(record, "user_group")
     excused = text(record, "record_type") == "CONTACT" or switches["empty-user-group"] == "accept"
-    unfit = group in GROUPS_UNFIT.get(text(record, "record_type"), ())
-    if unfit or (not tables.has("UserGroups", group) and (group or not excused)):
+    fits = tables.allowed("UserGroups", group, text(record, "record_type"))
+    if not fits or (not tables.has("UserGroups", group) and (group or not excused)):
         refuse("illegal_group")
     if switches["mandatory-email"] == "on" and not entries(record, "email"):
         refuse("missing", field="email")
@@ -247,14 +241,13 @@ def _check_kind(body: Record, tables: CodeTables, switches: Switches) -> None:
 
 
 def _check_external(body: Record, tables: CodeTables, switches: Switches) -> None:
-    """Check what only External users have; the profiles of an own institution are not known."""
+    """Check what only External users have; own tables do not list the profiles."""
     external_id = text(body, "external_id")
     if not external_id:
         refuse("external_id_missing")
     if switches["external-password"] == "refuse" and text(body, "password"):
         refuse("missing", field="internal account for password")
-    known = tables.institution != INSTITUTION or external_id == "SIS"
-    if switches["external-id-check"] == "on" and not known:
+    if switches["external-id-check"] == "on" and not tables.are_own and external_id != "SIS":
         refuse("invalid_value", field="external_id", value=external_id)
 
 

@@ -20,8 +20,7 @@ _SHIFT = 400  # days by which a date is moved at most; never 0
 _CODES = frozenset({"external_id", "segment_type", "status", "force_password_change", "scope"})
 """Fields of text that hold codes."""
 
-_TOGETHER = {"purge_date": "expiry_date"}
-"""Fields that are taken from one user."""
+_TOGETHER = {"purge_date": "expiry_date"}  # fields that are taken from one user
 
 _LEFT_OUT = frozenset({"full_name", "status_date", "password", "proxy_for_user", *SOURCE})
 _VOWELS, _CONSONANTS = "aeiou", "bdfghjklmnprstvz"

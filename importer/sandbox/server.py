@@ -207,8 +207,7 @@ def _application(options: Options, ready: Callable[[], None], stop: _Stop) -> we
     return application
 
 
-_OTHER = "01OTHER_INST"
-"""The institution whose patrons have copies here."""
+_OTHER = "01OTHER_INST"  # the institution whose patrons have copies here
 
 
 def _institution(options: Options) -> Institution:

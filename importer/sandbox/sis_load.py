@@ -125,11 +125,7 @@ class _Load:
             return None
 
     def _claim(self, body: Record, old: Stored | None) -> set[str]:
-        """Return the keys of a record's identifiers.
-
-        Refuses one that an earlier record of the load has, one that the record has twice, and one
-        of another user.
-        """
+        """Return the keys of a record's IDs; refuse one that it, the load or a user has already."""
         keys: set[str] = set()
         for claim in self.institution.claims(body):
             words = {"kind": claim.type or "Primary id", "value": claim.value}

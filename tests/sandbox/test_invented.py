@@ -178,3 +178,12 @@ def test_invented_patrons_have_codes_of_the_institution() -> None:
         for user in alma.call("GET", "/users?limit=3&expand=full").json()["user"]:
             assert user["user_group"]["value"] == "U1"
             alma.update(user["primary_id"], json.loads(json.dumps(user)))
+
+
+def test_codes_of_the_institution_are_for_every_kind_of_user() -> None:
+    """Its tables do not list which are not; a code of another table's name means something else."""
+    tables = {"UserGroups": {"UGRD": "Own"}, "UserAddressTypes": {"office": "Office"}}
+    address = {"line1": "1 Elm Street", "address_type": [coded("office")]}
+    with practice(Options(rate=0, codes=tables)) as alma:
+        alma.create(record_type=coded("STAFF"), user_group=coded("UGRD"))
+        alma.create(primary_id="P2", user_group=coded("UGRD"), contact_info={"address": [address]})
