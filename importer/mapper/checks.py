@@ -32,10 +32,7 @@ from importer.model.user import AccountType, Reach
 
 
 def run(mapping: MappingDocument, *levels: Level) -> list[MappingFinding]:
-    """Return the findings of every check of these levels.
-
-    What `match.absent` sets is checked as the record is.
-    """
+    """Return the findings of these levels, also about what `match.absent` sets."""
     return [
         found
         for part in mapping.with_absent

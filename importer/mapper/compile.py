@@ -186,10 +186,7 @@ def digits_of(text: str) -> int:
 
 
 def looks_like_a_person(headings: Iterable[str]) -> bool:
-    """Return whether the headings of a roster are rather the values of its first person.
-
-    One is an email address, or more are dates and numbers than are known as headings.
-    """
+    """Return whether headings are rather a person: an email, or mostly numbers and dates."""
     texts = [heading for heading in headings if heading.strip()]
     values = sum(
         digits_of(text) >= 5 or is_any_date(text) or (text.isdecimal() and int(text) not in YEARS)
@@ -626,10 +623,7 @@ class _Compiler:
         return file.id_rule(heading) or file.id_rule(self.stars.get(heading_key(heading), ""))
 
     def _common_id_rule(self, rule: FieldRule, bound: Mapping[str, str]) -> IdRule | None:
-        """The `ids:` rule of the columns that feed a field, if they all have the same.
-
-        What a named value makes of a column is no ID of that column any more.
-        """
+        """Return the `ids:` rule that the columns behind a field share, if none is changed."""
         plain = {
             name: value
             for name, value in rule.values.items()

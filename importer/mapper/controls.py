@@ -66,10 +66,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Controls about one thing, and what they do now in a sentence.
-
-    `danger`: it changes people without a row.
-    """
+    """Controls of one thing, and what they do now. `danger`: it changes people without a row."""
 
     title: str
     now: str
@@ -192,10 +189,7 @@ def _kept(rule: Rule | None) -> dict[str, str]:
 
 
 def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
-    """Yield the controls of the days on which terms end, and of the time after them if it is one.
-
-    A day that stays keeps its time.
-    """
+    """Yield the controls of the ends of terms, and of the time after, which an old end keeps."""
     ends, after = ", ".join(one.ends for one in terms), {one.ends: one.grace for one in terms}
     grace = terms[0].grace if len({*after.values()}) == 1 else ""
 

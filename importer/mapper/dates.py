@@ -462,10 +462,7 @@ def _western(text: str) -> str:
 
 
 def _is_moment(clock: re.Match[str]) -> bool:
-    """Return whether a time is one of UTC and not the beginning or the end of a day.
-
-    It was probably converted from a local time, which may be of the day before or after.
-    """
+    """Return whether a time is one of UTC within a day, so that the local day may be another."""
     hour, minute, half, utc = clock.groups()
     hours = int(hour) % 12 + 12 * (half.upper() == "P") if half else int(hour)
     return utc is not None and (hours, int(minute)) not in {(0, 0), (23, 59)}
@@ -522,10 +519,7 @@ Orders = dict[Hashable, str | None]
 
 
 def order_notice(order: str, dates: Dates) -> CellFinding:
-    """Return the notice that dates were read in the order that their column shows.
-
-    `dates`: how the mapping says that they are read.
-    """
+    """Return the notice that dates, which the mapping reads so, were read as their column shows."""
     message = f"was read as {ORDER_WORDS[order]}, because some dates allow no other order"
     advice = (
         f"If this is right, declare it in the mapping: `dates: {dates.written({'order': order})}`."
@@ -544,10 +538,7 @@ SWAPPED = CellFinding(
 
 
 def may_be_swapped(texts: Collection[str]) -> bool:
-    """Return whether a program may have read the dates of a column in the wrong order.
-
-    It leaves those as text that do not exist in its order, because their day is above 12.
-    """
+    """Return whether a program may have taken days for months: it leaves those above 12 as text."""
     typed = [one for one in map(_THREE.fullmatch, texts) if one and len(one[1]) < 3]
     days = [max(int(one[1]), int(one[3])) for one in typed]
     if min(days, default=0) <= 12:

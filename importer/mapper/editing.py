@@ -1,7 +1,8 @@
 """Change the text of a mapping in small steps, as the local page does.
 
 Each step takes the text and returns the new one. Only the lines of the changed key differ; all
-others, comments included, stay byte for byte.
+others, comments included, stay byte for byte. `steps` lead to a value. `base`: the value, if that
+may be in another mapping, which this one extends. Each step raises NotEditableError.
 """
 
 from __future__ import annotations
@@ -30,12 +31,7 @@ class NotEditableError(UsageError):
 
 
 def set_column(text: str, steps: Steps, heading: str, base: Plain = "") -> str:
-    """Let a field of the record take this column.
-
-    Of a rule, only its `from` changes; a mark as a guess goes. `steps` lead to the field:
-    `("record", "last_name")`. `base`: its rule, if that may be in another mapping, which this one
-    extends. Raises NotEditableError.
-    """
+    """Let a field take this column. Of a rule, only its `from` changes; a mark as a guess goes."""
     root = _root(text)
     node = _find(root, steps)
     if isinstance(node, MappingNode):
@@ -53,7 +49,7 @@ def set_column(text: str, steps: Steps, heading: str, base: Plain = "") -> str:
 
 
 def column(heading: str) -> str:
-    """Return the placeholder of a column as YAML. Raises NotEditableError if it cannot be named."""
+    """Return the placeholder of a column as YAML, if it can be named."""
     if is_nameable(heading):
         return cell(heading)
     msg = (
@@ -69,11 +65,7 @@ def is_marked(line: str) -> bool:
 
 
 def clear_field(text: str, steps: Steps) -> str:
-    """Remove a key or an entry of a list; what contains nothing else goes as well.
-
-    Only `record`, which a mapping needs, stays. Raises NotEditableError, as for what is in another
-    mapping, which this one extends.
-    """
+    """Remove a key or an entry of a list, and what contains nothing else, but for `record`."""
     root = _root(text)
     if _find(root, steps) is None:
         _check_base(root, steps)
@@ -87,11 +79,7 @@ def clear_field(text: str, steps: Steps) -> str:
 
 
 def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]], base: Plain = "") -> str:
-    """Add an entry to a list of the record: `kind` leads to the list, values are YAML.
-
-    `base`: the list, if that may be in another mapping, which this one extends. Raises
-    NotEditableError.
-    """
+    """Add an entry to a list of the record: `kind` leads to the list, values are YAML."""
     entry = ", ".join(f"{name}: {_in_braces(value)}" for name, value in fields)
     line = f"- {{{entry}}}"
     root = _root(text)
@@ -108,11 +96,7 @@ def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]], base: P
 
 
 def set_code(text: str, table: str, word: str, code: str, base: Plain = "") -> str:
-    """Give a word of the roster its code in a lookup of the mapping; the lookup is made if needed.
-
-    `base`: the lookup, if that may be in another mapping, which this one extends. Raises
-    NotEditableError, as for one in a CSV file.
-    """
+    """Give a word of the roster its code in a lookup of the mapping, which is made if needed."""
     node = _find(_root(text), ("lookups", table))
     if node is not None and not isinstance(node, MappingNode):
         raise _refusal(("lookups", table))
@@ -127,10 +111,7 @@ def set_code(text: str, table: str, word: str, code: str, base: Plain = "") -> s
 
 
 def set_key(text: str, steps: Steps, key: str, value: str) -> str:
-    """Give the rule of a field a key with this YAML value.
-
-    Raises NotEditableError, as for a rule that is in another mapping, which this one extends.
-    """
+    """Give the rule of a field a key with this YAML value."""
     node = _find(_root(text), steps)
     if isinstance(node, MappingNode):
         return set_value(text, (*steps, key), value)
@@ -142,10 +123,7 @@ def set_key(text: str, steps: Steps, key: str, value: str) -> str:
 
 
 def set_value(text: str, steps: Steps, value: str) -> str:
-    """Write a YAML value in place of the one at these steps; of a block, the comments go as well.
-
-    Raises NotEditableError.
-    """
+    """Write a YAML value in place of another; of a block, the comments go as well."""
     root = _root(text)
     node = _find(root, steps)
     if node is None:
@@ -162,7 +140,7 @@ def set_rule(text: str, steps: Steps, keys: Mapping[str, str], kept: Mapping[str
     """Write the keys of a rule with their YAML values; its others go, but for those kept.
 
     A rule of nothing but `from` becomes a plain value. `kept` are written, too, where the rule is
-    in another mapping, which this one extends. Raises NotEditableError.
+    in the base.
     """
     node = _find(_root(text), steps)
     if not isinstance(node, MappingNode):
@@ -180,7 +158,7 @@ def set_rule(text: str, steps: Steps, keys: Mapping[str, str], kept: Mapping[str
 
 
 def set_unused(text: str, headings: Sequence[str]) -> str:
-    """List the columns that no rule uses on purpose. Raises NotEditableError."""
+    """List the columns that no rule uses on purpose."""
     if not headings:  # those of a base stay, which does no harm
         there = _find(_root(text), ("roster", "unused")) is not None
         return clear_field(text, ("roster", "unused")) if there else text
@@ -216,7 +194,7 @@ def _check_base(root: MappingNode, steps: Steps) -> None:
 
 
 def _find(node: Node | None, steps: Steps) -> Node | None:
-    """Return the node at these steps, None if there is none. Raises NotEditableError."""
+    """Return the node at these steps, None if there is none."""
     for at, step in enumerate(steps):
         match node:
             case MappingNode():
@@ -232,10 +210,7 @@ def _find(node: Node | None, steps: Steps) -> Node | None:
 
 
 def _around(text: str, steps: Steps, node: Node) -> tuple[str, str]:
-    """Return what is before and behind a value; what is blank begins behind the colon of its key.
-
-    So does a block. Raises NotEditableError.
-    """
+    """Return what is before and behind a value; a blank or a block begins behind the colon."""
     start, end = node.start_mark.index, _content_end(text, node)
     if node.start_mark.index < node.end_mark.index and (_is_plain(node) or _is_flow(node)):
         return text[:start], text[end:]
@@ -287,9 +262,7 @@ def _insert(text: str, steps: Steps, value: str) -> str:
         return f"{text[:at].rstrip()}{comma}{keys[0]}: {inside}{text[at:]}"
     column = parent.start_mark.column if parent.value else 0
     at = _line_end(text, _content_end(text, parent))
-    lines = []
-    for level, key in enumerate(keys):
-        lines.append(f"{' ' * (column + _INDENT * level)}{key}:")
+    lines = [f"{' ' * (column + _INDENT * level)}{key}:" for level, key in enumerate(keys)]
     lines[-1] += value.replace("{indent}", " " * (column + _INDENT * len(keys)), 1)
     return f"{text[:at]}\n{chr(10).join(lines)}{text[at:] or chr(10)}"
 
@@ -320,15 +293,12 @@ def _delete(text: str, root: MappingNode, steps: Steps) -> str:
 
 
 def _content_end(text: str, node: Node) -> int:
-    """Return where the last text of a node ends, without comments and blank lines after it.
-
-    Raises NotEditableError for a list whose last entry may be an alias: its text stands elsewhere.
-    """
+    """Return where the last text of a node ends, without comments and blank lines after it."""
     if isinstance(node, ScalarNode) or _is_flow(node) or not node.value:
         end = int(node.end_mark.index)
         exact = node.value and (_is_plain(node) or _is_flow(node))
         return end if exact else len(text[:end].rstrip())  # else it is where the next text begins
-    if isinstance(node, SequenceNode) and (name := node.value[-1].anchor):
+    if isinstance(node, SequenceNode) and (name := node.value[-1].anchor):  # its text is elsewhere
         msg = (
             f"A list that ends in `*{name}` or `&{name}` can only be changed in the mapping's text."
         )

@@ -144,10 +144,7 @@ def secret_columns(
 
 
 def _taken(mapping: MappingDocument) -> Callable[[Place], set[str]]:
-    """Return what finds the fields, by their paths, that a mapping takes from a column.
-
-    The rules are asked once, as it is slow.
-    """
+    """Return what finds the fields that a mapping takes from a column; its rules are asked once."""
     headings = mapping.file.headings.items()
     spellings = [(heading_key(name), {*map(heading_key, more)}) for name, more in headings]
     taken = [
@@ -190,10 +187,7 @@ def without_secrets(roster: Roster, rows: pd.DataFrame, secret: Collection[int])
 def without_marks(
     texts: Texts, rows: Rows, labels: Collection[str]
 ) -> tuple[Texts, list[tuple[int, CellFinding, str]]]:
-    """Return the texts of a column that feeds these fields, blank where they are NOT_KEPT.
-
-    Each of these is a finding that rejects its row, as it is nobody's password.
-    """
+    """Return texts, blank where they are NOT_KEPT: nobody's password, which rejects the row."""
     finding = CellFinding(
         TYPED_TWICE.get(next(iter(labels), ""), Code.MISSING_VALUE),
         "was not kept with the rejected row",
@@ -310,10 +304,7 @@ class Evaluation:
     # --- rows ---
 
     def select_rows(self) -> None:
-        """Leave out the rows that `roster.only` does not take, and those of `roster.skip`.
-
-        None is left out by a date that cannot be read, which rejects it.
-        """
+        """Leave out rows by `only` and `skip`, but none by a date that cannot be read."""
         part = self.file.roster
         rows = self.meeting(part.only, self.every, {}, unread=True)
         for skip in part.skip:

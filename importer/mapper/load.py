@@ -301,10 +301,7 @@ def _pruned(values: dict[str, Plain], wrong: list[Steps]) -> dict[str, Plain]:
 
 
 def _lacking(source: Source, findings: list[MappingFinding]) -> list[MappingFinding]:
-    """The findings; a missing key is reported at the part that lacks it.
-
-    Beside an unknown key it is not reported: the two are most likely one slip.
-    """
+    """Return the findings; a missing key is one of the part that lacks it, if none is unknown."""
     kept = []
     beside = {found.steps[:-1] for found in findings if found.wrong != MISSING}
     for found in findings:

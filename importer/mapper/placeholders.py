@@ -176,10 +176,7 @@ def _hint(text: str) -> str:
 
 
 def heading_key(heading: str) -> str:
-    """Return the form in which headings, cells and lookup keys are compared.
-
-    Case, surrounding blanks and doubled blanks do not count.
-    """
+    """Return the form in which headings and words are compared: no case, no needless blanks."""
     return " ".join(heading.split()).casefold()
 
 

@@ -176,10 +176,7 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class EntryWork:
-    """An entry or a rule that is evaluated, as its keys see it.
-
-    `bound`: what headings stand for in it.
-    """
+    """An entry or rule that is evaluated, as its keys see it; `bound`: what headings stand for."""
 
     evaluation: Evaluation
     bound: Bindings
@@ -212,10 +209,7 @@ class EntryWork:
 
 @dataclass(frozen=True, slots=True)
 class RuleWork(EntryWork):
-    """A rule that is evaluated for some rows.
-
-    `located`: the countries that the field's entry is in, None if it has none.
-    """
+    """A rule that is evaluated for some rows; `located`: the countries of its entry, if any."""
 
     one: CompiledField
     rule: Rule

@@ -44,10 +44,7 @@ _LINES_ABOVE = 40
 
 
 def _repaired(rows: list[str], lines: Sequence[_Line]) -> tuple[int, str] | None:
-    """Return the line and the slip whose correction leaves the best mapping.
-
-    The fewest errors decide, then the usual blanks: even, and few.
-    """
+    """Return the line and the slip whose correction leaves the fewest errors and usual blanks."""
     best: tuple[tuple[int, ...], int, str] | None = None
     for at in reversed(range(max(0, len(lines) - _LINES_ABOVE), len(lines))):
         line = lines[at]
@@ -69,10 +66,7 @@ def _repaired(rows: list[str], lines: Sequence[_Line]) -> tuple[int, str] | None
 
 
 def _repairs(line: _Line, near: Sequence[_Line]) -> Iterator[tuple[str, int, str]]:
-    """Yield what a line may have been, the blanks before it, and its slip.
-
-    `near`: the lines above and below.
-    """
+    """Yield what a line between those `near` may have been, the blanks before it, and its slip."""
     dash, text, shift = line.raw[: line.inner - line.blanks], line.code, line.inner - line.blanks
     if glued := _GLUED.fullmatch(text):
         yield f"{dash}{glued[1]} {glued[2]}", line.blanks, "a blank is missing after the colon"
@@ -383,10 +377,7 @@ class _Reader:
 
 
 def _misread(text: str, stopped: int, error: str) -> tuple[int, str]:
-    """Return the line of the slip, counted from 1, and what is wrong with it.
-
-    `stopped`: where reading stopped, counted from 0. A line may show its slip by itself.
-    """
+    """Return the line of the slip, from 1, and what is wrong; `stopped` is counted from 0."""
     rows = text.split("\n")
     number = min(stopped, len(rows) - 1)
     while number > 0 and not rows[number].strip():

@@ -106,10 +106,7 @@ CODE_AND_CITY = {"city": "^[0-9]{4,6} +([^0-9].*)$", "postal_code": "^([0-9]{4,6
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What the mappings confirm that an office uses.
-
-    `fields`: of each heading, by its key. `codes`: of each heading and word, by their keys.
-    """
+    """What an office's mappings confirm: `fields` by heading, `codes` by heading and word."""
 
     fields: Mapping[str, str]
     codes: Mapping[tuple[str, str], str]
@@ -265,10 +262,7 @@ class Guess:
 
     @property
     def identifies(self) -> bool:
-        """Whether it could be an ID: all different, and not a date, an email or a known field.
-
-        Most have digits, or its heading has a word of IDs.
-        """
+        """Whether it could be an ID: all differ, most have digits or the heading a word of IDs."""
         words = set(words_of(self.place.heading))
         different = len(self.counts) >= _IDS_DIFFER * self.filled > 0
         if self.field or not different or self.numbers_rows or words & SOMEBODY_ELSE:
@@ -326,10 +320,7 @@ class Guess:
 
 
 def parts_of_address(guess: Guess) -> Mapping[str, str]:
-    """Return a pattern for each part of an address in the cells of a column, empty if they differ.
-
-    Of a column of streets it is a whole address of the US.
-    """
+    """Return a pattern for each part of an address in a column's cells, empty if they differ."""
     ways = (AMERICAN_CITY, CODE_AND_CITY) if guess.field != "line1" else (AMERICAN_ADDRESS,)
     for way in ways:
         if guess.counts and guess.share(re.compile(next(iter(way.values()))).search) >= _DIVIDED:
@@ -592,10 +583,7 @@ def _contradicted(field: str, guess: Guess, found: Meaning, today: date) -> bool
 
 
 def _by_values(words: Collection[str], guess: Guess, today: date) -> str:
-    """Recognize email addresses and phone numbers by their form, whatever the heading.
-
-    With the help of a word of the heading, an end, names such as `Kim, Olivia`, and `PLZ/Ort`.
-    """
+    """Recognize a field by the form of its values, most with the help of a word of the heading."""
     counts = without_dashes(guess.counts)
     guess = replace(guess, counts=counts)
     if counts and share_of(counts, EMAIL.fullmatch) >= MOST:
@@ -702,10 +690,7 @@ def _addresses(found: list[Guess]) -> Iterator[Guess]:
 
 
 def _by_words(found: list[Guess]) -> Iterator[Guess]:
-    """Give addresses of one kind blocks of their own: `Local Street` and `Permanent Street`.
-
-    The first keeps what says nothing of its kind, such as `City`.
-    """
+    """Give addresses of one kind blocks of their own; the first keeps `City` and the like."""
     ours = {at: guess for at, guess in enumerate(found) if guess.field in _OF_ADDRESS}
     hints = {
         at: " ".join(word for word in words_of(guess.place.heading) if meaning(word).kind)
@@ -791,10 +776,7 @@ class Reading:
 
 
 def best_reading(path: Path, layout: Layout, beside: Beside) -> Reading:
-    """Return the roster with the heading row whose columns are known best. Raises RosterError.
-
-    A row that the layout names is taken as it is.
-    """
+    """Return the roster with the heading row that is named or known best. Raises RosterError."""
     first = read(path, layout)
     if layout.header:
         return Reading(first, layout, {})

@@ -131,6 +131,7 @@ class Draft:
         self._dates = [t for guess in self.guesses if guess.field in DATES for t in guess.counts]
         self.dates = choices.dates or shown_order(self._dates, Dates())
         self.american = self._is_american()
+        self._secret = say_secret(place.heading for place in roster.places)
 
     def first(self, field: str, block: str | None = None) -> Guess | None:
         """Return the first column of a field, of one address only if its `block` is given."""
@@ -178,21 +179,15 @@ class Draft:
         return tuple(name for name, column in known.items() if not column)
 
     def possible(self, wanted: str) -> list[Guess]:
-        """Return the columns without a field that could have names, user groups or expiry dates.
-
-        Of groups, those with the fewest words are first.
-        """
-        secret = self._secret
-        rest = (one for one in self.guesses if not one.field and one.place.heading not in secret)
+        """Return the columns without a field that could be this; of groups, small ones first."""
+        rest = (one for one in self.guesses if not one.field)
+        rest = (one for one in rest if one.place.heading not in self._secret)
         able = [one for one in rest if self._could_be(wanted, one)]
         return sorted(able, key=lambda one: len(one.counts) if wanted == GROUP else 0)
 
     def _could_be(self, wanted: str, guess: Guess) -> bool:
-        texts = guess.counts
-        heading = guess.place.heading
-        if not texts or is_left_out(heading):
-            return False
-        if SOMEBODY_ELSE & {*words_of(heading)}:
+        texts, heading = guess.counts, guess.place.heading
+        if not texts or is_left_out(heading) or SOMEBODY_ELSE & {*words_of(heading)}:
             return False
         if wanted == GROUP:
             states = all(folded(text) in STATES for text in texts)
@@ -209,8 +204,7 @@ class Draft:
         """The headings of columns about people who have died, with the words of cells for it."""
         named = (guess for guess in self.guesses if not guess.field)
         about = (guess for guess in named if _DEAD & {*words_of(guess.place.heading)})
-        found = ((g.place.heading, [text for text in g.counts if folded(text) in _YES])
-                 for g in about)  # fmt: skip
+        found = ((g.place.heading, [one for one in g.counts if folded(one) in _YES]) for g in about)
         return [(heading, yes) for heading, yes in found if yes]
 
     @property
@@ -230,10 +224,6 @@ class Draft:
             return (street,)
         behind = street.share(_NUMBER_BEHIND.search) > 1 / 3
         return (street, house) if behind else (house, street)
-
-    @property
-    def _secret(self) -> frozenset[str]:
-        return say_secret(place.heading for place in self.roster.places)
 
     def samples(self, guess: Guess) -> str:
         """Return three cells of a column in one line, to be shown beside it; none of a secret."""
@@ -267,10 +257,7 @@ class Draft:
         return next(filter(None, codes), "")
 
     def code(self, field: str, word: str) -> tuple[str, str]:
-        """Return Alma's code for a word of the roster, and a question with codes that are near.
-
-        The code is "" if none is certain.
-        """
+        """Return Alma's code for a word, "" if none is certain, and a question with near codes."""
         if chosen := self.chosen_code(field, word):
             return chosen, ""
         rows = self.beside.codes.enabled(FIELDS[path_of(field)].facts.table or "")
@@ -507,10 +494,7 @@ class _Lines:
         return str(rows[0]) if len(rows) == 1 else f"[{', '.join(map(str, rows))}]"
 
     def _digits(self) -> Iterator[str]:
-        """The form that most IDs have, but none of Internal users' that a check asks about.
-
-        Padding is only suggested in a comment.
-        """
+        """Yield the form that most IDs have, but none of Internal users that is one of EMPL IDs."""
         first = None if self.draft.external else next(iter(self.draft.ids), None)
         empl = first and max(first.lengths, key=first.lengths.__getitem__, default=0) in _EMPL_IDS
         ids = self.draft.ids[1:] if empl else self.draft.ids
@@ -607,10 +591,7 @@ class _Lines:
                 yield f"{indent}{field}: {value}"
 
     def _value(self, field: str, block: str | None) -> str:
-        """The column of a field with what it needs, "" without one.
-
-        `clean` is only suggested for addresses of the US.
-        """
+        """The column of a field with what it needs, "" without one; of the US with `clean`."""
         draft, again = self.draft, self.draft.first(PASSWORD_AGAIN)
         guess = draft.first(field, block)
         if field == "birth_date" and guess is None:

@@ -21,7 +21,7 @@ from pydantic_core import core_schema
 
 from importer.mapper.lookups import Tables
 from importer.mapper.placeholders import heading_key, nearest
-from importer.mapper.steps.step import Level, MappingFinding, RulePart, Step, optional
+from importer.mapper.steps.step import MappingFinding, RulePart, Step, optional
 from importer.mapper.transforms import (
     LINE_BREAK,
     TIDIED,
@@ -82,10 +82,7 @@ class Split(MappingPart):
         return self
 
     def part(self, text: str) -> str:
-        """Return the part of a text; "" if it has too few.
-
-        The one part of a text is its first, not its last: "Cher" has no last name.
-        """
+        """Return the part of a text, "" if it has too few; of one part, as "Cher", the first."""
         parts = parts_of(text, self.on)
         if len(parts) == 1 and self.take < 0:
             return ""
@@ -140,10 +137,6 @@ def _without(chars: str, text: str) -> str:
     return each_line(text.translate(str.maketrans("", "", chars))).strip()
 
 
-def _unless(words: tuple[str, ...], text: str) -> str:
-    return "" if heading_key(text) in map(heading_key, words) else text
-
-
 KINDS: dict[str, Kind] = {
     "upper": Kind("in upper case", _text(lambda _, text: text.upper())),
     "lower": Kind("in lower case", _text(lambda _, text: text.lower())),
@@ -188,7 +181,12 @@ KINDS: dict[str, Kind] = {
         divides=True,
     ),
     "strip": Kind("without `{}`", _text(_without), Word, selects=True),
-    "unless": Kind("blank if it is {}", _text(_unless), Words, selects=True),
+    "unless": Kind(
+        "blank if it is {}",
+        _text(lambda words, t: "" if heading_key(t) in map(heading_key, words) else t),
+        Words,
+        selects=True,
+    ),
 }
 """Every step, by its name. To add one, write an entry."""
 
@@ -271,7 +269,6 @@ class Clean(Step[tuple[CleanStep, ...]]):
 
     @classmethod
     def implied(cls, field: RecordField) -> Clean | None:
-        """IDs and email addresses contain no blanks."""
         return cls(()) if field.path in TIDIED else None
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
@@ -281,7 +278,7 @@ class Clean(Step[tuple[CleanStep, ...]]):
         located = any(rule.steps[:-1] == entry for rule in rules)
         if not located and any(step.name == "zip" for step in self.value):
             wrong = "`zip` has no effect without a `country` in the same address, such as USA"
-            yield MappingFinding((*part.steps, "clean"), wrong, level=Level.HINT)
+            yield part.hint("clean", wrong)
         if not self.sees_lines:
             return
         if not part.rule.templates:
@@ -297,7 +294,6 @@ class Clean(Step[tuple[CleanStep, ...]]):
         return ", ".join((said, *map(str, self.value)))
 
     def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
-        """Return the codes as the steps leave them."""
         for text, where in given:
             yield text and self.of(text), where
 
@@ -340,7 +336,6 @@ class Clean(Step[tuple[CleanStep, ...]]):
 
     @property
     def picks(self) -> bool:
-        """Whether one of them takes a part of the text."""
         return any(step.kind.selects for step in self.value)
 
     def emptied(self, text: str) -> tuple[str, str] | None:

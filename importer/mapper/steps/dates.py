@@ -55,7 +55,6 @@ class DatesStep(Step[Dates]):
 
     @classmethod
     def implied(cls, field: RecordField) -> DatesStep | None:
-        """Every date is read."""
         return cls(Dates()) if field.shape is Shape.DATE else None
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
@@ -79,7 +78,6 @@ class DatesStep(Step[Dates]):
         return f"{said}, also from day numbers" if dates.serials else said
 
     def run(self, values: Values, work: RuleWork) -> Values:
-        """Read the dates, and write them as ISO."""
         dates = work.evaluation.file.dates(self.value)
         if not dates.order:
             dates = self._shown(dates, work)
@@ -90,10 +88,7 @@ class DatesStep(Step[Dates]):
         return values
 
     def _shown(self, dates: Dates, work: RuleWork) -> Dates:
-        """Return how dates whose order the mapping does not declare are read: as the column shows.
-
-        If the column shows no order, its dates stay ambiguous, and each is a problem.
-        """
+        """Return how dates are read whose order only the column shows; else they stay ambiguous."""
         column, evaluation = work.one.column, work.evaluation
         every = evaluation.evaluate(work.one, work.rule, evaluation.every, work.located, self)
         read_by = (column.label, *work.rule.templates)
@@ -133,7 +128,6 @@ class PlusStep(Step[str | SpanBy]):
 
     @property
     def needs(self) -> Needs:
-        """What is looked up, and where."""
         if not isinstance(self.value, SpanBy):
             return Needs()
         by = self.value.by
@@ -142,7 +136,6 @@ class PlusStep(Step[str | SpanBy]):
 
     @property
     def uses_terms(self) -> bool:
-        """Whether it may be the end of a term."""
         return self.value == END_OF_TERM or isinstance(self.value, SpanBy)
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
@@ -167,7 +160,6 @@ class PlusStep(Step[str | SpanBy]):
         return f"{said}, {'at' if self.value.startswith('end') else 'plus'} {self.value}"
 
     def run(self, values: Values, work: RuleWork) -> Values:
-        """Move the dates."""
         terms, plus = work.evaluation.file.terms, self.value if isinstance(self.value, str) else ""
         spans = self._spans(values, work)
 
@@ -217,7 +209,6 @@ class MinusStep(Step[str]):
     of_dates = True
 
     def run(self, values: Values, work: RuleWork) -> Values:
-        """Move the dates back."""
 
         def move(day: str, _beside: str) -> Reading:
             return earlier(date.fromisoformat(day), self.value).isoformat(), None

@@ -43,11 +43,9 @@ class EntryWhen(EntryKey[Condition]):
 
     @property
     def needs(self) -> Needs:
-        """The condition."""
         return Needs(conditions=((("when",), self.value),))
 
     def rows(self, rows: Rows, work: EntryWork) -> Rows:
-        """Those that meet the condition."""
         return work.meeting(self.value, rows)
 
 
@@ -103,7 +101,6 @@ class Each(EntryKey[EachPart]):
 
     @property
     def phrase(self) -> str:
-        """In words."""
         part = self.value
         between = in_words(part.on)
         return f"for each part of {part.template.text} between {between}, up to {part.most}"
@@ -142,7 +139,6 @@ class Placeholder(EntryKey[bool]):
 
     @property
     def stays_blank(self) -> bool:
-        """Whether it is set."""
         return self.value
 
     def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
@@ -167,7 +163,6 @@ class EntryOnUpdate(EntryKey[OnUpdate]):
     position = 40
 
     def mark(self, entry: ListEntry) -> ListEntry:
-        """Set the policy of the entry."""
         return replace(entry, on_update=self.value)
 
     def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
@@ -189,7 +184,6 @@ class Replaces(EntryKey[tuple[str, ...]]):
     position = 50
 
     def mark(self, entry: ListEntry) -> ListEntry:
-        """Set the types."""
         return replace(entry, replaces=self.value)
 
     def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
@@ -216,7 +210,6 @@ class Remove(EntryKey[RemovePart]):
     position = 60
 
     def removal(self, parent: str) -> Removal:
-        """Return what goes."""
         kind = getattr(self.value, TYPE_FIELD[parent], None) or ""
         return Removal(parent, kind, self.value.matches or "")
 
@@ -238,7 +231,6 @@ class Remove(EntryKey[RemovePart]):
 
     @property
     def phrase(self) -> str:
-        """In words."""
         given = self.value.model_dump(exclude_none=True)
         kinds = [f" of type {text}" for key, text in given.items() if key != "matches"]
         texts = [f" whose text matches `{self.value.matches}`"] if self.value.matches else []

@@ -35,7 +35,6 @@ class Lookup(Step[LookupKey]):
 
     @property
     def needs(self) -> Needs:
-        """The table."""
         return Needs(lookups=((("lookup",), self.value),))
 
     def describe(self, said: str, part: RulePart) -> str:
@@ -73,10 +72,7 @@ class Lookup(Step[LookupKey]):
 
 
 def about(lookup: LookupKey, tables: Tables) -> str:
-    """Return a lookup in words: its name or its file, and how much is in it.
-
-    The page shows mappings with errors, too: what cannot be used contains nothing.
-    """
+    """Return a lookup in words: its name or file, and its size, 0 if it cannot be used."""
     table = tables.get(lookup, Table({}, {}))
     parts = [counted(len(table.codes), "value")]
     if table.passes:

@@ -35,7 +35,6 @@ class AgreesWith(Step[Template]):
 
     @property
     def needs(self) -> Needs:
-        """The other column."""
         return Needs(compared=self.value.cells)
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:

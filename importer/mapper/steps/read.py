@@ -197,7 +197,6 @@ class Read(Step[ReadPart]):
     parts = PARTS
 
     def taking(self, part: str) -> Read:
-        """Return the step that takes one of the parts."""
         return replace(self, part=part)
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:

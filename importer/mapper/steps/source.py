@@ -60,25 +60,18 @@ class When(Step[Condition]):
 
     @property
     def needs(self) -> Needs:
-        """The condition."""
         return Needs(conditions=((("when",), self.value),))
 
     @property
     def everywhere(self) -> bool:
-        """No: it leaves out rows, if it tests anything."""
         return not self.value
 
     def describe(self, said: str, part: RulePart) -> str:
         """`if Type is Staff: `."""
         return f"{said}if {self.value}: " if self.value else said
 
-    def met(self, rows: Rows, work: RuleWork) -> Rows:
-        """Return which of the rows it is met by."""
-        return work.meeting(self.value, rows)
-
     def run(self, values: Values, work: RuleWork) -> Values:
-        """Leave out the rows that do not meet the condition."""
-        return values.only(self.met(values.applies, work))
+        return values.only(work.meeting(self.value, values.applies))
 
 
 @dataclass(frozen=True)
@@ -105,7 +98,6 @@ class From(_Source[tuple[Template, ...]]):
 
     @property
     def needs(self) -> Needs:
-        """The templates."""
         return Needs(templates=self.value)
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
@@ -116,10 +108,8 @@ class From(_Source[tuple[Template, ...]]):
             yield MappingFinding(part.steps, wrong)
         if shape is Shape.FLAG and constant not in {None, "true", "false"}:
             yield MappingFinding(part.steps, f"must be `true` or `false`, not `{constant}`")
-        fixed = next((t for t in self.value[:-1] if t.never_blank), None)
-        if fixed is not None:
-            wrong = f"nothing after `{fixed.text}` is ever used"
-            yield MappingFinding((*part.steps, "from"), wrong, level=Level.HINT)
+        for fixed in [t for t in self.value[:-1] if t.never_blank][:1]:
+            yield part.hint("from", f"nothing after `{fixed.text}` is ever used")
         for template in self.value:
             texts = [text for text in template.parts if isinstance(text, str)]
             if template.cells and (marks := _CURLY.fullmatch(template.text)):
@@ -151,7 +141,6 @@ class From(_Source[tuple[Template, ...]]):
                 yield template.constant, steps
 
     def run(self, values: Values, work: RuleWork) -> Values:
-        """Fill in the templates."""
         texts, content = work.fill(self.value[0], lines=True)
         texts, dashed = self._without_dashes(texts, self.value[0], work)
         for template in self.value[1:]:
@@ -192,10 +181,7 @@ class From(_Source[tuple[Template, ...]]):
     def _without_dashes(
         self, texts: Texts, template: Template, work: RuleWork
     ) -> tuple[Texts, Rows]:
-        """Return the texts of dates, emails and phones without dashes, and where there was one.
-
-        A word that the rule's lookup has is no dash.
-        """
+        """Return texts without dashes that the lookup does not have, and where there was one."""
         nothing = np.zeros(len(texts), dtype=bool)
         field, lookup = work.one.rule.field, work.rule.get(Lookup) or self.later
         lone = template.lone_cell or template.lone_value
@@ -214,11 +200,9 @@ class _ReadLater(DatesStep):
     """How the dates of a case are read after the cases that it is in."""
 
     def describe(self, said: str, part: RulePart) -> str:
-        """Nothing: it is said after the cases."""
         return said
 
     def run(self, values: Values, work: RuleWork) -> Values:
-        """Leave the texts as they are."""
         return values
 
 
@@ -233,32 +217,28 @@ class Cases(_Source[tuple[Rule, ...]]):
 
     @property
     def needs(self) -> Needs:
-        """The cases."""
         return Needs(rules=tuple((("cases", at), case) for at, case in enumerate(self.value)))
 
     @property
     def everywhere(self) -> bool:
-        """Whether one of them is for every row."""
         return any(case.everywhere for case in self.value)
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
         """Nothing comes after a case for every row."""
         open_ended = [at for at, case in enumerate(self.value[:-1]) if case.get(When) is None]
-        if open_ended:
+        for at in open_ended[:1]:
             wrong = "no case after this one is ever used; give it a `when`, or write it last"
-            steps = (*part.steps, "cases", open_ended[0])
-            yield MappingFinding(steps, wrong, level=Level.HINT)
+            yield part.hint("cases", wrong, at)
 
     def describe(self, said: str, part: RulePart) -> str:
         """`if Type is Staff: <Dept> – otherwise: always OTHER`."""
         ways = (
-            ("" if case.get(When) else "otherwise: ") + part.inside(inner).describe()
+            ("" if case.get(When) else "otherwise: ") + part.describe(inner)
             for case, inner in zip(self.value, self._inside(part.rule), strict=True)
         )
         return said + " – ".join(ways)
 
     def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
-        """Those of each case."""
         for at, case in enumerate(self.value):
             yield from case.codes((*steps, "cases", at), tables, named)
 
@@ -268,7 +248,7 @@ class Cases(_Source[tuple[Rule, ...]]):
         found = values.only(np.zeros_like(rows))
         for case in self._inside(work.rule):
             when = case.get(When)
-            met = when.met(rows, work) if when else rows
+            met = work.meeting(when.value, rows) if when else rows
             found = work.evaluate(case.having({When.key: None}), met).over(found, met)
             rows = rows & ~met
         return found
@@ -302,7 +282,6 @@ class Default(Step[Rule]):
 
     @property
     def needs(self) -> Needs:
-        """The other rule."""
         return Needs(rules=((("default",), self.value),))
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
@@ -310,13 +289,13 @@ class Default(Step[Rule]):
         fixed = any(template.never_blank for template in part.rule.templates)
         if fixed and not any(step.leaves_blank for step in part.rule.steps):
             wrong = "is never used, because the value before it is never blank"
-            yield MappingFinding((*part.steps, "default"), wrong, level=Level.HINT)
+            yield part.hint("default", wrong)
 
     def describe(self, said: str, part: RulePart) -> str:
         """`; if that is blank: always en`."""
         otherwise = any(step.bypasses for step in part.rule.steps if step is not self)
         when = "otherwise" if otherwise else "if that is blank"
-        return f"{said}; {when}: {part.inside(self.value).describe()}"
+        return f"{said}; {when}: {part.describe(self.value)}"
 
     def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
         """Those before it that are not blank, and its own."""

@@ -158,20 +158,20 @@ class RulePart:
     rule: Rule
     steps: Steps
 
-    def inside(self, rule: Rule) -> RulePart:
-        """Return the part of a rule inside this one, to be described."""
-        return replace(self, rule=rule)
-
-    def describe(self) -> str:
-        """Return what it does, in words."""
-        said = ""
-        for step in self.rule.steps_for(self.of.field):
-            said = step.describe(said, self)
+    def describe(self, inside: Rule | None = None) -> str:
+        """Return what it does, in words, or what a rule inside it does."""
+        said, part = "", self if inside is None else replace(self, rule=inside)
+        for step in part.rule.steps_for(self.of.field):
+            said = step.describe(said, part)
         return said
 
     def finding(self, key: str, wrong: str) -> MappingFinding:
         """Return an error about one of its keys."""
         return MappingFinding((*self.steps, key), wrong)
+
+    def hint(self, key: str, wrong: str, *inner: int) -> MappingFinding:
+        """Return a hint about one of its keys."""
+        return MappingFinding((*self.steps, key, *inner), wrong, level=Level.HINT)
 
 
 class Step(Key[V]):
