@@ -16,6 +16,7 @@ from importer.mapper.placeholders import (
     TO_CHOOSE,
     VALUE,
     Cell,
+    Steps,
     Variable,
     heading_key,
     nearest,
@@ -24,7 +25,6 @@ from importer.mapper.schema import KeepHeaviest
 from importer.mapper.steps.dates import ONLY_ENDS
 from importer.mapper.steps.source import Default
 from importer.mapper.steps.step import EntryPlace, Level, MappingFinding, RulePart, in_order
-from importer.mapper.yaml_source import Steps
 from importer.model.candidates import NAMES
 from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, is_cell
 from importer.model.plan import Match

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import product
-from typing import TYPE_CHECKING
 
 from importer.errors import ColumnsError, MappingError
 from importer.mapper.dates import YEARS, is_any_date
@@ -20,28 +19,21 @@ from importer.mapper.placeholders import (
     TO_CHOOSE,
     VALUE,
     Cell,
+    Steps,
     Variable,
     heading_key,
-    key_of,
     nearest,
 )
 from importer.mapper.schema import Entry, MappingFile
 from importer.mapper.steps.clean import Clean
 from importer.mapper.steps.policies import Bad, Override
-from importer.mapper.yaml_source import Steps
+from importer.mapper.values import Bindings, CellsOf, cells_of
 from importer.model.candidates import ID_FIELDS, FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.fields import OnUpdate, Shape
 from importer.model.problem import Code, Origin, Place, Problem
 from importer.model.roster import ADDED
 from importer.model.text import command_line
 from importer.model.vocabulary import IDENTITIES, field_of, meaning_of, named_by
-
-if TYPE_CHECKING:
-    from importer.mapper.steps.entry import EachPart
-
-
-EXACT = "exact"
-SPELLING = "spelling in `headings`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,7 @@ class Use:
 
     position: int
     place: Place
-    how: str = EXACT
+    how: str = "exact"
     labels: tuple[str, ...] = ()
 
 
@@ -107,7 +99,8 @@ class Headings:
             return (
                 f"the roster has `{heading}` twice, in columns {columns}; rename one of the columns"
             )
-        return Use(found[0], self.places[found[0]], EXACT if exact else SPELLING)
+        how = "exact" if exact else "spelling in `headings`"
+        return Use(found[0], self.places[found[0]], how)
 
     def _instead(self, heading: str) -> str:
         """Return which unused columns may be the missing one: by their meaning, then spelling."""
@@ -194,19 +187,6 @@ def looks_like_a_person(headings: Iterable[str]) -> bool:
     )
     known = sum(bool(field_of(text) or named_by(text, IDENTITIES)) for text in texts)
     return values > known or any(map(EMAIL.fullmatch, texts))
-
-
-CellsOf = tuple[str, "EachPart | None", int]
-"""A column or a named value by its `key_of`, or a part of its texts by number."""
-
-Bindings = Mapping[str, CellsOf]
-"""What cells and values stand for in one entry, by `key_of`; others are themselves."""
-
-
-def cells_of(part: Cell | Variable, bound: Bindings) -> CellsOf:
-    """Return the column or value, or the part of its texts, that a placeholder stands for."""
-    key = key_of(part)
-    return bound.get(key, (key, None, 0))
 
 
 OF_ONE_PERSON = frozenset(

@@ -20,12 +20,12 @@ from importer.mapper import editing
 from importer.mapper.dates import END_OF_TERM, Term, as_plus_or_date, is_iso
 from importer.mapper.explain import MATCH, missing_people, retired_people
 from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument, entry_label, label
-from importer.mapper.placeholders import TO_CHOOSE
+from importer.mapper.placeholders import TO_CHOOSE, Steps
 from importer.mapper.schema import ENTRY_KEYS, TOP_FIELDS
 from importer.mapper.steps.dates import DatesStep, PlusStep
 from importer.mapper.steps.source import Default, From
 from importer.mapper.steps.step import EntryKey, EntryPlace, Policy, Rule, RulePart, steps_in_order
-from importer.mapper.yaml_source import Plain, Steps, scalar
+from importer.mapper.yaml_source import Plain, scalar
 from importer.mapper.yaml_source import constant as yaml_constant
 from importer.model.candidates import ENDS
 from importer.model.fields import FIELDS, LISTS, Shape

@@ -17,8 +17,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import UsageError
 from importer.mapper.load import merges
-from importer.mapper.placeholders import heading_key, is_nameable
-from importer.mapper.yaml_source import Plain, Steps, cell, scalar
+from importer.mapper.placeholders import Steps, heading_key, is_nameable
+from importer.mapper.yaml_source import Plain, cell, scalar
 
 _INDENT = 2
 

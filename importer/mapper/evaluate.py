@@ -18,23 +18,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from importer.mapper.compile import (
-    Bindings,
-    CellsOf,
-    CompiledEntry,
-    CompiledField,
-    CompiledMapping,
-    cells_of,
-)
+from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping
 from importer.mapper.conditions import Condition, Subject
 from importer.mapper.dates import Dates, Orders, shown_order
 from importer.mapper.lookups import KeyFile, Lookup, LookupKey, Tables, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM, FieldRule, MappingDocument
-from importer.mapper.placeholders import TO_CHOOSE, Cell, Template, Variable, heading_key
+from importer.mapper.placeholders import TO_CHOOSE, Cell, Steps, Template, Variable, heading_key
 from importer.mapper.placeholders import VALUE as VALUE_NAME
 from importer.mapper.steps.clean import Clean
+from importer.mapper.steps.clean import Lookup as LookupStep
 from importer.mapper.steps.dates import DatesStep
-from importer.mapper.steps.lookup import Lookup as LookupStep
 from importer.mapper.steps.policies import TYPED_TWICE
 from importer.mapper.steps.source import DASHED, Default
 from importer.mapper.steps.step import Rule, Step
@@ -43,15 +36,17 @@ from importer.mapper.values import (
     NO_SYSTEM,
     UNMET,
     UNREAD,
+    Bindings,
+    CellsOf,
     EntryWork,
     Rows,
     RuleWork,
     Texts,
     Values,
+    cells_of,
     changed,
     texts_of,
 )
-from importer.mapper.yaml_source import Steps
 from importer.model.candidates import ENDS, NAMES, ROLE_END, Candidates, IdRule
 from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, OnUpdate, Shape
 from importer.model.problem import KNOWN, VALUE, CellFinding, Code, Place, Problem, Severity

@@ -14,7 +14,7 @@ from importer.mapper.dates import Terms
 from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import VALUE, Cell, heading_key
 from importer.mapper.schema import KeepHeaviest, MappingFile
-from importer.mapper.steps.lookup import Lookup
+from importer.mapper.steps.clean import Lookup
 from importer.mapper.steps.step import RulePart
 from importer.model.candidates import IdRule
 from importer.model.fields import Shape

@@ -11,9 +11,8 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from importer.mapper.lookups import OTHERWISE
-from importer.mapper.placeholders import nearest
+from importer.mapper.placeholders import Steps, nearest
 from importer.mapper.schema import MappingFile
-from importer.mapper.yaml_source import Steps
 from importer.model.fields import FIELDS, LISTS, Field, Shape
 from importer.model.user import User
 

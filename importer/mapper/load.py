@@ -30,10 +30,10 @@ from importer.mapper.lookups import (
     read_lookup,
 )
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.placeholders import heading_key
+from importer.mapper.placeholders import Steps, heading_key
 from importer.mapper.schema import MappingFile
 from importer.mapper.steps.step import Level, MappingFinding, in_order
-from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
+from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, read
 from importer.model.files import exists, read_bounded, shown
 from importer.model.user import AccountType
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as default  # a rule's `field` is another thing
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -20,16 +20,17 @@ from importer.mapper.placeholders import (
     TO_CHOOSE,
     VALUE,
     Cell,
+    Steps,
     Template,
     Variable,
     heading_key,
 )
 from importer.mapper.schema import Entry, KeepHeaviest, LeavingPart, MappingFile, RosterPart
+from importer.mapper.steps.clean import Lookup
 from importer.mapper.steps.dates import DatesStep
-from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.policies import OnUpdateStep, Required
-from importer.mapper.steps.step import Policy, Rule, steps_in_order, value_steps
-from importer.mapper.yaml_source import Source, Steps
+from importer.mapper.steps.step import Codes, Policy, Rule, steps_in_order, value_steps
+from importer.mapper.yaml_source import Source
 from importer.model.candidates import Removal
 from importer.model.fields import (
     ALWAYS_REQUIRED,
@@ -43,9 +44,6 @@ from importer.model.fields import (
 from importer.model.plan import Duplicates
 from importer.model.roster import Layout
 from importer.model.user import Facts
-
-if TYPE_CHECKING:
-    from importer.mapper.steps.step import Codes
 
 _NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
 

@@ -12,6 +12,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, StringConstraints
 from pydantic_core import PydanticKnownError
 
+Steps = tuple[str | int, ...]
+"""The keys and list positions that lead to a value: `("record", "user_note", 0)`."""
+
 RUN_VARIABLES = ("today", "file", "sheet", "row")
 """What the run knows; every other `<@name>` is a field of the same record."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, create_model
 
@@ -16,19 +16,16 @@ import importer.mapper.steps  # noqa: F401  registers every key
 from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import Dates, DatesPart, Term, iso_day
 from importer.mapper.lookups import AS_FILE, AS_TABLE, AS_TEXT, LookupFile, form
-from importer.mapper.placeholders import Template, heading_key
+from importer.mapper.placeholders import Steps, Template, heading_key
 from importer.mapper.steps.step import EntryKey, Rule, Value, fields_of
 from importer.mapper.transforms import Word, Words, one_or_more
+from importer.mapper.values import Bindings
 from importer.model.candidates import IdRule
 from importer.model.fields import FIELDS, JOINED, LISTS
 from importer.model.plan import MappingPart, Match, Retire, SafetyLimits
 from importer.model.roster import NO_HEADINGS
 from importer.model.text import check_pattern
 from importer.model.user import AccountType
-
-if TYPE_CHECKING:
-    from importer.mapper.compile import Bindings
-    from importer.mapper.yaml_source import Steps
 
 # --- the record ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -12,16 +12,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from importer.mapper.placeholders import Cell, Template, Variable
+from importer.mapper.placeholders import Cell, Template, Variable, key_of
 from importer.mapper.transforms import Transform, each_line
 from importer.model.problem import VALUE, CellFinding
 from importer.model.text import one_line
 
 if TYPE_CHECKING:
-    from importer.mapper.compile import Bindings, CompiledField
+    from importer.mapper.compile import CompiledField
     from importer.mapper.conditions import Condition
     from importer.mapper.evaluate import Evaluation
+    from importer.mapper.steps.policies import EachPart
     from importer.mapper.steps.step import Rule
+
+CellsOf = tuple[str, "EachPart | None", int]
+"""A column or a named value by its `key_of`, or a part of its texts by number."""
+
+Bindings = Mapping[str, CellsOf]
+"""What cells and values stand for in one entry, by `key_of`; others are themselves."""
 
 Rows = NDArray[np.bool_]
 """For each row of the roster, whether it is one of those that are meant."""
@@ -52,6 +59,12 @@ NO_SYSTEM = (
     "External patron without one."
 )
 """The advice if the cell that `owning_system` comes from is blank."""
+
+
+def cells_of(part: Cell | Variable, bound: Bindings) -> CellsOf:
+    """Return the column or value, or the part of its texts, that a placeholder stands for."""
+    key = key_of(part)
+    return bound.get(key, (key, None, 0))
 
 
 def texts_of(column: Iterable[str]) -> Texts:

@@ -23,6 +23,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import MappingError
+from importer.mapper.placeholders import Steps
 from importer.mapper.schema import MappingFile
 from importer.model.text import counted
 
@@ -213,9 +214,6 @@ DEPTH_LIMIT = 30
 
 Plain = str | list["Plain"] | dict[str, "Plain"]
 """The values without their lines, as pydantic takes them."""
-
-Steps = tuple[str | int, ...]
-"""The keys and list positions that lead to a value: `("record", "user_note", 0)`."""
 
 
 @dataclass(frozen=True, slots=True)

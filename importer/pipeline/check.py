@@ -15,9 +15,9 @@ from importer.ledger.memory import EditMemory, LastLoad, institutions
 from importer.mapper.dates import END_OF_MONTH, ORDER_WORDS, Dates, Unread, later
 from importer.mapper.lookups import OTHERWISE, LookupFile, OwnTable
 from importer.mapper.mapping import FieldRule, MappingDocument
-from importer.mapper.placeholders import TO_CHOOSE
+from importer.mapper.placeholders import TO_CHOOSE, Steps
 from importer.mapper.steps.step import MappingFinding, in_order
-from importer.mapper.yaml_source import Steps, scalar
+from importer.mapper.yaml_source import scalar
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.fields import FIELDS, CodeTables, Field
 from importer.model.plan import Answer, Fate, read_decision

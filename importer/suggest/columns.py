@@ -26,9 +26,8 @@ from importer.mapper.editing import is_marked
 from importer.mapper.load import examine
 from importer.mapper.mapping import FieldRule
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
-from importer.mapper.steps.clean import Clean
+from importer.mapper.steps.clean import Clean, Lookup
 from importer.mapper.steps.dates import DatesStep
-from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.read import Read
 from importer.mapper.steps.step import Step
 from importer.mapper.transforms import is_dash

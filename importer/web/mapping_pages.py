@@ -30,9 +30,9 @@ from importer.mapper.load import examine
 from importer.mapper.lookups import OTHERWISE
 from importer.mapper.mapping import FieldRule, MappingDocument, entry_label
 from importer.mapper.mapping import label as path_of
-from importer.mapper.placeholders import TO_CHOOSE, heading_key
-from importer.mapper.steps.lookup import Lookup
-from importer.mapper.yaml_source import Steps, cell, scalar
+from importer.mapper.placeholders import TO_CHOOSE, Steps, heading_key
+from importer.mapper.steps.clean import Lookup
+from importer.mapper.yaml_source import cell, scalar
 from importer.model.candidates import ENDS
 from importer.model.fields import (
     ALWAYS_REQUIRED,

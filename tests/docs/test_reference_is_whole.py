@@ -22,10 +22,11 @@ from importer.mapper.explain import about, explain
 from importer.mapper.json_schema import known_keys
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
+from importer.mapper.placeholders import Steps
 from importer.mapper.schema import EntryPart, MappingFile
 from importer.mapper.steps.clean import KINDS, CleanStep
 from importer.mapper.steps.step import Key, Rule, rule_model
-from importer.mapper.yaml_source import Plain, Steps
+from importer.mapper.yaml_source import Plain
 from tests.docs.test_examples import EXAMPLES, FILES, whole
 
 Name = tuple[str, str]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from importer.mapper import editing
 from importer.mapper.editing import NotEditableError
-from importer.mapper.yaml_source import Steps, read
+from importer.mapper.placeholders import Steps
+from importer.mapper.yaml_source import read
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.compile import EXACT, SPELLING, compile_mapping
+from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.problem import Place
 from importer.model.roster import ADDED
@@ -105,9 +105,9 @@ def test_other_spellings_are_those_of_the_mapping(tmp_path: Path) -> None:
     text = mapping_text(top="headings: {ID: [Card, Card No]}")
     compiled = compile_mapping(loaded(tmp_path, text), places(["card no", "First", "Last"]), RUN)
     assert [(use.place.letter, use.labels, use.how) for use in compiled.uses] == [
-        ("A", ("primary_id",), SPELLING),
-        ("B", ("first_name",), EXACT),
-        ("C", ("last_name",), EXACT),
+        ("A", ("primary_id",), "spelling in `headings`"),
+        ("B", ("first_name",), "exact"),
+        ("C", ("last_name",), "exact"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""`clean`: named steps on a text. Each is an entry of one table."""
+"""What makes another text of a text: `clean`, whose named steps are a table, and `lookup`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import regex
 from pydantic import (
@@ -19,9 +19,18 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from importer.mapper.lookups import Tables
-from importer.mapper.placeholders import heading_key, nearest
-from importer.mapper.steps.step import MappingFinding, RulePart, Step, optional
+from importer.mapper.lookups import (
+    NO_CODE,
+    OTHERWISE,
+    LookupFile,
+    LookupKey,
+    LookupName,
+    OwnTable,
+    Tables,
+)
+from importer.mapper.lookups import Lookup as Table
+from importer.mapper.placeholders import Steps, heading_key, nearest
+from importer.mapper.steps.step import Codes, MappingFinding, Named, Needs, RulePart, Step, optional
 from importer.mapper.transforms import (
     LINE_BREAK,
     TIDIED,
@@ -40,17 +49,12 @@ from importer.mapper.transforms import (
     parts_of,
     searched,
 )
-from importer.mapper.values import CLEANED, ONE_PART, Values
+from importer.mapper.values import CLEANED, ONE_PART, RuleWork, Values
 from importer.model.fields import Field as RecordField
 from importer.model.fields import country_of, region_of
 from importer.model.people import HOME_REGION
 from importer.model.plan import MappingPart
-from importer.model.text import Pattern, compile_pattern
-
-if TYPE_CHECKING:
-    from importer.mapper.steps.step import Codes, Named
-    from importer.mapper.values import RuleWork
-    from importer.mapper.yaml_source import Steps
+from importer.model.text import Pattern, compile_pattern, counted
 
 # --- settings of steps ---
 
@@ -343,3 +347,67 @@ class Clean(Step[tuple[CleanStep, ...]]):
         if self.of(text):
             return None
         return ONE_PART if any(step.name == "split" for step in self.value) else CLEANED
+
+
+# --- from the roster's words to codes ---
+
+
+class Lookup(Step[LookupKey]):
+    """A table under `lookups:` or in place, or a CSV file beside the mapping, with Alma's codes."""
+
+    key = "lookup"
+    form = LookupName
+    position = 50
+    leaves_blank = True
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(lookups=((("lookup",), self.value),))
+
+    def describe(self, said: str, part: RulePart) -> str:
+        """`, looked up in `groups` (2 values, otherwise COMM)`."""
+        return f"{said}, looked up in {about(self.value, part.mapping.tables)}"
+
+    def codes(self, given: Codes, steps: Steps, tables: Tables, named: Named) -> Codes:
+        """Return its codes, each at its key, or where its file is named, and what it passes."""
+        table = tables.get(self.value)
+        if table is None:
+            yield from given
+            return
+        if table.passes:
+            yield from (one for one in given if heading_key(one[0] or "") not in table.codes)
+        keys = {table.written[key]: code for key, code in table.codes.items()}
+        if table.otherwise is not None and not table.passes:
+            keys[OTHERWISE] = table.otherwise
+        for key, code in keys.items():
+            if isinstance(self.value, str):
+                yield code, ("lookups", self.value, key)
+            else:
+                yield code, (*steps, "lookup", key)
+
+    def run(self, values: Values, work: RuleWork) -> Values:
+        """Look the texts up. One whose code is blank is blank on purpose."""
+        whole = work.rule.is_lone(work.one.rule.values) and work.rule.get(Clean) is None
+        table = work.evaluation.table(self.value, work.one.column.id_rule if whole else None)
+        values.step(table.find, writes=True)
+        values.content[values.unexplained(values.applies)] = False
+        return values
+
+    def emptied(self, text: str) -> tuple[str, str]:
+        """A text may have a blank code."""
+        return NO_CODE
+
+
+def about(lookup: LookupKey, tables: Tables) -> str:
+    """Return a lookup in words: its name or file, and its size, 0 if it cannot be used."""
+    table = tables.get(lookup, Table({}, {}))
+    parts = [counted(len(table.codes), "value")]
+    if table.passes:
+        parts.append("otherwise the cell's own text")
+    elif table.otherwise is not None:
+        parts.append(f"otherwise {table.otherwise}")
+    if isinstance(lookup, LookupFile):
+        return f"`{lookup.file}` ({lookup.key} to {lookup.value}, {', '.join(parts)})"
+    if isinstance(lookup, OwnTable):
+        return f"its own table ({', '.join(parts)})"
+    return f"`{lookup}` ({', '.join(parts)})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Discriminator, Tag
@@ -27,19 +27,15 @@ from importer.mapper.dates import (
 )
 from importer.mapper.lookups import AS_TABLE, AS_TEXT, LookupName, form
 from importer.mapper.placeholders import Written, written_template
-from importer.mapper.steps.lookup import about
+from importer.mapper.steps.clean import about
 from importer.mapper.steps.step import MappingFinding, Needs, RulePart, Step
 from importer.mapper.transforms import Reading
-from importer.mapper.values import Values
+from importer.mapper.values import RuleWork, Values
 from importer.model.candidates import ENDS, ROLE_END
 from importer.model.fields import Field as RecordField
 from importer.model.fields import Shape
 from importer.model.plan import MappingPart
 from importer.model.problem import VALUE, CellFinding, Code, Repairs
-
-if TYPE_CHECKING:
-    from importer.mapper.values import RuleWork
-
 
 _ENDS = frozenset({*ENDS, ROLE_END})
 ONLY_ENDS = "`month` and `year` are for expiry and purge dates; write them in the rules of these"

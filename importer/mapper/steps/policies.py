@@ -1,19 +1,43 @@
-"""Keys about a rule's whole value: `required`, `bad`, `on_update`, `override`, `agrees_with`."""
+"""Keys about the whole value of a rule, such as `required`, and about an entry of a list."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from importer.mapper.placeholders import Template, Written
-from importer.mapper.steps.step import MappingFinding, Needs, Policy, RulePart, Step
-from importer.model.candidates import Yes
+from pydantic import AfterValidator, Field
+
+from importer.mapper.conditions import Condition
+from importer.mapper.placeholders import Cell, Template, Variable, Written, key_of
+from importer.mapper.steps.step import (
+    EntryKey,
+    EntryPlace,
+    Level,
+    MappingFinding,
+    Needs,
+    Policy,
+    RulePart,
+    Step,
+)
+from importer.mapper.transforms import (
+    LINE_BREAK,
+    Reading,
+    Separators,
+    Word,
+    Words,
+    in_words,
+    parts_of,
+)
+from importer.mapper.values import Bindings, EntryWork, Rows, RuleWork, Values
+from importer.model.candidates import ListEntry, Removal, Yes
 from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
+from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code, Severity
+from importer.model.text import Pattern, one_line
 
 if TYPE_CHECKING:
     from importer.mapper.mapping import FieldRule
-    from importer.mapper.values import RuleWork, Values
 
 
 TYPED_TWICE = {
@@ -166,3 +190,210 @@ class Override(Policy[bool]):
     in_words = {True: "also over a value that was edited by hand in Alma"}
     form = Yes
     position = 140
+
+
+# --- the keys of an entry of a list, beside Alma's own fields ---
+
+
+class EntryWhen(EntryKey[Condition]):
+    """The rows that may have the entry."""
+
+    key = "when"
+    in_words = "only if {}"
+    form = Condition
+    position = 10
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(conditions=((("when",), self.value),))
+
+    def rows(self, rows: Rows, work: EntryWork) -> Rows:
+        return work.meeting(self.value, rows)
+
+
+def _one_cell(template: Template) -> Template:
+    if not (template.lone_cell or template.lone_value):
+        sentence = f"`{template.text}` must be one heading in angle brackets, or one `<$value>`"
+        raise ValueError(sentence)
+    return template
+
+
+class EachPart(MappingPart):
+    """A cell of several parts, each of which makes an entry; `most` entries at most."""
+
+    template: Annotated[Written, AfterValidator(_one_cell)] = Field(alias="from")
+    on: Separators = (",",)
+    most: Annotated[int, Field(ge=2, le=20)] = 5
+
+    @property
+    def cell(self) -> Cell | Variable:
+        """The cell, or the named value."""
+        return self.template.cells[0] if self.template.lone_cell else self.template.variables[0]
+
+    def parts(self, text: str) -> list[str]:
+        """Return the parts of a text that are not blank, each in one line."""
+        text = text if LINE_BREAK in self.on else one_line(text)
+        return [one_line(part) for part in parts_of(text, self.on) if part]
+
+    def part(self, text: str, number: int) -> str:
+        """Return one of the parts, from 0; "" if there are fewer."""
+        return "".join(self.parts(text)[number : number + 1])
+
+
+class Each(EntryKey[EachPart]):
+    """One entry for each part of a cell."""
+
+    key = "each"
+    form = EachPart
+    position = 20
+
+    @property
+    def bindings(self) -> list[Bindings]:
+        """An entry for each part that a cell may have."""
+        key = key_of(self.value.cell)
+        return [{key: (key, self.value, number)} for number in range(self.value.most)]
+
+    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+        """A field takes the parts."""
+        texts = (t for rule in place.entry.fields for _, part in rule.parts for t in part.templates)
+        taken = {key_of(one) for text in texts for one in text.parts if not isinstance(one, str)}
+        if key_of(self.value.cell) not in taken:
+            wrong = f"no field of the entry takes `{self.value.template.text}`, one part of it"
+            yield place.finding("each", wrong)
+
+    @property
+    def phrase(self) -> str:
+        part = self.value
+        between = in_words(part.on)
+        return f"for each part of {part.template.text} between {between}, up to {part.most}"
+
+    def rows(self, rows: Rows, work: EntryWork) -> Rows:
+        """All of them. Cells with more parts than `most` are reported with the first part."""
+        cell, evaluation = self.value.cell, work.evaluation
+        of, _, number = work.bound[key_of(cell)]
+
+        def check(text: str, _country: str) -> Reading:
+            if len(self.value.parts(text)) <= self.value.most:
+                return text, None
+            message = f"{{value}} has more than {self.value.most} parts; the others are left out"
+            return text, CellFinding(Code.TOO_MANY_PARTS, message)
+
+        if number == 0:
+            texts = evaluation.column(cell, {key_of(cell): (of, None, 0)}, lines=True)
+            values = Values.of(texts, rows, rows)
+            values.step(check)
+            evaluation.report(values.found, "", evaluation.places(cell, work.bound))
+        return rows
+
+    def present(self, rows: Rows, work: EntryWork) -> Rows:
+        """Those whose cell has the part."""
+        _, there = work.fill(self.value.template, lines=False)
+        return rows & there
+
+
+class Placeholder(EntryKey[bool]):
+    """Whether the entry is there although its cells are blank."""
+
+    key = "placeholder"
+    in_words = {True: "also if its cells are blank"}
+    form = Yes
+    position = 30
+
+    @property
+    def stays_blank(self) -> bool:
+        return self.value
+
+    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+        """The main part has something to be there with."""
+        filled = any(
+            part.constant is not None
+            for rule in place.entry.fields
+            for _, part in rule.parts
+            if rule.field.facts.required and rule.field.name != TYPE_FIELD[place.entry.parent]
+        )
+        if self.value and not filled:
+            wrong = "has no effect: the entry's main part has no constant and no `default`"
+            yield replace(place.finding("placeholder", wrong), level=Level.HINT)
+
+
+class EntryOnUpdate(EntryKey[OnUpdate]):
+    """What happens to the list of a user whom Alma already has."""
+
+    key = "on_update"
+    choices, in_words = OnUpdateStep.choices, OnUpdateStep.in_words
+    form = OnUpdate
+    position = 40
+
+    def mark(self, entry: ListEntry) -> ListEntry:
+        return replace(entry, on_update=self.value)
+
+    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+        """Lists have policies of their own."""
+        if self.value not in {OnUpdate.REPLACE, OnUpdate.NEVER, *OF_LISTS}:
+            wrong = (
+                f"`{self.value}` is for single fields; an entry takes replace, add, replace_all or "
+                "never"
+            )
+            yield place.finding("on_update", wrong)
+
+
+class Replaces(EntryKey[tuple[str, ...]]):
+    """The types of Alma's statistics whose place it takes, beside its own."""
+
+    key = "replaces"
+    in_words = "in place of {}"
+    form = Words
+    position = 50
+
+    def mark(self, entry: ListEntry) -> ListEntry:
+        return replace(entry, replaces=self.value)
+
+    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+        """It is for statistics."""
+        if place.entry.parent != "user_statistic":
+            wrong = "is for statistics; other entries replace the one of their type"
+            yield place.finding("replaces", wrong)
+
+
+class RemovePart(MappingPart):
+    """Which of Alma's entries go: those of this type, and with a text that matches as a whole."""
+
+    note_type: Word | None = None
+    statistic_category: Word | None = None
+    block_type: Word | None = None
+    matches: Pattern | None = None
+
+
+class Remove(EntryKey[RemovePart]):
+    """Entries of known users that go."""
+
+    key = "remove"
+    form = RemovePart
+    position = 60
+
+    def removal(self, parent: str) -> Removal:
+        kind = getattr(self.value, TYPE_FIELD[parent], None) or ""
+        return Removal(parent, kind, self.value.matches or "")
+
+    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+        """It names entries of its own list, and is an item by itself."""
+        given, kind = self.value.model_fields_set, TYPE_FIELD[place.entry.parent]
+        if kind not in RemovePart.model_fields:
+            yield place.finding("remove", "is for notes, blocks and statistics; delete it")
+            return
+        for key in sorted(given - {kind, "matches"}):
+            wrong = f"is for another list; write `{kind}` or `matches`"
+            yield MappingFinding((*place.entry.steps, "remove", key), wrong)
+        if not given:
+            wrong = f"would remove every entry; write `{kind}` or `matches`"
+            yield place.finding("remove", wrong)
+        if place.entry.part.model_fields_set - {"remove"}:
+            wrong = "is an item of its own; write what is added as another item"
+            yield place.finding("remove", wrong)
+
+    @property
+    def phrase(self) -> str:
+        given = self.value.model_dump(exclude_none=True)
+        kinds = [f" of type {text}" for key, text in given.items() if key != "matches"]
+        texts = [f" whose text matches `{self.value.matches}`"] if self.value.matches else []
+        return f"removes Alma's entries{''.join((*kinds, *texts))}"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
 from importer.mapper.placeholders import VALUE
 from importer.mapper.steps.step import MappingFinding, RulePart, Step
 from importer.mapper.transforms import Reading
-from importer.mapper.values import ONE_PART
+from importer.mapper.values import ONE_PART, RuleWork, Values
 from importer.model.people import (
     ABBREVIATED_NAMES,
     COMMA,
@@ -27,9 +27,6 @@ from importer.model.people import (
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding, Code, Severity
 from importer.model.text import counted, spans
-
-if TYPE_CHECKING:
-    from importer.mapper.values import RuleWork, Values
 
 Order = Literal["auto", "last-first", "first-last"]
 """What comes first. `auto`: the last name if there is a comma, else the first name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator, Field
@@ -13,13 +13,14 @@ from pydantic import BeforeValidator, Field
 from importer.mapper.conditions import Condition
 from importer.mapper.dates import Dates, is_iso
 from importer.mapper.lookups import Tables
-from importer.mapper.placeholders import Template, Written, heading_key
-from importer.mapper.steps.clean import KINDS, Clean
+from importer.mapper.placeholders import Steps, Template, Written, heading_key
+from importer.mapper.steps.clean import KINDS, Clean, Lookup
 from importer.mapper.steps.dates import DatesStep
-from importer.mapper.steps.lookup import Lookup
 from importer.mapper.steps.step import (
+    Codes,
     Level,
     MappingFinding,
+    Named,
     Needs,
     Rule,
     RulePart,
@@ -29,16 +30,11 @@ from importer.mapper.steps.step import (
     value_steps,
 )
 from importer.mapper.transforms import Word, is_dash, one_or_more
-from importer.mapper.values import Rows, Texts, Values, changed
+from importer.mapper.values import Rows, RuleWork, Texts, Values, changed
 from importer.model.candidates import ID_FIELDS
 from importer.model.fields import Shape
 from importer.model.problem import CellFinding
 from importer.model.text import one_line
-
-if TYPE_CHECKING:
-    from importer.mapper.steps.step import Codes, Named
-    from importer.mapper.values import RuleWork
-    from importer.mapper.yaml_source import Steps
 
 DASHED = frozenset({"contact_info.email.email_address", "contact_info.phone.phone_number"})
 """Fields in whose cells a dash means nothing, beside dates."""

@@ -26,25 +26,24 @@ from pydantic.config import JsonDict
 from pydantic_core import core_schema
 
 from importer.mapper.lookups import Tables
-from importer.mapper.placeholders import VALUE, Template, Variable
+from importer.mapper.placeholders import VALUE, Steps, Template, Variable
 from importer.mapper.transforms import Word
 from importer.model.fields import Field, Shape
 from importer.model.plan import MappingPart
 
 if TYPE_CHECKING:
-    from importer.mapper.compile import Bindings
     from importer.mapper.conditions import Condition, Subject
     from importer.mapper.lookups import LookupKey
     from importer.mapper.mapping import EntryRules, FieldRule, MappingDocument
     from importer.mapper.placeholders import Cell
-    from importer.mapper.values import EntryWork, Rows, RuleWork, Values
-    from importer.mapper.yaml_source import Source, Steps
+    from importer.mapper.values import Bindings, EntryWork, Rows, RuleWork, Values
+    from importer.mapper.yaml_source import Source
     from importer.model.candidates import ListEntry, Removal
 
-    Codes = Iterable[tuple[str | None, Steps]]
-    """The codes that a rule can give, with their places; None is the text of a cell."""
-    Named = dict[str, "Rule | Codes"]
-    """The rules that a `<$value>` stands for, by its name; in place of one its codes if known."""
+Codes = Iterable[tuple[str | None, Steps]]
+"""The codes that a rule can give, with their places; None is the text of a cell."""
+Named = dict[str, "Rule | Codes"]
+"""The rules that a `<$value>` stands for, by its name; in place of one its codes if known."""
 
 
 class Level(StrEnum):
