@@ -24,7 +24,7 @@ from importer.mapper.placeholders import (
 from importer.mapper.schema import KeepHeaviest
 from importer.mapper.steps.dates import ONLY_ENDS
 from importer.mapper.steps.source import Default
-from importer.mapper.steps.step import EntryPlace, Level, MappingFinding, RulePart, in_order
+from importer.mapper.steps.step import Level, MappingFinding, RulePart, in_order
 from importer.model.candidates import NAMES
 from importer.model.fields import ALWAYS_REQUIRED, CELLS, FIELDS, is_cell
 from importer.model.plan import Match
@@ -58,7 +58,7 @@ def _keys(mapping: MappingDocument) -> Iterator[MappingFinding]:
             yield from step.check(RulePart(mapping, rule, part, steps))
     for entry in mapping.every_entry:
         for key in entry.part.keys:
-            yield from key.check(EntryPlace(mapping, entry))
+            yield from key.check(entry)
 
 
 # --- errors ---

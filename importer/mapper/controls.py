@@ -24,7 +24,7 @@ from importer.mapper.placeholders import TO_CHOOSE, Steps
 from importer.mapper.schema import ENTRY_KEYS, TOP_FIELDS
 from importer.mapper.steps.dates import DatesStep, PlusStep
 from importer.mapper.steps.source import Default, From
-from importer.mapper.steps.step import EntryKey, EntryPlace, Policy, Rule, RulePart, steps_in_order
+from importer.mapper.steps.step import EntryKey, Policy, Rule, RulePart, steps_in_order
 from importer.mapper.yaml_source import Plain, scalar
 from importer.mapper.yaml_source import constant as yaml_constant
 from importer.model.candidates import ENDS
@@ -364,8 +364,7 @@ def _of_entries(mapping: MappingDocument, kind: type[EntryKey[Any]] | None) -> I
         return
     for entry in mapping.entries:
         first = next(iter(kind.choices))
-        place = EntryPlace(mapping, entry)
-        values = [one for one in kind.choices if one == first or not any(kind(one).check(place))]
+        values = [one for one in kind.choices if one == first or not any(kind(one).check(entry))]
         now = next((key.value for key in entry.part.keys if isinstance(key, kind)), first)
         main = next((one.field.name for one in entry.fields if one.field.facts.required), "")
         if entry.steps[0] == "record" and len(values) > 1:

@@ -16,7 +16,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from datetime import date, datetime, timedelta
-from enum import Enum
+from enum import StrEnum, auto
 from importlib.resources import files
 from typing import Annotated, Literal
 
@@ -187,7 +187,7 @@ _EAST_ASIAN = re.compile(
 _DOTTED = re.compile(r"([0-9]{1,4})\. ?([0-9]{1,2})\. ?([0-9]{1,4})\.?")
 _DOT = re.compile(r"(\.) (?=%)|\.\Z")  # what a pattern has beside dates that are read as 15.5.2027
 _NUMBER = re.compile(r"[0-9]{1,5}")
-_TABLES = tomllib.loads((files(__package__) / "months.toml").read_text("utf-8"))
+_TABLES = tomllib.loads((files(__package__) / "dates.toml").read_text("utf-8"))
 _MONTHS: list[list[str]] = _TABLES["months"]
 _ERAS: dict[str, int] = _TABLES["eras"]
 _EPOCH = date(1899, 12, 30)
@@ -198,52 +198,17 @@ YEARS = range(1900, 2101)
 """Numbers that are years, and no day numbers: those would be days of 1905."""
 
 
-_LAST_DAY = (
-    "Type the whole date, such as 2027-12-31. If each {} means its last day, set for the "
-    "expiration or purge date in the mapping: `dates: {{}}`."
-)
+class Unread(StrEnum):
+    """Why a text is not a date; the words of each are in `dates.toml`."""
 
-
-class Unread(Enum):
-    """Why a text is not a date: the sentence, the advice ("" for the catalog's), its reach.
-
-    In an advice, `{}` is the setting behind its reach, and `{dmy}` that of day/month.
-    """
-
-    UNKNOWN = ("is not a date that can be read", "", Repairs.ROW, None)
-    TWO_WAYS = (
-        "reads both as month/day and as day/month",
-        "Set `dates: {}` or `dates: {dmy}` in the mapping.",
-        Repairs.COLUMN,
-        {"order": "mdy"},
-    )
-    NO_SUCH_DAY = ("is a day that does not exist", "Correct the date.", Repairs.ROW, None)
-    SHORT_YEAR = (
-        "has a year of two digits",
-        "Type the year with four digits, or set in the mapping up to which year they are 20xx: "
-        "`dates: {}`.",
-        Repairs.COLUMN,
-        {"pivot": 30},
-    )
-    MOMENT = (
-        "has a time in UTC, when it may be another day here",
-        "Export the date without the time. If the days are right as written, keep only them in the "
-        "mapping: `clean: [{{extract: '^[^ T]+'}}]`.",
-        Repairs.COLUMN,
-        None,
-    )
-    YEAR = (
-        "is a year, not a whole date", _LAST_DAY.format("year"), Repairs.COLUMN, {"year": "end"},
-    )  # fmt: skip
-    MONTH = (
-        "is a month, not a whole date", _LAST_DAY.format("month"), Repairs.COLUMN, {"month": "end"},
-    )  # fmt: skip
-    SERIAL = (
-        "is a plain number, perhaps a day number of the spreadsheet program",
-        "Format the column as a date, or allow day numbers in the mapping: `dates: {}`.",
-        Repairs.COLUMN,
-        {"serials": "true"},
-    )
+    UNKNOWN = auto()
+    TWO_WAYS = auto()
+    NO_SUCH_DAY = auto()
+    SHORT_YEAR = auto()
+    MOMENT = auto()
+    YEAR = auto()
+    MONTH = auto()
+    SERIAL = auto()
 
 
 class Dates(MappingPart):
@@ -399,14 +364,14 @@ class Dates(MappingPart):
         day = self.read(text)
         if not isinstance(day, Unread):
             return day.isoformat(), None
-        sentence, advice, repairs, setting = day.value
+        why = _TABLES["unread"][day]
         dmy = self.written({"order": "dmy"})
-        advice = advice.format(self.written(setting or {}), dmy=dmy)
-        message = f"{{value}} {sentence}"
+        advice = why["advice"].format(self.written(why.get("setting", {})), dmy=dmy)
+        message = f"{{value}} {why['sentence']}"
         code = Code.AMBIGUOUS_DATE if day is Unread.TWO_WAYS else Code.UNPARSABLE_DATE
         if day is Unread.NO_SUCH_DAY and self.order in ORDER_WORDS:
             message += f", read as {ORDER_WORDS[self.order]}"
-        return "", CellFinding(code, message, advice, repairs=repairs)
+        return "", CellFinding(code, message, advice, repairs=Repairs[why["repairs"]])
 
 
 DatesPart = Annotated[

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from importlib.resources import files
 
 from pydantic import BaseModel
 
@@ -23,33 +25,13 @@ from importer.model.text import counted, word_list
 
 # --- in words ---
 
-Words = dict[str, tuple[str, dict[str, str]]]
+Words = Mapping[str, tuple[str, Mapping[str, str]]]
 """Keys with choices: what each is about, and its values in words, as the end of a sentence."""
 
-MATCH: Words = {
-    "new": ("A person whom Alma does not have", {
-        "create": "is created", "skip": "is skipped", "reject": "rejects the row"}),
-    "known": ("A person whom Alma has", {
-        "update": "is updated", "skip": "is skipped", "reject": "rejects the row"}),
-    "possible_match": ("Somebody in Alma who may be the same person", {
-        "review": "needs review", "warn": "is a warning", "ignore": "is not looked for"}),
-    "account_type": ("A person with the other account type", {
-        "review": "needs review", "convert": "is converted after review", "any": "keeps it"}),
-    "id_change": ("A person with another primary ID in Alma", {
-        "review": "needs review", "rename": "gets the roster's"}),
-    "another_person": ("An ID that seems to be somebody else's", {
-        "review": "needs review", "update": "is updated, with a warning"}),
-}  # fmt: skip
+_TABLES = tomllib.loads((files(__package__) / "words.toml").read_text("utf-8"))
+MATCH: Words = _TABLES["match"]
 """The choices of `match`."""
-
-_ROWS = {"review": "need review", "reject": "are rejected", "warn": "get a warning",
-         "off": "are not looked for", "keep first": "are skipped, but for the first",
-         "keep heaviest": "are skipped, but for the heaviest"}  # fmt: skip
-_DUPLICATES: Words = {
-    "same_id": ("Rows with the same ID", _ROWS),
-    "same_person": ("Rows of the same person", _ROWS),
-    "similar_person": ("Rows of similar people", _ROWS),
-}
+_DUPLICATES: Words = {key: (what, _TABLES["rows"]) for key, what in _TABLES["duplicates"].items()}
 
 
 def _sentences(part: BaseModel, words: Words, always: Collection[str]) -> Iterator[str]:
@@ -148,11 +130,6 @@ def _listed(words: Iterable[str], last: str = "or") -> str:
     return f" {last} ".join(f"`{word}`" for word in words)
 
 
-_RETIRE = {
-    "list": "they are listed for Alma's own jobs",
-    "expire": "their membership ends",
-    "delete": "they are deleted for good",
-}
 _OPEN = {"hold": "is kept", "expire": "is kept, and the membership ends"}
 
 
@@ -188,7 +165,7 @@ def retired_people(mapping: MappingDocument) -> str:
     if (retire := mapping.file.match.retire) is None:
         return ""
     groups = word_list(retire.among.user_group, "or")
-    return f"Known users of group {groups} are retired: {_RETIRE[retire.do]}"
+    return f"Known users of group {groups} are retired: {_TABLES['leaving'][retire.do]}"
 
 
 def missing_people(mapping: MappingDocument) -> str:

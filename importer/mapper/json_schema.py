@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import tomllib
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from importer.mapper.lookups import OTHERWISE
 from importer.mapper.placeholders import Steps, nearest
 from importer.mapper.schema import MappingFile
 from importer.model.fields import FIELDS, LISTS, Field, Shape
@@ -126,27 +127,10 @@ def _forms(node: Node, whole: Node) -> Iterator[Node]:
 
 # --- what pydantic finds, in a librarian's words ---
 
-_WORDS = {
-    "missing": "is missing",
-    "string_type": "must be a text, not a list or further keys",
-    "string_too_short": "is blank",
-    "too_short": "is blank",
-    "too_long": "has more than {max_length} parts",
-    "string_pattern_mismatch": "must be two capital letters, as in `US`",
-    "tuple_type": "must be a list, each part after a `-`",
-    "dict_type": "must have keys of its own, indented below it",
-    "model_type": "must have keys of its own, indented below it",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "bool_parsing": "must be `true` or `false`",
-    "bool_type": "must be `true` or `false`",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than_equal": "must be at most {le:g}",
-}
-"""What each type of finding means; types that need the key or the value are in `in_our_words`."""
-
+_TABLES: dict[str, dict[str, str]] = tomllib.loads(
+    (files(__package__) / "words.toml").read_text("utf-8")
+)
+_WORDS = _TABLES["findings"]
 MISSING = _WORDS["missing"]
 
 
@@ -170,37 +154,18 @@ def in_our_words(error: ErrorDetails, place: Steps) -> str:
             return _WORDS.get(kind, "cannot be read").format(**context)
 
 
-_INSTEAD = {
-    "look_alike": "is called `possible_match` now",
-    "if": "is not a known key; write `when`, as in `when: {Type: Staff}`",
-    "then": "is not a known key; write `when` for the condition, and `from` for the value",
-    "else": "is not a known key; write `default`, or `cases` with a last case without `when`",
-    OTHERWISE: "is for lookups in the mapping; in the file, add a row with `*` in the key column",
-}
-"""What is written in place of keys of other languages and of earlier versions."""
-
-_NOT_IN_RECORD = {
-    "account_type": "is set once at the top of the mapping, not in `record`",
-    "record_type": "is set once at the top of the mapping, not in `record`",
-    "external_id": "is not mapped here; set `owning_system` at the top of the mapping",
-    "user_role": "cannot be mapped; `patron_role` extends or adds the Patron role",
-    "user_roles": "cannot be mapped; `patron_role` extends or adds the Patron role",
-    "full_name": "cannot be mapped: Alma makes it from the first, middle and last name",
-}
-
-
 def _unknown(place: Steps, given: object) -> str:
     key = str(place[-1])
-    if key in _INSTEAD:
-        return _INSTEAD[key]
+    if key in _TABLES["instead"]:
+        return _TABLES["instead"][key]
     if key.startswith("<") or (given == "" and not key.replace("_", "").islower()):
         return (
             "looks like a heading, not a key; put the value into quotation marks, "
             'as in {from: "<City>, <State>"}'
         )
     in_record = place[0] == "record"
-    if in_record and len(place) == 2 and key in _NOT_IN_RECORD:
-        return _NOT_IN_RECORD[key]
+    if in_record and len(place) == 2 and key in _TABLES["not_in_record"]:
+        return _TABLES["not_in_record"][key]
     parent = ".".join(str(step) for step in place[1:-1] if isinstance(step, str))
     reported = parent in LISTS and key in LISTS[parent].model_fields
     if in_record and (key in User.model_fields or reported):

@@ -29,7 +29,14 @@ from importer.mapper.schema import Entry, KeepHeaviest, LeavingPart, MappingFile
 from importer.mapper.steps.clean import Lookup
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.policies import OnUpdateStep, Required
-from importer.mapper.steps.step import Codes, Policy, Rule, steps_in_order, value_steps
+from importer.mapper.steps.step import (
+    Codes,
+    MappingFinding,
+    Policy,
+    Rule,
+    steps_in_order,
+    value_steps,
+)
 from importer.mapper.yaml_source import Source
 from importer.model.candidates import Removal
 from importer.model.fields import (
@@ -229,6 +236,10 @@ class EntryRules:
     def cells(self) -> tuple[str, ...]:
         """The headings behind it, each once, in order."""
         return tuple(dict.fromkeys(name for rule in self.fields for name in rule.cells))
+
+    def finding(self, key: str, wrong: str) -> MappingFinding:
+        """Return an error about one of its keys."""
+        return MappingFinding((*self.steps, key), wrong)
 
     @property
     def deciding(self) -> tuple[Subject, ...]:

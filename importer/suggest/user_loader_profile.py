@@ -123,7 +123,8 @@ _REASONS = {
 
 def to_mapping(profile: Profile) -> str:
     """Return the text of a mapping that does what the profile does."""
-    return "\n".join((*_Translation(profile).lines(), ""))
+    translation = _Translation(profile)
+    return "\n".join((*translation.head(), *translation.record(), ""))
 
 
 class _Translation:
@@ -142,12 +143,8 @@ class _Translation:
         self.partial = known and not self.given.keys() >= {*ALWAYS_REQUIRED}
         self.names = names_for(item.header for item in profile.fields if item.header)
 
-    def lines(self) -> Iterator[str]:
-        """The lines of the mapping file."""
-        yield from self._head()
-        yield from self._record()
-
-    def _head(self) -> Iterator[str]:
+    def head(self) -> Iterator[str]:
+        """Yield the lines of the mapping above its record."""
         profile, given = self.profile, self.given
         yield f"# From the CSV User Loader's profile {scalar(profile.name)} ({profile.kind})."
         for item in profile.fields:
@@ -202,7 +199,8 @@ class _Translation:
             return "Alma keeps passwords of Internal users only"
         return "" if item.header or item.default else "it has neither a column nor a value"
 
-    def _record(self) -> Iterator[str]:
+    def record(self) -> Iterator[str]:
+        """Yield the lines of its record."""
         taken = [
             item
             for item in self.profile.fields

@@ -115,6 +115,7 @@ def prose() -> Iterator[Text]:
         *(page for page in PAGES if page.name != "gallery.md"),  # rosters of offices
         *sorted((ROOT / "importer").rglob("*.j2")),
         *sorted((ROOT / "mappings").rglob("*.yaml")),
+        *sorted((ROOT / "importer" / "mapper").glob("*.toml")),
         ROOT / "mkdocs.yml",
         ROOT / "Makefile",
     ):

@@ -12,7 +12,6 @@ from importer.mapper.conditions import Condition
 from importer.mapper.placeholders import Cell, Template, Variable, Written, key_of
 from importer.mapper.steps.step import (
     EntryKey,
-    EntryPlace,
     Level,
     MappingFinding,
     Needs,
@@ -37,7 +36,7 @@ from importer.model.problem import CellFinding, Code, Severity
 from importer.model.text import Pattern, one_line
 
 if TYPE_CHECKING:
-    from importer.mapper.mapping import FieldRule
+    from importer.mapper.mapping import EntryRules, FieldRule
 
 
 TYPED_TWICE = {
@@ -253,13 +252,13 @@ class Each(EntryKey[EachPart]):
         key = key_of(self.value.cell)
         return [{key: (key, self.value, number)} for number in range(self.value.most)]
 
-    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+    def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
         """A field takes the parts."""
-        texts = (t for rule in place.entry.fields for _, part in rule.parts for t in part.templates)
+        texts = (t for rule in entry.fields for _, part in rule.parts for t in part.templates)
         taken = {key_of(one) for text in texts for one in text.parts if not isinstance(one, str)}
         if key_of(self.value.cell) not in taken:
             wrong = f"no field of the entry takes `{self.value.template.text}`, one part of it"
-            yield place.finding("each", wrong)
+            yield entry.finding("each", wrong)
 
     @property
     def phrase(self) -> str:
@@ -303,17 +302,17 @@ class Placeholder(EntryKey[bool]):
     def stays_blank(self) -> bool:
         return self.value
 
-    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+    def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
         """The main part has something to be there with."""
         filled = any(
             part.constant is not None
-            for rule in place.entry.fields
+            for rule in entry.fields
             for _, part in rule.parts
-            if rule.field.facts.required and rule.field.name != TYPE_FIELD[place.entry.parent]
+            if rule.field.facts.required and rule.field.name != TYPE_FIELD[entry.parent]
         )
         if self.value and not filled:
             wrong = "has no effect: the entry's main part has no constant and no `default`"
-            yield replace(place.finding("placeholder", wrong), level=Level.HINT)
+            yield replace(entry.finding("placeholder", wrong), level=Level.HINT)
 
 
 class EntryOnUpdate(EntryKey[OnUpdate]):
@@ -327,14 +326,14 @@ class EntryOnUpdate(EntryKey[OnUpdate]):
     def mark(self, entry: ListEntry) -> ListEntry:
         return replace(entry, on_update=self.value)
 
-    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+    def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
         """Lists have policies of their own."""
         if self.value not in {OnUpdate.REPLACE, OnUpdate.NEVER, *OF_LISTS}:
             wrong = (
                 f"`{self.value}` is for single fields; an entry takes replace, add, replace_all or "
                 "never"
             )
-            yield place.finding("on_update", wrong)
+            yield entry.finding("on_update", wrong)
 
 
 class Replaces(EntryKey[tuple[str, ...]]):
@@ -348,11 +347,11 @@ class Replaces(EntryKey[tuple[str, ...]]):
     def mark(self, entry: ListEntry) -> ListEntry:
         return replace(entry, replaces=self.value)
 
-    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+    def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
         """It is for statistics."""
-        if place.entry.parent != "user_statistic":
+        if entry.parent != "user_statistic":
             wrong = "is for statistics; other entries replace the one of their type"
-            yield place.finding("replaces", wrong)
+            yield entry.finding("replaces", wrong)
 
 
 class RemovePart(MappingPart):
@@ -375,21 +374,21 @@ class Remove(EntryKey[RemovePart]):
         kind = getattr(self.value, TYPE_FIELD[parent], None) or ""
         return Removal(parent, kind, self.value.matches or "")
 
-    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+    def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
         """It names entries of its own list, and is an item by itself."""
-        given, kind = self.value.model_fields_set, TYPE_FIELD[place.entry.parent]
+        given, kind = self.value.model_fields_set, TYPE_FIELD[entry.parent]
         if kind not in RemovePart.model_fields:
-            yield place.finding("remove", "is for notes, blocks and statistics; delete it")
+            yield entry.finding("remove", "is for notes, blocks and statistics; delete it")
             return
         for key in sorted(given - {kind, "matches"}):
             wrong = f"is for another list; write `{kind}` or `matches`"
-            yield MappingFinding((*place.entry.steps, "remove", key), wrong)
+            yield MappingFinding((*entry.steps, "remove", key), wrong)
         if not given:
             wrong = f"would remove every entry; write `{kind}` or `matches`"
-            yield place.finding("remove", wrong)
-        if place.entry.part.model_fields_set - {"remove"}:
+            yield entry.finding("remove", wrong)
+        if entry.part.model_fields_set - {"remove"}:
             wrong = "is an item of its own; write what is added as another item"
-            yield place.finding("remove", wrong)
+            yield entry.finding("remove", wrong)
 
     @property
     def phrase(self) -> str:

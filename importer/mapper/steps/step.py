@@ -272,18 +272,6 @@ class Policy(Step[V]):
         yield from ()
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPlace:
-    """An entry of a list in its mapping: what a key of it is asked about."""
-
-    mapping: MappingDocument
-    entry: EntryRules
-
-    def finding(self, key: str, wrong: str) -> MappingFinding:
-        """Return an error about one of its keys."""
-        return MappingFinding((*self.entry.steps, key), wrong)
-
-
 class EntryKey(Key[V]):
     """A key of an entry of a list, beside Alma's own fields."""
 
@@ -311,7 +299,7 @@ class EntryKey(Key[V]):
 
     # what it is in a mapping
 
-    def check(self, place: EntryPlace) -> Iterator[MappingFinding]:
+    def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
         """Yield what is wrong with it, or worth a second look."""
         yield from ()
 
