@@ -233,8 +233,8 @@ def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """No field and no value needs itself; terms by user group need the group."""
     needs = {rule.field.path: mapping.needs(rule) for rule in (*mapping.values, *mapping.scalars)}
     lacking = isinstance(mapping.file.terms, dict) and "user_group" not in needs
-    for _, steps, part in mapping.parts if lacking else ():
-        for step in (step for step in part.steps if step.uses_terms):
+    for _, steps, step in mapping.keys if lacking else ():
+        if step.uses_terms:
             wrong = "`terms` by user group need `user_group` in this mapping"
             yield MappingFinding((*steps, step.key), wrong)
     try:
@@ -285,8 +285,7 @@ def _to_do(mapping: MappingDocument) -> Iterator[MappingFinding]:
     tables += [(steps, use, use.rows) for steps, use in own]
     advice = {
         lookup: to_choose(rule.field)
-        for rule, _, part in mapping.parts
-        for step in part.steps
+        for rule, _, step in mapping.keys
         for _, lookup in step.needs.lookups
     }
     for steps, use, rows in tables:
@@ -343,8 +342,7 @@ def _unused(mapping: MappingDocument) -> Iterator[MappingFinding]:
     for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:
             yield _hint(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
-    steps = [step for part in parts for _, _, rule in part.parts for step in rule.steps]
-    if file.terms and not any(step.uses_terms for step in steps):
+    if file.terms and not any(step.uses_terms for part in parts for _, _, step in part.keys):
         yield _hint(("terms",), "no rule uses `plus: end of term`")
 
 

@@ -34,6 +34,7 @@ from importer.mapper.steps.step import (
     MappingFinding,
     Policy,
     Rule,
+    Step,
     steps_in_order,
     value_steps,
 )
@@ -55,7 +56,7 @@ from importer.model.user import Facts
 _NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FieldRule:
     """A field and its rule. `steps` lead to it in the mapping file.
 
@@ -137,12 +138,12 @@ class FieldRule:
         """The templates of the rule, those inside it, and of the values that it takes."""
         return (template for part in self._every_part for template in part.templates)
 
-    @property
+    @cached_property
     def cells(self) -> tuple[str, ...]:
         """The headings whose cells may become the value, also by default; each once, in order."""
         return tuple(dict.fromkeys(cell.heading for t in self.templates for cell in t.cells))
 
-    @property
+    @cached_property
     def headings(self) -> tuple[str, ...]:
         """Those of `cells`, then those that only decide what the value is."""
         deciding = (key.heading for key in self.rule.deciding if isinstance(key, Cell))
@@ -170,8 +171,8 @@ class FieldRule:
     @property
     def conditions(self) -> Iterator[Condition]:
         """The conditions of it and of those inside it."""
-        for step in (step for _, part in self.parts for step in part.steps):
-            yield from (condition for _, condition in step.needs.conditions)
+        needs = (step.needs for _, part in self.parts for step in part.steps)
+        return (condition for one in needs for _, condition in one.conditions)
 
     @property
     def uses_terms(self) -> bool:
@@ -337,7 +338,7 @@ class MappingDocument:
             rules += _field_rules(file.patron_role, PATRON_ROLE, ("patron_role",), values)
         return rules
 
-    @property
+    @cached_property
     def entries(self) -> tuple[EntryRules, ...]:
         """The entries of every list of the record, in the mapping's order within each list."""
         return tuple(entry for entry in self.every_entry if entry.removal is None)
@@ -394,7 +395,7 @@ class MappingDocument:
         types = (rule for rule in self.rules if rule.field.path == "user_identifier.id_type")
         return {*mapped, *(rule.rule.constant for rule in types)}
 
-    @property
+    @cached_property
     def absent(self) -> MappingDocument | None:
         """What users get who leave, as a mapping without a roster; None if they get nothing."""
         _, part = self.file.match.leaving or ("", None)
@@ -433,7 +434,7 @@ class MappingDocument:
         """Whether it sets passwords, which are read from the roster again when they are sent."""
         return any(rule.field.path == "password" for rule in self.scalars)
 
-    @property
+    @cached_property
     def rules(self) -> tuple[FieldRule, ...]:
         """Every rule of a field: of the record's own fields, then of the entries."""
         return (*self.scalars, *(rule for entry in self.entries for rule in entry.fields))
@@ -449,6 +450,11 @@ class MappingDocument:
         for rule in (*self.values, *self.rules):
             for steps, part in rule.parts:
                 yield rule, steps, part
+
+    @property
+    def keys(self) -> Iterator[tuple[FieldRule, Steps, Step[Any]]]:
+        """Every key of a rule, as in `parts`."""
+        return ((rule, steps, step) for rule, steps, part in self.parts for step in part.steps)
 
     @property
     def constants(self) -> Iterator[tuple[FieldRule, Steps, str]]:
@@ -473,24 +479,22 @@ class MappingDocument:
         found += [(("roster", "skip", at, "when"), skip.when) for at, skip in skips]
         for entry in self.entries:
             found += [((*entry.steps, *steps), one) for steps, one in entry.part.conditions]
-        for _, steps, part in self.parts:
-            for step in part.steps:
-                found += [((*steps, *inner), one) for inner, one in step.needs.conditions]
+        for _, steps, key in self.keys:
+            found += [((*steps, *inner), one) for inner, one in key.needs.conditions]
         for steps, condition in found:
-            yield from (((*steps, key), of, test) for key, of, test in condition.every_test)
+            yield from (((*steps, name), of, test) for name, of, test in condition.every_test)
 
     @property
     def lookups(self) -> Iterator[tuple[Steps, LookupKey]]:
         """Every use of a lookup, with the steps that lead to it."""
-        for _, steps, part in self.parts:
-            for step in part.steps:
-                yield from (((*steps, *inner), lookup) for inner, lookup in step.needs.lookups)
+        for _, steps, key in self.keys:
+            yield from (((*steps, *inner), lookup) for inner, lookup in key.needs.lookups)
         if isinstance(same_id := self.file.duplicates.same_id, KeepHeaviest):
             yield ("duplicates", "same_id", "keep heaviest"), same_id.weights
         for steps, _, test in self.tests:
             yield from (((*steps, "in"), file) for file in test.files)
 
-    @property
+    @cached_property
     def headings(self) -> tuple[str, ...]:
         """Every heading that a rule uses, as the mapping writes it; each once, in order."""
         found = [heading for rule in (*self.rules, *self.values) for heading in rule.headings]

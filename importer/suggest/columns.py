@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -127,13 +128,6 @@ class Beside:
         """Return what is known where no heading is confirmed for a field."""
         kept = {key: one for key, one in self.confirmed.fields.items() if one != field}
         return replace(self, confirmed=replace(self.confirmed, fields=kept))
-
-    def groups(self) -> frozenset[str]:
-        """Return Alma's user groups, by their codes and their names."""
-        rows = self.codes.enabled("UserGroups")
-        return frozenset(
-            filter(None, (folded(t) for row in rows for t in (row.code, row.description)))
-        )
 
 
 # --- values ---
@@ -638,7 +632,8 @@ def _one_group(found: list[Guess], beside: Beside) -> Iterator[Guess]:
     Without Alma's codes a heading such as `Patron Type` comes before `Type`, and several words
     before one.
     """
-    known = beside.groups()
+    rows = beside.codes.enabled("UserGroups")
+    known = {folded(text) for row in rows for text in (row.code, row.description)} - {""}
     secret = say_secret(guess.place.heading for guess in found)
 
     def merit(guess: Guess) -> tuple[int, int, int, int]:
@@ -785,22 +780,16 @@ def best_reading(path: Path, layout: Layout, beside: Beside) -> Reading:
     chosen, merit = first.source.header[-1], _merit(first, beside)
     found = {chosen: (first, merit)}
     certain = merit > 2 and 2 * merit >= sum(bool(place.heading.strip()) for place in first.places)
-    for row in () if certain else range(1, _ROWS + 1):
-        other = _read(path, replace(layout, header=(row,))) if row != chosen else None
-        if other and not looks_like_a_person(place.heading for place in other.places):
-            found[row] = other, _merit(other, beside)
+    for row in () if certain else sorted({*range(1, _ROWS + 1)} - {chosen}):
+        with suppress(RosterError):
+            other = read(path, replace(layout, header=(row,)))
+            if not looks_like_a_person(place.heading for place in other.places):
+                found[row] = other, _merit(other, beside)
     best = max(found, key=lambda row: (found[row][1], row == chosen))
     merit = found[best][1]
     tied = {row: _cells(one) for row, (one, its) in found.items() if its == merit}
     named = layout if best == chosen else replace(layout, header=(best,))
     return Reading(found[best][0], named, tied if len(tied) > 1 else {})
-
-
-def _read(path: Path, layout: Layout) -> Roster | None:
-    try:
-        return read(path, layout)
-    except RosterError:
-        return None
 
 
 def _merit(roster: Roster, beside: Beside) -> int:

@@ -54,7 +54,6 @@ class DatesStep(Step[Dates]):
         return cls(Dates()) if field.shape is Shape.DATE else None
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
-        """It is for dates; the last day of a month or year for those on which a record ends."""
         yield from super().check(part)
         if (self.value.month or self.value.year) and part.of.field.path not in _ENDS:
             yield part.finding("dates", ONLY_ENDS)
@@ -135,7 +134,6 @@ class PlusStep(Step[str | SpanBy]):
         return self.value == END_OF_TERM or isinstance(self.value, SpanBy)
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
-        """It is for dates; terms are there; what is looked up are spans and dates."""
         yield from super().check(part)
         terms, steps = part.mapping.file.terms, (*part.steps, "plus")
         if self.value == END_OF_TERM and not terms:

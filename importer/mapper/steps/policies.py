@@ -61,7 +61,6 @@ class AgreesWith(Step[Template]):
         return Needs(compared=self.value.cells)
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
-        """It is for what people type twice."""
         if part.of.field.path not in TYPED_TWICE:
             wrong = "is for passwords, PINs and email addresses, which people type twice"
             yield part.finding(self.key, wrong)
@@ -253,7 +252,6 @@ class Each(EntryKey[EachPart]):
         return [{key: (key, self.value, number)} for number in range(self.value.most)]
 
     def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
-        """A field takes the parts."""
         texts = (t for rule in entry.fields for _, part in rule.parts for t in part.templates)
         taken = {key_of(one) for text in texts for one in text.parts if not isinstance(one, str)}
         if key_of(self.value.cell) not in taken:
@@ -327,7 +325,6 @@ class EntryOnUpdate(EntryKey[OnUpdate]):
         return replace(entry, on_update=self.value)
 
     def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
-        """Lists have policies of their own."""
         if self.value not in {OnUpdate.REPLACE, OnUpdate.NEVER, *OF_LISTS}:
             wrong = (
                 f"`{self.value}` is for single fields; an entry takes replace, add, replace_all or "
@@ -348,7 +345,6 @@ class Replaces(EntryKey[tuple[str, ...]]):
         return replace(entry, replaces=self.value)
 
     def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
-        """It is for statistics."""
         if entry.parent != "user_statistic":
             wrong = "is for statistics; other entries replace the one of their type"
             yield entry.finding("replaces", wrong)

@@ -197,7 +197,6 @@ class Read(Step[ReadPart]):
         return replace(self, part=part)
 
     def check(self, part: RulePart) -> Iterator[MappingFinding]:
-        """It is for values, whose parts several fields take."""
         if part.of.field.parent != VALUE:
             wrong = "is for a rule under `values:`, whose parts are written `<$name.first>`"
             yield part.finding(self.key, wrong)
