@@ -429,7 +429,7 @@ class Evaluation:
             one.column.label: self.evaluate(one, one.rule.rule, rows, located)
             for one in compiled.fields
         }
-        stays = any(key.stays_blank for key in compiled.part.keys)
+        stays = any(key.stays_blank and key.value for key in compiled.part.keys)
         deciding = () if stays else compiled.deciding
         there = np.zeros_like(rows) if deciding else rows
         for one in deciding:

@@ -39,6 +39,7 @@ def _by_key(name: str) -> dict[str, list[str]]:
 
 SOMEBODY_ELSE, RELATIONSHIP, NEVER = map(_all, ("somebody_else", "relationship", "never"))
 ID_WORDS, NO_IDS, US_STATES = map(_all, ("id_words", "no_ids", "us_states"))
+UNTIL, SINCE, OF_NAMES, DEAD, YES = map(_all, ("until", "since", "names", "dead", "yes"))
 STATES = _all("states")  # words that say whether somebody is active, or yes or no
 _SMALL = _all("small")
 _KINDS = {key: frozenset(words) for key, words in _by_key("kinds").items()}

@@ -45,9 +45,12 @@ from importer.model.vocabulary import (
     ID_WORDS,
     IDENTITIES,
     NO_IDS,
+    OF_NAMES,
     RELATIONSHIP,
+    SINCE,
     SOMEBODY_ELSE,
     STATES,
+    UNTIL,
     US_STATES,
     Meaning,
     field_of,
@@ -443,17 +446,6 @@ _OF_PASSWORDS = frozenset({"password", PASSWORD_AGAIN, "force_password_change"})
 _UNUSED = frozenset({"note_text", "statistic_category"})
 """Fields that a heading names, but of which a first mapping takes none by itself."""
 
-_UNTIL = frozenset({
-    "until", "till", "thru", "through", "end", "ends", "ending", "exp", "expires", "valid",
-    "bis", "ende", "gilt", "ablauf", "lauft", "jusqu", "fin", "hasta", "vence", "fino", "tot",
-    "einde", "verloopt", "ate", "do",
-})  # fmt: skip
-_SINCE = frozenset(
-    {"from", "since", "start", "begin", "ab", "seit", "desde", "depuis", "dal", "od"}
-)
-_OF_NAMES = frozenset({"name", "names", "nom", "nombre", "nome", "naam"})
-"""Words of headings for ends, for starts, and for names of people and other things."""
-
 _YEAR = re.compile(r"\b20[0-9]{2}\b")
 PHONE = re.compile(r"[+(]?[0-9][0-9 ().-]{6,}[0-9]")
 
@@ -545,7 +537,7 @@ def _guess(
         second = field in ADDRESS and found.number > 1 and (found.inner or found.field in PLACES)
         number = str(found.number) if second else ""
         return replace(guess, field=field, sure=True, block=block or kind or number)
-    no_id = found.kind == "mobile" or words & _UNTIL  # as `Number to text`, `Card good till`
+    no_id = found.kind == "mobile" or words & UNTIL  # as `Number to text`, `Card good till`
     if (SOMEBODY_ELSE | others) & words or is_left_out(heading) or (ID_WORDS & words and not no_id):
         return guess
     return replace(guess, field=_by_values(words, guess, beside.today))
@@ -581,13 +573,13 @@ def _by_values(words: Collection[str], guess: Guess, today: date) -> str:
     guess = replace(guess, counts=counts)
     if counts and share_of(counts, EMAIL.fullmatch) >= MOST:
         return "email"
-    if counts and _UNTIL & {*words} and not _SINCE & {*words} and share_of(counts, _ends) > 1 / 2:
+    if counts and UNTIL & {*words} and not SINCE & {*words} and share_of(counts, _ends) > 1 / 2:
         return "" if guess.dates(lambda day: day < today) else "expiry_date"
     if parts_of_address(replace(guess, field="line1")):
         return "line1"
     if len({*map(field_of, words)} & {"city", "state_province", "postal_code"}) > 1:
         return CITY_LINE if parts_of_address(guess) else ""
-    if counts and _OF_NAMES & {*words} and share_of(counts, is_last_first) >= MOST:
+    if counts and OF_NAMES & {*words} and share_of(counts, is_last_first) >= MOST:
         return FULL_NAME
     long = all(digits_of(text) in US_DIGITS and not DIGITS.fullmatch(text) for text in counts)
     return "phone" if counts and long and share_of(counts, PHONE.fullmatch) >= MOST else ""

@@ -26,8 +26,10 @@ from importer.model.user import AccountType, Reach
 from importer.model.vocabulary import (
     BARCODE,
     CARDS,
+    DEAD,
     SOMEBODY_ELSE,
     STATES,
+    YES,
     is_left_out,
     named_by,
     say_secret,
@@ -72,9 +74,6 @@ LOOKUPS = {
 """Coded fields, with the lookup that is started if the roster has words instead of codes."""
 NAME, GROUP, EXPIRY = "name", "user_group", "expiry_date"
 """What is asked for beside the ID; `NAME` is a whole name, or the part of it that is missing."""
-_DEAD = frozenset({"deceased", "verstorben", "decede", "fallecido", "deceduto", "overleden"})
-_YES = frozenset({"y", "yes", "x", "true", "1", "j", "ja", "oui", "si", "deceased", "verstorben"})
-"""Words of a heading, and its cells, about people whom nobody loads."""
 _NUMBER_BEHIND = re.compile(r"(?i)str|weg|platz|straat|laan|calle|via|ul|rua|allee|gasse")
 SAMPLES = 3
 _NEAR = 0.75
@@ -203,8 +202,8 @@ class Draft:
     def deceased(self) -> list[tuple[str, list[str]]]:
         """The headings of columns about people who have died, with the words of cells for it."""
         named = (guess for guess in self.guesses if not guess.field)
-        about = (guess for guess in named if _DEAD & {*words_of(guess.place.heading)})
-        found = ((g.place.heading, [one for one in g.counts if folded(one) in _YES]) for g in about)
+        about = (guess for guess in named if DEAD & {*words_of(guess.place.heading)})
+        found = ((g.place.heading, [one for one in g.counts if folded(one) in YES]) for g in about)
         return [(heading, yes) for heading, yes in found if yes]
 
     @property

@@ -293,12 +293,9 @@ class Placeholder(EntryKey[bool]):
 
     key = "placeholder"
     in_words = {True: "also if its cells are blank"}
+    stays_blank = True
     form = Yes
     position = 30
-
-    @property
-    def stays_blank(self) -> bool:
-        return self.value
 
     def check(self, entry: EntryRules) -> Iterator[MappingFinding]:
         """The main part has something to be there with."""

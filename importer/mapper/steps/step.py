@@ -276,6 +276,8 @@ class EntryKey(Key[V]):
     """A key of an entry of a list, beside Alma's own fields."""
 
     every: ClassVar[dict[str, type[EntryKey[Any]]]] = {}
+    stays_blank: ClassVar[bool] = False
+    """Whether, if it is true, rows have the entry although its cells are blank."""
 
     # what it needs, and what it makes of the entry
 
@@ -291,11 +293,6 @@ class EntryKey(Key[V]):
     def mark(self, entry: ListEntry) -> ListEntry:
         """Return the entry with what it says about it."""
         return entry
-
-    @property
-    def stays_blank(self) -> bool:
-        """Whether rows have the entry although its cells are blank."""
-        return False
 
     # what it is in a mapping
 
