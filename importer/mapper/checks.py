@@ -52,7 +52,6 @@ def findings(mapping: MappingDocument, *levels: Level) -> tuple[str, ...]:
 
 
 def _keys(mapping: MappingDocument) -> Iterator[MappingFinding]:
-    """What each key has to say."""
     for rule, steps, part in mapping.parts:
         for step in part.steps:
             yield from step.check(RulePart(mapping, rule, part, steps))

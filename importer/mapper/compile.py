@@ -49,12 +49,6 @@ class Use:
     labels: tuple[str, ...] = ()
 
 
-_LINE = 88
-"""Characters of a line of the list of columns."""
-
-_USUAL_HEADINGS = 2  # usual headings that show that a row has headings
-
-
 class Headings:
     """The roster's headings, and the spellings that the mapping gives them."""
 
@@ -74,7 +68,7 @@ class Headings:
         named = [place.heading for place in places if place.heading.strip()]
         usual = sum(bool(field_of(heading)) for heading in named)
         self._is_person = looks_like_a_person(named)
-        usual_headings = usual >= _USUAL_HEADINGS and not self._is_person
+        usual_headings = usual >= 2 and not self._is_person
         self.recognized = usual_headings or any(map(self.exact, expected))
         """Whether the row has headings. Else it may be a person's, and no message may quote it."""
         self._quotable = named if self.recognized else []
@@ -165,7 +159,7 @@ class Headings:
             )
         glue = "\N{NO-BREAK SPACE}"
         named = [str(at).replace(" ", glue) for at in self.places if at.heading.strip()]
-        lines = textwrap.wrap(", ".join(named), _LINE, break_on_hyphens=False)
+        lines = textwrap.wrap(", ".join(named), 88, break_on_hyphens=False)
         listed = "\n  ".join(lines).replace(glue, " ")
         return f"{file}: its columns are\n  {listed or 'without headings'}"
 
@@ -545,10 +539,7 @@ class _Compiler:
     def _deciding(
         self, rule: FieldRule, bound: Mapping[str, str], entry: EntryRules | None
     ) -> tuple[tuple[int, ...], str]:
-        """Return the positions of all columns that decide a value, and its rule as a text.
-
-        Columns and rules of the fields and values that it needs, and of its entry's keys, count.
-        """
+        """Return the positions of all columns behind a value, also through others, and its rule."""
         mapping = self.mapping
         known = {one.field.path: one for one in (*mapping.values, *mapping.scalars)}
         rules: dict[str, FieldRule] = {rule.field.path: rule}

@@ -61,32 +61,24 @@ class Test(MappingPart):
         return self
 
     @property
-    def _parts(self) -> Iterator[Test]:
+    def parts(self) -> Iterator[Test]:
         """Itself, and what must not be met."""
         yield self
         if self.negated is not None:
-            yield from self.negated._parts
+            yield from self.negated.parts
 
     @property
     def of_date(self) -> bool:
         """Whether it compares dates."""
-        return any(t.younger_than or t.older_than or t.before or t.after for t in self._parts)
-
-    @property
-    def of_blank(self) -> bool:
-        """Whether it asks for a blank."""
-        return any(one.blank is not None for one in self._parts)
+        return any(t.younger_than or t.older_than or t.before or t.after for t in self.parts)
 
     @property
     def files(self) -> tuple[KeyFile, ...]:
         """The files in which it looks for a text."""
-        return tuple(one.file for one in self._parts if one.file is not None)
+        return tuple(one.file for one in self.parts if one.file is not None)
 
     def accepted(self, texts: set[str], today: date, tables: Tables) -> set[str]:
-        """Return those of the texts that meet the test.
-
-        If it compares dates, the texts are ISO or blank. `tables` have the files' texts.
-        """
+        """Return those of the texts (ISO or blank if it compares dates) that meet the test."""
         left = texts
         if self.words:
             words = frozenset(map(heading_key, self.words))
@@ -172,7 +164,6 @@ class Condition(MappingPart):
     @model_validator(mode="before")
     @classmethod
     def _keys_are_known(cls, value: object) -> object:
-        """Check the keys."""
         for key in value if isinstance(value, dict) else ():
             _key(str(key))
         return value

@@ -257,7 +257,6 @@ def _constant(rule: Rule | None, steps: Steps, label: str, path: str, value: str
 
 
 def _account(mapping: MappingDocument) -> Panel:
-    """Return the controls of the account type, the external system and the record type."""
     file, owner = mapping.file, mapping.file.owning_system
     types = {
         str(AccountType.INTERNAL): "Internal: the library manages the record",
@@ -286,7 +285,6 @@ def _account(mapping: MappingDocument) -> Panel:
 
 
 def _matching(mapping: MappingDocument) -> Panel:
-    """Return the controls of how a row finds its person, and of what happens then."""
     match = mapping.file.match
     ids = sorted(key for key in mapping.match_keys if key)
     ways = [way for count in (1, 2) for way in permutations(ids, count)]
@@ -389,7 +387,6 @@ def _choice(
 
 
 def _absent(mapping: MappingDocument) -> Panel:
-    """Return the controls of what happens to people who are missing from the roster."""
     steps, part = ("match", "absent"), mapping.file.match.absent
     if retired := retired_people(mapping):
         return Panel("People who leave", retired, (), danger=True)

@@ -194,7 +194,6 @@ def _check_base(root: MappingNode, steps: Steps) -> None:
 
 
 def _find(node: Node | None, steps: Steps) -> Node | None:
-    """Return the node at these steps, None if there is none."""
     for at, step in enumerate(steps):
         match node:
             case MappingNode():

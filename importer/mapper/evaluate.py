@@ -65,12 +65,11 @@ def dates_of(mapping: MappingDocument, subject: Subject) -> tuple[Dates, Mapping
     found, words = [], []
     for rule, steps, part in _taking(mapping, subject):
         if rule.field.shape is Shape.DATE and not (part.get(Clean) or rule.rule.get(Clean)):
-            of_all = None if Default.key in steps[2:] else rule
-            own, lookup = part.get(DatesStep), part.get(LookupStep)
-            inherited = of_all.dates if of_all else None
-            found.append(mapping.file.dates(own.value if own else inherited))
-            table = lookup.value if lookup else of_all.lookup if of_all else None
-            words.append(mapping.tables[table].codes if table else {})
+            around = part if Default.key in steps[2:] else rule.rule
+            own = part.get(DatesStep) or around.get(DatesStep)
+            lookup = part.get(LookupStep) or around.get(LookupStep)
+            found.append(mapping.file.dates(own.value if own else None))
+            words.append(mapping.tables[lookup.value].codes if lookup else {})
     ways = {way for way in found if way != Dates()}
     dates = ways.pop() if len(ways) == 1 else mapping.file.roster.dates
     return dates, words[0] if words and all(one == words[0] for one in words) else {}
@@ -88,12 +87,10 @@ def is_nothing(mapping: MappingDocument, subject: Subject, text: str) -> bool:
 
 
 def _repaired(word: str, rule: IdRule) -> str:
-    """Return an ID as an `ids:` rule repairs it."""
     return word and reduce(lambda text, one: one[0](text, "")[0], id_transforms(rule), word)
 
 
 def _knows(mapping: MappingDocument, rule: Rule, text: str) -> bool:
-    """Return whether the rule's lookup has a text."""
     lookup = rule.get(LookupStep)
     return lookup is not None and heading_key(text) in mapping.tables[lookup.value].codes
 
@@ -331,7 +328,7 @@ class Evaluation:
             else:
                 column = self.column(key, bound, lines=False)
             texts: list[str] = column.tolist()
-            if test.of_blank:
+            if any(one.blank is not None for one in test.parts):
                 nothing = {text for text in {*texts} if is_nothing(self.mapping.mapping, key, text)}
                 texts = ["" if text in nothing else text for text in texts] if nothing else texts
             rule = self.mapping.id_rule(key, bound) if isinstance(key, Cell) else None
@@ -366,10 +363,7 @@ class Evaluation:
         return replace(table, codes=codes | exact, written=written)
 
     def _as_dates(self, key: Cell | Variable, bound: Bindings, rows: Rows) -> Texts:
-        """Return the dates of a whole column as ISO, UNREAD or blank, read once.
-
-        One that cannot be read is reported only in these rows: the other tests leave out the rest.
-        """
+        """Return a column's dates as ISO, UNREAD or blank; these rows report what is not read."""
         texts = self.column(key, bound, lines=False)
         at = key.name if isinstance(key, Variable) else cells_of(key, bound)
         if at not in self.dates:
@@ -492,10 +486,7 @@ class Evaluation:
         return values
 
     def column(self, part: str | Cell | Variable, bound: Bindings, *, lines: bool) -> Texts:
-        """Return the texts of a cell or variable; a plain text is the same in every row.
-
-        `lines`: with the line breaks of their cells.
-        """
+        """Return the texts of a cell or variable, perhaps with lines; a text is one for all."""
         run = self.mapping.run
         if isinstance(part, str):
             return self.same(part)
@@ -555,10 +546,7 @@ class Evaluation:
     def _complete(
         self, one: CompiledField, values: Values, there: Rows, compiled: CompiledEntry
     ) -> Rows:
-        """Add a problem for each row that has the entry without a part that it needs.
-
-        Return the rows that still have it: those without its main part do not.
-        """
+        """Add a problem for each row whose entry lacks a part; return the rows that keep it."""
         name = one.rule.field.name
         main = name != TYPE_FIELD[compiled.entry.parent]
         left_out = "; the entry is left out" if main else ""
@@ -619,10 +607,7 @@ class Evaluation:
         label: str,
         places: tuple[Place, ...],
     ) -> None:
-        """Add findings about cells as problems of their rows; None is the whole roster.
-
-        A secret is in none of them.
-        """
+        """Add findings, without secrets, as problems of their rows; None is the whole roster."""
         for row, finding, text in found:
             origin = self.roster.source.origin(0 if row is None else self.numbers[row])
             shown, why = text, finding

@@ -119,7 +119,6 @@ def _about_roster(file: MappingFile) -> Iterator[str]:
 
 
 def _about_terms(terms: Terms) -> Iterator[str]:
-    """Yield when terms end."""
     for group, dates in terms.items() if isinstance(terms, dict) else [("", terms)]:
         ends = [f"{one.ends} (and {one.grace})" for one in dates]
         if ends:
@@ -247,10 +246,7 @@ _IDENTIFIERS = frozenset({"primary_id", "user_identifier.value", "proxy_for_user
 
 
 def needed_columns(mapping: MappingDocument) -> tuple[NeededColumn, ...]:
-    """Return the columns of a roster for this mapping, in the order of the record.
-
-    Forms that differ by case or blanks are one column, and `<Email *>` needs at least `Email`.
-    """
+    """Return the columns for this mapping, each once in any form; `<Email *>` needs `Email`."""
     forms: dict[str, list[str]] = {}
     for name in mapping.headings:
         forms.setdefault(heading_key(_plain(name)), []).append(name)

@@ -86,10 +86,8 @@ def examine(
 ) -> tuple[MappingDocument | None, tuple[str, ...]]:
     """Return a mapping as far as it is valid, and every finding against it.
 
-    `text`: what its file would contain; by default, what it contains.
-
-    Its valid part can still be compared with a roster's headings, so that one run shows all
-    findings; None if too little is left for that, or if the file cannot be read at all.
+    Its valid part can still be compared with a roster's headings; None if too little is left for
+    that, or if the file cannot be read at all. `text`: what the file would contain.
     """
     path, content = (mapping, None) if isinstance(mapping, Path) else (NO_FILE, mapping.content)
     try:
@@ -147,10 +145,7 @@ _MOST_EXTENDED = 5
 def _read_extended(
     path: Path, content: bytes | None, seen: tuple[Path, ...] = ()
 ) -> tuple[Source, tuple[bytes, ...]]:
-    """The values of a mapping laid over those of the one it extends, and the bytes of all files.
-
-    Raises MappingError with every finding of a file that cannot be read.
-    """
+    """Return the values over those that it extends, and all bytes. Raises MappingError."""
     if os.path.isdir(path):  # noqa: PTH112  is_dir raises for a path that is too long
         msg = f"{path} is a folder; name a mapping file, such as {path / 'community.yaml'}"
         raise MappingError((msg,))
@@ -195,7 +190,10 @@ def _laid_over(top: Source, base: Source) -> Source:
 
     def merge(over: dict[str, Plain], under: dict[str, Plain], steps: Steps) -> dict[str, Plain]:
         merged = dict(under)
-        names = {heading_key(key): key for key in under} if _has_names(steps) else {}
+        named = steps in {("ids",), ("headings",)} or (
+            steps[:1] == ("lookups",) and len(steps) == 2
+        )
+        names = {heading_key(key): key for key in under if named}  # compared without case
         for key, value in over.items():
             here, old = (*steps, key), names.get(heading_key(key), key)
             below = under.get(old)
@@ -220,11 +218,6 @@ def _laid_over(top: Source, base: Source) -> Source:
 
 
 _WHOLE: frozenset[Steps] = frozenset({("owning_system",), ("match", "absent"), ("roster", "only")})
-
-
-def _has_names(steps: Steps) -> bool:
-    """Whether the keys below are headings or words of a roster, which are compared without case."""
-    return steps in {("ids",), ("headings",)} or (len(steps) == 2 and steps[0] == "lookups")
 
 
 def merges(steps: Steps, *parts: dict[str, Plain]) -> bool:

@@ -193,17 +193,11 @@ class FieldRule:
         return f"{parts!r} {[tables.get(name) for name in names]!r}"
 
     def codes(self, tables: Tables) -> Codes:
-        """Return the codes that it can give, with their places; None is the text of a cell.
-
-        The rule, its alternatives and its defaults count, whether their `when` holds or not.
-        """
+        """Return the codes that it can give any row, with their places; None is a cell's text."""
         return self.rule.codes(self.steps, tables, {**self.values})
 
     def mapped_codes(self, tables: Tables) -> dict[str, Steps]:
-        """Return the codes that it can give without taking them from a cell, with their places.
-
-        A code in several places has the first of them. Only fields of codes give any.
-        """
+        """Return the codes of a field of codes that are no cell's, each with its first place."""
         found: dict[str, Steps] = {}
         for text, where in self.codes(tables) if self.field.shape is Shape.CODE else ():
             for code in self.field.codes(text) if text else ():

@@ -267,9 +267,8 @@ class OwnTests(MappingPart):
 
 def _check_names(value: object) -> object:
     """The safety checks' own names, such as `many-changes`, as keys."""
-    if isinstance(value, dict):
-        return {str(key).replace("-", "_"): item for key, item in value.items()}
-    return value
+    items = value.items() if isinstance(value, dict) else ()
+    return {str(key).replace("-", "_"): item for key, item in items} or value
 
 
 def _id_rule(rule: IdRule) -> IdRule:

@@ -36,7 +36,7 @@ _GROUP = re.compile(r"[{\[]([^{}\[\]]*)[}\]]")
 _COLON = re.compile(r":(?=\s|$)")
 _HEADING = re.compile(r"<[^<>\"']*(: |\s#)")
 _PLACEHOLDER = re.compile(r"<([^<>]*)>")
-_SIGNS = re.compile(r"[,{}\[\]]")
+_CUT = re.compile(r"[^\"',{}\[\]]*[,{}\[\]]")
 _CLOSING = {"{": "}", "[": "]"}
 _NO_DASH = "a dash is missing"
 _BESIDE = 3
@@ -167,14 +167,9 @@ def _scanned(text: str) -> tuple[str, str]:
 
 def _means_something(text: str) -> bool:
     """Return whether a placeholder without quotation marks has a heading that YAML reads."""
-    if _HEADING.search(text):
-        return True
     opened = re.search(r"[{\[]", text)
-    for found in _PLACEHOLDER.finditer(text, opened.start() if opened else len(text)):
-        front, *signs = _SIGNS.split(found[1], maxsplit=1)
-        if signs and not {'"', "'"} & {*front}:
-            return True
-    return False
+    inside = _PLACEHOLDER.finditer(text, opened.start()) if opened else ()
+    return bool(_HEADING.search(text)) or any(_CUT.match(found[1]) for found in inside)
 
 
 def _by_itself(line: _Line) -> Iterator[str]:

@@ -553,10 +553,7 @@ def _numbered(found: Meaning) -> str:
 
 
 def _contradicted(field: str, guess: Guess, found: Meaning, today: date) -> bool:
-    """Return whether the values are not what a heading names, such as births to come.
-
-    Where the heading is vague, an expiry date must be ahead, and a group have several words.
-    """
+    """Return whether the values are not what a heading names: births to come, ends gone by."""
     if field == "birth_date":
         return guess.dates(lambda day: day.year >= today.year - 1)
     if field == "expiry_date":

@@ -313,10 +313,7 @@ def path_of(field: str) -> str:
 
 
 def spellings(found: Iterable[Guess]) -> list[tuple[str, int]]:
-    """Return each word of some columns once, in one of its spellings, and how often it occurs.
-
-    A cell `*` is none: in a lookup, that is every other word. What means a blank is none, too.
-    """
+    """Return each word of some columns once, with its count; neither `*` nor a word for a blank."""
     words: dict[str, tuple[str, int]] = {}
     for guess in found:
         for text in sorted(t for t in guess.counts if t != OTHERWISE and t.casefold() not in NULLS):
@@ -371,8 +368,6 @@ def suggest(
 
 
 class _Lines:
-    """The text of a mapping, from a draft."""
-
     def __init__(self, draft: Draft, layout: Layout) -> None:
         """Begin without lookups and named values.
 
@@ -470,7 +465,6 @@ class _Lines:
             yield f"{'  ' if heading in self.named else '#   '}{scalar(name)}: [{scalar(heading)}]"
 
     def _name(self, heading: str) -> str:
-        """The name of a column's heading in the mapping."""
         if heading in self.names:
             self.named.add(heading)
         return self.names.get(heading, heading)

@@ -165,10 +165,7 @@ class PlusStep(Step[str | SpanBy]):
         return values
 
     def _spans(self, values: Values, work: RuleWork) -> Values | None:
-        """Return the span of each row with a date if it differs from row to row.
-
-        That of a term whose dates depend on the group is followed by the row's group.
-        """
+        """Return the span of each row if they differ; that of a term may end in the row's group."""
         rows, terms = values.applies & values.filled, work.evaluation.file.terms
         by_group = isinstance(terms, dict)
         if isinstance(self.value, SpanBy):

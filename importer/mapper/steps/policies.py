@@ -225,7 +225,6 @@ class EachPart(MappingPart):
 
     @property
     def cell(self) -> Cell | Variable:
-        """The cell, or the named value."""
         return self.template.cells[0] if self.template.lone_cell else self.template.variables[0]
 
     def parts(self, text: str) -> list[str]:
@@ -283,7 +282,6 @@ class Each(EntryKey[EachPart]):
         return rows
 
     def present(self, rows: Rows, work: EntryWork) -> Rows:
-        """Those whose cell has the part."""
         _, there = work.fill(self.value.template, lines=False)
         return rows & there
 

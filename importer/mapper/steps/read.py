@@ -136,7 +136,6 @@ def _is_no_part(word: str) -> bool:
 
 
 def _titles(words: list[str]) -> list[str]:
-    """Take the titles from the front of the words."""
     found = []
     while len(words) > 1 and is_title(words[0], before=True):
         found.append(words.pop(0))
@@ -144,7 +143,6 @@ def _titles(words: list[str]) -> list[str]:
 
 
 def _suffixes(words: list[str]) -> list[str]:
-    """Take the suffixes from the end of the words."""
     found: list[str] = []
     while len(words) > 1 and is_suffix(words[-1], after_comma=False):
         found.insert(0, words.pop())

@@ -147,10 +147,7 @@ class Key(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class RulePart:
-    """A rule, a case or a default, in its mapping: what a step is asked about.
-
-    `steps` lead to it; `of` is the rule of a field to which it belongs.
-    """
+    """A rule, case or default at `steps`, of the rule `of` a field: what a step is asked about."""
 
     mapping: MappingDocument
     of: FieldRule
