@@ -364,14 +364,14 @@ class Dates(MappingPart):
         day = self.read(text)
         if not isinstance(day, Unread):
             return day.isoformat(), None
-        why = _TABLES["unread"][day]
+        sentence, advice, repairs, setting = _TABLES["unread"][day]
         dmy = self.written({"order": "dmy"})
-        advice = why["advice"].format(self.written(why.get("setting", {})), dmy=dmy)
-        message = f"{{value}} {why['sentence']}"
+        advice = advice.format(self.written(setting), dmy=dmy)
+        message = f"{{value}} {sentence}"
         code = Code.AMBIGUOUS_DATE if day is Unread.TWO_WAYS else Code.UNPARSABLE_DATE
         if day is Unread.NO_SUCH_DAY and self.order in ORDER_WORDS:
             message += f", read as {ORDER_WORDS[self.order]}"
-        return "", CellFinding(code, message, advice, repairs=Repairs[why["repairs"]])
+        return "", CellFinding(code, message, advice, repairs=Repairs[repairs])
 
 
 DatesPart = Annotated[
