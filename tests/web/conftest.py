@@ -226,7 +226,7 @@ def new_library(folder: Path) -> Iterator[Library]:
     options = Options(db=folder / "alma.sqlite", key=KEY, switches={"environment": "production"})
     with running(options) as alma:
         made = Library(folder, alma)
-        made.set_rate(20)
+        made.set_rate(50)
         yield made
 
 

@@ -181,7 +181,7 @@ def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
     until(lambda: not [*loads(library.folder)])
     assert 0 < len(library.written()) < 28
 
-    library.set_rate(20)
+    library.set_rate(50)
     server = start(library.folder)
     client = server.client()
     assert "Continue the load" in client.get(run).text
@@ -306,7 +306,7 @@ def test_a_second_click_starts_no_second_load(office: tuple[Library, httpx.Clien
     assert second.status_code == 409
     assert not [one for one in (second, live) if "Another operator" in one.text]
     followed(client, first)
-    library.set_rate(20)
+    library.set_rate(50)
     assert {"601", "602", "603"} <= library.users().keys()
     assert sum(call.startswith("POST") for call in library.written()[writes:]) == 3
 

@@ -425,7 +425,7 @@ def production(looks: Looks, library: Library) -> None:
         tab.reload()
     heading(tab, "Paused at")
     looks("paused")
-    library.set_rate(20)
+    library.set_rate(50)
     press(tab, "Continue the load")
     heading(tab, "27 created")
     looks("result-rejects")

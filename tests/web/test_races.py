@@ -67,7 +67,7 @@ def test_a_pause_is_never_lost(office: tuple[Library, httpx.Client], times: int)
         until(lambda live=live: "Paused at" in client.get(live).text)  # type: ignore[misc]
         assert len(library.written()) <= before + 16  # those under way
     assert len(library.users()) < count
-    library.set_rate(20)
+    library.set_rate(50)
     followed(client, approve(client, run))
     assert len(library.users()) == len(library.written()) == count
 
@@ -78,7 +78,7 @@ def test_two_plans_or_undos_at_once_are_one(
 ) -> None:
     """A second click leads to the page of the plan under way, which nothing destroys."""
     library, client = office
-    library.set_rate(20)
+    library.set_rate(50)
     draft = drafted(client, "alma", people(9000, 2), "plain.yaml")
     run = planned(client, drafted(client, "alma", people(8000, 1), "plain.yaml"))
     followed(client, approve(client, run))
@@ -103,7 +103,7 @@ def test_six_approvals_at_once_are_one_load(office: tuple[Library, httpx.Client]
     answers = at_once(lambda: approve(client, run), 6)
     assert sorted(answer.status_code for answer in answers) == [303, *[409] * 5]
     assert len(started(library) - before) == 1
-    library.set_rate(20)
+    library.set_rate(50)
     followed(client, next(one for one in answers if one.status_code == 303))
 
 

@@ -156,7 +156,7 @@ def test_a_text_is_not_changed_while_it_is_planned(office: tuple[Library, httpx.
     assert form_of(client, "renew-group.yaml") == form
     again = client.post("/alma/users", data=form | {"do": "plan"})
     assert again.headers["Location"] == started.headers["Location"]
-    library.set_rate(20)  # not earlier: the plan reads its rate when its process has begun
+    library.set_rate(50)  # not earlier: the plan reads its rate when its process has begun
     followed(client, started)
     assert client.post("/alma/users", data=changed).status_code == 303
 

@@ -46,7 +46,7 @@ def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]
     """
     library, client = office
     env = library.folder / ".env"
-    library.set_rate(20)
+    library.set_rate(50)
     env.write_text(env.read_text("utf-8").replace(KEY, "wrong") + "# ours\n", "utf-8")
     draft = drafted(client, "alma", people(100, 2), "plain.yaml")
     task = client.post(f"{draft}/plan", data={"version": version(client, draft)})
@@ -66,7 +66,7 @@ def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]
     assert "2 to create" in re.sub(r"<[^>]+>", "", client.get(run).text)
     text = env.read_text("utf-8")
     assert text.count("ALMA_API_KEY=") == 1
-    assert all(one in text for one in ("# ours\n", "ALMA_RATE=20"))
+    assert all(one in text for one in ("# ours\n", "ALMA_RATE=50"))
     assert env.stat().st_mode & 0o777 == 0o600
     assert not [one for one in (page, failed, client.get(run).text) if KEY in one]
     env.unlink()
@@ -96,7 +96,7 @@ def test_a_key_in_a_folder_of_secrets_is_changed_there(tmp_path: Path) -> None:
 def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Client]) -> None:
     """The page of a stopped load says why, also later; before anything began, it leads back."""
     library, client = office
-    library.set_rate(20)
+    library.set_rate(50)
     run = planned(client, drafted(client, "alma", people(200, 2), "plain.yaml"))
     env = library.folder / ".env"
     before = env.read_text("utf-8")
@@ -116,7 +116,7 @@ def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Clien
 def test_a_command_that_answers_rows_is_no_load(office: tuple[Library, httpx.Client]) -> None:
     """While it has the run, nothing is loaded and nothing can be paused; then the plan is back."""
     library, client = office
-    library.set_rate(20)
+    library.set_rate(50)
     run = planned(client, drafted(client, "alma", people(250, 2), "plain.yaml"))
     with run_lock(library.folder / run.removeprefix("/alma/"), "bo@desk", datetime.now(UTC)):
         page = client.get(run, follow_redirects=True).text
@@ -128,7 +128,7 @@ def test_a_command_that_answers_rows_is_no_load(office: tuple[Library, httpx.Cli
 def test_a_roster_whose_load_is_open_stays(office: tuple[Library, httpx.Client]) -> None:
     """It is deleted after its load is complete, not while that runs or is paused."""
     library, client = office
-    library.set_rate(20)
+    library.set_rate(50)
     draft = drafted(client, "alma", people(300, 30), "plain.yaml")
     run = planned(client, draft)
     library.set_rate(2)
@@ -139,7 +139,7 @@ def test_a_roster_whose_load_is_open_stays(office: tuple[Library, httpx.Client])
     client.post(live.replace("/live", "/pause"))
     until(lambda: "Paused at" in client.get(live).text)
     assert client.post(f"{draft}/trash").status_code == 409
-    library.set_rate(20)
+    library.set_rate(50)
     followed(client, approve(client, run))
     assert client.post(f"{draft}/trash").status_code == 303
     assert client.get(f"{draft}/sheet").status_code == 404
@@ -148,7 +148,7 @@ def test_a_roster_whose_load_is_open_stays(office: tuple[Library, httpx.Client])
 def test_a_plan_out_of_date_is_named_so(office: tuple[Library, httpx.Client]) -> None:
     """Also where nothing is left to write and rows need an answer: Plan again is the way."""
     library, client = office
-    library.set_rate(20)
+    library.set_rate(50)
     card = {"id_type": {"value": "BARCODE"}, "value": "Q1", "status": "ACTIVE"}
     library.add("9100", "Ida", "Quist", user_identifier=[card])
     mapping = library.folder / "mappings" / "cards.yaml"
@@ -168,7 +168,7 @@ def test_a_later_change_of_the_mapping_reopens_only_what_is_not_done(
 ) -> None:
     """Of two plans with nothing to write, the one with a rejected row has rows to check again."""
     library, client = office
-    library.set_rate(20)
+    library.set_rate(50)
     mapping = library.folder / "mappings" / "shared.yaml"
     mapping.write_text(PLAIN, "utf-8")
     roster = people(9300, 1)
@@ -188,7 +188,7 @@ def test_a_later_change_of_the_mapping_reopens_only_what_is_not_done(
 def test_the_steps_of_a_plan_lead_back_to_its_roster(office: tuple[Library, httpx.Client]) -> None:
     """From a plan to the sheet, the mapping and the grid that it was made from."""
     library, client = office
-    library.set_rate(20)
+    library.set_rate(50)
     draft = drafted(client, "alma", people(400, 1), "plain.yaml")
     run = planned(client, draft)
     for page in (client.get(run).text, client.get(run).text):
