@@ -100,12 +100,6 @@ def test_what_the_api_does_not_show_changes_no_fact(lab: Practice) -> None:
     assert _measure(lab, **flipped).facts.items() <= _USUAL.items()
 
 
-def test_the_probe_refuses_a_production_environment(lab: Practice) -> None:
-    """Nothing is created there."""
-    with pytest.raises(UsageError, match="sandbox environment only"):
-        _measure(lab, environment="production")
-
-
 def test_the_probe_says_when_its_users_are_refused(lab: Practice) -> None:
     """If Alma takes none of its users, the probe stops with Alma's code and what to do."""
     with pytest.raises(UsageError, match="401664"):

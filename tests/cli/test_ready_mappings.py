@@ -151,19 +151,19 @@ def test_mappings_that_follow_another_load(copied: Path, sandbox: Sandbox) -> No
     assert "EXTERNAL" in str(grace)
 
 
-def test_registrations_without_a_card_are_loaded_twice(copied: Path) -> None:
-    """The email address is the ID of those without a card; two people in one cell need review."""
-    roster, mapping = SAMPLES / "self-registration.csv", copied / "self-registration.yaml"
-    first = _load(roster, mapping, "first")
-    assert (first["create"], first["review"], first["skipped"]) == (3, 1, 1)
-    _is_unchanged(_load(roster, mapping, "second"))
+@pytest.mark.parametrize(
+    ("name", "held"), [("self-registration", "review"), ("reciprocal-borrowers", "rejected")]
+)
+def test_registrations_and_reciprocal_borrowers_are_loaded_twice(
+    name: str, held: str, copied: Path
+) -> None:
+    """The email address is the ID of those without a card; two people in one cell need review.
 
-
-def test_reciprocal_borrowers_are_loaded_twice(copied: Path) -> None:
-    """Who is not in good standing is skipped; the second load changes nothing."""
-    roster, mapping = SAMPLES / "reciprocal-borrowers.csv", copied / "reciprocal-borrowers.yaml"
+    A borrower who is not in good standing is skipped. The second load changes nothing.
+    """
+    roster, mapping = SAMPLES / f"{name}.csv", copied / f"{name}.yaml"
     first = _load(roster, mapping, "first")
-    assert (first["create"], first["rejected"], first["skipped"]) == (3, 1, 1)
+    assert (first["create"], first[held], first["skipped"]) == (3, 1, 1)
     _is_unchanged(_load(roster, mapping, "second"))
 
 

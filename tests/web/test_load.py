@@ -138,7 +138,7 @@ def test_what_is_no_number_of_rows_starts_nothing(office: tuple[Library, httpx.C
     shown = approve(client, run, some="no", limit="2", proposed="10")  # all are still chosen
     assert (shown.status_code, 'value="yes" checked' in shown.text) == (422, True)
     assert library.written() == writes
-    library.set_rate(1)  # so that the load is seen
+    library.set_rate(2)  # so that the load is seen
     assert _headings(client, approve(client, run, some="yes", limit="2")) == {"2 of 3 people"}
     assert {"401", "402", "403"} & library.users().keys() == {"401", "402"}
     assert _headings(client, approve(client, run)) == {"3 people"}
@@ -221,6 +221,7 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
     assert len(pages) > 20
     assert not [path for path, text in pages.items() if any(one in text for one in secrets)]
 
+    library.set_rate(10)  # the rest of the load still lasts longer than the server
     live = approve(client, run).headers["Location"]
     with client.stream("GET", live.replace("/live", "/events")) as stream:
         lines = stream.iter_lines()
