@@ -5,39 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from importer.cli import options
 from importer.cli.console import conclude, progress, saved_codes, saved_facts
-from importer.cli.options import (
-    USERS,
-    Codes,
-    Commands,
-    CorrectionsFile,
-    Folder,
-    Json,
-    Mappings,
-    Rosters,
-    ShowValues,
-    VisibleOnly,
-    operator,
-)
 from importer.cli.output import now, program
 from importer.errors import UsageError
 from importer.model.run import SisLoad
 from importer.pipeline.check import check as check_roster
 from importer.pipeline.inputs import Progress, RosterRequest, RunRequest
 
-app = Commands()
+app = options.Commands()
 
 
 @app.command()
 def check(
-    roster: Rosters,
-    mapping: Mappings,
-    output: Folder = None,
-    codes: Codes = None,
-    corrections: CorrectionsFile = None,
-    visible_only: VisibleOnly = False,
-    show_values: ShowValues = False,
-    as_json: Json = False,
+    roster: options.Rosters,
+    mapping: options.Mappings,
+    output: options.Folder = None,
+    codes: options.Codes = None,
+    corrections: options.CorrectionsFile = None,
+    visible_only: options.VisibleOnly = False,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
 ) -> int:
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
     rosters = paired(roster, mapping, corrections, visible_only=visible_only)
@@ -65,9 +53,9 @@ def run_request(
         facts=saved_facts(),
         folder=output,
         now=now(),
-        operator=operator(),
+        operator=options.operator(),
         version=program(),
-        users_folder=USERS,
+        users_folder=options.USERS,
         refresh=refresh,
         overwrite_edits=tuple(overwrite_edits),
         sis=sis,

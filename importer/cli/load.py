@@ -12,32 +12,9 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
+from importer.cli import connection, options
 from importer.cli.check import paired, run_request
-from importer.cli.connection import (
-    Stopping,
-    confirm_production,
-    fetch_codes,
-    open_alone,
-    typed_deletions,
-    with_alma,
-)
 from importer.cli.console import Advance, conclude, progress, saved_facts
-from importer.cli.options import (
-    CODES,
-    USERS,
-    Codes,
-    Commands,
-    CorrectionsFile,
-    Folder,
-    Json,
-    Mappings,
-    NoRosters,
-    Run,
-    ShowValues,
-    VisibleOnly,
-    Yes,
-    operator,
-)
 from importer.cli.output import now, program, say
 from importer.errors import (
     AlmaError,
@@ -64,17 +41,17 @@ from importer.report.wording import rows
 from importer.settings import TASK, Settings
 from importer.writer.executor import RowDone, Waiting
 
-app = Commands()
+app = options.Commands()
 
 
 @app.command()
 def plan(
-    mapping: Mappings,
-    roster: NoRosters = [],  # noqa: B006
-    output: Folder = None,
-    codes: Codes = None,
-    corrections: CorrectionsFile = None,
-    visible_only: VisibleOnly = False,
+    mapping: options.Mappings,
+    roster: options.NoRosters = [],  # noqa: B006
+    output: options.Folder = None,
+    codes: options.Codes = None,
+    corrections: options.CorrectionsFile = None,
+    visible_only: options.VisibleOnly = False,
     no_refresh: Annotated[
         bool, typer.Option("--no-refresh", help="Use the user cache as it is.")
     ] = False,
@@ -98,8 +75,8 @@ def plan(
         bool,
         typer.Option("--keep-edits", help="With --to sis-xml: keep what staff edited in Alma."),
     ] = False,
-    show_values: ShowValues = False,
-    as_json: Json = False,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
 ) -> int:
     """Check, then compare with Alma (read only): what would be created and changed."""
     if to == "api" and (fill or keep_edits):
@@ -110,24 +87,24 @@ def plan(
     rosters = paired(roster, mapping, corrections, visible_only=visible_only)
 
     async def use(alma: Alma) -> Ledger:
-        if codes is None and not CODES.is_file():
+        if codes is None and not options.CODES.is_file():
             for one in rosters:
                 load_mapping(one.mapping)  # one with errors is found before any call
             say("No code tables are saved here, so they are read from Alma first.")
-            await fetch_codes(alma, CODES)
+            await connection.fetch_codes(alma, options.CODES)
         request = run_request(
             rosters, output, codes, refresh=not no_refresh, overwrite_edits=overwrite_edits, sis=sis
         )
         with progress("Planning", lambda: alma.limiter.notice) as advance:
             return await plan_roster(request, alma, settings.alma_rate, Progress(advance, say))
 
-    with with_alma(settings, use) as ledger:
+    with connection.with_alma(settings, use) as ledger:
         return conclude(ledger, as_json=as_json, show_values=show_values)
 
 
 @app.command()
 def apply(
-    run: Run,
+    run: options.Run,
     limit: Annotated[
         int | None, typer.Option(min=0, help="Send at most N rows.", metavar="N")
     ] = None,
@@ -142,12 +119,12 @@ def apply(
         typer.Option(min=1, help="Delete exactly N users, as the plan says.", metavar="N"),
     ] = None,
     seal: Annotated[str, typer.Option(hidden=True)] = "",
-    yes: Yes = False,
-    show_values: ShowValues = False,
-    as_json: Json = False,
+    yes: options.Yes = False,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
 ) -> int:
     """Carry out a saved plan. Run it again to continue where it stopped."""
-    with open_alone(run) as ledger:
+    with connection.open_alone(run) as ledger:
         stop = _apply_run(ledger, limit, frozenset(allow), delete, seal, yes=yes)
         summary = summarize(ledger, frozenset({stop.exit} if stop else ()))
         return conclude(
@@ -167,7 +144,7 @@ def undo_request(output: Path | None, settings: Settings, *, delete_created: boo
     return UndoRequest(
         folder=output,
         now=now(),
-        operator=operator(),
+        operator=options.operator(),
         version=program(),
         rate=settings.alma_rate,
         facts=saved_facts(),
@@ -192,16 +169,16 @@ def _apply_run(
     if not left:
         why = "is already complete" if ledger.was_applied else "has nothing to apply"
         say(f"This plan {why}. Nothing was sent.")
-        apply_stage.remember(ledger, USERS, now(), say)
+        apply_stage.remember(ledger, options.USERS, now(), say)
         return None
     settings = Settings.read()
     names = {os.environ.get(TASK, ""), held_since(ledger.folder)} - {""}
-    stopping = Stopping(ledger.folder / apply_stage.STOP, names)
+    stopping = connection.Stopping(ledger.folder / apply_stage.STOP, names)
     of = left if limit is None else min(left, limit)
     count = next_deletes(ledger, limit)
-    typed = typed_deletions(ledger.facts.alma, count, deletes, limit)
-    options = apply_stage.ApplyOptions(
-        users_folder=USERS,
+    typed = connection.typed_deletions(ledger.facts.alma, count, deletes, limit)
+    how = apply_stage.ApplyOptions(
+        users_folder=options.USERS,
         now=now,
         note=say,
         stopping=stopping,
@@ -212,10 +189,10 @@ def _apply_run(
         allowed=allowed,
         deletes=typed,
     )
-    journal = Journal(ledger, operator(), now)
-    apply_stage.prepare(ledger, journal, options)
+    journal = Journal(ledger, options.operator(), now)
+    apply_stage.prepare(ledger, journal, how)
     if ledger.facts.sis is not None:
-        if not (zips := apply_stage.write_file(ledger, journal, options)):
+        if not (zips := apply_stage.write_file(ledger, journal, how)):
             say("No file was written, because `--limit 0` allows no rows.")
             return None
         files = ", ".join(map(str, zips))
@@ -223,17 +200,17 @@ def _apply_run(
         say(f"After the load, run:\n  {command_line('sis-report', str(ledger.folder))}")
         return None
     if not yes and of and (typed is None or deletes is not None):
-        confirm_production(ledger.facts, of)
+        connection.confirm_production(ledger.facts, of)
 
     async def carry_out(alma: Alma) -> ImporterError | None:
         with progress("Applying", lambda: alma.limiter.notice) as advance:
             return await apply_stage.carry_out(
-                ledger, alma, journal, options, _ShownProgress(advance, of)
+                ledger, alma, journal, how, _ShownProgress(advance, of)
             )
 
     try:
         with stopping.listening():
-            return with_alma(settings, lambda alma: stopping.run(carry_out(alma)))
+            return connection.with_alma(settings, lambda alma: stopping.run(carry_out(alma)))
     except (StoppedError, AlmaError) as error:  # an error of Alma's before anything was sent
         return error
 

@@ -19,17 +19,10 @@ from importer.cli.options import Commands, Json, Yes, operator
 from importer.cli.output import confirm, emit, now, say
 from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichSheetError
 from importer.jobs.state import JOBS, Store
+from importer.ledger import memory
 from importer.ledger.database import journal_of
 from importer.ledger.integrity import mark_paths
 from importer.ledger.ledger import FILE, Ledger
-from importer.ledger.memory import (
-    PATH,
-    count_decisions,
-    entries_about,
-    forget,
-    known_as,
-    rows_about,
-)
 from importer.ledger.run_lock import LOCK, run_lock
 from importer.loader.read import read
 from importer.model.roster import Layout
@@ -118,12 +111,12 @@ def person(
 
 def _ids(person_id: str) -> frozenset[str]:
     """Return the IDs of a person without case: this one, those of its user, and former ones."""
-    ids = known_as({person_id.strip().casefold()})
+    ids = memory.known_as({person_id.strip().casefold()})
     for path in user_caches():
         with suppress(NoCacheError), UserCache.open(path) as cache:
             for primary_id, user in [found for one in ids for found in holders(cache, one)]:
                 ids |= {primary_id.casefold(), *(identifiers(user) if user else ())}
-    return known_as(ids)
+    return memory.known_as(ids)
 
 
 def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], dict[Path, Path]]:
@@ -142,7 +135,7 @@ def _of_runs(ids: frozenset[str]) -> tuple[list[Trace], set[str], dict[Path, Pat
             found.append(Trace("run", saved.folder, stays=fault))
             continue
         with Ledger.open(saved.folder) as ledger:
-            rows, rosters = rows_about(ledger, ids), [one for one, _ in ledger.facts.rosters]
+            rows, rosters = memory.rows_about(ledger, ids), [one for one, _ in ledger.facts.rosters]
             undone = related[saved.folder.resolve()].undone_by
             if ledger.was_applied and left_to_do(ledger) and not undone:
                 unfinished |= {Path(one.path).resolve(): saved.folder for one in rosters}
@@ -161,8 +154,10 @@ def _traces(ids: frozenset[str]) -> Iterator[Trace]:
         with suppress(NoCacheError), UserCache.open(path) as cache:
             if cache.names(ids):
                 yield Trace("user cache", path)
-    if tables := entries_about(ids):
-        yield Trace("memory", PATH, word_list([f"{name} {n:,}" for name, n in tables.items()]))
+    if tables := memory.entries_about(ids):
+        yield Trace(
+            "memory", memory.PATH, word_list([f"{name} {n:,}" for name, n in tables.items()])
+        )
     for folder in kept_in(Path()):
         files = (folder, journal_of(folder), *folder.rglob("*"))
         if any(_is_about(file, ids, known) for file in files):
@@ -240,7 +235,7 @@ def _erase(trace: Trace, ids: frozenset[str]) -> None:
             with UserCache.open(trace.path) as cache:
                 cache.erase(ids)
         case "memory":
-            entries_about(ids, erase=True)
+            memory.entries_about(ids, erase=True)
         case "draft" | "job":
             job = trace.path.relative_to(JOBS).parts[0] if trace.kind == "job" else ""
             with Store(job).locked() if job else nullcontext():
@@ -273,11 +268,11 @@ def purge(
         stay = {one.folder: one.fault for one in saved if one.since is None}
         saved = [one for one in saved if one.since is not None and one.since < limit]
         folders, page = [one.folder for one in saved], unused_since(Path(), limit)
-    decisions = count_decisions(limit) if limit is not None else 0
+    decisions = memory.count_decisions(limit) if limit is not None else 0
     stay |= {path: why for path in folders if (why := _why_not_deleted(path, delete=yes))}
     if limit is not None and yes:
         stay |= {folder: why for folder in page if (why := _delete(folder))}
-        forget(limit)
+        memory.forget(limit)
     gone, page = ([one for one in paths if one not in stay] for paths in (folders, page))
     for one in saved if limit is not None else ():
         if one.fault and one.folder in gone:

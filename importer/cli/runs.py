@@ -13,21 +13,10 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
+from importer.cli import options
 from importer.cli.connection import open_alone, with_alma
 from importer.cli.console import codes_of, conclude, conclude_resolved, progress, saved_facts
 from importer.cli.load import undo_request
-from importer.cli.options import (
-    ROW_HELP,
-    USERS,
-    Codes,
-    Commands,
-    Folder,
-    Json,
-    Row,
-    Run,
-    ShowValues,
-    operator,
-)
 from importer.cli.output import emit, now, say
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken
@@ -48,12 +37,12 @@ from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 from importer.settings import Settings
 
-app = Commands()
+app = options.Commands()
 
 
 @app.command()
 def report(
-    run: Run,
+    run: options.Run,
     kind: Annotated[
         List | None,
         typer.Option(
@@ -64,8 +53,8 @@ def report(
     pin: Annotated[
         bool, typer.Option("--pin", help="With mail-merge: also the PINs that were sent.")
     ] = False,
-    show_values: ShowValues = False,
-    as_json: Json = False,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
 ) -> int:
     """Write the reports of a run again, from its ledger.
 
@@ -102,7 +91,7 @@ def _opened(run: str) -> Iterator[Ledger]:
 
 
 @app.command()
-def runs(as_json: Json = False) -> None:
+def runs(as_json: options.Json = False) -> None:
     """List the runs under runs/, oldest first: operator, roster, time and result."""
     saved = list_runs()
     related = lineages(one.folder for one in saved if not one.fault)
@@ -156,10 +145,10 @@ def _listed(saved: SavedRun, related: Lineage) -> tuple[dict[str, object], str]:
 
 @app.command()
 def show(
-    run: Run,
-    row: Row,
-    show_values: ShowValues = False,
-    as_json: Json = False,
+    run: options.Run,
+    row: options.Row,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
 ) -> None:
     """Show the history of one row: problems, plan, what was sent, and the result."""
     with _opened(run) as ledger:
@@ -173,7 +162,9 @@ def show(
 
 
 @app.command("borrow-check")
-def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = False) -> None:
+def borrow_check(
+    run: options.Run, show_values: options.ShowValues = False, as_json: options.Json = False
+) -> None:
     """List people in a plan who won't be able to borrow, and why, from what the run has read."""
     with _opened(run) as ledger:
         if ledger.facts.command == "check":
@@ -202,15 +193,15 @@ def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = Fals
 
 @app.command()
 def absent(
-    run: Run,
+    run: options.Run,
     group: Annotated[
         list[str], typer.Option(help="User group to look in, by Alma's code.", metavar="CODE")
     ] = [],  # noqa: B006
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the list to this CSV file.")
     ] = None,
-    show_values: ShowValues = False,
-    as_json: Json = False,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
 ) -> None:
     """List people in Alma who are missing from the roster of a plan, from the user cache.
 
@@ -218,7 +209,7 @@ def absent(
     changed.
     """
     with _opened(run) as ledger:
-        missing = list_missing(ledger, codes_of(ledger.facts, None), USERS, group)
+        missing = list_missing(ledger, codes_of(ledger.facts, None), options.USERS, group)
     people = [dict(zip(ABSENT_COLUMNS, one.texts, strict=True)) for one in missing]
     if output is not None:
         write_list(output, ABSENT_COLUMNS, (one.texts for one in missing))
@@ -243,7 +234,7 @@ def absent(
 
 @app.command()
 def undo(
-    run: Run,
+    run: options.Run,
     delete_created: Annotated[
         bool,
         typer.Option(
@@ -251,9 +242,9 @@ def undo(
             help="Also delete the users that the run created; Alma cannot undo that.",
         ),
     ] = False,
-    output: Folder = None,
-    show_values: ShowValues = False,
-    as_json: Json = False,
+    output: options.Folder = None,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
 ) -> int:
     """Plan how to undo a run, from the records saved before each write. `apply` carries it out."""
     with open_alone(run) as done:
@@ -271,10 +262,10 @@ def undo(
 
 @app.command()
 def resolve(
-    run: Run,
+    run: options.Run,
     row: Annotated[
         int | None,
-        typer.Argument(metavar="ROW", help=ROW_HELP, parser=read_row_label),
+        typer.Argument(metavar="ROW", help=options.ROW_HELP, parser=read_row_label),
     ] = None,
     user: Annotated[
         str,
@@ -294,8 +285,8 @@ def resolve(
         Path | None,
         typer.Option("--from", help="As written in the Decision column of this rejects file."),
     ] = None,
-    codes: Codes = None,
-    as_json: Json = False,
+    codes: options.Codes = None,
+    as_json: options.Json = False,
 ) -> int:
     """Resolve rows that need review. `apply` carries it out; later plans remember it.
 
@@ -304,7 +295,9 @@ def resolve(
     load the row.
     """
     with open_alone(run) as ledger:
-        review = Review(ledger, codes_of(ledger.facts, codes), saved_facts(), operator(), now)
+        review = Review(
+            ledger, codes_of(ledger.facts, codes), saved_facts(), options.operator(), now
+        )
         left, waiting = list[str](), frozenset[int]()
         match row, how, code, file:
             case int(), str(), "", None:

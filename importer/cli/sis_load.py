@@ -10,22 +10,10 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
+from importer.cli import options
 from importer.cli.check import paired, run_request
 from importer.cli.connection import only_user_cache, open_alone, with_alma
 from importer.cli.console import conclude, progress
-from importer.cli.options import (
-    USERS,
-    Codes,
-    Commands,
-    CorrectionsFile,
-    Json,
-    Mappings,
-    Rosters,
-    Run,
-    ShowValues,
-    VisibleOnly,
-    operator,
-)
 from importer.cli.output import now, say
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import State, summarize
@@ -35,32 +23,25 @@ from importer.pipeline import sis_load
 from importer.pipeline.apply import check_same_institution, remember
 from importer.pipeline.check import save_check, validate
 from importer.pipeline.inputs import CheckedRosters, open_inputs
-from importer.pipeline.sis_load import (
-    blank_cells,
-    sis_clears,
-    sis_undoes,
-    sis_unmatched,
-)
-from importer.pipeline.sis_load import convert as convert_rosters
 from importer.report.wording import field_name
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
 from importer.users.refresh import Refresh
 
-app = Commands()
+app = options.Commands()
 
 
 @app.command()
 def convert(
-    roster: Rosters,
-    mapping: Mappings,
+    roster: options.Rosters,
+    mapping: options.Mappings,
     to: Annotated[Literal["jsonl", "sis-xml"], typer.Option(help="The format of the records.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
-    codes: Codes = None,
-    corrections: CorrectionsFile = None,
-    visible_only: VisibleOnly = False,
-    show_values: ShowValues = False,
-    as_json: Json = False,
+    codes: options.Codes = None,
+    corrections: options.CorrectionsFile = None,
+    visible_only: options.VisibleOnly = False,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
 ) -> int:
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
@@ -70,7 +51,7 @@ def convert(
         rosters = validate(open_inputs(request))
         with save_check(rosters, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
-            files = convert_rosters(rosters, ready, to, output)
+            files = sis_load.convert(rosters, ready, to, output)
             sentences = (
                 _what_loads(rosters, ready, request.codes.institution) if to == "sis-xml" else []
             )
@@ -89,11 +70,13 @@ def _what_loads(rosters: CheckedRosters, ready: Collection[int], institution: st
     with only_user_cache() as cache:
         undone = _by_reason(
             (row, word_list([field_name(path) for path in paths]))
-            for row, paths in sis_undoes(rosters, ready, cache, institution)
+            for row, paths in sis_load.sis_undoes(rosters, ready, cache, institution)
         )
-        missed = _by_reason(sis_unmatched(rosters, ready, cache))
-    names = word_list([field_name(path) for path in sis_clears(rosters)])
-    blanks = _by_reason((row, field_name(path)) for row, path in blank_cells(rosters, ready))
+        missed = _by_reason(sis_load.sis_unmatched(rosters, ready, cache))
+    names = word_list([field_name(path) for path in sis_load.sis_clears(rosters)])
+    blanks = _by_reason(
+        (row, field_name(path)) for row, path in sis_load.blank_cells(rosters, ready)
+    )
     said = [
         f"The load would undo what staff edited in Alma ({fields}): row {rows}."
         for fields, rows in undone.items()
@@ -115,7 +98,7 @@ def _what_loads(rosters: CheckedRosters, ready: Collection[int], institution: st
 
 @app.command("sis-report")
 def sis_report(
-    run: Run,
+    run: options.Run,
     report: Annotated[
         Path | None,
         typer.Argument(
@@ -127,16 +110,16 @@ def sis_report(
     no_refresh: Annotated[
         bool, typer.Option("--no-refresh", help="Use the user cache as it is.")
     ] = False,
-    show_values: ShowValues = False,
-    as_json: Json = False,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
 ) -> int:
     """Report what the SIS load did with each row of a file, after Alma loaded it."""
     with open_alone(run) as ledger:
-        facts, journal = ledger.facts, Journal(ledger, operator(), now)
+        facts, journal = ledger.facts, Journal(ledger, options.operator(), now)
         steps = sis_load.delivered(journal)
         reasons = sis_load.read_reasons(report, steps) if report else {}
         assert facts.alma is not None  # noqa: S101  a plan has it
-        path = cache_path(USERS, facts.alma.institution, facts.alma.environment)
+        path = cache_path(options.USERS, facts.alma.institution, facts.alma.environment)
         with UserCache.open(path) as cache:
 
             async def refresh(alma: Alma) -> None:
@@ -148,7 +131,7 @@ def sis_report(
             if not no_refresh:
                 with_alma(Settings.read(), refresh)
             journal.record_outcomes(sis_load.compare(steps, cache, reasons, facts.origin))
-        remember(ledger, USERS, now(), say)
+        remember(ledger, options.USERS, now(), say)
         left = len(journal.rows_in(State.DELIVERED))
         code = conclude(ledger, as_json=as_json, show_values=show_values)
     if left:

@@ -25,20 +25,10 @@ from importer.errors import UsageError
 from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running
 from importer.settings import ENV, KEY, Settings
+from importer.web import tasks
 from importer.web.app import serve
 from importer.web.guard import ENTER, Access, Guard
 from importer.web.site import Site
-from importer.web.tasks import (
-    ALMA,
-    CODES,
-    PRACTICE,
-    PRACTICE_ALMA,
-    RUNNER,
-    Task,
-    Tasks,
-    Workspace,
-    run_task,
-)
 
 app = Commands()
 
@@ -169,17 +159,22 @@ def _site(access: Access, *, proxied: bool) -> Iterator[Site]:
     practice = Path("practice")
     practice.mkdir(mode=0o700, exist_ok=True)
     key = secrets.token_hex(16)  # people drop real rosters here, too
-    with running(Options(db=practice / PRACTICE_ALMA, key=key)) as alma:
+    with running(Options(db=practice / tasks.PRACTICE_ALMA, key=key)) as alma:
         settings = {
             "ALMA_BASE_URL": alma.removesuffix("/almaws/v1"),
             "ALMA_API_KEY": key,
             "ALMA_RATE": "20",
             "ALMA_VERIFY_DELAY": "1",
         }
-        space = _workspace(PRACTICE, practice, settings)
-        if not (space.folder / CODES).is_file():
-            space.tasks.start(Task(words=("codes", "fetch"), started=now()), "")
-        yield Site({ALMA: _workspace(ALMA, Path(), {}), PRACTICE: space}, now, proxied, access)
+        space = _workspace(tasks.PRACTICE, practice, settings)
+        if not (space.folder / tasks.CODES).is_file():
+            space.tasks.start(tasks.Task(words=("codes", "fetch"), started=now()), "")
+        yield Site(
+            {tasks.ALMA: _workspace(tasks.ALMA, Path(), {}), tasks.PRACTICE: space},
+            now,
+            proxied,
+            access,
+        )
 
 
 def _listen(port: int) -> list[socket.socket]:
@@ -248,18 +243,18 @@ def _opened(address: str, page: Path) -> bool:
     return webbrowser.open(page.as_uri())
 
 
-def _workspace(place: str, folder: Path, settings: dict[str, str]) -> Workspace:
+def _workspace(place: str, folder: Path, settings: dict[str, str]) -> tasks.Workspace:
     folder = folder.resolve()
-    return Workspace(
+    return tasks.Workspace(
         place=place,
         folder=folder,
-        tasks=Tasks(folder / "tasks", folder, settings),
+        tasks=tasks.Tasks(folder / "tasks", folder, settings),
         shipped=shipped(),
         operator=operator(),
     )
 
 
-@app.command(RUNNER, hidden=True)
+@app.command(tasks.RUNNER, hidden=True)
 def run_one(folder: Path, words: list[str]) -> int:
     """Run a command for the page."""
-    return run_task(folder, lambda: run(words))
+    return tasks.run_task(folder, lambda: run(words))

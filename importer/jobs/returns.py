@@ -16,18 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from importer.errors import Exit, ImporterError
+from importer.jobs import feed
 from importer.jobs.commands import Tools
-from importer.jobs.feed import (
-    LOADED,
-    OPEN_IN_EXCEL,
-    SKIPPED,
-    SUPERSEDED,
-    FoundFile,
-    RosterFolder,
-    copied,
-    digest_of,
-    opened,
-)
 from importer.jobs.notify import Level, Message, send_email
 from importer.jobs.schema import Job
 from importer.jobs.state import GONE, Load, Returned, Store, of_run
@@ -184,7 +174,7 @@ class Returns:
         """
         waiting = [one for one in self._store.state.returned.values() if not one.sha256]
         if self._where is not None and (waiting or self._void()):
-            with opened(self._job, self._where) as place:
+            with feed.opened(self._job, self._where) as place:
                 self._put(place)
         self._tell()
 
@@ -192,7 +182,7 @@ class Returns:
         returned = self._store.state.returned
         return {name: one for name, one in returned.items() if one.replaced and not one.gone}
 
-    def _put(self, place: RosterFolder) -> None:
+    def _put(self, place: feed.RosterFolder) -> None:
         there = {file.name: file for file in place.files()}
         for name, one in self._store.state.returned.items():
             if one.sha256 or one.replaced:
@@ -213,11 +203,11 @@ class Returns:
                 place.delete(name)
             self._change(name, one.model_copy(update={"gone": True}))
 
-    def _is_edited(self, place: RosterFolder, file: FoundFile, one: Returned) -> bool:
+    def _is_edited(self, place: feed.RosterFolder, file: feed.FoundFile, one: Returned) -> bool:
         """Whether a workbook has another content than the one that was put there."""
         if file.modified == one.modified:
             return False
-        digest = digest_of(place, file, self._store.folder)
+        digest = feed.digest_of(place, file, self._store.folder)
         edited = digest not in {"", one.sha256}
         is_past = self._tools.now() - file.changed > _STEP
         if not edited and not one.replaced and is_past:
@@ -256,20 +246,20 @@ class Returns:
         """
         if self._where is None or not self._store.state.returned:
             return
-        with opened(self._job, self._where) as place:
+        with feed.opened(self._job, self._where) as place:
             there = {file.name: file for file in place.files()}
             edited = [
                 (name, one)
                 for name, one in self._store.state.returned.items()
-                if name in there and one.sha256 and f"{OPEN_IN_EXCEL}{name}" not in there
+                if name in there and one.sha256 and f"{feed.OPEN_IN_EXCEL}{name}" not in there
                 and self._is_edited(place, there[name], one)
             ]  # fmt: skip
             self._name_strangers(there)
             loads = []
             for name, one in edited:
                 file = there[name]
-                if one.skipped and one.skipped == digest_of(place, file, self._store.folder):
-                    place.rename(name, f"{name}{SKIPPED}{self._stamp}")
+                if one.skipped and one.skipped == feed.digest_of(place, file, self._store.folder):
+                    place.rename(name, f"{name}{feed.SKIPPED}{self._stamp}")
                 elif one.replaced or one.roster == GONE:
                     sentence = (
                         f"Corrections came too late: {name}. They were not loaded, because a newer "
@@ -286,7 +276,7 @@ class Returns:
                     # first, so that it is reported although the job is killed in between
                     late = dict.fromkeys((*self._store.state.superseded, sentence))
                     self._store.save(superseded=tuple(late))
-                    place.rename(name, f"{name}{SUPERSEDED}{self._stamp}")
+                    place.rename(name, f"{name}{feed.SUPERSEDED}{self._stamp}")
                     self._change(name, None)
                 else:
                     loads.append(self._picked(place, file, one))
@@ -310,8 +300,8 @@ class Returns:
         strangers = [
             name
             for name in there
-            if name.endswith(".xlsx") and name.isprintable() and not name.startswith(OPEN_IN_EXCEL)
-            and name not in state.returned
+            if name.endswith(".xlsx") and name.isprintable() and name not in state.returned
+            and not name.startswith(feed.OPEN_IN_EXCEL)
             and (name.startswith(copies) or not _PUT_BY_JOBS.fullmatch(name))
         ]  # fmt: skip
         new = [name for name in strangers if name not in state.strangers]
@@ -328,12 +318,12 @@ class Returns:
     def _stamp(self) -> str:
         return f"{self._tools.now():%Y-%m-%dT%H%M%S}"
 
-    def _picked(self, place: RosterFolder, file: FoundFile, one: Returned) -> Load:
+    def _picked(self, place: feed.RosterFolder, file: feed.FoundFile, one: Returned) -> Load:
         """Copy a corrected workbook, and return the load of it."""
         pause = self._job.file.rosters[one.roster].unchanged_for
         self._tools.sleep(pause.total_seconds())
         folder = unused(self._store.folder / f"{self._stamp}-c")
-        picked = copied(place, file, folder)
+        picked = feed.copied(place, file, folder)
         for held in self._store.state.held:
             if held.corrects == one.roster:
                 same = held.hashes == (picked.sha256,)
@@ -349,10 +339,10 @@ class Returns:
         if self._where is None:
             return ()
         try:
-            with opened(self._job, self._where) as place:
+            with feed.opened(self._job, self._where) as place:
                 for file in load.files:
                     if file.found in place.files():
-                        place.rename(file.name, f"{file.name}{LOADED}{load.stamp}")
+                        place.rename(file.name, f"{file.name}{feed.LOADED}{load.stamp}")
         except ImporterError as error:
             return (f"{error} The corrections were loaded; move the file away by hand.",)
         return ()
