@@ -15,21 +15,17 @@ from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import typer
-from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.code_tables import plain
-from importer.alma.connection import Request
-from importer.alma.doctor import Finding, FirstContact, State, consequences
+from importer.alma.doctor import Finding, State, consequences
 from importer.alma.doctor import examine as examine_alma
 from importer.alma.doctor import first_contact as read_first_contact
 from importer.alma.facts import Facts, load_facts, save_facts
 from importer.alma.probe import Recording
 from importer.alma.probe import probe as measure
-from importer.alma.responses import Reply
 from importer.cli.connection import fetch_codes, user_caches, with_alma
 from importer.cli.console import progress, saved_codes, saved_facts
 from importer.cli.options import CODES, FACTS, FIRST_CONTACT, Commands, Json, operator
@@ -40,7 +36,6 @@ from importer.model.fields import NO_CODES, CodeTables
 from importer.model.text import command_line
 from importer.pipeline.runs import SavedRun, list_runs
 from importer.sandbox.configuration import SWITCHES
-from importer.sandbox.server import Options, running
 from importer.settings import Settings
 from importer.users.cache import NoCacheError, UserCache
 
@@ -108,9 +103,6 @@ def doctor(
         bool,
         typer.Option("--probe", help="Measure uncertain rules on a sandbox environment of Alma."),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --probe: print its calls; Alma gets none.")
-    ] = False,
     record: Annotated[
         Path | None,
         typer.Option(help="With --probe: also save Alma's replies, without patron data."),
@@ -146,18 +138,15 @@ def doctor(
     if len(used := [name for name, given in together.items() if given]) > 1:
         msg = f"{used[0]} and {used[1]} do different things. Run the command once with each."
         raise UsageError(msg)
-    for name, given, needed, has in (
-        ("--dry-run", dry_run, "--probe", probe),
-        ("--record", record, "--probe", probe),
-        ("--pin-user", pin_user, "--first-contact", first_contact),
+    for name, given, needed in (
+        ("--record", record, "--probe"),
+        ("--pin-user", pin_user, "--first-contact"),
     ):
-        if given and not has:
+        if given and not together[needed]:
             msg = f"{name} is for {needed}: add it."
             raise UsageError(msg)
     if use_facts:
         return _use_facts(use_facts, for_, facts)
-    if probe and dry_run:
-        return _show_calls(external_id)
     if probe:
         return _probe(facts, external_id, record, as_json=as_json)
     if first_contact:
@@ -243,10 +232,8 @@ def _run_facts(saved: SavedRun) -> dict[str, object]:
 
 
 def _first_contact(pin_user: str, *, as_json: bool) -> int:
-    async def use(alma: Alma) -> FirstContact:
-        return await read_first_contact(alma, pin_user, now().date())
-
-    found = with_alma(Settings.read(), use)
+    today = now().date()
+    found = with_alma(Settings.read(), lambda alma: read_first_contact(alma, pin_user, today))
     save_facts(FIRST_CONTACT, found.facts)
     known = found.facts.model_dump(mode="json")
     code = write_findings(found.findings, as_json=as_json, known=known)
@@ -267,25 +254,6 @@ def _use_facts(file: Path, institution: str, target: Path) -> int:
         f"The facts of {measured.institution} in {target} are used for {institution} too. This was "
         f"decided by {operator()}."
     )
-    return Exit.DONE
-
-
-def _show_calls(external_id: str) -> int:
-    """Print the calls of the probe, as it makes them to a practice Alma with the saved codes."""
-
-    def show(request: Request, _reply: Reply) -> None:
-        query = f"?{urlencode(request.params)}" if request.params else ""
-        say(f"{request.method} {request.path}{query} {request.body or ''}".rstrip())
-
-    async def use(alma: Alma) -> None:
-        alma.heard = show
-        await measure(alma, external_id, lambda _done, _of: None)
-
-    options = Options(rate=0, codes=plain(saved_codes(None)))
-    with running(options) as base_url:
-        there = {"alma_base_url": base_url, "alma_api_key": SecretStr(options.key)}
-        with_alma(Settings.read().model_copy(update={**there, "alma_rate": 10_000.0}), use)
-    say("These calls went to a practice Alma on this computer. Your Alma got none.")
     return Exit.DONE
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from importer.cli.app import run
 from importer.cli.options import Commands
 from importer.cli.output import say, write
 from importer.errors import Exit, UsageError
@@ -111,23 +112,13 @@ def _run_in(folder: str, command: list[str], width: int, log: Path) -> Exit:
 
 @app.command("help")
 def explain(
-    context: typer.Context,
     topic: Annotated[
         list[str] | None,
         typer.Argument(help="A command, such as mapping new, or exit-codes.", metavar="TOPIC"),
     ] = None,
-) -> None:
+) -> int:
     """Explain a command, or the exit codes."""
     if topic == ["exit-codes"]:
         write(*(f"{int(code):3}  {code.meaning}. {code.advice}" for code in Exit))
-        return
-    within = context.find_root()
-    command = within.command
-    for word in topic or ():
-        found = getattr(command, "get_command", lambda *_: None)(within, word)
-        if found is None:
-            msg = f"There is no help about {' '.join(topic or ())}. See: importer help"
-            raise UsageError(msg)
-        within = typer.Context(found, parent=within, info_name=word)
-        command = found
-    write(command.get_help(within))
+        return Exit.DONE
+    return run([*(topic or ()), "--help"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +58,6 @@ def sandbox(
     codes: Annotated[
         Path | None, typer.Option(help="Have the code tables that `codes fetch` has saved.")
     ] = None,
-    latency: Annotated[str, typer.Option(help="Seconds for each reply, such as 0.3-2.")] = "",
     facts: Annotated[
         Path | None, typer.Option(help="Behave as `doctor --probe` has measured.")
     ] = None,
@@ -85,7 +83,6 @@ def sandbox(
         linked_users=linked_users,
         like=[json.loads(user.to_json()) for user in _users_of(like)] if like else (),
         codes=plain(tables),
-        latency=_latency(latency),
         switches=(load_facts(facts).facts if facts else {})
         | dict(_switch(text) for text in switch),
     )
@@ -119,19 +116,6 @@ def _users_of(caches: Path) -> tuple[User, ...]:
         msg = f"--like {caches}: this user cache has no whole records."
         raise UsageError(msg)
     return users
-
-
-def _latency(text: str) -> tuple[float, float] | None:
-    """Return the shortest and the longest of `2` or `0.3-2`. Raises UsageError."""
-    if not text:
-        return None
-    number = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
-    found = re.fullmatch(f"{number}(?:-{number})?", text)
-    low, high = (float(found[1]), float(found[2] or found[1])) if found else (1.0, 0.0)
-    if low > high:
-        msg = f"--latency {text}: give seconds, such as 2 or 0.3-2"
-        raise UsageError(msg)
-    return low, high
 
 
 def _switch(text: str) -> tuple[str, str]:

@@ -141,7 +141,7 @@ def test_options_of_the_sandbox() -> None:
     got = typed("sandbox", "--switch", "list")
     assert got.exit == Exit.DONE
     assert "unsent-segments=delete|keep" in got.err
-    for words in (("--latency", "fast"), ("--switch", "what"), ("--switch", "a=b")):
+    for words in (("--switch", "what"), ("--switch", "a=b")):
         assert typed("sandbox", *words).exit == Exit.USAGE
 
 

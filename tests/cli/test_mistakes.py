@@ -302,7 +302,7 @@ MISTAKES = {
         replaced("Cher", "Cher Sarkisian", "patrons.csv"), CHECK,
     ),
     "an option that belongs to a test of rules": Mistake(
-        ("doctor", "--dry-run"), Exit.USAGE, ("--probe",),
+        ("doctor", "--record", "probe.jsonl"), Exit.USAGE, ("--probe",),
     ),
     "two tests at once": Mistake(
         ("doctor", "--probe", "--first-contact"), Exit.USAGE, ("--probe and --first-contact",),

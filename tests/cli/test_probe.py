@@ -184,17 +184,6 @@ def test_a_plan_warns_of_a_wrong_clock(sandbox: Sandbox, monkeypatch: pytest.Mon
     assert "9 days behind" in Path("wrong/report.html").read_text("utf-8")
 
 
-def test_the_calls_of_the_probe_can_be_seen_before(sandbox: Sandbox) -> None:
-    """`--dry-run` prints each call of the probe, and Alma gets none."""
-    shown = typed("doctor", "--probe", "--dry-run")
-    assert (shown.exit, sandbox.log()) == (Exit.DONE, [])
-    typed("doctor", "--probe")
-    made = [f"{call['method']} {call['path']}".partition("?")[0] for call in sandbox.log()]
-    lines = [line for line in shown.err.splitlines() if "/" in line.partition(" ")[2][:1]]
-    seen = [" /almaws/v1".join(line.partition("?")[0].split(" ", 2)[:2]) for line in lines]
-    assert [line.replace(" /almaws/v1/", " /almaws/v1/") for line in seen] == made
-
-
 _CANARY = "Kanarivogel"
 
 
