@@ -27,7 +27,7 @@ TO_CORRECT = frozenset({Exit.ROSTER, Exit.USAGE})
 class StepError(ImporterError):
     """A step of a job cannot be taken now. `exit` is that of the job."""
 
-    def __init__(self, exit_code: Exit, sentence: str, cause: Cause) -> None:
+    def __init__(self, exit_code: Exit, sentence: str, cause: Cause = Cause.OTHER) -> None:
         """Take the exit code, the sentence for people, and what has to be corrected."""
         super().__init__(sentence)
         self.exit, self.cause = exit_code, cause
@@ -80,9 +80,7 @@ class Tools:
 
 
 def run_command(*words: str, options: tuple[str, ...] = ()) -> Ended:
-    """Run a command and wait for its end; what it writes to stderr is shown as it comes.
-
-    `options` are those beside every command.
+    """Run a command with these options before it, and wait for its end; stderr is shown at once.
 
     Ctrl-C reaches the command too, and a request of the system to end is passed on; the command
     then stops in its own way.

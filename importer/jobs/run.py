@@ -16,10 +16,8 @@ from pathlib import Path
 
 from importer.errors import (
     FINE,
-    Cause,
     Exit,
     ImporterError,
-    LedgerError,
     PlaceError,
     RosterError,
     StalePlanError,
@@ -89,7 +87,7 @@ class JobRun:
         with self._store.locked():
             try:
                 self._store.open(self._job.path)
-            except (LedgerError, UsageError) as error:
+            except ImporterError as error:
                 self._reporter.trouble(error, (), self._tools.now())
                 self._reporter.ping("fail")
                 raise
@@ -114,7 +112,7 @@ class JobRun:
                 )
             except Exception as error:
                 known = error if isinstance(error, ImporterError) else None  # as of a full disk
-                shown = known or StepError(Exit.BUG, defect(error), Cause.OTHER)
+                shown = known or StepError(Exit.BUG, defect(error))
                 if all(one.headline != str(shown) for one in self.messages):
                     with suppress(Exception):  # the error itself is what is reported
                         self._report_trouble(shown, self._store.state.active, ())
@@ -276,7 +274,7 @@ class JobRun:
         mappings = self._mappings(load)
         if len(load.files) != len(mappings):
             msg = "The job has other rosters than when it picked up its files."
-            raise StepError(Exit.STOPPED, msg, Cause.OTHER)
+            raise StepError(Exit.STOPPED, msg)
         words: list[str] = []
         for file, mapping in zip(load.files, mappings, strict=True):
             _ = load_mapping(self._job, mapping)
@@ -305,11 +303,8 @@ class JobRun:
         return tuple(str(path) for path in sorted(folder.iterdir()))
 
     def _check_complete(self, load: Load, plan: Summary) -> None:
-        """Raise RosterError where a file has no people, or ends in the middle of a row.
-
-        A person may delete all rows of a workbook of corrections.
-        """
-        if load.corrects is not None:
+        """Raise RosterError where a file has no people, or ends in the middle of a row."""
+        if load.corrects is not None:  # a person may delete all rows of the workbook
             return
         if not plan.patrons:
             msg = f"The file {load.files[0].name} has no people."
@@ -327,7 +322,7 @@ class JobRun:
             load = load.model_copy(update={"step": Step.HELD, "held": held})
             self._intake.mark(load, FileState.HELD, **state.slot(load, load))
             why = "\n".join(why_held(self._job, load, self._store.state))
-            raise StepError(Exit.SAFETY_CHECK, why, Cause.OTHER)
+            raise StepError(Exit.SAFETY_CHECK, why)
         do = self._job.file.do
         if do in {"apply", "sis-load"} and (plan.create or plan.update):
             load = self._apply(load)

@@ -192,12 +192,9 @@ def web_address(text: str) -> str:
 
 def required(name: str, look_up: Callable[[str], SecretStr | None] = named) -> str:
     """Return the value of `$NAME`. Raises UsageError where it is not set, or may not be used."""
-    value = look_up(name.removeprefix("$"))
-    if value is None:
-        msg = (
-            f"{name.removeprefix('$')} is not set. Set it in the environment, in .env or in a "
-            "folder of secrets."
-        )
+    name = name.removeprefix("$")
+    if (value := look_up(name)) is None:
+        msg = f"{name} is not set. Set it in the environment, in .env or in a folder of secrets."
         raise UsageError(msg)
     return value.get_secret_value()
 
@@ -301,20 +298,15 @@ class Job:
 class JobFileError(MappingError):
     """A job file is wrong. `notify`: whom it notifies, as far as this can be read."""
 
-    def __init__(self, findings: tuple[str, ...], notify: Notify | None) -> None:
-        """Keep whom to notify beside the findings."""
+    def __init__(self, findings: tuple[str, ...], notify: object) -> None:
+        """Keep the keys of `notify:` that are right beside the findings; None if none is."""
         super().__init__(findings)
-        self.notify = notify
-
-
-def _readable_notify(values: object) -> Notify | None:
-    """Return the keys of `notify:` that are right; None where there are none."""
-    right = {}
-    for key, value in values.items() if isinstance(values, dict) else ():
-        with suppress(ValidationError):
-            Notify.model_validate({key: value})
-            right[key] = value
-    return Notify.model_validate(right) if right else None
+        right = {}
+        for key, value in notify.items() if isinstance(notify, dict) else ():
+            with suppress(ValidationError):
+                Notify.model_validate({key: value})
+                right[key] = value
+        self.notify = Notify.model_validate(right) if right else None
 
 
 ENDINGS = (".yaml", ".yml")
@@ -342,11 +334,11 @@ def load_job(path: Path) -> Job:
     try:
         file = JobFile.model_validate(source.values)
     except ValidationError as error:
-        notify = _readable_notify(source.values.get("notify"))
-        raise JobFileError(in_order(source, _findings(error)), notify) from None
+        findings = in_order(source, _findings(error))
+        raise JobFileError(findings, source.values.get("notify")) from None
     wrong = (*_contradictions(file), *_own_files(file, path.stem))
     if found := [MappingFinding(*one) for one in wrong]:
-        raise JobFileError(in_order(source, found), file.notify)
+        raise JobFileError(in_order(source, found), source.values.get("notify"))
     return Job(path, file, hashlib.sha256(content).hexdigest())
 
 
