@@ -7,29 +7,11 @@ As a library, it offers the names below; see docs/reference/python.md.
 from typing import TYPE_CHECKING
 
 __all__ = [
-    "Progress",
-    "Run",
-    "__version__",
-    "absent",
-    "apply",
-    "apply_async",
-    "borrow_check",
-    "check",
-    "convert",
-    "load_mapping",
-    "open_run",
-    "plan",
-    "plan_async",
-    "read_codes",
-    "read_codes_async",
-    "read_roster",
-    "read_users",
-    "read_users_async",
-    "resolve",
-    "resolve_async",
-    "undo",
+    "Progress", "Run", "__version__", "absent", "apply", "apply_async", "borrow_check", "check",
+    "convert", "load_mapping", "open_run", "plan", "plan_async", "read_codes", "read_codes_async",
+    "read_roster", "read_users", "read_users_async", "resolve", "resolve_async", "undo",
     "undo_async",
-]
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from importer.library import *

@@ -95,15 +95,8 @@ class FailingColumn:
 
     def problem(self, message: str, advice: str, value: str = "") -> Problem:
         """Return the problem of the column, which is one of the whole roster."""
-        return Problem.of(
-            Code.MOST_OF_COLUMN,
-            self.mapped.roster.source.origin(),
-            message,
-            self.place,
-            field=self.target.label,
-            value=value,
-            advice=advice,
-        )
+        problem = self.mapped.problem(Code.MOST_OF_COLUMN, message, advice)
+        return replace(problem, places=(self.place,), field=self.target.label, value=value)
 
 
 def column_causes(mapped: MappedRoster, problems: Iterable[Problem]) -> Iterator[Problem]:

@@ -56,7 +56,7 @@ class RosterRequest:
     """A roster, the mapping for it, and the file with its corrections, if any.
 
     `roster`: its file, its rows where there is no file, or None where the mapping takes them from
-    Alma (see `pipeline.alma_rows`). `mapping`: its file, or its text. `sheet`: of a workbook, in
+    Alma (see `lookup.with_rows`). `mapping`: its file, or its text. `sheet`: of a workbook, in
     place of the mapping's. Several rosters may share one file of corrections. `visible_only`:
     rows that the sheet hides are skipped.
     """

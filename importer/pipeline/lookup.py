@@ -141,21 +141,21 @@ class Users:
         return find_common(self.cache) if self.cache is not None else NOTHING_COMMON
 
     async def find(self, query: PersonQuery) -> MatchResult:
-        """Return matches and possible matches. Raises AlmaError if it concerns every row."""
-        found = await self._in_cache(self.cache, query) if self.cache is not None else None
-        return await search_alma(self.alma, query) if found is None else found
+        """Return matches and possible matches. Raises AlmaError if it concerns every row.
 
-    async def _in_cache(self, cache: UserCache, query: PersonQuery) -> MatchResult | None:
-        """Return what the cache has; None for identifiers that Alma alone keeps apart, by case."""
+        Alma is asked also about IDs that it alone keeps apart, by case.
+        """
         for _ in range(READINGS):
-            found = find_users(cache, query)
+            if self.cache is None:
+                break
+            found = find_users(self.cache, query)
             if isinstance(found, MatchResult):
                 return found
             try:
-                await read_again(cache, self.alma, found.primary_ids, self.now)
+                await read_again(self.cache, self.alma, found.primary_ids, self.now)
             except (UnavailableError, RefusedError) as error:
                 return MatchResult(failed=str(error))
-        return None
+        return await search_alma(self.alma, query)
 
 
 READINGS = 3

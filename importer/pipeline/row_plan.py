@@ -170,21 +170,11 @@ def plan_context(
             keeps_id = had_it or answers.leaves_id(draft, key)
             return replace(before if moved and known.is_blank else known, keeps_id=keeps_id)
 
-        yield PlanContext(
-            rosters,
-            answers,
-            Leavers(AbsentMemory(alma.key).leavers()),
-            Earlier(
-                left,
-                hashed,
-                rosters[0].today,
-                frozenset(facts.overwrite_edits),
-                None if facts.sis is None else _sis_rules(facts.sis, known, facts.record_types),
-            ),
-            facts.common,
-            known,
-            retiring,
-        )
+        sis = None if facts.sis is None else _sis_rules(facts.sis, known, facts.record_types)
+        today, overwritten = rosters[0].today, frozenset(facts.overwrite_edits)
+        earlier = Earlier(left, hashed, today, overwritten, sis)
+        leavers = Leavers(AbsentMemory(alma.key).leavers())
+        yield PlanContext(rosters, answers, leavers, earlier, facts.common, known, retiring)
 
 
 def _retiring(mapped: MappedRoster, facts: KnownFacts) -> Retiring | None:
