@@ -81,7 +81,7 @@ _NEW = frozenset(
 ANOTHER = frozenset({Code.ANOTHER_PERSON, Code.IDENTIFIER_OF_ANOTHER_PERSON})
 """Problems about a user who has an ID of the row and is somebody else."""
 
-_STAY = frozenset({Code.ACCOUNT_TYPE_STAYS, Code.EXISTS_IN_ALMA})
+STAY = frozenset({Code.ACCOUNT_TYPE_STAYS, Code.EXISTS_IN_ALMA})
 """Problems of a user whom Alma, or the mapping, lets nobody update."""
 
 
@@ -145,7 +145,7 @@ def may_be_new(questions: Iterable[Problem]) -> bool:
 def _about(user: str, held: Sequence[Problem]) -> tuple[Answer, ...]:
     """Return what can be answered about a user: what every problem about it allows."""
     codes = [problem.code for problem in held if problem.value == user]
-    if not _STAY.isdisjoint(codes):
+    if not STAY.isdisjoint(codes):
         return ()
     allowed = [_ANSWERS[code] for code in codes if code in _ANSWERS] or [(Answer.UPDATE,)]
     if any(problem.code is Code.ANOTHER_PERSON for problem in held):

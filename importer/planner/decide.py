@@ -11,6 +11,7 @@ from importer.model.fields import OnUpdate
 from importer.model.people import Common
 from importer.model.plan import (
     NAME,
+    STAY,
     Answer,
     Change,
     Create,
@@ -59,7 +60,7 @@ def decide(
         *_not_to_update(draft, found, who, match),
     )
     if questions:
-        return Planned(Held(draft.row, questions), who.warnings)
+        return Planned(_asked(draft, questions), who.warnings)
     planned = create(draft, earlier)
     return replace(planned, warnings=(*who.warnings, *_namesakes(draft, found)))
 
@@ -96,10 +97,17 @@ def _decide_known(
         *of_name,
     )
     if questions:
-        return Planned(Held(draft.row, questions), who.warnings)
+        return Planned(_asked(draft, questions), who.warnings)
     planned = _change(draft, live, match, earlier, rename=who.renames)
     harmless = (_for_known_user(draft, problem) for problem in draft.missing)
     return _held(replace(planned, warnings=(*who.warnings, *planned.warnings, *harmless)))
+
+
+def _asked(draft: DraftUser, questions: Collection[Problem]) -> Held:
+    """Return a row with open questions; of a user who must stay each advises what can be done."""
+    stays = {one.value: one.advice for one in questions if one.code in STAY}
+    asked = (replace(one, advice=stays.get(one.value, one.advice)) for one in questions)
+    return Held(draft.row, tuple(asked))
 
 
 def _held(planned: Planned) -> Planned:

@@ -9,7 +9,18 @@ import pytest
 
 from importer.model.fields import OnUpdate
 from importer.model.people import NOTHING_COMMON
-from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchanged, Update
+from importer.model.plan import (
+    DECISIONS,
+    Answer,
+    Create,
+    Held,
+    LeftAlone,
+    Match,
+    Planned,
+    Unchanged,
+    Update,
+    choices,
+)
 from importer.model.problem import Code, Problem, Severity
 from importer.model.user import AccountType, User
 from importer.planner.decide import decide
@@ -108,6 +119,16 @@ def test_an_early_purge_of_a_known_user_is_reported(
 def test_a_row_that_is_held(found: MatchResult, match: Match, expected: list[Code]) -> None:
     """Nothing is sent of a row whose user is not certain, or that the mapping rejects."""
     assert codes(planned(found, match)) == expected
+
+
+def test_who_must_stay_is_not_advised_to_get_another_id() -> None:
+    """What can be done about an External user of an Internal row is said with every question."""
+    step = planned(known(user(primary_id="9", **EXTERNAL), "BARCODE"), Match()).step
+    assert isinstance(step, Held)
+    by_id, stays = step.problems
+    assert (by_id.code, stays.code) == (Code.KNOWN_BY_ANOTHER_ID, Code.ACCOUNT_TYPE_STAYS)
+    assert by_id.advice == stays.advice
+    assert choices(step.problems) == (DECISIONS[Answer.REJECT],)
 
 
 @pytest.mark.parametrize(
