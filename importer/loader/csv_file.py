@@ -25,10 +25,10 @@ import pandas as pd
 
 from importer.errors import RosterError
 from importer.loader import table
-from importer.loader.cleaning import LONGEST, Clean, Cleaned, clean, clean_escaped, writable
+from importer.loader.cleaning import LONGEST, Cleaned, clean, clean_escaped, writable
 from importer.loader.detect import Kind, NotReadableError, WrongEncodingError
 from importer.loader.encodings import LATIN_9, WESTERN, decoded, find_encoding
-from importer.loader.table import WHOLE_ROW, Columns, Headings, Located, Sheet
+from importer.loader.table import WHOLE_ROW, Headings, Located, Sheet
 from importer.model.problem import CellFinding, Code, Problem, Severity
 from importer.model.roster import Layout, Roster, Source, letter
 from importer.model.text import row_list, spans
@@ -86,18 +86,25 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     source = replace(
         source, encoding=encoding.removesuffix("-sig"), delimiter=delimiter, header=found.rows
     )
-    quoted = "its cells are in single quotation marks, which were removed"
-    notices = [*filter(None, (found.notice, doubt, quoted if quote == "'" else ""))]
+    notices = [found.notice, doubt]
+    if quote == "'":
+        notices.append("its cells are in single quotation marks, which were removed")
     if encoding in {WESTERN, LATIN_9} and layout.encoding == "auto":
-        notices += _encoding_notice(sheet.rows, columns.positions, encoding)
+        notices.append(_encoding_notice(sheet.rows, columns.positions, encoding))
+    clean_text = clean if columns.added is None else clean_escaped
+
+    def clean_cell(text: str) -> Cleaned:
+        cleaned, found = clean_text(text)
+        return cleaned, (*_swallowed(text, delimiter, last), *found)
+
     return table.build(
         source,
         columns,
         sheet,
-        clean=_cleaner(delimiter, last, columns),
+        clean=clean_cell,
         visible_only=layout.visible_only,
         all_people=False,
-        notices=[*map(source.notice, notices), *_cut_notice(source, cut)],
+        notices=[*map(source.notice, filter(None, notices)), *_cut_notice(source, cut)],
     )
 
 
@@ -224,17 +231,13 @@ def _undivided(rows: Sequence[Sequence[str]], layout: Layout) -> str:
     return ""
 
 
-def _encoding_notice(
-    records: Sequence[Sequence[str]], ours: Sequence[int], encoding: str
-) -> Iterator[str]:
-    """Yield a sentence about the rows with letters beyond ASCII in the roster's own columns."""
+def _encoding_notice(records: Sequence[Sequence[str]], ours: Sequence[int], encoding: str) -> str:
+    """Return a sentence about the rows with letters beyond ASCII in the roster's own columns."""
     texts = ("".join(row[at] for at in ours if at < len(row)) for row in records)
     rows = [number for number, text in enumerate(texts, start=1) if not text.isascii()]
-    if rows:
-        yield (
-            f"the file is not UTF-8 and was read as {_NAMES[encoding]}; this matters for the "
-            f"letters in {row_list(rows, len(rows))}: check the names there"
-        )
+    read_as = f"the file is not UTF-8 and was read as {_NAMES[encoding]}; this matters for the"
+    where = row_list(rows, len(rows)) if rows else ""
+    return where and f"{read_as} letters in {where}: check the names there"
 
 
 def _cut_by_excel(rows: Sequence[Sequence[str]], width: int) -> list[int]:
@@ -294,17 +297,6 @@ def _uneven(
                 continue
             message += "; beyond the last column: {value}" if value else ""
         yield Located(number, WHOLE_ROW, CellFinding(code, message, value=value))
-
-
-def _cleaner(delimiter: str, width: int, columns: Columns) -> Clean:
-    """Return the function that cleans a cell of this file."""
-    clean_text = clean if columns.added is None else clean_escaped
-
-    def clean_cell(text: str) -> Cleaned:
-        cleaned, found = clean_text(text)
-        return cleaned, (*_swallowed(text, delimiter, width), *found)
-
-    return clean_cell
 
 
 def _swallowed(text: str, delimiter: str, width: int) -> tuple[CellFinding, ...]:

@@ -109,18 +109,18 @@ class WrongEncodingError(NotReadableError):
 
 
 @contextmanager
-def library_errors(*known: type[Exception]) -> Iterator[None]:
+def library_errors() -> Iterator[None]:
     """Turn whatever a library raises on a damaged workbook into NotReadableError.
 
-    Errors in `known` pass. Warnings are for programmers and are not shown.
+    Warnings are for programmers and are not shown.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except NotReadableError:
+        raise
     except Exception as error:
-        if isinstance(error, (NotReadableError, *known)):
-            raise
         raise NotReadableError(DAMAGED) from error
 
 

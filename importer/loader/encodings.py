@@ -199,8 +199,6 @@ _QUOTED = re.compile(rb'(?<![^,;\t|\r\n\xbf])( *+"(?:[^"]|"")*+")(?: ++(?=[,;\t|
 """A quoted cell, and the blanks that some programs write behind it up to a width."""
 _BEYOND = re.compile(rb"[\x80-\xff]+")
 _APART = re.compile(rb'[\s,;"]+')
-_BETWEEN = re.compile(r'[\s,;"]')
-_UTF_7 = re.compile(r"\+(?=[0-9/]{0,20}[A-Za-z])([A-Za-z0-9+/]{3,60}+)-?")
 _FEW = 3
 """Words by which UTF-8 is not certain: those of other encodings can be UTF-8 by chance."""
 
@@ -255,9 +253,8 @@ class WhichEncodingError(WrongEncodingError):
         super().__init__(message)
         columns = zip(*(one.words for one in readings), strict=True)
         differ = sorted(columns, key=lambda several: -len(set(several)))[:_CELLS]
-        names = ((one.candidate.name, one.candidate.used_for) for one in readings)
-        pairs = zip(names, zip(*differ, strict=True), strict=True)
-        self.readings = tuple((name, used_for, words) for (name, used_for), words in pairs)
+        pairs = zip((one.candidate for one in readings), zip(*differ, strict=True), strict=True)
+        self.readings = tuple((one.name, one.used_for, words) for one, words in pairs)
         self.encodings = {name: ", ".join(words) for name, _, words in self.readings}
 
 
@@ -306,13 +303,11 @@ def find_encoding(content: bytes, wanted: str) -> tuple[str, str]:
         return known, _doubt(content, wanted, known)
     if content.count(0) * 100 > len(content):
         raise _full_of_nuls(content)
-    text = _decode([content], "utf-8")
-    if text is None:
-        return _western(_words(content)), ""
     if content.isascii():
-        _ask_if_utf_7(*text)
-    else:
-        _ask_if_by_chance(_words(content))
+        return "utf-8", ""
+    if not _decode([content], "utf-8"):
+        return _western(_words(content)), ""
+    _ask_if_by_chance(_words(content))
     return "utf-8", ""
 
 
@@ -472,22 +467,6 @@ def _decode(words: Sequence[bytes], encoding: str) -> tuple[str, ...] | None:
         return tuple(word.decode(encoding, _errors(encoding)) for word in words)
     except UnicodeDecodeError:
         return None
-
-
-def _ask_if_utf_7(text: str) -> None:
-    """Raise WhichEncodingError if ASCII contains letters as UTF-7 writes them: `M+APw-ller`."""
-    for found in _UTF_7.finditer(text):
-        before = _BETWEEN.split(text[max(0, found.start() - _LONGEST) : found.start()])[-1]
-        behind = _BETWEEN.split(text[found.end() : found.end() + _LONGEST], maxsplit=1)[0]
-        [letters] = _decode([found[0].removesuffix("-").encode() + b"-"], "utf-7") or [""]
-        names = {unicodedata.name(letter, "?").split()[0] for letter in letters}
-        if letters.isalpha() and len(names) == 1 and "@" not in before + behind:
-            msg = (
-                "looks like UTF-7: it has letters written as in `M+APw-ller`. Save it as CSV UTF-8 "
-                "or .xlsx from the program that made it, or set `encoding: utf-7` under `roster:` "
-                "in the mapping."
-            )
-            raise WhichEncodingError(msg)
 
 
 def _ask_if_by_chance(words: Sequence[bytes]) -> None:

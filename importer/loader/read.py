@@ -41,21 +41,17 @@ _NOUNS = {
 
 
 class Workbook(Protocol):
-    """An open workbook of any format."""
+    """An open workbook of any format.
 
-    @property
-    def starts_1904(self) -> bool:
-        """Whether its dates are counted from 1904."""
+    `sheets`: the worksheets in order, the name, and whether people see it. `starts_1904`: its dates
+    are counted from 1904.
+    """
 
-    @property
-    def sheets(self) -> Sequence[tuple[str, bool]]:
-        """The worksheets in order: the name, and whether people see it."""
+    sheets: list[tuple[str, bool]]
+    starts_1904: bool
 
     def read(self, name: str, until: int = 0) -> Sheet:
-        """Return a sheet, up to row `until` if that is not 0.
-
-        Raises NotReadableError if it is damaged or has more cells than can be read.
-        """
+        """Return a sheet, up to row `until` if that is not 0. Raises NotReadableError."""
 
 
 def read(path: Path, layout: Layout) -> Roster:
@@ -194,21 +190,18 @@ def _open(content: bytes, kind: Kind) -> Workbook:
     return XlsxWorkbook(content, unpack(content))
 
 
-def _about_the_file(path: Path, kind: Kind) -> list[str]:
-    """Return what a person should know about this kind of file, and about a name that misleads."""
-    suffix = path.suffix.lower().lstrip(".")
-    notices = []
-    if suffix != kind and kind is not Kind.CSV:
+def _about_the_file(path: Path, kind: Kind) -> Iterator[str]:
+    """Yield what a person should know about this kind of file, and about a name that misleads."""
+    if path.suffix.lower() != f".{kind}" and kind is not Kind.CSV:
         what = f"the file is {_NOUNS[kind]} and was read as one"
-        notices.append(f"{what}, although its name does not end in .{kind}")
+        yield f"{what}, although its name does not end in .{kind}"
     if kind is Kind.ODS:
-        notices.append(
+        yield (
             "zeros that only a number format shows, and formula errors, are not seen in an "
             "OpenDocument spreadsheet: if that matters, save it as .xlsx and load that"
         )
     if kind is Kind.XLSM:
-        notices.append("the workbook has macros; they were not run")
-    return notices
+        yield "the workbook has macros; they were not run"
 
 
 def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:

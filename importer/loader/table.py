@@ -52,7 +52,7 @@ SEARCHED = 20
 
 _LETTER = re.compile(r"[^\W\d_]")
 _VALUE = re.compile(r"\d")
-OF_A_PERSON = re.compile(r"\d{3}|@")
+_OF_A_PERSON = re.compile(r"\d{3}|@")
 _LINE = re.compile("[-=_:+]+")
 _LOOKS_LIKE_ID = re.compile(r"[A-Za-z]{0,3}[- ]?\d{5,}\w?|\S+@\S+", re.ASCII)
 
@@ -220,14 +220,6 @@ def _usual(row: Sequence[str]) -> int:
     if any("@" in cell for cell in row):
         return 0
     return sum(map(is_known, {*filter(None, row)}))
-
-
-def is_second(row: Sequence[str]) -> bool:
-    """Return whether a row of people is rather the heading row of another table."""
-    if OF_A_PERSON.search("".join(row)):
-        return False
-    filled = [*filter(None, row)]
-    return all(map(_is_word, filled)) and _usual(filled) >= max(2, len(filled) / 2)
 
 
 def _is_word(cell: str) -> bool:
@@ -491,9 +483,12 @@ def _second(frame: pd.DataFrame) -> int:
     left = np.arange(len(frame))
     for column in frame:
         texts = frame[column].to_numpy()[left].tolist()
-        left = left[[found is None for found in map(OF_A_PERSON.search, texts)]]
-    seconds = (row for row in frame.index[left].tolist() if is_second(frame.loc[row].tolist()))
-    return next(seconds, 0)
+        left = left[[found is None for found in map(_OF_A_PERSON.search, texts)]]
+    for row in frame.index[left].tolist():
+        filled = [*filter(None, frame.loc[row])]
+        if all(map(_is_word, filled)) and _usual(filled) >= max(2, len(filled) / 2):
+            return int(row)
+    return 0
 
 
 def _is_line(texts: Iterable[str]) -> bool:

@@ -114,12 +114,12 @@ class XlsxWorkbook:
     def read(self, name: str, until: int = 0) -> Sheet:
         """Return a sheet, up to row `until` if that is not 0."""
         if not until:
-            with suppress(NotPlainError, NotReadableError):
+            with suppress(NotReadableError):
                 return self.read_plain(name)
         return self.read_fully(name, until)
 
     def read_plain(self, name: str) -> Sheet:
-        """Return a sheet as python-calamine reads it. Raises NotPlainError, NotReadableError."""
+        """Return a sheet as python-calamine reads it. Raises NotReadableError."""
         part, sheet = self._parts[self._members[name]], Sheet()
         # python-calamine has to find the same sheets and texts
         found = _STRINGS if _STRINGS in self._parts else ""
@@ -130,7 +130,7 @@ class XlsxWorkbook:
         styles = {b"%d" % style: one for style, one in enumerate(self._formats) if one != PLAIN}
         styled = filter(lambda cell: cell[3] in styles, _NUMBER.finditer(part) if styles else ())
         cell = next(styled, None)
-        with library_errors(NotPlainError):
+        with library_errors():
             book = CalamineWorkbook.from_filelike(io.BytesIO(self._content))
             cells = book.get_sheet_by_name(name)
             left = [""] * (cells.start[1] if cells.start else 0)  # python-calamine omits them
@@ -356,7 +356,7 @@ _IN_STRINGS = (b"_x", b"<rPh", b"<!", b"\0")  # escapes, phonetic hints, comment
 _EARLIEST = 1901  # before, python-calamine and Excel differ about February 29, 1900
 
 
-class NotPlainError(Exception):
+class NotPlainError(NotReadableError):
     """The sheet turned out not to be plain while it was read."""
 
 

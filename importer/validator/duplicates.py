@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain, combinations, pairwise
+from itertools import chain, combinations, pairwise, starmap
 from typing import Literal
 
 import numpy as np
@@ -25,12 +25,9 @@ from importer.model.plan import Duplicates
 from importer.model.problem import CellFinding, Code, Place, Problem, Severity
 from importer.model.roster import Source
 from importer.model.text import RowId, folded, row_list
-from importer.validator.fields import is_no_id, rounded_ids
+from importer.validator.fields import no_id, rounded_ids
 
 PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
-_UNLISTED = float("-inf")
-"""The weight of a user group that the policy does not list: less than any other."""
-
 _NAME = ("last_name", "first_name")
 _BY_POLICY = {"review": Severity.REVIEW, "reject": Severity.REJECT, "warn": Severity.WARNING}
 
@@ -94,11 +91,14 @@ def _keeper(keys: RowKeys, group: list[int]) -> tuple[int | None, str]:
     """Return the position to keep; or None, and what a person has to do.
 
     That is the first row of the group, or of its heaviest, if the rows between which the policy
-    does not choose are equal and the whole group is of one person: one last name and no two birth
-    dates. To weigh rows, all of them need a user group. Each row weighs what its mapping says.
+    does not choose are equal and the whole group is of one person: one last name, first names that
+    are forms of one, and no two birth dates. To weigh rows, all of them need a user group. Each row
+    weighs what its mapping says.
     """
     births = {keys.texts("birth_date")[position] for position in group} - {""}
-    if len({keys.last[position] for position in group}) > 1 or len(births) > 1:
+    firsts = {keys.first[position] for position in group} - {""}
+    differ = not all(starmap(people.are_forms, combinations(firsts, 2)))
+    if differ or len({keys.last[position] for position in group}) > 1 or len(births) > 1:
         return None, "The rows name different people. Find out whose ID it is."
     equal = group
     if keys.policy(group[0]).same_id == "keep heaviest":
@@ -106,7 +106,7 @@ def _keeper(keys: RowKeys, group: list[int]) -> tuple[int | None, str]:
         if not all(user_groups[position] for position in group):
             return None, "A row has no known user group. Correct it, or delete the others."
         known = [keys.policy(position).weight(user_groups[position]) for position in group]
-        weights = [_UNLISTED if weight is None else weight for weight in known]
+        weights = [float("-inf") if weight is None else weight for weight in known]
         pairs = zip(group, weights, strict=True)
         equal = [position for position, weight in pairs if weight == max(weights)]
     if len({keys.content(position) for position in equal}) > 1:
@@ -117,16 +117,11 @@ def _keeper(keys: RowKeys, group: list[int]) -> tuple[int | None, str]:
 def lost_digits(keys: RowKeys) -> Iterator[Problem]:
     """Find the IDs that are rounded, so that several people have the same."""
     message = "{value} ends in zeros in rows of several people, so the last digits are lost"
-    places = sorted(
-        (position, at)
-        for at, label in enumerate(keys.id_labels if keys.rounded else ())
-        for position, text in enumerate(keys.texts(label))
-        if text in keys.rounded
-    )
-    for position, at in places:
-        label = keys.id_labels[at]
-        finding = CellFinding(Code.ID_LOST_DIGITS, message, value=keys.texts(label)[position])
-        yield keys.problem(position, finding, label)
+    for position in range(len(keys.rows)) if keys.rounded else ():
+        for label in keys.id_labels:
+            if (text := keys.texts(label)[position]) in keys.rounded:
+                finding = CellFinding(Code.ID_LOST_DIGITS, message, value=text)
+                yield keys.problem(position, finding, label)
 
 
 def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Problem]:
@@ -477,7 +472,7 @@ def _known_ids(columns: list[Keys], rounded: Collection[str]) -> tuple[list[Keys
     """
     places, texts = _repeated(columns)
     repeated = {number: texts[number] for number in places["key"].unique().tolist()}
-    nobody = [at for at, text in repeated.items() if text in rounded or is_no_id(text)]
+    nobody = [at for at, text in repeated.items() if text in rounded or no_id(text)]
     for _, position, column in places[places["key"].isin(nobody)].iloc[:, :2].itertuples():
         columns[column][position] = ""
     return columns, places[~places["key"].isin(nobody)]

@@ -19,15 +19,7 @@ from itertools import combinations, repeat
 from rapidfuzz import fuzz
 
 from importer.model.candidates import ENDS, ID_FIELDS, NAMES, ROLE_END, Candidates, FieldColumn
-from importer.model.fields import (
-    COUNTRIES,
-    SECRETS,
-    CodeRow,
-    CodeTables,
-    Field,
-    Shape,
-    country_of,
-)
+from importer.model.fields import COUNTRIES, SECRETS, CodeRow, CodeTables, Field, Shape, country_of
 from importer.model.people import COMMA, TWO_PEOPLE, is_email, is_suffix, is_title, read_phone
 from importer.model.problem import (
     KNOWN,
@@ -72,10 +64,6 @@ class Column:
     def _whole(self) -> str:
         return "\n".join(self.distinct)  # they are in one line
 
-    @cached_property
-    def _words(self) -> set[str]:
-        return {*self._whole.split()}
-
     def having(self, *patterns: re.Pattern[str]) -> set[str]:
         """Return the distinct values with one of the patterns; first all are searched as one."""
         found = (one for one in patterns if one.search(self._whole))
@@ -90,7 +78,7 @@ class Column:
 
     def with_word(self, test: Callable[[str], bool]) -> set[str]:
         """Return the distinct values with a word that passes a test, which each word takes once."""
-        words = {*filter(test, self._words)}
+        words = {*filter(test, {*self._whole.split()})}
         return {text for text in self.distinct if words and not words.isdisjoint(text.split())}
 
     def judge(self, judge: Judge, texts: Iterable[str] | None = None) -> Iterator[Problem]:
@@ -182,11 +170,6 @@ _STRANGE = re.compile(r"[^\n!-DF-df-~]")
 _PROXY = "proxy_for_user.primary_id"
 
 
-def is_no_id(text: str) -> bool:
-    """Return whether a text stands for a missing or a rounded ID, and so identifies nobody."""
-    return _no_id(text) is not None
-
-
 def rounded_ids(columns: Sequence[Sequence[str]], names: Sequence[int]) -> frozenset[str]:
     """Return the long IDs that end in zeros and that rows of three or more names share.
 
@@ -218,11 +201,11 @@ def identifiers(table: Table) -> Iterator[Problem]:
 
 def _worst(rule: Judge, text: str) -> CellFinding | None:
     """Return the gravest finding about an ID; `rule` judges for its column."""
-    return _no_id(text) or _characters(text) or rule(text) or _not_found_again(text)
+    return no_id(text) or _characters(text) or rule(text) or _not_found_again(text)
 
 
-def _no_id(text: str) -> CellFinding | None:
-    """Return a finding for a text that stands for a missing or a rounded ID."""
+def no_id(text: str) -> CellFinding | None:
+    """Return a finding for a text that stands for a missing or a rounded ID: it is nobody's."""
     if _ROUNDED.fullmatch(text):
         sentence = "Excel shortened this number to {value}; the last digits are lost"
         return CellFinding(Code.ID_LOST_DIGITS, sentence)
@@ -444,7 +427,7 @@ def _without_suffixes(text: str) -> tuple[str, bool]:
 # --- dates; ISO dates sort as text ---
 
 _FIRST, _FAR = "1900-01-01", "2200-12-31"
-_OLDEST = 110  # years
+_OLDEST, _YOUNGEST = 110, 3  # years; a patron is hardly ever older or younger
 _FIRST_END = "1990-01-01"
 _LONGEST = 100  # years
 _NEVER = "9999-12-31"
@@ -456,17 +439,18 @@ def years_from(today: date, years: int) -> str:
 
 
 def out_of_range(table: Table) -> Iterator[Problem]:
-    """Find unusual years, and birth dates in the future or more than 110 years ago.
+    """Find unusual years, and birth dates in the future, just passed or more than 110 years ago.
 
     A cell with an impossible expiration or purge date rejects its row. What the mapping itself
     writes, and 9999-12-31, which means "never", only get a warning, as other dates do.
     """
     today = table.today.isoformat()
-    oldest = years_from(table.today, -_OLDEST)
+    oldest, recent = (years_from(table.today, -years) for years in (_OLDEST, _YOUNGEST))
+    young = odd(f"is less than {_YOUNGEST} years ago")
 
     def judge(text: str, what: str, first: str, last: str, late: str) -> CellFinding | None:
         if first <= text <= last:
-            return None
+            return young if what == "birth date" and text > recent else None
         long_ago = "before 1900" if text < _FIRST else f"more than {_OLDEST} years ago"
         sentence = f"the {what} {{value}} is {late if text > last else long_ago}"
         severity = Severity.WARNING if what == "date" else None
@@ -819,7 +803,7 @@ def flags(table: Table) -> Iterator[Problem]:
             yield from column.judge(lambda text: None if text in {"true", "false"} else finding)
 
 
-_STATE_BY_NAME = {name.casefold(): code for code, name in STATES.items()}
+_STATE_OF = {word.casefold(): code for code, name in STATES.items() for word in (code, name)}
 
 
 def states(table: Table) -> Iterator[Problem]:
@@ -846,6 +830,4 @@ def _not_a_state(text: str) -> CellFinding:
 
 def _state_of(text: str) -> str:
     """Return the code of a state written with its name or in lower case; "" if it is not one."""
-    plain = " ".join(text.replace(".", "").split())
-    upper = plain.upper()
-    return _STATE_BY_NAME.get(plain.casefold()) or (upper if upper in STATES else "")
+    return _STATE_OF.get(" ".join(text.replace(".", "").split()).casefold(), "")

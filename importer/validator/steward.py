@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from importer.model.candidates import NAMES
 from importer.model.people import NICKNAMES, NO_NAME
 from importer.model.problem import KNOWN, CellFinding, Code, Problem, Repairs
 from importer.model.roster import FORMULA_ERRORS, NULLS
 from importer.model.text import counted
-from importer.validator.fields import NO_LETTER, WORDS, Column, Table, odd, years_from
+from importer.validator.fields import NO_LETTER, WORDS, Column, Table, odd
 
 _NO_NAMES, _NOBODY = frozenset(WORDS["no_names"]), frozenset(WORDS["nobody"])
 _TEST_WORDS = frozenset({"test", "tester", "dummy", "demo", "mustermann"})
@@ -45,8 +46,6 @@ _TEXTS = (
     "user_title",
     "pref_name_suffix",
 )
-_YOUNGEST = 3
-"""Years; a patron is hardly ever younger."""
 _INITIALS = 3
 """Letters of first names such as AJ and of numerals, which are in capitals."""
 _MANY = 10
@@ -89,9 +88,9 @@ def odd_names(table: Table) -> Iterator[Problem]:
 
 def _odd_name(text: str, *, last: bool) -> CellFinding | None:
     bracketed = " ".join(_BRACKETED.findall(text)).casefold().split()
-    nobody = text.casefold() in _NO_NAMES or _MARKS_ONLY.fullmatch(text)
     reasons = {
-        "stands where a name should be": nobody,
+        "stands where a name should be": text.casefold() in _NO_NAMES
+        or _MARKS_ONLY.fullmatch(text),
         "contains a remark": _REMARK.search(text) or not _REMARK_WORDS.isdisjoint(bracketed),
         "contains a question mark, perhaps in place of a lost letter": _LOST.search(text),
         "contains a mark that no name has": NO_NAME.search(text),
@@ -107,26 +106,20 @@ def one_case(table: Table) -> Iterator[Problem]:
     """Find names in capitals or small letters only where nearly all others are written as usual."""
     for column in table.of(*NAMES):
         long = [text for text in column.distinct if len(text) > _INITIALS]
-        found = [
-            text
+        found = {
+            text: odd(f"is in {'capitals' if text.isupper() else 'small letters'} only")
             for text in long
             if (text.isupper() or text.islower()) and sum(map(str.isalpha, text)) > _INITIALS
-        ]
+        }
         if len(long) >= _MANY and len(found) <= len(long) / _MANY:
-            yield from column.flag(
-                {
-                    text: odd(f"is in {'capitals' if text.isupper() else 'small letters'} only")
-                    for text in found
-                }
-            )
+            yield from column.flag(found)
 
 
 def test_people(table: Table) -> Iterator[Problem]:
     """Find names of nobody, such as Test Student and Mickey Mouse."""
     for first, last in _names(table):
-        columns = (first, last)
-        found = (one.with_word(lambda word: word.casefold() in _TELLING) for one in columns)
-        texts = set[str]().union(*found)
+        both = (one.with_word(lambda w: w.casefold() in _TELLING) for one in (first, last))
+        texts = {*chain.from_iterable(both)}
         for row, one, other in zip(table.candidates.rows, first.texts, last.texts, strict=True):
             if one not in texts and other not in texts:
                 continue
@@ -159,13 +152,6 @@ def _markup(text: str, *, address: bool) -> CellFinding | None:
     if address and _EXCEL_DAY.fullmatch(text):
         return odd("looks like a date of the spreadsheet program")
     return None
-
-
-def too_young(table: Table) -> Iterator[Problem]:
-    """Find birth dates of the last three years."""
-    first, today = years_from(table.today, -_YOUNGEST), table.today.isoformat()
-    finding = odd(f"is less than {_YOUNGEST} years ago")
-    return table.judge(lambda text: finding if first < text <= today else None, "birth_date")
 
 
 # --- cells that belong to each other's column ---

@@ -1,4 +1,4 @@
-"""Rosters in 52 pairs of an encoding and a language, whose people are invented (`names.toml`)."""
+"""Rosters in 51 pairs of an encoding and a language, whose people are invented (`names.toml`)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAIRS = (
     *(Pair("cp1254", "tr"), Pair("iso8859-9", "tr")),
     *(Pair("cp850", "de"), Pair("cp850", "fr"), Pair("cp850", "pt"), Pair("cp437", "es")),
     *(Pair("mac_roman", "fr"), Pair("mac_roman", "sv"), Pair("mac_roman", "de")),
-    *(Pair("mac_roman", "pt"), Pair("utf-7", "fr"), Pair("utf-16-le", "de")),
+    *(Pair("mac_roman", "pt"), Pair("utf-16-le", "de")),
     *(Pair("cp1251", "ru"), Pair("koi8-r", "ru"), Pair("iso8859-5", "ru"), Pair("cp866", "ru")),
     *(Pair("cp1251", "uk"), Pair("cp1253", "el"), Pair("iso8859-7", "el"), Pair("cp1255", "he")),
     Pair("iso8859-8", "he"),

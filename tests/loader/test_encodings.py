@@ -1,4 +1,4 @@
-"""The encoding of a CSV file: 52 pairs of an encoding and a language, in 8 sizes each."""
+"""The encoding of a CSV file: 51 pairs of an encoding and a language, in 8 sizes each."""
 
 from __future__ import annotations
 
@@ -124,16 +124,6 @@ def test_usual_signs_are_western_and_pictures_are_utf_8(
     path = tmp_path / "a.csv"
     path.write_bytes(f"ID,Name\n1,{text}\n2,Smith\n".encode(encoding))
     assert read(path, Layout()).frame[1].tolist() == [text, "Smith"]
-
-
-def test_utf_7_is_refused(tmp_path: Path) -> None:
-    """A file in UTF-7 is ASCII; phone numbers and tagged addresses are not UTF-7."""
-    path = tmp_path / "a.csv"
-    path.write_bytes("ID,Name\n1,José\n2,Müller\n".encode("utf-7"))
-    with pytest.raises(RosterError, match="encoding: utf-7"):
-        read(path, Layout())
-    path.write_text("ID,Phone,Email\n1,+1-555-0100,jane+tag-x@example.org\n2,+44-20-5,a+b@c.org\n")
-    assert read(path, Layout()).frame[2].tolist() == ["jane+tag-x@example.org", "a+b@c.org"]
 
 
 def test_lines_of_utf_8_among_others_are_told_by_row(tmp_path: Path) -> None:

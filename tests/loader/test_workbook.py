@@ -33,10 +33,9 @@ class FakeBook:
     starts_1904: bool = False
     asked: list[tuple[str, int]] = field(default_factory=list)
 
-    @property
-    def sheets(self) -> list[tuple[str, bool]]:
-        """The names, and who is seen."""
-        return [(name, not name.endswith("*")) for name in self.contents]
+    def __post_init__(self) -> None:
+        """Add the names, and who is seen."""
+        self.sheets = [(name, not name.endswith("*")) for name in self.contents]
 
     def read(self, name: str, until: int = 0) -> Sheet:
         """All of it, even where less would do."""
