@@ -288,6 +288,7 @@ class Tasks:
         self.folder = folder
         self._cwd = cwd
         self._environment = environment
+        self._ended: set[str] = set()
 
     def start(self, task: Task, operator: str) -> Task:
         """Start a command, and return its task with an ID and with the folder of the run it makes.
@@ -340,12 +341,14 @@ class Tasks:
             return None
 
     def running(self) -> Iterator[Task]:
-        """Yield the tasks that have not ended."""
-        for path in self.folder.glob(f"*/{TASK}"):
-            if not (path.parent / EXIT).exists():
-                task = self.find(path.parent.name)
-                if task and self.exit(task) is None:
-                    yield task
+        """Yield the tasks that have not ended; those that have are looked at once."""
+        paths = self.folder.iterdir() if self.folder.is_dir() else ()
+        for name in sorted({path.name for path in paths} - self._ended):
+            task = self.find(name)
+            if task and self.exit(task) is None:
+                yield task
+            elif task:
+                self._ended.add(name)
 
     def doing(self, words: Iterable[str]) -> Task | None:
         """Return the task that does the same with the same thing and has not ended, None if none.
