@@ -153,7 +153,7 @@ _SECTIONS = {
 
 
 def _section(group: ProblemGroup) -> str:
-    if group.danger:
+    if view.is_danger(group.code):
         return "first"
     if group.code is Code.UNUSED_COLUMN:
         return "unused"

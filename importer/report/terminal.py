@@ -23,7 +23,7 @@ from importer.report.files import PERSONAL, present
 from importer.report.lineage import lineage, next_step
 from importer.report.masking import printable, shown
 from importer.report.rejects import open_workbooks
-from importer.report.view import ProblemGroup, differences, group_problems
+from importer.report.view import ProblemGroup, differences, group_problems, is_danger
 
 MOST_GROUPS = 8
 """Problem groups on the screen; the report has all."""
@@ -80,7 +80,7 @@ def show_problems(
     seen: Counter[bool] = Counter()
     more = 0
     for group in found:
-        comes_first = group.danger or group.whole
+        comes_first = is_danger(group.code) or group.whole
         seen[comes_first] += 1
         if most is None or seen[comes_first] <= most:
             console.print(_group(group, show_values=show_values, several=several))

@@ -181,11 +181,6 @@ class ProblemGroup:
         return Severity.WARNING if self.code is Code.RESOLVED else self.first.severity
 
     @property
-    def danger(self) -> bool:
-        """Whether it may be about somebody else's record, or undo what a colleague edited."""
-        return is_danger(self.code)
-
-    @property
     def title(self) -> str:
         """The title in the catalog."""
         return self.first.title
@@ -234,7 +229,7 @@ def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
             groups.values(),
             key=lambda one: (
                 one.code is Code.UNUSED_COLUMN,
-                _DANGERS.index(one.code) if one.danger else len(_DANGERS),
+                _DANGERS.index(one.code) if is_danger(one.code) else len(_DANGERS),
                 not one.whole,
                 _ORDER.index(one.severity),
                 -one.count,
@@ -409,7 +404,7 @@ class Survey:
         self.problems = tuple(
             one
             for one in causes
-            if not (one.danger or one.code is Code.RESOLVED or _decided(one.first))
+            if not (is_danger(one.code) or one.code is Code.RESOLVED or _decided(one.first))
             and one.code not in above
         )
         self.created = tuple(
@@ -420,7 +415,7 @@ class Survey:
     def _looks(self, causes: Sequence[ProblemGroup]) -> Iterator[Look]:
         """Yield what to look at, the most dangerous first."""
         for one in causes:
-            if one.danger:
+            if is_danger(one.code):
                 held = "not written until you decide"
                 yield self._look(one, held if one.severity is Severity.REVIEW else one.first.advice)
         yield from self._checks()

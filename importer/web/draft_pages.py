@@ -25,9 +25,8 @@ from importer.model.files import replace as move
 from importer.model.files import write_atomically
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, NOT_KEPT, Layout, Roster, letter
-from importer.model.text import word_list
 from importer.model.vocabulary import say_secret
-from importer.report.wording import part_name, sentence
+from importer.report.wording import sentence
 from importer.suggest.columns import Beside, confirmed, guesses
 from importer.suggest.first_mapping import suggest
 from importer.web.drafts import Draft, mapping_text
@@ -306,15 +305,11 @@ def _fits(space: Workspace, draft: Draft, roster: Roster | None) -> list[Fit]:
 
 def _about_leaving(document: MappingDocument) -> str:
     """Return what happens to people who leave, "" if the mapping is not about them."""
-    if document.file.match.retire is not None:
-        return f"Ends people of this roster. {retired_people(document)}."
-    if (absent := document.absent) is None:
-        return ""
-    fields = dict.fromkeys(part_name(rule.field.path) for rule in absent.scalars)
-    fields |= dict.fromkeys(part_name(entry.parent) for entry in absent.every_entry)
-    listed = word_list([name.lower() for name in fields])
-    missing = "Changes people who are not in this roster."
-    return f"{missing} {missing_people(document)} get a new {listed}."
+    if retired := retired_people(document):
+        return f"Ends people of this roster. {retired}."
+    if missing := missing_people(document):
+        return f"Changes people who are not in this roster. {missing} are changed."
+    return ""
 
 
 def _places(draft: Draft, document: MappingDocument) -> tuple[Place, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ from importer.report.wording import ENDS, duration, workbooks
 from importer.web.drafts import Draft
 from importer.web.loads import events_of, last_load, ledger_stamp, name_of, prepared_by, text_people
 from importer.web.site import RefusedError, Visit, found, in_words, number, on_page, render, see
-from importer.web.tasks import PRACTICE, Sittings, Workspace, is_locked
+from importer.web.tasks import DRAFTS, PRACTICE, Sittings, Workspace, is_locked
 
 
 @lru_cache(maxsize=4)
@@ -175,7 +176,7 @@ def _answered_dangers(ledger: Ledger) -> list[ProblemGroup]:
             rows.clear()
     to_write = (row for row in sorted(rows) if (known := ledger.row(row)) and known.act)
     found = view.group_problems(one for row in to_write for one in ledger.problems(row))
-    return [one for one in found if one.danger]
+    return [one for one in found if view.is_danger(one.code)]
 
 
 def draft_of(space: Workspace, facts: RunFacts, *, trashed: bool = False) -> Draft | None:
@@ -362,7 +363,12 @@ def correct(visit: Visit) -> web.Response:
     workbook = found(workbooks((one.name for one in present(visit.run)), facts).get(position))
     first = draft_of(visit.space, facts)
     load = f"{first.title if first else name_of(facts)}, rejects"
-    draft = visit.space.draft_of_rejects(visit.run.name, workbook, load, visit.now, visit.operator)
+    of, drafts = (visit.run.name, workbook), visit.space.drafts()
+    draft = next((one for one in drafts if (one.facts.run, one.facts.file) == of), None)
+    if draft is None:
+        os.utime(visit.run / workbook)  # one that was edited is kept when reports are written
+        folder = visit.space.folder / DRAFTS
+        draft = Draft.create(folder, workbook, visit.now, visit.operator, visit.run.name, load)
     if not draft.facts.mapping:
         _, mapping = facts.rosters[position]
         draft.choose(Path(mapping.path).name)

@@ -131,14 +131,6 @@ class Workspace:
         found = Draft.open(self.folder / DRAFTS / name) if Path(name).name == name else None
         return found if found and (trashed or not found.facts.trashed) else None
 
-    def draft_of_rejects(self, run: str, file: str, load: str, now: datetime, by: str) -> Draft:
-        """Return the draft that corrects the rejects of a run, a new one if there is none."""
-        for draft in self.drafts():
-            if (draft.facts.run, draft.facts.file) == (run, file):
-                return draft
-        os.utime(self.runs / run / file)  # one that was edited is kept when reports are written
-        return Draft.create(self.folder / DRAFTS, file, now, by, run, load)
-
     def codes(self) -> CodeTables:
         """Return the saved code tables, or none. Raises UsageError where the file is wrong."""
         path = self.folder / CODES

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.model.problem import Code, Place, Problem, Repairs, Severity
-from importer.report.view import group_problems
+from importer.report.view import group_problems, is_danger
 from tests.report.building import BARCODE, LAST, at
 
 CODES = (Code.MALFORMED_ID, Code.DUPLICATE_PERSON, Code.EXPIRY_PAST, Code.ZEROS_RESTORED)
@@ -76,7 +76,7 @@ def test_dangers_come_before_what_harms_nobody() -> None:
     found = group_problems([*many, problem(0), *(problem(5, one) for one in reversed(dangers))])
     assert [group.code for group in found][: len(dangers)] == dangers
     assert found[len(dangers)].whole
-    assert [group.danger for group in found] == [True] * len(dangers) + [False] * 4
+    assert [is_danger(group.code) for group in found] == [True] * len(dangers) + [False] * 4
 
 
 def test_unused_columns_come_last() -> None:
