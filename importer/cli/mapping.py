@@ -241,7 +241,7 @@ def _ask(draft: Draft) -> Choices:
         kind = _prompt(question, [kind.value for kind in AccountType], draft.account_type.value)
         choices = replace(choices, account_type=AccountType(kind))
     columns = dict(choices.columns)
-    if not choices.primary_id and (possible := draft.possible_ids):
+    if not choices.columns.get("primary_id") and (possible := draft.possible_ids):
         question = "Which column identifies a patron? Nearly every value is different in:"
         columns["primary_id"] = _prompt(question, _with_cells(draft, possible), draft.known_id)
     for wanted in draft.open:

@@ -262,10 +262,7 @@ class CompiledMapping:
         return self.ids.get(cells_of(cell, bound)[0])
 
     def separators(self, heading: str) -> frozenset[str]:
-        """Return between which texts rules look for parts of a column's cells.
-
-        None if another rule takes a whole cell as an ID, which is repaired as one.
-        """
+        """Return between which texts rules look for parts of a column's cells, not of whole IDs."""
         found: set[str] = set()
         of_entries = (one for entry in self.entries for one in entry.fields)
         for one in (*self.named.values(), *of_entries):

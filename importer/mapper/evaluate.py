@@ -590,10 +590,7 @@ class Evaluation:
     def _emptied(
         self, one: CompiledField, values: Values, row: int
     ) -> tuple[str, tuple[str, str] | None]:
-        """Return why the text of a row became a blank, and the text if the message is about it.
-
-        Steps of named values come before those of the rule, and these before those of its cases.
-        """
+        """Return why a text became blank, by values, rule or cases, and the text if it is said."""
         text = str(self.behind.get(one.rule.rule.lone_variable, values.source)[row])
         parts = one.rule.giving_parts if text else ()
         ordered = sorted(parts, key=lambda part: ("cases" in part[0], part[0][0] != "values"))

@@ -58,10 +58,7 @@ _NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id"
 
 @dataclass(frozen=True)
 class FieldRule:
-    """A field and its rule. `steps` lead to it in the mapping file.
-
-    `values` are the rules under `values:` of the mapping, by name with its `$`.
-    """
+    """A field and its rule, at `steps`. `values`: the rules under `values:`, by name with `$`."""
 
     field: Field
     rule: Rule

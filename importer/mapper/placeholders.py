@@ -34,10 +34,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """`<@today>`, from the run, `<@expiry_date>`, a field of the record, or `<$value>`.
-
-    `name` has no `@`; that of a value begins with `$`.
-    """
+    """`<@today>` of the run, `<@field>` of the record, or `<$value>`; `name` has no `@`."""
 
     name: str
 

@@ -194,10 +194,7 @@ class PatronRolePart(MappingPart):
 
 
 class LeavingPart(MappingPart):
-    """Which users may leave, and on which day their Patron roles end that last longer.
-
-    What is set then, `changes`, has the shape of the record, without cells.
-    """
+    """Who may leave, when longer Patron roles end, and what is set then, as `changes`."""
 
     among: Among
     patron_role: PatronRolePart | None = None

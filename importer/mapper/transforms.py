@@ -42,13 +42,9 @@ Words = Annotated[
 LINE_BREAK = "\n"
 
 
-def _separator(value: object) -> object:
-    """`newline`, or what is typed for it, is a line break."""
-    return LINE_BREAK if str(value) in {"newline", "\\n"} else value
-
-
+_NEWLINES = {"newline": LINE_BREAK, "\\n": LINE_BREAK}
 Separators = Annotated[
-    tuple[Annotated[Word, BeforeValidator(_separator)], ...],
+    tuple[Annotated[Word, BeforeValidator(lambda text: _NEWLINES.get(str(text), text))], ...],
     Field(min_length=1),
     BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
 ]

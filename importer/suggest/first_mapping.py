@@ -93,11 +93,6 @@ class Choices:
     dates: Order | None = None
     groups: Mapping[str, str] = default(default_factory=dict)
 
-    @property
-    def primary_id(self) -> str:
-        """The heading of the column of IDs, "" if it is not chosen."""
-        return self.columns.get("primary_id", "")
-
 
 class Draft:
     """The columns of a roster with their fields, the choices above the guesses."""
@@ -122,7 +117,7 @@ class Draft:
         usual_ids = (EMPL_ID, BARCODE) if self.external else (BARCODE, EMPL_ID)
         found = filter(None, map(self.first, ("primary_id", PRIMARY_ID, *usual_ids)))
         self.ids = sorted(found, key=lambda guess: not guess.confirmed)
-        wanted = heading_key(choices.primary_id)
+        wanted = heading_key(choices.columns.get("primary_id", ""))
         chosen = [guess for guess in self.guesses if heading_key(guess.place.heading) == wanted]
         if chosen:
             self.ids = [chosen[0], *(guess for guess in self.ids if guess is not chosen[0])]
@@ -236,10 +231,7 @@ class Draft:
         return spellings([guess]) if guess and self.takes_lookup(guess) else []
 
     def takes_lookup(self, guess: Guess) -> bool:
-        """Return whether a column has words instead of Alma's codes, as far as those are known.
-
-        A word for which a person chose a code is none, nor is a code that Alma's table lacks.
-        """
+        """Return whether a column has other words than Alma's codes, as far as those are known."""
         if guess.field not in LOOKUPS or not (guess.few and spellings([guess])):
             return False
         table = FIELDS[path_of(guess.field)].facts.table or ""
@@ -506,7 +498,7 @@ class _Lines:
     def _primary_id(self) -> Iterator[str]:
         draft = self.draft
         known = draft.ids[0] if draft.ids else None
-        chosen = bool(draft.choices.primary_id)
+        chosen = bool(draft.choices.columns.get("primary_id"))
         sure = known is not None and (known.confirmed or known.field == PRIMARY_ID or chosen)
         others = () if sure else [guess for guess in draft.possible_ids if guess is not known]
         if known is None:

@@ -103,13 +103,6 @@ _REFUSED = {
 
 # --- the profile as a mapping ---
 
-_MATCH = {
-    "ADD": "{new: create, known: reject}",
-    "UPDATE": "{new: create, known: update}",
-    "ENRICH": "{new: create, known: update}",
-}
-"""What the app does with users whom Alma does not know, and with those whom it knows."""
-
 _ON_UPDATE = {"KEEP": "never", "ENRICH": "add"}
 """What LIBIS' `swap` is in a mapping; REPLACE is what a mapping does anyway."""
 
@@ -177,7 +170,8 @@ class _Translation:
             yield "# Without a name or a user group it can only change users whom Alma already has."
             yield "match: {new: reject, known: update}"
         else:
-            yield f"match: {_MATCH[profile.kind]}"
+            policy = "reject" if profile.kind == "ADD" else "update"
+            yield f"match: {{new: create, known: {policy}}}"
         if self.names:
             yield "headings:"
         for heading, name in self.names.items():

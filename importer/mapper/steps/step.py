@@ -56,10 +56,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MappingFinding:
-    """A finding about a mapping: the steps to the key, and what is wrong with it.
-
-    `lacking`: a part is missing, possibly only because it could not be read.
-    """
+    """A finding about the key at these steps; `lacking`: a part that perhaps was not read."""
 
     steps: Steps
     wrong: str
