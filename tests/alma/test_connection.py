@@ -288,9 +288,6 @@ async def test_cookies_are_neither_kept_nor_sent() -> None:
     assert not any(b"cookie:" in head.lower() for head in heads)
 
 
-ODD_KEY = "l8xx&\"<CANARY>/+='0123456789abcdef"
-
-
 def _half(key: str) -> str:
     """The key, its second half escaped as JSON may do it."""
     return key[:9] + "".join(f"\\u{ord(letter):04X}" for letter in key[9:])

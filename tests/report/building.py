@@ -126,13 +126,13 @@ class Run:
             self.cells[number] = person(number)
         self.problems += problems
 
-    def reject(self, row: int, cells: tuple[str, ...] = (), place: Place = BARCODE) -> None:
+    def reject(self, row: int, cells: tuple[str, ...] = ()) -> None:
         """Add a row whose identifier is wrong."""
         cells = cells or person(row)
-        value = cells[ord(place.letter) - ord("A")]
+        value = cells[ord(BARCODE.letter) - ord("A")]
         message = 'has the wrong number of digits: "{value}"'
         problem = Problem.of(
-            Code.MALFORMED_ID, at(row), message, place, field="primary_id", value=value
+            Code.MALFORMED_ID, at(row), message, BARCODE, field="primary_id", value=value
         )
         self.row(row, Fate.REJECTED, problem)
         self.cells[row] = cells

@@ -17,8 +17,6 @@ from tests.validator.building import (
     within,
 )
 
-FOURTEEN = {"primary_id": IdRule(digits=14)}
-LABEL = "user_identifier[0].value"
 SEVEN = {"primary_id": IdRule(digits=7)}
 
 
