@@ -170,12 +170,14 @@ class Executor:
             msg = "Stopped, as you asked."
             raise StoppedError(msg)
         self._give_up(chosen)
-        if open_rows := (*self._left_of(chosen), *self.journal.rows_in(*DOUBTFUL)):
+        doubtful, left = self.journal.rows_in(*DOUBTFUL), self._left_of(chosen)
+        if open_rows := (*doubtful, *left):
             msg = (
                 f"Alma gave no clear reply for {counted(len(open_rows), 'row')}, although each was "
-                f"tried several times. The last reason: {self._troubles.get(open_rows[-1], '')} "
-                "Rows that still fail half a day from now are refused."
+                f"tried several times. The last reason: {self._troubles.get(open_rows[-1], '')}"
             )
+            if left:
+                msg += " Rows that are not sent and still fail half a day from now are refused."
             raise UnavailableError(msg)
 
     def _give_up(self, chosen: tuple[int, ...]) -> None:
