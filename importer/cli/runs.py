@@ -79,10 +79,7 @@ def report(
 
 @contextmanager
 def _opened(run: str) -> Iterator[Ledger]:
-    """Open the ledger of a run, with a warning where it is not as it was written.
-
-    Raises UsageError where it is damaged.
-    """
+    """Open a run, with a warning where it was changed by hand. Raises UsageError if damaged."""
     with Ledger.open(find_folder(run)) as ledger:
         check_whole(ledger)
         if sentence := fault(ledger):

@@ -102,10 +102,7 @@ def sandbox(
 
 
 def _users_of(caches: Path) -> tuple[User, ...]:
-    """Return the whole records of a user cache, or of the only one in a folder.
-
-    Raises UsageError where there is none.
-    """
+    """Return the whole records of a user cache, or of a folder's only one. Raises UsageError."""
     files = sorted(caches.glob("*.sqlite")) if caches.is_dir() else [caches]
     if len(files) != 1:
         msg = f"--like {caches}: name one user cache; there are {len(files)} in this folder."

@@ -20,9 +20,6 @@ from importer.settings import importer_command
 OF_FILES = frozenset({Cause.ROSTER, Cause.EITHER})
 """Causes for which a file is refused; with any other one, nothing is wrong with it."""
 
-TO_CORRECT = frozenset({Exit.ROSTER, Exit.USAGE})
-"""Exit codes after which a person has to correct something; no later run helps."""
-
 
 class StepError(ImporterError):
     """A step of a job cannot be taken now. `exit` is that of the job."""

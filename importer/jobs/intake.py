@@ -211,10 +211,7 @@ class Inbox:
         return WrongFileError(sentence)
 
     def _misnamed(self) -> str:
-        """Return a sentence about a new file whose name begins as those of this roster, or "".
-
-        It has another name in spite of that, and is of no other roster of the job.
-        """
+        """Return a sentence about a new file whose name only begins as those of this roster."""
         pattern, last = self.part.source.pattern, self.feed.last
         begins = _letters(re.split(r"[*?\[]", pattern)[0])
         found = [

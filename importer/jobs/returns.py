@@ -35,8 +35,6 @@ _REMEMBERED = 50
 _STEP = timedelta(seconds=2)
 """How coarse the times of SFTP servers and some drives are: a file may change within a step."""
 
-_PLANNED = "This writes nothing yet, and shows the command that applies the plan."
-
 _PUT_BY_JOBS = re.compile(r"\d{4}-\d\d-\d\dT\S+-rejects(-\d+-.+)?\.xlsx")
 """The names of workbooks that jobs put there, as `rejects_name` ends them."""
 
@@ -162,15 +160,15 @@ class Returns:
                 to = ("--to", "sis-xml", "-o", f"{self._job.name}-corrected.zip")
                 load_it = ("convert", *words, *to) if by_zip else ("plan", *words, *flags)
                 lines.append(f"Then run:\n  {command_line(*load_it)}")
-                then = f"Put the zip into {self._job.file.deliver_to}." if by_zip else _PLANNED
-                lines.append(then)
+                planned = "This writes nothing yet, and shows the command that applies the plan."
+                zipped = f"Put the zip into {self._job.file.deliver_to}."
+                lines.append(zipped if by_zip else planned)
         return tuple(lines)
 
     def hand_over(self) -> None:
         """Put workbooks that wait into the folder, delete void ones, and notify the office.
 
-        Raises PlaceError, AccessError, UsageError where that is not possible; the next run tries
-        again.
+        Raises PlaceError, AccessError, UsageError; the next run tries again.
         """
         waiting = [one for one in self._store.state.returned.values() if not one.sha256]
         if self._where is not None and (waiting or self._void()):

@@ -180,10 +180,7 @@ class JobRun:
         self._store.save(**self._store.state.slot(load, kept), **changes)
 
     def _load(self, load: Load, *, last_attempt: bool = False) -> Exit:
-        """Take the steps that are left, report the result, and close the load.
-
-        Where the result cannot be reported, the next run tries once more.
-        """
+        """Take the steps that are left, report the result, now or next time; close the load."""
         steps = {
             Step.PICKED_UP: self._plan,
             Step.PLANNED: self._act,
@@ -257,10 +254,7 @@ class JobRun:
         return wanted if file.do == "sis-load" else None
 
     def _sis_flags(self) -> list[str]:
-        """Return the flags of a plan for the SIS load, after learning what earlier loads did.
-
-        Alma loads a file when its profile does, which may be days after the job.
-        """
+        """Return the flags of a plan for the SIS load, after learning what earlier loads did."""
         if (sis := self._sis) is None:
             return []
         waiting = [*filter(_is_unseen, self._store.state.delivered)]

@@ -40,11 +40,7 @@ class _Refuse(paramiko.MissingHostKeyPolicy):
 
 @contextmanager
 def connected(location: Location, login: Login) -> Iterator[RemoteFolder]:
-    """Connect to a server for the block.
-
-    Raises AccessError where the server is not known or refuses the login, and PlaceError where it
-    cannot be reached.
-    """
+    """Connect to a server for the block. Raises AccessError, or PlaceError if it is not there."""
     with paramiko.SSHClient() as client:
         client.set_missing_host_key_policy(_Refuse())
         _load_known_hosts(client, login)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import FINE, Cause, Exit, ImporterError, UsageError
-from importer.jobs.commands import OF_FILES, TO_CORRECT, StepError
+from importer.jobs.commands import OF_FILES, StepError
 from importer.jobs.feed import FileState, WrongFileError
 from importer.jobs.schema import ENDINGS, Job, load_job
 from importer.jobs.state import JOBS, Load, State, Store, of_run
@@ -211,7 +211,7 @@ def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -
     elif error.exit is Exit.BUG:
         file = command_line("doctor", "--bundle", "bundle.json")
         yield from ("To report it, also send the file that this command writes:", f"  {file}")
-    if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, *TO_CORRECT}:
+    if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, Exit.ROSTER, Exit.USAGE}:
         then = "continues" if load is not None else "tries again"
         if error.cause is Cause.PASSES:
             yield "Nothing needs to be done, unless this is reported again."
