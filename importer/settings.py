@@ -162,7 +162,9 @@ class Settings(BaseSettings):
     @property
     def key(self) -> SecretStr:
         """The API key. Raises AccessError where there is none, or everybody can read it."""
-        if _is_exposed(Path(ENV)):
+        env = Path(ENV)
+        everybody = os.name == "posix" and env.is_file() and env.stat().st_mode & stat.S_IROTH
+        if everybody and KEY in _read_env():
             msg = (
                 f"Everybody on this computer can read {ENV}, which contains the API key. Run: "
                 f"chmod 600 {ENV}. If other people use this computer, have a new key made."
@@ -289,8 +291,11 @@ def write_env(path: Path, values: Mapping[str, str]) -> None:
     if path.exists():
         text = read_text_bounded(path, ENV_BYTES)
         _require_trusted(path)
-        lines = parse_stream(io.StringIO(text.rstrip() + "\n"))
-        kept = [one.original.string for one in lines if (one.key or "").upper() not in values]
+        for one in parse_stream(io.StringIO(text.rstrip() + "\n")):
+            line = one.original.string
+            names = {name for name in values if one.error and name in line.upper()}
+            if not names and (one.key or "").upper() not in values:
+                kept.append(line)
     made = (f"{name}={value}\n" for name, value in values.items())
     write_atomically(path, "".join((*kept, *made)).encode())
 
@@ -333,13 +338,6 @@ def _check_source(secrets: tuple[str, ...], destinations: tuple[str, ...], what:
             f"environment too, or delete the line from {ENV}."
         )
         raise UsageError(msg)
-
-
-def _is_exposed(path: Path) -> bool:
-    """Return whether the file contains a key and everybody on this computer may read it."""
-    if os.name != "posix" or not path.is_file() or not path.stat().st_mode & stat.S_IROTH:
-        return False
-    return KEY in _read_env()
 
 
 def importer_command() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from importer.settings import (
     mail_settings,
     named,
     web_settings,
+    write_env,
 )
 
 
@@ -79,6 +80,15 @@ def test_a_setting_that_cannot_be_read_is_named_by_its_line(
         Settings.read()
     assert "l7xx" not in str(caught.value)
     assert (*capfd.readouterr(), caplog.text) == ("", "", "")
+
+
+def test_a_key_is_written_in_place_of_a_line_that_cannot_be_read(env: Path) -> None:
+    """The page repairs what it sets; other lines stay."""
+    _write(env, "# ALMA_API_KEY: ask IT\nset ALMA_API_KEY=old\nALMA_REGION=na\n")
+    write_env(env, {"ALMA_API_KEY": "new45678"})
+    settings = Settings.read()
+    assert (settings.key.get_secret_value(), settings.alma_region) == ("new45678", "na")
+    assert env.read_text("utf-8").startswith("# ALMA_API_KEY: ask IT\nALMA_REGION")
 
 
 def test_a_value_is_taken_as_it_is_written(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,8 +105,7 @@ def write_file(path: Path, tables: CodeTables) -> frozenset[str]:
                 f"{error} Or delete the file, if no code in it was added by hand, and fetch again."
             )
             raise UsageError(msg) from None
-        same = not old.institution or old.institution == tables.institution
-        if same:
+        if old.institution in {"", tables.institution}:
             known = frozenset({CAMPUSES, *TABLES} & old.tables.keys() - kept.keys())
             kept |= {name: old.tables[name] for name in known}
     content = {

@@ -12,7 +12,7 @@ import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -159,11 +159,8 @@ def users_in(db: Path | None) -> int:
     """Return how many users a file of the practice Alma has already; none if there is no file."""
     if db is None or not db.exists():
         return 0
-    store = Store(db)
-    try:
+    with closing(Store(db)) as store:
         return store.count()
-    finally:
-        store.close()
 
 
 def _is_not_a_bad_request(record: logging.LogRecord) -> bool:
