@@ -148,10 +148,7 @@ class RosterError(ImporterError):
     exit = Exit.ROSTER
 
     def __init__(
-        self,
-        message: str,
-        encodings: Mapping[str, str] | None = None,
-        cause: Cause = Cause.ROSTER,
+        self, message: str, encodings: Mapping[str, str] | None = None, cause: Cause = Cause.ROSTER
     ) -> None:
         """Keep the names beside the message."""
         super().__init__(message)

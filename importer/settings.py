@@ -228,10 +228,7 @@ def mail_settings() -> Settings:
     decides = (*MAIL, "ALMA_CA_BUNDLE")
     _check_source((*MAIL, KEY), decides, "emails are sent")
     settings = Settings.for_messages(decides)
-    needed = {
-        "ALMA_MAIL_HOST": settings.alma_mail_host,
-        "ALMA_MAIL_FROM": settings.alma_mail_from,
-    }
+    needed = {"ALMA_MAIL_HOST": settings.alma_mail_host, "ALMA_MAIL_FROM": settings.alma_mail_from}
     if missing := [name for name, value in needed.items() if not value]:
         msg = f"{' and '.join(missing)} must be set to send emails."
         raise UsageError(msg)

@@ -77,12 +77,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         """Called with each reply, a refusal too."""
         self._now = now
         self._connection = Connection(
-            base_url,
-            key,
-            transport=transport,
-            ca_bundle=ca_bundle,
-            proxy=proxy,
-            timeouts=timeouts,
+            base_url, key, transport=transport, ca_bundle=ca_bundle, proxy=proxy, timeouts=timeouts
         )
 
     async def __aexit__(self, *error: object) -> None:

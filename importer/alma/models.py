@@ -87,10 +87,7 @@ class Institution(BaseModel, frozen=True):
     def facts(self, base_url: str) -> AlmaFacts:
         """Return what a run keeps of it."""
         return AlmaFacts(
-            base_url=base_url,
-            institution=self.code,
-            name=self.name,
-            environment=self.environment,
+            base_url=base_url, institution=self.code, name=self.name, environment=self.environment
         )
 
 

@@ -112,11 +112,8 @@ FIELDS: dict[str, Field] = {
 """Every field that a mapping may set, by path, in the record's order."""
 
 PATRON_ROLE: dict[str, Field] = {
-    field.name: field
-    for field in (
-        Field("patron_role.expiry", "patron_role", "expiry", Shape.DATE, Facts(0)),
-        Field("patron_role.scope", "patron_role", "scope", Shape.CODE, Facts()),
-    )
+    "expiry": Field("patron_role.expiry", "patron_role", "expiry", Shape.DATE, Facts(0)),
+    "scope": Field("patron_role.scope", "patron_role", "scope", Shape.CODE, Facts()),
 }
 """The fields of the Patron role that a mapping may set. They belong to no list of `LISTS`."""
 

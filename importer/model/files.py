@@ -405,10 +405,7 @@ MOUNTS = Path("/proc/self/mounts")
 
 
 def network_share(folder: PurePath, mounts: str) -> str:
-    """Return the type of the network share that an absolute folder is on; blank for a local disk.
-
-    `mounts` is the text of MOUNTS: a line for each mounted file system, the innermost counts.
-    """
+    """Return the type of the share that an absolute folder is on, by the text of MOUNTS, or ""."""
     if isinstance(folder, PureWindowsPath):
         return "UNC" if folder.drive.startswith("\\\\") else ""
     kinds = {}

@@ -38,44 +38,39 @@ def _table(name: str) -> dict[str, list[str]]:
 
 NICKNAMES = _table("nicknames.toml")
 _NUMERALS = frozenset({"II", "III", "IV"})
-_WORDS = _table("name_words.toml")
-_TITLES, _SUFFIXES, _DEGREES = (frozenset(_WORDS[k]) for k in ("titles", "suffixes", "degrees"))
-_TITLES_BEFORE_A_NAME = frozenset(_WORDS["titles_before_a_name"])
-_DOTTED_TITLES = frozenset(_WORDS["dotted_titles"])
-_BEGINNINGS = frozenset(_WORDS["beginnings"])
-_CAPITALIZED = frozenset(_WORDS["capitalized_particles"])
-ABBREVIATED_NAMES = frozenset(_WORDS["abbreviated_names"])
-LONG_SURNAMES = frozenset(_WORDS["long_surnames"])
-PARTICLES = frozenset(_WORDS["particles"])
+_WORDS = {name: frozenset(words) for name, words in _table("name_words.toml").items()}
+ABBREVIATED_NAMES, LONG_SURNAMES = _WORDS["abbreviated_names"], _WORDS["long_surnames"]
+PARTICLES = _WORDS["particles"]
 """Words that belong to the name behind them. `e` and `y` join it to the one before."""
 
 
 def is_particle(word: str) -> bool:
     """Return whether a word inside a name belongs to the last name behind it."""
     small = word.casefold().rstrip(".")
-    return may_be_particle(word) and (word.islower() or small in _CAPITALIZED)
+    return may_be_particle(word) and (word.islower() or small in _WORDS["capitalized_particles"])
 
 
 def may_be_particle(word: str) -> bool:
     """Return whether a word inside a name may belong to the name behind it; `Le` may be a name."""
     bare = word.rstrip(".")
-    return bare.casefold() in PARTICLES | _BEGINNINGS and bare not in {"E", "Y"}  # initials
+    initial = bare in {"E", "Y"}
+    return not initial and bare.casefold() in PARTICLES | _WORDS["beginnings"]
 
 
 def is_suffix(text: str, *, after_comma: bool) -> bool:
     """Return whether a text is a suffix or a degree, such as Jr. or, behind a comma, MD."""
     plain = text.replace(".", "").replace(" ", "")
-    small = plain.casefold()
-    return small in _SUFFIXES or plain in _NUMERALS or (after_comma and small in _DEGREES)
+    known = _WORDS["suffixes"] | (_WORDS["degrees"] if after_comma else frozenset())
+    return plain in _NUMERALS or plain.casefold() in known
 
 
 def is_title(word: str, *, before: bool) -> bool:
     """Return whether a word is a title; `before`: a name follows it, here or in the cell."""
     plain = word.replace(".", "").casefold()
-    if plain in _TITLES:
+    if plain in _WORDS["titles"]:
         return True
-    dotted = word.endswith(".") and plain in _DOTTED_TITLES
-    return before and (dotted or plain in _TITLES_BEFORE_A_NAME)
+    dotted = word.endswith(".") and plain in _WORDS["dotted_titles"]
+    return before and (dotted or plain in _WORDS["titles_before_a_name"])
 
 
 BORN, EMAIL, PHONE, ADDRESS = "born", "email", "phone", "address"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pydantic import Field as Default
 
 from importer.model.problem import Code, Problem, Severity
@@ -55,15 +55,10 @@ _ANSWERS: dict[Code, tuple[Answer, ...]] = {
 WHO = frozenset({*_ANSWERS, Code.IDENTIFIER_OF_ANOTHER_PERSON, Code.MANAGED_ELSEWHERE})
 """Problems that ask who a row is."""
 
-DOUBTS = frozenset(
-    {
-        Code.ACCOUNT_TYPE_DIFFERS,
-        Code.ACCOUNT_TYPE_STAYS,
-        Code.EXISTS_IN_ALMA,
-        Code.OWNING_SYSTEM_DIFFERS,
-        Code.CARD_DIFFERS,
-    }
-)
+DOUBTS = frozenset({
+    Code.ACCOUNT_TYPE_DIFFERS, Code.ACCOUNT_TYPE_STAYS, Code.EXISTS_IN_ALMA,
+    Code.OWNING_SYSTEM_DIFFERS, Code.CARD_DIFFERS,
+})  # fmt: skip
 """Problems that ask whether that user may be changed.
 
 The value of these problems, and of those in WHO, is the ID of the user in question. For rows of one
@@ -170,11 +165,8 @@ def read_decision(text: str) -> tuple[Answer, str] | None:
     return None
 
 
-class MappingPart(BaseModel):
-    """A closed, frozen part of the mapping file; every scalar of it arrives as text."""
-
-    # deferred: it is built once, as a part of the whole mapping
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+class MappingPart(BaseModel, frozen=True, extra="forbid", defer_build=True):
+    """A closed part of the mapping file, built with the whole; every scalar arrives as text."""
 
 
 class KeepOldId(MappingPart):
@@ -228,10 +220,7 @@ class Match(MappingPart):
 
 
 class Duplicates(MappingPart):
-    """What happens to rows of one roster that share an ID or are the same person.
-
-    `weights` are those of the user groups, for `keep heaviest`; all others have `other_weight`.
-    """
+    """What happens to rows that share an ID or a person; `weights`: those of user groups."""
 
     same_id: Literal["reject", "keep first", "keep heaviest"] = "reject"
     weights: dict[str, int] = Default(default_factory=dict)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from importer.model.text import RowId, is_whole_roster
 
@@ -143,14 +143,12 @@ class Repairs(StrEnum):
     COLUMN = "column"  # every row with this problem in this column
 
 
-class Kind(BaseModel):
+class Kind(BaseModel, frozen=True, extra="forbid"):
     """A kind of problem: its title, what it means, what to do, and how bad it is.
 
     A mapping can change the severity of single findings; `severity` is the default.
     `repairs` belongs to the advice.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     severity: Severity
     title: str

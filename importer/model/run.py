@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from importer.model.people import NOTHING_COMMON, Common
 from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits
@@ -18,11 +18,8 @@ from importer.model.text import RowId, is_absent
 from importer.model.user import AccountType
 
 
-class Kept(BaseModel):
-    """A frozen value that is saved as JSON and loaded again."""
-
-    # deferred: a command needs some of these only
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+class Kept(BaseModel, frozen=True, extra="forbid", defer_build=True):
+    """A value that is saved as JSON and loaded again; a command needs some of these only."""
 
 
 class FileFacts(Kept):

@@ -55,15 +55,10 @@ _WORD = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])")
 
 
-def _kept(words: Sequence[str]) -> list[str]:
-    """Return words without the small ones between others: `date of birth` is `birth date`."""
-    last = len(words) - 1
-    return [word for at, word in enumerate(words) if at in {0, last} or word not in _SMALL]
-
-
 def _keys(words: Sequence[str]) -> tuple[str, ...]:
-    """Return what a phrase is known by: joined, without small words, and in any order."""
-    kept = _kept(words)
+    """Return what a phrase is known by: joined, without small words between, and in any order."""
+    last = len(words) - 1
+    kept = [word for at, word in enumerate(words) if at in {0, last} or word not in _SMALL]
     joined = "".join(words), "".join(kept)
     return (*joined, " ".join(sorted(kept))) if len(kept) > 1 else joined
 
@@ -82,7 +77,6 @@ IDENTITIES = _joined(_by_key("identity"))
 CARDS = _joined({BARCODE: _all("card")})
 _ALONE = _joined(_by_key("alone"))
 _BY_NAME = _joined(_by_key("fields"))
-_NOTHING = "nothing"
 
 
 def _chinese_pieces() -> re.Pattern[str]:
@@ -90,7 +84,7 @@ def _chinese_pieces() -> re.Pattern[str]:
                                "id_words", "no_ids", "card") for text in _all(name)}  # fmt: skip
     known |= {text for words in _KINDS.values() for text in words} | _BY_NAME.keys() | _ALONE.keys()
     pieces = sorted(filter(_CHINESE.fullmatch, known), key=lambda text: (-len(text), text))
-    return re.compile("|".join(pieces))
+    return re.compile(f"({'|'.join(pieces)})")
 
 
 _PIECES = _chinese_pieces()
@@ -123,7 +117,7 @@ def words_of(heading: str) -> tuple[str, ...]:
 def _divided(word: str) -> Iterator[str]:
     """Yield the parts of a word that is put together: 家庭电话, `telefonprivat`, `homephone`."""
     if _CHINESE.fullmatch(word):
-        yield from _chinese(word) if word not in _KNOWN_WORDS else (word,)
+        yield from filter(None, _PIECES.split(word)) if word not in _KNOWN_WORDS else (word,)
         return
     if word not in _KNOWN_WORDS and 7 <= len(word) <= _LONGEST:
         for at in range(3, len(word) - 2):
@@ -132,14 +126,6 @@ def _divided(word: str) -> Iterator[str]:
                 yield from parts
                 return
     yield word
-
-
-def _chinese(word: str) -> Iterator[str]:
-    end = 0
-    for found in _PIECES.finditer(word):
-        yield from filter(None, (word[end : found.start()], found[0]))
-        end = found.end()
-    yield from filter(None, (word[end:],))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,10 +245,7 @@ def field_of(heading: str) -> str:
 def own_meaning(
     heading: str, others: frozenset[str] = frozenset(), passing: frozenset[str] = frozenset()
 ) -> Meaning:
-    """Return what a heading names, of the person that the row is about.
-
-    `others`: further words that make a column about another person.
-    """
+    """Return what a heading names of the row's own person; `others`: words for another person."""
     found = meaning(heading, passing)
     words = words_of(heading)
     whole = _BY_NAME.get("".join(word for word in words if not word.isdecimal()))
@@ -270,7 +253,7 @@ def own_meaning(
     if is_left_out(heading) or not somebody_else.isdisjoint(words):
         return Meaning()
     about_a_contact = {"contact", "contacto"} & {*words} and found.field not in {"email", "phone"}
-    return Meaning() if about_a_contact or found.field == _NOTHING else found
+    return Meaning() if about_a_contact or found.field == "nothing" else found
 
 
 _TYPES: dict[str, dict[str, str]] = next(one["types"] for one in _FILES if "types" in one)
