@@ -349,7 +349,7 @@ def sis_report(
     report: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]",
+            metavar="FILE",
             help="The list of rejected users that Alma's job report exports.",
             show_default=False,
         ),
