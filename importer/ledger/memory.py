@@ -344,9 +344,9 @@ class AbsentMemory(Memory):
         mapping: str,
         roster: str,
         present: Iterable[str],
+        elsewhere: Iterable[str],
         missing: Iterable[str],
         time: datetime,
-        elsewhere: Iterable[str] = (),
     ) -> None:
         """Save who is in a roster, named by its hash, and who is missing from it.
 

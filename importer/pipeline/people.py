@@ -114,7 +114,7 @@ async def plan_absent(
             every, roster = frozenset[str]().union(*there.values()), facts.hash_of(name)
             missing = find_missing(every, part[0], users.cache, among(part))
             elsewhere = every - there[name]
-            memory.see(name, roster, there[name], missing, facts.started, elsewhere)
+            memory.see(name, roster, there[name], elsewhere, missing, facts.started)
             counts = memory.counts(name, roster)
             since = [Missing(user, counts[key]) for key, user in missing.items()]
             stay = memory.in_other_rosters(own, facts.started - COUNTS)

@@ -238,7 +238,7 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
         connection.execute("INSERT INTO pages VALUES (0, 'b1\np5', 0)")
     edits = EditMemory(inst)
     edits.remember("one", 1, [Remembered("F5", "F5", "small", {})], found, ["small"])
-    AbsentMemory(inst).see("small", "roster", [], ["f5"], found)
+    AbsentMemory(inst).see("small", "roster", [], [], ["f5"], found)
     edits.remember("two", 1, [Remembered("P5", "F5", "small", {})], found, ["small"])
     places = [("user cache", str(path)), ("memory", str(PATH)), ("draft", "alma.sqlite")]
     assert traces("p5") == traces("F5") == traces("7000007") == places

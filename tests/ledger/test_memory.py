@@ -338,8 +338,8 @@ def test_a_roster_that_counts_forgets_no_plan_of_another_mapping(memory: EditMem
     missing, facts = AbsentMemory(ALMA), building.FACTS
     own, before = facts.mapping.name, facts.started - timedelta(hours=1)
     for mapping, roster in ((own, "old"), ("other", "theirs")):
-        missing.see(mapping, roster, (), ["8"], before)
-    missing.see(own, facts.hash_of(own), (), ["8"], facts.started)
+        missing.see(mapping, roster, (), (), ["8"], before)
+    missing.see(own, facts.hash_of(own), (), (), ["8"], facts.started)
     missing.count(facts)
     assert missing.counts(own, "old") == missing.counts(own, "") == {"8": 1}
     assert missing.counts("other", "theirs") == {"8": 1}
