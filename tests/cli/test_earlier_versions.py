@@ -94,7 +94,7 @@ def test_earlier_loads_are_remembered(earlier: Path) -> None:
         run, cy = ledger.facts.run_name, "2003"
         assert memory.entry(run) == 8
         known = {user: memory.of("small", [user]).own for user in ("2001", "2002", cy)}
-        memory.put_back("undo", 1, run, {cy: ""}, set())
+        memory.put_back("undo", 1, run, {cy: ""}, set(known))
         before = {user: memory.of("small", [user]).own for user in known}
     assert all(known.values())
     assert before[cy] is None
