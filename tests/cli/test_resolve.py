@@ -105,9 +105,8 @@ def test_the_old_card_is_kept_and_undo_restores_it(held: Path, sandbox: Sandbox)
     `--as update ID` leaves Alma's ID, and another answer may follow until it is applied. Later
     plans do the same by themselves. Undo, and undo of undo, swap the IDs.
     """
-    kept = "match: {keep_old_id: {type: OLD_BARCODE}, "
+    kept = "match: {keep_old_id: {type: OTHER_ID_1}, "
     change("small.yaml", ("match: {", kept), to="kept.yaml")
-    ask(sandbox, "POST", "codes/UserIdentifierTypes", {"OLD_BARCODE": "Old barcode"})
     before = state(sandbox)
     typed("users", "refresh")
     typed("plan", held, "-m", "kept.yaml", "-o", "new card")

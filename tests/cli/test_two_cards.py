@@ -9,7 +9,7 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, BO, MAPPING, ask, codes, load, state, write
+from tests.cli.small import ANA, BO, MAPPING, codes, load, state, write
 from tests.command_line import typed
 
 NEW_CARD = ("2009", *ANA[1:])
@@ -22,8 +22,7 @@ COUNTS = ("create", "update", "unchanged", "review", "rejected")
 def cards(folder: Path, sandbox: Sandbox) -> Path:
     """Ana is in Alma with her old card, 2001, which a new card keeps as an inactive ID."""
     load(write(ANA), "first")
-    ask(sandbox, "POST", "codes/UserIdentifierTypes", {"OLD_BARCODE": "Old barcode"})
-    kept = MAPPING.replace("match: {", "match: {keep_old_id: {type: OLD_BARCODE}, ")
+    kept = MAPPING.replace("match: {", "match: {keep_old_id: {type: OTHER_ID_1}, ")
     Path("cards.yaml").write_text(kept, "utf-8")
     return folder
 
