@@ -28,9 +28,10 @@ from importer.cli.load import undo_request
 from importer.cli.options import CODES, USERS, operator
 from importer.cli.output import now
 from importer.errors import StoppedError, UsageError
-from importer.ledger.integrity import check_whole, open_alone
+from importer.ledger.integrity import check_whole
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.run_lock import open_alone
 from importer.loader.csv_file import Rows
 from importer.loader.read import read
 from importer.mapper.load import MappingText, load

@@ -17,8 +17,8 @@ from importer.alma.pacing import RateLimiter
 from importer.cli.options import USERS, operator
 from importer.cli.output import confirm, now, say
 from importer.errors import StoppedError
-from importer.ledger.integrity import open_alone as open_locked
 from importer.ledger.ledger import Ledger
+from importer.ledger.run_lock import open_alone as open_locked
 from importer.model.fields import CodeTables
 from importer.model.run import AlmaFacts, RunFacts
 from importer.model.text import counted

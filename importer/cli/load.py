@@ -27,9 +27,9 @@ from importer.errors import (
     StoppedError,
     UsageError,
 )
-from importer.ledger.integrity import held_since
 from importer.ledger.journal import Journal, next_deletes
 from importer.ledger.ledger import RESULTS, Ledger, State, summarize
+from importer.ledger.run_lock import held_since
 from importer.mapper.load import load as load_mapping
 from importer.model.plan import Fate, Result, SafetyCheck
 from importer.model.run import SisLoad

@@ -21,8 +21,9 @@ from importer.errors import Exit, LedgerError, RosterError, UsageError, WhichShe
 from importer.jobs.state import JOBS, Store
 from importer.ledger import memory
 from importer.ledger.database import journal_of
-from importer.ledger.integrity import LOCK, mark_paths, run_lock
+from importer.ledger.integrity import mark_paths
 from importer.ledger.ledger import FILE, Ledger
+from importer.ledger.run_lock import LOCK, run_lock
 from importer.loader.read import read
 from importer.model.roster import Layout
 from importer.model.text import RowId, command_line, counted, word_list

@@ -11,10 +11,6 @@
 
 None of them stops someone who knows how they are made; they are for accidents and for edits that
 are meant well.
-
-The lock of its folder lets one command at a time change a run, on this computer. The system
-releases it even when the process is killed. On a network share it may have no effect: `WriteGate`
-notices another writer there, and a ledger that is not the one on the disk any more.
 """
 
 from __future__ import annotations
@@ -23,22 +19,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
-from importer.errors import LedgerError, StalePlanError, UsageError
-from importer.ledger.database import file_identity
-from importer.ledger.ledger import DECIDED, DOUBT, FILE, SENT, Ledger, State
+from importer.errors import StalePlanError
+from importer.ledger.ledger import DECIDED, DOUBT, SENT, Ledger, State
 from importer.model.plan import Act, Fate
 from importer.model.problem import Code, Repairs, Severity
-
-if TYPE_CHECKING:  # it writes the marks
-    from importer.ledger.journal import Journal
 
 MARK = "ledger.mark"
 
@@ -236,127 +224,3 @@ def fault(ledger: Ledger) -> str:
             "put back. Rows that are shown as not sent may be in Alma."
         )
     return ""
-
-
-# who may write to a run
-
-LOCK, HOLDER = "ledger.lock", "held-by.json"
-
-_PROBING = 0.5
-"""Seconds to wait for the lock: the local page takes it for a moment to see whether it is free."""
-
-
-@contextmanager
-def open_alone(folder: Path, operator: str, now: datetime) -> Iterator[Ledger]:
-    """Open the ledger of a run that no other command may use during the block, if it is whole.
-
-    Raises UsageError where there is no run or it is damaged, LedgerError where it is in use.
-    """
-    with Ledger.open(folder) as ledger, run_lock(folder, operator, now):
-        ledger.files[folder / LOCK] = file_identity(folder / LOCK)
-        check_whole(ledger)
-        if first_broken(ledger) is not None:
-            raise ledger.damaged
-        yield ledger
-
-
-@contextmanager
-def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
-    """Lock a run's folder; the system releases the lock even when this process is killed.
-
-    Raises LedgerError with the operator who has it locked, or if the folder cannot be written.
-    """
-    lock, held_by = FileLock(folder / LOCK, timeout=_PROBING), folder / HOLDER
-    try:
-        lock.acquire()
-        since = now.isoformat()
-        held_by.write_text(json.dumps({"operator": operator, "since": since}), "utf-8")
-    except Timeout as error:
-        msg = f"{holder(folder)} is using this run. Wait until that command has finished."
-        raise LedgerError(msg) from error
-    except OSError as error:
-        lock.release()
-        msg = (
-            f"The run's folder {folder} cannot be written ({error.strerror or 'unknown reason'})."
-            " Nothing was sent. Free some space on the disk or check the folder, then run the same "
-            "command again."
-        )
-        raise LedgerError(msg) from error
-    try:
-        yield
-    finally:
-        # Removed while the lock is still ours, or the next operator's name would be removed.
-        with suppress(OSError):  # only the lock counts; the next operator overwrites the name
-            held_by.unlink(missing_ok=True)
-        lock.release()
-
-
-def holder(folder: Path) -> str:
-    """Return who has a run locked, and since when: `ana@desk (since 2026-11-26 14:05)`."""
-    operator, since = _held_by(folder)
-    return f"{operator} (since {since:%Y-%m-%d %H:%M})" if since else "Another operator"
-
-
-def held_since(folder: Path) -> str:
-    """Return the moment since which a run is locked, which names the command; "" if unknown."""
-    _, since = _held_by(folder)
-    return since.isoformat() if since else ""
-
-
-def _held_by(folder: Path) -> tuple[str, datetime | None]:
-    try:
-        held_by = json.loads((folder / HOLDER).read_text("utf-8"))
-        return str(held_by["operator"]), datetime.fromisoformat(held_by["since"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "", None
-
-
-class WriteGate:
-    """The checks before each write of one apply; make it when the run is open and locked.
-
-    They take a tenth of a millisecond. Called, it raises UsageError where the ledger is not
-    there any more, and LedgerError where the same command can continue.
-    """
-
-    def __init__(self, journal: Journal) -> None:
-        """Watch the files of the journal's ledger and of its lock, and who else writes."""
-        self._journal = journal
-        self._ledger = journal.ledger
-        self._version = self._ledger.version_seen()
-        if self._ledger.folder / LOCK not in self._ledger.files:
-            msg = "a run is applied without its lock"
-            raise AssertionError(msg)
-
-    def __call__(self) -> None:
-        """Check the files, the mark and the history. Raises UsageError, LedgerError."""
-        folder = self._ledger.folder
-        for path, opened in self._ledger.files.items():
-            found = file_identity(path)
-            if found is None and path.name == FILE:
-                msg = (
-                    f"The run's folder {folder} was moved, renamed or deleted while this command "
-                    "was using it. Nothing more was sent. If the folder has a new name, apply "
-                    "that. If it was deleted, restore it from a backup and apply it again, or plan "
-                    "again from the roster: users who are in Alma already are found there."
-                )
-                raise UsageError(msg)
-            if found != opened:
-                msg = (
-                    f"{path} was {'deleted' if found is None else 'replaced'} while this command "
-                    "was using it. Nothing more was sent. Leave the run's folder alone until the "
-                    "command has ended."
-                )
-                raise LedgerError(msg)
-        if self._ledger.version_seen() != self._version:
-            msg = (
-                f"Another program wrote to the run in {folder} at the same time, so nothing more "
-                "was sent. Make sure that nobody else applies this run; on a network share the "
-                "lock may not work."
-            )
-            raise LedgerError(msg)
-        if self._journal.mark_went_back():
-            msg = (
-                f"{folder / MARK} was replaced by an older copy while this command was using it. "
-                "Nothing more was sent. The next apply first looks up in Alma what was sent."
-            )
-            raise LedgerError(msg)

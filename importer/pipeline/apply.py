@@ -13,7 +13,7 @@ from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.errors import ImporterError, LedgerError, SafetyCheckError, StalePlanError, UsageError
-from importer.ledger.integrity import WriteGate, check_seal, end_is_lost
+from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import (
     ALLOWED,
     PASSWORDS,
@@ -27,6 +27,7 @@ from importer.ledger.journal import (
 )
 from importer.ledger.ledger import FILE, OPEN, Ledger
 from importer.ledger.memory import AbsentMemory, EditMemory, Remembered
+from importer.ledger.run_lock import WriteGate
 from importer.mapper.load import load
 from importer.model.candidates import ROLE_END
 from importer.model.fields import NO_CODES

@@ -18,9 +18,10 @@ from aiohttp import web
 from importer.errors import FINE, Exit, StalePlanError
 from importer.jobs.words import holding
 from importer.ledger import journal
-from importer.ledger.integrity import HOLDER, LOCK, check_whole, holder
+from importer.ledger.integrity import check_whole
 from importer.ledger.journal import JournalEntry
 from importer.ledger.ledger import DECIDED, OPEN, Ledger, summarize
+from importer.ledger.run_lock import HOLDER, LOCK, holder
 from importer.mapper.load import examine
 from importer.model.files import write_atomically
 from importer.model.plan import DECISIONS, Result, choices

@@ -29,9 +29,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from importer.alma.code_tables import read_file
 from importer.errors import FINE, Exit, UsageError
 from importer.ledger.database import journal_of, merge_journal
-from importer.ledger.integrity import LOCK, held_since
 from importer.ledger.journal import made_by_people
 from importer.ledger.ledger import FILE, Ledger
+from importer.ledger.run_lock import LOCK, held_since
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import exists, write_atomically
 from importer.pipeline.runs import RUNS, make_numbered, new_name

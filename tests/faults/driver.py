@@ -30,9 +30,10 @@ from importer.alma import client, connection, pacing
 from importer.alma.responses import CallResult
 from importer.cli.app import run
 from importer.ledger import journal
-from importer.ledger.integrity import LOCK, MARK
+from importer.ledger.integrity import MARK
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import FILE, Ledger
+from importer.ledger.run_lock import LOCK
 from importer.pipeline import apply
 from importer.report import files, page, rejects
 from importer.settings import Settings

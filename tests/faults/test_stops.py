@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.integrity import run_lock
 from importer.ledger.ledger import State
+from importer.ledger.run_lock import run_lock
 from tests.faults.ground import ROWS, Ground, Trial, barcode
 from tests.pipeline.runs import ROOT
 

@@ -22,10 +22,10 @@ from importer.ledger.integrity import (
     fault,
     is_sealed,
     mark_paths,
-    open_alone,
 )
 from importer.ledger.journal import Journal, history, images, to_create, write_run
 from importer.ledger.ledger import FILE, Ledger, State, summarize
+from importer.ledger.run_lock import open_alone
 from importer.model.plan import Fate, Planned, Result, Unchanged
 from importer.model.problem import Code, Origin, Problem
 from tests.ledger.test_ledger import ANA, CHANGED, FACTS, NO_CHECKS, NOW, STEPS, made

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError, UsageError
-from importer.ledger.integrity import HOLDER, LOCK, first_broken, run_lock
+from importer.ledger.integrity import first_broken
 from importer.ledger.journal import Journal, history, write_run
 from importer.ledger.ledger import DECIDED, FILE, VERSION, Ledger, State
+from importer.ledger.run_lock import HOLDER, LOCK, run_lock
 from importer.model.plan import (
     Act,
     Change,
@@ -345,7 +346,7 @@ SCRIPT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from importer.ledger.integrity import run_lock
+from importer.ledger.run_lock import run_lock
 with run_lock(Path(sys.argv[1]), "jo@desk", datetime(2026, 8, 20, 9, 30, tzinfo=UTC)):
     print("held", flush=True)
     sys.stdin.read()

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 import importer
-from importer.ledger.integrity import run_lock
+from importer.ledger.run_lock import run_lock
 from importer.model.problem import CATALOGUE
 from importer.model.roster import UNEVEN
 from importer.web.site import in_words, on_page

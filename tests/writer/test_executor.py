@@ -21,9 +21,9 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import UnreadableUserError
 from importer.errors import Cause, DailyLimitError, Exit, ImporterError, UsageError
-from importer.ledger.integrity import WriteGate, open_alone
 from importer.ledger.journal import Journal, Pending, Write, images, write_run
 from importer.ledger.ledger import FILE, Ledger, State
+from importer.ledger.run_lock import WriteGate, open_alone
 from importer.model.plan import Act, Create, Delete, Fate, Update
 from importer.model.problem import Code, Problem
 from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
