@@ -13,9 +13,9 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.throughput import moment, planned
-from importer.ledger.integrity import WriteGate
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import State
+from importer.ledger.run_lock import WriteGate
 
 
 def main(rows: int) -> None:

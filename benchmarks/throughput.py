@@ -21,9 +21,9 @@ from pydantic import SecretStr
 from benchmarks.sandbox import calls, sandbox
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
-from importer.ledger.integrity import WriteGate, open_alone
 from importer.ledger.journal import Journal, write_run
 from importer.ledger.ledger import Ledger
+from importer.ledger.run_lock import WriteGate, open_alone
 from importer.model.plan import Create, Fate
 from importer.model.run import MappingFacts, RosterFacts, RunFacts
 from importer.model.user import AccountType, Coded, User
