@@ -292,7 +292,7 @@ def skip(
     held_run: HeldRun = "",
     as_json: Json = False,
 ) -> None:
-    """Skip the file that is held or, without --run, those that cannot be read.
+    """Skip the file that is held or, without --run, what cannot be read.
 
     The next run of the job puts them aside.
     """

@@ -17,13 +17,9 @@ from pathlib import Path
 from importer.errors import ImporterError, PlaceError, RosterError, UsageError
 from importer.jobs.commands import Tools
 from importer.jobs.feed import (
-    LOADED,
-    SKIPPED,
-    SUPERSEDED,
     Feed,
     FeedFile,
     FileState,
-    FoundFile,
     MissingFileError,
     PickedFile,
     RosterFolder,
@@ -36,6 +32,7 @@ from importer.jobs.feed import (
     position,
 )
 from importer.jobs.guards import is_undone
+from importer.jobs.places import LOADED, SKIPPED, SUPERSEDED, FoundFile
 from importer.jobs.schema import Job, RosterPart
 from importer.jobs.state import LastLoad, Load, Store, is_recent, of_run
 from importer.loader.detect import LARGEST

@@ -19,6 +19,7 @@ from importer.errors import Exit, ImporterError
 from importer.jobs import feed
 from importer.jobs.commands import Tools
 from importer.jobs.notify import Level, Message, send_email
+from importer.jobs.places import LOADED, OPEN_IN_EXCEL, SKIPPED, SUPERSEDED, FoundFile
 from importer.jobs.schema import Job
 from importer.jobs.state import GONE, Load, Returned, Store, of_run
 from importer.jobs.words import reasons
@@ -201,7 +202,7 @@ class Returns:
                 place.delete(name)
             self._change(name, one.model_copy(update={"gone": True}))
 
-    def _is_edited(self, place: feed.RosterFolder, file: feed.FoundFile, one: Returned) -> bool:
+    def _is_edited(self, place: feed.RosterFolder, file: FoundFile, one: Returned) -> bool:
         """Whether a workbook has another content than the one that was put there."""
         if file.modified == one.modified:
             return False
@@ -249,7 +250,7 @@ class Returns:
             edited = [
                 (name, one)
                 for name, one in self._store.state.returned.items()
-                if name in there and one.sha256 and f"{feed.OPEN_IN_EXCEL}{name}" not in there
+                if name in there and one.sha256 and f"{OPEN_IN_EXCEL}{name}" not in there
                 and self._is_edited(place, there[name], one)
             ]  # fmt: skip
             self._name_strangers(there)
@@ -257,7 +258,7 @@ class Returns:
             for name, one in edited:
                 file = there[name]
                 if one.skipped and one.skipped == feed.digest_of(place, file, self._store.folder):
-                    place.rename(name, f"{name}{feed.SKIPPED}{self._stamp}")
+                    place.rename(name, f"{name}{SKIPPED}{self._stamp}")
                 elif one.replaced or one.roster == GONE:
                     sentence = (
                         f"Corrections came too late: {name}. They were not loaded, because a newer "
@@ -274,7 +275,7 @@ class Returns:
                     # first, so that it is reported although the job is killed in between
                     late = dict.fromkeys((*self._store.state.superseded, sentence))
                     self._store.save(superseded=tuple(late))
-                    place.rename(name, f"{name}{feed.SUPERSEDED}{self._stamp}")
+                    place.rename(name, f"{name}{SUPERSEDED}{self._stamp}")
                     self._change(name, None)
                 else:
                     loads.append(self._picked(place, file, one))
@@ -299,7 +300,7 @@ class Returns:
             name
             for name in there
             if name.endswith(".xlsx") and name.isprintable() and name not in state.returned
-            and not name.startswith(feed.OPEN_IN_EXCEL)
+            and not name.startswith(OPEN_IN_EXCEL)
             and (name.startswith(copies) or not _PUT_BY_JOBS.fullmatch(name))
         ]  # fmt: skip
         new = [name for name in strangers if name not in state.strangers]
@@ -316,7 +317,7 @@ class Returns:
     def _stamp(self) -> str:
         return f"{self._tools.now():%Y-%m-%dT%H%M%S}"
 
-    def _picked(self, place: feed.RosterFolder, file: feed.FoundFile, one: Returned) -> Load:
+    def _picked(self, place: feed.RosterFolder, file: FoundFile, one: Returned) -> Load:
         """Copy a corrected workbook, and return the load of it."""
         pause = self._job.file.rosters[one.roster].unchanged_for
         self._tools.sleep(pause.total_seconds())
@@ -340,7 +341,7 @@ class Returns:
             with feed.opened(self._job, self._where) as place:
                 for file in load.files:
                     if file.found in place.files():
-                        place.rename(file.name, f"{file.name}{feed.LOADED}{load.stamp}")
+                        place.rename(file.name, f"{file.name}{LOADED}{load.stamp}")
         except ImporterError as error:
             return (f"{error} The corrections were loaded; move the file away by hand.",)
         return ()

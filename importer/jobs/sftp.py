@@ -14,7 +14,7 @@ import paramiko
 from paramiko.hostkeys import InvalidHostKey
 
 from importer.errors import AccessError, PlaceError
-from importer.jobs.feed import FoundFile, advice_for
+from importer.jobs.places import FoundFile, advice_for
 from importer.jobs.schema import Location, Login, required
 from importer.model.files import is_full
 

@@ -21,7 +21,7 @@ from typing import Any
 import openpyxl
 
 from importer.cli.output import now, say
-from importer.jobs import feed, notify, returns, sftp
+from importer.jobs import notify, places, returns, sftp
 from importer.jobs.commands import Command, Ended, Tools
 from importer.jobs.guards import allow, skip
 from importer.jobs.run import JobRun
@@ -119,7 +119,7 @@ def main(kill_at: int, folder: str, environ: dict[str, str], way: str) -> None:
     points.wrap(returns, "send_email")
     points.wrap(notify.Reporter, "ping")
     for name in ("fetch", "put", "rename", "delete"):
-        points.wrap(feed.LocalFolder, name)
+        points.wrap(places.LocalFolder, name)
         points.wrap(sftp.RemoteFolder, name)
 
     def command(*words: str) -> Ended:

@@ -16,7 +16,8 @@ from importer.cli.job import check_job
 from importer.cli.output import now
 from importer.errors import FINE, Exit
 from importer.jobs.commands import Tools
-from importer.jobs.feed import Feed, FileState, FoundFile, position
+from importer.jobs.feed import Feed, FileState, position
+from importer.jobs.places import FoundFile
 from importer.jobs.run import JobRun
 from importer.jobs.state import Store
 from importer.jobs.words import jobs_in

@@ -21,7 +21,8 @@ import pytest
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from importer.errors import AccessError, Exit
-from importer.jobs.feed import FoundFile, LocalFolder, RosterFolder, matching
+from importer.jobs.feed import RosterFolder, matching
+from importer.jobs.places import FoundFile, LocalFolder
 from importer.jobs.schema import Location, Login
 from importer.jobs.sftp import connected
 from tests.cli.conftest import Sandbox, Type
