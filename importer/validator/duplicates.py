@@ -91,14 +91,14 @@ def _keeper(keys: RowKeys, group: list[int]) -> tuple[int | None, str]:
     """Return the position to keep; or None, and what a person has to do.
 
     That is the first row of the group, or of its heaviest, if the rows between which the policy
-    does not choose are equal and the whole group is of one person: one last name, similar
-    first names and no two birth dates. To weigh rows, all of them need a user group. Each row
-    weighs what its mapping says.
+    does not choose are equal and the whole group is of one person: one last name, no two birth
+    dates and, where a birth date is missing, similar first names. To weigh rows, all of them need a
+    user group. Each row weighs what its mapping says.
     """
-    births = {keys.texts("birth_date")[position] for position in group} - {""}
-    firsts = {keys.first[position] for position in group} - {""}
+    births = {keys.texts("birth_date")[position] for position in group}
+    firsts = {keys.first[position] for position in group if "" in births} - {""}
     differ = not all(starmap(people.are_near, combinations(firsts, 2)))
-    if differ or len({keys.last[position] for position in group}) > 1 or len(births) > 1:
+    if differ or len({keys.last[position] for position in group}) > 1 or len(births - {""}) > 1:
         return None, "The rows name different people. Find out whose ID it is."
     equal = group
     if keys.policy(group[0]).same_id == "keep heaviest":

@@ -127,6 +127,16 @@ def test_keep_heaviest() -> None:
     assert all("row 4, which the `duplicates` rule keeps" in one.message for one in problems)
 
 
+@pytest.mark.parametrize("birth", ["", person(0)["birth_date"]])
+def test_one_person_may_have_two_first_names(birth: str) -> None:
+    """If each row has the same birth date, or one is a nickname of the other."""
+    policy = Duplicates(same_id="keep heaviest", weights=WEIGHTS)
+    names = ("Xiaoming", "Michael") if birth else ("Bob", "Robert")
+    rows = [person(0, first=name, birth=birth) for name in names]
+    problems = across_rows(rows[0], rows[1] | {"user_group": "FAC"}, policy=policy)
+    assert found(problems) == [("skipped-duplicate", 2, "primary_id")]
+
+
 @pytest.mark.parametrize(
     ("weights", "other", "kept"),
     [({"COMM": 1}, 3, 3), ({"fac": 4, "COMM": 1}, None, 3), ({"COMM": 4, "fac": 1}, 3, 2)],
