@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import unicodedata
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -44,6 +44,10 @@ BACKOFF = (0.5, 1.0, 2.0)
 """Seconds before a failed call is sent again; no jitter, as the limiter spaces calls."""
 
 PATIENCE = 10  # how often one call may be refused for speed or be too late until the run stops
+
+BLOCKED = (
+    "Something between here and Alma, such as a firewall, refuses the call (status 401 or 403)."
+)
 
 _NO_ANSWER = (errors.AccessError, errors.DailyLimitError, errors.ThrottledError)
 
@@ -99,7 +103,8 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         request = Request("GET", f"/users/{segment(user_id)}", {"view": "full", "expand": expand})
         found: User | models.Unreadable
         try:
-            found = await self._ask(request, models.user_reader(user_id), urgent=urgent)
+            async with self._of_one_user():
+                found = await self._ask(request, models.user_reader(user_id), urgent=urgent)
         except NotFoundError:
             return None
         if isinstance(found, User):
@@ -123,7 +128,8 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             return ()
         found: list[User] = []
         for offset in range(0, MOST_FOUND, PAGE):
-            page = await self._list({"q": query, "limit": str(PAGE), "offset": str(offset)})
+            async with self._of_one_user():
+                page = await self._list({"q": query, "limit": str(PAGE), "offset": str(offset)})
             found += page.users
             if offset + PAGE >= page.total:
                 return tuple(found)
@@ -159,7 +165,8 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             sending()
             return await self._send(request, models.read_user)
 
-        return await _repeated(once)
+        async with self._of_one_user():
+            return await _repeated(once)
 
     async def update_user(
         self,
@@ -309,9 +316,31 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             urgent = True
             read_at = self.limiter.moment()
             with attempt:
-                request = write(user)
-                return await self._send(request, read, read_at=read_at) if request else None
+                if (request := write(user)) is None:
+                    return None
+                async with self._of_one_user():
+                    return await self._send(request, read, read_at=read_at)
         raise AssertionError
+
+    @contextlib.asynccontextmanager
+    async def _of_one_user(self) -> AsyncIterator[None]:
+        """Raise UnavailableError where only this call about a user is refused, and not the key.
+
+        A key that Alma itself refuses has a code. Without one, a call about nobody decides.
+        """
+        try:
+            yield
+        except errors.AccessError as error:
+            if error.code:
+                raise
+            found: errors.AlmaError = errors.UnavailableError(BLOCKED)
+            try:
+                with contextlib.suppress(errors.RefusedError):
+                    await self.check_access("POST" if error.of_write else "GET")
+            except errors.AlmaError as wrong:
+                found = wrong
+            found.of_write = error.of_write
+            raise found from error
 
     async def _ask(self, request: Request, read: models.Reader[T], *, urgent: bool = False) -> T:
         return await _repeated(lambda: self._send(request, read, urgent=urgent))

@@ -80,9 +80,6 @@ EDITED = (
     "The user was created, but its {field} in Alma is not what was sent: someone changed it before "
     "Alma was asked, or Alma kept its own value."
 )
-BLOCKED = (
-    "Something between here and Alma, such as a firewall, refuses the call (status 401 or 403)."
-)
 NEVER = (
     "Alma gave no clear reply about this row however often it was tried, and does not have the "
     "change. The last reason: {}."
@@ -242,9 +239,6 @@ class Executor:
                 self.journal.record_outcome(step.row, State.PLANNED, str(error))
             else:
                 self.journal.record_unsent(step.row, str(error))
-            if isinstance(error, AccessError) and not error.code:
-                await self._check_others()
-                error = UnavailableError(BLOCKED)
             if not isinstance(error, UnavailableError):
                 raise
             await self._count_failure(step.row, error)

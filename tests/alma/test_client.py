@@ -391,6 +391,30 @@ async def test_a_clear_no_is_not_asked_again(
     assert len(fake.seen) == 1
 
 
+@pytest.mark.parametrize(("key", "error"), [(200, UnavailableError), (403, AccessError)])
+@pytest.mark.parametrize("refused", ["GET", "POST", "PUT", "DELETE"])
+async def test_a_call_that_is_refused_without_a_code_is_of_one_user_where_the_key_is_right(
+    refused: str, key: int, error: type[AlmaError]
+) -> None:
+    """As a firewall refuses it; a call about nobody decides. Neither is made again."""
+    seen: list[tuple[str, bool]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        nobody = request.url.path.endswith("/users/operation/test")
+        seen.append((request.method, nobody))
+        if nobody:
+            return httpx.Response(key)
+        return httpx.Response(403) if request.method == refused else ok(record())
+
+    verb = dict(zip(["GET", "POST", "PUT", "DELETE"], ["get", *WRITES], strict=True))[refused]
+    with pytest.raises(error) as caught:
+        await call(alma(handler), verb)
+    assert (caught.value.code, caught.value.of_write) == ("", refused != "GET")
+    test = "GET" if refused == "GET" else "POST"
+    assert seen[-2:] == [(refused, False), (test, True)]
+    assert seen.count((refused, False)) == 1
+
+
 @pytest.mark.parametrize("verb", ["update", "delete"])
 async def test_a_user_who_cannot_be_read_is_not_written(verb: str) -> None:
     """The read is repeated as any other, no more often, and nothing is written."""

@@ -476,10 +476,10 @@ def test_rows_at_which_alma_always_fails_keep_no_load_open(
 
 
 class _Firewall(httpx.AsyncHTTPTransport):
-    """It takes no call with a word that it does not like."""
+    """It takes no call with a word that it does not like, in the address or in the body."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if b"Union" in request.content:
+        if b"Union" in request.content + request.url.raw_path:
             return httpx.Response(403, stream=httpx.ByteStream(b"<h1>Forbidden</h1>"))
         return await super().handle_async_request(request)
 
@@ -493,6 +493,17 @@ def test_a_row_that_a_firewall_takes_for_an_attack_stops_no_load(desk: Desk) -> 
     assert desk.states() == {2: State.PLANNED, 3: State.APPLIED}
     desk.now += LONGEST_OUTAGE
     assert desk.ended() == {2: State.REFUSED, 3: State.APPLIED}
+
+
+def test_a_doubtful_row_that_a_firewall_takes_for_an_attack_stops_no_load(desk: Desk) -> None:
+    """Whether it arrived is not known, and the other rows are written."""
+    desk.transport = _Firewall
+    doubtful = person(1).model_copy(update={"primary_id": "Union-1"})
+    desk.plan(Create(2, doubtful), Create(3, person(2)))
+    desk.attempted(doubtful)
+    stopped = desk.stopped()
+    assert (stopped.exit, stopped.cause) == (Exit.STOPPED, Cause.PASSES)
+    assert desk.states() == {2: State.UNKNOWN, 3: State.APPLIED}
 
 
 @pytest.mark.parametrize("outage", ["no connection", "on: any, do: 503", "on: POST, do: html"])
