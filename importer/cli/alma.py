@@ -151,18 +151,23 @@ def doctor(
         return _probe(facts, external_id, record, as_json=as_json)
     if first_contact:
         return _first_contact(pin_user, as_json=as_json)
-    findings, tables, today = list(_here()), NO_CODES, now().date()
+    findings, tables, saved, today = list(_here()), NO_CODES, dict[Path, Facts](), now().date()
     try:
         tables = saved_codes(None)
     except UsageError as error:
         findings.append(Finding("code tables", State.BAD, str(error), exit=error.exit))
-    saved = saved_facts(facts)
+    try:
+        saved = saved_facts(facts)
+    except UsageError as error:
+        findings.append(Finding("facts", State.BAD, str(error), exit=error.exit))
     try:
         settings = Settings.read()
         if settings.alma_proxy:
             host = urlsplit(settings.alma_proxy).hostname
             findings.append(Finding("proxy", State.OK, f"Calls to Alma go through {host}."))
-        findings += with_alma(settings, lambda alma: examine_alma(alma, tables, saved, today))
+        found = with_alma(settings, lambda alma: examine_alma(alma, tables, saved, today))
+        known = {one.name for one in findings}  # a damaged file is not one that is missing
+        findings += [one for one in found if one.name not in known]
     except ImporterError as error:
         findings.append(Finding("Alma", State.BAD, str(error), exit=error.exit))
     if bundle is not None:
@@ -317,7 +322,7 @@ def _here() -> Iterator[Finding]:
         try:
             with suppress(NoCacheError), UserCache.open(path):
                 pass
-        except UsageError as error:
+        except ImporterError as error:
             yield Finding("user cache", State.BAD, str(error), exit=error.exit)
     mode = env.stat().st_mode if os.name == "posix" and env.is_file() else 0
     if mode & stat.S_IRGRP and not mode & stat.S_IROTH:  # settings refuse what everybody can read

@@ -108,6 +108,20 @@ def test_the_doctor(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     assert typed("doctor", *words, "--bundle", "new.json").exit == Exit.USAGE
 
 
+def test_the_doctor_goes_on_after_damaged_files(sandbox: Sandbox) -> None:
+    """Each is reported once, and none counts as one that is not there."""
+    for name in ("codes.json", "facts.json"):
+        Path(name).write_text("{", "utf-8")
+    Path("users/sandbox.sqlite-wal").mkdir(parents=True)
+    Path("users/sandbox.sqlite").touch()  # which SQLite cannot open, as on a full disk
+    got = typed("doctor", "--json")
+    assert got.exit == Exit.USAGE
+    found = [(one["name"], one["state"]) for one in json.loads(got.out)["findings"]]
+    damaged = [("user cache", "bad"), ("code tables", "bad"), ("facts", "bad")]
+    assert [one for one in found if one[1] != "ok"] == damaged
+    assert ("institution", "ok") in found
+
+
 def test_the_sandbox_by_itself(folder: Path) -> None:
     """`importer sandbox` answers on loopback, keeps its users in a file, and ends when told.
 
