@@ -191,13 +191,24 @@ def _is_of_job(name: str) -> str:
         state = Store(name).read()
     except LedgerError as error:
         return str(error)
-    if state.job and not Path(state.job).is_file():
-        return ""  # nobody runs it any more: the job was renamed or deleted
+    if state.job and _is_gone(Path(state.job)):
+        return ""  # nobody runs it any more
     if state.active is not None:
         return "a load of this job is not finished; run the job first"
     if state.held:
         return "a load of this job is held; allow or skip it first. See: importer job list"
     return ""
+
+
+def _is_gone(job: Path) -> bool:
+    """Whether a job file was renamed or deleted; one that cannot be looked at may be there."""
+    try:
+        job.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _is_about(file: Path, ids: Collection[str], known: Collection[str]) -> bool:

@@ -104,6 +104,17 @@ def test_files_of_a_job_whose_file_is_gone_are_erased() -> None:
     assert not copy.exists()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows takes such a file for one that is gone")
+def test_files_of_a_job_whose_file_cannot_be_looked_at_stay() -> None:
+    """As where another user's folder has it: the job may still run."""
+    (copy := Path("jobs/nightly/1/roster.csv")).parent.mkdir(parents=True)
+    copy.write_bytes(write(ANA).read_bytes())
+    held = Load(stamp="1", files=(), step=Step.HELD)
+    Store("nightly").write(State(job=f"{'long' * 99}/nightly.yaml", open=held))
+    assert typed("person", "2001", "--erase", "--yes").exit == Exit.REJECTS
+    assert copy.exists()
+
+
 def test_an_id_that_the_roster_writes_in_another_way(sandbox: Sandbox) -> None:
     """A run of the same file knows the row, so the copy of a job and the draft are found."""
     roster = write(ANA, BO)
