@@ -307,10 +307,15 @@ class Intake:
     def _owned(
         self, feeds: dict[str, Feed], part: RosterPart, files: Collection[FoundFile]
     ) -> dict[str, Feed]:
-        """Return feeds in which that of another `from` is this roster's, if it knows its files."""
+        """Return feeds in which that of another `from` is this roster's, if it knows its files.
+
+        Of several, it is the one that was used last: the others lack what was loaded since.
+        """
         used = {one.source.address for one in self._job.file.rosters}
-        others = (at for at in feeds if at not in used and any(map(feeds[at].known, files)))
-        other = next(others, None) if part.source.address not in feeds else None
+        others = [at for at in feeds if at not in used and any(map(feeds[at].known, files))]
+        if part.source.address in feeds or not others:
+            return feeds
+        other = max(others, key=lambda at: feeds[at].used)
         return {part.source.address if at == other else at: feeds[at] for at in feeds}
 
     def pick_up(self, *, went_on: bool) -> Load | None:

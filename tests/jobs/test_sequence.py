@@ -459,6 +459,26 @@ def test_files_are_known_where_from_changes_while_a_load_is_held(office: Office)
     assert len(Store("nightly").read().feeds) == 1
 
 
+def test_of_two_feeds_that_know_a_file_the_one_that_was_used_last_counts(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """Version 1.3 made a second one where `from` changed while a load was held."""
+    office.write_job(GUARDS, after="keep")
+    load_every_file(office)
+    for number, name in enumerate(("Monday", "Tuesday", "Friday")):
+        assert office.takes(named(name), f"patrons-{number}.csv", age=HOUR * (9 - number)) == 0
+    store = Store("nightly")
+    ((address, feed),) = store.read().feeds.items()
+    at = feed.files[0].at
+    assert at is not None
+    older = Feed(files=(feed.files[0].model_copy(update={"at": at - HOUR}),))
+    store.write(store.read().model_copy(update={"feeds": {"an/older/*.csv": older, address: feed}}))
+    office.edit("incoming/patrons", "./incoming/patrons")
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Friday"
+    assert "the same content as in the last load" in office.said[-1]
+
+
 def test_the_last_file_with_an_earlier_time_is_the_last_file(office: Office) -> None:
     """As after a change of clocks, or restored from a backup: no older file came."""
     office.write_job(GUARDS, after="keep")
