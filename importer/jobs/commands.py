@@ -24,7 +24,7 @@ OF_FILES = frozenset({Cause.ROSTER, Cause.EITHER})
 class StepError(ImporterError):
     """A step of a job cannot be taken now. `exit` is that of the job."""
 
-    def __init__(self, exit_code: Exit, sentence: str, cause: Cause = Cause.OTHER) -> None:
+    def __init__(self, exit_code: Exit, sentence: str, cause: Cause) -> None:
         """Take the exit code, the sentence for people, and what has to be corrected."""
         super().__init__(sentence)
         self.exit, self.cause = exit_code, cause

@@ -328,9 +328,9 @@ class Reporter:
         error: ImporterError,
         before: tuple[Reported, ...],
         now: datetime,
-        load: Load | None = None,
-        then: Iterable[str] = (),
-        late: tuple[str, ...] = (),
+        load: Load | None,
+        then: Iterable[str],
+        late: tuple[str, ...],
     ) -> bool:
         """Report why a run stopped; people are notified unless they were a short time ago.
 
@@ -384,6 +384,6 @@ def report_wrong_job(path: Path, error: MappingError, now: datetime) -> None:
         with store.locked():
             state = store.read()
             then = ("When this is corrected, run:", f"  {command_line('job', 'run', str(path))}")
-            reporter.trouble(error, state.reported, now, then=then)
+            reporter.trouble(error, state.reported, now, None, then, ())
             store.write(state.model_copy(update={"reported": tuple(reporter.reported)}))
         reporter.ping("fail")

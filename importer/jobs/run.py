@@ -16,6 +16,7 @@ from pathlib import Path
 
 from importer.errors import (
     FINE,
+    Cause,
     Exit,
     ImporterError,
     PlaceError,
@@ -88,7 +89,7 @@ class JobRun:
             try:
                 self._store.open(self._job.path)
             except ImporterError as error:
-                self._reporter.trouble(error, (), self._tools.now())
+                self._reporter.trouble(error, (), self._tools.now(), None, (), ())
                 self._reporter.ping("fail")
                 raise
             self._reporter.ping("start")
@@ -112,7 +113,7 @@ class JobRun:
                 )
             except Exception as error:
                 known = error if isinstance(error, ImporterError) else None  # as of a full disk
-                shown = known or StepError(Exit.BUG, defect(error))
+                shown = known or StepError(Exit.BUG, defect(error), Cause.OTHER)
                 if all(one.headline != str(shown) for one in self.messages):
                     with suppress(Exception):  # the error itself is what is reported
                         self._report_trouble(shown, self._store.state.active, ())
@@ -268,7 +269,7 @@ class JobRun:
         mappings = self._mappings(load)
         if len(load.files) != len(mappings):
             msg = "The job has other rosters than when it picked up its files."
-            raise StepError(Exit.STOPPED, msg)
+            raise StepError(Exit.STOPPED, msg, Cause.OTHER)
         words: list[str] = []
         for file, mapping in zip(load.files, mappings, strict=True):
             _ = load_mapping(self._job, mapping)
@@ -316,7 +317,7 @@ class JobRun:
             load = load.model_copy(update={"step": Step.HELD, "held": held})
             self._intake.mark(load, FileState.HELD, **state.slot(load, load))
             why = "\n".join(why_held(self._job, load, self._store.state))
-            raise StepError(Exit.SAFETY_CHECK, why)
+            raise StepError(Exit.SAFETY_CHECK, why, Cause.OTHER)
         do = self._job.file.do
         if do in {"apply", "sis-load"} and (plan.create or plan.update):
             load = self._apply(load)
