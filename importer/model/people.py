@@ -208,8 +208,8 @@ def may_be_same(one: PersonKeys, other: PersonKeys) -> bool:
         return False
     if one.name == other.name:
         return True
-    if (are_near(one.first, other.first) and are_near(one.last, other.last)) or (
-        are_near(one.first, other.last) and are_near(one.last, other.first)
+    if (_near(one.first, other.first) and _near(one.last, other.last)) or (
+        _near(one.first, other.last) and _near(one.last, other.first)
     ):
         return not _conflict(one.born, other.born)
     married = len(shared) > 1 and shared[0] == BORN and min(len(one.first), len(other.first)) > 1
@@ -234,12 +234,16 @@ def _conflict(one: str, other: str) -> bool:
 
 
 @lru_cache(maxsize=65_536)
-def are_near(one: str, two: str) -> bool:
+def _near(one: str, two: str) -> bool:
     """Return whether two folded names are similar as a whole, or forms of one name."""
     if one == two:
         return True
-    similar = JaroWinkler.similarity(one, two) >= SIMILARITY
-    return similar or _is_part(one, two) or are_nicknames(one, two) or _sound_alike(one, two)
+    return JaroWinkler.similarity(one, two) >= SIMILARITY or are_forms(one, two)
+
+
+def are_forms(one: str, two: str) -> bool:
+    """Return whether one is a part or a nickname of the other, or differs in its vowels only."""
+    return _is_part(one, two) or are_nicknames(one, two) or _sound_alike(one, two)
 
 
 def are_nicknames(one: str, two: str) -> bool:

@@ -92,12 +92,12 @@ def _keeper(keys: RowKeys, group: list[int]) -> tuple[int | None, str]:
 
     That is the first row of the group, or of its heaviest, if the rows between which the policy
     does not choose are equal and the whole group is of one person: one last name, no two birth
-    dates and, where a birth date is missing, similar first names. To weigh rows, all of them need a
-    user group. Each row weighs what its mapping says.
+    dates and, where a birth date is missing, first names that are forms of one. To weigh rows,
+    all of them need a user group. Each row weighs what its mapping says.
     """
     births = {keys.texts("birth_date")[position] for position in group}
     firsts = {keys.first[position] for position in group if "" in births} - {""}
-    differ = not all(starmap(people.are_near, combinations(firsts, 2)))
+    differ = not all(starmap(people.are_forms, combinations(firsts, 2)))
     if differ or len({keys.last[position] for position in group}) > 1 or len(births - {""}) > 1:
         return None, "The rows name different people. Find out whose ID it is."
     equal = group

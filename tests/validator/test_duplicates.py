@@ -181,6 +181,10 @@ def test_run_variables_make_no_difference(label: str, rule: dict[str, Any], *, e
         ("keep first", [{}, {"barcode": "", "birth": "1999-09-09"}]),
         ("keep heaviest", [{}, {"barcode": "", "last": "Other"}]),
         ("keep heaviest", [{"birth": ""}, {"barcode": "", "first": "Eva", "user_group": "FAC"}]),
+        (
+            "keep heaviest",
+            [{"birth": "", "first": "Maria"}, {"first": "Mario", "user_group": "FAC"}],
+        ),
         ("keep heaviest", [{}, {"barcode": "", "birth": "1999-09-09"}]),
         ("keep heaviest", [{}, {"user_group": "FAC"}, {"user_group": "FAC", "street": "2 B St"}]),
         ("keep heaviest", [{"user_group": ""}, {}]),
