@@ -244,8 +244,8 @@ class Evaluation:
     mapping uses, by `heading_key`. `columns`: the fields and values so far, by label. `dates`: what
     conditions compare as dates; `unread`: what was found in columns of these. `orders`: of the
     dates in columns, as they show it. `countries` are those of each row's address, "" where it is
-    not known. `own`: by label, see `Values.own`. `behind`: by label, the texts before the rule's
-    steps.
+    not known. `own`, `dashed`: by label, see `Values`. `behind`: by label, the texts before the
+    rule's steps.
     """
 
     def __init__(self, mapping: CompiledMapping, roster: Roster, codes: CodeTables) -> None:
@@ -263,6 +263,7 @@ class Evaluation:
         self.countries: Texts | None = None
         self.not_applicable: dict[str, frozenset[int]] = {}
         self.own: dict[str, Rows] = {}
+        self.dashed: dict[str, Rows] = {}
         self.behind: dict[str, Texts] = {}
         self.problems: list[Problem] = []
         blank = {heading_key(word) for word in self.file.roster.blank}
@@ -312,7 +313,7 @@ class Evaluation:
         while self.unread:  # by the rows of the whole roster: they are read again
             del self.dates[self.unread.popitem()[0]]
         by_row: list[dict[Any, Any]] = [self.cells, self.lines, self.columns, self.dates]
-        for columns in (*by_row, self.own, self.behind):
+        for columns in (*by_row, self.own, self.dashed, self.behind):
             columns.update({key: column[rows] for key, column in columns.items()})
         self.numbers, self.every = list(compress(self.numbers, rows)), self.every[rows]
         kept = {self.roster.source.origin().row, *self.numbers}
@@ -522,7 +523,7 @@ class Evaluation:
         if column.field.shape is Shape.DATE:
             # one that may be left out rejects no row by which `only` does not take it
             self.dates[column.label] = values.texts if column.drop_bad else values.marked
-        self.own[column.label] = values.own
+        self.own[column.label], self.dashed[column.label] = values.own, values.dashed
         self.behind[column.label] = self.behind.get(one.rule.rule.lone_variable, values.source)
         silent = ~values.applies
         if one.rule.on_update is OnUpdate.ERASE:

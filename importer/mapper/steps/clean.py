@@ -75,6 +75,7 @@ class Split(MappingPart):
 
     @property
     def separators(self) -> str:
+        """What is between the parts, in words."""
         return in_words(self.on)
 
     @model_validator(mode="after")
@@ -210,6 +211,7 @@ class CleanStep:
 
     @property
     def kind(self) -> Kind:
+        """What it does."""
         return KINDS[self.name]
 
     def read(self, text: str, country: str) -> Reading:
@@ -327,11 +329,13 @@ class Clean(Step[tuple[CleanStep, ...]]):
 
     @property
     def separators(self) -> tuple[str, ...]:
+        """The texts between the parts of which it takes one."""
         splits = (step.setting for step in self.value if isinstance(step.setting, Split))
         return tuple(text for split in splits for text in split.on)
 
     @property
     def sees_lines(self) -> bool:
+        """Whether one of them looks for line breaks."""
         return any(step.sees_lines for step in self.value)
 
     @property

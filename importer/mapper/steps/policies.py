@@ -225,6 +225,7 @@ class EachPart(MappingPart):
 
     @property
     def cell(self) -> Cell | Variable:
+        """The cell, or the named value."""
         return self.template.cells[0] if self.template.lone_cell else self.template.variables[0]
 
     def parts(self, text: str) -> list[str]:

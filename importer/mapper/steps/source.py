@@ -149,8 +149,9 @@ class From(_Source[tuple[Template, ...]]):
         found = Values.of(texts, content & ~dashed, values.applies)
         if work.evaluation.lines:
             found.source = changed(found.texts, one_line)
-        found.dashed = dashed & found.applies
         evaluation = work.evaluation
+        dashed = dashed | evaluation.dashed.get(work.rule.lone_variable, ~evaluation.every)
+        found.dashed = dashed & found.applies
         found.own = found.own & evaluation.own.get(work.rule.lone_variable, evaluation.every)
         if work.one.column.id_rule is None and work.one.rule.field.path in ID_FIELDS:
             found.found += self._wrong_ids(work, found.applies)
@@ -302,4 +303,5 @@ class Default(Step[Rule]):
         """Evaluate it where the rest is blank and nothing failed."""
         blank = work.rows & ~values.filled & ~values.failed
         other = work.evaluate(self.value, blank)
+        values.dashed = values.dashed | other.dashed
         return values.over(other, ~(blank & other.filled))
