@@ -25,12 +25,12 @@ from importer.mapper.compile import EMAIL, digits_of, looks_like_a_person
 from importer.mapper.dates import ORDER_WORDS, YEARS, Dates, Unread, is_any_date, without_a_day
 from importer.mapper.editing import is_marked
 from importer.mapper.load import examine
-from importer.mapper.mapping import FieldRule
+from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.steps.clean import Clean, Lookup
 from importer.mapper.steps.dates import DatesStep
 from importer.mapper.steps.read import Read
-from importer.mapper.steps.step import Step
+from importer.mapper.steps.step import Codes, Step
 from importer.mapper.transforms import is_dash
 from importer.mapper.yaml_source import SIZE_LIMIT, cell
 from importer.model.fields import NO_CODES, CodeTables
@@ -404,6 +404,13 @@ def _is_written(step: Step[Any]) -> bool:
     return isinstance(step, Lookup | DatesStep | Read) or not (step.changes or step.key == "cases")
 
 
+def _looked_up(document: MappingDocument, rule: FieldRule) -> Codes:
+    """Return the codes of the one lookup that a column goes through, with their places."""
+    looks = [(step, at) for at, part in rule.giving_parts for step in part.steps
+             if isinstance(step, Lookup)]  # fmt: skip
+    return looks[0][0].codes((), looks[0][1], document.tables, {}) if len(looks) == 1 else ()
+
+
 def _of(path: Path, codes: defaultdict[tuple[str, str], set[str]]) -> Mapping[str, set[str]]:
     """Return the fields of each heading in a mapping, and add the codes of words below it."""
     found: defaultdict[str, set[str]] = defaultdict(set)
@@ -421,16 +428,15 @@ def _of(path: Path, codes: defaultdict[tuple[str, str], set[str]]) -> Mapping[st
         for heading in rule.headings if len(rule.headings) == 1 else ():
             if heading != TO_CHOOSE and cell(heading) not in guessed:
                 known = field if _takes_as_it_is(rule) else ""
-                words = {}
-                for code, steps in rule.codes(document.tables) if known in _LIKED else ():
+                names = [*map(heading_key, (heading, *document.file.headings.get(heading, ())))]
+                for name in names:
+                    found[name].add(known)
+                for code, steps in _looked_up(document, rule) if known in _LIKED else ():
                     mark, _ = document.source.locate(steps)
                     own = mark.file == path.name and not is_marked(lines[mark.line - 1])
-                    if own and code not in {None, "", TO_CHOOSE} and steps != rule.steps:
-                        words[heading_key(str(steps[-1]))] = str(code)
-                for name in map(heading_key, (heading, *document.file.headings.get(heading, ()))):
-                    found[name].add(known)
-                    for word, code in words.items():
-                        codes[name, word].add(code)
+                    if own and code not in {None, "", TO_CHOOSE}:
+                        for name in names:
+                            codes[name, heading_key(str(steps[-1]))].add(str(code))
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as default
 from difflib import get_close_matches
 
-from importer.mapper.dates import Dates, Order, Unread, shown_order, without_a_day
+from importer.mapper.dates import Dates, Order, Unread, is_iso, shown_order, without_a_day
 from importer.mapper.lookups import OTHERWISE
 from importer.mapper.placeholders import TO_CHOOSE, heading_key, names_for
 from importer.mapper.steps.read import Order as NameOrder
@@ -234,18 +234,31 @@ class Draft:
         """Return whether a column has other words than Alma's codes, as far as those are known."""
         if guess.field not in LOOKUPS or not (guess.few and spellings([guess])):
             return False
-        table = FIELDS[path_of(guess.field)].facts.table or ""
-        known = {row.code for row in self.beside.codes.enabled(table)}
+        known = self._known(guess.field)
         chosen = any(self.chosen_code(guess.field, word) for word in guess.counts)
         return guess.worded or chosen or (bool(known) and not guess.counts.keys() <= known)
 
+    def _known(self, field: str) -> frozenset[str]:
+        table = FIELDS[path_of(field)].facts.table or ""
+        return frozenset(row.code for row in self.beside.codes.enabled(table))
+
     def chosen_code(self, field: str, word: str) -> str:
-        """Return the code that a person chose, or confirmed, for a word in any case, "" if none."""
+        """Return the code that a person chose, or confirmed, for a word in any case, "" if none.
+
+        A confirmed one that Alma no longer has, and a date that is over, is none.
+        """
         key, confirmed = heading_key(word), self.beside.confirmed
+        if code := self._codes.get((field, key)):
+            return code
         names = (heading_key(one.place.heading) for one in self.by_field.get(field, ()))
         ours = (name for name in names if confirmed.fields.get(name) == field)
-        codes = (self._codes.get((field, key)), *(confirmed.codes.get((one, key)) for one in ours))
-        return next(filter(None, codes), "")
+        codes = {code for name in ours if (code := confirmed.codes.get((name, key)))}
+        if field in ENDS:
+            today = self.beside.today.isoformat()
+            codes = {code for code in codes if is_iso(code) and code >= today}
+        elif known := self._known(field):
+            codes &= known
+        return codes.pop() if len(codes) == 1 else ""
 
     def code(self, field: str, word: str) -> tuple[str, str]:
         """Return Alma's code for a word, "" if none is certain, and a question with near codes."""
@@ -714,7 +727,8 @@ class _Lines:
         if self.end_words:
             yield f"  {_END_DATES}:   # the date that each word means, such as 2099-12-31"
             for word, count in self.end_words.items():
-                known = next(filter(None, (self.draft.chosen_code(end, word) for end in ENDS)), "")
+                ends = {self.draft.chosen_code(end, word) for end in ENDS} - {""}
+                known = ends.pop() if len(ends) == 1 else ""
                 mark = f"{'   #' if known else f'{_TO_DO};'} {counted(count, 'row')}"
                 yield f"    {scalar(word)}: {scalar(known or TO_CHOOSE)}{mark}"
             yield '    "*": same'

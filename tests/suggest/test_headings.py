@@ -221,6 +221,34 @@ def test_the_codes_of_a_confirmed_column_are_written_again(tmp_path: Path) -> No
     assert "    permanent: 2099-12-31   # " in text
 
 
+def test_a_confirmed_code_that_does_not_hold_is_not_written_again(tmp_path: Path) -> None:
+    """One that Alma no longer has, or that two mappings differ about; a day that is over.
+
+    Nor does a `default` say anything of a word, or a lookup of words that another one made.
+    """
+    head = "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <K>\n  expiry_date: "
+    (tmp_path / "a.yaml").write_text(
+        f"{head}{{from: <E>, lookup: ends}}\n"
+        "  user_group: {from: <Z>, lookup: groups, default: GRAD}\n"
+        "  gender: {from: <$g>, lookup: g}\n"
+        "values: {g: {from: <G>, lookup: words}}\nlookups:\n"
+        "  groups: {Phd: GRAD, Old: GONE, Both: GRAD}\n  words: {Frau: F}\n  g: {F: FEMALE}\n"
+        '  ends: {spring: 2020-05-31, autumn: 31.12.2099, "*": same}\n'
+    )
+    (tmp_path / "b.yaml").write_text(
+        f"{head}<E>\n  user_group: {{from: <Z>, lookup: {{BOTH: UGRD}}}}\n"
+    )
+    known = replace(BESIDE, codes=CODES, confirmed=confirmed(tmp_path))
+    words = ["Phd", "Old", "Both", "default"]
+    ends = ["spring"] * 2 + ["autumn"] * 2 + ["2027-05-06"] * 8
+    headings, cells = filled(K=["7001", "7002"], Z=words, E=ends, G=["F", "Frau"])
+    text = suggest(roster(headings, cells), known)
+    assert "    Phd: GRAD   # " in text
+    assert "user_group: {from: <Z>, lookup: groups}\n" in text
+    for word in (*words[1:], "spring", "autumn", "F"):
+        assert f'    {word}: "?"   # to do' in text
+
+
 def test_a_column_with_words_for_nothing_only_has_no_lookup(tmp_path: Path) -> None:
     """A lookup without a word would be an error in the first mapping."""
     headings, cells = filled(ID=["7001", "7002"], Campus=["NULL", "*"])

@@ -212,6 +212,8 @@ def test_the_card_of_external_users_is_another_id_whatever_its_form(tmp_path: Pa
         ),
         (("Privileges until",), {"expiry_date"}),
         (("gültig bis",), {"expiry_date"}),
+        (("Ablauf der Karte",), {"expiry_date"}),
+        (("Läuft ab",), {"expiry_date"}),
         (("Dept name",), set()),
     ],
 )
@@ -226,6 +228,8 @@ def test_what_a_heading_names_by_its_values(
         "Surname": ("Lee", "Ito", "Ray"),
         "Privileges until": ("2031-05-15", "2032-05-15", "2031-05-15"),
         "gültig bis": ("unbefristet", "SoSe 2031", "31.03.2031"),
+        "Ablauf der Karte": ("31.03.2031", "30.09.2031", "31.03.2032"),
+        "Läuft ab": ("31.03.2031", "30.09.2031", "31.03.2032"),
         "Dept name": ("Computer Science", "Fine Arts", "Law"),
     }
     rows = [*zip(*(cells[heading] for heading in headings), strict=True)]
