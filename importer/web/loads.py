@@ -501,13 +501,15 @@ def steps(
         Step("Review", to if planned else "", applied),
         Step("Load", f"{to}/live" if applied else "", bool(known and applied and not known.left)),
     )
+    decisions = Step(
+        "Decisions", f"{to}/decisions" if asked and not applied else "", planned and not left, left
+    )
     if known and known.facts.command == "undo":
-        return last
+        return (decisions, *last) if asked else last
     return (
         Step("Sheet", f"{at}/sheet" if at else "", mapped or planned),
         Step("Mapping", f"{at}/mapping" if mapped else "", looked),
         Step("Grid", f"{at}/grid" if mapped else "", looked, checked.wrong if checked else 0),
-        Step("Decisions", f"{to}/decisions" if asked and not applied else "",
-             planned and not left, left),
+        decisions,
         *last,
     )  # fmt: skip

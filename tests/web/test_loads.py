@@ -192,9 +192,13 @@ def test_a_step_that_was_not_reached_is_no_link(tmp_path: Path) -> None:
 
 
 def test_an_undo_has_the_steps_that_it_has(tmp_path: Path) -> None:
-    """It has no roster, mapping and decisions of its own; those of the load are not its."""
-    shown = steps("/alma", None, tmp_path / "u1", _run(command="undo").known)
-    assert [one.name for one in shown] == ["Review", "Load"]
+    """It has no roster and mapping of its own; those of the load are not its.
+
+    A row of which somebody changed the user since the load asks a question, as in a load.
+    """
+    for review, asks in ((0, []), (2, ["Decisions"])):
+        shown = steps("/alma", None, tmp_path / "u1", _run(command="undo", review=review).known)
+        assert [one.name for one in shown] == [*asks, "Review", "Load"]
 
 
 def test_rows_without_a_decision_are_counted_until_they_have_one(tmp_path: Path) -> None:
