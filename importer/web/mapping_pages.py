@@ -392,7 +392,7 @@ def _codes_of(
         chosen = "" if code == TO_CHOOSE else code
         close = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
         near = tuple((one, labels[one]) for one in dict.fromkeys(names[name] for name in close))
-        meant = get_close_matches(key, has_code, n=1, cutoff=0.75)
+        meant = get_close_matches(key, [one for one in close[:1] if one in has_code], cutoff=0.75)
         typo = spelled.get(meant[0], meant[0]) if meant else ""
         lines.append(WordLine(word, count, chosen, near, typo))
     lines.sort(key=lambda line: -line.count)

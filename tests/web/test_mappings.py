@@ -146,6 +146,46 @@ def test_words_stay_in_their_order_while_they_get_codes(
     assert listed() == before
 
 
+def test_the_few_words_without_a_code_are_found_in_a_long_list(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """A link leads to each of them, wherever it is among the words."""
+    _, client = opened
+    kinds = [f"Kind{letter}" for letter in "abcdefghijklm"]
+    rows = [f"A95{n},Ann,Lee{kind},{kind}" for n, kind in enumerate([*kinds, *kinds[:-1]], 10)]
+    draft = drafted(
+        client, "practice", "\n".join(["Card,First Name,Last Name,Kind", *rows, ""]), "new"
+    )
+    form = {"target-D": "record/user_group", "do": "save", **mapping_stamp(client, draft)}
+    client.post(f"{draft}/mapping", data=form)
+    assert 'href="#code-1' not in client.get(f"{draft}/mapping").text  # all have none
+    form = {f"code record/user_group {kind}": "COMM" for kind in kinds[:-1]}
+    client.post(f"{draft}/mapping", data=form | mapping_stamp(client, draft))
+    page = client.get(f"{draft}/mapping").text
+    assert re.findall(r'href="#(code-1-\d+)">(\w+)<', page) == [("code-1-13", kinds[-1])]
+    assert f'<label for="code-1-13">{kinds[-1]}</label>' in page
+
+
+def test_a_word_that_is_a_code_of_alma_is_no_typing_error(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """Though it is like a word with a code, as Graduate is like Undergraduate."""
+    _, client = opened
+    kinds = ("Undergraduate", "Graduate", "Undergradaute")
+    rows = [f"A90{n},Ann,Lee{'abcd'[n]},{kind}" for n, kind in enumerate(kinds)]
+    draft = drafted(
+        client, "practice", "\n".join(["Card,First Name,Last Name,Kind", *rows, ""]), "new"
+    )
+    form = {"target-D": "record/user_group", "do": "save", **mapping_stamp(client, draft)}
+    client.post(f"{draft}/mapping", data=form)
+    form = {"code record/user_group Undergraduate": "UGRD", **mapping_stamp(client, draft)}
+    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    page = client.get(f"{draft}/mapping").text
+    assert re.findall(r">(\w+)</label> <span .*?Typing error for (\w+)", page) == [
+        ("Undergradaute", "Undergraduate")
+    ]
+
+
 def test_a_column_of_many_values_is_no_column_of_codes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
