@@ -59,5 +59,13 @@ export function make(name, attributes = {}, ...children) {
   return made;
 }
 
+/** Say once, on a page of something that runs, that nothing on it is up to date, if the server is silent for 15 seconds. */
+export function unanswered(/** @type {number} */ since) {
+  if (Date.now() - since < 15000 || at("silent")) return;
+  document.querySelector(".actions")?.replaceChildren();
+  document.querySelector(".head")?.after(make("p", { id: "silent", class: "banner bad", role: "alert" },
+    "The page is not answered any more, so this is how far it was. It may go on. Load the page again; if that does not help, start `importer web` again."));
+}
+
 /** @param {string} id @returns {any} the element with this ID */
 export const at = (id) => document.getElementById(id);

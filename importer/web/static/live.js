@@ -1,22 +1,15 @@
 // Shows the progress of a load as it comes; without this script the page reloads itself.
-import { at, make } from "./api.js";
+import { at, unanswered } from "./api.js";
 import { arrive } from "./place.js";
 
 const QUIET = 30000; // milliseconds between two announcements to a screen reader
-const SILENCE = 15000; // milliseconds without a word of the server
 const live = at("live");
 const source = new EventSource(live.dataset.events);
 let state = live.dataset.state;
 let said = Date.now();
-let last = Date.now(); // when the server said something
+let last = Date.now(); // when the server said something, which it does twice a second
 
-/** Say that nothing here is up to date, once the server is silent: it looks twice a second. */
-const silent = setInterval(() => {
-  if (Date.now() - last < SILENCE || at("silent")) return;
-  document.querySelector(".actions")?.replaceChildren();
-  document.querySelector(".head")?.after(make("p", { id: "silent", class: "banner bad", role: "alert" },
-    "The page is not answered any more, so this is how far the load was. It may go on. Start `importer web` again to see it."));
-}, 1000);
+const silent = setInterval(() => unanswered(last), 1000);
 
 source.onmessage = (/** @type {MessageEvent<string>} */ message) => {
   const now = JSON.parse(message.data);

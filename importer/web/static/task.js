@@ -1,10 +1,18 @@
 // Shows the result of a command when it has ended; without this script the page reloads itself.
-import { at } from "./api.js";
+import { at, unanswered } from "./api.js";
 import { arrive } from "./place.js";
 
 const part = at("running").dataset.part;
 const POLL = 1000; // milliseconds
+let last = Date.now(); // when the server answered
+const ended = (/** @type {Document} */ page) => {
+  last = Date.now();
+  if (at("silent")) location.reload(); // it was only asleep
+  return !page.getElementById("running");
+};
 const look = async () => {
-  if (!await arrive(location.href, (page) => !page.getElementById("running"), part)) setTimeout(look, POLL);
+  if (await arrive(location.href, ended, part)) return;
+  unanswered(last);
+  setTimeout(look, POLL);
 };
 setTimeout(look, POLL);
