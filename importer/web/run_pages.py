@@ -38,7 +38,7 @@ from importer.report.wording import ENDS, duration, workbooks
 from importer.web.drafts import Draft
 from importer.web.loads import events_of, last_load, ledger_stamp, name_of, prepared_by, text_people
 from importer.web.site import RefusedError, Visit, found, in_words, number, on_page, render, see
-from importer.web.tasks import DRAFTS, PRACTICE, Sittings, Workspace, is_locked
+from importer.web.tasks import DRAFTS, PAUSED, PRACTICE, Sittings, Task, Workspace, is_locked
 
 
 @lru_cache(maxsize=4)
@@ -239,12 +239,20 @@ def _shown(visit: Visit, shown: Review, wrong: Mapping[str, object] | None = Non
         unused=unused,
         workbooks=workbooks(shown.files, shown.facts),
         last=last_load(visit.space, visit.run.name),
+        failed=None if shown.applied else _failed_start(visit),
         wrong=wrong,
         own=visit.site.access.forbids(visit.person, shown.prepared_by),
         rows=rows,
         total=total,
         pages=-(-total // PAGE),
     )
+
+
+def _failed_start(visit: Visit) -> tuple[Task, tuple[str, ...]] | None:
+    """Return the last command that was to load a plan, and why it did not, None if none failed."""
+    tasks = visit.space.tasks
+    task = tasks.last("apply", f"runs/{visit.run.name}")
+    return None if task is None or tasks.exit(task) in PAUSED else (task, tasks.messages(task))
 
 
 def unused_answers(visit: Visit, ledger: Ledger) -> list[str]:

@@ -24,6 +24,7 @@ from tests.web.conftest import (
     run_command,
     tab_of,
     until,
+    version,
     with_mapping,
 )
 
@@ -102,6 +103,40 @@ def test_an_undo_names_who_is_deleted_and_who_stays(office: tuple[Library, httpx
     looks = plan.partition("Look at these first")[2].partition("Every row")[0]
     assert re.search(r"2 Deletions .*Ida Name0 300.*Ida Name2 302", looks)
     assert re.search(r"they stay in Alma .*Ida Name1 This user has 2 loans", looks)
+
+
+def test_an_undo_of_new_people_asks_for_the_box_that_deletes_them(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """Without it nothing would change; where people were updated, too, the box is free."""
+    library, client = office
+    library.set_rate(50)
+    library.add("320", "Ida", "Name0", user_group={"value": "FRIEND"})
+    for first, needed in ((310, True), (320, False)):
+        run = planned(client, drafted(client, "alma", people(first, 2), "plain.yaml"))
+        followed(client, approve(client, run, *failed_checks(client, run)))
+        box = re.search(r'<input type="checkbox" name="delete"[^>]*>', client.get(run).text)
+        assert box is not None
+        assert ("required" in box[0]) == needed
+
+
+def test_a_command_that_is_not_answered_says_so(
+    browser: Browser, office: tuple[Library, httpx.Client]
+) -> None:
+    """Where the server is silent, its page has no buttons any more, and says what to do."""
+    library, client = office
+    draft = drafted(client, "alma", people(330, 40), "plain.yaml")
+    library.set_rate(1)
+    started = client.post(f"{draft}/plan", data={"version": version(client, draft)})
+    with tab_of(browser, client) as tab:
+        tab.clock.install()
+        tab.goto(str(client.base_url.join(started.headers["Location"])))
+        expect(tab.get_by_role("button", name="Cancel")).to_be_visible()
+        tab.route("**/tasks/*", lambda route: route.abort())
+        tab.clock.run_for(20_000)
+        expect(tab.get_by_role("alert")).to_contain_text("not answered any more")
+        expect(tab.get_by_role("button", name="Cancel")).to_be_hidden()
+    client.post(f"{started.headers['Location']}/cancel")
 
 
 def test_settings_show_jobs_and_keys(office: tuple[Library, httpx.Client]) -> None:

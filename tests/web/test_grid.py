@@ -353,7 +353,10 @@ def test_nothing_that_was_typed_is_lost(shown: tuple[Path, Page]) -> None:
 
 
 def test_of_two_texts_a_person_chooses(shown: tuple[Path, Page]) -> None:
-    """Where somebody else corrected the cell: theirs or one's own, which is kept until then."""
+    """Where somebody else corrected the cell: theirs or one's own, which is kept until then.
+
+    Before that, nothing is compared with Alma, and the page says why.
+    """
     _, tab = shown
     for was, theirs, answer in (("", "Berg", "Keep “Berg”"), ("Berg", "Burg", "Use “Borg”")):
         edit = {"row": 3, "column": "C", "was": was, "now": theirs}
@@ -369,6 +372,8 @@ def test_of_two_texts_a_person_chooses(shown: tuple[Path, Page]) -> None:
         tab.keyboard.press("Enter")
         expect(tab.get_by_role("alert")).to_contain_text(theirs)
         expect(_cell(tab, 3, "Last")).to_have_text("Borg")
+        tab.get_by_role("button", name=re.compile("^Compare with Alma")).click()
+        expect(tab.locator("#said")).to_have_text("First choose which text stays")
         tab.get_by_role("button", name=answer).click()
         expect(tab.get_by_role("alert")).to_have_count(0)
         expect(_cell(tab, 3, "Last")).to_have_text(answer.split("“")[1][:-1])

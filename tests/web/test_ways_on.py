@@ -94,7 +94,10 @@ def test_a_key_in_a_folder_of_secrets_is_changed_there(tmp_path: Path) -> None:
 
 
 def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Client]) -> None:
-    """The page of a stopped load says why, also later; before anything began, it leads back."""
+    """The page of a stopped load says why, also later; before anything began, it leads back.
+
+    There, too, is why, for whoever comes back to a load that is said to wait for approval.
+    """
     library, client = office
     library.set_rate(50)
     run = planned(client, drafted(client, "alma", people(200, 2), "plain.yaml"))
@@ -108,9 +111,11 @@ def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Clien
     for page in shown:
         assert {"Approve again", "Check the connection"} <= buttons(page)
         assert "Continue the load" not in buttons(page)
+    for page in (*shown, client.get(run).text):
         assert not re.search(r"importer apply|ALMA_API_KEY", page)
         assert "Check the key" in page
     followed(client, approve(client, run))
+    assert "Check the key" not in client.get(run).text
 
 
 def test_a_command_that_answers_rows_is_no_load(office: tuple[Library, httpx.Client]) -> None:

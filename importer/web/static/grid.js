@@ -543,7 +543,12 @@ at("plan").form.addEventListener("submit", (/** @type {any} */ event) => {
   if (editing) stop(true);
   if (!unsaved.size) return;
   event.preventDefault();
-  queue.then(() => (unsaved.size ? at("notes").querySelector("button")?.focus() : event.target.submit()));
+  queue.then(() => {
+    if (unsaved.size) {
+      say(clashes.size ? "First choose which text stays" : "Not saved");
+      at("notes").querySelector("button")?.focus();
+    } else event.target.submit();
+  });
 });
 window.addEventListener("beforeunload", (event) => { if (editing && editing.input.value !== editing.was) stop(true); if (unsaved.size) event.preventDefault(); });
 load();
