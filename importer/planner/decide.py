@@ -103,10 +103,20 @@ def _decide_known(
     return _held(replace(planned, warnings=(*who.warnings, *planned.warnings, *harmless)))
 
 
+_ITS_ID = {Code.KNOWN_BY_ANOTHER_ID, Code.PRIMARY_ID_DIFFERS}
+"""Problems that advise to give the user the row's ID."""
+
+
 def _asked(draft: DraftUser, questions: Collection[Problem]) -> Held:
-    """Return a row with open questions; of a user who must stay each advises what can be done."""
+    """Return a row with open questions.
+
+    That a user may get the row's ID is not advised where this user must stay as it is.
+    """
     stays = {one.value: one.advice for one in questions if one.code in STAY}
-    asked = (replace(one, advice=stays.get(one.value, one.advice)) for one in questions)
+    asked = (
+        replace(one, advice=stays[one.value]) if one.code in _ITS_ID and one.value in stays else one
+        for one in questions
+    )
     return Held(draft.row, tuple(asked))
 
 

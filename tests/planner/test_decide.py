@@ -131,6 +131,15 @@ def test_who_must_stay_is_not_advised_to_get_another_id() -> None:
     assert choices(step.problems) == (DECISIONS[Answer.REJECT],)
 
 
+def test_another_person_with_the_row_s_id_is_no_reason_to_do_nothing() -> None:
+    """Where the mapping only loads new users, the ID of a new one may still be mistyped."""
+    another = user(first_name="Otto", last_name="Quint", birth_date="1950-01-02Z")
+    step = planned(known(another), Match(known="skip")).step
+    assert isinstance(step, Held)
+    (asked,) = (one for one in step.problems if one.code is Code.ANOTHER_PERSON)
+    assert "correct" in asked.advice
+
+
 @pytest.mark.parametrize(
     ("found", "match"),
     [(known(user(**EXTERNAL)), Match(known="skip")), (MatchResult(), Match(new="skip"))],
