@@ -54,26 +54,29 @@ _EDITS = (
 """How `loaded` is filled from `edits`, which had the newest values, and `before`, older ones."""
 
 _MISSING = (
-    "INSERT OR IGNORE INTO rosters SELECT institution, mapping, rtrim(roster), max(time),"
-    " max(roster = rtrim(roster)) FROM missing GROUP BY 1, 2, 3",
+    "INSERT OR IGNORE INTO rosters SELECT institution, mapping, rtrim(roster), rtrim(roster),"
+    " max(time), max(roster = rtrim(roster)) FROM missing GROUP BY 1, 2, 3",
     "INSERT OR IGNORE INTO present SELECT institution, mapping, primary_id,"
     " strftime('%Y-%m-%dT%H:%M:%f+00:00', julianday(min(time)) - 0.0001) FROM missing"
     " WHERE primary_id <> '' GROUP BY 1, 2, 3",
-    "INSERT OR IGNORE INTO present SELECT institution, mapping, primary_id, max(last, max(time))"
+    "INSERT OR IGNORE INTO present SELECT DISTINCT institution, mapping, primary_id, last"
     " FROM loaded JOIN (SELECT institution, mapping, max(time) AS last FROM rosters GROUP BY 1, 2)"
-    " USING (institution, mapping) WHERE instr(key, ' ') = 0 GROUP BY 1, 2, 3",
+    " USING (institution, mapping) WHERE instr(key, ' ') = 0",
     "DROP TABLE missing",
 )
-"""How `rosters` and `present` are filled from `missing`, which had who was not in which roster."""
+"""How `rosters` and `present` are filled from `missing`, which had who was not in which roster.
+
+It did not have the run; the roster's hash is in place of its name.
+"""
 
 _FORGET = (
     "DELETE FROM answers WHERE julianday(json_extract(resolution, '$.time')) < julianday(?)",
     "DELETE FROM rosters WHERE julianday(time) < julianday(?) AND EXISTS (SELECT 1 FROM rosters AS"
     " later WHERE later.time > rosters.time AND later.institution = rosters.institution"
-    " AND later.mapping = rosters.mapping AND later.counts)",
+    " AND later.mapping = rosters.mapping AND later.counts > 0)",
     "DELETE FROM present WHERE julianday(time) < julianday(?) AND time < (SELECT max(rosters.time)"
     " FROM rosters WHERE rosters.institution = present.institution"
-    " AND rosters.mapping = present.mapping AND counts)",
+    " AND rosters.mapping = present.mapping AND counts > 0)",
     "DELETE FROM leavers WHERE julianday(time) < julianday(?)",
     "DELETE FROM loaded WHERE EXISTS (SELECT 1 FROM loaded AS later WHERE later.time > loaded.time"
     " AND later.institution = loaded.institution AND later.primary_id = loaded.primary_id"
@@ -149,10 +152,12 @@ class Memory(Database):
                     connection.execute("CREATE TABLE missing AS SELECT * FROM earlier.missing")
             connection.execute("DETACH earlier")
             path.unlink(missing_ok=True)
-        if [*connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'missing'")]:
+        earlier = "SELECT 1 FROM sqlite_master WHERE name = 'missing'"
+        if [*connection.execute(earlier)]:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                for query in _MISSING:
+                # another command may have been first
+                for query in _MISSING if [*connection.execute(earlier)] else ():
                     connection.execute(query)
 
     @property
@@ -332,8 +337,9 @@ class AbsentMemory(Memory):
         So of the rosters since the last one with them.
         """
         query = (
-            "SELECT primary_id, (SELECT count(*) FROM rosters WHERE institution = ?1"
-            " AND mapping = ?2 AND rosters.time > present.time AND (counts OR roster = ?3)) AS of"
+            "SELECT primary_id, (SELECT count(DISTINCT roster) FROM rosters WHERE institution = ?1"
+            " AND mapping = ?2 AND rosters.time > present.time"
+            " AND (counts > 0 OR roster = ?3)) AS of"
             " FROM present WHERE institution = ?1 AND mapping = ?2 AND time < (SELECT max(time)"
             " FROM rosters WHERE institution = ?1 AND mapping = ?2) AND of > 0"
         )
@@ -342,25 +348,23 @@ class AbsentMemory(Memory):
     def see(
         self,
         mapping: str,
-        roster: str,
+        facts: RunFacts,
         present: Iterable[str],
         elsewhere: Iterable[str],
         missing: Iterable[str],
-        time: datetime,
     ) -> None:
-        """Save who is in a roster, named by its hash, and who is missing from it.
+        """Save who is in the roster of a plan, and who is missing from it.
 
         It does not count yet; see `count`. Who is missing for the first time was last in a roster
         just before it. `elsewhere`: who is only in another roster of the plan; they are not missing
         from this one, and count from the start.
         """
-        time = self.next_time("rosters", time)
+        time = self.next_time("rosters", facts.started)
         before, now = utc(time - timedelta(microseconds=1)), utc(time)
         self.write(
             (
-                "INSERT INTO rosters VALUES (?, ?, ?, ?, 0)"
-                " ON CONFLICT DO UPDATE SET time = excluded.time",
-                [(mapping, roster, now)],
+                "INSERT OR REPLACE INTO rosters VALUES (?, ?, ?, ?, ?, 0)",
+                [(mapping, facts.run_name, facts.hash_of(mapping), now)],
             ),
             (
                 "DELETE FROM present WHERE institution = ? AND mapping = ? AND primary_id = ?",
@@ -376,32 +380,56 @@ class AbsentMemory(Memory):
             ),
         )
 
-    def count(self, facts: RunFacts, *, counts: bool = True) -> None:
-        """Count the rosters of a plan, which was applied or has nothing to apply, or count no more.
-
-        Those of older plans with the same mappings, which were never applied, are forgotten.
-        """
-        own = {its.name: facts.hash_of(its.name) for _, its in facts.rosters}
-        query = (
-            f"UPDATE rosters SET counts = {int(counts)}"  # noqa: S608
-            " WHERE institution = ? AND mapping = ? AND roster = ?"
-        )
-        left = (
-            "DELETE FROM rosters WHERE institution = ? AND mapping = ? AND NOT counts AND time < ?"
+    def see_some(self, mapping: str, present: Iterable[str]) -> None:
+        """Save who is in a roster from which nobody is missing: as if in the last that counts."""
+        add = (
+            "INSERT INTO present SELECT ?1, ?2, ?3, last FROM (SELECT max(time) AS last"
+            " FROM rosters WHERE institution = ?1 AND mapping = ?2 AND counts > 0)"
+            " WHERE last IS NOT NULL"
+            " ON CONFLICT DO UPDATE SET time = max(time, excluded.time)"
         )
         if self.exists:
-            older = [(name, utc(facts.started)) for name in own if counts]
-            self.write((query, own.items()), (left, older))
+            self.write((add, ((mapping, key) for key in present)))
+
+    def count(self, facts: RunFacts) -> None:
+        """Count the rosters of a plan, which was applied or has nothing to apply.
+
+        Those of older plans with the same mappings, which were never applied, are forgotten. By an
+        undo, what counted counts no more, and the other way around.
+        """
+        if not self.exists:
+            return
+        undoes, run = facts.command == "undo", facts.run_name
+        last, counts = (facts.undoes_run, "-counts") if undoes else (run, "1")
+        runs = "SELECT run FROM rosters WHERE institution = ? AND mapping = ?"
+        count = (
+            f"UPDATE OR REPLACE rosters SET counts = {counts}, run = ?4"  # noqa: S608
+            " WHERE institution = ?1 AND mapping = ?2 AND run = ?3"
+        )
+        left = (
+            "DELETE FROM rosters WHERE institution = ? AND mapping = ? AND counts = 0 AND time < ?"
+        )
+        for name in {its.name for _, its in facts.rosters}:
+            known = {one for (one,) in self.read(runs, (self.institution, name))}
+            if undoes and run in known:
+                continue
+            counted = last if last in known else facts.hash_of(name)  # as an earlier version has it
+            older = [] if undoes else [(name, utc(facts.started))]
+            self.write((count, [(name, counted, run)]), (left, older))
 
     def in_other_rosters(self, own: Collection[str], since: datetime) -> frozenset[str]:
-        """Return who is in the last roster of a mapping that is none of `own`.
+        """Return who is in the last roster of a mapping that is none of `own`, or in one since.
 
-        A last roster from before `since` does not count.
+        A last roster from before `since` does not count, unless it was planned again.
         """
         query = (
-            "SELECT DISTINCT primary_id FROM present JOIN (SELECT mapping, max(time) AS last FROM"
-            " rosters WHERE institution = ?1 AND counts GROUP BY mapping) USING (mapping)"
-            " WHERE institution = ?1 AND time >= last AND julianday(last) >= julianday(?2)"
+            "WITH counted AS (SELECT mapping, max(time) AS last, roster AS its FROM rosters"
+            " WHERE institution = ?1 AND counts > 0 GROUP BY mapping)"
+            " SELECT DISTINCT primary_id FROM counted JOIN rosters USING (mapping)"
+            " JOIN present USING (institution, mapping, time)"
+            " WHERE institution = ?1 AND time >= last AND EXISTS (SELECT 1 FROM rosters AS again"
+            " WHERE again.institution = ?1 AND again.mapping = counted.mapping"
+            " AND again.roster = its AND julianday(again.time) >= julianday(?2))"
             " AND mapping NOT IN (SELECT value FROM json_each(?3))"
         )
         values = (self.institution, utc(since), json.dumps([*own]))
@@ -604,11 +632,17 @@ class EditMemory(Memory):
         )
 
     def loaded_since(self, facts: RunFacts, row: int, user: str) -> date | None:
-        """Return when another run with the mapping of a row loaded this user after that plan."""
+        """Return when another run with the mapping of a row loaded this user after that plan.
+
+        Neither a load that was undone counts, nor the undo.
+        """
         query = (
-            "SELECT max(time) FROM loaded WHERE institution = ? AND primary_id = ? AND mapping = ?"
-            " AND key = ? AND run <> ? AND julianday(time) > julianday(?)"
+            "SELECT max(time) FROM loaded WHERE institution = ?1 AND primary_id = ?2"
+            " AND mapping = ?3 AND key = ?4 AND run <> ?5 AND julianday(time) > julianday(?6)"
             " AND julianday(time) <= julianday('now')"  # a clock was ahead once
+            " AND NOT EXISTS (SELECT 1 FROM loads WHERE institution = ?1 AND"
+            " (mapping = ?3 || char(10) || loaded.run"
+            " OR loads.run = loaded.run AND instr(mapping, ?3 || char(10)) = 1))"
         )
         of_plan = (facts.of(row)[1].name, self._mark, facts.run_name, utc(facts.started))
         (last,) = next(self.read(query, (self.institution, user.casefold(), *of_plan)), (None,))

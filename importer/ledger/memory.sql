@@ -6,10 +6,11 @@ CREATE TABLE IF NOT EXISTS answers (
   PRIMARY KEY (institution, primary_id)
 ) STRICT;
 
--- The rosters of mappings that look for missing people, by hash; `counts` once one is applied.
+-- The rosters of mappings that look for missing people, by hash; `counts`: 1 once the run is applied,
+-- -1 once it is undone. `run` is then the undo, so that the undo of that one is known.
 CREATE TABLE IF NOT EXISTS rosters (
-  institution TEXT NOT NULL, mapping TEXT NOT NULL, roster TEXT NOT NULL, time TEXT NOT NULL,
-  counts INTEGER NOT NULL, PRIMARY KEY (institution, mapping, roster)
+  institution TEXT NOT NULL, mapping TEXT NOT NULL, run TEXT NOT NULL, roster TEXT NOT NULL,
+  time TEXT NOT NULL, counts INTEGER NOT NULL, PRIMARY KEY (institution, mapping, run)
 ) STRICT, WITHOUT ROWID;
 
 -- When each person was last in a roster of a mapping; if in none yet, just before the first.

@@ -141,11 +141,7 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
     if facts.alma is None:
         return
     memory = AbsentMemory(facts.alma.key)
-    counts = facts.command == "plan"
-    if not counts:
-        with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
-            counts = first.facts.command == "undo"
-    memory.count(facts, counts=counts)
+    memory.count(facts)
     rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
     if not rows and ledger.value(SEEN) is not None:
         return

@@ -93,7 +93,11 @@ async def plan_absent(
     several rosters, which may be loaded one after the other.
     """
     plan = AbsentPlan()
-    there: Mapping[str, frozenset[str]] = {}
+    if all(mapped.match.absent is None for mapped in rosters):
+        return plan
+    assert facts.alma is not None  # noqa: S101  a plan has it
+    memory = AbsentMemory(facts.alma.key)
+    there = present(rosters, users.cache, context.common, memory.institution)
     own = {mapped.mapping.name for mapped in rosters}
     for part in rosters.by_mapping():
         name = part[0].mapping.name
@@ -108,39 +112,39 @@ async def plan_absent(
         elif users.cache is None:
             why = "there is no complete user cache to look for missing people in"
         else:
-            assert facts.alma is not None  # noqa: S101  a plan has it
-            memory = AbsentMemory(facts.alma.key)
-            there = there or present(rosters, users.cache, context.common, memory.institution)
-            every, roster = frozenset[str]().union(*there.values()), facts.hash_of(name)
+            every = frozenset[str]().union(*there.values())
             missing = find_missing(every, part[0], users.cache, among(part))
-            elsewhere = every - there[name]
-            memory.see(name, roster, there[name], elsewhere, missing, facts.started)
-            counts = memory.counts(name, roster)
+            memory.see(name, facts, there[name], every - there[name], missing)
+            counts = memory.counts(name, facts.hash_of(name))
             since = [Missing(user, counts[key]) for key, user in missing.items()]
             stay = memory.in_other_rosters(own, facts.started - COUNTS)
             await _plan(plan, part, since, stay, users, context)
             continue
+        memory.see_some(name, there[name])
         plan.problems.append(part[0].problem(Code.ABSENT_NOT_COMPARED, why))
     return plan
 
 
 def present(
-    rosters: CheckedRosters, cache: UserCache, common: Common, institution: str
+    rosters: CheckedRosters, cache: UserCache | None, common: Common, institution: str
 ) -> Mapping[str, frozenset[str]]:
     """Return who is in the rosters of a run, by mapping's name, by primary ID without case.
 
     A row counts whatever becomes of it: nobody is missing because of a mistake in the row. Rows
-    that a mapping leaves out do not count.
+    that a mapping leaves out do not count. Without a user cache the IDs of the rows are returned.
     """
     former = EditMemory(institution).former()
     there: dict[str, set[str]] = {one.mapping.name: set() for one in rosters}
     rows = {row for one in rosters for row in one.candidates.rows}
     for draft in rosters.drafts(rows, {}, ""):
-        near = find_near(cache, PersonQuery(draft.every_identifier, person=draft.person))
         own = there[rosters.of(draft.row).mapping.name]
-        own |= counts_for(draft, near, rosters.match(draft.row), common)
-        own.add(draft.primary_id.casefold())  # whom the load creates
-        ids = (value.casefold() for _, value in draft.every_identifier)
+        ids = {value.casefold() for _, value in draft.every_identifier}
+        if cache is None:
+            own |= ids
+        else:
+            near = find_near(cache, PersonQuery(draft.every_identifier, person=draft.person))
+            own |= counts_for(draft, near, rosters.match(draft.row), common)
+            own.add(draft.primary_id.casefold())  # whom the load creates
         own.update(former[value] for value in ids if value in former)
     return {name: frozenset(own) for name, own in there.items()}
 

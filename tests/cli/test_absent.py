@@ -12,7 +12,20 @@ from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, BO, HEAD, MAPPING, ask, codes, edit, link, load, state, write
+from tests.cli.small import (
+    ANA,
+    BO,
+    HEAD,
+    MAPPING,
+    ask,
+    change,
+    codes,
+    edit,
+    link,
+    load,
+    state,
+    write,
+)
 from tests.command_line import typed
 from tests.practice import call
 from tests.sheets import write_rows
@@ -567,4 +580,41 @@ def test_a_row_of_another_roster_counts_whatever_became_of_it(
     typed("undo", "cut-off", "-o", "undone")
     typed("apply", "undone")
     load(write(ANA, name="staff.csv"), "beside-one-that-was-undone", "staff.yaml")
+    assert inactive(sandbox) == set()
+
+
+@pytest.mark.parametrize("part", ["--visible-only", "--no-refresh"])
+def test_who_is_in_a_roster_from_which_nobody_is_missing_stays(
+    known: None, sandbox: Sandbox, part: str
+) -> None:
+    """As where hidden rows are left out, or where there is no user cache to look for others in."""
+    for name in ("staff", "students"):
+        text = LEAVERS.replace("name: small", f"name: {name}")
+        (Path(f"{name}.yaml")).write_text(text, "utf-8")
+    bo = (*BO[:3], "COMM", *BO[4:])
+    load(write(ANA, CY, name="staff.csv"), "staff", "staff.yaml")
+    load(write(bo, name="students.csv"), "students", "students.yaml")
+    if part == "--no-refresh":
+        typed("users", "delete", "--yes")
+    students = write(bo, CY, name="students.csv")
+    typed("plan", students, "-m", "students.yaml", part, "-o", "moved")
+    assert ("0", "absent-not-compared") in codes("moved")
+    load(write(ANA, name="staff.csv"), "left", "staff.yaml")
+    assert inactive(sandbox) == set()
+
+
+def test_a_roster_counts_after_the_undo_of_its_second_load(known: None, sandbox: Sandbox) -> None:
+    """The first load of it is still there, so its people stay where another roster lacks them."""
+    for name in ("staff", "students"):
+        text = LEAVERS.replace("name: small", f"name: {name}")
+        (Path(f"{name}.yaml")).write_text(text, "utf-8")
+    students = write((*BO[:3], "COMM", *BO[4:]), CY, name="students.csv")
+    load(write(ANA, name="staff.csv"), "staff", "staff.yaml")
+    assert inactive(sandbox) == {"2002", "2003"}
+    load(students, "students", "students.yaml")
+    change("students.yaml", ("<Group>\n", "<Group>\n  expiry_date: 2031-05-31\n"))
+    load(students, "with-a-date", "students.yaml")
+    typed("undo", "with-a-date", "-o", "undone")
+    typed("apply", "undone", "--allow", "many-changes")
+    load(write((*ANA[:5], "new@example.org", ""), name="staff.csv"), "again", "staff.yaml")
     assert inactive(sandbox) == set()

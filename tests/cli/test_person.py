@@ -22,6 +22,7 @@ from importer.web.tasks import DRAFTS
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ANA, BO, MAPPING, load, write
 from tests.command_line import typed
+from tests.report.building import FACTS
 
 WITH_CARD = MAPPING.replace(
     "  birth_date", "  user_identifier: [{id_type: BARCODE, value: '77<Id>'}]\n  birth_date"
@@ -249,7 +250,7 @@ def test_nothing_of_an_erased_person_is_left_elsewhere() -> None:
         connection.execute("INSERT INTO pages VALUES (0, 'b1\np5', 0)")
     edits = EditMemory(inst)
     edits.remember("one", 1, [Remembered("F5", "F5", "small", {})], found, ["small"])
-    AbsentMemory(inst).see("small", "roster", [], [], ["f5"], found)
+    AbsentMemory(inst).see(FACTS.mapping.name, FACTS, [], [], ["f5"])
     edits.remember("two", 1, [Remembered("P5", "F5", "small", {})], found, ["small"])
     places = [("user cache", str(path)), ("memory", str(PATH)), ("draft", "alma.sqlite")]
     assert traces("p5") == traces("F5") == traces("7000007") == places

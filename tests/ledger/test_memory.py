@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -23,6 +25,7 @@ from importer.ledger.memory import (
     rows_about,
 )
 from importer.model.plan import Create, Fate, Imprint, Where, Written
+from importer.model.run import RunFacts
 from importer.model.user import User
 from tests.report import building
 
@@ -282,7 +285,10 @@ def test_the_files_of_earlier_versions_are_taken_in(memory: EditMemory) -> None:
 
 
 def test_who_was_in_the_rosters_of_version_1_3_is_known(memory: EditMemory) -> None:
-    """Who was loaded and is not missing was in the last one; the others as often not as before."""
+    """Who was loaded and is not missing was in the last one; the others as often not as before.
+
+    A plan of that version can still be applied, and counts.
+    """
     load(memory, 1, one("1", left("A")), one("8", left("B")))
     memory.close()
     with closing(sqlite3.connect("runs/memory.sqlite")) as connection:
@@ -299,6 +305,8 @@ def test_who_was_in_the_rosters_of_version_1_3_is_known(memory: EditMemory) -> N
     assert absent.in_other_rosters((), DAY) == {"1"}
     assert absent.in_other_rosters(["m"], DAY) == set()
     assert absent.in_other_rosters((), DAY + timedelta(days=9)) == set()
+    absent.count(plan_of("m", "t", DAY + timedelta(days=3)))  # planned by that version
+    assert absent.counts("m", "") == {"8": 3}
 
 
 def test_a_damaged_file_is_named(memory: EditMemory) -> None:
@@ -338,8 +346,79 @@ def test_a_roster_that_counts_forgets_no_plan_of_another_mapping(memory: EditMem
     missing, facts = AbsentMemory(ALMA), building.FACTS
     own, before = facts.mapping.name, facts.started - timedelta(hours=1)
     for mapping, roster in ((own, "old"), ("other", "theirs")):
-        missing.see(mapping, roster, (), (), ["8"], before)
-    missing.see(own, facts.hash_of(own), (), (), ["8"], facts.started)
+        missing.see(mapping, plan_of(mapping, roster, before), (), (), ["8"])
+    missing.see(own, facts, (), (), ["8"])
     missing.count(facts)
     assert missing.counts(own, "old") == missing.counts(own, "") == {"8": 1}
     assert missing.counts("other", "theirs") == {"8": 1}
+
+
+def plan_of(mapping: str, roster: str, started: datetime) -> RunFacts:
+    """The facts of a plan of a roster, named by its hash."""
+    update = {
+        "mapping": building.FACTS.mapping.model_copy(update={"name": mapping}),
+        "roster": building.FACTS.roster.model_copy(update={"sha256": roster}),
+        "started": started,
+    }
+    return building.FACTS.model_copy(update=update)
+
+
+def test_a_roster_counts_as_long_as_one_load_of_it_is_not_undone(memory: EditMemory) -> None:
+    """However often undos are undone, and whatever is planned or loaded in between."""
+    absent, first = AbsentMemory(ALMA), plan_of("m", "r", DAY)
+
+    def there() -> frozenset[str]:
+        return absent.in_other_rosters((), DAY)
+
+    def undo(run: RunFacts, hours: int) -> RunFacts:
+        update = {"command": "undo", "undoes_run": run.run_name}
+        undone = run.model_copy(
+            update={**update, "started": DAY + timedelta(hours=hours), "undoes": "gone"}
+        )
+        absent.count(undone)
+        absent.count(undone)  # another apply of it
+        return undone
+
+    absent.see("m", first, ["1"], (), ())
+    absent.count(first)
+    again = plan_of("m", "r", DAY + timedelta(hours=1))
+    absent.see("m", again, ["1"], (), ["2"])
+    absent.count(again)
+    undone = undo(again, 2)
+    assert there() == {"1"}
+    found = []
+    last = undo(first, 3)
+    for hours in range(4, 8):
+        found.append(there())
+        last = undo(last, hours)
+    assert found == [set(), {"1"}, set(), {"1"}]
+    undo(undone, 8)
+    assert there() == {"1"}
+    assert absent.counts("m", "") == {"2": 1}
+
+
+def test_two_commands_may_take_in_an_earlier_memory_at_once(memory: EditMemory) -> None:
+    """The one that is second waits for the first, and finds nothing to take in."""
+    load(memory, 1, one("1", left("A")))
+    memory.close()
+    with closing(sqlite3.connect("runs/memory.sqlite", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE missing (institution, mapping, primary_id, roster, time)")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DROP TABLE missing")
+        with ThreadPoolExecutor() as pool:
+            second = pool.submit(lambda: AbsentMemory(ALMA).counts("m", ""))
+            sleep(0.3)
+            connection.execute("COMMIT")
+            assert second.result() == {}
+
+
+def test_a_load_that_was_undone_is_no_newer_load(memory: EditMemory) -> None:
+    """An older plan can be resolved again, until the undo is undone."""
+    facts, found = plan_of("m", "r", DAY), []
+    load(memory, 0, one("1", left("A")))
+    load(memory, 1, one("1", left("B")))
+    for run, undone in (("undo", "run 1"), ("again", "undo")):
+        found.append(memory.loaded_since(facts, 1, "1"))
+        memory.put_back(run, 1, undone, {}, {"1"})
+    found.append(memory.loaded_since(facts, 1, "1"))
+    assert found == [date(2026, 8, 21), None, date(2026, 8, 21)]
