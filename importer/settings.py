@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -116,8 +117,9 @@ class Settings(BaseSettings):
     def for_messages(cls, needed: tuple[str, ...]) -> Settings:
         """Return the settings for a message of a job, which may be about the wrong ones.
 
-        A setting that is wrong and not `needed` has its default, and nothing of a `.env` counts
-        that cannot be read or trusted. Raises UsageError naming the needed ones that are wrong.
+        A setting that is wrong and not `needed` has its default, as has one in a line of `.env`
+        that cannot be read; nothing of a `.env` counts that cannot be trusted. Raises UsageError
+        naming the needed ones that are wrong.
         """
         return cls._usable(needed)._hidden()
 
@@ -193,7 +195,7 @@ def named(name: str) -> SecretStr | None:
     For the passwords that a job names, which it sends to the server that it names. Raises
     UsageError as `Settings.read` does.
     """
-    value = os.environ.get(name) or _secret(name) or _read_env().get(name.upper())
+    value = os.environ.get(name) or _secret(name) or _values(_env_lines()).get(name.upper())
     add_secret(value or "")
     return SecretStr(value) if value else None
 
@@ -246,35 +248,60 @@ def _secret(name: str) -> str | None:
     return None
 
 
-def _read_env() -> dict[str, str]:
-    """Return the settings in `.env`, as they are written, by their names in capital letters.
+def _env_lines() -> list[Binding]:
+    """Return the lines of `.env`. Raises UsageError where it cannot be read or trusted.
 
-    A folder of this name, as some make for a virtual environment, is not a settings file. Raises
-    UsageError for a line with the name of a setting that is not NAME=value.
+    A folder of this name, as some make for a virtual environment, is not a settings file.
     """
     path = Path(ENV)
     if path.is_dir():
-        return {}
+        return []
     try:
         text = read_text_bounded(path, ENV_BYTES)
     except FileMissingError:
-        return {}
+        return []
     _require_trusted(path)
-    lines = list(parse_stream(io.StringIO(text)))
-    for one in lines:
-        if one.error and "ALMA_" in one.original.string.upper():
-            msg = (
-                f"Line {one.original.line} of {ENV} cannot be read. Write NAME=value, such as "
-                f"{KEY}=…, with nothing before it, and a quotation mark at both ends or at none."
-            )
-            raise UsageError(msg)
-    return {one.key.upper(): one.value for one in lines if one.key and one.value}
+    return list(parse_stream(io.StringIO(text.replace("\r\n", "\n"))))
+
+
+def _values(lines: Iterable[Binding]) -> dict[str, str]:
+    """Return the settings as they are written, by their names in capital letters."""
+    values = {one.key.upper(): one.value for one in lines if one.key}
+    return {name: value for name, value in values.items() if value}
+
+
+def _meant(one: Binding) -> set[str]:
+    """Return our settings that a line is about which is neither NAME=value nor a comment.
+
+    Lines of other programs, and comments as they write them, are not ours to judge.
+    """
+    if not one.error and re.fullmatch(r"[\w.-]*", one.key or ""):
+        return set()
+    lines = (line.upper() for line in one.original.string.splitlines())
+    told = (line for line in lines if not line.lstrip().startswith((";", "/", "*", "--", "REM ")))
+    words = {word for line in told for word in re.findall(r"\w+", line)[:2]}
+    return words & {name.upper() for name in Settings.model_fields}
+
+
+def _read_env() -> dict[str, str]:
+    """Return the settings in `.env`. Raises UsageError for a line that is meant to be one."""
+    lines = _env_lines()
+    if wrong := next(filter(_meant, lines), None):
+        text = wrong.original.string
+        blank = text[: len(text) - len(text.lstrip())].count("\n")
+        msg = (
+            f"Line {wrong.original.line + blank} of {ENV} cannot be read. Write NAME=value, such "
+            f"as {KEY}=…, with nothing before it, and a quotation mark at both ends or at none. A "
+            "comment begins with #."
+        )
+        raise UsageError(msg)
+    return _values(lines)
 
 
 def _trusted_env() -> dict[str, str]:
-    """Return the settings in `.env`; none of one that cannot be read or trusted."""
+    """Return the settings in lines of `.env` that can be read; none if it is not to be trusted."""
     try:
-        return _read_env()
+        return _values(_env_lines())
     except UsageError:
         return {}
 
@@ -290,8 +317,8 @@ def write_env(path: Path, values: Mapping[str, str]) -> None:
         _require_trusted(path)
         for one in parse_stream(io.StringIO(text.rstrip() + "\n")):
             line = one.original.string
-            names = {name for name in values if one.error and name in line.upper()}
-            if not names and (one.key or "").upper() not in values:
+            meant = _meant(one) if "\n" not in line.strip() else set()
+            if (one.key or "").upper() not in values and meant.isdisjoint(values):
                 kept.append(line)
     made = (f"{name}={value}\n" for name, value in values.items())
     write_atomically(path, "".join((*kept, *made)).encode())

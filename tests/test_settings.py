@@ -70,25 +70,69 @@ def test_blanks_around_a_value_do_not_count(
     )
 
 
-@pytest.mark.parametrize("line", ["set ALMA_API_KEY=l7xx", "ALMA_API_KEY: l7xx", 'alma_rate="8'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "set ALMA_API_KEY=l7xx",
+        '$env:ALMA_API_KEY = "l7xx"',
+        "ALMA_API_KEY: l7xx",
+        "ALMA_API_KEY:l7xx",
+        'alma_rate="8',
+    ],
+)
 def test_a_setting_that_cannot_be_read_is_named_by_its_line(
     line: str, env: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """In our words only, without its text, and it does not count as not set; others may be odd."""
-    _write(env, f"ALMA_REGION=na\nif [ x ]\n{line}\n")
-    with pytest.raises(UsageError, match=r"^Line 3 of \.env") as caught:
+    _write(env, f"ALMA_REGION=na\r\nif [ x ]\r\n\r\n{line}\r\n")
+    with pytest.raises(UsageError, match=r"^Line 4 of \.env") as caught:
         Settings.read()
     assert "l7xx" not in str(caught.value)
     assert (*capfd.readouterr(), caplog.text) == ("", "", "")
 
 
-def test_a_key_is_written_in_place_of_a_line_that_cannot_be_read(env: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "; ALMA_API_KEY=old",
+        "//ALMA_RATE=9",
+        "-- ALMA_RATE: see compose.yaml",
+        "PALMA_RATE: 9",
+        'if [ -z "$ALMA_API_KEY" ]; then',
+        'PALMA_KEY="-----BEGIN KEY-----\nALMA+RATE/==\n-----END KEY-----"',
+        "my.setting=ALMA_RATE: 9",
+    ],
+)
+def test_a_line_of_another_program_is_none_of_ours(line: str, env: Path) -> None:
+    """Whatever it names; comments as other programs write them set nothing."""
+    _write(env, f"{line}\nALMA_API_KEY=l7xx\n")
+    settings = Settings.read()
+    assert (settings.key.get_secret_value(), settings.alma_rate) == ("l7xx", 8)
+
+
+def test_the_last_of_two_lines_counts(env: Path) -> None:
+    """Also where it is blank, so that the setting is not set."""
+    _write(env, "ALMA_RATE=5\nALMA_REGION=eu\nalma_rate=\nALMA_REGION=na\n")
+    assert (Settings.read().alma_rate, Settings.read().alma_region) == (8, "na")
+
+
+@pytest.mark.parametrize("line", ["set ALMA_API_KEY=old", "$env:ALMA_API_KEY='old'"])
+def test_a_key_is_written_in_place_of_a_line_that_cannot_be_read(line: str, env: Path) -> None:
     """The page repairs what it sets; other lines stay."""
-    _write(env, "# ALMA_API_KEY: ask IT\nset ALMA_API_KEY=old\nALMA_REGION=na\n")
+    _write(env, f"# ALMA_API_KEY: ask IT\n{line}\nALMA_REGION=na\n")
     write_env(env, {"ALMA_API_KEY": "new45678"})
     settings = Settings.read()
     assert (settings.key.get_secret_value(), settings.alma_region) == ("new45678", "na")
     assert env.read_text("utf-8").startswith("# ALMA_API_KEY: ask IT\nALMA_REGION")
+
+
+def test_lines_in_an_open_quotation_stay(env: Path) -> None:
+    """Of another program, with a key among them: a person must say where the quotation ends."""
+    _write(env, 'OTHER="abc\nALMA_API_KEY=old\nLAST="x"\n')
+    with pytest.raises(UsageError, match=r"^Line 1 of"):
+        Settings.read()
+    write_env(env, {"ALMA_API_KEY": "new45678"})
+    assert 'LAST="x"' in env.read_text("utf-8")
 
 
 def test_a_value_is_taken_as_it_is_written(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +204,13 @@ def test_a_message_needs_only_its_own_settings(env: Path, monkeypatch: pytest.Mo
     env.chmod(0o666)
     assert mail_settings().alma_mail_host == "127.0.0.1"
     env.chmod(0o600)
+    _write(env, "CHAT=https://chat.example.org\nset ALMA_RATE=9\nALMA_VERIFY_DELAY=7\n")
+    chat = named("CHAT")
+    assert chat is not None
+    assert (chat.get_secret_value(), mail_settings().alma_verify_delay) == (
+        "https://chat.example.org",
+        7,
+    )
     monkeypatch.setenv("ALMA_MAIL_PORT", "none")
     with pytest.raises(UsageError, match="ALMA_MAIL_PORT must be a port"):
         mail_settings()
