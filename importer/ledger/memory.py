@@ -219,7 +219,8 @@ class Resolution:
     whether the user may be changed, and whose primary ID is right. `person`: a hash of the row's ID
     and person; `theirs`: one of that user's, as it was then. "" in answers of earlier versions, and
     where no user is named. `cells`: of a rejection without other rows in question, a hash of the
-    row's cells, for which it counts also where nobody is in question.
+    row's cells, for which it counts also where nobody is in question. `as_it_is`: the answer was
+    `load`, and became this one.
     """
 
     primary_id: str
@@ -232,11 +233,13 @@ class Resolution:
     person: str = ""
     theirs: str = ""
     cells: str = ""
+    as_it_is: bool = False
 
     @property
     def sentence(self) -> str:
         """For a message: who answered what, and when."""
-        return f"decided by {self.operator} on {self.time:%Y-%m-%d}: {DECISIONS[self.answer]}"
+        said = DECISIONS[Answer.LOAD if self.as_it_is else self.answer]
+        return f"decided by {self.operator} on {self.time:%Y-%m-%d}: {said}"
 
 
 _JSON = TypeAdapter(Resolution)

@@ -484,6 +484,8 @@ def keep_answer(
     others: frozenset[str],
     operator: str,
     now: datetime,
+    *,
+    as_it_is: bool,
 ) -> None:
     """Save the answer to a row's problems.
 
@@ -503,7 +505,8 @@ def keep_answer(
     if known and known.against and not against and known.answer is answer is Answer.REJECT:
         return  # it says more: also for other cells
     if own and (against or answer is Answer.REJECT):
-        memory.save(Resolution(own, answer, user, against, doubts, operator, now, *hashes, cells))
+        made = Resolution(own, answer, user, against, doubts, operator, now, *hashes, cells)
+        memory.save(replace(made, as_it_is=as_it_is))
     elif known and known.answer is Answer.REJECT:
         memory.delete(own)
 

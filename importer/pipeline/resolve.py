@@ -181,7 +181,8 @@ class Review:
         found = await search_alma(alma, PersonQuery(draft.every_identifier))
         if found.failed:
             raise UnavailableError(found.failed)
-        if decision.answer is Answer.LOAD:
+        as_it_is = decision.answer is Answer.LOAD
+        if as_it_is:
             decision = self._as_it_is(decision, draft, found)
         answer = decision.answer
         live = await self._live(decision, alma) if answer.names_user else None
@@ -211,9 +212,10 @@ class Review:
                 self._keep(Answer.REJECT, None, old, frozenset({draft.key}))
         done = replace(decision, answer=Answer.RENAME) if renames else decision
         deletes = isinstance(step, Delete)
-        said = "delete the user that was named for good" if deletes else DECISIONS[done.answer]
+        said = DECISIONS[Answer.LOAD if as_it_is else done.answer]
+        said = "delete the user that was named for good" if deletes else said
         self._record(done, planned, said, draft)
-        self._keep(answer, live, draft)
+        self._keep(answer, live, draft, as_it_is=as_it_is)
 
     def _as_it_is(self, decision: Decision, draft: DraftUser, found: MatchResult) -> Decision:
         """Return which user is updated, or that one is created, as the plan would do by itself.
@@ -431,6 +433,10 @@ class Review:
         live: User | None,
         draft: DraftUser,
         against: frozenset[str] = frozenset(),
+        *,
+        as_it_is: bool = False,
     ) -> None:
         others = against.union(*(ids for one, ids in self._alike if one.row == draft.row))
-        keep_answer(self.ledger, draft, answer, live, others, self.operator, self.now())
+        keep_answer(
+            self.ledger, draft, answer, live, others, self.operator, self.now(), as_it_is=as_it_is
+        )

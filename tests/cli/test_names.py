@@ -8,7 +8,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.model.plan import Answer, Fate, choices
+from importer.model.plan import DECISIONS, Answer, Fate, choices
 from tests.cli.conftest import Sandbox
 from tests.cli.small import ask, state
 from tests.cli.test_decisions import decide
@@ -111,6 +111,11 @@ def test_a_name_that_is_right_is_asked_about_once(sandbox: Sandbox) -> None:
     load = club("Parks and Recreation", "Sofia Anderson")
     typed("plan", *load, "-o", "run")
     assert typed("resolve", "run", "2", "--as", "load").exit == Exit.DONE
+    typed("plan", *load, "-o", "again")
+    for folder in ("run", "again"):
+        with Ledger.open(Path(folder)) as ledger:
+            said = "\n".join(f"{one.message} {one.advice}" for one in ledger.problems(2))
+        assert (DECISIONS[Answer.LOAD] in said, DECISIONS[Answer.CREATE] in said) == (True, False)
     typed("apply", "run", "--yes")
     assert state(sandbox)["300"]["first_name"] == "Parks"
     summary = typed("plan", *load, "-o", "later", "--json").summary
