@@ -62,6 +62,7 @@ PER_SECOND_CODE = "PER_SECOND_THRESHOLD"
 
 NOT_ALMAS = "The reply is not one of Alma's"
 ALMAS_FAULT = "Alma reports an error of its own"
+_NO_ADDRESS = f"{NOT_ALMAS}; the address in ALMA_REGION or ALMA_BASE_URL may be wrong"
 NO_ERROR = ApiError()
 
 
@@ -162,7 +163,7 @@ def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> errors.AlmaErr
         sentence = refusal.sentence if refusal else "Alma refused the record."
         return kind(sentence, **error.model_dump())
     if status not in range(200, 300):
-        what = ALMAS_FAULT if status >= 500 else NOT_ALMAS
+        what = ALMAS_FAULT if status >= 500 else _NO_ADDRESS if status == 404 else NOT_ALMAS
         return unclear(what, error, writes=writes, wait=_wait(reply))
     # A web page with status 200 is the sign of a network that wants a sign-in.
     return unclear(writes=writes) if "html" in reply.content_type.lower() else None
@@ -194,6 +195,8 @@ def _wait(reply: Reply) -> float:
     return min(max(seconds.total_seconds(), 0.0), LONGEST_WAIT)
 
 
+_DAILY = b"daily api request threshold"  # how Alma's text of the daily limit begins
+
 _TRACKING = re.compile(r"\(?\s{0,9}Tracking ID:\s*+([\w-]+)\s*+\)?", re.IGNORECASE)
 
 
@@ -211,6 +214,8 @@ def error_in(reply: Reply) -> ApiError | None:
         found = ApiError(errorCode="UNAUTHORIZED", errorMessage="Invalid API Key")
     else:
         found = None
+    if found is None and reply.status == 429 and _DAILY in body.lower():
+        found = ApiError(errorCode=DAILY_LIMIT_CODE)
     if found is None:
         return None
     said, tracking_id = found.said, found.tracking_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -111,6 +112,8 @@ STATUSES = [
     (429, b"", ThrottledError, ThrottledError),
     (429, b"<html>slow down</html>", ThrottledError, ThrottledError),
     (429, xml_envelope("DAILY_THRESHOLD"), DailyLimitError, DailyLimitError),
+    (429, b"Daily API Request Threshold has been reached.", DailyLimitError, DailyLimitError),
+    (429, b'{"message": "daily api request threshold"}', DailyLimitError, DailyLimitError),
     (503, xml_envelope("DAILY_THRESHOLD"), DailyLimitError, DailyLimitError),
     (403, xml_envelope("DAILY_THRESHOLD"), DailyLimitError, DailyLimitError),
     (403, xml_envelope("INVALID_REQUEST"), AccessError, AccessError),
@@ -150,6 +153,13 @@ def test_a_read_that_failed_is_repeated_unless_it_was_redirected(
     assert isinstance(error, UnavailableError)
     assert error.repeatable is repeatable
     assert error.wait == (7 if repeatable else 0)
+
+
+def test_a_page_that_is_not_there_names_the_address() -> None:
+    """A gateway's 404: to try it again does not help where ALMA_BASE_URL is wrong."""
+    answer = Reply(404, b"<html>not here</html>", content_type="text/html")
+    assert "ALMA_BASE_URL" in str(judge(answer, writes=False))
+    assert "ALMA_BASE_URL" not in str(judge(replace(answer, status=503), writes=False))
 
 
 ODD_ENVELOPES = [
