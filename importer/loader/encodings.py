@@ -195,7 +195,8 @@ _LATIN, _IDEOGRAPHS = "\u017f", "\u2e80"
 _NONE_FITS = -11.0  # for each letter: then it is no encoding of those below
 
 _BEGINNINGS = re.compile(b"(?<![^\r\n])(?:\x0c|" + codecs.BOM_UTF8 + b")+")
-_QUOTED = re.compile(rb'(?<![^,;\t|\r\n\xbf])( *+"(?:[^"]|"")*+")(?: ++(?=[,;\t|\r\n]|\Z))?')
+_PADDED = re.compile(rb'" ++(?=[,;\t|\r\n]|\Z)')
+_QUOTED = re.compile(rb'(?<![^,;\t|\r\n\xbf])( *+"[^"]*+(?:""[^"]*+)*+")(?: ++(?=[,;\t|\r\n]|\Z))?')
 """A quoted cell, and the blanks that some programs write behind it up to a width."""
 _BEYOND = re.compile(rb"[\x80-\xff]+")
 _APART = re.compile(rb'[\s,;"]+')
@@ -279,7 +280,7 @@ def decoded(content: bytes, encoding: str) -> io.TextIOWrapper:
     if not encoding.startswith(_WIDE):
         if b"\x0c" in content or content.find(codecs.BOM_UTF8, 1) > 0:
             content = _BEGINNINGS.sub(b"", content)
-        if b'" ' in content:
+        if _PADDED.search(content):
             content = _QUOTED.sub(rb"\1", content)
     return io.TextIOWrapper(io.BytesIO(content), encoding, _errors(encoding), newline="")
 
