@@ -70,7 +70,8 @@ def remember_loaded(ledger: Ledger, now: datetime, *, late: bool = False) -> Non
         if one.act is Act.UNCHANGED and (before is None or one.row in rows)
     ]
     if facts.command == "undo":
-        _put_back(memory, facts, written, same, last)
+        if rows or not left_to_do(ledger):  # else nothing is undone yet
+            _put_back(memory, facts, written, same, last)
         return
     values, hashed = ledger.imprints(), keyed(memory.key)
     if values is None:

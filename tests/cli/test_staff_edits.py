@@ -262,6 +262,22 @@ def test_undo_puts_back_what_is_remembered_of_users_who_did_not_change(internal:
     assert internal.load() == (0, {"edited-in-alma": 2})
 
 
+def test_an_undo_that_stopped_before_its_first_write_puts_nothing_back(internal: _Loads) -> None:
+    """The load is not undone, so what staff edited after it stays in the next one."""
+    internal.load()
+    internal.edit()
+    rows, path = "Id,First,Last,Group,Title,Nickname\n", Path("people.csv")
+    path.write_text(f"{rows}1001,Ana,Nunez,STAFF,DR,Annie\n1002,Bo,Doe,COMM,DR,Bobby\n", "utf-8")
+    internal.load()
+    assert typed("undo", "run2", "-o", "back", "--delete-created").exit == 0
+    ask(internal.sandbox, "POST", "faults", {"rules": [{"on": "DELETE", "do": "unauthorized"}]})
+    stopped = typed("apply", "back", "--json", "--yes", "--delete", "1", "--allow", "removals")
+    assert stopped.exit == Exit.ACCESS
+    ask(internal.sandbox, "POST", "faults", {})
+    ask(internal.sandbox, "PATCH", "users/1001", {"pref_first_name": "Nina"})
+    assert internal.load() == (0, {"edited-in-alma": 1})
+
+
 def _apply(run: str) -> None:
     assert typed("plan", "people.csv", "-m", "sticky.yaml", "-o", f"runs/{run}").exit == 0
     assert typed("apply", run, "--yes").exit == 0
