@@ -126,10 +126,11 @@ async def undo(
         )
         groups = [()] * len(facts.rosters)
         facts = with_checks(facts, steps.values(), groups, hides_pins=known.hides_pins)
+        named = Create | Update | Delete | Held | LeftAlone  # who stays is listed, too
         cells = (
             (one.row, one.cells)
             for one in first.planned()
-            if isinstance(steps.get(one.row), Create | Update | Delete | Held) and one.cells
+            if isinstance(steps.get(one.row), named) and one.cells
         )
         sent = [steps.get(row, LeftAlone(row)) for row in sorted(decided.rows(Fate.READY))]
         return write_run(

@@ -108,9 +108,13 @@ def test_an_undo_names_who_is_deleted_and_who_stays(office: tuple[Library, httpx
 def test_an_undo_of_new_people_asks_for_the_box_that_deletes_them(
     office: tuple[Library, httpx.Client],
 ) -> None:
-    """Without it nothing would change; where people were updated, too, the box is free."""
+    """Without it nothing would change; where people were updated, too, the box is free.
+
+    Then the plan names who stays.
+    """
     library, client = office
     library.set_rate(50)
+    run = ""
     library.add("320", "Ida", "Name0", user_group={"value": "FRIEND"})
     for first, needed in ((310, True), (320, False)):
         run = planned(client, drafted(client, "alma", people(first, 2), "plain.yaml"))
@@ -118,6 +122,8 @@ def test_an_undo_of_new_people_asks_for_the_box_that_deletes_them(
         box = re.search(r'<input type="checkbox" name="delete"[^>]*>', client.get(run).text)
         assert box is not None
         assert ("required" in box[0]) == needed
+    undo = followed(client, client.post(f"{run}/undo"))
+    assert "Ida Name1 skipped by the plan" in words(client.get(undo).text)
 
 
 def test_a_command_that_is_not_answered_says_so(
