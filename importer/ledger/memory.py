@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
@@ -339,14 +339,20 @@ class AbsentMemory(Memory):
 
         So of the rosters since the last one with them.
         """
-        query = (
-            "SELECT primary_id, (SELECT count(DISTINCT roster) FROM rosters WHERE institution = ?1"
-            " AND mapping = ?2 AND rosters.time > present.time"
-            " AND (counts > 0 OR roster = ?3)) AS of"
-            " FROM present WHERE institution = ?1 AND mapping = ?2 AND time < (SELECT max(time)"
-            " FROM rosters WHERE institution = ?1 AND mapping = ?2) AND of > 0"
-        )
-        return dict(self.read(query, (self.institution, mapping, roster)))
+        known = [
+            (time, its)
+            for its, time, counts in self._rosters(mapping)
+            if counts > 0 or its == roster
+        ]
+        since = cache(lambda last: len({its for time, its in known if time > last}))
+        query = "SELECT primary_id, time FROM present WHERE institution = ? AND mapping = ?"
+        found = self.read(query, (self.institution, mapping))
+        return {user: since(time) for user, time in found if since(time)}
+
+    def _rosters(self, mapping: str) -> list[tuple[str, str, int]]:
+        """Return the hash and the time of each roster of a mapping, and whether it counts."""
+        query = "SELECT roster, time, counts FROM rosters WHERE institution = ? AND mapping = ?"
+        return [*self.read(query, (self.institution, mapping))]
 
     def see(
         self,
@@ -386,13 +392,13 @@ class AbsentMemory(Memory):
     def see_some(self, mapping: str, present: Iterable[str]) -> None:
         """Save who is in a roster from which nobody is missing: as if in the last that counts."""
         add = (
-            "INSERT INTO present SELECT ?1, ?2, ?3, last FROM (SELECT max(time) AS last"
-            " FROM rosters WHERE institution = ?1 AND mapping = ?2 AND counts > 0)"
-            " WHERE last IS NOT NULL"
+            "INSERT INTO present VALUES (?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET time = max(time, excluded.time)"
         )
-        if self.exists:
-            self.write((add, ((mapping, key) for key in present)))
+        if last := max(
+            (time for _, time, counts in self._rosters(mapping) if counts > 0), default=""
+        ):
+            self.write((add, ((mapping, key, last) for key in present)))
 
     def count(self, facts: RunFacts) -> None:
         """Count the rosters of a plan, which was applied or has nothing to apply.
@@ -425,18 +431,23 @@ class AbsentMemory(Memory):
 
         A last roster from before `since` does not count, unless it was planned again.
         """
+        every = "SELECT DISTINCT mapping FROM rosters WHERE institution = ?"
         query = (
-            "WITH counted AS (SELECT mapping, max(time) AS last, roster AS its FROM rosters"
-            " WHERE institution = ?1 AND counts > 0 GROUP BY mapping)"
-            " SELECT DISTINCT primary_id FROM counted JOIN rosters USING (mapping)"
-            " JOIN present USING (institution, mapping, time)"
-            " WHERE institution = ?1 AND time >= last AND EXISTS (SELECT 1 FROM rosters AS again"
-            " WHERE again.institution = ?1 AND again.mapping = counted.mapping"
-            " AND again.roster = its AND julianday(again.time) >= julianday(?2))"
-            " AND mapping NOT IN (SELECT value FROM json_each(?3))"
+            "SELECT primary_id FROM present WHERE institution = ? AND mapping = ?"
+            " AND time IN (SELECT value FROM json_each(?))"
         )
-        values = (self.institution, utc(since), json.dumps([*own]))
-        return frozenset(user for (user,) in self.read(query, values))
+        found = set[str]()
+        for (mapping,) in self.read(every, (self.institution,)):
+            known = [] if mapping in own else self._rosters(mapping)
+            last, its = max(
+                ((time, one) for one, time, counts in known if counts > 0), default=("", "")
+            )
+            if last and any(one == its and time >= utc(since) for one, time, _ in known):
+                times = json.dumps([time for _, time, _ in known if time >= last])
+                found.update(
+                    user for (user,) in self.read(query, (self.institution, mapping, times))
+                )
+        return frozenset(found)
 
     def leavers(
         self, back: Collection[str] = ("",), before: datetime | None = None
