@@ -59,14 +59,18 @@ _MISSING = (
     "INSERT OR IGNORE INTO present SELECT institution, mapping, primary_id,"
     " strftime('%Y-%m-%dT%H:%M:%f+00:00', julianday(min(time)) - 0.0001) FROM missing"
     " WHERE primary_id <> '' GROUP BY 1, 2, 3",
-    "INSERT OR IGNORE INTO present SELECT DISTINCT institution, mapping, primary_id, last"
-    " FROM loaded JOIN (SELECT institution, mapping, max(time) AS last FROM rosters GROUP BY 1, 2)"
-    " USING (institution, mapping) WHERE instr(key, ' ') = 0",
+    "INSERT INTO present SELECT DISTINCT institution, mapping, primary_id, last"
+    " FROM loaded JOIN (SELECT institution, mapping, max(time) AS last FROM missing GROUP BY 1, 2)"
+    " USING (institution, mapping) WHERE instr(key, ' ') = 0 AND NOT EXISTS (SELECT 1 FROM missing"
+    " AS its WHERE its.institution = loaded.institution AND its.mapping = loaded.mapping"
+    " AND its.primary_id = loaded.primary_id)"
+    " ON CONFLICT DO UPDATE SET time = max(time, excluded.time)",
     "DROP TABLE missing",
 )
 """How `rosters` and `present` are filled from `missing`, which had who was not in which roster.
 
-It did not have the run; the roster's hash is in place of its name.
+It did not have the run; the roster's hash is in place of its name. An earlier version that is still
+running makes the table again.
 """
 
 _FORGET = (

@@ -307,6 +307,14 @@ def test_who_was_in_the_rosters_of_version_1_3_is_known(memory: EditMemory) -> N
     assert absent.in_other_rosters((), DAY + timedelta(days=9)) == set()
     absent.count(plan_of("m", "t", DAY + timedelta(days=3)))  # planned by that version
     assert absent.counts("m", "") == {"8": 3}
+    with closing(sqlite3.connect("runs/memory.sqlite")) as connection:
+        connection.execute("CREATE TABLE missing (institution, mapping, primary_id, roster, time)")
+        for user in ("", "8"):  # by a command of that version that still ran
+            row = (ALMA, "m", user, "u", (DAY + timedelta(days=4)).isoformat())
+            connection.execute("INSERT INTO missing VALUES (?, ?, ?, ?, ?)", row)
+        connection.commit()
+    assert absent.in_other_rosters((), DAY) == {"1"}
+    assert absent.counts("m", "") == {"8": 4}
 
 
 def test_a_damaged_file_is_named(memory: EditMemory) -> None:
