@@ -142,7 +142,8 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
     if facts.alma is None:
         return
     memory = AbsentMemory(facts.alma.key)
-    memory.count(facts)
+    if facts.command == "plan" or applied_since(ledger, 0)[0] or not left_to_do(ledger):
+        memory.count(facts)  # an undo that sent nothing yet took nothing back
     rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
     if not rows and ledger.value(SEEN) is not None:
         return
