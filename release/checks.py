@@ -11,12 +11,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-PERMITTED = re.compile(
-    r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL|Mozilla|LGPL|Lesser General Public"
-    r"|0BSD|CC0|Zlib|CNRI-Python|Unlicense",
+_PERMITTED = re.compile(
+    r"\b(MIT|MIT-0|BSD|Apache|ISC|PSF|PSFL|Python Software Foundation|MPL|Mozilla|LGPL"
+    r"|Lesser General Public|0BSD|CC0|Zlib|CNRI-Python|Unlicense)\b",
     re.IGNORECASE,
 )
-"""Licenses under which a library may be part of a release."""
+_REFUSED = re.compile(r"\bA?GPL|(?<!Lesser )General Public|Proprietary|Commercial", re.IGNORECASE)
+
+
+def is_permitted(license_text: str) -> bool:
+    """Return whether a library with this license, as in `license_of`, may be part of a release.
+
+    Each part of an expression with AND must be.
+    """
+    parts = license_text.partition(";")[0].split(" AND ")
+    others = parts[1:] and not all(map(_PERMITTED.search, parts))
+    named = _PERMITTED.search(license_text) and not _REFUSED.search(license_text)
+    return bool(named and not others)
 
 
 def version(root: Path = ROOT) -> str:

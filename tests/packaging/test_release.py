@@ -126,8 +126,25 @@ def test_every_library_of_a_release_has_a_permitted_license() -> None:
         except PackageNotFoundError:
             continue  # for other systems
         seen += 1
-        assert checks.PERMITTED.search(found), (library, found)
+        assert checks.is_permitted(found), (library, found)
     assert seen > 40
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GPL-3.0-only",
+        "GPL-3.0-only AND MIT",
+        "AGPL-3.0 AND BSD-3-Clause",
+        "SSPL-1.0 AND MIT",
+        "GNU GENERAL PUBLIC LICENSE: everyone is permitted to copy",
+        "Proprietary, limited use",
+        "License :: OSI Approved",
+    ],
+)
+def test_a_license_that_only_looks_permitted_is_refused(text: str) -> None:
+    """A word that contains a name is none, and each part of an expression counts."""
+    assert not checks.is_permitted(text)
 
 
 def _steps() -> list[dict[str, str]]:
