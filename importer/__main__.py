@@ -13,7 +13,7 @@ from importer.errors import Exit, missing_library
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-REPEAT = 0.01
+REPEAT = 0.1
 """Seconds after which a Ctrl-C that Python dropped is repeated."""
 
 
@@ -51,10 +51,13 @@ def _run() -> int:
 
 def _repeat_interrupt(unraisable: UnraisableHookArgs) -> None:
     """Repeat a Ctrl-C that came during a callback of Python's own, which drops exceptions."""
-    if unraisable.exc_type is KeyboardInterrupt:
-        threading.Timer(REPEAT, _interrupt).start()
-    else:
+    if unraisable.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(unraisable)
+        return
+    try:
+        threading.Timer(REPEAT, _interrupt).start()
+    except KeyboardInterrupt:  # it came already, or one more did; here, too, Python would drop it
+        _repeat_interrupt(unraisable)
 
 
 def _interrupt() -> None:
