@@ -270,8 +270,7 @@ async def test_a_page_leaves_out_contacts_without_id_and_names_what_it_cannot_re
 
 
 @pytest.mark.parametrize(
-    "body",
-    [{"total_record_count": 0}, {"user": None, "total_record_count": 0}, {"user": []}],
+    "body", [{"total_record_count": 0}, {"user": None, "total_record_count": 0}, {"user": []}]
 )
 async def test_a_list_without_hits_is_empty(body: object) -> None:
     """Alma leaves the list out, or sends none (contract 2.2)."""

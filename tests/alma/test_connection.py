@@ -26,12 +26,7 @@ from pydantic import SecretStr
 from importer.alma.client import Alma
 from importer.alma.connection import ONE_RECORD, Timeouts, trusted
 from importer.alma.pacing import RateLimiter
-from importer.errors import (
-    RefusedError,
-    UnavailableError,
-    UnknownOutcomeError,
-    UsageError,
-)
+from importer.errors import RefusedError, UnavailableError, UnknownOutcomeError, UsageError
 from importer.model.user import User
 from tests.alma.fakes import KEY, Conversation, client, everything_said, listening
 

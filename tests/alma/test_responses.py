@@ -250,13 +250,7 @@ def test_a_refusal_names_the_field(code: str, said: str, field: str) -> None:
     assert found.advice
 
 
-READERS: list[Reader[object]] = [
-    read_user,
-    read_users,
-    read_table,
-    read_institution,
-    read_nothing,
-]
+READERS: list[Reader[object]] = [read_user, read_users, read_table, read_institution, read_nothing]
 KEYS = (
     *("user", "total_record_count", "primary_id", "birth_date", "row", "name", "code", "enabled"),
     *("description", "library", "institution", "value", "desc", "errorsExist", "errorList"),
@@ -280,9 +274,7 @@ bodies = anything.map(lambda value: json.dumps(value).encode()) | st.binary(max_
 @example(body=b'{"user": ' + b"[" * 200_000, status=200, writes=False)
 @example(body=b'{"errorList": ' + b'{"error": ' * 200_000, status=400, writes=False)
 @given(
-    body=bodies,
-    status=st.sampled_from([200, 204, 302, 400, 404, 429, 500]),
-    writes=st.booleans(),
+    body=bodies, status=st.sampled_from([200, 204, 302, 400, 404, 429, 500]), writes=st.booleans()
 )
 def test_no_body_raises(body: bytes, status: int, *, writes: bool) -> None:
     """Odd shapes, wrong kinds and torn bytes are judged and read, never raised."""

@@ -16,12 +16,7 @@ import pytest
 from importer.cli.app import run
 from importer.errors import Exit
 from importer.model.user import User
-from importer.suggest.user_loader_profile import (
-    AppFailureError,
-    Profile,
-    app_record,
-    app_update,
-)
+from importer.suggest.user_loader_profile import AppFailureError, Profile, app_record, app_update
 from importer.users.cache import UserCache, cache_path
 from tests.sheets import read_rows
 
@@ -39,11 +34,7 @@ OURS, THEIRS = "only the importer sends it", "only the app sends it"
 
 EXPECTED: dict[str, tuple[dict[str, int], int, set[str]]] = {
     "P01": ({SAME: 1, NEITHER: 9}, 0, set()),
-    "P02": (
-        {DIFFERENT: 1, OURS: 6, NEITHER: 3},
-        2,
-        {"contact_info.address", "contact_info.email"},
-    ),
+    "P02": ({DIFFERENT: 1, OURS: 6, NEITHER: 3}, 2, {"contact_info.address", "contact_info.email"}),
     "P03": (
         {SAME: 2, DIFFERENT: 1, OURS: 1, THEIRS: 2, NEITHER: 4},
         10,

@@ -21,14 +21,7 @@ from importer.jobs.schema import Notify
 from importer.settings import Settings
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
-from tests.jobs.office import (
-    Mailbox,
-    Office,
-    free_port,
-    own_certificate,
-    people,
-    web_server,
-)
+from tests.jobs.office import Mailbox, Office, free_port, own_certificate, people, web_server
 from tests.serving import serving
 
 TEST = Message("nightly", Level.TROUBLE, Exit.DONE, "A test.")

@@ -79,8 +79,7 @@ def test_other_formats_leave_a_number_alone(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "code",
-    ["mm/dd/yyyy", "d. mmm yy", "[$-409]mmmm d, yyyy;@", "h:mm AM/PM", "yyyy", "dd\\.mm"],
+    "code", ["mm/dd/yyyy", "d. mmm yy", "[$-409]mmmm d, yyyy;@", "h:mm AM/PM", "yyyy", "dd\\.mm"]
 )
 def test_date_formats_are_known(code: str) -> None:
     """Letters of days, months, years, hours and seconds make a date, outside of quotes."""

@@ -105,11 +105,7 @@ EMPTY, SEVEN = b"\x03\0\0\0\0\0\xff\xff", struct.pack("<d", 7)
 
 @pytest.mark.parametrize(
     ("results", "calculated", "found"),
-    [
-        ((EMPTY, EMPTY), False, [2, 3]),
-        ((EMPTY, EMPTY), True, []),
-        ((EMPTY, SEVEN), False, []),
-    ],
+    [((EMPTY, EMPTY), False, [2, 3]), ((EMPTY, EMPTY), True, []), ((EMPTY, SEVEN), False, [])],
 )
 def test_formulas_of_an_old_workbook_that_was_never_calculated(
     results: tuple[bytes, ...], calculated: object, found: list[int], tmp_path: Path

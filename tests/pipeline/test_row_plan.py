@@ -206,10 +206,6 @@ def check_case(case: Case) -> None:
 @given(cases())
 def test_resolve_plans_what_a_plan_with_the_answer_does(case: Case) -> None:
     """For any row, options of the mapping and live user: the same step, warnings and checks."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        reached(patch),
-        TemporaryDirectory() as name,
-    ):
+    with pytest.MonkeyPatch.context() as patch, reached(patch), TemporaryDirectory() as name:
         patch.chdir(name)
         check_case(case)

@@ -84,11 +84,7 @@ def scheme(
         if "]" in label:
             grouped.setdefault(label[: label.index("]") + 1], []).append(label)
     entries = tuple(
-        ListEntry(
-            name[: name.index("[")],
-            tuple(members),
-            lists.get(name, OnUpdate.REPLACE),
-        )
+        ListEntry(name[: name.index("[")], tuple(members), lists.get(name, OnUpdate.REPLACE))
         for name, members in grouped.items()
     )
     return RecordLayout(account, "PUBLIC", targets, entries)
@@ -160,13 +156,7 @@ def address(line: str, kind: str = "home", **more: object) -> dict[str, object]:
 def updated(row: DraftUser, live: User, places: Places | None = None) -> Merged:
     """The row merged into a user who keeps ID and account type."""
     return merge(
-        row,
-        live,
-        rename=False,
-        convert=False,
-        keep_old_id=None,
-        overrides=(),
-        places=places or {},
+        row, live, rename=False, convert=False, keep_old_id=None, overrides=(), places=places or {}
     )
 
 

@@ -11,15 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from importer.model.fields import LISTS, OnUpdate, Shape
 from importer.model.user import AccountType, Part, User, UserIdentifier
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import (
-    CORE,
-    FLAGS,
-    current,
-    entries,
-    equal,
-    same_text,
-    types,
-)
+from importer.planner.entries import CORE, FLAGS, current, entries, equal, same_text, types
 from importer.planner.merge import (
     ListMerge,
     Merged,

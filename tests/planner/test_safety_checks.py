@@ -159,11 +159,7 @@ def test_rows_of_one_user_are_all_held() -> None:
         LeftAlone(7),
         Unchanged(8, "P3"),
     ]
-    together: list[Step] = [
-        Update(2, "P1", ONE, ONE, ()),
-        Unchanged(3, "p1"),
-        Delete(5, "P1", ONE),
-    ]
+    together: list[Step] = [Update(2, "P1", ONE, ONE, ()), Unchanged(3, "p1"), Delete(5, "P1", ONE)]
     got = review_collisions([*together, *others], lambda row: Origin("autumn.csv", "", row))
     assert got[3:] == others
     held = [step for step in got if isinstance(step, Held)]

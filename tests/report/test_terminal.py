@@ -36,10 +36,7 @@ def screen(
     """What is printed."""
     file = io.StringIO()
     console = Console(
-        file=file,
-        width=width,
-        force_terminal=colour,
-        color_system="standard" if colour else "auto",
+        file=file, width=width, force_terminal=colour, color_system="standard" if colour else "auto"
     )
     summary = summarize(ledger)
     show_counts(summary, console)

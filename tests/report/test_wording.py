@@ -151,8 +151,7 @@ def test_a_duration_is_told_in_two_parts(seconds: int, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "left", "suffice"),
-    [(25, None, True), (25, 26, True), (25, 25, False)],
+    ("count", "left", "suffice"), [(25, None, True), (25, 26, True), (25, 25, False)]
 )
 def test_the_effort_says_whether_the_days_calls_suffice(
     count: int,

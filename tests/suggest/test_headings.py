@@ -415,10 +415,7 @@ ONE_CELL = (
 
 @pytest.mark.parametrize(("heading", "beside", "cells"), ONE_CELL)
 def test_cells_with_several_parts_of_an_address_are_divided(
-    tmp_path: Path,
-    heading: str,
-    beside: tuple[str, str],
-    cells: dict[str, tuple[str | None, ...]],
+    tmp_path: Path, heading: str, beside: tuple[str, str], cells: dict[str, tuple[str | None, ...]]
 ) -> None:
     """What has another form stays whole in the first part, so that nothing is lost."""
     headings = ("ID", "First Name", "Last Name", beside[0], heading)

@@ -158,10 +158,7 @@ def test_what_is_started_can_always_be_read(headings: list[str], data: st.DataOb
 
 @pytest.mark.parametrize(
     ("cells", "lookups"),
-    [
-        (("UGRD", "STAFF"), {}),
-        (("Full time", "*", "Full time"), {"groups": {"Full time": "?"}}),
-    ],
+    [(("UGRD", "STAFF"), {}), (("Full time", "*", "Full time"), {"groups": {"Full time": "?"}})],
 )
 def test_words_need_a_lookup(
     tmp_path: Path, cells: tuple[str, ...], lookups: dict[str, dict[str, str]]

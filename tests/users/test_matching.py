@@ -23,11 +23,7 @@ from importer.users.cache import (
     find_record_types,
     find_users,
 )
-from importer.users.matching import (
-    MatchResult,
-    PersonQuery,
-    search_alma,
-)
+from importer.users.matching import MatchResult, PersonQuery, search_alma
 from tests.sandbox.alma import practice
 from tests.users.conftest import World, now
 
@@ -151,10 +147,7 @@ def test_the_mirror_says_what_alma_says(
 )
 def test_names_are_found_however_they_are_written(tmp_path: Path, first: str, last: str) -> None:
     """Exchanged, joined, without accent: the cache sees what a search by words does not."""
-    people = {
-        "1": ("José", unicodedata.normalize("NFD", "Núñez")),
-        "2": ("Jose Maria", "O'Leary"),
-    }
+    people = {"1": ("José", unicodedata.normalize("NFD", "Núñez")), "2": ("Jose Maria", "O'Leary")}
     with UserCache.make(tmp_path / "m.sqlite", "I", "") as cache:
         for key, (given_name, family) in people.items():
             cache.put([body((key, (), given_name, family, BORN[0], "one@example.org"))], now())

@@ -17,14 +17,7 @@ from importer.alma.client import Alma
 from importer.alma.models import UserPage
 from importer.alma.pacing import RateLimiter
 from importer.alma.responses import UnreadableUserError
-from importer.errors import (
-    Cause,
-    Exit,
-    LedgerError,
-    RefusedError,
-    UnavailableError,
-    UsageError,
-)
+from importer.errors import Cause, Exit, LedgerError, RefusedError, UnavailableError, UsageError
 from importer.ledger.journal import Journal, write_run
 from importer.ledger.ledger import GONE, State
 from importer.model.people import person_keys

@@ -8,14 +8,7 @@ from importer.errors import MappingError
 from importer.model.candidates import IdRule, has_check_digit
 from importer.model.problem import Severity
 from importer.model.user import AccountType
-from tests.validator.building import (
-    BARCODE,
-    candidates,
-    checked,
-    found,
-    with_values,
-    within,
-)
+from tests.validator.building import BARCODE, candidates, checked, found, with_values, within
 
 SEVEN = {"primary_id": IdRule(digits=7)}
 

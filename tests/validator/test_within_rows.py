@@ -254,10 +254,7 @@ def test_bad_passwords(text: str) -> None:
 
 def test_passwords_of_external_patrons() -> None:
     """An External patron has no password, and none to be changed."""
-    person = with_values(id="1234567") | {
-        "password": "k7#Plover",
-        "force_password_change": "TRUE",
-    }
+    person = with_values(id="1234567") | {"password": "k7#Plover", "force_password_change": "TRUE"}
     problems = checked(person, account_type=AccountType.EXTERNAL)
     assert found(problems) == [
         ("bad-password", 2, "password"),

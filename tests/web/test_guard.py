@@ -278,9 +278,7 @@ UNREADABLE = {
 }
 
 
-def test_a_mapping_that_cannot_be_read_can_be_left(
-    opened: tuple[Server, httpx.Client],
-) -> None:
+def test_a_mapping_that_cannot_be_read_can_be_left(opened: tuple[Server, httpx.Client]) -> None:
     """Chosen or not, such a file, folder or link is named on the page of mappings."""
     server, client = opened
     draft = drafted(client, "practice", SAMPLE, "community.yaml")

@@ -14,16 +14,7 @@ from openpyxl import Workbook
 from importer.model.run import Summary
 from importer.report.lineage import Relation
 from importer.web.drafts import Asked, Counts, Draft, DraftFacts
-from importer.web.loads import (
-    Given,
-    KnownRun,
-    Load,
-    SeenRun,
-    Show,
-    State,
-    save_answers,
-    steps,
-)
+from importer.web.loads import Given, KnownRun, Load, SeenRun, Show, State, save_answers, steps
 from importer.web.tasks import Sittings
 from tests.report.building import FACTS
 from tests.web.conftest import SAMPLE, Server, approve, drafted, dropped, followed, planned, version

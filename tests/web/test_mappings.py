@@ -342,9 +342,7 @@ def test_what_a_mapping_would_be_wrong_with_is_not_saved(
     assert (answer.status_code, lines) == (303, ["roster:", "  unused: [First]"])
 
 
-def test_what_a_base_has_is_neither_lost_nor_supposed(
-    opened: tuple[Server, httpx.Client],
-) -> None:
+def test_what_a_base_has_is_neither_lost_nor_supposed(opened: tuple[Server, httpx.Client]) -> None:
     """A code does not replace the file of a lookup; an entry is added where the base has none."""
     server, client = opened
     top = server.folder / "practice" / "mappings" / "top.yaml"

@@ -59,9 +59,7 @@ def test_what_is_dangerous_is_viewed_before_anything_is_written(
     assert "505" in library.users()
 
 
-def test_changes_are_counted_and_every_row_is_found(
-    office: tuple[Library, httpx.Client],
-) -> None:
+def test_changes_are_counted_and_every_row_is_found(office: tuple[Library, httpx.Client]) -> None:
     """By name or ID, whatever becomes of it, with its old and its new values."""
     _, client = office
     roster = ROSTER.replace("Ana,Silva", "Ana,Silvano").replace("501,", "901,")
@@ -111,9 +109,7 @@ def test_the_form_of_approval_counts_who_is_written_and_what_is_not_loaded(
         expect(button).to_have_text("Start with only the first people", use_inner_text=True)
 
 
-def test_all_that_a_safety_check_lets_pass_is_shown(
-    office: tuple[Library, httpx.Client],
-) -> None:
+def test_all_that_a_safety_check_lets_pass_is_shown(office: tuple[Library, httpx.Client]) -> None:
     """Every field of a person: first what takes Alma's value away; codes by Alma's names."""
     library, client = office
     allowed = "safety_checks: {many_changes: {percent: 0, count: 0}}\nrecord:"

@@ -22,17 +22,7 @@ from importer.model.roster import Layout, Roster
 from importer.pipeline.inputs import MappedRoster, Reader, RosterRequest, read_inputs
 from importer.web import drafts
 from importer.web.drafts import Draft
-from importer.web.tasks import (
-    EXIT,
-    KILLED,
-    RUNNING,
-    TASK,
-    TASK_LOCK,
-    Task,
-    Tasks,
-    _apart,
-    run_task,
-)
+from importer.web.tasks import EXIT, KILLED, RUNNING, TASK, TASK_LOCK, Task, Tasks, _apart, run_task
 
 MAPPING = """version: 1
 account_type: INTERNAL
