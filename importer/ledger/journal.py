@@ -201,6 +201,11 @@ class Journal:
         times = self.ledger.read(query, (row, State.PLANNED, DECIDED))
         return sum(datetime.fromisoformat(time) <= until for (time,) in times)
 
+    def rows_tried(self) -> tuple[int, ...]:
+        """Return the rows that were tried in vain."""
+        query = "SELECT DISTINCT row FROM entries WHERE event IN (?, ?)"
+        return tuple(row for (row,) in self.ledger.read(query, (State.PLANNED, State.UNKNOWN)))
+
     def record_intent(self, row: int, before: User | None, sent: User) -> None:
         """Record what is about to be sent, and what it will overwrite."""
         body = sent.to_json()

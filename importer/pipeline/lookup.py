@@ -41,7 +41,7 @@ from importer.planner.who import needs_people
 from importer.users.cache import UserCache, cache_path, find_all, find_common, find_users
 from importer.users.matching import MatchedUser, MatchResult, PersonQuery, identifiers, search_alma
 from importer.users.refresh import Refresh, calls_to_complete, read_again
-from importer.writer.executor import FAILURES_IN_A_ROW
+from importer.writer.outage import Failures
 
 Item = TypeVar("Item")
 
@@ -244,19 +244,19 @@ async def plan_each(
 ) -> list[Planned]:
     """Return the steps of `count` items, in row order.
 
-    `plan_one` also returns why Alma gave no answer, "" if it gave one. Raises UnavailableError
-    after several in a row without, AlmaError.
+    `plan_one` also returns why Alma gave no answer, "" if it gave one. Raises UnavailableError if
+    Alma gives none at all, AlmaError.
     """
-    failures = 0
+    failures = Failures(alma, "GET")
     planned: list[Planned] = []
 
     async def one(item: Item) -> Planned:
-        nonlocal failures
-        step, failed = await plan_one(item)
-        failures = failures + 1 if failed else 0
-        if failures >= FAILURES_IN_A_ROW:
+        planned, failed = await plan_one(item)
+        if not failed:
+            failures.answered()
+        elif await failures.is_outage(planned.step.row, failed):
             raise UnavailableError(failed)
-        return step
+        return planned
 
     progress.rows(0, count)
     async with aclosing(run_concurrently(alma.limiter, items, one)) as steps:

@@ -36,6 +36,7 @@ from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.leavers import is_as_planned, without_counts
 from importer.planner.patch import Conflict, apply, diff, may_still_be, rebase, same_as_sent
+from importer.writer.outage import Failures
 from importer.writer.outcomes import (
     NoWrite,
     WriteFound,
@@ -53,12 +54,6 @@ ATTEMPTS = 3
 
 LONGEST_OUTAGE = timedelta(hours=12)
 """After which a row at which Alma still fails, and not at everything, is refused."""
-
-FAILURES_IN_A_ROW = 5
-"""Calls in a row without a clear reply after which nothing more is sent, if all calls fail."""
-
-MOST_FAILURES = 25
-"""Calls in a row without a clear reply after which nothing more is sent in any case."""
 
 GLANCE = 0.2
 """Seconds between two checks whether the operator wants to stop, during a wait."""
@@ -126,13 +121,12 @@ class Executor:
     passwords: Mapping[int, str]
     stopping: Callable[[], bool]
     report: Callable[[Progress], None]
-    _failures: int = field(default=0, init=False)
-    _troubles: dict[int, str] = field(default_factory=dict, init=False)
     _doubt: float = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """Read the facts of the run once."""
+        """Read the facts of the run once, and at which rows an earlier apply failed."""
         self._facts = self.journal.ledger.facts
+        self._failures = Failures(self.alma, "POST", dict.fromkeys(self.journal.rows_tried(), ""))
 
     async def run(self, limit: int | None = None) -> ImporterError | None:
         """Carry out what is left, at most `limit` rows; return why it ended early, or None.
@@ -161,17 +155,18 @@ class Executor:
             await self._each(todo, self._send)
             await self._verify_all()
             if self._left_of(chosen) and not self.stopping():
-                await self._check_others()
-                self._failures = 0
+                await self._failures.check_others()
+                self._failures.answered()
         if self.stopping():
             msg = "Stopped, as you asked."
             raise StoppedError(msg)
         self._give_up(chosen)
         doubtful, left = self.journal.rows_in(*DOUBTFUL), self._left_of(chosen)
         if open_rows := (*doubtful, *left):
+            last = self._failures.reasons.get(open_rows[-1], "")
             msg = (
                 f"Alma gave no clear reply for {counted(len(open_rows), 'row')}, although each was "
-                f"tried several times. The last reason: {self._troubles.get(open_rows[-1], '')}"
+                f"tried several times. The last reason: {last}"
             )
             if left:
                 msg += " Rows that are not sent and still fail half a day from now are refused."
@@ -185,7 +180,7 @@ class Executor:
         for row in self._left_of(chosen):
             if self.journal.tries(row, LONGEST_OUTAGE) >= ATTEMPTS:
                 step = self.journal.step(row)
-                trouble = self._troubles.get(row, "")
+                trouble = self._failures.reasons.get(row, "")
                 why = NEVER.format(trouble.partition(". ")[0].removesuffix("."))
                 state = self._refuse(step, RefusedError(why))
                 self.report(RowDone(row, step.act, state))
@@ -219,7 +214,7 @@ class Executor:
         try:
             return await send[step.act](step, leaving)
         except RefusedError as refusal:
-            self._failures = 0
+            self._failures.answered()
             if not (step.act is Act.CREATE and refusal.code in TAKEN):
                 return self._refuse(step, refusal)
             taken = refusal
@@ -230,7 +225,7 @@ class Executor:
             return State.UNKNOWN
         except (UnavailableError, ThrottledError, DailyLimitError, AccessError) as error:
             if isinstance(error, UnreadableUserError) and not calls:
-                self._failures = 0
+                self._failures.answered()
                 return self._hold(step, str(error))
             # Alma processed nothing, so the row may be sent again. Of a call that it refused for
             # speed, which the client repeats, that is less certain than where none has left.
@@ -300,7 +295,7 @@ class Executor:
                 step.primary_id, change, step.override, leaving, OBLIGATIONS if counts else "none"
             )
         except NotFoundError:
-            self._failures = 0
+            self._failures.answered()
             ended = answered = None
         if answered is not None:
             return self._done(step, before, body, answered)
@@ -340,14 +335,14 @@ class Executor:
 
         with suppress(NotFoundError):  # somebody was faster
             await self.alma.delete_user(step.primary_id, agreed, leaving)
-        self._failures = 0
+        self._failures.answered()
         return self.journal.record_outcome(step.row, State.APPLIED) if ended is None else ended
 
     def _done(self, step: Pending, before: User | None, sent: User, answered: User) -> State:
         if not has_id(answered, step.new_id):
             msg = "Alma replied with another user than the one that was sent."
             raise UnknownOutcomeError(msg)
-        self._failures = 0
+        self._failures.answered()
         return self._apply(step, "", same_as_sent(sent, answered, before), answered)
 
     # asking what became of a write
@@ -379,7 +374,7 @@ class Executor:
                 await self._count_failure(step.row, error)
             elif not isinstance(error, RefusedError):
                 raise
-            self._troubles[step.row] = str(error)
+            self._failures.reasons[step.row] = str(error)
             return State.UNKNOWN
         return self._judge(step, found, taken)
 
@@ -455,22 +450,9 @@ class Executor:
 
     async def _count_failure(self, row: int, error: AlmaError) -> None:
         """Count a call without a clear reply; raise UnavailableError if all calls fail."""
-        self._failures += 1
-        self._troubles[row] = str(error)
-        if self._failures % FAILURES_IN_A_ROW:
-            return
-        failures = self._failures
-        if failures < MOST_FAILURES:
-            with suppress(UnavailableError):
-                await self._check_others()
-                return
-        msg = (
-            f"Alma gave no clear reply {failures} times in a row, so nothing more was sent. The "
-            f"last reason: {error}"
-        )
-        raise UnavailableError(msg)
-
-    async def _check_others(self) -> None:
-        """Raise AlmaError if Alma takes no write at all, which is no fault of a row."""
-        with suppress(RefusedError):
-            await self.alma.check_access("POST")
+        if await self._failures.is_outage(row, str(error)):
+            msg = (
+                f"Alma gave no clear reply {self._failures.in_a_row} times in a row, so nothing "
+                f"more was sent. The last reason: {error}"
+            )
+            raise UnavailableError(msg)
