@@ -35,6 +35,7 @@ _VISIBLE = (
 _PLAIN = re.compile(f"(?:(?![='#]){_VISIBLE}(?: {_VISIBLE})*)?")
 _PLAIN_TEXTS = re.compile(f"(?:{_PLAIN.pattern}\0)*+")
 _LINE = re.compile("\r\n|[\n\r\u2028\u2029]")
+_BREAK = "\ue000"
 _BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
 # Controls, lone surrogates, the two overrides of writing direction, noncharacters
 _FORBIDDEN = re.compile(
@@ -47,7 +48,7 @@ _SCRIPTS_WITH_JOINERS = (
     *("MONGOLIAN", "MYANMAR", "NKO", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU", "TIBETAN"),
 )
 # What keeps an ID as text in Excel: ="00123" and '00123, which other programs show
-_TEXT_MARK = re.compile(r"""="([^"]++)"|'([A-Za-z]{0,3}[0-9][A-Za-z0-9-]*+)""")
+_TEXT_MARK = re.compile(r"""="((?:[^"]|"")*+)"|'([A-Za-z]{0,3}[0-9][A-Za-z0-9-]*+)""")
 _FULL_WIDTH_DIGITS = {ord("０") + digit: str(digit) for digit in range(10)}
 
 # What UTF-8's continuation bytes 80 to BF look like when they are read as Windows-1252
@@ -78,8 +79,12 @@ def clean_column(
         if found:
             findings[text] = found
         rows = any(one.code is Code.CELL_TOO_LONG and one.severity is None for one in found)
-        if not rows and (lines := _with_lines(text, changes[text])):
-            several[text] = lines
+        if not rows and _LINE.search(text):
+            # a private character stands for each break while the whole cell is cleaned
+            came = clean(_LINE.sub(f" {_BREAK} ", text))[0].split(_BREAK)
+            lines = "\n".join(map(str.strip, came)).strip("\n")
+            if "\n" in lines and one_line(lines) == changes[text]:
+                several[text] = lines
     return [*map(changes.get, texts, texts)] if changes else texts, findings, several
 
 
@@ -92,18 +97,6 @@ def _not_plain(texts: Collection[str]) -> Iterator[str]:
     while (found := _PLAIN_TEXTS.match(whole, at)) and found.end() < len(whole):
         at = whole.index("\0", found.end()) + 1
         yield whole[found.end() : at - 1]
-
-
-def _with_lines(text: str, cleaned: str) -> str:
-    """Return a cell of several lines, each cleaned, with its line breaks; "" if it is in one line.
-
-    `cleaned`: the cell in one line, by which marks around the text are known and left out.
-    """
-    for came in (text, unescape(text)) if _LINE.search(text) else ():
-        lines = "\n".join(clean(line)[0] for line in _LINE.split(came)).strip("\n")
-        if "\n" in lines and one_line(lines) == cleaned:
-            return lines
-    return ""
 
 
 def is_plain(text: str) -> bool:
@@ -132,19 +125,18 @@ def clean(text: str) -> Cleaned:
             text = visible
     came = unicodedata.normalize("NFC", text)
     text = one_line(came)
-    if marked := _TEXT_MARK.fullmatch(text):
-        text = one_line(marked[1] or marked[2])
-        message = "the mark that keeps {value} as text was removed"
-        found.append(CellFinding(Code.TEXT_MARK_REMOVED, message, value=text))
+    ascii_digits = text.translate(_FULL_WIDTH_DIGITS)
+    if ascii_digits != text:
+        message, text = "{value} was written with full-width digits", ascii_digits
+        found.append(CellFinding(Code.DIGITS_NORMALIZED, message, value=text))
+    while marked := _TEXT_MARK.fullmatch(text):
+        text = marked[2] or one_line(marked[1].replace('""', '"'))
+        if text:  # some programs write the mark around blanks, too
+            message = "the mark that keeps {value} as text was removed"
+            found.append(CellFinding(Code.TEXT_MARK_REMOVED, message, value=text))
     if text in FORMULA_ERRORS:
         found.append(formula_error(text))
-    if not came.isascii():
-        ascii_digits = text.translate(_FULL_WIDTH_DIGITS)
-        if ascii_digits != text:
-            message = "{value} was written with full-width digits"
-            found.append(CellFinding(Code.DIGITS_NORMALIZED, message, value=ascii_digits))
-            text = ascii_digits
-        found.extend(_mojibake(came))  # one of the damaged letters ends in a no-break space
+    found.extend(_mojibake(came))  # one of the damaged letters ends in a no-break space
     return text, tuple(found)
 
 

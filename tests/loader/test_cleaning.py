@@ -94,6 +94,31 @@ def test_full_width_digits_become_plain_ones() -> None:
     assert clean("١٢٣") == ("١٢٣", ())
 
 
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        *(("'0012345", "0012345"), ("'A0012345", "A0012345"), ("'１２", "12"), ('="\'07"', "07")),
+        *(('="O""Brien"', 'O"Brien'), ('=""', ""), ("'t Hooft", "'t Hooft"), ("=A1", "=A1")),
+    ],
+)
+def test_marks_that_keep_a_cell_as_text_are_removed(text: str, bare: str) -> None:
+    """As Excel shows the cell: no apostrophe before an ID, no formula around a text or a blank."""
+    assert clean(text)[0] == clean(bare)[0] == bare
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("'12A\nApt 4", "'12A\nApt 4"),
+        (' ="12 Elm  St\r\n\u200bApt 4"', "12 Elm St\nApt 4"),
+        ("\n'12A\n\n", ""),
+    ],
+)
+def test_a_cell_with_a_mark_keeps_its_lines(text: str, lines: str) -> None:
+    """A mark is around the whole cell; what a line begins with is its text."""
+    assert clean_column([text], clean)[2] == ({text: lines} if lines else {})
+
+
 def test_a_cell_beyond_any_length_is_rejected() -> None:
     """The limit is that of the hazard list, and it is a limit on one cell."""
     assert _codes("x" * LONGEST) == []
