@@ -1,14 +1,14 @@
 """Number formats: the text that Excel shows for a number.
 
-Only three things of a format matter here: that it shows a date or a time, that it adds zeros and
-fixed characters to a whole number (`00000000`, `000-00-0000`), or that it does neither.
+Of a format matters here that it shows a date or a time, that it adds zeros and fixed characters to
+a whole number (`00000000`, `000-00-0000`), and that it shows nothing for 0 (`0;-0;;@`).
 """
 
 from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -24,7 +24,7 @@ _BRACKETS = re.compile(r"\[[^\[\]]*+\]")
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 _CONDITION = re.compile(r"\[[<>=]")
 _TOKEN = re.compile(r'"([^"]*)"|\\(.)|_(.)|\*(.)|(.)', re.DOTALL)
-_FIRST_SECTION = re.compile(r'(?:"[^"]*"|[\\_*].|[^;])*', re.DOTALL)
+_SECTION = re.compile(r'(?:^|;)((?:"[^"]*"|[\\_*].|[^;])*)', re.DOTALL)
 _DATE_LETTERS = re.compile(r"[dmyhs]", re.IGNORECASE)
 _FIXED = frozenset("-()/+: ")
 _SHORT = re.compile(r"-?(?=.{3,15}$)[0-9]+\.[0-9]*[1-9]")  # no more digits than Excel keeps
@@ -39,6 +39,7 @@ Shown = tuple[str, CellFinding | None]
 class Format:
     """What a number format does. `is_month`: it shows a month and its year, and no day.
 
+    `hides_zero`: in a column of formulas, people often hide with it what is blank elsewhere.
     `places`: into which the digits of a whole number go. "0" and "#" take a digit; a fixed
     character has "=" in front. Without places, the number is shown as it is.
     """
@@ -46,6 +47,7 @@ class Format:
     is_date: bool = False
     is_month: bool = False
     places: tuple[str, ...] = ()
+    hides_zero: bool = False
 
 
 PLAIN = Format()
@@ -61,8 +63,13 @@ def read_format(number: int, code: str) -> Format:
     """Return what a number format does. Built-in ones have a number and no code."""
     if not code:
         return _BUILT_IN.get(number, PLAIN)
-    found = _FIRST_SECTION.match(code)  # for positive numbers
-    section = found[0] if found else ""
+    positive, *others = _SECTION.findall(code)
+    hides = positive != "" and others[1:] != [] and not others[1].replace('"', "").strip()
+    return replace(_of_section(positive), hides_zero=hides)
+
+
+def _of_section(section: str) -> Format:
+    """Return what the section for positive numbers does."""
     bare = _QUOTED.sub("", section)
     shown = _BRACKETS.sub("", bare)
     if _ELAPSED.search(bare) or shown.strip().lower() == "general":
@@ -109,6 +116,8 @@ def show(value: float, chosen: Format = PLAIN, *, starts_1904: bool = False) -> 
 
     Raises ValueError if it is not a number that a spreadsheet can contain.
     """
+    if chosen.hides_zero and not value:
+        return "", None
     if chosen.is_date and (moment := _moment(value, starts_1904=starts_1904)):
         # the first day is what a spreadsheet program makes of a month that somebody types
         whole = not (chosen.is_month and moment.endswith("-01"))

@@ -197,8 +197,8 @@ def _about_the_file(path: Path, kind: Kind) -> Iterator[str]:
         yield f"{what}, although its name does not end in .{kind}"
     if kind is Kind.ODS:
         yield (
-            "zeros that only a number format shows, and formula errors, are not seen in an "
-            "OpenDocument spreadsheet: if that matters, save it as .xlsx and load that"
+            "zeros and months that only a number format shows, and formula errors, are not seen in "
+            "an OpenDocument spreadsheet: if that matters, save it as .xlsx and load that"
         )
     if kind is Kind.XLSM:
         yield "the workbook has macros; they were not run"

@@ -25,6 +25,7 @@ OTHERS = 200_000
 # of each if a record has several
 _TEXTS, _FILTERED, _LOCKED = 0xFC, 0x9B, 0x2F
 _BEGIN, _SHEET, _FORMULA, _CALCULATED = 0x809, 0x85, 0x06, 0x1C1
+_NAME, _UNKNOWN = 0x18, 0xFFF0  # of a range or a formula; what xlrd skips
 _EMPTY = 3  # the kind of a formula's result: an empty text
 _CELLS = dict.fromkeys((0x06, 0xFD, 0x201, 0x203, 0x204, 0x205, 0x207, 0x208, 0x27E), 0)
 _CELLS |= {0xBE: 2, 0xBD: 6}
@@ -36,9 +37,9 @@ class XlsWorkbook:
     def __init__(self, content: bytes) -> None:
         """Open the workbook of these bytes. Raises NotReadableError."""
         with library_errors():
-            self._filtered, missing = _measure(content)
+            stream, self._filtered, missing = _measured(content)
             self._book = xlrd.open_workbook(
-                file_contents=content,
+                file_contents=stream,
                 formatting_info=True,
                 ragged_rows=True,
                 logfile=io.StringIO(),
@@ -88,10 +89,11 @@ class XlsWorkbook:
         return read_format(number, known.format_str if known else "")
 
 
-def _measure(content: bytes) -> tuple[bool, list[list[tuple[int, int]]]]:
-    """Walk over the records of the file.
+def _measured(content: bytes) -> tuple[bytes, bool, list[list[tuple[int, int]]]]:
+    """Walk over the records of the file, and return them for xlrd.
 
-    Return whether a filter hides rows, and by sheet the rows and columns, from 0, of formulas
+    Names are left out: xlrd does not know all of their formulas, and nothing here needs one.
+    Return also whether a filter hides rows, and by sheet the rows and columns, from 0, of formulas
     without a result. Excel saves an empty text for these as for formulas that return one. It also
     leaves a mark that it calculated the workbook. Without the mark and any other result, nobody
     calculated it.
@@ -100,15 +102,16 @@ def _measure(content: bytes) -> tuple[bool, list[list[tuple[int, int]]]]:
     """
     container = CompDoc(content, logfile=io.StringIO())
     named = map(container.locate_named_stream, ("Workbook", "Book"))
-    stream, begin, length = next((one for one in named if one[0] is not None), (None, 0, 0))
-    if stream is None:
+    found, begin, length = next((one for one in named if one[0] is not None), (None, 0, 0))
+    if found is None:
         raise NotReadableError(DAMAGED)
+    stream = bytearray(found[begin : begin + length])
     cells = others = 0
     filtered = calculated = False
     sheets: list[int] = []
     empty: dict[int, list[tuple[int, int]]] = {}
-    substream = begin
-    for kind, at, size in _records(stream, begin, length):
+    substream = 0
+    for kind, at, size in _records(stream):
         if kind in _CELLS:
             cells += size // (_CELLS[kind] or size or 1)
         else:
@@ -119,22 +122,25 @@ def _measure(content: bytes) -> tuple[bool, list[list[tuple[int, int]]]]:
         calculated |= kind == _CALCULATED
         if kind == _TEXTS and size >= 8:
             cells += min(struct.unpack_from("<I", stream, at + 4)[0], length // 3)
+        elif kind == _NAME:
+            struct.pack_into("<H", stream, at - 4, _UNKNOWN)
         elif kind == _BEGIN:
             substream = at - 4
         elif kind == _SHEET and size >= 6 and not stream[at + 5]:
-            sheets.append(begin + struct.unpack_from("<I", stream, at)[0])
+            sheets.append(struct.unpack_from("<I", stream, at)[0])
         elif kind == _FORMULA and size >= 14 and not calculated:
             calculated = stream[at + 6] != _EMPTY or stream[at + 12 : at + 14] != b"\xff\xff"
             empty.setdefault(substream, []).append(struct.unpack_from("<HH", stream, at))
     if cells > STORED or others > OTHERS:
         raise NotReadableError(TOO_LARGE)
-    return filtered, [] if calculated else [empty.get(sheet, []) for sheet in sheets]
+    missing = [] if calculated else [empty.get(sheet, []) for sheet in sheets]
+    return bytes(stream), filtered, missing
 
 
-def _records(stream: bytes, at: int, length: int) -> Iterator[tuple[int, int, int]]:
+def _records(stream: bytes | bytearray) -> Iterator[tuple[int, int, int]]:
     """Return of each record the kind, the place of its data, and their size."""
-    end = at + length
-    while at + 4 <= end:
+    at = 0
+    while at + 4 <= len(stream):
         kind, size = struct.unpack_from("<HH", stream, at)
         yield kind, at + 4, size
         at += 4 + size

@@ -79,6 +79,19 @@ def test_other_formats_leave_a_number_alone(code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        *(("0;-0;;@", ""), ("00000;;", ""), ('#,##0;-#,##0;"";@', ""), ("m/d/yyyy;;", "")),
+        *(('0;-0;"none"', "0"), ("0;-0", "0"), ('"a;;"0', "a;;0"), (";;;", "0")),
+    ],
+)
+def test_a_zero_that_its_format_hides_is_blank(code: str, shown: str) -> None:
+    """Excel shows nothing for it; a format that hides every number is no sign."""
+    assert show(0, read_format(164, code)) == (shown, None)
+    assert show(7, read_format(164, code))[0]
+
+
+@pytest.mark.parametrize(
     "code", ["mm/dd/yyyy", "d. mmm yy", "[$-409]mmmm d, yyyy;@", "h:mm AM/PM", "yyyy", "dd\\.mm"]
 )
 def test_date_formats_are_known(code: str) -> None:
