@@ -7,7 +7,7 @@
   still has the same value and Alma has another one, someone edited it there, and the edit stays.
 - `AbsentMemory`: when each person was last in the rosters of a mapping, and what was changed of
   those who were missing. A roster counts once it is applied, and once only; one that is only
-  planned counts until the next.
+  planned counts in its own plan.
 
 The newest of a mapping counts. Older ones stay for the undo of a run, which takes its own away.
 """
@@ -407,8 +407,7 @@ class AbsentMemory(Memory):
     def count(self, facts: RunFacts) -> None:
         """Count the rosters of a plan, which was applied or has nothing to apply.
 
-        Those of older plans with the same mappings, which were never applied, are forgotten. By an
-        undo, what counted counts no more, and the other way around.
+        By an undo, what counted counts no more, and the other way around.
         """
         if not self.exists:
             return
@@ -419,16 +418,12 @@ class AbsentMemory(Memory):
             f"UPDATE OR REPLACE rosters SET counts = {counts}, run = ?4"  # noqa: S608
             " WHERE institution = ?1 AND mapping = ?2 AND run = ?3"
         )
-        left = (
-            "DELETE FROM rosters WHERE institution = ? AND mapping = ? AND counts = 0 AND time < ?"
-        )
         for name in {its.name for _, its in facts.rosters}:
             known = {one for (one,) in self.read(runs, (self.institution, name))}
             if undoes and run in known:
                 continue
             counted = last if last in known else facts.hash_of(name)  # as an earlier version has it
-            older = [] if undoes else [(name, utc(facts.started))]
-            self.write((count, [(name, counted, run)]), (left, older))
+            self.write((count, [(name, counted, run)]))
 
     def in_other_rosters(self, own: Collection[str], since: datetime) -> frozenset[str]:
         """Return who is in the last roster of a mapping that is none of `own`, or in one since.

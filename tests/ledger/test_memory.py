@@ -349,16 +349,25 @@ def test_who_was_back_by_a_run_is_known_by_its_name(memory: EditMemory) -> None:
     assert ([*absent.leavers()], [*absent.leavers([])]) == (["3"], [])
 
 
-def test_a_roster_that_counts_forgets_no_plan_of_another_mapping(memory: EditMemory) -> None:
-    """Of its own mapping, the older plans are forgotten that were never applied."""
-    missing, facts = AbsentMemory(ALMA), building.FACTS
-    own, before = facts.mapping.name, facts.started - timedelta(hours=1)
-    for mapping, roster in ((own, "old"), ("other", "theirs")):
-        missing.see(mapping, plan_of(mapping, roster, before), (), (), ["8"])
-    missing.see(own, facts, (), (), ["8"])
-    missing.count(facts)
-    assert missing.counts(own, "old") == missing.counts(own, "") == {"8": 1}
-    assert missing.counts("other", "theirs") == {"8": 1}
+def test_a_roster_counts_once_its_plan_is_applied(memory: EditMemory) -> None:
+    """However late. Who is in one that is only planned is still in the one that counts before it.
+
+    A run of a part of a roster, such as a rejects file, counts for none.
+    """
+    absent = AbsentMemory(ALMA)
+    plans = [plan_of("m", name, DAY + timedelta(hours=hour)) for hour, name in enumerate("abc")]
+    absent.see("m", plans[0], ["1"], (), ["8"])
+    absent.count(plans[0])
+    absent.see("m", plans[1], ["1"], (), ["8"])
+    absent.count(plan_of("m", "rejects", DAY + timedelta(hours=3)))
+    absent.see("m", plans[2], (), (), ["1", "8"])
+    absent.count(plans[2])
+    assert absent.counts("m", "") == {"1": 1, "8": 2}
+    update = {"command": "undo", "undoes_run": plans[2].run_name, "started": DAY}
+    absent.count(plans[2].model_copy(update=update))
+    assert absent.in_other_rosters((), DAY) == {"1"}
+    absent.count(plans[1])
+    assert absent.counts("m", "") == {"8": 2}
 
 
 def plan_of(mapping: str, roster: str, started: datetime) -> RunFacts:
