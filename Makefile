@@ -1,6 +1,6 @@
 # Everything a person or CI does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo sandbox test faults test-all check fix lint types layers hunt bench golden pictures samples reference docs wheel sbom platforms windows release-check release lock clean
+.PHONY: help setup dev demo sandbox test faults test-all check fix lint types layers hunt bench golden pictures samples reference docs wheel sbom platforms windows release-check release release-page lock clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -8,9 +8,10 @@ BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN    := $(VENV)/.run
 DEV    := $(VENV)/.dev
 NODE   := build/node
-PIP    := $(BIN)/python -m pip install --disable-pip-version-check
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK   := pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 ARGS   ?=
+TAGGED  = v$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +33,7 @@ $(DEV): $(RUN) requirements.lock
 	@$(PIP) --require-hashes -r requirements.lock
 	@touch $(DEV)
 
-demo: setup ## Check, plan and apply the community sample against the sandbox
+demo: setup ## Plan and apply a sample roster against a practice Alma; everything stays under runs/
 	$(BIN)/importer demo
 
 sandbox: setup ## Run a practice Alma until Ctrl-C
@@ -100,8 +101,9 @@ wheel: dev ## Build the wheel and the source archive, and try the wheel in a new
 	build/wheel/bin/python -m pip install --quiet --no-deps dist/*.whl
 	IMPORTER=$(CURDIR)/build/wheel/bin/importer $(BIN)/pytest -q -n 0 tests/packaging
 
-sbom: wheel build/release/.done ## Write build/sbom.cdx.json: what the wheel's environment contains, with licenses
-	build/release/bin/cyclonedx-py environment build/wheel/bin/python --pyproject pyproject.toml --mc-type application --output-reproducible -o build/sbom.cdx.json
+sbom: build/release/.done ## Write build/sbom.cdx.json: the locked libraries of every system, with licenses
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) build/release/bin/python -W ignore::UserWarning -m cyclonedx_py requirements requirements-run.lock --pyproject pyproject.toml --output-reproducible -o build/sbom.cdx.json
+	@$(PYTHON) -m release.sbom build/sbom.cdx.json
 
 build/release/.done: requirements-release.lock
 	$(PYTHON) -m venv build/release
@@ -121,7 +123,11 @@ release-check: dev ## See that changelog, version and tag agree (TAG=v1.2.3)
 	$(BIN)/python -m release.checks $(TAG)
 
 release: release-check ## Make the tag of this version, here
-	git tag -a "v$$($(BIN)/python -c 'from release.checks import version; print(version())')" -m "Release"
+	git tag -a $(TAGGED) -m "Release"
+
+release-page: ## Publish the page of this release, with dist/ and the list of components (gh, signed in)
+	$(PYTHON) -m release.checks notes > build/notes.md
+	gh release create $(TAGGED) --verify-tag --title $(TAGGED) --notes-file build/notes.md dist/* build/sbom.cdx.json
 
 docs: dev ## Build the guide into site/
 	$(BIN)/zensical build --clean --strict

@@ -1,4 +1,4 @@
-"""Does everything say the same version? `make release-check TAG=v1.2.3`, `make release`."""
+"""Is everything ready for a release? `make release-check TAG=v1.2.3`, `make release`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import metadata
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -17,6 +17,16 @@ _PERMITTED = re.compile(
     re.IGNORECASE,
 )
 _REFUSED = re.compile(r"\bA?GPL|(?<!Lesser )General Public|Proprietary|Commercial", re.IGNORECASE)
+
+
+_ELSEWHERE = {"colorama": "License :: OSI Approved :: BSD License"}
+"""What the libraries say of their license that only Windows needs."""
+
+_WRITTEN = {
+    "CITATION.cff": r"^version: (.*)$",
+    "docs/reference/accessibility.md": r"^Version (\S+),",
+}
+"""Where else the version is, and how."""
 
 
 def is_permitted(license_text: str) -> bool:
@@ -36,10 +46,13 @@ def version(root: Path = ROOT) -> str:
     return str(project["version"])
 
 
-def cited(root: Path = ROOT) -> str:
-    """Return the version of CITATION.cff, or blank."""
-    found = re.search(r"^version: (.*)$", (root / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
-    return found[1] if found else ""
+def written(root: Path = ROOT) -> dict[str, str]:
+    """Return the version that each other file has, or blank."""
+    found = {
+        file: re.search(pattern, (root / file).read_text("utf-8"), re.MULTILINE)
+        for file, pattern in _WRITTEN.items()
+    }
+    return {file: one[1] if one else "" for file, one in found.items()}
 
 
 def findings(root: Path, tag: str) -> Iterator[str]:
@@ -49,8 +62,9 @@ def findings(root: Path, tag: str) -> Iterator[str]:
         yield f"Version {wanted} in pyproject.toml is not one of a release."
     if tag != f"v{wanted}":
         yield f"The tag is {tag}, and pyproject.toml has version {wanted}."
-    if cited(root) != wanted:
-        yield f"CITATION.cff has version {cited(root)}, and pyproject.toml {wanted}."
+    for file, one in written(root).items():
+        if one != wanted:
+            yield f"{file} has version {one}, and pyproject.toml {wanted}."
     changelog = (root / "CHANGELOG.md").read_text("utf-8")
     sections = dict(re.findall(r"^## (.*)\n([^#]*)", changelog, re.MULTILINE))
     if sections.pop("Unreleased", "").strip():
@@ -60,27 +74,48 @@ def findings(root: Path, tag: str) -> Iterator[str]:
         yield f"The newest section of CHANGELOG.md is “{newest}”, not “{wanted} - DATE”."
 
 
+def reminder(root: Path) -> str:
+    """Return a sentence if nobody has written where the project is, or blank."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    if "Repository" in project.get("urls", {}):
+        return ""
+    return (
+        "Reminder: pyproject.toml has no `Repository` under [project.urls]. People who install the"
+        " wheel find no address to ask at, and its description has no links."
+    )
+
+
+def notes(root: Path) -> str:
+    """Return the changelog's section of this version, for the page of the release."""
+    changelog = (root / "CHANGELOG.md").read_text("utf-8")
+    section = changelog.partition(f"\n## {version(root)} ")[2].partition("\n## ")[0]
+    return section.partition("\n")[2].strip() + "\n"
+
+
 def libraries() -> list[str]:
     """Return the names of the libraries that a release contains: those of the lock file."""
     lock = (ROOT / "requirements-run.lock").read_text("utf-8")
-    return re.findall(r"^([A-Za-z0-9_.-]+)==", lock, re.MULTILINE)
+    return sorted(set(re.findall(r"^([A-Za-z0-9_.-]+)==", lock, re.MULTILINE)))
 
 
 def license_of(library: str) -> str:
-    """Return what an installed library says of its license, in any of the three fields.
-
-    Raises PackageNotFoundError if it is not installed here.
-    """
-    facts = metadata(library)
+    """Return what a library says of its license, in any of the three fields."""
+    try:
+        facts = metadata(library)
+    except PackageNotFoundError:
+        return _ELSEWHERE[library]
     named = [facts[name][:200] for name in ("License-Expression", "License") if name in facts]
     named += [one for one in facts.get_all("Classifier") or [] if one.startswith("License ::")]
     return "; ".join(named)
 
 
 def main() -> None:
-    """Print what disagrees; exit code 1 if anything does."""
+    """Print what disagrees, with exit code 1 if anything does; or, asked for them, the notes."""
+    if sys.argv[1:] == ["notes"]:
+        sys.stdout.write(notes(ROOT))
+        return
     found = list(findings(ROOT, sys.argv[1] if len(sys.argv) > 1 else f"v{version()}"))
-    sys.stdout.writelines(f"{one}\n" for one in found)
+    sys.stdout.writelines(f"{one}\n" for one in (*found, reminder(ROOT)) if one)
     sys.exit(bool(found))
 
 

@@ -16,6 +16,7 @@ from importer.model.run import Summary
 from importer.model.user import Reach
 from importer.sandbox.configuration import SWITCHES
 from importer.settings import DESTINATION, KEY, MAIL, WAY, Settings
+from release.checks import libraries, license_of
 
 FOLDER = Path(__file__).parents[1] / "reference"
 
@@ -350,6 +351,31 @@ def _roff(line: str) -> str:
     return rf"\&{text}" if text.startswith((".", "'")) else text
 
 
+def licenses() -> Iterator[str]:
+    """Yield the page of the libraries' licenses, from their metadata."""
+    stated = {
+        name: license_of(name).partition("; ")[0].rpartition(" :: ")[2] for name in libraries()
+    }
+    weak = [name for name, text in stated.items() if "MPL" in text or "LGPL" in text]
+    yield "# Licenses"
+    yield ""
+    yield MADE
+    yield ""
+    yield "The importer has the MIT license, and its wheel contains no other program. Installing it"
+    yield "installs the libraries below, unchanged; the zip for Windows contains them, and Python"
+    yield "(PSF-2.0). `requirements-run.lock` has their versions and hashes, and each release the"
+    yield "same [list as CycloneDX](../SECURITY.md#what-to-expect). `paramiko` and what it needs"
+    yield "are only in the zip, in the container and with the extra `sftp`."
+    yield ""
+    yield f"Weak copyleft, which covers the library itself: {', '.join(weak)}. The others are"
+    yield "permissive."
+    yield ""
+    yield "| library | license, as its own metadata states it |"
+    yield "|---|---|"
+    for name, text in stated.items():
+        yield f"| `{name}` | {text} |"
+
+
 def summary_schema() -> Iterator[str]:
     """Yield the JSON Schema of `summary.json` and `--json`."""
     schema = {
@@ -365,6 +391,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "fields.md": fields,
     "gallery.md": gallery,
     "importer.1": man,
+    "licenses.md": licenses,
     "problems.md": problems,
     "settings.md": settings,
     "summary.schema.json": summary_schema,

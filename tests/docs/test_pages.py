@@ -127,6 +127,7 @@ def test_the_faults_that_the_readme_counts_are_those_of_the_results() -> None:
     broken, counted = (
         sum(int(n.replace(",", "")) for n in column) for column in zip(*rows, strict=True)
     )
+    assert f"*{broken:,} times* | *{counted:,}*" in results
     readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
     assert f"{broken:,} times. Of {counted:,} rows none" in readme
 

@@ -26,7 +26,7 @@ from tests.sheets import correct
 TYPED = [page for page in PAGES if any(block.commands for block in blocks(page))]
 HOW_TO = [page for page in PAGES if page.parent.name == "howto"]
 NOT_RUN = 6
-"""Command lines of all how-tos that no test types; two pages have the number."""
+"""Command lines of all how-tos that no test types; the page about installing has it."""
 
 Type = Callable[[tuple[str, ...]], tuple[int, str]]
 

@@ -9,13 +9,13 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from release import checks, windows
+from release import checks, sbom, windows
+from release.readme import described
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,9 +75,26 @@ def test_the_wheel_knows_its_commit(built: tuple[Path, Path]) -> None:
     assert head.stdout.startswith(commit)
 
 
-def test_the_citation_has_the_version_of_the_project() -> None:
+@pytest.mark.parametrize("repository", ["", "https://example.org/importer"])
+def test_the_description_has_no_dead_link(built: tuple[Path, Path], repository: str) -> None:
+    """Outside the repository a link leads into it, if its address is known, or is its words."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    text = described(readme, repository, "1.2.3")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        file = re.fullmatch(rf"{repository}/(?:blob|raw)/v1\.2\.3/([^#]+)(?:#.*)?", target)
+        assert file, target
+        assert (ROOT / file[1]).is_file(), target
+    assert ("## Read on" in text) == ("![" in text) == bool(repository)
+    if not repository:
+        (wheel,) = built[0].glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            (name,) = (one for one in archive.namelist() if one.endswith("/METADATA"))
+            assert archive.read(name).decode().endswith(text)
+
+
+def test_every_file_with_the_version_has_that_of_the_project() -> None:
     """One version at a time, also between releases."""
-    assert checks.cited() == checks.version()
+    assert set(checks.written().values()) == {checks.version()}
 
 
 @pytest.fixture
@@ -85,14 +102,27 @@ def ready(tmp_path: Path) -> Path:
     """A checkout that is ready for its tag v1.2.3."""
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n', "utf-8")
     (tmp_path / "CITATION.cff").write_text("title: one\nversion: 1.2.3\n", "utf-8")
-    changes = "# Changelog\n\n## Unreleased\n\n## 1.2.3 - 2026-11-28\n\n- a change\n"
+    page = tmp_path / "docs" / "reference" / "accessibility.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("# One\n\nVersion 1.2.3, today.\n", "utf-8")
+    changes = (
+        "# Changelog\n\n## Unreleased\n\n## 1.2.3 - 2026-11-28\n\n- a change\n\n## 1.2.2 - 2026\n"
+    )
     (tmp_path / "CHANGELOG.md").write_text(changes, "utf-8")
     return tmp_path
 
 
 def test_a_release_is_ready_if_everything_says_its_version(ready: Path) -> None:
-    """The project, the citation, the newest section of the changelog, and the tag."""
+    """The project, the other files with it, the newest section of the changelog, and the tag.
+
+    That section is what the page of the release says. An unknown address is only a reminder.
+    """
     assert list(checks.findings(ready, "v1.2.3")) == []
+    assert checks.notes(ready) == "- a change\n"
+    assert checks.reminder(ready)
+    with (ready / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('[project.urls]\nRepository = "https://example.org"\n')
+    assert not checks.reminder(ready)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +131,7 @@ def test_a_release_is_ready_if_everything_says_its_version(ready: Path) -> None:
         ("pyproject.toml", "1.2.3", "1.2.4"),
         ("pyproject.toml", "1.2.3", "1.2.3.dev1"),
         ("CITATION.cff", "1.2.3", "1.2.2"),
+        ("docs/reference/accessibility.md", "1.2.3", "1.2.2"),
         ("CHANGELOG.md", "## 1.2.3 - 2026-11-28", "## 1.2.2 - 2026-10-01"),
         ("CHANGELOG.md", "- 2026-11-28", ""),
         ("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n- another change\n"),
@@ -116,18 +147,25 @@ def test_a_place_that_says_something_else_stops_the_release(
 
 
 def test_every_library_of_a_release_has_a_permitted_license() -> None:
-    """All of the lock file, as far as this system needs them."""
+    """All of the lock file, also those that only other systems need."""
     libraries = checks.libraries()
     assert len(libraries) > 40
-    seen = 0
-    for library in libraries:
-        try:
-            found = checks.license_of(library)
-        except PackageNotFoundError:
-            continue  # for other systems
-        seen += 1
-        assert checks.is_permitted(found), (library, found)
-    assert seen > 40
+    found = {library: checks.license_of(library) for library in libraries}
+    assert not {one: text for one, text in found.items() if not checks.is_permitted(text)}
+
+
+def test_a_component_has_its_license_and_its_condition() -> None:
+    """A license outside the SPDX list is a name; the release contains every component."""
+    one = {"name": "one", "bom-ref": "L1", "description": "line 1: one==1 ; x     --hash=a"}
+    two = {"name": "two", "bom-ref": "L2", "description": "line 2: two==1     --hash=b"}
+    bom = {"components": [one, two], "metadata": {"component": {"bom-ref": "root"}}}
+    made = sbom.completed(bom, {"one": "MIT OR ISC", "two": "ISC License"})
+    assert [part["licenses"] for part in made["components"]] == [
+        [{"expression": "MIT OR ISC"}],
+        [{"license": {"name": "ISC License"}}],
+    ]
+    assert [part["description"] for part in made["components"]] == ["one==1 ; x", "two==1"]
+    assert made["dependencies"][0] == {"ref": "root", "dependsOn": ["L1", "L2"]}
 
 
 @pytest.mark.parametrize(
