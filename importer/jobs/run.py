@@ -89,7 +89,9 @@ class JobRun:
             try:
                 self._store.open(self._job.path)
             except ImporterError as error:
-                self._reporter.trouble(error, (), self._tools.now(), None, (), ())
+                before = self._store.told
+                self._reporter.trouble(error, before, self._tools.now(), None, (), ())
+                self._store.tell(self._reporter.reported)
                 self._reporter.ping("fail")
                 raise
             self._reporter.ping("start")

@@ -322,10 +322,26 @@ class Store:
         self.state = State()
         self._path = JOBS / f"{name}.json"
         self.folder = JOBS / name
+        self._told = self.folder / "reported.json"
 
     def open(self, job: Path) -> None:
         """Read the state of a job file. Raises as `read` does."""
         self.state = self.read(job).model_copy(update={"job": _as_seen_here(job)})
+        with suppress(OSError):
+            self._told.unlink()
+
+    @property
+    def told(self) -> tuple[Reported, ...]:
+        """What was reported since the state cannot be opened; it is kept beside it."""
+        with suppress(OSError, ValueError):
+            return (Reported.model_validate_json(self._told.read_bytes()),)
+        return ()
+
+    def tell(self, reported: Iterable[Reported]) -> None:
+        """Keep what was reported of a state that cannot be opened, if that is possible."""
+        with suppress(OSError):
+            for one in reported:
+                write_atomically(self._told, one.model_dump_json().encode())
 
     def read(self, job: Path | None = None, *, waiting_only: bool = False) -> State:
         """Return the state; an empty one before the first run. Raises LedgerError if damaged.

@@ -436,15 +436,23 @@ def test_a_roster_of_which_nobody_can_be_loaded_is_held(office: Office, sandbox:
     assert office.pings[-1] == "/ping/fail"
 
 
-def test_a_damaged_state_is_reported(office: Office, typed: Type) -> None:
+def test_a_damaged_state_is_reported_once_a_day(office: Office) -> None:
     """Nothing is loaded, as it is not known what was loaded before; the monitor sees a failure."""
     office.write_job()
     office.drop(rows_of(people(3)))
     (office.folder / "jobs").mkdir()
-    (office.folder / "jobs" / "nightly.json").write_text('{"version": 1, "open": 3}')
-    assert typed("job", "run", "nightly.yaml").exit == Exit.STOPPED
-    assert "nightly.json is damaged" in office.text
-    assert office.pings == ["/ping/fail"]
+    state = office.folder / "jobs" / "nightly.json"
+    for hours, mails in ((0, 1), (1, 1), (21, 2), (22, 3)):
+        state.write_text('{"version": 1, "open": 3}')
+        office.clock = timedelta(hours=hours)
+        with pytest.raises(LedgerError):
+            office.run()
+        assert "nightly.json is damaged" in str(office.mails[-1])
+        assert (len(office.mails), office.pings.pop()) == (mails, "/ping/fail")
+        if hours == 21:
+            state.unlink()  # as the email says; what is damaged later is news
+            assert office.run() == Exit.DONE
+            office.mails.pop()
 
 
 @pytest.mark.parametrize("durable", [0, 2, 4, 6, 7])
