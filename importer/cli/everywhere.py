@@ -8,17 +8,19 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_group
 
+from importer.cli.app import app as commands
 from importer.cli.app import run
 from importer.cli.options import Commands
 from importer.cli.output import say, write
 from importer.errors import Exit, UsageError
 from importer.model.plan import Act, Fate, Result
 from importer.model.run import Summary
-from importer.model.text import counted
+from importer.model.text import command_line, counted
 from importer.settings import importer_command
 
 app = Commands()
@@ -121,4 +123,12 @@ def explain(
     if topic == ["exit-codes"]:
         write(*(f"{int(code):3}  {code.meaning}. {code.advice}" for code in Exit))
         return Exit.DONE
-    return run([*(topic or ()), "--help"])
+    words = topic or []
+    command: Any = get_group(commands)
+    for at, word in enumerate(words):
+        if not (command is None or hasattr(command, "get_command")):
+            known = command_line("help", *words[:at])
+            msg = f"{' '.join(words[:at])} has no commands, such as {word!r}. See: {known}"
+            raise UsageError(msg)
+        command = command and command.get_command(None, word)  # `run` reports an unknown one
+    return run([*words, "--help"])

@@ -47,7 +47,8 @@ def test_help_explains_commands_and_exit_codes() -> None:
     assert group.err
     codes = [int(line.split()[0]) for line in typed("help", "exit-codes").out.splitlines()]
     assert codes == list(map(int, Exit))
-    assert typed("help", "sesame").exit == Exit.USAGE
+    for words in (("sesame",), ("plan", "sesame"), ("mapping", "new", "sesame")):
+        assert typed("help", *words).exit == Exit.USAGE
     shown = typed("--version").out
     assert typed("-V").out == shown
     assert shown == f"importer {version(PACKAGE)} ({commit()})\n"

@@ -64,6 +64,15 @@ def test_the_number_is_typed(
     assert typed_deletions(alma, 0, None, None) is None
 
 
+def test_a_plan_that_deletes_nobody_takes_no_number(sandbox: Sandbox) -> None:
+    """Whoever types one means another plan."""
+    made(sandbox, "expire", "free")
+    typed(*PLAN, "run")
+    before = state(sandbox)
+    assert typed("apply", "run", "--delete", "3", "--yes").exit == Exit.USAGE
+    assert state(sandbox) == before
+
+
 def test_an_answer_deletes_nobody_who_is_kept(sandbox: Sandbox) -> None:
     """A person says who it is, and what is open keeps the user all the same."""
     users = made(sandbox, "delete", "free", "namesake", "loans")
