@@ -130,8 +130,10 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding | str]]]:
         yield "notify", lambda: Finding("notify", State.WARN, "Nobody is notified.", advice)
 
 
-def _name(job: Job) -> str:
+def _name(job: Job) -> Finding | str:
     _ = Store(job.name).read(job.path, waiting_only=True)
+    if renamed := Store(job.name).renamed(job):
+        return Finding("name", State.WARN, renamed)
     return f"No other job of this folder is named {job.name}."
 
 

@@ -5,6 +5,7 @@ A file that is older than the last load is superseded: it is put away and never 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator
@@ -307,16 +308,22 @@ class Intake:
     def _owned(
         self, feeds: dict[str, Feed], part: RosterPart, files: Collection[FoundFile]
     ) -> dict[str, Feed]:
-        """Return feeds in which that of another `from` is this roster's, if it knows its files.
+        """Return feeds in which that of another `from` is this roster's.
 
-        Of several, it is the one that was used last: the others lack what was loaded since.
+        It leads to the same place, as through a link, or knows files of it. Of several, it is the
+        one that was used last: the others lack what was loaded since.
         """
         used = {one.source.address for one in self._job.file.rosters}
-        others = [at for at in feeds if at not in used and any(map(feeds[at].known, files))]
-        if part.source.address in feeds or not others:
+        address, real = part.source.address, os.path.realpath
+        others = [
+            at
+            for at in feeds
+            if at not in used and (real(at) == real(address) or any(map(feeds[at].known, files)))
+        ]
+        if address in feeds or not others:
             return feeds
         other = max(others, key=lambda at: feeds[at].used)
-        return {part.source.address if at == other else at: feeds[at] for at in feeds}
+        return {address if at == other else at: feeds[at] for at in feeds}
 
     def pick_up(self, *, went_on: bool) -> Load | None:
         """Return a new load, or the held one again; None where there is nothing new.

@@ -96,6 +96,8 @@ class JobRun:
                 raise
             self._reporter.ping("start")
             try:
+                if renamed := self._store.renamed(self._job):
+                    self._store.save(superseded=(renamed,))
                 self._returns.renumber()
                 code = Exit.worst(set(self._loads()))
                 deciding = (one for one in self.messages if one.exit is code)

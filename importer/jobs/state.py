@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError, UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
-from importer.jobs.schema import Notify
+from importer.jobs.schema import Job, Notify
 from importer.ledger.ledger import Ledger
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.plan import SafetyCheck
@@ -296,13 +296,22 @@ class State(_Kept):
 
     def is_of_another(self, job: Path) -> bool:
         """Whether this is the state of another job file than this one, which is still there."""
-        if self.job in {"", _as_seen_here(job)} or not os.path.isfile(self.job):  # noqa: PTH113  which raises nothing
+        if self.job == _as_seen_here(job) or not _is_file(self.job):
             return False
-        return not (job.exists() and job.samefile(self.job))
+        return not _leads_to(self.job, job)
 
     def feed(self, address: str) -> Feed:
         """Return what is known of the files of a roster."""
         return self.feeds.get(address, Feed())
+
+
+def _is_file(name: str) -> bool:
+    return os.path.isfile(name)  # noqa: PTH113  which raises nothing
+
+
+def _leads_to(name: str, job: Path) -> bool:
+    """Whether a name is that of a job file."""
+    return _is_file(name) and job.exists() and job.samefile(name)
 
 
 def _as_seen_here(job: Path) -> str:
@@ -325,10 +334,30 @@ class Store:
         self._told = self.folder / "reported.json"
 
     def open(self, job: Path) -> None:
-        """Read the state of a job file. Raises as `read` does."""
-        self.state = self.read(job).model_copy(update={"job": _as_seen_here(job)})
+        """Read the state of a job file. Raises as `read` does.
+
+        A path through a link stays its name: the link leads to the file of each later release.
+        """
+        state, name = self.read(job), _as_seen_here(job)
+        if _leads_to(state.job, job) and os.path.realpath(job) == os.path.abspath(job):  # noqa: PTH100  by name alone
+            name = state.job
+        self.state = state.model_copy(update={"job": name})
         with suppress(OSError):
             self._told.unlink()
+
+    def renamed(self, job: Job) -> str:
+        """Return what to do where a job without a state may have had another name; or blank."""
+        sources = {part.source.address for part in job.file.rosters}
+        for path in JOBS.glob("*.json") if not self._path.exists() else ():
+            with suppress(ImporterError):
+                other = Store(path.stem).read(waiting_only=True)
+                if other.job and not _is_file(other.job) and sources & other.feeds.keys():
+                    return (
+                        f"The job {job.name} has no earlier loads to compare with. Those of "
+                        f"{other.job}, which is gone and loaded the same files, are in {path}. If "
+                        f"the job was renamed, rename {path} to {self._path}."
+                    )
+        return ""
 
     @property
     def told(self) -> tuple[Reported, ...]:

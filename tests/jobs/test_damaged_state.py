@@ -127,7 +127,10 @@ def test_a_job_of_the_same_name_has_no_part_in_a_load(
 def test_a_job_behind_a_link_is_the_same_job_in_each_release(
     office: Office, sandbox: Sandbox, typed: Type
 ) -> None:
-    """`current` leads to the folder of the newest release, and the one before stays."""
+    """`current` leads to the folder of the newest release, and the one before stays.
+
+    Also after somebody ran the job there by its real path.
+    """
     office.write_job(max_age="26h")
     link = office.folder / "current"
     for release in ("1", "2"):
@@ -136,11 +139,27 @@ def test_a_job_behind_a_link_is_the_same_job_in_each_release(
             shutil.copy(office.folder / name, folder)
         link.unlink(missing_ok=True)
         link.symlink_to(folder)
-        for path in ("current/nightly.yaml", f"{link}/nightly.yaml"):
+        for path in ("current", f"{link}", f"releases/{release}"):
             office.drop(rows_of(people(3)), f"patrons-{release}.csv")
-            assert typed("job", "run", path).exit == Exit.DONE
-    # of another spelling, and the same file
-    assert typed("job", "run", "releases/2/nightly.yaml").exit == Exit.DONE
+            assert typed("job", "run", f"{path}/nightly.yaml").exit == Exit.DONE
+
+
+def test_a_job_that_was_renamed_says_that_it_has_no_memory(office: Office, typed: Type) -> None:
+    """As it says it, a person gives it the one that it had."""
+    office.write_job("guards: {creates: off}\n")
+    assert office.takes(people(20)) == Exit.DONE
+    (office.folder / "nightly.yaml").rename(office.folder / "weekly.yaml")
+    assert (
+        "rename jobs/nightly.json to jobs/weekly.json" in typed("job", "check", "weekly.yaml").out
+    )
+    kept = shutil.copy(office.folder / "jobs" / "nightly.json", office.folder / "kept")
+    office.drop(rows_of(people(9)), "patrons-2.csv")
+    office.clear()
+    assert typed("job", "run", "weekly.yaml").exit == Exit.REJECTS
+    assert "rename jobs/nightly.json to jobs/weekly.json" in office.text
+    shutil.move(kept, office.folder / "jobs" / "weekly.json")
+    office.drop(rows_of(people(9)), "patrons-3.csv")
+    assert typed("job", "run", "weekly.yaml").exit == Exit.SAFETY_CHECK
 
 
 @pytest.mark.parametrize(

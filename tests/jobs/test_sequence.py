@@ -440,6 +440,8 @@ def test_no_older_file_is_loaded_because_from_is_written_otherwise(
     for _ in range(2):
         assert office.run() == Exit.DONE
     assert {user["user_group"]["value"] for user in state(sandbox).values()} == {"FRIEND"}
+    assert office.takes(people(2), "patrons-9.csv", age=HOUR * 9) == Exit.REJECTS
+    assert len(state(sandbox)) == 1
     newer = [(*people(1)[0][:3], "FRIEND", "", "ana@example.org", "")]
     assert office.takes(newer, "patrons-2.csv", age=HOUR) == Exit.DONE
     # what was the last one under the `from` before
