@@ -98,7 +98,8 @@ class Message:
         """
         start = "" if self.subject.endswith(self.headline) else self.headline
         where = f"Job {self.job} on {socket.gethostname()}, in {Path.cwd()}"
-        return "\n\n".join(filter(None, (start, "\n".join(self.lines), where))) + "\n"
+        told = "\n".join(filter(None, (start, *self.lines)))
+        return "\n\n".join(filter(None, (told, where))) + "\n"
 
     def as_json(self) -> dict[str, object]:
         """Return the values for scripts."""

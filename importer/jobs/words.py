@@ -146,6 +146,11 @@ def _office(job: Job, load: Load) -> Iterator[str]:
 
 def _mapping(job: Job, state: State) -> Iterator[str]:
     yield f"If the mapping is wrong, correct it, then run:\n  {running(job.path)}"
+    yield from _changed(job, state)
+
+
+def _changed(job: Job, state: State) -> Iterator[str]:
+    """Yield what follows where a mapping is corrected."""
     if job.file.guards.mapping == "hold" and state.last is not None:
         yield "The load may be held once more then, by `mapping`, because the mapping changed."
 
@@ -201,6 +206,8 @@ def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -
         if error.cause is Cause.MAPPING and of_load:
             yield "The mapping is wrong, not the file: the office need not send it again."
         yield f"When this is corrected, run:\n  {running(job.path)}"
+        if of_load and error.cause in {Cause.MAPPING, Cause.EITHER}:
+            yield from _changed(job, state)
         if error.exit is Exit.ACCESS:
             test = ("doctor",) if isinstance(error, StepError) else ("job", "check", str(job.path))
             yield f"To test it before, run:\n  {command_line(*test)}"
@@ -247,7 +254,9 @@ def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tu
         told = (listed[0], *(told if planned else told[2:]))  # not what is written, and stays
     decided = [str(one) for one in state.decisions if one.checks and one.run == load.run]
     lines = [*load.lines, *state.superseded, *decided]
-    lines.append(wording.every_row(summary))
+    all_listed = listed and listed[0].startswith(counted(summary.unchanged or 0, "user"))
+    every_row = wording.every_row(summary)
+    lines.append(every_row.replace("unchanged", "to retire") if all_listed else every_row)
     if load.delivered:
         lines += [f"Delivered to {job.file.deliver_to}: {name}" for name in load.delivered]
         idle = " Nothing needs to be done." if summary.exit == Exit.DONE else ""

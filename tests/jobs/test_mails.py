@@ -229,11 +229,12 @@ def _huge(office: Office, _: Sandbox) -> None:
 
 
 def _wrong_mapping(right: str, wrong: str) -> Arrange:
-    """The mapping has a slip."""
+    """The mapping has a slip since the last load."""
 
     def happens(office: Office, sandbox: Sandbox) -> None:
+        _arrives(rows_of(people(3)), hours=3)(office, sandbox)
         (office.folder / "small.yaml").write_text(MAPPING.replace(right, wrong), "utf-8")
-        _arrives(rows_of(people(3)))(office, sandbox)
+        office.takes(people(4), "patrons-2.csv")
 
     return happens
 
