@@ -289,6 +289,12 @@ def allow(
 @job.command()
 def skip(
     file: JobFile,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Of the files that cannot be read, only these.", metavar="FILE", show_default=False
+        ),
+    ] = None,
     *,
     why: Why,
     held_run: HeldRun = "",
@@ -298,7 +304,7 @@ def skip(
 
     The next run of the job puts them aside.
     """
-    decided = guards.skip(load_job(file), held_run, operator(), why, now())
+    decided = guards.skip(load_job(file), names or (), held_run, operator(), why, now())
     _decided(file, decided, as_json)
 
 

@@ -263,17 +263,21 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
     return decision
 
 
-def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
+def skip(job: Job, names: Sequence[str], run: str, who: str, why: str, now: datetime) -> Decision:
     """Skip the files that are held or refused, for ever; return the decision.
 
     The next run of the job puts them aside. `run`: of the held load whose files are meant, "" for
-    the files that are refused: nobody skips a load without having seen its run. Raises UsageError
-    where there is none, or another run is held, LedgerError where the job is running.
+    the files that are refused, all of them unless `names` has some: nobody skips a load without
+    having seen its run. Raises UsageError where there is none, or another run is held, LedgerError
+    where the job is running.
     """
+    if run and names:
+        msg = "Name files or give --run, not both. The files of a held load are skipped together."
+        raise UsageError(msg)
     store = Store(job.name)
     with store.locked():
         store.open(job.path)
-        feeds, skipped = dict[str, Feed](), list[str]()
+        feeds, skipped = dict[str, Feed](), dict[str, str]()
         held = _meant(job, run, store.state) if run else None
         state = FileState.REFUSED if held is None else FileState.HELD
         of_load = {file.found: file.sha256 for file in held.files} if held is not None else {}
@@ -282,18 +286,23 @@ def skip(job: Job, run: str, who: str, why: str, now: datetime) -> Decision:
                 file
                 for file in feed.files
                 if file.state is state and (held is None or file.found in of_load)
-            ]
+                and (not names or file.name in names)
+            ]  # fmt: skip
             feeds[address] = feed.marked(files, FileState.SKIPPED, now)
-            skipped += [str(file.found) for file in files]
+            skipped |= {str(file.found): file.name for file in files}
         corrected = {} if held is None or held.corrects is None else of_load
         hashes = {found.name: sha256 for found, sha256 in corrected.items()}
         returned = dict(store.state.returned)
         for name, one in returned.items():
-            if sha256 := one.refused if held is None else hashes.get(name, ""):
+            sha256 = one.refused if held is None else hashes.get(name, "")
+            if sha256 and (not names or name in names):
                 returned[name] = one.model_copy(update={"skipped": sha256, "refused": ""})
-                skipped.append(name)
-        if held is not None:
-            skipped = [*map(str, of_load)]  # also what is not remembered, such as corrections
+                skipped[name] = name
+        if held is not None:  # also what is not remembered, such as corrections
+            skipped = dict.fromkeys(map(str, of_load), "")
+        if unknown := {*names} - {*skipped.values()}:
+            msg = f"{word_list(sorted(unknown))} is not refused. Nothing was skipped."
+            raise UsageError(msg)
         if not skipped and store.state.held:
             raise _not_meant(job, "", store.state)
         if not skipped:

@@ -194,6 +194,8 @@ def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -
     ] + [name for name, one in state.returned.items() if one.refused]  # fmt: skip
     without = word_list(refused) if len(refused) > 1 else "it"
     skip = f"To continue without {without}, run:\n  {skipping(job.path, None)}"
+    if len(refused) > 1:
+        skip += "\nTo skip only one, also type its name behind that of the job."
     of_load = load is not None and load.corrects is None
     of_file = of_load and error.cause in OF_FILES
     of_both = of_file and error.cause is Cause.EITHER

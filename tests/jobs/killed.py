@@ -82,7 +82,7 @@ def lead_astray(job: Path, command: Command) -> None:
         memory = Store(job.stem).read()
         void = [(name, one) for name, one in memory.returned.items() if one.gone]
         if memory.held:
-            skip(load_job(job), memory.held[0].run, "ana@desk", "half a file", now())
+            skip(load_job(job), (), memory.held[0].run, "ana@desk", "half a file", now())
         elif void and not Path("back", void[0][0]).exists():
             (name, one), *_ = void
             again = Path("back", name).with_suffix(".part")

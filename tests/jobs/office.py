@@ -143,7 +143,7 @@ class Office:
 
     def skip(self, run: str = "") -> None:
         """A person skips what is held with this run, or else what is refused."""
-        skip(self.job, run, "ana@desk", "half a file", now())
+        skip(self.job, (), run, "ana@desk", "half a file", now())
 
     def clear(self) -> None:
         """Forget what was sent."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from tests.cli.conftest import Sandbox
+from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
 from tests.jobs.office import Office, names, people, rows_of
 from tests.jobs.test_returns import GUARDS, WRONG, back, correct
@@ -62,6 +62,22 @@ def test_nothing_is_kept_of_a_file_whose_other_roster_is_wrong(office: Office) -
     office.drop(rows_of(people(2)))
     assert office.takes(b"", "staff-1.csv") == Exit.ROSTER
     assert names(office.folder / "jobs" / "nightly") == []
+
+
+def test_one_file_of_a_set_that_is_refused_can_be_skipped(
+    office: Office, sandbox: Sandbox, typed: Type
+) -> None:
+    """The other one then waits for the file that replaces it."""
+    _write_job_of_two(office, "guards: {creates: off}\n", max_age="26h")
+    office.drop(b"Id\n1\n", "patrons-1.csv", age=timedelta(hours=1))
+    assert office.takes(people(2, first=10), "staff-1.csv") == Exit.USAGE
+    assert "To skip only one, " in office.text
+    words = ("job", "skip", "nightly.yaml", "--why", "x")
+    assert typed(*words, "patrons-9.csv").exit == Exit.USAGE
+    assert typed(*words, "patrons-1.csv", "--run", "runs/x").exit == Exit.USAGE
+    assert typed(*words, "patrons-1.csv").exit == Exit.DONE
+    assert office.takes(people(2), "patrons-2.csv") == Exit.DONE
+    assert len(state(sandbox)) == 4
 
 
 def test_workbooks_of_two_rosters_are_no_strangers(office: Office, sandbox: Sandbox) -> None:
