@@ -320,8 +320,9 @@ def _here() -> Iterator[Finding]:
         yield Finding("disk", State.OK, f"{size} are free.")
     for path in user_caches():
         try:
-            with suppress(NoCacheError), UserCache.open(path):
-                pass
+            with suppress(NoCacheError), UserCache.open(path) as cache:
+                if [*cache.read("PRAGMA quick_check(1)")] != [("ok",)] or not cache.state:
+                    raise cache.damaged
         except ImporterError as error:
             yield Finding("user cache", State.BAD, str(error), exit=error.exit)
     mode = env.stat().st_mode if os.name == "posix" and env.is_file() else 0

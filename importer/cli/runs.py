@@ -22,7 +22,7 @@ from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.plan import Answer
-from importer.model.text import counted, read_row_label, row_label
+from importer.model.text import RowId, counted, read_row_label, row_label
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress
 from importer.pipeline.people import ABSENT_COLUMNS, list_missing
@@ -167,10 +167,11 @@ def borrow_check(
         if ledger.facts.command == "check":
             msg = f"{ledger.folder} is a check, without data from Alma. Make a plan first."
             raise UsageError(msg)
-        blocked = list(cannot_borrow(ledger))
+        blocked, facts = list(cannot_borrow(ledger)), ledger.facts
         returning = sum(1 for _ in ledger.returning())
     rows = [
-        {"row": one.row, "reasons": one.reasons}
+        {"row": RowId.of(one.row).number, "reasons": one.reasons}
+        | ({"roster": facts.origin(one.row).roster} if facts.others else {})
         | ({"primary_id": one.primary_id} if show_values else {})
         for one in blocked
     ]

@@ -71,6 +71,10 @@ def test_rows_of_a_later_roster_are_named_as_everywhere(people: Path) -> None:
     typed("plan", more, "-m", "small.yaml", people, "-m", "small.yaml", "-o", "run")
     lines = typed("borrow-check", "run").out.splitlines()
     assert [line.split(": ")[0] for line in lines][-3:] == ["Row 2:2", "Row 2:3", "Row 2:5"]
+    rows = typed("borrow-check", "run", "--json").summary["rows"]
+    assert [(row["roster"], row["row"]) for row in rows][-3:] == [
+        (Path(people).name, row) for row in (2, 3, 5)
+    ]
 
 
 def test_patron_role_is_extended_or_added_and_nothing_else(people: Path, sandbox: Sandbox) -> None:
