@@ -140,7 +140,6 @@ def demo() -> int:
         os.environ |= {"ALMA_BASE_URL": host, "ALMA_API_KEY": "sandbox", "ALMA_RATE": "20"}
         for words in (
             ("codes", "fetch", "-f", codes),
-            ("check", *front),
             ("plan", *front, "-o", str(folder), "--no-refresh"),  # no user cache of a demo
             ("apply", str(folder)),
         ):
