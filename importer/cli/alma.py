@@ -321,7 +321,8 @@ def _here() -> Iterator[Finding]:
     for path in user_caches():
         try:
             with suppress(NoCacheError), UserCache.open(path) as cache:
-                if [*cache.read("PRAGMA quick_check(1)")] != [("ok",)] or not cache.state:
+                _ = cache.state
+                if [*cache.read("PRAGMA quick_check(1)")] != [("ok",)]:
                     raise cache.damaged
         except ImporterError as error:
             yield Finding("user cache", State.BAD, str(error), exit=error.exit)
