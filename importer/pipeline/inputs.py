@@ -37,7 +37,7 @@ from importer.model.candidates import Candidates
 from importer.model.fields import SECRETS, CodeTables
 from importer.model.files import read_bounded
 from importer.model.plan import Fate, Match
-from importer.model.problem import Code, Origin, Place, Problem
+from importer.model.problem import KNOWN, VALUE, Code, Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Layout, Roster
 from importer.model.run import ColumnUse, MappingFacts, RunFacts, SisLoad
 from importer.model.text import RowId, row_label
@@ -163,12 +163,15 @@ class MappedRoster:
 
     def without_secrets(self, problems: Iterable[Problem]) -> Iterator[Problem]:
         """Return the problems without the values that may be passwords or PINs."""
+
+        def hidden(one: Problem) -> Problem:
+            message = one.message.replace(KNOWN, VALUE).replace(VALUE, "the cell")
+            return replace(one, message=message, value="")
+
         secret = {self.roster.places[position] for position in self.secret}
         rows = misplaced(self.roster, self.secret)
         return (
-            replace(one, value="")
-            if one.origin.row in rows or not secret.isdisjoint(one.places)
-            else one
+            hidden(one) if one.origin.row in rows or not secret.isdisjoint(one.places) else one
             for one in problems
         )
 

@@ -52,9 +52,13 @@ def test_a_password_reaches_alma_and_no_file(written: None, sandbox: Sandbox) ->
 
 
 def test_a_rejected_row_asks_for_its_password_again(written: None) -> None:
-    """The rejects show that there was one; sent back without it, the row stays rejected."""
+    """The rejects show that there was one; sent back without it, the row stays rejected.
+
+    A message about it has no gap.
+    """
     typed("check", "patrons.csv", "-m", "patrons.yaml", "-o", "run")
     assert kept_in(Path("run")) == {}
+    assert "removed from the cell" in Path("run/problems.csv").read_text("utf-8-sig")
     lines = read_rows(Path("run/rejects.csv"))
     assert [line["Password"] for line in lines] == [NOT_KEPT]
     lines[0]["First"] = "Freya"
