@@ -359,6 +359,7 @@ class Look:
 
     `key`: names it in the form of approval. `count`: of rows, 0 where the note has it. `dangerous`:
     it must be viewed. `check`: it is a safety check that failed, which is allowed by name.
+    `advice`: how the mapping may be changed.
     """
 
     key: str
@@ -367,6 +368,7 @@ class Look:
     count: int
     dangerous: bool
     check: bool = False
+    advice: str = ""
     people: list[Person] = field(default_factory=list)
 
     def add(self, person: Person) -> None:
@@ -424,8 +426,9 @@ class Survey:
             if one.code is Code.NOT_DELETED:
                 yield self._look(one, "they stay in Alma", dangerous=False)
             elif one.code is Code.NO_END_DATE:
-                note = " ".join(one.sentences(show_values=True))
-                yield Look(one.code.value, one.title, note, 0, dangerous=False)
+                of = f"{one.first.origin.roster}: " if self._ledger.facts.others else ""
+                note, advice = of + " ".join(one.sentences(show_values=True)), one.first.advice
+                yield Look(one.code.value, one.title, note, 0, dangerous=False, advice=advice)
 
     def _add(self, row: RowHistory) -> None:
         found = _in_order(differences(row.changes, show_values=True))

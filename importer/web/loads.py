@@ -199,7 +199,7 @@ class Load:
     `counts`: of the draft's last check, if nothing changed since. `planning`: the task that
     compares it with Alma. `fresh`: neither the draft nor, unless all is done, the mapping was
     changed since the run. `busy`: a command works on the run, which `loads` it or answers rows and
-    the like. `failed`: its last load ended with an error.
+    the like. `failed`: its last load ended with an error, also before it sent anything.
     """
 
     draft: Draft | None = None
@@ -285,6 +285,8 @@ def _of_plan(now: Load, known: KnownRun, run: str) -> NextStep:
     if review := known.summary.review:
         words, button = counted(review, "decision"), f"Decide {review:,}"
         return NextStep(State.DECISIONS, words, button, f"{run}/decisions", "warn")
+    if known.left and now.failed:
+        return NextStep(State.STOPPED, "Nothing was sent", "Approve again", run, "warn")
     if known.left:
         return NextStep(State.PLANNED, "Waiting for approval", "Review and approve", run, "warn")
     return NextStep(State.PLANNED, "Nothing to write", "Open", run)
@@ -363,8 +365,8 @@ def _load(
         busy, loads = space.is_busy(folder), space.is_loading(folder, sittings)
         work = known.left or known.summary.review or known.summary.rejected
         fresh = found.fresh and (known.applied or not work or _has_mappings_of(known.facts))
-        stopped = known.left and known.applied and not busy
-        failed = bool(stopped) and space.has_failed(space.load_of(folder, sittings), sittings)
+        failed = bool(known.left) and not busy
+        failed = failed and space.has_failed(space.load_of(folder, sittings), sittings)
         found = replace(found, busy=busy, loads=loads, failed=failed, fresh=fresh)
         found = replace(found, undone=run.name in undone)
     return found

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from importer.errors import Exit
 from importer.sandbox.server import Options, running
-from importer.web.tasks import PROCESS, TASK, Task
+from importer.web.tasks import EXIT, PROCESS, TASK, Task
 from tests.serving import Loopback
 from tests.web.forked import FORKING, FORKS, Forked, forks
 
@@ -65,7 +65,10 @@ class Server:
     def client(self) -> httpx.Client:
         """A client that has entered, and sends forms as a browser does."""
         client = httpx.Client(
-            base_url=self.base, headers={"Origin": self.base}, timeout=60, transport=Loopback()
+            base_url=self.base,
+            headers={"Origin": self.base},
+            timeout=_PATIENCE,
+            transport=Loopback(),
         )
         self.clients.append(client)
         assert client.get(self.link).status_code == 200
@@ -239,13 +242,30 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 def loads(folder: Path) -> Iterator[int]:
     """Yield the processes of a library that write to Alma."""
-    for path in (folder / "tasks").glob(f"*/{PROCESS}"):
-        number = int(path.read_text("utf-8"))
-        task = Task.model_validate_json((path.parent / TASK).read_text("utf-8"))
+    for number, task in _processes(folder):
         if "apply" in task.words:
             with suppress(ProcessLookupError):
                 os.kill(number, 0)
                 yield number
+
+
+def _processes(folder: Path) -> Iterator[tuple[int, Task]]:
+    """Yield the processes that the page of a library has started and that left no exit code."""
+    for path in (folder / "tasks").glob(f"*/{PROCESS}"):
+        if not (path.parent / EXIT).exists():
+            task = Task.model_validate_json((path.parent / TASK).read_text("utf-8"))
+            yield int(path.read_text("utf-8")), task
+
+
+@contextmanager
+def held(library: Library) -> Iterator[None]:
+    """Let what the page has started stand still for the block, so that it runs all the time."""
+    found = [number for number, _ in _processes(library.folder)]
+    for number in found:
+        os.kill(number, signal.SIGSTOP)
+    yield
+    for number in found:
+        os.kill(number, signal.SIGCONT)
 
 
 PLAIN = """version: 1
@@ -411,7 +431,9 @@ def person(at: Path, name: str, groups: str = "", origin: str = f"https://{HOST}
     headers |= {"X-Remote-User": name} if name else {}
     headers |= {"X-Remote-Groups": groups} if groups else {}
     transport = httpx.HTTPTransport(uds=str(at))
-    return httpx.Client(transport=transport, base_url="http://socket", headers=headers, timeout=120)
+    return httpx.Client(
+        transport=transport, base_url="http://socket", headers=headers, timeout=_PATIENCE
+    )
 
 
 @contextmanager

@@ -142,6 +142,7 @@ class Looks:
     def __call__(self, state: str) -> None:
         """Check the page as it is now."""
         tab = self.tab
+        tab.wait_for_load_state()  # with its style sheet
         self.paths.add(urlsplit(tab.url).path)
         assert tab.get_by_role("heading", level=1).count() == 1
         tab.evaluate(AXE_SCRIPT)

@@ -183,7 +183,7 @@ class Page(RuleBasedStateMachine):
                 f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
             )
         now, fits = self.shown(row), self.cells[row] == tab.cells[row]
-        for _ in range(50 if fits else 0):  # it is carried out, but nobody is told when
+        for _ in range(300 if fits else 0):  # it is carried out, but nobody is told when
             if now == text:
                 break
             time.sleep(0.1)

@@ -44,7 +44,7 @@ def test_progress_is_told_once_in_a_while(
     """
     library, client = office
     run = planned(client, drafted(client, "alma", people(100, 60), "plain.yaml"))
-    library.set_rate(3)
+    library.set_rate(1)  # it runs until it is paused
     live = approve(client, run).headers["Location"]
     until(lambda: "Time left" in client.get(live).text)
     with client.stream("GET", live.replace("/live", "/events")) as stream:

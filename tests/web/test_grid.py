@@ -328,6 +328,8 @@ def test_nothing_that_was_typed_is_lost(shown: tuple[Path, Page]) -> None:
     tab.get_by_role("button", name="C Last").click()
     _cell(tab, 5, "Last").click()
     tab.keyboard.type("Dale")
+    while not held:
+        tab.wait_for_timeout(50)
     held[0].continue_()
     expect(_cell(tab, 5, "Last")).to_have_text("Dale")
     expect(tab.locator("#said")).to_contain_text("Row 5 saved")

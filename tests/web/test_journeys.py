@@ -57,8 +57,9 @@ class Work:
         self.tab.on("domcontentloaded", lambda _: setattr(self, "loads", self.loads + 1))
 
     def click(self, what: Locator) -> None:
-        """Click once."""
+        """Click once, and wait for the page that this leads to, if it does."""
         what.click()
+        self.tab.wait_for_load_state()
         self.clicks += 1
 
     def button(self, name: str | re.Pattern[str]) -> None:

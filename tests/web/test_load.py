@@ -31,6 +31,7 @@ from tests.web.conftest import (
     drafted,
     failed_checks,
     followed,
+    held,
     loads,
     planned,
     run_command,
@@ -139,20 +140,23 @@ def test_what_is_no_number_of_rows_starts_nothing(office: tuple[Library, httpx.C
     assert (shown.status_code, 'value="yes" checked' in shown.text) == (422, True)
     assert library.written() == writes
     library.set_rate(2)  # so that the load is seen
-    assert _headings(client, approve(client, run, some="yes", limit="2")) == {"2 of 3 people"}
+    assert _headings(office, approve(client, run, some="yes", limit="2")) == {"2 of 3 people"}
     assert {"401", "402", "403"} & library.users().keys() == {"401", "402"}
-    assert _headings(client, approve(client, run)) == {"3 people"}
+    assert _headings(office, approve(client, run)) == {"3 people"}
     run = planned(client, drafted(client, "alma", roster.replace("A", "O"), "two.yaml"))
     checks = failed_checks(client, run)
-    assert _headings(client, approve(client, run, *checks, some="yes", limit="9")) == {"1 person"}
+    assert _headings(office, approve(client, run, *checks, some="yes", limit="9")) == {"1 person"}
 
 
-def _headings(client: httpx.Client, live: httpx.Response) -> set[str]:
+def _headings(office: tuple[Library, httpx.Client], live: httpx.Response) -> set[str]:
     """Whom the page of a load says it writes, from its first look to its end."""
-    found = set[str]()
-    while (page := client.get(live.headers["Location"])).status_code == 200:
-        found |= set(re.findall(r'<h1 id="heading">Writing (.*?) to ', page.text))
-    return found
+    library, client = office
+    with held(library):
+        pages = [client.get(live.headers["Location"])]
+    while pages[-1].status_code == 200:
+        pages.append(client.get(live.headers["Location"]))
+    texts = (page.text for page in pages)
+    return {found for text in texts for found in re.findall(r">Writing (.*?) to .*?</h1>", text)}
 
 
 def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
@@ -213,8 +217,8 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
     until(lambda: "created" in client.get(live).text)
     secrets = (KEY, server.link.partition("token=")[2], next(iter(client.cookies.values())))
     assert not [one for one in secrets if one.encode() in _processes(library.folder)]
-    before = len(library.written())
     client.post(live.replace("/live", "/pause"))
+    before = len(library.written())
     until(lambda: "Paused at" in client.get(live).text)
     assert before <= len(library.written()) <= before + 12  # 3 s at this rate
     pages = _visited(client, {"/alma/", "/practice/", live, run})

@@ -93,6 +93,10 @@ CASES: dict[str, tuple[Load, State, str, str, str]] = {
         Load(_draft("a.yaml"), _run(left=300, of=300)),
         State.PLANNED, "Waiting for approval", "Review and approve", "runs/r1",
     ),
+    "a start that failed": (
+        Load(_draft("a.yaml"), _run(left=300, of=300), failed=True),
+        State.STOPPED, "Nothing was sent", "Approve again", "runs/r1",
+    ),
     "an empty plan": (
         Load(_draft("a.yaml"), _run()),
         State.PLANNED, "Nothing to write", "Open", "runs/r1",

@@ -128,6 +128,7 @@ def reached(wanted: Locator) -> Locator:
 def press(tab: Page, name: str, role: str = "button") -> None:
     """Press the first control with this name."""
     reached(tab.get_by_role(role, name=name, exact=True).first).click()  # type: ignore[arg-type]
+    tab.wait_for_load_state()  # of the page that it leads to, if it does
 
 
 def follow(tab: Page, name: str) -> None:

@@ -16,6 +16,7 @@ from tests.web.conftest import (
     followed,
     planned,
     practice_codes,
+    run_command,
     tab_of,
     with_mapping,
 )
@@ -180,3 +181,18 @@ def test_the_last_load_with_the_mapping_is_beside_this_one(
     rows = re.search(r"Rows</th><td[^>]*>(\d+)</td><td[^>]*>(\d+)</td>", table)
     assert rows is not None
     assert rows.groups() == ("1", "3")
+
+
+def test_a_plan_of_the_command_line_says_where_its_end_dates_are_set(
+    office: tuple[Library, httpx.Client],
+) -> None:
+    """It has no page of its mapping; of several rosters, each names its own."""
+    library, client = office
+    words = []
+    for name in ("one", "two"):
+        (library.folder / f"{name}.csv").write_text(f"{ROSTER}{name},Ida,Roe,,\n", "utf-8")
+        words += [f"{name}.csv", "-m", "mappings/born.yaml"]
+    run_command(library.folder, "plan", *words, "-o", "runs/both")
+    page = client.get("/alma/runs/both").text
+    looks = _text(page.partition('id="look"')[2].partition("</section>")[0])
+    assert re.findall(r"(\w+)\.csv: No expiration date in .*? expiry_date", looks) == ["one", "two"]

@@ -106,7 +106,7 @@ def test_without_signals_a_task_is_stopped_by_a_file(
 
     def until_stopped() -> int:
         tasks.cancel(task)
-        for _ in range(500):
+        for _ in range(6000):
             time.sleep(0.01)
         return 0
 

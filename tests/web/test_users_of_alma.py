@@ -18,6 +18,7 @@ from tests.web.conftest import (
     approve,
     failed_checks,
     followed,
+    held,
     run_command,
     with_mapping,
 )
@@ -148,13 +149,14 @@ def test_a_text_is_not_changed_while_it_is_planned(office: tuple[Library, httpx.
     library, client = office
     library.add("B1", "Ana", "Roe")
     form = form_of(client, "renew-group.yaml")
-    library.set_rate(1)  # so that it still runs at the second click
+    library.set_rate(1)
     started = client.post("/alma/users", data=form | {"do": "plan"})
     changed = form | {"text": f"{form['text']}# other\n"}
-    for do in ("plan", "save"):
-        assert client.post("/alma/users", data=changed | {"do": do}).status_code == 409
-    assert form_of(client, "renew-group.yaml") == form
-    again = client.post("/alma/users", data=form | {"do": "plan"})
+    with held(library):
+        for do in ("plan", "save"):
+            assert client.post("/alma/users", data=changed | {"do": do}).status_code == 409
+        assert form_of(client, "renew-group.yaml") == form
+        again = client.post("/alma/users", data=form | {"do": "plan"})
     assert again.headers["Location"] == started.headers["Location"]
     library.set_rate(50)  # not earlier: the plan reads its rate when its process has begun
     followed(client, started)

@@ -96,7 +96,7 @@ def test_a_key_in_a_folder_of_secrets_is_changed_there(tmp_path: Path) -> None:
 def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Client]) -> None:
     """The page of a stopped load says why, also later; before anything began, it leads back.
 
-    There, too, is why, for whoever comes back to a load that is said to wait for approval.
+    There, too, is why, for whoever comes back to it; the list says that nothing was sent.
     """
     library, client = office
     library.set_rate(50)
@@ -114,6 +114,7 @@ def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Clien
     for page in (*shown, client.get(run).text):
         assert not re.search(r"importer apply|ALMA_API_KEY", page)
         assert "Check the key" in page
+    assert f'href="{run}" aria-label="Approve again' in client.get("/alma/").text
     followed(client, approve(client, run))
     assert "Check the key" not in client.get(run).text
 

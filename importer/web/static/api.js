@@ -59,12 +59,15 @@ export function make(name, attributes = {}, ...children) {
   return made;
 }
 
+/** Return the parts of a text; what is between backticks is something to type. */
+export const prose = (/** @type {string} */ text) => text.split("`").map((part, n) => (n % 2 ? make("code", {}, part) : part));
+
 /** Say once, on a page of something that runs, that nothing on it is up to date, if the server is silent for 15 seconds. */
 export function unanswered(/** @type {number} */ since) {
   if (Date.now() - since < 15000 || at("silent")) return;
   document.querySelector(".actions")?.replaceChildren();
   document.querySelector(".head")?.after(make("p", { id: "silent", class: "banner bad", role: "alert" },
-    "The page is not answered any more, so this is how far it was. It may go on. Load the page again; if that does not help, start `importer web` again."));
+    ...prose("The page is not answered any more, so this is how far it was. It may go on. Load the page again; if that does not help, start `importer web` again.")));
 }
 
 /** @param {string} id @returns {any} the element with this ID */

@@ -1,5 +1,5 @@
 // The grid: rows and columns to correct. Each change is sent at once and the row judged again.
-import { Refusal, ask, at, make } from "./api.js";
+import { Refusal, ask, at, make, prose } from "./api.js";
 
 /** @import { Column, Edit, Line, Saved, State } from "./api.js" */
 
@@ -80,7 +80,7 @@ function banner(/** @type {string} */ words, buttons = {}, wrong = false) {
     one.onclick = act;
     return one;
   });
-  return make("div", { class: `banner${wrong ? " warn" : ""}`, role: wrong && "alert" }, icon(wrong ? "alert" : "info"), make("p", {}, words), ...made);
+  return make("div", { class: `banner${wrong ? " warn" : ""}`, role: wrong && "alert" }, icon(wrong ? "alert" : "info"), make("p", {}, ...prose(words)), ...made);
 }
 
 /** Ask which text stays where somebody else changed a cell meanwhile; what was typed is kept until then. */
@@ -261,7 +261,7 @@ function note() {
   if (!found || !shown) return;
   const likely = line().likely[column().letter], one = shown.getBoundingClientRect();
   const pop = make("div", { class: "pop", role: "group", "aria-label": "About this cell" },
-    ...found.map((each) => make("p", {}, make("b", {}, each.text), each.holds ? ` ${each.advice}` : "")));
+    ...found.map((each) => make("p", {}, make("b", {}, ...prose(each.text)), ...prose(each.holds ? ` ${each.advice}` : ""))));
   if (likely && can(active.row, active.column)) {
     const take = make("button", { class: "btn mini primary", type: "button", tabindex: "-1" }, `Use “${likely}” in all equal cells `, make("kbd", {}, "Ctrl Enter"));
     take.onclick = takeLikely;
