@@ -110,30 +110,24 @@ def new(
         raise RosterError(msg if "`" in str(error) else str(error), error.encodings) from error
     opened, layout = reading.roster, reading.layout
     headings = [place.heading for place in opened.places]
-    if primary_id and primary_id not in headings:
-        msg = f"The roster has no column {primary_id}{nearest(primary_id, headings) or '.'}"
+    if primary_id and heading_key(primary_id) not in map(heading_key, headings):
+        near = nearest(primary_id, headings) or "."
+        listed = ", ".join(str(place) for place in opened.places if place.heading.strip())
+        msg = f"--id: the roster has no column {primary_id}{near} Its columns are {listed}."
         raise UsageError(msg)
     groups = dict(_word_and_code(text) for text in group or ())
     choices = Choices(account_type, {"primary_id": primary_id}, dates, groups)
-    draft = Draft(opened, beside, choices)
-    group_column = draft.first("user_group")
-    words = {heading_key(word): word for word in (group_column.counts if group_column else ())}
-    if unknown := [word for word in groups if heading_key(word) not in words]:
-        if group_column is None:
-            msg = "--group: no heading of the roster names a column of user groups."
-        else:
-            near = nearest(unknown[0], words.values()) or "."
-            msg = f"--group: column {group_column.place} has no cell {unknown[0]}{near}"
-        raise UsageError(msg)
+    if groups and (column := _group_column(Draft(opened, beside, choices), groups)):
+        choices = replace(choices, columns={**choices.columns, GROUP: column})
     if ask:
-        choices = _ask(draft)
+        choices = _ask(Draft(opened, beside, choices))
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     text = suggest(opened, beside, layout, schema, choices)
     if output is None:
         sys.stdout.write(text)
         return
     write_new(output, text, "-o")
-    say(f"The first mapping is in {output}. Check each line that ends in `guess`.")
+    say(f"The first mapping is in {output}. Check each line marked `guess`.")
     if left := to_do(text):
         say(f"{counted(left, 'line')} marked `to do`: replace the `?` there.")
     say("Then run:")
@@ -220,6 +214,34 @@ def _word_and_code(text: str) -> tuple[str, str]:
         msg = f"--group takes a word of the roster and a code, as in Faculty=FAC, not {text}."
         raise UsageError(msg)
     return word.strip(), code.strip()
+
+
+def _group_column(draft: Draft, words: Iterable[str]) -> str:
+    """Return the one column with all of these words, "" if it is the guessed one.
+
+    Raises UsageError.
+    """
+    wanted = {heading_key(word): word for word in words}
+    having = [g for g in draft.guesses if g.few and wanted.keys() <= {*map(heading_key, g.counts)}]
+    guessed = draft.first(GROUP)
+    if guessed and guessed in having:
+        return ""
+    if len(having) == 1:
+        return having[0].place.heading
+    if having:
+        msg = (
+            f"--group: columns {word_list([str(one.place) for one in having])} have these words. "
+            "Leave out --group, and write one of these headings as `user_group` in the mapping."
+        )
+    elif guessed:
+        cells = {heading_key(text): text for text in guessed.counts}
+        (unknown, *_) = (word for key, word in wanted.items() if key not in cells)
+        near = nearest(unknown, cells.values()) or "."
+        msg = f"--group: column {guessed.place} has no cell {unknown}{near}"
+    else:
+        named = word_list([*wanted.values()])
+        msg = f"--group: no column has {named} as cells. Write each word as in the roster."
+    raise UsageError(msg)
 
 
 _QUESTIONS = {
@@ -325,12 +347,13 @@ def check(
     as_json: Json = False,
 ) -> Exit:
     """Check a mapping: errors with their lines, and what to complete."""
-    document, tables = load(file), saved_codes(codes)
+    tables = saved_codes(codes)
     preview: dict[str, Any] = {}
-    if roster is not None:  # first: a mapping that lacks headings of the roster is not valid
+    if roster is not None:  # first: the headings that the roster lacks are among the errors
         book, sheet = book_and_sheet(str(roster))
         mapped = read_inputs(RosterRequest(book, file, sheet), tables, now().date())
         preview = _preview(mapped, show_values=show_values)
+    document = load(file)
     found = {
         "to_do": checked(document, Level.TO_DO),
         "codes": wrong_codes(document, tables),

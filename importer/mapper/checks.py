@@ -246,6 +246,13 @@ def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
                 yield MappingFinding(rule.steps, wrong)
 
 
+def _nulls(mapping: MappingDocument) -> Iterator[MappingFinding]:
+    """YAML's words for nothing are texts here, and Alma would get them."""
+    for _, steps, part in mapping.parts:
+        for text in {template.constant for template in part.templates} & {"~", "null"}:
+            yield MappingFinding(steps, f"`{text}` is a text here, not a blank; leave the key out")
+
+
 def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """An entry has its required parts, and repeats over one heading at most."""
     for entry in mapping.entries:
@@ -371,7 +378,7 @@ def _patterns_as_words(mapping: MappingDocument) -> Iterator[MappingFinding]:
 
 CHECKS: tuple[Callable[[MappingDocument], Iterator[MappingFinding]], ...] = (
     _account, _required_fields, _rows, _from_alma, _retire, _keys, _passwords, _lookups, _variables,
-    _circles, _entries, _to_do, _no_value, _unused, _match_types, _patterns_as_words,
+    _circles, _nulls, _entries, _to_do, _no_value, _unused, _match_types, _patterns_as_words,
 )  # fmt: skip
 """Every check. To add one about a mapping as a whole, write a function and name it here."""
 

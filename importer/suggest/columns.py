@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from importer.errors import RosterError
 from importer.loader.read import read
@@ -37,7 +37,7 @@ from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import read_text_bounded
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, Layout, Roster
-from importer.model.text import folded
+from importer.model.text import folded, word_list
 from importer.model.user import AccountType
 from importer.model.vocabulary import (
     BARCODE,
@@ -107,12 +107,19 @@ CODE_AND_CITY = {"city": "^[0-9]{4,6} +([^0-9].*)$", "postal_code": "^([0-9]{4,6
 """Cells with several parts of an address: a pattern for each part; the first finds them all."""
 
 
+CHOSEN = "a person"
+"""What confirms a guess that a person made, in place of a mapping's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What an office's mappings confirm: `fields` by heading, `codes` by heading and word."""
+    """What an office's mappings confirm: `fields` by heading, `codes` by heading and word.
 
-    fields: Mapping[str, str]
-    codes: Mapping[tuple[str, str], str]
+    Each is beside the name of the newest mapping that has it.
+    """
+
+    fields: Mapping[str, tuple[str, str]]
+    codes: Mapping[tuple[str, str], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +130,9 @@ class Beside:
     codes: CodeTables = NO_CODES
     confirmed: Confirmed = Confirmed({}, {})
 
-    def field_of(self, heading: str) -> str:
-        """Return the field that the office confirmed for a heading, "" if none."""
-        return self.confirmed.fields.get(heading_key(heading), "")
-
     def without(self, field: str) -> Beside:
         """Return what is known where no heading is confirmed for a field."""
-        kept = {key: one for key, one in self.confirmed.fields.items() if one != field}
+        kept = {key: one for key, one in self.confirmed.fields.items() if one[0] != field}
         return replace(self, confirmed=replace(self.confirmed, fields=kept))
 
 
@@ -226,7 +229,8 @@ class Guess:
     `field` is a field's last name, or one of the vocabulary's words for what is not a field.
     `sure`: the heading names it, and the values do not contradict. `counts`: how often each value
     occurs. `number` and `block`: which of several emails, phones or addresses it is of. `vague`:
-    the heading is used for many things. `confirmed`: by another mapping of the office.
+    the heading is used for many things. `confirmed`: by this mapping of the office, or by
+    `CHOSEN`. `doubt`: what speaks against it, as the end of a mark.
     """
 
     place: Place
@@ -236,7 +240,8 @@ class Guess:
     number: int = 0
     block: str = ""
     vague: bool = False
-    confirmed: bool = False
+    confirmed: str = ""
+    doubt: str = ""
 
     def share(self, fits: Callable[[str], object]) -> float:
         """Return the share of its filled cells that fit; 1 if there are none."""
@@ -352,6 +357,9 @@ _CLEANED = frozenset({"lower", "name", "phone", "upper", "zip"})
 # --- headings that an office confirmed ---
 
 
+_Key = TypeVar("_Key")
+
+
 def confirmed(folder: Path) -> Confirmed:
     """Return what the mappings of a folder confirm about their headings, and the words below them.
 
@@ -360,25 +368,22 @@ def confirmed(folder: Path) -> Confirmed:
     letters of rosters without headings. Files that are no mappings are skipped. The field of the
     primary IDs of External users is EMPL_ID.
     """
-    fields: defaultdict[str, set[str]] = defaultdict(set)
-    codes: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    fields: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    codes: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     try:
         paths = sorted(folder.glob("*.yaml"), key=lambda path: -path.stat().st_mtime)[:_MOST]
     except OSError:
         paths = []
     for path in paths:
         for key, own in _of(path, codes).items():
-            fields[key].add(_one(own))
-    return Confirmed(
-        {
-            key: field
-            for key, found in fields.items()
-            if len(found) == 1
-            for field in found
-            if field
-        },
-        {key: code for key, found in codes.items() if len(found) == 1 for code in found},
-    )
+            fields[key].setdefault(_one(own), path.name)
+    agreed = {key: found for key, found in fields.items() if "" not in found}
+    return Confirmed(_agreed(agreed), _agreed(codes))
+
+
+def _agreed(found: Mapping[_Key, Mapping[str, str]]) -> dict[_Key, tuple[str, str]]:
+    """Return what all mappings agree about, and the first that has it."""
+    return {key: next(iter(one.items())) for key, one in found.items() if len(one) == 1}
 
 
 def _one(fields: set[str]) -> str:
@@ -411,7 +416,7 @@ def _looked_up(document: MappingDocument, rule: FieldRule) -> Codes:
     return looks[0][0].codes((), looks[0][1], document.tables, {}) if len(looks) == 1 else ()
 
 
-def _of(path: Path, codes: defaultdict[tuple[str, str], set[str]]) -> Mapping[str, set[str]]:
+def _of(path: Path, codes: defaultdict[tuple[str, str], dict[str, str]]) -> Mapping[str, set[str]]:
     """Return the fields of each heading in a mapping, and add the codes of words below it."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     document, _ = examine(path)
@@ -436,7 +441,8 @@ def _of(path: Path, codes: defaultdict[tuple[str, str], set[str]]) -> Mapping[st
                     own = mark.file == path.name and not is_marked(lines[mark.line - 1])
                     if own and code not in {None, "", TO_CHOOSE}:
                         for name in names:
-                            codes[name, heading_key(str(steps[-1]))].add(str(code))
+                            word = heading_key(str(steps[-1]))
+                            codes[name, word].setdefault(str(code), path.name)
     return found
 
 
@@ -476,7 +482,7 @@ def guesses(roster: Roster, beside: Beside) -> tuple[Guess, ...]:
     found = [*_typed(found)]
     if all(guess.field != PASSWORD_AGAIN for guess in found):  # it may be of another system
         found = [replace(one, field="") if one.field == "password" else one for one in found]
-    return tuple(_each_once(found))
+    return tuple(_doubted([*_each_once(found)]))
 
 
 def _repeated_words(headings: Iterable[str]) -> Mapping[str, str]:
@@ -516,10 +522,10 @@ def _guess(
     found = own_meaning(heading, others, frozenset(around.keys() & words))
     block = next((around[word] for word in words if around.get(word)), "")
     guess = Guess(place, "", counts, number=found.number, vague=found.vague)
-    field = beside.field_of(heading)
+    field, mapping = beside.confirmed.fields.get(heading_key(heading), ("", ""))
     counter = field in {"primary_id", EMPL_ID} and guess.numbers_rows
     if field and not counter and share_of(counts, PLAUSIBLE.get(field, bool)) > 1 / 2:
-        return replace(guess, field=field, sure=True, block=block or found.kind, confirmed=True)
+        return replace(guess, field=field, sure=True, block=block or found.kind, confirmed=mapping)
     password = {meaning(heading).field} & _OF_PASSWORDS  # taken as Alma's own form has it
     if field := named_by(heading, IDENTITIES) or next(iter(password), ""):
         return replace(guess, field=field, sure=True)
@@ -534,7 +540,8 @@ def _guess(
         and all(text.isdecimal() and len(text) < 3 for text in counts)
     ):
         field = BIRTH_PARTS[-1]  # `Birth Day`
-    plausible = share_of(counts, PLAUSIBLE.get(field, bool)) > 1 / 2
+    share = share_of(counts, PLAUSIBLE.get(field, bool))
+    plausible = share >= 1 / 2 or (share > 0 and not found.vague)
     if field in ENDS and not found.vague and len(counts) <= GROUPS:
         plausible = plausible or not any(map(str.isdecimal, counts))  # words such as `permanent`
     if field and plausible and not _contradicted(field, guess, found, beside.today):
@@ -738,9 +745,27 @@ def _each_once(found: Iterable[Guess]) -> Iterator[Guess]:
 
     for key, guess in sorted(pairs, key=rank):
         kept.setdefault(key, guess)
+    named: set[str] = set()
     for key, guess in pairs:
-        once = guess.field in _SEVERAL or kept[key] is guess
+        name = heading_key(guess.place.heading)
+        once = name not in named and (guess.field in _SEVERAL or kept[key] is guess)
+        named |= {name} if once and guess.field else set()
         yield guess if once else replace(guess, field="")
+
+
+def _doubted(found: list[Guess]) -> Iterator[Guess]:
+    """Say what a person has to look at: a heading that two columns have, cells of another form."""
+    columns: dict[str, list[str]] = {}
+    for guess in found:
+        columns.setdefault(heading_key(guess.place.heading), []).append(guess.place.letter)
+    for guess in found:
+        same = columns[heading_key(guess.place.heading)]
+        wrong = 1 - guess.share(PLAUSIBLE.get(guess.field, bool))
+        doubt = f"; rename one of the columns {word_list(same)} in the roster" if same[1:] else ""
+        worded = guess.field in ENDS and words_for_dates(guess)  # which get a lookup
+        if not (doubt or worded) and wrong > 1 - MOST:
+            doubt = f"; {wrong:.0%} of the cells have another form"
+        yield replace(guess, doubt=doubt)
 
 
 _ROWS = 5

@@ -41,6 +41,7 @@ from importer.suggest.columns import (
     ADDRESS,
     BEFORE_LAST,
     BIRTH_PARTS,
+    CHOSEN,
     CITY_LINE,
     DATES,
     EMPL_ID,
@@ -235,34 +236,36 @@ class Draft:
         if guess.field not in LOOKUPS or not (guess.few and spellings([guess])):
             return False
         known = self._known(guess.field)
-        chosen = any(self.chosen_code(guess.field, word) for word in guess.counts)
+        chosen = any(self.chosen_code(guess.field, word)[0] for word in guess.counts)
         return guess.worded or chosen or (bool(known) and not guess.counts.keys() <= known)
 
     def _known(self, field: str) -> frozenset[str]:
         table = FIELDS[path_of(field)].facts.table or ""
         return frozenset(row.code for row in self.beside.codes.enabled(table))
 
-    def chosen_code(self, field: str, word: str) -> str:
-        """Return the code that a person chose, or confirmed, for a word in any case, "" if none.
+    def chosen_code(self, field: str, word: str) -> tuple[str, str]:
+        """Return the code that a person chose for a word in any case, or that a mapping has.
 
-        A confirmed one that Alma no longer has, and a date that is over, is none.
+        With the mapping's name; "" if there is none. One that Alma no longer has, and a date that
+        is over, is none.
         """
         key, confirmed = heading_key(word), self.beside.confirmed
         if code := self._codes.get((field, key)):
-            return code
+            return code, CHOSEN
         names = (heading_key(one.place.heading) for one in self.by_field.get(field, ()))
-        ours = (name for name in names if confirmed.fields.get(name) == field)
-        codes = {code for name in ours if (code := confirmed.codes.get((name, key)))}
-        if field in ENDS:
-            today = self.beside.today.isoformat()
-            codes = {code for code in codes if is_iso(code) and code >= today}
-        elif known := self._known(field):
-            codes &= known
-        return codes.pop() if len(codes) == 1 else ""
+        ours = (name for name in names if confirmed.fields.get(name, ("",))[0] == field)
+        found = dict(one for name in ours if (one := confirmed.codes.get((name, key))))
+        known, today = self._known(field), self.beside.today.isoformat()
+        holding = [
+            (code, mapping)
+            for code, mapping in found.items()
+            if (is_iso(code) and code >= today if field in ENDS else not known or code in known)
+        ]
+        return holding[0] if len(holding) == 1 else ("", "")
 
     def code(self, field: str, word: str) -> tuple[str, str]:
         """Return Alma's code for a word, "" if none is certain, and a question with near codes."""
-        if chosen := self.chosen_code(field, word):
+        if chosen := self.chosen_code(field, word)[0]:
             return chosen, ""
         rows = self.beside.codes.enabled(FIELDS[path_of(field)].facts.table or "")
         of_country = country_of(word) if field == "country" else ""
@@ -303,9 +306,9 @@ def _chosen(found: Iterable[Guess], choices: Choices) -> Iterator[Guess]:
         if name == NAME:
             other = {"first_name": "last_name", "last_name": "first_name"}
             field = other[parts[0]] if len(parts) == 1 else FULL_NAME
-            yield replace(guess, field=field, sure=True, confirmed=True)
+            yield replace(guess, field=field, sure=True, confirmed=CHOSEN)
         elif name:
-            yield replace(guess, field=name, sure=True, confirmed=True)
+            yield replace(guess, field=name, sure=True, confirmed=CHOSEN)
         elif guess.field in taken:
             yield replace(guess, field="")
         else:
@@ -425,7 +428,7 @@ class _Lines:
     def _head(self) -> Iterator[str]:
         draft, source, choices = self.draft, self.draft.roster.source, self.draft.choices
         yield f"# A first mapping for {comment(source.path.name)}."
-        yield "# Check every line, above all those that end in `guess`, and replace every `?`."
+        yield "# Check every line, above all those marked `guess`, and replace every `?`."
         yield "version: 1"
         yield f"account_type: {draft.account_type}{'' if choices.account_type else _GUESS}"
         owner = draft.first(OWNING_SYSTEM) if draft.external else None
@@ -512,7 +515,7 @@ class _Lines:
         draft = self.draft
         known = draft.ids[0] if draft.ids else None
         chosen = bool(draft.choices.columns.get("primary_id"))
-        sure = known is not None and (known.confirmed or known.field == PRIMARY_ID or chosen)
+        sure = known is not None and (known.field == PRIMARY_ID or chosen)
         others = () if sure else [guess for guess in draft.possible_ids if guess is not known]
         if known is None:
             yield "  # Choose the column that identifies a patron by the same ID in every roster."
@@ -727,9 +730,10 @@ class _Lines:
         if self.end_words:
             yield f"  {_END_DATES}:   # the date that each word means, such as 2099-12-31"
             for word, count in self.end_words.items():
-                ends = {self.draft.chosen_code(end, word) for end in ENDS} - {""}
-                known = ends.pop() if len(ends) == 1 else ""
-                mark = f"{'   #' if known else f'{_TO_DO};'} {counted(count, 'row')}"
+                ends = dict(map(self.draft.chosen_code, ENDS, (word, word)))
+                ends.pop("", None)
+                known, mapping = next(iter(ends.items())) if len(ends) == 1 else ("", "")
+                mark = f"{_confirmed_by(mapping) if known else _TO_DO}; {counted(count, 'row')}"
                 yield f"    {scalar(word)}: {scalar(known or TO_CHOOSE)}{mark}"
             yield '    "*": same'
         for field, found in self.lookups.items():
@@ -741,13 +745,19 @@ class _Lines:
                     yield f"    {scalar(word)}: {code}{_GUESS}; {rows}"
                     continue
                 code, near = self.draft.code(field, word)
-                chosen = self.draft.chosen_code(field, word)
-                mark = f"   # {rows}" if chosen else f"{_GUESS if code else _TO_DO}; {rows}"
+                _, mapping = self.draft.chosen_code(field, word)
+                mark = f"{_confirmed_by(mapping) if code else _TO_DO}; {rows}"
+                mark = f"   # {rows}" if mapping == CHOSEN else mark
                 hint = "" if code else near
                 yield f"    {scalar(word)}: {scalar(code or TO_CHOOSE)}{mark}{hint}"
 
 
+def _confirmed_by(mapping: str) -> str:
+    return f"{_GUESS}, from {comment(mapping)}" if mapping else _GUESS
+
+
 def _mark(guess: Guess) -> str:
-    if guess.confirmed:
+    if guess.confirmed == CHOSEN:
         return ""
-    return _GUESS if guess.sure else _BY_VALUES
+    by = _confirmed_by(guess.confirmed) if guess.sure else _BY_VALUES
+    return f"{by}{guess.doubt}"

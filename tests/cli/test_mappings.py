@@ -338,6 +338,9 @@ def test_a_mapping_that_lacks_a_heading_of_the_roster_is_not_called_valid() -> N
     written(Path(), text.replace("<Last Name>", "<Last Nme>"))
     got = typed("mapping", "check", "m.yaml", PATRONS)
     assert (got.exit, got.out) == (Exit.USAGE, "")
+    written(Path(), text.replace("<Last Name>", "<Last Nme>") + "recrod: {}\n", "both.yaml")
+    both = typed("mapping", "check", "both.yaml", PATRONS).err
+    assert all(word in both for word in ("recrod", "`Last Nme`"))
     lines = got.err.splitlines()
     assert "`Last Nme`" in lines[0]
     assert ["`one.yaml`, `two.yaml`" in line for line in lines] == [False] * (len(lines) - 1) + [

@@ -101,6 +101,23 @@ def test_values_that_contradict_a_heading_count() -> None:
     assert not {"Birth", "Exp", "Role"} & fed(suggest(roster(headings, cells), BESIDE)).keys()
 
 
+def test_a_heading_that_names_a_field_is_taken_with_its_doubt(tmp_path: Path) -> None:
+    """Most emails are none, half of the ends have no day; of one heading, one column is taken."""
+    headings, cells = filled(
+        E_Mail=["desk", "a@example.org", "none yet"], Ablauf=["31.12.2031", "offen"], Ort=["7"]
+    )
+    text = suggest(roster(headings, cells), BESIDE)
+    assert "<E Mail>, clean: [lower]}   # guess; 67% of the cells have another form\n" in text
+    assert "expiry_date: <Ablauf>   # guess" in text
+    assert "Ort" not in fed(text)
+    twice = [("a@example.org", "Guest", "b@example.org", "Club")] * 2
+    text = suggest(roster(["Email", "Type", "Email", "Type"], twice), BESIDE)
+    assert text.count("# guess; rename one of the columns A and C in the roster\n") == 1
+    assert text.count("# guess; rename one of the columns B and D in the roster\n") == 1
+    renamed = roster(["Email", "Type", "Email 2", "Type 2"], twice)
+    compile_mapping(loaded(tmp_path, text.replace('"<?>"', "X")), renamed.places, RUN)
+
+
 def test_columns_of_types_give_the_types(tmp_path: Path) -> None:
     """Beside its email or phone, by its number, if every word is known."""
     headings = ("Email", "Kind", "Phone 1 - Type", "Phone 1 - Value", "Phone 2 - Value")
@@ -180,9 +197,10 @@ def test_what_is_open_has_its_columns() -> None:
 
 
 def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
-    """Lines without a mark count; guesses, also of a base, and contradictions do not.
+    """Marked with its name. Lines without a mark count; guesses, also of a base, do not.
 
-    Nor do letters of columns, which are others in each roster, nor cells that are no IDs.
+    Nor do contradictions, letters of columns, which are others in each roster, nor cells that
+    are no IDs.
     """
     record = "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <K>\n  first_name: <V>\n"
     (tmp_path / "a.yaml").write_text(f"{record}  last_name: <N>   # guess\n  user_group: <Z>\n")
@@ -191,11 +209,14 @@ def test_what_another_mapping_confirms_is_taken(tmp_path: Path) -> None:
     (tmp_path / "letters.yaml").write_text(letters)
     (tmp_path / "broken.yaml").write_text("no: [mapping")
     known = replace(BESIDE, confirmed=confirmed(tmp_path))
-    assert known.confirmed.fields == {"k": "primary_id", "v": "first_name", "z": "user_group"}
+    taken = {"K": "primary_id", "V": "first_name", "Z": "user_group"}
+    assert known.confirmed.fields == {h.casefold(): (f, "a.yaml") for h, f in taken.items()}
     headings, cells = filled(K=["7001", "7002"], V=["Ann"], N=["Lee", "Ray"], Z=["A", "B"])
     text = suggest(roster(headings, cells), known)
-    for line in ("primary_id: <K>\n", "first_name: <V>\n", "user_group: <Z>\n"):
-        assert line in text
+    for heading, field in taken.items():
+        assert f"{field}: <{heading}>   # guess, from a.yaml\n" in text
+    (tmp_path / "c.yaml").write_text(text)
+    assert confirmed(tmp_path) == known.confirmed
     counted = suggest(roster(("K", "Z"), [("1", "Lee"), ("2", "Ray")]), known)
     assert 'primary_id: "<?>"' in counted
     (tmp_path / "b.yaml").write_text(record.replace("first_name: <V>", "last_name: <V>"))
@@ -215,10 +236,10 @@ def test_the_codes_of_a_confirmed_column_are_written_again(tmp_path: Path) -> No
     ends = ["permanent"] * 2 + ["2027-05-06"] * 3
     headings, cells = filled(K=["7001", "7002"], Z=["a", "B", "C"], E=ends)
     text = suggest(roster(headings, cells), known)
-    assert "user_group: {from: <Z>, lookup: groups}\n" in text
-    for line in ("    a: FAC   # ", '    B: "?"   # to do', '    C: "?"   # to do'):
-        assert line in text
-    assert "    permanent: 2099-12-31   # " in text
+    assert "user_group: {from: <Z>, lookup: groups}   # guess, from " in text
+    for line in ("a: FAC   # guess, from a.yaml; ", 'B: "?"   # to do', 'C: "?"   # to do'):
+        assert f"    {line}" in text
+    assert "    permanent: 2099-12-31   # guess, from a.yaml; 2 rows" in text
 
 
 def test_a_confirmed_code_that_does_not_hold_is_not_written_again(tmp_path: Path) -> None:
@@ -243,8 +264,8 @@ def test_a_confirmed_code_that_does_not_hold_is_not_written_again(tmp_path: Path
     ends = ["spring"] * 2 + ["autumn"] * 2 + ["2027-05-06"] * 8
     headings, cells = filled(K=["7001", "7002"], Z=words, E=ends, G=["F", "Frau"])
     text = suggest(roster(headings, cells), known)
-    assert "    Phd: GRAD   # " in text
-    assert "user_group: {from: <Z>, lookup: groups}\n" in text
+    assert "    Phd: GRAD   # guess, from a.yaml; " in text
+    assert "user_group: {from: <Z>, lookup: groups}   # guess, from " in text
     for word in (*words[1:], "spring", "autumn", "F"):
         assert f'    {word}: "?"   # to do' in text
 
@@ -266,7 +287,7 @@ def test_the_ids_of_external_users_are_confirmed_as_such(tmp_path: Path) -> None
     headings, cells = filled(EMPL_ID=["1", "2"], Key=["7001", "7002"], L=["Lee", "Ray"])
     text = suggest(roster(headings, cells), known)
     assert "account_type: EXTERNAL" in text
-    assert "primary_id: <Key>\n" in text
+    assert "primary_id: <Key>   # guess, from a.yaml\n" in text
     assert "account_type: EXTERNAL" in suggest(
         roster(("Key*", "L"), [row[1:] for row in cells]), known
     )
@@ -285,7 +306,7 @@ def test_what_identifies_users_of_the_other_kind_is_confirmed_for_them_only(tmp_
     for line in ("account_type: EXTERNAL", "primary_id: <EMPL ID>   # guess", "value: <Barcode>"):
         assert line in text
     internal = suggest(roster(headings, cells), known, choices=Choices(AccountType.INTERNAL))
-    assert "primary_id: <Barcode>\n" in internal
+    assert "primary_id: <Barcode>   # guess, from a.yaml\n" in internal
     unknown = suggest(roster(headings, cells), BESIDE, choices=Choices(AccountType.INTERNAL))
     assert "primary_id: <Barcode>   # guess" in unknown
 
@@ -323,7 +344,8 @@ def test_a_rule_that_makes_something_else_confirms_no_heading(
         f"record:\n  primary_id: <Id>\n  {rule}\n"
         'lookups:\n  days: {X: 2030-06-30, "*": same}\n'
     )
-    assert confirmed(tmp_path).fields == {"id": "primary_id"} | ({"k": field} if field else {})
+    found = {key: one for key, (one, _) in confirmed(tmp_path).fields.items()}
+    assert found == {"id": "primary_id"} | ({"k": field} if field else {})
 
 
 @pytest.mark.parametrize(
