@@ -171,9 +171,6 @@ def _apply_run(
     Where nothing is left, Alma is not called. Raises ImporterError.
     """
     left = apply_stage.left_to_do(ledger)
-    if deletes is not None and not summarize(ledger).delete:
-        msg = "This plan deletes nobody. Nothing was sent. Leave out --delete, or see the report."
-        raise UsageError(msg)
     if not left:
         why = "is already complete" if ledger.was_applied else "has nothing to apply"
         say(f"This plan {why}. Nothing was sent.")

@@ -25,7 +25,7 @@ from importer.ledger.journal import (
     made_by_people,
     next_deletes,
 )
-from importer.ledger.ledger import FILE, OPEN, Ledger
+from importer.ledger.ledger import FILE, OPEN, Ledger, summarize
 from importer.ledger.memory import AbsentMemory, EditMemory, Remembered
 from importer.ledger.run_lock import WriteGate
 from importer.mapper.load import load
@@ -349,7 +349,13 @@ def _check_safety(ledger: Ledger, journal: Journal, options: ApplyOptions) -> No
 
 
 def _check_deletes(ledger: Ledger, journal: Journal, options: ApplyOptions) -> None:
-    """Raise SafetyCheckError unless a person typed how many users this apply deletes for good."""
+    """Raise SafetyCheckError unless a person typed how many users this apply deletes for good.
+
+    UsageError for a number where nobody is deleted.
+    """
+    if options.deletes and not summarize(ledger).delete:
+        msg = "This plan deletes nobody. Nothing was sent. Leave out --delete, or see the report."
+        raise UsageError(msg)
     count = next_deletes(ledger, options.limit)
     if count and options.deletes != count:
         limit = () if options.limit is None else ("--limit", str(options.limit))

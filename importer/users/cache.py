@@ -329,11 +329,11 @@ WAIT = 60.0
 def refresh_lock(path: Path, wait: float = 0) -> Iterator[None]:
     """Keep other commands from refreshing this cache; wait some seconds for one that does.
 
-    Raises LedgerError if it takes longer.
+    Raises LedgerError if it takes longer, UsageError if the folder cannot be written.
     """
+    lock = FileLock(path.with_suffix(".lock"), timeout=wait)
     try:
-        with FileLock(path.with_suffix(".lock"), timeout=wait):
-            yield
+        lock.acquire()
     except Timeout as error:
         msg = (
             "Another command is refreshing the user cache. Wait until it has finished, or plan "
@@ -342,6 +342,13 @@ def refresh_lock(path: Path, wait: float = 0) -> Iterator[None]:
         busy = LedgerError(msg)
         busy.cause = Cause.PASSES
         raise busy from error
+    except OSError as error:
+        msg = f"{path.parent} cannot be written ({error.strerror}). Check the folder and the disk."
+        raise UsageError(msg) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 _SHARED = 3

@@ -510,6 +510,13 @@ def test_a_damaged_file_is_told_and_forgotten(tmp_path: Path, spoiled: bytes) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_cache_in_a_folder_that_cannot_be_written_stays(cache: UserCache) -> None:
+    """As on a disk that is read-only."""
+    cache.path.with_suffix(".lock").mkdir()
+    with pytest.raises(UsageError):
+        delete_cache(cache.path)
+
+
 def test_a_damaged_record_is_told(cache: UserCache) -> None:
     """A record that is none is damage, not a crash."""
     cache.put([User(primary_id="P1")], now())
