@@ -440,19 +440,18 @@ class Store:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Allow one run of the job at a time. Raises LedgerError where another one is active."""
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            msg = f"The folder {self.folder} cannot be made ({error.strerror})."
-            raise LedgerError(msg) from error
         lock = FileLock(JOBS / f"{self.folder.name}.lock")
         try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout:
             msg = f"The job {self.folder.name} is already running. Nothing was done."
             raise LedgerError(msg) from None
-        except PermissionError:
-            raise self._of_another_user() from None
+        except OSError as error:
+            if isinstance(error, PermissionError) and os.path.isdir(self.folder):  # noqa: PTH112  which raises nothing
+                raise self._of_another_user() from None
+            msg = f"The folder {self.folder} cannot be written ({error.strerror})."
+            raise LedgerError(msg) from error
         try:
             yield
         finally:

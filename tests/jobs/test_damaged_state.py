@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from errno import EROFS
 from unittest.mock import Mock
 
 import pytest
@@ -163,20 +164,24 @@ def test_a_job_that_was_renamed_says_that_it_has_no_memory(office: Office, typed
 
 
 @pytest.mark.parametrize(
-    ("what", "fails"),
+    ("what", "fails", "said"),
     [
-        ("os.access", Mock(return_value=False)),
-        ("FileLock.acquire", Mock(side_effect=PermissionError)),
+        ("os.access", Mock(return_value=False), "chown"),
+        ("FileLock.acquire", Mock(side_effect=PermissionError), "chown"),
+        ("FileLock.acquire", Mock(side_effect=OSError(EROFS, "read-only")), "jobs/nightly cannot"),
     ],
 )
 def test_a_state_of_another_user_is_not_damaged(
-    what: str, fails: Mock, office: Office, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    what: str, fails: Mock, said: str, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An administrator ran the job once: nobody is led to delete what it remembers."""
+    """An administrator ran the job once: nobody is led to delete what it remembers.
+
+    Nor on a disk that the system has set read-only.
+    """
     office.write_job()
     assert office.takes(people(3)) == Exit.DONE
     monkeypatch.setattr(f"importer.jobs.state.{what}", fails)
-    with pytest.raises(LedgerError, match="chown") as error:
+    with pytest.raises(LedgerError, match=said) as error:
         office.run()
     assert "delete" not in str(error.value)
 
