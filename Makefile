@@ -33,7 +33,7 @@ $(DEV): $(RUN) requirements.lock
 	@$(PIP) --require-hashes -r requirements.lock
 	@touch $(DEV)
 
-demo: setup ## Plan and apply a sample roster against a practice Alma; everything stays under runs/
+demo: setup ## Plan and apply a sample roster against a practice Alma
 	$(BIN)/importer demo
 
 sandbox: setup ## Run a practice Alma until Ctrl-C
