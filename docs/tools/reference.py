@@ -61,10 +61,6 @@ SEVERITIES = {
 
 def problems() -> Iterator[str]:
     """Yield the page of problem codes: title, severity, meaning, advice."""
-    yield "# Problems"
-    yield ""
-    yield MADE
-    yield ""
     yield "Every problem has a code. Codes keep their meaning, so scripts can rely on them. The"
     yield "severity of a problem decides what happens to its row:"
     yield ""
@@ -86,10 +82,6 @@ def problems() -> Iterator[str]:
 
 def exits() -> Iterator[str]:
     """Yield the page of exit codes."""
-    yield "# Exit codes"
-    yield ""
-    yield MADE
-    yield ""
     yield "For scripts. If several apply, the first in this order is used:"
     yield f"{_order()}."
     yield ""
@@ -101,13 +93,8 @@ def exits() -> Iterator[str]:
 
 def _order() -> str:
     """Return the exit codes in order of precedence."""
-    left = set(Exit)
-    found = []
-    while left:
-        worst = Exit.worst(left)
-        found.append(str(int(worst)))
-        left.remove(worst)
-    return ", ".join(found)
+    worse = {code: sum(Exit.worst({code, one}) is not code for one in Exit) for code in Exit}
+    return ", ".join(str(int(code)) for code in sorted(Exit, key=worse.__getitem__))
 
 
 def _names(settings: Iterable[str]) -> str:
@@ -143,10 +130,6 @@ def _sources() -> Iterator[str]:
 
 def settings() -> Iterator[str]:
     """Yield the page of settings, with their defaults."""
-    yield "# Settings"
-    yield ""
-    yield MADE
-    yield ""
     yield "Settings describe the place where you work; a mapping describes a roster. Settings come"
     yield "from the environment, from [folders of secrets](#secrets) and from a file `.env` in the"
     yield "current folder, in this order. A blank one counts as not set."
@@ -196,10 +179,6 @@ def settings() -> Iterator[str]:
 
 def fields() -> Iterator[str]:
     """Yield the page of fields that a mapping can set, list by list."""
-    yield "# Fields of the user record"
-    yield ""
-    yield MADE
-    yield ""
     yield "The fields under `record:` in a mapping, with Alma's own names. *Table*: the code must"
     yield "be in that table of your Alma. *Edited*: if someone edited the field in Alma, that"
     yield "value stays unless the roster changes or the mapping has `override: true`. *SIS*: the"
@@ -250,10 +229,6 @@ def _field(field: Field) -> str:
 
 def commands() -> Iterator[str]:
     """Yield the page of commands, from their help texts."""
-    yield "# Commands"
-    yield ""
-    yield MADE
-    yield ""
     yield "The output of `importer COMMAND --help`. Progress and messages go to stderr; `--json`"
     yield "prints a summary on stdout. A RUN is a run's folder or its name under `runs/`."
     yield "`importer help COMMAND` shows the same, and `importer help exit-codes` the exit codes."
@@ -306,10 +281,6 @@ MARKS = {
 
 def switches() -> Iterator[str]:
     """Yield the page of uncertain facts of Alma, by mark, the open ones first."""
-    yield "# Uncertain facts of Alma"
-    yield ""
-    yield MADE
-    yield ""
     yield "Each fact about [Alma](alma.md) that is not certain is a switch of the practice Alma:"
     yield "`importer sandbox --switch NAME=VALUE`. The first value is the default, the best guess."
     yield "*Probe*: [`importer doctor --probe`](../howto/probe.md) measures it."
@@ -357,10 +328,6 @@ def licenses() -> Iterator[str]:
         name: license_of(name).partition("; ")[0].rpartition(" :: ")[2] for name in libraries()
     }
     weak = [name for name, text in stated.items() if "MPL" in text or "LGPL" in text]
-    yield "# Licenses"
-    yield ""
-    yield MADE
-    yield ""
     yield "The importer has the MIT license, and its wheel contains no other program. Installing it"
     yield "installs the libraries below, unchanged; the zip for Windows contains them, and Python"
     yield "(PSF-2.0). `requirements-run.lock` has their versions and hashes, and each release the"
@@ -385,24 +352,26 @@ def summary_schema() -> Iterator[str]:
     yield json.dumps(schema, indent=2, ensure_ascii=False)
 
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {
-    "commands.md": commands,
-    "exit-codes.md": exits,
-    "fields.md": fields,
-    "gallery.md": gallery,
-    "importer.1": man,
-    "licenses.md": licenses,
-    "problems.md": problems,
-    "settings.md": settings,
-    "summary.schema.json": summary_schema,
-    "switches.md": switches,
+PAGES: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
+    "commands.md": ("Commands", commands),
+    "exit-codes.md": ("Exit codes", exits),
+    "fields.md": ("Fields of the user record", fields),
+    "gallery.md": ("Gallery of mappings", gallery),
+    "importer.1": ("", man),
+    "licenses.md": ("Licenses", licenses),
+    "problems.md": ("Problems", problems),
+    "settings.md": ("Settings", settings),
+    "summary.schema.json": ("", summary_schema),
+    "switches.md": ("Uncertain facts of Alma", switches),
 }
-"""Each page's name and the function that yields its lines."""
+"""Each page's name, its title and the function that yields the lines below."""
 
 
 def text(name: str) -> str:
     """Return the page's text."""
-    return "\n".join(PAGES[name]()) + "\n"
+    title, lines = PAGES[name]
+    head = (f"# {title}", "", MADE, "") if title else ()
+    return "\n".join((*head, *lines())) + "\n"
 
 
 def main() -> None:

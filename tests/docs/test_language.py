@@ -12,7 +12,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,41 +77,25 @@ _TEMPLATE_CODE = re.compile(r"{[{%].*?[%}]}")
 _WORD = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in BANNED), re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Text:
-    """A piece of prose and where it is."""
-
-    file: Path
-    line: int
-    words: str
-
-    @property
-    def place(self) -> str:
-        """The file and line, as an editor opens them."""
-        return f"{self.file.relative_to(ROOT)}:{self.line}"
-
-
-def _prose_of_python(file: Path) -> Iterator[Text]:
-    """Yield the docstrings, other texts and comments of a module."""
+def _prose_of_python(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield the docstrings, other texts and comments of a module, each with its line."""
     source = file.read_text("utf-8")
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
-            yield Text(file, node.lineno, _CODE.sub("", node.value))
+            yield node.lineno, _CODE.sub("", node.value)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
-            yield Text(file, token.start[0], _CODE.sub("", token.string))
+            yield token.start[0], _CODE.sub("", token.string)
 
 
-def _lines(file: Path) -> Iterator[Text]:
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
-        yield Text(file, number, _TEMPLATE_CODE.sub("", line))
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    return enumerate(map(partial(_TEMPLATE_CODE.sub, ""), file.read_text("utf-8").splitlines()), 1)
 
 
-def prose() -> Iterator[Text]:
-    """Yield all the prose of the project."""
-    for file in sorted((ROOT / "importer").rglob("*.py")):
-        yield from _prose_of_python(file)
+def prose() -> Iterator[tuple[str, str]]:
+    """Yield all the prose of the project: its file and line, as an editor opens them, and words."""
     for file in (
+        *sorted((ROOT / "importer").rglob("*.py")),
         *(page for page in PAGES if page.name != "gallery.md"),  # rosters of offices
         *sorted((ROOT / "importer").rglob("*.j2")),
         *sorted((ROOT / "mappings").rglob("*.yaml")),
@@ -119,7 +103,8 @@ def prose() -> Iterator[Text]:
         ROOT / "mkdocs.yml",
         ROOT / "Makefile",
     ):
-        yield from _lines(file)
+        for line, words in _prose_of_python(file) if file.suffix == ".py" else _lines(file):
+            yield f"{file.relative_to(ROOT)}:{line}", words
 
 
 def found(words: str) -> list[str]:
@@ -136,9 +121,9 @@ def _replacement(word: str) -> str:
 def test_no_banned_word_is_used() -> None:
     """Each place where a banned word is used, with the word to use in its place."""
     wrong = [
-        f"{text.place}: {word!r}: use {_replacement(word)}"
-        for text in prose()
-        for word in found(text.words)
+        f"{place}: {word!r}: use {_replacement(word)}"
+        for place, words in prose()
+        for word in found(words)
     ]
     assert not wrong, "\n" + "\n".join(wrong)
 

@@ -25,9 +25,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two builds of the wheel and of the source archive."""
     folders = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
     for folder in folders:
-        build = (sys.executable, "-m", "hatchling", "build", "-d", str(folder))
-        subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+        _build(ROOT, "-d", str(folder))
     return folders
+
+
+def _build(checkout: Path, *words: str) -> None:
+    build = (sys.executable, "-m", "hatchling", "build", *words)
+    subprocess.run(build, cwd=checkout, check=True, capture_output=True)
 
 
 def test_two_builds_are_identical(built: tuple[Path, Path]) -> None:
@@ -43,17 +47,7 @@ def test_the_source_archive_makes_the_same_wheel(built: tuple[Path, Path], tmp_p
     with tarfile.open(source) as archive:
         archive.extractall(tmp_path, filter="data")
     (unpacked,) = tmp_path.iterdir()
-    build = (
-        sys.executable,
-        "-m",
-        "hatchling",
-        "build",
-        "-t",
-        "wheel",
-        "-d",
-        str(tmp_path / "made"),
-    )
-    subprocess.run(build, cwd=unpacked, check=True, capture_output=True)
+    _build(unpacked, "-t", "wheel", "-d", str(tmp_path / "made"))
     files = []
     for folder in (built[0], tmp_path / "made"):
         (wheel,) = folder.glob("*.whl")
