@@ -252,10 +252,10 @@ async def plan_each(
 
     async def one(item: Item) -> Planned:
         planned, failed = await plan_one(item)
-        if not failed:
+        if failed:
+            await failures.count(planned.step.row, failed)
+        else:
             failures.answered()
-        elif await failures.is_outage(planned.step.row, failed):
-            raise UnavailableError(failed)
         return planned
 
     progress.rows(0, count)

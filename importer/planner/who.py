@@ -116,12 +116,9 @@ def needs_people(draft: DraftUser, found: MatchResult, common: Common) -> bool:
     One of them may be the row's person, if the user with the ID is not clearly that person.
     """
     row = person_of_row(draft)
-    for matched in found.users:
-        evidence, result = judge(row, person_of_user(matched.user), (), common)
-        clear = evidence.names in {Names.BOTH, Names.UNKNOWN}
-        if not clear or result is Verdict.ANOTHER:
-            return True
-    return False
+    every = (judge(row, person_of_user(one.user), (), common) for one in found.users)
+    clear = {Names.BOTH, Names.UNKNOWN}
+    return any(one.names not in clear or result is Verdict.ANOTHER for one, result in every)
 
 
 def managed_elsewhere(user: User, match: Match) -> str:

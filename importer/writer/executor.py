@@ -221,7 +221,7 @@ class Executor:
         except UnknownOutcomeError as error:
             self._doubt = self.clock()
             self.journal.record_outcome(step.row, State.UNKNOWN, str(error))
-            await self._count_failure(step.row, error)
+            await self._failures.count(step.row, str(error))
             return State.UNKNOWN
         except (UnavailableError, ThrottledError, DailyLimitError, AccessError) as error:
             if isinstance(error, UnreadableUserError) and not calls:
@@ -236,7 +236,7 @@ class Executor:
                 self.journal.record_unsent(step.row, str(error))
             if not isinstance(error, UnavailableError):
                 raise
-            await self._count_failure(step.row, error)
+            await self._failures.count(step.row, str(error))
             return State.PLANNED
         # The ID may be taken by our own user: one that arrived late, that a colleague sent from a
         # copy of the run, or that the ledger has lost. Ask Alma before calling it refused.
@@ -371,7 +371,7 @@ class Executor:
         except AlmaError as error:
             self.journal.record_outcome(step.row, State.UNKNOWN, str(error))
             if isinstance(error, UnavailableError):
-                await self._count_failure(step.row, error)
+                await self._failures.count(step.row, str(error))
             elif not isinstance(error, RefusedError):
                 raise
             self._failures.reasons[step.row] = str(error)
@@ -447,12 +447,3 @@ class Executor:
         return self.journal.record_outcome(
             step.row, State.HELD, detail or message, problems=[problem]
         )
-
-    async def _count_failure(self, row: int, error: AlmaError) -> None:
-        """Count a call without a clear reply; raise UnavailableError if all calls fail."""
-        if await self._failures.is_outage(row, str(error)):
-            msg = (
-                f"Alma gave no clear reply {self._failures.in_a_row} times in a row, so nothing "
-                f"more was sent. The last reason: {error}"
-            )
-            raise UnavailableError(msg)

@@ -37,18 +37,22 @@ class Failures:
         """Count from the start, because Alma replied."""
         self.in_a_row = self._new = 0
 
-    async def is_outage(self, row: int, reason: str) -> bool:
-        """Count a failure at a row; return whether it is not the rows. Raises AlmaError."""
+    async def count(self, row: int, reason: str) -> None:
+        """Count a failure at a row. Raises UnavailableError if it is not the rows, AlmaError."""
         self.in_a_row += 1
         self._new += row not in self.reasons
         self.reasons[row] = reason
         if self.in_a_row % FAILURES_IN_A_ROW:
-            return False
+            return
         if self._new < MOST_FAILURES:
             with suppress(UnavailableError):
                 await self.check_others()
-                return False
-        return True
+                return
+        msg = (
+            f"Alma gave no clear reply {self.in_a_row} times in a row, so no more calls were made. "
+            f"The last reason: {reason}"
+        )
+        raise UnavailableError(msg)
 
     async def check_others(self) -> None:
         """Raise AlmaError if Alma also fails at a call about nobody."""

@@ -58,6 +58,13 @@ def known(sandbox: Sandbox) -> None:
     Path("leavers.yaml").write_text(LEAVERS, "utf-8")
 
 
+@pytest.fixture
+def two(known: None) -> None:
+    """Mappings of two rosters, which each look for missing people."""
+    for name in ("staff", "students"):
+        Path(f"{name}.yaml").write_text(LEAVERS.replace("name: small", f"name: {name}"), "utf-8")
+
+
 def inactive(sandbox: Sandbox) -> set[str]:
     """The users who left."""
     users = state(sandbox).items()
@@ -518,7 +525,7 @@ def test_a_row_counts_by_names_birth_date_and_former_ids(known: None, sandbox: S
 
 
 def test_whoever_another_complete_roster_has_stays(
-    known: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    two: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two rosters with one person, loaded one after the other: who leaves one of them is there.
 
@@ -526,9 +533,6 @@ def test_whoever_another_complete_roster_has_stays(
     other was loaded, is missing.
     """
     everybody = (ANA, (*BO[:3], "COMM", *BO[4:]), CY)
-    for name in ("staff", "students"):
-        text = LEAVERS.replace("name: small", f"name: {name}")
-        (Path(f"{name}.yaml")).write_text(text, "utf-8")
     students = write(*everybody, name="students.csv")
     load(students, "students", "students.yaml")
     staff = write(ANA, name="staff.csv")
@@ -552,16 +556,13 @@ def test_whoever_another_complete_roster_has_stays(
 
 
 def test_a_row_of_another_roster_counts_whatever_became_of_it(
-    known: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    two: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who moves to a roster with an error in the row stays, and so do people of a quiet roster.
 
     So does whom the other roster created. A plan that has nothing to send is a load like any other;
     one that is undone is none.
     """
-    for name in ("staff", "students"):
-        text = LEAVERS.replace("name: small", f"name: {name}")
-        (Path(f"{name}.yaml")).write_text(text, "utf-8")
     bo = (*BO[:3], "COMM", *BO[4:])
     moves = (*CY[:3], "COMM", "nonsense", *CY[5:])
     new = ("2010", "Eli", "Fox", "COMM", "1972-05-06", "eli@example.org", "")
@@ -585,12 +586,9 @@ def test_a_row_of_another_roster_counts_whatever_became_of_it(
 
 @pytest.mark.parametrize("part", ["--visible-only", "--no-refresh"])
 def test_who_is_in_a_roster_from_which_nobody_is_missing_stays(
-    known: None, sandbox: Sandbox, part: str
+    two: None, sandbox: Sandbox, part: str
 ) -> None:
     """As where hidden rows are left out, or where there is no user cache to look for others in."""
-    for name in ("staff", "students"):
-        text = LEAVERS.replace("name: small", f"name: {name}")
-        (Path(f"{name}.yaml")).write_text(text, "utf-8")
     bo = (*BO[:3], "COMM", *BO[4:])
     load(write(ANA, CY, name="staff.csv"), "staff", "staff.yaml")
     load(write(bo, name="students.csv"), "students", "students.yaml")
@@ -603,14 +601,11 @@ def test_who_is_in_a_roster_from_which_nobody_is_missing_stays(
     assert inactive(sandbox) == set()
 
 
-def test_a_roster_counts_after_the_undo_of_its_second_load(known: None, sandbox: Sandbox) -> None:
+def test_a_roster_counts_after_the_undo_of_its_second_load(two: None, sandbox: Sandbox) -> None:
     """The first load of it is still there, so its people stay where another roster lacks them.
 
     An undo that stopped before its first write takes nothing back.
     """
-    for name in ("staff", "students"):
-        text = LEAVERS.replace("name: small", f"name: {name}")
-        (Path(f"{name}.yaml")).write_text(text, "utf-8")
     students = write((*BO[:3], "COMM", *BO[4:]), CY, name="students.csv")
     load(write(ANA, name="staff.csv"), "staff", "staff.yaml")
     assert inactive(sandbox) == {"2002", "2003"}

@@ -489,26 +489,23 @@ class _Firewall(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
-def test_a_row_that_a_firewall_takes_for_an_attack_stops_no_load(desk: Desk) -> None:
-    """The key is right, as another call shows, so the other rows are written."""
+@pytest.mark.parametrize("state", [State.PLANNED, State.UNKNOWN])
+def test_a_row_that_a_firewall_takes_for_an_attack_stops_no_load(desk: Desk, state: State) -> None:
+    """The key is right, as another call shows, so the other rows are written.
+
+    Also where it is not known whether an earlier call arrived.
+    """
     desk.transport = _Firewall
-    desk.plan(Create(2, person(1, last_name="Union")), Create(3, person(2)))
+    blocked = person(1).model_copy(update={"primary_id": "Union-1"})
+    desk.plan(Create(2, blocked), Create(3, person(2)))
+    if state is State.UNKNOWN:
+        desk.attempted(blocked)
     stopped = desk.stopped()
     assert (stopped.exit, stopped.cause) == (Exit.STOPPED, Cause.PASSES)
-    assert desk.states() == {2: State.PLANNED, 3: State.APPLIED}
+    assert desk.states() == {2: state, 3: State.APPLIED}
     desk.now += LONGEST_OUTAGE
-    assert desk.ended() == {2: State.REFUSED, 3: State.APPLIED}
-
-
-def test_a_doubtful_row_that_a_firewall_takes_for_an_attack_stops_no_load(desk: Desk) -> None:
-    """Whether it arrived is not known, and the other rows are written."""
-    desk.transport = _Firewall
-    doubtful = person(1).model_copy(update={"primary_id": "Union-1"})
-    desk.plan(Create(2, doubtful), Create(3, person(2)))
-    desk.attempted(doubtful)
-    stopped = desk.stopped()
-    assert (stopped.exit, stopped.cause) == (Exit.STOPPED, Cause.PASSES)
-    assert desk.states() == {2: State.UNKNOWN, 3: State.APPLIED}
+    if state is State.PLANNED:
+        assert desk.ended() == {2: State.REFUSED, 3: State.APPLIED}
 
 
 @pytest.mark.parametrize("outage", ["no connection", "on: any, do: 503", "on: POST, do: html"])
