@@ -154,12 +154,7 @@ def _change(
 
 
 def update(
-    draft: DraftUser,
-    live: User,
-    match: Match,
-    earlier: Earlier,
-    *,
-    rename: bool,
+    draft: DraftUser, live: User, match: Match, earlier: Earlier, *, rename: bool
 ) -> Planned:
     """Return the step that updates a user with the row's values, whoever that user is.
 

@@ -222,11 +222,7 @@ def left(before: User, sent: User, answered: User) -> Written:
 
 
 def come_back(
-    draft: DraftUser,
-    planned: Planned,
-    leavers: Leavers,
-    match: Match,
-    earlier: Earlier,
+    draft: DraftUser, planned: Planned, leavers: Leavers, match: Match, earlier: Earlier
 ) -> Planned:
     """Return the step for a row; if its person left before, that is taken back first.
 

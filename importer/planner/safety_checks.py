@@ -110,11 +110,7 @@ def count_steps(
 
 
 def with_checks(
-    facts: RunFacts,
-    steps: Iterable[Step],
-    groups: Sequence[Collection[str]],
-    *,
-    hides_pins: bool,
+    facts: RunFacts, steps: Iterable[Step], groups: Sequence[Collection[str]], *, hides_pins: bool
 ) -> RunFacts:
     """Return the facts of a plan with its safety checks; otherwise as `count_step`."""
     clears = facts.sis is not None
