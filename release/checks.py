@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,7 +18,6 @@ _PERMITTED = re.compile(
     re.IGNORECASE,
 )
 _REFUSED = re.compile(r"\bA?GPL|(?<!Lesser )General Public|Proprietary|Commercial", re.IGNORECASE)
-
 
 _ELSEWHERE = {"colorama": "License :: OSI Approved :: BSD License"}
 """What the libraries say of their license that only Windows needs."""
@@ -40,19 +40,23 @@ def is_permitted(license_text: str) -> bool:
     return bool(named and not others)
 
 
+def _project(root: Path) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    return project
+
+
 def version(root: Path = ROOT) -> str:
     """Return the version of pyproject.toml, the one place where it is written."""
-    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    return str(project["version"])
+    return str(_project(root)["version"])
 
 
 def written(root: Path = ROOT) -> dict[str, str]:
     """Return the version that each other file has, or blank."""
     found = {
-        file: re.search(pattern, (root / file).read_text("utf-8"), re.MULTILINE)
+        file: re.findall(pattern, (root / file).read_text("utf-8"), re.MULTILINE)
         for file, pattern in _WRITTEN.items()
     }
-    return {file: one[1] if one else "" for file, one in found.items()}
+    return {file: "".join(one[:1]) for file, one in found.items()}
 
 
 def findings(root: Path, tag: str) -> Iterator[str]:
@@ -65,8 +69,7 @@ def findings(root: Path, tag: str) -> Iterator[str]:
     for file, one in written(root).items():
         if one != wanted:
             yield f"{file} has version {one}, and pyproject.toml {wanted}."
-    changelog = (root / "CHANGELOG.md").read_text("utf-8")
-    sections = dict(re.findall(r"^## (.*)\n([^#]*)", changelog, re.MULTILINE))
+    sections = _sections(root)
     if sections.pop("Unreleased", "").strip():
         yield "CHANGELOG.md has changes under *Unreleased*."
     newest = next(iter(sections), "")
@@ -74,22 +77,26 @@ def findings(root: Path, tag: str) -> Iterator[str]:
         yield f"The newest section of CHANGELOG.md is “{newest}”, not “{wanted} - DATE”."
 
 
+def _sections(root: Path) -> dict[str, str]:
+    """Return the changelog's sections by their headings, the newest first."""
+    _, *sections = (root / "CHANGELOG.md").read_text("utf-8").split("\n## ")
+    return {head: body for head, _, body in (one.partition("\n") for one in sections)}
+
+
+def notes(root: Path) -> str:
+    """Return the changelog's section of this version, for the page of the release."""
+    sections = _sections(root)
+    return next(sections[head] for head in sections if head.startswith(f"{version(root)} "))
+
+
 def reminder(root: Path) -> str:
     """Return a sentence if nobody has written where the project is, or blank."""
-    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    if "Repository" in project.get("urls", {}):
+    if "Repository" in _project(root).get("urls", {}):
         return ""
     return (
         "Reminder: pyproject.toml has no `Repository` under [project.urls]. People who install the"
         " wheel find no address to ask at, and its description has no links."
     )
-
-
-def notes(root: Path) -> str:
-    """Return the changelog's section of this version, for the page of the release."""
-    changelog = (root / "CHANGELOG.md").read_text("utf-8")
-    section = changelog.partition(f"\n## {version(root)} ")[2].partition("\n## ")[0]
-    return section.partition("\n")[2].strip() + "\n"
 
 
 def libraries() -> list[str]:

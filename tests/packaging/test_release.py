@@ -100,7 +100,7 @@ def ready(tmp_path: Path) -> Path:
     page.parent.mkdir(parents=True)
     page.write_text("# One\n\nVersion 1.2.3, today.\n", "utf-8")
     changes = (
-        "# Changelog\n\n## Unreleased\n\n## 1.2.3 - 2026-11-28\n\n- a change\n\n## 1.2.2 - 2026\n"
+        "# One\n\n## Unreleased\n\n## 1.2.3 - 2026-11-28\n\n### Alma\n\n- a change\n\n## 1.2.2\n"
     )
     (tmp_path / "CHANGELOG.md").write_text(changes, "utf-8")
     return tmp_path
@@ -112,7 +112,7 @@ def test_a_release_is_ready_if_everything_says_its_version(ready: Path) -> None:
     That section is what the page of the release says. An unknown address is only a reminder.
     """
     assert list(checks.findings(ready, "v1.2.3")) == []
-    assert checks.notes(ready) == "- a change\n"
+    assert checks.notes(ready).strip() == "### Alma\n\n- a change"
     assert checks.reminder(ready)
     with (ready / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write('[project.urls]\nRepository = "https://example.org"\n')
@@ -128,7 +128,7 @@ def test_a_release_is_ready_if_everything_says_its_version(ready: Path) -> None:
         ("docs/reference/accessibility.md", "1.2.3", "1.2.2"),
         ("CHANGELOG.md", "## 1.2.3 - 2026-11-28", "## 1.2.2 - 2026-10-01"),
         ("CHANGELOG.md", "- 2026-11-28", ""),
-        ("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n- another change\n"),
+        ("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n### Jobs\n\n- another\n"),
     ],
 )
 def test_a_place_that_says_something_else_stops_the_release(
