@@ -60,8 +60,9 @@ def may_be_particle(word: str) -> bool:
 def is_suffix(text: str, *, after_comma: bool) -> bool:
     """Return whether a text is a suffix or a degree, such as Jr. or, behind a comma, MD."""
     plain = text.replace(".", "").replace(" ", "")
-    known = _WORDS["suffixes"] | (_WORDS["degrees"] if after_comma else frozenset())
-    return plain in _NUMERALS or plain.casefold() in known
+    small = plain.casefold()
+    degree = after_comma and small in _WORDS["degrees"]
+    return plain in _NUMERALS or small in _WORDS["suffixes"] or degree
 
 
 def is_title(word: str, *, before: bool) -> bool:

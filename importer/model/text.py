@@ -177,13 +177,13 @@ def _is_accent(mark: str) -> bool:
     return place == 1 or 10 <= place <= 36 or place >= 200
 
 
-_NO_LETTER = re.compile("[^a-z0-9]+")
+_ASCII = {at: chr(at).lower() if chr(at).isalnum() else None for at in range(128)}
 
 
 def folded(name: str) -> str:
     """Return the name without case, accents, punctuation and blanks, in any script."""
     if name.isascii():
-        return name.lower() if name.isalpha() else _NO_LETTER.sub("", name.lower())
+        return name.lower() if name.isalpha() else name.translate(_ASCII)
     apart = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN)).casefold()
     kept = (
         letter
