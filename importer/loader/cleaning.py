@@ -47,8 +47,10 @@ _SCRIPTS_WITH_JOINERS = (
     *("ARABIC", "BENGALI", "DEVANAGARI", "GUJARATI", "GURMUKHI", "KANNADA", "KHMER", "MALAYALAM"),
     *("MONGOLIAN", "MYANMAR", "NKO", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU", "TIBETAN"),
 )
-# What keeps an ID as text in Excel: ="00123" and '00123, which other programs show
-_TEXT_MARK = re.compile(r"""="((?:[^"]|"")*+)"|'([A-Za-z]{0,3}[0-9][A-Za-z0-9-]*+)""")
+# What keeps a cell as text: ="00123" and '00123, and '+1 701 555 0123 of databases
+_TEXT_MARK = re.compile(
+    r"""="((?:[^"]|"")*+)"|'([A-Za-z]{0,3}[0-9][A-Za-z0-9/.-]*+|\+[0-9][0-9 ().-]*+)"""
+)
 _FULL_WIDTH_DIGITS = {ord("０") + digit: str(digit) for digit in range(10)}
 
 # What UTF-8's continuation bytes 80 to BF look like when they are read as Windows-1252

@@ -164,8 +164,8 @@ _PEOPLE = 3
 _DECIMAL = re.compile(r"[0-9]+\.00?")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
-_STRANGE = re.compile(r"[^\n!-DF-df-~]")
-"""Blanks, characters that no ID has, and the E of a rounded number."""
+_STRANGE = re.compile(r"[^\n!-&(-DF-df-~]")
+"""Blanks, characters that no ID has, apostrophes, and the E of a rounded number."""
 
 _PROXY = "proxy_for_user.primary_id"
 
@@ -201,7 +201,9 @@ def identifiers(table: Table) -> Iterator[Problem]:
 
 def _worst(rule: Judge, text: str) -> CellFinding | None:
     """Return the gravest finding about an ID; `rule` judges for its column."""
-    return no_id(text) or _characters(text) or rule(text) or _not_found_again(text)
+    wrong = rule(text)
+    wrong = wrong and (_of_a_number(text) or wrong)
+    return no_id(text) or _characters(text) or wrong or _not_found_again(text)
 
 
 def no_id(text: str) -> CellFinding | None:
@@ -224,6 +226,9 @@ def _characters(text: str) -> CellFinding | None:
         return CellFinding(
             Code.MALFORMED_ID, "{value} begins or ends with a blank or an invisible character"
         )
+    if text.startswith("'"):
+        advice = "Delete the apostrophe, which only keeps a cell as text."
+        return CellFinding(Code.MALFORMED_ID, "{value} begins with an apostrophe", advice)
     if text.isascii() and text.isprintable():
         return None
     for mark in text:
@@ -560,7 +565,7 @@ def _bad_email(text: str) -> CellFinding | None:
     if not text.isascii() and not TYPOGRAPHIC.isdisjoint(text):
         advice = "Type the address again, with the plain characters of the keyboard."
         return CellFinding(Code.BAD_EMAIL, f"{{value}} contains {_TYPOGRAPHIC}", advice)
-    if is_email(text):
+    if is_email(text) and text[0] != "'":
         mailbox, _, domain = text.casefold().rpartition("@")
         if domain in _DOMAIN_SLIPS or domain.endswith(_ENDING_SLIPS):
             return odd("has a domain that looks mistyped")
