@@ -33,7 +33,7 @@ from importer.mapper.steps.read import Read
 from importer.mapper.steps.step import Codes, Step
 from importer.mapper.transforms import is_dash
 from importer.mapper.yaml_source import SIZE_LIMIT, cell
-from importer.model.fields import NO_CODES, CodeTables
+from importer.model.fields import NO_CODES, CodeTables, country_of
 from importer.model.files import read_text_bounded
 from importer.model.problem import Place
 from importer.model.roster import NO_HEADINGS, Layout, Roster
@@ -77,7 +77,7 @@ FULL_NAME, LAST_FIRST, GIVEN = "full name", "last first name", "name or given na
 SECOND_LAST, BEFORE_LAST = "second last name", "surname prefix"
 FIRST_MIDDLE = "first and middle"
 OWNING_SYSTEM = "owning system"
-HOUSE = "house number"
+HOUSE, AREA = "house number", "area code"
 CITY_LINE = "city line"
 PASSWORD_AGAIN = "password again"  # noqa: S105  a column, no password
 BIRTH_PARTS = ("birth year", "birth month", "birth day")
@@ -102,6 +102,10 @@ AMERICAN_CITY = {
     "city": "^([^,]+?),? [A-Z]{2}( [0-9-]{5,10})?$",
     "state_province": "[, ]([A-Z]{2})( [0-9-]{5,10})?$",
     "postal_code": "[A-Z]{2} ([0-9-]{5,10})$",
+}
+DUTCH_CITY = {
+    "city": "^[0-9]{4} ?[A-Z]{2} +([^0-9].*)$",
+    "postal_code": "^([0-9]{4} ?[A-Z]{2}) +[^0-9]",
 }
 CODE_AND_CITY = {"city": "^[0-9]{4,6} +([^0-9].*)$", "postal_code": "^([0-9]{4,6}) +[^0-9]"}
 """Cells with several parts of an address: a pattern for each part; the first finds them all."""
@@ -202,9 +206,11 @@ def share_of(counts: Mapping[str, int], fits: Callable[[str], object]) -> float:
 PLAUSIBLE: Mapping[str, Callable[[str], object]] = {
     "email": EMAIL.fullmatch,
     "phone": lambda text: digits_of(text) >= 7,
-    "postal_code": lambda text: digits_of(text) >= 3 and len(text) <= 10,
+    "postal_code": lambda text: digits_of(text) >= 2 and 3 <= len(text) <= 10,  # as `LS1 1AA`
     "state_province": lambda text: _has_letters(text) and len(text) <= 30,
-    **dict.fromkeys(LINES, lambda text: "@" not in text and not _LETTERED.fullmatch(text)),
+    **dict.fromkeys(
+        LINES, lambda text: not ("@" in text or _LETTERED.fullmatch(text) or country_of(text))
+    ),
     HOUSE: lambda text: digits_of(text) and len(text) <= 8,
     "user_title": lambda text: len(text) <= 10,
     "gender": lambda text: len(text) <= 20,
@@ -322,7 +328,11 @@ class Guess:
 
 def parts_of_address(guess: Guess) -> Mapping[str, str]:
     """Return a pattern for each part of an address in a column's cells, empty if they differ."""
-    ways = (AMERICAN_CITY, CODE_AND_CITY) if guess.field != "line1" else (AMERICAN_ADDRESS,)
+    ways = (
+        (AMERICAN_CITY, DUTCH_CITY, CODE_AND_CITY)
+        if guess.field != "line1"
+        else (AMERICAN_ADDRESS,)
+    )
     for way in ways:
         if guess.counts and guess.share(re.compile(next(iter(way.values()))).search) >= _DIVIDED:
             return way

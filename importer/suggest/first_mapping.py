@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as default
 from difflib import get_close_matches
 
+from importer.mapper.compile import digits_of
 from importer.mapper.dates import Dates, Order, Unread, is_iso, shown_order, without_a_day
 from importer.mapper.lookups import OTHERWISE
 from importer.mapper.placeholders import TO_CHOOSE, heading_key, names_for
@@ -39,6 +40,7 @@ from importer.model.vocabulary import (
 )
 from importer.suggest.columns import (
     ADDRESS,
+    AREA,
     BEFORE_LAST,
     BIRTH_PARTS,
     CHOSEN,
@@ -148,11 +150,9 @@ class Draft:
     @property
     def possible_ids(self) -> list[Guess]:
         """The columns that could be the primary ID: those that name one, cards, and others."""
-        able = [guess for guess in self.guesses if guess.identifies and guess not in self.ids]
-        return [
-            *self.ids,
-            *sorted(able, key=lambda guess: not named_by(guess.place.heading, CARDS)),
-        ]
+        public = (one for one in self.guesses if one.place.heading not in self._secret)
+        able = [one for one in public if one.identifies and one not in self.ids]
+        return [*self.ids, *sorted(able, key=lambda one: not named_by(one.place.heading, CARDS))]
 
     @property
     def known_id(self) -> str:
@@ -350,6 +350,8 @@ _INITIAL_LAST, _INITIALS = re.compile(r"[^,]+ [^\W\d_]"), 0.1
 """A name such as `LEE ANN M`, and the share of them from which last names are first."""
 _EMPL_IDS = range(7, 10)
 """Digits of EMPL IDs, which no Internal user has."""
+_LOCAL = 7
+"""Digits of a phone number of the US without its area code."""
 _US_STEPS = {"state_province": "upper", "postal_code": "zip"}
 _FIRST_AND_MIDDLE = {"first_name": 1, "middle_name": 2}
 
@@ -654,7 +656,13 @@ class _Lines:
         if phones:
             yield "    phone:"
         for guess in phones:
-            source = self._cell(guess)
+            source, area = self._cell(guess), self.draft.first(AREA)
+            if (
+                area
+                and not phones[1:]
+                and guess.share(lambda text: digits_of(text) == _LOCAL) > 1 / 2
+            ):
+                source = scalar(f"{self._placeholder(area)} {self._placeholder(guess)}")
             if guess.american or blocks:  # the address shows the country
                 source = f"{{from: {source}, clean: [phone]}}"
             else:
