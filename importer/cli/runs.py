@@ -46,8 +46,7 @@ def report(
     kind: Annotated[
         List | None,
         typer.Option(
-            "--as",
-            help="Write a list of the users instead: for letters, or for a set in Alma.",
+            "--as", help="Write a list of the users instead: for letters, or for a set in Alma."
         ),
     ] = None,
     pin: Annotated[
@@ -262,8 +261,7 @@ def undo(
 def resolve(
     run: options.Run,
     row: Annotated[
-        int | None,
-        typer.Argument(metavar="ROW", help=options.ROW_HELP, parser=read_row_label),
+        int | None, typer.Argument(metavar="ROW", help=options.ROW_HELP, parser=read_row_label)
     ] = None,
     user: Annotated[
         str,

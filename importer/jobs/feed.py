@@ -22,14 +22,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from importer.errors import Cause, PlaceError, RosterError, UsageError
-from importer.jobs.places import (
-    LOADED,
-    OPEN_IN_EXCEL,
-    SKIPPED,
-    SUPERSEDED,
-    FoundFile,
-    LocalFolder,
-)
+from importer.jobs.places import LOADED, OPEN_IN_EXCEL, SKIPPED, SUPERSEDED, FoundFile, LocalFolder
 from importer.jobs.schema import Every, Job, Location, Login, Order
 from importer.loader.detect import LARGEST
 

@@ -353,6 +353,14 @@ class Reporter:
         self.reported += [Reported(at=now, exit=code, sentence=sentence)] if new else known[-1:]
         return all_have
 
+    def unopened(
+        self, error: ImporterError, store: Store, now: datetime, then: Iterable[str]
+    ) -> None:
+        """Report why a job cannot be run at all; what was reported is kept beside its state."""
+        self.trouble(error, store.told, now, None, then, ())
+        store.tell(self.reported)
+        self.ping("fail")
+
     def ping(self, event: Event) -> None:
         """Ping the monitoring service, which never stops a load."""
         ending = "" if event == "end" else f"/{event}"
@@ -374,17 +382,10 @@ def report_wrong_job(path: Path, error: MappingError, now: datetime) -> None:
 
     Where nothing of it can, those of the last run are notified. The caller shows the error itself.
     """
-    store = Store(path.stem)
+    store, ran = Store(path.stem), None
     with suppress(ImporterError):
         ran = store.read(path).ran
-        notify = error.notify if isinstance(error, JobFileError) else None
-        notify = notify or (ran.notify if ran is not None else None)
-        if notify is None:
-            return
-        reporter = Reporter(path.stem, notify, lambda _: None)
-        with store.locked():
-            state = store.read()
-            then = ("When this is corrected, run:", f"  {command_line('job', 'run', str(path))}")
-            reporter.trouble(error, state.reported, now, None, then, ())
-            store.write(state.model_copy(update={"reported": tuple(reporter.reported)}))
-        reporter.ping("fail")
+    right = error.notify if isinstance(error, JobFileError) else None
+    if notify := right or (ran.notify if ran is not None else None):
+        then = ("When this is corrected, run:", f"  {command_line('job', 'run', str(path))}")
+        Reporter(path.stem, notify, lambda _: None).unopened(error, store, now, then)

@@ -89,10 +89,7 @@ class JobRun:
             try:
                 self._store.open(self._job.path)
             except ImporterError as error:
-                before = self._store.told
-                self._reporter.trouble(error, before, self._tools.now(), None, (), ())
-                self._store.tell(self._reporter.reported)
-                self._reporter.ping("fail")
+                self._reporter.unopened(error, self._store, self._tools.now(), ())
                 raise
             self._reporter.ping("start")
             try:

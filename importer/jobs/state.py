@@ -361,14 +361,15 @@ class Store:
 
     @property
     def told(self) -> tuple[Reported, ...]:
-        """What was reported since the state cannot be opened; it is kept beside it."""
+        """What was reported of a job that could not be run; it is kept beside the state."""
         with suppress(OSError, ValueError):
             return (Reported.model_validate_json(self._told.read_bytes()),)
         return ()
 
     def tell(self, reported: Iterable[Reported]) -> None:
-        """Keep what was reported of a state that cannot be opened, if that is possible."""
+        """Keep what was reported of a job that cannot be run, if that is possible."""
         with suppress(OSError):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for one in reported:
                 write_atomically(self._told, one.model_dump_json().encode())
 
