@@ -163,10 +163,12 @@ class UnbrokenStream(io.TextIOWrapper):
 
 
 def keep_streams_unbroken() -> None:
-    """Let nobody who stops reading the messages or the answer stop the command."""
-    for name in ("stdout", "stderr"):
+    """Let nobody who stops reading the messages or the answer stop the command, or never reads."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper):
+        if stream is None:  # it was closed, as by a service
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
             lines = name == "stderr" or stream.line_buffering
             unbroken = UnbrokenStream(
                 stream.buffer, stream.encoding, stream.errors, line_buffering=lines

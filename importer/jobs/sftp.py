@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ def _log_in(client: paramiko.SSHClient, location: Location, login: Login) -> par
             location.port,
             location.user,
             password=password,
-            key_filename=str(login.key.expanduser()) if login.key else None,
+            key_filename=os.path.expanduser(login.key) if login.key else None,  # noqa: PTH111
             passphrase=passphrase,
             allow_agent=False,
             look_for_keys=login.key is None and password is None,
@@ -122,7 +123,7 @@ def _load_known_hosts(client: paramiko.SSHClient, login: Login) -> None:
     file = login.known_hosts or Path("~/.ssh/known_hosts")
     try:
         if login.known_hosts:
-            client.load_host_keys(str(file.expanduser()))
+            client.load_host_keys(os.path.expanduser(file))  # noqa: PTH111  which raises nothing
             return
         client.load_system_host_keys()
         file = Path("/etc/ssh/ssh_known_hosts")

@@ -375,3 +375,12 @@ def test_a_load_does_not_need_a_reader(
     assert set(state(sandbox)) == {"2001", "2002"}
     assert "2 created" in Path("run/report.html").read_text("utf-8")
     assert '"created": 2' in Path("run/summary.json").read_text("utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell that closes streams")
+def test_a_load_needs_no_streams(sandbox: Sandbox) -> None:
+    """As a service starts it, with all three closed."""
+    closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "importer")
+    for words in (("plan", write(ANA), "-m", "small.yaml", "-o", "run"), ("apply", "run")):
+        assert subprocess.run((*closed, *words), check=False).returncode == Exit.DONE
+    assert set(state(sandbox)) == {"2001"}

@@ -81,6 +81,16 @@ def test_a_login_that_is_refused_is_reported(key: str, office: Office, sshd: Ssh
     assert "refuses the login" in office.text
 
 
+@pytest.mark.parametrize("file", ["user", "known_hosts"])
+def test_a_file_in_the_home_of_nobody_is_reported(
+    file: str, office: Office, sshd: SshServer
+) -> None:
+    """As `~` in a container whose user has no home."""
+    login = sshd.login().replace(str(sshd.folder / file), f"~nobody-here/{file}")
+    office.write_job(login, **{"from": sshd.address(f"{office.inbox}/patrons-*.csv")})
+    assert office.run() == (Exit.STOPPED if file == "user" else Exit.ACCESS)
+
+
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("kind", ["half base64", "half a key", "binary"])
 def test_a_damaged_file_of_known_hosts_is_named(
