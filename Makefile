@@ -14,7 +14,7 @@ ARGS   ?=
 TAGGED  = v$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(RUN) ## Make .venv and install what running needs; the command is then .venv/bin/importer
 

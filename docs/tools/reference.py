@@ -328,14 +328,14 @@ def licenses() -> Iterator[str]:
         name: license_of(name).partition("; ")[0].rpartition(" :: ")[2] for name in libraries()
     }
     weak = [name for name, text in stated.items() if "MPL" in text or "LGPL" in text]
-    yield "The importer has the MIT license, and its wheel contains no other program. Installing it"
-    yield "installs the libraries below, unchanged; the zip for Windows contains them, and Python"
-    yield "(PSF-2.0). `requirements-run.lock` has their versions and hashes, and each release the"
-    yield "same [list as CycloneDX](../SECURITY.md#what-to-expect). `paramiko` and what it needs"
-    yield "are only in the zip, in the container and with the extra `sftp`."
+    yield "The importer has the MIT license, and its wheel contains no other program. Installing"
+    yield "it installs the libraries below, unchanged, except `hatchling`, `paramiko` and what only"
+    yield "they need: `paramiko` comes with the extra `sftp`, and both are in a checkout, in the"
+    yield "container and in the zip for Windows, which also contains Python (PSF-2.0). Versions and"
+    yield "hashes are in `requirements-run.lock` and in [the list of each release](../SECURITY.md)."
     yield ""
-    yield f"Weak copyleft, which covers the library itself: {', '.join(weak)}. The others are"
-    yield "permissive."
+    yield f"Weak copyleft, which covers the library itself: {', '.join(weak)}. The others"
+    yield "state permissive licenses."
     yield ""
     yield "| library | license, as its own metadata states it |"
     yield "|---|---|"
