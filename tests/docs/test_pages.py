@@ -188,12 +188,10 @@ def test_the_example_of_a_job_is_one(tmp_path: Path) -> None:
     assert load_job(path).file.rosters[0].source.host == "example.org"
 
 
-REFERENCE = ROOT / "docs" / "reference"
-
 CLAIMS = [
     (page, line)
     for page in ("threat-model", "accessibility", "security-questions")
-    for line in (REFERENCE / f"{page}.md").read_text("utf-8").splitlines()
+    for line in (FOLDER / f"{page}.md").read_text("utf-8").splitlines()
     if line.startswith("| ") and not line.endswith("| shown by |")
 ]
 
@@ -213,7 +211,7 @@ def test_a_claim_names_its_proof_or_says_that_it_is_not_met(page: str, line: str
     proofs = re.findall(r"`([^` ]+/[^` ]+|[A-Z.a-z-]+\.lock|LICENSE)`", shown)
     assert proofs or pages or "not met" in line.lower(), line
     for linked in pages:
-        assert (REFERENCE / linked).is_file(), linked
+        assert (FOLDER / linked).is_file(), linked
     for proof in proofs:
         path, _, test = proof.partition("::")
         assert (ROOT / path).is_file(), proof
