@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from importer.errors import Cause, RosterError
 from importer.loader.detect import NotReadableError, WrongEncodingError
+from importer.model.text import counted
 
 _FIRST_OTHER = "\u0250"
 """Behind the letters of Latin that names have."""
@@ -199,6 +200,7 @@ _PADDED = re.compile(rb'" ++(?=[,;\t|\r\n]|\Z)')
 _QUOTED = re.compile(rb'(?<![^,;\t|\r\n\xbf])( *+"[^"]*+(?:""[^"]*+)*+")(?: ++(?=[,;\t|\r\n]|\Z))?')
 """A quoted cell, and the blanks that some programs write behind it up to a width."""
 _BEYOND = re.compile(rb"[\x80-\xff]+")
+_PUNCTUATION = re.compile("[\u2000-\u20cf]+")  # and currency signs
 _APART = re.compile(rb'[\s,;"]+')
 _FEW = 3
 """Words by which UTF-8 is not certain: those of other encodings can be UTF-8 by chance."""
@@ -479,16 +481,18 @@ def _ask_if_by_chance(words: Sequence[bytes]) -> None:
     if not texts or not all(map(_is_odd, texts)):
         return
     if likely := [one for one in _readings(words) if one.candidate.leads][:_NAMED]:
-        count = f"has only {len(words)} words with letters beyond ASCII"
-        why = f"{count}, and they are no names in UTF-8."
+        count = f"has only {counted(len(words), 'word')} with letters beyond ASCII"
+        why = f"{count}, and none is a name in UTF-8."
         raise _undecided(why, likely)
 
 
 def _is_odd(word: str) -> bool:
     """Return whether a word mixes scripts, or is a single letter of another one than Latin.
 
-    A picture is no letter: its four bytes are frequent characters of no other encoding.
+    A picture is no letter: its four bytes are frequent characters of no other encoding. Nor are
+    those of dashes, quotation marks, a € and the marks around a copied number: they do not count.
     """
+    word = _PUNCTUATION.sub("", word)
     beyond = [char for char in word if char > _LATIN]
     scripts = {unicodedata.name(char, "?").split()[0] for char in word if not char.isascii()}
     pictures = any(unicodedata.category(char) == "So" for char in beyond)

@@ -115,15 +115,19 @@ SIGNS = (
 
 @pytest.mark.parametrize(
     ("text", "encoding"),
-    [*((text, "cp1252") for text in SIGNS), *((text, "utf-8") for text in ("😀", "Ana 😀", "🎓"))],
+    [
+        *((text, "cp1252") for text in SIGNS),
+        *((text, "utf-8") for text in (*SIGNS, "😀", "Ana 😀", "🎓", "L’Hôpital", "Peña–Ruiz")),
+        ("\u202a+17015550123\u202c", "utf-8"),  # a number that was copied from a list of contacts
+    ],
 )
-def test_usual_signs_are_western_and_pictures_are_utf_8(
+def test_usual_signs_are_western_or_utf_8_and_pictures_are_utf_8(
     text: str, encoding: str, tmp_path: Path
 ) -> None:
     """Where nothing else is beyond ASCII; a picture's four bytes are no Chinese name."""
     path = tmp_path / "a.csv"
     path.write_bytes(f"ID,Name\n1,{text}\n2,Smith\n".encode(encoding))
-    assert read(path, Layout()).frame[1].tolist() == [text, "Smith"]
+    assert read(path, Layout()).frame[1].tolist() == [text.strip("\u202a\u202c"), "Smith"]
 
 
 def test_lines_of_utf_8_among_others_are_told_by_row(tmp_path: Path) -> None:
