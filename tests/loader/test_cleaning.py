@@ -95,19 +95,6 @@ def test_full_width_digits_become_plain_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "bare"),
-    {
-        "'0012345": "0012345", "'A0012345": "A0012345", "'+1 (701) 555": "+1 (701) 555",
-        "'１２": "12", '="\'07"': "07", '="O""Brien"': 'O"Brien', '=""': "", "=A1": "=A1",
-        "'05/31/2027": "05/31/2027", "'t Hooft": "'t Hooft", "'68 alumni": "'68 alumni",
-    }.items(),
-)  # fmt: skip
-def test_marks_that_keep_a_cell_as_text_are_removed(text: str, bare: str) -> None:
-    """As Excel shows the cell: no apostrophe before an ID, no formula around a text or a blank."""
-    assert clean(text)[0] == clean(bare)[0] == bare
-
-
-@pytest.mark.parametrize(
     ("text", "lines"),
     [
         ("'12A\nApt 4", "'12A\nApt 4"),

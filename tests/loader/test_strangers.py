@@ -122,16 +122,6 @@ def test_formulas_of_an_old_workbook_that_was_never_calculated(
     assert _codes(read(path, LAYOUT)) == [(row, Code.FORMULA_ERROR) for row in found]
 
 
-def test_names_of_an_old_workbook_may_have_any_formula(tmp_path: Path) -> None:
-    """Such as one for two ranges, which xlrd does not know and no roster needs."""
-    formula = b"\x26" + bytes(6)  # tMemArea
-    name = struct.pack("<HBBHHH4x", 0, 0, 3, len(formula), 0, 0) + b"\0Two" + formula
-    cells = record(0x204, struct.pack("<HHHHB", 0, 0, 0, 2, 0) + b"ID")
-    cells += record(0x203, struct.pack("<HHHd", 1, 0, 0, 7))
-    ole("Workbook", biff(cells, record(0x22, bytes(2)) + record(0x18, name)))(tmp_path / "a.xls")
-    assert read(tmp_path / "a.xls", LAYOUT).frame[0].tolist() == ["7"]
-
-
 def test_elapsed_time_is_no_date(tmp_path: Path) -> None:
     """25 hours are 25 hours, whether the format is Excel's own or the file's."""
     assert read_format(46, "") == read_format(164, "[h]:mm") == PLAIN

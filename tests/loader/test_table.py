@@ -144,44 +144,9 @@ def test_a_line_of_dashes_below_the_headings_is_nobody(tmp_path: Path) -> None:
     assert read(path, Layout()).frame.index.tolist() == [7]  # which a rejects file returned
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_single_quotation_marks_around_all_cells_are_no_text(
-    delimiter: str, tmp_path: Path
-) -> None:
-    """The headings show it, and a notice says so; elsewhere an apostrophe is one."""
+def test_one_column_of_whole_addresses_is_a_roster(tmp_path: Path) -> None:
+    """Commas in each cell divide nothing under a heading that is expected."""
     path = tmp_path / "a.csv"
-    rows = ["'ID'|'Name'|'City'", f"'1'|'O''Hara{delimiter} Ann'|''", "'2'|'Lee'|'Minot'"]
-    path.write_text("\n".join(rows).replace("|", delimiter), "utf-8")
-    roster = read(path, Layout())
-    assert roster.frame.to_numpy().tolist() == [
-        ["1", f"O'Hara{delimiter} Ann".replace("\t", ""), ""], ["2", "Lee", "Minot"],
-    ]  # fmt: skip
-    assert [one.code for one in roster.notices] == ["read-with-notice"]
-    path.write_text("ID,Name,City\n'x','Ann,y\n1,O'Hara,z\n", "utf-8")
-    assert read(path, Layout()).frame[1].tolist() == ["'Ann", "O'Hara"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '"ID,First,Last"\n"1,Ann,Lee"\n"2,Bo,Kim"\n',
-        "ID    First  Last\n----- ------ ----\n1     Ann    Lee\n2     Bo     Kim\n\n(2 rows)\n",
-    ],
-    ids=["whole lines in quotation marks", "a fixed width"],
-)
-def test_a_file_whose_rows_are_not_divided_is_refused(text: str, tmp_path: Path) -> None:
-    """Each row would be one cell; the sentence says how to divide them."""
-    path = tmp_path / "a.csv"
-    path.write_text(text, "utf-8")
-    with pytest.raises(RosterError, match=r"[Ee]xport|Excel"):
-        read(path, Layout())
-
-
-def test_one_column_of_whole_names_is_a_roster(tmp_path: Path) -> None:
-    """A comma in each cell divides nothing; nor do several under a heading that is expected."""
-    path = tmp_path / "a.csv"
-    path.write_text('"Last, First"\n"Lee, Ann"\n"Kim, Bo"\n', "utf-8")
-    assert read(path, Layout()).frame[0].tolist() == ["Lee, Ann", "Kim, Bo"]
     path.write_text('"City, State, ZIP"\n"Fargo, ND, 58102"\n', "utf-8")
     expected = Layout(expected=frozenset({"City, State, ZIP"}))
     assert read(path, expected).frame[0].tolist() == ["Fargo, ND, 58102"]

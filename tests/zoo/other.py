@@ -47,15 +47,15 @@ def xls(
     hidden: int = -1,
     locked: bool = False,
     formats: Sequence[str] = (),
-    theme: bytes = b"",
+    more: bytes = b"",
     starts_1904: bool = False,
 ) -> Callable[[Path], None]:
     """Build a workbook of Excel 97 with one sheet ([MS-XLS]).
 
     `filtered` is a row that a filter hides, `hidden` a column that is hidden, both from 0;
     `locked` leaves the mark of a password without encrypting anything. `formats` are the number
-    formats of the columns. Excel 2007 and later embed a `theme`, which is a zip file. Bytes as a
-    cell are the code of a formula error.
+    formats of the columns, `more` records about the workbook. Bytes as a cell are the code of a
+    formula error.
     """
     cells = b""
     if filtered >= 0:
@@ -84,8 +84,7 @@ def xls(
         globals_ += record(0x41E, struct.pack("<HHB", 164 + at, len(code), 1) + text)
     for number in (0, *range(164, 164 + len(formats))) if formats else ():
         globals_ += record(0xE0, struct.pack("<HHH14x", 0, number, 0))
-    globals_ += record(0x896, bytes(16) + theme) if theme else b""
-    return ole("Workbook", biff(cells, globals_))
+    return ole("Workbook", biff(cells, globals_ + more))
 
 
 def biff(cells: bytes, more: bytes = b"") -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from importer.model.roster import Layout
 from tests.zoo.books import EXPECTED, HEAD, NOTICE, TWO, book, one, sheets
-from tests.zoo.other import ods, ole, xls
+from tests.zoo.other import ods, ole, record, xls
 from tests.zoo.specimen import Specimen
 from tests.zoo.texts import raw
 from tests.zoo.xlsx import MAIN, sheet_xml, write_xlsx
@@ -92,6 +92,7 @@ def theme() -> bytes:
 
 
 TWO_ROWS = [["ID", "Name"], ["1", "A"]]
+TWO_RANGES = struct.pack("<HBBHHH4x", 0, 0, 3, 7, 0, 0) + b"\0Two\x26" + bytes(6)
 FOUR = [["ID", "Name"], ["1", "A"], ["2", "B"], ["3", "C"]]
 
 
@@ -278,12 +279,14 @@ STRANGERS = [
         notices=(NOTICE,),
     ),
     *(
-        book(
-            f"old Excel with {what}", xls(TWO_ROWS, theme=more), name="a.xls", rows={2: ("1", "A")}
-        )
+        book(f"old Excel with {what}", xls(TWO_ROWS, more=more), name="a.xls", rows={2: ("1", "A")})
         for what, more in (
-            ("the theme of a newer one", theme()),
-            ("a Word document in it", "WordDocument".encode("utf-16-le")),
+            ("the theme of a newer one", record(0x896, bytes(16) + theme())),
+            (
+                "a Word document in it",
+                record(0x896, bytes(16) + "WordDocument".encode("utf-16-le")),
+            ),
+            ("a name for two ranges, which xlrd does not know", record(0x18, TWO_RANGES)),
         )
     ),
     book(
