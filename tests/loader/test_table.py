@@ -103,35 +103,6 @@ def test_a_second_table_is_noticed(tmp_path: Path) -> None:
     assert ["row 3" in "".join(one) for one in notices] == [True, False, False]
 
 
-SHORT = "jsmith,,,,2027-06-30\nmdoe,,,,2027-06-30\n"
-WHOLE = "1234567,Ann,Lee,Staff,2027-06-30\n"
-
-
-@pytest.mark.parametrize(
-    ("rows", "left_out"),
-    [
-        (SHORT + SHORT, []),
-        (SHORT + SHORT + "Total: 4,,,,\n", [6]),
-        (WHOLE + "abe7654321,,,,2027-06-30\n" + SHORT, []),
-        (WHOLE + "7654321,,,,2027-06-30\n" + SHORT + "Total:,4,,,\n", [6]),
-        (WHOLE + WHOLE + "Total:,4,,,\nSigned,,,,J. D.\n", [4, 5]),
-        ("Example: 7,A,B,C,D\n" + SHORT, [2]),
-    ],
-)
-def test_a_row_with_the_cells_of_the_people_before_it_is_no_footer(
-    rows: str, left_out: list[int], tmp_path: Path
-) -> None:
-    """Not even with a short ID: as in renewals, where an ID and a date are all that is filled."""
-    path = tmp_path / "a.csv"
-    path.write_text("NetID,First,Last,Dept,Expires\n" + rows, "utf-8")
-    roster = read(path, Layout())
-    assert [*roster.left_out] == left_out
-    assert len(roster.frame) == rows.count("\n") - len(left_out)
-    # in two columns, two cells are a whole row, and one is for the rules to reject
-    path.write_text("Name,Email\nSilva,none\nTotal,\n", "utf-8")
-    assert read(path, Layout()).frame[0].tolist() == ["Silva", "Total"]
-
-
 def test_a_line_of_dashes_below_the_headings_is_nobody(tmp_path: Path) -> None:
     """Database programs draw it; one in another row, or only single dashes, is for the rules."""
     path = tmp_path / "a.csv"
