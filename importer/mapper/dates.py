@@ -371,6 +371,10 @@ class Dates(MappingPart):
         code = Code.AMBIGUOUS_DATE if day is Unread.TWO_WAYS else Code.UNPARSABLE_DATE
         if day is Unread.NO_SUCH_DAY and self.order in ORDER_WORDS:
             message += f", read as {ORDER_WORDS[self.order]}"
+            others = (self.model_copy(update={"order": order}) for order in ORDER_WORDS)
+            if other := next((one for one in others if isinstance(one.read(text), date)), None):
+                typed = f"If the column has {ORDER_WORDS[other.order]}"
+                advice += f" {typed}, set `dates: {other.written({})}` in the mapping."
         return "", CellFinding(code, message, advice, repairs=Repairs[repairs])
 
 

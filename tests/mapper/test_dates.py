@@ -112,6 +112,8 @@ def test_a_pattern_is_checked_before_it_is_used() -> None:
         ("serials: true", ("38415", "1/2/2005")),
         ('order: "%d.%m.%Y"', ("38415", "1.2.2005")),
         ("order: dmy, serials: true", ("1/2/05", "38415")),
+        ("order: mdy", ("20270531",)),
+        ("order: mdy, serials: true", ("31/05/2027", "38415")),
     ],
 )
 def test_the_advised_setting_keeps_those_that_are_there(
