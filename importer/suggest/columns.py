@@ -15,9 +15,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from dataclasses import field as default
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from importer.errors import RosterError
 from importer.loader.read import read
@@ -115,15 +116,11 @@ CHOSEN = "a person"
 """What confirms a guess that a person made, in place of a mapping's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """What an office's mappings confirm: `fields` by heading, `codes` by heading and word.
+Confirmed = Mapping[tuple[str, str], tuple[str, str]]
+"""What an office's mappings confirm, with the name of the newest that has it.
 
-    Each is beside the name of the newest mapping that has it.
-    """
-
-    fields: Mapping[str, tuple[str, str]]
-    codes: Mapping[tuple[str, str], tuple[str, str]]
+By heading and word: the word's code; beside a blank, the heading's field.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +129,16 @@ class Beside:
 
     today: date
     codes: CodeTables = NO_CODES
-    confirmed: Confirmed = Confirmed({}, {})
+    confirmed: Confirmed = default(default_factory=dict)
+
+    def taken(self, heading: str, word: str = "") -> tuple[str, str]:
+        """Return what is confirmed for a heading or a word below it, and by which mapping."""
+        return self.confirmed.get((heading_key(heading), heading_key(word)), ("", ""))
 
     def without(self, field: str) -> Beside:
         """Return what is known where no heading is confirmed for a field."""
-        kept = {key: one for key, one in self.confirmed.fields.items() if one[0] != field}
-        return replace(self, confirmed=replace(self.confirmed, fields=kept))
+        kept = {key: one for key, one in self.confirmed.items() if key[1] or one[0] != field}
+        return replace(self, confirmed=kept)
 
 
 # --- values ---
@@ -272,13 +273,13 @@ class Guess:
         """Whether it could be an ID: all differ, most have digits or the heading a word of IDs."""
         words = set(words_of(self.place.heading))
         different = len(self.counts) >= _IDS_DIFFER * self.filled > 0
-        if self.field or not different or self.numbers_rows or words & SOMEBODY_ELSE:
-            return False
-        if is_left_out(self.place.heading):
+        dated = not self.lengths and self.dates(bool)
+        other = self.field or self.numbers_rows or dated or is_left_out(self.place.heading)
+        if other or not different or words & SOMEBODY_ELSE:
             return False
         if (words & ID_WORDS or named_by(self.place.heading, CARDS)) and not words & NO_IDS:
             return self.share(is_whole_name) < 1 / 2
-        return not words & NO_IDS and self.share(_is_like_an_id) >= MOST
+        return not words & (NO_IDS | UNTIL) and self.share(_is_like_an_id) >= MOST
 
     @property
     def numbers_rows(self) -> bool:
@@ -367,9 +368,6 @@ _CLEANED = frozenset({"lower", "name", "phone", "upper", "zip"})
 # --- headings that an office confirmed ---
 
 
-_Key = TypeVar("_Key")
-
-
 def confirmed(folder: Path) -> Confirmed:
     """Return what the mappings of a folder confirm about their headings, and the words below them.
 
@@ -378,22 +376,16 @@ def confirmed(folder: Path) -> Confirmed:
     letters of rosters without headings. Files that are no mappings are skipped. The field of the
     primary IDs of External users is EMPL_ID.
     """
-    fields: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    codes: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    found: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     try:
         paths = sorted(folder.glob("*.yaml"), key=lambda path: -path.stat().st_mtime)[:_MOST]
     except OSError:
         paths = []
     for path in paths:
-        for key, own in _of(path, codes).items():
-            fields[key].setdefault(_one(own), path.name)
-    agreed = {key: found for key, found in fields.items() if "" not in found}
-    return Confirmed(_agreed(agreed), _agreed(codes))
-
-
-def _agreed(found: Mapping[_Key, Mapping[str, str]]) -> dict[_Key, tuple[str, str]]:
-    """Return what all mappings agree about, and the first that has it."""
-    return {key: next(iter(one.items())) for key, one in found.items() if len(one) == 1}
+        for key, own in _of(path, found).items():
+            found[key, ""].setdefault(_one(own), path.name)
+    agreed = {key: one for key, one in found.items() if len(one) == 1 and "" not in one}
+    return {key: next(iter(one.items())) for key, one in agreed.items()}
 
 
 def _one(fields: set[str]) -> str:
@@ -532,7 +524,7 @@ def _guess(
     found = own_meaning(heading, others, frozenset(around.keys() & words))
     block = next((around[word] for word in words if around.get(word)), "")
     guess = Guess(place, "", counts, number=found.number, vague=found.vague)
-    field, mapping = beside.confirmed.fields.get(heading_key(heading), ("", ""))
+    field, mapping = beside.taken(heading)
     counter = field in {"primary_id", EMPL_ID} and guess.numbers_rows
     if field and not counter and share_of(counts, PLAUSIBLE.get(field, bool)) > 1 / 2:
         return replace(guess, field=field, sure=True, block=block or found.kind, confirmed=mapping)

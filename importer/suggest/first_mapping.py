@@ -249,19 +249,17 @@ class Draft:
         With the mapping's name; "" if there is none. One that Alma no longer has, and a date that
         is over, is none.
         """
-        key, confirmed = heading_key(word), self.beside.confirmed
-        if code := self._codes.get((field, key)):
+        if code := self._codes.get((field, heading_key(word))):
             return code, CHOSEN
-        names = (heading_key(one.place.heading) for one in self.by_field.get(field, ()))
-        ours = (name for name in names if confirmed.fields.get(name, ("",))[0] == field)
-        found = dict(one for name in ours if (one := confirmed.codes.get((name, key))))
+        names = (one.place.heading for one in self.by_field.get(field, ()))
+        ours = (name for name in names if self.beside.taken(name)[0] == field)
+        found = dict(self.beside.taken(name, word) for name in ours)
         known, today = self._known(field), self.beside.today.isoformat()
-        holding = [
-            (code, mapping)
-            for code, mapping in found.items()
-            if (is_iso(code) and code >= today if field in ENDS else not known or code in known)
-        ]
-        return holding[0] if len(holding) == 1 else ("", "")
+        for code in [*found]:
+            ahead = is_iso(code) and code >= today
+            if not code or not (ahead if field in ENDS else not known or code in known):
+                del found[code]
+        return next(iter(found.items())) if len(found) == 1 else ("", "")
 
     def code(self, field: str, word: str) -> tuple[str, str]:
         """Return Alma's code for a word, "" if none is certain, and a question with near codes."""

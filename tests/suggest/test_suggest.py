@@ -16,7 +16,6 @@ from importer.mapper.compile import compile_mapping
 from importer.mapper.explain import needed_columns
 from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.user import AccountType
 from importer.suggest.first_mapping import suggest
 from tests.mapper.bench import RUN, lint, loaded, roster
@@ -196,43 +195,6 @@ def test_the_card_of_external_users_is_another_id_whatever_its_form(tmp_path: Pa
     mapping = started(tmp_path, headings, rows)
     (entry,) = (one for one in mapping.entries if one.parent == "user_identifier")
     assert entry.cells == ("Card",)
-
-
-@pytest.mark.parametrize(
-    ("headings", "expected"),
-    [
-        (("Staff name",), {"first_name", "last_name"}),
-        (("Preferred Name", "Surname"), {"first_name", "last_name"}),
-        (
-            ("Preferred Name", "Surname", "First Name"),
-            {"pref_first_name", "first_name", "last_name"},
-        ),
-        (("Privileges until",), {"expiry_date"}),
-        (("gültig bis",), {"expiry_date"}),
-        (("Ablauf der Karte",), {"expiry_date"}),
-        (("Läuft ab",), {"expiry_date"}),
-        (("Dept name",), set()),
-    ],
-)
-def test_what_a_heading_names_by_its_values(
-    headings: tuple[str, ...], expected: set[str], tmp_path: Path
-) -> None:
-    """Names by their commas, an end by its dates or its words, and a first name by a surname."""
-    cells = {
-        "Staff name": ("Lee, Ann", "Ito, Bo", "Ray, Cy"),
-        "Preferred Name": ("Ann", "Bo", "Cy"),
-        "First Name": ("Anna", "Bo", "Cyril"),
-        "Surname": ("Lee", "Ito", "Ray"),
-        "Privileges until": ("2031-05-15", "2032-05-15", "2031-05-15"),
-        "gültig bis": ("unbefristet", "SoSe 2031", "31.03.2031"),
-        "Ablauf der Karte": ("31.03.2031", "30.09.2031", "31.03.2032"),
-        "Läuft ab": ("31.03.2031", "30.09.2031", "31.03.2032"),
-        "Dept name": ("Computer Science", "Fine Arts", "Law"),
-    }
-    rows = [*zip(*(cells[heading] for heading in headings), strict=True)]
-    mapping = started(tmp_path, headings, rows)
-    mapped = {rule.field.path for rule in mapping.rules if rule.headings != (TO_CHOOSE,)}
-    assert mapped == expected
 
 
 def test_a_remark_in_brackets_is_the_type(tmp_path: Path) -> None:
