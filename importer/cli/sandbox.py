@@ -125,7 +125,7 @@ def _switch(text: str) -> tuple[str, str]:
 
 @app.command()
 def demo() -> int:
-    """Load a sample roster into a practice Alma, step by step; everything stays under runs/."""
+    """Load a sample roster into a practice Alma, step by step; everything stays in this folder."""
     if Path(ENV).is_file():
         msg = f"{ENV} has the settings of another Alma. Run this command in an empty folder."
         raise UsageError(msg)

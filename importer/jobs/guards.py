@@ -271,9 +271,6 @@ def skip(job: Job, names: Sequence[str], run: str, who: str, why: str, now: date
     having seen its run. Raises UsageError where there is none, or another run is held, LedgerError
     where the job is running.
     """
-    if run and names:
-        msg = "Name files or give --run, not both. The files of a held load are skipped together."
-        raise UsageError(msg)
     store = Store(job.name)
     with store.locked():
         store.open(job.path)
@@ -298,7 +295,7 @@ def skip(job: Job, names: Sequence[str], run: str, who: str, why: str, now: date
             if sha256 and (not names or name in names):
                 returned[name] = one.model_copy(update={"skipped": sha256, "refused": ""})
                 skipped[name] = name
-        if held is not None:  # also what is not remembered, such as corrections
+        if held is not None:  # whole, also what is not remembered, such as corrections
             skipped = dict.fromkeys(map(str, of_load), "")
         if unknown := {*names} - {*skipped.values()}:
             msg = f"{word_list(sorted(unknown))} is not refused. Nothing was skipped."

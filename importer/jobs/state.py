@@ -296,9 +296,7 @@ class State(_Kept):
 
     def is_of_another(self, job: Path) -> bool:
         """Whether this is the state of another job file than this one, which is still there."""
-        if self.job == _as_seen_here(job) or not _is_file(self.job):
-            return False
-        return not _leads_to(self.job, job)
+        return _is_file(self.job) and not _leads_to(self.job, job)
 
     def feed(self, address: str) -> Feed:
         """Return what is known of the files of a roster."""
