@@ -117,8 +117,9 @@ def new(
         raise UsageError(msg)
     groups = dict(_word_and_code(text) for text in group or ())
     choices = Choices(account_type, {"primary_id": primary_id}, dates, groups)
-    if groups and (column := _group_column(Draft(opened, beside, choices), groups)):
-        choices = replace(choices, columns={**choices.columns, GROUP: column})
+    if groups:
+        column = _group_column(Draft(opened, beside, choices), groups)
+        choices = replace(choices, columns={"primary_id": primary_id, GROUP: column})
     if ask:
         choices = _ask(Draft(opened, beside, choices))
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
@@ -217,30 +218,26 @@ def _word_and_code(text: str) -> tuple[str, str]:
 
 
 def _group_column(draft: Draft, words: Iterable[str]) -> str:
-    """Return the one column with all of these words, "" if it is the guessed one.
+    """Return the heading of the column with all of these words, "" if it is guessed already.
 
     Raises UsageError.
     """
     wanted = {heading_key(word): word for word in words}
     having = [g for g in draft.guesses if g.few and wanted.keys() <= {*map(heading_key, g.counts)}]
     guessed = draft.first(GROUP)
-    if guessed and guessed in having:
-        return ""
+    having = [guess for guess in having if guess is guessed] or having
     if len(having) == 1:
-        return having[0].place.heading
+        return "" if having[0] is guessed else having[0].place.heading
     if having:
         msg = (
             f"--group: columns {word_list([str(one.place) for one in having])} have these words. "
             "Leave out --group, and write one of these headings as `user_group` in the mapping."
         )
-    elif guessed:
-        cells = {heading_key(text): text for text in guessed.counts}
-        (unknown, *_) = (word for key, word in wanted.items() if key not in cells)
-        near = nearest(unknown, cells.values()) or "."
-        msg = f"--group: column {guessed.place} has no cell {unknown}{near}"
     else:
-        named = word_list([*wanted.values()])
-        msg = f"--group: no column has {named} as cells. Write each word as in the roster."
+        cells = {heading_key(text): text for text in (guessed.counts if guessed else ())}
+        unknown = next(word for key, word in wanted.items() if key not in cells)
+        near = nearest(unknown, cells.values()) or ". Write each word as in the roster."
+        msg = f"--group: no column has {word_list([*wanted.values()])} as cells{near}"
     raise UsageError(msg)
 
 

@@ -348,8 +348,6 @@ _INITIAL_LAST, _INITIALS = re.compile(r"[^,]+ [^\W\d_]"), 0.1
 """A name such as `LEE ANN M`, and the share of them from which last names are first."""
 _EMPL_IDS = range(7, 10)
 """Digits of EMPL IDs, which no Internal user has."""
-_LOCAL = 7
-"""Digits of a phone number of the US without its area code."""
 _US_STEPS = {"state_province": "upper", "postal_code": "zip"}
 _FIRST_AND_MIDDLE = {"first_name": 1, "middle_name": 2}
 
@@ -655,11 +653,7 @@ class _Lines:
             yield "    phone:"
         for guess in phones:
             source, area = self._cell(guess), self.draft.first(AREA)
-            if (
-                area
-                and not phones[1:]
-                and guess.share(lambda text: digits_of(text) == _LOCAL) > 1 / 2
-            ):
+            if area and not phones[1:] and guess.share(lambda text: digits_of(text) == 7) > 1 / 2:
                 source = scalar(f"{self._placeholder(area)} {self._placeholder(guess)}")
             if guess.american or blocks:  # the address shows the country
                 source = f"{{from: {source}, clean: [phone]}}"

@@ -12,7 +12,7 @@ from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.problem import Place
 from importer.model.roster import ADDED
-from tests.mapper.bench import RUN, loaded, mapping_text, places, told, without_headings
+from tests.mapper.bench import RUN, Bench, loaded, mapping_text, places, told, without_headings
 
 
 def faults(folder: Path, text: str, *headings: str) -> tuple[str, ...]:
@@ -90,13 +90,9 @@ def test_a_heading_with_angle_brackets_names_the_way_to_map_it(
     """It cannot be written in angle brackets; `headings:` gives it a name that can."""
     heading = written[1:-1]
     asked = mapping_text(f'middle_name: "{written}"')
-    with pytest.raises(MappingError) as caught:
-        compile_mapping(loaded(tmp_path, asked), places(["ID", "First", "Last", heading]), RUN)
-    assert "`headings:`" in caught.value.findings[0]
-    named = mapping_text("middle_name: <Size>", top=f'headings: {{Size: ["{heading}"]}}')
-    compiled = compile_mapping(
-        loaded(tmp_path, named), places(["ID", "First", "Last", heading]), RUN
-    )
+    assert "`headings:`" in faults(tmp_path, asked, "ID", "First", "Last", heading)[0]
+    named = f'headings: {{Size: ["{heading}"]}}'
+    compiled = Bench(tmp_path, "middle_name: <Size>", named, heading).compiled
     assert compiled.uses[-1].place.heading == heading
 
 
@@ -113,29 +109,23 @@ def test_other_spellings_are_those_of_the_mapping(tmp_path: Path) -> None:
 
 def test_a_column_that_feeds_two_fields_is_one_use(tmp_path: Path) -> None:
     """And a column that only decides is a use without a field."""
-    text = mapping_text("middle_name: {from: <First>, when: {Role: x}}")
-    headings = ["ID", "First", "Last", "Role"]
-    compiled = compile_mapping(loaded(tmp_path, text), places(headings), RUN)
+    record = "middle_name: {from: <First>, when: {Role: x}}"
+    compiled = Bench(tmp_path, record, columns="Role").compiled
     assert [use.labels for use in compiled.uses][1::2] == [("first_name", "middle_name"), ()]
 
 
 def test_a_column_that_no_rule_uses_is_told_once(tmp_path: Path) -> None:
     """Unless the mapping knows it, or it is one that a rejects file adds."""
-    text = mapping_text(top="roster: {unused: [comments]}")
-    headings = ["ID", "First", "Last", "Comments", "Fines", "", *ADDED]
-    compiled = compile_mapping(loaded(tmp_path, text), places(headings), RUN)
+    columns = "|".join(("Comments", "Fines", "", *ADDED))
+    compiled = Bench(tmp_path, "", "roster: {unused: [comments]}", columns).compiled
     assert told(compiled.notices) == [(0, "unused-column", "")]
     assert compiled.notices[0].places == (Place("E", "Fines"),)
 
 
 def test_a_roster_without_rows_gives_no_candidates(tmp_path: Path) -> None:
     """But all its columns."""
-    compiled = compile_mapping(
-        loaded(tmp_path, mapping_text()), places(["ID", "First", "Last"]), RUN
-    )
-    empty = without_headings([("1", "a", "b")])
-    empty = replace(empty, frame=empty.frame.iloc[:0])
-    candidates = evaluate(compiled, empty)
+    compiled, one = Bench(tmp_path).compiled, without_headings([("1", "a", "b")])
+    candidates = evaluate(compiled, replace(one, frame=one.frame.iloc[:0]))
     assert list(candidates.frame.columns) == list(compiled.layout.targets)
     assert len(candidates.frame) == 0
 
