@@ -449,19 +449,18 @@ class AbsentMemory(Memory):
         return frozenset(found)
 
     def leavers(
-        self, back: Collection[str] = ("",), before: datetime | None = None
+        self, *, back: bool = False, before: datetime | None = None
     ) -> Mapping[str, Written]:
         """Return what was changed of users who were missing and are not back yet.
 
-        `back`: of those instead who were back by this run, by its names. `before`: who left before
-        this time.
+        `back`: of those instead who were back. `before`: who left before this time.
         """
         query = (
             "SELECT primary_id, before, sent, answered FROM leavers WHERE institution = ?"
-            " AND back IN (SELECT value FROM json_each(?)) AND time < ?"
+            " AND (back <> '') = ? AND time < ?"
         )
         until = "9" if before is None else utc(before)
-        return dict(self.parsed(_leaver, query, (self.institution, json.dumps([*back]), until)))
+        return dict(self.parsed(_leaver, query, (self.institution, back, until)))
 
     def save_leavers(
         self, gone: Mapping[str, Written], back: Collection[str], run: str, time: datetime
@@ -483,7 +482,7 @@ class AbsentMemory(Memory):
         )
 
     def take_back(self, primary_ids: Iterable[str]) -> None:
-        """Count people who were back by a run, which is undone, among the leavers again."""
+        """Count people who were back, and are away again by an undo, among the leavers again."""
         gone = "UPDATE leavers SET back = '' WHERE institution = ? AND primary_id = ?"
         self.write((gone, ((key,) for key in primary_ids)))
 

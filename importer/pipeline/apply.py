@@ -148,7 +148,6 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
     if not rows and ledger.value(SEEN) is not None:
         return
     undoes = facts.command == "undo"
-    names = filter(None, (facts.undoes_run, facts.undoes))  # by the folder in earlier versions
     applied = [image for image in images(ledger) if image.row in rows]
     gone = {
         image.primary_id: left(image.before, image.sent, image.answered or image.sent)
@@ -158,9 +157,13 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
         and image.act is Act.UPDATE
         and image.before is not None
     }
-    known, were_back = Leavers(memory.leavers()), Leavers(memory.leavers([*names]))
+    known, were_back = Leavers(memory.leavers()), Leavers(memory.leavers(back=True))
     memory.take_back(
-        {were_back.key_of(image.answered or image.sent) for image in applied if undoes}
+        were_back.key_of(image.answered or image.sent)
+        for image in applied
+        if undoes
+        and image.before is not None
+        and were_back.is_away(image.before, image.answered or image.sent)
     )
     back = {
         known.key_of(image.before)

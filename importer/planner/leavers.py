@@ -99,6 +99,13 @@ class Leavers:
         """
         return self.has_left(user) and self._returned(user, after) is None
 
+    def is_away(self, user: User, after: User) -> bool:
+        """Return whether a user who was back, as written now, has again what the leaving changed.
+
+        So by the undo of a return, whichever it was.
+        """
+        return self._returned(user, user) is None and self._returned(after, after) is not None
+
     def has_left(self, user: User) -> bool:
         """Return whether a user left, perhaps under a primary ID that staff replaced since.
 

@@ -159,6 +159,22 @@ def test_leaving_is_undone(known: None, sandbox: Sandbox) -> None:
     assert (memory.leavers(), memory.counts("leavers", "")) == ({}, {})
 
 
+@pytest.mark.parametrize(("loads", "undone"), [(3, "21"), (4, "1")])
+def test_who_is_away_by_an_undo_comes_back(
+    known: None, sandbox: Sandbox, loads: int, undone: str
+) -> None:
+    """Whichever return is undone, and however often the person left since."""
+    for number in range(loads):
+        here = (ANA, CY, STAFF) if number % 2 else (ANA, STAFF)
+        load(write(*here), str(number), "leavers.yaml")
+    for run in undone:
+        typed("undo", run, "-o", f"undo-{run}")
+        typed("apply", f"undo-{run}")
+    assert inactive(sandbox) == {"2002", "2003"}
+    load(write(ANA, CY, STAFF), "back", "leavers.yaml")
+    assert inactive(sandbox) == {"2002"}
+
+
 def test_who_came_back_under_a_new_id_has_left_again_once_that_is_undone(
     known: None, sandbox: Sandbox
 ) -> None:
