@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from importer.errors import (
@@ -32,7 +32,7 @@ from importer.jobs.intake import Intake, load_mapping
 from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
 from importer.jobs.returns import Returns
 from importer.jobs.schema import Job
-from importer.jobs.state import COMPARED, LastLoad, Load, Ran, Step, Store, of_run
+from importer.jobs.state import COMPARED, LastLoad, Load, Ran, RunningError, Step, Store, of_run
 from importer.jobs.words import to_retire, what_next, what_was_done, why_held
 from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.files import unused
@@ -83,11 +83,14 @@ class JobRun:
     def run(self) -> Exit:
         """Run the job once, and report everything that happened.
 
-        Raises LedgerError where another run of it is active.
+        Raises RunningError where another run of it is active.
         """
-        with self._store.locked():
+        with ExitStack() as stack:
             try:
+                stack.enter_context(self._store.locked())
                 self._store.open(self._job.path)
+            except RunningError:
+                raise
             except ImporterError as error:
                 self._reporter.unopened(error, self._store, self._tools.now(), ())
                 raise

@@ -321,6 +321,10 @@ def _as_seen_here(job: Path) -> str:
     return Path(path).as_posix()
 
 
+class RunningError(LedgerError):
+    """Another run of the job is active."""
+
+
 class Store:
     """One job's state, which is empty until it is read, its file, and the folder of its files."""
 
@@ -438,14 +442,14 @@ class Store:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Allow one run of the job at a time. Raises LedgerError where another one is active."""
+        """Allow one run of the job at a time. Raises LedgerError, RunningError where one is."""
         lock = FileLock(JOBS / f"{self.folder.name}.lock")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout:
             msg = f"The job {self.folder.name} is already running. Nothing was done."
-            raise LedgerError(msg) from None
+            raise RunningError(msg) from None
         except OSError as error:
             if isinstance(error, PermissionError) and os.path.isdir(self.folder):  # noqa: PTH112  which raises nothing
                 raise self._of_another_user() from None

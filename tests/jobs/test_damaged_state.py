@@ -176,7 +176,7 @@ def test_a_state_of_another_user_is_not_damaged(
 ) -> None:
     """An administrator ran the job once: nobody is led to delete what it remembers.
 
-    Nor on a disk that the system has set read-only.
+    Nor on a disk that the system has set read-only. People are notified of both.
     """
     office.write_job()
     assert office.takes(people(3)) == Exit.DONE
@@ -184,6 +184,8 @@ def test_a_state_of_another_user_is_not_damaged(
     with pytest.raises(LedgerError, match=said) as error:
         office.run()
     assert "delete" not in str(error.value)
+    assert said in str(office.mails[1]).replace("=\n", "")
+    assert office.pings[-1] == "/ping/fail"
 
 
 def test_the_files_of_some_years_are_no_damage(office: Office, typed: Type) -> None:
