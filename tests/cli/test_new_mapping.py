@@ -11,11 +11,15 @@ import openpyxl
 import pytest
 
 from importer.cli.app import run
-from importer.errors import Exit
+from importer.errors import Exit, RosterError
 from importer.mapper.checks import findings
 from importer.mapper.load import load
 from importer.mapper.steps.step import Level
+from importer.model.roster import Layout
+from importer.suggest.columns import best_reading
 from tests.command_line import typed
+from tests.loader.letters import PAIRS, roster
+from tests.suggest.headings import BESIDE
 
 ROSTER = """\
 Card,Name,Born,Group,Vence
@@ -24,7 +28,7 @@ A0010021,"Smith, William",2/11/1974,Comunity,1/2/2030
 A0010022,"Park, Anna",3/4/1990,Friends of the Library,1/2/2030
 """
 CODES = {"tables": {"UserGroups": {"COMM": "Community", "FRIEND": "Friends of the Library"}}}
-OPTIONS = (
+OPTIONS = [
     "--account-type",
     "INTERNAL",
     "--id",
@@ -33,7 +37,7 @@ OPTIONS = (
     "mdy",
     "--group",
     "Comunity=COMM",
-)
+]
 
 
 @pytest.fixture
@@ -232,3 +236,31 @@ def test_the_sheet_and_both_names_are_asked_for(
 
 
 PARTS = [("A7001", "Ana", "Abel"), ("A7002", "Ben", "Bauer"), ("A7003", "Cora", "Castro")]
+
+
+def test_a_tie_is_a_question_with_cells(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between heading rows that name as many columns."""
+    tied = Path("tied.csv")
+    tied.write_text("First,Card,Wert\nLast,Karte,Stufe\nAnn,77001,3\nBo,77002,4\n", "utf-8")
+    assert set(best_reading(tied, Layout(), BESIDE).tied) >= {1, 2}
+    _typing(monkeypatch, "2\n" + "\n" * 9)
+    assert run(["mapping", "new", "tied.csv", "-o", "m.yaml"]) == Exit.DONE
+    assert "2  Last, Karte, Stufe" in capsys.readouterr().err
+    assert load(Path("m.yaml")).layout().header == (2,)
+
+
+def test_an_encoding_that_is_not_certain_is_asked_for_with_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And written to the mapping."""
+    pair = next(one for one in PAIRS if one.encoding == "cp1250" and one.language == "pl")
+    Path("pl.csv").write_bytes(roster(pair, 100)[1])
+    with pytest.raises(RosterError) as refused:
+        best_reading(Path("pl.csv"), Layout(), BESIDE)
+    words = refused.value.encodings["windows-1250"]
+    _typing(monkeypatch, "windows-1250\n" + "\n" * 9)
+    assert run(["mapping", "new", "pl.csv", "-o", "m.yaml"]) == Exit.DONE
+    assert f"windows-1250  {words}" in capsys.readouterr().err
+    assert load(Path("m.yaml")).layout().encoding == "windows-1250"

@@ -22,25 +22,13 @@ PEOPLE = 24
 """Rows of each roster."""
 
 _FIELDS = {
-    "first": "first_name",
-    "middle": "middle_name",
-    "last": "last_name",
-    "suffix": "pref_name_suffix",
-    "pref_first": "pref_first_name",
-    "pref_last": "pref_last_name",
-    "title": "user_title",
-    "group": "user_group",
-    "birth": "birth_date",
-    "expiry": "expiry_date",
-    "state": "state_province",
-    "zip": "postal_code",
-    "campus": "campus_code",
-    "job": "job_description",
-    "web": "web_site_url",
-    "lang": "preferred_language",
-    "note": "note_text",
-    "-": "",
-}
+    "first": "first_name", "middle": "middle_name", "last": "last_name",
+    "suffix": "pref_name_suffix", "pref_first": "pref_first_name", "pref_last": "pref_last_name",
+    "title": "user_title", "group": "user_group", "birth": "birth_date", "expiry": "expiry_date",
+    "state": "state_province", "zip": "postal_code", "campus": "campus_code",
+    "job": "job_description", "web": "web_site_url", "lang": "preferred_language",
+    "note": "note_text", "-": "",
+}  # fmt: skip
 """The short names of fields in the file; others are written as they are."""
 _IDS = {"primary_id", "value"}
 _OURS = {"email_address": "email", "phone_number": "phone", **dict.fromkeys(_IDS, "id")}
@@ -133,21 +121,12 @@ _JOBS = {
     "pl": "Lekarz/Kucharz", "zh": "经理/会计",
 }  # fmt: skip
 _SAMPLES = {
-    "state": "OR/WA/CA",
-    "suffix": "",
-    "blank": "",
-    "one": "main",
-    "secret": "k3yA1/pq7Zt",
-    "initials": "EA/HB/OP",
-    "company": "Acme Corp/North Ltd/Vista Co",
-    "remark": "see file/call back/ask Ann/new in May",
-    "academic": "/Dr./Prof.",
-    "web": "https://example.org/a/https://example.org/b",
-    "campus": "Main/North",
-    "line2": "/Apt 4//Unit 2",
-    "pref_first": "Liv//Nan/",
-    "middle": "A/B/J/M/R",
-}
+    "state": "OR/WA/CA", "suffix": "", "blank": "", "one": "main", "secret": "k3yA1/pq7Zt",
+    "initials": "EA/HB/OP", "company": "Acme Corp/North Ltd/Vista Co",
+    "remark": "see file/call back/ask Ann/new in May", "academic": "/Dr./Prof.",
+    "web": "https://example.org/a/https://example.org/b", "campus": "Main/North",
+    "line2": "/Apt 4//Unit 2", "pref_first": "Liv//Nan/", "middle": "A/B/J/M/R",
+}  # fmt: skip
 
 
 def values_of(column: Column, language: str) -> list[str]:

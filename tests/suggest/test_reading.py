@@ -1,19 +1,13 @@
-"""Heading rows that are tried, and what is asked where several are as good."""
+"""Heading rows that are tried."""
 
 from __future__ import annotations
 
-import io
-import sys
 from pathlib import Path
 
 import pytest
 
-from importer.cli.app import run
-from importer.errors import Exit, RosterError
-from importer.mapper.load import load
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.suggest.columns import best_reading
-from tests.loader.letters import PAIRS, roster
 from tests.suggest.headings import BESIDE
 
 CONTACTS = """\
@@ -41,44 +35,3 @@ def test_the_row_whose_columns_are_known_best_has_the_headings(
     reading = best_reading(path, Layout(), BESIDE)
     assert (reading.roster.source.header, len(reading.roster.frame)) == (header, rows)
     assert reading.tied == {}
-
-
-TIED = "First,Card,Wert\nLast,Karte,Stufe\nAnn,77001,3\nBo,77002,4\n"
-
-
-def answered(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command ask, and answer with these lines."""
-    typed = io.StringIO(text)
-    monkeypatch.setattr(typed, "isatty", lambda: True)
-    monkeypatch.setattr(sys, "stdin", typed)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-
-
-def test_a_tie_is_a_question_with_cells(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Between heading rows that name as many columns."""
-    monkeypatch.chdir(tmp_path)
-    Path("tied.csv").write_text(TIED, "utf-8")
-    assert set(best_reading(Path("tied.csv"), Layout(), BESIDE).tied) >= {1, 2}
-    answered("2\n" + "\n" * 9, monkeypatch)
-    assert run(["mapping", "new", "tied.csv", "-o", "m.yaml"]) == Exit.DONE
-    assert "2  Last, Karte, Stufe" in capsys.readouterr().err
-    assert load(Path("m.yaml")).layout().header == (2,)
-
-
-def test_an_encoding_that_is_not_certain_is_asked_for_with_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """And written to the mapping."""
-    monkeypatch.chdir(tmp_path)
-    pair = next(one for one in PAIRS if one.encoding == "cp1250" and one.language == "pl")
-    Path("pl.csv").write_bytes(roster(pair, 100)[1])
-    with pytest.raises(RosterError) as refused:
-        best_reading(Path("pl.csv"), Layout(), BESIDE)
-    assert "windows-1250" in refused.value.encodings
-    answered("windows-1250\n" + "\n" * 9, monkeypatch)
-    assert run(["mapping", "new", "pl.csv", "-o", "m.yaml"]) == Exit.DONE
-    words = refused.value.encodings["windows-1250"]
-    assert f"windows-1250  {words}" in capsys.readouterr().err
-    assert load(Path("m.yaml")).layout().encoding == "windows-1250"
