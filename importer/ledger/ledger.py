@@ -240,9 +240,11 @@ class Ledger(Database):
 
     def _undone(self, facts: RunFacts) -> str:
         """Return the folder of the run that this one undoes: beside it if both were moved."""
+        if not facts.undoes_run:
+            return facts.undoes
         folder = self.folder.resolve()
         beside = folder.parent / Path(facts.undoes).name
-        if facts.undoes_run and beside != folder and not Path(facts.undoes).is_dir():
+        if beside != folder and not Path(facts.undoes).is_dir():
             with suppress(ImporterError), Ledger.open(beside) as other:
                 if other._saved_facts().run_name == facts.undoes_run:
                     return str(beside)

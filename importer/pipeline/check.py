@@ -138,7 +138,8 @@ def _other(column: FailingColumn) -> Problem | None:
     if not _most(column) or not column.texts:
         return None
     what = CATALOGUE[column.code].title
-    message = f"{_of_column(column)} are not right ({what[:1].lower()}{what[1:]})"
+    what = what if what[1:2].isupper() else what[:1].lower() + what[1:]
+    message = f"{_of_column(column)} are not right ({what})"
     ordered = column.values.most_common()
     if len(ordered) * 2 > column.rows or len(ordered) > _LISTED:
         return column.problem(message, f"Check which column belongs here: {column.written}.")

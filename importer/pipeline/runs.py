@@ -315,8 +315,8 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
     """Yield a notice for each roster whose headings changed since the last run with its mapping.
 
     Runs in the same parent folder as `folder` are compared; of several rosters with one mapping,
-    each with the one in its place. The order of headings and columns that the mapping lists under
-    `unused`, or that a rejects file adds, do not matter.
+    each with the one in its place. The order and the case of headings, and columns that the mapping
+    lists under `unused` or that a rejects file adds, do not matter.
     """
     parts = rosters.by_mapping()
     every = ((part[0].mapping.name, *one) for part in parts for one in enumerate(part))
@@ -331,18 +331,19 @@ def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
             yield mapped.problem(Code.HEADINGS_CHANGED, message)
 
 
-def _differences(before: dict[str, None], mapped: MappedRoster) -> Iterator[str]:
-    now = {place.heading: None for place in mapped.roster.places if place.heading}
+def _differences(before: Iterable[str], mapped: MappedRoster) -> Iterator[str]:
+    now = (place.heading for place in mapped.roster.places)
+    old, new = ({heading_key(name): name for name in these if name} for these in (before, now))
     unused = {heading_key(heading) for heading in (*mapped.mapping.file.roster.unused, *ADDED)}
-    for word, these, others in (("gone", before, now), ("new", now, before)):
-        names = [n for n in these if n not in others and heading_key(n) not in unused]
+    for word, these, others in (("gone", old, new), ("new", new, old)):
+        names = [name for key, name in these.items() if key not in {*others, *unused}]
         if names:
             quoted = [f'"{n[:_SHOWN]}{"…" if len(n) > _SHOWN else ""}"' for n in names[:_LISTED]]
             more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
             yield f"{word}: {', '.join(quoted)}{more}"
 
 
-def _last_headings(folder: Path, mapping: str, place: int) -> tuple[str, dict[str, None]] | None:
+def _last_headings(folder: Path, mapping: str, place: int) -> tuple[str, list[str]] | None:
     """Return the name of the last run with a mapping, and the headings of its roster.
 
     `place`: of the roster among those with the mapping.
@@ -358,5 +359,5 @@ def _last_headings(folder: Path, mapping: str, place: int) -> tuple[str, dict[st
             own = [position for position, (_, its) in known if its.name == mapping][place:]
             if own and not ledger.facts.undoes:
                 uses = ledger.columns(own[0])
-                return earlier.name, dict.fromkeys(use.heading for use in uses if use.heading)
+                return earlier.name, [use.heading for use in uses]
     return None

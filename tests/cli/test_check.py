@@ -159,6 +159,7 @@ Change = tuple[str, str]
     [
         (HEAD, HEAD, {}, None),
         (HEAD, HEAD[::-1], {}, None),
+        (HEAD, tuple(map(str.upper, HEAD)), {}, None),
         (HEAD, (*HEAD, "Extra"), OTHER, None),
         (
             HEAD,
@@ -169,20 +170,20 @@ Change = tuple[str, str]
         ((*HEAD, "Remarks"), HEAD, UNUSED, None),
         (HEAD, (*HEAD, "REMARKS", "Extra"), UNUSED, 'new: "Extra"'),
     ],
-    ids=["same", "order", "another mapping", "renamed", "unused gone", "unused back"],
+    ids=["same", "order", "case", "another mapping", "renamed", "unused gone", "unused back"],
 )
 def test_gone_and_new_headings_are_named_once(
     first: tuple[str, ...], second: tuple[str, ...], mapping: dict[str, Change], said: str | None
 ) -> None:
     """By their headings, after the last run with the same mapping; not those under `unused`."""
-    values = dict(zip(HEAD, ANA, strict=True))
+    values = dict(zip(map(str.lower, HEAD), ANA, strict=True))
     roster = write(ANA)
     for run, headings in (("first", first), ("second", second), ("third", second)):
         if run == "second":
             for name, (old, new) in mapping.items():
                 text = Path(name).read_text("utf-8")
                 Path(name).write_text(text.replace(old, new), "utf-8")
-        cells = (values.get(name.replace("-m", "m"), "") for name in headings)
+        cells = (values.get(name.lower().replace("-m", "m"), "") for name in headings)
         roster.write_text(f"{','.join(headings)}\n{','.join(cells)}\n", "utf-8")
         typed("check", roster, "-m", "small.yaml", "-o", run)
     found = []
