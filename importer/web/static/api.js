@@ -40,7 +40,7 @@ export async function ask(address, body) {
     if (answer.status < 500) throw new Refusal(found.sentence ?? "", found.see, found.lines && found, found.undo);
     throw new Error(found.sentence);
   }
-  throw new Error("The page is not answered any more. Load it again; if that does not help, start `importer web` again.");
+  throw new Error("The page is not answered any more. Load it again; if that does not help, start “importer web” again.");
 }
 
 /**
@@ -59,7 +59,7 @@ export function make(name, attributes = {}, ...children) {
   return made;
 }
 
-/** Return the parts of a text; what is between backticks is something to type. */
+/** Return the parts of an advice; what is between backticks is something to type. */
 export const prose = (/** @type {string} */ text) => text.split("`").map((part, n) => (n % 2 ? make("code", {}, part) : part));
 
 /** Say once, on a page of something that runs, that nothing on it is up to date, if the server is silent for 15 seconds. */
@@ -67,7 +67,7 @@ export function unanswered(/** @type {number} */ since) {
   if (Date.now() - since < 15000 || at("silent")) return;
   document.querySelector(".actions")?.replaceChildren();
   document.querySelector(".head")?.after(make("p", { id: "silent", class: "banner bad", role: "alert" },
-    ...prose("The page is not answered any more, so this is how far it was. It may go on. Load the page again; if that does not help, start `importer web` again.")));
+    "The page is not answered any more, so this is how far it was. It may go on. Load the page again; if that does not help, start “importer web” again."));
 }
 
 /** @param {string} id @returns {any} the element with this ID */

@@ -74,13 +74,13 @@ const tell = (/** @type {HTMLElement[]} */ ...notes) => at("notes").replaceChild
 const icon = (/** @type {string} */ name) => at(name).content.cloneNode(true);
 
 /** Return a sentence with buttons. @param {Record<string, () => void>} [buttons] what each does, by its words */
-function banner(/** @type {string} */ words, buttons = {}, wrong = false) {
+function banner(/** @type {string | (string | Node)[]} */ words, buttons = {}, wrong = false) {
   const made = Object.entries(buttons).map(([name, act]) => {
     const one = make("button", { class: "btn mini", type: "button" }, name);
     one.onclick = act;
     return one;
   });
-  return make("div", { class: `banner${wrong ? " warn" : ""}`, role: wrong && "alert" }, icon(wrong ? "alert" : "info"), make("p", {}, ...prose(words)), ...made);
+  return make("div", { class: `banner${wrong ? " warn" : ""}`, role: wrong && "alert" }, icon(wrong ? "alert" : "info"), make("p", {}, ...[words].flat()), ...made);
 }
 
 /** Ask which text stays where somebody else changed a cell meanwhile; what was typed is kept until then. */
@@ -155,7 +155,7 @@ function draw() {
   stop();
   summarize();
   const cause = state.causes.find((one) => one.key === show);
-  tell(...(cause ? [banner([...cause.told, cause.advice].join(" "))] : []), ...(state.again ? [again()] : []));
+  tell(...(cause ? [banner([[...cause.told, ""].join(" "), ...prose(cause.advice)])] : []), ...(state.again ? [again()] : []));
   at("tools").hidden = at("status").hidden = false;
   at("earlier").hidden = page <= 1;
   at("later").hidden = page >= state.pages;
@@ -261,7 +261,7 @@ function note() {
   if (!found || !shown) return;
   const likely = line().likely[column().letter], one = shown.getBoundingClientRect();
   const pop = make("div", { class: "pop", role: "group", "aria-label": "About this cell" },
-    ...found.map((each) => make("p", {}, make("b", {}, ...prose(each.text)), ...prose(each.holds ? ` ${each.advice}` : ""))));
+    ...found.map((each) => make("p", {}, make("b", {}, each.text), ...prose(each.holds ? ` ${each.advice}` : ""))));
   if (likely && can(active.row, active.column)) {
     const take = make("button", { class: "btn mini primary", type: "button", tabindex: "-1" }, `Use “${likely}” in all equal cells `, make("kbd", {}, "Ctrl Enter"));
     take.onclick = takeLikely;
