@@ -41,10 +41,8 @@ def settings(visit: Visit) -> web.Response:
     """Show what is set, and what can be checked and refreshed."""
     space, tasks = visit.space, visit.space.tasks
     checked = tasks.find(visit.text("task")) or tasks.last("doctor")
-    env, (key, known) = (
-        space.folder / ENV,
-        ("", []) if visit.place == PRACTICE else (place_of_key(), _set()),
-    )
+    env = space.folder / ENV
+    key, known = ("", []) if visit.place == PRACTICE else (place_of_key(), _set())
     return visit.page(
         "settings.html.j2",
         tables=_tables(visit),

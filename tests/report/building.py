@@ -79,16 +79,8 @@ ALMA = AlmaFacts(
 
 def person(row: int) -> tuple[str, ...]:
     """The cells of one invented patron."""
-    return (
-        f"2000{row:010}",
-        "Wilhelmina",
-        "Quillfeather",
-        "Community",
-        "1987-06-05",
-        f"reader{row}@example.org",
-        "2027-05-15",
-        "",
-    )
+    name, group, born = ("Wilhelmina", "Quillfeather"), "Community", "1987-06-05"
+    return f"2000{row:010}", *name, group, born, f"reader{row}@example.org", "2027-05-15", ""
 
 
 def at(row: int) -> Origin:
@@ -204,12 +196,8 @@ def checked() -> Run:
 def planned(command: Literal["plan", "undo"] = "plan") -> Run:
     """A plan: rows 2 to 5 are created, 6 to 9 updated, 10 unchanged, 11 skipped by the plan."""
     run = checked()
-    removals = FailedCheck(
-        check=SafetyCheck.REMOVALS,
-        concerned=1,
-        matched=5,
-        sentence="1 of 5 matched users would lose an entry.",
-    )
+    told = "1 of 5 matched users would lose an entry."
+    removals = FailedCheck(check=SafetyCheck.REMOVALS, concerned=1, matched=5, sentence=told)
     run.facts = FACTS.model_copy(
         update={"command": command, "alma": ALMA, "rate": 8.0, "failed_checks": (removals,)}
     )

@@ -65,10 +65,7 @@ class Server:
     def client(self) -> httpx.Client:
         """A client that has entered, and sends forms as a browser does."""
         client = httpx.Client(
-            base_url=self.base,
-            headers={"Origin": self.base},
-            timeout=_PATIENCE,
-            transport=Loopback(),
+            base_url=self.base, headers={"Origin": self.base}, timeout=300, transport=Loopback()
         )
         self.clients.append(client)
         assert client.get(self.link).status_code == 200
@@ -240,6 +237,17 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield made
 
 
+@contextmanager
+def changed(path: Path, content: bytes) -> Iterator[None]:
+    """Have another content in a file for the block."""
+    before = path.read_bytes() if path.exists() else None
+    path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.unlink() if before is None else path.write_bytes(before)
+
+
 def loads(folder: Path) -> Iterator[int]:
     """Yield the processes of a library that write to Alma."""
     for number, task in _processes(folder):
@@ -381,6 +389,11 @@ def approval(client: httpx.Client, run: str) -> dict[str, str | list[str]]:
     }
 
 
+def words(page: str) -> str:
+    """The words of a page."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
 def shown_plan(client: httpx.Client, run: str) -> str:
     """The plan that the form of approval shows now, "" where it has none."""
     found = re.search(r'name="plan" value="(\w+)"', client.get(run).text)
@@ -431,9 +444,7 @@ def person(at: Path, name: str, groups: str = "", origin: str = f"https://{HOST}
     headers |= {"X-Remote-User": name} if name else {}
     headers |= {"X-Remote-Groups": groups} if groups else {}
     transport = httpx.HTTPTransport(uds=str(at))
-    return httpx.Client(
-        transport=transport, base_url="http://socket", headers=headers, timeout=_PATIENCE
-    )
+    return httpx.Client(transport=transport, base_url="http://socket", headers=headers, timeout=300)
 
 
 @contextmanager

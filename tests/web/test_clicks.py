@@ -108,9 +108,8 @@ def test_columns_are_saved_together_or_not_at_all(opened: tuple[Server, httpx.Cl
     first = mapping.read_bytes()
     form = {"target-D": "record/campus_code", "target-F": "record/campus_code"}
     refused = client.post(f"{draft}/mapping", data={**form, **mapping_stamp(client, draft)})
-    assert (refused.status_code, "“Kind” and “Joined” both go to Campus" in refused.text) == (
-        422, True,
-    )  # fmt: skip
+    both_named = "“Kind” and “Joined” both go to Campus" in refused.text
+    assert (refused.status_code, both_named) == (422, True)
     assert mapping.read_bytes() == first
     form = {"target-D": "record/user_group", "target-F": "note", "do": "next"}
     saved = client.post(f"{draft}/mapping", data={**form, **mapping_stamp(client, draft)})

@@ -26,12 +26,8 @@ from tests.web.conftest import (
     until,
     version,
     with_mapping,
+    words,
 )
-
-
-def words(page: str) -> str:
-    """The words of a page."""
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def test_progress_is_told_once_in_a_while(

@@ -9,8 +9,7 @@ import re
 import shutil
 import signal
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -26,6 +25,7 @@ from tests.web.conftest import (
     Library,
     approval,
     approve,
+    changed,
     correct,
     decide,
     drafted,
@@ -57,18 +57,6 @@ def people(*last_names: str) -> str:
     """A roster of people with these last names; no other test has their cards."""
     lines = [f"30{n},Ida,{name},C{n}" for n, name in enumerate(last_names)]
     return "\n".join(["Id,First,Last,Code", *lines, ""])
-
-
-@contextmanager
-def changed(path: Path, text: bytes) -> Iterator[None]:
-    """Have another content in a file for the block."""
-    before = path.read_bytes() if path.exists() else None
-    path.write_bytes(text)
-    yield
-    if before is None:
-        path.unlink()
-    else:
-        path.write_bytes(before)
 
 
 def prepare(library: Library) -> None:
@@ -327,10 +315,8 @@ def test_refused_rows_are_among_the_rejects(office: tuple[Library, httpx.Client]
     library.add("702", "Kim", "Xue")
     followed(client, approve(client, run))
     assert {"Vane", "Wulf"} <= _rejects(client, run)
-    names = re.findall(
-        rf'href="{run}/files/(rejects[^"]*xlsx)"><svg[^D]*</svg>Down', client.get(run).text
-    )
-    (name,) = names
+    page = client.get(run).text
+    (name,) = re.findall(rf'href="{run}/files/(rejects[^"]*xlsx)"><svg[^D]*</svg>Down', page)
     book = openpyxl.load_workbook(io.BytesIO(client.get(f"{run}/files/{name}").content))
     assert "Wulf" in {cell.value for row in book.worksheets[0] for cell in row}
 

@@ -11,6 +11,7 @@ from tests.web.conftest import (
     Library,
     approval,
     approve,
+    changed,
     drafted,
     failed_checks,
     followed,
@@ -19,14 +20,11 @@ from tests.web.conftest import (
     run_command,
     tab_of,
     with_mapping,
+    words,
 )
 from tests.web.test_decisions import MAPPING, ROSTER, prepare
 
 __all__ = ["prepare"]
-
-
-def _text(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def _looks(page: str) -> list[str]:
@@ -97,8 +95,8 @@ def test_the_form_of_approval_counts_who_is_written_and_what_is_not_loaded(
         client, drafted(client, "alma", f"{ROSTER}{new},No,Id,1990-01-02,\n", "born.yaml")
     )
     page = client.get(run).text
-    assert _text(page).count("New patrons lack a date") == 1
-    form = _text(page.partition('id="approve"')[2].partition("</form>")[0])
+    assert words(page).count("New patrons lack a date") == 1
+    form = words(page.partition('id="approve"')[2].partition("</form>")[0])
     left = int(re.findall(r"All (\d+) people Only the first people", form)[0])
     assert f"Write {left} people to" in form
     assert re.search(r"1 rejected row and \d rows? that needs? review are not loaded\.", form)
@@ -118,26 +116,23 @@ def test_all_that_a_safety_check_lets_pass_is_shown(office: tuple[Library, httpx
     with_mapping(library, "friends.yaml", text)
     library.add("951", "Ida", "Gray", birth_date="1970-01-02Z")
     roster = "Id,First,Last,Born,Email\n951,Ida,Graham,1970-01-02,ida@example.org\n"
-    (library.folder / "codes.json").write_bytes(practice_codes())
-    try:
+    with changed(library.folder / "codes.json", practice_codes()):
         run = planned(client, drafted(client, "alma", roster, "friends.yaml"))
         page = client.get(run).text
         listed = page.partition('aria-label="Safety check: many changes"')[2]
         lines = re.findall(
             '<div class="move">(.*?)</div>', listed.partition("</table>")[0], re.DOTALL
         )
-        assert [_text(line) for line in lines] == [
+        assert [words(line) for line in lines] == [
             "Last name: Gray → Graham",
             "User group: Community → Friends of the Library",
             "Personal email: nothing → ida@example.org",
         ]
-        groups = _text(page.partition('id="bygroup"')[2].partition("</section>")[0])
+        groups = words(page.partition('id="bygroup"')[2].partition("</section>")[0])
         assert "Community → Friends of the Library 1" in groups
-        assert "Last name: Gray → Graham +2 more" in _text(page.partition('id="rows"')[2])
+        assert "Last name: Gray → Graham +2 more" in words(page.partition('id="rows"')[2])
         (row,) = re.findall(rf'"{run}(/rows/[0-9]+)">[0-9]+</a></td><th', page)[:1]
-        assert "Community Friends of the Library" in _text(client.get(f"{run}{row}").text)
-    finally:
-        (library.folder / "codes.json").unlink()
+        assert "Community Friends of the Library" in words(client.get(f"{run}{row}").text)
 
 
 def test_deletions_are_listed_by_name_and_their_number_is_typed(
@@ -153,7 +148,7 @@ def test_deletions_are_listed_by_name_and_their_number_is_typed(
     assert "Deletions" in _looks(page)
     deletions = page.partition('aria-label="Deletions"')[2].partition("</table>")[0]
     assert re.findall(r'<th scope="row">(.*?)</th>', deletions) == ["Gus Gray", "Hal Hart"]
-    assert "Delete 2 people from" in _text(page)
+    assert "Delete 2 people from" in words(page)
     assert "A load can be undone" not in page
     checks = failed_checks(client, undo)
     for typed in ("", "1", "two", "22"):
@@ -188,11 +183,11 @@ def test_a_plan_of_the_command_line_says_where_its_end_dates_are_set(
 ) -> None:
     """It has no page of its mapping; of several rosters, each names its own."""
     library, client = office
-    words = []
+    typed = list[str]()
     for name in ("one", "two"):
         (library.folder / f"{name}.csv").write_text(f"{ROSTER}{name},Ida,Roe,,\n", "utf-8")
-        words += [f"{name}.csv", "-m", "mappings/born.yaml"]
-    run_command(library.folder, "plan", *words, "-o", "runs/both")
+        typed += [f"{name}.csv", "-m", "mappings/born.yaml"]
+    run_command(library.folder, "plan", *typed, "-o", "runs/both")
     page = client.get("/alma/runs/both").text
-    looks = _text(page.partition('id="look"')[2].partition("</section>")[0])
+    looks = words(page.partition('id="look"')[2].partition("</section>")[0])
     assert re.findall(r"(\w+)\.csv: No expiration date in .*? expiry_date", looks) == ["one", "two"]
