@@ -117,9 +117,10 @@ def _keeper(keys: RowKeys, group: list[int]) -> tuple[int | None, str]:
 def lost_digits(keys: RowKeys) -> Iterator[Problem]:
     """Find the IDs that are rounded, so that several people have the same."""
     message = "{value} ends in zeros in rows of several people, so the last digits are lost"
-    for position in range(len(keys.rows)) if keys.rounded else ():
-        for label in keys.id_labels:
-            if (text := keys.texts(label)[position]) in keys.rounded:
+    columns = [*map(keys.texts, keys.id_labels)]
+    for position, texts in enumerate(zip(*columns, strict=True) if keys.rounded else ()):
+        for label, text in zip(keys.id_labels, texts, strict=True):
+            if text in keys.rounded:
                 finding = CellFinding(Code.ID_LOST_DIGITS, message, value=text)
                 yield keys.problem(position, finding, label)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -59,6 +59,11 @@ class Column:
     def distinct(self) -> tuple[str, ...]:
         """Each value that is not blank once, in order of its first row."""
         return tuple(filter(None, dict.fromkeys(self.texts)))
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """In how many rows each value that is not blank is."""
+        return Counter(filter(None, self.texts))
 
     @cached_property
     def _whole(self) -> str:
@@ -392,7 +397,8 @@ def commas_and_titles(table: Table) -> Iterator[Problem]:
         # a blank part is no name
         found = {pair: bad for pair in distinct if pair[0] and (bad := _unusual(*pair))}
         parts = {text for text, _ in found}
-        for row, text, cell in zip(table.candidates.rows, column.texts, whole, strict=True):
+        rows = zip(table.candidates.rows, column.texts, whole, strict=True) if parts else ()
+        for row, text, cell in rows:
             if text in parts and (bad := found.get((text, cell))):
                 yield column.problem(row, text, bad)
 
@@ -476,12 +482,13 @@ def _impossible_ends(table: Table, column: Column) -> Iterator[Problem]:
     The role's end is not reported again where it is the expiration date.
     """
     latest = years_from(table.today, _LONGEST)
+    impossible = {text for text in column.distinct if not _FIRST_END <= text <= latest}
     role = column.target.label == ROLE_END
     known = table.candidates.texts("expiry_date") if role else repeat("")
     own = _own(table, column.target.label)
     texts = zip(table.candidates.rows, column.texts, own, known, strict=False)
-    for row, text, from_cell, other in texts:
-        if text and not _FIRST_END <= text <= latest and text != other:
+    for row, text, from_cell, other in texts if impossible else ():
+        if text in impossible and text != other:
             why = "before 1990" if text < _FIRST_END else f"more than {_LONGEST} years ahead"
             rejects = from_cell and text != _NEVER
             finding = CellFinding(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -160,7 +160,7 @@ def _markup(text: str, *, address: bool) -> CellFinding | None:
 def swapped_names(table: Table) -> Iterator[Problem]:
     """Find rows whose first and last name are the other way round, as most other rows show."""
     for first, last in _names(table):
-        firsts, lasts = Counter(first.texts), Counter(last.texts)
+        firsts, lasts = first.counts, last.counts
         odd_firsts, odd_lasts = (
             {text for text, n in here.items() if n == 1 and there.get(text, 0) >= _REPEATED}
             for here, there in ((firsts, lasts), (lasts, firsts))
@@ -198,22 +198,22 @@ def swapped_address(table: Table) -> Iterator[Problem]:
 def odd_columns(table: Table) -> Iterator[Problem]:
     """Find columns that are odd as a whole: swapped names, and one January 1 for many births."""
     for first, last in _names(table):
-        if _is_of_first_names(last.texts) and not _is_of_first_names(first.texts, _SELDOM):
+        if _is_of_first_names(last.counts) and not _is_of_first_names(first.counts, _SELDOM):
             sentence = "most cells look like first names: the columns of the names may be swapped"
             yield _of_column(table, last, sentence)
     for column in table.of("birth_date"):
-        filled = [*filter(None, column.texts)]
-        firsts = Counter(text for text in filled if text.endswith("-01-01"))
-        day, count = firsts.most_common(1)[0] if firsts else ("", 0)
-        if len(filled) >= _MANY and count >= max(3, len(filled) / 20):
-            sentence = f"{counted(count, 'row')} of {len(filled):,} have the birth date {KNOWN}"
+        filled = column.counts.total()
+        firsts = (day for day in column.distinct if day.endswith("-01-01"))
+        day = max(firsts, key=column.counts.__getitem__, default="")
+        count = column.counts[day]
+        if filled >= _MANY and count >= max(3, filled / 20):
+            sentence = f"{counted(count, 'row')} of {filled:,} have the birth date {KNOWN}"
             yield _of_column(table, column, sentence, day)
 
 
-def _is_of_first_names(texts: Sequence[str], share: float = _OFTEN) -> bool:
-    filled = [*filter(None, texts)]
-    known = sum(text.casefold().split()[0] in _GIVEN for text in filled)
-    return len(filled) >= _MANY and known >= share * len(filled)
+def _is_of_first_names(counts: Counter[str], share: float = _OFTEN) -> bool:
+    known = sum(n for text, n in counts.items() if text.casefold().split()[0] in _GIVEN)
+    return counts.total() >= _MANY and known >= share * counts.total()
 
 
 def _of_column(table: Table, column: Column, sentence: str, value: str = "") -> Problem:
