@@ -468,15 +468,10 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         counts |= {act.value: acts.get(act, 0) for act in Act if deletes or act is not Act.DELETE}
         # an update or a delete reads the user again before it writes
         sent = counts[Act.CREATE] + 2 * (counts[Act.UPDATE] + acts.get(Act.DELETE, 0))
-        calls = (
-            None
-            if facts.sis
-            else Calls(
-                count=sent,
-                seconds=round(sent / facts.rate) if facts.rate else 0,
-                left=None if ledger.was_applied else facts.calls_left,
-            )
-        )
+        if not facts.sis:
+            seconds = round(sent / facts.rate) if facts.rate else 0
+            left = None if ledger.was_applied else facts.calls_left
+            calls = Calls(count=sent, seconds=seconds, left=left)
     if ledger.was_applied:
         results = ledger.results()
         unused = set() if deletes else {Result.DELETED, Result.WAS_GONE}
