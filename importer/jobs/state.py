@@ -382,8 +382,9 @@ class Store:
         another one, as the files of one would be loaded with the mapping of the other.
         `waiting_only`: without the files that are over, which is quicker.
         """
-        if not self._path.exists():
-            return State()
+        with suppress(PermissionError):  # also of the folder
+            if not self._path.exists():
+                return State()
         if not os.access(self._path, os.R_OK):
             raise self._of_another_user()
         try:
@@ -451,7 +452,7 @@ class Store:
             msg = f"The job {self.folder.name} is already running. Nothing was done."
             raise RunningError(msg) from None
         except OSError as error:
-            if isinstance(error, PermissionError) and os.path.isdir(self.folder):  # noqa: PTH112  which raises nothing
+            if isinstance(error, PermissionError) and JOBS.is_dir():
                 raise self._of_another_user() from None
             msg = f"The folder {self.folder} cannot be written ({error.strerror})."
             raise LedgerError(msg) from error
