@@ -13,6 +13,7 @@ from importlib.metadata import version
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -337,6 +338,16 @@ def test_a_library_that_is_not_installed(
     assert library in done.stderr
     assert "make setup" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_folder_of_another_user_is_no_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a run with `sudo`: it is named, with what to do."""
+    denied = PermissionError(errno.EACCES, "denied", "runs")
+    Path("runs").mkdir()
+    monkeypatch.setattr(Path, "iterdir", Mock(side_effect=denied))
+    listed = typed("runs")
+    assert listed.exit == Exit.STOPPED
+    assert listed.err.startswith("importer: runs may not be read")
 
 
 def test_a_module_of_our_own_is_a_defect() -> None:
