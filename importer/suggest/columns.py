@@ -273,12 +273,12 @@ class Guess:
         """Whether it could be an ID: all differ, most have digits or the heading a word of IDs."""
         words = set(words_of(self.place.heading))
         different = len(self.counts) >= _IDS_DIFFER * self.filled > 0
-        dated = not self.lengths and self.dates(bool)
-        other = self.field or self.numbers_rows or dated or is_left_out(self.place.heading)
+        other = self.field or self.numbers_rows or is_left_out(self.place.heading)
         if other or not different or words & SOMEBODY_ELSE:
             return False
         if (words & ID_WORDS or named_by(self.place.heading, CARDS)) and not words & NO_IDS:
-            return self.share(is_whole_name) < 1 / 2
+            dated = not self.lengths and self.dates(bool)
+            return self.share(is_whole_name) < 1 / 2 and not dated
         return not words & (NO_IDS | UNTIL) and self.share(_is_like_an_id) >= MOST
 
     @property
