@@ -1,12 +1,12 @@
-"""What libraries do anew at every call, done once in a test process: the answers are the same."""
+"""What is found out anew at every call, done once in a test process: the answers are the same."""
 
 from __future__ import annotations
 
 import sys
 from functools import cache, lru_cache
+from types import SimpleNamespace
 from typing import Any
 
-import typer.core
 import typer.main
 from ruamel.yaml import YAML
 
@@ -25,12 +25,23 @@ class _Reader(YAML):
 
 
 def begin() -> None:
-    """Remember what mappings, options and the absence of a library look like."""
-    from importer.mapper import editing, yaml_source
+    """Remember what mappings, commands, versions and the absence of a library look like."""
+    for module in ("get_command", "get_group"):
+        setattr(typer.main, module, cache(getattr(typer.main, module)))
+    from importer.cli import app, output
+    from importer.mapper import checks, editing, load, yaml_source
 
+    app.get_group = typer.main.get_group  # type: ignore[attr-defined]
+    output.version = cache(output.version)  # type: ignore[attr-defined]
     for module in (editing, yaml_source):
         module.YAML = _Reader  # type: ignore[attr-defined]
-    parameters = typer.main.get_params_from_function  # type: ignore[attr-defined]
-    typer.main.get_params_from_function = cache(parameters)  # type: ignore[attr-defined]
-    typer.core.build_runtime_param = cache(typer.core.build_runtime_param)  # type: ignore[attr-defined]
+    known: dict[object, Any] = {}
+
+    def run(document: Any, *levels: Any) -> Any:
+        key = (document.path, document.sha256, levels)  # of all that the mapping consists of
+        if key not in known:
+            known[key] = checks.run(document, *levels)
+        return known[key]
+
+    load.checks = SimpleNamespace(run=run)  # type: ignore[assignment]
     sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # looked for at every call

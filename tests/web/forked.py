@@ -1,7 +1,7 @@
 """Commands of the importer in processes that are forked from one that has imported it.
 
 Each has its own folder, environment, streams and end, as one that a shell starts; but Python is
-started and the importer imported once for all of them, not a second of computing each time.
+started, the importer imported and a roster checked once for all of them, not a second each time.
 `python -m tests.web.forked SOCKET` is the process that forks, until its standard input ends.
 """
 
@@ -19,15 +19,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from functools import cache
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from types import SimpleNamespace
 from typing import BinaryIO
 
 import importer
+from tests import quick
 
 ROOT = Path(__file__).parents[2]
 FORKING = sys.platform == "linux"
@@ -130,6 +132,11 @@ def main(path: Path) -> None:
         "subprocess",
         SimpleNamespace(Popen=Forked, DEVNULL=subprocess.DEVNULL),
     )
+    quick.begin()
+    with TemporaryDirectory() as name, redirect_stdout(StringIO()):
+        sample = (f"{ROOT / 'samples' / 'community-patrons.xlsx'}", "-o", f"{name}/run")
+        mapping = f"{ROOT / 'mappings' / 'community.yaml'}"
+        import_module("importer.cli.app").run(["check", *sample, "-m", mapping, "--quiet"])
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
