@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import cache, lru_cache
+from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,15 +27,15 @@ class _Reader(YAML):
 
 def begin() -> None:
     """Remember what mappings, commands, versions and the absence of a library look like."""
-    for module in ("get_command", "get_group"):
-        setattr(typer.main, module, cache(getattr(typer.main, module)))
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_group = cache(typer.main.get_group)
     from importer.cli import app, output
     from importer.mapper import checks, editing, load, yaml_source
 
-    app.get_group = typer.main.get_group  # type: ignore[attr-defined]
-    output.version = cache(output.version)  # type: ignore[attr-defined]
+    vars(app)["get_group"] = typer.main.get_group
+    vars(output)["version"] = cache(version)
     for module in (editing, yaml_source):
-        module.YAML = _Reader  # type: ignore[attr-defined]
+        vars(module)["YAML"] = _Reader
     known: dict[object, Any] = {}
 
     def run(document: Any, *levels: Any) -> Any:
@@ -43,5 +44,5 @@ def begin() -> None:
             known[key] = checks.run(document, *levels)
         return known[key]
 
-    load.checks = SimpleNamespace(run=run)  # type: ignore[assignment]
+    vars(load)["checks"] = SimpleNamespace(run=run)
     sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # looked for at every call

@@ -44,10 +44,10 @@ def _patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes], set[
         for path in sorted(PACKAGE.rglob("*.py"))
         if path.name != "__main__.py"
     }
+    calls = {module: set(_CALL.findall(source)) for module, source in sources.items()}
     uses: dict[str, set[str]] = {}
-    for source in sources.values():
-        for name, method in _CALL.findall(source):
-            uses.setdefault(name, set()).add(method)
+    for name, method in set().union(*calls.values()):
+        uses.setdefault(name, set()).add(method)
     for module, source in sources.items():
         values = vars(import_module(module.removesuffix(".__init__")))
         for name in _ASSIGNED.findall(source):
@@ -59,7 +59,7 @@ def _patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes], set[
                 for one in several:
                     if isinstance(one, re.Pattern):
                         yield f"{module}.{name}[{one.pattern[:20]!r}]", one, set()
-        if "re" not in {name for name, _ in _CALL.findall(source)}:
+        if "re" not in {name for name, _ in calls[module]}:
             continue
         for node in ast.walk(ast.parse(source)):
             if (

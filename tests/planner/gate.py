@@ -11,7 +11,8 @@ import tomllib
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import product, zip_longest
+from functools import cache
+from itertools import accumulate, product, zip_longest
 from pathlib import Path
 from random import Random
 
@@ -66,6 +67,11 @@ class Rates:
     needless: float
 
 
+@cache
+def _shares(count: int) -> list[float]:
+    return [*accumulate(1 / (rank + 8) for rank in range(count))]
+
+
 class Campus:
     """The users of one institution, and the rows of their renewals."""
 
@@ -101,7 +107,7 @@ class Campus:
 
     def _pick(self, names: list[str]) -> str:
         """A name; the frequent ones come first, as in real lists."""
-        return self.random.choices(names, [1 / (rank + 8) for rank in range(len(names))])[0]
+        return self.random.choices(names, cum_weights=_shares(len(names)))[0]
 
     def _happens(self, what: str) -> bool:
         return self.random.random() < _A_YEAR[what]
