@@ -8,6 +8,7 @@ from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
 
+import typer.core
 import typer.main
 from ruamel.yaml import YAML
 
@@ -27,12 +28,13 @@ class _Reader(YAML):
 
 def begin() -> None:
     """Remember what mappings, commands, versions and the absence of a library look like."""
-    typer.main.get_command = cache(typer.main.get_command)
-    typer.main.get_group = cache(typer.main.get_group)
+    parameters = typer.main.get_params_from_function  # type: ignore[attr-defined]
+    typer.main.get_params_from_function = cache(parameters)  # type: ignore[attr-defined]
+    typer.core.build_runtime_param = cache(typer.core.build_runtime_param)  # type: ignore[attr-defined]
     from importer.cli import app, output
     from importer.mapper import checks, editing, load, yaml_source
 
-    vars(app)["get_group"] = typer.main.get_group
+    vars(app)["get_group"] = cache(typer.main.get_group)
     vars(output)["version"] = cache(version)
     for module in (editing, yaml_source):
         vars(module)["YAML"] = _Reader
