@@ -412,7 +412,7 @@ class _Lines:
         yield from self._fields((GROUP, *_AFTER_GROUP))
         if EXPIRY in self.draft.open:
             yield "  # No column shows when a card expires. To let cards expire one year from now,"
-            yield "  # remove the `#` below:"
+            yield "  # remove the `#` and one blank below:"
             yield "  # expiry_date: {from: <@today>, plus: 1 year}"
             yield from self._candidates(EXPIRY)
         yield from self._contacts()
@@ -459,13 +459,13 @@ class _Lines:
             yield f"  skip: [{', '.join(entries)}]{_GUESS}"
         headings = (guess.place.heading for guess in draft.guesses)
         if unused := [scalar(one) for one in headings if one not in {*self.used, *skipped}]:
-            yield "  # No line below uses these columns. Remove the `#` to keep them out of Alma"
-            yield "  # without a notice; columns not in this list are reported at each run."
+            yield "  # No line below uses these columns. Remove the `#` and one blank to keep"
+            yield "  # them out of Alma without a notice; columns not in this list are reported."
             yield f"  # unused: [{', '.join(unused)}]"
         yield f"  header: {self._header()}"
         if self.names:
             yield "# Names for headings that end in `*` or contain `<`, `>`, `@` or `$`. To use one"
-            yield "# that is behind a `#`, remove the `#`:"
+            yield "# that is behind a `#`, remove the `#` and one blank:"
             yield "headings:" if self.named else "# headings:"
         for heading, name in self.names.items():
             yield f"{'  ' if heading in self.named else '#   '}{scalar(name)}: [{scalar(heading)}]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Sequence
@@ -34,6 +35,28 @@ def started(
 ) -> MappingDocument:
     """What `mapping new` makes of a roster, read back."""
     return loaded(folder, suggest(roster(headings, rows), BESIDE))
+
+
+def test_lines_behind_a_sign_are_taken_as_their_comment_advises(tmp_path: Path) -> None:
+    """Without the `#` and one blank, `unused`, `expiry_date` and `headings` are lines like others.
+
+    Without the `#` alone they have a blank more than their neighbors, which YAML refuses.
+    """
+    shown = ("EMPL ID", "First Name", "Last Name", "Role", "Fines*", "Remark")
+    rows = [
+        ("1234567", "Ann", "Lee", "Student", "1", "x"),
+        ("2345678", "Bo", "Ray", "Staff", "", "y"),
+    ]
+    text = suggest(roster(shown, rows), BESIDE)
+    lines = re.compile(r"^( *)# ((?:unused|expiry_date|headings):.*|  \S+: \[.*\])$", re.MULTILINE)
+    taken, count = lines.subn(r"\1\2", text)
+    assert count == 4
+    assert (
+        text.count("remove the `#` and one blank") + text.count("Remove the `#` and one blank") == 3
+    )
+    file = loaded(tmp_path, taken).file
+    assert file.roster.unused
+    assert file.headings
 
 
 def test_known_headings_make_a_mapping_that_runs(tmp_path: Path) -> None:
