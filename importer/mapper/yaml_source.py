@@ -272,6 +272,11 @@ def read(path: Path, content: bytes) -> Source:
         )
     elif content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):  # .xlsx and .ods; .xls
         wrong = "this is a workbook, not a mapping; name the mapping's YAML file"
+    elif content.startswith(b"{\\rtf"):
+        wrong = (
+            "this is text with fonts (RTF), not plain text; save it as plain text "
+            "(TextEdit: Format > Make Plain Text)"
+        )
     else:
         try:
             return _Reader(name).read(content.decode("utf-8-sig"))

@@ -75,6 +75,7 @@ def test_places_are_known() -> None:
         ("a: \x07\n", 1, "invisible"),
         ("- a\n", 1, "no keys"),
         (b"a: 1\nb: Mu\xf1oz\n", 2, "UTF-8"),
+        (r"{\rtf1\ansi a: b}", 1, "Make Plain Text"),
         ("", 1, "no keys"),
     ],
 )
