@@ -104,6 +104,7 @@ wheel: dev ## Build the wheel and the source archive, and try the wheel in a new
 sbom: build/release/.done ## Write build/sbom.cdx.json: the locked libraries of every system, with licenses
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) build/release/bin/python -W ignore::UserWarning -m cyclonedx_py requirements requirements-run.lock --pyproject pyproject.toml --output-reproducible -o build/sbom.cdx.json
 	@$(PYTHON) -m release.sbom build/sbom.cdx.json
+	@echo "The list is in build/sbom.cdx.json."
 
 build/release/.done: requirements-release.lock
 	$(PYTHON) -m venv build/release
