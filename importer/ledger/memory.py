@@ -481,11 +481,6 @@ class AbsentMemory(Memory):
             (returned, ((run, key.casefold()) for key in back)),
         )
 
-    def take_back(self, primary_ids: Iterable[str]) -> None:
-        """Count people who were back, and are away again by an undo, among the leavers again."""
-        gone = "UPDATE leavers SET back = '' WHERE institution = ? AND primary_id = ?"
-        self.write((gone, ((key,) for key in primary_ids)))
-
 
 def _leaver(primary_id: str, *records: str) -> tuple[str, Written]:
     before, sent, answered = map(User.from_json, records)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,7 +32,8 @@ from importer.mapper.load import load
 from importer.model.candidates import ROLE_END
 from importer.model.fields import NO_CODES
 from importer.model.files import mounted_share
-from importer.model.plan import Act, Imprints, SafetyCheck
+from importer.model.plan import Act, Imprints, SafetyCheck, Written
+from importer.model.problem import Code
 from importer.model.run import FailedCheck, RowHistory, RunFacts
 from importer.model.text import command_line, counted
 from importer.pipeline.check import validate
@@ -157,14 +158,7 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
         and image.act is Act.UPDATE
         and image.before is not None
     }
-    known, were_back = Leavers(memory.leavers()), Leavers(memory.leavers(back=True))
-    memory.take_back(
-        were_back.key_of(image.answered or image.sent)
-        for image in applied
-        if undoes
-        and image.before is not None
-        and were_back.is_away(image.before, image.answered or image.sent)
-    )
+    known = Leavers(memory.leavers())
     back = {
         known.key_of(image.before)
         for image in applied
@@ -179,9 +173,25 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
             for one in ledger.planned()
             if one.act is Act.UNCHANGED and not facts.leaves(one.row)
         }
+    if undoes:
+        gone = dict(_away_again(facts, applied, Leavers(memory.leavers(back=True))))
     memory.save_leavers(gone, back, facts.run_name, now)
     with ledger.transaction():
         ledger.keep(SEEN, str(last))
+
+
+def _away_again(
+    facts: RunFacts, applied: Iterable[Image], were_back: Leavers
+) -> Iterator[tuple[str, Written]]:
+    """Yield who is away again by an undo, and what is changed of them."""
+    returned: Collection[int] = ()
+    with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
+        returned = first.rows_with(Code.RETURNED)
+    for image in applied:
+        after = image.answered or image.sent
+        was_back = image.row in returned
+        if away := were_back.away_again(image.before, image.sent, after, returned=was_back):
+            yield were_back.key_of(after), away
 
 
 def remember_earlier(institution: str) -> None:

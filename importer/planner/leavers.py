@@ -99,12 +99,28 @@ class Leavers:
         """
         return self.has_left(user) and self._returned(user, after) is None
 
-    def is_away(self, user: User, after: User) -> bool:
-        """Return whether a user who was back, as written now, has again what the leaving changed.
+    def away_again(
+        self, user: User | None, sent: User, answered: User, *, returned: bool
+    ) -> Written | None:
+        """Return what is changed of a user who was back and is away again by an undo, else None.
 
-        So by the undo of a return, whichever it was.
+        `user`: before the undo, None if it was deleted. `returned`: by what is undone. The values
+        are those of the undo, as the end may be that of an earlier leaving.
         """
-        return self._returned(user, user) is None and self._returned(after, after) is not None
+        if not (key := self.key_of(answered)):
+            return None
+        known, names = self.changed[key], set[str]()
+        if user is not None:
+            names = _changed(known.before, known.sent) & _changed(user, sent)
+        here = user is None or self._returned(user, user) is None
+        away = self._returned(answered, answered) is not None
+        if not ((here and away) or (returned and names)):
+            return None
+        return Written(
+            with_fields(known.before, user or known.before, names),
+            with_fields(known.sent, sent, names),
+            with_fields(known.answered or known.sent, answered, names),
+        )
 
     def has_left(self, user: User) -> bool:
         """Return whether a user left, perhaps under a primary ID that staff replaced since.
@@ -217,15 +233,20 @@ _WHO = ("first_name", "last_name", "birth_date")
 
 def left(before: User, sent: User, answered: User) -> Written:
     """Return what is remembered of a user who left: what the change was about, and who it was."""
-    patch = diff(before, sent)
-    lists = {"user_identifier", *patch.lists} - {"user_note"}  # notes stay: they say what happened
-    roles = [] if patch.before.user_role == patch.after.user_role else ["user_role"]
+    lists = {"user_identifier", *diff(before, sent).lists}
+    lists -= {"user_note"}  # notes stay: they say what happened
 
     def part(user: User) -> User:
-        fields = with_fields(User(), user, (*_WHO, *patch.fields, *roles))
+        fields = with_fields(User(), user, (*_WHO, *_changed(before, sent)))
         return with_entries(fields, {name: entries(user, name) for name in lists})
 
     return Written(part(before), part(sent), part(answered))
+
+
+def _changed(before: User, sent: User) -> set[str]:
+    """Return the names of the fields outside lists that an update changes, with the roles."""
+    roles = set() if before.user_role == sent.user_role else {"user_role"}
+    return {*diff(before, sent).fields, *roles}
 
 
 def come_back(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from importer.cli.output import now
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
+from tests.campus import retiring
 from tests.cli.conftest import Sandbox
 from tests.cli.small import (
     ANA,
@@ -159,17 +161,55 @@ def test_leaving_is_undone(known: None, sandbox: Sandbox) -> None:
     assert (memory.leavers(), memory.counts("leavers", "")) == ({}, {})
 
 
+@pytest.mark.parametrize("status", ["", "      status: INACTIVE\n"])
 @pytest.mark.parametrize(("loads", "undone"), [(3, "21"), (4, "1")])
 def test_who_is_away_by_an_undo_comes_back(
-    known: None, sandbox: Sandbox, loads: int, undone: str
+    known: None, sandbox: Sandbox, loads: int, undone: str, status: str
 ) -> None:
-    """Whichever return is undone, and however often the person left since."""
+    """Whichever return is undone, however often and on whichever day the person left since."""
+    before = state(sandbox)["2003"]
+    mapping = LEAVERS.replace("      status: INACTIVE\n", status)
     for number in range(loads):
         here = (ANA, CY, STAFF) if number % 2 else (ANA, STAFF)
+        day = f"expiry_date: 2026-08-0{number + 1}"
+        Path("leavers.yaml").write_text(mapping.replace("expiry_date: <@today>", day), "utf-8")
         load(write(*here), str(number), "leavers.yaml")
     for run in undone:
         typed("undo", run, "-o", f"undo-{run}")
         typed("apply", f"undo-{run}")
+    user = state(sandbox)["2003"]
+    assert (user["expiry_date"], "2003" in inactive(sandbox)) == ("2026-08-01Z", bool(status))
+    load(write(ANA, CY, STAFF), "back", "leavers.yaml")
+    user = state(sandbox)["2003"]
+    assert [user.get(name) for name in _ENDS] == [before.get(name) for name in _ENDS]
+
+
+_ENDS = ("expiry_date", "status")
+
+
+def test_who_is_away_by_an_undo_and_by_staff_comes_back(known: None, sandbox: Sandbox) -> None:
+    """They did a part of it before the return was undone."""
+    load(write(ANA, STAFF), "gone", "leavers.yaml")
+    load(write(ANA, CY, STAFF), "back", "leavers.yaml")
+    edit(sandbox, "2003", lambda user: user.update(status={"value": "INACTIVE"}))
+    typed("undo", "back", "-o", "away")
+    typed("apply", "away")
+    load(write(ANA, CY, STAFF), "again", "leavers.yaml")
+    assert inactive(sandbox) == {"2002"}
+
+
+def test_who_left_and_is_created_again_by_an_undo_comes_back(known: None, sandbox: Sandbox) -> None:
+    """The user was deleted meanwhile, as one of the group of a list."""
+    days = LEAVERS.replace("expiry_date: <@today>", "expiry_date: 2026-08-01")
+    Path("leavers.yaml").write_text(days, "utf-8")
+    load(write(ANA, STAFF), "gone", "leavers.yaml")
+    Path("facts.json").write_text(json.dumps(retiring.FACTS), "utf-8")
+    Path("retire.yaml").write_text(retiring.MAPPING.format(do="delete", if_open="hold"), "utf-8")
+    typed("plan", write(CY), "-m", "retire.yaml", "-o", "retired")
+    typed("apply", "retired", "--delete", "1")
+    assert "2003" not in state(sandbox)
+    typed("undo", "retired", "-o", "undone")
+    typed("apply", "undone")
     assert inactive(sandbox) == {"2002", "2003"}
     load(write(ANA, CY, STAFF), "back", "leavers.yaml")
     assert inactive(sandbox) == {"2002"}

@@ -17,7 +17,7 @@ import pytest
 from importer.alma.facts import KnownFacts
 from importer.ledger.journal import ALLOWED, JournalEntry, made_by_people
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import AbsentMemory, EditMemory
+from importer.ledger.memory import EditMemory
 from importer.model.plan import Imprint, Imprints, Planned, Result, Update, Written
 from importer.model.run import ResolvedChecks
 from importer.model.user import User
@@ -118,7 +118,7 @@ def ids_of_before_that_come_back(patch: Patch) -> None:
 
 def leavers_under_their_old_id_alone(patch: Patch) -> None:
     """Who came back under a new ID has not left again once that is undone."""
-    patch.setattr(AbsentMemory, "take_back", lambda *_: set())
+    patch.setattr(Leavers, "away_again", lambda *_, **_more: None)
 
 
 def rows_left_out_although_they_were_sent(patch: Patch) -> None:
