@@ -471,6 +471,7 @@ def _page(visit: Visit, wanted: Mapping[str, str], asked: Mapping[str, object]) 
 
 
 _TO_CHOOSE = re.compile(r"\S+ record\.(\S+): replace `\?` with the heading of the column")
+_COUNTRY = re.compile(r"\S+ record\.\S+\.country: write Alma's code instead of `\?`.*")
 _COLUMNS_LIST = re.compile(r"\S+: its columns are\n")
 
 
@@ -479,6 +480,8 @@ def on_form(findings: Iterable[str]) -> Iterator[str]:
     for one in findings:
         if found := _TO_CHOOSE.fullmatch(one):
             yield f"Under Columns, choose the column for “{field_name(found[1])}”."
+        elif _COUNTRY.fullmatch(one):
+            yield "Under Rules, open “Same for everybody” and choose the country of the address."
         elif not _COLUMNS_LIST.match(one):
             yield one
         elif "`optional`" in one:

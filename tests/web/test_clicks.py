@@ -100,6 +100,21 @@ def test_a_column_can_be_matched_and_taken_back(opened: tuple[Server, httpx.Clie
         assert 'id="findings"' not in client.get(f"{draft}/mapping").text, (column, target)
 
 
+def test_an_address_without_a_country_leads_to_the_rule(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """In words of the form, whose list of rules has it; no line of the file and no command."""
+    _, client = opened
+    lines = FRIENDS.splitlines()
+    more = (",Street,City,Postcode", ",1 Elm St,Fargo,58102", ",2 Elm St,Fargo,58103")
+    roster = "\n".join(line + end for line, end in zip(lines, more, strict=True))
+    page = client.get(f"{_new(client, 'streets.csv', roster)}/mapping").text
+    listed = page.partition('id="findings"')[2].partition("</ul>")[0]
+    assert "Under Rules, open “Same for everybody” and choose the country" in listed
+    assert "streets.yaml:" not in listed
+    assert "Home address, country" in page.partition("Same for everybody</")[2]
+
+
 def test_columns_are_saved_together_or_not_at_all(opened: tuple[Server, httpx.Client]) -> None:
     """One step of undo for all; two columns for one field are refused, and both are named."""
     server, client = opened
