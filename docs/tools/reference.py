@@ -249,24 +249,24 @@ def _helps() -> Iterator[tuple[tuple[str, ...], str]]:
 
     from importer.cli.app import app
 
-    groups = [(("importer",), get_group(app))]
-    whole = groups[0][1].make_context("importer", [], resilient_parsing=True)
-    yield ("importer",), groups[0][1].get_help(whole)
+    everything = get_group(app)
+    whole = everything.make_context("importer", [], resilient_parsing=True)
+    yield ("importer",), everything.get_help(whole)
+    groups = [(("importer",), everything, whole)]
     while groups:
-        words, group = groups.pop(0)
-        within = group.make_context(" ".join(words), [], resilient_parsing=True)
+        words, group, within = groups.pop(0)
         for name in group.list_commands(within):
             command = group.get_command(within, name)
             if command is None:
                 continue
             path = (*words, name)
+            context = command.make_context(
+                name, [], within, resilient_parsing=True, terminal_width=88, max_content_width=88
+            )
             inner = getattr(command, "commands", None)
             if inner is not None:
-                groups.append((path, command))  # type: ignore[arg-type]
+                groups.append((path, command, context))  # type: ignore[arg-type]
                 continue
-            context = command.make_context(
-                " ".join(path), [], resilient_parsing=True, terminal_width=88, max_content_width=88
-            )
             lines = command.get_help(context).rstrip().splitlines()
             yield path, "\n".join(line.rstrip() for line in lines)
 
