@@ -8,9 +8,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 from typer.main import get_group
 
 from importer.cli.app import app as commands
@@ -123,12 +124,15 @@ def explain(
     if topic == ["exit-codes"]:
         write(*(f"{int(code):3}  {code.meaning}. {code.advice}" for code in Exit))
         return Exit.DONE
-    words = topic or []
-    command: Any = get_group(commands)
-    for at, word in enumerate(words):
-        if not (command is None or hasattr(command, "get_command")):
+    words, group = topic or [], get_group(commands)
+    for at, word in enumerate(words, 1):
+        command = group.get_command(typer.Context(group), word)  # `run` reports an unknown one
+        if isinstance(command, TyperGroup):
+            group = command
+        elif command is not None and words[at:]:
             known = command_line("help", *words[:at])
-            msg = f"{' '.join(words[:at])} has no commands, such as {word!r}. See: {known}"
+            msg = f"{' '.join(words[:at])} has no commands, such as {words[at]!r}. See: {known}"
             raise UsageError(msg)
-        command = command and command.get_command(None, word)  # `run` reports an unknown one
+        else:
+            break
     return run([*words, "--help"])
