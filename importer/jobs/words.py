@@ -192,6 +192,7 @@ def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -
         one.name
         for feed in state.feeds.values() for one in feed.files if one.state is FileState.REFUSED
     ] + [name for name, one in state.returned.items() if one.refused]  # fmt: skip
+    refused = [*dict.fromkeys(refused)]  # a file that replaced another may be refused, too
     without = word_list(refused) if len(refused) > 1 else "it"
     skip = f"To continue without {without}, run:\n  {skipping(job.path, None)}"
     if len(refused) > 1:
