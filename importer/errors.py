@@ -269,6 +269,17 @@ def missing_library(error: ModuleNotFoundError) -> str:
     )
 
 
+def known(error: Exception) -> ImporterError | None:
+    """Return what a person can mend: also a file that may not be read or written; else None."""
+    if isinstance(error, PermissionError) and isinstance(error.filename, str):
+        return LedgerError(
+            f"{error.filename} may not be read or written. Check whose it is, and whether another "
+            "program has it open. After a run with `sudo`, make yourself the owner of the folders "
+            "runs, users and jobs (`chown -R`)."
+        )
+    return error if isinstance(error, ImporterError) else None
+
+
 def defect(error: Exception) -> str:
     """Return where a defect is, without the text of the exception: it may contain patron data."""
     frames = traceback.extract_tb(error.__traceback__)

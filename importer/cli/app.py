@@ -27,6 +27,7 @@ from importer.errors import (
     StoppedError,
     UsageError,
     defect,
+    known,
     missing_library,
 )
 
@@ -214,20 +215,13 @@ def _run(arguments: list[str]) -> int:
 
 def _understood(error: Exception) -> tuple[str, int]:
     """Return the message of an error and its exit code."""
+    if (mendable := known(error)) is not None:
+        return str(mendable), mendable.exit
     match error:
-        case ImporterError():
-            return str(error), error.exit
         case typer.Exit():
             return "", error.exit_code
         case typer.Abort():  # what the library makes of Ctrl-C outside of a command
             return "Stopped. Run the same command to continue.", Exit.INTERRUPTED
-        case PermissionError(filename=str(path)):
-            return (
-                f"{path} may not be read or written. Check whose it is, and whether another "
-                "program has it open. After a run with `sudo`, make yourself the owner of the "
-                "folders runs, users and jobs (`chown -R`).",
-                Exit.STOPPED,
-            )
         case ModuleNotFoundError() if sentence := missing_library(error):
             return sentence, Exit.USAGE
         case _:

@@ -25,7 +25,7 @@ from importer.cli.output import (
     write_findings,
     write_new,
 )
-from importer.errors import Exit, ImporterError, MappingError, UsageError, defect
+from importer.errors import Exit, ImporterError, MappingError, UsageError, defect, known
 from importer.jobs import guards
 from importer.jobs.commands import Tools, run_command
 from importer.jobs.feed import Feed, matching, opened, position
@@ -130,10 +130,8 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding | str]]]:
         yield "notify", lambda: Finding("notify", State.WARN, "Nobody is notified.", advice)
 
 
-def _name(job: Job) -> Finding | str:
+def _name(job: Job) -> str:
     _ = Store(job.name).read(job.path, waiting_only=True)
-    if renamed := Store(job.name).renamed(job):
-        return Finding("name", State.WARN, renamed)
     return f"No other job of this folder is named {job.name}."
 
 
@@ -193,8 +191,8 @@ def run(
         try:
             code, result = _run(path)
         except Exception as error:  # noqa: BLE001  no job stops those after it
-            known = error if isinstance(error, ImporterError) else None
-            sentence, code = (str(known), known.exit) if known else (defect(error), Exit.BUG)
+            shown = known(error)
+            sentence, code = (str(shown), shown.exit) if shown else (defect(error), Exit.BUG)
             output.note("error", text=sentence)
             complain(sentence)
             result = {

@@ -24,6 +24,7 @@ from importer.errors import (
     StalePlanError,
     UsageError,
     defect,
+    known,
 )
 from importer.jobs.commands import OF_FILES, StepError, Tools
 from importer.jobs.feed import FileState, opened
@@ -96,8 +97,6 @@ class JobRun:
                 raise
             self._reporter.ping("start")
             try:
-                if renamed := self._store.renamed(self._job):
-                    self._store.save(superseded=(renamed,))
                 self._returns.renumber()
                 code = Exit.worst(set(self._loads()))
                 deciding = (one for one in self.messages if one.exit is code)
@@ -116,8 +115,8 @@ class JobRun:
                     ),
                 )
             except Exception as error:
-                known = error if isinstance(error, ImporterError) else None  # as of a full disk
-                shown = known or StepError(Exit.BUG, defect(error), Cause.OTHER)
+                # what is known: as of a full disk
+                shown = known(error) or StepError(Exit.BUG, defect(error), Cause.OTHER)
                 if all(one.headline != str(shown) for one in self.messages):
                     with suppress(Exception):  # the error itself is what is reported
                         self._report_trouble(shown, self._store.state.active, ())

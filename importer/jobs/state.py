@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError, UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
-from importer.jobs.schema import Job, Notify
+from importer.jobs.schema import Notify
 from importer.ledger.ledger import Ledger
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.plan import SafetyCheck
@@ -296,20 +296,16 @@ class State(_Kept):
 
     def is_of_another(self, job: Path) -> bool:
         """Whether this is the state of another job file than this one, which is still there."""
-        return _is_file(self.job) and not _leads_to(self.job, job)
+        return os.path.isfile(self.job) and not _leads_to(self.job, job)  # noqa: PTH113  which raises nothing
 
     def feed(self, address: str) -> Feed:
         """Return what is known of the files of a roster."""
         return self.feeds.get(address, Feed())
 
 
-def _is_file(name: str) -> bool:
-    return os.path.isfile(name)  # noqa: PTH113  which raises nothing
-
-
 def _leads_to(name: str, job: Path) -> bool:
     """Whether a name is that of a job file."""
-    return _is_file(name) and job.exists() and job.samefile(name)
+    return os.path.isfile(name) and job.exists() and job.samefile(name)  # noqa: PTH113
 
 
 def _as_seen_here(job: Path) -> str:
@@ -346,20 +342,6 @@ class Store:
         self.state = state.model_copy(update={"job": name})
         with suppress(OSError):
             self._told.unlink()
-
-    def renamed(self, job: Job) -> str:
-        """Return what to do where a job without a state may have had another name; or blank."""
-        sources = {part.source.address for part in job.file.rosters}
-        for path in JOBS.glob("*.json") if not self._path.exists() else ():
-            with suppress(ImporterError):
-                other = Store(path.stem).read(waiting_only=True)
-                if other.job and not _is_file(other.job) and sources & other.feeds.keys():
-                    return (
-                        f"The job {job.name} has no earlier loads to compare with. Those of "
-                        f"{other.job}, which is gone and loaded the same files, are in {path}. If "
-                        f"the job was renamed, rename {path} to {self._path}."
-                    )
-        return ""
 
     @property
     def told(self) -> tuple[Reported, ...]:

@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
-from errno import EROFS
+from errno import EACCES, EROFS
 from unittest.mock import Mock
 
 import pytest
@@ -145,24 +145,6 @@ def test_a_job_behind_a_link_is_the_same_job_in_each_release(
             assert typed("job", "run", f"{path}/nightly.yaml").exit == Exit.DONE
 
 
-def test_a_job_that_was_renamed_says_that_it_has_no_memory(office: Office, typed: Type) -> None:
-    """As it says it, a person gives it the one that it had."""
-    office.write_job("guards: {creates: off}\n")
-    assert office.takes(people(20)) == Exit.DONE
-    (office.folder / "nightly.yaml").rename(office.folder / "weekly.yaml")
-    assert (
-        "rename jobs/nightly.json to jobs/weekly.json" in typed("job", "check", "weekly.yaml").out
-    )
-    kept = shutil.copy(office.folder / "jobs" / "nightly.json", office.folder / "kept")
-    office.drop(rows_of(people(9)), "patrons-2.csv")
-    office.clear()
-    assert typed("job", "run", "weekly.yaml").exit == Exit.REJECTS
-    assert "rename jobs/nightly.json to jobs/weekly.json" in office.text
-    shutil.move(kept, office.folder / "jobs" / "weekly.json")
-    office.drop(rows_of(people(9)), "patrons-3.csv")
-    assert typed("job", "run", "weekly.yaml").exit == Exit.SAFETY_CHECK
-
-
 @pytest.mark.parametrize(
     ("what", "fails", "said"),
     [
@@ -188,6 +170,22 @@ def test_a_state_of_another_user_is_not_damaged(
     assert "delete" not in str(error.value)
     assert said in str(office.mails[1]).replace("=\n", "")
     assert office.pings[-1] == "/ping/fail"
+
+
+@pytest.mark.parametrize("path", ["nightly.yaml", "."])
+def test_a_folder_of_another_user_is_no_defect_of_a_job(
+    path: str, office: Office, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by email nor where all jobs of a folder are run."""
+    office.write_job("keep: 1d\n")
+    office.drop(rows_of(people(3)))
+    denied = PermissionError(EACCES, "denied", "runs")
+    monkeypatch.setattr("importer.jobs.run.list_runs", Mock(side_effect=denied))
+    got = typed("job", "run", path)
+    assert got.exit == Exit.STOPPED
+    for text in (got.err, str(office.mails[-1])):
+        assert "runs may not be read" in text
+        assert "defect" not in text
 
 
 def test_the_files_of_some_years_are_no_damage(office: Office, typed: Type) -> None:
