@@ -13,13 +13,14 @@ from importer.errors import LedgerError, RosterError
 from importer.ledger.ledger import FILE, Ledger
 from importer.ledger.memory import EditMemory, LastLoad, institutions
 from importer.mapper.dates import END_OF_MONTH, ORDER_WORDS, Dates, Unread, later
+from importer.mapper.evaluate import misplaced
 from importer.mapper.lookups import OTHERWISE, LookupFile, OwnTable
 from importer.mapper.mapping import FieldRule, MappingDocument
 from importer.mapper.placeholders import TO_CHOOSE, Steps
 from importer.mapper.steps.step import MappingFinding, in_order
 from importer.mapper.yaml_source import scalar
 from importer.model.candidates import Candidates, FieldColumn
-from importer.model.fields import FIELDS, CodeTables, Field
+from importer.model.fields import FIELDS, SECRETS, CodeTables, Field
 from importer.model.plan import Answer, Fate, read_decision
 from importer.model.problem import CATALOGUE, KNOWN, VALUE, Code, Place, Problem, Repairs, Severity
 from importer.model.roster import ADDED, ROW, WHAT_TO_DO
@@ -33,6 +34,7 @@ from importer.pipeline.inputs import (
     Progress,
     RunRequest,
     open_inputs,
+    without_value,
 )
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.decide import unidentified
@@ -104,12 +106,13 @@ def column_causes(mapped: MappedRoster, problems: Iterable[Problem]) -> Iterator
 
     Dates count as failing together if another order reads nearly all of them.
     """
-    targets, cells = mapped.candidates.layout.targets, mapped.roster.frame
+    targets, wrong = mapped.candidates.layout.targets, misplaced(mapped.roster, mapped.secret)
+    cells = mapped.roster.frame.drop(index=[*wrong]) if wrong else mapped.roster.frame
     found: defaultdict[tuple[Place, str, Code], Counter[str]] = defaultdict(Counter)
     advised: Counter[tuple[Place, str, Code]] = Counter()
     for problem in problems:
         target = targets.get(problem.field)
-        if len(problem.places) != 1 or target is None:
+        if len(problem.places) != 1 or target is None or problem.origin.row in wrong:
             continue
         if problem.severity is Severity.REJECT or target.drop_bad:
             key = problem.places[0], problem.field, problem.code
@@ -141,7 +144,8 @@ def _other(column: FailingColumn) -> Problem | None:
     what = what if what[1:2].isupper() else what[:1].lower() + what[1:]
     message = f"{_of_column(column)} are not right ({what})"
     ordered = column.values.most_common()
-    if len(ordered) * 2 > column.rows or len(ordered) > _LISTED:
+    secret = column.target.label in SECRETS
+    if len(ordered) * 2 > column.rows or len(ordered) > _LISTED or secret:
         return column.problem(message, f"Check which column belongs here: {column.written}.")
     lines = [f"{scalar(t)}: {scalar(TO_CHOOSE)}  # {counted(n, 'row')}" for t, n in ordered]
     what = 'the right text, or `""` for none,'
@@ -451,7 +455,7 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
                 unidentified(draft, match) for draft in drafts(candidates, candidates.rows, {}, "")
             )
             problems += filter(None, made)
-    problems += find_duplicates([(one.candidates, one.mapping.duplicates) for one in checked])
+    problems += _duplicates(checked)
     for one in checked:
         origin, blank = one.roster.source.origin(), one.roster.blank
         problems += (*one.roster.notices, *state_of_tables(one.codes, origin, one.today))
@@ -459,8 +463,18 @@ def validate(rosters: Iterable[MappedRoster]) -> CheckedRosters:
             count = "1 row is" if len(blank) == 1 else f"{len(blank):,} rows are"
             message = f"{count} blank: {spans(blank, _SPELLED_OUT)}"
             problems.append(one.problem(Code.BLANK_ROWS, message))
-        problems += _of_rejects(one)
+        problems += one.without_secrets(_of_rejects(one))
     return CheckedRosters(checked, problems)
+
+
+def _duplicates(checked: Sequence[MappedRoster]) -> Iterator[Problem]:
+    """Yield the problems across rows, without what may be a password under a wrong heading."""
+    hidden: set[str] = set()
+    for one in checked:
+        rows = one.candidates.frame.index.isin([*misplaced(one.roster, one.secret)])
+        hidden.update(one.candidates.frame[rows].to_numpy().ravel())
+    for problem in find_duplicates([(one.candidates, one.mapping.duplicates) for one in checked]):
+        yield without_value(problem) if problem.value in hidden else problem
 
 
 def check_candidates(

@@ -163,15 +163,12 @@ class MappedRoster:
 
     def without_secrets(self, problems: Iterable[Problem]) -> Iterator[Problem]:
         """Return the problems without the values that may be passwords or PINs."""
-
-        def hidden(one: Problem) -> Problem:
-            message = one.message.replace(KNOWN, VALUE).replace(VALUE, "the cell")
-            return replace(one, message=message, value="")
-
         secret = {self.roster.places[position] for position in self.secret}
         rows = misplaced(self.roster, self.secret)
         return (
-            hidden(one) if one.origin.row in rows or not secret.isdisjoint(one.places) else one
+            without_value(one)
+            if one.origin.row in rows or not secret.isdisjoint(one.places)
+            else one
             for one in problems
         )
 
@@ -228,6 +225,14 @@ class MappedRoster:
             if row not in hidden
         ]
         return max(rows, key=lambda one: (one[0] not in held, len(one[1])), default=None)
+
+
+def without_value(problem: Problem) -> Problem:
+    """Return a problem without its value, which may be a password or a PIN."""
+    message = problem.message.replace(KNOWN, VALUE)
+    for before in (": ", "the ID "):
+        message = message.replace(f"{before}{VALUE}", f"{before}{NOT_KEPT}")
+    return replace(problem, message=message.replace(VALUE, "the cell"), value="")
 
 
 class Rosters(tuple[MappedRoster, ...]):

@@ -68,6 +68,20 @@ def test_a_rejected_row_asks_for_its_password_again(written: None) -> None:
     assert json.loads(again.out)["rejected"] == 1
 
 
+def test_passwords_that_are_all_wrong_get_no_lookup(written: None) -> None:
+    """Their column is named, and no line of the mapping for the same text in all of them."""
+    lines = [f"200011234500{row},Ana,Ibarra,Canary1" for row in range(4)]
+    Path("patrons.csv").write_text("\n".join(("Barcode,First,Last,Password", *lines)), "utf-8")
+    typed("check", "patrons.csv", "-m", "patrons.yaml", "-o", "run")
+    (found,) = [
+        line
+        for line in read_rows(Path("run/problems.csv"))
+        if line["row"] == "0" and line["code"] == "most-of-column"
+    ]
+    assert found["column"] == "D Password"
+    assert "lookup" not in found["message"]
+
+
 CANARIES = ("Canary", "CANARY", "7315846", "2584613")
 """Of the passwords and the PINs, in any part of a run."""
 
@@ -81,8 +95,10 @@ Barcode,First,Last,Password,Verify password,Code PIN,Ort
 2000112345006,Eva,Bell,Canary-swallowed,Canary-swallowed,7315846,Hof
 2000112345007,Eva,Bell,Canary-swallowed,Canary-swallowed,7315846,Hof",Canary-six,Canary-six,2584613,Hof
 2000112345008,Lea,Sand,Canary-eight,Canary-eight,2584613,Hof
+Canary-nine,Canary-nine,7315846,Hof
+Canary-nine,Canary-nine,7315846,Hof
 """
-"""A row lacks its first name; one has a cell too many, one too few, and one has swallowed two."""
+"""A row lacks its first name; one has a cell too many, some too few; one has swallowed two."""
 
 MAPPED = {
     "nowhere": NAMES,
