@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from importer.errors import ImporterError
 from importer.ledger.ledger import FILE, OPEN, Ledger, summarize
+from importer.ledger.run_lock import LOCK
 from importer.loader.corrections import digest
 from importer.mapper.load import examine
 from importer.model.files import write_atomically
@@ -26,7 +27,7 @@ from importer.pipeline.decisions import open_rows
 from importer.pipeline.runs import list_runs
 from importer.report.lineage import Event, Relation, events_in, related
 from importer.web.drafts import Asked, Counts, Draft, title
-from importer.web.tasks import Sittings, Task, Workspace, subject
+from importer.web.tasks import Sittings, Task, Workspace, is_locked, subject
 
 ANSWERS = "answers.json"
 """In a run's folder: the answers that were given on the page."""
@@ -350,7 +351,7 @@ def _load(
     draft: Draft | None,
     run: SeenRun | None,
     undone: Collection[str],
-    running: Iterable[Task],
+    running: Collection[Task],
 ) -> Load:
     """Return the line of a draft, of the newest run made from it, or of both."""
     found = Load(draft, run)
@@ -362,7 +363,9 @@ def _load(
     if run and (known := run.known):
         folder = space.runs / run.name
         sittings = known.sittings
-        busy, loads = space.is_busy(folder), space.is_loading(folder, sittings)
+        starts = any(subject(task.words) == ("apply", f"runs/{run.name}") for task in running)
+        busy = starts or is_locked(folder / LOCK)
+        loads = busy and space.is_loading(folder, sittings)
         work = known.left or known.summary.review or known.summary.rejected
         fresh = found.fresh and (known.applied or not work or _has_mappings_of(known.facts))
         failed = bool(known.left) and not busy

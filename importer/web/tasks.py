@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -280,7 +281,7 @@ class Tasks:
         self.folder = folder
         self._cwd = cwd
         self._environment = environment
-        self._ended: set[str] = set()
+        self._ended: dict[str, tuple[str, ...]] = {}
 
     def start(self, task: Task, operator: str) -> Task:
         """Start a command, and return its task with an ID and with the folder of the run it makes.
@@ -334,13 +335,15 @@ class Tasks:
 
     def running(self) -> Iterator[Task]:
         """Yield the tasks that have not ended; those that have are looked at once."""
-        paths = self.folder.iterdir() if self.folder.is_dir() else ()
-        for name in sorted({path.name for path in paths} - self._ended):
+        names = set[str]()
+        with suppress(FileNotFoundError), os.scandir(self.folder) as found:
+            names = {one.name for one in found}
+        for name in sorted(names - self._ended.keys()):
             task = self.find(name)
             if task and self.exit(task) is None:
                 yield task
             elif task:
-                self._ended.add(name)
+                self._ended[name] = subject(task.words)
 
     def doing(self, words: Iterable[str]) -> Task | None:
         """Return the task that does the same with the same thing and has not ended, None if none.
@@ -352,10 +355,10 @@ class Tasks:
 
     def last(self, *words: str) -> Task | None:
         """Return the newest task that did this and has ended or was killed, None if none."""
-        names = sorted((path.parent.name for path in self.folder.glob(f"*/{TASK}")), reverse=True)
-        tasks = (task for name in names if (task := self.find(name)))
-        same = (task for task in tasks if subject(task.words) == words)
-        return next((task for task in same if self.exit(task) is not None), None)
+        deque(self.running(), maxlen=0)
+        same = [name for name, did in self._ended.copy().items() if did == words]
+        tasks = (self.find(name) for name in sorted(same, reverse=True))
+        return next((task for task in tasks if task), None)
 
     def exit(self, task: Task) -> int | None:
         """Return the exit code of a task; None while it runs, -1 if it was killed."""

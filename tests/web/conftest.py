@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -269,10 +269,16 @@ def _processes(folder: Path) -> Iterator[tuple[int, Task]]:
 def held(library: Library) -> Iterator[None]:
     """Let what the page has started stand still for the block, so that it runs all the time."""
     found = [number for number, _ in _processes(library.folder)]
-    for number in found:
-        os.kill(number, signal.SIGSTOP)
-    yield
-    for number in found:
+    with ExitStack() as ended:
+        for number in found:
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGSTOP)
+                ended.callback(_continue, number)
+        yield
+
+
+def _continue(number: int) -> None:
+    with suppress(ProcessLookupError):
         os.kill(number, signal.SIGCONT)
 
 

@@ -72,12 +72,13 @@ def test_a_task_that_starts_is_not_taken_for_a_killed_one(
 def test_a_task_that_has_ended_is_looked_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list of loads asks for each load what runs, where thousands of tasks have ended."""
+    """The list of loads asks for each load what runs and ran, where thousands have ended."""
     _begun(tmp_path, LONG_AGO, TASK_LOCK, RUNNING, EXIT)
     tasks = Tasks(tmp_path, tmp_path, {})
     assert list(tasks.running()) == []
     monkeypatch.delattr(Tasks, "find")
     assert list(tasks.running()) == []
+    assert tasks.last("apply", "runs/other") is None
 
 
 def test_what_was_given_up_does_not_begin_any_more(tmp_path: Path) -> None:
