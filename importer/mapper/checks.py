@@ -246,11 +246,22 @@ def _circles(mapping: MappingDocument) -> Iterator[MappingFinding]:
                 yield MappingFinding(rule.steps, wrong)
 
 
+_NULLS = frozenset({"~", "null", "Null", "NULL"})
+
+
 def _nulls(mapping: MappingDocument) -> Iterator[MappingFinding]:
     """YAML's words for nothing are texts here, and Alma would get them."""
     for _, steps, part in mapping.parts:
-        for text in {template.constant for template in part.templates} & {"~", "null"}:
+        for text in _NULLS.intersection(template.constant for template in part.templates):
             yield MappingFinding(steps, f"`{text}` is a text here, not a blank; leave the key out")
+    own = [(steps, one.rows) for steps, one in mapping.lookups if isinstance(one, OwnTable)]
+    named = mapping.file.lookups.items()
+    tables = ((("lookups", key), one.items()) for key, one in named if isinstance(one, dict))
+    for steps, rows in (*own, *tables):
+        for word, code in rows:
+            if code in _NULLS:
+                wrong = f'`{code}` is a text here, not a blank; write `""` for a blank'
+                yield MappingFinding((*steps, word), wrong)
 
 
 def _entries(mapping: MappingDocument) -> Iterator[MappingFinding]:
