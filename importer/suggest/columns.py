@@ -543,7 +543,8 @@ def _guess(
     ):
         field = BIRTH_PARTS[-1]  # `Birth Day`
     share = share_of(counts, PLAUSIBLE.get(field, bool))
-    plausible = share >= 1 / 2 or (share > 0 and not found.vague)
+    other = share < 1 / 2 and _by_values(words, guess, beside.today) not in {"", field}
+    plausible = share >= 1 / 2 or (share > 0 and not found.vague and not other)
     if field in ENDS and not found.vague and len(counts) <= GROUPS:
         plausible = plausible or not any(map(str.isdecimal, counts))  # words such as `permanent`
     if field and plausible and not _contradicted(field, guess, found, beside.today):

@@ -526,7 +526,8 @@ class _Lines:
         if known is None:
             yield f"  primary_id: {cell(TO_CHOOSE)}{_TO_DO}"
         else:
-            yield f"  primary_id: {self._cell(known)}{'' if sure else _mark(known)}"
+            mark = "" if sure and not known.doubt else _mark(known)
+            yield f"  primary_id: {self._cell(known)}{mark}"
 
     # --- names ---
 

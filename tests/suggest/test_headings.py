@@ -108,6 +108,14 @@ def test_a_heading_that_names_a_field_is_taken_with_its_doubt(tmp_path: Path) ->
     compile_mapping(loaded(tmp_path, text.replace('"<?>"', "X")), renamed.places, RUN)
 
 
+def test_cells_of_another_field_count_more_than_a_few_that_fit_the_heading() -> None:
+    """Emails under *Phone* are emails; nor is an ID certain whose heading two columns have."""
+    headings, cells = filled(Phone=["a@example.org"] * 9 + ["701-555-0123"])
+    assert fed(suggest(roster(headings, cells), BESIDE))["Phone"] == {"email"}
+    twice = roster(["Primary Identifier"] * 2, [("x1001", "y1"), ("x1002", "y2")])
+    assert "primary_id: <Primary Identifier>   # guess; " in suggest(twice, BESIDE)
+
+
 def test_columns_of_types_give_the_types(tmp_path: Path) -> None:
     """Beside its email or phone, by its number, if every word is known."""
     headings = ("Email", "Kind", "Phone 1 - Type", "Phone 1 - Value", "Phone 2 - Value")
