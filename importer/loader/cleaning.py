@@ -49,7 +49,7 @@ _SCRIPTS_WITH_JOINERS = (
 )
 # What keeps a cell as text: ="00123" and '00123, and '+1 701 555 0123 of databases
 _TEXT_MARK = re.compile(
-    r"""="((?:[^"]|"")*+)"|'([A-Za-z]{0,3}[0-9][A-Za-z0-9/.-]*+|\+[0-9][0-9 ().-]*+)"""
+    r"""="((?:[^"]|"")*+)"|'([A-Za-z]{0,3}[0-9][A-Za-z0-9/.-]*+|[+(]?[0-9][0-9 ().-]*+)"""
 )
 _FULL_WIDTH_DIGITS = {ord("０") + digit: str(digit) for digit in range(10)}
 

@@ -65,6 +65,8 @@ def read_format(number: int, code: str) -> Format:
         return _BUILT_IN.get(number, PLAIN)
     positive, *others = _SECTION.findall(code)
     hides = positive != "" and others[1:] != [] and not others[1].replace('"', "").strip()
+    if _CONDITION.search(code):  # with which 0 may be in another section
+        hides = False
     return replace(_of_section(positive), hides_zero=hides)
 
 

@@ -580,6 +580,7 @@ def _bad_email(text: str) -> CellFinding | None:
     reasons = {
         "contains more than one address": text.count("@") > 1,
         "is not an email address: it has no @": "@" not in text,
+        "begins with an apostrophe": text[0] == "'",
         "is not an email address: it contains a blank": any(map(str.isspace, text)),
         "is not an email address: it contains a comma": "," in text,
         "is not an email address: the part after the @ has no dot": "."

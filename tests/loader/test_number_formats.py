@@ -83,6 +83,7 @@ def test_other_formats_leave_a_number_alone(code: str) -> None:
     [
         *(("0;-0;;@", ""), ("00000;;", ""), ('#,##0;-#,##0;"";@', ""), ("m/d/yyyy;;", "")),
         *(('0;-0;"none"', "0"), ("0;-0", "0"), ('"a;;"0', "a;;0"), (";;;", "0")),
+        *(("[<100]0;[>=100]0;", "0"), ('[=0]"zero";0;', "0")),  # 0 is in the first section
     ],
 )
 def test_a_zero_that_its_format_hides_is_blank(code: str, shown: str) -> None:
