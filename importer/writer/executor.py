@@ -36,7 +36,7 @@ from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.leavers import is_as_planned, without_counts
 from importer.planner.patch import Conflict, apply, diff, may_still_be, rebase, same_as_sent
-from importer.writer.outage import Failures
+from importer.writer.outage import MOST_FAILURES, Failures
 from importer.writer.outcomes import (
     NoWrite,
     WriteFound,
@@ -60,6 +60,8 @@ GLANCE = 0.2
 
 DOUBTFUL = (State.INTENT, State.UNKNOWN)
 """States of a write that may or may not have arrived."""
+
+_ENDED = (State.APPLIED, State.ALREADY, State.HELD, State.REFUSED)
 
 TAKEN = frozenset({"401851", "4018994"})
 """Alma's codes for an ID that is taken (contract 2.4)."""
@@ -175,9 +177,13 @@ class Executor:
     def _give_up(self, chosen: tuple[int, ...]) -> None:
         """Refuse the rows that were tried as often as now longer ago than an outage lasts.
 
-        It is the record, as where Alma fails at one user, and would keep the load open.
+        It is the record, as where Alma fails at one user, and would keep the load open. But where
+        Alma fails at many rows and ended none of the run, it is Alma.
         """
-        for row in self._left_of(chosen):
+        left = self._left_of(chosen)
+        if len(left) >= MOST_FAILURES and not self.journal.rows_in(*_ENDED):
+            return
+        for row in left:
             if self.journal.tries(row, LONGEST_OUTAGE) >= ATTEMPTS:
                 step = self.journal.step(row)
                 trouble = self._failures.reasons.get(row, "")

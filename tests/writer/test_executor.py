@@ -480,6 +480,22 @@ def test_rows_at_which_alma_always_fails_keep_no_load_open(
     assert [desk.last_name(user) for user in known] == [user.last_name for user in known]
 
 
+def test_many_rows_are_refused_only_if_alma_ended_another(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it fails at all of them for days, but not at a call about nobody, it is Alma."""
+    monkeypatch.setattr("importer.alma.client.BACKOFF", ())
+    monkeypatch.setattr("importer.writer.executor.MOST_FAILURES", 5)
+    known = desk.put_in(*(person(number) for number in range(1, 52, 10)))
+    desk.plan(*map(_renamed, range(2, 7), known))
+    desk.faults("on: PUT, do: 503")
+    for _ in range(3):
+        assert desk.stopped().cause is Cause.PASSES
+        desk.now += LONGEST_OUTAGE
+    desk.faults("")
+    assert desk.ended() == dict.fromkeys(range(2, 7), State.APPLIED)
+
+
 class _Firewall(httpx.AsyncHTTPTransport):
     """It takes no call with a word that it does not like, in the address or in the body."""
 
