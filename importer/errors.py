@@ -270,7 +270,7 @@ def missing_library(error: ModuleNotFoundError) -> str:
 
 
 def known(error: Exception) -> ImporterError | None:
-    """Return what a person can mend: also a file that may not be read or written; else None."""
+    """Return what a person can fix: also a file that may not be read or written; else None."""
     if isinstance(error, PermissionError) and isinstance(error.filename, str):
         return LedgerError(
             f"{error.filename} may not be read or written. Check whose it is, and whether another "
