@@ -191,3 +191,18 @@ def test_a_plan_of_the_command_line_says_where_its_end_dates_are_set(
     page = client.get("/alma/runs/both").text
     looks = words(page.partition('id="look"')[2].partition("</section>")[0])
     assert re.findall(r"(\w+)\.csv: No expiration date in .*? expiry_date", looks) == ["one", "two"]
+
+
+def test_on_a_phone_an_ordinary_name_is_read_whole(
+    office: tuple[Library, httpx.Client], browser: Browser
+) -> None:
+    """Beside its outcome it takes a second line; nothing else on the page has the name."""
+    _, client = office
+    roster = f"{ROSTER}877,Amara,Okonkwo-Reyes-Lindqvist,,\n"
+    run = planned(client, drafted(client, "alma", roster, "born.yaml"))
+    with tab_of(browser, client) as tab:
+        tab.goto(str(client.base_url.join(run)))
+        tab.set_viewport_size({"width": 360, "height": 800})
+        name = tab.locator(".every th[scope=row]", has_text="Okonkwo-Reyes")
+        assert name.evaluate("one => one.scrollWidth <= one.clientWidth")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360
