@@ -28,13 +28,13 @@ from importer.alma.probe import Recording
 from importer.alma.probe import probe as measure
 from importer.cli.connection import fetch_codes, user_caches, with_alma
 from importer.cli.console import progress, saved_codes, saved_facts
-from importer.cli.options import CODES, FACTS, FIRST_CONTACT, Commands, Json, operator
+from importer.cli.options import CODES, FACTS, FIRST_CONTACT, USERS, Commands, Json, operator
 from importer.cli.output import PACKAGE, commit, emit, now, program, say, write_findings, write_new
 from importer.errors import Exit, ImporterError, StoppedError, UsageError
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import NO_CODES, CodeTables
-from importer.model.text import command_line
-from importer.pipeline.runs import SavedRun, list_runs
+from importer.model.text import command_line, word_list
+from importer.pipeline.runs import RUNS, SavedRun, list_runs
 from importer.sandbox.configuration import SWITCHES
 from importer.settings import Settings
 from importer.users.cache import NoCacheError, UserCache
@@ -306,11 +306,13 @@ def _probe(path: Path, external_id: str, record: Path | None, *, as_json: bool) 
 def _here() -> Iterator[Finding]:
     """Yield the findings about this folder and this computer."""
     here, env = Path(), Path(".env")
-    if os.access(here, os.W_OK):
-        yield Finding("folder", State.OK, "Runs can be written here, under runs/.")
+    ours = (one for one in (here, RUNS, USERS) if os.path.isdir(one))  # noqa: PTH112  which raises nothing
+    if wrong := [str(one.absolute()) for one in ours if not os.access(one, os.W_OK)]:
+        advice = "Make yourself its owner, or work in a folder of your own."
+        sentence = f"Nothing can be written in {word_list(wrong)}."
+        yield Finding("folder", State.BAD, sentence, advice, Exit.USAGE)
     else:
-        wrong, advice = "Nothing can be written in this folder.", "Work in a folder of your own."
-        yield Finding("folder", State.BAD, wrong, advice, Exit.USAGE)
+        yield Finding("folder", State.OK, "Runs can be written here, under runs/.")
     free = shutil.disk_usage(here).free // 2**20
     if free < 200:
         advice = "Free some space before a large load."

@@ -215,8 +215,8 @@ def _run(arguments: list[str]) -> int:
 
 def _understood(error: Exception) -> tuple[str, int]:
     """Return the message of an error and its exit code."""
-    if (mendable := known(error)) is not None:
-        return str(mendable), mendable.exit
+    if (expected := known(error)) is not None:
+        return str(expected), expected.exit
     match error:
         case typer.Exit():
             return "", error.exit_code

@@ -108,6 +108,19 @@ def test_the_doctor(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     assert typed("doctor", *words, "--bundle", "new.json").exit == Exit.USAGE
 
 
+@pytest.mark.parametrize("name", [".", "runs", "users"])
+def test_the_doctor_names_a_folder_of_another_user(
+    name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a run with `sudo`: nothing could be written there."""
+    Path(name).mkdir(exist_ok=True)
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) != Path(name))
+    got = typed("doctor", "--json")
+    assert got.exit == Exit.USAGE
+    (found,) = (one for one in json.loads(got.out)["findings"] if one["name"] == "folder")
+    assert str(Path(name).absolute()) in found["sentence"]
+
+
 def test_the_doctor_goes_on_after_damaged_files(sandbox: Sandbox) -> None:
     """Each is reported once, and none counts as one that is not there."""
     for name in ("codes.json", "facts.json"):
