@@ -307,9 +307,9 @@ def _here() -> Iterator[Finding]:
     """Yield the findings about this folder and this computer."""
     here, env = Path(), Path(".env")
     ours = (one for one in (here, RUNS, USERS) if os.path.isdir(one))  # noqa: PTH112  which raises nothing
-    if wrong := [str(one.absolute()) for one in ours if not os.access(one, os.W_OK)]:
+    if closed := [str(one.absolute()) for one in ours if not os.access(one, os.W_OK)]:
         advice = "Make yourself its owner, or work in a folder of your own."
-        sentence = f"Nothing can be written in {word_list(wrong)}."
+        sentence = f"Nothing can be written in {word_list(closed)}."
         yield Finding("folder", State.BAD, sentence, advice, Exit.USAGE)
     else:
         yield Finding("folder", State.OK, "Runs can be written here, under runs/.")
