@@ -1,6 +1,6 @@
 # Everything a person or CI does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo sandbox test faults test-all check fix lint types layers hunt bench golden pictures samples reference docs wheel sbom platforms windows release-check release release-page lock clean
+.PHONY: help setup dev demo sandbox test faults test-all check fix lint types layers size hunt bench golden pictures samples reference docs wheel sbom platforms windows release-check release release-page lock clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -47,7 +47,7 @@ faults: dev ## Search for faults: kills, full disks, planted bugs, any order, ev
 
 test-all: test faults ## Run all tests that CI runs
 
-check: lint types layers test ## Style, types, layers and the quick tests
+check: lint types layers size test ## Style, types, layers, sizes and the quick tests
 
 lint: dev
 	$(BIN)/ruff format --check .
@@ -67,6 +67,9 @@ $(NODE)/.done: requirements-scripts.lock .ci/node/package.json .ci/node/package-
 
 layers: dev
 	$(BIN)/lint-imports
+
+size: dev ## Compare the sizes with their ceilings, which only sink (ARGS=--lower lowers them)
+	$(BIN)/python -m release.size $(ARGS)
 
 fix: dev ## Format and apply safe fixes
 	$(BIN)/ruff format .
