@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any, cast, get_args
 
 import typer
 
 from importer.cli.check import book_and_sheet
-from importer.cli.connection import only_user_cache
 from importer.cli.console import saved_codes
 from importer.cli.options import Codes, Commands, Json, NewFile, ShowValues, VisibleOnly, shipped
 from importer.cli.output import emit, now, say, write, write_new
@@ -29,7 +26,6 @@ from importer.mapper.load import load
 from importer.mapper.mapping import MappingDocument
 from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.steps.step import Level
-from importer.model.fields import NO_CODES
 from importer.model.files import new_file, require_new
 from importer.model.problem import Code, Place
 from importer.model.roster import NO_HEADINGS, Layout
@@ -37,7 +33,7 @@ from importer.model.text import command_line, counted, word_list
 from importer.model.user import AccountType
 from importer.pipeline.check import validate, wrong_codes
 from importer.pipeline.inputs import MappedRoster, RosterRequest, read_inputs
-from importer.pipeline.prove import ProvedRow, Texts, failing_tests, prove
+from importer.pipeline.mapping_tests import failing_tests
 from importer.report.masking import shown as masked
 from importer.report.wording import sentence
 from importer.report.workbook import version_of, write_blank
@@ -428,94 +424,16 @@ def import_profile(
     name: Annotated[
         str, typer.Option("--profile", help="Name of the profile, if the file has several.")
     ] = "",
-    roster: Annotated[
-        Path | None,
-        typer.Option(
-            "--prove", help="Compare the app with the mapping, row by row, for this roster."
-        ),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option("-m", "--mapping", help="With --prove: a finished mapping to compare with."),
-    ] = None,
     output: NewFile = None,
-    show_values: ShowValues = False,
-    as_json: Json = False,
 ) -> None:
     """Print a profile of Ex Libris' CSV User Loader as a mapping."""
-    if roster is None and (file is not None or as_json):
-        msg = f"{'--json' if file is None else '-m'} is for --prove ROSTER: add it."
-        raise UsageError(msg)
-    profile = read_profile(exported, name)
-    if output is not None:
-        write_new(output, to_mapping(profile), "-o")
-        say(f"The mapping is in {output}. To check it, run:")
-        say(f"  {command_line('mapping', 'check', str(output))}")
-    if roster is None:
-        if output is None:
-            sys.stdout.write(to_mapping(profile))
+    text = to_mapping(read_profile(exported, name))
+    if output is None:
+        sys.stdout.write(text)
         return
-    with TemporaryDirectory() as folder, only_user_cache() as cache:
-        if file is None:
-            file = Path(folder, "imported.yaml")
-            file.write_text(to_mapping(profile), "utf-8")
-        mapped = read_inputs(RosterRequest(roster, file), NO_CODES, now().date())
-        rows = list(prove(profile, mapped, cache))
-    totals: dict[str, int] = {"rows": len(rows), **Counter(row.result for row in rows)}
-    deleted = {
-        "app": sum(row.app.deleted.total() for row in rows),
-        "importer": sum(row.ours.deleted.total() for row in rows),
-    }
-    listed = [_proved(row, show_values=show_values) for row in rows]
-    found = {"profile": profile.name, "users_from": str(cache.path) if cache else ""}
-    values = {**found, "rows": listed, "totals": totals, "deleted": deleted}
-    parts = ", ".join(f"{text}: {count}" for text, count in totals.items())
-    last = (
-        f"Entries of known users that would be deleted: {deleted['app']} by the app, "
-        f"{deleted['importer']} by the importer."
-        if cache
-        else "Without one user cache here, no user was taken as known to Alma."
-    )
-    lines = (*(line for one in listed for line in _proved_lines(one)), "", f"{parts}.", last)
-    emit(values, lines, as_json=as_json)
-
-
-def _proved(row: ProvedRow, *, show_values: bool) -> dict[str, Any]:
-    def texts(path: str, side: tuple[Texts, ...]) -> str:
-        return " | ".join(
-            ", ".join(
-                masked(name if name == path else f"{path}.{name}", text, show_values=show_values)
-                for name, text in texts
-            )
-            for texts in side
-        )
-
-    return {
-        "row": row.row,
-        "user": masked("primary_id", row.user, show_values=show_values),
-        "result": row.result,
-        "app": {"failure": row.app.failure, "deleted": dict(row.app.deleted)},
-        "importer": {"failure": row.ours.failure, "deleted": dict(row.ours.deleted)},
-        "differences": [
-            {
-                "field": one.path,
-                "app": texts(one.path, one.app),
-                "importer": texts(one.path, one.ours),
-            }
-            for one in row.differences
-        ],
-    }
-
-
-def _proved_lines(row: dict[str, Any]) -> Iterator[str]:
-    user = f", {row['user']}" if row["user"] else ""
-    yield f"Row {row['row']}{user}: {row['result']}"
-    for who in ("app", "importer"):
-        if row[who]["failure"]:
-            yield f"  {who}: {row[who]['failure']}"
-        yield from (f"  {who}: deletes {n} of {path}" for path, n in row[who]["deleted"].items())
-    for one in row["differences"]:
-        yield f"  {one['field']}: app {one['app'] or '–'}; importer {one['importer'] or '–'}"
+    write_new(output, text, "-o")
+    say(f"The mapping is in {output}. To check it, run:")
+    say(f"  {command_line('mapping', 'check', str(output))}")
 
 
 def _findings(document: MappingDocument, found: dict[str, tuple[str, ...]]) -> Iterator[str]:

@@ -310,12 +310,6 @@ MISTAKES = {
     "a file that a test does not write": Mistake(
         ("doctor", "--first-contact", "--bundle", "bundle.json"), Exit.USAGE, ("--bundle",),
     ),
-    "JSON of a mapping": Mistake(
-        ("mapping", "import", "profile.json", "--json"), Exit.USAGE, ("--prove",),
-    ),
-    "a mapping to compare with nothing": Mistake(
-        ("mapping", "import", "profile.json", "-m", "patrons.yaml"), Exit.USAGE, ("--prove",),
-    ),
     # what simply works
     "tabs and UTF-16": Mistake(
         CHECK, Exit.DONE, (), written("patrons.csv", ROSTER.replace(",", "\t").encode("utf-16"))
