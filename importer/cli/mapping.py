@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +15,7 @@ from importer.cli.check import book_and_sheet
 from importer.cli.console import saved_codes
 from importer.cli.options import Codes, Commands, Json, NewFile, ShowValues, VisibleOnly, shipped
 from importer.cli.output import emit, now, say, write, write_new
-from importer.errors import Exit, RosterError, UsageError, WhichSheetError
-from importer.loader.read import preview
-from importer.loader.table import SEARCHED
+from importer.errors import Exit, RosterError, UsageError
 from importer.mapper.checks import findings as checked
 from importer.mapper.dates import Order
 from importer.mapper.explain import about, explain
@@ -37,8 +35,8 @@ from importer.pipeline.mapping_tests import failing_tests
 from importer.report.masking import shown as masked
 from importer.report.wording import sentence
 from importer.report.workbook import version_of, write_blank
-from importer.suggest.columns import Beside, Guess, Reading, best_reading, confirmed, is_whole_name
-from importer.suggest.first_mapping import EXPIRY, GROUP, NAME, Choices, Draft, suggest, to_do
+from importer.suggest.columns import Beside, best_reading, confirmed
+from importer.suggest.first_mapping import GROUP, Choices, Draft, suggest, to_do
 from importer.suggest.user_loader_profile import read_profile, to_mapping
 
 app = Commands()
@@ -75,17 +73,13 @@ def new(
         ),
     ] = None,
     codes: Codes = None,
-    no_questions: Annotated[
-        bool, typer.Option("--no-questions", help="Don't ask; leave a ? instead.")
-    ] = False,
 ) -> None:
     """Write a first mapping for a roster.
 
-    Guesses are marked, and you replace each `?`. With -o in a terminal, it asks you for
-    anything it can't guess.
+    Guesses are marked, and you replace each `?`. Its line lists the candidates.
     """
     if output is not None:
-        require_new(output, "Name a new file with -o.")  # before anything is asked
+        require_new(output, "Name a new file with -o.")
     roster, named = book_and_sheet(str(roster))
     layout = Layout(
         sheet=sheet or named,
@@ -93,10 +87,9 @@ def new(
         header=_heading_rows(header),
         visible_only=visible_only,
     )
-    ask = output is not None and not no_questions and sys.stdin.isatty() and sys.stderr.isatty()
     beside = Beside(now().date(), saved_codes(codes), confirmed((output or Path()).parent))
     try:
-        reading = _read(roster, layout, beside, ask=ask)
+        reading = best_reading(roster, layout, beside)
     except RosterError as error:
         if header or sheet:
             raise
@@ -116,8 +109,6 @@ def new(
     if groups:
         column = _group_column(Draft(opened, beside, choices), groups)
         choices = replace(choices, columns={"primary_id": primary_id, GROUP: column})
-    if ask:
-        choices = _ask(Draft(opened, beside, choices))
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     text = suggest(opened, beside, layout, schema, choices)
     if output is None:
@@ -129,38 +120,6 @@ def new(
         say(f"{counted(left, 'line')} marked `to do`: replace the `?` there.")
     say("Then run:")
     say(f"  {command_line('mapping', 'check', str(output), str(roster))}")
-
-
-def _read(path: Path, layout: Layout, beside: Beside, *, ask: bool) -> Reading:
-    """Read a roster. Encoding and heading row are asked for if several are as good, and `ask`."""
-    try:
-        reading = best_reading(path, layout, beside)
-    except WhichSheetError as error:
-        if not ask:
-            raise
-        shown = {one: _top(path, replace(layout, sheet=one)) for one in error.sheets}
-        sheet = _prompt("Which sheet has the people?", shown, "")
-        if not sheet:
-            raise
-        return _read(path, replace(layout, sheet=sheet), beside, ask=ask)
-    except RosterError as error:
-        if not (ask and error.encodings):
-            raise
-        question = "Which encoding is the file in? Some of its words would be:"
-        layout = replace(layout, encoding=_prompt(question, error.encodings, "") or "auto")
-        reading = best_reading(path, layout, beside)
-    if not (ask and reading.tied):
-        return reading
-    shown = {str(row): cells for row, cells in reading.tied.items()}
-    usual = str(reading.roster.source.header[-1])
-    row = _prompt("Which row has the headings?", shown, usual)
-    return best_reading(path, replace(layout, header=_heading_rows(row)), beside)
-
-
-def _top(path: Path, layout: Layout) -> str:
-    """Return three cells of the widest row at the top of a sheet."""
-    rows = [[*filter(None, row)] for row in preview(path, layout, SEARCHED).rows]
-    return ", ".join(max(rows, key=len, default=[])[:3])
 
 
 _SAMPLE = re.compile("^# Sample roster: (.+)$", re.MULTILINE)
@@ -235,84 +194,6 @@ def _group_column(draft: Draft, words: Iterable[str]) -> str:
         near = nearest(unknown, cells.values()) or ". Write each word as in the roster."
         msg = f"--group: no column has {word_list([*wanted.values()])} as cells{near}"
     raise UsageError(msg)
-
-
-_QUESTIONS = {
-    NAME: "Which column has the name, or the last name?",
-    GROUP: "Which column has the user group?",
-    EXPIRY: "When does a card expire? These columns have dates ahead:",
-}
-
-
-def _with_cells(draft: Draft, found: Iterable[Guess]) -> dict[str, str]:
-    return {guess.place.heading: draft.samples(guess) for guess in found}
-
-
-def _ask(draft: Draft) -> Choices:
-    """Ask for what decides most about a mapping and is not chosen yet; Enter leaves it as it is."""
-    choices = draft.choices
-    if not choices.account_type:
-        question = "Are these users Internal (your own patrons) or External (from a SIS)?"
-        kind = _prompt(question, [kind.value for kind in AccountType], draft.account_type.value)
-        choices = replace(choices, account_type=AccountType(kind))
-    columns = dict(choices.columns)
-    if not choices.columns.get("primary_id") and (possible := draft.possible_ids):
-        question = "Which column identifies a patron? Nearly every value is different in:"
-        columns["primary_id"] = _prompt(question, _with_cells(draft, possible), draft.known_id)
-    for wanted in draft.open:
-        taken = heading_key(columns.get("primary_id", ""))
-        possible = [g for g in draft.possible(wanted) if heading_key(g.place.heading) != taken]
-        if possible:
-            answer = _prompt(_QUESTIONS[wanted], _with_cells(draft, possible), "")
-            columns |= _first_and_last(draft, answer) if wanted == NAME else {wanted: answer}
-    choices = replace(choices, columns=columns)
-    draft = Draft(draft.roster, draft.beside, choices)
-    if draft.in_doubt and not draft.dates:
-        order = _prompt("How are dates typed?", [*get_args(Order)], "")
-        choices = replace(choices, dates=cast("Order | None", order or None))
-    groups = dict(choices.groups)
-    known = {row.code: row.description for row in draft.beside.codes.enabled("UserGroups")}
-    listed = False
-    for word, count in draft.group_words():
-        code, near = draft.code("user_group", word)
-        if not code:
-            question = f"Alma's user group for {word} ({counted(count, 'row')}){near or '?'}"
-            groups[word] = _prompt(question, known, "", listed=not listed)
-            listed = True
-    return replace(choices, groups={word: code for word, code in groups.items() if code})
-
-
-def _first_and_last(draft: Draft, answer: str) -> dict[str, str]:
-    """Return the column of the name, or those of its two parts if it has one word in each cell."""
-    chosen = next((one for one in draft.guesses if one.place.heading == answer), None)
-    parts = {one for one in ("first_name", "last_name") if draft.first(one)}
-    if chosen is None or parts or chosen.share(is_whole_name) > 1 / 2:
-        return {NAME: answer}
-    others = [one for one in draft.possible(NAME) if one is not chosen]
-    first = _prompt("Which column has the first name?", _with_cells(draft, others), "")
-    return {"last_name": answer, "first_name": first}
-
-
-def _prompt(
-    question: str, choices: Iterable[str] | Mapping[str, str], usual: str, *, listed: bool = True
-) -> str:
-    """Ask until the answer is one of the choices, or its number; without any, take the text.
-
-    `choices` may have descriptions, which are shown beside them; they are listed if `listed`.
-    """
-    known = [*choices]
-    say(question)
-    for number, text in enumerate(known if listed else (), start=1):
-        about = choices[text] if isinstance(choices, Mapping) else ""
-        say(f"  {number}  {text}{f'  {about}' if about and about != text else ''}")
-    say("  Enter = leave open" if not usual else f"  Enter = {usual}")
-    while True:
-        answer = typer.prompt("", default=usual, prompt_suffix="> ", err=True).strip()
-        if answer.isdecimal() and answer not in known and 0 < int(answer) <= len(known):
-            answer = known[int(answer) - 1]
-        if not answer or not known or answer in known:
-            return str(answer)
-        say(f"{answer} is not one of these; type one of them, its number, or only Enter.")
 
 
 def _heading_rows(text: str) -> tuple[int, ...]:

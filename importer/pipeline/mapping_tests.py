@@ -1,4 +1,4 @@
-"""A mapping's own `tests:`: rows with what becomes of them."""
+"""A mapping's own `tests:`: rows, with the record and the problems that each must have."""
 
 from __future__ import annotations
 

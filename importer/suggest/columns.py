@@ -773,7 +773,6 @@ def _doubted(found: list[Guess]) -> Iterator[Guess]:
 
 _ROWS = 5
 """Rows from the top that may have the headings beside the one that the loader takes."""
-_CELLS = 3
 
 
 # --- how the roster is read ---
@@ -781,25 +780,20 @@ _CELLS = 3
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A roster as it is read, and how.
-
-    `tied`: three cells of each row that may have the headings as well, its own row included, by
-    its number; empty if the row is certain.
-    """
+    """A roster as it is read, and how."""
 
     roster: Roster
     layout: Layout
-    tied: Mapping[int, str]
 
 
 def best_reading(path: Path, layout: Layout, beside: Beside) -> Reading:
     """Return the roster with the heading row that is named or known best. Raises RosterError."""
     first = read(path, layout)
     if layout.header:
-        return Reading(first, layout, {})
+        return Reading(first, layout)
     if looks_like_a_person(place.heading for place in first.places):
         headless = replace(layout, header=NO_HEADINGS)
-        return Reading(read(path, headless), headless, {})
+        return Reading(read(path, headless), headless)
     chosen, merit = first.source.header[-1], _merit(first, beside)
     found = {chosen: (first, merit)}
     certain = merit > 2 and 2 * merit >= sum(bool(place.heading.strip()) for place in first.places)
@@ -809,17 +803,10 @@ def best_reading(path: Path, layout: Layout, beside: Beside) -> Reading:
             if not looks_like_a_person(place.heading for place in other.places):
                 found[row] = other, _merit(other, beside)
     best = max(found, key=lambda row: (found[row][1], row == chosen))
-    merit = found[best][1]
-    tied = {row: _cells(one) for row, (one, its) in found.items() if its == merit}
     named = layout if best == chosen else replace(layout, header=(best,))
-    return Reading(found[best][0], named, tied if len(tied) > 1 else {})
+    return Reading(found[best][0], named)
 
 
 def _merit(roster: Roster, beside: Beside) -> int:
     """How many columns have a field that the heading names and the values do not contradict."""
     return sum(guess.sure and bool(guess.field) for guess in guesses(roster, beside))
-
-
-def _cells(roster: Roster) -> str:
-    texts = [place.heading for place in roster.places if place.heading.strip()]
-    return ", ".join(texts[:_CELLS])

@@ -14,7 +14,7 @@ from dataclasses import field as default
 from difflib import get_close_matches
 
 from importer.mapper.compile import digits_of
-from importer.mapper.dates import Dates, Order, Unread, is_iso, shown_order, without_a_day
+from importer.mapper.dates import Dates, Order, is_iso, shown_order, without_a_day
 from importer.mapper.lookups import OTHERWISE
 from importer.mapper.placeholders import TO_CHOOSE, heading_key, names_for
 from importer.mapper.steps.read import Order as NameOrder
@@ -155,16 +155,6 @@ class Draft:
         return [*self.ids, *sorted(able, key=lambda one: not named_by(one.place.heading, CARDS))]
 
     @property
-    def known_id(self) -> str:
-        """The heading of the column that is taken for the primary ID, or ""."""
-        return self.ids[0].place.heading if self.ids else ""
-
-    @property
-    def in_doubt(self) -> bool:
-        """Whether a column has dates that only an order of day, month and year can read."""
-        return any(Dates().read(text) is Unread.TWO_WAYS for text in self._dates)
-
-    @property
     def open(self) -> tuple[str, ...]:
         """Which of name, group and expiry date no column is known for."""
         whole = any(self.first(one) for one in (FULL_NAME, LAST_FIRST))
@@ -225,11 +215,6 @@ class Draft:
         if guess.place.heading in self._secret:
             return ""
         return ", ".join(text[:24] for text in list(guess.counts)[:SAMPLES])
-
-    def group_words(self) -> list[tuple[str, int]]:
-        """Return the words for user groups that need Alma's codes, and in how many rows each is."""
-        guess = self.first(GROUP)
-        return spellings([guess]) if guess and self.takes_lookup(guess) else []
 
     def takes_lookup(self, guess: Guess) -> bool:
         """Return whether a column has other words than Alma's codes, as far as those are known."""

@@ -6,26 +6,21 @@ import json
 import re
 import time
 from datetime import datetime
-from io import StringIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
 
-from importer.cli.mapping import _prompt
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
-from importer.loader.read import read
 from importer.model.plan import SafetyCheck
-from importer.model.roster import ADDED, DECISION, Layout
-from importer.suggest.first_mapping import Choices, Draft
+from importer.model.roster import ADDED, DECISION
 from tests.cli.conftest import Sandbox
-from tests.cli.small import ANA, BO, HEAD, change, codes, write
+from tests.cli.small import ANA, BO, HEAD, codes, write
 from tests.command_line import typed
 from tests.mapper.bench import BASE
 from tests.sheets import read_csv, read_rows, write_csv, write_rows
-from tests.suggest.headings import BESIDE
 
 MAPPING = """\
 version: 1
@@ -281,30 +276,6 @@ def test_columns_that_a_rejects_file_adds_are_no_changed_headings() -> None:
     with Ledger.open(Path("runs/three")) as ledger:
         (changed,) = [one for one in ledger.problems(0) if one.code == "headings-changed"]
     assert not any(f"({heading})" in changed.message for heading in ADDED)
-
-
-@pytest.mark.parametrize(
-    ("born", "in_doubt"), [("12-MAR-1999", False), ("1999-03-12", False), ("03/04/1999", True)]
-)
-def test_the_order_of_dates_is_asked_only_where_a_date_reads_both_ways(
-    born: str, *, in_doubt: bool
-) -> None:
-    """A month in words, or a year in front, leaves nothing to ask."""
-    path = write((*ANA[:4], born, *ANA[5:]))
-    change(path, ("Born", "Birth Date"))
-    assert Draft(read(path, Layout()), BESIDE, Choices()).in_doubt == in_doubt
-
-
-def test_a_question_shows_descriptions_once_and_what_enter_does(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The list is not repeated for each word of the roster."""
-    monkeypatch.setattr("sys.stdin", StringIO("1\n\n"))
-    codes_of_groups = {"COMM": "Community", "FAC": "Faculty"}
-    assert _prompt("Group for a?", codes_of_groups, "") == "COMM"
-    assert _prompt("Group for b?", codes_of_groups, "", listed=False) == ""
-    shown = capsys.readouterr().err
-    assert (shown.count("Community"), shown.count("leave open")) == (1, 2)
 
 
 @pytest.mark.parametrize("group", ["job", "mapping", "codes", "users"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from pathlib import Path
@@ -48,14 +47,6 @@ def clerk(folder: Path) -> Path:
     return folder
 
 
-def _typing(monkeypatch: pytest.MonkeyPatch, answers: str) -> None:
-    """Somebody answers at a terminal."""
-    keys = io.StringIO(answers)
-    monkeypatch.setattr(keys, "isatty", lambda: True)
-    monkeypatch.setattr(sys, "stdin", keys)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-
-
 def test_options_choose_what_cannot_be_guessed(clerk: Path) -> None:
     """Nothing is left to do, codes come from the code tables, and choices are no guesses."""
     got = typed("mapping", "new", "clerk.csv", "-o", "m.yaml", *OPTIONS)
@@ -72,20 +63,6 @@ def test_options_choose_what_cannot_be_guessed(clerk: Path) -> None:
     assert "primary_id: <Card>\n" in text
     assert 'Card: {pattern: "A[0-9]{7}"}' in text
     assert "sheet" not in text
-
-
-def test_the_same_is_asked_on_a_terminal(
-    clerk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """An answer is the text or its number; another answer is asked for again."""
-    assert typed("mapping", "new", "clerk.csv", "-o", "given.yaml", *OPTIONS).exit == Exit.DONE
-    _typing(monkeypatch, "\nDeck\n1\nmdy\n1\n")
-    assert run(["mapping", "new", "clerk.csv", "-o", "asked.yaml"]) == Exit.DONE
-    assert "Deck is not one of these" in capsys.readouterr().err
-    assert (clerk / "asked.yaml").read_bytes() == (clerk / "given.yaml").read_bytes()
-    _typing(monkeypatch, "not read\n")  # nobody answers for nothing
-    assert run(["mapping", "new", "clerk.csv", "-o", "asked.yaml"]) == Exit.USAGE
-    assert sys.stdin.read() == "not read\n"
 
 
 def test_a_code_is_only_taken_if_it_is_certain(clerk: Path) -> None:
@@ -156,27 +133,6 @@ def test_a_first_row_that_is_a_person_is_no_heading() -> None:
     assert "header: none" not in typed("mapping", "new", "bare.csv", "--header", "1").out
 
 
-def test_open_columns_are_asked_for_with_three_cells(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One question each for name, group and expiry date; what another mapping confirms is not."""
-    lines = [
-        "K,Who,Sort,Upto",
-        *(f"A700{n},Ann {'LRIPFK'[n]}ee,{'AB'[n % 2]}b,20{40 + n}-01-02" for n in range(6)),
-    ]
-    Path("club.csv").write_text("\n".join(lines), "utf-8")
-    for answers, name in (("\n1\nWho\n1\n1\nCOMM\nCOMM\n", "one.yaml"), ("\nK\n\n\n", "two.yaml")):
-        _typing(monkeypatch, answers)
-        assert run(["mapping", "new", "club.csv", "-o", name]) == Exit.DONE
-        asked = capsys.readouterr().err
-        assert ("Sort  Ab, Bb" in asked) is (name == "one.yaml")
-        text = Path(name).read_text("utf-8")
-        mark = "" if name == "one.yaml" else "   # guess, from one.yaml"
-        assert f"expiry_date: <Upto>{mark}\n" in text
-        assert f"last_name: <$person.last>{mark}\n" in text
-    assert findings(load(Path("one.yaml")), Level.TO_DO) == ()
-
-
 @pytest.mark.parametrize(
     ("cells", "key", "expires"),
     [
@@ -214,53 +170,34 @@ def test_a_sheet_is_named_as_in_a_plan() -> None:
     assert [one["heading"] for one in checked.summary["columns"]] == ["Card No", "Old Name"]
 
 
-def test_the_sheet_and_both_names_are_asked_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_is_open_is_marked_with_its_candidates(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Where two sheets have rows, and the chosen column has one part of each name."""
-    book = openpyxl.Workbook()
-    book.worksheets[0].title = "Members"
-    for at, row in enumerate([("Nr", "Eins", "Zwei"), *PARTS], start=1):
-        for column, text in enumerate(row, start=1):
-            book.worksheets[0].cell(at, column, text)
-    board = book.create_sheet("Board")
-    board.append(["Office", "Who"])
-    board.append(["President", "Ruth Lee"])
-    book.save(Path("club.xlsx"))
-    _typing(monkeypatch, "Members\n\n\nNr\nZwei\nEins\n\n")
-    assert run(["mapping", "new", "club.xlsx", "-o", "m.yaml"]) == Exit.DONE
-    assert "Board  Office, Who" in capsys.readouterr().err
+    """Name, group and expiry date; nothing is asked, also at a terminal."""
+    lines = [
+        "K,Who,Sort,Upto",
+        *(f"A700{n},Ann {'LRIPFK'[n]}ee,{'AB'[n % 2]}b,20{40 + n}-01-02" for n in range(6)),
+    ]
+    Path("club.csv").write_text("\n".join(lines), "utf-8")
+    monkeypatch.setattr(sys, "stdin", None)
+    assert run(["mapping", "new", "club.csv", "-o", "m.yaml"]) == Exit.DONE
     text = Path("m.yaml").read_text("utf-8")
-    for line in ("sheet: Members", "first_name: <Eins>", "last_name: <Zwei>"):
-        assert f"{line}\n" in text
+    assert [line for line in text.splitlines() if "Perhaps" in line] == [
+        "  # Perhaps B (Who).",
+        "  # Perhaps C (Sort).",
+        "  # Perhaps D (Upto).",
+    ]
+    assert "4 lines marked `to do`" in capfd.readouterr().err
 
 
-PARTS = [("A7001", "Ana", "Abel"), ("A7002", "Ben", "Bauer"), ("A7003", "Cora", "Castro")]
-
-
-def test_a_tie_is_a_question_with_cells(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Between heading rows that name as many columns."""
-    tied = Path("tied.csv")
-    tied.write_text("First,Card,Wert\nLast,Karte,Stufe\nAnn,77001,3\nBo,77002,4\n", "utf-8")
-    assert set(best_reading(tied, Layout(), BESIDE).tied) >= {1, 2}
-    _typing(monkeypatch, "2\n" + "\n" * 9)
-    assert run(["mapping", "new", "tied.csv", "-o", "m.yaml"]) == Exit.DONE
-    assert "2  Last, Karte, Stufe" in capsys.readouterr().err
-    assert load(Path("m.yaml")).layout().header == (2,)
-
-
-def test_an_encoding_that_is_not_certain_is_asked_for_with_words(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """And written to the mapping."""
-    pair = next(one for one in PAIRS if one.encoding == "cp1250" and one.language == "pl")
+def test_an_encoding_that_is_not_certain_is_refused_with_words(folder: Path) -> None:
+    """The message has some words as each likely encoding reads them, and `--encoding` takes one."""
+    pair = next(pair for pair in PAIRS if pair.encoding == "cp1250" and pair.language == "pl")
     Path("pl.csv").write_bytes(roster(pair, 100)[1])
     with pytest.raises(RosterError) as refused:
         best_reading(Path("pl.csv"), Layout(), BESIDE)
-    words = refused.value.encodings["windows-1250"]
-    _typing(monkeypatch, "windows-1250\n" + "\n" * 9)
-    assert run(["mapping", "new", "pl.csv", "-o", "m.yaml"]) == Exit.DONE
-    assert f"windows-1250  {words}" in capsys.readouterr().err
-    assert load(Path("m.yaml")).layout().encoding == "windows-1250"
+    got = typed("mapping", "new", "pl.csv", "-o", "m.yaml")
+    assert got.exit == Exit.ROSTER
+    assert refused.value.encodings["windows-1250"] in got.err
+    assert typed("mapping", "new", "pl.csv", "--encoding", "windows-1250", "-o", "m.yaml").exit == 0
+    assert load(folder / "m.yaml").layout().encoding == "windows-1250"

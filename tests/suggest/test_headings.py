@@ -403,7 +403,7 @@ def test_an_id_column_with_a_few_wrong_cells_can_be_chosen() -> None:
     headings, rows = filled(Badge=["A1234", "A1235"], Card_No=["77001", "77002"])
     draft = Draft(roster(headings, rows), BESIDE, Choices())
     assert [guess.place.heading for guess in draft.possible_ids] == ["Card No", "Badge"]
-    assert draft.known_id == ""
+    assert draft.ids == []
 
 
 ONE_CELL = (

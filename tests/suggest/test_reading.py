@@ -34,4 +34,3 @@ def test_the_row_whose_columns_are_known_best_has_the_headings(
     path.write_text(text, "utf-8")
     reading = best_reading(path, Layout(), BESIDE)
     assert (reading.roster.source.header, len(reading.roster.frame)) == (header, rows)
-    assert reading.tied == {}
