@@ -125,7 +125,7 @@ def _end(mapping: MappingDocument, path: str, today: date) -> Panel:
         choices = {way: column if way == "column" else "As the text has it"} | choices
 
     def set_moment(text: str, value: str) -> str:
-        return editing.set_rule(text, steps, _moment(value, start), _kept(rule))
+        return editing.set_rule(text, steps, _moment(value, start))
 
     def set_blank(text: str, value: str) -> str:
         if not value.strip():
@@ -182,12 +182,6 @@ def _moment(text: str, start: str) -> dict[str, str]:
     return {"from": scalar(text)} if is_iso(text) else {"from": start, "plus": scalar(text)}
 
 
-def _kept(rule: Rule | None) -> dict[str, str]:
-    """Return the policies of a rule, which stay when it is written again."""
-    steps = rule.steps if rule else ()
-    return {step.key: _text(step.value) for step in steps if isinstance(step, Policy)}
-
-
 def _terms(terms: tuple[Term, ...]) -> Iterator[Control]:
     """Yield the controls of the ends of terms, and of the time after, which an old end keeps."""
     ends, after = ", ".join(one.ends for one in terms), {one.ends: one.grace for one in terms}
@@ -228,26 +222,24 @@ def _same_for_all(mapping: MappingDocument) -> Panel:
             continue
         if constant is not None or is_open:
             value = "" if is_open or constant == TO_CHOOSE else constant or ""
-            found.append(
-                _constant(rule.rule, rule.steps, label(mapping, rule), rule.field.path, value)
-            )
+            found.append(_constant(rule.steps, label(mapping, rule), rule.field.path, value))
     missing = (
         one for path, one in FIELDS.items()
         if not one.parent and one.facts.table and path not in {*given, *TOP_FIELDS}
     )  # fmt: skip
     some = sum(bool(one.value) for one in found)
-    found += (_constant(None, ("record", one.path), one.path, one.path, "") for one in missing)
+    found += (_constant(("record", one.path), one.path, one.path, "") for one in missing)
     return Panel("Same for everybody", f"{some} of {len(found)} are set", tuple(found))
 
 
-def _constant(rule: Rule | None, steps: Steps, label: str, path: str, value: str) -> Control:
+def _constant(steps: Steps, label: str, path: str, value: str) -> Control:
     one = FIELDS.get(path)
     choices = (("true", "yes"), ("false", "no")) if one and one.shape is Shape.FLAG else ()
 
     def write(text: str, value: str) -> str:
         if not value.strip():
             return editing.clear_field(text, steps)
-        return editing.set_rule(text, steps, {"from": yaml_constant(value.strip())}, _kept(rule))
+        return editing.set_rule(text, steps, {"from": yaml_constant(value.strip())})
 
     table = one.facts.table if one else ""
     return Control(steps, value, write, label, choices=choices, table=table)

@@ -1,13 +1,12 @@
 """Change the text of a mapping in small steps, as the local page does.
 
 Each step takes the text and returns the new one. Only the lines of the changed key differ; all
-others, comments included, stay byte for byte. `steps` lead to a value. `base`: the value, if that
-may be in another mapping, which this one extends. Each step raises NotEditableError.
+others, comments included, stay byte for byte. `steps` lead to a value. Each step raises
+NotEditableError.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -16,9 +15,9 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import UsageError
-from importer.mapper.load import merges
 from importer.mapper.placeholders import Steps, heading_key, is_nameable
-from importer.mapper.yaml_source import Plain, cell, scalar
+from importer.mapper.steps.step import Policy, steps_in_order
+from importer.mapper.yaml_source import cell, scalar
 
 _INDENT = 2
 
@@ -30,7 +29,7 @@ class NotEditableError(UsageError):
     """The value is written in a way that only a person can change, in the text."""
 
 
-def set_column(text: str, steps: Steps, heading: str, base: Plain = "") -> str:
+def set_column(text: str, steps: Steps, heading: str) -> str:
     """Let a field take this column. Of a rule, only its `from` changes; a mark as a guess goes."""
     root = _root(text)
     node = _find(root, steps)
@@ -40,12 +39,7 @@ def set_column(text: str, steps: Steps, heading: str, base: Plain = "") -> str:
         steps = (*steps, "from")
     if node is not None and not _is_plain(node):
         raise _refusal(steps)
-    value = column(heading)
-    if node is None and isinstance(base, dict):
-        if "from" not in base:
-            raise _refusal(steps)
-        value = json.dumps({**base, "from": f"<{heading}>"}, ensure_ascii=False)
-    return set_value(text, steps, value)
+    return set_value(text, steps, column(heading))
 
 
 def column(heading: str) -> str:
@@ -68,7 +62,6 @@ def clear_field(text: str, steps: Steps) -> str:
     """Remove a key or an entry of a list, and what contains nothing else, but for `record`."""
     root = _root(text)
     if _find(root, steps) is None:
-        _check_base(root, steps)
         return text
     while len(steps) > 1 and steps[:-1] != ("record",):
         parent = _find(root, steps[:-1])
@@ -78,15 +71,13 @@ def clear_field(text: str, steps: Steps) -> str:
     return _delete(text, root, steps)
 
 
-def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]], base: Plain = "") -> str:
+def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]]) -> str:
     """Add an entry to a list of the record: `kind` leads to the list, values are YAML."""
     entry = ", ".join(f"{name}: {_in_braces(value)}" for name, value in fields)
     line = f"- {{{entry}}}"
     root = _root(text)
     node = _find(root, kind)
     if node is None:
-        if base:
-            _check_base(root, kind)
         return _insert(text, kind, f"\n{{indent}}{line}")
     if not isinstance(node, SequenceNode) or node.flow_style or not node.value:
         raise _refusal(kind)
@@ -95,14 +86,13 @@ def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]], base: P
     return f"{text[:at]}\n{indent}{line}{text[at:]}"
 
 
-def set_code(text: str, table: str, word: str, code: str, base: Plain = "") -> str:
+def set_code(text: str, table: str, word: str, code: str) -> str:
     """Give a word of the roster its code in a lookup of the mapping, which is made if needed."""
     node = _find(_root(text), ("lookups", table))
     if node is not None and not isinstance(node, MappingNode):
         raise _refusal(("lookups", table))
     wanted = heading_key(word)
-    of_base = [*base] if isinstance(base, dict) else []
-    keys = [key.value for key, _ in node.value] if node is not None else of_base
+    keys = [key.value for key, _ in node.value] if node is not None else []
     if "file" in keys:
         msg = f"The codes of `{table}` are in a CSV file. Change them there."
         raise NotEditableError(msg)
@@ -136,32 +126,30 @@ def set_value(text: str, steps: Steps, value: str) -> str:
     return f"{before}{_in_braces(value) if inside else value}{after}"
 
 
-def set_rule(text: str, steps: Steps, keys: Mapping[str, str], kept: Mapping[str, str]) -> str:
-    """Write the keys of a rule with their YAML values; its others go, but for those kept.
+def set_rule(text: str, steps: Steps, keys: Mapping[str, str]) -> str:
+    """Write the keys of a rule with their YAML values; its others go, but for its policies.
 
-    A rule of nothing but `from` becomes a plain value. `kept` are written, too, where the rule is
-    in the base.
+    A rule of nothing but `from` becomes a plain value.
     """
     node = _find(_root(text), steps)
     if not isinstance(node, MappingNode):
-        keys = {**keys, **kept}
         plain = keys["from"] if [*keys] == ["from"] else ""
         inside = ", ".join(f"{key}: {_in_braces(value)}" for key, value in keys.items())
         return set_value(text, steps, plain or f"{{{inside}}}")
     written = [str(key.value) for key, _ in node.value]
+    policies = {key for key, kind in steps_in_order().items() if issubclass(kind, Policy)}
     for key, value in keys.items():
         text = set_value(text, (*steps, key), value)
     for key in written:
-        if key not in keys and key not in kept:
+        if key not in keys and key not in policies:
             text = clear_field(text, (*steps, key))
     return text
 
 
 def set_unused(text: str, headings: Sequence[str]) -> str:
     """List the columns that no rule uses on purpose."""
-    if not headings:  # those of a base stay, which does no harm
-        there = _find(_root(text), ("roster", "unused")) is not None
-        return clear_field(text, ("roster", "unused")) if there else text
+    if not headings:
+        return clear_field(text, ("roster", "unused"))
     value = f"[{', '.join(_in_braces(scalar(heading)) for heading in headings)}]"
     return set_value(text, ("roster", "unused"), value)
 
@@ -183,14 +171,6 @@ def _root(text: str) -> MappingNode:
 def _refusal(steps: Steps) -> NotEditableError:
     where = ".".join(map(str, steps))
     return NotEditableError(f"`{where}` can only be changed in the mapping's text.")
-
-
-def _check_base(root: MappingNode, steps: Steps) -> None:
-    """Raise NotEditableError if a value may be in another mapping, which this one extends."""
-    if base := _find(root, ("extends",)):
-        where = ".".join(map(str, steps))
-        msg = f"`{where}` is in {base.value}, which this mapping extends; change it in the text."
-        raise NotEditableError(msg)
 
 
 def _find(node: Node | None, steps: Steps) -> Node | None:
@@ -250,8 +230,6 @@ def _insert(text: str, steps: Steps, value: str) -> str:
     if not isinstance(parent, MappingNode) or not all(isinstance(one, str) for one in missing):
         raise _refusal(steps)
     keys = [scalar(str(one)) for one in missing]
-    if any(not merges(steps[:end]) for end in range(depth + 1, len(steps))):
-        _check_base(root, steps)  # it would go without the others
     if parent.flow_style:
         last = parent.value[-1][1] if parent.value else None
         if len(keys) > 1 or "\n" in value or (last is not None and last.anchor):

@@ -33,11 +33,6 @@ def schema_text() -> str:
             properties[field.name]["description"] = _description(field)
     checks = whole["$defs"]["SafetyLimits"]["properties"]
     checks |= {name.replace("_", "-"): limit for name, limit in checks.items()}
-    whole["properties"]["extends"] = {
-        "type": "string",
-        "description": "Another mapping file of which this one overrides parts.",
-    }
-    whole["anyOf"] = [{"required": whole.pop("required")}, {"required": ["extends"]}]
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     whole = {**head, "title": "Mapping of a roster to Alma user records", **whole}
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""Load a mapping file: read it, lay it over the one it extends, and check it without a roster."""
+"""Load a mapping file: read it, and check it without a roster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from importer.mapper.lookups import (
     AS_TEXT,
     KeyFile,
     Lookup,
-    LookupFile,
     LookupKey,
     OwnTable,
     Tables,
@@ -30,7 +29,7 @@ from importer.mapper.lookups import (
     read_lookup,
 )
 from importer.mapper.mapping import MappingDocument
-from importer.mapper.placeholders import Steps, heading_key
+from importer.mapper.placeholders import Steps
 from importer.mapper.schema import MappingFile
 from importer.mapper.steps.step import Level, MappingFinding, in_order
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, read
@@ -91,10 +90,9 @@ def examine(
     """
     path, content = (mapping, None) if isinstance(mapping, Path) else (NO_FILE, mapping.content)
     try:
-        if content is None:
-            source, contents = _read_extended(path, None if text is None else text.encode())
-        else:
-            source, contents = read(path, content), (content,)
+        given = content if text is None else text.encode()
+        written = _content(path) if given is None else given
+        source = read(path, written)
     except MappingError as error:
         return None, error.findings
     file, wrong = _validated_part(source)
@@ -105,7 +103,7 @@ def examine(
     parsed = MappingDocument(path, file, source, content=content)
     tables, lookup_files, faults = _tables(parsed)
     # each file is hashed by itself, so that none can run into the next
-    digests = (hashlib.sha256(content).digest() for content in (*contents, *lookup_files))
+    digests = (hashlib.sha256(content).digest() for content in (written, *lookup_files))
     digest = hashlib.sha256(b"".join(digests)).hexdigest()
     document = replace(parsed, sha256=digest, tables=tables)
     missed = checks.run(document, Level.ERROR)
@@ -136,102 +134,19 @@ def _tables(mapping: MappingDocument) -> tuple[Tables, list[bytes], list[Mapping
     return tables, contents, findings
 
 
-# --- extends ---
-
-_MOST_EXTENDED = 5
-"""How many mappings may extend one another."""
-
-
-def _read_extended(
-    path: Path, content: bytes | None, seen: tuple[Path, ...] = ()
-) -> tuple[Source, tuple[bytes, ...]]:
-    """Return the values over those that it extends, and all bytes. Raises MappingError."""
+def _content(path: Path) -> bytes:
+    """Return the bytes of a mapping file. Raises MappingError."""
     if os.path.isdir(path):  # noqa: PTH112  is_dir raises for a path that is too long
         msg = f"{path} is a folder; name a mapping file, such as {path / 'community.yaml'}"
         raise MappingError((msg,))
     try:
-        content = read_bounded(path, SIZE_LIMIT) if content is None else content
+        return read_bounded(path, SIZE_LIMIT)
     except FileMissingError as error:
         meant = path.with_suffix(".yaml")
         near = f"{shown(path)} does not exist. Did you mean {shown(meant)}?"
         raise MappingError((near if exists(meant) else str(error),)) from None
     except UnreadableFileError as error:
         raise MappingError((str(error),)) from None
-    source = read(path, content)
-    if "extends" not in source.values:
-        return source, (content,)
-    base = _base(source, path, (*seen, path.resolve()))
-    below, contents = _read_extended(base, None, (*seen, path.resolve()))
-    return _laid_over(source, below), (content, *contents)
-
-
-def _base(source: Source, path: Path, seen: tuple[Path, ...]) -> Path:
-    above = source.values["extends"]
-    wrong = ""
-    base = path.parent / (above if isinstance(above, str) else "")
-    if not isinstance(above, str) or not above or not above.isprintable():
-        wrong = "must be the name of one other mapping file"
-    elif base.suffix.lower() not in {".yaml", ".yml"} or base.name.startswith("."):
-        wrong = f"`{above}` is not the name of a mapping, such as community.yaml"
-    elif not os.path.isfile(base):  # noqa: PTH113  is_file raises for a path that is too long
-        wrong = f"`{above}` does not exist"
-    elif base.resolve() in seen:
-        wrong = f"`{above}` extends this mapping in turn"
-    elif len(seen) >= _MOST_EXTENDED:
-        wrong = f"more than {_MOST_EXTENDED} mappings extend one another"
-    if wrong:
-        raise MappingError((f"{source.marks['extends',]}: extends: {wrong}",))
-    return base
-
-
-def _laid_over(top: Source, base: Source) -> Source:
-    """The base with the top's keys instead of its own; a key with nothing after it is removed."""
-    replaced: set[Steps] = set()
-
-    def merge(over: dict[str, Plain], under: dict[str, Plain], steps: Steps) -> dict[str, Plain]:
-        merged = dict(under)
-        named = steps in {("ids",), ("headings",)} or (
-            steps[:1] == ("lookups",) and len(steps) == 2
-        )
-        names = {heading_key(key): key for key in under if named}  # compared without case
-        for key, value in over.items():
-            here, old = (*steps, key), names.get(heading_key(key), key)
-            below = under.get(old)
-            if isinstance(value, dict) and isinstance(below, dict) and merges(here, value, below):
-                merged[key] = merge(value, below, here)
-                continue
-            replaced.add((*steps, old))
-            if old not in over or (here in top.absent and key in under):
-                merged.pop(old, None)
-            if here not in top.absent or below is None:
-                merged[key] = value
-        return merged
-
-    over = {key: value for key, value in top.values.items() if key != "extends"}
-    values = merge(over, base.values, ())
-    kept = {
-        steps: mark
-        for steps, mark in base.marks.items()
-        if not any(steps[:length] in replaced for length in range(1, len(steps) + 1))
-    }
-    return Source(values, {**kept, **top.marks})
-
-
-_WHOLE: frozenset[Steps] = frozenset({("owning_system",), ("match", "absent"), ("roster", "only")})
-
-
-def merges(steps: Steps, *parts: dict[str, Plain]) -> bool:
-    """Whether the keys here are merged one by one; a rule, and an `ids` rule, is replaced whole.
-
-    So are these `parts`, if one is a lookup in a file, and the other a table.
-    """
-    if steps[0] == "record":
-        return steps in {("record",), ("record", "contact_info")}
-    in_file = {part.keys() <= LookupFile.model_fields.keys() for part in parts}
-    if steps[0] == "lookups" and len(steps) > 1 and len(in_file) > 1:
-        return False
-    of_rules = steps[0] in {"ids", "patron_role", "values"} and len(steps) > 1
-    return not of_rules and steps[:2] not in _WHOLE
 
 
 # --- the schema ---

@@ -258,9 +258,9 @@ def _field_rules(
 class MappingDocument:
     """A mapping that has been read.
 
-    `sha256` is over the file, the mappings it extends and its lookup files: equal if nothing
-    changed. `source` knows the line of every key. `leaving`: whom it ends and what it sets for
-    them, if it is about these; see `absent`. `content`: its YAML, if it has no file.
+    `sha256` is over the file and its lookup files: equal if nothing changed. `source` knows the
+    line of every key. `leaving`: whom it ends and what it sets for them, if it is about these; see
+    `absent`. `content`: its YAML, if it has no file.
     """
 
     path: Path

@@ -211,29 +211,16 @@ Plain = str | list["Plain"] | dict[str, "Plain"]
 """The values without their lines, as pydantic takes them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A line of a file."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        """For a finding: `autumn.yaml:12`."""
-        return f"{self.file}:{self.line}"
-
-
 @dataclass(slots=True)
 class Source:
     """A mapping file's values, with the line of every key and list item.
 
-    `marks`: by the steps that lead to a value (`("record", "user_note", 0)`), its line. `absent`:
-    the steps of keys with nothing after them, not even quotation marks.
+    `lines`: by the steps that lead to a value (`("record", "user_note", 0)`), its line.
     """
 
+    file: str
     values: dict[str, Plain]
-    marks: dict[Steps, Mark]
-    absent: set[Steps] = field(default_factory=set)
+    lines: dict[Steps, int]
 
     def value(self, steps: Steps) -> Plain:
         """Return the value of a key that no list contains, "" if there is none."""
@@ -242,24 +229,24 @@ class Source:
             found = found.get(str(step), "") if isinstance(found, dict) else ""
         return found
 
-    def locate(self, steps: Steps) -> tuple[Mark, Steps]:
+    def locate(self, steps: Steps) -> tuple[int, Steps]:
         """Return the line of the last of the steps that exists, and the steps so far."""
         walked: Steps = ()
         for step in steps:
             spellings = (step, str(step).replace("_", "-"))
-            found = next((s for s in spellings if (*walked, s) in self.marks), None)
+            found = next((s for s in spellings if (*walked, s) in self.lines), None)
             if found is None:
                 break
             walked = (*walked, found)
-        return self.marks[walked], steps[: len(walked)]
+        return self.lines[walked], steps[: len(walked)]
 
     def place(self, steps: Steps) -> str:
         """Return the place of a value for a finding: `autumn.yaml:12: record.user_group`."""
-        mark, walked = self.locate(steps)
+        line, walked = self.locate(steps)
         key = ""
         for step in walked or steps[:1]:
             key += f"[{step}]" if isinstance(step, int) else f".{step}" if key else step
-        return f"{mark}: {key}"
+        return f"{self.file}:{line}: {key}"
 
 
 def read(path: Path, content: bytes) -> Source:
@@ -279,7 +266,7 @@ def read(path: Path, content: bytes) -> Source:
         )
     else:
         try:
-            return _Reader(name).read(content.decode("utf-8-sig"))
+            return _Reader(Source(name, {}, {})).read(content.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             wrong = "a character that is not UTF-8; save the file as UTF-8"
@@ -294,10 +281,9 @@ _TAG = re.compile("tag:yaml.org,2002:(str|int|float|bool|null|timestamp|merge|va
 class _Reader:
     """Turns nodes into values and collects what is wrong on the way."""
 
-    file: str
+    source: Source
     findings: list[str] = field(default_factory=list)
     nodes: int = 0
-    source: Source = field(default_factory=lambda: Source({}, {}))
 
     def read(self, text: str) -> Source:
         """Read the whole file. Raises MappingError with every finding."""
@@ -343,8 +329,6 @@ class _Reader:
                     for at, item in enumerate(node.value)
                 ]
             case _:
-                if not node.value and not getattr(node, "style", None):
-                    self.source.absent.add(steps)
                 return str(node.value)
 
     def _block(self, node: MappingNode, steps: Steps, inside: tuple[Node, ...]) -> dict[str, Plain]:
@@ -354,7 +338,7 @@ class _Reader:
             if not isinstance(key, ScalarNode):
                 self._find(line, "a key must be a text; put quotation marks around a brace")
             elif key.value in block:
-                first = self.source.marks[*steps, key.value].line
+                first = self.source.lines[*steps, key.value]
                 self._find(line, f"{key.value}: the key appears twice, first on line {first}")
             else:
                 here = (*steps, key.value)
@@ -364,10 +348,10 @@ class _Reader:
         return block
 
     def _mark(self, node: Node, steps: Steps) -> None:
-        self.source.marks[steps] = Mark(self.file, node.start_mark.line + 1)
+        self.source.lines[steps] = node.start_mark.line + 1
 
     def _find(self, line: int, wrong: str) -> None:
-        self.findings.append(f"{self.file}:{line}: {wrong}")
+        self.findings.append(f"{self.source.file}:{line}: {wrong}")
 
     def _stop(self, line: int, wrong: str) -> NoReturn:
         self._find(line, wrong)

@@ -427,8 +427,6 @@ def _of(path: Path, codes: defaultdict[tuple[str, str], dict[str, str]]) -> Mapp
     lines = read_text_bounded(path, SIZE_LIMIT).splitlines()
     guessed = "\n".join(filter(is_marked, lines))
     for rule in document.rules:
-        if document.source.locate(rule.steps)[0].file != path.name:
-            continue  # of a mapping that it extends, with marks of its own
         field = _NAMES.get(rule.field.name, rule.field.name)
         if field == "primary_id" and document.file.account_type is AccountType.EXTERNAL:
             field = EMPL_ID
@@ -439,9 +437,8 @@ def _of(path: Path, codes: defaultdict[tuple[str, str], dict[str, str]]) -> Mapp
                 for name in names:
                     found[name].add(known)
                 for code, steps in _looked_up(document, rule) if known in _LIKED else ():
-                    mark, _ = document.source.locate(steps)
-                    own = mark.file == path.name and not is_marked(lines[mark.line - 1])
-                    if own and code not in {None, "", TO_CHOOSE}:
+                    line, _ = document.source.locate(steps)
+                    if not is_marked(lines[line - 1]) and code not in {None, "", TO_CHOOSE}:
                         for name in names:
                             word = heading_key(str(steps[-1]))
                             codes[name, word].setdefault(str(code), path.name)

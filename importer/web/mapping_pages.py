@@ -237,12 +237,11 @@ def matched(
             _, parent, field, kind = NEW[target]
             to, fields = ("record", *parent.split(".")), {field: editing.column(name)}
             fields[TYPE_FIELD[parent]] = kind
-            text = editing.add_entry(text, to, [*fields.items()], document.source.value(to))
+            text = editing.add_entry(text, to, [*fields.items()])
         elif target:
             if target not in known:
                 raise web.HTTPNotFound
-            steps = steps_of(target)
-            text = editing.set_column(text, steps, name, document.source.value(steps))
+            text = editing.set_column(text, steps_of(target), name)
         if now and now not in changed.values():
             left.add(steps_of(now))
     before, keys = document.file.roster.unused, {heading_key(one.heading) for one in changed}
@@ -591,7 +590,7 @@ def _with_codes(visit: Visit, document: MappingDocument, roster: Roster, text: s
     """
     sent = dict(visit.fields)
     for field in words(roster, document, visit.space.codes()):
-        lookup, base = field.lookup, document.source.value(("lookups", field.lookup))
+        lookup = field.lookup
         codes = {one.word: sent.get(f"code {field.key} {one.word}", "") for one in field.lines}
         changed = {
             one.word: code
@@ -604,9 +603,9 @@ def _with_codes(visit: Visit, document: MappingDocument, roster: Roster, text: s
             before = {one.word: one.code for one in field.lines if one.code}
             changed = {one.word: (before | changed).get(one.word, "") for one in field.lines}
         for word, code in changed.items():
-            text = editing.set_code(text, lookup, word, code, base) if code else text
+            text = editing.set_code(text, lookup, word, code) if code else text
         if other != field.other:
-            text = editing.set_code(text, lookup, OTHERWISE, other, base) if other else text
+            text = editing.set_code(text, lookup, OTHERWISE, other) if other else text
             text = text if other else editing.clear_field(text, ("lookups", lookup, OTHERWISE))
     return text
 

@@ -93,9 +93,6 @@ def test_names_that_are_no_file_names(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "extends: " + "x" * 5000 + "\n" + MAPPING,
-        'extends: "a\\0b"\n' + MAPPING,
-        "extends: pipe\n" + MAPPING,
         MAPPING + "lookups: {groups: {file: " + "x" * 5000 + ", key: A, value: B}}\n",
         MAPPING + 'lookups: {groups: {file: "a\\0b", key: A, value: B}}\n',
         MAPPING + "lookups: {groups: {file: pipe, key: A, value: B}}\n",
@@ -107,7 +104,7 @@ def test_names_that_are_no_file_names(name: str) -> None:
     ids=lambda text: text.replace(MAPPING, "")[:40],
 )
 def test_mappings_that_name_what_is_no_file(text: str) -> None:
-    """A base mapping or a lookup that is a pipe, a device or no file name; odd encodings."""
+    """A lookup that is a pipe, a device or no file name; odd encodings."""
     os.mkfifo(Path("pipe"))
     Path(".env").write_text("ALMA_API_KEY=canarykey\n")
     Path(".env").chmod(0o600)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from importer.model.fields import NO_CODES, OnUpdate
 from importer.model.problem import Severity
 from importer.suggest.user_loader_profile import read_profile, to_mapping
 from importer.validator import check_rows
-from tests.docs.pages import DOCS, ROOT, Block, blocks
+from tests.docs.pages import DOCS, Block, blocks
 from tests.mapper.bench import TODAY, Bench, lint, loaded
 
 PAGE = DOCS / "reference" / "mapping.md"
@@ -72,7 +71,6 @@ def test_the_example_can_be_read(block: Block, tmp_path: Path) -> None:
 def whole(folder: Path, block: Block) -> MappingDocument:
     """The mapping of an example, in a folder of its own."""
     if "version" in block.text:
-        shutil.copy(ROOT / "mappings" / "community.yaml", folder)  # for the one that extends it
         return loaded(folder, block.text)
     record, top = _parts(block)
     return Bench(folder, record, top, _columns(block)).mapping

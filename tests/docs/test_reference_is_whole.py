@@ -36,7 +36,7 @@ NOT_SHOWN = {
     ("MappingFile", "version"), ("MappingFile", "name"),
     ("OwnRow", "cells"), ("OwnRow", "record"), ("OwnRow", "problems"), ("OwnTests", "rows"),
 }  # fmt: skip
-"""Keys that do nothing to a record; `extends` is no key of a mapping that was read."""
+"""Keys that do nothing to a record."""
 
 
 def _key(model: type[BaseModel], name: str) -> Name:

@@ -164,13 +164,3 @@ def test_a_term_that_stays_keeps_the_time_after_it(tmp_path: Path) -> None:
     assert [(one.ends, one.grace) for one in terms] == [
         ("05-15", "30 days"), ("08-10", "0 days"), ("12-20", "45 days"),
     ]  # fmt: skip
-
-
-def test_a_rule_of_the_extended_mapping_is_not_changed_by_half(tmp_path: Path) -> None:
-    """A key alone would be a rule without a source in the mapping that extends it."""
-    (tmp_path / "base.yaml").write_text(
-        "version: 1\naccount_type: INTERNAL\nrecord: {primary_id: <A>, middle_name: <M>}\n", "utf-8"
-    )
-    text = "version: 1\nextends: base.yaml\n"
-    with pytest.raises(UsageError):
-        controls(document(tmp_path, text))["record/middle_name/required"].write(text, "warn")

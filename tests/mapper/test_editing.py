@@ -212,33 +212,10 @@ def test_a_list_below_a_comment_is_left_to_people() -> None:
         editing.set_value("match:\n  by:\n    # first:\n    - A\n", ("match", "by"), "[B]")
 
 
-def test_what_is_in_another_file_is_left_to_people() -> None:
-    """Codes in a CSV file, and a key of the mapping that this one extends."""
+def test_codes_in_a_csv_file_are_left_to_people() -> None:
+    """The lookup names the file, which is not the mapping's text."""
     with pytest.raises(NotEditableError, match="file"):
         editing.set_code("lookups:\n  g: {file: g.csv, key: K, value: V}\n", "g", "Guest", "G")
-    above, date = "extends: base.yaml\n", ("record", "expiry_date")
-    with pytest.raises(NotEditableError, match="file"):
-        editing.set_code(above, "g", "*", "G", {"file": "g.csv", "key": "K", "value": "V"})
-    with pytest.raises(NotEditableError, match=r"base\.yaml"):
-        editing.clear_field(above, date)
-
-
-def test_what_would_replace_more_of_another_file_is_left_to_people() -> None:
-    """One condition, one key of a rule, one entry of a list: the others of the base would go."""
-    above, date = "extends: base.yaml\n", ("record", "expiry_date")
-    code = editing.set_rule(above, date, {"from": "2030-01-01"}, {"on_update": "later"})
-    assert code == f"{above}record:\n  expiry_date: {{from: 2030-01-01, on_update: later}}\n"
-    column = editing.set_column(above, date, "Until, at least", {"from": "<E>", "plus": "1 year"})
-    assert read(Path("m.yaml"), column.encode()).value((*date, "plus")) == "1 year"
-    assert read(Path("m.yaml"), column.encode()).value((*date, "from")) == "<Until, at least>"
-    with pytest.raises(NotEditableError, match=r"`record\.expiry_date`"):
-        editing.set_column(above, date, "Until", {"cases": ["<E>"]})
-    with pytest.raises(NotEditableError, match=r"base\.yaml"):
-        editing.set_value(above, ("roster", "only", "user_group"), "[FRIEND]")
-    with pytest.raises(NotEditableError, match=r"base\.yaml"):
-        editing.set_value(above, (*date, "plus"), "1 year")
-    with pytest.raises(NotEditableError, match=r"base\.yaml"):
-        editing.add_entry(above, ("record", "user_note"), [("note_text", "x")], [{}])
 
 
 @pytest.mark.parametrize(

@@ -57,13 +57,6 @@ def test_a_lookup_in_a_file_has_its_star_in_the_file(tmp_path: Path) -> None:
     assert findings(tmp_path, mapping_text(lookup % "")) == ()
 
 
-def test_a_name_that_is_too_long_for_a_file_is_a_finding(tmp_path: Path) -> None:
-    """The system refuses to look for such a file."""
-    (found,) = findings(tmp_path, mapping_text(top=f"extends: {'x' * 5000}.yaml"))
-    assert found.startswith("m.yaml:8: extends")
-    assert "does not exist" in found
-
-
 @pytest.mark.parametrize(
     ("text", "place", "word"),
     [

@@ -340,29 +340,3 @@ def test_what_a_mapping_would_be_wrong_with_is_not_saved(
     assert "note_type" in answer.text
     answer, lines = _saved(*opened, {"target-B": ""})
     assert (answer.status_code, lines) == (303, ["roster:", "  unused: [First]"])
-
-
-def test_what_a_base_has_is_neither_lost_nor_supposed(opened: tuple[Server, httpx.Client]) -> None:
-    """A code does not replace the file of a lookup; an entry is added where the base has none."""
-    server, client = opened
-    top = server.folder / "practice" / "mappings" / "top.yaml"
-    top.parent.mkdir(exist_ok=True)
-    below = BASE.replace("COMM", "{from: <Type>, lookup: groups}")
-    below += "lookups: {groups: {file: groups.csv, key: Type, value: Code}}\n"
-    top.with_name("base.yaml").write_text(below, "utf-8")
-    top.with_name("groups.csv").write_text("Type,Code\nFriend,FRIEND\n", "utf-8")
-    top.write_text("extends: base.yaml\n", "utf-8")
-    roster = "ID,First,Last,Type,Mail\n2001,Ann,Lee,Friend,a@x.org\n2002,Bo,Roe,Staff,b@x.org\n"
-    draft = drafted(client, "practice", roster, "top.yaml")
-    for form, status in (
-        ({"other record/user_group": "COMM"}, 422),
-        ({"code record/user_group Staff": "STAFF"}, 422),
-        ({"target-E": "personal-email"}, 303),
-    ):
-        sent = {**form, **mapping_stamp(client, draft)}
-        assert client.post(f"{draft}/mapping", data=sent).status_code == status
-    document, findings = examine(top)
-    assert document is not None
-    assert findings == ()
-    assert document.tables["groups"].codes == {"friend": "FRIEND"}
-    assert [entry.parent for entry in document.entries] == ["contact_info.email"]

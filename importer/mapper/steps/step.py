@@ -65,12 +65,9 @@ class MappingFinding:
 
 
 def in_order(source: Source, found: list[MappingFinding]) -> tuple[str, ...]:
-    """Return findings with their places, each once, by file and line."""
-    marked = {}
-    for one in found:
-        mark, _ = source.locate(one.steps)
-        marked[f"{source.place(one.steps)}: {one.wrong}"] = (mark.file, mark.line)
-    return tuple(sorted(marked, key=lambda text: marked[text]))
+    """Return findings with their places, each once, by line."""
+    lines = {f"{source.place(one.steps)}: {one.wrong}": source.locate(one.steps) for one in found}
+    return tuple(sorted(lines, key=lambda text: lines[text][0]))
 
 
 V = TypeVar("V")
