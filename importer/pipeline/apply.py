@@ -41,7 +41,7 @@ from importer.pipeline.inputs import PASSWORD, check_sources, mapping_of, reopen
 from importer.pipeline.runs import RUNS
 from importer.pipeline.sis_load import deliver
 from importer.planner.leavers import Leavers, left
-from importer.planner.patch import diff
+from importer.planner.patch import changed_fields, changed_lists
 from importer.planner.staff_edits import Keyed, answered, as_written, keyed
 from importer.users.refresh import add_applied
 from importer.writer.executor import Executor, Progress
@@ -120,9 +120,9 @@ def _of_write(
     after = image.answered or image.sent
     forgets: set[str] = set()
     if facts.leaves(image.row) and image.before is not None:
-        patch = diff(image.before, image.sent)
-        forgets = {*patch.fields, *patch.lists}
-        forgets |= {ROLE_END} if patch.before.user_role != patch.after.user_role else set()
+        before, sent = image.before, image.sent
+        forgets = {*changed_fields(before, sent), *changed_lists(before, sent)}
+        forgets |= {ROLE_END} if before.user_role != sent.user_role else set()
     return Remembered(
         image.new_id,
         image.primary_id,

@@ -75,30 +75,22 @@ def coded(value: str) -> Coded:
 def to_field(field: Field, value: str) -> object:
     """Return a candidate's text as the value that the record has.
 
-    Raises ValueError if a date is not ISO; the mapper lets none through.
-    """
-    return converter(field)(value)
-
-
-@cache
-def converter(field: Field) -> Callable[[str], object]:
-    """Return what makes the value that the record has of a candidate's text.
-
-    `force_password_change` is the text TRUE or nothing (contract 1.1).
+    `force_password_change` is the text TRUE or nothing (contract 1.1). Raises ValueError if a date
+    is not ISO; the mapper lets none through.
     """
     if field.name == "force_password_change":
-        return lambda text: "TRUE" if text.casefold() == "true" else ""
+        return "TRUE" if value.casefold() == "true" else ""
     match field.shape:
         case Shape.TEXT:
-            return str
+            return value
         case Shape.CODE if field.several:
-            return lru_cache(maxsize=4096)(lambda text: tuple(map(coded, field.codes(text))))
+            return tuple(map(coded, field.codes(value)))
         case Shape.CODE:
-            return coded
+            return coded(value)
         case Shape.DATE:
-            return date.fromisoformat
+            return date.fromisoformat(value)
         case Shape.FLAG:
-            return "true".__eq__
+            return value == "true"
 
 
 def with_value(part: P, field: Field, value: str) -> P:

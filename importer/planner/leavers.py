@@ -32,7 +32,13 @@ from importer.planner.borrowing import active_blocks, end_patron_roles, other_ro
 from importer.planner.decide import update
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current, entries, same_id, with_entries, with_fields
-from importer.planner.patch import diff, differences, same_as_sent, undo_update
+from importer.planner.patch import (
+    changed_fields,
+    changed_lists,
+    differences,
+    same_as_sent,
+    undo_update,
+)
 from importer.planner.person import (
     Born,
     Verdict,
@@ -233,7 +239,7 @@ _WHO = ("first_name", "last_name", "birth_date")
 
 def left(before: User, sent: User, answered: User) -> Written:
     """Return what is remembered of a user who left: what the change was about, and who it was."""
-    lists = {"user_identifier", *diff(before, sent).lists}
+    lists = {"user_identifier", *changed_lists(before, sent)}
     lists -= {"user_note"}  # notes stay: they say what happened
 
     def part(user: User) -> User:
@@ -246,7 +252,7 @@ def left(before: User, sent: User, answered: User) -> Written:
 def _changed(before: User, sent: User) -> set[str]:
     """Return the names of the fields outside lists that an update changes, with the roles."""
     roles = set() if before.user_role == sent.user_role else {"user_role"}
-    return {*diff(before, sent).fields, *roles}
+    return {*changed_fields(before, sent), *roles}
 
 
 def come_back(

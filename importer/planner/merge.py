@@ -10,13 +10,11 @@ stays: in the entry, and in the list. A new user's list is merged with an empty 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import TypeAlias
 
-from importer.model.candidates import FieldColumn, RecordLayout
+from importer.model.candidates import RecordLayout
 from importer.model.fields import LISTS, TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, KeepOldId
 from importer.model.text import full_match
@@ -31,7 +29,6 @@ from importer.planner.entries import (
     OVERRIDE_NAMES,
     PREFERRED,
     coded,
-    converter,
     current,
     entries,
     equal,
@@ -54,49 +51,27 @@ IDS = "user_identifier"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a list of a known user depends on, beside the row.
+    """What the lists of a known user depend on, beside the row.
 
     `account` and `primary_id` are those after the update. `adopts`: the user becomes External, and
     entries of Alma that the row has too move to the row's segment. `run_values`: entries with a run
-    variable are written. `places`: which entries of the list belong to those of the mapping: the
-    label of one by the place, "" if the row does not give it.
+    variable are written. `places`: by list, which entries belong to those of the mapping: the label
+    of one by the place, "" if the row does not give it.
     """
 
     account: AccountType
     primary_id: str | None
     adopts: bool
     run_values: bool
-    places: Mapping[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An entry of the row as it is written, and as every load compares it."""
-
-    written: DraftEntry
-    compared: DraftEntry
-
-    @property
-    def is_kept_up(self) -> bool:
-        """Whether an update changes Alma's entry by it, not only adds one."""
-        return self.written.entry.on_update is not OnUpdate.ADD
-
-
-Found: TypeAlias = tuple[Item, int | None]
-"""An entry of the row, and the place of the entry that has all that it has, if there is one."""
+    places: Mapping[str, Mapping[int, str]]
 
 
 class ListMerge:
     """One list of a user, merged with the row's entries: with all of them for a new user.
 
     First each entry that Alma does not have is written. Then each finds its entry again, in the
-    list as it is then, and by that the rest is decided: what else goes, what is updated, and which
-    entry is preferred. None of it changes which entries are found, so the next load finds the same
-    ones and has nothing to do.
-
-    `items` are the row's entries that are written, those that every load writes first. `parts` are
-    the entries of the list: Alma's, then those that are added. `taken` are the places of those that
-    the row has.
+    list as it is then, and by that the rest is decided: what else goes, and which entry is
+    preferred. None of it changes which entries are found, so the next load has nothing to do.
     """
 
     def __init__(
@@ -106,121 +81,124 @@ class ListMerge:
         self.parent, self.live, self.draft = parent, live, draft
         self.account = draft.layout.account_type if known is None else known.account
         self.adopts = known is not None and known.adopts
-        self.places = {} if known is None else known.places
+        self.places = {} if known is None else known.places.get(parent, {})
         self.owned = draft.sets_whole_list(parent)
-        self.items: list[Item] = []
-        self.parts = list(live)
-        self.taken: set[int] = set()
-        self._not_written: set[str] = set()
-        self._waiting: set[str] = set()
-        for item in draft.entries(parent):
-            self._take(item, known)
-        found = self._found()
-        self._write(found)
+        self.parts = list(live)  # Alma's entries, then those that are added
+        self.taken = set[int]()  # the places of those that the row has
+        self.not_written, self.waiting = set[str](), set[str]()  # types: never, by other loads
+        self.items = [
+            item for entry in draft.entries(parent) if (item := self._written(entry, known))
+        ]
+        kinds = [*chain.from_iterable(item.types for item in self.items)]
+        all_typed = all(item.types for item in self.items)
+        if known is None and all_typed and len(kinds) == len({*kinds}):  # so no two meet
+            self.parts = [new_entry(item, self.account) for item in self.items]
+            places = range(len(self.parts))
+            self._prefer(places, [*zip(self.items, places, strict=True)])
+            self.edits = [Edit(None, part) for part in self.parts]
+            return
+        matched = self._matched()
+        self._write(matched)
         if self.adopts or self.parts != [*live]:
             self.adopts = False
-            found = self._found()
-        self.edits = self._result(found)
+            matched = self._matched()
+        self.edits = self._result(matched)
 
-    def _take(self, item: DraftEntry, known: Known | None) -> None:
-        """Note what is to be written of an entry: by this load, by others, or never."""
-        lasting = item.for_known_users()
-        written = lasting if known is not None and known.run_values else item.compared
+    def _written(self, item: DraftEntry, known: Known | None) -> DraftEntry | None:
+        """Return what this load writes of an entry; None if only other loads do, or none."""
         if known is None:
-            written = item
-        elif self.parent == IDS and same_id(item.values["value"], known.primary_id):
-            return  # Alma takes no value twice (contract 3.2)
-        if written is not None:
-            self.items.append(Item(written, item.compared or written))
-        else:
-            self._not_written.update(item.types)
-            self._waiting.update(item.types if lasting is not None else ())
+            return item
+        if self.parent == IDS and same_id(item.values["value"], known.primary_id):
+            return None  # Alma takes no value twice (contract 3.2)
+        lasting = item.for_known_users()
+        written = lasting if known.run_values else item.compared
+        if written is None:
+            self.not_written.update(item.types)
+            self.waiting.update(item.types if lasting is not None else ())
+        return written
 
-    def _write(self, found: list[Found]) -> None:
-        missing: list[Item] = []
-        for item, place in found:
+    def _write(self, matched: Sequence[int | None]) -> None:
+        missing = list[DraftEntry]()
+        for item, place in zip(self.items, matched, strict=True):
             if place is None:
                 missing.append(item)
                 continue
-            if item.is_kept_up:
+            if is_kept_up(item):
                 if place not in self.taken:
-                    self._revise(place, item, item.written)
-                missing += [] if matches(item.written, self.parts[place]) else [item]
+                    self._revise(place, item)
+                missing += [] if matches(item, self.parts[place]) else [item]
             self.taken.add(place)
         # an ID that is written may free the value of another, which Alma has under another type
         while ready := [item for item in missing if not self._is_had(item)]:
             missing.remove(ready[0])
             self.taken.add(self._place(ready[0]))
 
-    def _result(self, found: list[Found]) -> list[Edit]:
+    def _result(self, matched: Sequence[int | None]) -> list[Edit]:
         """Return the edits of the list, in which the row's entries have these places."""
-        there = [(item, place) for item, place in found if place is not None]
+        pairs = zip(self.items, matched, strict=True)
+        there = [(item, place) for item, place in pairs if place is not None]
         self.taken.clear()
         for item, place in there:
-            if item.is_kept_up and place not in self.taken:
-                self._revise(place, item, item.compared)
+            if is_kept_up(item) and place not in self.taken:
+                self._revise(place, lasting(item))
             self.taken.add(place)
         gone = {at for at in range(len(self.parts)) if self._goes(at)}
-        left = [at for at in range(len(self.parts)) if at not in gone]
         if self.items or gone:
-            old = range(len(self.live))
-            wanted = [(i.written, at) for i, at in there if i.is_kept_up or at not in old]
-            self._prefer(left, wanted)
+            added = range(len(self.live), len(self.parts))
+            wanted = [(item, at) for item, at in there if is_kept_up(item) or at in added]
+            self._prefer([at for at in range(len(self.parts)) if at not in gone], wanted)
         olds = (*self.live, *(None for _ in self.parts[len(self.live) :]))
         news = (None if at in gone else part for at, part in enumerate(self.parts))
         edits = (Edit(old, new) for old, new in zip(olds, news, strict=True))
         return [edit for edit in edits if edit.old or edit.new]
 
-    def _found(self) -> list[Found]:
-        """Return the place of each entry of the row.
+    def _matched(self) -> list[int | None]:
+        """Return the place of each entry of the row, None for one that the list lacks.
 
         One that says no more than an earlier one shares its place. Else it is one that no earlier
         one found, if possible; of these one of our segment, and of these one without other types: a
-        row may have an address both for one and for two types. Nothing but the types, the segments
-        and the values of the entries decides.
+        row may have an address both for one and for two types.
         """
-        found: list[Found] = []
-        for item in self.items:
-            entry, used = item.compared, [place for _, place in found]
+        matched = list[int | None]()
+        compared = [*map(lasting, self.items)]
+        for number, entry in enumerate(compared):
             fitting = (
-                (at in used, not self._is_ours(at, entry), not self._has_only(at, entry), at)
+                (at in matched, not self._is_ours(at, entry), not self._has_only(at, entry), at)
                 for at, part in enumerate(self.parts)
                 if matches(entry, part)
             )
-            same = [place for earlier, place in found if covers(earlier.compared, entry)]
-            found.append((item, same[0] if same else min(fitting, default=(None,))[-1]))
-        return found
+            shared = (matched[at] for at in range(number) if covers(compared[at], entry))
+            matched.append(next(shared, min(fitting, default=(None,))[-1]))
+        return matched
 
-    def _is_had(self, item: Item) -> bool:
-        """Return whether the user keeps the ID under another type.
+    def _is_had(self, item: DraftEntry) -> bool:
+        """Return whether the user keeps the ID under another type, so that it only finds the user.
 
-        Such an ID only finds the user: Alma takes no value twice (contract 3.2).
+        Alma takes no value twice (contract 3.2).
         """
         return self.parent == IDS and any(
-            same_id(item.written.values["value"], current(part, "value")) and not self._goes(at)
+            same_id(item.values["value"], current(part, "value")) and not self._goes(at)
             for at, part in enumerate(self.parts[: len(self.live)])
         )
 
-    def _place(self, item: Item) -> int:
+    def _place(self, item: DraftEntry) -> int:
         """Write an entry in the place of another, or at the end; return its place.
 
         An entry that was written since may have the same values.
         """
-        entry = item.written
-        there = (at for at, part in enumerate(self.parts) if matches(entry, part))
-        if (place := next(there, None)) is not None:
-            return place
-        if not item.is_kept_up or self.parent in ONLY_ADDED:
-            place = next((at for at in self._free(entry) if self._replaces(at, entry)), None)
-            if place is not None:
-                self.parts[place] = new_entry(entry, self.account)
-        elif (replaced := self._replaced(entry)) is not None and self._release(replaced, entry):
-            place = replaced
-            self._revise(place, item, entry)
-        if place is None:
-            place = len(self.parts)
-            self.parts.append(new_entry(entry, self.account))
-        return place
+        for at, part in enumerate(self.parts):
+            if matches(item, part):
+                return at
+        if not is_kept_up(item) or self.parent in ONLY_ADDED:
+            for at in self._free(item):
+                if self._replaces(at, item):
+                    self.parts[at] = new_entry(item, self.account)
+                    return at
+        elif (old := self._replaced(item)) is not None and self._release(old, item):
+            self._revise(old, item)
+            return old
+        self.parts.append(new_entry(item, self.account))
+        return len(self.parts) - 1
 
     def _free(self, item: DraftEntry) -> list[int]:
         """Return the places of Alma's entries that an entry of the row might replace."""
@@ -301,7 +279,7 @@ class ListMerge:
         self.parts[at] = own if served else rest
         return served
 
-    def _revise(self, at: int, item: Item, entry: DraftEntry) -> None:
+    def _revise(self, at: int, entry: DraftEntry) -> None:
         """Update an entry with the row's values; what the mapping does not name stays.
 
         If the core changes, it is another address or number, so mapped fields that are blank in
@@ -310,7 +288,7 @@ class ListMerge:
         parent, part = self.parent, self.parts[at]
         if not self._is_ours(at, entry) or (parent in ONLY_ADDED and parent != "user_block"):
             return
-        moved = not has_core(item.compared, part)
+        moved = not has_core(lasting(entry), part)
         kind = TYPE_FIELD[parent]
         for name, value in entry.values.items():
             if name in SET_ELSEWHERE or name == kind or not (value or moved):
@@ -336,51 +314,48 @@ class ListMerge:
         if at in self.taken:
             return False
         kinds, owner = types(self.parent, part), segment(part, self.account)
-        if self.owned and self._not_written.isdisjoint(kinds):
-            asked = {item.written.segment for item in self.items} or {""}
-            if owner in {our_segment(self.parent, self.account, one) for one in asked}:
+        if self.owned and self.not_written.isdisjoint(kinds):
+            asked = {item.segment for item in self.items} or {""}
+            if owner in {our_segment(self.parent, self.account, name) for name in asked}:
                 return True
-        if not self._waiting.isdisjoint(kinds):
+        if not self.waiting.isdisjoint(kinds):
             return False
         return any(
-            self._replaces(at, item.written) and self._is_ours(at, item.written)
-            for item in self.items
+            self._replaces(at, item) and self._is_ours(at, item) for item in self.items
         ) or is_removed(self.draft.layout, self.parent, self.account, part)
 
     def _prefer(self, left: Sequence[int], wanted: Sequence[tuple[DraftEntry, int]]) -> None:
+        """Give each flag to one entry of those that are left; `wanted` are the row's.
+
+        The flag goes to the entry that the row marks; else it stays where Alma has it, of several
+        places an Internal one, because a librarian chose it (contract 3.1); else, `preferred` only,
+        it goes to the row's first entry without it refused, or to the first that is there. An
+        External entry never takes it from an Internal one, which only the library sets.
+        """
         owners = {at: segment(self.parts[at], self.account) for at in left}
         for flag in FLAGS.get(self.parent, ()):
             held = [at for at in left if getattr(self.parts[at], flag)]
-            one = chosen(flag, owners, held, wanted)
+            internal = [at for at in held if owners[at] == "Internal"]
+            marked = [
+                at
+                for item, at in wanted
+                if item.values.get(flag) == "true" and not (internal and owners[at] == "External")
+            ]
+            free = [at for item, at in wanted if item.values.get(flag) != "false"]
+            first = (*free, *left[:1]) if flag == PREFERRED else ()
+            chosen = next(iter((*marked, *internal, *held, *first)), None)
             for at in left:
-                self.parts[at] = flagged(self.parts[at], flag, on=at == one)
+                self.parts[at] = flagged(self.parts[at], flag, on=at == chosen)
 
 
-def chosen(
-    flag: str,
-    owners: Mapping[int, str],
-    held: Sequence[int],
-    wanted: Iterable[tuple[DraftEntry, int]],
-) -> int | None:
-    """Return the place of the entry that gets a flag, which at most one has; None for none.
+def is_kept_up(item: DraftEntry) -> bool:
+    """Return whether an update changes Alma's entry by the row's, not only adds one."""
+    return item.entry.on_update is not OnUpdate.ADD
 
-    `owners`: the segment of each entry of the list. `held`: where it is now. `wanted` are the
-    row's entries with their places. The flag goes to the entry that the row marks; else it stays
-    where Alma has it, of several places an Internal one, because a librarian chose it (contract
-    3.1); else, `preferred` only, it goes to the row's first entry without it refused, or to the
-    first that is there. An External entry never takes it from an Internal one, which only the
-    library sets.
-    """
-    internal = [at for at in held if owners[at] == "Internal"]
-    marked, free = list[int](), list[int]()
-    for item, at in wanted:
-        mark = item.values.get(flag)
-        if mark == "true" and not (internal and owners[at] == "External"):
-            marked.append(at)
-        if mark != "false":
-            free.append(at)
-    first = (*free, *[*owners][:1]) if flag == PREFERRED else ()
-    return next(iter((*marked, *internal, *held, *first)), None)
+
+def lasting(item: DraftEntry) -> DraftEntry:
+    """Return an entry as every load compares it."""
+    return item.compared or item
 
 
 def has_core(item: DraftEntry, part: Part) -> bool:
@@ -392,10 +367,10 @@ def has_core(item: DraftEntry, part: Part) -> bool:
     )
 
 
-def covers(one: DraftEntry, other: DraftEntry) -> bool:
+def covers(item: DraftEntry, other: DraftEntry) -> bool:
     """Return whether an entry of the row says all that another one says."""
-    return {*other.types} <= {*one.types} and all(
-        same_text(name, value, one.values.get(name, ""))
+    return {*other.types} <= {*item.types} and all(
+        same_text(name, value, item.values.get(name, ""))
         for name in CORE[other.parent]
         if (value := other.values.get(name))
     )
@@ -436,61 +411,23 @@ def our_segment(parent: str, account: AccountType, asked: str) -> str:
     return (account is AccountType.EXTERNAL and asked) or account.segment
 
 
-@dataclass(frozen=True, slots=True)
-class PartForm:
-    """How a part of a new record is made of a row's texts.
-
-    `fixed`: the fields that are alike in every row of this shape. `columns`: the name of each other
-    field, the label of its text, and what converts that.
-    """
-
-    fixed: Mapping[str, object]
-    columns: tuple[tuple[str, str, Callable[[str], object]], ...]
-
-    @classmethod
-    def of(cls, fixed: Mapping[str, object], targets: Iterable[FieldColumn]) -> PartForm:
-        """Return the form with the fields of these columns beside the fixed ones."""
-        columns = ((one.field.name, one.label, converter(one.field)) for one in targets)
-        return cls(fixed, tuple(columns))
-
-    def held(self, values: Mapping[str, str]) -> dict[str, object]:
-        """Return the fields by name; `values` are the row's texts by label."""
-        held = dict(self.fixed)
-        for name, label, convert in self.columns:
-            held[name] = convert(values[label])
-        return held
-
-
-def _entry_form(item: DraftEntry, account: AccountType, flags: Mapping[str, bool]) -> PartForm:
-    """Return the form of a new entry, without blank fields, with these flags.
+def new_entry(item: DraftEntry, account: AccountType) -> Part:
+    """Return a new entry of the record, without blank fields.
 
     A note always has the flags for "patron sees it" and "pops up" (contract 1.3); an address, email
     or phone has `preferred`.
     """
-    kind, fixed = LISTS[item.parent], dict[str, object]()
+    kind, fields = LISTS[item.parent], dict[str, object]()
     if kind is UserNote:
-        fixed |= {"user_viewable": False, "popup_note": False}
+        fields |= {"user_viewable": False, "popup_note": False}
     elif item.parent.startswith(CONTACT):
-        fixed[PREFERRED] = False
-    fixed |= {flag: on for flag, on in flags.items() if on or item.values.get(flag)}
+        fields[PREFERRED] = False
+    fields |= {
+        name: to_field(item.targets[name].field, text) for name, text in item.values.items() if text
+    }
     if issubclass(kind, Segment):
-        fixed["segment_type"] = our_segment(item.parent, account, item.segment)
-    others = list[FieldColumn]()
-    for name, text in item.values.items():
-        target = item.targets[name]
-        if not text or name in flags or name == "segment_type":
-            continue
-        if name == TYPE_FIELD[item.parent] or target.label in item.entry.constants:
-            fixed[name] = to_field(target.field, text)
-        else:
-            others.append(target)
-    return PartForm.of(fixed, others)
-
-
-def new_entry(item: DraftEntry, account: AccountType) -> Part:
-    """Return a new entry of the record."""
-    values = {item.targets[name].label: text for name, text in item.values.items()}
-    return LISTS[item.parent].model_validate(_entry_form(item, account, {}).held(values))
+        fields["segment_type"] = our_segment(item.parent, account, item.segment)
+    return kind.model_validate(fields)
 
 
 def entries_after(edits: Iterable[Edit]) -> tuple[Part, ...]:
@@ -502,104 +439,28 @@ SET_APART = frozenset({"record_type", "primary_id", "account_type", "external_id
 """Fields that no update changes like the others: see `merge`."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowShape:
-    """What decides how the texts of a new user's row become a record; many rows have the same.
-
-    `shown`: of each text whether it is there; of types, flags and segments the text itself. `draft`
-    is any row of this shape.
-    """
-
-    layout: RecordLayout
-    not_applicable: frozenset[str]
-    shown: tuple[str | bool, ...]
-    draft: DraftUser = field(compare=False)
-
-    @classmethod
-    def of(cls, draft: DraftUser) -> RowShape:
-        """Return the shape of a row."""
-        deciding = _deciding(draft.layout)
-        shown = [text if label in deciding else bool(text) for label, text in draft.values.items()]
-        return cls(draft.layout, draft.not_applicable, tuple(shown), draft)
-
-
-@lru_cache(maxsize=64)
-def _deciding(layout: RecordLayout) -> frozenset[str]:
-    """Return the labels of types, flags and segments."""
-    return frozenset(
-        label
-        for label, target in layout.targets.items()
-        if (parent := target.field.parent) in TYPE_FIELD
-        and target.field.name in {TYPE_FIELD[parent], "segment_type", *FLAGS.get(parent, ())}
-    )
-
-
-@lru_cache(maxsize=1024)
-def _forms(shape: RowShape) -> tuple[PartForm, Mapping[str, list[PartForm] | None]]:
-    """Return the form of a new user's own fields, and those of the entries of each list.
-
-    None for a list with entries that meet by their types, so that the values decide (`ListMerge`).
-    Of others each entry is written as it is, and one gets each flag.
-    """
-    draft = shape.draft
-    account = draft.layout.account_type
-    coded_alike = {"record_type": draft.layout.record_type, "account_type": account.value}
-    scalars = PartForm.of(
-        {name: coded(code) for name, code in coded_alike.items()},
-        (
-            target
-            for target in draft.layout.scalars
-            if draft.values.get(target.label)
-            and target.field.name not in SET_APART - {"primary_id"}
-        ),
-    )
-    lists: dict[str, list[PartForm] | None] = {}
-    for parent in draft.layout.parents:
-        items = draft.entries(parent)
-        kinds = [item.types for item in items]
-        if len(items) > 1 and not (all(kinds) and len({*chain(*kinds)}) == sum(map(len, kinds))):
-            lists[parent] = None
-            continue
-        owners = {at: our_segment(parent, account, item.segment) for at, item in enumerate(items)}
-        flags = {
-            flag: chosen(
-                flag,
-                owners,
-                [at for at, item in enumerate(items) if item.values.get(flag) == "true"],
-                zip(items, owners, strict=True),
-            )
-            for flag in FLAGS.get(parent, ())
-        }
-        lists[parent] = [
-            _entry_form(item, account, {flag: at == one for flag, one in flags.items()})
-            for at, item in enumerate(items)
-        ]
-    return scalars, lists
-
-
 def new_user(draft: DraftUser) -> User:
     """Return the body to post: the row's values and the account type's own fields, no blanks.
 
     Addresses, emails and phones each get exactly one preferred entry. There is no password in it:
     a plan must not store one.
     """
-    own, lists = _forms(RowShape.of(draft))
-    held = own.held(draft.values)
-    if draft.layout.account_type is AccountType.EXTERNAL:
-        held["external_id"] = draft.values.get("external_id", "")
-    contact: dict[str, object] = {}
-    for parent, forms in lists.items():
-        parts = (
-            entries_after(ListMerge(parent, draft, (), None).edits)
-            if forms is None
-            else [one.held(draft.values) for one in forms]
-        )
-        if parts:
-            holder = contact if parent.startswith(CONTACT) else held
-            holder[parent.removeprefix(CONTACT)] = parts
-    if contact:
-        held["contact_info"] = contact
-    return User.model_validate(held)
+    layout = draft.layout
+    fields: dict[str, object] = {
+        target.field.name: to_field(target.field, text)
+        for target in layout.scalars
+        if (text := draft.values.get(target.label))
+        and target.field.name not in SET_APART - {"primary_id"}
+    }
+    fields["record_type"] = coded(layout.record_type)
+    fields["account_type"] = coded(layout.account_type.value)
+    if layout.account_type is AccountType.EXTERNAL:
+        fields["external_id"] = draft.values.get("external_id", "")
+    lists = {
+        parent: entries_after(ListMerge(parent, draft, (), None).edits) for parent in layout.parents
+    }
+    user = User.model_validate(fields)
+    return with_entries(user, {parent: parts for parent, parts in lists.items() if parts})
 
 
 @dataclass(frozen=True, slots=True)
@@ -636,7 +497,8 @@ def merge(
         update["primary_id"] = draft.primary_id
     external = AccountType.EXTERNAL
     ours, theirs = draft.layout.account_type, current(live, "account_type")
-    if convert and ours is external and theirs != external:  # never the other way (contract 1.2)
+    converts = convert and ours is external and theirs != external  # never back (contract 1.2)
+    if converts:
         update["account_type"] = Coded(value=external.value)
         update["external_id"] = draft.values.get("external_id", "")
     after = live.model_copy(update=update) if update else live
@@ -658,24 +520,23 @@ def merge(
     after = with_patron_role(after, expiry, scope, draft.institution)
 
     def merged_with(*, run_values: bool) -> Merged:
+        known = Known(account, after.primary_id, converts, run_values, places)
         lists: dict[str, list[Edit]] = {}
         protected = [*override]
         for parent in draft.layout.parents:
-            own, converts = places.get(parent, {}), "account_type" in update
-            known = Known(account, after.primary_id, converts, run_values, own)
             merging = ListMerge(parent, draft, entries(live, parent), known)
             if any(edit.changes for edit in merging.edits):
                 lists[parent] = merging.edits
-                wanted = parent in overrides or any(it.written.override for it in merging.items)
+                wanted = parent in overrides or any(item.override for item in merging.items)
                 if parent in OVERRIDE_NAMES and (wanted or not entries_after(merging.edits)):
                     protected.append(OVERRIDE_NAMES[parent])
         if not same_id(after.primary_id, live.primary_id):
             ids = lists.get(IDS) or [Edit(part, part) for part in entries(live, IDS)]
             lists[IDS] = _other_ids(live, after, ids, keep_old_id)
-        if not (found := changes(live, after, lists)):
+        if not (differs := changes(live, after, lists)):
             return Merged(live)
         made = with_entries(after, {name: entries_after(edits) for name, edits in lists.items()})
-        return Merged(made, found, tuple(protected) if account is external else ())
+        return Merged(made, differs, tuple(protected) if account is external else ())
 
     merged = merged_with(run_values=False)
     targets = draft.layout.targets.values()

@@ -1,13 +1,11 @@
-"""What a write changes in a record, as a value: a patch.
+"""What a write changes in a record: found, carried over to a record that others changed, undone.
 
-`diff` finds it, `apply` makes it in the record, `rebase` carries it over to a record that somebody
-else changed meanwhile, and `invert` reverses it; an undo is all of them. A list of a record is a
-keyed set: an entry is known by its types, its segment and its value.
+A list of a record is a keyed set: an entry is known by its types, its segment and its value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeAlias
@@ -44,97 +42,47 @@ from importer.planner.entries import (
     with_fields,
 )
 
-_ROLES = "user_role"
-
-
 Entries: TypeAlias = "tuple[tuple[Part, ...], tuple[Part, ...]]"
 """The entries of a list before and after a write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """What a write changes in a record.
-
-    `before` and `after` have only the fields outside lists that change, and the roles if they do.
-    `lists`: each list that changes, by path.
-    """
-
-    before: User
-    after: User
-    lists: Mapping[str, Entries]
-
-    @property
-    def fields(self) -> list[str]:
-        """The names of the fields outside lists that change, in the record's order."""
-        given = self.before.model_fields_set | self.after.model_fields_set
-        return [name for name in compared_fields(User) if name in given]
+def changed_fields(before: User, after: User) -> list[str]:
+    """Return the fields in which two records differ outside their lists."""
+    names = compared_fields(User)
+    return [name for name in names if current(before, name) != current(after, name)]
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """The paths that a patch changes and that somebody else changed, and the patch without them."""
-
-    paths: tuple[str, ...]
-    rest: Patch
-
-
-def diff(before: User, after: User) -> Patch:
-    """Return what differs between two records; what Alma writes by itself does not count."""
-    names = changed_fields(before, after)
-    if before.user_role != after.user_role:
-        names.append(_ROLES)
+def changed_lists(before: User, after: User) -> dict[str, Entries]:
+    """Return the lists in which two records differ; what Alma writes by itself does not count."""
     lists = {name: (entries(before, name), entries(after, name)) for name in LISTS}
-    return _patch(before, after, names, lists)
+    return {name: pair for name, pair in lists.items() if not same_entries(*pair)}
 
 
-def apply(patch: Patch, live: User) -> User:
-    """Return a record with a patch that was made for it, or was carried over to it.
+def carried_over(before: User, after: User, live: User) -> tuple[User, tuple[str, ...]]:
+    """Return a record with what a write changes, and the paths that somebody else changed, too.
 
-    Raises ValueError if a list or a role that the patch changes is another one.
+    What the write changes must be in `live` as it was before, or already as it is after; everything
+    else may differ. A scalar field can conflict, each entry of a list, and the flags of a list;
+    what conflicts stays as it is. With `before` and `after` exchanged, a write is undone.
     """
-    with_roles = merge_roles(patch.before, patch.after, live)
-    fits = all(same_entries(entries(live, name), old) for name, (old, _) in patch.lists.items())
-    if with_roles is None or not fits:
-        msg = "the patch was made for another record"
-        raise ValueError(msg)
-    lists = {name: new for name, (_, new) in patch.lists.items()}
-    return with_entries(with_fields(with_roles, patch.after, patch.fields), lists)
-
-
-def rebase(patch: Patch, live: User) -> Patch | Conflict:
-    """Return a patch as one for a record that somebody else may have changed since.
-
-    What the patch changes must be as it was, or already as it is to be; everything else may
-    differ. A scalar field can conflict, each entry of a list, and the flags of a list.
-    """
-    wanted = [name for name in patch.fields if current(live, name) != current(patch.after, name)]
-    names = [name for name in wanted if current(live, name) == current(patch.before, name)]
-    conflicts = [name for name in wanted if name not in names]
-    lists: dict[str, Entries] = {}
-    for parent, (old, new) in patch.lists.items():
-        is_now = entries(live, parent)
-        made, theirs = _list_rebased(parent, old, new, is_now)
-        lists[parent] = is_now, made
-        conflicts += theirs
-    if merge_roles(patch.before, patch.after, live) is None:
+    wanted = [
+        name
+        for name in changed_fields(before, after)
+        if current(live, name) != current(after, name)
+    ]
+    unchanged = [name for name in wanted if current(live, name) == current(before, name)]
+    conflicts = [name for name in wanted if name not in unchanged]
+    lists: dict[str, tuple[Part, ...]] = {}
+    for parent, (old, new) in changed_lists(before, after).items():
+        parts, paths = _list_carried_over(parent, old, new, entries(live, parent))
+        conflicts += paths
+        if not same_entries(entries(live, parent), parts):
+            lists[parent] = parts
+    with_roles = merge_roles(before, after, live)
+    if with_roles is None:
         conflicts.append(ROLE)
-    else:
-        names.append(_ROLES)
-    rest = _patch(patch.before, patch.after, names, lists)
-    return Conflict(tuple(dict.fromkeys(conflicts)), rest) if conflicts else rest
-
-
-def invert(patch: Patch) -> Patch:
-    """Return the patch that takes another one back."""
-    lists = {name: (new, old) for name, (old, new) in patch.lists.items()}
-    return Patch(patch.after, patch.before, lists)
-
-
-def _patch(
-    before: User, after: User, names: Collection[str], lists: Mapping[str, Entries]
-) -> Patch:
-    changed = {name: one for name, one in lists.items() if not same_entries(*one)}
-    return Patch(with_fields(User(), before, names), with_fields(User(), after, names), changed)
+    record = with_fields(with_roles or live, after, unchanged)
+    return with_entries(record, lists), tuple(dict.fromkeys(conflicts))
 
 
 # one list
@@ -183,10 +131,10 @@ def list_edits(parent: str, before: Sequence[Part], after: Sequence[Part]) -> li
     ]
 
 
-def _list_rebased(
+def _list_carried_over(
     parent: str, before: Sequence[Part], after: tuple[Part, ...], live: tuple[Part, ...]
 ) -> tuple[tuple[Part, ...], list[str]]:
-    """Return a list as it is now with the edits of a patch, and the paths of conflicts."""
+    """Return a list as it is now with the edits of a write, and the paths of conflicts."""
     if same_entries(live, before):
         return after, []
     edits = list_edits(parent, before, after)
@@ -203,8 +151,8 @@ def _list_rebased(
     conflicts: list[str] = []
     open_: list[Edit] = []
     for edit in (*missing, *(edit for edit in edits if edit.old is None)):
-        if found := _found(parent, edit, theirs):
-            at, part = found
+        if counterpart := _counterpart(parent, edit, theirs):
+            at, part = counterpart
             made[at] = Edit(theirs.pop(at), part)
         else:
             open_ += [edit] if edit.changes else []
@@ -240,7 +188,7 @@ def _with_flags(
     return made, conflicts
 
 
-def _found(parent: str, edit: Edit, theirs: Mapping[int, Part]) -> tuple[int, Part] | None:
+def _counterpart(parent: str, edit: Edit, theirs: Mapping[int, Part]) -> tuple[int, Part] | None:
     """Return the place of the entry of `theirs` that an edit is about now, and what it becomes.
 
     Somebody made the same edit, added an equal entry, or changed other fields of the entry. One
@@ -258,7 +206,7 @@ def _found(parent: str, edit: Edit, theirs: Mapping[int, Part]) -> tuple[int, Pa
     was, will, takes_place = comparable(old), comparable(new), _alike(parent, 2)
     ours = [name for name in {**was, **will} if was.get(name) != will.get(name)]
     rivals = [(at, part) for at, part in theirs.items() if takes_place(part, old)]
-    for at, part in sorted(rivals, key=lambda one: _key(parent, one[1]) != _key(parent, old)):
+    for at, part in sorted(rivals, key=lambda rival: _key(parent, rival[1]) != _key(parent, old)):
         held = comparable(part)
         if all(
             held.get(name) in {was.get(name), will.get(name)} for name in (*ours, *CORE[parent])
@@ -283,13 +231,13 @@ def _is_free(parent: str, edit: Edit, theirs: Iterable[Part]) -> bool:
 
 def differences(before: User, after: User) -> tuple[Change, ...]:
     """Return how a record differs from another, value by value, removals first."""
-    lists = {name: list_edits(name, *one) for name, one in diff(before, after).lists.items()}
+    lists = {name: list_edits(name, *pair) for name, pair in changed_lists(before, after).items()}
     return changes(before, after, lists)
 
 
 def changes(before: User, after: User, lists: Mapping[str, Iterable[Edit]]) -> tuple[Change, ...]:
     """Return how a record differs from another whose `lists` have these edits, removals first."""
-    found = [
+    every = [
         *(
             _change(name, current(before, name), current(after, name))
             for name in changed_fields(before, after)
@@ -302,13 +250,7 @@ def changes(before: User, after: User, lists: Mapping[str, Iterable[Edit]]) -> t
             for change in _entry_changes(parent, edit)
         ),
     ]
-    return tuple(sorted(found, key=lambda change: change.kind is not ChangeKind.REMOVE))
-
-
-def changed_fields(before: User, after: User) -> list[str]:
-    """Return the fields in which two records differ outside their lists."""
-    names = compared_fields(User)
-    return [name for name in names if current(before, name) != current(after, name)]
+    return tuple(sorted(every, key=lambda change: change.kind is not ChangeKind.REMOVE))
 
 
 def _change(where: str, old: str, new: str) -> Change:
@@ -353,8 +295,8 @@ def _traits(user: User) -> frozenset[str]:
     """Return what a person is known by beside the primary ID: words of the name, and the rest."""
     words = " ".join((current(user, "first_name"), current(user, "last_name"))).split()
     born, contact = current(user, "birth_date"), user.contact_info or ContactInfo()
-    mails = (current(one, "email_address") for one in contact.email or ())
-    ids = (current(one, "value") for one in user.user_identifier or ())
+    mails = (current(email, "email_address") for email in contact.email or ())
+    ids = (current(entry, "value") for entry in user.user_identifier or ())
     return frozenset(filter(None, (*map(folded, words), born, *map(str.casefold, (*mails, *ids)))))
 
 
@@ -366,16 +308,16 @@ def same_as_sent(sent: User, answered: User, before: User | None) -> tuple[str, 
     itself: see `compared_fields`, and the PIN, which it need not answer. Codes are compared
     without case.
     """
-    patch = diff(before or User(), sent)
+    was = before or User()
     ours, theirs = comparable(sent, fold_codes=True), comparable(answered, fold_codes=True)
     missing = [
         name
-        for name in patch.fields
+        for name in changed_fields(was, sent)
         if name not in _NOT_ANSWERED and ours.get(name) != theirs.get(name)
     ]
     if roles_kept(sent, answered, before):
         missing.append(ROLE)
-    for parent, (old, new) in patch.lists.items():
+    for parent, (old, new) in changed_lists(was, sent).items():
         missing += _missing_entries(parent, old, new, entries(answered, parent))
     return tuple(dict.fromkeys(missing))
 
@@ -438,19 +380,19 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
     before = written.before
     if made_external(before, live):
         before = with_fields(before, live, ("account_type", "external_id"))
-    patch = rebase(invert(diff(before, _as_kept(written))), live)
-    theirs, patch = (patch.paths, patch.rest) if isinstance(patch, Conflict) else ((), patch)
-    after = apply(patch, live)
+    after, theirs = carried_over(_as_kept(written), before, live)
     primary_id, ids = current(live, "primary_id"), entries(after, "user_identifier")
     others = ids
     if not same_id(primary_id, after.primary_id):  # Alma takes no value twice (contract 3.2)
-        others = tuple(one for one in ids if not same_id(current(one, "value"), after.primary_id))
+        others = tuple(
+            entry for entry in ids if not same_id(current(entry, "value"), after.primary_id)
+        )
         after = with_entries(after, {"user_identifier": others})
-    if not (found := differences(live, after)):
+    if not (changed := differences(live, after)):
         return Undone(Unchanged(row, primary_id), theirs)
-    override = _override(written, live, after, found)
+    override = _override(written, live, after, changed)
     own = len(others) == len(ids)  # nothing goes but what the update added
-    return Undone(Update(row, primary_id, live, after, found, override, takes_back=own), theirs)
+    return Undone(Update(row, primary_id, live, after, changed, override, takes_back=own), theirs)
 
 
 def as_created(sent: User, answered: User | None, live: User) -> bool:
@@ -479,9 +421,8 @@ def _as_kept(written: Written) -> User:
     """Return the record before the update with what the update changed, as Alma shows it."""
     before, sent = written.before, written.sent
     answered = written.answered or sent
-    patch = diff(before, sent)
-    lists = {parent: _echo(parent, sent, answered) for parent in patch.lists}
-    kept = with_entries(with_fields(before, answered, patch.fields), lists)
+    lists = {parent: _echo(parent, sent, answered) for parent in changed_lists(before, sent)}
+    kept = with_entries(with_fields(before, answered, changed_fields(before, sent)), lists)
     return merge_roles(before, sent, kept) or kept
 
 
@@ -498,9 +439,7 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
         lambda one, other: shape(one) == shape(other),
         lambda one, other: shape(one).items() <= shape(other).items(),
     )
-    return tuple(
-        own[at] if found is None else there[found] for at, found in pairs if at is not None
-    )
+    return tuple(own[at] if kept is None else there[kept] for at, kept in pairs if at is not None)
 
 
 def _override(

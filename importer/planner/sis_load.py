@@ -45,7 +45,7 @@ from importer.planner.entries import (
     with_value,
 )
 from importer.planner.merge import IDS, SET_APART, Merged, new_user
-from importer.planner.patch import diff, differences
+from importer.planner.patch import changed_fields, changed_lists, differences
 from importer.planner.staff_edits import Earlier, Edit, Keyed, Reviewed, texts, value_of
 
 _DEFAULTS = {"status": "ACTIVE", "preferred_language": "en", "cataloger_level": "00"}
@@ -222,8 +222,7 @@ def after_load(
         if gone and key not in imprints:
             imprints[key] = one._replace(made="")
     imprints |= not_given(draft, imprints, after, earlier)
-    patch = diff(live, after)
-    kept = {*edited} - {*patch.fields, *patch.lists}
+    kept = {*edited} - {*changed_fields(live, after), *changed_lists(live, after)}
     for key, one in imprints.items():
         if one.where.path in kept and one.made:
             last = edited[one.where.path]

@@ -32,7 +32,7 @@ from importer.planner.merge import (
     new_entry,
     resolve_value,
 )
-from importer.planner.patch import diff
+from importer.planner.patch import changed_fields, changed_lists
 
 Keyed: TypeAlias = Callable[[str], str]
 """Hashes a text with a secret key, so that nobody can find it by trying values."""
@@ -123,15 +123,14 @@ def as_written(before: User | None, sent: User, hashed: Keyed, day: date) -> Imp
     neither is a value that Alma had already.
     """
     was = before if before is not None else User()
-    patch = diff(was, sent)
     found: dict[str, Imprint] = {}
 
     def add(key: str, where: Where, text: str) -> None:
         found[key] = Imprint(where, "", "", hashed(text), "", day.isoformat())
 
-    for name in patch.fields:
+    for name in changed_fields(was, sent):
         add(name, Where(name), normal(name, current(sent, name)))
-    for parent in patch.lists:
+    for parent in changed_lists(was, sent):
         kind, numbers = TYPE_FIELD[parent], Counter[tuple[str, ...]]()
         for part in (one for one in entries(sent, parent) if one not in entries(was, parent)):
             values = {name: current(part, name) for name in comparable(part)}

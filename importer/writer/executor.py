@@ -35,7 +35,7 @@ from importer.model.text import counted
 from importer.model.user import User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.leavers import is_as_planned, without_counts
-from importer.planner.patch import Conflict, apply, diff, may_still_be, rebase, same_as_sent
+from importer.planner.patch import carried_over, may_still_be, same_as_sent
 from importer.writer.outage import MOST_FAILURES, Failures
 from importer.writer.outcomes import (
     NoWrite,
@@ -283,11 +283,10 @@ class Executor:
                     ended = self._hold(step, message, code=Code.NOT_DELETED)
                     return None
                 current = without_counts(current)
-            patch = rebase(diff(step.before or step.after, step.after), current)
-            if isinstance(patch, Conflict):
+            merged, theirs = carried_over(step.before or step.after, step.after, current)
+            if theirs:
                 ended = self._hold(step, CHANGED)
                 return None
-            merged = apply(patch, current)
             if merged == current:
                 ended = self._already(step, sends, "was so already", current)
                 return None

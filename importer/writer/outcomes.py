@@ -18,7 +18,7 @@ from importer.model.plan import Act
 from importer.model.problem import VALUE, Code, Origin, Problem, Repairs
 from importer.model.user import DELETED, AccountType, Part, User
 from importer.planner.entries import STICKY, comparable, current, entries, same_id
-from importer.planner.patch import Conflict, diff, rebase, same_as_sent
+from importer.planner.patch import carried_over, same_as_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _verify_update(step: Pending, found: User) -> WriteFound | NoWrite:
     changes = same_as_sent(body, before, before)
     if changes and not missing:
         return WriteFound()
-    if isinstance(rebase(diff(before, body), found), Conflict):
+    if carried_over(before, body, found)[1]:
         return NoWrite.EDITED
     # Alma takes a record whole: if any of it is there, the rest was kept by Alma. Where Alma
     # answers nothing that could show it (a PIN alone), sending it again does no harm.

@@ -107,14 +107,10 @@ def first_twin_wins() -> None:
 def put_without_merge() -> None:
     """What was planned is put, whatever the record is now."""
 
-    def second(_first: object, after: User) -> User:
-        return after
+    def planned(_before: User, after: User, _now: User) -> tuple[User, tuple[str, ...]]:
+        return after, ()
 
-    def first(after: User, _now: User) -> User:
-        return after
-
-    for name, called in (("diff", second), ("rebase", first), ("apply", first)):
-        setattr(executor, name, called)
+    setattr(executor, "carried_over", planned)  # noqa: B010
 
 
 def absent_on_any_error() -> None:

@@ -17,7 +17,6 @@ from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import Merged, merge
-from importer.planner.patch import Conflict, apply, diff, rebase
 from importer.planner.safety_checks import count_steps, failed_checks
 from importer.planner.staff_edits import Places
 
@@ -158,12 +157,6 @@ def updated(row: DraftUser, live: User, places: Places | None = None) -> Merged:
     return merge(
         row, live, rename=False, convert=False, keep_old_id=None, overrides=(), places=places or {}
     )
-
-
-def carried(before: User, after: User, now: User) -> User | Conflict:
-    """An update carried over to a record that somebody else changed since."""
-    patch = rebase(diff(before, after), now)
-    return patch if isinstance(patch, Conflict) else apply(patch, now)
 
 
 def shape(one: User) -> tuple[object, ...]:

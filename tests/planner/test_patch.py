@@ -1,4 +1,4 @@
-"""The laws of patches, and of the merge that makes them, over generated records and rows."""
+"""The laws of changes, and of the merge that makes them, over generated records and rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from importer.planner.entries import (
     types,
     with_entries,
 )
-from importer.planner.patch import Conflict, Patch, apply, diff, invert, list_edits, rebase
+from importer.planner.patch import carried_over, changed_lists, list_edits
 from tests.planner.people import shape, updated
 from tests.planner.strategies import KINDS, LISTED, live_users, pairs
 
@@ -51,10 +51,10 @@ def records(draw: st.DrawFn) -> Records:
 
 
 class Meeting(NamedTuple):
-    """A patch, and the record for which it was made as staff left it since."""
+    """A record before and after a write, and the one before it as staff left it since."""
 
-    patch: Patch
-    made_for: User
+    before: User
+    after: User
     now: User
 
 
@@ -62,63 +62,66 @@ class Meeting(NamedTuple):
 def meetings(draw: st.DrawFn) -> Meeting:
     """An update or its undo, and staff who removed, described and marked entries meanwhile."""
     row, live = draw(pairs())
-    patch, base = diff(live, updated(row, live).after), live
+    before, after = live, updated(row, live).after
     if draw(st.booleans()):
-        patch, base = invert(patch), apply(patch, base)
+        before, after = after, before
     lists = {}
     for parent in KINDS:
-        left = [part for part in entries(base, parent) if draw(st.integers(0, 3))]
+        left = [part for part in entries(before, parent) if draw(st.integers(0, 3))]
         if left and "note" in type(left[0]).model_fields and draw(st.booleans()):
             left[0] = left[0].model_copy(update={"note": BY_STAFF})
         if left and parent in FLAGS and draw(st.booleans()):
             chosen = draw(st.integers(0, len(left) - 1))
             left = [flagged(part, PREFERRED, on=n == chosen) for n, part in enumerate(left)]
         lists[parent] = tuple(left)
-    return Meeting(patch, base, with_entries(base, lists))
+    return Meeting(before, after, with_entries(before, lists))
 
 
-def what_differs_makes_the_other_record(pair: Records) -> None:
-    """`apply(diff(a, b), a) == b`: the same fields and the same entries."""
-    one, other = pair
-    assert shape(apply(diff(one, other), one)) == shape(other)
-    assert shape(apply(diff(one, one), one)) == shape(one)
+def a_change_carried_over_to_its_own_record_makes_the_other(pair: Records) -> None:
+    """`carried_over(a, b, a)` is b, without conflicts: the same fields and the same entries."""
+    before, after = pair
+    made, conflicts = carried_over(before, after, before)
+    assert not conflicts
+    assert shape(made) == shape(after)
 
 
-def what_is_reversed_gives_the_record_back(pair: Records) -> None:
-    """`apply(invert(p), apply(p, a)) == a`, and what is reversed twice is the patch itself."""
-    one, other = pair
-    patch = diff(one, other)
-    assert shape(apply(invert(patch), apply(patch, one))) == shape(one)
-    assert invert(invert(patch)) == patch
+def there_and_back_is_the_start(pair: Records) -> None:
+    """With the records exchanged, the change is undone."""
+    before, after = pair
+    made, _ = carried_over(before, after, before)
+    back, conflicts = carried_over(after, before, made)
+    assert not conflicts
+    assert shape(back) == shape(before)
 
 
-def an_undisturbed_patch_stays_itself(pair: Records) -> None:
-    """Carried over to the record for which it was made, a patch is the same."""
-    one, other = pair
-    patch = diff(one, other)
-    assert rebase(patch, one) == patch
+def a_change_that_is_made_already_changes_nothing(pair: Records) -> None:
+    """Carried over to the record that it makes, it leaves that as it is."""
+    before, after = pair
+    made, conflicts = carried_over(before, after, after)
+    assert not conflicts
+    assert shape(made) == shape(after)
 
 
-def a_patch_that_is_made_already_is_empty(pair: Records) -> None:
-    """Carried over to the record that it makes, nothing of it is left."""
-    one, other = pair
-    rest = rebase(diff(one, other), other)
-    assert not isinstance(rest, Conflict)
-    assert shape(apply(rest, other)) == shape(other)
+def no_change_leaves_any_record_as_it_is(pair: Records) -> None:
+    """`carried_over(a, a, b)` is b."""
+    before, other = pair
+    made, conflicts = carried_over(before, before, other)
+    assert not conflicts
+    assert shape(made) == shape(other)
 
 
 def what_staff_did_since_stays(meeting: Meeting) -> None:
-    """What a patch meets stays: nothing comes back, and nothing goes that it did not change.
+    """Of what a write meets, nothing comes back, and nothing goes that it did not change.
 
     An entry that staff removed comes back neither as it was nor as it was to be, what they wrote in
     one stays, and so does the mark that they set, which nothing else has then. Of two entries with
     the same types, segment and value nobody can say which one staff meant.
     """
-    patch, made_for, now = meeting
-    met = rebase(patch, now)
-    after = apply(met.rest if isinstance(met, Conflict) else met, now)
+    before, planned, now = meeting
+    after, _ = carried_over(before, planned, now)
+    lists = changed_lists(before, planned)
     for parent in KINDS:
-        old, new = patch.lists.get(parent, ((), ()))
+        old, new = lists.get(parent, ((), ()))
         if not (is_keyed(parent, old) and is_keyed(parent, new)):
             continue
         edits = [edit for edit in list_edits(parent, old, new) if edit.changes]
@@ -134,7 +137,7 @@ def what_staff_did_since_stays(meeting: Meeting) -> None:
         assert noted[0] == noted[1]
         was, chosen, marked = (
             [part for part in entries(one, parent) if getattr(part, PREFERRED, False)]
-            for one in (made_for, now, after)
+            for one in (before, now, after)
         )
         several = max(len(was), sum(bool(getattr(part, PREFERRED, False)) for part in new)) > 1
         if parent in FLAGS and not several:
@@ -170,16 +173,16 @@ def plain(parts: Iterable[Part]) -> Counter[str]:
 
 
 LAWS_OF_RECORDS = (
-    what_differs_makes_the_other_record,
-    what_is_reversed_gives_the_record_back,
-    an_undisturbed_patch_stays_itself,
-    a_patch_that_is_made_already_is_empty,
+    a_change_carried_over_to_its_own_record_makes_the_other,
+    there_and_back_is_the_start,
+    a_change_that_is_made_already_changes_nothing,
+    no_change_leaves_any_record_as_it_is,
 )
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=SLOW, derandomize=True)
 @given(records())
-def test_the_laws_of_a_patch(pair: Records) -> None:
+def test_the_laws_of_a_change(pair: Records) -> None:
     """The laws above, of any two records."""
     for law in LAWS_OF_RECORDS:
         law(pair)
@@ -195,7 +198,7 @@ def test_an_update_and_an_undo_keep_what_staff_did(meeting: Meeting) -> None:
 @pytest.mark.hunt
 @settings(max_examples=40_000, deadline=None, suppress_health_check=SLOW)
 @given(records())
-def test_the_laws_of_a_patch_of_many_more_records(pair: Records) -> None:
+def test_the_laws_of_a_change_of_many_more_records(pair: Records) -> None:
     """New ones each time."""
     for law in LAWS_OF_RECORDS:
         law(pair)

@@ -13,6 +13,7 @@ from importer.model.user import AccountType, Part, User, UserIdentifier
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import CORE, FLAGS, current, entries, equal, same_text, types
 from importer.planner.merge import (
+    Known,
     ListMerge,
     Merged,
     entries_after,
@@ -21,8 +22,8 @@ from importer.planner.merge import (
     our_segment,
     segment,
 )
-from importer.planner.patch import Conflict, same_as_sent
-from tests.planner.people import carried, shape, updated
+from importer.planner.patch import carried_over, same_as_sent
+from tests.planner.people import shape, updated
 from tests.planner.strategies import LIST_POLICIES, pairs
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -183,8 +184,9 @@ def no_entry_is_ever_repeated(case: Case) -> None:
 def an_unrelated_change_is_kept(case: Case) -> None:
     """A field that someone else changed meanwhile and the update's own changes both stand."""
     theirs = {"web_site_url": "https://example.org/me", "full_name": "Other"}
-    made = carried(case.live, case.after, case.live.model_copy(update=theirs))
-    assert isinstance(made, User)
+    now = case.live.model_copy(update=theirs)
+    made, conflicts = carried_over(case.live, case.after, now)
+    assert not conflicts
     assert shape(made) == shape(case.after.model_copy(update=theirs))
 
 
@@ -207,12 +209,12 @@ def an_update_that_was_lost_is_noticed(case: Case) -> None:
 
 def someone_elses_edit_of_the_same_field_is_a_conflict(case: Case) -> None:
     """Where the update and someone else change one field differently, a person decides."""
-    joined = carried(case.live, case.after, case.live.model_copy(update={"last_name": "Third"}))
+    now = case.live.model_copy(update={"last_name": "Third"})
+    joined, conflicts = carried_over(case.live, case.after, now)
     if current(case.after, "last_name") != current(case.live, "last_name"):
-        assert isinstance(joined, Conflict)
-        assert joined.paths == ("last_name",)
+        assert conflicts == ("last_name",)
     else:
-        assert isinstance(joined, User)
+        assert not conflicts
         assert shape(joined) == shape(case.after.model_copy(update={"last_name": "Third"}))
 
 
@@ -221,8 +223,8 @@ def a_created_user_needs_no_update(case: Case) -> None:
     assert updated(case.draft, new_user(case.draft)).changes == ()
 
 
-def a_new_list_is_what_a_merge_with_nothing_makes(case: Case) -> None:
-    """The form of a row's shape gives each row of that shape, and of others, the merged list."""
+def a_new_list_is_what_a_merge_with_an_empty_list_makes(case: Case) -> None:
+    """Entries of which no two meet are added as they are; every other list is merged as always."""
     targets, flipped = case.draft.layout.targets, {"true": "false", "false": "true"}
     words = {
         label: f"{text} x"
@@ -235,7 +237,10 @@ def a_new_list_is_what_a_merge_with_nothing_makes(case: Case) -> None:
     for changed in ({}, words, flags):
         row = replace(case.draft, values={**case.draft.values, **changed})
         for parent in {entry.parent for entry in row.layout.entries}:
-            merged = entries_after(ListMerge(parent, row, (), None).edits)
+            if any(item.for_known_users() != item for item in row.entries(parent)):
+                continue  # only new users get all of these entries
+            known = Known(row.layout.account_type, "", adopts=False, run_values=True, places={})
+            merged = entries_after(ListMerge(parent, row, (), known).edits)
             assert entries(new_user(row), parent) == merged
 
 
@@ -254,7 +259,7 @@ RULES = (
     an_update_that_was_lost_is_noticed,
     someone_elses_edit_of_the_same_field_is_a_conflict,
     a_created_user_needs_no_update,
-    a_new_list_is_what_a_merge_with_nothing_makes,
+    a_new_list_is_what_a_merge_with_an_empty_list_makes,
 )
 
 
