@@ -123,7 +123,7 @@ def _checks(job: Job) -> Iterator[tuple[str, Callable[[], Finding | str]]]:
     for name, address in (("chat", notify.chat), ("ping", notify.ping)):
         if address is not None and address.startswith("$"):
             yield name, partial(_secret, address)
-    if notify.email or notify.office:
+    if notify.email:
         yield "email", lambda: f"Emails are sent through {mail_settings().alma_mail_host}."
     elif notify.chat is None:
         advice = "Set `email` or `chat` under `notify:`."

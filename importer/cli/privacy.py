@@ -195,7 +195,7 @@ def _is_of_job(name: str) -> str:
         return ""  # nobody runs it any more
     if state.active is not None:
         return "a load of this job is not finished; run the job first"
-    if state.held:
+    if state.held is not None:
         return "a load of this job is held; allow or skip it first. See: importer job list"
     return ""
 

@@ -24,9 +24,6 @@ DRIFTS = 3
 FEW = 5
 """A percentage never allows fewer than this number of people."""
 
-NOT_OF_CORRECTIONS = frozenset(Guards.model_fields) - {"creates"}
-"""Guards that compare whole rosters: corrected rows are few, and what is wrong goes back again."""
-
 
 def failed_guards(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
     """Yield the guards that the plan of a load fails, and the safety checks of its mapping.
@@ -35,16 +32,11 @@ def failed_guards(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
     """
     guards = job.file.guards
     plan, last = load.planned, state.last
-    whole = last.rows if load.corrects is not None and last is not None else plan.patrons
-    found = [
-        *_few(guards, plan.patrons, state.loads),
-        *_many(guards, plan, whole),
-        *(_absent(plan, last, guards.absent) if last is not None else ()),
-        *(_changed_mapping(load, last) if guards.mapping == "hold" and last is not None else ()),
-        *(_earlier(job, load, state) if guards.earlier == "hold" else ()),
-    ]
-    corrections = load.corrects is not None
-    yield from (one for one in found if not (corrections and one.name in NOT_OF_CORRECTIONS))
+    yield from _few(guards, plan.patrons, state.loads)
+    yield from _many(guards, plan)
+    yield from _absent(plan, last, guards.absent) if last is not None else ()
+    yield from _changed_mapping(load, last) if guards.mapping == "hold" and last is not None else ()
+    yield from _earlier(job, load, state) if guards.earlier == "hold" else ()
     with Ledger.open(Path(load.run)) as ledger:
         failed = ledger.facts.failed_checks
     for one in failed:
@@ -75,9 +67,10 @@ def _few(guards: Guards, people: int, loads: tuple[LastLoad, ...]) -> Iterator[F
         yield FailedGuard(name="drift", sentence=sentence)
 
 
-def _many(guards: Guards, plan: Summary, whole: int) -> Iterator[FailedGuard]:
-    """Compare what would happen to the rows with `whole`, the people of which a part is usual."""
-    of_rows = f" of {counted(plan.patrons, 'row')}"
+def _many(guards: Guards, plan: Summary) -> Iterator[FailedGuard]:
+    """Compare what would happen to the rows with how many there are."""
+    whole = plan.patrons
+    of_rows = f" of {counted(whole, 'row')}"
     known = "may be known in Alma under other IDs."
     for name, limit, count, noun, would, why in (
         ("creates", guards.creates, plan.create or 0, " users", "be created", f" They {known}"),
@@ -208,19 +201,18 @@ def _ids(run: str) -> set[str] | None:
 
 
 def _meant(job: Job, run: str, state: State) -> Load:
-    """Return the held load that a person means. Raises UsageError where this is not clear."""
-    found = [one for one in state.held if not run or Path(one.run).name == Path(run).name]
-    if len(found) == 1:
-        return found[0]
+    """Return the held load. Raises UsageError if it is not that of the run that a person names."""
+    if state.held is not None and Path(run or state.held.run).name == Path(state.held.run).name:
+        return state.held
     raise _not_meant(job, run, state)
 
 
 def _not_meant(job: Job, run: str, state: State) -> UsageError:
-    """Return the error that no load that is held was named, with what is held."""
+    """Return the error that the load that is held was not named, with what is held."""
     msg = f"{run} is not held any more." if run else "--run is missing."
-    held = (line for load in state.held for line in why_held(job, load, state))
-    then = "\n".join(("Now held:", *held)) if state.held else f"See: {command_line('job', 'list')}"
-    return UsageError(f"{msg} {then}")
+    if state.held is None:
+        return UsageError(f"{msg} See: {command_line('job', 'list')}")
+    return UsageError("\n".join((f"{msg} Now held:", *why_held(job, state.held, state))))
 
 
 def _reason(why: str) -> str:
@@ -242,7 +234,7 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
     store = Store(job.name)
     with store.locked():
         store.open(job.path)
-        if not store.state.held:
+        if store.state.held is None:
             msg = f"No load of the job {job.name} is held by a guard."
             raise UsageError(msg)
         load = _meant(job, run, store.state)
@@ -259,7 +251,7 @@ def allow(job: Job, checks: Sequence[str], run: str, who: str, why: str, now: da
         # without one, the run was purged, and is planned again
         seal = of_run(load.run, lambda ledger: ledger.value("seal"), None) or ""
         passing = load.model_copy(update={"step": Step.PLANNED, "allowed": allowed, "seal": seal})
-        store.decide(decision, **store.state.slot(load, passing))
+        store.decide(decision, open=passing)
     return decision
 
 
@@ -287,27 +279,19 @@ def skip(job: Job, names: Sequence[str], run: str, who: str, why: str, now: date
             ]  # fmt: skip
             feeds[address] = feed.marked(files, FileState.SKIPPED, now)
             skipped |= {str(file.found): file.name for file in files}
-        corrected = {} if held is None or held.corrects is None else of_load
-        hashes = {found.name: sha256 for found, sha256 in corrected.items()}
-        returned = dict(store.state.returned)
-        for name, one in returned.items():
-            sha256 = one.refused if held is None else hashes.get(name, "")
-            if sha256 and (not names or name in names):
-                returned[name] = one.model_copy(update={"skipped": sha256, "refused": ""})
-                skipped[name] = name
-        if held is not None:  # whole, also what is not remembered, such as corrections
+        if held is not None:  # a load is skipped whole
             skipped = dict.fromkeys(map(str, of_load), "")
         if unknown := {*names} - {*skipped.values()}:
             msg = f"{word_list(sorted(unknown))} is not refused. Nothing was skipped."
             raise UsageError(msg)
-        if not skipped and store.state.held:
+        if not skipped and store.state.held is not None:
             raise _not_meant(job, "", store.state)
         if not skipped:
             msg = f"No file of the job {job.name} is held or refused."
             raise UsageError(msg)
         of_run = held.run if held is not None else ""
         decision = Decision(at=now, who=who, why=_reason(why), files=tuple(skipped), run=of_run)
-        over = store.state.slot(held, None) if held is not None else {}
-        store.decide(decision, feeds=feeds, returned=returned, **over)
+        over = {"open": None} if held is not None else {}
+        store.decide(decision, feeds=feeds, **over)
         store.remove_copies(held.files if held is not None else ())
     return decision

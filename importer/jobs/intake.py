@@ -407,11 +407,10 @@ class Intake:
     def mark(self, load: Load, state: FileState, **changes: object) -> None:
         """Remember what became of the files of a load, with other changes of the state."""
         feeds = self._store.state.feeds
-        if load.corrects is None:
-            for part, file in zip(self._job.file.rosters, load.files, strict=False):
-                feeds, address = self._owned(feeds, part, (file.found,)), part.source.address
-                feed = feeds.get(address, Feed())
-                feeds = {**feeds, address: feed.marked((file,), state, self._tools.now())}
+        for part, file in zip(self._job.file.rosters, load.files, strict=False):
+            feeds, address = self._owned(feeds, part, (file.found,)), part.source.address
+            feed = feeds.get(address, Feed())
+            feeds = {**feeds, address: feed.marked((file,), state, self._tools.now())}
         self._store.save(feeds=feeds, **changes)
 
     def put_away(self, load: Load) -> tuple[str, ...]:

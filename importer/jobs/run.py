@@ -31,10 +31,16 @@ from importer.jobs.feed import FileState, opened
 from importer.jobs.guards import cut_off, failed_guards, mappings_of
 from importer.jobs.intake import Intake, load_mapping
 from importer.jobs.notify import REPEAT_AFTER, Level, Message, Reporter
-from importer.jobs.returns import Returns
 from importer.jobs.schema import Job
 from importer.jobs.state import COMPARED, LastLoad, Load, Ran, RunningError, Step, Store, of_run
-from importer.jobs.words import to_retire, what_next, what_was_done, why_held
+from importer.jobs.words import (
+    to_correct,
+    to_retire,
+    what_next,
+    what_was_done,
+    why_held,
+    workbooks,
+)
 from importer.ledger.ledger import Ledger, State, summarize
 from importer.model.files import unused
 from importer.model.run import SisLoad, Summary
@@ -66,7 +72,6 @@ class JobRun:
         self._tools = tools
         self._store = Store(job.name)
         self._intake = Intake(job, tools, self._store)
-        self._returns = Returns(job, tools, self._store)
         self._loaded = False
         self._reporter = Reporter(job.name, job.file.notify, tools.say)
         self.messages = self._reporter.messages
@@ -78,7 +83,6 @@ class JobRun:
         """
         with self._store.locked():
             self._store.open(self._job.path)
-            self._returns.renumber()
             self._intake.look()
 
     def run(self) -> Exit:
@@ -97,7 +101,6 @@ class JobRun:
                 raise
             self._reporter.ping("start")
             try:
-                self._returns.renumber()
                 code = Exit.worst(set(self._loads()))
                 deciding = (one for one in self.messages if one.exit is code)
                 headline = next((one.headline for one in (*deciding, *self.messages[-1:])), "")
@@ -126,18 +129,13 @@ class JobRun:
             return code
 
     def _loads(self) -> Iterator[Exit]:
-        """Finish the open loads, then load corrections and new files; yield each exit code."""
-        for load in self._store.state.unfinished:
-            if load.step is Step.HELD:
-                continue
+        """Finish the open load, then load new files; yield each exit code."""
+        if (load := self._store.state.active) is not None:
             reported_late = load.step is Step.PUT_AWAY
             code = self._load(load, last_attempt=reported_late)
             yield code
             if not (code in FINE or reported_late):
                 return
-        yield from self._corrected()
-        if self._store.state.active is not None:
-            return
         while True:
             try:
                 new = self._intake.pick_up(went_on=self._loaded)
@@ -164,25 +162,6 @@ class JobRun:
             self._reporter.send(self._reporter.message(Level.NOTHING, Exit.DONE, headline, lines))
             yield Exit.DONE
 
-    def _corrected(self) -> Iterator[Exit]:
-        """Load what the office corrected, and give it rejects that wait; yield exit codes."""
-        try:
-            for load in self._returns.corrections():
-                self._keep(load, load)
-                yield self._load(load)
-                if self._store.state.active is not None:
-                    return
-            self._returns.hand_over()  # last: an email that cannot be sent stops no corrections
-            if self._store.state.superseded:  # corrections that came too late, or misnamed ones
-                yield self._report_late()
-        except ImporterError as error:
-            only = "This concerns `rejects_to` of the job only. Rosters are loaded all the same."
-            yield self._report_trouble(error, None, (only,))
-
-    def _keep(self, load: Load, kept: Load | None, **changes: object) -> None:
-        """Save a load as it is now, or None where it is over, with other changes of the state."""
-        self._store.save(**self._store.state.slot(load, kept), **changes)
-
     def _load(self, load: Load, *, last_attempt: bool = False) -> Exit:
         """Take the steps that are left, report the result, now or next time; close the load."""
         steps = {
@@ -195,21 +174,21 @@ class JobRun:
             load = self._still_valid(load)
             while load.step is not Step.PUT_AWAY:
                 load = steps[load.step](load)
-                self._keep(load, load)
+                self._store.save(open=load)
         except ImporterError as error:
             if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
                 self._store.remove_copies(load.files)
                 if error.cause in OF_FILES:
-                    self._intake.mark(load, FileState.REFUSED, returned=self._returns.refused(load))
+                    self._intake.mark(load, FileState.REFUSED)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
-                self._keep(load, None)
+                self._store.save(open=None)
             return self._report_trouble(error, load, self._not_loaded(load))
         message = self._result(load)
         notified, all_have = self._reporter.send(message, load.notified)
         if not (all_have or last_attempt):
-            self._keep(load, load.model_copy(update={"notified": notified}))
+            self._store.save(open=load.model_copy(update={"notified": notified}))
             return Exit.worst({message.exit, Exit.STOPPED})
-        self._keep(load, None, superseded=())
+        self._store.save(open=None, superseded=())
         self._loaded = True
         self._purge()
         return message.exit if all_have else Exit.worst({message.exit, Exit.STOPPED})
@@ -218,7 +197,7 @@ class JobRun:
         """Return that nothing was loaded, where this is so. `load`: the one that was stopped."""
         if load is not None and (load.step is not Step.PICKED_UP or load.planned_again):
             return ()
-        if load is not None and (self._loaded or load.corrects is not None):
+        if load is not None and self._loaded:
             return ("It was not loaded.",)
         return () if self._loaded else ("Nothing was loaded.",)
 
@@ -239,7 +218,7 @@ class JobRun:
             self._tools.say(f"{error} The roster is planned again.")
             return load.to_plan_again
         made = (facts.command, [Path(mapping.typed) for _, mapping in facts.rosters], facts.sis)
-        wanted = (self._planning, self._mappings(load), self._sis)
+        wanted = (self._planning, self._mappings, self._sis)
         lacks_zip = self._planning == "check" and not all(map(os.path.isfile, load.zips or ("",)))
         if made != wanted or lacks_zip:
             return load.to_plan_again
@@ -269,7 +248,7 @@ class JobRun:
 
     def _plan(self, load: Load) -> Load:
         """Plan the rosters, or check them for the SIS load and write its zip."""
-        mappings = self._mappings(load)
+        mappings = self._mappings
         if len(load.files) != len(mappings):
             msg = "The job has other rosters than when it picked up its files."
             raise StepError(Exit.STOPPED, msg, Cause.OTHER)
@@ -285,11 +264,9 @@ class JobRun:
         planned = {"step": Step.PLANNED, "run": summary.run, "summary": summary, "zips": zips}
         return load.model_copy(update=planned)
 
-    def _mappings(self, load: Load) -> list[Path]:
-        rosters = self._job.file.rosters
-        if load.corrects is not None:
-            rosters = rosters[load.corrects : load.corrects + 1]
-        return [part.mapping for part in rosters]
+    @property
+    def _mappings(self) -> list[Path]:
+        return [part.mapping for part in self._job.file.rosters]
 
     def _write_zips(self, load: Load, run: Path) -> tuple[str, ...]:
         """Write the zip of the SIS load at once, so that it contains what was checked."""
@@ -302,8 +279,6 @@ class JobRun:
 
     def _check_complete(self, load: Load, plan: Summary) -> None:
         """Raise RosterError where a file has no people, or ends in the middle of a row."""
-        if load.corrects is not None:  # a person may delete all rows of the workbook
-            return
         if not plan.patrons:
             msg = f"The file {load.files[0].name} has no people."
             raise RosterError(msg)
@@ -318,7 +293,7 @@ class JobRun:
         held = tuple(guard for guard in failed if guard.name not in load.allowed)
         if held:
             load = load.model_copy(update={"step": Step.HELD, "held": held})
-            self._intake.mark(load, FileState.HELD, **state.slot(load, load))
+            self._intake.mark(load, FileState.HELD, open=load)
             why = "\n".join(why_held(self._job, load, self._store.state))
             raise StepError(Exit.SAFETY_CHECK, why, Cause.OTHER)
         do = self._job.file.do
@@ -340,10 +315,7 @@ class JobRun:
             allowed=load.allowed,
         )
         state = self._store.state
-        changes = {**state.slot(load, load), "returned": self._returns.after(load)}
-        if load.corrects is None:  # corrections that are held are void from now on
-            self._store.remove_copies(file for one in state.corrections for file in one.files)
-            changes |= {"loads": (*state.loads, done)[-COMPARED:], "corrections": ()}
+        changes: dict[str, object] = {"open": load, "loads": (*state.loads, done)[-COMPARED:]}
         if self._sis and load.delivered:
             changes["delivered"] = (*state.delivered, load.run)[-COMPARED:]
         self._intake.mark(load, FileState.LOADED, **changes)
@@ -375,7 +347,7 @@ class JobRun:
                     if there.get(name) != path.stat().st_size:
                         place.put(path, name)
                     load = load.model_copy(update={"delivered": (*load.delivered, name)})
-                    self._keep(load, load)
+                    self._store.save(open=load)
         except PlaceError as error:
             msg = (
                 f"The file for Alma's SIS load ({counted(load.planned.ready, 'row')}) was not "
@@ -386,19 +358,36 @@ class JobRun:
         return load
 
     def _finish(self, load: Load) -> Load:
-        place = self._intake if load.corrects is None else self._returns
-        trouble = [*place.put_away(load)]
+        """Put the files of a load away, and its rows to correct into `rejects_to`."""
+        trouble, handed_over = self._intake.put_away(load), tuple[str, ...]()
         try:
-            self._returns.hand_over()
+            handed_over = self._hand_over(load)
         except ImporterError as error:
-            trouble.append(f"{error} The next run tries again to give the rejects to the office.")
-        return load.model_copy(update={"step": Step.PUT_AWAY, "trouble": tuple(trouble)})
+            by_hand = f"The rows to correct are only in {load.run}. Copy them there by hand."
+            trouble = (*trouble, f"{error} {by_hand}")
+        done = {"step": Step.PUT_AWAY, "trouble": trouble, "handed_over": handed_over}
+        return load.model_copy(update=done)
+
+    def _hand_over(self, load: Load) -> tuple[str, ...]:
+        """Put the workbooks of rejects into `rejects_to`; return their names there.
+
+        What is there stays: the job was killed behind it, and somebody may have edited it since.
+        Raises PlaceError, AccessError, UsageError.
+        """
+        where, books = self._job.file.rejects_to, workbooks(load)
+        if where is None or not books:
+            return ()
+        with opened(self._job, where) as place:
+            there = {file.name for file in place.files()}
+            for book in books:
+                if book.delivered_as not in there:
+                    place.put(book.path, book.delivered_as)
+        return tuple(book.delivered_as for book in books)
 
     def _result(self, load: Load) -> Message:
         summary, state, file = load.planned, self._store.state, self._job.file
         code = Exit.worst({Exit(summary.exit), *((Exit.STOPPED,) if load.trouble else ())})
-        # changes that no later file has, or corrections
-        if state.superseded and (file.every == "file" or load.corrects is not None):
+        if state.superseded and file.every == "file":  # changes that no later file has
             code = Exit.worst({code, Exit.REJECTS})
         written = summary.written if summary.created is not None else 0
         planned = file.do == "plan" and bool(summary.create or summary.update)
@@ -408,7 +397,7 @@ class JobRun:
             level = Level.TROUBLE
         headline, lines = what_was_done(self._job, load, state, self._sis)
         flags = wording.sis_flags(self._sis)
-        lines += (*self._returns.to_correct(load, flags), *load.trouble)
+        lines += (*to_correct(self._job, load, flags), *load.trouble)
         return self._reporter.message(level, code, headline, lines, load)
 
     def _report_late(self) -> Exit:

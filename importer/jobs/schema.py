@@ -239,11 +239,10 @@ class Guards(_Part):
 
 
 class Notify(_Part):
-    """Who is notified of what; `office`: who corrects the rows in `rejects_to`."""
+    """Who is notified of what."""
 
     when: Literal["trouble", "changes", "always"] = "changes"
     email: tuple[str, ...] = ()
-    office: tuple[str, ...] = ()
     chat: Address | None = None
     chat_format: Literal["slack", "teams", "json"] = "json"
     ping: Address | None = None
@@ -371,12 +370,9 @@ def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
             yield ("guards", guard), "needs `do: plan` or `do: apply`, which ask Alma"
     elif file.do != "sis-load" and file.deliver_to is not None:
         yield ("deliver_to",), "is only for an SIS load"
-    for key, addresses in (("email", file.notify.email), ("office", file.notify.office)):
-        for number, address in enumerate(addresses):
-            if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address) or not address.isascii():
-                yield ("notify", key, number), "is not an email address in ASCII"
-    if file.notify.office and file.rejects_to is None:
-        yield ("notify", "office"), "needs `rejects_to`, the folder with the rows to correct"
+    for number, address in enumerate(file.notify.email):
+        if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address) or not address.isascii():
+            yield ("notify", "email", number), "is not an email address in ASCII"
     if file.keep is not None and not 1 <= file.keep / timedelta(days=1) <= 99_999:
         yield ("keep",), "must be from `1d` to `99999d`"
 

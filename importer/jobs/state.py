@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Self, TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from importer.errors import Exit, ImporterError, LedgerError, UnreadableFileError, UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
@@ -89,8 +89,8 @@ class Decision(_Kept):
 class Load(_Kept):
     """One load, from the pick-up of its files until everybody was notified.
 
-    `held`: the guards that hold it. `corrects`: the roster, counted from 0, whose corrected rows
-    the file contains; None for the rosters themselves. `seal`: of the plan that was allowed.
+    `held`: the guards that hold it. `seal`: of the plan that was allowed. `handed_over`: the names
+    of the workbooks of rejects that are in `rejects_to`.
     """
 
     stamp: str
@@ -98,12 +98,12 @@ class Load(_Kept):
     step: Step = Step.PICKED_UP
     run: str = ""
     summary: Summary | None = None
-    corrects: int | None = None
     held: tuple[FailedGuard, ...] = ()
     allowed: tuple[str, ...] = ()
     seal: str = ""
     zips: tuple[str, ...] = ()
     delivered: tuple[str, ...] = ()
+    handed_over: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
     planned_again: bool = False
     notified: tuple[str, ...] = ()
@@ -134,12 +134,7 @@ class Load(_Kept):
     @property
     def to_plan_again(self) -> Self:
         """This load as it was picked up: its plan, what was allowed and its zip do not count."""
-        return self.__class__(
-            stamp=self.stamp,
-            files=self.files,
-            corrects=self.corrects,
-            planned_again=self.planned_again,
-        )
+        return self.__class__(stamp=self.stamp, files=self.files, planned_again=self.planned_again)
 
 
 class LastLoad(_Kept):
@@ -157,35 +152,6 @@ class LastLoad(_Kept):
     files: tuple[str, ...] = ()
     meanings: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
-
-
-GONE = -1
-"""The number of a roster that the job does not have any more."""
-
-
-class Returned(_Kept):
-    """A workbook of rejects that goes back to the office, by its name in `rejects_to`.
-
-    `path`: where it is in its run; `roster`, counted from 0 or GONE, its `source`, blank in an
-    earlier version, and `of`: the file whose rows these are; `rows`: how many. `sha256` is that of
-    what was put there, blank before; `modified`: its time, once it was found unchanged. `told`:
-    whether the office has the email. `replaced`: whether a later load made it void; `gone`: whether
-    it was deleted for this, or loaded. `skipped`: the SHA-256 of corrections that a person skipped;
-    `refused`: of those that cannot be planned.
-    """
-
-    path: str
-    roster: int
-    source: str = ""
-    of: str
-    rows: int
-    sha256: str = ""
-    modified: float = 0
-    told: bool = False
-    replaced: bool = False
-    gone: bool = False
-    skipped: str = ""
-    refused: str = ""
 
 
 class Ran(_Kept):
@@ -211,11 +177,6 @@ class Reported(_Kept):
     sentence: str
 
 
-def _several(value: object) -> object:
-    """Return what an earlier version kept alone, or not at all, as one of several."""
-    return value if isinstance(value, (list, tuple)) else () if value is None else (value,)
-
-
 COMPARED = 10
 """How many loads are kept to compare the next one with, or to learn what they did in Alma."""
 
@@ -227,67 +188,31 @@ class State(_Kept):
     """Everything that a job remembers.
 
     `job`: its file, as seen from the current folder; blank by an earlier version. `open`: the load
-    of the rosters that is not finished; `corrections`: such loads of corrections, at most one for
-    each roster. `loads` are the last ones that were done, oldest first; `feeds` are by the `from`
-    of a roster; `superseded` are sentences that no message had yet. `strangers`: workbooks in
-    `rejects_to` that the job did not put there and has reported. `delivered`: runs of whose files
-    for the SIS load Alma may not show every row yet.
+    that is not finished. `loads` are the last ones that were done, oldest first; `feeds` are by the
+    `from` of a roster; `superseded` are sentences that no message had yet. `delivered`: runs of
+    whose files for the SIS load Alma may not show every row yet.
     """
 
     version: int = 1
     job: str = ""
     open: Load | None = None
-    corrections: tuple[Load, ...] = ()
     loads: tuple[LastLoad, ...] = ()
-    reported: Annotated[tuple[Reported, ...], BeforeValidator(_several)] = ()
+    reported: tuple[Reported, ...] = ()
     feeds: dict[str, Feed] = Field(default_factory=dict)
     superseded: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
-    returned: dict[str, Returned] = Field(default_factory=dict)
-    strangers: tuple[str, ...] = ()
     delivered: tuple[str, ...] = ()
     ran: Ran | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _of_earlier_version(cls, values: object) -> object:
-        """Take the memory of a version that kept one load only, or no delivered runs.
-
-        Or that had an open load of corrections in the place of one of a roster.
-        """
-        if isinstance(values, dict) and values.get("last") and "loads" not in values:
-            values = {**values, "loads": [values["last"]]}
-        if isinstance(values, dict) and "delivered" not in values:
-            loads = values.get("loads") or ()
-            values = {**values, "delivered": [one["run"] for one in loads]}
-        if isinstance(values, dict):
-            load = values.get("open")
-            if isinstance(load, dict) and load.get("corrects") is not None:
-                corrections = (*values.get("corrections", ()), load)
-                values = {**values, "open": None, "corrections": corrections}
-        return values
-
     @property
-    def unfinished(self) -> tuple[Load, ...]:
-        """The loads that are not finished; corrections first, as a newer roster makes them void."""
-        return (*self.corrections, *((self.open,) if self.open is not None else ()))
-
-    @property
-    def held(self) -> tuple[Load, ...]:
-        """The loads that wait for a person."""
-        return tuple(one for one in self.unfinished if one.step is Step.HELD)
+    def held(self) -> Load | None:
+        """The load that waits for a person."""
+        return self.open if self.open is not None and self.open.step is Step.HELD else None
 
     @property
     def active(self) -> Load | None:
         """The load that the next run continues, before any other one takes its place."""
-        return next((one for one in self.unfinished if one.step is not Step.HELD), None)
-
-    def slot(self, load: Load, kept: Load | None) -> dict[str, object]:
-        """Return the change that keeps a load, or None, in the place of `load`."""
-        if load.corrects is None:
-            return {"open": kept}
-        others = (one for one in self.corrections if one.corrects != load.corrects)
-        return {"corrections": (*others, *((kept,) if kept is not None else ()))}
+        return self.open if self.held is None else None
 
     @property
     def last(self) -> LastLoad | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from importer.model.run import SisLoad
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.report import wording
 from importer.report.masking import CUT
+from importer.report.rejects import returned
 
 _SAME_NAME = " under the same name"
 """How a file is replaced where a job loads every file, the oldest first."""
@@ -132,15 +133,12 @@ def why_held(job: Job, load: Load, state: State) -> Iterator[str]:
         ways = (mapping, *(() if names.keys() == {"mapping"} else (office,)), allow)
     else:
         ways = (allow, mapping, office)
-    yield from chain(*ways, _until_then(job, load, state))
+    yield from chain(*ways, _until_then(job, state))
 
 
 def _office(job: Job, load: Load) -> Iterator[str]:
-    named = _SAME_NAME if job.file.every == "file" and load.corrects is None else ""
-    if load.corrects is None:
-        yield f"If the file is wrong, ask the office for another one{named}, which is then taken."
-    else:
-        yield f"If the workbook is wrong, ask the office to save it in {job.file.rejects_to} again."
+    named = _SAME_NAME if job.file.every == "file" else ""
+    yield f"If the file is wrong, ask the office for another one{named}, which is then taken."
     yield f"To continue without it, run:\n  {skipping(job.path, load)}"
 
 
@@ -163,10 +161,8 @@ def _allow(job: Job, load: Load) -> Iterator[str]:
     yield f"The next run of the job then {then.get(job.file.do, delivers)}{rest}."
 
 
-def _until_then(job: Job, load: Load, state: State) -> Iterator[str]:
+def _until_then(job: Job, state: State) -> Iterator[str]:
     """Yield what waits behind a held file, or what replaces it."""
-    if load.corrects is not None:
-        return
     if job.file.every == "newest":
         yield "If nothing is done, it stays held until a newer file comes, which is then taken."
         return
@@ -191,25 +187,21 @@ def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -
     refused = [
         one.name
         for feed in state.feeds.values() for one in feed.files if one.state is FileState.REFUSED
-    ] + [name for name, one in state.returned.items() if one.refused]  # fmt: skip
+    ]  # fmt: skip
     refused = [*dict.fromkeys(refused)]  # a file that replaced another may be refused, too
     without = word_list(refused) if len(refused) > 1 else "it"
     skip = f"To continue without {without}, run:\n  {skipping(job.path, None)}"
     if len(refused) > 1:
         skip += "\nTo skip only one, also type its name behind that of the job."
-    of_load = load is not None and load.corrects is None
-    of_file = of_load and error.cause in OF_FILES
+    of_file = load is not None and error.cause in OF_FILES
     of_both = of_file and error.cause is Cause.EITHER
     if isinstance(error, WrongFileError):
         yield skip
-    elif load is not None and not of_load and error.cause in OF_FILES:
-        where = f"in {job.file.rejects_to} again, with its columns"
-        yield from (f"Ask the office to save the workbook {where}.", skip)
     elif of_both or error.exit in {Exit.USAGE, Exit.ACCESS} or error.cause is Cause.MAPPING:
-        if error.cause is Cause.MAPPING and of_load:
+        if error.cause is Cause.MAPPING and load is not None:
             yield "The mapping is wrong, not the file: the office need not send it again."
         yield f"When this is corrected, run:\n  {running(job.path)}"
-        if of_load and error.cause in {Cause.MAPPING, Cause.EITHER}:
+        if load is not None and error.cause in {Cause.MAPPING, Cause.EITHER}:
             yield from _changed(job, state)
         if error.exit is Exit.ACCESS:
             test = ("doctor",) if isinstance(error, StepError) else ("job", "check", str(job.path))
@@ -239,6 +231,59 @@ def to_retire(load: Load) -> Iterator[str]:
         yield "Then run Purge User Records on the set."
 
 
+@dataclass(frozen=True, slots=True)
+class Workbook:
+    """The rows of a roster that a person corrects or decides: their file in the run, how many."""
+
+    path: Path
+    rows: int
+    roster: int
+    """Counted from 0."""
+    mapping: str
+
+    @property
+    def delivered_as(self) -> str:
+        """Its name in `rejects_to`, which no other one has."""
+        return f"{self.path.parent.name}-{self.path.name}"
+
+
+def workbooks(load: Load) -> list[Workbook]:
+    """Return the workbooks of a load with rows to correct; none where its run was purged."""
+    books = []
+    with suppress(ImporterError), Ledger.open(Path(load.run)) as ledger:
+        for number, (_, mapping) in enumerate(ledger.facts.rosters):
+            path = ledger.folder / wording.rejects_name(wording.WORKBOOK, ledger.facts, number)
+            rows = sum(1 for _ in returned(ledger, number))
+            if rows and path.is_file():
+                books.append(Workbook(path, rows, number, mapping.typed))
+    return books
+
+
+def to_correct(job: Job, load: Load, flags: Iterable[str]) -> Iterator[str]:
+    """Yield which rows of a load need a person, where they are, and what to do with them.
+
+    `flags` are those of the job's plans.
+    """
+    for book in workbooks(load):
+        yield f"{counted(book.rows, 'row')} to correct or decide: {book.path}"
+        yield from reasons(load.run, book.roster)
+        if book.delivered_as in load.handed_over:
+            yield f"The office has this workbook in {job.file.rejects_to}, as {book.delivered_as}."
+        if load.planned.review or load.planned.held:
+            yield "Where a row needs review, choose a Decision in the workbook."
+        if load.planned.refused:
+            yield "Where Alma refused a row, the workbook has Alma's reason."
+        if load.planned.to_correct:
+            yield "Ask the office to correct this in its next file, or correct it."
+        words = (str(book.path), "-m", book.mapping)
+        by_zip = job.file.do == "sis-zip"
+        to = ("--to", "sis-xml", "-o", f"{job.name}-corrected.zip")
+        load_it = ("convert", *words, *to) if by_zip else ("plan", *words, *flags)
+        yield f"Then run:\n  {command_line(*load_it)}"
+        planned = "This writes nothing yet, and shows the command that applies the plan."
+        yield f"Put the zip into {job.file.deliver_to}." if by_zip else planned
+
+
 def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tuple[str, list[str]]:
     """Return the headline and the lines about a load that is done, without its rows to correct."""
     summary, listed = load.planned, [*to_retire(load)]
@@ -249,8 +294,6 @@ def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tu
         told = ("A file for Alma's SIS load was delivered.", *told[1 if sis else 0 :])
     elif planned:
         told = ("A plan waits to be applied.", *told)
-    elif load.corrects is not None:
-        told = ("Corrections were loaded.", *told)
     elif summary.updated and {mapping.retires for _, mapping in rosters} == {"expire"}:
         told = (f"{counted(summary.updated, 'membership')} ended.", *told[1:])
     if listed:
@@ -316,17 +359,14 @@ class JobOverview:
         `allow` and `skip` are the commands that a person can give now, blank where none is needed.
         """
         memory, last = self.memory, self.memory.last
-        held = next(iter(memory.held), None)
-        load = held or memory.active
+        held, load = memory.held, memory.open
         files = [
             {"from": address, **one.model_dump(mode="json", include={"name", "size", "state"}),
              "modified": one.found.changed.isoformat()}
             for address, feed in memory.feeds.items() for one in feed.files
             if not one.state.is_over and one.state is not FileState.GONE
         ]  # fmt: skip
-        refused = [*(one["state"] == "refused" for one in files)]
-        refused += [one.refused for one in memory.returned.values()]
-        decidable = held is not None or any(refused)
+        decidable = held is not None or any(one["state"] == "refused" for one in files)
         return {
             "job": self.path.stem,
             "file": str(self.path),
@@ -396,8 +436,9 @@ def holding(run: Path) -> str:
         if path.stem not in run.name:  # a run is named after its job
             continue
         with suppress(ImporterError):
-            held = {Path(one.run).name for one in Store(path.stem).read(waiting_only=True).held}
-            if run.name in held and any(one.stem == path.stem for one in job_files(Path())):
+            held = Store(path.stem).read(waiting_only=True).held
+            of_job = held is not None and Path(held.run).name == run.name
+            if of_job and any(one.stem == path.stem for one in job_files(Path())):
                 return path.stem
     return ""
 
@@ -407,9 +448,8 @@ def _of(path: Path, memory: State, gap: timedelta | None, now: datetime) -> JobO
     due = last.finished + gap if last is not None and gap is not None else None
     headline = ran.headline if ran is not None else "The job has not run yet."
     state: JobState
-    if memory.held:
-        failed = (guard.sentence for load in memory.held for guard in load.held)
-        state, headline = "held", " ".join(failed)
+    if memory.held is not None:
+        state, headline = "held", " ".join(guard.sentence for guard in memory.held.held)
     elif memory.active is not None:
         state = "open"
     elif ran is None:

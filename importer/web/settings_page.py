@@ -106,12 +106,12 @@ def decide_job(visit: Visit) -> web.Response:
     """Start `job allow` or `job skip` for a job of this page, with a reason."""
     file, do, why = visit.text("file"), visit.text("do"), visit.text("why").strip()
     job = found(next((one for one in _jobs(visit) if str(one.path) == file), None))
-    here, run, load = f"{visit.base}/settings#jobs", visit.text("run"), job.memory.held[:1]
+    here, run, load = f"{visit.base}/settings#jobs", visit.text("run"), job.memory.held
     if do not in {"allow", "skip"} or not why:
         sentence = "Type why, for the history of the job. Nothing was changed."
         raise RefusedError(422, "A reason is missing", sentence, here)
-    if do == "allow" and load:
-        run = run or load[0].run  # no other than the one that is looked at here
+    if do == "allow" and load is not None:
+        run = run or load.run  # no other than the one that is looked at here
     held = visit.space.run(Path(run).name) if do == "allow" else None
     if held and visit.site.access.forbids(visit.person, review(visit.space, held).prepared_by):
         sentence = "You prepared this load, so somebody else allows it. Nothing was changed."

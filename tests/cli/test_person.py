@@ -78,7 +78,7 @@ def test_what_is_stored_about_a_person(
     assert "purge runs/first --yes" in erased.err
     assert traces("2001") == [everywhere[0], everywhere[-1]]
     assert "run the job first" in erased.err
-    store.write(State(corrections=(Load(stamp="1", files=(), step=Step.HELD, corrects=0),)))
+    store.write(State(open=Load(stamp="1", files=(), step=Step.HELD)))
     assert "allow or skip it first" in typed("person", "2001", "--erase", "--yes").err
     Path("jobs/nightly.json").write_text("{", "utf-8")
     assert "nightly.json is damaged" in typed("person", "2001", "--erase", "--yes").err

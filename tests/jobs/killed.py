@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 import signal
 import sys
 import time
@@ -18,10 +17,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-
 from importer.cli.output import now, say
-from importer.jobs import notify, places, returns, sftp
+from importer.jobs import notify, places, sftp
 from importer.jobs.commands import Command, Ended, Tools
 from importer.jobs.guards import allow, skip
 from importer.jobs.run import JobRun
@@ -60,52 +57,27 @@ class Points:
 
 
 def lead(job: Path, command: Command) -> None:
-    """Do what a job, a person and the office do: load, allow what is held, correct what is wrong.
+    """Do what a job and a person do: load, and allow what is held.
 
     Each step is also what a person would do after a kill, so it may be done again.
     """
     for _ in range(12):
         JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
-        held = Store(job.stem).read().held
-        if held:
-            allow(load_job(job), (), held[0].run, "ana@desk", "it is right", now())
-        elif workbooks := [path for path in Path("back").glob("*.xlsx") if is_new(path)]:
-            correct(workbooks[0])
-        else:
+        if (held := Store(job.stem).read().held) is None:
             return
+        allow(load_job(job), (), held.run, "ana@desk", "it is right", now())
 
 
 def lead_astray(job: Path, command: Command) -> None:
-    """Do as `lead`, but skip what is held, and save again a workbook that is void by then."""
+    """Do as `lead`, but skip what is held."""
     for _ in range(6):
         JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
-        memory = Store(job.stem).read()
-        void = [(name, one) for name, one in memory.returned.items() if one.gone]
-        if memory.held:
-            skip(load_job(job), (), memory.held[0].run, "ana@desk", "half a file", now())
-        elif void and not Path("back", void[0][0]).exists():
-            (name, one), *_ = void
-            again = Path("back", name).with_suffix(".part")
-            shutil.copy(one.path, again)
-            correct(again.rename(again.with_suffix(".xlsx")))
-        else:
+        if (held := Store(job.stem).read().held) is None:
             return
+        skip(load_job(job), (), held.run, "ana@desk", "half a file", now())
 
 
 LEADS = {one.__name__: one for one in (lead, lead_astray)}
-
-
-def is_new(workbook: Path) -> bool:
-    """Whether the office has not corrected a workbook yet."""
-    return not openpyxl.load_workbook(workbook).worksheets[0]["F2"].value
-
-
-def correct(workbook: Path) -> None:
-    """Give the first row an ID, which differs by roster, and save the workbook under its name."""
-    book = openpyxl.load_workbook(workbook)
-    book.worksheets[0]["F2"] = "20998" if "-rejects-2-" in workbook.name else "20999"
-    book.save(workbook.with_suffix(".part"))
-    workbook.with_suffix(".part").replace(workbook)
 
 
 def main(kill_at: int, folder: str, environ: dict[str, str], way: str) -> None:
@@ -116,7 +88,6 @@ def main(kill_at: int, folder: str, environ: dict[str, str], way: str) -> None:
     points = Points(kill_at)
     points.wrap(Store, "write")
     points.wrap(notify, "send")
-    points.wrap(returns, "send_email")
     points.wrap(notify.Reporter, "ping")
     for name in ("fetch", "put", "rename", "delete"):
         points.wrap(places.LocalFolder, name)

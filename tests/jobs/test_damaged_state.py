@@ -198,15 +198,3 @@ def test_the_files_of_some_years_are_no_damage(office: Office, typed: Type) -> N
     (office.folder / "jobs").mkdir()
     Store("nightly").write(State(feeds={str(n): Feed(files=files) for n in range(4)}))
     assert Store("nightly").read().feeds["0"].files[-1].found == files[-1].found
-
-
-def test_a_load_is_compared_with_the_last_one_of_an_earlier_version(
-    office: Office, sandbox: Sandbox
-) -> None:
-    """It kept one load, no files and nothing else; a roster with fewer people is held."""
-    office.write_job("guards: {creates: off}\n")
-    assert office.takes(people(40)) == Exit.DONE
-    path = office.folder / "jobs" / "nightly.json"
-    (last,) = json.loads(path.read_text("utf-8"))["loads"]
-    path.write_text(json.dumps({"version": 1, "open": None, "last": last}), "utf-8")
-    assert office.takes(people(10)) == Exit.SAFETY_CHECK

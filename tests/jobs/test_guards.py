@@ -10,7 +10,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.jobs.commands import Ended
-from importer.jobs.state import Load, State, Store
+from importer.jobs.state import Store
 from tests.campus.retiring import MAPPING as RETIRES
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, state
@@ -71,13 +71,6 @@ def test_a_memory_of_mapping_files_holds_no_load(office: Office, sandbox: Sandbo
     assert office.takes(people(41), "patrons-2.csv") == Exit.DONE
     office.edit("<Last>", "New", "small.yaml")
     assert office.takes(people(42), "patrons-3.csv") == Exit.SAFETY_CHECK
-
-
-def test_open_corrections_of_an_earlier_version_hold_no_roster() -> None:
-    """They were in the one place that there was, and are in their own now."""
-    one = Load(stamp="20260820-093000", files=(), corrects=0).model_dump(mode="json")
-    read = State.model_validate({"job": "nightly", "open": one})
-    assert (read.open, [load.corrects for load in read.corrections]) == (None, [0])
 
 
 def test_a_safety_check_that_fails_only_after_the_plan_holds_the_load(

@@ -29,8 +29,8 @@ from tests.campus.retiring import caller, record
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import HEAD, MAPPING, ask
 from tests.command_line import typed as type_in
-from tests.jobs.office import Office, in_process, people, rows_of
-from tests.jobs.test_returns import WRONG, correct, gives_back
+from tests.jobs.office import WRONG, Office, in_process, people, rows_of
+from tests.jobs.test_rejects_to import GUARDS, delivers
 from tests.jobs.test_run import _write_mapping
 from tests.jobs.test_several_rosters import _write_job_of_two
 
@@ -120,26 +120,6 @@ def _sis(do: str, *more: tuple[str, ...], out: bool = True) -> Arrange:
         office.takes([*people(20), *more])
 
     return happens
-
-
-def _corrected_too_late(office: Office, sandbox: Sandbox) -> None:
-    first = gives_back(office)
-    content = first.read_bytes()
-    office.takes([*people(21), WRONG], "patrons-2.csv", age=HOUR * 2)
-    first.write_bytes(content)
-    correct(first)
-    office.drop(rows_of([*people(22), WRONG]), "patrons-3.csv", age=HOUR)
-    office.clear()
-    office.run()
-    del office.mails[1:], office.chats[1:]  # those of the third roster
-
-
-def _corrected_to_less(office: Office, sandbox: Sandbox) -> None:
-    path = gives_back(office)
-    book = openpyxl.load_workbook(path)
-    book.worksheets[0].delete_cols(1, 6)
-    book.save(path)
-    office.run()
 
 
 def _grows(office: Office, _: Sandbox) -> None:
@@ -291,7 +271,8 @@ HAPPENS: dict[str, Arrange] = {
     "rejects of two": lambda office, _: (
         _write_job_of_two(office, OFF), office.drop(rows_of([*people(20), WRONG])),
         office.takes(people(20, first=100), "staff-1.csv")),
-    "rejects to": lambda office, _: gives_back(office),
+    "rejects to": lambda office, _: delivers(office),
+    "rejects to nowhere": _arrives(rows_of([*people(20), WRONG]), job=GUARDS),
     "refused": _fails("apply", {"do": "refuse", "on": "POST", "nth": 5, "code": "401851"}),
     "missing": lambda office, _: (office.write_job(), office.run()),
     "empty": _arrives(b""),
@@ -325,12 +306,6 @@ HAPPENS: dict[str, Arrange] = {
     "held: many changes": _second(RENAMED),
     "two files of a night": _two_files,
     "late": _second(people(39), "patrons-0.csv", hours=5),
-    "late corrections": _corrected_too_late,
-    "unreadable corrections": lambda office, _: (
-        gives_back(office).write_bytes(b"PK\x03\x04 half of a workbook"), office.run()),
-    "corrections without columns": _corrected_to_less,
-    "no folder of corrections": lambda office, _: (
-        gives_back(office), (office.folder / "back").rename("away"), office.run()),
     "encoding": _arrives(
         rows_of([*people(9), ("7", "Zo\xeb", "N\xfa\xf1ez", "COMM", "", "", "")])
         .decode()

@@ -11,7 +11,6 @@ from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import state
 from tests.jobs.office import Office, names, people, rows_of
-from tests.jobs.test_returns import GUARDS, WRONG, back, correct
 
 
 def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
@@ -78,28 +77,3 @@ def test_one_file_of_a_set_that_is_refused_can_be_skipped(
     assert typed(*words, "patrons-1.csv").exit == Exit.DONE
     assert office.takes(people(2), "patrons-2.csv") == Exit.DONE
     assert len(state(sandbox)) == 4
-
-
-def test_workbooks_of_two_rosters_are_no_strangers(office: Office, sandbox: Sandbox) -> None:
-    """They wait in silence; a copy of one is named once, however many others lie there."""
-    (folder := office.folder / "back").mkdir()
-    _write_job_of_two(office, GUARDS, max_age="26h")
-    hour = timedelta(hours=1)
-    office.drop(rows_of([*people(20), WRONG]), age=hour)
-    assert office.takes([*people(20, first=100), WRONG], "staff-1.csv", age=hour) == Exit.REJECTS
-    first, second = back(office)
-    office.clear()
-    assert office.run() == Exit.DONE
-    assert office.mails == []
-    copy = folder / f"{second.stem} (1).xlsx"
-    for path in (copy, *(folder / f"old list {n}.xlsx" for n in range(60))):
-        path.write_bytes(second.read_bytes())
-    assert office.run() == Exit.REJECTS
-    (told,) = (line for line in office.text.splitlines() if copy.name in line)
-    assert (first.name in told, second.name in told) == (True, True)
-    office.clear()
-    assert office.run() == Exit.DONE
-    assert office.mails == []
-    correct(second)
-    assert office.run() == Exit.DONE
-    assert len(state(sandbox)) == 41
