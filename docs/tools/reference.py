@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from docs.tools.gallery import gallery
-from importer.alma.probe import EXPERIMENTS
+from importer.alma.facts import MEASURABLE
 from importer.errors import Exit
 from importer.mapper.schema import TOP_FIELDS
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Field, Shape
@@ -295,7 +295,7 @@ def switches() -> Iterator[str]:
         for name, one in SWITCHES.items():
             if one.mark == mark:
                 values = ", ".join(f"`{value}`" for value in one.values)
-                probe = "yes" if name in EXPERIMENTS else "no"
+                probe = "yes" if name in MEASURABLE else "no"
                 yield f"| `{name}` | {values} | {one.text} | {one.source} | {probe} |"
 
 

@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import parse_qsl
 
 import httpx
 import stamina
@@ -276,13 +275,10 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         await self._ask(request, models.read_nothing)
 
     async def call_once(
-        self, method: str, path: str, body: str | None = None, *, accept: str = "application/json"
+        self, method: str, path: str, params: Mapping[str, str], body: str | None = None
     ) -> Reply:
         """Make a call and return the reply, a refusal too. Raises AlmaError if there is none."""
-        path, _, query = path.partition("?")
-        request = Request(
-            method, path, dict(parse_qsl(query)), body=body, accept=accept, largest=MANY_RECORDS
-        )
+        request = Request(method, path, params, body=body, largest=MANY_RECORDS)
 
         async def once() -> Reply:
             async with self.limiter.call() as slot:

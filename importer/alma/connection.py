@@ -175,7 +175,6 @@ class Request:
     path: str = field(repr=False)
     params: Mapping[str, str] = field(repr=False)
     body: str | None = field(default=None, repr=False)
-    accept: str = "application/json"
     largest: int = ONE_RECORD
     harmless: bool = False
     success: int | None = None
@@ -232,6 +231,7 @@ class Connection:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={
                 "Authorization": f"apikey {secret}",
+                "Accept": "application/json",
                 "Accept-Encoding": "gzip",
                 "User-Agent": "alma-roster-importer",
             },
@@ -243,16 +243,12 @@ class Connection:
 
     async def send(self, request: Request) -> CallResult:
         """Send one request, once. Raises RefusedError if the path is not what was meant."""
-        content, headers = None, {"Accept": request.accept}
-        if request.body is not None:
-            content, kind = request.body.encode(), "xml" if request.body.startswith("<") else "json"
-            headers["Content-Type"] = f"application/{kind}"
         built = self._client.build_request(
             request.method,
             f"{self._base_url}{request.path}",
             params=dict(request.params) or None,
-            content=content,
-            headers=headers,
+            content=request.body,
+            headers={"Content-Type": "application/json"} if request.body is not None else None,
         )
         meant = httpx.URL(self._base_url).raw_path + request.path.encode("ascii")
         if built.url.raw_path.partition(b"?")[0] != meant:

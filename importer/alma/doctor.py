@@ -1,32 +1,27 @@
 """Check the connection to Alma and read how it behaves, of production too: only GET is sent.
 
-The facts have the names of the practice Alma's switches. What is reported are counts, codes and
-names of fields: no value of a patron leaves this module.
+What is reported are counts, codes and names of fields: no value of a patron leaves this module.
 """
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
 from importer.alma.client import PAGE, Alma
-from importer.alma.connection import segment
 from importer.alma.facts import MEASURABLE, Facts, facts_for
 from importer.alma.models import Institution, read_users
-from importer.alma.responses import NOT_FOUND_CODES, Reply, judge
-from importer.errors import AlmaError, Cause, Exit, RefusedError
+from importer.errors import AlmaError, Cause, Exit
 from importer.model.fields import CodeTables, text
 from importer.model.text import counted
-from importer.model.user import Part, User, UserIdentifier
+from importer.model.user import Part, User
 
 
 class State(StrEnum):
@@ -169,82 +164,6 @@ def consequences(values: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding(name, State.WARN, meaning["sentence"], meaning.get("advice", ""))
 
 
-Body: TypeAlias = "dict[str, Any]"  # JSON as Alma has it
-
-
-class UnclearError(Exception):
-    """An experiment had another result than any that it knows."""
-
-
-def code_in(reply: Reply) -> str:
-    """Return Alma's error code, "" if all was done. Raises UnclearError if neither is certain."""
-    error = judge(reply, writes=False)
-    if error is None or isinstance(error, RefusedError):
-        return error.code if error else ""
-    msg = f"Alma gave no clear reply (status {reply.status})"
-    raise UnclearError(msg)
-
-
-def json_in(reply: Reply) -> Body:
-    """Return the object in a reply. Raises UnclearError if it is not JSON."""
-    try:
-        document = json.loads(reply.body)
-    except ValueError as error:
-        msg = f"Alma replied status {reply.status} without JSON"
-        raise UnclearError(msg) from error
-    return document if isinstance(document, dict) else {}
-
-
-def why_unclear(error: UnclearError | KeyError) -> str:
-    """Return the reason in words."""
-    return f"Alma's reply has no {error}" if isinstance(error, KeyError) else str(error)
-
-
-async def _encoded_slash(alma: Alma) -> str:
-    reply = await alma.call_once("GET", "/users/importer%2Fprobe")
-    if reply.status == 400 and "html" in reply.content_type:
-        return "refuse"
-    return "accept" if code_in(reply) in NOT_FOUND_CODES else "refuse"
-
-
-async def _zero_hits(alma: Alma) -> str:
-    found = json_in(await alma.call_once("GET", "/users?q=last_name~Importerprobenobody"))
-    if "user" not in found and not found["total_record_count"]:
-        return "absent"
-    return "null" if found["user"] is None else "empty"
-
-
-async def _error_shape(alma: Alma) -> str:
-    reply = await alma.call_once("GET", "/users/importer-probe-nobody")
-    document = json_in(reply)
-    code_in(reply)  # an outage has a shape of its own
-    if "web_service_result" in document:
-        return "wrapped"
-    error = document["errorList"]["error"]
-    if isinstance(error, dict):
-        return "single"
-    if document["errorsExist"] == "true":
-        return "text-flag"
-    if "trackingId" in error[0]:
-        return "standard"
-    return "older" if "Tracking ID" in error[0]["errorMessage"] else "bare"
-
-
-async def _default_format(alma: Alma) -> str:
-    reply = await alma.call_once("GET", "/users?limit=1", accept="*/*")
-    code_in(reply)
-    return "json" if "json" in reply.content_type else "xml"
-
-
-READING: Mapping[str, Callable[[Alma], Awaitable[str]]] = {
-    "encoded-slash": _encoded_slash,
-    "zero-hits": _zero_hits,
-    "error-shape": _error_shape,
-    "default-format": _default_format,
-}
-"""Experiments that need no user, by fact."""
-
-
 @dataclass(frozen=True, slots=True)
 class FirstContact:
     """What was read: facts for a file, and findings for a person."""
@@ -269,12 +188,11 @@ async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
     if (left := alma.limiter.remaining) is not None:
         findings.append(Finding("daily limit", State.OK, f"{left:,} API calls are left today."))
     findings += _of_users(users, total, len(unreadable))
-    beyond = read_users((await alma.call_once("GET", f"/users?limit={PAGE + 1}")).body)
+    beyond = read_users((await alma.call_once("GET", "/users", {"limit": f"{PAGE + 1}"})).body)
     sentence = f"Alma {'accepts' if beyond else 'refuses'} pages of more than {PAGE} users."
     findings.append(Finding("page", State.OK, sentence))
-    facts, unclear = await _facts(alma, users, pin_user)
+    facts, unclear = await _pin(alma, users, pin_user)
     findings += _of_pin(facts.get("get-pin"), pin_user)
-    findings += (one for one in consequences(facts) if one.name != "get-pin")
     known = Facts(
         institution=institution.code,
         environment=institution.environment,
@@ -285,50 +203,17 @@ async def first_contact(alma: Alma, pin_user: str, today: date) -> FirstContact:
     return FirstContact(known, tuple(findings))
 
 
-async def _facts(
+async def _pin(
     alma: Alma, users: Sequence[User], pin_user: str
 ) -> tuple[dict[str, str], dict[str, str]]:
-    facts: dict[str, str] = {}
-    unclear: dict[str, str] = {}
-    experiments = dict(READING)
-    if old := _chosen(users, lambda one: one.status == "INACTIVE"):
-        experiments["inactive-identifiers"] = partial(_finds, *old, "resolve", "hide")
-    if cased := _chosen(users, lambda one: one.status != "INACTIVE" and _has_case(one.value)):
-        ids = cased[0].swapcase(), cased[1]
-        experiments["identifier-case"] = partial(_finds, *ids, "insensitive", "sensitive")
-    for name, experiment in experiments.items():
-        try:
-            facts[name] = await experiment(alma)
-        except (UnclearError, KeyError) as error:
-            unclear[name] = why_unclear(error)
+    """Return whether Alma shows PINs as a fact, or why that is not known; both may be empty."""
     if any(user.pin_number for user in users):
-        facts["get-pin"] = "show"
-    elif pin_user and (user := await alma.get_user(pin_user)) is not None:
-        facts["get-pin"] = "show" if user.pin_number else "hide"
-    elif pin_user:
-        unclear["get-pin"] = "Alma has no user with the ID of --pin-user"
-    return facts, unclear
-
-
-def _chosen(
-    users: Sequence[User], fits: Callable[[UserIdentifier], bool]
-) -> tuple[str, str] | None:
-    """Return an additional ID that fits, and its user's primary ID; None if there is none."""
-    for user in users:
-        for one in user.user_identifier or ():
-            if one.value and one.value.isalnum() and fits(one):
-                return one.value, user.primary_id or ""
-    return None
-
-
-def _has_case(value: str | None) -> bool:
-    return value is not None and value.isascii() and any(map(str.isalpha, value))
-
-
-async def _finds(value: str, primary_id: str, yes: str, no: str, alma: Alma) -> str:
-    """Return `yes` if the ID leads to this user. It has letters and digits only."""
-    reply = await alma.call_once("GET", f"/users/{segment(value)}")
-    return yes if not code_in(reply) and json_in(reply).get("primary_id") == primary_id else no
+        return {"get-pin": "show"}, {}
+    if not pin_user:
+        return {}, {}
+    if (user := await alma.get_user(pin_user)) is None:
+        return {}, {"get-pin": "Alma has no user with the ID of --pin-user"}
+    return {"get-pin": "show" if user.pin_number else "hide"}, {}
 
 
 def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Finding]:
@@ -338,7 +223,7 @@ def _of_users(users: Sequence[User], total: int, unreadable: int) -> Iterator[Fi
     if unreadable:
         yield Finding(
             "unreadable", State.WARN, f"{counted(unreadable, 'user')} could not be understood.",
-            "Rows that match them fail. Send the maintainers the output of `doctor --bundle`.",
+            "Rows that match them fail. Send the maintainers what this command prints.",
         )  # fmt: skip
     strange = sorted({name for user in users for name in _unknown(user, "")})
     shape = (

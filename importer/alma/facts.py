@@ -1,18 +1,19 @@
-"""What was measured of an institution's Alma: the files that keep it, and which of it counts where.
+"""What is known of how an institution's Alma behaves: the files, and what counts where.
 
-`importer doctor --probe` measures a sandbox environment, `importer doctor --first-contact` reads
-any Alma. Facts count for the institution where they were measured; for another one only where a
-person named it.
+A fact is what a plan depends on. `importer doctor --probe` measures a sandbox environment,
+`importer doctor --first-contact` reads any Alma. Facts count for the institution where they were
+measured, and for the one that `--for` named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from importer.errors import UsageError
 from importer.model.files import read_bounded, write_atomically
@@ -20,51 +21,51 @@ from importer.model.text import command_line
 
 _LARGEST = 100_000  # bytes of a file of facts
 
-MEASURABLE = (
-    *("delete-policy", "external-group", "get-pin", "mandatory-email"),
-    *("put-roles", "rename-by-put"),
-)
-"""The facts that a plan depends on and the probe finds."""
+MEASURABLE: Mapping[str, tuple[str, ...]] = {
+    "delete-policy": ("remove", "keep"),
+    "external-group": ("sticky", "kept"),
+    "get-pin": ("show", "hide"),
+    "mandatory-email": ("off", "on"),
+    "put-roles": ("replace", "ignore"),
+    "rename-by-put": ("accept", "refuse"),
+    "sticky-blank": ("keep", "clear"),
+}
+"""The facts that the probe finds, and their values."""
 
-FOLLOWED = (
-    *MEASURABLE,
-    *("original-value", "sis-edited-names", "sis-empty-sticky", "sis-unmatched"),
-)
-"""The facts that a plan depends on. All others are for the practice Alma and for people."""
+_BY_HAND: Mapping[str, tuple[str, ...]] = {
+    "original-value": ("sis", "both", "off"),
+    "sis-edited-names": ("keep", "restore"),
+    "sis-empty-sticky": ("clear", "keep"),
+    "sis-unmatched": ("add", "skip"),
+}
+"""The facts about the SIS load and about staff's work, which no API call shows."""
 
 
-class UsedFor(BaseModel, frozen=True, extra="forbid"):
-    """Another institution for which facts are used, and who decided it when: `ana@desk`."""
-
-    institution: str
-    by: str
-    at: AwareDatetime
+def _known(facts: dict[str, str]) -> dict[str, str]:
+    """Return the facts; ValueError unless each is known and has one of its values."""
+    every = {**MEASURABLE, **_BY_HAND}
+    if wrong := [name for name, value in facts.items() if value not in every.get(name, ())]:
+        raise ValueError(wrong[0])
+    return facts
 
 
 class Facts(BaseModel, frozen=True, extra="forbid"):
-    """What was measured, by names of switches, and why not (`unclear`). It has no patron data."""
+    """What was measured, and why not (`unclear`). It has no patron data.
+
+    `also_for`: the code of another institution where they count; blank if there is none.
+    """
 
     institution: str
     environment: str
     measured: date
-    facts: dict[str, str]
+    facts: Annotated[dict[str, str], AfterValidator(_known)]
     unclear: dict[str, str] = {}
-    used_for: tuple[UsedFor, ...] = ()
-
-    def decision(self, institution: str) -> UsedFor | None:
-        """Return the decision to use them for another institution; None if there is none."""
-        return next((one for one in self.used_for if one.institution == institution), None)
-
-    def use_for(self, institution: str, by: str, at: datetime) -> Facts:
-        """Return the facts with the decision to use them for another institution."""
-        others = (one for one in self.used_for if one.institution != institution)
-        made = UsedFor(institution=institution, by=by, at=at)
-        return self.model_copy(update={"used_for": (*others, made)})
+    also_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFacts:
-    """What is known of one Alma: value by the name of a switch.
+    """What is known of one Alma: value by the name of a fact.
 
     `used` and `unused`: one sentence for each file, with what counts, or why nothing does.
     """
@@ -78,10 +79,6 @@ class KnownFacts:
         """Whether Alma is known not to show PINs."""
         return self.values.get("get-pin") == "hide"
 
-    def followed(self) -> Mapping[str, str]:
-        """Return the facts that a plan depends on."""
-        return {name: self.values[name] for name in FOLLOWED if name in self.values}
-
 
 def facts_for(files: Mapping[Path, Facts], institution: str) -> KnownFacts:
     """Return which facts of the files count for an institution; of two values the last file's."""
@@ -90,22 +87,21 @@ def facts_for(files: Mapping[Path, Facts], institution: str) -> KnownFacts:
     unused: list[str] = []
     for path, facts in files.items():
         measured = f"measured on {facts.measured} at {facts.institution}"
-        decision = facts.decision(institution)
-        if facts.institution != institution and decision is None:
-            words = command_line("doctor", "--use-facts", str(path), "--for", institution)
+        if institution not in {facts.institution, facts.also_for}:
             unused.append(
-                f"{path} is not used: it was {measured}, not at {institution}. If both are set "
-                f"up alike, type: {words}"
+                f"{path} is not used: it was {measured}, not at {institution}. If both are set up "
+                "alike, measure again with the key of the sandbox: "
+                f"{command_line('doctor', '--probe', '--for', institution)}"
             )
             continue
-        if decision is not None:
-            measured += f" (used for {institution}: {decision.by}, {decision.at:%Y-%m-%d})"
+        if institution != facts.institution:
+            measured += f" for {institution}, too"
         values |= facts.facts
-        follows = [f"{name} is {facts.facts[name]}" for name in FOLLOWED if name in facts.facts]
+        follows = ", ".join(f"{name} is {value}" for name, value in facts.facts.items())
         used.append(
-            f"{path} is used, {measured}: {', '.join(follows)}."
+            f"{path} is used, {measured}: {follows}."
             if follows
-            else f"{path}, {measured}, has no fact that a plan depends on."
+            else f"{path}, {measured}, has no facts."
         )
     return KnownFacts(values, tuple(used), tuple(unused))
 
@@ -115,7 +111,7 @@ def save_facts(path: Path, facts: Facts) -> None:
     try:
         write_atomically(path, f"{facts.model_dump_json(indent=2)}\n".encode())
     except OSError as error:
-        msg = f"{path} cannot be written ({error.strerror}). Name another file with --facts."
+        msg = f"{path} cannot be written ({error.strerror}). Work in a folder of your own."
         raise UsageError(msg) from error
 
 

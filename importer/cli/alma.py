@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import re
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from difflib import get_close_matches
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -23,19 +19,18 @@ from importer.alma.client import Alma
 from importer.alma.doctor import Finding, State, consequences
 from importer.alma.doctor import examine as examine_alma
 from importer.alma.doctor import first_contact as read_first_contact
-from importer.alma.facts import Facts, load_facts, save_facts
+from importer.alma.facts import Facts, save_facts
 from importer.alma.probe import Recording
 from importer.alma.probe import probe as measure
 from importer.cli.connection import fetch_codes, user_caches, with_alma
 from importer.cli.console import progress, saved_codes, saved_facts
-from importer.cli.options import CODES, FACTS, FIRST_CONTACT, USERS, Commands, Json, operator
-from importer.cli.output import PACKAGE, commit, emit, now, program, say, write_findings, write_new
+from importer.cli.options import CODES, FACTS, FIRST_CONTACT, REPLIES, USERS, Commands, Json
+from importer.cli.output import emit, now, say, write_findings
 from importer.errors import Exit, ImporterError, StoppedError, UsageError
-from importer.ledger.ledger import Ledger, summarize
-from importer.model.fields import NO_CODES, CodeTables
-from importer.model.text import command_line, word_list
-from importer.pipeline.runs import RUNS, SavedRun, list_runs
-from importer.sandbox.configuration import SWITCHES
+from importer.model.fields import NO_CODES
+from importer.model.files import write_atomically
+from importer.model.text import word_list
+from importer.pipeline.runs import RUNS
 from importer.settings import Settings
 from importer.users.cache import NoCacheError, UserCache
 
@@ -103,52 +98,32 @@ def doctor(
         bool,
         typer.Option("--probe", help="Measure uncertain rules on a sandbox environment of Alma."),
     ] = False,
-    record: Annotated[
-        Path | None,
-        typer.Option(help="With --probe: also save Alma's replies, without patron data."),
-    ] = None,
-    facts: Annotated[
-        Path, typer.Option(help="The file of facts that --probe writes and plans use.")
-    ] = FACTS,
     external_id: Annotated[
         str, typer.Option(help="With --probe: the code of your SIS profile.")
     ] = "SIS",
-    use_facts: Annotated[
-        Path | None, typer.Option(help="Use the facts of this file for the institution of --for.")
-    ] = None,
-    for_: Annotated[
-        str, typer.Option("--for", help="With --use-facts: code of another institution.")
+    also_for: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            metavar="CODE",
+            help="With --probe: the code of another institution for which the facts count, too.",
+        ),
     ] = "",
-    bundle: Annotated[
-        Path | None,
-        typer.Option(help="Also write a file to send with a question: facts, without patron data."),
-    ] = None,
     as_json: Json = False,
 ) -> int:
     """Check the key, its rights, the institution, clock, folder and code tables."""
-    if bool(use_facts) != bool(for_):
-        msg = "--use-facts and --for go together: a file of facts, and an institution's code."
+    if probe and first_contact:
+        msg = "--probe and --first-contact do different things. Run the command once with each."
         raise UsageError(msg)
-    together = {
-        "--use-facts": use_facts is not None,
-        "--probe": probe,
-        "--first-contact": first_contact,
-        "--bundle": bundle is not None,
-    }
-    if len(used := [name for name, given in together.items() if given]) > 1:
-        msg = f"{used[0]} and {used[1]} do different things. Run the command once with each."
-        raise UsageError(msg)
-    for name, given, needed in (
-        ("--record", record, "--probe"),
-        ("--pin-user", pin_user, "--first-contact"),
+    for name, given, needed, there in (
+        ("--for", also_for, "--probe", probe),
+        ("--pin-user", pin_user, "--first-contact", first_contact),
     ):
-        if given and not together[needed]:
+        if given and not there:
             msg = f"{name} is for {needed}: add it."
             raise UsageError(msg)
-    if use_facts:
-        return _use_facts(use_facts, for_, facts)
     if probe:
-        return _probe(facts, external_id, record, as_json=as_json)
+        return _probe(external_id, also_for, as_json=as_json)
     if first_contact:
         return _first_contact(pin_user, as_json=as_json)
     findings, tables, saved, today = list(_here()), NO_CODES, dict[Path, Facts](), now().date()
@@ -157,7 +132,7 @@ def doctor(
     except UsageError as error:
         findings.append(Finding("code tables", State.BAD, str(error), exit=error.exit))
     try:
-        saved = saved_facts(facts)
+        saved = saved_facts()
     except UsageError as error:
         findings.append(Finding("facts", State.BAD, str(error), exit=error.exit))
     try:
@@ -170,70 +145,7 @@ def doctor(
         findings += [one for one in found if one.name not in known]
     except ImporterError as error:
         findings.append(Finding("Alma", State.BAD, str(error), exit=error.exit))
-    if bundle is not None:
-        rows = [finding.as_json() for finding in findings]
-        text = json.dumps({**_diagnostics(tables), "findings": rows}, indent=2, ensure_ascii=False)
-        write_new(bundle, f"{text}\n", "--bundle")
-        say(f"{bundle} contains no patron data and no key. Read it before you send it.")
     return write_findings(findings, as_json=as_json)
-
-
-_SHOWN_SETTINGS = {
-    f"ALMA_{name}" for name in ("REGION", "RATE", "RESERVE", "VERIFY_DELAY", "PLAN_DAYS")
-}
-"""Settings with harmless values; of the others the bundle says only that they are set."""
-
-_RUNS = 20
-"""The newest runs in a bundle."""
-
-
-def _diagnostics(tables: CodeTables) -> dict[str, object]:
-    """Return what helps to understand a fault, without names, IDs, paths and keys."""
-    try:
-        settings = Settings.read().model_dump(mode="json", exclude_defaults=True)
-    except UsageError as error:
-        settings = {"fault": str(error)}
-    named = {name.upper(): value for name, value in settings.items()}
-    libraries = sorted(re.split(r"[^\w.-]", need)[0] for need in requires(PACKAGE) or ())
-    return {
-        "importer": program(),
-        "commit": commit(),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "libraries": {name: _version(name) for name in libraries},
-        "settings": {
-            name: value if name in _SHOWN_SETTINGS else "set" for name, value in named.items()
-        },
-        "code tables": {name: len(rows) for name, rows in tables.tables.items()},
-        "code tables of": str(tables.fetched or ""),
-        "user caches": [path.stat().st_size for path in user_caches()],
-        "runs": [_run_facts(saved) for saved in list_runs()[-_RUNS:]],
-    }
-
-
-def _version(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _run_facts(saved: SavedRun) -> dict[str, object]:
-    """Return the counts of a run and how its rosters were read, without their names."""
-    try:
-        with Ledger.open(saved.folder) as ledger:
-            facts, summary = ledger.facts, summarize(ledger)
-    except ImporterError as error:
-        return {"fault": type(error).__name__}
-    counts = summary.model_dump(mode="json", exclude_none=True, exclude={"run", "rosters"})
-    read = {"kind", "encoding", "delimiter", "header", "visible_only"}
-    return {
-        "command": facts.command,
-        "started": facts.started.isoformat(timespec="seconds"),
-        "importer": facts.version,
-        "rosters": [roster.model_dump(mode="json", include=read) for roster, _ in facts.rosters],
-        **counts,
-    }
 
 
 def _first_contact(pin_user: str, *, as_json: bool) -> int:
@@ -246,60 +158,34 @@ def _first_contact(pin_user: str, *, as_json: bool) -> int:
     return code
 
 
-def _use_facts(file: Path, institution: str, target: Path) -> int:
-    """Note who decided that facts count for another institution too."""
-    measured = load_facts(file)
-    if file.resolve() == FIRST_CONTACT.resolve():
-        target = file
-    if target.is_file() and target.resolve() != file.resolve():
-        msg = f"{target} has other facts. Move it away first."
-        raise UsageError(msg)
-    save_facts(target, measured.use_for(institution, operator(), now()))
-    say(
-        f"The facts of {measured.institution} in {target} are used for {institution} too. This was "
-        f"decided by {operator()}."
-    )
-    return Exit.DONE
-
-
-def _probe(path: Path, external_id: str, record: Path | None, *, as_json: bool) -> int:
-    """Measure the uncertain rules of a sandbox environment, and save what was found."""
+def _probe(external_id: str, also_for: str, *, as_json: bool) -> int:
+    """Measure a sandbox environment; save what was found, and Alma's replies in any case."""
     recording = Recording()
 
     async def use(alma: Alma) -> Facts:
-        alma.heard = recording.add
         with progress("Measuring", lambda: alma.limiter.notice) as advance:
-            return await measure(alma, external_id, advance)
+            return await measure(alma, external_id, also_for, recording, advance)
 
     try:
         measured = with_alma(Settings.read(), use)
     except KeyboardInterrupt:
         msg = "Stopped. No facts were saved. The next probe deletes what this one left in Alma."
         raise StoppedError(msg) from None
-    save_facts(path, measured)
-    if record is not None:
-        write_new(record, recording.text(), "--record")
-        say(
-            f"{record} has {len(recording.lines)} replies of Alma, without patron data. Read it "
-            "before you send it."
-        )
-    usual = {name: switch.values[0] for name, switch in SWITCHES.items()}
-    others = [name for name, value in measured.facts.items() if value != usual[name]]
+    finally:
+        if recording.lines:
+            write_atomically(REPLIES, recording.text().encode())
+    save_facts(FACTS, measured)
     lines = (
-        *(
-            f"{one} is {measured.facts[one]}, not {usual[one]}: {SWITCHES[one].text}"
-            for one in others
-        ),
+        *(f"{name} is {value}." for name, value in measured.facts.items()),
         *(f"{name} could not be measured: {why}." for name, why in measured.unclear.items()),
         *(f"{one.sentence} {one.advice}".rstrip() for one in consequences(measured.facts)),
     )
-    values = {**measured.model_dump(mode="json"), "different": others, "exit": 0}
-    emit(values, lines, as_json=as_json)
+    emit({**measured.model_dump(mode="json"), "exit": 0}, lines, as_json=as_json)
     say(
-        f"{len(measured.facts)} facts of {measured.institution} are in {path}; {len(others)} are "
-        "not as expected. All users of the probe were deleted. To practice with these facts:"
+        f"{len(measured.facts)} facts of {measured.institution} are in {FACTS}, and "
+        f"{len(recording.lines)} replies of Alma, without patron data, in {REPLIES}. The users of "
+        "the probe were deleted."
     )
-    say(f"  {command_line('sandbox', '--facts', str(path))}")
     return Exit.DONE
 
 

@@ -43,9 +43,9 @@ def codes_of(facts: RunFacts, file: str | PathLike[str] | None) -> CodeTables:
     return saved_codes(Path(path) if path else None)
 
 
-def saved_facts(file: Path = FACTS) -> dict[Path, Facts]:
+def saved_facts() -> dict[Path, Facts]:
     """Return what was measured of Alma, by file. Raises UsageError if a file is wrong."""
-    return {path: load_facts(path) for path in (file, FIRST_CONTACT) if path.is_file()}
+    return {path: load_facts(path) for path in (FACTS, FIRST_CONTACT) if path.is_file()}
 
 
 Reports = Literal["required", "wanted", "none"]

@@ -123,6 +123,9 @@ USERS = Path("users")
 FACTS = Path("facts.json")
 """What `importer doctor --probe` measured of a sandbox environment."""
 
+REPLIES = Path("facts-replies.jsonl")
+"""Alma's replies to the last probe, without patron data."""
+
 FIRST_CONTACT = Path("first-contact.json")
 """What `importer doctor --first-contact` read of Alma."""
 

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from importer.alma.code_tables import plain, read_file
-from importer.alma.facts import load_facts
 from importer.cli.app import run
 from importer.cli.options import Commands, shipped
 from importer.cli.output import now, say
@@ -58,9 +57,6 @@ def sandbox(
     codes: Annotated[
         Path | None, typer.Option(help="Have the code tables that `codes fetch` has saved.")
     ] = None,
-    facts: Annotated[
-        Path | None, typer.Option(help="Behave as `doctor --probe` has measured.")
-    ] = None,
     switch: Annotated[
         list[str], typer.Option(metavar="NAME=VALUE", help="A switch; `list` lists all.")
     ] = [],  # noqa: B006
@@ -83,8 +79,7 @@ def sandbox(
         linked_users=linked_users,
         like=[json.loads(user.to_json()) for user in _users_of(like)] if like else (),
         codes=plain(tables),
-        switches=(load_facts(facts).facts if facts else {})
-        | dict(_switch(text) for text in switch),
+        switches=dict(_switch(text) for text in switch),
     )
 
     if tables.institution:

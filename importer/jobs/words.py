@@ -211,8 +211,7 @@ def what_next(job: Job, error: ImporterError, load: Load | None, state: State) -
     elif of_file:
         yield from (f"Ask {again} The next run of the job takes it.", skip)
     elif error.exit is Exit.BUG:
-        file = command_line("doctor", "--bundle", "bundle.json")
-        yield from ("To report it, also send the file that this command writes:", f"  {file}")
+        yield f"To report it, also send what this prints:\n  {command_line('doctor', '--json')}"
     if error.exit not in {Exit.SAFETY_CHECK, Exit.ACCESS, Exit.ROSTER, Exit.USAGE}:
         then = "continues" if load is not None else "tries again"
         if error.cause is Cause.PASSES:

@@ -258,7 +258,7 @@ def paths_of(rosters: Rosters, fields: Collection[str]) -> tuple[str, ...]:
 def _sis_rules(
     sis: SisLoad, facts: KnownFacts, record_types: Mapping[str, tuple[str, ...]]
 ) -> SisRules:
-    known = facts.followed()
+    known = facts.values
     return SisRules(
         sis.fill,
         sis.keep_edits,
@@ -274,7 +274,7 @@ def against_facts(steps: Collection[Step], facts: KnownFacts) -> Iterator[str]:
     """Yield which facts the plan uses and which not, and what this Alma will not do of it."""
     yield from facts.used
     yield from facts.unused
-    known, updates = facts.followed(), [step for step in steps if isinstance(step, Update)]
+    known, updates = facts.values, [step for step in steps if isinstance(step, Update)]
     pins = sum(map(sends_no_pin, updates))
     clear = f"{counted(pins, 'update')} of Internal users would clear their PINs"
     if facts.hides_pins and pins:

@@ -135,7 +135,6 @@ def test_what_is_bad_tells_how_a_load_would_end() -> None:
         assert {found.exit for found in findings(transport, codes)} - {Exit.DONE} == exits
 
 
-_NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 _SANDBOX = Facts(
     institution="01SBX",
     environment="sandbox",
@@ -153,34 +152,44 @@ def test_facts_of_another_institution_do_not_count() -> None:
     known = facts_for({Path("facts.json"): _SANDBOX}, "01LIVE")
     (sentence,) = known.unused
     assert (known.values, known.used) == ({}, ())
-    for word in ("facts.json", "01SBX", "01LIVE", "--use-facts", "2026-11-01"):
+    for word in ("facts.json", "01SBX", "--probe --for 01LIVE", "2026-11-01"):
         assert word in sentence
 
 
-def test_facts_count_where_a_person_named_the_institution(tmp_path: Path) -> None:
-    """Who decided it and when are kept in the file and are reported."""
+def test_facts_count_for_the_institution_that_was_named_too(tmp_path: Path) -> None:
+    """The file has its code, and the sentence about what is used names it; a third one is not."""
     path = tmp_path / "facts.json"
-    save_facts(path, _SANDBOX.use_for("01LIVE", "ana@desk", _NOW))
-    saved = load_facts(path)
-    known = facts_for({path: saved}, "01LIVE")
-    assert known.followed() == {"get-pin": "hide", "put-roles": "ignore"}
-    assert all(word in known.used[0] for word in ("ana@desk", "2026-11-28", "get-pin is hide"))
-    again = saved.use_for("01LIVE", "bo@desk", _NOW)
-    assert [one.by for one in again.used_for] == ["bo@desk"]
+    save_facts(path, _SANDBOX.model_copy(update={"also_for": "01LIVE"}))
+    saved = {path: load_facts(path)}
+    known = facts_for(saved, "01LIVE")
+    assert known.values == {"get-pin": "hide", "put-roles": "ignore"}
+    assert all(word in known.used[0] for word in ("01SBX", "01LIVE", "get-pin is hide"))
+    assert facts_for(saved, "01SBX").values == known.values
+    assert facts_for(saved, "01THIRD").values == {}
 
 
 def test_what_was_read_of_an_alma_comes_before_the_facts_of_another() -> None:
     """Of two values for one fact, that of the first contact counts."""
     files = dict(_FILES)
-    files[Path("facts.json")] = _SANDBOX.use_for("01LIVE", "ana@desk", _NOW)
+    files[Path("facts.json")] = _SANDBOX.model_copy(update={"also_for": "01LIVE"})
     known = facts_for(files, "01LIVE")
     assert known.values == {"get-pin": "show", "put-roles": "ignore"}
     assert not known.hides_pins
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"institution": "01X"}'])
+_WITH = '{"institution": "01X", "environment": "sandbox", "measured": "2026-11-01", "facts": %s}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"institution": "01X"}'),
+        _WITH % '{"get-pins": "hide"}',
+        _WITH % '{"get-pin": "hidden"}',
+    ],
+)
 def test_another_file_is_no_file_of_facts(tmp_path: Path, text: str) -> None:
-    """The error names the file and the command that writes one."""
+    """Nor one with another fact or value; the error names the file and the command for one."""
     path = tmp_path / "facts.json"
     path.write_text(text, "utf-8")
     with pytest.raises(UsageError, match=r"facts\.json.*--probe"):

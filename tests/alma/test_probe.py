@@ -1,4 +1,4 @@
-"""`doctor --probe` measures each uncertain fact, and leaves no user behind.
+"""`doctor --probe` measures what a plan depends on, and leaves no user behind.
 
 `doctor --first-contact` finds what reading shows, and writes nothing.
 """
@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.doctor import READING, FirstContact, first_contact
-from importer.alma.facts import Facts
+from importer.alma.doctor import FirstContact, first_contact
+from importer.alma.facts import MEASURABLE, Facts
 from importer.alma.pacing import RateLimiter
-from importer.alma.probe import EXPERIMENTS, LAST_NAME, probe
+from importer.alma.probe import EXPERIMENTS, LAST_NAME, Recording, probe
 from importer.alma.responses import Reply
 from importer.errors import UnavailableError, UsageError
 from importer.sandbox.configuration import SWITCHES
@@ -30,10 +28,6 @@ from tests.sandbox.alma import barcode, coded, practice, student
 
 T = TypeVar("T")
 
-_NOT_BY_THE_API = {
-    *("original-value", "sis-empty-sticky", "sis-edited-names", "sis-unmatched"),
-    "environment",
-}
 _USUAL = {name: switch.values[0] for name, switch in SWITCHES.items()}
 
 
@@ -53,12 +47,16 @@ def _asked(alma: Practice, use: Callable[[Alma], Awaitable[T]]) -> T:
     return asyncio.run(main())
 
 
+async def _probe(alma: Alma) -> Facts:
+    return await probe(alma, "SIS", "", Recording(), lambda _done, _of: None)
+
+
 def _measure(lab: Practice, faults: str = "", **switches: str) -> Facts:
     """Measure it with one switch flipped; `faults`: what goes wrong meanwhile."""
     lab.set(switches=_USUAL | {name.replace("_", "-"): one for name, one in switches.items()})
     lab.admin("POST", "/faults", faults and f"rules: [{faults}]")
     try:
-        return _asked(lab, lambda alma: probe(alma, "SIS", lambda _done, _of: None))
+        return _asked(lab, _probe)
     finally:
         lab.admin("POST", "/faults", "")
 
@@ -68,36 +66,30 @@ def _users(lab: Practice) -> list[dict[str, Any]]:
     return [user for user in found if user.get("status") != {"value": "DELETED", "desc": "Deleted"}]
 
 
-def test_every_fact_has_an_experiment() -> None:
-    """Only the SIS load and what staff do cannot be measured; the page about it lists them."""
-    assert EXPERIMENTS.keys() | _NOT_BY_THE_API == SWITCHES.keys()
-    page = Path(__file__).parents[2] / "docs" / "howto" / "probe.md"
-    section = page.read_text("utf-8").partition("## What cannot be measured")[2]
-    assert set(re.findall("`([a-z-]+)`", section.partition("##")[0])) == _NOT_BY_THE_API
+def test_every_fact_that_can_be_measured_has_an_experiment() -> None:
+    """Its values are those of the practice Alma's switch of the same name."""
+    assert EXPERIMENTS.keys() == MEASURABLE.keys()
+    assert {name: SWITCHES[name].values for name in MEASURABLE} == MEASURABLE
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        (name, value)
-        for name, switch in SWITCHES.items()
-        for value in switch.values[1:]
-        if name not in _NOT_BY_THE_API
-    ],
+    [(name, value) for name, values in MEASURABLE.items() for value in values[1:]],
 )
 def test_the_probe_finds_exactly_the_switch(lab: Practice, name: str, value: str) -> None:
     """With one switch flipped the probe reports that one and no other; all users are deleted."""
     before = _users(lab)
     facts = _measure(lab, **{name: value})
     assert facts.unclear == {}
-    assert {n: v for n, v in facts.facts.items() if v != _USUAL[n]} == {name: value}
+    assert facts.facts == {fact: _USUAL[fact] for fact in MEASURABLE} | {name: value}
     assert _users(lab) == before
 
 
 def test_what_the_api_does_not_show_changes_no_fact(lab: Practice) -> None:
-    """Rules of the SIS load and of staff's edits, all flipped, leave every fact as usual."""
-    flipped = {n: SWITCHES[n].values[-1] for n in _NOT_BY_THE_API - {"environment"}}
-    assert _measure(lab, **flipped).facts.items() <= _USUAL.items()
+    """Everything else that is uncertain, flipped, leaves every fact as usual."""
+    others = SWITCHES.keys() - MEASURABLE.keys() - {"environment"}
+    flipped = {name: SWITCHES[name].values[-1] for name in others}
+    assert _measure(lab, **flipped).facts == {fact: _USUAL[fact] for fact in MEASURABLE}
 
 
 def test_the_probe_says_when_its_users_are_refused(lab: Practice) -> None:
@@ -142,7 +134,7 @@ def test_a_kill_at_any_call_leaves_one_user_at_most(lab: Practice) -> None:
 
             alma.call_once = watched  # type: ignore[method-assign]
             with contextlib.suppress(_Killed):
-                await probe(alma, "SIS", lambda _done, _of: None)
+                await _probe(alma)
         return after
 
     after = asyncio.run(run(1000))
@@ -156,7 +148,6 @@ def test_a_kill_at_any_call_leaves_one_user_at_most(lab: Practice) -> None:
     assert _users(lab) == before
 
 
-_BY_READING = {*READING, "inactive-identifiers", "identifier-case", "get-pin"}
 _CANARY = "Kanarivogel"
 
 
@@ -178,24 +169,20 @@ def _read(alma: Practice, pin_user: str = "zz2") -> FirstContact:
     return _asked(alma, lambda client: first_contact(client, pin_user, date(2026, 11, 28)))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [(name, value) for name in sorted(_BY_READING) for value in SWITCHES[name].values],
-)
-def test_reading_finds_exactly_the_switch(patrons: Practice, name: str, value: str) -> None:
-    """Of production, one switch of those that reading shows is reported, and no other changes."""
-    patrons.set(switches={**_USUAL, "environment": "production", name: value})
+@pytest.mark.parametrize("value", SWITCHES["get-pin"].values)
+def test_reading_finds_whether_pins_are_shown(patrons: Practice, value: str) -> None:
+    """Of production, too, with the ID of a user who has one."""
+    patrons.set(switches={**_USUAL, "environment": "production", "get-pin": value})
     found = _read(patrons).facts
-    assert (found.environment, found.unclear) == ("production", {})
-    assert found.facts == {one: _USUAL[one] for one in _BY_READING} | {name: value}
+    assert (found.environment, found.facts, found.unclear) == ("production", {"get-pin": value}, {})
 
 
 def test_only_get_is_sent_and_nobody_is_named(patrons: Practice) -> None:
-    """At most a dozen calls, all GET, and no value of a user in what is reported."""
+    """A few calls, all GET, and no value of a user in what is reported."""
     patrons.set(switches={**_USUAL, "environment": "production"})
     found = _read(patrons)
     methods = [call["method"] for call in patrons.log()]
-    assert (set(methods), len(methods) <= 13) == ({"GET"}, True)
+    assert (set(methods), len(methods) <= 6) == ({"GET"}, True)
     assert not any(word in repr(found) for word in (_CANARY, "zz1", "zz2", "oldcard7", "4321"))
 
 

@@ -104,8 +104,6 @@ def test_the_doctor(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.write_bytes(b"x" * 9000)
     wrong = {one["name"] for one in findings(Exit.USAGE) if one["state"] == "bad"}
     assert wrong == {"code tables", "user cache", "Alma"}
-    words = ("--use-facts", "facts.json", "--for", "01SANDBOX_INST")
-    assert typed("doctor", *words, "--bundle", "new.json").exit == Exit.USAGE
 
 
 @pytest.mark.parametrize("name", [".", "runs", "users"])

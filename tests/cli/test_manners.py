@@ -57,7 +57,7 @@ def test_help_explains_commands_and_exit_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("doctor", "--record", "r.jsonl"), ("doctor", "--pin-user", "2001"), ("demo",)]
+    "words", [("doctor", "--for", "01X_INST"), ("doctor", "--pin-user", "2001"), ("demo",)]
 )
 def test_what_would_have_no_effect_or_another_one_is_refused(
     words: tuple[str, ...], folder: Path
@@ -210,22 +210,6 @@ def test_a_command_in_several_folders(folder: Path, sandbox: Sandbox) -> None:
     assert "east  | " in got.err  # the missing folder stops no other one
     assert got.exit == Exit.USAGE
     assert typed("all", "north").exit == Exit.USAGE
-
-
-def test_a_bundle_for_asking_for_help_names_nobody(folder: Path) -> None:
-    """Versions, settings that are set, and the counts of runs; no name, file, path or key."""
-    write(ANA, BAD, name="secret-list.csv")
-    typed("check", "secret-list.csv", "-m", "small.yaml")
-    Path(".env").write_text("ALMA_API_KEY=l7xx-private\nALMA_REGION=mars\n", "utf-8")
-    Path(".env").chmod(0o600)
-    typed("doctor", "--bundle", "bundle.json")
-    text = Path("bundle.json").read_text("utf-8")
-    told = json.loads(text)
-    assert told["settings"] == {"ALMA_API_KEY": "set", "ALMA_REGION": "mars"}
-    assert (told["runs"][0]["rows"], told["runs"][0]["rosters"][0]["kind"]) == (2, "csv")
-    assert told["libraries"]["pandas"]
-    private = ("l7xx", "Nunez", "Moss", "2001", "secret-list", str(folder))
-    assert not [word for word in private if word in text]
 
 
 def test_completion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -302,13 +302,10 @@ MISTAKES = {
         replaced("Cher", "Cher Sarkisian", "patrons.csv"), CHECK,
     ),
     "an option that belongs to a test of rules": Mistake(
-        ("doctor", "--record", "probe.jsonl"), Exit.USAGE, ("--probe",),
+        ("doctor", "--for", "01X_INST"), Exit.USAGE, ("--probe",),
     ),
     "two tests at once": Mistake(
         ("doctor", "--probe", "--first-contact"), Exit.USAGE, ("--probe and --first-contact",),
-    ),
-    "a file that a test does not write": Mistake(
-        ("doctor", "--first-contact", "--bundle", "bundle.json"), Exit.USAGE, ("--bundle",),
     ),
     # what simply works
     "tabs and UTF-16": Mistake(

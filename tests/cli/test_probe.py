@@ -31,19 +31,17 @@ def _posts(sandbox: Sandbox) -> list[object]:
 
 
 def test_the_facts_are_saved_and_used(sandbox: Sandbox) -> None:
-    """The file sets the practice Alma's switches; the doctor says what it means for loads."""
+    """The probe shows what it means for loads, and so does the doctor from then on."""
     ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide", "zero-hits": "null"}})
     probed = typed("doctor", "--probe", "--json")
-    assert (probed.exit, probed.summary["different"]) == (Exit.DONE, ["get-pin", "zero-hits"])
+    assert (probed.exit, probed.summary["facts"]["get-pin"]) == (Exit.DONE, "hide")
     saved = json.loads(Path("facts.json").read_text("utf-8"))
-    assert set(saved) == {"institution", "environment", "measured", "facts", "unclear", "used_for"}
+    assert set(saved) == {"institution", "environment", "measured", "facts", "unclear", "also_for"}
     assert _users(sandbox) == []
     examined = typed("doctor", "--json").summary["findings"]
     assert "get-pin" in {finding["name"] for finding in examined}
     shown = typed("doctor", "--probe")
-    assert "get-pin is hide, not show" in shown.out
-    Path("facts.json").write_text("{}", "utf-8")
-    assert typed("sandbox", "--facts", "facts.json").exit == Exit.USAGE
+    assert "get-pin is hide" in shown.out
 
 
 def test_the_probe_does_not_run_in_production(sandbox: Sandbox) -> None:
@@ -52,6 +50,7 @@ def test_the_probe_does_not_run_in_production(sandbox: Sandbox) -> None:
     refused = typed("doctor", "--probe")
     assert (refused.exit, len(sandbox.log())) == (Exit.USAGE, 1)
     assert "sandbox environment only" in refused.err
+    assert not list(Path().glob("facts*"))
 
 
 @pytest.mark.parametrize(
@@ -140,10 +139,7 @@ def test_a_hidden_pin_is_never_cleared_silently(sandbox: Sandbox) -> None:
 
 
 def test_facts_of_another_institution_count_only_by_name(sandbox: Sandbox) -> None:
-    """They are not used, and why is said, until somebody names the institution; who did is kept.
-
-    So it is with those of a first contact, and neither file takes the place of the other.
-    """
+    """They are not used, and why is said, unless the probe was told the institution's code."""
     ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
     typed("doctor", "--probe")
     facts = Path("facts.json")
@@ -152,25 +148,16 @@ def test_facts_of_another_institution_count_only_by_name(sandbox: Sandbox) -> No
     refused = typed("plan", roster, "-m", "small.yaml", "-o", "two")
     assert "not used" in refused.err
     assert "not used" in typed("doctor").out
-    words = ("--use-facts", "facts.json", "--for", "01SANDBOX_INST")
+    words = ("--probe", "--for", "01SANDBOX_INST")
     assert " ".join(words) in refused.err
-    assert typed("doctor", *words[:2]).exit == Exit.USAGE
+    assert typed("doctor", *words[1:]).exit == Exit.USAGE
     assert typed("doctor", *words).exit == Exit.DONE
-    (decided,) = json.loads(facts.read_text("utf-8"))["used_for"]
-    assert (decided["institution"], "@" in decided["by"]) == ("01SANDBOX_INST", True)
+    change(facts, ('"institution": "01SANDBOX_INST"', '"institution": "01OTHER_INST"'))
     used = typed("plan", roster, "-m", "small.yaml", "-o", "three", "--json")
     assert used.summary["failed_checks"] == ["pins"]
-    assert "get-pin is hide" in used.err
-    assert "get-pin is hide" in typed("doctor").out
-    probed, contact = facts.read_text("utf-8"), Path("first-contact.json")
-    contact.write_text(probed.replace("01SANDBOX_INST", "01THIRD_INST"), "utf-8")
-    words = ("--use-facts", "first-contact.json", "--for", "01SANDBOX_INST")
-    assert " ".join(words) in typed("doctor").out
-    assert typed("doctor", *words).exit == Exit.DONE
-    assert " ".join(words) not in typed("doctor").out
-    other = contact.rename(Path("other.json"))
-    assert typed("doctor", "--use-facts", other.name, *words[2:]).exit == Exit.USAGE
-    assert facts.read_text("utf-8") == probed
+    for shown in (used.err, typed("doctor").out):
+        assert "at 01OTHER_INST for 01SANDBOX_INST, too" in shown
+        assert "get-pin is hide" in shown
 
 
 def test_a_plan_warns_of_a_wrong_clock(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,8 +174,8 @@ def test_a_plan_warns_of_a_wrong_clock(sandbox: Sandbox, monkeypatch: pytest.Mon
 _CANARY = "Kanarivogel"
 
 
-def test_a_recording_names_no_patron(sandbox: Sandbox) -> None:
-    """A recording of the probe has each call, and no value of a patron."""
+def test_the_replies_to_the_probe_name_no_patron(sandbox: Sandbox) -> None:
+    """Each call is saved beside the facts, and no value of a patron; also where it fails."""
     roster = write(
         *(
             (f"{_CANARY}{n}", _CANARY, _CANARY, *ANA[3:5], f"{_CANARY}{n}@example.org", _CANARY)
@@ -196,12 +183,9 @@ def test_a_recording_names_no_patron(sandbox: Sandbox) -> None:
         )
     )
     load(roster, "one")
-    ask(
-        sandbox,
-        "POST",
-        "settings",
-        {"switches": {"several-preferred": "last", "bad-json": "401676"}},
-    )
-    assert typed("doctor", "--probe", "--record", "probe.jsonl").exit == Exit.DONE
-    text = Path("probe.jsonl").read_text("utf-8")
-    assert (_CANARY.casefold() in text.casefold(), text.count("\n") > 60) == (False, True)
+    assert typed("doctor", "--probe").exit == Exit.DONE
+    text = Path("facts-replies.jsonl").read_text("utf-8")
+    assert (_CANARY.casefold() in text.casefold(), text.count("\n") > 20) == (False, True)
+    ask(sandbox, "POST", "faults", {"rules": [{"on": "POST", "do": "refuse", "code": "401664"}]})
+    assert typed("doctor", "--probe").exit == Exit.USAGE
+    assert "401664" in Path("facts-replies.jsonl").read_text("utf-8")
