@@ -30,6 +30,9 @@ from importer.loader.table import CELLS, COLUMNS, ROWS, MergedRange, Sheet
 TAGS = 8_000_000
 """Tags of XML in a file, which are measured in some 10 seconds."""
 
+REPEATED = 50_000_000
+"""Characters that a file does not contain but asks for: blanks, and the texts of repeated cells."""
+
 _BREAKS = re.compile(rb">\s++(?=</?table:)")
 _ELAPSED = re.compile(r"PT([0-9]+)H([0-9]{2})M([0-9]{2})S")  # of a day and more
 _HIDING = {"collapse", "filter"}
@@ -104,53 +107,82 @@ def _measure(part: bytes) -> list[Sheet]:
     """
     if part.count(b"<") > TAGS:
         raise NotReadableError(TOO_LARGE)
-    tables: list[Sheet] = []
-    depth = 0  # a cell may contain a table
-    row = column = cell = widest = 0  # repeated ones counted; the widest row up to its last value
+    measure = _Measure()
+    measure.parser.Parse(part, True)  # noqa: FBT003
+    return measure.tables
 
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth, row, column, cell, widest
-        depth += name == "table:table"
-        if depth != 1:
+
+class _Measure:
+    """The tables of a file as far as its XML is read, and how large they say that they are."""
+
+    def __init__(self) -> None:
+        self.tables: list[Sheet] = []
+        self.depth = 0  # a cell may contain a table
+        self.row = self.column = self.cell = 0  # repeated ones counted
+        self.widest = 0  # the widest row up to its last value
+        self.rows = self.times = 1  # how often the row, and the cell, is repeated
+        self.asked = 0  # characters that repeats ask for
+        self.parser = expat.ParserCreate()
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self.depth += name == "table:table"
+        if name == "text:s":
+            self._ask(self.times * _count(attributes.get("text:c")))
+        if self.depth != 1:
             return
-        visibility = attributes.get("table:visibility")
+        hides = attributes.get("table:visibility") in _HIDING
+        repeated = attributes.get("table:number-columns-repeated")
         match name:
             case "table:table":
-                tables.append(Sheet())
-                row = column = cell = widest = 0
+                self.tables.append(Sheet())
+                self.row = self.column = self.cell = self.widest = 0
             case "table:table-row":
-                first, cell = row + 1, 0
-                row = _after(row, attributes.get("table:number-rows-repeated"), ROWS)
-                if visibility in _HIDING:
-                    tables[-1].hidden_rows.update(range(first, row + 1))
-                    tables[-1].filtered |= visibility == "filter"
+                first, self.cell = self.row, 0
+                self.row = _after(first, attributes.get("table:number-rows-repeated"), ROWS)
+                self.rows = self.row - first
+                if hides:
+                    self.tables[-1].hidden_rows.update(range(first + 1, self.row + 1))
+                    self.tables[-1].filtered |= attributes["table:visibility"] == "filter"
             case "table:table-column":
-                first = column
-                column = _after(column, attributes.get("table:number-columns-repeated"), COLUMNS)
-                if visibility in _HIDING:
-                    tables[-1].hidden_columns.update(range(first, column))
+                first, self.column = self.column, _after(self.column, repeated, COLUMNS)
+                if hides:
+                    self.tables[-1].hidden_columns.update(range(first, self.column))
             case "table:table-cell" | "table:covered-table-cell":
-                cell = _after(cell, attributes.get("table:number-columns-repeated"), COLUMNS)
+                first, self.cell = self.cell, _after(self.cell, repeated, COLUMNS)
+                self.times = self.rows * (self.cell - first)
+                self.parser.CharacterDataHandler = self._text if self.times > 1 else None
                 if attributes.get("office:value-type"):
-                    widest = max(widest, cell)
-                    if widest * row > CELLS:
+                    self.widest = max(self.widest, self.cell)
+                    if self.widest * self.row > CELLS:
                         raise NotReadableError(TOO_LARGE)
             case _:
                 pass
 
-    def end(name: str) -> None:
-        nonlocal depth
-        depth -= name == "table:table"
+    def _end(self, name: str) -> None:
+        self.depth -= name == "table:table"
 
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.Parse(part, True)  # noqa: FBT003
-    return tables
+    def _text(self, text: str) -> None:
+        self._ask(self.times * len(text))
+
+    def _ask(self, characters: int) -> None:
+        self.asked += characters
+        if self.asked > REPEATED:
+            raise NotReadableError(TOO_LARGE)
 
 
 def _after(before: int, repeated: str | None, most: int) -> int:
     """Return the position after an element that may be repeated. Raises NotReadableError."""
-    count = repeated or "1"
-    if not count.isdecimal() or before + int(count[:9]) > most:
+    after = before + _count(repeated)
+    if after > most:
         raise NotReadableError(DAMAGED)
-    return before + int(count[:9])
+    return after
+
+
+def _count(repeated: str | None) -> int:
+    """Return how often something is there, up to nine digits. Raises NotReadableError."""
+    count = repeated or "1"
+    if not count.isdecimal():
+        raise NotReadableError(DAMAGED)
+    return int(count[:9])

@@ -195,11 +195,6 @@ def _about_the_file(path: Path, kind: Kind) -> Iterator[str]:
     if path.suffix.lower() != f".{kind}" and kind is not Kind.CSV:
         what = f"the file is {_NOUNS[kind]} and was read as one"
         yield f"{what}, although its name does not end in .{kind}"
-    if kind is Kind.ODS:
-        yield (
-            "zeros and months that only a number format shows, and formula errors, are not seen in "
-            "an OpenDocument spreadsheet: if that matters, save it as .xlsx and load that"
-        )
     if kind is Kind.XLSM:
         yield "the workbook has macros; they were not run"
 

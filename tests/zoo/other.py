@@ -107,12 +107,13 @@ def ods(
     rows: Sequence[Sequence[str | float]],
     repeat: tuple[int, int] = (0, 0),
     *,
+    text: str = "x",
     unseen: Mapping[int, str] | None = None,
     hidden: int = 0,
     doctype: str = "",
     locked: bool = False,
 ) -> Callable[[Path], None]:
-    """Build an OpenDocument spreadsheet, at its end a value repeated over rows and columns.
+    """Build an OpenDocument spreadsheet, at its end a text repeated over rows and columns.
 
     `unseen` says how rows are not visible, from 0; behind the first column, `hidden` ones are.
     `locked` leaves the mark of a password without encrypting anything.
@@ -137,7 +138,7 @@ def ods(
         body += (
             f'<table:table-row table:number-rows-repeated="{repeat[0]}">'
             f'<table:table-cell table:number-columns-repeated="{repeat[1]}" '
-            'office:value-type="string"><text:p>x</text:p></table:table-cell></table:table-row>'
+            f'office:value-type="string"><text:p>{text}</text:p></table:table-cell></table:table-row>'
         )
     spaces = "".join(
         f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'

@@ -295,10 +295,21 @@ STRANGERS = [
         name="a.ods",
         rows={2: ("0012345", "NA"), 3: ("12345678", "B"), 4: ("1000000000000000", "C")},
         problems={(4, "A", "id-lost-digits")},
-        notices=(NOTICE,),
     ),
     _refused("a.ods", "repeated cells", ods([["ID", "Name"]], repeat=(1_048_575, 16_384)), ENDLESS),
     _refused("a.ods", "repeated rows", ods([["ID", "Name"]], repeat=(1_048_575, 7)), ENDLESS),
+    _refused(
+        "a.ods",
+        "blanks that only their number asks for",
+        ods([["ID", '<text:s text:c="2000000000"/>x']]),
+        ENDLESS,
+    ),
+    _refused(
+        "a.ods",
+        "a long text in repeated cells",
+        ods([["ID"]], repeat=(1_000, 1), text="x" * 60_000),
+        ENDLESS,
+    ),
     _refused(
         "a.ods", "rows past the end in OpenDocument", ods([["ID"]], repeat=(1_048_577, 1)), DAMAGED
     ),
@@ -309,7 +320,7 @@ STRANGERS = [
             build,
             Layout(expected=EXPECTED.expected, visible_only=visible_only),
             rows={2: ("1", "A"), 4: ("3", "C")} | ({} if visible_only else {3: ("2", "B")}),
-            notices=(*([NOTICE] if name.endswith(".ods") else []), "hidden-rows", "hidden-rows"),
+            notices=("hidden-rows", "hidden-rows"),
             left_out=(3,) if visible_only else (),
         )
         for name, build in (
