@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from importer.report.masking import shown
 from importer.settings import Settings
 from importer.users.cache import NoCacheError, UserCache, cache_path
 from importer.users.cache import delete_cache as remove
-from importer.users.refresh import Refresh, add_export, read_export
+from importer.users.refresh import Refresh
 
 app = Commands()
 users = Commands(
@@ -44,7 +43,9 @@ def refresh(
     settings = Settings.read()
 
     async def use(alma: Alma) -> None:
-        with await _cache(alma) as cache:
+        of = await alma.general()
+        path = cache_path(USERS, of.code, of.environment)
+        with UserCache.make(path, of.code, of.environment) as cache:
             with progress("Reading users", lambda: alma.limiter.notice) as advance:
                 await Refresh(cache, alma, now, advance, say).run(full=full)
             say(_sentence(cache))
@@ -88,68 +89,17 @@ def delete(yes: Yes = False) -> None:
         say(f"{path} was deleted.")
 
 
-@users.command("import")
-def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV export of all users.", metavar="FILE")],
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"],
-            metavar="YYYY-MM-DD",
-            help="The day of the data; default: the day before the file.",
-        ),
-    ] = None,
-) -> None:
-    """Fill the cache from a CSV export of all users.
-
-    Alma Analytics makes one. The headings are Primary Identifier, First Name, Last Name, and Birth
-    Date, Email, Barcode. One API call is made.
-    """
-    day = as_of.replace(tzinfo=UTC) if as_of else _day_before(file)
-    export = read_export(file)
-
-    async def use(alma: Alma) -> int:
-        with await _cache(alma) as cache:
-            return add_export(cache, export, day)
-
-    new, known = with_alma(Settings.read(), use), len(export.users)
-    say(f"{known:,} users as of {day:%Y-%m-%d}, {new:,} of them new in the cache.")
-    if export.nameless:
-        say(f"{export.nameless:,} rows have no primary ID and were skipped.")
-    if export.dateless:
-        say(
-            f"The birth dates of {export.dateless:,} users were skipped: they are not written like "
-            "1990-03-01. These people are found by ID, or by name and email."
-        )
-
-
-async def _cache(alma: Alma) -> UserCache:
-    of = await alma.general()
-    return UserCache.make(cache_path(USERS, of.code, of.environment), of.code, of.environment)
-
-
-def _day_before(file: Path) -> datetime:
-    """Return the day before the file's date: Analytics shows Alma as of the night before."""
-    try:
-        written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-    except OSError as error:
-        msg = f"{file} cannot be read ({error.strerror}). Name the CSV file of the export."
-        raise UsageError(msg) from error
-    return written - timedelta(days=1)
-
-
 def _sentence(cache: UserCache) -> str:
     """Return the state of a cache in one sentence."""
     state, known = cache.state, cache.count()
     name = f"{state.institution} ({state.environment}): {known:,} users"
-    if state.as_of is None:
+    if state.as_of is None or state.swept is None:
         return printable(
             f"{name}, not complete: {cache.pages_done:,} calls were made. "
             "`importer users refresh` continues."
         )
-    text = f"{name}, as of {state.as_of.astimezone():%Y-%m-%d %H:%M}"
-    if state.swept is not None:
-        text += f", all read on {state.swept.astimezone():%Y-%m-%d}"
+    as_of, swept = state.as_of.astimezone(), state.swept.astimezone()
+    text = f"{name}, as of {as_of:%Y-%m-%d %H:%M}, all read on {swept:%Y-%m-%d}"
     if unread := cache.count("record = ''"):
         text += f"; {unread:,} of them are read when a row matches them"
     if state.total is not None and known != state.total - state.others:

@@ -42,7 +42,7 @@ _BORROWS_FOR = "instr(folded(record), '\"primary_id\":\"' || ?1 || '\"')"
 """SQL conditions: a user has the ID ?1, which is without case, or borrows for who has it."""
 
 AHEAD = timedelta(days=1)
-"""How far a time may lie ahead: a day's export has its day in UTC, and clocks differ a little."""
+"""How far a time may lie ahead: clocks differ a little."""
 
 _REMEDY = "Run `importer users delete`, then `importer users refresh`."
 
@@ -222,17 +222,6 @@ class UserCache(Database):
                 values = (seen.timestamp(), sweep, one.casefold())
                 if not connection.execute(stale, values).rowcount:
                     self._put(KnownUser(one, none), "", seen.timestamp(), sweep)
-
-    def add_known(self, users: Iterable[KnownUser], seen: datetime) -> int:
-        """Store users of an export, unless their record is here; return how many are new."""
-        before = self.count()
-        with self.transaction() as connection:
-            for user in users:
-                query = "SELECT record FROM users WHERE key = ?"
-                row = connection.execute(query, (user.primary_id.casefold(),)).fetchone()
-                if row is None or not row[0]:
-                    self._put(user, "", seen.timestamp(), 0)
-        return self.count() - before
 
     def remove(self, primary_id: str, until: datetime | None = None) -> None:
         """Remove a user that Alma no longer has; unless it was seen after `until`, if given."""

@@ -4,44 +4,27 @@ A sweep reads every user. It is made first, again when the last one is old, and 
 total differs from the number of users known after the changes were read: only a sweep shows who
 was deleted. Each page is durable, so an interrupted sweep continues where it stopped. Otherwise
 only the users who changed since a day are read (contract 2.2).
-
-It costs no call and shows who there is; a user's record is read when a row first needs it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import csv
-import re
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
 from importer.alma.client import PAGE, Alma
 from importer.alma.pacing import run_concurrently
 from importer.alma.responses import UnreadableUserError
-from importer.errors import LedgerError, RefusedError, UsageError
+from importer.errors import LedgerError, RefusedError
 from importer.ledger.ledger import GONE, Ledger
-from importer.model.files import check_regular
-from importer.model.people import person_keys
-from importer.model.text import folded
 from importer.model.user import User
 from importer.users.cache import (
     WAIT,
     CacheState,
-    KnownUser,
     NoCacheError,
     UserCache,
     cache_path,
@@ -60,10 +43,9 @@ SWEEPS = 2
 
 def sweep_due(state: CacheState, now: datetime) -> bool:
     """Return whether the next refresh reads all users."""
-    if state.as_of is None or state.sweeping is not None:
+    if state.swept is None or state.sweeping is not None:
         return True
-    # An export shows who there is, as a sweep does.
-    return now - (state.swept or state.as_of) > SWEEP_EVERY
+    return now - state.swept > SWEEP_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +119,14 @@ class Refresh:
             return total
 
         total = await read(state.as_of)
-        if _differs(cache) and cache.difference() < 0:  # users may have been added meanwhile
+        if cache.difference() < 0:  # users may have been added meanwhile
             total = await read(began)
-        if not _differs(cache):
+        if cache.difference() == 0:
             return
         stale = cache.stale()
         if len(stale) < len(_firsts(total)):  # cheaper than to read everybody
             await read_again(cache, self.alma, stale, self.now)
-        if _differs(cache):
+        if cache.difference() != 0:
             self.note(
                 f"Users in Alma: {total - state.others:,}, in the user cache: {cache.count():,}. "
                 f"Reading all users again ({len(_firsts(total)):,} calls)."
@@ -226,16 +208,6 @@ class Refresh:
                     total, read = max(total, length), read + 1
                     self.done(read, of)
             done = {*done, *todo}
-
-
-def _differs(cache: UserCache) -> bool:
-    """Return whether users were deleted in Alma, or are missing here.
-
-    After an import the number of contacts among Alma's entries is not known yet, so only a
-    surplus counts.
-    """
-    extra = cache.difference()
-    return extra > 0 or (extra < 0 and cache.state.swept is not None)
 
 
 def _end(
@@ -350,126 +322,3 @@ _OUTCOMES = (
     " OR state = 'held' AND detail = ? ORDER BY entries.id"
 )
 """What became of users, in order: the ID as planned, Alma's record or "" if it is gone, when."""
-
-
-PRIMARY_ID, FIRST, LAST, BORN, EMAIL, IDENTIFIER = (
-    "Primary Identifier", "First Name", "Last Name", "Birth Date", "Email", "Barcode",
-)  # fmt: skip
-
-HEADINGS: Mapping[str, str] = {
-    folded(heading): column
-    for column, headings in {
-        PRIMARY_ID: (PRIMARY_ID, "Primary ID", "User Primary Identifier", "User Primary ID"),
-        FIRST: (FIRST, "Given Name", "Forename", "User First Name"),
-        LAST: (LAST, "Surname", "Family Name", "User Last Name"),
-        BORN: (BORN, "Birthdate", "Date of Birth", "DOB", "User Birth Date"),
-        EMAIL: (EMAIL, "E-mail Address", "Email Address", "Preferred Email", "User Email"),
-        IDENTIFIER: (
-            IDENTIFIER, "Identifier 1", "Identifier 2", "Identifier 3", "Identifier 4",
-            "Additional Identifier", "Identifier Value", "Barcode Number", "University ID",
-        ),
-    }.items()
-    for heading in headings
-}  # fmt: skip
-"""Column by folded heading; exports use several headings for the same column."""
-
-_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """The users of an export, and how much of it could not be used.
-
-    `nameless` counts rows without a primary identifier, `dateless` users whose birth date is not
-    written like 1990-03-01.
-    """
-
-    users: tuple[KnownUser, ...]
-    nameless: int
-    dateless: int
-
-
-def read_export(path: Path) -> Export:
-    """Read an export of all users.
-
-    Raises UsageError if it cannot be read or lacks the primary identifier or the names.
-    """
-    rows = _rows(path)
-    columns = [HEADINGS.get(folded(heading), "") for heading in next(rows, [])]
-    if missing := [name for name in (PRIMARY_ID, FIRST, LAST) if name not in columns]:
-        msg = (
-            f"{path} has no column {', '.join(missing)}. An export needs the headings "
-            f"{PRIMARY_ID}, {FIRST} and {LAST}, and may also have {BORN}, {EMAIL} and {IDENTIFIER}."
-        )
-        raise UsageError(msg)
-    users: dict[str, KnownUser] = {}
-    undated: set[str] = set()
-    nameless = 0
-    for cells in rows:
-        known, dated = _known(columns, cells)
-        key = known.primary_id.casefold()
-        if not key:
-            nameless += any(cells)
-            continue
-        if not dated:
-            undated.add(key)
-        users[key] = _with_ids_of(users[key], known) if key in users else known
-    return Export(tuple(users.values()), nameless, len(undated))
-
-
-def add_export(cache: UserCache, export: Export, as_of: datetime) -> int:
-    """Add the users of an export, which shows Alma at a time; return how many are new."""
-    new = cache.add_known(export.users, as_of)
-    state = cache.state
-    if state.as_of is None:
-        cache.set_state(state.model_copy(update={"as_of": as_of}))
-    return new
-
-
-def _known(columns: Sequence[str], cells: Sequence[str]) -> tuple[KnownUser, bool]:
-    """Return a row's user, and whether its birth date, if any, could be read."""
-    texts: dict[str, list[str]] = {}
-    for column, cell in zip(columns, cells, strict=False):
-        if column and cell.strip():
-            texts.setdefault(column, []).append(cell.strip())
-    primary_id, first, last, born = (
-        next(iter(texts.get(column, ())), "") for column in (PRIMARY_ID, FIRST, LAST, BORN)
-    )
-    day = _day(born)
-    keys = person_keys(first, last, born=day, emails=texts.get(EMAIL, ()))
-    known = KnownUser(primary_id, keys, tuple(texts.get(IDENTIFIER, ())))
-    return known, bool(day) or not born
-
-
-def _with_ids_of(one: KnownUser, more: KnownUser) -> KnownUser:
-    """Combine two rows of one user; exports have a row for each address or identifier."""
-    keys = replace(one.keys, traits=one.keys.traits | more.keys.traits)
-    return replace(one, keys=keys, identifiers=(*one.identifiers, *more.identifiers))
-
-
-def _day(text: str) -> str:
-    """Return an ISO day; blank for any other notation, which could be read in two ways."""
-    found = _ISO.fullmatch(text)
-    try:
-        return date.fromisoformat(found[1]).isoformat() if found else ""
-    except ValueError:
-        return ""
-
-
-def _rows(path: Path) -> Iterator[list[str]]:
-    """Read the rows as text: UTF-8, or UTF-16 as in tab-separated exports."""
-    check_regular(path)
-    try:
-        with path.open("rb") as file:
-            encoding = "utf-16" if file.read(2) in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-        with path.open(encoding=encoding, newline="") as lines:
-            heading = lines.readline()
-            delimiter = max(",;\t", key=heading.count)
-            lines.seek(0)
-            yield from csv.reader(lines, delimiter=delimiter)
-    except OSError as error:
-        msg = f"{path} cannot be read ({error.strerror}). Name the CSV file of the export."
-        raise UsageError(msg) from error
-    except (UnicodeError, csv.Error):
-        msg = f"{path} cannot be read as CSV text in UTF-8. Save the export as *CSV UTF-8*."
-        raise UsageError(msg) from None

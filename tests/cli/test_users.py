@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from importer.errors import Exit
@@ -99,17 +98,3 @@ def test_status_and_forget(sandbox: Sandbox) -> None:
     assert list(Path("users").iterdir()) == []
     assert typed("users", "delete", "--yes").exit == Exit.DONE
     assert len(sandbox.log()) == before
-
-
-def test_import(sandbox: Sandbox) -> None:
-    """An export is a directory as of the day before it was written, or the day that is named."""
-    export = Path("users.csv")
-    export.write_text("Primary Identifier,First Name,Last Name\n1,Ada,Almeida\n", "utf-8")
-    os.utime(export, (1_787_000_000, 1_787_000_000))  # 2026-08-17
-    assert "1 users as of 2026-08-16" in typed("users", "import", export).err
-    assert typed("users", "import", "absent.csv").exit == Exit.USAGE
-    Path("wrong.csv").write_text("Name,Barcode\n1,2\n", "utf-8")
-    assert typed("users", "import", "wrong.csv").exit == Exit.USAGE
-    assert typed("users", "import", export, "--as-of", "2026-08-01").exit == Exit.DONE
-    one = typed("users", "status", "--json").summary["caches"][0]
-    assert (one["users"], one["unread"]) == (1, 1)
