@@ -34,7 +34,7 @@ ENV_BYTES = 64_000  # the largest `.env` that is read
 
 REGION = "ALMA_REGION"
 
-ROLES, FOUR_EYES = "ALMA_WEB_ROLES", "ALMA_WEB_FOUR_EYES"
+APPROVERS, TWO_PEOPLE = "ALMA_WEB_APPROVERS", "ALMA_WEB_TWO_PEOPLE"
 
 DESTINATION = (REGION, "ALMA_BASE_URL", "ALMA_GATEWAY", "ALMA_CA_BUNDLE", "ALMA_PROXY")
 """The settings that decide where the key is sent, and which certificates are trusted there."""
@@ -55,7 +55,7 @@ _MUST_BE = {
     "ALMA_RESERVE": "a whole number of calls, 0 or more",
     "ALMA_VERIFY_DELAY": "a number of seconds, from 0 to 3600",
     "ALMA_PLAN_DAYS": "a whole number of days, from 1 to 365",
-    FOUR_EYES: "yes or no",
+    TWO_PEOPLE: "1 or 0",
     "ALMA_MAIL_PORT": "a port, from 1 to 65535",
 }
 """The rule of each setting, for the message about a wrong value."""
@@ -87,8 +87,8 @@ class Settings(BaseSettings):
     alma_mail_user: str = ""
     alma_mail_password: SecretStr | None = None
     alma_mail_from: str = ""
-    alma_web_roles: str = ""
-    alma_web_four_eyes: bool = False
+    alma_web_approvers: str = ""
+    alma_web_two_people: bool = False
 
     @classmethod
     def settings_customise_sources(
@@ -209,6 +209,22 @@ def named_address(name: str) -> SecretStr | None:
     _check_source((name.upper(),), WAY, "messages to it are sent")
     _check_source((KEY,), (name.upper(),), "messages about its loads are sent")
     return named(name)
+
+
+def check_earlier_approvers() -> None:
+    """Raise UsageError where a setting of versions 1.x says who approves on the page.
+
+    Passed over, it would let the wrong people approve.
+    """
+    given = {name.upper(): value for name, value in os.environ.items() if value.strip()}
+    for name in ("ALMA_WEB_ROLES", "ALMA_WEB_FOUR_EYES"):
+        if value := given.get(name) or _secret(name) or _trusted_env().get(name):
+            line = f"{TWO_PEOPLE}={value}"
+            if name == "ALMA_WEB_ROLES":
+                groups = re.search(r"approver\s*=\s*([^;]*)", value, re.IGNORECASE)
+                line = f"{APPROVERS}={groups[1].strip() if groups else 'GROUP'}"
+            msg = f"{name} was a setting of version 1. Replace it by this line: {line}"
+            raise UsageError(msg)
 
 
 def web_settings() -> Settings:

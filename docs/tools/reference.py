@@ -46,9 +46,9 @@ SETTINGS = {
     "alma_mail_user": "The user name there, if it asks for one.",
     "alma_mail_password": "The password there.",
     "alma_mail_from": "The sender of the emails.",
-    "alma_web_roles": "The groups of each role on the [page of a department]"
-    "(web.md#for-a-department): `viewer=staff; preparer=circ, acq; approver=systems`.",
-    "alma_web_four_eyes": "`yes`: on that page nobody approves what they prepared.",
+    "alma_web_approvers": "The groups whose people approve on the [page of a department]"
+    "(web.md#who-approves), such as `systems, managers`.",
+    "alma_web_two_people": "`1`: on that page nobody approves a load that they planned.",
 }
 
 SEVERITIES = {

@@ -24,10 +24,17 @@ from importer.cli.output import now, say
 from importer.errors import UsageError
 from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running
-from importer.settings import ENV, KEY, Settings
+from importer.settings import (
+    APPROVERS,
+    ENV,
+    KEY,
+    TWO_PEOPLE,
+    Settings,
+    check_earlier_approvers,
+)
 from importer.web import tasks
 from importer.web.app import serve
-from importer.web.guard import ENTER, Access, Guard
+from importer.web.guard import ENTER, Access, Guard, split_groups
 from importer.web.site import Site
 
 app = Commands()
@@ -65,12 +72,7 @@ def web(
     if public_url and socket_file is None:
         msg = "--public-url is for --socket: without a reverse proxy the page has one user only."
         raise UsageError(msg)
-    settings = Settings.without_secrets()
-    access = Access.of(
-        settings.alma_web_roles,
-        four_eyes=settings.alma_web_four_eyes,
-        proxied=socket_file is not None,
-    )
+    access = _access(proxied=socket_file is not None)
     with ExitStack() as stack:
         if socket_file is not None:
             listening = [stack.enter_context(_proxys_socket(socket_file, public_url))]
@@ -86,9 +88,9 @@ def web(
             hosts=frozenset({host}),
             origins=frozenset({address}),
             cookie_name=f"importer-{host.rpartition(':')[2]}",
-            proxied=socket_file is not None,
+            proxied=access is not None,
         )
-        site = stack.enter_context(_site(access, proxied=guard.proxied))
+        site = stack.enter_context(_site(access))
         private = stack.enter_context(tempfile.TemporaryDirectory())
 
         def ready() -> None:
@@ -101,6 +103,29 @@ def web(
                 say(f"Open it with this address, which works once:\n  {entry}")
 
         serve(site, guard, listening, ready, seconds)
+
+
+def _access(*, proxied: bool) -> Access | None:
+    """Return who approves on a server; None on one's own computer, where one person does all.
+
+    Raises UsageError where nobody would approve, and where nothing says who asks.
+    """
+    check_earlier_approvers()
+    settings = Settings.without_secrets()
+    approvers = split_groups([settings.alma_web_approvers])
+    if not proxied and (approvers or settings.alma_web_two_people):
+        msg = (
+            f"{APPROVERS} and {TWO_PEOPLE} are for a page behind a web server that says who asks. "
+            "Start `importer web` with --socket, or delete the settings."
+        )
+        raise UsageError(msg)
+    if proxied and not approvers:
+        msg = (
+            "Nobody could approve a load. Name the groups of those who approve in the file "
+            f"{ENV}, such as: {APPROVERS}=systems"
+        )
+        raise UsageError(msg)
+    return Access(approvers, settings.alma_web_two_people) if proxied else None
 
 
 @contextmanager
@@ -154,7 +179,7 @@ def _in_use(path: Path) -> UsageError:
 
 
 @contextmanager
-def _site(access: Access, *, proxied: bool) -> Iterator[Site]:
+def _site(access: Access | None) -> Iterator[Site]:
     """Return the site of this folder, with a practice Alma that runs while the block lasts."""
     practice = Path("practice")
     practice.mkdir(mode=0o700, exist_ok=True)
@@ -172,7 +197,6 @@ def _site(access: Access, *, proxied: bool) -> Iterator[Site]:
         yield Site(
             {tasks.ALMA: _workspace(tasks.ALMA, Path(), {}), tasks.PRACTICE: space},
             now,
-            proxied,
             access,
         )
 

@@ -285,16 +285,12 @@ def _with_rejects(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that a person did with a load: when, who, the name of an icon, and what.
-
-    `prepares`: whoever did it prepared the load.
-    """
+    """Something that a person did with a load: when, who, the name of an icon, and what."""
 
     time: datetime
     who: str
     icon: str
     text: str
-    prepares: bool = True
 
 
 def events_in(ledger: Ledger) -> Iterator[Event]:
@@ -329,4 +325,4 @@ def events_in(ledger: Ledger) -> Iterator[Event]:
             detail = counted(len(each), "row")
         elif event == ALLOWED:
             detail = word_list([one.detail.replace("-", " ") for one in each])
-        yield Event(each[-1].time, who, icon, text.format(detail), event == DECIDED)
+        yield Event(each[-1].time, who, icon, text.format(detail))

@@ -24,9 +24,9 @@ from importer.web import (
     settings_page,
 )
 from importer.web.drafts import StaleError
-from importer.web.guard import Guard, Handler, Role
+from importer.web.guard import Guard, Handler
 from importer.web.run_pages import CLOSING
-from importer.web.site import SITE, Site, Visit, explain_errors, see
+from importer.web.site import SITE, RefusedError, Site, Visit, explain_errors, see
 from importer.web.tasks import ALMA, PRACTICE
 
 LARGEST_FORM = 2_000_000
@@ -89,30 +89,8 @@ _FORMS: dict[str, Page] = {
 _VERSIONED = (draft_pages.save_sheet, mapping_pages.save, draft_pages.plan)
 """Forms that change a draft, if it is as their page showed it."""
 
-_ASIDE = (draft_pages.trash, draft_pages.restore, draft_pages.delete, grid_pages.check_again)
-"""Forms of a draft that change nothing of its load: who sends one prepares nothing."""
-
-_ROLES = {
-    "runs/{run}/approve": Role.APPROVER,
-    "settings/key": Role.APPROVER,
-    "settings/job": Role.APPROVER,
-    "settings/keys": Role.VIEWER,  # of one's own keyboard
-}
-"""Who may send a form. All others are for preparers, and pages for viewers."""
-
-
-@web.middleware
-async def check_role(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what the role of whoever asks does not include."""
-    visit, resource = Visit(request), request.match_info.route.resource
-    path = resource.canonical.removeprefix("/{place}/") if resource else ""
-    pages = request.method in {"GET", "HEAD"}
-    needed = Role.VIEWER if pages else _ROLES.get(path, Role.PREPARER)
-    if visit.role >= needed:
-        return await handler(request)
-    sentence = f"This is for the role {needed.name.lower()}, and your groups have "
-    sentence += f"the role {visit.role.name.lower()}." if visit.role else "no role here."
-    return visit.refusal(403, "You may not do this", f"{sentence} Nothing was done.", "/")
+_APPROVED = (run_pages.start_apply, settings_page.save_key, settings_page.decide_job)
+"""Forms for those who approve. Behind a proxy everybody whom it names may send all others."""
 
 
 def _in_turn(page: Page) -> Handler:
@@ -128,12 +106,12 @@ def _in_turn(page: Page) -> Handler:
         async with visit.site.turn(_subject(request)):
             if request.method == "GET" and request.transport is None:
                 return web.Response()
+            if page in _APPROVED and (why := visit.hindrance()):
+                raise RefusedError(403, "You may not do this", f"{why} Nothing was done.")
             of_draft = "draft" in request.match_info
             if page in _VERSIONED and visit.number("version") != visit.draft.facts.version:
                 msg = "This roster was changed in another window."
                 raise StaleError(msg)
-            if request.method == "POST" and visit.person and of_draft and page not in _ASIDE:
-                visit.draft.note(visit.person)
             threads = visit.site.threads if of_draft else None
             return await asyncio.get_running_loop().run_in_executor(threads, page, visit)
 
@@ -166,7 +144,7 @@ ROUTES = [
 def application(site: Site, guard: Guard) -> web.Application:
     """Return the application with all its pages behind the guard."""
     app = web.Application(
-        middlewares=[guard.middleware, explain_errors, check_role],
+        middlewares=[guard.middleware, explain_errors],
         client_max_size=LARGEST_FORM,
     )
     app[SITE] = site

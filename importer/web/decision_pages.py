@@ -35,7 +35,7 @@ from importer.report.view import Names, is_danger
 from importer.report.wording import field_name, what
 from importer.users.cache import NoCacheError, UserCache, cache_path, find_users
 from importer.users.matching import MatchResult, PersonQuery
-from importer.web.loads import Given, given_answers, save_answers
+from importer.web.loads import given_answers, save_answers
 from importer.web.run_pages import draft_of, unused_answers
 from importer.web.site import RefusedError, Visit, as_shown, see
 from importer.web.tasks import Workspace
@@ -64,8 +64,8 @@ class Queue:
         rows = {row: tuple(problems) for row, problems in held.items()}
         asked = (row for row, found in rows.items() if choices(found))
         ordered = sorted(asked, key=lambda row: (_kind(rows[row]), row))
-        answers = {row: one.text for row, one in given_answers(ledger.folder).items()}
-        valid = {row: text for row, text in answers.items() if text in choices(rows.get(row, ()))}
+        given = given_answers(ledger.folder).items()
+        valid = {row: text for row, text in given if text in choices(rows.get(row, ()))}
         return cls({row: rows[row] for row in ordered}, valid)
 
     def open(self, kind: str = "") -> list[int]:
@@ -120,7 +120,7 @@ def answer(visit: Visit) -> web.Response:
         same = visit.text("same") == "yes"
         alike = [*Desk(visit.space, ledger, queue).alike(row)] if same else ()
     fitting = [one for one in alike if text in choices(queue.rows[one])]
-    given = dict.fromkeys((row, *fitting), Given(text=text, by=visit.operator))
+    given = dict.fromkeys((row, *fitting), text)
     save_answers(visit.run, given_answers(visit.run) | given)
     return see(f"{here}?{urlencode({'kind': kind, 'done': row})}")
 
@@ -128,12 +128,9 @@ def answer(visit: Visit) -> web.Response:
 def take_back(visit: Visit) -> web.Response:
     """Take the answer to a question back, and show it again."""
     row = visit.number("row", -1)
-    with Ledger.open(visit.run) as ledger:
-        queue = Queue.of(ledger)
-    if row in queue.answers:  # one that was carried out stays, with who gave it
-        given = given_answers(visit.run)
-        del given[row]
-        save_answers(visit.run, given)
+    given = given_answers(visit.run)
+    given.pop(row, None)
+    save_answers(visit.run, given)
     return see(f"{visit.run_address}/decisions?row={row}")
 
 

@@ -143,8 +143,7 @@ def restore(visit: Visit) -> web.Response:
 def delete(visit: Visit) -> web.Response:
     """Delete a draft in the trash; the runs made from it stay, but their plans become stale."""
     draft = _thrown(visit)
-    # with four eyes it must stay known who prepared a plan that can be approved
-    _check_unused(visit, draft, with_plans=visit.site.access.four_eyes)
+    _check_unused(visit, draft)
     shutil.rmtree(draft.folder)
     return see(f"{visit.base}/?show={Show.TRASH}")
 
@@ -154,16 +153,16 @@ def _thrown(visit: Visit) -> Draft:
     return found(draft if draft.facts.trashed else None)
 
 
-def _check_unused(visit: Visit, draft: Draft, *, with_plans: bool = False) -> None:
-    """Check that a draft is not being planned, and that no load of it is not done.
+def _check_unused(visit: Visit, draft: Draft) -> None:
+    """Check that a draft is not being planned and that each of its loads is done.
 
-    `with_plans`: nor a load that was planned and not approved. Raises RefusedError.
+    Raises RefusedError.
     """
     space, heading = visit.space, "This roster is still needed"
     if space.tasks.doing(("plan", space.typed_roster(draft))):
         sentence = f"{draft.facts.file} is being compared with Alma. Wait until that is done."
         raise RefusedError(409, heading, sentence, f"{visit.base}/")
-    for run in open_loads(space, draft, with_plans=with_plans):
+    for run in open_loads(space, draft):
         sentence = (
             f"The load of {draft.facts.file} is not finished and needs the roster. Continue the "
             "load first; a roster whose load is complete can be deleted."
@@ -367,8 +366,7 @@ def _keep_layout(visit: Visit, mapping: Path) -> None:
         other = as_it_is is None or as_it_is.source.encoding != now.encoding
         if facts.encoding != "auto" and other:
             text = editing.set_value(text, ("roster", "encoding"), scalar(facts.encoding))
-        with visit.changing(mapping):
-            draft.edit(mapping, text)
+        draft.edit(mapping, text)
     draft.read_as({"header": (), "encoding": "auto"})
 
 

@@ -140,20 +140,19 @@ Asked = Literal["", "sheet", "names"]
 class DraftFacts(BaseModel):
     """What is saved of a draft. `version` grows with each change, so that an old page is seen.
 
-    `file`: the roster's name. `by`: who dropped it. `people`: whom a reverse proxy named for what
-    was done here. `load`: the name of its load, "" if that is named after the file. `after`: the
-    draft of the last term. `run`: the run whose rejects it is, which stay in the run's folder, so
-    that later runs are known to correct it; "" for a roster that was dropped. `sheet`, `header` and
-    `encoding`: how a person wants the roster to be read; the last two are of a roster without a
-    mapping, which has them otherwise. `ask`: what a person has to say before it can be read.
+    `file`: the roster's name. `by`: who dropped it. `load`: the name of its load, "" if that is
+    named after the file. `after`: the draft of the last term. `run`: the run whose rejects it is,
+    which stay in the run's folder, so that later runs are known to correct it; "" for a roster that
+    was dropped. `sheet`, `header` and `encoding`: how a person wants the roster to be read; the
+    last two are of a roster without a mapping, which has them otherwise. `ask`: what a person has
+    to say before it can be read.
     """
 
-    model_config = ConfigDict(frozen=True)  # earlier versions have saved more
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
     created: datetime
     by: str = ""
-    people: tuple[str, ...] = ()
     load: str = ""
     after: str = ""
     run: str = ""
@@ -311,12 +310,6 @@ class Draft:
             with suppress(RosterError):
                 self.read(self.layout(document))
                 self.change(ask="")
-
-    def note(self, who: str) -> None:
-        """Keep in mind that somebody worked on it; pages that are open stay up to date."""
-        if who not in self.facts.people and self.folder.is_dir():
-            self.facts = self.facts.model_copy(update={"people": (*self.facts.people, who)})
-            self._save()
 
     def made(self) -> tuple[Correction, ...]:
         """Return the corrections, in order."""

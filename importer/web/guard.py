@@ -1,4 +1,4 @@
-"""Who may use the page: one browser with a one-time token; and who may do what: roles, four eyes.
+"""Who may use the page: one browser with a one-time token; and who approves on a server.
 
 Every request passes the same checks, in this order: the Host (against DNS rebinding), the cookie,
 and for a write where it comes from.
@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from aiohttp import web
 
-from importer.errors import UsageError
-from importer.settings import FOUR_EYES, ROLES
+from importer.model.text import word_list
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -151,83 +149,30 @@ def _text(status: int, sentence: str) -> web.Response:
     return web.Response(status=status, text=f"{sentence}\n", headers=_HEADERS)
 
 
-class Role(IntEnum):
-    """What somebody may do; each role may do what the ones before it may."""
-
-    NOBODY = 0
-    VIEWER = 1
-    PREPARER = 2
-    APPROVER = 3
-
-
-ROLE_WORDS = {
-    Role.VIEWER: "sees every load",
-    Role.PREPARER: "corrects, maps, decides, plans, pauses",
-    Role.APPROVER: "approves loads, changes the key and the region, allows held loads of jobs",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The groups of each role; without any, everybody whom the reverse proxy names approves.
+    """Who approves behind a reverse proxy: the people of these groups.
 
-    `four_eyes`: nobody approves what they prepared.
+    `two_people`: somebody else than who planned the run.
     """
 
-    groups: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
-    four_eyes: bool = False
+    approvers: frozenset[str]
+    two_people: bool
 
-    @classmethod
-    def of(cls, roles: str, *, four_eyes: bool, proxied: bool = True) -> Access:
-        """Read `viewer=staff; preparer=circ, acq; approver=systems`.
+    def hindrance(self, request: web.Request, planned_by: str) -> str:
+        """Return why whoever asks may not approve, "" if they may.
 
-        Raises UsageError, also where nothing says who asks.
+        `planned_by`: the operator of the run, as `ana@desk`; "" where it is not about one.
         """
-        found: dict[Role, tuple[str, ...]] = {}
-        for part in filter(str.strip, roles.split(";")):
-            name, equal, texts = part.partition("=")
-            role = next((one for one in ROLE_WORDS if one.name == name.strip().upper()), None)
-            names = split_groups([texts])
-            if role is None or not equal or not names or role in found:
-                msg = (
-                    f"{ROLES} cannot be read at “{part.strip()}”. Write each role once with its "
-                    "groups: viewer=staff; preparer=circulation, acquisitions; approver=systems"
-                )
-                raise UsageError(msg)
-            found[role] = names
-        if found and Role.APPROVER not in found:
-            msg = f"{ROLES} names no approver, so nobody could approve a load."
-            raise UsageError(msg)
-        if (found or four_eyes) and not proxied:
-            msg = (
-                f"{ROLES} and {FOUR_EYES} are for a page behind a web server that says who asks. "
-                "Start `importer web` with --socket, or delete the settings."
-            )
-            raise UsageError(msg)
-        return cls(found, four_eyes)
-
-    def role(self, groups: Iterable[str]) -> Role:
-        """Return the highest role of somebody in these groups."""
-        if not self.groups:
-            return Role.APPROVER
-        wanted = {*groups}
-        return max(
-            (role for role, names in self.groups.items() if wanted & {*names}),
-            default=Role.NOBODY,
-        )
-
-    def forbids(self, person: str, prepared_by: Iterable[str]) -> bool:
-        """Return whether somebody prepared what they would approve."""
-        return self.four_eyes and any(_is_same(person, one) for one in prepared_by)
+        if self.approvers.isdisjoint(split_groups(request.headers.getall(REMOTE_GROUPS, ()))):
+            return f"This needs the group {word_list(sorted(self.approvers), link='or')}."
+        person = planned_by.rpartition("@")[0].casefold()
+        if self.two_people and person == remote_user(request).casefold():
+            return "You planned this load, so somebody else approves it."
+        return ""
 
 
-def split_groups(headers: Iterable[str]) -> tuple[str, ...]:
+def split_groups(headers: Iterable[str]) -> frozenset[str]:
     """Return the groups in the values of a header, which commas or semicolons separate."""
-    names = (one.strip() for text in headers for one in text.replace(";", ",").split(","))
-    return tuple(dict.fromkeys(filter(None, names)))
-
-
-def _is_same(person: str, other: str) -> bool:
-    """Return whether two names are of one person; a run has the computer too, as `ana@desk`."""
-    person, other = person.casefold(), other.casefold()
-    return other == person or other.rpartition("@")[0] == person
+    names = (name.strip() for text in headers for name in text.replace(";", ",").split(","))
+    return frozenset(filter(None, names))

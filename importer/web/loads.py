@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from itertools import dropwhile, groupby
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from importer.errors import ImporterError
 from importer.ledger.ledger import FILE, OPEN, Ledger, summarize
@@ -45,69 +45,19 @@ def events_of(ledger: Ledger, draft: Draft | None) -> Iterator[Event]:
     yield from events_in(ledger)
 
 
-class Given(BaseModel):
-    """The answer to a row, and who gave it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    text: str
-    by: str
-
-
-def given_answers(folder: Path) -> dict[int, Given]:
+def given_answers(folder: Path) -> dict[int, str]:
     """Return the answers that were given on the page, also those that were carried out."""
     with suppress(OSError, ValueError):
         return _GIVEN.validate_json((folder / ANSWERS).read_bytes())
     return {}
 
 
-TEXTS = "mapping-people.json"
-"""In the folder of a place: who changed the text of each mapping since a load with its text was
-approved."""
-
-_TEXTS = TypeAdapter(dict[str, tuple[str, ...]])
+_GIVEN = TypeAdapter(dict[int, str])
 
 
-def _texts(folder: Path) -> dict[str, tuple[str, ...]]:
-    path = folder / TEXTS
-    return _TEXTS.validate_json(path.read_bytes()) if path.exists() else {}
-
-
-def note_text(folder: Path, mapping: str, who: str, *, approved: bool) -> None:
-    """Remember who changes a mapping's text; `approved`: the text before was, for a load.
-
-    Raises OSError, ValueError.
-    """
-    texts = _texts(folder)
-    people = () if approved else texts.get(mapping, ())
-    texts[mapping] = tuple(dict.fromkeys((*people, who)))
-    write_atomically(folder / TEXTS, _TEXTS.dump_json(texts))
-
-
-def text_people(space: Workspace, facts: RunFacts) -> frozenset[str]:
-    """Return who changed the text of a mapping of a plan since a load with it was approved.
-
-    Raises OSError, ValueError.
-    """
-    texts = _texts(space.folder) if facts.command == "plan" else {}
-    wrote = {one.sha256: texts.get(Path(one.path).name, ()) for _, one in facts.rosters}
-    known = approved_mappings(space) if any(wrote.values()) else frozenset()
-    return frozenset(who for text, people in wrote.items() if text not in known for who in people)
-
-
-_GIVEN = TypeAdapter(dict[int, Given])
-
-
-def save_answers(folder: Path, answers: Mapping[int, Given]) -> None:
+def save_answers(folder: Path, answers: Mapping[int, str]) -> None:
     """Save the answers in place of those that were there."""
     write_atomically(folder / ANSWERS, _GIVEN.dump_json(dict(answers)))
-
-
-def prepared_by(events: Iterable[Event], folder: Path, draft: Draft | None) -> frozenset[str]:
-    """Return who dropped, changed, planned or answered anything of a run, also in the trash."""
-    people = [one.who for one in events if one.prepares]
-    people += (one.by for one in given_answers(folder).values())
-    return frozenset((*people, *(draft.facts.people if draft else ())))
 
 
 Tone = Literal["", "good", "warn", "info"]
@@ -403,19 +353,12 @@ def _has_draft_of(facts: RunFacts, draft: Draft) -> bool:
     return same_mapping and same_sheet and now == (made.sha256 if made else "")
 
 
-def open_loads(space: Workspace, draft: Draft, *, with_plans: bool) -> Iterator[str]:
-    """Yield the names of the runs that load a draft and are not done; of all, or that began."""
+def open_loads(space: Workspace, draft: Draft) -> Iterator[str]:
+    """Yield the names of the runs that load a draft, began and are not done."""
     for one in seen_runs(space):
-        is_open = one.known and one.known.left and one.is_from(draft)
-        began = with_plans or (one.known and one.known.applied)
-        if is_open and (began or space.is_busy(space.runs / one.name)):
+        known = one.known if one.is_from(draft) else None
+        if known and known.left and (known.applied or space.is_busy(space.runs / one.name)):
             yield one.name
-
-
-def approved_mappings(space: Workspace) -> frozenset[str]:
-    """Return the SHA-256 of each mapping with which a load was approved."""
-    done = (one.known.facts for one in seen_runs(space) if one.known and one.known.applied)
-    return frozenset(mapping.sha256 for facts in done for _, mapping in facts.rosters)
 
 
 def last_load(space: Workspace, run: str) -> Summary | None:

@@ -515,15 +515,13 @@ def save(visit: Visit) -> web.Response:
     """
     draft, chosen, do = visit.draft, visit.mapping, visit.text("do")
     if do == "undo":
-        with visit.changing(chosen):
-            draft.undo_edit(chosen)
+        draft.undo_edit(chosen)
         return see(_back(visit))
     if text_digest(mapping_text(chosen)) != visit.text("digest"):
         msg = f"The mapping {chosen.name} was changed elsewhere."
         raise StaleError(msg)
     if do == TEXT:
-        with visit.changing(chosen):
-            draft.edit(chosen, visit.text("text").replace("\r\n", "\n"))
+        draft.edit(chosen, visit.text("text").replace("\r\n", "\n"))
         return see(f"mapping?view={TEXT}")
     document, before = examine(chosen)
     if document is None:
@@ -554,8 +552,7 @@ def save(visit: Visit) -> web.Response:
     added = [one for one in findings if not (_PLACES.sub("", one) in known or _LACKS.search(one))]
     if after is None or added:
         raise UsageError((*added, "This is no mapping.")[0])
-    with visit.changing(chosen):
-        draft.edit(chosen, text)
+    draft.edit(chosen, text)
     return see("grid" if do == "next" else _back(visit))
 
 
@@ -721,8 +718,7 @@ def save_users(visit: Visit) -> web.Response:
         title = f"This {'text' if text == sent else 'value'} cannot be used"
         raise RefusedError(422, title, f"{why} Nothing was saved.", here)
     if changes:
-        with visit.changing(mapping):
-            write_atomically(mapping, text.encode())
+        write_atomically(mapping, text.encode())
     if visit.text("do") != "plan":
         return see(here)
     if running and not same:

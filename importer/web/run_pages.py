@@ -36,7 +36,7 @@ from importer.report.terminal import row_history
 from importer.report.view import Names, ProblemGroup, Survey
 from importer.report.wording import ENDS, duration, workbooks
 from importer.web.drafts import Draft
-from importer.web.loads import events_of, last_load, ledger_stamp, name_of, prepared_by, text_people
+from importer.web.loads import events_of, last_load, ledger_stamp, name_of
 from importer.web.site import RefusedError, Visit, found, in_words, number, on_page, render, see
 from importer.web.tasks import DRAFTS, PAUSED, PRACTICE, Sittings, Task, Workspace, is_locked
 
@@ -85,7 +85,6 @@ class Review:
 
     `left`: rows that an apply still has to work on. `stale`: why it can be neither applied nor
     answered any more, "" if it can. `draft`: what it was made from, if that is still there.
-    `prepared_by`: who dropped, changed, planned or answered anything of it, or wrote its mapping.
     `related`: a sentence for each related run. `job`: the one that holds it, where it is allowed
     and not approved; "" if none.
     """
@@ -98,7 +97,6 @@ class Review:
     draft: Draft | None
     survey: Survey
     events: tuple[Event, ...]
-    prepared_by: frozenset[str]
     related: tuple[str, ...]
     files: tuple[str, ...]
     asks: Asks
@@ -156,7 +154,6 @@ def review(space: Workspace, folder: Path) -> Review:
             draft,
             _survey(folder, ledger_stamp(folder)),
             events,
-            prepared_by(events, folder, thrown) | text_people(space, facts),
             tuple(related.sentences()),
             tuple(path.name for path in present(folder)),
             Asks.of(ledger),
@@ -241,7 +238,6 @@ def _shown(visit: Visit, shown: Review, wrong: Mapping[str, object] | None = Non
         last=last_load(visit.space, visit.run.name),
         failed=None if shown.applied else _failed_start(visit),
         wrong=wrong,
-        own=visit.site.access.forbids(visit.person, shown.prepared_by),
         rows=rows,
         total=total,
         pages=-(-total // PAGE),
@@ -280,9 +276,8 @@ def start_apply(visit: Visit) -> web.Response:
     if shown.job:
         sentence = f"The job {shown.job} holds this load. Allow it in Settings. Nothing was sent."
         raise RefusedError(409, "A job holds this load", sentence, f"{visit.base}/settings#jobs")
-    if visit.site.access.forbids(visit.person, shown.prepared_by):
-        sentence = "You prepared this load, so somebody else approves it. Nothing was sent."
-        raise RefusedError(403, "You may not approve this", sentence, address)
+    if why := visit.hindrance(shown.facts.operator):
+        raise RefusedError(403, "You may not approve this", f"{why} Nothing was sent.", address)
     if visit.text("plan") != shown.asks.seal:
         sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
         raise RefusedError(409, "The plan was changed", sentence, address)

@@ -11,11 +11,10 @@ from aiohttp import web
 
 from importer.errors import ImporterError
 from importer.jobs.words import JobOverview, jobs_in
+from importer.ledger.ledger import Ledger
 from importer.model.text import counted
 from importer.settings import ENV, KEY, REGION, Settings, place_of_key, write_env
 from importer.users.cache import UserCache
-from importer.web.guard import ROLE_WORDS
-from importer.web.run_pages import review
 from importer.web.site import RefusedError, Visit, found, see
 from importer.web.tasks import PRACTICE, TASK_ID
 
@@ -55,7 +54,6 @@ def settings(visit: Visit) -> web.Response:
         checked=checked.started.astimezone() if checked else None,
         findings=tasks.result(checked).get("findings", ()) if checked else (),
         jobs=_jobs(visit),
-        roles=ROLE_WORDS,
         version=version("alma-roster-importer"),
     )
 
@@ -112,10 +110,12 @@ def decide_job(visit: Visit) -> web.Response:
         raise RefusedError(422, "A reason is missing", sentence, here)
     if do == "allow" and load is not None:
         run = run or load.run  # no other than the one that is looked at here
-    held = visit.space.run(Path(run).name) if do == "allow" else None
-    if held and visit.site.access.forbids(visit.person, review(visit.space, held).prepared_by):
-        sentence = "You prepared this load, so somebody else allows it. Nothing was changed."
-        raise RefusedError(403, "You may not allow this", sentence, here)
+    if do == "allow" and (held := visit.space.run(Path(run).name)):
+        with Ledger.open(held) as ledger:
+            why_not = visit.hindrance(ledger.facts.operator)
+        if why_not:
+            sentence = f"{why_not} Nothing was changed."
+            raise RefusedError(403, "You may not allow this", sentence, here)
     title = "Allowing the held load" if do == "allow" else "Skipping the file"
     words = ("job", do, file, f"--why={why}", f"--run={run}", "--json")
     return visit.start(*words, title=title, back=here)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, cached_property, partial
@@ -23,15 +23,14 @@ from jinja2 import Environment
 from importer.errors import ImporterError, UsageError, defect
 from importer.loader.detect import LARGEST
 from importer.mapper.dates import is_iso
-from importer.mapper.load import examine
 from importer.model.fields import FIELDS, NO_CODES, CodeTables, Field, Shape
 from importer.model.files import write_atomically
 from importer.model.text import counted, word_list
 from importer.report.page import environment, fact_lines
 from importer.report.wording import field_name, sentences_of, tallies
 from importer.web.drafts import Draft, StaleError, title
-from importer.web.guard import REMOTE_GROUPS, Access, Handler, Role, remote_user, split_groups
-from importer.web.loads import approved_mappings, known_run, name_of, note_text, seen_runs, steps
+from importer.web.guard import Access, Handler, remote_user
+from importer.web.loads import known_run, name_of, seen_runs, steps
 from importer.web.tasks import PRACTICE, RUN, Task, Workspace
 
 T = TypeVar("T")
@@ -43,15 +42,14 @@ _DRAFTS_AT_ONCE = 6
 class Site:
     """The workspaces by place, the clock, and whose turn it is.
 
-    `proxied`: a reverse proxy names who asks, in the header X-Remote-User, and `access` says what
-    each may do. `threads`: those in which rosters are read and checked, which takes long; other
-    pages have threads of their own.
+    `access`: who approves behind a reverse proxy, which names who asks in the header X-Remote-User;
+    None on one's own computer. `threads`: those in which rosters are read and checked, which takes
+    long; other pages have threads of their own.
     """
 
     workspaces: Mapping[str, Workspace]
     now: Callable[[], datetime]
-    proxied: bool = False
-    access: Access = field(default_factory=Access)
+    access: Access | None
     threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(_DRAFTS_AT_ONCE))
     _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
@@ -195,24 +193,17 @@ class Visit:
         return self.person or self.space.operator
 
     @property
-    def role(self) -> Role:
-        """What whoever works on the page may do."""
-        groups = split_groups(self.request.headers.getall(REMOTE_GROUPS, ()))
-        return self.site.access.role(groups)
-
-    @property
     def person(self) -> str:
         """Whom the reverse proxy names; "" on one's own computer."""
-        return remote_user(self.request) if self.site.proxied else ""
+        return remote_user(self.request) if self.site.access else ""
 
-    @contextmanager
-    def changing(self, mapping: Path) -> Iterator[None]:
-        """Remember who changes a mapping's text in the block. Raises OSError, ValueError."""
-        before, document = mapping.read_bytes(), examine(mapping)[0] if self.person else None
-        yield
-        if self.person and mapping.read_bytes() != before:
-            approved = document is not None and document.sha256 in approved_mappings(self.space)
-            note_text(self.space.folder, mapping.name, self.person, approved=approved)
+    def hindrance(self, planned_by: str = "") -> str:
+        """Return why whoever works on the page may not approve, "" if they may.
+
+        `planned_by`: the operator of the run.
+        """
+        access = self.site.access
+        return access.hindrance(self.request, planned_by) if access else ""
 
     def start(
         self, *words: str, title: str, back: str, then: str = "", run_of: str = ""

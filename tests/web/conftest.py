@@ -444,6 +444,10 @@ HOST = "loads.example.org"
 """Where a reverse proxy serves the page."""
 
 
+APPROVERS = {"ALMA_WEB_APPROVERS": "systems"}
+"""The setting of a page behind a reverse proxy: people of the group `systems` approve."""
+
+
 def person(at: Path, name: str, groups: str = "", origin: str = f"https://{HOST}") -> httpx.Client:
     """A client at a socket whom the reverse proxy names, "" for nobody."""
     headers = {"Host": origin.partition("://")[2], "Origin": origin}
@@ -455,9 +459,9 @@ def person(at: Path, name: str, groups: str = "", origin: str = f"https://{HOST}
 
 @contextmanager
 def behind_proxy(folder: Path, public: str = f"https://{HOST}", **settings: str) -> Iterator[Path]:
-    """The page of a folder behind a reverse proxy; yield its socket."""
+    """The page of a folder behind a reverse proxy, where `systems` approve; yield its socket."""
     at = folder / "page.sock"
-    process = launch(folder, "--socket", str(at), "--public-url", public, **settings)
+    process = launch(folder, "--socket", str(at), "--public-url", public, **APPROVERS | settings)
     until(at.is_socket)
     yield at
     process.terminate()

@@ -31,6 +31,7 @@ from hypothesis.stateful import (
 )
 
 from tests.web.conftest import (
+    APPROVERS,
     HOST,
     PLAIN,
     Library,
@@ -70,13 +71,13 @@ class Department:
         """Start the page, also after it was killed."""
         address = f"https://{HOST}"
         words = ("--socket", str(self.socket), "--public-url", address)
-        self.process = launch(self.library.folder, *words)
+        self.process = launch(self.library.folder, *words, **APPROVERS)
         said = self.library.folder / "said.txt"
         until(lambda: "is served at" in said.read_text("utf-8"))
 
     def client(self, name: str) -> httpx.Client:
         """A browser of a person."""
-        return self.stack.enter_context(person(self.socket, name))
+        return self.stack.enter_context(person(self.socket, name, "systems"))
 
 
 @dataclass

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser
 from importer.web.app import ROUTES
 from tests.serving import Loopback
 from tests.web.conftest import (
+    APPROVERS,
     KEY,
     SAMPLE,
     Server,
@@ -373,16 +374,16 @@ def test_a_second_server_takes_no_socket_away(tmp_path: Path) -> None:
         with person(at, "ana") as client:
             return client.get("/practice/").status_code == 200
 
-    first = launch(folders[0], *options)
+    first = launch(folders[0], *options, **APPROVERS)
     until(at.is_socket)
     assert answers()
-    second = launch(folders[1], *options)
+    second = launch(folders[1], *options, **APPROVERS)
     assert second.wait(60) == 2
     assert "Another server" in (folders[1] / "said.txt").read_text("utf-8")
     assert answers()
     first.kill()
     first.wait(60)
-    third = launch(folders[2], *options)
+    third = launch(folders[2], *options, **APPROVERS)
     until(lambda: "is served at" in (folders[2] / "said.txt").read_text("utf-8"))
     assert answers()
     third.terminate()

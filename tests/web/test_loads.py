@@ -14,7 +14,7 @@ from openpyxl import Workbook
 from importer.model.run import Summary
 from importer.report.lineage import Relation
 from importer.web.drafts import Asked, Counts, Draft, DraftFacts
-from importer.web.loads import Given, KnownRun, Load, SeenRun, Show, State, save_answers, steps
+from importer.web.loads import KnownRun, Load, SeenRun, Show, State, save_answers, steps
 from importer.web.tasks import Sittings
 from tests.report.building import FACTS
 from tests.web.conftest import SAMPLE, Server, approve, drafted, dropped, followed, planned, version
@@ -201,7 +201,7 @@ def test_rows_without_a_decision_are_counted_until_they_have_one(tmp_path: Path)
     counts = []
     for seen, answered in ((_run(review=2), 0), (_run(review=2), 1), (_run(review=2), 2),
                             (_run(review=2, refused=0), 1)):  # fmt: skip
-        save_answers(tmp_path, {row: Given(text="create", by="ana") for row in (2, 3)[:answered]})
+        save_answers(tmp_path, dict.fromkeys((2, 3)[:answered], "create"))
         found = {one.name: one for one in steps("/alma", None, tmp_path, seen.known)}
         counts.append((found["Decisions"].left, found["Decisions"].done))
     assert counts == [(2, False), (1, False), (0, True), (1, False)]
