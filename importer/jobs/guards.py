@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from statistics import median
 
 from importer.errors import UsageError
 from importer.jobs.feed import Feed, FileState, PickedFile
 from importer.jobs.schema import Guards, Job, Limit
 from importer.jobs.state import Decision, FailedGuard, LastLoad, Load, State, Step, Store, of_run
-from importer.jobs.words import why_held
+from importer.jobs.words import how_many_fewer, people_of, why_held
 from importer.ledger.ledger import Ledger
 from importer.model.problem import Code
 from importer.model.run import Summary
 from importer.model.text import RowId, command_line, counted, is_absent, word_list
 from importer.report.lineage import Lineage, lineage
-
-DRIFTS = 3
-"""How many loads are needed before a slow drift is looked for."""
 
 FEW = 5
 """A percentage never allows fewer than this number of people."""
@@ -32,7 +28,7 @@ def failed_guards(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
     """
     guards = job.file.guards
     plan, last = load.planned, state.last
-    yield from _few(guards, plan.patrons, state.loads)
+    yield from _few(guards, plan.patrons, state)
     yield from _many(guards, plan)
     yield from _absent(plan, last, guards.absent) if last is not None else ()
     yield from _changed_mapping(load, last) if guards.mapping == "hold" and last is not None else ()
@@ -44,27 +40,13 @@ def failed_guards(job: Job, load: Load, state: State) -> Iterator[FailedGuard]:
         yield FailedGuard(name=one.check, sentence=sentence)
 
 
-def _few(guards: Guards, people: int, loads: tuple[LastLoad, ...]) -> Iterator[FailedGuard]:
-    """Compare the people of a file with the last load, and with the median of the last ones."""
-    if not loads:
-        return
-    last = loads[-1].rows
-    if (fewest := guards.rows.of(last)) is not None and people < fewest:
-        sentence = f"The file has {_people(people)}, the last load had {last:,}; at least "
-        sentence += f"{fewest:,} are expected. It may be cut off."
+def _few(guards: Guards, people: int, state: State) -> Iterator[FailedGuard]:
+    """Compare the people of a file with the largest of the last loads."""
+    fewest = guards.rows.of(state.largest)
+    if state.loads and fewest is not None and people < fewest:
+        sentence = f"{how_many_fewer(people, state)}; at least {fewest:,} are expected. It may be "
+        sentence += "cut off, or each file may have lost a few people."
         yield FailedGuard(name="rows", sentence=sentence)
-        return
-    began = [at for at, one in enumerate(loads) if {"rows", "drift"} & set(one.allowed)]
-    compared = [one.rows for one in loads[began[-1] if began else 0 :]]
-    if len(compared) < DRIFTS:
-        return
-    middle = int(median(compared))
-    if (fewest := guards.drift.of(middle)) is not None and people < fewest:
-        earlier = word_list([f"{count:,}" for count in compared])
-        sentence = f"The file has {_people(people)}. The last loads had {earlier} (median "
-        sentence += f"{middle:,}); at least {fewest:,} are expected. Each load may have lost a few "
-        sentence += "people."
-        yield FailedGuard(name="drift", sentence=sentence)
 
 
 def _many(guards: Guards, plan: Summary) -> Iterator[FailedGuard]:
@@ -156,10 +138,6 @@ def _last_row_is_short(plan: Summary, roster: int) -> bool:
         return max(rows, default=0) in ledger.rows_with(Code.ROW_TOO_SHORT)
 
 
-def _people(count: int) -> str:
-    return f"{count:,} {'person' if count == 1 else 'people'}"
-
-
 def _most(limit: Limit, whole: int) -> int | None:
     number = limit.of(whole)
     return max(number, FEW) if number is not None and limit.percent else number
@@ -176,8 +154,8 @@ def _absent(plan: Summary, last: LastLoad, limit: Limit) -> Iterator[FailedGuard
     if before is None:
         sentence = (
             f"The run of the last load, {last.run}, was purged or cannot be read, so it is not "
-            f"known who of its {_people(last.rows)} is not in this file, which has "
-            f"{_people(plan.patrons)}."
+            f"known who of its {people_of(last.rows)} is not in this file, which has "
+            f"{people_of(plan.patrons)}."
         )
         yield FailedGuard(name="absent", sentence=sentence)
         return
@@ -186,7 +164,9 @@ def _absent(plan: Summary, last: LastLoad, limit: Limit) -> Iterator[FailedGuard
         then = "The load would leave their users in Alma as they are."
         if changed := plan.of_these.absent:
             then = f"The load would change {counted(changed, 'user')} who are not in it (`absent`)."
-        sentence = f"{_people(absent)} of the last load are not in this file; at most {most:,} are "
+        sentence = (
+            f"{people_of(absent)} of the last load are not in this file; at most {most:,} are "
+        )
         yield FailedGuard(name="absent", sentence=f"{sentence}expected. {then}")
 
 

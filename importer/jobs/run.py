@@ -49,6 +49,9 @@ from importer.pipeline.inputs import check_sources
 from importer.pipeline.runs import list_runs
 from importer.report import wording
 
+_DELIVERED = 10
+"""Of how many deliveries the job finds out what Alma did with them."""
+
 _PURGED = 100
 """How many runs one command purges: a command line of Windows has a limit."""
 
@@ -136,6 +139,8 @@ class JobRun:
             yield code
             if not (code in FINE or reported_late):
                 return
+        if self._store.state.superseded:  # of the last run, such as runs that cannot be deleted
+            yield self._report_late()
         while True:
             try:
                 new = self._intake.pick_up(went_on=self._loaded)
@@ -317,7 +322,7 @@ class JobRun:
         state = self._store.state
         changes: dict[str, object] = {"open": load, "loads": (*state.loads, done)[-COMPARED:]}
         if self._sis and load.delivered:
-            changes["delivered"] = (*state.delivered, load.run)[-COMPARED:]
+            changes["delivered"] = (*state.delivered, load.run)[-_DELIVERED:]
         self._intake.mark(load, FileState.LOADED, **changes)
         return load
 

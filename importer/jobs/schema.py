@@ -223,13 +223,11 @@ class RosterPart(_Part):
 class Guards(_Part):
     """What an unattended load may do: fewest rows; most creates, rejects, reviews, absent people.
 
-    A percentage of `rows` is of the last load, that of `drift` of the median of the last ten; the
-    others are of this roster or the last one. `mapping`: a changed mapping; `earlier`: the content
-    of an earlier file again.
+    A percentage of `rows` is of the largest of the last loads; the others are of this roster or the
+    last one. `mapping`: a changed mapping; `earlier`: the content of an earlier file again.
     """
 
     rows: GuardLimit = Field(default_factory=lambda: Limit(80, percent=True))
-    drift: GuardLimit = Field(default_factory=lambda: Limit(80, percent=True))
     creates: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
     rejects: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
     review: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))

@@ -177,8 +177,8 @@ class Reported(_Kept):
     sentence: str
 
 
-COMPARED = 10
-"""How many loads are kept to compare the next one with, or to learn what they did in Alma."""
+COMPARED = 5
+"""How many loads are kept to compare the next one with."""
 
 _DECISIONS = 200
 """How many decisions of people are kept."""
@@ -218,6 +218,12 @@ class State(_Kept):
     def last(self) -> LastLoad | None:
         """The last load that was done."""
         return self.loads[-1] if self.loads else None
+
+    @property
+    def largest(self) -> int:
+        """The people of the largest of the last loads, since one in which `rows` was allowed."""
+        began = max((at for at, one in enumerate(self.loads) if "rows" in one.allowed), default=0)
+        return max((one.rows for one in self.loads[began:]), default=0)
 
     def is_of_another(self, job: Path) -> bool:
         """Whether this is the state of another job file than this one, which is still there."""

@@ -22,7 +22,7 @@ from importer.errors import FINE, Cause, Exit, ImporterError, UsageError
 from importer.jobs.commands import OF_FILES, StepError
 from importer.jobs.feed import FileState, WrongFileError
 from importer.jobs.schema import ENDINGS, Job, load_job
-from importer.jobs.state import JOBS, Load, State, Store, of_run
+from importer.jobs.state import COMPARED, JOBS, Load, State, Store, of_run
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
@@ -64,7 +64,7 @@ _TRACKING = re.compile(r" \(tracking ID [^)]*\)\.?")
 
 _ORDER = {severity: at for at, severity in enumerate(Severity)}
 
-_OF_THE_FILE = frozenset({"rows", "drift", "absent", "earlier"})
+_OF_THE_FILE = frozenset({"rows", "absent", "earlier"})
 """Guards that doubt the file, so that the office comes first, and not the mapping."""
 
 _OF_ROWS = frozenset({"rejects", "review"})
@@ -111,6 +111,17 @@ def changed_fields(run: str) -> Iterator[str]:
         if fields:
             listed = [f"{name} ({wording.rows(count)})" for name, count in fields.most_common()]
             yield f"Changed: {', '.join(listed[:5])}{', …' if listed[5:] else ''}"
+
+
+def people_of(count: int) -> str:
+    """Return a count of people: `1 person`, `12,345 people`."""
+    return f"{count:,} {'person' if count == 1 else 'people'}"
+
+
+def how_many_fewer(people: int, state: State) -> str:
+    """Return that a file has fewer people than the largest of the last loads, without a period."""
+    largest = f"the largest of the last {COMPARED} loads ({state.largest:,})"
+    return f"The file has {people_of(people)}, {state.largest - people:,} fewer than {largest}"
 
 
 def why_held(job: Job, load: Load, state: State) -> Iterator[str]:
@@ -302,6 +313,8 @@ def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tu
     all_listed = listed and listed[0].startswith(counted(summary.unchanged or 0, "user"))
     every_row = wording.every_row(summary)
     lines.append(every_row.replace("unchanged", "to retire") if all_listed else every_row)
+    if job.file.guards.rows.number is not None and summary.patrons < state.largest:
+        lines.append(f"{how_many_fewer(summary.patrons, state)}.")
     if load.delivered:
         lines += [f"Delivered to {job.file.deliver_to}: {name}" for name in load.delivered]
         idle = " Nothing needs to be done." if summary.exit == Exit.DONE else ""

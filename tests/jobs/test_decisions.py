@@ -180,7 +180,7 @@ def test_the_list_of_jobs_shows_state_and_next_trouble(
     assert look() == "held"
     listed = typed("job", "list")
     assert "nightly" in listed.out
-    assert "the last load had 40" in listed.out
+    assert "31 fewer than" in listed.out
     held = next(
         one for one in typed("job", "list", "--json").summary["jobs"] if one["job"] == "nightly"
     )
