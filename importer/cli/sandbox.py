@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +16,10 @@ from importer.cli.output import now, say
 from importer.errors import Exit, UsageError
 from importer.model.fields import NO_CODES
 from importer.model.text import command_line, counted, shell_word
-from importer.model.user import User
 from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running, serve, users_in
 from importer.settings import ENV
-from importer.users.cache import UserCache, find_all
 
 app = Commands()
 
@@ -48,12 +45,6 @@ def sandbox(
             metavar="N", min=0, help="Start with N invented patrons, if there is no user yet."
         ),
     ] = 0,
-    linked_users: Annotated[
-        int, typer.Option(metavar="N", min=0, help="And N copies of another institution's patrons.")
-    ] = 0,
-    like: Annotated[
-        Path | None, typer.Option(help="Invent them in the shape and proportions of a user cache.")
-    ] = None,
     codes: Annotated[
         Path | None, typer.Option(help="Have the code tables that `codes fetch` has saved.")
     ] = None,
@@ -76,8 +67,6 @@ def sandbox(
         daily=daily,
         faults=faults,
         seed_users=seed_users,
-        linked_users=linked_users,
-        like=[json.loads(user.to_json()) for user in _users_of(like)] if like else (),
         codes=plain(tables),
         switches=dict(_switch(text) for text in switch),
     )
@@ -85,7 +74,7 @@ def sandbox(
     if tables.institution:
         options = replace(options, institution=named)
 
-    if (seed_users or linked_users) and (there := users_in(db)):
+    if seed_users and (there := users_in(db)):
         say(f"{db} has {counted(there, 'user')} already; none were invented.")
 
     def ready(base_url: str) -> None:
@@ -94,20 +83,6 @@ def sandbox(
         say(f"  {_environment(host, key)}")
 
     serve(options, ready)
-
-
-def _users_of(caches: Path) -> tuple[User, ...]:
-    """Return the whole records of a user cache, or of a folder's only one. Raises UsageError."""
-    files = sorted(caches.glob("*.sqlite")) if caches.is_dir() else [caches]
-    if len(files) != 1:
-        msg = f"--like {caches}: name one user cache; there are {len(files)} in this folder."
-        raise UsageError(msg)
-    with UserCache.open(files[0]) as cache:
-        users = tuple(find_all(cache))
-    if not users:
-        msg = f"--like {caches}: this user cache has no whole records."
-        raise UsageError(msg)
-    return users
 
 
 def _switch(text: str) -> tuple[str, str]:

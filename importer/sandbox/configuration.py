@@ -1,7 +1,8 @@
 """What is set at an institution, and the routes /conf.
 
-Its code tables and libraries are in `institution.toml`. `switches.toml` has one switch for each
-fact about Alma that is uncertain: `importer sandbox --switch list` lists them.
+Its code tables and libraries are in `institution.toml`; the countries are those of ISO 3166-1.
+`switches.toml` has one switch for each fact about Alma that is uncertain: `importer sandbox
+--switch list` lists them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ from importer.errors import UsageError
 from importer.sandbox.formats import json_answer, refuse, xml_answer
 from importer.sandbox.users import Json, Switches
 
-_FILE = tomllib.loads(Path(__file__).with_name("institution.toml").read_text("utf-8"))
+_HERE = Path(__file__).parent
+_FILE = tomllib.loads((_HERE / "institution.toml").read_text("utf-8"))
+_COUNTRIES = tomllib.loads((_HERE.parent / "model" / "countries.toml").read_text("utf-8"))
+_TABLES: dict[str, dict[str, str]] = {
+    **_FILE["tables"],
+    "CountryCodes": {code: name for code, (_, name) in _COUNTRIES["countries"].items()},
+}
 INSTITUTION: tuple[str, str] = (_FILE["institution"]["code"], _FILE["institution"]["name"])
 SEED: dict[str, list[Any]] = _FILE["seed"]
 # The user groups that are not set up for a record type.
@@ -41,7 +48,7 @@ class CodeTables:
         These do not show which codes exist there, so any is taken.
         """
         self.are_own = bool(own)
-        self._open = _FILE["tables"].keys() - own.keys() if own else set[str]()
+        self._open = _TABLES.keys() - own.keys() if own else set[str]()
         self.institution = institution
         self.shown_institution: Json = dict(zip(("value", "desc"), institution, strict=True))
         self._libraries: list[dict[str, Json]] = (
@@ -51,7 +58,7 @@ class CodeTables:
         )
         libraries = {str(one["code"]): str(one["name"]) for one in self._libraries}
         self._tables: dict[str, Rows] = {
-            **{name: dict(rows) for name, rows in {**_FILE["tables"], **own}.items()},
+            **{name: dict(rows) for name, rows in {**_TABLES, **own}.items()},
             "Libraries": libraries,
             "Scopes": dict([institution]) | libraries,
         }
@@ -117,7 +124,7 @@ class Switch(BaseModel, frozen=True, extra="forbid"):
 
 
 SWITCHES = TypeAdapter(dict[str, Switch]).validate_python(
-    tomllib.loads(Path(__file__).with_name("switches.toml").read_text("utf-8"))
+    tomllib.loads((_HERE / "switches.toml").read_text("utf-8"))
 )
 
 

@@ -8,7 +8,6 @@ What is stored (3.1), with defaults, segments and sticky fields: `created`, `upd
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -76,7 +75,7 @@ class Institution:
         check(body, self.tables, self.switches)
         check_whole(body, self.tables, self.switches)
         record = created(body, self.tables, self.switches, Stamp(self.now())) | source
-        return self.save(Stored(None, record, secret=_secret(body, "")))
+        return self.save(Stored(None, record))
 
     def update(self, old: Stored, body: Record, override: frozenset[str]) -> Stored:
         """Replace a user's record (PUT), except for what Alma keeps."""
@@ -86,8 +85,7 @@ class Institution:
             refuse("not_updated")
         record, edited = updated(old, body, override, self.switches, Stamp(self.now()))
         check_whole(record, self.tables, self.switches)
-        secret = _secret(body, old.secret)
-        return self.save(replace(old, record=record, edited=edited, secret=secret))
+        return self.save(replace(old, record=record, edited=edited))
 
     def edit(self, old: Stored, body: Record) -> Stored:
         """Change a user as staff do in Alma; changed sticky fields become edited."""
@@ -95,8 +93,7 @@ class Institution:
         when = Stamp(self.now(), "staff")
         record, _ = updated(internal, body, frozenset(), self.switches, when)
         edited = sticky_changes(old.record, record) | old.edited
-        secret = _secret(body, old.secret)
-        return self.save(replace(old, record=record, edited=edited, secret=secret))
+        return self.save(replace(old, record=record, edited=edited))
 
     def save(self, user: Stored) -> Stored:
         """Store a user, unless an ID is there twice (4018994) or is another user's (401851)."""
@@ -139,24 +136,8 @@ class Institution:
             return
         self.store.remove(user.number or 0)
 
-    def authenticate(self, user: Stored, password: str) -> None:
-        """Refuse a wrong password (401866)."""
-        if not user.secret or _digest(password) != user.secret:
-            refuse("unauthenticated")
-
     def _key(self, value: str) -> str:
         return value if self.switches["identifier-case"] == "sensitive" else value.casefold()
-
-
-def _secret(body: Record, kept: str) -> str:
-    """Return the digest of a new password, or the kept one if none was sent."""
-    password = text(body, "password")
-    return _digest(password) if password and text(body, "account_type") == INTERNAL else kept
-
-
-def _digest(password: str) -> str:
-    """Return a digest that is weak on purpose: it must be fast, and this is for practice only."""
-    return hashlib.scrypt(password.encode(), salt=b"practice", n=256, r=8, p=1).hex()
 
 
 # --- what is refused ---

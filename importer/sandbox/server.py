@@ -10,7 +10,7 @@ import json
 import logging
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -36,9 +36,9 @@ from importer.sandbox.gateway import (
     read_faults,
 )  # fmt: skip
 from importer.sandbox.institution import Institution, Stamp, created
-from importer.sandbox.invented import people, people_like
+from importer.sandbox.invented import people
 from importer.sandbox.sis_load import Profile, run_load
-from importer.sandbox.users import SOURCE, STICKY, Json, Record, Store, Stored
+from importer.sandbox.users import STICKY, Json, Store, Stored
 from importer.sandbox.users_api import UsersApi
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,10 +54,9 @@ class Options:
 
     `key` makes four keys, see `Gateway`. `rate` is calls a second for the whole institution, 0 for
     no limit; `daily` is calls a day. `latency` is the least and most seconds of an answer.
-    `seed_users` invented patrons are added if there is no user yet, and `linked_users` copies of
-    another institution's patrons. With `like`, users in Alma's JSON, the patrons have their shape
-    and proportions. `codes` are the tables of `institution` (code and name): descriptions by code,
-    by table. `switches` are values by the names of switches. `clock` is for tests.
+    `seed_users` invented patrons are added if there is no user yet. `codes` are the tables of
+    `institution` (code and name): descriptions by code, by table. `switches` are values by the
+    names of switches. `clock` is for tests.
     """
 
     port: int = 0
@@ -67,8 +66,6 @@ class Options:
     daily: int = 100_000
     faults: Path | None = None
     seed_users: int = 0
-    linked_users: int = 0
-    like: Sequence[Json] = ()
     codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     institution: tuple[str, str] = INSTITUTION
     latency: tuple[float, float] | None = None
@@ -204,43 +201,16 @@ def _application(options: Options, ready: Callable[[], None], stop: _Stop) -> we
     return application
 
 
-_OTHER = "01OTHER_INST"  # the institution whose patrons have copies here
-
-
 def _institution(options: Options) -> Institution:
     """Open the store; add the invented patrons if it has no user yet."""
     now = options.clock.now
     tables = CodeTables(options.codes, options.institution)
     institution = Institution(Store(options.db), set_switches(options.switches), now, tables)
     if not institution.store.count():
-        for body in _invented(options, tables):
+        for body in people(options.seed_users, tables):
             record = created(body, tables, institution.switches, Stamp(now()))
-            source = {name: body[name] for name in SOURCE if name in body}
-            institution.save(Stored(None, record | source))
+            institution.save(Stored(None, record))
     return institution
-
-
-def _invented(options: Options, tables: CodeTables) -> Iterator[Record]:
-    """Yield the invented patrons, then the copies of another institution's."""
-    count = options.seed_users + options.linked_users
-    models = _readable(options.like)
-    bodies = people_like(count, models) if options.like else people(count, tables)
-    for number, body in enumerate(bodies):
-        linked = number >= options.seed_users
-        yield body | (dict(zip(SOURCE, (_OTHER, f"{number:08}"), strict=True)) if linked else {})
-
-
-def _readable(documents: Sequence[Json]) -> list[Record]:
-    """Return users in Alma's JSON as records, without those that are not understood."""
-    found: list[Record] = []
-    for document in documents:
-        with suppress(formats.RefusalError):
-            source = document if isinstance(document, Mapping) else {}
-            found.append(
-                formats.read_user(document, lax=True)
-                | {name: str(source[name]) for name in SOURCE if source.get(name)}
-            )
-    return found
 
 
 # --- the admin API ---

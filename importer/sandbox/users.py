@@ -130,7 +130,7 @@ def timestamp(moment: datetime) -> str:
 # Primary and additional identifiers share one index, because Alma keeps them unique together
 # (contract 3.2). The server calls `commit` several times a second and when it stops.
 
-_VERSION = 3
+_VERSION = 4
 # Search field → list and the field of its entries; a list of "" is the user itself.
 _PLAIN = (
     "primary_id", "first_name", "last_name", "middle_name", "job_category", "birth_date",
@@ -156,7 +156,6 @@ CREATE TABLE users (
     record TEXT NOT NULL,
     modified TEXT NOT NULL,
     edited TEXT NOT NULL,
-    secret TEXT NOT NULL,
     activity TEXT NOT NULL,
     {", ".join(f"{name} TEXT AS (json_extract(record, '$.{name}'))" for name in _COLUMNS)}
 );
@@ -209,7 +208,6 @@ class Stored:
     record: Record
     modified: str = ""
     edited: Record = field(default_factory=dict)
-    secret: str = ""
     activity: Activity = Activity()
 
 
@@ -279,9 +277,8 @@ class Store:
             for part in (user.record, user.edited, asdict(user.activity))
         )
         number = self._db.execute(
-            "INSERT INTO users (number, record, modified, edited, secret, activity)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (user.number, record, user.modified, edited, user.secret, activity),
+            "INSERT INTO users (number, record, modified, edited, activity) VALUES (?, ?, ?, ?, ?)",
+            (user.number, record, user.modified, edited, activity),
         ).lastrowid
         self._db.executemany(
             "INSERT INTO identifiers (key, type, value, active, number) VALUES (?, ?, ?, ?, ?)",
@@ -301,7 +298,7 @@ class Store:
     ) -> list[Stored]:
         """Return the users that meet an SQL condition, in an SQL order."""
         rows = self._db.execute(
-            "SELECT number, record, modified, edited, secret, activity FROM users"  # noqa: S608
+            "SELECT number, record, modified, edited, activity FROM users"  # noqa: S608
             f" WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
             (*values, limit, offset),
         )
@@ -311,10 +308,9 @@ class Store:
                 json.loads(record),
                 modified,
                 json.loads(edited),
-                secret,
                 Activity(**json.loads(activity)),
             )
-            for number, record, modified, edited, secret, activity in rows
+            for number, record, modified, edited, activity in rows
         ]
 
     def count(self, where: str = "1", values: tuple[str | int, ...] = ()) -> int:

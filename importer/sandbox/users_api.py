@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from aiohttp import web
 from lxml import etree
@@ -52,7 +52,6 @@ class UsersApi:
             web.get(user, self.get),
             web.put(user, self.update),
             web.delete(user, self.delete),
-            web.post(user, self.authenticate),
             web.get(f"{user}/{{name:{'|'.join(_ACTIVITY)}}}", self.activity),
             web.post(f"{user}/fees", self.charge),
         ]
@@ -102,15 +101,6 @@ class UsersApi:
     async def delete(self, request: web.Request) -> web.Response:
         """Delete a user; the answer is 204 without a body."""
         self.institution.delete(self._find(request), *_asked(request))
-        return web.Response(status=204)
-
-    async def authenticate(self, request: web.Request) -> web.Response:
-        """Check a password (`op=auth`, the default): 204."""
-        if request.query.get("op", "auth") != "auth":
-            formats.refuse("invalid_parameter", parameter="op")
-        header = unquote(request.headers.get("Exl-User-Pw", ""))
-        password = request.query.get("password") or header
-        self.institution.authenticate(self._find(request), password)
         return web.Response(status=204)
 
     async def activity(self, request: web.Request) -> web.Response:

@@ -163,7 +163,6 @@ def test_ids_and_questions_of_any_characters(
         if "xml" in shown.headers["Content-Type"]:  # a code table is shown in JSON only
             etree.fromstring(shown.content)
         shared.call("GET", path).json()
-    shared.call("POST", f"/users/{escaped}?op=auth&password={extra}")
 
 
 def test_bytes_that_are_no_text_in_path_and_headers(alma: Alma) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from importer.sandbox.server import Options
-from tests.sandbox.alma import XML, Alma, barcode, code_of, coded, email, person, practice
+from tests.sandbox.alma import XML, Alma, barcode, code_of, coded, email, person
 
 
 def test_post_answers_200_with_the_whole_user(alma: Alma) -> None:
@@ -221,13 +220,6 @@ def test_a_user_from_another_institution_is_found_by_source(alma: Alma) -> None:
     assert alma.call("POST", f"/users?{source}", person()).status_code == 200
     assert alma.call("GET", f"/users?{source}").json()["user"][0]["primary_id"] == "P1"
     assert alma.user("P1")["source_link_id"] == "77"
-
-
-def test_copies_of_another_institution_s_patrons_are_there_from_the_start() -> None:
-    """`linked_users` are after the invented patrons, and say whose they are."""
-    with practice(Options(rate=0, seed_users=3, linked_users=2)) as alma:
-        answer = alma.call("GET", "/users?source_institution_code=01OTHER_INST")
-        assert answer.json()["total_record_count"] == 2
 
 
 def test_the_fields_that_alma_makes_are_read_over(alma: Alma) -> None:
