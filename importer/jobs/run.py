@@ -7,9 +7,7 @@ each file once.
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -59,11 +57,6 @@ _PURGED = 100
 def _is_unseen(run: str) -> bool:
     """Whether Alma does not show every row yet that a run delivered; no where it was purged."""
     return of_run(run, lambda ledger: State.DELIVERED in ledger.progress(), otherwise=False)
-
-
-def _delivery(load: Load, run: Path) -> str:
-    """Return the name of what a load delivers, which no other one has, even of the same second."""
-    return f"{run.name[len('2026-01-31T0315-') :]}-{load.stamp}"
 
 
 class JobRun:
@@ -222,24 +215,15 @@ class JobRun:
         except (UsageError, StalePlanError) as error:
             self._tools.say(f"{error} The roster is planned again.")
             return load.to_plan_again
-        made = (facts.command, [Path(mapping.typed) for _, mapping in facts.rosters], facts.sis)
-        wanted = (self._planning, self._mappings, self._sis)
-        lacks_zip = self._planning == "check" and not all(map(os.path.isfile, load.zips or ("",)))
-        if made != wanted or lacks_zip:
+        made = ([Path(mapping.typed) for _, mapping in facts.rosters], facts.sis)
+        if made != (self._mappings, self._sis):
             return load.to_plan_again
         return load.model_copy(update={"summary": summary})
 
     @property
-    def _planning(self) -> str:
-        """The command that plans: the SIS load is only checked."""
-        return "check" if self._job.file.do == "sis-zip" else "plan"
-
-    @property
     def _sis(self) -> SisLoad | None:
-        """What the file of a planned SIS load keeps; None if the job plans for the API."""
-        file = self._job.file
-        wanted = SisLoad(fill=file.fill, keep_edits=file.keep_edits)
-        return wanted if file.do == "sis-load" else None
+        """What the file of an SIS load keeps; None if the job plans for the API."""
+        return SisLoad(fill=True, keep_edits=True) if self._job.file.do == "sis-load" else None
 
     def _sis_flags(self) -> list[str]:
         """Return the flags of a plan for the SIS load, after learning what earlier loads did."""
@@ -252,7 +236,7 @@ class JobRun:
         return [*wording.sis_flags(sis)]
 
     def _plan(self, load: Load) -> Load:
-        """Plan the rosters, or check them for the SIS load and write its zip."""
+        """Plan the rosters."""
         mappings = self._mappings
         if len(load.files) != len(mappings):
             msg = "The job has other rosters than when it picked up its files."
@@ -263,24 +247,14 @@ class JobRun:
             words += (file.copied_to, "-m", str(mapping))
         folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
         words += (*self._sis_flags(), "-o", str(folder), "--json")
-        summary = self._tools.command(self._planning, *words).result
+        summary = self._tools.command("plan", *words).result
         self._check_complete(load, summary)
-        zips = self._write_zips(load, folder) if self._planning == "check" else ()
-        planned = {"step": Step.PLANNED, "run": summary.run, "summary": summary, "zips": zips}
+        planned = {"step": Step.PLANNED, "run": summary.run, "summary": summary}
         return load.model_copy(update=planned)
 
     @property
     def _mappings(self) -> list[Path]:
         return [part.mapping for part in self._job.file.rosters]
-
-    def _write_zips(self, load: Load, run: Path) -> tuple[str, ...]:
-        """Write the zip of the SIS load at once, so that it contains what was checked."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{load.stamp}-zip-", dir=self._store.folder))
-        out = folder / f"{_delivery(load, run)}.zip"
-        mapping, file = self._job.file.rosters[0].mapping, load.files[0].copied_to
-        words = ("convert", file, "-m", str(mapping), "--to", "sis-xml", "-o", str(out))
-        _ = self._tools.command(*words, "--json").result
-        return tuple(str(path) for path in sorted(folder.iterdir()))
 
     def _check_complete(self, load: Load, plan: Summary) -> None:
         """Raise RosterError where a file has no people, or ends in the middle of a row."""
@@ -304,7 +278,7 @@ class JobRun:
         do = self._job.file.do
         if do in {"apply", "sis-load"} and (plan.create or plan.update):
             load = self._apply(load)
-        if do in {"sis-load", "sis-zip"} and load.step is not Step.PICKED_UP:
+        if do == "sis-load" and load.step is not Step.PICKED_UP:
             load = self._deliver(load)
         if load.step is Step.PICKED_UP:  # planned again
             return load
@@ -321,7 +295,7 @@ class JobRun:
         )
         state = self._store.state
         changes: dict[str, object] = {"open": load, "loads": (*state.loads, done)[-COMPARED:]}
-        if self._sis and load.delivered:
+        if load.delivered:
             changes["delivered"] = (*state.delivered, load.run)[-_DELIVERED:]
         self._intake.mark(load, FileState.LOADED, **changes)
         return load
@@ -339,13 +313,12 @@ class JobRun:
         """Put the zip of the SIS load where Alma reads it."""
         location = self._job.file.deliver_to
         assert location is not None  # noqa: S101  the schema requires it
-        written = sorted(Path(load.run).glob(wording.SIS_FILES)) if self._sis else ()
+        # no other load has it, even of the same second
+        prefix = f"{Path(load.run).name[len('2026-01-31T0315-') :]}-{load.stamp}"
         try:
             with opened(self._job, location) as place:
-                for path in (*map(Path, load.zips), *written):
-                    name = path.name
-                    if self._sis:
-                        name = f"{_delivery(load, Path(load.run))}-{name}"
+                for path in sorted(Path(load.run).glob(wording.SIS_FILES)):
+                    name = f"{prefix}-{path.name}"
                     if name in load.delivered:
                         continue
                     there = {file.name: file.size for file in place.files()}
@@ -400,7 +373,7 @@ class JobRun:
         level = Level.CHANGES if written or load.delivered else Level.NOTHING
         if code is not Exit.DONE or planned or listed:  # a person applies the plan, or the list
             level = Level.TROUBLE
-        headline, lines = what_was_done(self._job, load, state, self._sis)
+        headline, lines = what_was_done(self._job, load, state)
         flags = wording.sis_flags(self._sis)
         lines += (*to_correct(self._job, load, flags), *load.trouble)
         return self._reporter.message(level, code, headline, lines, load)

@@ -261,10 +261,8 @@ class JobFile(_Part):
     version: Literal["1"]
     rosters: tuple[RosterPart, ...] = Field(min_length=1)
     every: Every = "newest"
-    do: Literal["plan", "apply", "sis-load", "sis-zip"]
+    do: Literal["plan", "apply", "sis-load"]
     deliver_to: Folder | None = None
-    fill: bool = False
-    keep_edits: bool = False
     rejects_to: Folder | None = None
     guards: Guards = Field(default_factory=Guards)
     notify: Notify = Field(default_factory=Notify)
@@ -356,17 +354,9 @@ def _findings(error: ValidationError) -> list[MappingFinding]:
 
 
 def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
-    if file.do in {"sis-load", "sis-zip"} and file.deliver_to is None:
-        yield ("do",), f"`{file.do}` needs `deliver_to`, the folder that Alma reads"
-    if file.do != "sis-load":
-        for key in {"fill", "keep_edits"} & file.model_fields_set:
-            yield (key,), "is only for `do: sis-load`"
-    if file.do == "sis-zip":
-        if len(file.rosters) > 1:
-            yield ("rosters",), "`do: sis-zip` takes one roster; write a job for each"
-        for guard in {"creates", "absent"} & file.guards.model_fields_set:
-            yield ("guards", guard), "needs `do: plan` or `do: apply`, which ask Alma"
-    elif file.do != "sis-load" and file.deliver_to is not None:
+    if file.do == "sis-load" and file.deliver_to is None:
+        yield ("do",), "`sis-load` needs `deliver_to`, the folder that Alma reads"
+    if file.do != "sis-load" and file.deliver_to is not None:
         yield ("deliver_to",), "is only for an SIS load"
     for number, address in enumerate(file.notify.email):
         if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address) or not address.isascii():

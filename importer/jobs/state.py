@@ -101,7 +101,6 @@ class Load(_Kept):
     held: tuple[FailedGuard, ...] = ()
     allowed: tuple[str, ...] = ()
     seal: str = ""
-    zips: tuple[str, ...] = ()
     delivered: tuple[str, ...] = ()
     handed_over: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
@@ -133,7 +132,7 @@ class Load(_Kept):
 
     @property
     def to_plan_again(self) -> Self:
-        """This load as it was picked up: its plan, what was allowed and its zip do not count."""
+        """This load as it was picked up: its plan and what was allowed do not count."""
         return self.__class__(stamp=self.stamp, files=self.files, planned_again=self.planned_again)
 
 

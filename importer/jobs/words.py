@@ -26,7 +26,6 @@ from importer.jobs.state import COMPARED, JOBS, Load, State, Store, of_run
 from importer.ledger.ledger import Ledger
 from importer.model.plan import Act
 from importer.model.problem import Code, Problem, Severity
-from importer.model.run import SisLoad
 from importer.model.text import RowId, command_line, counted, word_list
 from importer.report import wording
 from importer.report.masking import CUT
@@ -286,22 +285,18 @@ def to_correct(job: Job, load: Load, flags: Iterable[str]) -> Iterator[str]:
         if load.planned.to_correct:
             yield "Ask the office to correct this in its next file, or correct it."
         words = (str(book.path), "-m", book.mapping)
-        by_zip = job.file.do == "sis-zip"
-        to = ("--to", "sis-xml", "-o", f"{job.name}-corrected.zip")
-        load_it = ("convert", *words, *to) if by_zip else ("plan", *words, *flags)
-        yield f"Then run:\n  {command_line(*load_it)}"
-        planned = "This writes nothing yet, and shows the command that applies the plan."
-        yield f"Put the zip into {job.file.deliver_to}." if by_zip else planned
+        yield f"Then run:\n  {command_line('plan', *words, *flags)}"
+        yield "This writes nothing yet, and shows the command that applies the plan."
 
 
-def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tuple[str, list[str]]:
+def what_was_done(job: Job, load: Load, state: State) -> tuple[str, list[str]]:
     """Return the headline and the lines about a load that is done, without its rows to correct."""
     summary, listed = load.planned, [*to_retire(load)]
     planned = job.file.do == "plan" and bool(summary.create or summary.update)
     told = wording.sentences_of(summary)
     rosters = of_run(load.run, lambda ledger: ledger.facts.rosters, ())
     if load.delivered:
-        told = ("A file for Alma's SIS load was delivered.", *told[1 if sis else 0 :])
+        told = ("A file for Alma's SIS load was delivered.", *told[1:])
     elif planned:
         told = ("A plan waits to be applied.", *told)
     elif summary.updated and {mapping.retires for _, mapping in rosters} == {"expire"}:
@@ -319,7 +314,6 @@ def what_was_done(job: Job, load: Load, state: State, sis: SisLoad | None) -> tu
         lines += [f"Delivered to {job.file.deliver_to}: {name}" for name in load.delivered]
         idle = " Nothing needs to be done." if summary.exit == Exit.DONE else ""
         lines += [f"Alma loads it when its SIS profile runs next.{idle}"]
-    if load.delivered and sis:
         report = command_line("sis-report", load.run)
         lines += ["To see after that what Alma loaded, run:", f"  {report}"]
     if planned:

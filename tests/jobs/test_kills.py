@@ -52,7 +52,7 @@ def _killed(
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("do", ["apply", "sis-zip", "sis-load"])
+@pytest.mark.parametrize("do", ["apply", "sis-load"])
 def test_a_killed_job_loads_once(
     do: str, office: Office, sandbox: Sandbox, sshd: SshServer
 ) -> None:
@@ -61,11 +61,10 @@ def test_a_killed_job_loads_once(
     An older file is never loaded, and an email names it.
     """
     more = "do: apply\nguards: {creates: off, absent: off}\n"
-    if do in {"sis-zip", "sis-load"}:
+    if do == "sis-load":
         (office.folder / "small.yaml").write_text(SIS, "utf-8")
-        out = "out" if do == "sis-zip" else sshd.address(office.folder / "out")
-        guards = "guards: {creates: off}\n" if do == "sis-load" else ""
-        more = f"do: {do}\ndeliver_to: {out}\n{guards}{sshd.login()}"
+        out = sshd.address(office.folder / "out")
+        more = f"do: {do}\ndeliver_to: {out}\nguards: {{creates: off}}\n{sshd.login()}"
     office.write_job(more, max_age="26h")
     for at in count(1):
         _clean(office, sandbox)

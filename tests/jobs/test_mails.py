@@ -108,13 +108,11 @@ def _is_wrong(*_: str) -> Ended:
     raise KeyError
 
 
-def _sis(do: str, *more: tuple[str, ...], out: bool = True) -> Arrange:
+def _sis(*more: tuple[str, ...], out: bool = True) -> Arrange:
     """A job for Alma's own SIS load."""
 
     def happens(office: Office, _: Sandbox) -> None:
-        _write_mapping(office, "sis-zip", "COMM")
-        if do == "sis-load":
-            office.write_job(f"do: {do}\ndeliver_to: out\n{OFF}")
+        _write_mapping(office, "sis-load", "COMM")
         if not out:
             shutil.rmtree(office.folder / "out")
         office.takes([*people(20), *more])
@@ -300,7 +298,7 @@ HAPPENS: dict[str, Arrange] = {
     "held: in turn": _held_in_turn,
     "held: creates": _arrives(rows_of(people(10)), job=""),
     "held: a plan": _arrives(rows_of(people(10)), job="do: plan\n"),
-    "held: a zip": _sis("sis-zip", *[WRONG] * 20),
+    "held: SIS load": _sis(*[WRONG] * 20),
     "held: rows": _second(people(10)),
     "held: mapping": _after_an_edit,
     "held: many changes": _second(RENAMED),
@@ -320,10 +318,9 @@ HAPPENS: dict[str, Arrange] = {
     "apply: no connection": _fails("apply", ALMA_BASE_URL="http://127.0.0.1:9"),
     "apply: killed": _with(_killed("apply")),
     "defect": _with(_is_wrong),
-    "zip": _sis("sis-zip"),
-    "zip: rejects": _sis("sis-zip", WRONG),
-    "SIS load": _sis("sis-load"),
-    "nowhere to deliver": _sis("sis-zip", out=False),
+    "SIS load": _sis(),
+    "SIS load: rejects": _sis(WRONG),
+    "nowhere to deliver": _sis(out=False),
 }  # fmt: skip
 """What leads to each email."""
 

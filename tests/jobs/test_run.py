@@ -208,7 +208,7 @@ HALF_UNKNOWN = [(*row[:3], "COMM" if number % 2 else "NEW", *row[4:])
     [
         ("plan", "small.yaml"),
         ("apply", "small.yaml"),
-        ("sis-zip", "small.yaml"),
+        ("sis-load", "small.yaml"),
         ("plan", "b.yaml"),
     ],
 )
@@ -227,9 +227,11 @@ def test_a_held_load_is_planned_again_once_its_mapping_is_mended(
 
 
 @pytest.mark.parametrize("changed", ["mapping", "codes"])
-def test_a_delivered_zip_is_what_was_checked(changed: str, office: Office) -> None:
-    """Another mapping is checked again; other code tables never change a zip that was allowed."""
-    _write_mapping(office, "sis-zip", "<Group>")
+def test_a_delivered_zip_is_what_was_planned(
+    changed: str, office: Office, sandbox: Sandbox
+) -> None:
+    """Another mapping is planned again; other code tables never change a zip that was allowed."""
+    _write_mapping(office, "sis-load", "<Group>")
     assert office.takes(HALF_UNKNOWN) == Exit.SAFETY_CHECK
     if changed == "codes":
         (office.folder / "codes.json").write_text('{"tables": {"UserGroups": {"NEW": "New"}}}')
@@ -248,9 +250,9 @@ def test_a_delivered_zip_is_what_was_checked(changed: str, office: Office) -> No
 def _write_mapping(office: Office, do: str, group: str, name: str = "small.yaml") -> None:
     text = MAPPING.replace("<Group>", group)
     more = f"do: {do}\nguards: {{absent: off, creates: off}}\n"
-    if do == "sis-zip":
+    if do == "sis-load":
         text = text.replace("type: INTERNAL", "type: EXTERNAL\nowning_system: SIS")
-        more = f"do: {do}\ndeliver_to: out\n"
+        more += "deliver_to: out\n"
         (office.folder / "out").mkdir(exist_ok=True)
     office.write_job(more, mapping=name)
     (office.folder / name).write_text(text, "utf-8")

@@ -18,8 +18,6 @@ HOUR = timedelta(hours=1)
 _JOB = """every: file
 do: sis-load
 deliver_to: out
-fill: true
-keep_edits: true
 guards: {creates: off, rows: off, absent: off}
 """
 
